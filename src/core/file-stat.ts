@@ -1,0 +1,23 @@
+/** What statx(2) says of one object. Numbers, not bigints: sizes and inode numbers up to 2^53 are exact. */
+export class FileStat {
+  ino = 0;
+  mode = 0;
+  nlink = 0;
+  uid = 0;
+  gid = 0;
+  size = 0;
+  /** In units of 512 bytes. */
+  blocks = 0;
+  blksize = 4096;
+  rdevMajor = 0;
+  rdevMinor = 0;
+  devMajor = 0;
+  devMinor = 0;
+  /** Seconds since the epoch, negative before 1970; nanoseconds always 0..999,999,999. */
+  atimeSec = 0;
+  atimeNsec = 0;
+  mtimeSec = 0;
+  mtimeNsec = 0;
+  ctimeSec = 0;
+  ctimeNsec = 0;
+}

@@ -1,0 +1,172 @@
+/**
+ * The contract between a transport and a file system: what the kernel asks for, one method per request, in plain
+ * values. `src/fuse` calls it, `src/union` implements it, and neither imports the other's code: these are types, and
+ * the one class {@link Parked}.
+ *
+ * - A method returns its answer or throws `FsError`; the transport alone writes replies.
+ * - Calls never overlap: one thread makes them, one after the other.
+ * - An answer (an {@link Entry}, a `FileStat`, a {@link Opened}) belongs to the file system and is valid until the
+ *   next call: the transport encodes it at once and keeps nothing, so an implementation can reuse one object.
+ * - Every node is named by its nodeid. There are no file handles: all opens of a node share what the file system
+ *   holds for it, which is what lets a reader see what is written after a copy-up.
+ */
+import type { EntryName, NodeId } from '../core/brand.js';
+import type { FileStat } from '../core/file-stat.js';
+
+/** Who asks. `umask` is set only for requests that create (the transport asks the kernel not to apply it). */
+export interface Caller {
+  readonly uid: number;
+  readonly gid: number;
+  readonly pid: number;
+  readonly umask: number;
+}
+
+/** A name that leads to a node. Each one handed out counts as one lookup of the node, taken back by `forget`. */
+export interface Entry {
+  readonly nodeid: NodeId;
+  readonly attr: FileStat;
+  /** False while the attributes can change without a request (a writable mapping of a backing file): do not cache. */
+  readonly cacheAttr: boolean;
+}
+
+export interface Attributes {
+  readonly attr: FileStat;
+  /** See {@link Entry.cacheAttr}. */
+  readonly cacheAttr: boolean;
+}
+
+export interface Opened {
+  /** Keep the page cache of earlier opens (FOPEN_KEEP_CACHE). */
+  readonly keepCache: boolean;
+  /** Id of a registered backing file for passthrough; 0: reads and writes come as requests. */
+  readonly backingId: number;
+}
+
+/** A time to set: a value, or the server's clock. */
+export type TimeChange = 'now' | { readonly sec: number; readonly nsec: number };
+
+/** What SETATTR asks for; an absent member is left alone. */
+export interface AttributeChange {
+  mode?: number;
+  uid?: number;
+  gid?: number;
+  size?: number;
+  atime?: TimeChange;
+  mtime?: TimeChange;
+  /** The caller lacks CAP_FSETID: a truncate drops set-id bits (FATTR_KILL_SUIDGID). */
+  killSetId?: boolean;
+}
+
+export interface StatFs {
+  readonly blocks: number;
+  readonly bfree: number;
+  readonly bavail: number;
+  readonly files: number;
+  readonly ffree: number;
+  readonly bsize: number;
+  readonly frsize: number;
+  readonly namelen: number;
+}
+
+/** Where a directory listing goes. Cookies are opaque, larger than 0, and ascending. */
+export interface DirectorySink {
+  /** Whether one more entry with a name of this many bytes has room; ask before each add. */
+  fits(nameBytes: number): boolean;
+  /** READDIR: a name, its inode number and DT_* type. `cookie` continues after this entry. */
+  add(name: EntryName, ino: number, type: number, cookie: number): void;
+  /** READDIRPLUS: as `add`, with the entry that a lookup would have given; null for `.` and `..` (not a lookup). */
+  addPlus(name: EntryName, ino: number, type: number, cookie: number, entry: Entry | null): void;
+}
+
+/** What the transport can do for the file system on the kernel's side. */
+export interface KernelChannel {
+  /** Registers an open fd as backing file. Returns an id > 0, or a negative errno. */
+  backingOpen(fd: number): number;
+  backingClose(backingId: number): void;
+  /** The kernel's cached attributes of the node are out of date. A node the kernel does not know is not an error. */
+  invalidateAttributes(nodeid: NodeId): void;
+  /** Cached attributes and pages of the node are out of date. */
+  invalidateData(nodeid: NodeId): void;
+}
+
+/**
+ * Thrown by an operation that has to wait for work done elsewhere (a large copy-up). The transport keeps the request,
+ * serves others, and starts it from the beginning when {@link Operations.takeCompleted} returns the same key. An
+ * operation that parks has changed nothing yet.
+ */
+export class Parked {
+  constructor(readonly key: number) {}
+}
+
+export interface Operations {
+  /** Called once, after the kernel has answered INIT. `passthrough`: backing files may be registered. */
+  attach(channel: KernelChannel, abilities: { readonly passthrough: boolean }): void;
+
+  /** null: no such name, an answer that the kernel may cache. */
+  lookup(parent: NodeId, name: EntryName): Entry | null;
+  forget(nodeid: NodeId, nlookup: number): void;
+  getattr(nodeid: NodeId): Attributes;
+  setattr(nodeid: NodeId, change: AttributeChange, caller: Caller): Attributes;
+  /** The target's bytes, latin1-decoded. */
+  readlink(nodeid: NodeId): string;
+
+  mknod(parent: NodeId, name: EntryName, mode: number, rdev: number, caller: Caller): Entry;
+  mkdir(parent: NodeId, name: EntryName, mode: number, caller: Caller): Entry;
+  symlink(parent: NodeId, name: EntryName, target: string, caller: Caller): Entry;
+  link(nodeid: NodeId, parent: NodeId, name: EntryName): Entry;
+  unlink(parent: NodeId, name: EntryName): void;
+  rmdir(parent: NodeId, name: EntryName): void;
+  /** `flags`: RENAME_NOREPLACE, RENAME_EXCHANGE; anything else is EINVAL. */
+  rename(parent: NodeId, name: EntryName, newParent: NodeId, newName: EntryName, flags: number): void;
+
+  /** `killSetId`: O_TRUNC by a caller without CAP_FSETID (FUSE_OPEN_KILL_SUIDGID). */
+  open(nodeid: NodeId, flags: number, killSetId: boolean): Opened;
+  create(
+    parent: NodeId,
+    name: EntryName,
+    mode: number,
+    flags: number,
+    caller: Caller,
+  ): { entry: Entry; opened: Opened };
+  /** An unnamed file in `parent`'s file system (O_TMPFILE); `link` can give it a name. */
+  tmpfile(parent: NodeId, mode: number, flags: number, caller: Caller): { entry: Entry; opened: Opened };
+  release(nodeid: NodeId, flags: number): void;
+  /** Reads up to `size` bytes at `offset` into `into` from `at`; returns how many. */
+  read(nodeid: NodeId, into: Buffer, at: number, size: number, offset: number): number;
+  /** `killSetId`: FUSE_WRITE_KILL_SUIDGID. Returns how many bytes were written. */
+  write(nodeid: NodeId, from: Buffer, at: number, size: number, offset: number, killSetId: boolean): number;
+  fsync(nodeid: NodeId, datasync: boolean): void;
+  fsyncdir(nodeid: NodeId, datasync: boolean): void;
+  fallocate(nodeid: NodeId, mode: number, offset: number, length: number, caller: Caller): void;
+  /** SEEK_DATA and SEEK_HOLE only; the kernel does the others. */
+  lseek(nodeid: NodeId, offset: number, whence: number): number;
+  copyFileRange(from: NodeId, fromOffset: number, to: NodeId, toOffset: number, length: number, caller: Caller): number;
+
+  /** Adds entries after `cookie` (0: from the start) until the sink is full or the directory ends. */
+  readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink): void;
+
+  statfs(nodeid: NodeId): StatFs;
+  /** null: not set (ENODATA). */
+  getxattr(nodeid: NodeId, name: string): Buffer | null;
+  /** Names, without terminating NULs. */
+  listxattr(nodeid: NodeId, caller: Caller): string[];
+  /** `flags`: XATTR_CREATE, XATTR_REPLACE. `killSetGid`: an ACL set by a caller outside the group (FUSE_SETXATTR_ACL_KILL_SGID). */
+  setxattr(nodeid: NodeId, name: string, value: Buffer, flags: number, killSetGid: boolean): void;
+  removexattr(nodeid: NodeId, name: string): void;
+
+  /** Inode flags (FS_IOC_GETFLAGS, man ioctl_iflags(2)). */
+  getFlags(nodeid: NodeId): number;
+  setFlags(nodeid: NodeId, flags: number): void;
+  /** The 28 bytes of `struct fsxattr` (FS_IOC_FSGETXATTR). */
+  getFsxattr(nodeid: NodeId): Buffer;
+  setFsxattr(nodeid: NodeId, fsxattr: Buffer): void;
+
+  /** fsync and fsyncdir do nothing (volatile): the kernel need not ask. */
+  readonly noSync: boolean;
+  /** An eventfd that becomes readable when parked requests can go on. */
+  readonly completionFd: number;
+  /** Reads {@link completionFd} and returns the keys whose work has ended. */
+  takeCompleted(): number[];
+  /** The mount is gone: close every fd. */
+  close(): void;
+}

@@ -1,0 +1,46 @@
+/** ioctl(2) requests on files of a layer. */
+import { allocate, bind, check, lastErrno } from './libc.js';
+
+const ioctlCall = bind<(fd: number, request: number, argument: number) => number>('int ioctl(int, ulong, intptr_t)');
+
+const FICLONE = 0x40049409;
+const FS_IOC_GETFLAGS = 0x80086601;
+const FS_IOC_SETFLAGS = 0x40086602;
+const FS_IOC_FSGETXATTR = 0x801c581f;
+const FS_IOC_FSSETXATTR = 0x401c5820;
+/** sizeof(struct fsxattr), linux/fs.h. */
+const FSXATTR_BYTES = 28;
+
+const argument = allocate(32);
+
+/** An ioctl as it is: negative errno on failure. */
+export function tryIoctl(fd: number, request: number, value: number): number {
+  const result = ioctlCall(fd, request, value);
+  return result < 0 ? -lastErrno() : result;
+}
+
+/** Shares all blocks of `from` with the empty file `to`. 0, or a negative errno (man ioctl_ficlone(2)). */
+export function tryClone(to: number, from: number): number {
+  return tryIoctl(to, FICLONE, from);
+}
+
+export function getInodeFlags(fd: number): number {
+  argument.buffer.writeUInt32LE(0, 0);
+  check(ioctlCall(fd, FS_IOC_GETFLAGS, argument.address), 'FS_IOC_GETFLAGS');
+  return argument.buffer.readUInt32LE(0);
+}
+
+export function setInodeFlags(fd: number, flags: number): void {
+  argument.buffer.writeUInt32LE(flags, 0);
+  check(ioctlCall(fd, FS_IOC_SETFLAGS, argument.address), 'FS_IOC_SETFLAGS');
+}
+
+export function getFsxattr(fd: number): Buffer {
+  check(ioctlCall(fd, FS_IOC_FSGETXATTR, argument.address), 'FS_IOC_FSGETXATTR');
+  return Buffer.from(argument.buffer.subarray(0, FSXATTR_BYTES));
+}
+
+export function setFsxattr(fd: number, fsxattr: Buffer): void {
+  fsxattr.copy(argument.buffer, 0, 0, FSXATTR_BYTES);
+  check(ioctlCall(fd, FS_IOC_FSSETXATTR, argument.address), 'FS_IOC_FSSETXATTR');
+}

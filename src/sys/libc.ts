@@ -1,0 +1,75 @@
+/**
+ * The only native door: libc through koffi, bound once per thread.
+ *
+ * Buffers are passed by address (`intptr_t`): a Buffer of its own allocation never moves, and a number crosses the
+ * boundary without a conversion. Each thread that imports this module has its own scratch memory; a value left in it
+ * is valid until the next call into `src/sys`.
+ */
+import koffi from 'koffi';
+import { fsError } from '../core/errno.js';
+
+const lib = koffi.load('libc.so.6');
+
+/** Binds one libc function by its C prototype. Pointers are declared `intptr_t`. */
+export function bind<F extends (...args: never[]) => unknown>(prototype: string): F {
+  return lib.func(prototype) as unknown as F;
+}
+
+/** The address of a Buffer's memory; the caller keeps the Buffer alive for as long as it uses the address. */
+export function addressOf(buffer: Uint8Array): number {
+  return Number(koffi.address(buffer));
+}
+
+/** A Buffer with its own memory (never from Node's shared pool), and its address. */
+export interface Memory {
+  readonly buffer: Buffer;
+  readonly address: number;
+}
+
+export function allocate(bytes: number): Memory {
+  const buffer = Buffer.from(new ArrayBuffer(bytes));
+  return { buffer, address: addressOf(buffer) };
+}
+
+/** errno of the calling thread, right after a call that failed. */
+export function lastErrno(): number {
+  return koffi.errno();
+}
+
+/** Returns `result`, or throws the errno that made it negative. */
+export function check(result: number, syscall: string): number {
+  if (result < 0) throw fsError(koffi.errno(), syscall);
+  return result;
+}
+
+/** PATH_MAX is 4096; a path relative to a layer can be longer only piecewise, so this leaves ample room. */
+const PATH_BYTES = 16384;
+const first = allocate(PATH_BYTES);
+const second = allocate(PATH_BYTES);
+
+function writePath(memory: Memory, path: string): number {
+  const { buffer } = memory;
+  const { length } = path;
+  if (length >= PATH_BYTES) throw fsError(36 /* ENAMETOOLONG */, 'path');
+  // Short names are the rule: writing chars in a loop beats a call into Buffer's native write.
+  if (length < 24) for (let i = 0; i < length; i++) buffer[i] = path.charCodeAt(i);
+  else buffer.write(path, 0, 'latin1');
+  buffer[length] = 0;
+  return memory.address;
+}
+
+/** A latin1-decoded path as a NUL-terminated C string in scratch memory. */
+export function cPath(path: string): number {
+  return writePath(first, path);
+}
+
+/** A second C string, for calls that take two paths. */
+export function cPath2(path: string): number {
+  return writePath(second, path);
+}
+
+export const AT_FDCWD = -100;
+export const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_REMOVEDIR = 0x200;
+export const AT_SYMLINK_FOLLOW = 0x400;
+export const AT_EMPTY_PATH = 0x1000;

@@ -1,0 +1,77 @@
+/** Opening, always relative to a directory fd and never through a symlink in the last component. */
+import { Errno, fsError } from '../core/errno.js';
+import { O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY } from '../core/flags.js';
+import { AT_FDCWD, allocate, bind, check, cPath, lastErrno } from './libc.js';
+
+const openat = bind<(dirfd: number, path: number, flags: number, mode: number) => number>(
+  'int openat(int, intptr_t, int, uint)',
+);
+const closeFd = bind<(fd: number) => number>('int close(int)');
+const syscall4 = bind<(n: number, a: number, b: number, c: number, d: number) => number>(
+  'long syscall(long, long, intptr_t, intptr_t, long)',
+);
+
+const SYS_OPENAT2 = 437;
+const RESOLVE_NO_MAGICLINKS = 0x02;
+const RESOLVE_NO_SYMLINKS = 0x04;
+const RESOLVE_BENEATH = 0x08;
+
+const how = allocate(24);
+
+/** openat(2) of one component. O_NOFOLLOW and O_CLOEXEC are added. */
+export function openAt(dirfd: number, name: string, flags: number, mode = 0): number {
+  return check(openat(dirfd, cPath(name), flags | O_NOFOLLOW | O_CLOEXEC, mode), 'openat');
+}
+
+/** As {@link openAt}, but a failure is the negative errno, for callers that have a second way. */
+export function tryOpenAt(dirfd: number, name: string, flags: number, mode = 0): number {
+  const fd = openat(dirfd, cPath(name), flags | O_NOFOLLOW | O_CLOEXEC, mode);
+  return fd < 0 ? -lastErrno() : fd;
+}
+
+/**
+ * Opens a path of several components below `dirfd`: no symlink, no `..` that leaves, at any point of it. A path
+ * longer than PATH_MAX is walked in pieces.
+ */
+export function openBeneath(dirfd: number, path: string, flags: number): number {
+  if (path.length < 4000) return openResolved(dirfd, path, flags);
+  const cut = path.lastIndexOf('/', 4000);
+  const piece = openResolved(dirfd, path.slice(0, cut), O_PATH | O_DIRECTORY);
+  try {
+    return openBeneath(piece, path.slice(cut + 1), flags);
+  } finally {
+    close(piece);
+  }
+}
+
+function openResolved(dirfd: number, path: string, flags: number): number {
+  how.buffer.writeUInt32LE(flags | O_NOFOLLOW | O_CLOEXEC, 0);
+  how.buffer.writeUInt32LE(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, 16);
+  return check(syscall4(SYS_OPENAT2, dirfd, cPath(path === '' ? '.' : path), how.address, 24), 'openat2');
+}
+
+/**
+ * Opens a path that a person gave: follows symlinks, relative to the working directory. For layer roots, the work
+ * directory and the mountpoint only; what a layer contains is never opened with this.
+ */
+export function openTrusted(path: string, flags: number): number {
+  return check(openat(AT_FDCWD, cPath(path), flags | O_CLOEXEC, 0), 'open');
+}
+
+/** A second fd for what an fd already names, opened anew with `flags` (through /proc, man open(2) O_PATH). */
+export function reopen(fd: number, flags: number): number {
+  return check(openat(AT_FDCWD, cPath(`/proc/self/fd/${fd}`), flags | O_CLOEXEC, 0), 'openat');
+}
+
+/** Opens a directory for reading its entries. */
+export function openDirectoryAt(dirfd: number, name: string): number {
+  return openAt(dirfd, name, O_RDONLY | O_DIRECTORY);
+}
+
+/** Closes an fd. An error here is an fd that was not ours: a bug, thrown. EINTR has closed it (man close(2)). */
+export function close(fd: number): void {
+  if (closeFd(fd) < 0) {
+    const errno = lastErrno();
+    if (errno === Errno.EBADF) throw fsError(errno, 'close');
+  }
+}

@@ -1,0 +1,95 @@
+/** statx(2) and fstatfs(2). */
+import { Errno, fsError } from '../core/errno.js';
+import type { FileStat } from '../core/file-stat.js';
+import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, allocate, bind, check, cPath, lastErrno } from './libc.js';
+
+const statx = bind<(fd: number, path: number, flags: number, mask: number, into: number) => number>(
+  'int statx(int, intptr_t, int, uint, intptr_t)',
+);
+const fstatfs = bind<(fd: number, into: number) => number>('int fstatfs(int, intptr_t)');
+
+const STATX_BASIC_STATS = 0x7ff;
+const FLAGS = AT_SYMLINK_NOFOLLOW | 0x800; /* AT_NO_AUTOMOUNT */
+const HIGH = 0x1_0000_0000;
+
+const memory = allocate(256);
+const u32 = new Uint32Array(memory.buffer.buffer);
+const i32 = new Int32Array(memory.buffer.buffer);
+
+/** Decodes `struct statx` (linux/stat.h); indexes count 32-bit words. */
+function decode(into: FileStat): void {
+  into.blksize = u32[1] as number;
+  into.nlink = u32[4] as number;
+  into.uid = u32[5] as number;
+  into.gid = u32[6] as number;
+  into.mode = (u32[7] as number) & 0xffff;
+  into.ino = (u32[9] as number) * HIGH + (u32[8] as number);
+  into.size = (u32[11] as number) * HIGH + (u32[10] as number);
+  into.blocks = (u32[13] as number) * HIGH + (u32[12] as number);
+  into.atimeSec = (i32[17] as number) * HIGH + (u32[16] as number);
+  into.atimeNsec = u32[18] as number;
+  into.ctimeSec = (i32[25] as number) * HIGH + (u32[24] as number);
+  into.ctimeNsec = u32[26] as number;
+  into.mtimeSec = (i32[29] as number) * HIGH + (u32[28] as number);
+  into.mtimeNsec = u32[30] as number;
+  into.rdevMajor = u32[32] as number;
+  into.rdevMinor = u32[33] as number;
+  into.devMajor = u32[34] as number;
+  into.devMinor = u32[35] as number;
+}
+
+/**
+ * Stats `name` under `dirfd` without following a symlink.
+ * @returns false when there is no such name: ENOENT, and ENAMETOOLONG, which a layer with shorter names than another
+ * answers for a name it cannot hold. Any other errno is thrown.
+ */
+export function statAt(dirfd: number, name: string, into: FileStat): boolean {
+  if (statx(dirfd, cPath(name), FLAGS, STATX_BASIC_STATS, memory.address) < 0) {
+    const errno = lastErrno();
+    if (errno === Errno.ENOENT || errno === Errno.ENAMETOOLONG) return false;
+    throw fsError(errno, 'statx');
+  }
+  decode(into);
+  return true;
+}
+
+/** Stats an open fd, O_PATH ones too. */
+export function statFd(fd: number, into: FileStat): void {
+  check(statx(fd, cPath(''), FLAGS | AT_EMPTY_PATH, STATX_BASIC_STATS, memory.address), 'statx');
+  decode(into);
+}
+
+export interface FsStat {
+  type: number;
+  bsize: number;
+  blocks: number;
+  bfree: number;
+  bavail: number;
+  files: number;
+  ffree: number;
+  namelen: number;
+  frsize: number;
+  /** ST_* mount flags (man statvfs(3)). */
+  flags: number;
+}
+
+/** ST_RDONLY of {@link FsStat.flags}. */
+export const ST_RDONLY = 1;
+
+/** fstatfs(2) of the file system that holds `fd` (x86-64 and arm64 layout of `struct statfs`). */
+export function statFs(fd: number): FsStat {
+  check(fstatfs(fd, memory.address), 'fstatfs');
+  const u64 = (word: number): number => (u32[word + 1] as number) * HIGH + (u32[word] as number);
+  return {
+    type: u32[0] as number,
+    bsize: u64(2),
+    blocks: u64(4),
+    bfree: u64(6),
+    bavail: u64(8),
+    files: u64(10),
+    ffree: u64(12),
+    namelen: u64(16),
+    frsize: u64(18),
+    flags: u64(20),
+  };
+}

@@ -1,0 +1,44 @@
+/** What belongs to the calling thread: its umask, its capabilities. */
+import { allocate, bind, check } from './libc.js';
+
+const unshare = bind<(flags: number) => number>('int unshare(int)');
+const umask = bind<(mask: number) => number>('uint umask(uint)');
+const syscall3 = bind<(n: number, a: number, b: number) => number>('long syscall(long, intptr_t, intptr_t)');
+
+const CLONE_FS = 0x200;
+const SYS_CAPGET = 125;
+const SYS_CAPSET = 126;
+const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+const CAP_FSETID = 4;
+
+/**
+ * Gives the calling thread a umask of 0 that no other thread of the process sees (unshare(2), CLONE_FS): modes are
+ * computed from each request's own umask.
+ */
+export function ownUmask(): void {
+  check(unshare(CLONE_FS), 'unshare');
+  umask(0);
+}
+
+const header = allocate(8);
+const data = allocate(24);
+
+/**
+ * Runs `body` without CAP_FSETID in the thread's effective set, so that files it touches lose set-id bits when they
+ * are written, as they do for an ordinary user.
+ */
+export function withoutFsetid<T>(body: () => T): T {
+  header.buffer.writeUInt32LE(LINUX_CAPABILITY_VERSION_3, 0);
+  header.buffer.writeUInt32LE(0, 4);
+  check(syscall3(SYS_CAPGET, header.address, data.address), 'capget');
+  const effective = data.buffer.readUInt32LE(0);
+  if ((effective & (1 << CAP_FSETID)) === 0) return body();
+  data.buffer.writeUInt32LE((effective & ~(1 << CAP_FSETID)) >>> 0, 0);
+  check(syscall3(SYS_CAPSET, header.address, data.address), 'capset');
+  try {
+    return body();
+  } finally {
+    data.buffer.writeUInt32LE(effective, 0);
+    check(syscall3(SYS_CAPSET, header.address, data.address), 'capset');
+  }
+}
