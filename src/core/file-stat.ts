@@ -20,4 +20,6 @@ export class FileStat {
   mtimeNsec = 0;
   ctimeSec = 0;
   ctimeNsec = 0;
+  /** Immutable or append-only by inode flag (man ioctl_iflags(2)): no change of data or attributes is allowed. */
+  locked = false;
 }

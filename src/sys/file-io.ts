@@ -1,6 +1,6 @@
 /** Data of open files: read, write, sync, holes, copying. Offsets and sizes are bytes. */
 import { Errno, fsError } from '../core/errno.js';
-import { allocate, bind, check, lastErrno } from './libc.js';
+import { addressOf, allocate, bind, check, lastErrno } from './libc.js';
 
 const pread64 = bind<(fd: number, into: number, size: number, offset: number) => number>(
   'long pread64(int, intptr_t, size_t, int64_t)',
@@ -28,6 +28,28 @@ export function pread(fd: number, address: number, size: number, offset: number)
 
 export function pwrite(fd: number, address: number, size: number, offset: number): number {
   return check(pwrite64(fd, address, size, offset), 'pwrite');
+}
+
+let recent: Buffer | null = null;
+let recentAddress = 0;
+
+/** The address of a Buffer that comes again and again: the transport's request and reply memory. */
+function addressOfRecent(buffer: Buffer): number {
+  if (buffer !== recent) {
+    recent = buffer;
+    recentAddress = addressOf(buffer);
+  }
+  return recentAddress;
+}
+
+/** As {@link pread}, into `buffer` from `at`. */
+export function preadInto(fd: number, buffer: Buffer, at: number, size: number, offset: number): number {
+  return pread(fd, addressOfRecent(buffer) + at, size, offset);
+}
+
+/** As {@link pwrite}, from `buffer` from `at`. */
+export function pwriteFrom(fd: number, buffer: Buffer, at: number, size: number, offset: number): number {
+  return pwrite(fd, addressOfRecent(buffer) + at, size, offset);
 }
 
 /** read(2) as it is: a negative errno instead of an exception, for loops that meet EAGAIN all the time. */

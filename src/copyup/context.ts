@@ -1,0 +1,25 @@
+import type { EntryName } from '../core/brand.js';
+import type { FileStat } from '../core/file-stat.js';
+import type { Dialect } from '../whiteout/dialect.js';
+import type { WorkDirectory } from '../whiteout/work-directory.js';
+
+/** What every copy-up of a mount shares. */
+export interface CopyUpContext {
+  readonly work: WorkDirectory;
+  readonly dialect: Dialect;
+  /** fsync a file before it is published; false for a volatile mount. */
+  readonly sync: boolean;
+}
+
+/** A lower object: `name` under the directory `dirfd`, and what stat says of it. */
+export interface CopyUpSource {
+  readonly dirfd: number;
+  readonly name: EntryName;
+  readonly stat: FileStat;
+}
+
+/** Where its copy goes: a name that the upper directory `upper` does not have. */
+export interface CopyUpDestination {
+  readonly upper: number;
+  readonly name: EntryName;
+}

@@ -1,0 +1,67 @@
+/**
+ * Copies one lower object up. The order is always stage → fill → seal → publish: an object gets its name in the upper
+ * when it is complete, so that no crash and no error leaves half a file hiding a whole one
+ * (fs/overlayfs/copy_up.c:ovl_copy_up_one).
+ */
+import type { EntryName } from '../core/brand.js';
+import { Errno, fsError, isErrno } from '../core/errno.js';
+import { S_IFDIR, S_IFLNK, S_IFMT } from '../core/file-mode.js';
+import { FileStat } from '../core/file-stat.js';
+import { RENAME_NOREPLACE } from '../core/flags.js';
+import { makeDev, mkdirAt, mknodAt, readlinkAt, renameAt, symlinkAt, utimesFd } from '../sys/inode-ops.js';
+import { statFd } from '../sys/stat.js';
+import type { CopyUpContext, CopyUpDestination, CopyUpSource } from './context.js';
+import { fillMetadata } from './fill-metadata.js';
+import type { StagedFile } from './staged-file.js';
+
+/** Gives a sealed file its name; on failure nothing of it is left. */
+export function publishFile(staged: StagedFile, destination: CopyUpDestination): number {
+  return keepingTimes(destination.upper, () => staged.publish(destination));
+}
+
+/** Copies a directory (itself, not its content), symlink, device, fifo or socket. */
+export function copyUpOther(source: CopyUpSource, destination: CopyUpDestination, context: CopyUpContext): void {
+  const { work } = context;
+  const staged = work.temporaryName();
+  try {
+    makeEmpty(source, work.fd, staged);
+    fillMetadata(source, { dirfd: work.fd, name: staged }, context);
+    keepingTimes(destination.upper, () =>
+      renameAt(work.fd, staged, destination.upper, destination.name, RENAME_NOREPLACE),
+    );
+  } catch (error) {
+    work.discard(staged);
+    throw error;
+  }
+}
+
+function makeEmpty({ dirfd, name, stat }: CopyUpSource, workFd: number, staged: EntryName): void {
+  const type = stat.mode & S_IFMT;
+  if (type === S_IFDIR) mkdirAt(workFd, staged, 0o700);
+  else if (type === S_IFLNK) symlinkAt(readlinkAt(dirfd, name), workFd, staged);
+  else mknodAt(workFd, staged, type | 0o600, makeDev(stat.rdevMajor, stat.rdevMinor));
+}
+
+/** Refuses to copy up what its own file system protects: a copy would lose the protection. */
+export function refuseLocked(stat: FileStat): void {
+  if (stat.locked) throw fsError(Errno.EPERM, 'copy-up');
+}
+
+const parentStat = new FileStat();
+
+/**
+ * Runs `publish`, which adds a name to the directory `dirfd`, without a trace in that directory's times. The copy-up has
+ * happened by then, so that times which cannot be restored (a directory of another owner) are no failure of it
+ * (fs/overlayfs/copy_up.c:ovl_set_timestamps is best effort as well).
+ */
+function keepingTimes<T>(dirfd: number, publish: () => T): T {
+  statFd(dirfd, parentStat);
+  const { atimeSec, atimeNsec, mtimeSec, mtimeNsec } = parentStat;
+  const result = publish();
+  try {
+    utimesFd(dirfd, { sec: atimeSec, nsec: atimeNsec }, { sec: mtimeSec, nsec: mtimeNsec });
+  } catch (error) {
+    if (!isErrno(error, 'EPERM')) throw error;
+  }
+  return result;
+}

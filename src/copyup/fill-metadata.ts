@@ -1,0 +1,66 @@
+/**
+ * Gives a staged copy the source's attributes, in the one order that keeps them all: owner first, because chown
+ * clears set-id bits and capabilities; xattrs after the data, because writing clears capabilities; mode after the
+ * ACL, which it agrees with; times last.
+ */
+import { Errno, FsError } from '../core/errno.js';
+import { isSymlink } from '../core/file-mode.js';
+import type { FileStat } from '../core/file-stat.js';
+import { chmodAt, chmodFd, chownAt, chownFd, utimesAt, utimesFd } from '../sys/inode-ops.js';
+import { getXattr, listXattrs, setXattr } from '../sys/xattr.js';
+import type { CopyUpContext, CopyUpSource } from './context.js';
+
+const myUid = process.geteuid?.() ?? 0;
+const myGid = process.getegid?.() ?? 0;
+
+/** A staged object: `name` under `dirfd`, or an open file when `name` is `''`. */
+export interface StagedObject {
+  readonly dirfd: number;
+  readonly name: string;
+}
+
+export function fillMetadata(source: CopyUpSource, staged: StagedObject, context: CopyUpContext): void {
+  const { stat } = source;
+  const open = staged.name === '';
+  if (stat.uid !== myUid || stat.gid !== myGid) {
+    if (open) chownFd(staged.dirfd, stat.uid, stat.gid);
+    else chownAt(staged.dirfd, staged.name, stat.uid, stat.gid);
+  }
+  copyXattrs(source, staged, context);
+  if (open) chmodFd(staged.dirfd, stat.mode & 0o7777);
+  else if (!isSymlink(stat.mode)) chmodAt(staged.dirfd, staged.name, stat.mode & 0o7777);
+  copyTimes(stat, staged);
+}
+
+function copyXattrs(source: CopyUpSource, staged: StagedObject, { dialect }: CopyUpContext): void {
+  for (const xattr of listXattrs(source.dirfd, source.name)) {
+    if (dialect.isPrivateXattr(xattr)) continue;
+    const value = getXattr(source.dirfd, source.name, xattr);
+    if (value === null) continue;
+    try {
+      setXattr(staged.dirfd, staged.name, xattr, value);
+    } catch (error) {
+      if (!isTolerated(xattr, error)) throw error;
+    }
+  }
+}
+
+/**
+ * - EOPNOTSUPP: the upper's file system has no such xattrs; fatal for ACLs and for `security.*`, which decide who may
+ *   do what (fs/overlayfs/copy_up.c:ovl_copy_xattr).
+ * - EPERM on `security.*` but capabilities: labels that only the initial user namespace may write; the security
+ *   module gives the copy one of its own.
+ */
+function isTolerated(xattr: string, error: unknown): boolean {
+  if (!(error instanceof FsError)) return false;
+  const security = xattr.startsWith('security.');
+  if (error.errno === Errno.EOPNOTSUPP) return !security && !xattr.startsWith('system.posix_acl_');
+  return error.errno === Errno.EPERM && security && xattr !== 'security.capability';
+}
+
+export function copyTimes(stat: FileStat, staged: StagedObject): void {
+  const atime = { sec: stat.atimeSec, nsec: stat.atimeNsec };
+  const mtime = { sec: stat.mtimeSec, nsec: stat.mtimeNsec };
+  if (staged.name === '') utimesFd(staged.dirfd, atime, mtime);
+  else utimesAt(staged.dirfd, staged.name, atime, mtime);
+}

@@ -1,0 +1,106 @@
+/** A regular file on its way up: source and copy open, not visible under any name of the upper yet. */
+import type { EntryName } from '../core/brand.js';
+import { Errno, fsError } from '../core/errno.js';
+import { O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TMPFILE, RENAME_NOREPLACE } from '../core/flags.js';
+import { sync } from '../sys/file-io.js';
+import { linkFd, renameAt } from '../sys/inode-ops.js';
+import { close, openAt, tryOpenAt } from '../sys/open.js';
+import type { WorkDirectory } from '../whiteout/work-directory.js';
+import type { CopyUpContext, CopyUpDestination, CopyUpSource } from './context.js';
+import { cloneData, copyData } from './fill-data.js';
+import { fillMetadata } from './fill-metadata.js';
+
+/** Errnos of O_TMPFILE on file systems that lack it (man open(2)). */
+const NO_TMPFILE = new Set<number>([Errno.EOPNOTSUPP, Errno.EISDIR, Errno.ENOENT, Errno.EINVAL]);
+
+/** Opens an unnamed file in the work directory; a named one where the file system has no O_TMPFILE. */
+export function openUnnamed(work: WorkDirectory): { fd: number; name: EntryName | null } {
+  const fd = tryOpenAt(work.fd, '.', O_TMPFILE | O_RDWR, 0o600);
+  if (fd >= 0) return { fd, name: null };
+  if (!NO_TMPFILE.has(-fd)) throw fsError(-fd, 'openat');
+  const name = work.temporaryName();
+  return { fd: openAt(work.fd, name, O_CREAT | O_EXCL | O_RDWR, 0o600), name };
+}
+
+export class StagedFile {
+  private constructor(
+    readonly sourceFd: number,
+    /** The copy, open for reading and writing. Taken by {@link publish}, closed by {@link abandon}. */
+    readonly fd: number,
+    private readonly name: EntryName | null,
+    private readonly source: CopyUpSource,
+    private readonly context: CopyUpContext,
+    /** How much of the source is wanted: less than its size for a truncation. */
+    readonly length: number,
+    /** Whether bytes remain to be copied: false after a reflink, and for an empty file. */
+    readonly needsData: boolean,
+  ) {}
+
+  static open(source: CopyUpSource, context: CopyUpContext, length: number): StagedFile {
+    const sourceFd = openAt(source.dirfd, source.name, O_RDONLY);
+    try {
+      const { fd, name } = openUnnamed(context.work);
+      try {
+        const wanted = Math.min(length, source.stat.size);
+        const whole = wanted === source.stat.size;
+        const needsData = wanted > 0 && !(whole && cloneData(sourceFd, fd));
+        return new StagedFile(sourceFd, fd, name, { ...source, stat: source.stat }, context, wanted, needsData);
+      } catch (error) {
+        close(fd);
+        if (name !== null) context.work.discard(name);
+        throw error;
+      }
+    } catch (error) {
+      close(sourceFd);
+      throw error;
+    }
+  }
+
+  /** Whether the source has fewer blocks than its size needs, that is holes (or compression; then asking is cheap). */
+  get sparse(): boolean {
+    return this.source.stat.blocks * 512 < this.source.stat.size;
+  }
+
+  /** Link count of the source. */
+  get sourceLinks(): number {
+    return this.source.stat.nlink;
+  }
+
+  /** Copies the content on the calling thread. */
+  fill(): void {
+    if (this.needsData) copyData(this.sourceFd, this.fd, this.length, this.sparse);
+  }
+
+  /** Metadata, then (unless volatile, or done by whoever filled it) the disk: what gets a name next is complete. */
+  seal(synced: boolean): void {
+    fillMetadata(this.source, { dirfd: this.fd, name: '' }, this.context);
+    if (this.context.sync && !synced && this.length > 0) sync(this.fd);
+  }
+
+  /** Gives the copy its name in the upper. Returns its fd, which is the caller's now; abandons it on failure. */
+  publish({ upper, name }: CopyUpDestination): number {
+    try {
+      if (this.name === null) linkFd(this.fd, upper, name);
+      else renameAt(this.context.work.fd, this.name, upper, name, RENAME_NOREPLACE);
+    } catch (error) {
+      this.abandon();
+      throw error;
+    }
+    close(this.sourceFd);
+    return this.fd;
+  }
+
+  /** For a source that has no name any more: the copy gets none either. Returns its fd, which is the caller's now. */
+  keepUnnamed(): number {
+    close(this.sourceFd);
+    if (this.name !== null) this.context.work.discard(this.name);
+    return this.fd;
+  }
+
+  /** Leaves no trace. */
+  abandon(): void {
+    close(this.sourceFd);
+    close(this.fd);
+    if (this.name !== null) this.context.work.discard(this.name);
+  }
+}

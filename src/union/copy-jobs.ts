@@ -1,0 +1,66 @@
+import { CopyPool } from '../copyup/copy-pool.js';
+import type { StagedFile } from '../copyup/staged-file.js';
+import { drainEventfd, openEventfd } from '../sys/eventfd.js';
+import { close } from '../sys/open.js';
+import type { FileNode } from './node.js';
+
+/** A copy-up whose data a helper thread is copying. While it runs, `node.busy` holds its key. */
+export interface CopyJob {
+  readonly key: number;
+  readonly node: FileNode;
+  readonly staged: StagedFile;
+}
+
+/** The copy-ups that are under way in helper threads, and how the failed ones ended. */
+export class CopyJobs {
+  /** Readable when {@link takeFinished} has something. */
+  readonly doneFd = openEventfd();
+  private readonly pool = new CopyPool(this.doneFd);
+  private readonly running = new Map<number, CopyJob>();
+  /** A failed job's errno waits here for the request that comes back for it. */
+  private readonly failures = new WeakMap<FileNode, number>();
+  private nextKey = 1;
+
+  /** Hands the data of `staged` to a helper thread and marks `node` busy. Returns the key to park under. */
+  start(node: FileNode, staged: StagedFile, sync: boolean): number {
+    const key = this.nextKey++;
+    const { sourceFd, fd, length, sparse } = staged;
+    this.pool.order({ key, from: sourceFd, to: fd, length, sparse, sync });
+    this.running.set(key, { key, node, staged });
+    node.busy = key;
+    return key;
+  }
+
+  /** Jobs that have ended since the last call. */
+  takeFinished(): { job: CopyJob; errno: number }[] {
+    drainEventfd(this.doneFd);
+    const finished: { job: CopyJob; errno: number }[] = [];
+    for (const { key, errno } of this.pool.take()) {
+      const job = this.running.get(key);
+      if (job === undefined) continue;
+      this.running.delete(key);
+      job.node.busy = 0;
+      finished.push({ job, errno });
+    }
+    return finished;
+  }
+
+  fail(node: FileNode, errno: number): void {
+    this.failures.set(node, errno);
+  }
+
+  /** The errno of a failed copy-up that nobody has been told of yet, or 0. */
+  takeFailure(node: FileNode): number {
+    const errno = this.failures.get(node) ?? 0;
+    this.failures.delete(node);
+    return errno;
+  }
+
+  /** Copies that are under way are given up: their files have no name yet. */
+  close(): void {
+    this.pool.close();
+    for (const { staged } of this.running.values()) staged.abandon();
+    this.running.clear();
+    close(this.doneFd);
+  }
+}

@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import { Errno, FsError } from '../core/errno.js';
+import type { Operations } from '../fuse/operations.js';
+import { OverlayDialect, type XattrNamespace } from '../whiteout/overlay-dialect.js';
+import { OverlayHiding } from '../whiteout/overlay-hiding.js';
+import { WorkDirectory } from '../whiteout/work-directory.js';
+import { CopyJobs } from './copy-jobs.js';
+import { DirectoryFds } from './directory-fds.js';
+import { InodeNumbers } from './inode-numbers.js';
+import { Layer } from './layer.js';
+import { NodeTable } from './node-table.js';
+import { Union, type Upper } from './union.js';
+import { UnionFilesystem } from './union-filesystem.js';
+
+/** What a union is made of. Paths are bytes, latin1-decoded. */
+export interface UnionConfig {
+  /** Top first; at least one. */
+  readonly lowers: readonly string[];
+  /** With {@link work}; absent: a read-only union. */
+  readonly upper?: string;
+  readonly work?: string;
+  /** Nothing may be written, even with an upper. */
+  readonly readOnly: boolean;
+  /** Never wait for the disk: what a crash of the machine loses is lost. */
+  readonly volatile: boolean;
+  /** Receives one line about something odd that does not stop the mount. */
+  readonly log: (line: string) => void;
+}
+
+/** Share of the process's open files that cached directories may use; open files of applications need the rest. */
+const DIRECTORY_SHARE = 0.25;
+const MAX_DIRECTORIES = 8192;
+
+/**
+ * Opens all layers and builds the union.
+ * @throws FsError with the path of the layer that cannot be opened
+ */
+export function createUnion(config: UnionConfig): Operations {
+  const dialect = new OverlayDialect(xattrNamespace());
+  const lowers = config.lowers.map((path) => Layer.open(path, false));
+  const upper = openUpper(config, dialect);
+  const grace = 2 * (lowers.length + 1) + 16;
+  const directories = Math.min(MAX_DIRECTORIES, Math.floor(maxOpenFiles() * DIRECTORY_SHARE));
+  const fds = new DirectoryFds(Math.max(directories, grace), grace);
+  const union = new Union(
+    upper,
+    lowers,
+    dialect,
+    fds,
+    new NodeTable(fds),
+    new InodeNumbers(),
+    new CopyJobs(),
+    config.log,
+  );
+  return new UnionFilesystem(union, config.volatile);
+}
+
+function openUpper(config: UnionConfig, dialect: OverlayDialect): Upper | null {
+  if (config.upper === undefined) return null;
+  const layer = Layer.open(config.upper, true);
+  if (config.work === undefined) throw new FsError(Errno.EINVAL, 'an upper layer needs a work directory', config.upper);
+  const work = WorkDirectory.open(config.work, config.log);
+  return {
+    layer,
+    work,
+    hiding: new OverlayHiding(work, dialect),
+    copyUp: { work, dialect, sync: !config.volatile },
+  };
+}
+
+/**
+ * `trusted.` xattrs can be seen and set with CAP_SYS_ADMIN in the initial user namespace only; everywhere else the
+ * overlay format has its `user.` form.
+ */
+function xattrNamespace(): XattrNamespace {
+  const initialNamespace = /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
+  const capabilities = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
+  const sysAdmin = (BigInt(`0x${capabilities}`) >> 21n) & 1n;
+  return initialNamespace && sysAdmin === 1n ? 'trusted' : 'user';
+}
+
+/** The soft limit of open files (RLIMIT_NOFILE), which Node has raised to the hard one. */
+function maxOpenFiles(): number {
+  const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+  return limit === undefined ? 1024 : Number(limit);
+}

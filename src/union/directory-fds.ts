@@ -1,0 +1,80 @@
+import { LRUCache } from 'lru-cache';
+import { isErrno } from '../core/errno.js';
+import { O_DIRECTORY, O_PATH, O_RDONLY } from '../core/flags.js';
+import { close, openAt, openBeneath } from '../sys/open.js';
+import type { RealDirectory } from './real-directory.js';
+
+/**
+ * Keeps a bounded number of real directories open, the most recently used ones.
+ *
+ * An evicted fd is closed only after `grace` further evictions: an operation may hold several fds at once (a merged
+ * lookup one per layer), and opening the last must not close the first under it.
+ */
+export class DirectoryFds {
+  private readonly cache: LRUCache<RealDirectory, number>;
+  private readonly retired: number[] = [];
+
+  /** @param grace more than any one operation opens: two per layer and a few */
+  constructor(
+    max: number,
+    private readonly grace: number,
+  ) {
+    this.cache = new LRUCache({ max, dispose: (fd, dir) => this.retire(fd, dir), noDisposeOnSet: true });
+  }
+
+  /** An open fd of `dir`, valid for the rest of the current operation. */
+  get(dir: RealDirectory): number {
+    if (dir.fd >= 0) {
+      if (!dir.pinned) this.cache.get(dir);
+      return dir.fd;
+    }
+    const fd = this.open(dir);
+    dir.fd = fd;
+    this.cache.set(dir, fd);
+    return fd;
+  }
+
+  /** Takes the fd out of the bounded set: a directory that is about to lose its name. */
+  pin(dir: RealDirectory): void {
+    if (dir.pinned) return;
+    const fd = this.get(dir);
+    dir.pinned = true;
+    this.cache.delete(dir);
+    dir.fd = fd;
+  }
+
+  /** Closes the fd of a directory that nothing refers to any more. */
+  drop(dir: RealDirectory): void {
+    if (dir.parent === null || dir.fd < 0) return;
+    if (dir.pinned) {
+      close(dir.fd);
+      dir.fd = -1;
+    } else this.cache.delete(dir);
+  }
+
+  close(): void {
+    this.cache.clear();
+    for (const fd of this.retired.splice(0)) close(fd);
+  }
+
+  private retire(fd: number, dir: RealDirectory): void {
+    dir.fd = -1;
+    if (dir.pinned) return;
+    this.retired.push(fd);
+    if (this.retired.length > this.grace) close(this.retired.shift() as number);
+  }
+
+  private open(dir: RealDirectory): number {
+    const { parent, layer } = dir;
+    const near = parent !== null && parent.fd >= 0;
+    const at = near ? parent.fd : layer.root.fd;
+    const open = (flags: number): number => (near ? openAt(at, dir.name, flags) : openBeneath(at, dir.path, flags));
+    try {
+      return open(O_RDONLY | O_DIRECTORY);
+    } catch (error) {
+      // Without CAP_DAC_READ_SEARCH a directory can be one that we may search but not list.
+      if (!isErrno(error, 'EACCES')) throw error;
+      return open(O_PATH | O_DIRECTORY);
+    }
+  }
+}

@@ -1,0 +1,1 @@
+export { createUnion, type UnionConfig } from './create-union.js';

@@ -1,0 +1,60 @@
+import type { FileStat } from '../core/file-stat.js';
+
+/** Numbers up to here are shown as they are, with the file system's index above them. */
+const SPAN = 2 ** 48;
+/** 2^53 / SPAN: what a JavaScript number holds exactly. */
+const MAX_INDEX = 31;
+
+/**
+ * The inode numbers that the union shows: the real ones where all layers lie on one file system, as the kernel does;
+ * otherwise made unique by the file system's index in the high bits (fs/overlayfs/inode.c:ovl_map_dev_ino, xino).
+ *
+ * A number is remembered over a copy-up for as long as the mount lives, so that `stat` and `readdir` go on agreeing
+ * after the kernel has forgotten the node.
+ */
+export class InodeNumbers {
+  private readonly devices = new Map<number, number>();
+  /** Numbers that do not fit beside an index (64-bit ids of network file systems), each given one of its own. */
+  private readonly synthetic = new Map<string, number>();
+  /** Own number of an upper object → the number shown before its copy-up. */
+  private readonly kept = new Map<number, number>();
+
+  /** The number of a real object, its copy-up not considered. */
+  own(devMajor: number, devMinor: number, ino: number): number {
+    const device = devMajor * 0x10_0000 + devMinor;
+    let index = this.devices.get(device);
+    if (index === undefined) {
+      index = this.devices.size;
+      this.devices.set(device, index);
+    }
+    if (ino < SPAN && index < MAX_INDEX) return index * SPAN + ino;
+    const key = `${device}:${ino}`;
+    let number = this.synthetic.get(key);
+    if (number === undefined) {
+      number = MAX_INDEX * SPAN + this.synthetic.size;
+      this.synthetic.set(key, number);
+    }
+    return number;
+  }
+
+  /** The number to show for a real object. */
+  shown(devMajor: number, devMinor: number, ino: number): number {
+    const own = this.own(devMajor, devMinor, ino);
+    return this.kept.size === 0 ? own : (this.kept.get(own) ?? own);
+  }
+
+  /** After a copy-up: the new upper object goes on under the number its lower one had. */
+  keep(upper: FileStat, shown: number): void {
+    this.kept.set(this.own(upper.devMajor, upper.devMinor, upper.ino), shown);
+  }
+
+  /** The upper object is gone and its own number may be given to another. */
+  release(devMajor: number, devMinor: number, ino: number): void {
+    if (this.kept.size > 0) this.kept.delete(this.own(devMajor, devMinor, ino));
+  }
+
+  /** Whether any number is kept, that is whether {@link release} could matter. */
+  get keepsAny(): boolean {
+    return this.kept.size > 0;
+  }
+}

@@ -1,0 +1,101 @@
+/** Reads all real directories of a merged one into one listing (fs/overlayfs/readdir.c:ovl_dir_read_merged). */
+import type { EntryName } from '../core/brand.js';
+import { DT_DIR } from '../core/file-mode.js';
+import { cookieOf, type ListedEntry, Listing } from './listing.js';
+import type { DirectoryNode } from './node.js';
+import type { RealDirectory } from './real-directory.js';
+import type { Union } from './union.js';
+
+/** The listing of `dir`, from the cache or read now. */
+export function listingOf(union: Union, dir: DirectoryNode): Listing {
+  let listing = union.listings.get(dir);
+  if (listing === undefined) {
+    listing = new Listing(readMerged(union, dir));
+    union.listings.set(dir, listing);
+  }
+  return listing;
+}
+
+function readMerged(union: Union, dir: DirectoryNode): ListedEntry[] {
+  const entries: ListedEntry[] = [];
+  if (!dir.isMerged) {
+    readLayer(union, dir.top, (name, ino, type) => entries.push(entryOf(union, dir.top, name, ino, type)), null);
+    return entries;
+  }
+  /** Decided names: the entry, or null for a name that is hidden from here on. */
+  const seen = new Map<EntryName, ListedEntry | null>();
+  /** Names whose directory stack has ended. */
+  const closed = new Set<EntryName>();
+  const stack = dir.upper === null ? dir.lowers : [dir.upper, ...dir.lowers];
+  for (const home of stack) {
+    const whiteouts: EntryName[] = [];
+    const add = (name: EntryName, ino: number, type: number): void => {
+      const above = seen.get(name);
+      if (above === undefined) {
+        const entry = entryOf(union, home, name, ino, type);
+        entries.push(entry);
+        seen.set(name, entry);
+      } else if (above !== null && above.type === DT_DIR && !closed.has(name)) {
+        if (type === DT_DIR) {
+          above.below ??= [];
+          above.below.push(home);
+        } else closed.add(name);
+      }
+    };
+    readLayer(union, home, add, whiteouts);
+    // After the layer's own entries: a whiteout hides what lies below this layer, never what is in it.
+    for (const name of whiteouts) {
+      if (seen.has(name)) closed.add(name);
+      else seen.set(name, null);
+    }
+  }
+  return entries;
+}
+
+function readLayer(
+  union: Union,
+  home: RealDirectory,
+  add: (name: EntryName, ino: number, type: number) => void,
+  whiteouts: EntryName[] | null,
+): void {
+  union.dialect.list(union.fds.get(home), { entry: add, whiteout: (name) => whiteouts?.push(name) });
+}
+
+function entryOf(union: Union, home: RealDirectory, name: EntryName, ino: number, type: number): ListedEntry {
+  const { devMajor, devMinor } = home.layer;
+  return {
+    name,
+    cookie: cookieOf(name),
+    ino: union.numbers.shown(devMajor, devMinor, ino),
+    type,
+    home,
+    below: null,
+    gone: false,
+  };
+}
+
+/** Whether the merged directory has no entries. */
+export function isEmpty(union: Union, dir: DirectoryNode): boolean {
+  let empty = true;
+  listingOf(union, dir).after(0, () => {
+    empty = false;
+    return false;
+  });
+  return empty;
+}
+
+/** A name has come into `dir`. */
+export function noteAdded(
+  union: Union,
+  dir: DirectoryNode,
+  name: EntryName,
+  entry: { readonly ino: number; readonly type: number; readonly home: RealDirectory },
+): void {
+  const listing = union.listings.peek(dir);
+  listing?.add({ ...entry, name, cookie: cookieOf(name), below: null, gone: false });
+}
+
+/** A name has gone from `dir`. */
+export function noteRemoved(union: Union, dir: DirectoryNode, name: EntryName): void {
+  union.listings.peek(dir)?.remove(name);
+}

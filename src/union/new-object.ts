@@ -1,0 +1,133 @@
+/**
+ * Making an object that is new to the union, with the owner, mode and ACL that the kernel would give it on ext4
+ * (fs/inode.c:inode_init_owner), at a free name or over a whiteout.
+ */
+import type { EntryName } from '../core/brand.js';
+import { Errno, fsError, isErrno } from '../core/errno.js';
+import { isDirectory, isSymlink, S_IFMT, S_ISGID } from '../core/file-mode.js';
+import { FileStat } from '../core/file-stat.js';
+import { RENAME_NOREPLACE } from '../core/flags.js';
+import type { Caller } from '../fuse/operations.js';
+import { chmodAt, chownAt, renameAt } from '../sys/inode-ops.js';
+import { close } from '../sys/open.js';
+import { statFd } from '../sys/stat.js';
+import { getXattrFd, setXattr } from '../sys/xattr.js';
+import { inheritAcl } from './default-acl.js';
+import type { DirectoryNode } from './node.js';
+import { copyUpDirectory } from './promote.js';
+import type { RealDirectory } from './real-directory.js';
+import type { Union } from './union.js';
+
+export const ACL_ACCESS = 'system.posix_acl_access';
+export const ACL_DEFAULT = 'system.posix_acl_default';
+
+const myUid = process.geteuid?.() ?? 0;
+const myGid = process.getegid?.() ?? 0;
+
+export interface NewObject {
+  /** Type and permission bits asked for, umask not applied. */
+  readonly mode: number;
+  readonly rdev: number;
+  /** Makes the object at a name that must be free (EEXIST). Returns an open fd of it, or -1. */
+  make(dirfd: number, name: string, mode: number): number;
+}
+
+export interface Made {
+  /** The upper directory that has the object now. */
+  readonly home: RealDirectory;
+  /** What {@link NewObject.make} returned; the caller's. */
+  readonly fd: number;
+}
+
+const scratch = new FileStat();
+
+/** Makes `object` at `name` of `dir`, which is copied up if need be. EEXIST if the upper has something there. */
+export function makeObject(union: Union, dir: DirectoryNode, name: EntryName, object: NewObject, caller: Caller): Made {
+  const refusal = union.dialect.refuseCreate(name, object.mode, object.rdev);
+  if (refusal !== 0) throw fsError(refusal, 'create');
+  const home = placeFor(union, dir);
+  const dirfd = union.fds.get(home);
+  if (caller.uid === myUid && caller.gid === myGid) {
+    try {
+      return { home, fd: object.make(dirfd, name, modeInPlace(union, dir, object.mode, caller)) };
+    } catch (error) {
+      // Perhaps a whiteout: the name is free as far as the caller can see.
+      if (!isErrno(error, 'EEXIST')) throw error;
+    }
+  }
+  return { home, fd: makeStaged(union, dir, name, object, caller) };
+}
+
+/** The upper directory of a living `dir`. */
+export function placeFor(union: Union, dir: DirectoryNode): RealDirectory {
+  if (dir.removed) throw fsError(Errno.ENOENT, 'create');
+  return copyUpDirectory(union, dir);
+}
+
+/** The kernel applies a default ACL itself; without one the umask counts (man acl(5), OBJECT CREATION). */
+function modeInPlace(union: Union, dir: DirectoryNode, mode: number, caller: Caller): number {
+  return isSymlink(mode) || defaultAclOf(union, dir) !== null ? mode : mode & ~caller.umask;
+}
+
+/** The default ACL of `dir`, which is in the upper; kept on the node, and forgotten when it is set. */
+export function defaultAclOf(union: Union, dir: DirectoryNode): Buffer | null {
+  if (dir.defaultAcl === undefined) dir.defaultAcl = getXattrFd(union.fds.get(dir.top), ACL_DEFAULT);
+  return dir.defaultAcl;
+}
+
+/** Makes the object in the work directory, finishes it there, and moves it into place. */
+function makeStaged(union: Union, dir: DirectoryNode, name: EntryName, object: NewObject, caller: Caller): number {
+  const { work, hiding } = union.writable();
+  const dirfd = union.fds.get(dir.upper as RealDirectory);
+  const presence = union.dialect.probe(dirfd, name, scratch);
+  if (presence === 'present') throw fsError(Errno.EEXIST, 'create');
+  const staged = work.temporaryName();
+  let fd = -1;
+  try {
+    fd = object.make(work.fd, staged, (object.mode & S_IFMT) | 0o700);
+    const directory = isDirectory(object.mode);
+    // The whiteout says that lower layers have something there: a new directory must not merge with it. Marked while
+    // the mode lets us, because a `user.` xattr needs write permission.
+    if (directory && presence === 'whiteout') hiding.markOpaque(work.fd, staged);
+    giveAttributes(union, dir, staged, object.mode, caller);
+    if (presence === 'absent') renameAt(work.fd, staged, dirfd, name, RENAME_NOREPLACE);
+    else hiding.publishOverWhiteout(staged, dirfd, name, directory);
+    return fd;
+  } catch (error) {
+    if (fd >= 0) close(fd);
+    work.discard(staged);
+    throw error;
+  }
+}
+
+/** The attributes of a new object: owner first, because chown clears mode bits. */
+function giveAttributes(union: Union, dir: DirectoryNode, staged: EntryName, mode: number, caller: Caller): void {
+  const { work } = union.writable();
+  const attributes = attributesFor(union, dir, mode, caller);
+  if (caller.uid !== myUid || attributes.gid !== myGid) chownAt(work.fd, staged, caller.uid, attributes.gid);
+  if (isSymlink(mode)) return;
+  if (attributes.access !== null) setXattr(work.fd, staged, ACL_ACCESS, attributes.access);
+  if (attributes.inherited !== null) setXattr(work.fd, staged, ACL_DEFAULT, attributes.inherited);
+  chmodAt(work.fd, staged, attributes.mode & 0o7777);
+}
+
+export interface NewAttributes {
+  readonly gid: number;
+  readonly mode: number;
+  /** Access ACL to set, or null. */
+  readonly access: Buffer | null;
+  /** Default ACL that a new directory takes over, or null. */
+  readonly inherited: Buffer | null;
+}
+
+/** What an object that `caller` makes in `dir` (in the upper) is given. */
+export function attributesFor(union: Union, dir: DirectoryNode, mode: number, caller: Caller): NewAttributes {
+  statFd(union.fds.get(dir.top), scratch);
+  const setgid = (scratch.mode & S_ISGID) !== 0;
+  const gid = setgid ? scratch.gid : caller.gid;
+  const withGroup = setgid && isDirectory(mode) ? mode | S_ISGID : mode;
+  const defaultAcl = isSymlink(mode) ? null : defaultAclOf(union, dir);
+  if (defaultAcl === null) return { gid, mode: withGroup & ~caller.umask, access: null, inherited: null };
+  const acl = inheritAcl(defaultAcl, withGroup);
+  return { gid, mode: acl.mode, access: acl.access, inherited: isDirectory(mode) ? defaultAcl : null };
+}

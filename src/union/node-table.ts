@@ -1,0 +1,121 @@
+import { type EntryName, type NodeId, ROOT_ID } from '../core/brand.js';
+import { Errno, fsError } from '../core/errno.js';
+import { close } from '../sys/open.js';
+import type { DirectoryFds } from './directory-fds.js';
+import type { DirectoryNode, FileNode, UnionNode } from './node.js';
+
+/** All living nodes. Nodeids are never reused, so a late FORGET or a stale handle cannot reach another node. */
+export class NodeTable {
+  private readonly nodes = new Map<number, UnionNode>();
+  /** Upper files with several links, by the inode number shown: their names share one node. */
+  private readonly linked = new Map<number, FileNode>();
+  private nextId = ROOT_ID as number;
+
+  constructor(private readonly fds: DirectoryFds) {}
+
+  get size(): number {
+    return this.nodes.size;
+  }
+
+  newId(): NodeId {
+    return this.nextId++ as NodeId;
+  }
+
+  add(node: UnionNode): void {
+    this.nodes.set(node.id, node);
+    node.parent?.children.set(node.name, node);
+  }
+
+  get(id: NodeId): UnionNode {
+    const node = this.nodes.get(id);
+    if (node === undefined) throw fsError(Errno.ESTALE, 'node');
+    return node;
+  }
+
+  directory(id: NodeId): DirectoryNode {
+    const node = this.get(id);
+    if (node.kind !== 'directory') throw fsError(Errno.ENOTDIR, 'node');
+    return node;
+  }
+
+  file(id: NodeId): FileNode {
+    const node = this.get(id);
+    if (node.kind !== 'file') throw fsError(Errno.EISDIR, 'node');
+    return node;
+  }
+
+  /** Takes back lookups; a node that the kernel has no business with may come (FORGET after an abort). */
+  forget(id: NodeId, nlookup: number): void {
+    const node = this.nodes.get(id);
+    if (node === undefined) return;
+    node.nlookup = Math.max(0, node.nlookup - nlookup);
+    this.release(node);
+  }
+
+  /** Frees `node` if nothing holds it, and then its parent if that was the last to hold it. */
+  release(node: UnionNode): void {
+    let current: UnionNode | null = node;
+    while (current !== null && this.isFree(current)) {
+      const parent: DirectoryNode | null = current.parent;
+      this.free(current);
+      current = parent;
+    }
+  }
+
+  /** The node of an upper file by the inode number shown, if it is known to have several links. */
+  linkedFile(ino: number): FileNode | undefined {
+    return this.linked.get(ino);
+  }
+
+  /** From now on other names of this upper file lead to the same node. */
+  share(node: FileNode): void {
+    this.linked.set(node.ino, node);
+  }
+
+  /** Moves a node to another place of the tree. */
+  move(node: UnionNode, parent: DirectoryNode, name: EntryName): void {
+    this.detach(node);
+    node.parent = parent;
+    node.name = name;
+    parent.children.set(name, node);
+  }
+
+  /** Takes a node out of the tree; it lives on for whoever holds it. */
+  detach(node: UnionNode): void {
+    const { parent } = node;
+    node.parent = null;
+    if (parent === null) return;
+    if (parent.children.get(node.name) === node) parent.children.delete(node.name);
+    this.release(parent);
+  }
+
+  /** Closes what every node holds open. */
+  close(): void {
+    for (const node of this.nodes.values()) this.closeFds(node);
+    this.nodes.clear();
+  }
+
+  private isFree(node: UnionNode): boolean {
+    if (node.nlookup > 0 || node.id === ROOT_ID) return false;
+    return node.kind === 'directory' ? node.children.size === 0 : node.open === null && node.busy === 0;
+  }
+
+  private free(node: UnionNode): void {
+    this.nodes.delete(node.id);
+    if (node.parent?.children.get(node.name) === node) node.parent.children.delete(node.name);
+    if (node.kind === 'file' && this.linked.get(node.ino) === node) this.linked.delete(node.ino);
+    this.closeFds(node);
+  }
+
+  private closeFds(node: UnionNode): void {
+    if (node.kind === 'directory') {
+      if (node.upper !== null) this.fds.drop(node.upper);
+      for (const lower of node.lowers) this.fds.drop(lower);
+      return;
+    }
+    if (node.pin >= 0) close(node.pin);
+    node.pin = -1;
+    if (node.open !== null) close(node.open.fd);
+    node.open = null;
+  }
+}

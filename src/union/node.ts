@@ -1,0 +1,96 @@
+import type { EntryName, NodeId } from '../core/brand.js';
+import type { RealDirectory } from './real-directory.js';
+
+/**
+ * Nodes: one per nodeid that the kernel may use.
+ *
+ * A node is held by the kernel's lookups (`nlookup`), by opens, and a directory also by the nodes of its children,
+ * because a child finds the directory to copy up through `parent`. It is freed when nothing holds it
+ * (`NodeTable.release`), never earlier; the root never.
+ */
+interface NodeBase {
+  readonly id: NodeId;
+  /** Where the node is in the merged tree; null for the root and for what has lost its last name. */
+  parent: DirectoryNode | null;
+  name: EntryName;
+  /** Entries handed to the kernel and not yet forgotten. */
+  nlookup: number;
+  /** The inode number shown. It survives a copy-up. */
+  ino: number;
+  /** The name is gone from the merged tree. */
+  removed: boolean;
+}
+
+export class DirectoryNode implements NodeBase {
+  readonly kind = 'directory';
+  nlookup = 0;
+  removed = false;
+  /** Nodes of entries that are alive, not all entries. Keyed by each node's own `name`. */
+  readonly children = new Map<EntryName, UnionNode>();
+  /** The upper directory's default ACL: null for none, undefined when not asked yet. */
+  defaultAcl: Buffer | null | undefined;
+
+  constructor(
+    readonly id: NodeId,
+    public parent: DirectoryNode | null,
+    public name: EntryName,
+    public ino: number,
+    /** The real directory in the upper; null until the directory is copied up. */
+    public upper: RealDirectory | null,
+    /** Real directories of lower layers that are merged in, top first; ends at an opaque one. */
+    public lowers: readonly RealDirectory[],
+  ) {}
+
+  /** The real directory whose attributes are shown. */
+  get top(): RealDirectory {
+    return this.upper ?? (this.lowers[0] as RealDirectory);
+  }
+
+  /** More than one real directory shows here. */
+  get isMerged(): boolean {
+    return this.upper === null ? this.lowers.length > 1 : this.lowers.length > 0;
+  }
+}
+
+/**
+ * How an open node does its I/O. The kernel allows one mode, and in passthrough one backing file, per inode at a time
+ * (fs/fuse/iomode.c), so the mode belongs to the node, not to an open: chosen by the first, kept until the last ends.
+ */
+export interface OpenFile {
+  /** The real file; replaced by the copy when the node is copied up, so that every reader sees every write. */
+  fd: number;
+  /** `fd` is open for writing as well. */
+  writable: boolean;
+  /** Registered backing file (passthrough), or 0: requests come here (cached). */
+  backingId: number;
+  opens: number;
+  /** Of these, opens that can write. */
+  writers: number;
+}
+
+/** Everything that is not a directory. */
+export class FileNode implements NodeBase {
+  readonly kind = 'file';
+  nlookup = 0;
+  removed = false;
+  open: OpenFile | null = null;
+  /** An O_PATH fd of an upper object that has lost the name it was known by, or -1. Owned. */
+  pin = -1;
+  /** Key of the copy-up that is under way in a helper thread, or 0. */
+  busy = 0;
+  /** Pages that the kernel cached earlier are out of date: data went past the cache, to a backing file. */
+  stalePages = false;
+
+  constructor(
+    readonly id: NodeId,
+    public parent: DirectoryNode | null,
+    public name: EntryName,
+    public ino: number,
+    public isUpper: boolean,
+    /** The real directory and name that lead to the object; null once it is reached through `pin` only. */
+    public home: RealDirectory | null,
+    public realName: EntryName,
+  ) {}
+}
+
+export type UnionNode = DirectoryNode | FileNode;

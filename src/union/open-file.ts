@@ -1,0 +1,107 @@
+/**
+ * Opening a node: which real file, and which I/O mode (see `OpenFile`).
+ *
+ * - A read-only union reads everything past the server (passthrough): containers that share a layer share its pages.
+ * - A writable union does so for files of the upper. A lower file is opened `cached`: it may be copied up later, and a
+ *   passthrough reader would stay on the old data. A node that is open and cached stays so until its last close, on
+ *   the copy once there is one, so that every reader sees every write.
+ * - A file with set-id bits that is opened for writing is cached, because a write in passthrough runs with the
+ *   server's right to keep those bits (fs/backing-file.c); the same holds for what we register: without CAP_FSETID.
+ */
+import { Errno } from '../core/errno.js';
+import { hasSetIdBits } from '../core/file-mode.js';
+import { FileStat } from '../core/file-stat.js';
+import { O_ACCMODE, O_RDONLY, O_RDWR } from '../core/flags.js';
+import type { Opened } from '../fuse/operations.js';
+import { close } from '../sys/open.js';
+import { statFd } from '../sys/stat.js';
+import { withoutFsetid } from '../sys/thread.js';
+import type { FileNode, OpenFile } from './node.js';
+import { openReal } from './real-object.js';
+import type { Union } from './union.js';
+
+const answer = { keepCache: true, backingId: 0 };
+const scratch = new FileStat();
+
+/** Opens `node`, which is in the upper if `flags` can write. */
+export function openNode(union: Union, node: FileNode, flags: number): Opened {
+  const writes = (flags & O_ACCMODE) !== O_RDONLY;
+  if (node.open === null) return openFirst(union, node, openReal(union, node, writes ? O_RDWR : O_RDONLY), writes);
+  if (writes && !node.open.writable) {
+    const fd = openReal(union, node, O_RDWR);
+    close(node.open.fd);
+    node.open.fd = fd;
+    node.open.writable = true;
+  }
+  return count(union, node, node.open, writes);
+}
+
+/** Opens a node with an fd that there is already: of a file just made, or just copied up. Takes the fd. */
+export function openNew(union: Union, node: FileNode, fd: number, flags: number): Opened {
+  const writes = (flags & O_ACCMODE) !== O_RDONLY;
+  if (node.open === null) return openFirst(union, node, fd, writes, true);
+  close(fd);
+  return count(union, node, node.open, writes);
+}
+
+function openFirst(union: Union, node: FileNode, fd: number, writes: boolean, writable = writes): Opened {
+  const open: OpenFile = { fd, writable, backingId: 0, opens: 0, writers: 0 };
+  node.open = open;
+  if (canPassThrough(union, node, fd, writes)) open.backingId = register(union, node, fd, writes);
+  return count(union, node, open, writes);
+}
+
+function canPassThrough(union: Union, node: FileNode, fd: number, writes: boolean): boolean {
+  if (!union.passthrough) return false;
+  if (union.upper !== null && !node.isUpper) return false;
+  if ((node.home?.layer ?? union.upper?.layer)?.refusesBacking === true) return false;
+  if (!writes) return true;
+  statFd(fd, scratch);
+  return !hasSetIdBits(scratch.mode);
+}
+
+/** A backing id, or 0: the kernel would not have it, and reads and writes come as requests. */
+function register(union: Union, node: FileNode, fd: number, writes: boolean): number {
+  const { channel } = union;
+  if (channel === null) return 0;
+  const id = writes ? withoutFsetid(() => channel.backingOpen(fd)) : channel.backingOpen(fd);
+  if (id > 0) return id;
+  refused(union, node, -id);
+  return 0;
+}
+
+/** EPERM: not allowed in this user namespace, ever. ELOOP: this layer's file system is itself stacked too deep. */
+function refused(union: Union, node: FileNode, errno: number): void {
+  if (errno === Errno.EPERM) union.passthrough = false;
+  const layer = node.home?.layer ?? union.upper?.layer;
+  if (errno === Errno.ELOOP && layer !== undefined) layer.refusesBacking = true;
+}
+
+function count(union: Union, node: FileNode, open: OpenFile, writes: boolean): Opened {
+  open.opens++;
+  if (writes) {
+    open.writers++;
+    // What the kernel has cached of the attributes may change without a request from now on.
+    if (open.writers === 1 && open.backingId !== 0) {
+      node.stalePages = true;
+      union.channel?.invalidateAttributes(node.id);
+    }
+  }
+  answer.backingId = open.backingId;
+  answer.keepCache = open.backingId !== 0 || !node.stalePages;
+  if (open.backingId === 0) node.stalePages = false;
+  return answer;
+}
+
+/** One open of the node has ended; with the last one its fd and its backing go. */
+export function releaseOpen(union: Union, node: FileNode, flags: number): void {
+  const { open } = node;
+  if (open === null) return;
+  open.opens--;
+  if ((flags & O_ACCMODE) !== O_RDONLY) open.writers--;
+  if (open.opens > 0) return;
+  node.open = null;
+  if (open.backingId !== 0) union.channel?.backingClose(open.backingId);
+  close(open.fd);
+  union.nodes.release(node);
+}

@@ -1,0 +1,101 @@
+import type { NodeId } from '../../core/brand.js';
+import { Errno, fsError } from '../../core/errno.js';
+import { hasSetIdBits, isRegular, withoutSetIdBits } from '../../core/file-mode.js';
+import type { FileStat } from '../../core/file-stat.js';
+import { O_WRONLY } from '../../core/flags.js';
+import type { AttributeChange, Attributes, StatFs, TimeChange } from '../../fuse/operations.js';
+import { truncate } from '../../sys/file-io.js';
+import { KEEP_ID, TIME_NOW, TIME_OMIT, type TimeValue } from '../../sys/inode-ops.js';
+import { close } from '../../sys/open.js';
+import { statFs } from '../../sys/stat.js';
+import type { Layer } from '../layer.js';
+import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
+import { copyUp, copyUpDirectory, ensureUpper } from '../promote.js';
+import { chmodReal, chownReal, openReal, showStat, statNode, statReal, utimesReal } from '../real-object.js';
+import type { Union } from '../union.js';
+
+/** The shared answer for `node`, whose attributes are in `union.answer.attr`. */
+export function answerFor(union: Union, node: UnionNode): Union['answer'] {
+  const { answer } = union;
+  answer.nodeid = node.id;
+  answer.cacheAttr = !changesUnseen(node);
+  return answer;
+}
+
+/**
+ * While a file is open for writing in passthrough mode, a mapping of it changes size-less attributes (mtime, blocks)
+ * with no request that would tell the kernel's FUSE side.
+ */
+function changesUnseen(node: UnionNode): boolean {
+  return node.kind === 'file' && node.open !== null && node.open.backingId !== 0 && node.open.writers > 0;
+}
+
+export function getattr(union: Union, nodeid: NodeId): Attributes {
+  const node = union.nodes.get(nodeid);
+  statNode(union, node, union.answer.attr);
+  return answerFor(union, node);
+}
+
+/** One SETATTR can hold several changes: data first, owner before mode (chown clears set-id bits), times last. */
+export function setattr(union: Union, nodeid: NodeId, change: AttributeChange): Attributes {
+  const node = union.nodes.get(nodeid);
+  const stat = union.answer.attr;
+  if (node.kind === 'directory') prepareDirectory(union, node, change);
+  else prepareFile(union, node, change);
+  if (change.uid !== undefined || change.gid !== undefined) {
+    chownReal(union, node, change.uid ?? KEEP_ID, change.gid ?? KEEP_ID);
+  }
+  if (change.mode !== undefined) chmodReal(union, node, change.mode & 0o7777);
+  if (change.size !== undefined && change.killSetId === true) dropSetIdBits(union, node, stat);
+  if (change.atime !== undefined || change.mtime !== undefined) {
+    utimesReal(union, node, timeValue(change.atime), timeValue(change.mtime));
+  }
+  statReal(union, node, stat);
+  showStat(node, stat);
+  return answerFor(union, node);
+}
+
+function prepareDirectory(union: Union, node: DirectoryNode, change: AttributeChange): void {
+  if (change.size !== undefined) throw fsError(Errno.EISDIR, 'setattr');
+  copyUpDirectory(union, node);
+}
+
+function prepareFile(union: Union, node: FileNode, change: AttributeChange): void {
+  if (change.size === undefined) ensureUpper(union, node);
+  else setSize(union, node, change.size);
+}
+
+/** A lower file is copied no further than the new size. */
+function setSize(union: Union, node: FileNode, size: number): void {
+  let fd = copyUp(union, node, size);
+  const open = node.open;
+  if (fd < 0 && open?.writable === true) {
+    truncate(open.fd, size);
+    return;
+  }
+  if (fd < 0) fd = openReal(union, node, O_WRONLY);
+  try {
+    truncate(fd, size);
+  } finally {
+    close(fd);
+  }
+}
+
+/** As fs/attr.c does when an unprivileged caller changes a file's content. */
+export function dropSetIdBits(union: Union, node: UnionNode, scratch: FileStat): void {
+  statReal(union, node, scratch);
+  if (isRegular(scratch.mode) && hasSetIdBits(scratch.mode)) {
+    chmodReal(union, node, withoutSetIdBits(scratch.mode) & 0o7777);
+  }
+}
+
+function timeValue(time: TimeChange | undefined): TimeValue {
+  if (time === undefined) return TIME_OMIT;
+  return time === 'now' ? TIME_NOW : time;
+}
+
+/** The file system that is written to says how much room there is; a read-only union shows its top layer's. */
+export function statfs(union: Union): StatFs {
+  const top = union.upper?.layer ?? (union.lowers[0] as Layer);
+  return statFs(top.root.fd);
+}

@@ -1,0 +1,127 @@
+import { openUnnamed } from '../../copyup/staged-file.js';
+import type { EntryName, NodeId } from '../../core/brand.js';
+import { Errno, fsError } from '../../core/errno.js';
+import { isDirectory, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../core/file-mode.js';
+import { O_CREAT, O_EXCL, O_PATH, O_RDWR } from '../../core/flags.js';
+import type { Caller, Entry, Opened } from '../../fuse/operations.js';
+import { chmodFd, chownFd, mkdirAt, mknodAt, symlinkAt } from '../../sys/inode-ops.js';
+import { close, openAt, reopen } from '../../sys/open.js';
+import { statAt, statFd } from '../../sys/stat.js';
+import { setXattr } from '../../sys/xattr.js';
+import { ACL_ACCESS, attributesFor, makeObject, type NewObject } from '../new-object.js';
+import { FileNode } from '../node.js';
+import { openNew } from '../open-file.js';
+import type { Union } from '../union.js';
+import { answerFor } from './attributes.js';
+import { handOut, handOutNew } from './entries.js';
+
+export function mknod(
+  union: Union,
+  parent: NodeId,
+  name: EntryName,
+  mode: number,
+  rdev: number,
+  caller: Caller,
+): Entry {
+  // Without a type it is a regular file (man mknod(2)).
+  const typed = (mode & S_IFMT) === 0 ? mode | S_IFREG : mode;
+  return make(union, parent, name, caller, {
+    mode: typed,
+    rdev,
+    make(dirfd, at, permissions) {
+      mknodAt(dirfd, at, permissions, rdev);
+      return -1;
+    },
+  });
+}
+
+export function mkdir(union: Union, parent: NodeId, name: EntryName, mode: number, caller: Caller): Entry {
+  return make(union, parent, name, caller, {
+    mode: (mode & 0o7777) | S_IFDIR,
+    rdev: 0,
+    make(dirfd, at, permissions) {
+      mkdirAt(dirfd, at, permissions & 0o7777);
+      return -1;
+    },
+  });
+}
+
+export function symlink(union: Union, parent: NodeId, name: EntryName, target: string, caller: Caller): Entry {
+  return make(union, parent, name, caller, {
+    mode: S_IFLNK | 0o777,
+    rdev: 0,
+    make(dirfd, at) {
+      symlinkAt(target, dirfd, at);
+      return -1;
+    },
+  });
+}
+
+function make(union: Union, parent: NodeId, name: EntryName, caller: Caller, object: NewObject): Entry {
+  const dir = union.nodes.directory(parent);
+  const { home } = makeObject(union, dir, name, object, caller);
+  if (!statAt(union.fds.get(home), name, union.answer.attr)) throw fsError(Errno.ESTALE, 'create');
+  return handOutNew(union, dir, name, home, isDirectory(object.mode));
+}
+
+/** Creates and opens in one step (O_CREAT of a name that is not there). */
+export function create(
+  union: Union,
+  parent: NodeId,
+  name: EntryName,
+  mode: number,
+  flags: number,
+  caller: Caller,
+): { entry: Entry; opened: Opened } {
+  const dir = union.nodes.directory(parent);
+  const object: NewObject = {
+    mode: (mode & 0o7777) | S_IFREG,
+    rdev: 0,
+    make: (dirfd, at, permissions) => openAt(dirfd, at, O_CREAT | O_EXCL | O_RDWR, permissions & 0o7777),
+  };
+  const { home, fd } = makeObject(union, dir, name, object, caller);
+  statFd(fd, union.answer.attr);
+  const entry = handOutNew(union, dir, name, home, false);
+  return { opened: openNew(union, union.nodes.file(entry.nodeid), fd, flags), entry: handedOut(union, entry) };
+}
+
+/**
+ * O_TMPFILE. The file lies in the work directory, which is on the upper's file system, so that `parent` need not be
+ * copied up before the file is given a name.
+ */
+export function tmpfile(
+  union: Union,
+  parent: NodeId,
+  mode: number,
+  flags: number,
+  caller: Caller,
+): { entry: Entry; opened: Opened } {
+  const dir = union.nodes.directory(parent);
+  const { work } = union.writable();
+  const { fd, name } = openUnnamed(work);
+  try {
+    const attributes = attributesFor(union, dir, mode | S_IFREG, caller);
+    chownFd(fd, caller.uid, attributes.gid);
+    if (attributes.access !== null) setXattr(fd, '', ACL_ACCESS, attributes.access);
+    chmodFd(fd, attributes.mode & 0o7777);
+    if (name !== null) work.discard(name);
+    statFd(fd, union.answer.attr);
+  } catch (error) {
+    close(fd);
+    if (name !== null) work.discard(name);
+    throw error;
+  }
+  const { attr } = union.answer;
+  attr.ino = union.numbers.shown(attr.devMajor, attr.devMinor, attr.ino);
+  const node = new FileNode(union.nodes.newId(), null, '' as EntryName, attr.ino, true, null, '' as EntryName);
+  node.removed = true;
+  node.pin = reopen(fd, O_PATH);
+  union.nodes.add(node);
+  const entry = handOut(union, node);
+  return { opened: openNew(union, node, fd, flags), entry: handedOut(union, entry) };
+}
+
+/** The entry again: the open may have changed whether its attributes can be cached. */
+function handedOut(union: Union, entry: Entry): Entry {
+  return answerFor(union, union.nodes.file(entry.nodeid));
+}

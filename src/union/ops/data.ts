@@ -1,0 +1,144 @@
+import type { NodeId } from '../../core/brand.js';
+import { Errno, fsError } from '../../core/errno.js';
+import { O_ACCMODE, O_RDONLY, O_TRUNC } from '../../core/flags.js';
+import type { Caller, Opened } from '../../fuse/operations.js';
+import {
+  allocateRange,
+  dataSync,
+  preadInto,
+  pwriteFrom,
+  seek,
+  sync,
+  truncate,
+  tryCopyRange,
+} from '../../sys/file-io.js';
+import type { FileNode, OpenFile } from '../node.js';
+import { openNew, openNode, releaseOpen } from '../open-file.js';
+import { copyUp } from '../promote.js';
+import type { Union } from '../union.js';
+import { dropSetIdBits } from './attributes.js';
+
+/** copy_file_range(2) may copy less than asked for; a piece of this size does not hold up other requests for long. */
+const MAX_COPY = 16 << 20;
+
+export function open(union: Union, nodeid: NodeId, flags: number, killSetId: boolean): Opened {
+  const node = union.nodes.file(nodeid);
+  const truncates = (flags & O_TRUNC) !== 0;
+  if ((flags & O_ACCMODE) === O_RDONLY && !truncates) return openNode(union, node, flags);
+  // O_TRUNC wants none of the data: nothing of it is copied.
+  const fd = copyUp(union, node, truncates ? 0 : Number.POSITIVE_INFINITY);
+  const opened = fd >= 0 ? openNew(union, node, fd, flags) : openNode(union, node, flags);
+  if (truncates) truncateOpened(union, node, flags, killSetId);
+  return opened;
+}
+
+function truncateOpened(union: Union, node: FileNode, flags: number, killSetId: boolean): void {
+  try {
+    truncate(openOf(node).fd, 0);
+    if (killSetId) dropSetIdBits(union, node, union.answer.attr);
+  } catch (error) {
+    releaseOpen(union, node, flags);
+    throw error;
+  }
+}
+
+export function release(union: Union, nodeid: NodeId, flags: number): void {
+  releaseOpen(union, union.nodes.file(nodeid), flags);
+}
+
+/** The open file of a node; EBADF for a request about a file that is not open. */
+function openOf(node: FileNode): OpenFile {
+  if (node.open === null) throw fsError(Errno.EBADF, 'open file');
+  return node.open;
+}
+
+/** As {@link openOf}, for a change: the kernel has checked that the caller's descriptor can write. */
+function writableOf(node: FileNode): OpenFile {
+  const opened = openOf(node);
+  if (!opened.writable) throw fsError(Errno.EBADF, 'open file');
+  return opened;
+}
+
+export function read(union: Union, nodeid: NodeId, into: Buffer, at: number, size: number, offset: number): number {
+  const { fd } = openOf(union.nodes.file(nodeid));
+  // A short read means the end of the file to the kernel, so go on until it is.
+  let done = 0;
+  while (done < size) {
+    const got = preadInto(fd, into, at + done, size - done, offset + done);
+    if (got === 0) break;
+    done += got;
+  }
+  return done;
+}
+
+export function write(
+  union: Union,
+  nodeid: NodeId,
+  from: Buffer,
+  at: number,
+  size: number,
+  offset: number,
+  killSetId: boolean,
+): number {
+  const node = union.nodes.file(nodeid);
+  const { fd } = writableOf(node);
+  const written = pwriteFrom(fd, from, at, size, offset);
+  if (killSetId) dropSetIdBits(union, node, union.answer.attr);
+  return written;
+}
+
+export function fsync(union: Union, nodeid: NodeId, datasync: boolean): void {
+  const node = union.nodes.file(nodeid);
+  // Nothing of a lower file can be unwritten.
+  if (!node.isUpper) return;
+  const { fd } = openOf(node);
+  if (datasync) dataSync(fd);
+  else sync(fd);
+}
+
+export function fsyncdir(union: Union, nodeid: NodeId, datasync: boolean): void {
+  const { upper } = union.nodes.directory(nodeid);
+  if (upper === null) return;
+  const fd = union.fds.get(upper);
+  if (datasync) dataSync(fd);
+  else sync(fd);
+}
+
+export function fallocate(
+  union: Union,
+  nodeid: NodeId,
+  mode: number,
+  offset: number,
+  length: number,
+  caller: Caller,
+): void {
+  const node = union.nodes.file(nodeid);
+  allocateRange(writableOf(node).fd, mode, offset, length);
+  dropSetIdBitsFor(union, node, caller);
+}
+
+/** The requests that carry no kill flag: who is not root has no CAP_FSETID, as far as we can tell. */
+function dropSetIdBitsFor(union: Union, node: FileNode, caller: Caller): void {
+  if (caller.uid !== 0) dropSetIdBits(union, node, union.answer.attr);
+}
+
+export function lseek(union: Union, nodeid: NodeId, offset: number, whence: number): number {
+  return seek(openOf(union.nodes.file(nodeid)).fd, offset, whence);
+}
+
+export function copyFileRange(
+  union: Union,
+  from: NodeId,
+  fromOffset: number,
+  to: NodeId,
+  toOffset: number,
+  length: number,
+  caller: Caller,
+): number {
+  const target = union.nodes.file(to);
+  const source = openOf(union.nodes.file(from));
+  const copied = tryCopyRange(source.fd, fromOffset, writableOf(target).fd, toOffset, Math.min(length, MAX_COPY));
+  if (copied < 0) throw fsError(-copied, 'copy_file_range');
+  dropSetIdBitsFor(union, target, caller);
+  return copied;
+}

@@ -1,0 +1,40 @@
+import type { EntryName, NodeId } from '../../core/brand.js';
+import { direntType } from '../../core/file-mode.js';
+import type { Entry } from '../../fuse/operations.js';
+import { adoptDirectory, adoptFile, lookup as find } from '../lookup.js';
+import { noteAdded } from '../merge-directory.js';
+import type { DirectoryNode, UnionNode } from '../node.js';
+import type { RealDirectory } from '../real-directory.js';
+import { readlinkReal } from '../real-object.js';
+import type { Union } from '../union.js';
+import { answerFor } from './attributes.js';
+
+export function lookup(union: Union, parent: NodeId, name: EntryName): Entry | null {
+  const dir = union.nodes.directory(parent);
+  const node = find(union, dir, name, union.answer.attr);
+  return node === null ? null : handOut(union, node);
+}
+
+/** The entry of a node whose attributes are in the shared answer; counts as one lookup. */
+export function handOut(union: Union, node: UnionNode): Entry {
+  node.nlookup++;
+  return answerFor(union, node);
+}
+
+/** Hands out an object that was made at `name` of `dir`; its real stat is in the shared answer. */
+export function handOutNew(
+  union: Union,
+  dir: DirectoryNode,
+  name: EntryName,
+  home: RealDirectory,
+  isDirectory: boolean,
+): Entry {
+  const { attr } = union.answer;
+  const node = isDirectory ? adoptDirectory(union, dir, name, home, [], attr) : adoptFile(union, dir, name, home, attr);
+  noteAdded(union, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
+  return handOut(union, node);
+}
+
+export function readlink(union: Union, nodeid: NodeId): string {
+  return readlinkReal(union, union.nodes.file(nodeid));
+}

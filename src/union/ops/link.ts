@@ -1,0 +1,66 @@
+import type { EntryName, NodeId } from '../../core/brand.js';
+import { Errno, fsError, isErrno } from '../../core/errno.js';
+import { direntType } from '../../core/file-mode.js';
+import { FileStat } from '../../core/file-stat.js';
+import type { Entry } from '../../fuse/operations.js';
+import { linkAt, linkFd } from '../../sys/inode-ops.js';
+import { close } from '../../sys/open.js';
+import { noteAdded } from '../merge-directory.js';
+import { placeFor } from '../new-object.js';
+import type { DirectoryNode, FileNode } from '../node.js';
+import { assertFree, ensureUpper } from '../promote.js';
+import { statNode } from '../real-object.js';
+import type { Union } from '../union.js';
+import { handOut } from './entries.js';
+
+const scratch = new FileStat();
+
+/** Gives a file another name. A lower one is copied up first: a link can lead only to an object of the upper. */
+export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryName): Entry {
+  const node = union.nodes.file(nodeid);
+  const dir = union.nodes.directory(parent);
+  assertFree(node);
+  ensureUpper(union, node);
+  const home = placeFor(union, dir);
+  const dirfd = union.fds.get(home);
+  try {
+    linkReal(union, node, dirfd, name);
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error;
+    linkOverWhiteout(union, node, dirfd, name);
+  }
+  if (node.parent === null) giveName(union, node, dir, name);
+  const { attr } = union.answer;
+  statNode(union, node, attr);
+  if (attr.nlink > 1) union.nodes.share(node);
+  noteAdded(union, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
+  return handOut(union, node);
+}
+
+function linkReal(union: Union, node: FileNode, dirfd: number, name: EntryName): void {
+  if (node.home !== null) linkAt(union.fds.get(node.home), node.realName, dirfd, name);
+  else linkFd(node.open?.fd ?? node.pin, dirfd, name);
+}
+
+function linkOverWhiteout(union: Union, node: FileNode, dirfd: number, name: EntryName): void {
+  const { work, hiding } = union.writable();
+  if (union.dialect.probe(dirfd, name, scratch) !== 'whiteout') throw fsError(Errno.EEXIST, 'link');
+  const staged = work.temporaryName();
+  linkReal(union, node, work.fd, staged);
+  try {
+    hiding.publishOverWhiteout(staged, dirfd, name, false);
+  } catch (error) {
+    work.discard(staged);
+    throw error;
+  }
+}
+
+/** A file that had no name (O_TMPFILE, or all others are gone) is known by this one now. */
+function giveName(union: Union, node: FileNode, dir: DirectoryNode, name: EntryName): void {
+  union.nodes.move(node, dir, name);
+  node.home = dir.upper;
+  node.realName = name;
+  node.removed = false;
+  if (node.pin >= 0) close(node.pin);
+  node.pin = -1;
+}

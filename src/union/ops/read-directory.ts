@@ -1,0 +1,58 @@
+import type { EntryName, NodeId } from '../../core/brand.js';
+import { DT_DIR } from '../../core/file-mode.js';
+import type { DirectorySink, Entry } from '../../fuse/operations.js';
+import { statAt } from '../../sys/stat.js';
+import { DOT_COOKIE, DOT_DOT_COOKIE, type ListedEntry } from '../listing.js';
+import { adoptFile, lookupListedDirectory } from '../lookup.js';
+import { listingOf } from '../merge-directory.js';
+import type { DirectoryNode } from '../node.js';
+import { statNode } from '../real-object.js';
+import type { Union } from '../union.js';
+import { handOut } from './entries.js';
+
+const DOT = '.' as EntryName;
+const DOT_DOT = '..' as EntryName;
+
+/** Lists `nodeid` after `cookie` until the sink is full. A removed directory is empty, as on any Linux file system. */
+export function readdir(union: Union, nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink): void {
+  const dir = union.nodes.directory(nodeid);
+  if (dir.removed) return;
+  const add = (name: EntryName, ino: number, type: number, at: number): boolean => {
+    if (!sink.fits(name.length)) return false;
+    if (plus) sink.addPlus(name, ino, type, at, null);
+    else sink.add(name, ino, type, at);
+    return true;
+  };
+  if (cookie < DOT_COOKIE && !add(DOT, dir.ino, DT_DIR, DOT_COOKIE)) return;
+  if (cookie < DOT_DOT_COOKIE && !add(DOT_DOT, (dir.parent ?? dir).ino, DT_DIR, DOT_DOT_COOKIE)) return;
+  listingOf(union, dir).after(cookie, (listed) => {
+    if (!plus) return add(listed.name, inoOf(dir, listed), listed.type, listed.cookie);
+    if (!sink.fits(listed.name.length)) return false;
+    const entry = entryOf(union, dir, listed);
+    if (entry !== null) sink.addPlus(listed.name, entry.attr.ino, listed.type, listed.cookie, entry);
+    return true;
+  });
+}
+
+/** The number that stat would show: a living node knows it best. */
+function inoOf(dir: DirectoryNode, { name, ino }: ListedEntry): number {
+  return dir.children.get(name)?.ino ?? ino;
+}
+
+/** What a lookup of the listed name gives, without searching the layers again. */
+function entryOf(union: Union, dir: DirectoryNode, listed: ListedEntry): Entry | null {
+  const { name, home, below, type } = listed;
+  const { attr } = union.answer;
+  const known = dir.children.get(name);
+  if (known !== undefined) {
+    statNode(union, known, attr);
+    return handOut(union, known);
+  }
+  // Gone behind our back: leave it out, as a lookup would not find it either.
+  if (!statAt(union.fds.get(home), name, attr)) return null;
+  const node =
+    type === DT_DIR
+      ? lookupListedDirectory(union, dir, name, home, below, attr)
+      : adoptFile(union, dir, name, home, attr);
+  return handOut(union, node);
+}

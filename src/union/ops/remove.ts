@@ -1,0 +1,98 @@
+import type { EntryName, NodeId } from '../../core/brand.js';
+import { Errno, fsError } from '../../core/errno.js';
+import { FileStat } from '../../core/file-stat.js';
+import { O_PATH } from '../../core/flags.js';
+import { unlinkAt } from '../../sys/inode-ops.js';
+import { openAt } from '../../sys/open.js';
+import { statFd } from '../../sys/stat.js';
+import { lookup, lowerHas } from '../lookup.js';
+import { isEmpty, noteRemoved } from '../merge-directory.js';
+import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
+import { assertFree, copyUpDirectory } from '../promote.js';
+import type { RealDirectory } from '../real-directory.js';
+import type { Union } from '../union.js';
+
+const scratch = new FileStat();
+
+/** Removes a name of a file. A lower file is hidden, never copied up first. */
+export function unlink(union: Union, parent: NodeId, name: EntryName): void {
+  const { hiding } = union.writable();
+  const dir = union.nodes.directory(parent);
+  const node = existing(union, dir, name);
+  if (node.kind === 'directory') throw fsError(Errno.EISDIR, 'unlink');
+  assertFree(node);
+  if (!node.isUpper) hiding.hide(union.fds.get(copyUpDirectory(union, dir)), name);
+  else {
+    const dirfd = union.fds.get(dir.upper as RealDirectory);
+    keepReachable(node, dir, name, dirfd);
+    if (lowerHas(union, dir, name)) hiding.removeAndHide(dirfd, name);
+    else unlinkAt(dirfd, name);
+  }
+  forgetName(union, node, dir, name);
+  noteRemoved(union, dir, name);
+}
+
+/** The node of a name that the kernel believes to be there. */
+export function existing(union: Union, dir: DirectoryNode, name: EntryName): UnionNode {
+  const node = lookup(union, dir, name, scratch);
+  if (node === null) throw fsError(Errno.ENOENT, 'remove');
+  return node;
+}
+
+/**
+ * Before an upper file loses the name it is known by: keeps an fd of it if anybody may still ask for it, through an
+ * open, a mapping, an O_PATH fd or another link.
+ */
+export function keepReachable(node: FileNode, dir: DirectoryNode, name: EntryName, dirfd: number): void {
+  const knownByThis = node.parent === dir && node.name === name;
+  if (knownByThis && node.pin < 0 && (node.nlookup > 0 || node.open !== null)) node.pin = openAt(dirfd, name, O_PATH);
+}
+
+/** After a file has lost the name `name` of `dir`. A lower one is still reached where it lies. */
+export function forgetName(union: Union, node: FileNode, dir: DirectoryNode, name: EntryName): void {
+  // Another name of the same file goes on leading to the node.
+  if (node.parent !== dir || node.name !== name) return;
+  node.removed = true;
+  if (node.isUpper) {
+    node.home = null;
+    releaseNumber(union, node);
+  }
+  union.nodes.detach(node);
+  union.nodes.release(node);
+}
+
+function releaseNumber(union: Union, node: FileNode): void {
+  if (!union.numbers.keepsAny || node.pin < 0) return;
+  statFd(node.pin, scratch);
+  if (scratch.nlink === 0) union.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
+}
+
+/** Removes a directory that the merged view shows as empty. */
+export function rmdir(union: Union, parent: NodeId, name: EntryName): void {
+  const { hiding } = union.writable();
+  const dir = union.nodes.directory(parent);
+  const node = existing(union, dir, name);
+  if (node.kind === 'file') throw fsError(Errno.ENOTDIR, 'rmdir');
+  if (!isEmpty(union, node)) throw fsError(Errno.ENOTEMPTY, 'rmdir');
+  if (node.upper === null) hiding.hide(union.fds.get(copyUpDirectory(union, dir)), name);
+  else removeUpper(union, dir, node, node.upper);
+  forgetDirectory(union, node);
+  noteRemoved(union, dir, name);
+}
+
+function removeUpper(union: Union, dir: DirectoryNode, node: DirectoryNode, upper: RealDirectory): void {
+  const { hiding } = union.writable();
+  const dirfd = union.fds.get(dir.upper as RealDirectory);
+  union.fds.pin(upper);
+  statFd(upper.fd, scratch);
+  hiding.removeDirectory(dirfd, node.name, lowerHas(union, dir, node.name));
+  union.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
+}
+
+/** A directory that has lost its name; whoever has it open sees it as empty. */
+export function forgetDirectory(union: Union, node: DirectoryNode): void {
+  node.removed = true;
+  union.listings.delete(node);
+  union.nodes.detach(node);
+  union.nodes.release(node);
+}

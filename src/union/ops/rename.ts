@@ -1,0 +1,195 @@
+/**
+ * Rename: check → copy up → move → commit (fs/overlayfs/dir.c:ovl_rename). What the checks refuse has changed nothing;
+ * a copy-up that a later failure leaves behind shows the same tree; the move is one step of the dialect.
+ */
+import type { EntryName, NodeId } from '../../core/brand.js';
+import { Errno, fsError, isErrno } from '../../core/errno.js';
+import { DT_DIR, direntType } from '../../core/file-mode.js';
+import { FileStat } from '../../core/file-stat.js';
+import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../core/flags.js';
+import { renameAt } from '../../sys/inode-ops.js';
+import { statFd } from '../../sys/stat.js';
+import { lookup, lowerHas } from '../lookup.js';
+import { isEmpty, noteAdded, noteRemoved } from '../merge-directory.js';
+import { placeFor } from '../new-object.js';
+import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
+import { assertFree, ensureUpper } from '../promote.js';
+import { statReal } from '../real-object.js';
+import type { Union } from '../union.js';
+import { existing, forgetDirectory, forgetName, keepReachable } from './remove.js';
+
+/** One name of one directory. */
+interface Place {
+  readonly dir: DirectoryNode;
+  readonly name: EntryName;
+}
+
+const scratch = new FileStat();
+
+export function rename(
+  union: Union,
+  parent: NodeId,
+  name: EntryName,
+  newParent: NodeId,
+  newName: EntryName,
+  flags: number,
+): void {
+  if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) !== 0) throw fsError(Errno.EINVAL, 'rename');
+  union.writable();
+  const from = { dir: union.nodes.directory(parent), name };
+  const to = { dir: union.nodes.directory(newParent), name: newName };
+  const source = existing(union, from.dir, name);
+  const target = lookup(union, to.dir, newName, scratch);
+  // Two names of one file: rename(2) leaves both.
+  if (source === target) return;
+  if ((flags & RENAME_EXCHANGE) !== 0) {
+    if (target === null) throw fsError(Errno.ENOENT, 'rename');
+    exchange(union, source, from, target, to);
+    return;
+  }
+  if (target !== null) {
+    if ((flags & RENAME_NOREPLACE) !== 0) throw fsError(Errno.EEXIST, 'rename');
+    checkReplaceable(union, source, target);
+  }
+  replace(union, source, from, target, to);
+}
+
+/**
+ * A directory that a lower layer has a part in cannot move: its lower part would stay behind. EXDEV makes mv(1) and the
+ * like copy instead.
+ */
+function checkMovable(node: UnionNode): void {
+  if (node.kind === 'file') assertFree(node);
+  else if (node.lowers.length > 0) throw fsError(Errno.EXDEV, 'rename');
+}
+
+function checkReplaceable(union: Union, source: UnionNode, target: UnionNode): void {
+  if (target.kind === 'file') {
+    if (source.kind === 'directory') throw fsError(Errno.ENOTDIR, 'rename');
+    assertFree(target);
+    return;
+  }
+  if (source.kind === 'file') throw fsError(Errno.EISDIR, 'rename');
+  if (!isEmpty(union, target)) throw fsError(Errno.ENOTEMPTY, 'rename');
+}
+
+function replace(union: Union, source: UnionNode, from: Place, target: UnionNode | null, to: Place): void {
+  checkMovable(source);
+  prepare(union, source, from, to);
+  const { hiding } = union.writable();
+  const fromFd = union.fds.get(placeFor(union, from.dir));
+  const toFd = union.fds.get(placeFor(union, to.dir));
+  const inUpper = target !== null && isInUpper(target);
+  if (inUpper) keepTarget(union, target, to, toFd);
+  const plan = {
+    from: fromFd,
+    name: from.name,
+    to: toFd,
+    newName: to.name,
+    hideSource: lowerHas(union, from.dir, from.name),
+    ontoWhiteout: !inUpper && union.dialect.probe(toFd, to.name, scratch) === 'whiteout',
+    isDirectory: source.kind === 'directory',
+  };
+  try {
+    hiding.move(plan);
+  } catch (error) {
+    // The target directory is empty as far as anybody sees, but whiteouts lie in it.
+    if (target?.kind !== 'directory' || !isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
+    statReal(union, target, scratch);
+    hiding.clearDirectory(toFd, to.name, scratch);
+    hiding.move(plan);
+  }
+  if (target !== null) dropTarget(union, target, to);
+  commit(union, source, from, to);
+}
+
+/** Copies up what the move needs, and closes the moved directory against lower layers of its new place. */
+function prepare(union: Union, source: UnionNode, from: Place, to: Place): void {
+  if (source.kind === 'file') ensureUpper(union, source);
+  const fromPlace = placeFor(union, from.dir);
+  placeFor(union, to.dir);
+  if (source.kind === 'directory') closeAgainst(union, source, union.fds.get(fromPlace), to.dir);
+}
+
+/**
+ * Before an upper directory moves into one with lower layers, where its new name may mean something. Harmless if the
+ * move fails: nothing lies below it where it is.
+ */
+function closeAgainst(union: Union, node: DirectoryNode, dirfd: number, destination: DirectoryNode): void {
+  if (destination.lowers.length === 0) return;
+  try {
+    union.writable().hiding.markOpaque(dirfd, node.name);
+  } catch (error) {
+    // An upper without such xattrs cannot keep the lower names hidden (fs/overlayfs/dir.c:ovl_set_opaque_xerr).
+    if (isErrno(error, 'EOPNOTSUPP', 'ENOSPC', 'ERANGE')) throw fsError(Errno.EXDEV, 'rename');
+    throw error;
+  }
+}
+
+function isInUpper(node: UnionNode): boolean {
+  return node.kind === 'directory' ? node.upper !== null : node.isUpper;
+}
+
+/** Keeps an upper object that is about to be replaced reachable for whoever still holds it. */
+function keepTarget(union: Union, target: UnionNode, to: Place, toFd: number): void {
+  if (target.kind === 'file') keepReachable(target, to.dir, to.name, toFd);
+  else if (target.upper !== null) union.fds.pin(target.upper);
+}
+
+function dropTarget(union: Union, target: UnionNode, to: Place): void {
+  if (target.kind === 'file') forgetName(union, target, to.dir, to.name);
+  else {
+    if (target.upper !== null && union.numbers.keepsAny) {
+      statFd(target.upper.fd, scratch);
+      union.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
+    }
+    forgetDirectory(union, target);
+  }
+}
+
+/** Point of no return: the layers have changed, now the nodes follow. */
+function commit(union: Union, source: UnionNode, from: Place, to: Place): void {
+  noteRemoved(union, from.dir, from.name);
+  settle(union, source, from, to);
+}
+
+/** `node`, found at `from` before, is at `to` now. */
+function settle(union: Union, node: UnionNode, from: Place, to: Place): void {
+  const home = placeFor(union, to.dir);
+  let type = DT_DIR;
+  if (node.kind === 'directory') {
+    union.nodes.move(node, to.dir, to.name);
+    if (node.upper !== null) {
+      node.upper.parent = home;
+      node.upper.name = to.name;
+    }
+  } else {
+    statReal(union, node, scratch);
+    type = direntType(scratch.mode);
+    settleFile(union, node, from, to);
+  }
+  noteAdded(union, to.dir, to.name, { ino: node.ino, type, home });
+}
+
+/** A file known by another of its links stays known by that. */
+function settleFile(union: Union, node: FileNode, from: Place, to: Place): void {
+  if (node.parent !== from.dir || node.name !== from.name) return;
+  union.nodes.move(node, to.dir, to.name);
+  node.home = to.dir.upper;
+  node.realName = to.name;
+}
+
+/** RENAME_EXCHANGE: both names stay taken in the upper, so nothing lower can show through. */
+function exchange(union: Union, source: UnionNode, from: Place, target: UnionNode, to: Place): void {
+  checkMovable(source);
+  checkMovable(target);
+  prepare(union, source, from, to);
+  prepare(union, target, to, from);
+  const fromFd = union.fds.get(placeFor(union, from.dir));
+  const toFd = union.fds.get(placeFor(union, to.dir));
+  renameAt(fromFd, from.name, toFd, to.name, RENAME_EXCHANGE);
+  noteRemoved(union, from.dir, from.name);
+  noteRemoved(union, to.dir, to.name);
+  settle(union, source, from, to);
+  settle(union, target, to, from);
+}

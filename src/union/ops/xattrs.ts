@@ -1,0 +1,69 @@
+import type { NodeId } from '../../core/brand.js';
+import { Errno, fsError } from '../../core/errno.js';
+import { S_ISGID } from '../../core/file-mode.js';
+import type { Caller } from '../../fuse/operations.js';
+import { getXattr, listXattrs, removeXattr, setXattr } from '../../sys/xattr.js';
+import { ACL_DEFAULT } from '../new-object.js';
+import type { UnionNode } from '../node.js';
+import { copyUpDirectory, ensureUpper } from '../promote.js';
+import { chmodReal, reachOf, statReal } from '../real-object.js';
+import type { Union } from '../union.js';
+
+const TRUSTED = 'trusted.';
+
+export function getxattr(union: Union, nodeid: NodeId, name: string): Buffer | null {
+  const { fd, name: at } = reachOf(union, union.nodes.get(nodeid));
+  return getXattr(fd, at, union.dialect.xattrOnDisk(name));
+}
+
+/** Names that the caller may see: `trusted.` ones only for root, as on any file system (man xattr(7)). */
+export function listxattr(union: Union, nodeid: NodeId, caller: Caller): string[] {
+  const { fd, name } = reachOf(union, union.nodes.get(nodeid));
+  const shown: string[] = [];
+  for (const onDisk of listXattrs(fd, name)) {
+    const visible = union.dialect.xattrShown(onDisk);
+    if (visible !== null && (caller.uid === 0 || !visible.startsWith(TRUSTED))) shown.push(visible);
+  }
+  return shown;
+}
+
+export function setxattr(
+  union: Union,
+  nodeid: NodeId,
+  name: string,
+  value: Buffer,
+  flags: number,
+  killSetGid: boolean,
+): void {
+  const node = union.nodes.get(nodeid);
+  toUpper(union, node);
+  const { fd, name: at } = reachOf(union, node);
+  setXattr(fd, at, union.dialect.xattrOnDisk(name), value, flags);
+  noteAcl(node, name);
+  if (killSetGid) {
+    const { attr } = union.answer;
+    statReal(union, node, attr);
+    if ((attr.mode & S_ISGID) !== 0) chmodReal(union, node, attr.mode & 0o7777 & ~S_ISGID);
+  }
+}
+
+export function removexattr(union: Union, nodeid: NodeId, name: string): void {
+  const node = union.nodes.get(nodeid);
+  const onDisk = union.dialect.xattrOnDisk(name);
+  // Taking away what is not there must not copy a file up (fs/overlayfs/xattrs.c:ovl_xattr_set).
+  const before = reachOf(union, node);
+  if (getXattr(before.fd, before.name, onDisk) === null) throw fsError(Errno.ENODATA, 'removexattr');
+  toUpper(union, node);
+  const { fd, name: at } = reachOf(union, node);
+  removeXattr(fd, at, onDisk);
+  noteAcl(node, name);
+}
+
+function toUpper(union: Union, node: UnionNode): void {
+  if (node.kind === 'directory') copyUpDirectory(union, node);
+  else ensureUpper(union, node);
+}
+
+function noteAcl(node: UnionNode, name: string): void {
+  if (node.kind === 'directory' && name === ACL_DEFAULT) node.defaultAcl = undefined;
+}

@@ -1,0 +1,169 @@
+/** Brings nodes to the upper layer: the only caller of `src/copyup`, and the place where a node changes its layer. */
+
+import { copyUpOther, publishFile, refuseLocked } from '../copyup/copy-up.js';
+import { StagedFile } from '../copyup/staged-file.js';
+import { Errno, FsError, fsError } from '../core/errno.js';
+import { isRegular } from '../core/file-mode.js';
+import { FileStat } from '../core/file-stat.js';
+import { Parked } from '../fuse/operations.js';
+import { close } from '../sys/open.js';
+import { statAt, statFd } from '../sys/stat.js';
+import type { CopyJob } from './copy-jobs.js';
+import type { DirectoryNode, FileNode } from './node.js';
+import { RealDirectory } from './real-directory.js';
+import { statReal } from './real-object.js';
+import type { Union } from './union.js';
+
+/** From this many bytes on the data is copied in a helper thread, and the request waits without holding up others. */
+const LARGE = 1 << 20;
+
+const fresh = new FileStat();
+
+/** A node that a helper thread is copying up must not change its place until that is done. */
+export function assertFree(node: FileNode): void {
+  if (node.busy !== 0) throw new Parked(node.busy);
+}
+
+/**
+ * The real directory of `dir` in the upper layer; made now, with all missing ancestors, topmost first, if it was in
+ * lower layers only. Only directories themselves are copied, never what they contain.
+ */
+export function copyUpDirectory(union: Union, dir: DirectoryNode): RealDirectory {
+  if (dir.upper !== null) return dir.upper;
+  const upper = union.writable();
+  if (dir.parent === null) throw fsError(Errno.ENOENT, 'copy-up');
+  const home = copyUpDirectory(union, dir.parent);
+  const lower = dir.top;
+  const source = { dirfd: union.fds.get(lower.parent as RealDirectory), name: lower.name, stat: new FileStat() };
+  statReal(union, dir, source.stat);
+  refuseLocked(source.stat);
+  const destination = { upper: union.fds.get(home), name: dir.name };
+  copyUpOther(source, destination, upper.copyUp);
+  statAt(destination.upper, dir.name, fresh);
+  union.numbers.keep(fresh, dir.ino);
+  dir.upper = new RealDirectory(upper.layer, home, dir.name);
+  union.listings.peek(dir.parent)?.rehome(dir.name, home);
+  union.channel?.invalidateAttributes(dir.id);
+  return dir.upper;
+}
+
+/**
+ * Copies a file up if it is in a lower layer. Throws `Parked` while a helper thread copies its data.
+ * @param length how many bytes are wanted: 0 for O_TRUNC, the new size for a truncation
+ * @returns an fd of the copy, open for reading and writing and the caller's to close, or -1 if there is none
+ */
+export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_INFINITY): number {
+  if (node.isUpper) return -1;
+  const upper = union.writable();
+  assertFree(node);
+  const failed = union.jobs.takeFailure(node);
+  if (failed !== 0) throw fsError(failed, 'copy-up');
+  const home = node.home as RealDirectory;
+  const source = { dirfd: union.fds.get(home), name: node.realName, stat: new FileStat() };
+  statReal(union, node, source.stat);
+  refuseLocked(source.stat);
+  if (!isRegular(source.stat.mode)) {
+    copyUpSpecial(union, node, source);
+    return -1;
+  }
+  const staged = StagedFile.open(source, upper.copyUp, length);
+  if (staged.needsData && staged.length >= LARGE) {
+    throw new Parked(union.jobs.start(node, staged, upper.copyUp.sync));
+  }
+  try {
+    staged.fill();
+  } catch (error) {
+    staged.abandon();
+    throw error;
+  }
+  return finish(union, node, staged, false);
+}
+
+/** Makes sure that `node` is in the upper, for changes that need no fd of it. */
+export function ensureUpper(union: Union, node: FileNode): void {
+  const fd = copyUp(union, node);
+  if (fd >= 0) close(fd);
+}
+
+/** Publishes what helper threads have finished. Returns the keys of all jobs that have ended, well or not. */
+export function finishJobs(union: Union): number[] {
+  return union.jobs.takeFinished().map(({ job, errno }) => {
+    const failure = errno !== 0 ? errno : finishJob(union, job);
+    if (errno !== 0) job.staged.abandon();
+    if (failure !== 0) union.jobs.fail(job.node, failure);
+    union.nodes.release(job.node);
+    return job.key;
+  });
+}
+
+/** 0, or why the copy did not become the file. */
+function finishJob(union: Union, { node, staged }: CopyJob): number {
+  try {
+    const fd = finish(union, node, staged, true);
+    if (fd >= 0) close(fd);
+    return 0;
+  } catch (error) {
+    if (error instanceof FsError) return error.errno;
+    throw error;
+  }
+}
+
+/** Seals and publishes; the node is an upper one from here on. Returns the copy's fd unless the node took it. */
+function finish(union: Union, node: FileNode, staged: StagedFile, synced: boolean): number {
+  let home: RealDirectory | null = null;
+  try {
+    if (node.parent !== null) home = copyUpDirectory(union, node.parent);
+    staged.seal(synced);
+  } catch (error) {
+    staged.abandon();
+    throw error;
+  }
+  const fd =
+    home === null ? staged.keepUnnamed() : publishFile(staged, { upper: union.fds.get(home), name: node.name });
+  statFd(fd, fresh);
+  switchLayer(union, node, home, staged.sourceLinks);
+  if (home === null) {
+    node.pin = fd;
+    return -1;
+  }
+  return repoint(node, fd);
+}
+
+function copyUpSpecial(
+  union: Union,
+  node: FileNode,
+  source: { dirfd: number; stat: FileStat; name: FileNode['name'] },
+): void {
+  const upper = union.writable();
+  // A device or fifo that has lost its name while someone refers to it: there is nowhere to copy it to.
+  if (node.parent === null) throw fsError(Errno.ENOENT, 'copy-up');
+  const home = copyUpDirectory(union, node.parent);
+  const destination = { upper: union.fds.get(home), name: node.name };
+  copyUpOther(source, destination, upper.copyUp);
+  statAt(destination.upper, node.name, fresh);
+  switchLayer(union, node, home, source.stat.nlink);
+}
+
+/**
+ * `fresh` holds the copy's stat. A file with other links below parts from them here, as it does in the kernel's
+ * overlayfs without index: it goes on under a number of its own, because the others keep the old one.
+ */
+function switchLayer(union: Union, node: FileNode, home: RealDirectory | null, lowerLinks: number): void {
+  if (lowerLinks > 1) node.ino = union.numbers.own(fresh.devMajor, fresh.devMinor, fresh.ino);
+  else union.numbers.keep(fresh, node.ino);
+  node.isUpper = true;
+  node.home = home;
+  node.realName = node.name;
+  if (home !== null && node.parent !== null) union.listings.peek(node.parent)?.rehome(node.name, home);
+  union.channel?.invalidateAttributes(node.id);
+}
+
+/** Whoever has the file open reads and writes the copy from now on. */
+function repoint(node: FileNode, fd: number): number {
+  const { open } = node;
+  if (open === null) return fd;
+  close(open.fd);
+  open.fd = fd;
+  open.writable = true;
+  return -1;
+}

@@ -1,0 +1,105 @@
+/**
+ * A node's real object, however it can be reached: by a directory fd and a name, by an open file, or by the pinned fd
+ * of what has no name any more. One function per thing done to it, so that operations need not know which.
+ */
+import { Errno, fsError } from '../core/errno.js';
+import type { FileStat } from '../core/file-stat.js';
+import {
+  chmodAt,
+  chmodPathFd,
+  chownAt,
+  chownFd,
+  readlinkAt,
+  type TimeValue,
+  utimesAt,
+  utimesPathFd,
+} from '../sys/inode-ops.js';
+import { openAt, reopen } from '../sys/open.js';
+import { statAt, statFd } from '../sys/stat.js';
+import type { UnionNode } from './node.js';
+import type { Union } from './union.js';
+
+/** Directory fd and name of the object; name `''`: the fd is the object itself. */
+export interface Reach {
+  fd: number;
+  name: string;
+}
+
+const reach: Reach = { fd: -1, name: '' };
+
+/** How to reach a node's top real object. The result is reused by the next call. */
+export function reachOf(union: Union, node: UnionNode): Reach {
+  if (node.kind === 'directory') {
+    reach.fd = union.fds.get(node.top);
+    reach.name = '';
+  } else if (node.home !== null) {
+    reach.fd = union.fds.get(node.home);
+    reach.name = node.realName;
+  } else {
+    reach.fd = node.pin;
+    reach.name = '';
+  }
+  return reach;
+}
+
+/** Stats the real object: real inode number and link count. */
+export function statReal(union: Union, node: UnionNode, into: FileStat): void {
+  if (node.kind === 'directory') {
+    const { top } = node;
+    // A stat by name spares opening a directory that nobody lists.
+    if (top.fd < 0 && top.parent !== null) statPresent(union.fds.get(top.parent), top.name, into);
+    else statFd(union.fds.get(top), into);
+  } else if (node.open !== null) statFd(node.open.fd, into);
+  else if (node.home !== null) statPresent(union.fds.get(node.home), node.realName, into);
+  else statFd(node.pin, into);
+}
+
+function statPresent(dirfd: number, name: string, into: FileStat): void {
+  // A name that was there and is not: somebody else changed the layer.
+  if (!statAt(dirfd, name, into)) throw fsError(Errno.ESTALE, 'statx');
+}
+
+/** Stats a node as the union shows it. */
+export function statNode(union: Union, node: UnionNode, into: FileStat): void {
+  statReal(union, node, into);
+  showStat(node, into);
+}
+
+/** Turns a real stat into what the union shows: the number kept over a copy-up, link counts of what is merged or gone. */
+export function showStat(node: UnionNode, stat: FileStat): void {
+  stat.ino = node.ino;
+  if (node.kind === 'directory') {
+    // 1 says "unknown" to find(1) and fts(3), as the kernel's overlayfs does for a merged directory.
+    if (node.removed) stat.nlink = 0;
+    else if (node.isMerged) stat.nlink = 1;
+  } else if (node.removed && !node.isUpper) stat.nlink = Math.max(0, stat.nlink - 1);
+}
+
+export function chownReal(union: Union, node: UnionNode, uid: number, gid: number): void {
+  const { fd, name } = reachOf(union, node);
+  if (name === '') chownFd(fd, uid, gid);
+  else chownAt(fd, name, uid, gid);
+}
+
+export function chmodReal(union: Union, node: UnionNode, mode: number): void {
+  const { fd, name } = reachOf(union, node);
+  if (name === '') chmodPathFd(fd, mode);
+  else chmodAt(fd, name, mode);
+}
+
+export function utimesReal(union: Union, node: UnionNode, atime: TimeValue, mtime: TimeValue): void {
+  const { fd, name } = reachOf(union, node);
+  if (name === '') utimesPathFd(fd, atime, mtime);
+  else utimesAt(fd, name, atime, mtime);
+}
+
+export function readlinkReal(union: Union, node: UnionNode): string {
+  const { fd, name } = reachOf(union, node);
+  return readlinkAt(fd, name);
+}
+
+/** A new fd of a regular file or directory; the caller's. */
+export function openReal(union: Union, node: UnionNode, flags: number): number {
+  const { fd, name } = reachOf(union, node);
+  return name === '' ? reopen(fd, flags) : openAt(fd, name, flags);
+}

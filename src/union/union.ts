@@ -1,0 +1,76 @@
+/**
+ * The state of one mounted union, which the operations in `ops/` work on. One thread owns it all; nothing here locks.
+ */
+import { LRUCache } from 'lru-cache';
+import type { CopyUpContext } from '../copyup/context.js';
+import type { EntryName } from '../core/brand.js';
+import { Errno, fsError } from '../core/errno.js';
+import { FileStat } from '../core/file-stat.js';
+import type { Entry, KernelChannel } from '../fuse/operations.js';
+import { statFd } from '../sys/stat.js';
+import type { Dialect, Hiding } from '../whiteout/dialect.js';
+import type { WorkDirectory } from '../whiteout/work-directory.js';
+import type { CopyJobs } from './copy-jobs.js';
+import type { DirectoryFds } from './directory-fds.js';
+import type { InodeNumbers } from './inode-numbers.js';
+import type { Layer } from './layer.js';
+import type { Listing } from './listing.js';
+import { DirectoryNode } from './node.js';
+import type { NodeTable } from './node-table.js';
+
+/** What only a union with an upper layer has. */
+export interface Upper {
+  readonly layer: Layer;
+  readonly work: WorkDirectory;
+  readonly hiding: Hiding;
+  readonly copyUp: CopyUpContext;
+}
+
+/** How many directory entries all cached listings may hold together. */
+const MAX_LISTED = 250_000;
+
+export class Union {
+  /** The answer that operations fill in and return: one object for all, valid until the next call. */
+  readonly answer: { nodeid: Entry['nodeid']; attr: FileStat; cacheAttr: boolean };
+  readonly root: DirectoryNode;
+  readonly listings: LRUCache<DirectoryNode, Listing>;
+  /** Set when the transport is ready. */
+  channel: KernelChannel | null = null;
+  passthrough = false;
+
+  constructor(
+    /** null: a read-only union. */
+    readonly upper: Upper | null,
+    /** Top first. */
+    readonly lowers: readonly Layer[],
+    readonly dialect: Dialect,
+    readonly fds: DirectoryFds,
+    readonly nodes: NodeTable,
+    readonly numbers: InodeNumbers,
+    readonly jobs: CopyJobs,
+    readonly log: (line: string) => void,
+  ) {
+    this.listings = new LRUCache({ maxSize: MAX_LISTED, sizeCalculation: ({ size }) => size + 1 });
+    const top = upper?.layer ?? (lowers[0] as Layer);
+    const stat = new FileStat();
+    const id = nodes.newId();
+    this.answer = { nodeid: id, attr: stat, cacheAttr: true };
+    this.root = new DirectoryNode(
+      id,
+      null,
+      '' as EntryName,
+      0,
+      upper?.layer.root ?? null,
+      lowers.map(({ root }) => root),
+    );
+    nodes.add(this.root);
+    statFd(top.root.fd, stat);
+    this.root.ino = numbers.shown(stat.devMajor, stat.devMinor, stat.ino);
+  }
+
+  /** The upper layer, or EROFS. */
+  writable(): Upper {
+    if (this.upper === null) throw fsError(Errno.EROFS, 'union');
+    return this.upper;
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * How a layer stores that something is gone: the interface that both on-disk dialects implement. Above this folder
+ * nobody knows what a whiteout looks like.
+ *
+ * All directories are fds of real directories. A "writable" method changes the upper layer only, and leaves it, at
+ * every moment in between, in a state where no hidden lower object shows and no upper object is lost.
+ */
+import type { EntryName } from '../core/brand.js';
+import type { FileStat } from '../core/file-stat.js';
+
+/** What one layer says of one name. */
+export type Presence = 'absent' | 'whiteout' | 'present';
+
+/** Receives one real directory, whiteouts told apart from entries. */
+export interface LayerDirectorySink {
+  entry(name: EntryName, ino: number, type: number): void;
+  /** `name` of the layers below is hidden here. */
+  whiteout(name: EntryName): void;
+}
+
+export interface Dialect {
+  readonly name: 'overlay' | 'aufs';
+
+  /** Looks for `name` in one layer; `into` is filled when it is present. */
+  probe(dirfd: number, name: EntryName, into: FileStat): Presence;
+  /** Lists one real directory, private names left out. */
+  list(dirfd: number, sink: LayerDirectorySink): void;
+  /** Whether the directory `name` under `dirfd` hides the directories of the same path below it. */
+  isOpaque(dirfd: number, name: EntryName): boolean;
+
+  /** The errno with which a name must not be created (a reserved name, a type that means a whiteout), or 0. */
+  refuseCreate(name: EntryName, mode: number, rdev: number): number;
+  /** The xattr that holds what the application calls `name`. */
+  xattrOnDisk(name: string): string;
+  /** What the application sees of an xattr on disk; null: private. */
+  xattrShown(name: string): string | null;
+  /** Whether an xattr on disk is the union's own and stays behind when an object is copied up. */
+  isPrivateXattr(name: string): boolean;
+}
+
+/** The changes of an upper layer that involve hiding. */
+export interface Hiding {
+  /** Hides a lower `name` that the upper does not have. */
+  hide(upper: number, name: EntryName): void;
+  /** Removes a file from the upper and hides the lower one in the same step. */
+  removeAndHide(upper: number, name: EntryName): void;
+  /** Removes a logically empty directory from the upper: what it physically holds are whiteouts. */
+  removeDirectory(upper: number, name: EntryName, hide: boolean): void;
+  /** Moves a finished object from the work directory onto a whiteout. A directory has to be opaque already. */
+  publishOverWhiteout(staged: string, upper: number, name: EntryName, isDirectory: boolean): void;
+  /** Makes the directory `name` under `dirfd` opaque. */
+  markOpaque(dirfd: number, name: string): void;
+  /** Empties a logically empty directory, which stays in place and opaque throughout. */
+  clearDirectory(upper: number, name: EntryName, stat: FileStat): void;
+  /** Moves an upper object over whatever the upper has at the new name. */
+  move(plan: MovePlan): void;
+  /** Leaves nothing of its own in the work directory. */
+  close(): void;
+}
+
+export interface MovePlan {
+  readonly from: number;
+  readonly name: EntryName;
+  readonly to: number;
+  readonly newName: EntryName;
+  /** Leave the lower object of the old name hidden. */
+  readonly hideSource: boolean;
+  /** The upper has a whiteout at the new name. */
+  readonly ontoWhiteout: boolean;
+  readonly isDirectory: boolean;
+}

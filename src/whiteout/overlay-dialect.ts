@@ -1,0 +1,81 @@
+/**
+ * The overlay dialect, as the kernel's overlayfs reads it (Documentation/filesystems/overlayfs.rst): a whiteout is a
+ * character device 0:0 of the hidden name, an opaque directory carries the xattr `overlay.opaque` = `y`, in the
+ * `trusted.` namespace or, for mounts without CAP_SYS_ADMIN in the initial user namespace, in `user.`.
+ */
+import type { EntryName } from '../core/brand.js';
+import { Errno } from '../core/errno.js';
+import { DT_CHR, S_IFCHR, S_IFMT } from '../core/file-mode.js';
+import { FileStat } from '../core/file-stat.js';
+import { readDirectory } from '../sys/read-directory.js';
+import { statAt } from '../sys/stat.js';
+import { getXattr } from '../sys/xattr.js';
+import type { Dialect, LayerDirectorySink, Presence } from './dialect.js';
+
+export type XattrNamespace = 'trusted' | 'user';
+
+const OPAQUE_YES = 'y'.charCodeAt(0);
+
+/** Tests the type and the device number only: writers differ in the mode (fs/overlayfs/overlayfs.h:IS_WHITEOUT). */
+function isWhiteout(stat: FileStat): boolean {
+  return (stat.mode & S_IFMT) === S_IFCHR && stat.rdevMajor === 0 && stat.rdevMinor === 0;
+}
+
+export class OverlayDialect implements Dialect {
+  readonly name = 'overlay';
+  readonly opaqueXattr: string;
+  private readonly prefix: string;
+  private readonly escapedPrefix: string;
+  private readonly scratch = new FileStat();
+
+  constructor(namespace: XattrNamespace) {
+    this.prefix = `${namespace}.overlay.`;
+    this.escapedPrefix = `${this.prefix}overlay.`;
+    this.opaqueXattr = `${this.prefix}opaque`;
+  }
+
+  probe(dirfd: number, name: EntryName, into: FileStat): Presence {
+    if (!statAt(dirfd, name, into)) return 'absent';
+    return isWhiteout(into) ? 'whiteout' : 'present';
+  }
+
+  list(dirfd: number, sink: LayerDirectorySink): void {
+    // Only a character device can be a whiteout, so only those cost a stat; they are looked at after the listing.
+    let devices: { name: EntryName; ino: number }[] | null = null;
+    readDirectory(dirfd, (name, ino, type) => {
+      if (type === DT_CHR) {
+        devices ??= [];
+        devices.push({ name, ino });
+      } else sink.entry(name, ino, type);
+    });
+    if (devices === null) return;
+    for (const { name, ino } of devices as { name: EntryName; ino: number }[]) {
+      const presence = this.probe(dirfd, name, this.scratch);
+      if (presence === 'whiteout') sink.whiteout(name);
+      else if (presence === 'present') sink.entry(name, ino, DT_CHR);
+    }
+  }
+
+  isOpaque(dirfd: number, name: EntryName): boolean {
+    const value = getXattr(dirfd, name, this.opaqueXattr);
+    return value !== null && value[0] === OPAQUE_YES;
+  }
+
+  refuseCreate(_name: EntryName, mode: number, rdev: number): number {
+    return (mode & S_IFMT) === S_IFCHR && rdev === 0 ? Errno.EPERM : 0;
+  }
+
+  /** One `overlay.` is added, so that an overlay can be stored inside an overlay (Linux 6.7, xattr escaping). */
+  xattrOnDisk(name: string): string {
+    return name.startsWith(this.prefix) ? this.escapedPrefix + name.slice(this.prefix.length) : name;
+  }
+
+  xattrShown(name: string): string | null {
+    if (name.startsWith(this.escapedPrefix)) return this.prefix + name.slice(this.escapedPrefix.length);
+    return name.startsWith(this.prefix) ? null : name;
+  }
+
+  isPrivateXattr(name: string): boolean {
+    return name.startsWith(this.prefix) && !name.startsWith(this.escapedPrefix);
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * Changes of an upper layer in the overlay dialect. Each is one atomic rename, or an order of steps in which every
+ * state in between shows the same merged tree as before or after (fs/overlayfs/dir.c).
+ */
+import type { EntryName } from '../core/brand.js';
+import { Errno, fsError, isErrno } from '../core/errno.js';
+import { S_IFCHR } from '../core/file-mode.js';
+import type { FileStat } from '../core/file-stat.js';
+import { RENAME_EXCHANGE, RENAME_WHITEOUT } from '../core/flags.js';
+import { UndoStack } from '../core/undo.js';
+import {
+  chmodAt,
+  chownAt,
+  mkdirAt,
+  mknodAt,
+  renameAt,
+  rmdirAt,
+  tryLinkAt,
+  unlinkAt,
+  utimesAt,
+} from '../sys/inode-ops.js';
+import { getXattr, listXattrs, setXattr } from '../sys/xattr.js';
+import type { Hiding, MovePlan } from './dialect.js';
+import type { OverlayDialect } from './overlay-dialect.js';
+import type { WorkDirectory } from './work-directory.js';
+
+const YES = Buffer.from('y');
+
+export class OverlayHiding implements Hiding {
+  /** A whiteout kept in the work directory; the others of this mount are hard links to it. */
+  private source: EntryName | null = null;
+
+  constructor(
+    private readonly work: WorkDirectory,
+    private readonly dialect: OverlayDialect,
+  ) {}
+
+  hide(upper: number, name: EntryName): void {
+    this.linkWhiteout(upper, name);
+  }
+
+  removeAndHide(upper: number, name: EntryName): void {
+    const staged = this.stageWhiteout();
+    this.orDiscard(staged, () => renameAt(this.work.fd, staged, upper, name));
+  }
+
+  removeDirectory(upper: number, name: EntryName, hide: boolean): void {
+    const staged = hide ? this.stageWhiteout() : this.work.temporaryName();
+    if (hide) this.orDiscard(staged, () => renameAt(this.work.fd, staged, upper, name, RENAME_EXCHANGE));
+    else if (this.removedEmpty(upper, name)) return;
+    else renameAt(upper, name, this.work.fd, staged);
+    this.work.discard(staged);
+  }
+
+  publishOverWhiteout(staged: string, upper: number, name: EntryName, isDirectory: boolean): void {
+    if (!isDirectory) {
+      renameAt(this.work.fd, staged, upper, name);
+      return;
+    }
+    renameAt(this.work.fd, staged, upper, name, RENAME_EXCHANGE);
+    unlinkAt(this.work.fd, staged);
+  }
+
+  markOpaque(dirfd: number, name: string): void {
+    setXattr(dirfd, name, this.dialect.opaqueXattr, YES);
+  }
+
+  clearDirectory(upper: number, name: EntryName, stat: FileStat): void {
+    const staged = this.work.temporaryName();
+    mkdirAt(this.work.fd, staged, 0o700);
+    this.orDiscard(staged, () => {
+      this.cloneAttributes(upper, name, staged, stat);
+      this.markOpaque(this.work.fd, staged);
+      renameAt(this.work.fd, staged, upper, name, RENAME_EXCHANGE);
+    });
+    this.work.discard(staged);
+  }
+
+  move(plan: MovePlan): void {
+    const { from, name, to, newName } = plan;
+    if (plan.ontoWhiteout && (plan.hideSource || plan.isDirectory)) {
+      // The whiteout changes places with the object; at the old name it is wanted, or removed.
+      renameAt(from, name, to, newName, RENAME_EXCHANGE);
+      if (!plan.hideSource) unlinkAt(from, name);
+      return;
+    }
+    if (!plan.hideSource) {
+      renameAt(from, name, to, newName);
+      return;
+    }
+    try {
+      renameAt(from, name, to, newName, RENAME_WHITEOUT);
+    } catch (error) {
+      // A file system without RENAME_WHITEOUT: in this order a crash in between shows an old lower object again;
+      // in the other order it would lose the upper one.
+      if (!isErrno(error, 'EINVAL')) throw error;
+      this.moveThenHide(plan);
+    }
+  }
+
+  close(): void {
+    if (this.source !== null) this.work.discard(this.source);
+    this.source = null;
+  }
+
+  private moveThenHide({ from, name, to, newName }: MovePlan): void {
+    const staged = this.stageWhiteout();
+    const undo = new UndoStack();
+    undo.push(() => this.work.discard(staged));
+    undo.guard(() => {
+      renameAt(from, name, to, newName);
+      undo.push(() => renameAt(to, newName, from, name));
+      renameAt(this.work.fd, staged, from, name);
+    });
+  }
+
+  /** A directory that is physically empty goes without a detour. */
+  private removedEmpty(upper: number, name: EntryName): boolean {
+    try {
+      rmdirAt(upper, name);
+      return true;
+    } catch (error) {
+      if (isErrno(error, 'ENOTEMPTY', 'EEXIST')) return false;
+      throw error;
+    }
+  }
+
+  /** Owner before mode before times, as everywhere: chown clears mode bits, and setting xattrs moves ctime only. */
+  private cloneAttributes(upper: number, name: EntryName, staged: string, stat: FileStat): void {
+    const { fd } = this.work;
+    chownAt(fd, staged, stat.uid, stat.gid);
+    for (const xattr of listXattrs(upper, name)) {
+      const value = getXattr(upper, name, xattr);
+      if (value !== null) setXattr(fd, staged, xattr, value);
+    }
+    chmodAt(fd, staged, stat.mode & 0o7777);
+    utimesAt(fd, staged, { sec: stat.atimeSec, nsec: stat.atimeNsec }, { sec: stat.mtimeSec, nsec: stat.mtimeNsec });
+  }
+
+  private stageWhiteout(): EntryName {
+    const staged = this.work.temporaryName();
+    this.linkWhiteout(this.work.fd, staged);
+    return staged;
+  }
+
+  /** Puts a whiteout at a free name. One inode serves them all until the file system says EMLINK. */
+  private linkWhiteout(dirfd: number, name: EntryName): void {
+    if (this.source !== null) {
+      const result = tryLinkAt(this.work.fd, this.source, dirfd, name);
+      if (result === 0) return;
+      // EMLINK: the inode is used up. ENOENT: a second mount of this work directory has cleaned it.
+      // EPERM: a file system without hard links (vfat), or protected ones.
+      if (result !== -Errno.EMLINK && result !== -Errno.ENOENT && result !== -Errno.EPERM) {
+        throw fsError(-result, 'linkat');
+      }
+      if (result === -Errno.EPERM) {
+        mknodAt(dirfd, name, S_IFCHR, 0);
+        return;
+      }
+      this.work.discard(this.source);
+    }
+    const source = this.work.temporaryName();
+    mknodAt(this.work.fd, source, S_IFCHR, 0);
+    this.source = source;
+    const result = tryLinkAt(this.work.fd, source, dirfd, name);
+    if (result === -Errno.EPERM) mknodAt(dirfd, name, S_IFCHR, 0);
+    else if (result < 0) throw fsError(-result, 'linkat');
+  }
+
+  private orDiscard(staged: string, body: () => void): void {
+    try {
+      body();
+    } catch (error) {
+      this.work.discard(staged);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * The work directory: where a change of the upper is prepared before one rename or link publishes it. Layout as the
+ * kernel's (fs/overlayfs/super.c:ovl_make_workdir): `WORKDIR/work`, emptied at each mount, temporary names `#HEX`.
+ */
+import type { EntryName } from '../core/brand.js';
+import { Errno, FsError, isErrno } from '../core/errno.js';
+import { isDirectory } from '../core/file-mode.js';
+import { FileStat } from '../core/file-stat.js';
+import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
+import { chmodAt, chmodFd, mkdirAt, rmdirAt, unlinkAt } from '../sys/inode-ops.js';
+import { tryLock } from '../sys/lock.js';
+import { close, openAt, openDirectoryAt, openTrusted } from '../sys/open.js';
+import { readDirectory } from '../sys/read-directory.js';
+import { statAt } from '../sys/stat.js';
+
+export class WorkDirectory {
+  private serial = 0;
+
+  private constructor(
+    /** `WORKDIR/work`, owned until {@link close}. */
+    readonly fd: number,
+  ) {}
+
+  /**
+   * Opens `path`/work, creates it if need be and removes what a killed mount left in it. A work directory that another
+   * live mount holds is used as it is: container engines mount one snapshot twice for a moment.
+   * @param path bytes, latin1-decoded
+   */
+  static open(path: string, log: (line: string) => void): WorkDirectory {
+    const parent = openTrusted(path, O_RDONLY | O_DIRECTORY);
+    try {
+      const fd = openOrMake(parent);
+      if (tryLock(fd)) {
+        refuseIncompatible(fd, path);
+        removeContents(fd);
+      } else {
+        log(`workdir ${path} is in use by another mount; the two must not write to the same upper at once`);
+      }
+      return new WorkDirectory(fd);
+    } finally {
+      close(parent);
+    }
+  }
+
+  /** A name that nothing in the work directory has; the process id keeps two mounts of one workdir apart. */
+  temporaryName(): EntryName {
+    this.serial++;
+    return `#${process.pid.toString(16)}.${this.serial.toString(16)}` as EntryName;
+  }
+
+  /** Removes a temporary object, whatever it is; one that is gone already is what was wanted. */
+  discard(name: string): void {
+    const stat = new FileStat();
+    if (!statAt(this.fd, name, stat)) return;
+    removeTree(this.fd, name, stat.mode);
+  }
+
+  close(): void {
+    close(this.fd);
+  }
+}
+
+function openOrMake(parent: number): number {
+  try {
+    mkdirAt(parent, 'work', 0o700);
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error;
+  }
+  // The kernel gives it mode 0, so that nobody walks in; without CAP_DAC_OVERRIDE that would lock us out as well.
+  const privileged = process.geteuid?.() === 0;
+  if (!privileged) chmodAt(parent, 'work', 0o700);
+  const fd = openDirectoryAt(parent, 'work');
+  if (privileged) chmodFd(fd, 0);
+  return fd;
+}
+
+/**
+ * The kernel leaves `work/incompat/FEATURE` behind when the upper must not be used without more care, such as after a
+ * volatile mount that was not unmounted cleanly (fs/overlayfs/readdir.c:ovl_workdir_cleanup).
+ */
+function refuseIncompatible(fd: number, path: string): void {
+  if (!statAt(fd, 'incompat', new FileStat())) return;
+  const incompat = openDirectoryAt(fd, 'incompat');
+  try {
+    readDirectory(incompat, (name) => {
+      throw new FsError(Errno.EINVAL, `work/incompat/${name} says that this upper needs a check, see`, path);
+    });
+  } finally {
+    close(incompat);
+  }
+}
+
+/** Removes everything inside an open directory. */
+export function removeContents(fd: number): void {
+  const names: EntryName[] = [];
+  readDirectory(fd, (name) => names.push(name));
+  const stat = new FileStat();
+  for (const name of names) if (statAt(fd, name, stat)) removeTree(fd, name, stat.mode);
+}
+
+/** Removes `name` and all that is below it, never through a symlink. */
+export function removeTree(dirfd: number, name: string, mode: number): void {
+  if (!isDirectory(mode)) {
+    unlinkAt(dirfd, name);
+    return;
+  }
+  const fd = openAt(dirfd, name, O_RDONLY | O_DIRECTORY);
+  try {
+    removeContents(fd);
+  } finally {
+    close(fd);
+  }
+  rmdirAt(dirfd, name);
+}
