@@ -23,15 +23,25 @@ export function ownUmask(): void {
 const header = allocate(8);
 const data = allocate(24);
 
+let effectiveLow = -1;
+
+/** The thread's effective capabilities below 32; `data` holds all of them. Nobody else changes them. */
+function effectiveCapabilities(): number {
+  if (effectiveLow < 0) {
+    header.buffer.writeUInt32LE(LINUX_CAPABILITY_VERSION_3, 0);
+    header.buffer.writeUInt32LE(0, 4);
+    check(syscall3(SYS_CAPGET, header.address, data.address), 'capget');
+    effectiveLow = data.buffer.readUInt32LE(0);
+  }
+  return effectiveLow;
+}
+
 /**
  * Runs `body` without CAP_FSETID in the thread's effective set, so that files it touches lose set-id bits when they
  * are written, as they do for an ordinary user.
  */
 export function withoutFsetid<T>(body: () => T): T {
-  header.buffer.writeUInt32LE(LINUX_CAPABILITY_VERSION_3, 0);
-  header.buffer.writeUInt32LE(0, 4);
-  check(syscall3(SYS_CAPGET, header.address, data.address), 'capget');
-  const effective = data.buffer.readUInt32LE(0);
+  const effective = effectiveCapabilities();
   if ((effective & (1 << CAP_FSETID)) === 0) return body();
   data.buffer.writeUInt32LE((effective & ~(1 << CAP_FSETID)) >>> 0, 0);
   check(syscall3(SYS_CAPSET, header.address, data.address), 'capset');

@@ -26,29 +26,43 @@ const scratch = new FileStat();
 /** Opens `node`, which is in the upper if `flags` can write. */
 export function openNode(union: Union, node: FileNode, flags: number): Opened {
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
-  if (node.open === null) return openFirst(union, node, openReal(union, node, writes ? O_RDWR : O_RDONLY), writes);
+  if (node.open === null) {
+    const opened = openFirst(union, node, openReal(union, node, writes ? O_RDWR : O_RDONLY), writes, writes);
+    noteUnseenWriter(union, node, writes);
+    return opened;
+  }
   if (writes && !node.open.writable) {
     const fd = openReal(union, node, O_RDWR);
     close(node.open.fd);
     node.open.fd = fd;
     node.open.writable = true;
   }
-  return count(union, node, node.open, writes);
+  const opened = count(node, node.open, writes);
+  noteUnseenWriter(union, node, writes);
+  return opened;
 }
 
-/** Opens a node with an fd that there is already: of a file just made, or just copied up. Takes the fd. */
+/** What the kernel has cached of the attributes may change without a request from now on (see `changesUnseen`). */
+function noteUnseenWriter(union: Union, node: FileNode, writes: boolean): void {
+  if (writes && node.open?.writers === 1 && node.open.backingId !== 0) union.channel?.invalidateAttributes(node.id);
+}
+
+/**
+ * Opens a node with an fd that there is already: of a file just made, or just copied up, so that the kernel has no
+ * cached attributes of it. Takes the fd.
+ */
 export function openNew(union: Union, node: FileNode, fd: number, flags: number): Opened {
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
   if (node.open === null) return openFirst(union, node, fd, writes, true);
   close(fd);
-  return count(union, node, node.open, writes);
+  return count(node, node.open, writes);
 }
 
-function openFirst(union: Union, node: FileNode, fd: number, writes: boolean, writable = writes): Opened {
+function openFirst(union: Union, node: FileNode, fd: number, writes: boolean, writable: boolean): Opened {
   const open: OpenFile = { fd, writable, backingId: 0, opens: 0, writers: 0 };
   node.open = open;
   if (canPassThrough(union, node, fd, writes)) open.backingId = register(union, node, fd, writes);
-  return count(union, node, open, writes);
+  return count(node, open, writes);
 }
 
 function canPassThrough(union: Union, node: FileNode, fd: number, writes: boolean): boolean {
@@ -77,15 +91,11 @@ function refused(union: Union, node: FileNode, errno: number): void {
   if (errno === Errno.ELOOP && layer !== undefined) layer.refusesBacking = true;
 }
 
-function count(union: Union, node: FileNode, open: OpenFile, writes: boolean): Opened {
+function count(node: FileNode, open: OpenFile, writes: boolean): Opened {
   open.opens++;
   if (writes) {
     open.writers++;
-    // What the kernel has cached of the attributes may change without a request from now on.
-    if (open.writers === 1 && open.backingId !== 0) {
-      node.stalePages = true;
-      union.channel?.invalidateAttributes(node.id);
-    }
+    if (open.backingId !== 0) node.stalePages = true;
   }
   answer.backingId = open.backingId;
   answer.keepCache = open.backingId !== 0 || !node.stalePages;

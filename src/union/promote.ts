@@ -5,8 +5,9 @@ import { StagedFile } from '../copyup/staged-file.js';
 import { Errno, FsError, fsError } from '../core/errno.js';
 import { isRegular } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
+import { O_PATH } from '../core/flags.js';
 import { Parked } from '../fuse/operations.js';
-import { close } from '../sys/open.js';
+import { close, reopen } from '../sys/open.js';
 import { statAt, statFd } from '../sys/stat.js';
 import type { CopyJob } from './copy-jobs.js';
 import type { DirectoryNode, FileNode } from './node.js';
@@ -122,10 +123,7 @@ function finish(union: Union, node: FileNode, staged: StagedFile, synced: boolea
     home === null ? staged.keepUnnamed() : publishFile(staged, { upper: union.fds.get(home), name: node.name });
   statFd(fd, fresh);
   switchLayer(union, node, home, staged.sourceLinks);
-  if (home === null) {
-    node.pin = fd;
-    return -1;
-  }
+  if (home === null) node.pin = reopen(fd, O_PATH);
   return repoint(node, fd);
 }
 

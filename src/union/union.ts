@@ -7,7 +7,7 @@ import type { EntryName } from '../core/brand.js';
 import { Errno, fsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import type { Entry, KernelChannel } from '../fuse/operations.js';
-import { statFd } from '../sys/stat.js';
+import { statFd, statFs } from '../sys/stat.js';
 import type { Dialect, Hiding } from '../whiteout/dialect.js';
 import type { WorkDirectory } from '../whiteout/work-directory.js';
 import type { CopyJobs } from './copy-jobs.js';
@@ -27,7 +27,7 @@ export interface Upper {
 }
 
 /** How many directory entries all cached listings may hold together. */
-const MAX_LISTED = 250_000;
+const MAX_LISTED = 100_000;
 
 export class Union {
   /** The answer that operations fill in and return: one object for all, valid until the next call. */
@@ -37,6 +37,8 @@ export class Union {
   /** Set when the transport is ready. */
   channel: KernelChannel | null = null;
   passthrough = false;
+  /** The longest name that any layer can hold (fs/overlayfs/super.c:ovl_fill_super, namelen). */
+  readonly maxName: number;
 
   constructor(
     /** null: a read-only union. */
@@ -50,7 +52,10 @@ export class Union {
     readonly jobs: CopyJobs,
     readonly log: (line: string) => void,
   ) {
-    this.listings = new LRUCache({ maxSize: MAX_LISTED, sizeCalculation: ({ size }) => size + 1 });
+    this.listings = new LRUCache({
+      maxSize: MAX_LISTED, // A larger directory than that is cached alone, or each piece of its listing would read it all again.
+      sizeCalculation: ({ size }) => Math.min(size + 1, MAX_LISTED),
+    });
     const top = upper?.layer ?? (lowers[0] as Layer);
     const stat = new FileStat();
     const id = nodes.newId();
@@ -65,7 +70,13 @@ export class Union {
     );
     nodes.add(this.root);
     statFd(top.root.fd, stat);
+    this.maxName = Math.max(...this.layers().map(({ root }) => statFs(root.fd).namelen));
     this.root.ino = numbers.shown(stat.devMajor, stat.devMinor, stat.ino);
+  }
+
+  /** All layers, top first. */
+  layers(): readonly Layer[] {
+    return this.upper === null ? this.lowers : [this.upper.layer, ...this.lowers];
   }
 
   /** The upper layer, or EROFS. */

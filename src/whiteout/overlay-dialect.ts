@@ -5,7 +5,7 @@
  */
 import type { EntryName } from '../core/brand.js';
 import { Errno } from '../core/errno.js';
-import { DT_CHR, S_IFCHR, S_IFMT } from '../core/file-mode.js';
+import { DT_CHR, DT_UNKNOWN, direntType, S_IFCHR, S_IFMT } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
@@ -40,10 +40,11 @@ export class OverlayDialect implements Dialect {
   }
 
   list(dirfd: number, sink: LayerDirectorySink): void {
-    // Only a character device can be a whiteout, so only those cost a stat; they are looked at after the listing.
+    // Only a character device can be a whiteout, so only those cost a stat, and what a file system without d_type
+    // lists; they are looked at after the listing.
     let devices: { name: EntryName; ino: number }[] | null = null;
     readDirectory(dirfd, (name, ino, type) => {
-      if (type === DT_CHR) {
+      if (type === DT_CHR || type === DT_UNKNOWN) {
         devices ??= [];
         devices.push({ name, ino });
       } else sink.entry(name, ino, type);
@@ -52,7 +53,7 @@ export class OverlayDialect implements Dialect {
     for (const { name, ino } of devices as { name: EntryName; ino: number }[]) {
       const presence = this.probe(dirfd, name, this.scratch);
       if (presence === 'whiteout') sink.whiteout(name);
-      else if (presence === 'present') sink.entry(name, ino, DT_CHR);
+      else if (presence === 'present') sink.entry(name, ino, direntType(this.scratch.mode));
     }
   }
 

@@ -97,5 +97,5 @@ function timeValue(time: TimeChange | undefined): TimeValue {
 /** The file system that is written to says how much room there is; a read-only union shows its top layer's. */
 export function statfs(union: Union): StatFs {
   const top = union.upper?.layer ?? (union.lowers[0] as Layer);
-  return statFs(top.root.fd);
+  return { ...statFs(top.root.fd), namelen: union.maxName };
 }
