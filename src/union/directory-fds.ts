@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { isErrno } from '../core/errno.js';
 import { O_DIRECTORY, O_PATH, O_RDONLY } from '../core/flags.js';
 import { close, openAt, openBeneath } from '../sys/open.js';
-import type { RealDirectory } from './real-directory.js';
+import type { RealDirectory } from './layer.js';
 
 /**
  * Keeps a bounded number of real directories open, the most recently used ones.

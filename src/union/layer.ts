@@ -1,10 +1,9 @@
-import type { EntryName } from '../core/brand.js';
+import type { EntryName, LayerPath } from '../core/brand.js';
 import { FsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
 import { close, openTrusted } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
-import { RealDirectory } from './real-directory.js';
 
 /** One directory tree of the union. A lower layer is never written to. */
 export class Layer {
@@ -41,5 +40,29 @@ export class Layer {
 
   close(): void {
     close(this.root.fd);
+  }
+}
+
+/**
+ * A directory of one layer, known by its place rather than by an open fd: there can be more directories than fds.
+ * {@link DirectoryFds} opens it on demand. An upper directory that is renamed keeps its object and changes its place.
+ */
+export class RealDirectory {
+  /** Open fd, or -1. Owned by `DirectoryFds`, but for a layer's root. */
+  fd = -1;
+  /** The fd must stay: a layer's root, or a removed directory that cannot be opened again. */
+  pinned = false;
+
+  constructor(
+    readonly layer: Layer,
+    public parent: RealDirectory | null,
+    public name: EntryName,
+  ) {}
+
+  /** Path from the layer's root. */
+  get path(): LayerPath {
+    const names: EntryName[] = [];
+    for (let dir: RealDirectory = this; dir.parent !== null; dir = dir.parent) names.push(dir.name);
+    return names.reverse().join('/') as LayerPath;
   }
 }

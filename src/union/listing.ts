@@ -1,6 +1,6 @@
 import type { EntryName } from '../core/brand.js';
 import { DT_DIR } from '../core/file-mode.js';
-import type { RealDirectory } from './real-directory.js';
+import type { RealDirectory } from './layer.js';
 
 /** One name of a merged directory. */
 export interface ListedEntry {

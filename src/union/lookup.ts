@@ -10,8 +10,8 @@ import type { EntryName } from '../core/brand.js';
 import { isDirectory } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { close } from '../sys/open.js';
+import { RealDirectory } from './layer.js';
 import { DirectoryNode, FileNode, type UnionNode } from './node.js';
-import { RealDirectory } from './real-directory.js';
 import { statNode } from './real-object.js';
 import type { Union } from './union.js';
 

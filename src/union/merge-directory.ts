@@ -1,9 +1,9 @@
 /** Reads all real directories of a merged one into one listing (fs/overlayfs/readdir.c:ovl_dir_read_merged). */
 import type { EntryName } from '../core/brand.js';
 import { DT_DIR } from '../core/file-mode.js';
+import type { RealDirectory } from './layer.js';
 import { cookieOf, type ListedEntry, Listing } from './listing.js';
 import type { DirectoryNode } from './node.js';
-import type { RealDirectory } from './real-directory.js';
 import type { Union } from './union.js';
 
 /** The listing of `dir`, from the cache or read now. */

@@ -13,9 +13,9 @@ import { close } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
 import { getXattrFd, setXattr } from '../sys/xattr.js';
 import { inheritAcl } from './default-acl.js';
+import type { RealDirectory } from './layer.js';
 import type { DirectoryNode } from './node.js';
 import { copyUpDirectory } from './promote.js';
-import type { RealDirectory } from './real-directory.js';
 import type { Union } from './union.js';
 
 export const ACL_ACCESS = 'system.posix_acl_access';

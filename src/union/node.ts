@@ -1,5 +1,5 @@
 import type { EntryName, NodeId } from '../core/brand.js';
-import type { RealDirectory } from './real-directory.js';
+import type { RealDirectory } from './layer.js';
 
 /**
  * Nodes: one per nodeid that the kernel may use.

@@ -10,8 +10,8 @@ import { Parked } from '../fuse/operations.js';
 import { close, reopen } from '../sys/open.js';
 import { statAt, statFd } from '../sys/stat.js';
 import type { CopyJob } from './copy-jobs.js';
+import { RealDirectory } from './layer.js';
 import type { DirectoryNode, FileNode } from './node.js';
-import { RealDirectory } from './real-directory.js';
 import { statReal } from './real-object.js';
 import type { Union } from './union.js';
 

@@ -5,11 +5,11 @@ import { O_PATH } from '../../core/flags.js';
 import { unlinkAt } from '../../sys/inode-ops.js';
 import { openAt } from '../../sys/open.js';
 import { statFd } from '../../sys/stat.js';
+import type { RealDirectory } from '../layer.js';
 import { lookup, lowerHas } from '../lookup.js';
 import { isEmpty, noteRemoved } from '../merge-directory.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
 import { assertFree, copyUpDirectory } from '../promote.js';
-import type { RealDirectory } from '../real-directory.js';
 import type { Union } from '../union.js';
 
 const scratch = new FileStat();
