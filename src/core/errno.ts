@@ -43,6 +43,7 @@ export const Errno = {
   EPROTO: 71,
   EOVERFLOW: 75,
   EOPNOTSUPP: 95,
+  ECONNABORTED: 103,
   ENOTCONN: 107,
   ESTALE: 116,
   EDQUOT: 122,

@@ -20,6 +20,12 @@ export class FileStat {
   mtimeNsec = 0;
   ctimeSec = 0;
   ctimeNsec = 0;
-  /** Immutable or append-only by inode flag (man ioctl_iflags(2)): no change of data or attributes is allowed. */
-  locked = false;
+  /** Inode flags that forbid changes (man ioctl_iflags(2)). */
+  immutable = false;
+  appendOnly = false;
+
+  /** No name of the object may go, and its attributes may not change. */
+  get locked(): boolean {
+    return this.immutable || this.appendOnly;
+  }
 }

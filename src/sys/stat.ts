@@ -10,8 +10,8 @@ const fstatfs = bind<(fd: number, into: number) => number>('int fstatfs(int, int
 
 const STATX_BASIC_STATS = 0x7ff;
 const FLAGS = AT_SYMLINK_NOFOLLOW | 0x800; /* AT_NO_AUTOMOUNT */
-/** STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND. */
-const STATX_ATTR_LOCKED = 0x30;
+const STATX_ATTR_IMMUTABLE = 0x10;
+const STATX_ATTR_APPEND = 0x20;
 const HIGH = 0x1_0000_0000;
 
 const memory = allocate(256);
@@ -21,7 +21,8 @@ const i32 = new Int32Array(memory.buffer.buffer);
 /** Decodes `struct statx` (linux/stat.h); indexes count 32-bit words. */
 function decode(into: FileStat): void {
   into.blksize = u32[1] as number;
-  into.locked = ((u32[2] as number) & STATX_ATTR_LOCKED) !== 0;
+  into.immutable = ((u32[2] as number) & STATX_ATTR_IMMUTABLE) !== 0;
+  into.appendOnly = ((u32[2] as number) & STATX_ATTR_APPEND) !== 0;
   into.nlink = u32[4] as number;
   into.uid = u32[5] as number;
   into.gid = u32[6] as number;

@@ -2,7 +2,7 @@
  * Extended attributes (man xattr(7)). An object is named by an fd, or by a directory fd and a name; the latter goes
  * through /proc/self/fd, because the calls that take a directory fd are newer (Linux 6.13) than the kernels we serve.
  */
-import { Errno, fsError } from '../core/errno.js';
+import { Errno, fsError, isErrno } from '../core/errno.js';
 import { allocate, bind, check, cPath, cPath2, lastErrno } from './libc.js';
 
 type Get = (object: number, name: number, value: number, size: number) => number;
@@ -37,23 +37,34 @@ function absent(errno: number): boolean {
   return errno === Errno.ENODATA || errno === Errno.EOPNOTSUPP;
 }
 
-/** Copies `size` bytes out of the scratch value, or null for "not set" and "this file system has none". */
+/** Copies `size` bytes out of the scratch value; null for "not set". */
 function taken(size: number): Buffer | null {
   if (size >= 0) return Buffer.from(value.buffer.subarray(0, size));
   const errno = lastErrno();
-  if (absent(errno)) return null;
+  if (errno === Errno.ENODATA) return null;
   throw fsError(errno, 'getxattr');
 }
 
-/** The value, or null when it is not set or the file system has no xattrs (ENODATA, EOPNOTSUPP). */
+/** The value, or null when it is not set (ENODATA). EOPNOTSUPP, for a namespace that is not known here, is thrown. */
 export function getXattr(fd: number, name: string, xattr: string): Buffer | null {
   const get = name === '' ? getxattr : lgetxattr;
   return taken(get(cPath(procPath(fd, name)), cPath2(xattr), value.address, MAX));
 }
 
-/** As {@link getXattr}, of an fd opened for reading (not O_PATH): saves the walk through /proc. */
-export function getXattrFd(fd: number, xattr: string): Buffer | null {
-  return taken(fgetxattr(fd, cPath2(xattr), value.address, MAX));
+/** As {@link getXattr}; null also where the file system has no such xattrs at all. */
+export function findXattr(fd: number, name: string, xattr: string): Buffer | null {
+  try {
+    return getXattr(fd, name, xattr);
+  } catch (error) {
+    if (isErrno(error, 'EOPNOTSUPP')) return null;
+    throw error;
+  }
+}
+
+/** As {@link findXattr}, of an fd opened for reading (not O_PATH): saves the walk through /proc. */
+export function findXattrFd(fd: number, xattr: string): Buffer | null {
+  const size = fgetxattr(fd, cPath2(xattr), value.address, MAX);
+  return size < 0 && absent(lastErrno()) ? null : taken(size);
 }
 
 /** `flags`: XATTR_CREATE, XATTR_REPLACE. */

@@ -11,7 +11,7 @@ import type { Caller } from '../fuse/operations.js';
 import { chmodAt, chownAt, renameAt } from '../sys/inode-ops.js';
 import { close } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
-import { getXattrFd, setXattr } from '../sys/xattr.js';
+import { findXattrFd, setXattr } from '../sys/xattr.js';
 import { inheritAcl } from './default-acl.js';
 import type { RealDirectory } from './layer.js';
 import type { DirectoryNode } from './node.js';
@@ -71,7 +71,7 @@ function modeInPlace(union: Union, dir: DirectoryNode, mode: number, caller: Cal
 
 /** The default ACL of `dir`, which is in the upper; kept on the node, and forgotten when it is set. */
 export function defaultAclOf(union: Union, dir: DirectoryNode): Buffer | null {
-  if (dir.defaultAcl === undefined) dir.defaultAcl = getXattrFd(union.fds.get(dir.top), ACL_DEFAULT);
+  if (dir.defaultAcl === undefined) dir.defaultAcl = findXattrFd(union.fds.get(dir.top), ACL_DEFAULT);
   return dir.defaultAcl;
 }
 

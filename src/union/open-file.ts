@@ -8,10 +8,10 @@
  * - A file with set-id bits that is opened for writing is cached, because a write in passthrough runs with the
  *   server's right to keep those bits (fs/backing-file.c); the same holds for what we register: without CAP_FSETID.
  */
-import { Errno } from '../core/errno.js';
+import { Errno, fsError, isErrno } from '../core/errno.js';
 import { hasSetIdBits } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
-import { O_ACCMODE, O_RDONLY, O_RDWR } from '../core/flags.js';
+import { O_ACCMODE, O_APPEND, O_RDONLY, O_RDWR } from '../core/flags.js';
 import type { Opened } from '../fuse/operations.js';
 import { close } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
@@ -27,12 +27,14 @@ const scratch = new FileStat();
 export function openNode(union: Union, node: FileNode, flags: number): Opened {
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
   if (node.open === null) {
-    const opened = openFirst(union, node, openReal(union, node, writes ? O_RDWR : O_RDONLY), writes, writes);
+    const fd = writes ? openForWriting(union, node, flags) : openReal(union, node, O_RDONLY);
+    const opened = openFirst(union, node, fd, writes, writes);
     noteUnseenWriter(union, node, writes);
     return opened;
   }
-  if (writes && !node.open.writable) {
-    const fd = openReal(union, node, O_RDWR);
+  if (writes && node.open.writable) checkWritable(node.open.fd, flags);
+  else if (writes) {
+    const fd = openForWriting(union, node, flags);
     close(node.open.fd);
     node.open.fd = fd;
     node.open.writable = true;
@@ -40,6 +42,22 @@ export function openNode(union: Union, node: FileNode, flags: number): Opened {
   const opened = count(node, node.open, writes);
   noteUnseenWriter(union, node, writes);
   return opened;
+}
+
+/** The file system below lets an append-only file be opened only by those who append (man ioctl_iflags(2)). */
+function openForWriting(union: Union, node: FileNode, flags: number): number {
+  try {
+    return openReal(union, node, O_RDWR);
+  } catch (error) {
+    if ((flags & O_APPEND) === 0 || !isErrno(error, 'EPERM')) throw error;
+    return openReal(union, node, O_RDWR | O_APPEND);
+  }
+}
+
+/** What opening the file anew would refuse: the fd that serves all opens is older than its inode flags. */
+function checkWritable(fd: number, flags: number): void {
+  statFd(fd, scratch);
+  if (scratch.immutable || (scratch.appendOnly && (flags & O_APPEND) === 0)) throw fsError(Errno.EPERM, 'open');
 }
 
 /** What the kernel has cached of the attributes may change without a request from now on (see `changesUnseen`). */

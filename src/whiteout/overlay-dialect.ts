@@ -9,7 +9,7 @@ import { DT_CHR, DT_UNKNOWN, direntType, S_IFCHR, S_IFMT } from '../core/file-mo
 import { FileStat } from '../core/file-stat.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
-import { getXattr } from '../sys/xattr.js';
+import { findXattr } from '../sys/xattr.js';
 import type { Dialect, LayerDirectorySink, Presence } from './dialect.js';
 
 export type XattrNamespace = 'trusted' | 'user';
@@ -58,7 +58,7 @@ export class OverlayDialect implements Dialect {
   }
 
   isOpaque(dirfd: number, name: EntryName): boolean {
-    const value = getXattr(dirfd, name, this.opaqueXattr);
+    const value = findXattr(dirfd, name, this.opaqueXattr);
     return value !== null && value[0] === OPAQUE_YES;
   }
 

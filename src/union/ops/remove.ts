@@ -21,6 +21,8 @@ export function unlink(union: Union, parent: NodeId, name: EntryName): void {
   const node = existing(union, dir, name);
   if (node.kind === 'directory') throw fsError(Errno.EISDIR, 'unlink');
   assertFree(node);
+  // The file system below would refuse to unlink it; hiding it must not be a way around that.
+  if (!node.isUpper && scratch.locked) throw fsError(Errno.EPERM, 'unlink');
   if (!node.isUpper) hiding.hide(union.fds.get(copyUpDirectory(union, dir)), name);
   else {
     const dirfd = union.fds.get(dir.upper as RealDirectory);

@@ -164,9 +164,9 @@ function settle(union: Union, node: UnionNode, from: Place, to: Place): void {
       node.upper.name = to.name;
     }
   } else {
+    settleFile(union, node, from, to);
     statReal(union, node, scratch);
     type = direntType(scratch.mode);
-    settleFile(union, node, from, to);
   }
   noteAdded(union, to.dir, to.name, { ino: node.ino, type, home });
 }

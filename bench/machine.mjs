@@ -1,0 +1,20 @@
+import { spawnSync } from 'node:child_process';
+import { cpus, loadavg, release, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+/** The facts without which a figure means nothing. */
+export function machineFacts(contenders, directory) {
+  const output = (program, ...args) => spawnSync(program, args, { encoding: 'utf8' }).stdout?.trim() || null;
+  return {
+    date: new Date().toISOString(),
+    kernel: release(),
+    node: process.version,
+    processor: cpus()[0]?.model ?? null,
+    processors: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    fileSystem: output('stat', '--file-system', '--format=%T', directory),
+    loadAtStart: loadavg()[0],
+    commit: output('git', '-C', fileURLToPath(new URL('..', import.meta.url)), 'describe', '--always', '--dirty'),
+    contenders: Object.fromEntries(contenders.map(({ name, version }) => [name, version()])),
+  };
+}

@@ -1,0 +1,94 @@
+#!/usr/bin/env node
+/** Measures plyfs against fuse-overlayfs, the kernel's overlayfs and a plain directory, all over the same layers. */
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { contenders } from './contenders.mjs';
+import { prepareLayers } from './layers.mjs';
+import { machineFacts } from './machine.mjs';
+import { Interrupted, measureOnce } from './measure.mjs';
+import { tableHead, tableLine, toJson } from './report.mjs';
+import { works } from './works.mjs';
+
+const HELP = `npm run bench -- [--only NAME]… [--runs N] [--json FILE]
+
+Prints the median of N runs (5) of each piece of work for each contender, and the ratios of the medians. Runs alternate
+between the contenders, each on a fresh mount with caches dropped. Needs root (mounts, /proc/sys/vm/drop_caches), some
+3 GiB in the temporary directory, and a machine that does nothing else. PLYFS_PROGRAM names another program to measure
+in the place of bin/plyfs.
+
+Work:
+${works.map(({ name, title }) => `  ${name.padEnd(18)}  ${title}`).join('\n')}
+`;
+
+function main() {
+  const { values } = parseArgs({
+    options: {
+      only: { type: 'string', multiple: true },
+      runs: { type: 'string', default: '5' },
+      json: { type: 'string' },
+      help: { type: 'boolean' },
+    },
+  });
+  if (values.help) {
+    console.log(HELP);
+    return;
+  }
+  const chosen = chooseWorks(values.only);
+  const runs = Number(values.runs);
+  if (!(Number.isInteger(runs) && runs > 0)) throw new Error(`--runs ${values.runs}: not a positive number`);
+  if (process.getuid() !== 0) throw new Error('the benchmark mounts and drops caches: it needs root');
+
+  const present = contenders.filter(({ name, version }) => {
+    if (version() !== undefined) return true;
+    console.error(`${name} is not here and is left out`);
+    return false;
+  });
+  const layers = prepareLayers();
+  const machine = machineFacts(present, layers.directory);
+  if (machine.loadAtStart > 0.5) console.error(`the machine is busy (load ${machine.loadAtStart.toFixed(1)})`);
+
+  const names = present.map(({ name }) => name);
+  console.log(tableHead(names));
+  const results = [];
+  for (const work of chosen) {
+    const result = measure(work, present, layers, runs);
+    results.push(result);
+    console.log(tableLine(result, names));
+    for (const [name, failure] of result.failures) console.error(`  ${name}: ${failure}`);
+  }
+  if (values.json) writeFileSync(values.json, `${toJson(results, machine)}\n`);
+  if (results.some(({ failures }) => failures.size > 0)) process.exitCode = 1;
+}
+
+/** A contender that fails once is left out of this piece of work; the others go on. */
+function measure(work, present, layers, runs) {
+  const times = new Map(present.map(({ name }) => [name, []]));
+  const failures = new Map();
+  for (let run = 0; run < runs; run++) {
+    for (const contender of present) {
+      if (failures.has(contender.name)) continue;
+      try {
+        times.get(contender.name).push(measureOnce(contender, work, layers));
+      } catch (error) {
+        if (error instanceof Interrupted) throw error;
+        failures.set(contender.name, error.message);
+      }
+    }
+  }
+  return { work, times, failures };
+}
+
+function chooseWorks(only) {
+  const unknown = only?.find((name) => !works.some((work) => work.name === name));
+  if (unknown !== undefined) throw new Error(`--only ${unknown}: no such work; --help lists them`);
+  return only ? works.filter(({ name }) => only.includes(name)) : works;
+}
+
+// With a handler Ctrl-C ends the command that is timed, and we get to unmount before we go.
+process.on('SIGINT', () => {});
+try {
+  main();
+} catch (error) {
+  console.error(error instanceof Interrupted ? 'interrupted' : `bench: ${error.message}`);
+  process.exitCode = 1;
+}

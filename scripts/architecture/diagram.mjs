@@ -1,0 +1,45 @@
+/**
+ * Draws the table of allowed imports as a staircase: folders from top to bottom, what each may import to the right.
+ * Every mark lies right of the diagonal, which is what "imports only point down" looks like.
+ * @param {Map<string, string[]>} allowed
+ */
+export function drawDiagram(allowed) {
+  const folders = [...allowed.keys()].sort((a, b) => floorOf(b, allowed) - floorOf(a, allowed));
+  const columns = folders.filter((folder) => [...allowed.values()].flat().some((entry) => folderOf(entry) === folder));
+  const margin = Math.max(...folders.map((folder) => folder.length));
+  const notes = [];
+
+  const cell = (row, column) => {
+    const entry = (allowed.get(row) ?? []).find((candidate) => folderOf(candidate) === column);
+    if (entry === undefined) return '';
+    if (entry === column) return '▶';
+    notes.push(`▷ only ${entry}.ts`);
+    return '▷';
+  };
+  const line = (head, cells) =>
+    [head.padEnd(margin), ...cells.map((text, index) => centre(text, columns[index].length))].join('  ').trimEnd();
+
+  return [
+    line('', columns),
+    ...folders.map((row) =>
+      line(
+        row,
+        columns.map((column) => cell(row, column)),
+      ),
+    ),
+    ...notes,
+  ].join('\n');
+}
+
+/** A folder stands one floor above the highest that it imports. */
+function floorOf(folder, allowed) {
+  return 1 + Math.max(0, ...(allowed.get(folder) ?? []).map((entry) => floorOf(folderOf(entry), allowed)));
+}
+
+function folderOf(entry) {
+  return entry.split('/')[0];
+}
+
+function centre(text, width) {
+  return text.padStart(Math.ceil((width + text.length) / 2)).padEnd(width);
+}

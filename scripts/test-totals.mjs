@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+// Prints the totals of a vitest JSON report in one line, after the names of the skipped tests, grouped by file.
+import { readFileSync } from 'node:fs';
+import { relative } from 'node:path';
+
+/** A report without results (vitest did not come that far) counts as one failure, never as "0 failed". */
+function readReport(file) {
+  const text = readFileSync(file, 'utf8');
+  return text === '' ? { testResults: [], unreadable: true } : JSON.parse(text);
+}
+
+const report = readReport(process.argv[2]);
+const count = { passed: 0, failed: report.unreadable ? 1 : 0, skipped: 0 };
+for (const file of report.testResults) {
+  // A file that could not be loaded has failed without a single test.
+  if (file.status === 'failed' && file.assertionResults.length === 0) count.failed++;
+  const skipped = [];
+  for (const { status, fullName } of file.assertionResults) {
+    if (status === 'passed' || status === 'failed') count[status]++;
+    else skipped.push(fullName);
+  }
+  count.skipped += skipped.length;
+  if (skipped.length > 0) console.log(`skipped in ${relative(process.cwd(), file.name)}: ${summary(skipped)}`);
+}
+console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+process.exitCode = count.failed === 0 ? 0 : 1;
+
+function summary(names) {
+  const shown = names.slice(0, 5).join('; ');
+  return names.length > 5 ? `${shown}; and ${names.length - 5} more` : shown;
+}

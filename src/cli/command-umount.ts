@@ -1,0 +1,70 @@
+/** `plyfs umount`. */
+import { realpathSync } from 'node:fs';
+import { Errno, isErrno } from '../core/errno.js';
+import { unmount } from '../fuse/unmount.js';
+import { asMountError, errnoOf, MountError } from '../server/mount-error.js';
+import { type MountEntry, mountedOn } from '../server/mountinfo.js';
+import type { UmountArguments } from './command-line.js';
+import { FAILURE, OK } from './exit-status.js';
+import { say } from './message.js';
+
+export function commandUmount({ mountpoint, lazy }: UmountArguments): number {
+  try {
+    const path = resolve(mountpoint);
+    requireFuse(mountedOn(path), mountpoint);
+    take(path, lazy);
+    return OK;
+  } catch (error) {
+    say(asMountError(error, 'umount').message);
+    return FAILURE;
+  }
+}
+
+/** Absolute and without symlinks. The last component is not looked at: a mount whose server has died cannot be. */
+function resolve(path: string): string {
+  const [, parent = '', name = ''] = /^(.*?)([^/]*)\/*$/s.exec(path) ?? [];
+  try {
+    if (name === '' || name === '.' || name === '..') return realpathSync.native(Buffer.from(path, 'latin1'), 'latin1');
+    const directory = realpathSync.native(Buffer.from(parent === '' ? '.' : parent, 'latin1'), 'latin1');
+    return followed(directory === '/' ? `/${name}` : `${directory}/${name}`);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    throw MountError.of({ what: 'umount', where: path, errno });
+  }
+}
+
+/** A mountpoint given through a symlink; ENOTCONN is the dead server's. */
+function followed(path: string): string {
+  if (mountedOn(path) !== undefined) return path;
+  return realpathSync.native(Buffer.from(path, 'latin1'), 'latin1');
+}
+
+function requireFuse(entry: MountEntry | undefined, where: string): void {
+  if (entry === undefined) {
+    throw MountError.of({ what: 'umount', where, why: 'nothing is mounted there', errno: Errno.EINVAL });
+  }
+  if (entry.type === 'fuse' || entry.type.startsWith('fuse.')) return;
+  throw MountError.of({
+    what: 'umount',
+    where,
+    why: `not a FUSE mount, but ${entry.type}`,
+    errno: Errno.EINVAL,
+    advice: 'use umount(8)',
+  });
+}
+
+function take(path: string, lazy: boolean): void {
+  try {
+    unmount(path, { lazy });
+  } catch (error) {
+    if (!isErrno(error, 'EBUSY')) throw error;
+    throw MountError.of({
+      what: 'umount',
+      where: path,
+      why: 'in use',
+      errno: Errno.EBUSY,
+      advice: 'end what uses it (see fuser -m), or detach it with --lazy',
+    });
+  }
+}

@@ -1,0 +1,294 @@
+/** The options of `-o`: one table, from which they are parsed, checked and explained. */
+
+import { Errno } from '../core/errno.js';
+import { HIGHEST_MAX_LAYERS, type MountConfig } from '../server/mount-config.js';
+import { MountError, printable } from '../server/mount-error.js';
+import { type GivenOption, splitLayers, unescapePath } from './option-list.js';
+
+/** What the options and the command line come to. */
+export interface MountSettings {
+  readonly config: MountConfig;
+  /** Bytes; where the daemon's log lines go instead of syslog. */
+  logFile?: string;
+}
+
+interface OptionBase {
+  readonly help: string;
+}
+
+/** A word that is there or not, with its opposite; the last one given holds, as in mount(8). */
+interface Toggle extends OptionBase {
+  readonly kind: 'toggle';
+  readonly on: string;
+  readonly off?: string;
+  readonly set: (settings: MountSettings, on: boolean) => void;
+}
+
+/** `name=VALUE`. Given twice with different values, it is refused: one of them would be lost unseen. */
+interface Valued extends OptionBase {
+  readonly kind: 'value';
+  readonly name: string;
+  readonly placeholder: string;
+  readonly set: (settings: MountSettings, value: string) => void;
+}
+
+export type MountOption = Toggle | Valued;
+
+export const MOUNT_OPTIONS: readonly MountOption[] = [
+  {
+    kind: 'value',
+    name: 'lowerdir',
+    placeholder: 'DIR[:DIR...]',
+    help: 'the lower layers, top first; a colon, comma or backslash in a path is written \\: \\, \\\\',
+    set: ({ config }, value) => {
+      config.lowers = parseLayers(value);
+    },
+  },
+  {
+    kind: 'value',
+    name: 'upperdir',
+    placeholder: 'DIR',
+    help: 'the writable layer; without it the mount is read-only',
+    set: ({ config }, value) => {
+      config.upper = parsePath('upperdir', value);
+    },
+  },
+  {
+    kind: 'value',
+    name: 'workdir',
+    placeholder: 'DIR',
+    help: 'where changes are prepared: on the same mount as upperdir, and not inside it',
+    set: ({ config }, value) => {
+      config.work = parsePath('workdir', value);
+    },
+  },
+  toggle('ro', 'rw', 'mount read-only, even with an upperdir', ({ config }, on) => {
+    config.readOnly = on;
+  }),
+  toggle(
+    'suid',
+    'nosuid',
+    'honour set-user-id, set-group-id and file capabilities (default for root)',
+    (settings, on) => {
+      settings.config.suid = on;
+    },
+  ),
+  toggle('dev', 'nodev', 'let device files work (default for root)', ({ config }, on) => {
+    config.dev = on;
+  }),
+  toggle('exec', 'noexec', 'let programs run (default)', ({ config }, on) => {
+    config.exec = on;
+  }),
+  toggle('atime', 'noatime', 'accepted; reading never changes an access time on the layers', ({ config }, on) => {
+    config.atime = on;
+  }),
+  toggle('allow_other', undefined, 'let other users in (default for root)', ({ config }, on) => {
+    config.allowOther = on;
+  }),
+  toggle('default_permissions', undefined, 'accepted; the kernel always checks permissions', () => {}),
+  toggle(
+    'volatile',
+    undefined,
+    'fsync does nothing; after a crash of the machine the upper is to be thrown away',
+    setVolatile,
+  ),
+  {
+    kind: 'value',
+    name: 'fsync',
+    placeholder: '0|1',
+    help: '0: the same as volatile; 1 (default): fsync reaches the disk',
+    set: (settings, value) => setVolatile(settings, !parseChoice('fsync', value, { 0: false, 1: true })),
+  },
+  {
+    kind: 'value',
+    name: 'timeout',
+    placeholder: 'SECONDS',
+    help: 'how long the kernel may keep names and attributes (default: for ever, as nobody else changes the layers)',
+    set: ({ config }, value) => {
+      config.timeout = parseNumber('timeout', value, { max: 1e9 });
+    },
+  },
+  {
+    kind: 'value',
+    name: 'max_layers',
+    placeholder: 'N',
+    help: `how many lower layers are accepted (default 128, at most ${HIGHEST_MAX_LAYERS})`,
+    set: ({ config }, value) => {
+      config.maxLayers = parseNumber('max_layers', value, { min: 1, max: HIGHEST_MAX_LAYERS, whole: true });
+    },
+  },
+  {
+    kind: 'value',
+    name: 'passthrough',
+    placeholder: 'auto|off',
+    help: 'auto (default): the kernel reads and writes backing files itself where it can',
+    set: ({ config }, value) => {
+      config.passthrough = parseChoice('passthrough', value, { auto: 'auto', off: 'off' } as const);
+    },
+  },
+  {
+    kind: 'value',
+    name: 'fsname',
+    placeholder: 'NAME',
+    help: 'the source shown in /proc/mounts (default: SOURCE, or plyfs)',
+    set: ({ config }, value) => {
+      config.fsname = unescapePath(value);
+    },
+  },
+  {
+    kind: 'value',
+    name: 'subtype',
+    placeholder: 'NAME',
+    help: 'the type shown in /proc/mounts is fuse.NAME (default plyfs)',
+    set: ({ config }, value) => {
+      config.subtype = unescapePath(value);
+    },
+  },
+  {
+    kind: 'value',
+    name: 'log',
+    placeholder: 'FILE',
+    help: 'append the log of a mount in the background to FILE (default: syslog)',
+    set: (settings, value) => {
+      settings.logFile = parsePath('log', value);
+    },
+  },
+  toggle('debug', undefined, 'stay in the foreground and print every request', ({ config }, on) => {
+    config.debug = on;
+  }),
+];
+
+function toggle(on: string, off: string | undefined, help: string, set: Toggle['set']): Toggle {
+  return { kind: 'toggle', on, ...(off === undefined ? {} : { off }), help, set };
+}
+
+function setVolatile({ config }: MountSettings, on: boolean): void {
+  config.volatile = on;
+}
+
+/** Options that mean nothing here, or only say what is the case anyway: accepted without a word. */
+const SILENT: ReadonlyMap<string, RegExp | undefined> = new Map([
+  // Layers are told apart by what they can store; the user.overlay. names are used where trusted. ones cannot be.
+  ['userxattr', undefined],
+  // The kernel's overlayfs features that container tools turn off explicitly, and that plyfs does not write.
+  ['index', /^off$/],
+  ['metacopy', /^off$/],
+  ['nfs_export', /^off$/],
+  ['redirect_dir', /^(off|nofollow)$/],
+  ['verity', /^off$/],
+  // Inode numbers are unique and stable in any case.
+  ['xino', /^(on|off|auto)$/],
+  // mount(8) propagation, given by buildah: a new mount is private or shared as its parent is.
+  ['private', undefined],
+  // fstab(5) words and atime policies: nothing of a FUSE mount depends on them.
+  ...['defaults', 'auto', 'noauto', 'user', 'nofail', '_netdev', 'async'].map((name) => [name, undefined] as const),
+  ...['lazytime', 'nolazytime', 'relatime', 'norelatime', 'strictatime', 'diratime', 'nodiratime'].map(
+    (name) => [name, undefined] as const,
+  ),
+]);
+
+const TOGGLES = new Map<string, (settings: MountSettings) => void>();
+const VALUED = new Map<string, Valued>();
+for (const option of MOUNT_OPTIONS) {
+  if (option.kind === 'value') {
+    VALUED.set(option.name, option);
+    continue;
+  }
+  TOGGLES.set(option.on, (settings) => option.set(settings, true));
+  if (option.off !== undefined) TOGGLES.set(option.off, (settings) => option.set(settings, false));
+}
+
+/**
+ * Applies options in their order.
+ * @returns the unknown ones, as given, each once: container tools pass options of other programs, which must not fail
+ */
+export function applyOptions(options: readonly GivenOption[], settings: MountSettings): string[] {
+  const unknown = new Set<string>();
+  const values = new Map<string, string>();
+  for (const option of options) {
+    if (!applyOption(option, settings, values)) unknown.add(asGiven(option));
+  }
+  if (options.some(({ name }) => name === 'volatile') && values.get('fsync') === '1') {
+    throw invalid('fsync', '1', 'contradicts volatile');
+  }
+  return [...unknown];
+}
+
+function applyOption({ name, value }: GivenOption, settings: MountSettings, values: Map<string, string>): boolean {
+  const valued = VALUED.get(name);
+  if (valued !== undefined) {
+    const earlier = values.get(name);
+    if (value === undefined) throw invalid(name, undefined, `needs a value: ${name}=${valued.placeholder}`);
+    if (earlier !== undefined && earlier !== value)
+      throw invalid(name, value, `given twice, first as ${printable(earlier)}`);
+    values.set(name, value);
+    valued.set(settings, value);
+    return true;
+  }
+  const switched = TOGGLES.get(name);
+  if (switched !== undefined) {
+    if (value !== undefined) throw invalid(name, value, 'takes no value');
+    switched(settings);
+    return true;
+  }
+  return SILENT.has(name) && (SILENT.get(name)?.test(value ?? '') ?? true);
+}
+
+function asGiven({ name, value }: GivenOption): string {
+  return value === undefined ? name : `${name}=${value}`;
+}
+
+function invalid(name: string, value: string | undefined, why: string): MountError {
+  return MountError.of({
+    what: name,
+    ...(value === undefined ? {} : { where: value }),
+    why,
+    errno: Errno.EINVAL,
+    advice: 'see plyfs mount --help',
+  });
+}
+
+function parsePath(name: string, value: string): string {
+  if (value === '') throw invalid(name, undefined, 'empty path');
+  return unescapePath(value);
+}
+
+function parseLayers(value: string): string[] {
+  if (value === '') throw invalid('lowerdir', undefined, 'empty');
+  // fs/overlayfs/params.c ovl_parse_param_lowerdir: `::` sets data-only layers apart, and needs metacopy.
+  if (value.includes('::')) throw invalid('lowerdir', value, 'data-only layers (::) are not supported');
+  const layers = splitLayers(value);
+  if (layers.includes('')) throw invalid('lowerdir', value, 'a colon at the start or end leaves an empty path');
+  return layers;
+}
+
+function parseChoice<T>(name: string, value: string, choices: Readonly<Record<string, T>>): T {
+  const chosen = Object.entries(choices).find(([word]) => word === value);
+  if (chosen === undefined) throw invalid(name, value, `must be ${Object.keys(choices).join(' or ')}`);
+  return chosen[1];
+}
+
+interface NumberRange {
+  readonly min?: number;
+  readonly max: number;
+  readonly whole?: boolean;
+}
+
+function parseNumber(name: string, value: string, { min = 0, max, whole = false }: NumberRange): number {
+  const number = Number(value);
+  const written = whole ? /^\d+$/ : /^\d+(\.\d+)?$/;
+  if (!written.test(value) || number < min || number > max) {
+    throw invalid(name, value, `must be a ${whole ? 'whole ' : ''}number from ${min} to ${max}`);
+  }
+  return number;
+}
+
+/** The table as lines of help. */
+export function describeOptions(): string {
+  return MOUNT_OPTIONS.map((option) => `  ${spelling(option).padEnd(24)} ${option.help}`).join('\n');
+}
+
+function spelling(option: MountOption): string {
+  if (option.kind === 'value') return `${option.name}=${option.placeholder}`;
+  return option.off === undefined ? option.on : `${option.on}, ${option.off}`;
+}

@@ -1,0 +1,151 @@
+/**
+ * Numbers of the FUSE kernel protocol (linux/fuse.h; what is newer than 7.38 is marked with the version that brought
+ * it). Offsets of struct members stand where a request is decoded or a reply encoded, in the struct's order.
+ */
+
+export const FUSE_MAJOR = 7;
+/** What we can speak; a kernel that speaks less is answered in its own minor version. */
+export const FUSE_MINOR = 45;
+/** Linux 5.4's version: everything the transport relies on, and the oldest we are willing to reason about. */
+export const FUSE_MIN_MINOR = 31;
+
+/** sizeof(struct fuse_in_header), sizeof(struct fuse_out_header). */
+export const IN_HEADER = 40;
+export const OUT_HEADER = 16;
+
+export const ATTR_SIZE = 88;
+export const ENTRY_OUT_SIZE = 128;
+export const ATTR_OUT_SIZE = 104;
+export const OPEN_OUT_SIZE = 16;
+export const STATFS_OUT_SIZE = 80;
+export const INIT_OUT_SIZE = 64;
+/** sizeof(struct fuse_ioctl_out). */
+export const IOCTL_OUT_SIZE = 16;
+/** offsetof(struct fuse_dirent, name). */
+export const DIRENT_NAME = 24;
+
+/** The data of one READ or WRITE; fs.fuse.max_pages_limit is 256 pages unless an administrator raised it. */
+export const MAX_DATA = 1 << 20;
+export const PAGE_SIZE = 4096;
+
+export const Opcode = {
+  LOOKUP: 1,
+  FORGET: 2,
+  GETATTR: 3,
+  SETATTR: 4,
+  READLINK: 5,
+  SYMLINK: 6,
+  MKNOD: 8,
+  MKDIR: 9,
+  UNLINK: 10,
+  RMDIR: 11,
+  RENAME: 12,
+  LINK: 13,
+  OPEN: 14,
+  READ: 15,
+  WRITE: 16,
+  STATFS: 17,
+  RELEASE: 18,
+  FSYNC: 20,
+  SETXATTR: 21,
+  GETXATTR: 22,
+  LISTXATTR: 23,
+  REMOVEXATTR: 24,
+  FLUSH: 25,
+  INIT: 26,
+  OPENDIR: 27,
+  READDIR: 28,
+  RELEASEDIR: 29,
+  FSYNCDIR: 30,
+  GETLK: 31,
+  SETLK: 32,
+  SETLKW: 33,
+  ACCESS: 34,
+  CREATE: 35,
+  INTERRUPT: 36,
+  BMAP: 37,
+  DESTROY: 38,
+  IOCTL: 39,
+  POLL: 40,
+  NOTIFY_REPLY: 41,
+  BATCH_FORGET: 42,
+  FALLOCATE: 43,
+  READDIRPLUS: 44,
+  RENAME2: 45,
+  LSEEK: 46,
+  COPY_FILE_RANGE: 47,
+  SETUPMAPPING: 48,
+  REMOVEMAPPING: 49,
+  SYNCFS: 50,
+  TMPFILE: 51,
+  /** 7.39 */
+  STATX: 52,
+  /** 7.45 */
+  COPY_FILE_RANGE_64: 53,
+} as const;
+
+/** One more than the largest opcode. */
+export const OPCODE_LIMIT = 54;
+
+/** `fuse_setattr_in.valid`. */
+export const Fattr = {
+  MODE: 1 << 0,
+  UID: 1 << 1,
+  GID: 1 << 2,
+  SIZE: 1 << 3,
+  ATIME: 1 << 4,
+  MTIME: 1 << 5,
+  ATIME_NOW: 1 << 7,
+  MTIME_NOW: 1 << 8,
+  KILL_SUIDGID: 1 << 11,
+} as const;
+
+/** `fuse_open_out.open_flags`. */
+export const Fopen = {
+  KEEP_CACHE: 1 << 1,
+  NOFLUSH: 1 << 5,
+  /** 7.40 */
+  PASSTHROUGH: 1 << 7,
+} as const;
+
+/** FUSE_OPEN_KILL_SUIDGID, FUSE_SETXATTR_ACL_KILL_SGID, FUSE_WRITE_KILL_SUIDGID, FUSE_FSYNC_FDATASYNC. */
+export const OPEN_KILL_SUIDGID = 1 << 0;
+export const SETXATTR_ACL_KILL_SGID = 1 << 0;
+export const WRITE_KILL_SUIDGID = 1 << 2;
+export const FSYNC_FDATASYNC = 1 << 0;
+
+/** `fuse_out_header.error` of a message that answers no request (enum fuse_notify_code). */
+export const NOTIFY_INVAL_INODE = 2;
+
+/** INIT flags, the first 32 bits. */
+export const InitFlag = {
+  ASYNC_READ: 1 << 0,
+  ATOMIC_O_TRUNC: 1 << 3,
+  BIG_WRITES: 1 << 5,
+  DONT_MASK: 1 << 6,
+  HAS_IOCTL_DIR: 1 << 11,
+  DO_READDIRPLUS: 1 << 13,
+  READDIRPLUS_AUTO: 1 << 14,
+  ASYNC_DIO: 1 << 15,
+  PARALLEL_DIROPS: 1 << 18,
+  POSIX_ACL: 1 << 20,
+  MAX_PAGES: 1 << 22,
+  CACHE_SYMLINKS: 1 << 23,
+  NO_OPENDIR_SUPPORT: 1 << 24,
+  EXPLICIT_INVAL_DATA: 1 << 25,
+  HANDLE_KILLPRIV_V2: 1 << 28,
+  SETXATTR_EXT: 1 << 29,
+  INIT_EXT: 1 << 30,
+} as const;
+
+/** INIT flags from bit 32 on, as they stand in `flags2`. */
+export const InitFlag2 = {
+  /** 7.40 */
+  PASSTHROUGH: 1 << (37 - 32),
+  /** 7.41 */
+  ALLOW_IDMAP: 1 << (40 - 32),
+} as const;
+
+/** _IOW(229, 1, struct fuse_backing_map) and _IOW(229, 2, uint32_t), 7.40. */
+export const DEV_IOC_BACKING_OPEN = 0x4010e501;
+export const DEV_IOC_BACKING_CLOSE = 0x4004e502;

@@ -1,0 +1,110 @@
+/** Requests about the data of regular files. */
+import { FSYNC_FDATASYNC, IN_HEADER, MAX_DATA, OPEN_KILL_SUIDGID, OUT_HEADER, WRITE_KILL_SUIDGID } from '../abi.js';
+import type { Exchange } from '../exchange.js';
+import type { Entry, Opened } from '../operations.js';
+import { ProtocolError } from '../request.js';
+
+/** The kernel's own bound for one copy (fs.h MAX_RW_COUNT); COPY_FILE_RANGE's answer has 32 bits. */
+const MAX_RW_COUNT = 0x7ffff000;
+/** sizeof(struct fuse_write_in). */
+const WRITE_IN = 40;
+
+/** u32 flags, open_flags */
+export function open({ request, reply, operations }: Exchange): number {
+  request.expectBody(8);
+  reply.opened(operations.open(request.nodeid, request.u32(0), (request.u32(4) & OPEN_KILL_SUIDGID) !== 0));
+  return 0;
+}
+
+function answerCreated({ reply }: Exchange, made: { entry: Entry; opened: Opened }): number {
+  reply.entry(made.entry);
+  reply.opened(made.opened);
+  return 0;
+}
+
+/** u32 flags, mode, umask, open_flags; name */
+export function create(exchange: Exchange): number {
+  const { request, operations } = exchange;
+  request.expectBody(16);
+  const caller = exchange.caller(request.u32(8));
+  const name = request.name(16);
+  return answerCreated(exchange, operations.create(request.nodeid, name, request.u32(4), request.u32(0), caller));
+}
+
+/** As CREATE; the name it carries is the kernel's invention for its own dentry. */
+export function tmpfile(exchange: Exchange): number {
+  const { request, operations } = exchange;
+  request.expectBody(16);
+  const caller = exchange.caller(request.u32(8));
+  return answerCreated(exchange, operations.tmpfile(request.nodeid, request.u32(4), request.u32(0), caller));
+}
+
+/** u64 fh, u32 flags, release_flags, u64 lock_owner */
+export function release({ request, operations }: Exchange): number {
+  request.expectBody(24);
+  operations.release(request.nodeid, request.u32(8));
+  return 0;
+}
+
+/** u64 fh, offset, u32 size, … */
+export function read({ request, reply, operations }: Exchange): number {
+  request.expectBody(40);
+  const size = Math.min(request.u32(16), MAX_DATA);
+  reply.size = operations.read(request.nodeid, reply.buffer, OUT_HEADER, size, request.u64(8));
+  return 0;
+}
+
+/** u64 fh, offset, u32 size, write_flags, …; data */
+export function write({ request, reply, operations }: Exchange): number {
+  request.expectBody(WRITE_IN);
+  const size = request.u32(16);
+  if (request.length !== IN_HEADER + WRITE_IN + size) throw new ProtocolError('WRITE without all of its data');
+  const kill = (request.u32(20) & WRITE_KILL_SUIDGID) !== 0;
+  const from = IN_HEADER + WRITE_IN;
+  reply.u32Answer(operations.write(request.nodeid, request.buffer, from, size, request.fileOffset(8), kill));
+  return 0;
+}
+
+/** u64 fh, u32 fsync_flags, padding */
+export function fsync({ request, operations }: Exchange): number {
+  request.expectBody(16);
+  operations.fsync(request.nodeid, (request.u32(8) & FSYNC_FDATASYNC) !== 0);
+  return 0;
+}
+
+/** u64 fh, offset, length, u32 mode, padding */
+export function fallocate(exchange: Exchange): number {
+  const { request, operations } = exchange;
+  request.expectBody(32);
+  const offset = request.fileOffset(8);
+  operations.fallocate(request.nodeid, request.u32(24), offset, request.fileOffset(16), exchange.caller());
+  return 0;
+}
+
+/** u64 fh, offset, u32 whence, padding */
+export function lseek({ request, reply, operations }: Exchange): number {
+  request.expectBody(24);
+  reply.u64Answer(operations.lseek(request.nodeid, request.u64(8), request.u32(16)));
+  return 0;
+}
+
+/** u64 fh_in, off_in, nodeid_out, fh_out, off_out, len, flags. A short copy is an answer: the caller goes on. */
+function copied(exchange: Exchange): number {
+  const { request, operations } = exchange;
+  request.expectBody(56);
+  const length = Math.min(request.u64(40), MAX_RW_COUNT);
+  const from = request.fileOffset(8);
+  const to = request.nodeidAt(16);
+  return operations.copyFileRange(request.nodeid, from, to, request.fileOffset(32), length, exchange.caller());
+}
+
+export function copyFileRange(exchange: Exchange): number {
+  exchange.reply.u32Answer(copied(exchange));
+  return 0;
+}
+
+/** The same request; its answer has 64 bits (7.45). */
+export function copyFileRange64(exchange: Exchange): number {
+  exchange.reply.u64Answer(copied(exchange));
+  return 0;
+}

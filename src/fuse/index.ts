@@ -1,0 +1,9 @@
+/** The transport: a file system's {@link Operations}, served to the kernel over /dev/fuse. */
+export { mountDirect } from './mount-direct.js';
+export { mountWithHelper } from './mount-helper.js';
+export { MountError, type MountRequest } from './mount-request.js';
+export type * from './operations.js';
+export { Parked } from './operations.js';
+export { raiseReadahead } from './readahead.js';
+export { Session, type SessionOptions, type SessionStats } from './session.js';
+export { type UnmountOptions, unmount } from './unmount.js';

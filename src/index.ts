@@ -1,0 +1,116 @@
+/**
+ * plyfs as a library.
+ *
+ * ```js
+ * import { mount } from 'plyfs';
+ *
+ * const tree = await mount({ lowers: ['/srv/base'], upper: '/srv/upper', work: '/srv/work', mountpoint: '/mnt' });
+ * // ... use /mnt, also with synchronous calls: it is served by a thread of its own ...
+ * await tree.unmount();
+ * ```
+ */
+import { toBytesName } from './core/entry-name.js';
+import { Errno } from './core/errno.js';
+import { checkConfig } from './server/check-config.js';
+import { defaultConfig, HIGHEST_MAX_LAYERS, type MountConfig } from './server/mount-config.js';
+import { MountError } from './server/mount-error.js';
+import { ServedMount } from './server/served-mount.js';
+
+export { MountError } from './server/mount-error.js';
+
+/** A path: a string, or the bytes of one that is not UTF-8. */
+export type Path = string | Uint8Array;
+
+/** What to mount. Relative paths start at the process's working directory. */
+export interface MountOptions {
+  /** Read-only layers, top first. At least one. */
+  lowers: readonly Path[];
+  /** The layer that takes all changes. Without it the mount is read-only. */
+  upper?: Path;
+  /** An empty directory on the same mount as `upper`, and not inside it; needed with `upper`. */
+  work?: Path;
+  /** The directory to mount on. */
+  mountpoint: Path;
+  /** Allow no changes, even with an `upper`. Default: false. */
+  readOnly?: boolean;
+  /** Honour set-id bits and file capabilities. Default: as root. */
+  suid?: boolean;
+  /** Let device files work. Default: as root. */
+  dev?: boolean;
+  /** Let programs run. Default: true. */
+  exec?: boolean;
+  /** Let other users in. Default: as root. */
+  allowOther?: boolean;
+  /** fsync does nothing: fast, and after a crash of the machine `upper` is to be thrown away. Default: false. */
+  volatile?: boolean;
+  /** `auto`: the kernel reads and writes the layers' files itself where it can. Default: `auto`. */
+  passthrough?: 'auto' | 'off';
+  /** Seconds for which the kernel may keep names and attributes. Default: for ever. */
+  timeout?: number;
+  /** How many lower layers are accepted, up to 500. Default: 128. */
+  maxLayers?: number;
+  /** Shown as the source in /proc/mounts. Default: `plyfs`. */
+  fsname?: string;
+  /** Takes lines about what went wrong inside; none in normal work. Default: they are dropped. */
+  log?: (line: string) => void;
+}
+
+/**
+ * A live mount. It keeps the process running, as a listening server does. When the process exits it is detached; a
+ * process that is killed leaves it behind, to be unmounted with `plyfs umount`.
+ */
+export interface Mount {
+  /** Absolute, without symlinks. */
+  readonly mountpoint: string;
+  /**
+   * Unmounts, and resolves when all is closed. Rejects with {@link MountError} EBUSY while somebody uses the mount;
+   * `lazy` detaches it even so, and who uses it gets ENOTCONN.
+   */
+  unmount(options?: { lazy?: boolean }): Promise<void>;
+  /** Resolves when the mount is gone, whoever unmounted it; rejects if its thread failed. */
+  readonly closed: Promise<void>;
+}
+
+/**
+ * Mounts layers as one tree, served by a worker thread of this process. Resolves when the mount answers.
+ * @throws {MountError} if it is refused; then nothing is mounted and nothing was created
+ */
+export async function mount(options: MountOptions): Promise<Mount> {
+  const served = await ServedMount.start(checkConfig(configOf(options)), options.log ?? (() => {}));
+  return {
+    mountpoint: Buffer.from(served.config.mountpoint, 'latin1').toString(),
+    unmount: ({ lazy = false } = {}) => served.unmount({ lazy }),
+    closed: served.closed,
+  };
+}
+
+function configOf(options: MountOptions): MountConfig {
+  const root = process.geteuid?.() === 0;
+  const { lowers, upper, work, mountpoint, log: _, fsname, ...plain } = options;
+  const config: MountConfig = {
+    ...defaultConfig(root),
+    ...given(plain),
+    lowers: lowers.map(bytes),
+    mountpoint: bytes(mountpoint),
+  };
+  if (upper !== undefined) config.upper = bytes(upper);
+  if (work !== undefined) config.work = bytes(work);
+  if (fsname !== undefined) config.fsname = toBytesName(fsname);
+  checkRange('timeout', config.timeout, 1e9);
+  checkRange('maxLayers', config.maxLayers, HIGHEST_MAX_LAYERS);
+  return config;
+}
+
+/** The members that are not undefined, which would otherwise cover a default. */
+function given<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+function bytes(path: Path): string {
+  return typeof path === 'string' ? toBytesName(path) : Buffer.from(path).toString('latin1');
+}
+
+function checkRange(what: string, value: number, max: number): void {
+  if (value >= 0 && value <= max) return;
+  throw MountError.of({ what, where: String(value), why: `must be from 0 to ${max}`, errno: Errno.EINVAL });
+}

@@ -1,0 +1,15 @@
+/** Everything that can be known to be wrong with a mount before the first layer is opened for good. */
+import { checkLayers } from './check-layers.js';
+import { checkDevice, resolveMountpoint } from './check-mountpoint.js';
+import type { MountConfig } from './mount-config.js';
+
+/**
+ * Throws `MountError` for the first thing that is wrong; changes nothing.
+ * @returns the config with an absolute mountpoint
+ */
+export function checkConfig(config: MountConfig): MountConfig {
+  checkLayers(config);
+  const mountpoint = resolveMountpoint(config.mountpoint);
+  checkDevice();
+  return { ...config, mountpoint };
+}

@@ -1,0 +1,128 @@
+/**
+ * The layers of a mount, before anything is opened for good: what is missing, what lies inside what. The rules and
+ * errnos are those of fs/overlayfs/super.c (ovl_check_layer, ovl_workdir_ok), so that the same layers are refused.
+ */
+import { accessSync, constants } from 'node:fs';
+import { Errno } from '../core/errno.js';
+import type { MountConfig } from './mount-config.js';
+import { HIGHEST_MAX_LAYERS, isReadOnly } from './mount-config.js';
+import { errnoOf, MountError } from './mount-error.js';
+import { ancestorKeys, isInside, keyOf, type Place, PlaceFinder } from './place.js';
+
+/** Throws {@link MountError} for the first thing wrong. Reads the disk, changes nothing. */
+export function checkLayers(config: MountConfig): void {
+  checkPresence(config);
+  checkCount(config);
+  checkPlaces(config);
+  if (!isReadOnly(config)) {
+    checkWritable('upperdir', config.upper);
+    checkWritable('workdir', config.work);
+  }
+}
+
+function checkPresence({ lowers, upper, work, readOnly }: MountConfig): void {
+  if (lowers.length === 0) {
+    throw MountError.of({
+      what: 'lowerdir',
+      why: 'missing',
+      errno: Errno.EINVAL,
+      advice: 'give at least one lower layer: -o lowerdir=DIR[:DIR...]',
+    });
+  }
+  if (upper !== undefined && work === undefined && !readOnly) {
+    throw MountError.of({
+      what: 'workdir',
+      why: 'missing, and upperdir needs it',
+      errno: Errno.EINVAL,
+      advice: 'give an empty directory on the same mount as the upper: -o workdir=DIR',
+    });
+  }
+}
+
+function checkCount({ lowers, maxLayers }: MountConfig): void {
+  if (lowers.length <= maxLayers) return;
+  const advice =
+    lowers.length <= HIGHEST_MAX_LAYERS
+      ? `raise it with -o max_layers=${lowers.length} (at most ${HIGHEST_MAX_LAYERS})`
+      : `max_layers= can be at most ${HIGHEST_MAX_LAYERS}, as in the kernel`;
+  throw MountError.of({
+    what: 'lowerdir',
+    why: `${lowers.length} lower layers, and the limit is ${maxLayers}`,
+    errno: Errno.EINVAL,
+    advice,
+  });
+}
+
+function checkPlaces({ lowers, upper, work }: MountConfig): void {
+  const finder = new PlaceFinder();
+  const lowerPlaces = lowers.map((path) => placeOf(finder, 'lowerdir', path));
+  const upperPlace = upper === undefined ? undefined : placeOf(finder, 'upperdir', upper);
+  // Without an upper the kernel ignores the workdir.
+  const workPlace = upper === undefined || work === undefined ? undefined : placeOf(finder, 'workdir', work);
+  if (upperPlace !== undefined && workPlace !== undefined) checkWork(upperPlace, workPlace, work as string);
+  checkOverlaps(lowers, lowerPlaces, upperPlace, workPlace);
+}
+
+function placeOf(finder: PlaceFinder, what: string, path: string): Place {
+  try {
+    return finder.find(path);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    throw MountError.of({ what, where: path, errno });
+  }
+}
+
+function checkWork(upper: Place, work: Place, where: string): void {
+  if (keyOf(upper) === keyOf(work) || isInside(work, upper) || isInside(upper, work)) {
+    throw MountError.of({
+      what: 'workdir',
+      where,
+      why: 'workdir and upperdir must be separate trees',
+      errno: Errno.EINVAL,
+      advice: 'put them beside each other',
+    });
+  }
+  if (upper.mountId !== work.mountId) {
+    throw MountError.of({
+      what: 'workdir',
+      where,
+      why: 'not on the same mount as upperdir',
+      errno: Errno.EINVAL,
+      advice: 'objects are moved from the workdir into the upper, which works within one mount only',
+    });
+  }
+}
+
+/** No lower may be another layer or lie inside one. An upper or work below a lower is allowed, as in the kernel. */
+function checkOverlaps(lowers: string[], places: Place[], upper?: Place, work?: Place): void {
+  const layers = new Map<string, string>();
+  if (upper !== undefined) layers.set(keyOf(upper), 'upperdir');
+  if (work !== undefined) layers.set(keyOf(work), 'workdir');
+  places.forEach((place, i) => {
+    const other = layers.get(keyOf(place));
+    if (other !== undefined) throw overlap(lowers[i], `is also ${other}`, 'give each layer once');
+    layers.set(keyOf(place), `lower layer ${i + 1}`);
+  });
+  places.forEach((place, i) => {
+    for (const ancestor of ancestorKeys(place)) {
+      const outer = layers.get(ancestor);
+      if (outer !== undefined) throw overlap(lowers[i], `lies inside ${outer}`, 'layers must be separate trees');
+    }
+  });
+}
+
+function overlap(where: string | undefined, why: string, advice: string): MountError {
+  return MountError.of({ what: 'lowerdir', where: where ?? '', why, errno: Errno.ELOOP, advice });
+}
+
+function checkWritable(what: string, path: string | undefined): void {
+  if (path === undefined) return;
+  try {
+    accessSync(Buffer.from(path, 'latin1'), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    throw MountError.of({ what, where: path, errno, advice: 'it must be writable; for a read-only mount give -o ro' });
+  }
+}

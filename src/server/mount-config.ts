@@ -1,0 +1,74 @@
+/** What a mount is made of: plain data that crosses to the daemon and to the serving thread. */
+import { MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../sys/mount.js';
+
+/** All paths are bytes (latin1-decoded); relative ones start at the working directory of the process that serves. */
+export interface MountConfig {
+  /** Top first; at least one. */
+  lowers: string[];
+  upper?: string;
+  work?: string;
+  mountpoint: string;
+  /** Asked for; a mount without an upper is read-only in any case. */
+  readOnly: boolean;
+  suid: boolean;
+  dev: boolean;
+  exec: boolean;
+  atime: boolean;
+  allowOther: boolean;
+  /** fsync does nothing. */
+  volatile: boolean;
+  passthrough: 'auto' | 'off';
+  /** Seconds for which the kernel may keep entries and attributes. */
+  timeout: number;
+  /** How many lower layers are accepted. */
+  maxLayers: number;
+  /** First field of /proc/mounts. */
+  fsname: string;
+  /** The file system type shown is `fuse.SUBTYPE`. */
+  subtype: string;
+  /** Log every request. */
+  debug: boolean;
+}
+
+/** Docker's limit for overlay2; the kernel's own is {@link HIGHEST_MAX_LAYERS} (fs/overlayfs/params.h OVL_MAX_STACK). */
+export const DEFAULT_MAX_LAYERS = 128;
+export const HIGHEST_MAX_LAYERS = 500;
+
+/** Nobody else writes to the layers, so what the kernel knows stays true until we say otherwise. */
+const FOR_EVER = 1e9;
+
+/** The settings that hold when nothing is said, for the user who mounts. */
+export function defaultConfig(root: boolean): MountConfig {
+  return {
+    lowers: [],
+    mountpoint: '',
+    readOnly: false,
+    suid: root,
+    dev: root,
+    exec: true,
+    atime: false,
+    allowOther: root,
+    volatile: false,
+    passthrough: 'auto',
+    timeout: FOR_EVER,
+    maxLayers: DEFAULT_MAX_LAYERS,
+    fsname: 'plyfs',
+    subtype: 'plyfs',
+    debug: false,
+  };
+}
+
+export function isReadOnly(config: MountConfig): boolean {
+  return config.readOnly || config.upper === undefined;
+}
+
+/** mount(2) flags. */
+export function mountFlags(config: MountConfig): number {
+  return (
+    (isReadOnly(config) ? MS_RDONLY : 0) |
+    (config.suid ? 0 : MS_NOSUID) |
+    (config.dev ? 0 : MS_NODEV) |
+    (config.exec ? 0 : MS_NOEXEC) |
+    (config.atime ? 0 : MS_NOATIME)
+  );
+}

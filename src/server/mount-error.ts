@@ -1,0 +1,74 @@
+/** Why a mount was refused, in one line that a person can act on. */
+import { getSystemErrorMap } from 'node:util';
+import { displayName } from '../core/entry-name.js';
+import { errnoName, FsError } from '../core/errno.js';
+import { MountError as HelperError } from '../fuse/mount-request.js';
+
+export interface Refusal {
+  /** The option or the step: `lowerdir`, `mountpoint`, `mount`. */
+  readonly what: string;
+  /** The path or value concerned, as bytes. */
+  readonly where?: string;
+  /** Left out: the errno's own words. */
+  readonly why?: string;
+  readonly errno?: number;
+  /** What to do about it. */
+  readonly advice?: string;
+}
+
+/** Thrown when a mount or an unmount is refused; `message` reads `what: where: why (ERRNO); advice`. */
+export class MountError extends Error {
+  override readonly name = 'MountError';
+  /** Positive errno value; absent where no system call and no kernel rule stands behind the refusal. */
+  readonly errno: number | undefined;
+  /** The errno's name, as Node's own errors have it. */
+  readonly code: string | undefined;
+
+  constructor(message: string, errno?: number) {
+    super(message);
+    this.errno = errno;
+    this.code = errno === undefined ? undefined : errnoName(errno);
+  }
+
+  static of(refusal: Refusal): MountError {
+    return new MountError(sentence(refusal), refusal.errno);
+  }
+}
+
+function sentence({ what, where, why, errno, advice }: Refusal): string {
+  const parts = [what];
+  if (where !== undefined) parts.push(printable(where));
+  const reason = why ?? (errno === undefined ? 'refused' : errnoText(errno));
+  parts.push(errno === undefined ? reason : `${reason} (${errnoName(errno)})`);
+  return parts.join(': ') + (advice === undefined ? '' : `; ${advice}`);
+}
+
+/** Bytes as one line of text: a name may contain line ends and other control characters. */
+export function printable(bytes: string): string {
+  return displayName(bytes).replace(/\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+/** `2` → `"no such file or directory"`. */
+export function errnoText(errno: number): string {
+  return getSystemErrorMap().get(-errno)?.[1] ?? errnoName(errno);
+}
+
+/** The errno of an error of Node's own fs functions or of ours; undefined for any other throwable. */
+export function errnoOf(error: unknown): number | undefined {
+  if (error instanceof FsError) return error.errno;
+  if (error instanceof Error && 'errno' in error && typeof error.errno === 'number') return Math.abs(error.errno);
+  return undefined;
+}
+
+/** Any throwable as the refusal of step `what`; what is not an errno is a bug and keeps its stack in `cause`. */
+export function asMountError(error: unknown, what: string): MountError {
+  if (error instanceof MountError) return error;
+  if (error instanceof FsError) {
+    const at = error.path === undefined ? {} : { where: error.path };
+    return MountError.of({ what: `${what}: ${error.syscall}`, ...at, errno: error.errno });
+  }
+  if (error instanceof HelperError) return MountError.of({ what, why: error.message });
+  const refused = MountError.of({ what, why: error instanceof Error ? error.message : String(error) });
+  refused.cause = error;
+  return refused;
+}

@@ -1,0 +1,44 @@
+/** The mounts of this process's namespace (man proc(5), /proc/pid/mountinfo). Strings are bytes. */
+import { readFileSync } from 'node:fs';
+
+export interface MountEntry {
+  readonly id: number;
+  /** `major:minor` of the file system. */
+  readonly device: string;
+  /** The directory of the file system that this mount shows. */
+  readonly root: string;
+  readonly mountpoint: string;
+  readonly type: string;
+  readonly source: string;
+}
+
+/** In the order of mounting: of several mounts on one directory, the last is the visible one. */
+export function readMountinfo(): MountEntry[] {
+  return readFileSync('/proc/self/mountinfo', 'latin1').split('\n').filter(Boolean).map(parseLine);
+}
+
+/** `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue` */
+export function parseLine(line: string): MountEntry {
+  const fields = line.split(' ');
+  // The optional fields before the dash are of any number.
+  const dash = fields.indexOf('-', 6);
+  const field = (index: number): string => unescaped(fields[index] ?? '');
+  return {
+    id: Number(fields[0]),
+    device: field(2),
+    root: field(3),
+    mountpoint: field(4),
+    type: field(dash + 1),
+    source: field(dash + 2),
+  };
+}
+
+/** Space, tab, newline, backslash (and overlayfs's colons) come as three octal digits. */
+function unescaped(field: string): string {
+  return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
+
+/** The visible mount on `mountpoint` (absolute, without symlinks), or undefined. */
+export function mountedOn(mountpoint: string): MountEntry | undefined {
+  return readMountinfo().findLast((entry) => entry.mountpoint === mountpoint);
+}

@@ -1,0 +1,118 @@
+/**
+ * The thread that serves one mount, from opening the layers to closing them. While it serves it needs nothing from
+ * the thread that started it, which may itself be waiting for an answer from this mount.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { displayName } from '../core/entry-name.js';
+import { S_IFDIR } from '../core/file-mode.js';
+import { mountDirect, mountWithHelper, raiseReadahead, Session, unmount } from '../fuse/index.js';
+import type { Operations } from '../fuse/operations.js';
+import { openEventfd } from '../sys/eventfd.js';
+import { close } from '../sys/open.js';
+import { ownUmask } from '../sys/thread.js';
+import { changeDirectory } from '../sys/working-directory.js';
+import { createUnion } from '../union/index.js';
+import { isReadOnly, type MountConfig, mountFlags } from './mount-config.js';
+import { asMountError } from './mount-error.js';
+import type { ThreadMessage } from './thread-message.js';
+
+const config = workerData as MountConfig;
+
+function post(message: ThreadMessage): void {
+  parentPort?.postMessage(message);
+}
+
+function log(line: string): void {
+  post({ kind: 'log', line });
+}
+
+/** On a mount that may not be written, what would be its upper is its topmost lower. */
+function openLayers(): Operations {
+  const { lowers, upper, work, volatile } = config;
+  if (upper === undefined) return createUnion({ lowers, readOnly: true, volatile, log });
+  if (config.readOnly || work === undefined) {
+    return createUnion({ lowers: [upper, ...lowers], readOnly: true, volatile, log });
+  }
+  return createUnion({ lowers, upper, work, readOnly: false, volatile, log });
+}
+
+/** Root, also of a user namespace, mounts by itself; anybody else through the set-uid helper. */
+function mount({ fsname, subtype, mountpoint, allowOther }: MountConfig): number {
+  const direct = process.geteuid?.() === 0;
+  return (direct ? mountDirect : mountWithHelper)({
+    source: fsname,
+    target: mountpoint,
+    subtype,
+    fsname,
+    flags: mountFlags(config),
+    allowOther,
+    defaultPermissions: true,
+    rootMode: S_IFDIR,
+  });
+}
+
+/** The device fd of the new mount. If there is none, nothing stays open. */
+function mountOrClose(operations: Operations, controlFd: number): number {
+  try {
+    const deviceFd = mount(config);
+    post({ kind: 'mounted', deviceFd, controlFd });
+    return deviceFd;
+  } catch (error) {
+    close(controlFd);
+    operations.close();
+    throw error;
+  }
+}
+
+/** A session that the kernel has shaken hands with. If there is none, nothing stays mounted or open. */
+function connect(operations: Operations, deviceFd: number): Session {
+  try {
+    const session = new Session(deviceFd, operations, {
+      timeout: config.timeout,
+      passthrough: config.passthrough,
+      writable: !isReadOnly(config),
+      log,
+      ...(config.debug ? { debug: log } : {}),
+    });
+    session.handshake();
+    return session;
+  } catch (error) {
+    close(deviceFd);
+    post({ kind: 'released' });
+    operations.close();
+    unmount(config.mountpoint, { lazy: true });
+    throw error;
+  }
+}
+
+/** Serves until the end of the mount. The session closes the device and the operations, however it ends. */
+function run(session: Session, controlFd: number): void {
+  try {
+    session.run(controlFd);
+    post({ kind: 'released' });
+  } catch (error) {
+    post({ kind: 'released' });
+    unmount(config.mountpoint, { lazy: true });
+    throw error;
+  }
+}
+
+function serve(): void {
+  ownUmask();
+  const operations = openLayers();
+  const controlFd = openEventfd();
+  const session = connect(operations, mountOrClose(operations, controlFd));
+  // Every layer is open: the directory that the command was started in need not stay busy.
+  changeDirectory('/');
+  raiseReadahead(config.mountpoint);
+  post({ kind: 'ready' });
+  run(session, controlFd);
+}
+
+try {
+  serve();
+} catch (error) {
+  const refused = asMountError(error, displayName(config.mountpoint));
+  post({ kind: 'refused', message: refused.message, errno: refused.errno });
+  if (refused.cause instanceof Error) log(refused.cause.stack ?? refused.cause.message);
+}

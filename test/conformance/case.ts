@@ -1,0 +1,73 @@
+/** What a conformance case is. */
+import type { Layers } from './tree.js';
+
+/** A difference between targets that a case may depend on. */
+export type Capability =
+  /** The target keeps an upper layer that the case looks into. */
+  | 'upper'
+  /** A directory that (also) lies in a lower layer cannot be renamed: EXDEV. */
+  | 'exdev'
+  /** Any directory can be renamed. */
+  | 'rename-any-directory'
+  /** A directory's link count is two and one for each subdirectory. */
+  | 'directory-nlink'
+  /** Hard links of one lower file stay one file when it is written to. */
+  | 'lower-hard-links'
+  /** What was unlinked while open shows no links and can be changed, from whichever layer it came. */
+  | 'unlinked-lower'
+  /** A mapping made before a copy-up sees what is written after it. */
+  | 'coherent-mappings'
+  /** Reading updates the access time as ext4 does. */
+  | 'atime'
+  /** Character device 0:0 can be made. */
+  | 'device-zero'
+  /** `trusted.overlay.*` names are kept from the user. */
+  | 'private-xattrs'
+  | 'o-direct'
+  | 'inode-flags'
+  | 'collapse-range';
+
+/** Where in the layers the object of a case lies. */
+export const PLACEMENTS = ['upper', 'lower', 'merged', 'deep', 'whiteout', 'opaque'] as const;
+export type Placement = (typeof PLACEMENTS)[number];
+
+/** What a case is given while it runs. */
+export interface Context {
+  /** The case's own directory in the mounted tree. */
+  readonly root: string;
+  path(relative: string): string;
+  /** The path of `relative` in the upper layer on disk; only for cases that need `upper`. */
+  upper(relative: string): string;
+  /** An open file that is closed when the case ends. */
+  open(relative: string, flags: number, mode?: number): number;
+  /** Runs `body` when the case ends, whether it passed or not. */
+  defer(body: () => void): void;
+}
+
+export interface Case {
+  /** Unique; also the name of the case's directory. */
+  readonly id: string;
+  /** The operation that is tested: a system call's name, for the coverage table. */
+  readonly operation: string;
+  readonly placement: Placement;
+  readonly title: string;
+  readonly needs: readonly Capability[];
+  readonly layers: Layers;
+  run(ctx: Context): void;
+}
+
+/** A case that stands for itself. */
+export interface SingleCase {
+  readonly id: string;
+  readonly operation: string;
+  readonly placement?: Placement;
+  readonly title: string;
+  readonly needs?: readonly Capability[];
+  readonly layers?: Layers;
+  run(ctx: Context): void;
+}
+
+/** Without layers a case starts with an empty directory in the upper. */
+export function single(spec: SingleCase): Case {
+  return { placement: 'upper', needs: [], layers: {}, ...spec };
+}

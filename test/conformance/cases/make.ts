@@ -1,0 +1,297 @@
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import * as sys from '../../harness/sys/index.js';
+import { type Case, type Context, single } from '../case.js';
+import { fails } from '../fails.js';
+import { CONTENT, onAbsence, onDirectory, onFile } from '../placements.js';
+import { dir, file, linked, special, symlink } from '../tree.js';
+
+const OPEN_DIRECTORY = { mode: 0o777 };
+/** Runs `make` as an ordinary user with umask 022 and tells type, mode and owner of what it made. */
+function madeBy(path: string, make: () => void): [number, number, number] {
+  sys.asUser(sys.ALICE, sys.STAFF, () => sys.withUmask(0o022, make));
+  const { mode, uid, gid } = sys.lstat(path);
+  return [mode, uid, gid];
+}
+const entryNames = (ctx: Context, relative: string): string[] =>
+  sys
+    .getdentsToEnd(ctx.open(relative, sys.O_RDONLY))
+    .map(({ name }) => name)
+    .sort();
+
+export const makeCases: readonly Case[] = [
+  ...onAbsence({
+    id: 'mkdir',
+    operation: 'mkdir',
+    title: 'mkdir makes an empty directory of the caller, less umask',
+    directory: OPEN_DIRECTORY,
+    run(ctx, path) {
+      deepEqual(
+        madeBy(path, () => sys.mkdir(path, 0o777)),
+        [sys.S_IFDIR | 0o755, sys.ALICE, sys.STAFF],
+      );
+      deepEqual(entryNames(ctx, 'd/n'), ['.', '..']);
+      fails('ENOENT', () => sys.stat(`${path}/inside`));
+    },
+  }),
+  ...onAbsence({
+    id: 'mkdir-then-fill',
+    operation: 'mkdir',
+    title: 'a new directory can be filled, emptied and removed',
+    run(_, path) {
+      sys.mkdir(path);
+      sys.writeFile(`${path}/inside`, 'mine');
+      equal(sys.readFile(`${path}/inside`), 'mine');
+      fails('ENOTEMPTY', () => sys.rmdir(path));
+      sys.unlink(`${path}/inside`);
+      sys.rmdir(path);
+      fails('ENOENT', () => sys.stat(path));
+    },
+  }),
+  ...onDirectory({
+    id: 'mkdir-existing',
+    operation: 'mkdir',
+    title: 'mkdir, symlink, mknod, link over what exists are EEXIST',
+    run(_, path) {
+      fails('EEXIST', () => sys.mkdir(path));
+      fails('EEXIST', () => sys.mkdir(`${path}/c`));
+      fails('EEXIST', () => sys.symlink('x', `${path}/a`));
+      fails('EEXIST', () => sys.mknod(`${path}/b`, sys.S_IFIFO | 0o600));
+      fails('EEXIST', () => sys.link(`${path}/a`, `${path}/c`));
+    },
+  }),
+  ...onAbsence({
+    id: 'mkdir-setgid',
+    operation: 'mkdir',
+    title: 'in a set-gid directory what is made has its group, and directories inherit the bit',
+    directory: { mode: 0o2777, gid: 4242 },
+    run(_, path) {
+      deepEqual(
+        madeBy(path, () => sys.mkdir(path, 0o775)),
+        [sys.S_IFDIR | 0o2755, sys.ALICE, 4242],
+      );
+      const inner = `${path}/f`;
+      deepEqual(
+        madeBy(inner, () => sys.writeFile(inner, 'x', 0o664)),
+        [sys.S_IFREG | 0o644, sys.ALICE, 4242],
+      );
+    },
+  }),
+  ...onAbsence({
+    id: 'mkdir-parent-times',
+    operation: 'mkdir',
+    title: "making a name sets its directory's mtime",
+    directory: { mtime: 1000 },
+    run(ctx, path) {
+      sys.mkdir(path);
+      ok(sys.stat(ctx.path('d')).mtime.sec > 1_000_000_000);
+    },
+  }),
+  ...onAbsence({
+    id: 'mknod-fifo',
+    operation: 'mknod',
+    title: 'mknod makes a fifo, a socket and a regular file',
+    directory: OPEN_DIRECTORY,
+    run(ctx, path) {
+      deepEqual(
+        madeBy(path, () => sys.mknod(path, sys.S_IFIFO | 0o666)),
+        [sys.S_IFIFO | 0o644, sys.ALICE, sys.STAFF],
+      );
+      sys.mknod(ctx.path('d/socket'), sys.S_IFSOCK | 0o600);
+      equal(sys.stat(ctx.path('d/socket')).mode, sys.S_IFSOCK | 0o600);
+      sys.mknod(ctx.path('d/regular'), sys.S_IFREG | 0o604);
+      equal(sys.stat(ctx.path('d/regular')).mode, sys.S_IFREG | 0o604);
+    },
+  }),
+  ...onAbsence({
+    id: 'mknod-device',
+    operation: 'mknod',
+    title: 'mknod makes devices for root, and is EPERM for others',
+    directory: OPEN_DIRECTORY,
+    run(ctx, path) {
+      sys.asUser(sys.ALICE, sys.STAFF, () => fails('EPERM', () => sys.mknod(path, sys.S_IFCHR | 0o600, 259)));
+      sys.mknod(path, sys.S_IFCHR | 0o600, 256 + 7);
+      sys.mknod(ctx.path('d/block'), sys.S_IFBLK | 0o600, 7 * 256 + 200);
+      deepEqual([sys.stat(path).rdev, sys.stat(ctx.path('d/block')).rdev], ['1:7', '7:200']);
+    },
+  }),
+  ...onAbsence({
+    id: 'mknod-device-zero-refused',
+    operation: 'mknod',
+    title: 'device 0:0 is a whiteout and cannot be made: EPERM',
+    needs: ['upper'],
+    run(_, path) {
+      fails('EPERM', () => sys.mknod(path, sys.S_IFCHR, 0));
+      fails('ENOENT', () => sys.lstat(path));
+    },
+  }),
+  single({
+    id: 'mknod-device-zero',
+    operation: 'mknod',
+    title: 'device 0:0 is a device as any other',
+    needs: ['device-zero'],
+    run(ctx) {
+      sys.mknod(ctx.path('zero'), sys.S_IFCHR, 0);
+      equal(sys.stat(ctx.path('zero')).rdev, '0:0');
+    },
+  }),
+  ...onAbsence({
+    id: 'symlink',
+    operation: 'symlink',
+    title: 'symlink keeps its target byte for byte',
+    directory: OPEN_DIRECTORY,
+    run(_, path) {
+      const target = `../a//b\xff${'x'.repeat(200)}`;
+      deepEqual(
+        madeBy(path, () => sys.symlink(target, path)),
+        [sys.S_IFLNK | 0o777, sys.ALICE, sys.STAFF],
+      );
+      equal(sys.readlink(path), target);
+      equal(sys.lstat(path).size, target.length);
+    },
+  }),
+  single({
+    id: 'symlink-limits',
+    operation: 'symlink',
+    title: 'a symlink of 4095 bytes works, an empty one is ENOENT, a longer one ENAMETOOLONG',
+    run(ctx) {
+      sys.symlink('y'.repeat(4095), ctx.path('long'));
+      equal(sys.readlink(ctx.path('long'), 5000).length, 4095);
+      fails('ENOENT', () => sys.symlink('', ctx.path('empty')));
+      fails('ENAMETOOLONG', () => sys.symlink('y'.repeat(4096), ctx.path('longer')));
+    },
+  }),
+  ...onFile({
+    id: 'readlink',
+    operation: 'readlink',
+    title: 'readlink gives the target, cut to the buffer',
+    object: symlink('some/where'),
+    run(_, path) {
+      equal(sys.readlink(path), 'some/where');
+      equal(sys.readlink(path, 4), 'some');
+    },
+  }),
+  ...onFile({
+    id: 'readlink-other',
+    operation: 'readlink',
+    title: 'readlink of what is no symlink is EINVAL',
+    placements: ['upper', 'lower'],
+    run(_, path) {
+      fails('EINVAL', () => sys.readlink(path));
+    },
+  }),
+  ...onFile({
+    id: 'link',
+    operation: 'link',
+    title: 'link gives a file a second name: one inode, count 2, one content',
+    object: file(CONTENT, { mode: 0o640, uid: 5, mtime: 1000 }),
+    run(ctx, path) {
+      const other = ctx.path('d/second');
+      sys.link(path, other);
+      const a = sys.stat(path);
+      const b = sys.stat(other);
+      deepEqual([a.ino, a.nlink, b.nlink, b.uid, b.mtime.sec], [b.ino, 2, 2, 5, 1000]);
+      sys.writeFile(other, 'written by the second name');
+      equal(sys.readFile(path), 'written by the second name');
+      sys.unlink(path);
+      deepEqual([sys.stat(other).nlink, sys.readFile(other)], [1, 'written by the second name']);
+    },
+  }),
+  ...onAbsence({
+    id: 'link-into',
+    operation: 'link',
+    title: 'link into another directory',
+    run(ctx, path) {
+      sys.writeFile(ctx.path('source'), 'text');
+      sys.link(ctx.path('source'), path);
+      deepEqual([sys.readFile(path), sys.stat(path).nlink], ['text', 2]);
+      sys.unlink(ctx.path('source'));
+      deepEqual([sys.readFile(path), sys.stat(path).nlink], ['text', 1]);
+    },
+  }),
+  ...onFile({
+    id: 'link-symlink',
+    operation: 'link',
+    title: 'link of a symlink links the symlink itself, of a fifo the fifo',
+    object: symlink('nowhere'),
+    run(ctx, path) {
+      sys.link(path, ctx.path('d/second'));
+      deepEqual([sys.readlink(ctx.path('d/second')), sys.lstat(path).nlink], ['nowhere', 2]);
+    },
+  }),
+  ...onFile({
+    id: 'link-fifo',
+    operation: 'link',
+    title: 'link of a fifo',
+    object: special(sys.S_IFIFO),
+    run(ctx, path) {
+      sys.link(path, ctx.path('d/second'));
+      equal(sys.stat(path).ino, sys.stat(ctx.path('d/second')).ino);
+    },
+  }),
+  ...onFile({
+    id: 'link-open',
+    operation: 'link',
+    title: 'a file linked while it is open for reading is the same file by all three',
+    run(ctx, path) {
+      const reader = ctx.open('d/f', sys.O_RDONLY);
+      sys.link(path, ctx.path('d/second'));
+      sys.writeFile(ctx.path('d/second'), 'via second');
+      equal(sys.pread(reader, 100, 0).toString(), 'via second');
+      equal(sys.fstat(reader).nlink, 2);
+    },
+  }),
+  ...onDirectory({
+    id: 'link-directory',
+    operation: 'link',
+    title: 'link of a directory is EPERM',
+    run(ctx, path) {
+      fails('EPERM', () => sys.link(path, ctx.path('second')));
+    },
+  }),
+  single({
+    id: 'link-lower-hard-links',
+    operation: 'link',
+    placement: 'lower',
+    title: 'hard links of a lower layer stay one file when written to',
+    needs: ['lower-hard-links'],
+    layers: { lower1: { a: linked('same', 'x'), b: linked('same', 'x') } },
+    run(ctx) {
+      sys.writeFile(ctx.path('a'), 'written');
+      equal(sys.readFile(ctx.path('b')), 'written');
+    },
+  }),
+  single({
+    id: 'make-in-missing',
+    operation: 'mkdir',
+    placement: 'merged',
+    title: 'making a name in a directory that is not there is ENOENT, in a file ENOTDIR',
+    layers: { upper: { a: dir() }, lower1: { f: 'file' } },
+    run(ctx) {
+      for (const make of [
+        (path: string) => sys.mkdir(path),
+        (path: string) => sys.symlink('x', path),
+        (path: string) => sys.mknod(path, sys.S_IFIFO),
+        (path: string) => sys.writeFile(path, ''),
+        (path: string) => sys.link(ctx.path('f'), path),
+      ]) {
+        fails('ENOENT', () => make(ctx.path('a/none/x')));
+        fails('ENOTDIR', () => make(ctx.path('f/x')));
+      }
+    },
+  }),
+  ...onAbsence({
+    id: 'make-deep',
+    operation: 'mkdir',
+    title: 'a chain of new directories, each with a file',
+    run(ctx) {
+      let at = 'd';
+      for (const name of ['n', 'o', 'p', 'q']) {
+        at = `${at}/${name}`;
+        sys.mkdir(ctx.path(at));
+        sys.writeFile(ctx.path(`${at}/file`), name);
+      }
+      equal(sys.readFile(ctx.path('d/n/o/p/q/file')), 'q');
+      deepEqual(entryNames(ctx, 'd/n/o'), ['.', '..', 'file', 'p']);
+    },
+  }),
+];

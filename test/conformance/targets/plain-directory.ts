@@ -1,0 +1,36 @@
+import { join } from 'node:path';
+import * as sys from '../../harness/sys/index.js';
+import type { Case } from '../case.js';
+import { materialize } from '../materialize.js';
+import { asEntry, dir, LAYER_NAMES, merge, type Tree } from '../tree.js';
+import type { Target } from './target.js';
+
+/** The union's tree, worked out on paper and put in an ordinary directory: what an application takes for granted. */
+export const plainDirectory: Target = {
+  name: 'plain directory',
+  capabilities: new Set([
+    'rename-any-directory',
+    'directory-nlink',
+    'lower-hard-links',
+    'unlinked-lower',
+    'coherent-mappings',
+    'atime',
+    'device-zero',
+    'o-direct',
+    'inode-flags',
+    'collapse-range',
+  ]),
+  unavailable: () => (process.getuid?.() === 0 ? null : 'owners and devices need root'),
+  open(base, cases) {
+    const root = join(base, 'plain');
+    sys.mkdir(root);
+    materialize(root, Object.fromEntries(cases.map((one) => [one.id, dir(mergedTree(one))])));
+    return { root, upper: null, remount: () => undefined, close: () => undefined };
+  },
+};
+
+function mergedTree({ layers }: Case): Tree {
+  const present = LAYER_NAMES.flatMap((name) => (layers[name] === undefined ? [] : [dir(layers[name])]));
+  const merged = asEntry(merge(present.map((entry) => ({ root: entry }))).root ?? dir());
+  return merged.kind === 'directory' ? merged.entries : {};
+}

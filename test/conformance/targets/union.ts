@@ -1,0 +1,64 @@
+/** Targets that are unions of layers on disk. */
+import { join } from 'node:path';
+import {
+  kernelOverlayUnavailable,
+  type Mounted,
+  mountKernel,
+  mountPlyfs,
+  mountsUnavailable,
+} from '../../harness/mounts.js';
+import { type LayerDirs, makeLayerDirs } from '../../harness/scratch.js';
+import type { Capability, Case } from '../case.js';
+import { materialize } from '../materialize.js';
+import { dir, LAYER_NAMES, type LayerName, type Tree } from '../tree.js';
+import type { Target } from './target.js';
+
+/** What the kernel's overlayfs is able to do; what a union of ours must be able to do at least. */
+const UNION: readonly Capability[] = ['upper', 'exdev', 'private-xattrs', 'o-direct', 'inode-flags', 'collapse-range'];
+
+function unionTarget(
+  name: string,
+  mount: (layers: LayerDirs) => Mounted,
+  unavailable: () => string | null,
+  capabilities: readonly Capability[],
+): Target {
+  return {
+    name,
+    unavailable,
+    capabilities: new Set(capabilities),
+    open(base, cases) {
+      const layers = makeLayerDirs(base);
+      for (const layer of LAYER_NAMES) materialize(join(base, layer), treeOf(layer, cases));
+      let mounted = mount(layers);
+      return {
+        root: mounted.mountpoint,
+        upper: layers.upper,
+        remount: () => {
+          mounted.unmount();
+          mounted = mount(layers);
+        },
+        close: () => mounted.unmount(),
+      };
+    },
+  };
+}
+
+/** Each case's tree of `layer` in a directory named by its id; a case without any layer gets an empty upper. */
+function treeOf(layer: LayerName, cases: readonly Case[]): Tree {
+  return Object.fromEntries(
+    cases.flatMap(({ id, layers }) => {
+      const tree = layers[layer];
+      if (tree !== undefined) return [[id, dir(tree)]];
+      return layer === 'upper' && Object.keys(layers).length === 0 ? [[id, dir()]] : [];
+    }),
+  );
+}
+
+export const kernelOverlay = unionTarget('kernel overlayfs', mountKernel, kernelOverlayUnavailable, UNION);
+
+/** Stricter than the kernel's: every reader sees every write. */
+export const plyfsOverlay = unionTarget('plyfs', mountPlyfs, mountsUnavailable, [
+  ...UNION,
+  'coherent-mappings',
+  'unlinked-lower',
+]);

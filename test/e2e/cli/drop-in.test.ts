@@ -1,0 +1,107 @@
+/** The forms in which container tools run a mount program. */
+import { mkdirSync, readdirSync, statfsSync, symlinkSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { mountsUnavailable, PLYFS } from '../../harness/mounts.js';
+import { run, Sandbox } from './sandbox.js';
+
+const unavailable = mountsUnavailable();
+const FUSE_SUPER_MAGIC = 0x65735546;
+
+describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ?? ''}`, () => {
+  let box: Sandbox;
+  beforeEach(() => {
+    box = new Sandbox();
+  });
+  afterEach(() => box.dispose());
+
+  function expectMounted(outcome: { status: number | null; stderr: string }, stderr = ''): void {
+    expect(outcome).toMatchObject({ status: 0, stderr });
+    expect(readdirSync(box.mountpoint).sort()).toEqual(['from-base', 'from-top']);
+  }
+
+  it('podman: -o with an empty option and a trailing comma', () => {
+    expectMounted(box.plyfs('-o', `${box.options},,volatile,`, box.mountpoint));
+    expect(statfsSync(box.mountpoint).type).toBe(FUSE_SUPER_MAGIC);
+  });
+
+  it('podman: layers by relative symlinks, the working directory being their home', () => {
+    mkdirSync(box.at('l'));
+    symlinkSync('../top', box.at('l/AAAA'));
+    symlinkSync('../base', box.at('l/BBBB'));
+    expectMounted(box.plyfs('-o', 'lowerdir=l/AAAA:l/BBBB,upperdir=up,workdir=work', 'mnt'));
+  });
+
+  it('podman: a read-only mount without an upper, of one layer too', () => {
+    expectMounted(box.plyfs('-o', 'lowerdir=top:base', 'mnt'));
+    expect(run('umount', [box.mountpoint]).status).toBe(0);
+    expect(box.plyfs('-o', 'lowerdir=top', 'mnt').status).toBe(0);
+    expect(readdirSync(box.mountpoint)).toEqual(['from-top']);
+    expect(run('touch', [box.at('mnt/x')]).stderr).toContain('Read-only file system');
+  });
+
+  it('mount.fuse3: the source first, options after the mountpoint, -o more than once', () => {
+    const [lower, upper, work] = box.options.split(',') as [string, string, string];
+    expectMounted(box.plyfs('overlay', 'mnt', '-o', `${work},${upper},${lower}`, '-o', 'dev,suid'));
+    expect(run('findmnt', ['-no', 'SOURCE,FSTYPE', box.mountpoint]).stdout).toMatch(/^overlay\s+fuse\.plyfs$/m);
+  });
+
+  it('the option attached to its letter', () => {
+    expectMounted(box.plyfs(`-o${box.options}`, 'mnt'));
+  });
+
+  it('containerd: ro together with an upper', () => {
+    box.write('up/from-up', '');
+    expect(box.plyfs('-o', `${box.options},ro`, 'mnt')).toMatchObject({ status: 0, stderr: '' });
+    expect(readdirSync(box.mountpoint).sort()).toEqual(['from-base', 'from-top', 'from-up']);
+    expect(run('touch', [box.at('mnt/x')]).stderr).toContain('Read-only file system');
+    expect(readdirSync(box.at('work'))).toEqual([]);
+  });
+
+  it('unknown options are named once each and ignored; those of the kernel that change nothing are silent', () => {
+    const extra = 'uidmapping=:0:1:2,nonsense,nonsense,userxattr,index=off,lazytime,private,context="a:b,c"';
+    expectMounted(
+      box.plyfs('-o', `${box.options},${extra}`, '-o', 'nonsense', 'mnt'),
+      [
+        'plyfs: unknown option ignored: uidmapping=:0:1:2\n',
+        'plyfs: unknown option ignored: nonsense\n',
+        'plyfs: unknown option ignored: context=a:b,c\n',
+      ].join(''),
+    );
+  });
+
+  it('an environment without PATH, through a link of another name in another directory', () => {
+    mkdirSync(box.at('bin'));
+    symlinkSync(PLYFS, box.at('bin/real'));
+    symlinkSync('real', box.at('bin/fuse-overlayfs'));
+    expectMounted(run(box.at('bin/fuse-overlayfs'), ['-o', box.options, 'mnt'], { cwd: box.dir, env: {} }));
+  });
+
+  it('found in PATH', () => {
+    mkdirSync(box.at('bin'));
+    symlinkSync(PLYFS, box.at('bin/fuse-overlayfs'));
+    const script = `PATH="${box.at('bin')}:$PATH"; fuse-overlayfs overlay mnt -o ${box.options}`;
+    expectMounted(run('/bin/sh', ['-c', script], { cwd: box.dir }));
+  });
+
+  it('paths with colons, commas, backslashes, spaces and bytes that are not UTF-8', () => {
+    mkdirSync(box.at('a:b,c\\d e'));
+    box.write('a:b,c\\d e/odd', '');
+    const bytes = Buffer.concat([Buffer.from(`${box.dir}/`), Buffer.from([0x66, 0xff, 0xfe])]);
+    mkdirSync(bytes);
+    // The shell's printf makes the bytes: Node's own spawn takes text.
+    const script = `exec "${PLYFS}" -o "lowerdir=a\\\\:b\\\\,c\\\\\\\\d e:$(printf 'f\\377\\376'):top" "$(printf 'f\\377\\376')"`;
+    expect(run('/bin/sh', ['-c', script], { cwd: box.dir })).toMatchObject({ status: 0, stderr: '' });
+    expect(readdirSync(bytes).sort()).toEqual(['from-top', 'odd']);
+    expect(run('/bin/sh', ['-c', `exec "${PLYFS}" umount "$(printf 'f\\377\\376')"`], { cwd: box.dir })).toMatchObject({
+      status: 0,
+      stderr: '',
+    });
+  });
+
+  it('shows name and type as asked', () => {
+    expectMounted(box.plyfs('-o', `${box.options},fsname=my name,subtype=thing,nosuid,nodev,noexec`, 'mnt'));
+    const { stdout } = run('findmnt', ['-nro', 'SOURCE,FSTYPE,OPTIONS', box.mountpoint]);
+    expect(stdout).toMatch(/^my\\x20name fuse\.thing rw,nosuid,nodev,noexec,noatime/);
+    expect(stdout).toContain('default_permissions,allow_other');
+  });
+});

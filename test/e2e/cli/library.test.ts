@@ -1,0 +1,136 @@
+/** `import { mount } from 'plyfs'`: served by a thread of the process that uses it. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type * as Plyfs from '../../../src/index.js';
+import { mountsUnavailable, waitFor } from '../../harness/mounts.js';
+import { Sandbox } from './sandbox.js';
+
+const unavailable = mountsUnavailable();
+const library = new URL('../../../dist/index.js', import.meta.url).href;
+
+describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async () => {
+  const { mount, MountError } = (await import(library)) as typeof Plyfs;
+  let box: Sandbox;
+  let tree: Plyfs.Mount | undefined;
+  beforeEach(() => {
+    box = new Sandbox();
+  });
+  afterEach(async () => {
+    await tree?.unmount({ lazy: true });
+    tree = undefined;
+    box.dispose();
+  });
+
+  function layers(): Plyfs.MountOptions {
+    return {
+      lowers: [box.at('top'), box.at('base')],
+      upper: box.at('up'),
+      work: box.at('work'),
+      mountpoint: box.mountpoint,
+    };
+  }
+
+  it('the process that serves the mount uses it, with blocking calls too', async () => {
+    tree = await mount(layers());
+    expect(tree.mountpoint).toBe(box.mountpoint);
+    expect(readdirSync(tree.mountpoint).sort()).toEqual(['from-base', 'from-top']);
+    writeFileSync(box.at('mnt/new'), 'x'.repeat(3_000_000));
+    expect(readFileSync(box.at('mnt/new'), 'utf8')).toHaveLength(3_000_000);
+    await mkdir(box.at('mnt/d/e'), { recursive: true });
+    await Promise.all(Array.from({ length: 50 }, (_, i) => writeFile(box.at(`mnt/d/e/${i}`), `${i}`)));
+    expect(await readdir(box.at('mnt/d/e'))).toHaveLength(50);
+    expect(await readFile(box.at('up/d/e/49'), 'utf8')).toBe('49');
+    await rm(box.at('mnt/d'), { recursive: true });
+    expect(readdirSync(box.at('up'))).toEqual(['new']);
+  });
+
+  it('unmount() resolves when all is closed, and so does closed', async () => {
+    tree = await mount(layers());
+    const before = readdirSync('/proc/self/fd').length;
+    await tree.unmount();
+    expect(box.isMounted()).toBe(false);
+    await tree.closed;
+    expect(readdirSync('/proc/self/fd').length).toBeLessThan(before);
+    await tree.unmount();
+  });
+
+  it('leaves no file descriptor and no listener behind, mounted or refused', async () => {
+    // mount(2) takes no name as long as that: a refusal that only the serving thread meets.
+    const rounds = async (): Promise<number> => {
+      for (let i = 0; i < 3; i++) {
+        const one = await mount(layers());
+        await one.unmount();
+        await expect(mount({ ...layers(), fsname: 'x'.repeat(5000) })).rejects.toBeInstanceOf(MountError);
+      }
+      return readdirSync('/proc/self/fd').length;
+    };
+    const listeners = process.listenerCount('exit');
+    const first = await rounds();
+    expect(await rounds()).toBe(first);
+    expect(process.listenerCount('exit')).toBe(listeners);
+  });
+
+  it('unmount() rejects while a file is open, and works afterwards', async () => {
+    tree = await mount(layers());
+    const fd = openSync(box.at('mnt/from-top'), 'r');
+    await expect(tree.unmount()).rejects.toMatchObject({ name: 'MountError', code: 'EBUSY' });
+    closeSync(fd);
+    await tree.unmount();
+  });
+
+  it('closed resolves when somebody else unmounts', async () => {
+    tree = await mount(layers());
+    expect(spawnSync('umount', [box.mountpoint]).status).toBe(0);
+    await tree.closed;
+  });
+
+  it('never unmounts what somebody else has mounted in its place', async () => {
+    tree = await mount(layers());
+    const fd = openSync(box.at('mnt/from-top'), 'r');
+    expect(spawnSync('umount', ['-l', box.mountpoint]).status).toBe(0);
+    expect(spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', box.mountpoint]).status).toBe(0);
+    await tree.unmount({ lazy: true });
+    expect(box.isMounted()).toBe(true);
+    closeSync(fd);
+  });
+
+  it('several mounts in one process, one of them on top of another', async () => {
+    tree = await mount(layers());
+    mkdirSync(box.at('second'));
+    const second = await mount({ lowers: [box.mountpoint], mountpoint: box.at('second') });
+    expect(readdirSync(second.mountpoint).sort()).toEqual(['from-base', 'from-top']);
+    expect(() => writeFileSync(box.at('second/x'), '')).toThrow(/EROFS/);
+    await second.unmount();
+  });
+
+  it('refuses as the program does, with errno and code', async () => {
+    await expect(mount({ ...layers(), lowers: [box.at('nope')] })).rejects.toMatchObject({
+      name: 'MountError',
+      code: 'ENOENT',
+      errno: 2,
+      message: `lowerdir: ${box.at('nope')}: no such file or directory (ENOENT)`,
+    });
+    await expect(mount({ ...layers(), maxLayers: 1 })).rejects.toThrow(/the limit is 1/);
+    await expect(mount({ ...layers(), maxLayers: 501 })).rejects.toThrow(/maxLayers: 501/);
+    expect(box.isMounted()).toBe(false);
+  });
+
+  it('a process that exits, or throws, with a mount leaves none behind', async () => {
+    for (const [end, status] of [
+      ['process.exit(3)', 3],
+      ['throw new Error("oops")', 1],
+    ] as const) {
+      const script = `import { mount } from ${JSON.stringify(library)};
+        await mount(${JSON.stringify(layers())});
+        process.stdout.write('mounted\\n', () => { ${end} });`;
+      const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      expect((await once(child, 'exit'))[0]).toBe(status);
+      await waitFor(() => !box.isMounted(), 'the mount to go', 5000);
+    }
+  });
+});

@@ -1,0 +1,220 @@
+/** What whoever starts plyfs can rely on: when it returns, what its daemon holds, and how the daemon ends. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { mountsUnavailable, PLYFS, waitFor } from '../../harness/mounts.js';
+import { run, Sandbox } from './sandbox.js';
+
+const unavailable = mountsUnavailable();
+
+describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}`, () => {
+  let box: Sandbox;
+  const children: ChildProcess[] = [];
+  beforeEach(() => {
+    box = new Sandbox();
+  });
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+    box.dispose();
+  });
+
+  function daemon(): number {
+    const pid = box.daemon();
+    if (pid === undefined) throw new Error('no daemon');
+    return pid;
+  }
+
+  function untilEnded(): Promise<void> {
+    return waitFor(() => box.daemon() === undefined, 'the daemon to end', 5000);
+  }
+
+  async function foreground(...args: string[]): Promise<{ child: ChildProcess; said: () => string }> {
+    const child = spawn(PLYFS, ['-f', '-o', box.options, ...args, box.mountpoint], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    children.push(child);
+    let text = '';
+    child.stderr?.setEncoding('utf8').on('data', (more: string) => {
+      text += more;
+    });
+    await waitFor(() => {
+      if (child.exitCode !== null) throw new Error(`plyfs -f: ${text}`);
+      return box.isMounted();
+    }, 'the mount');
+    return { child, said: () => text };
+  }
+
+  describe('in the background', () => {
+    it('returns when the mount answers, and its stdout and stderr reach their end', () => {
+      // spawnSync waits for the end of both pipes, as Go programs do: it would time out if the daemon held one.
+      expect(box.plyfs('-o', box.options, 'mnt')).toEqual({ status: 0, stdout: '', stderr: '' });
+      expect(readdirSync(box.mountpoint)).toContain('from-top');
+    });
+
+    it('the daemon holds nothing of the caller: stdio, terminal, working directory', () => {
+      box.mount();
+      const pid = daemon();
+      const fd = (n: number): string => readlinkSync(`/proc/${pid}/fd/${n}`);
+      expect([fd(0), fd(1), fd(2)]).toEqual(['/dev/null', '/dev/null', '/dev/null']);
+      const [, session] = /^\d+ \(.*\) \S \d+ \d+ (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? [];
+      expect(Number(session)).toBe(pid);
+      for (const task of readdirSync(`/proc/${pid}/task`)) {
+        expect(readlinkSync(`/proc/${pid}/task/${task}/cwd`)).toBe('/');
+      }
+    });
+
+    it('creates files with the mode and umask of the caller, whatever its own', () => {
+      expect(run('/bin/sh', ['-c', `umask 077; exec "${PLYFS}" -o ${box.options} mnt`], { cwd: box.dir }).status).toBe(
+        0,
+      );
+      expect(spawnSync('/bin/sh', ['-c', `umask 002; echo > ${box.mountpoint}/new`]).status).toBe(0);
+      expect(statSync(box.at('up/new')).mode & 0o777).toBe(0o664);
+    });
+
+    it.each([
+      ['umount', (path: string) => ['umount', path]],
+      ['umount -l', (path: string) => ['umount', '-l', path]],
+      ['fusermount3 -u', (path: string) => ['fusermount3', '-u', path]],
+      ['plyfs umount', (path: string) => [PLYFS, 'umount', path]],
+      ['plyfs umount --lazy', (path: string) => [PLYFS, 'umount', '--lazy', path]],
+    ])('ends at once when it is unmounted with %s', async (_, command) => {
+      box.mount();
+      const [program = '', ...args] = command(box.mountpoint);
+      expect(run(program, args)).toMatchObject({ status: 0, stderr: '' });
+      expect(box.isMounted()).toBe(false);
+      await untilEnded();
+    });
+
+    it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s unmounts', async (signal) => {
+      box.mount();
+      process.kill(daemon(), signal);
+      await untilEnded();
+      expect(box.isMounted()).toBe(false);
+    });
+
+    it('SIGTERM while a file is open: the mount is gone, and the file answers with an error', async () => {
+      box.mount();
+      const fd = openSync(`${box.mountpoint}/from-top`, 'r+');
+      try {
+        process.kill(daemon(), 'SIGTERM');
+        await untilEnded();
+        expect(box.isMounted()).toBe(false);
+        expect(spawnSync('cat', [], { stdio: [fd, 'pipe', 'pipe'], timeout: 5000 }).status).not.toBe(0);
+      } finally {
+        closeSync(fd);
+      }
+    });
+
+    it('killed: callers get an error instead of waiting, and the mount can be taken away and made again', async () => {
+      box.mount();
+      process.kill(daemon(), 'SIGKILL');
+      await untilEnded();
+      expect(run('ls', [box.mountpoint]).stderr).toMatch(/not connected/);
+      expect(box.plyfs('-o', box.options, 'mnt').stderr).toMatch(
+        /^plyfs: mountpoint: mnt: .*died \(ENOTCONN\); unmount it/,
+      );
+      expect(box.plyfs('umount', 'mnt')).toMatchObject({ status: 0, stderr: '' });
+      box.mount();
+      expect(readdirSync(box.mountpoint)).toContain('from-base');
+    });
+
+    it('sees everything written before when it is mounted again right after an unmount', () => {
+      for (let round = 1; round <= 5; round++) {
+        box.mount();
+        box.write('mnt/count', `${round}`);
+        if (round > 1) expect(box.read('mnt/before')).toBe(`${round - 1}`);
+        box.write('mnt/before', `${round}`);
+        expect(spawnSync('umount', [box.mountpoint]).status).toBe(0);
+      }
+    });
+
+    it('a refusal that only the daemon meets reaches the caller', () => {
+      const outcome = box.plyfs('-o', `${box.options},log=/nowhere/at/all`, 'mnt');
+      expect(outcome).toMatchObject({
+        status: 1,
+        stderr: 'plyfs: log: /nowhere/at/all: no such file or directory (ENOENT)\n',
+      });
+      expect(box.isMounted()).toBe(false);
+    });
+
+    it('uses no CPU while nobody uses the mount', async () => {
+      box.mount();
+      readdirSync(box.mountpoint);
+      const pid = daemon();
+      const used = (): number => {
+        const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
+        return Number(fields[11]) + Number(fields[12]);
+      };
+      let before = -1;
+      // Start-up work (compilation, garbage collection) ends first: two seconds in a row without a tick.
+      for (let calm = 0, seconds = 0; calm < 2; seconds++) {
+        expect(seconds).toBeLessThan(15);
+        const now = used();
+        calm = now === before ? calm + 1 : 0;
+        before = now;
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+      }
+    });
+  });
+
+  describe('in the foreground', () => {
+    it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s unmounts and ends it with 0', async (signal) => {
+      const { child } = await foreground();
+      child.kill(signal);
+      expect(await once(child, 'exit')).toEqual([0, null]);
+      expect(box.isMounted()).toBe(false);
+    });
+
+    it('ends with 0 when it is unmounted from outside', async () => {
+      const { child, said } = await foreground();
+      expect(spawnSync('umount', [box.mountpoint]).status).toBe(0);
+      expect(await once(child, 'exit')).toEqual([0, null]);
+      expect(said()).toBe('');
+    });
+
+    it('prints every request with -d', async () => {
+      const { child, said } = await foreground('-d');
+      readdirSync(box.mountpoint);
+      await waitFor(() => /READDIR/.test(said()), 'a READDIR in the trace');
+      child.kill();
+      await once(child, 'exit');
+    });
+  });
+
+  describe('plyfs umount', () => {
+    it('refuses while the mount is in use, and detaches it with --lazy', async () => {
+      box.mount();
+      const fd = openSync(`${box.mountpoint}/from-top`, 'r');
+      try {
+        expect(box.plyfs('umount', 'mnt')).toMatchObject({
+          status: 1,
+          stderr: expect.stringMatching(/^plyfs: umount: \S+: in use \(EBUSY\); [^\n]+\n$/),
+        });
+        expect(box.plyfs('umount', '--lazy', 'mnt').status).toBe(0);
+        // Detached, it serves its last user.
+        expect(spawnSync('cat', [], { stdio: [fd, 'pipe', 'inherit'] }).stdout.toString()).toBe('top\n');
+      } finally {
+        closeSync(fd);
+      }
+      await untilEnded();
+    });
+  });
+
+  describe('help and version', () => {
+    it('--version names the program and its version', () => {
+      expect(box.plyfs('--version')).toMatchObject({
+        status: 0,
+        stdout: expect.stringMatching(/^plyfs \d+\.\d+\.\d+\n$/),
+      });
+    });
+
+    it('--help and mount --help describe commands, options and exit statuses', () => {
+      expect(box.plyfs('--help').stdout).toMatch(/mount[\s\S]*umount[\s\S]*Examples:[\s\S]*Exit status:/);
+      const { stdout } = box.plyfs('mount', '--help');
+      for (const name of ['lowerdir=', 'upperdir=', 'workdir=', 'ro, rw', 'volatile', 'max_layers=', 'passthrough=']) {
+        expect(stdout).toContain(name);
+      }
+    });
+  });
+});

@@ -1,0 +1,100 @@
+/** A directory of a test's own with layers in it, the program run there, and everything unmounted at the end. */
+import { type SpawnSyncOptions, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { PLYFS } from '../../harness/mounts.js';
+import { makeScratch, removeScratch } from '../../harness/scratch.js';
+
+export interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end, which is when nobody holds its stdout and stderr any more. */
+export function run(program: string, args: readonly string[], options: SpawnSyncOptions = {}): Outcome {
+  const done = spawnSync(program, args, { timeout: 60_000, ...options, encoding: 'utf8' });
+  if (done.error !== undefined) throw done.error;
+  return { status: done.status, stdout: done.stdout, stderr: done.stderr };
+}
+
+export class Sandbox {
+  readonly dir = makeScratch('cli');
+  readonly mountpoint = join(this.dir, 'mnt');
+  /** Two lowers with a file each, an upper and a work directory. */
+  readonly options =
+    `lowerdir=${this.at('top')}:${this.at('base')},upperdir=${this.at('up')},workdir=${this.at('work')}`;
+
+  constructor() {
+    for (const name of ['top', 'base', 'up', 'work', 'mnt']) mkdirSync(this.at(name));
+    this.write('top/from-top', 'top\n');
+    this.write('base/from-base', 'base\n');
+  }
+
+  at(name: string): string {
+    return join(this.dir, name);
+  }
+
+  write(name: string, content: string): void {
+    mkdirSync(dirname(this.at(name)), { recursive: true });
+    writeFileSync(this.at(name), content);
+  }
+
+  read(name: string): string {
+    return readFileSync(this.at(name), 'utf8');
+  }
+
+  /** Runs plyfs with the sandbox as working directory. */
+  plyfs(...args: readonly string[]): Outcome {
+    return run(PLYFS, args, { cwd: this.dir });
+  }
+
+  /** The layers of {@link options}, mounted in the background. */
+  mount(): void {
+    const { status, stderr } = this.plyfs('-o', this.options, 'mnt');
+    if (status !== 0) throw new Error(`plyfs: status ${status}: ${stderr}`);
+  }
+
+  isMounted(): boolean {
+    return mountpoints().includes(this.mountpoint);
+  }
+
+  /** The daemon that serves the mount on {@link mountpoint}. */
+  daemon(): number | undefined {
+    return processes().find(({ command }) => command.startsWith('plyfs /') && command.endsWith(this.mountpoint))?.pid;
+  }
+
+  /** Unmounts whatever is mounted below the sandbox, and removes it. */
+  dispose(): void {
+    for (const path of mountpoints().reverse()) {
+      if (path.startsWith(`${this.dir}/`)) spawnSync('umount', ['-l', path]);
+    }
+    removeScratch(this.dir);
+  }
+}
+
+function mountpoints(): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .flatMap((line) => line.split(' ').slice(4, 5));
+}
+
+interface Process {
+  readonly pid: number;
+  /** Empty for a process that has ended and was not waited for. */
+  readonly command: string;
+}
+
+function processes(): Process[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => ({ pid: Number(name), command: commandOf(name) }));
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean).join(' ');
+  } catch {
+    return ''; // ENOENT, ESRCH: it ended while we looked
+  }
+}

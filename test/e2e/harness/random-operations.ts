@@ -1,0 +1,118 @@
+/** A seeded script of mixed operations. Each is a value, so that it can be applied to any tree, and be printed. */
+import type { Random } from '../../harness/random.js';
+import * as sys from '../../harness/sys/index.js';
+import { NAMES } from './random-layers.js';
+
+export interface Operation {
+  readonly kind: keyof typeof PERFORM;
+  readonly path: string;
+  readonly other: string;
+  readonly number: number;
+  readonly asAlice: boolean;
+}
+
+type Perform = (root: string, op: Operation) => unknown;
+const at = (root: string, path: string): string => `${root}/${path}`;
+
+/** What each kind does; what it returns is compared. */
+const PERFORM = {
+  write: (root, { path, number }) => {
+    const fd = sys.open(at(root, path), sys.O_CREAT | sys.O_WRONLY | sys.O_NONBLOCK, 0o666);
+    try {
+      return sys.pwrite(fd, `<${number}>`, number % 3000);
+    } finally {
+      sys.close(fd);
+    }
+  },
+  rewrite: (root, { path, number }) => sys.writeFile(at(root, path), `rewritten ${number}`),
+  append: (root, { path, number }) => {
+    const fd = sys.open(at(root, path), sys.O_WRONLY | sys.O_APPEND | sys.O_NONBLOCK);
+    try {
+      return sys.write(fd, `+${number}`);
+    } finally {
+      sys.close(fd);
+    }
+  },
+  exclusive: (root, { path, number }) =>
+    sys.close(sys.open(at(root, path), sys.O_CREAT | sys.O_EXCL | sys.O_RDWR, number & 0o777)),
+  truncate: (root, { path, number }) => sys.truncate(at(root, path), number),
+  read: (root, { path }) => {
+    // Never a fifo: without the other end it would wait.
+    const { mode, size } = sys.stat(at(root, path));
+    return sys.isRegular(mode) ? [size, sys.readFile(at(root, path))] : mode & sys.S_IFMT;
+  },
+  stat: (root, { path }) => {
+    const { mode, uid, gid, size, nlink } = sys.lstat(at(root, path));
+    return sys.isDirectory(mode) ? [mode, uid, gid] : [mode, uid, gid, size, nlink];
+  },
+  list: (root, { path }) => {
+    const fd = sys.open(at(root, path), sys.O_RDONLY | sys.O_DIRECTORY);
+    try {
+      return sys
+        .getdentsToEnd(fd)
+        .map(({ name, type }) => `${name}:${type}`)
+        .sort();
+    } finally {
+      sys.close(fd);
+    }
+  },
+  chmod: (root, { path, number }) => sys.chmod(at(root, path), number & 0o7777),
+  chown: (root, { path, number }) => sys.lchown(at(root, path), number % 5, sys.KEEP),
+  chgrp: (root, { path, number }) => sys.lchown(at(root, path), sys.KEEP, number % 2 === 0 ? sys.STAFF : number % 5),
+  utimens: (root, { path, number }) =>
+    sys.utimens(at(root, path), { sec: number, nsec: 1 }, { sec: number * 100, nsec: number }),
+  setxattr: (root, { path, number }) => sys.setxattr(at(root, path), `user.x${number % 4}`, String(number), number % 3),
+  removexattr: (root, { path, number }) => sys.removexattr(at(root, path), `user.x${number % 4}`),
+  acl: (root, { path }) =>
+    sys.setxattr(at(root, path), 'system.posix_acl_access', sys.acl(`u::rwx user:${sys.BOB}:r-- g::r-x m::r-x o::--x`)),
+  mkdir: (root, { path, number }) => sys.mkdir(at(root, path), number & 0o777),
+  rmdir: (root, { path }) => sys.rmdir(at(root, path)),
+  unlink: (root, { path }) => sys.unlink(at(root, path)),
+  symlink: (root, { path, other }) => sys.symlink(other, at(root, path)),
+  readlink: (root, { path }) => sys.readlink(at(root, path)),
+  mknod: (root, { path, number }) => sys.mknod(at(root, path), sys.S_IFIFO | (number & 0o777)),
+  link: (root, { path, other }) => sys.link(at(root, path), at(root, other)),
+  rename: (root, { path, other }) => sys.rename(at(root, path), at(root, other)),
+  noreplace: (root, { path, other }) => sys.rename(at(root, path), at(root, other), sys.RENAME_NOREPLACE),
+  exchange: (root, { path, other }) => sys.rename(at(root, path), at(root, other), sys.RENAME_EXCHANGE),
+  removeTree: (root, { path }) => removeTree(at(root, path)),
+} satisfies Record<string, Perform>;
+
+function removeTree(path: string): void {
+  if (!sys.isDirectory(sys.lstat(path).mode)) {
+    sys.unlink(path);
+    return;
+  }
+  const fd = sys.open(path, sys.O_RDONLY);
+  const names = sys.getdentsToEnd(fd).map(({ name }) => name);
+  sys.close(fd);
+  for (const name of names) if (name !== '.' && name !== '..') removeTree(`${path}/${name}`);
+  sys.rmdir(path);
+}
+
+const KINDS = Object.keys(PERFORM) as Operation['kind'][];
+
+function randomPath(random: Random): string {
+  const parts = Array.from({ length: 1 + random.int(3) }, () => random.pick(NAMES));
+  return parts.join('/');
+}
+
+export function randomOperations(random: Random, count: number): Operation[] {
+  return Array.from({ length: count }, () => ({
+    kind: random.pick(KINDS),
+    path: randomPath(random),
+    other: randomPath(random),
+    number: 1 + random.int(5000),
+    asAlice: random.chance(20),
+  }));
+}
+
+/** Applies one operation to the tree at `root`; tells its errno, or what it returned. */
+export function apply(root: string, operation: Operation): string {
+  let returned: unknown;
+  const perform = (): void => {
+    returned = PERFORM[operation.kind](root, operation);
+  };
+  const outcome = sys.outcome(() => (operation.asAlice ? sys.asUser(sys.ALICE, sys.STAFF, perform) : perform()));
+  return outcome === 'ok' ? `ok ${JSON.stringify(returned ?? null)}` : outcome;
+}

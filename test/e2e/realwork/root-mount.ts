@@ -1,0 +1,64 @@
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { run } from './command.js';
+import type { DebianLayers } from './debian-layers.js';
+
+/** Who serves the union. The kernel is the oracle: work that fails there is wrong work. */
+export type Server = 'kernel' | 'plyfs';
+
+const PROGRAM = process.env['PLYFS_PROGRAM'] ?? fileURLToPath(new URL('../../../bin/plyfs', import.meta.url));
+const WORK = new URL('./work/', import.meta.url);
+
+/** The layers under a fresh upper. Whoever makes one ends it with `remove`, which unmounts. */
+export class RootMount {
+  private constructor(
+    private readonly directory: string,
+    private readonly layers: DebianLayers,
+  ) {}
+
+  static async create(layers: DebianLayers): Promise<RootMount> {
+    const mount = new RootMount(await mkdtemp(join(tmpdir(), 'plyfs-realwork-')), layers);
+    for (const name of ['upper', 'work', 'merged']) await mkdir(join(mount.directory, name));
+    return mount;
+  }
+
+  get merged(): string {
+    return join(this.directory, 'merged');
+  }
+
+  async mount(server: Server): Promise<void> {
+    const { directory, merged } = this;
+    const lowers = this.layers.lowers.join(':');
+    const options = `lowerdir=${lowers},upperdir=${join(directory, 'upper')},workdir=${join(directory, 'work')}`;
+    if (server === 'kernel') await run('mount', ['-t', 'overlay', 'overlay', '-o', options, merged]);
+    else await run(PROGRAM, ['-o', `${options},dev,suid`, merged]);
+  }
+
+  async unmount(): Promise<void> {
+    await run('umount', [this.merged]);
+  }
+
+  /** Does a piece of work (a file of work/) inside the mounted root and gives its output. */
+  async work(piece: string): Promise<string> {
+    const script = await readFile(new URL(`${piece}.sh`, WORK), 'utf8');
+    const env = {
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      HOME: '/root',
+      LC_ALL: 'C',
+      DEBIAN_FRONTEND: 'noninteractive',
+    };
+    return run('chroot', [this.merged, '/bin/sh', '-euc', script], { env });
+  }
+
+  async remove(): Promise<void> {
+    if (await this.isMounted()) await run('umount', ['--lazy', this.merged]);
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  private async isMounted(): Promise<boolean> {
+    const mounts = await readFile('/proc/self/mountinfo', 'utf8');
+    return mounts.split('\n').some((line) => line.split(' ')[4] === this.merged);
+  }
+}

@@ -1,0 +1,111 @@
+/** A mount of the mirror file system, served by a process of its own through the transport alone. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import type { Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+
+const SERVE = fileURLToPath(new URL('../../fixtures/transport/serve.mjs', import.meta.url));
+
+export interface ServeOptions {
+  usePassthrough?: boolean;
+  timeout?: number;
+  writable?: boolean;
+  debug?: boolean;
+  helper?: boolean;
+}
+
+/** What the server says of itself when it ends. */
+export interface Account {
+  /** By opcode name; those that never came are absent. */
+  requests: {
+    readonly [name in
+      | 'LOOKUP'
+      | 'READLINK'
+      | 'READDIR'
+      | 'READDIRPLUS'
+      | 'OPENDIR'
+      | 'RELEASEDIR'
+      | 'GETATTR'
+      | 'OPEN'
+      | 'READ'
+      | 'WRITE']?: number;
+  };
+  parked: number;
+  lookups: number;
+  opens: number;
+  closed: boolean;
+  passthrough: boolean;
+  cpuMs: number;
+}
+
+export class MirrorMount {
+  private output = '';
+  log = '';
+  private readonly ended: Promise<number | null>;
+
+  private constructor(
+    readonly server: ChildProcess,
+    readonly mountpoint: string,
+  ) {
+    server.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.output += text;
+    });
+    server.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.log += text;
+    });
+    this.ended = new Promise((resolve) => server.on('close', resolve));
+  }
+
+  static async start(source: string, mountpoint: string, options: ServeOptions = {}): Promise<MirrorMount> {
+    const server = spawn(process.execPath, [SERVE, source, mountpoint, JSON.stringify(options)], {
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    });
+    const mount = new MirrorMount(server, mountpoint);
+    await until(() => {
+      if (server.exitCode !== null) throw new Error(`the server ended with ${server.exitCode}: ${mount.log}`);
+      return mount.output.startsWith('ready\n');
+    });
+    return mount;
+  }
+
+  /** Lets parked requests go on. */
+  completeParked(): void {
+    (this.server.stdio[3] as Writable).write('x');
+  }
+
+  /** Makes the control fd readable. */
+  stop(): void {
+    this.server.stdin?.end();
+  }
+
+  /** When the server has ended by itself, what it said. */
+  async account(): Promise<Account> {
+    const status = await this.ended;
+    const line = this.output.split('\n')[1];
+    if (status !== 0 || !line) throw new Error(`the server ended with ${status}: ${this.log}`);
+    return JSON.parse(line) as Account;
+  }
+
+  unmount(): Promise<Account> {
+    const done = spawnSync('umount', [this.mountpoint], { encoding: 'utf8' });
+    if (done.status !== 0) throw new Error(done.stderr);
+    return this.account();
+  }
+
+  /** After a test, also a failed one: nothing mounted, no process. */
+  async dispose(): Promise<void> {
+    spawnSync('umount', ['-l', this.mountpoint]);
+    this.server.kill('SIGKILL');
+    await this.ended;
+  }
+}
+
+/** Waits for a condition; the test's own time limit ends it. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** Whether the process waits in a request that nobody answers, or in a sleep: not running. */
+export function isWaiting(pid: number): boolean {
+  return /^State:\s+[SD]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+}

@@ -1,0 +1,140 @@
+/** Mounting a union with the kernel's overlayfs or with plyfs, and taking it down again whatever happened. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { LayerDirs } from './scratch.js';
+
+export interface Mounted {
+  readonly mountpoint: string;
+  unmount(): void;
+}
+
+/** The program under test. PLYFS_PROGRAM names another one that takes the same arguments, to compare with. */
+export const PLYFS = process.env.PLYFS_PROGRAM ?? fileURLToPath(new URL('../../bin/plyfs', import.meta.url));
+
+/** How long a mount may live before its connection is aborted: a test that hangs in a system call then fails. */
+const GUARD_SECONDS = 240;
+
+function run(program: string, args: readonly string[]): void {
+  const done = spawnSync(program, args, { encoding: 'utf8', timeout: 60_000, stdio: ['ignore', 'ignore', 'pipe'] });
+  if (done.error !== undefined) throw done.error;
+  if (done.status !== 0) throw new Error(`${program} ${args.join(' ')}: status ${done.status}: ${done.stderr.trim()}`);
+}
+
+export function overlayOptions(layers: LayerDirs, extra: readonly string[] = []): string {
+  const options = [`lowerdir=${layers.lowers.join(':')}`];
+  if (layers.upper !== null) options.push(`upperdir=${layers.upper}`, `workdir=${layers.work}`);
+  return [...options, ...extra].join(',');
+}
+
+/** Without the features that need an index or change what is on disk: what Docker and podman use. */
+export function mountKernel(layers: LayerDirs): Mounted {
+  const extra = ['redirect_dir=off', 'metacopy=off', 'index=off', 'xino=off'];
+  run('mount', ['-t', 'overlay', 'overlay', '-o', overlayOptions(layers, extra), layers.mountpoint]);
+  return { mountpoint: layers.mountpoint, unmount: () => unmount(layers.mountpoint) };
+}
+
+export function mountPlyfs(layers: LayerDirs, extra: readonly string[] = []): Mounted {
+  run(PLYFS, ['-o', overlayOptions(layers, extra), layers.mountpoint]);
+  const guard = guardConnection(layers.mountpoint);
+  return {
+    mountpoint: layers.mountpoint,
+    unmount: () => {
+      guard.kill();
+      unmount(layers.mountpoint);
+    },
+  };
+}
+
+/** plyfs in the foreground, as a child whose pid is the server's. */
+export interface ForegroundMount extends Mounted {
+  readonly server: ChildProcess;
+  /** Everything it wrote to stderr so far. */
+  log(): string;
+}
+
+/** Starts `plyfs -f` and waits until the mount is there. */
+export async function mountForeground(layers: LayerDirs, extra: readonly string[] = []): Promise<ForegroundMount> {
+  const server = spawn(PLYFS, ['-f', '-o', overlayOptions(layers, extra), layers.mountpoint], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let log = '';
+  server.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    log += text;
+  });
+  await waitFor(() => {
+    if (server.exitCode !== null) throw new Error(`plyfs -f ended with status ${server.exitCode}: ${log}`);
+    return isMounted(layers.mountpoint);
+  }, `${layers.mountpoint} to be mounted`);
+  const guard = guardConnection(layers.mountpoint);
+  return {
+    mountpoint: layers.mountpoint,
+    server,
+    log: () => log,
+    unmount: () => {
+      guard.kill();
+      unmount(layers.mountpoint);
+    },
+  };
+}
+
+/** Field 5 of mountinfo is the mountpoint with space, tab, newline and backslash in octal (man proc(5)). */
+function mountLine(mountpoint: string): string | undefined {
+  const escaped = mountpoint.replace(/[ \t\n\\]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`);
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  return lines.reverse().find((line) => line.split(' ')[4] === escaped);
+}
+
+export function isMounted(mountpoint: string): boolean {
+  return mountLine(mountpoint) !== undefined;
+}
+
+/** Aborts the mount's FUSE connection after a while, from a process that a hanging test cannot hold up. */
+function guardConnection(mountpoint: string): ChildProcess {
+  const minor = mountLine(mountpoint)?.split(' ')[2]?.split(':')[1];
+  const script = `sleep ${GUARD_SECONDS}; echo 1 > /sys/fs/fuse/connections/${minor}/abort`;
+  // `exec -a`-less and alone in its group: killing the shell's group takes the sleep with it.
+  const guard = spawn('sh', ['-c', script], { stdio: 'ignore', detached: true });
+  guard.unref();
+  const kill = guard.kill.bind(guard);
+  guard.kill = (signal) => {
+    if (guard.pid === undefined || guard.exitCode !== null) return false;
+    try {
+      return process.kill(-guard.pid, signal ?? 'SIGTERM');
+    } catch {
+      return kill(signal);
+    }
+  };
+  return guard;
+}
+
+/** Unmounts. What is busy is detached so that nothing stays behind, and reported: somebody left a file open. */
+export function unmount(mountpoint: string): void {
+  if (!isMounted(mountpoint)) return;
+  const done = spawnSync('umount', [mountpoint], { encoding: 'utf8' });
+  if (done.status === 0) return;
+  spawnSync('umount', ['-l', mountpoint]);
+  throw new Error(`umount ${mountpoint}: ${done.stderr.trim()}`);
+}
+
+/** Waits for `condition` by asking again; for what gives no event to wait for. */
+export async function waitFor(condition: () => boolean, what: string, timeoutMs = 30_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** Why real mounts cannot be tested here, or null. */
+export function mountsUnavailable(): string | null {
+  if (process.getuid?.() !== 0) return 'mounting needs root';
+  if (!existsSync('/dev/fuse')) return '/dev/fuse is missing';
+  return null;
+}
+
+export function kernelOverlayUnavailable(): string | null {
+  if (process.getuid?.() !== 0) return 'mounting needs root';
+  const known = /\boverlay\b/.test(readFileSync('/proc/filesystems', 'utf8'));
+  return known || spawnSync('modprobe', ['overlay']).status === 0 ? null : 'this kernel has no overlayfs';
+}

@@ -1,0 +1,42 @@
+/** Directories of a test's own, on a file system that can be an upper layer. */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { LayerName } from '../conformance/tree.js';
+
+/** PLYFS_TEST_DIR names another place than the system's, say a real disk where /tmp is memory. */
+export function makeScratch(purpose: string): string {
+  const dir = mkdtempSync(join(process.env.PLYFS_TEST_DIR ?? tmpdir(), `plyfs-${purpose}-`));
+  // Tests act as other users too, who have to get through.
+  chmodSync(dir, 0o755);
+  return dir;
+}
+
+export function removeScratch(dir: string): void {
+  // What a failed case left immutable could not be removed; where a file system has no such flags there is none.
+  spawnSync('chattr', ['-R', '-f', '-i', '-a', dir], { stdio: 'ignore' });
+  rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+}
+
+/** The directories of one union below a scratch directory. */
+export interface LayerDirs {
+  /** Top first. */
+  readonly lowers: readonly string[];
+  /** Null for a read-only union. */
+  readonly upper: string | null;
+  readonly work: string;
+  readonly mountpoint: string;
+}
+
+/** Makes `upper`, `lower1`…`lower3`, `work` and `merged` below `base`. */
+export function makeLayerDirs(base: string): LayerDirs & { readonly upper: string } {
+  const at = (name: LayerName | 'work' | 'merged'): string => join(base, name);
+  for (const name of ['upper', 'lower1', 'lower2', 'lower3', 'work', 'merged'] as const) mkdirSync(at(name));
+  return {
+    lowers: [at('lower1'), at('lower2'), at('lower3')],
+    upper: at('upper'),
+    work: at('work'),
+    mountpoint: at('merged'),
+  };
+}

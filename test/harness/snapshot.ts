@@ -1,0 +1,50 @@
+/** A whole tree as plain facts, for comparing two of them. */
+import { createHash } from 'node:crypto';
+import * as sys from './sys/index.js';
+
+export interface SnapshotOptions {
+  /** Leave out what two file systems may answer differently even when the trees are equal. Default none. */
+  readonly without?: readonly ('mtime' | 'nlink')[];
+}
+
+/** Path → one line of facts: type, mode, owner, size, mtime, links of files, xattrs, content or target. */
+export type Snapshot = Readonly<Record<string, string>>;
+
+export function snapshot(root: string, options: SnapshotOptions = {}): Snapshot {
+  const facts: Record<string, string> = {};
+  visit(root, '', facts, options);
+  return facts;
+}
+
+function visit(root: string, relative: string, facts: Record<string, string>, options: SnapshotOptions): void {
+  const path = `${root}/${relative}`;
+  const stat = sys.lstat(path);
+  facts[relative === '' ? '.' : relative] = describe(path, stat, options);
+  if (!sys.isDirectory(stat.mode)) return;
+  const fd = sys.open(path, sys.O_RDONLY | sys.O_DIRECTORY);
+  const names = sys.getdentsToEnd(fd).map(({ name }) => name);
+  sys.close(fd);
+  for (const name of names.sort()) {
+    if (name !== '.' && name !== '..') visit(root, relative === '' ? name : `${relative}/${name}`, facts, options);
+  }
+}
+
+function describe(path: string, stat: sys.Stat, { without = [] }: SnapshotOptions): string {
+  const directory = sys.isDirectory(stat.mode);
+  const parts = [stat.mode.toString(8), `${stat.uid}:${stat.gid}`];
+  // A directory's size and link count are its file system's affair.
+  if (!directory) parts.push(`size=${stat.size}`);
+  if (!directory && !without.includes('nlink')) parts.push(`nlink=${stat.nlink}`);
+  if (!without.includes('mtime')) parts.push(`mtime=${stat.mtime.sec}.${String(stat.mtime.nsec).padStart(9, '0')}`);
+  if (stat.rdev !== '0:0') parts.push(`rdev=${stat.rdev}`);
+  for (const name of sys.listxattr(path)) {
+    parts.push(`${name}=${sys.getxattr(path, name).toString('hex')}`);
+  }
+  if (sys.isRegular(stat.mode)) parts.push(createHash('sha256').update(readBytes(path)).digest('hex').slice(0, 16));
+  if (sys.isSymlink(stat.mode)) parts.push(`-> ${sys.readlink(path)}`);
+  return parts.join(' ');
+}
+
+function readBytes(path: string): Buffer {
+  return Buffer.from(sys.readFile(path), 'latin1');
+}

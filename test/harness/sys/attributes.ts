@@ -1,0 +1,165 @@
+/** Inode attributes: stat, mode, owner, times, inode flags, file system facts. */
+import { AT_FDCWD, allocate, bind, check, cPath } from './call.js';
+
+const statxCall = bind<(fd: number, path: number, flags: number, mask: number, into: number) => number>(
+  'int statx(int, intptr_t, int, uint, intptr_t)',
+);
+const chmodCall = bind<(path: number, mode: number) => number>('int chmod(intptr_t, uint)');
+const fchmodCall = bind<(fd: number, mode: number) => number>('int fchmod(int, uint)');
+const chownatCall = bind<(fd: number, path: number, uid: number, gid: number, flags: number) => number>(
+  'int fchownat(int, intptr_t, uint, uint, int)',
+);
+const fchownCall = bind<(fd: number, uid: number, gid: number) => number>('int fchown(int, uint, uint)');
+const utimensatCall = bind<(fd: number, path: number, times: number, flags: number) => number>(
+  'int utimensat(int, intptr_t, intptr_t, int)',
+);
+const futimensCall = bind<(fd: number, times: number) => number>('int futimens(int, intptr_t)');
+const accessCall = bind<(fd: number, path: number, mode: number, flags: number) => number>(
+  'int faccessat(int, intptr_t, int, int)',
+);
+const ioctlCall = bind<(fd: number, request: number, argument: number) => number>('int ioctl(int, ulong, intptr_t)');
+const statfsCall = bind<(path: number, into: number) => number>('int statfs(intptr_t, intptr_t)');
+
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_EMPTY_PATH = 0x1000;
+const AT_EACCESS = 0x200;
+
+/** (uid_t) -1: leave the owner or the group as it is. */
+export const KEEP = 0xffffffff;
+
+export interface Time {
+  readonly sec: number;
+  readonly nsec: number;
+}
+export const NOW: Time = { sec: 0, nsec: 0x3fffffff };
+export const OMIT: Time = { sec: 0, nsec: 0x3ffffffe };
+
+export interface Stat {
+  readonly ino: number;
+  /** `major:minor` of the device that holds it. */
+  readonly dev: string;
+  /** Type and permission bits. */
+  readonly mode: number;
+  readonly nlink: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly blocks: number;
+  readonly blksize: number;
+  readonly rdev: string;
+  readonly atime: Time;
+  readonly mtime: Time;
+  readonly ctime: Time;
+}
+
+function statx(fd: number, path: string, flags: number): Stat {
+  const { buffer, address } = allocate(256);
+  check(statxCall(fd, cPath(path), flags, 0x7ff, address), 'statx', path === '' ? fd : path);
+  const time = (at: number): Time => ({ sec: Number(buffer.readBigInt64LE(at)), nsec: buffer.readUInt32LE(at + 8) });
+  return {
+    ino: Number(buffer.readBigUInt64LE(32)),
+    dev: `${buffer.readUInt32LE(136)}:${buffer.readUInt32LE(140)}`,
+    mode: buffer.readUInt16LE(28),
+    nlink: buffer.readUInt32LE(16),
+    uid: buffer.readUInt32LE(20),
+    gid: buffer.readUInt32LE(24),
+    size: Number(buffer.readBigUInt64LE(40)),
+    blocks: Number(buffer.readBigUInt64LE(48)),
+    blksize: buffer.readUInt32LE(4),
+    rdev: `${buffer.readUInt32LE(128)}:${buffer.readUInt32LE(132)}`,
+    atime: time(64),
+    ctime: time(96),
+    mtime: time(112),
+  };
+}
+
+export function stat(path: string): Stat {
+  return statx(AT_FDCWD, path, 0);
+}
+
+export function lstat(path: string): Stat {
+  return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+}
+
+export function fstat(fd: number): Stat {
+  return statx(fd, '', AT_EMPTY_PATH);
+}
+
+export function chmod(path: string, mode: number): void {
+  check(chmodCall(cPath(path), mode), 'chmod', path);
+}
+
+export function fchmod(fd: number, mode: number): void {
+  check(fchmodCall(fd, mode), 'fchmod', fd);
+}
+
+export function chown(path: string, uid: number, gid: number): void {
+  check(chownatCall(AT_FDCWD, cPath(path), uid, gid, 0), 'chown', path);
+}
+
+export function lchown(path: string, uid: number, gid: number): void {
+  check(chownatCall(AT_FDCWD, cPath(path), uid, gid, AT_SYMLINK_NOFOLLOW), 'lchown', path);
+}
+
+export function fchown(fd: number, uid: number, gid: number): void {
+  check(fchownCall(fd, uid, gid), 'fchown', fd);
+}
+
+function timesAt(atime: Time, mtime: Time): number {
+  const { buffer, address } = allocate(32);
+  [atime.sec, atime.nsec, mtime.sec, mtime.nsec].forEach((word, i) => {
+    buffer.writeBigInt64LE(BigInt(word), i * 8);
+  });
+  return address;
+}
+
+/** Does not follow a symlink. */
+export function utimens(path: string, atime: Time, mtime: Time): void {
+  check(utimensatCall(AT_FDCWD, cPath(path), timesAt(atime, mtime), AT_SYMLINK_NOFOLLOW), 'utimensat', path);
+}
+
+export function futimens(fd: number, atime: Time, mtime: Time): void {
+  check(futimensCall(fd, timesAt(atime, mtime)), 'futimens', fd);
+}
+
+/** `mode`: R_OK 4, W_OK 2, X_OK 1; checked with the effective ids. */
+export function access(path: string, mode: number): void {
+  check(accessCall(AT_FDCWD, cPath(path), mode, AT_EACCESS), 'access', path);
+}
+
+export const FS_IMMUTABLE_FL = 0x10;
+export const FS_APPEND_FL = 0x20;
+export const FS_NODUMP_FL = 0x40;
+
+export function getInodeFlags(fd: number): number {
+  const { buffer, address } = allocate(8);
+  check(ioctlCall(fd, 0x80086601, address), 'FS_IOC_GETFLAGS', fd);
+  return buffer.readUInt32LE(0);
+}
+
+export function setInodeFlags(fd: number, flags: number): void {
+  const { buffer, address } = allocate(8);
+  buffer.writeUInt32LE(flags, 0);
+  check(ioctlCall(fd, 0x40086602, address), 'FS_IOC_SETFLAGS', fd);
+}
+
+/** An ioctl that means nothing to a file. */
+export function unknownIoctl(fd: number): void {
+  check(ioctlCall(fd, 0x7a7a, allocate(8).address), 'ioctl', fd);
+}
+
+export interface FsFacts {
+  readonly type: number;
+  readonly bsize: number;
+  readonly blocks: number;
+  readonly bfree: number;
+  readonly files: number;
+  readonly namelen: number;
+}
+
+export function statfs(path: string): FsFacts {
+  const { buffer, address } = allocate(128);
+  check(statfsCall(cPath(path), address), 'statfs', path);
+  const word = (index: number): number => Number(buffer.readBigUInt64LE(index * 8));
+  return { type: word(0), bsize: word(1), blocks: word(2), bfree: word(3), files: word(5), namelen: word(8) };
+}

@@ -1,0 +1,12 @@
+/** System calls as the tests make them: whole paths as bytes (latin1), failures as {@link SysError} with a code. */
+
+export * from '../../../src/core/file-mode.js';
+export * from '../../../src/core/flags.js';
+export * from './attributes.js';
+export { outcome, SysError } from './call.js';
+export * from './files.js';
+export * from './identity.js';
+export * from './locks.js';
+export * from './memory.js';
+export * from './names.js';
+export * from './xattrs.js';

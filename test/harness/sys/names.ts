@@ -1,0 +1,95 @@
+/** Names: make, link, move, remove, list. */
+import { AT_FDCWD, allocate, bind, check, cPath, cPath2 } from './call.js';
+
+const mkdirCall = bind<(path: number, mode: number) => number>('int mkdir(intptr_t, uint)');
+const mknodCall = bind<(path: number, mode: number, dev: number) => number>('int mknod(intptr_t, uint, uint64_t)');
+const symlinkCall = bind<(target: number, path: number) => number>('int symlink(intptr_t, intptr_t)');
+const linkatCall = bind<(fd: number, path: number, toFd: number, to: number, flags: number) => number>(
+  'int linkat(int, intptr_t, int, intptr_t, int)',
+);
+const unlinkCall = bind<(path: number) => number>('int unlink(intptr_t)');
+const rmdirCall = bind<(path: number) => number>('int rmdir(intptr_t)');
+const renameat2Call = bind<(fd: number, path: number, toFd: number, to: number, flags: number) => number>(
+  'int renameat2(int, intptr_t, int, intptr_t, uint)',
+);
+const readlinkCall = bind<(path: number, into: number, size: number) => number>(
+  'long readlink(intptr_t, intptr_t, size_t)',
+);
+const getdentsCall = bind<(fd: number, into: number, size: number) => number>('long getdents64(int, intptr_t, size_t)');
+
+export function mkdir(path: string, mode = 0o755): void {
+  check(mkdirCall(cPath(path), mode), 'mkdir', path);
+}
+
+/** `mode` with its S_IF* type; `dev` is major × 256 + minor, both small. */
+export function mknod(path: string, mode: number, dev = 0): void {
+  check(mknodCall(cPath(path), mode, dev), 'mknod', path);
+}
+
+export function symlink(target: string, path: string): void {
+  check(symlinkCall(cPath(target), cPath2(path)), 'symlink', path);
+}
+
+export function link(path: string, to: string, flags = 0): void {
+  check(linkatCall(AT_FDCWD, cPath(path), AT_FDCWD, cPath2(to), flags), 'link', `${path} -> ${to}`);
+}
+
+/** Names an O_TMPFILE by the way of /proc (man open(2)). */
+export function linkTmpfile(fd: number, to: string): void {
+  link(`/proc/self/fd/${fd}`, to, 0x400 /* AT_SYMLINK_FOLLOW */);
+}
+
+export function unlink(path: string): void {
+  check(unlinkCall(cPath(path)), 'unlink', path);
+}
+
+export function rmdir(path: string): void {
+  check(rmdirCall(cPath(path)), 'rmdir', path);
+}
+
+/** `flags`: RENAME_* of renameat2(2). */
+export function rename(from: string, to: string, flags = 0): void {
+  check(renameat2Call(AT_FDCWD, cPath(from), AT_FDCWD, cPath2(to), flags), 'rename', `${from} -> ${to}`);
+}
+
+/** At most `size` bytes of a symlink's target. */
+export function readlink(path: string, size = 4096): string {
+  const { buffer, address } = allocate(size);
+  const length = check(readlinkCall(cPath(path), address, size), 'readlink', path);
+  return buffer.toString('latin1', 0, length);
+}
+
+/** One record of getdents64(2). `offset` is the position after it, for lseek. */
+export interface Dirent {
+  readonly name: string;
+  readonly ino: number;
+  readonly type: number;
+  readonly offset: bigint;
+}
+
+/** One getdents64 call with a buffer of `bytes`; empty at the end. */
+export function getdents(fd: number, bytes = 32768): Dirent[] {
+  const { buffer, address } = allocate(bytes);
+  const filled = check(getdentsCall(fd, address, bytes), 'getdents64', fd);
+  const entries: Dirent[] = [];
+  for (let at = 0; at < filled; at += buffer.readUInt16LE(at + 16)) {
+    const end = buffer.indexOf(0, at + 19);
+    entries.push({
+      name: buffer.toString('latin1', at + 19, end),
+      ino: Number(buffer.readBigUInt64LE(at)),
+      type: buffer.readUInt8(at + 18),
+      offset: buffer.readBigInt64LE(at + 8),
+    });
+  }
+  return entries;
+}
+
+/** Everything that is left to read from an open directory. */
+export function getdentsToEnd(fd: number, bytes?: number): Dirent[] {
+  const all: Dirent[] = [];
+  for (;;) {
+    const some = getdents(fd, bytes);
+    if (some.length === 0) return all;
+    all.push(...some);
+  }
+}

@@ -1,0 +1,114 @@
+/** A dispatcher whose device is memory, and a file system that records what it is asked. */
+import type { NodeId } from '../../../src/core/brand.js';
+import { FileStat } from '../../../src/core/file-stat.js';
+import type { Device } from '../../../src/fuse/device.js';
+import { Dispatcher } from '../../../src/fuse/dispatch.js';
+import { Exchange } from '../../../src/fuse/exchange.js';
+import type { Operations } from '../../../src/fuse/operations.js';
+
+export const attr = Object.assign(new FileStat(), {
+  ino: 2 ** 40 + 5,
+  size: 2 ** 33 + 1,
+  blocks: 24,
+  mode: 0o100644,
+  nlink: 2,
+  uid: 1000,
+  gid: 100,
+  rdevMajor: 0,
+  rdevMinor: 0,
+  blksize: 4096,
+  atimeSec: 10,
+  mtimeSec: -2,
+  ctimeSec: 30,
+  atimeNsec: 1,
+  mtimeNsec: 2,
+  ctimeNsec: 3,
+});
+
+export const entry = { nodeid: (2 ** 32 + 7) as NodeId, attr, cacheAttr: true };
+
+export type Call = readonly [name: string, ...args: unknown[]];
+
+const ANSWERS: Record<string, unknown> = {
+  lookup: entry,
+  getattr: { attr, cacheAttr: true },
+  setattr: { attr, cacheAttr: false },
+  readlink: 'a/target',
+  mknod: entry,
+  mkdir: entry,
+  symlink: entry,
+  link: entry,
+  open: { keepCache: true, backingId: 0 },
+  create: { entry, opened: { keepCache: false, backingId: 3 } },
+  tmpfile: { entry, opened: { keepCache: false, backingId: 0 } },
+  read: 0,
+  write: 0,
+  lseek: 2 ** 34,
+  copyFileRange: 4096,
+  statfs: { blocks: 1, bfree: 2, bavail: 3, files: 4, ffree: 5, bsize: 6, frsize: 7, namelen: 8 },
+  getxattr: Buffer.from('value'),
+  listxattr: ['user.a', 'user.bc'],
+  getFlags: 0x10,
+  getFsxattr: Buffer.alloc(28, 1),
+};
+
+/** Arguments by value: what the transport hands over is valid during the call only. */
+function snapshot(argument: unknown): unknown {
+  if (argument instanceof Buffer) return `${argument.length} bytes`;
+  if (typeof argument === 'object' && argument !== null && 'uid' in argument && 'pid' in argument) {
+    const { uid, gid, pid, umask } = argument as { uid: number; gid: number; pid: number; umask: number };
+    return { uid, gid, pid, umask };
+  }
+  return argument;
+}
+
+export class Serving {
+  readonly calls: Call[] = [];
+  readonly sent: Buffer[] = [];
+  readonly log: string[] = [];
+  /** Replaces the recorded answer of an operation. */
+  readonly override: Partial<Operations> = {};
+  readonly exchange: Exchange;
+  readonly dispatcher: Dispatcher;
+  /** What the next send answers. */
+  sendErrno = 0;
+
+  constructor(timeout = 1.5, writable = true, noSync = false) {
+    const operations = new Proxy({} as Operations, {
+      get: (_, name: string) => {
+        if (name === 'noSync') return noSync;
+        return (...args: unknown[]) => {
+          this.calls.push([name, ...args.map(snapshot)]);
+          const replaced = this.override[name as keyof Operations];
+          if (typeof replaced === 'function') return (replaced as (...args: unknown[]) => unknown)(...args);
+          return ANSWERS[name];
+        };
+      },
+    });
+    this.exchange = new Exchange(operations, timeout);
+    this.exchange.setxattrExt = true;
+    const device = {
+      send: (_address: number, length: number): number => {
+        this.sent.push(Buffer.from(this.exchange.reply.buffer.subarray(0, length)));
+        const errno = this.sendErrno;
+        this.sendErrno = 0;
+        return errno;
+      },
+    } as unknown as Device;
+    this.dispatcher = new Dispatcher(device, this.exchange, { writable, log: (line) => this.log.push(line) });
+  }
+
+  /** Serves one message and returns its answers: none or one, by the protocol. */
+  serve(bytes: Buffer): Buffer[] {
+    this.sent.length = 0;
+    this.exchange.request.buffer.set(bytes);
+    this.dispatcher.serve(bytes.length);
+    return [...this.sent];
+  }
+}
+
+/** `errno` of an answer, 0 for success. */
+export function errnoOf(answer: Buffer | undefined): number {
+  if (answer === undefined) throw new Error('there was no answer');
+  return Math.abs(answer.readInt32LE(4));
+}
