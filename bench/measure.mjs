@@ -1,42 +1,56 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 
-/** The user pressed Ctrl-C: what is mounted is unmounted, and nothing else is begun. */
-export class Interrupted extends Error {}
-
 /**
- * Does one piece of work once, on a fresh mount, and gives its time in seconds.
+ * Does one piece of work once, on a fresh mount, and gives its time in seconds. Also when it is stopped by `signal`, the
+ * mount is taken away before this ends.
  * @param {import('./contenders.mjs').Contender} contender
  * @param {import('./works.mjs').Work} work
  * @param {import('./layers.mjs').Layers} layers
+ * @param {AbortSignal} signal
  */
-export function measureOnce(contender, work, layers) {
+export async function measureOnce(contender, work, layers, signal) {
   const place = contender.open(layers, work);
   try {
     const command = work.command({ root: place.root, layers });
-    dropCaches();
-    if (work.prepare) runInShell(work.prepare({ layers }));
-    if (work.start === 'warm') runInShell(command);
-    return runInShell(command);
+    await dropCaches(signal);
+    if (work.prepare) await runInShell(work.prepare({ layers }), signal);
+    if (work.start === 'warm') await runInShell(command, signal);
+    return await runInShell(command, signal);
   } finally {
     place.close();
   }
 }
 
 /** After a sync everything can be dropped, so each contender begins with the same nothing. */
-function dropCaches() {
-  spawnSync('sync');
+async function dropCaches(signal) {
+  await runInShell('sync', signal);
   writeFileSync('/proc/sys/vm/drop_caches', '3');
 }
 
 /** Output goes to /dev/null, not through a pipe to us: the reader must not be what is measured. */
-function runInShell(command) {
-  const begin = process.hrtime.bigint();
-  const { status, signal, stderr } = spawnSync('sh', ['-c', command], { stdio: ['ignore', 'ignore', 'pipe'] });
-  const seconds = Number(process.hrtime.bigint() - begin) / 1e9;
-  if (signal === 'SIGINT' || status === 130) throw new Interrupted();
-  if (status !== 0) throw new Error(`${command}: status ${status ?? signal}: ${String(stderr).trim().slice(0, 500)}`);
-  return seconds;
+function runInShell(command, signal) {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const begin = process.hrtime.bigint();
+    // A process group of its own: stopping ends all commands of a pipe, and only those.
+    const child = spawn('sh', ['-c', command], { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+    const stop = () => process.kill(-child.pid, 'SIGKILL');
+    signal.addEventListener('abort', stop);
+    const complaints = [];
+    child.stderr.on('data', (chunk) => complaints.push(chunk));
+    child.on('error', reject);
+    let seconds = 0;
+    child.on('exit', () => {
+      seconds = Number(process.hrtime.bigint() - begin) / 1e9;
+      signal.removeEventListener('abort', stop);
+    });
+    child.on('close', (status, endedBy) => {
+      if (signal.aborted) reject(signal.reason);
+      else if (status === 0) resolve(seconds);
+      else reject(new Error(`${command}: status ${status ?? endedBy}: ${complaints.join('').trim().slice(0, 500)}`));
+    });
+  });
 }
 
 /** @param {number[]} times */

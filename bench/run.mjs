@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { contenders } from './contenders.mjs';
 import { prepareLayers } from './layers.mjs';
 import { machineFacts } from './machine.mjs';
-import { Interrupted, measureOnce } from './measure.mjs';
+import { measureOnce } from './measure.mjs';
 import { tableHead, tableLine, toJson } from './report.mjs';
 import { works } from './works.mjs';
 
@@ -20,7 +20,7 @@ Work:
 ${works.map(({ name, title }) => `  ${name.padEnd(18)}  ${title}`).join('\n')}
 `;
 
-function main() {
+async function main(signal) {
   const { values } = parseArgs({
     options: {
       only: { type: 'string', multiple: true },
@@ -51,7 +51,7 @@ function main() {
   console.log(tableHead(names));
   const results = [];
   for (const work of chosen) {
-    const result = measure(work, present, layers, runs);
+    const result = await measure(work, present, layers, runs, signal);
     results.push(result);
     console.log(tableLine(result, names));
     for (const [name, failure] of result.failures) console.error(`  ${name}: ${failure}`);
@@ -61,16 +61,16 @@ function main() {
 }
 
 /** A contender that fails once is left out of this piece of work; the others go on. */
-function measure(work, present, layers, runs) {
+async function measure(work, present, layers, runs, signal) {
   const times = new Map(present.map(({ name }) => [name, []]));
   const failures = new Map();
   for (let run = 0; run < runs; run++) {
     for (const contender of present) {
       if (failures.has(contender.name)) continue;
       try {
-        times.get(contender.name).push(measureOnce(contender, work, layers));
+        times.get(contender.name).push(await measureOnce(contender, work, layers, signal));
       } catch (error) {
-        if (error instanceof Interrupted) throw error;
+        if (signal.aborted) throw error;
         failures.set(contender.name, error.message);
       }
     }
@@ -84,11 +84,13 @@ function chooseWorks(only) {
   return only ? works.filter(({ name }) => only.includes(name)) : works;
 }
 
-// With a handler Ctrl-C ends the command that is timed, and we get to unmount before we go.
-process.on('SIGINT', () => {});
+// Stopped in the middle we first take away what is mounted.
+const stopping = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.on(name, () => stopping.abort(new Error(`ended by ${name}`)));
 try {
-  main();
+  await main(stopping.signal);
 } catch (error) {
-  console.error(error instanceof Interrupted ? 'interrupted' : `bench: ${error.message}`);
+  console.error(`bench: ${error.message}`);
   process.exitCode = 1;
 }

@@ -1,7 +1,7 @@
 /** Serving a mount in the process of the command line. */
 import type { MountConfig } from '../server/mount-config.js';
 import { ServedMount } from '../server/served-mount.js';
-import { onStopSignals } from '../server/stop-signals.js';
+import { onStopSignals, stopForGood } from '../server/stop-signals.js';
 import { OK } from './exit-status.js';
 import { say } from './message.js';
 
@@ -11,10 +11,10 @@ export async function serveInForeground(config: MountConfig): Promise<number> {
   let stopped = false;
   onStopSignals(() => {
     stopped = true;
-    mount?.stop();
+    if (mount !== undefined) stopForGood(mount);
   });
   mount = await ServedMount.start(config, say);
-  if (stopped) await mount.stop();
+  if (stopped) await stopForGood(mount);
   await mount.closed;
   return OK;
 }

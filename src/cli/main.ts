@@ -1,18 +1,32 @@
 /** The program: the only place that ends the process of the command line. */
-import { runCommandLine } from './command-line.js';
-import { commandMount } from './command-mount.js';
+import { DaemonProcess } from './daemon-process.js';
 import { FAILURE } from './exit-status.js';
-import { say } from './message.js';
 import { rawArguments } from './raw-arguments.js';
 
+/** Arguments that mean something else than a mount in the background. A wrong guess costs time, nothing else. */
+const OTHERWISE = /^(umount|help|--help|-h|--version|-V|-[fds]*[fd][fds]*)$/;
+
+const args = rawArguments();
+const early = args.length === 0 || args.some((arg) => OTHERWISE.test(arg)) ? undefined : new DaemonProcess();
+let status = FAILURE;
 try {
-  const status = await runCommandLine(rawArguments(), {
-    mount: commandMount,
+  // Not imported above: all of this loads while the daemon starts.
+  const { runCommandLine } = await import('./command-line.js');
+  const { commandMount } = await import('./command-mount.js');
+  let daemon = early;
+  status = await runCommandLine(args, {
+    mount: (mountArgs) =>
+      commandMount(mountArgs, () => {
+        const taken = daemon ?? new DaemonProcess();
+        daemon = undefined;
+        return taken;
+      }),
     // Unmounting needs system calls; mounting in the background leaves those to the daemon.
-    umount: async (args) => (await import('./command-umount.js')).commandUmount(args),
+    umount: async (umountArgs) => (await import('./command-umount.js')).commandUmount(umountArgs),
   });
-  process.exit(status);
+  daemon?.dismiss();
 } catch (error) {
-  say(`internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  process.exit(FAILURE);
+  early?.dismiss();
+  process.stderr.write(`plyfs: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
 }
+process.exit(status);

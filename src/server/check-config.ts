@@ -8,8 +8,8 @@ import type { MountConfig } from './mount-config.js';
  * @returns the config with an absolute mountpoint
  */
 export function checkConfig(config: MountConfig): MountConfig {
-  checkLayers(config);
-  const mountpoint = resolveMountpoint(config.mountpoint);
+  const checked = { ...config, mountpoint: resolveMountpoint(config.mountpoint) };
+  checkLayers(checked);
   checkDevice();
-  return { ...config, mountpoint };
+  return checked;
 }

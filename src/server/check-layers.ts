@@ -9,7 +9,10 @@ import { HIGHEST_MAX_LAYERS, isReadOnly } from './mount-config.js';
 import { errnoOf, MountError } from './mount-error.js';
 import { ancestorKeys, isInside, keyOf, type Place, PlaceFinder } from './place.js';
 
-/** Throws {@link MountError} for the first thing wrong. Reads the disk, changes nothing. */
+/**
+ * Throws {@link MountError} for the first thing wrong. Reads the disk, changes nothing.
+ * @param config its mountpoint is absolute and a directory
+ */
 export function checkLayers(config: MountConfig): void {
   checkPresence(config);
   checkCount(config);
@@ -53,7 +56,7 @@ function checkCount({ lowers, maxLayers }: MountConfig): void {
   });
 }
 
-function checkPlaces({ lowers, upper, work }: MountConfig): void {
+function checkPlaces({ lowers, upper, work, mountpoint }: MountConfig): void {
   const finder = new PlaceFinder();
   const lowerPlaces = lowers.map((path) => placeOf(finder, 'lowerdir', path));
   const upperPlace = upper === undefined ? undefined : placeOf(finder, 'upperdir', upper);
@@ -61,6 +64,23 @@ function checkPlaces({ lowers, upper, work }: MountConfig): void {
   const workPlace = upper === undefined || work === undefined ? undefined : placeOf(finder, 'workdir', work);
   if (upperPlace !== undefined && workPlace !== undefined) checkWork(upperPlace, workPlace, work as string);
   checkOverlaps(lowers, lowerPlaces, upperPlace, workPlace);
+  const layers = upperPlace === undefined ? lowerPlaces : [upperPlace, ...lowerPlaces];
+  checkOutside(layers, placeOf(finder, 'mountpoint', mountpoint), mountpoint);
+}
+
+/**
+ * A mount inside one of its own layers would lead the serving thread into itself, to wait for its own answer. The
+ * kernel's overlayfs can allow it, because it sees its layers without what is mounted in them.
+ */
+function checkOutside(layers: Place[], mountpoint: Place, where: string): void {
+  if (!layers.some((layer) => isInside(mountpoint, layer))) return;
+  throw MountError.of({
+    what: 'mountpoint',
+    where,
+    why: 'lies inside a layer',
+    errno: Errno.ELOOP,
+    advice: 'mount it on the layer itself or outside of all layers',
+  });
 }
 
 function placeOf(finder: PlaceFinder, what: string, path: string): Place {

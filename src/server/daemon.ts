@@ -6,8 +6,8 @@ import { closeSync, readFileSync, writeSync } from 'node:fs';
 import type { DaemonReport, DaemonStart } from './daemon-report.js';
 import { openLogSink } from './log-sink.js';
 import { asMountError, printable } from './mount-error.js';
-import { ServedMount } from './served-mount.js';
-import { onStopSignals } from './stop-signals.js';
+import { ServedMount, startServingThread } from './served-mount.js';
+import { onStopSignals, stopForGood } from './stop-signals.js';
 
 /** fd number of the socket to the parent. */
 const PARENT = 3;
@@ -29,20 +29,24 @@ function warn(line: string): void {
 }
 
 async function main(): Promise<void> {
-  const { config, logFile } = JSON.parse(readFileSync(PARENT, 'utf8')) as DaemonStart;
+  // The parent starts us before it knows what is to be mounted; so do we with the thread.
+  const thread = startServingThread();
+  const start = readFileSync(PARENT, 'utf8');
+  if (start === '') process.exit(0); // It has come to know that there is nothing to mount.
+  const { config, logFile } = JSON.parse(start) as DaemonStart;
   process.title = `plyfs ${printable(config.mountpoint)}`;
   const sink = openLogSink(logFile);
   // Until the mount is ready, whoever started it reads what we have to say.
   let log = warn;
-  const mount = await ServedMount.start(config, (line) => log(line));
+  const mount = await ServedMount.start(config, (line) => log(line), thread);
   log = sink;
-  onStopSignals(() => mount.stop());
+  onStopSignals(() => stopForGood(mount));
   process.chdir('/');
   try {
     report({ kind: 'ready' });
   } catch {
     // EPIPE: whoever asked for the mount was killed while waiting, and does not want it any more.
-    await mount.stop();
+    await stopForGood(mount);
   }
   closeSync(PARENT);
   await mount.closed;

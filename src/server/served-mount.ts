@@ -18,9 +18,16 @@ interface ThreadFds {
   readonly control: number;
 }
 
+/** A thread that loads its modules and waits for its config: both can come at the same time. */
+export function startServingThread(): Worker {
+  return new Worker(new URL('./serving-thread.js', import.meta.url), {
+    // Flags of a process that uses the library (loaders, --input-type) are not meant for this thread.
+    execArgv: [],
+  });
+}
+
 /** Owns the serving thread, and takes the mount down when the process exits before it. */
 export class ServedMount {
-  readonly #worker: Worker;
   readonly #ready: Deferred = deferred();
   readonly #closed: Deferred = deferred();
   /** Loads while the thread starts. */
@@ -34,25 +41,25 @@ export class ServedMount {
   private constructor(
     readonly config: MountConfig,
     private readonly log: Log,
+    thread: Worker,
   ) {
-    this.#worker = new Worker(new URL('./serving-thread.js', import.meta.url), {
-      workerData: config,
-      // Flags of a process that uses the library (loaders, --input-type) are not meant for this thread.
-      execArgv: [],
-    });
-    this.#worker.on('message', (message: ThreadMessage) => this.#take(message));
-    this.#worker.on('error', (error) => {
+    thread.on('message', (message: ThreadMessage) => this.#take(message));
+    thread.on('error', (error) => {
       this.#refusal ??= asMountError(error, 'serving thread');
       log(error.stack ?? error.message);
     });
-    this.#worker.on('exit', () => this.#end());
+    thread.on('exit', () => this.#end());
     process.on('exit', this.#abandon);
+    thread.postMessage(config);
     this.#closed.promise.catch(() => {}); // Told to whoever asks for `closed`; nobody has to.
   }
 
-  /** Resolves when the mount answers. Rejects with {@link MountError}, and then nothing is mounted. */
-  static async start(config: MountConfig, log: Log): Promise<ServedMount> {
-    const mount = new ServedMount(config, log);
+  /**
+   * Resolves when the mount answers. Rejects with {@link MountError}, and then nothing is mounted.
+   * @param thread from {@link startServingThread}; taken over
+   */
+  static async start(config: MountConfig, log: Log, thread = startServingThread()): Promise<ServedMount> {
+    const mount = new ServedMount(config, log, thread);
     mount.#control = await mount.#loading;
     await mount.#ready.promise;
     return mount;

@@ -2,7 +2,7 @@
  * The thread that serves one mount, from opening the layers to closing them. While it serves it needs nothing from
  * the thread that started it, which may itself be waiting for an answer from this mount.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { displayName } from '../core/entry-name.js';
 import { S_IFDIR } from '../core/file-mode.js';
 import { mountDirect, mountWithHelper, raiseReadahead, Session, unmount } from '../fuse/index.js';
@@ -16,8 +16,6 @@ import { isReadOnly, type MountConfig, mountFlags } from './mount-config.js';
 import { asMountError } from './mount-error.js';
 import type { ThreadMessage } from './thread-message.js';
 
-const config = workerData as MountConfig;
-
 function post(message: ThreadMessage): void {
   parentPort?.postMessage(message);
 }
@@ -27,7 +25,7 @@ function log(line: string): void {
 }
 
 /** On a mount that may not be written, what would be its upper is its topmost lower. */
-function openLayers(): Operations {
+function openLayers(config: MountConfig): Operations {
   const { lowers, upper, work, volatile } = config;
   if (upper === undefined) return createUnion({ lowers, readOnly: true, volatile, log });
   if (config.readOnly || work === undefined) {
@@ -37,7 +35,8 @@ function openLayers(): Operations {
 }
 
 /** Root, also of a user namespace, mounts by itself; anybody else through the set-uid helper. */
-function mount({ fsname, subtype, mountpoint, allowOther }: MountConfig): number {
+function mount(config: MountConfig): number {
+  const { fsname, subtype, mountpoint, allowOther } = config;
   const direct = process.geteuid?.() === 0;
   return (direct ? mountDirect : mountWithHelper)({
     source: fsname,
@@ -52,7 +51,7 @@ function mount({ fsname, subtype, mountpoint, allowOther }: MountConfig): number
 }
 
 /** The device fd of the new mount. If there is none, nothing stays open. */
-function mountOrClose(operations: Operations, controlFd: number): number {
+function mountOrClose(config: MountConfig, operations: Operations, controlFd: number): number {
   try {
     const deviceFd = mount(config);
     post({ kind: 'mounted', deviceFd, controlFd });
@@ -65,7 +64,7 @@ function mountOrClose(operations: Operations, controlFd: number): number {
 }
 
 /** A session that the kernel has shaken hands with. If there is none, nothing stays mounted or open. */
-function connect(operations: Operations, deviceFd: number): Session {
+function connect(config: MountConfig, operations: Operations, deviceFd: number): Session {
   try {
     const session = new Session(deviceFd, operations, {
       timeout: config.timeout,
@@ -86,7 +85,7 @@ function connect(operations: Operations, deviceFd: number): Session {
 }
 
 /** Serves until the end of the mount. The session closes the device and the operations, however it ends. */
-function run(session: Session, controlFd: number): void {
+function run(config: MountConfig, session: Session, controlFd: number): void {
   try {
     session.run(controlFd);
     post({ kind: 'released' });
@@ -97,22 +96,24 @@ function run(session: Session, controlFd: number): void {
   }
 }
 
-function serve(): void {
+function serve(config: MountConfig): void {
   ownUmask();
-  const operations = openLayers();
+  const operations = openLayers(config);
   const controlFd = openEventfd();
-  const session = connect(operations, mountOrClose(operations, controlFd));
+  const session = connect(config, operations, mountOrClose(config, operations, controlFd));
   // Every layer is open: the directory that the command was started in need not stay busy.
   changeDirectory('/');
   raiseReadahead(config.mountpoint);
   post({ kind: 'ready' });
-  run(session, controlFd);
+  run(config, session, controlFd);
 }
 
-try {
-  serve();
-} catch (error) {
-  const refused = asMountError(error, displayName(config.mountpoint));
-  post({ kind: 'refused', message: refused.message, errno: refused.errno });
-  if (refused.cause instanceof Error) log(refused.cause.stack ?? refused.cause.message);
-}
+parentPort?.once('message', (config: MountConfig) => {
+  try {
+    serve(config);
+  } catch (error) {
+    const refused = asMountError(error, displayName(config.mountpoint));
+    post({ kind: 'refused', message: refused.message, errno: refused.errno });
+    if (refused.cause instanceof Error) log(refused.cause.stack ?? refused.cause.message);
+  }
+});

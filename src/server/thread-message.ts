@@ -1,4 +1,4 @@
-/** What the serving thread tells the thread that started it. Its `workerData` is a MountConfig. */
+/** What the serving thread tells the thread that started it; what it is told is one MountConfig. */
 export type ThreadMessage =
   /** `controlFd`: an eventfd; readable means stop. It is the receiver's to close, when the thread has ended. */
   | { readonly kind: 'mounted'; readonly deviceFd: number; readonly controlFd: number }

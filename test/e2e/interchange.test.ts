@@ -2,7 +2,8 @@
  * The same script on plyfs and on the kernel's overlayfs over equal layers: every call answers the same, the trees are
  * equal, and each server goes on with what the other one wrote.
  *
- * PLYFS_SEEDS=7,8,9 runs other scripts.
+ * PLYFS_SEEDS=7,8,9 runs other scripts. PLYFS_EACH_STEP=1 compares the trees after each step, to find the first one
+ * that goes wrong.
  */
 
 import { mkdirSync } from 'node:fs';
@@ -69,7 +70,11 @@ describe.skipIf(unavailable !== null)(
         const got = apply(byPlyfs, operation);
         const { kind, path, other, number, asAlice } = operation;
         history.push(`${kind} ${path} ${other} ${number}${asAlice ? ' as alice' : ''} -> ${expected}`);
-        expect(got, `step ${history.length}:\n${history.slice(-8).join('\n')}`).toBe(expected);
+        const recently = `step ${history.length}:\n${history.slice(-8).join('\n')}`;
+        expect(got, recently).toBe(expected);
+        if (process.env.PLYFS_EACH_STEP === '1') {
+          expect(withoutClock(snapshot(byPlyfs)), recently).toEqual(withoutClock(snapshot(byKernel)));
+        }
       }
       const trees: [Snapshot, Snapshot] = [snapshot(byKernel), snapshot(byPlyfs)];
       for (const mounted of mounts) mounted.unmount();

@@ -12,7 +12,6 @@ import { ACL_ACCESS, attributesFor, makeObject, type NewObject } from '../new-ob
 import { FileNode } from '../node.js';
 import { openNew } from '../open-file.js';
 import type { Union } from '../union.js';
-import { answerFor } from './attributes.js';
 import { handOut, handOutNew } from './entries.js';
 
 export function mknod(
@@ -64,7 +63,11 @@ function make(union: Union, parent: NodeId, name: EntryName, caller: Caller, obj
   return handOutNew(union, dir, name, home, isDirectory(object.mode));
 }
 
-/** Creates and opens in one step (O_CREAT of a name that is not there). */
+/**
+ * Creates and opens in one step (O_CREAT of a name that is not there). The entry's attributes may be cached, although the
+ * file is open for writing (see `changesUnseen`): before a mapping can write to an empty file, a request or a write must
+ * have made it larger, and from then on the kernel asks again.
+ */
 export function create(
   union: Union,
   parent: NodeId,
@@ -82,7 +85,7 @@ export function create(
   const { home, fd } = makeObject(union, dir, name, object, caller);
   statFd(fd, union.answer.attr);
   const entry = handOutNew(union, dir, name, home, false);
-  return { opened: openNew(union, union.nodes.file(entry.nodeid), fd, flags), entry: handedOut(union, entry) };
+  return { opened: openNew(union, union.nodes.file(entry.nodeid), fd, flags), entry };
 }
 
 /**
@@ -118,10 +121,5 @@ export function tmpfile(
   node.pin = reopen(fd, O_PATH);
   union.nodes.add(node);
   const entry = handOut(union, node);
-  return { opened: openNew(union, node, fd, flags), entry: handedOut(union, entry) };
-}
-
-/** The entry again: the open may have changed whether its attributes can be cached. */
-function handedOut(union: Union, entry: Entry): Entry {
-  return answerFor(union, union.nodes.file(entry.nodeid));
+  return { opened: openNew(union, node, fd, flags), entry };
 }

@@ -154,6 +154,74 @@ export const attributeCases: readonly Case[] = [
     },
   }),
   ...onFile({
+    id: 'write-locking-bit-stranger',
+    operation: 'write',
+    title: 'set-gid without group execute: a writer outside the group takes it away',
+    object: file(CONTENT, { mode: 0o2666 }),
+    run(ctx, path) {
+      sys.asUser(sys.ALICE, sys.STAFF, () => sys.write(ctx.open('d/f', O_WRONLY), 'X'));
+      equal(modeOf(path), 0o666);
+    },
+  }),
+  ...onFile({
+    id: 'write-locking-bit-member',
+    operation: 'write',
+    title: 'set-gid without group execute: a writer of the group leaves it',
+    object: file(CONTENT, { mode: 0o2666, gid: sys.STAFF }),
+    run(ctx, path) {
+      sys.asUser(sys.ALICE, sys.STAFF, () => sys.write(ctx.open('d/f', O_WRONLY), 'X'));
+      equal(modeOf(path), 0o2666);
+    },
+  }),
+  ...onFile({
+    id: 'write-locking-bit-root',
+    operation: 'write',
+    title: 'set-gid without group execute: root leaves it',
+    object: file(CONTENT, { mode: 0o2666, gid: sys.STAFF }),
+    run(ctx, path) {
+      sys.write(ctx.open('d/f', O_WRONLY), 'X');
+      sys.truncate(path, 3);
+      ctx.open('d/f', O_WRONLY | sys.O_TRUNC);
+      equal(modeOf(path), 0o2666);
+    },
+  }),
+  ...onFile({
+    id: 'truncate-locking-bit-stranger',
+    operation: 'truncate',
+    title: 'set-gid without group execute: truncation by one outside the group takes it away',
+    object: file(CONTENT, { mode: 0o2666 }),
+    run(_, path) {
+      sys.asUser(sys.ALICE, sys.STAFF, () => sys.truncate(path, 3));
+      equal(modeOf(path), 0o666);
+    },
+  }),
+  ...onFile({
+    id: 'truncate-locking-bit-member',
+    operation: 'truncate',
+    title: 'set-gid without group execute: truncation by one of the group leaves it',
+    object: file(CONTENT, { mode: 0o2666, gid: sys.STAFF }),
+    run(ctx, path) {
+      sys.asUser(sys.ALICE, sys.STAFF, () => ctx.open('d/f', O_WRONLY | sys.O_TRUNC));
+      equal(modeOf(path), 0o2666);
+    },
+  }),
+  ...onFile({
+    id: 'acl-locking-bit-copy-up',
+    operation: 'write',
+    title: 'a file with set-gid and an ACL keeps both when root writes to it',
+    object: file(CONTENT, {
+      mode: 0o2705,
+      gid: sys.STAFF,
+      xattrs: { 'system.posix_acl_access': sys.acl('u::-wx user:61002:r-x g::r-x m::r-- o::r-x').toString('latin1') },
+    }),
+    run(ctx, path) {
+      const before = modeOf(path);
+      sys.write(ctx.open('d/f', O_WRONLY), 'X');
+      equal(modeOf(path), before);
+      equal(before, 0o2345);
+    },
+  }),
+  ...onFile({
     id: 'chmod-keeps-capability',
     operation: 'chmod',
     title: 'chmod, and utimens, leave capabilities and set-id bits',

@@ -41,6 +41,20 @@ export const renameDirectoryCases: readonly Case[] = [
     },
   }),
   ...onDirectory({
+    id: 'rename-directory-exdev-first',
+    operation: 'rename',
+    title: 'EXDEV comes before ENOTEMPTY, after EEXIST and ENOTDIR',
+    needs: ['exdev'],
+    placements: IN_LOWER,
+    run(ctx, path) {
+      sys.mkdir(ctx.path('full'));
+      sys.writeFile(ctx.path('full/x'), 'x');
+      fails('EXDEV', () => sys.rename(path, ctx.path('full')));
+      fails('EEXIST', () => sys.rename(path, ctx.path('full'), sys.RENAME_NOREPLACE));
+      fails('ENOTDIR', () => sys.rename(path, ctx.path('full/x')));
+    },
+  }),
+  ...onDirectory({
     id: 'rename-directory-any',
     operation: 'rename',
     title: 'a directory moves with all that it shows',

@@ -13,8 +13,8 @@ import { materialize } from '../materialize.js';
 import { dir, LAYER_NAMES, type LayerName, type Tree } from '../tree.js';
 import type { Target } from './target.js';
 
-/** What the kernel's overlayfs is able to do; what a union of ours must be able to do at least. */
-const UNION: readonly Capability[] = ['upper', 'exdev', 'private-xattrs', 'o-direct', 'inode-flags', 'collapse-range'];
+/** What every union of ours must be able to do. */
+const UNION: readonly Capability[] = ['upper', 'exdev', 'private-xattrs', 'o-direct', 'inode-flags'];
 
 function unionTarget(
   name: string,
@@ -54,9 +54,15 @@ function treeOf(layer: LayerName, cases: readonly Case[]): Tree {
   );
 }
 
-export const kernelOverlay = unionTarget('kernel overlayfs', mountKernel, kernelOverlayUnavailable, UNION);
+export const kernelOverlay = unionTarget('kernel overlayfs', mountKernel, kernelOverlayUnavailable, [
+  ...UNION,
+  'collapse-range',
+]);
 
-/** Stricter than the kernel's: every reader sees every write. */
+/**
+ * Stricter than the kernel's overlayfs: every reader sees every write, and what is unlinked while open is a file like
+ * any other. FUSE itself refuses FALLOC_FL_COLLAPSE_RANGE and INSERT_RANGE (fs/fuse/file.c:fuse_file_fallocate).
+ */
 export const plyfsOverlay = unionTarget('plyfs', mountPlyfs, mountsUnavailable, [
   ...UNION,
   'coherent-mappings',

@@ -93,6 +93,21 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     expectRefused(['-o', 'lowerdir=bound:top', 'mnt'], 'lowerdir: bound: lies inside lower layer 2 (ELOOP)');
   });
 
+  it('a mountpoint inside a layer, which would wait for itself', () => {
+    const line = `mountpoint: ${box.at('top/inside')}: lies inside a layer (ELOOP); mount it`;
+    expectRefused(['-o', 'lowerdir=base:top', 'top/inside'], line);
+    expectRefused(['-o', 'lowerdir=/', 'top/inside'], line);
+  });
+
+  it('a layer itself can be the mountpoint, and can lie below it', () => {
+    expect(box.plyfs('-o', 'lowerdir=top:base', 'top')).toMatchObject({ status: 0, stderr: '' });
+    expect(readdirSync(box.at('top')).sort()).toEqual(['from-base', 'from-top', 'inside']);
+    expect(box.plyfs('umount', 'top').status).toBe(0);
+    mkdirSync(box.at('home/layer/dir'), { recursive: true });
+    expect(box.plyfs('-o', 'lowerdir=home/layer', 'home')).toMatchObject({ status: 0, stderr: '' });
+    expect(readdirSync(box.at('home'), { recursive: true })).toEqual(['dir']);
+  });
+
   it('what the kernel allows is allowed: upper and work below a lower', () => {
     mkdirSync(box.at('top/w'));
     expect(box.plyfs('-o', 'lowerdir=top,upperdir=top/inside,workdir=top/w', 'mnt')).toMatchObject({

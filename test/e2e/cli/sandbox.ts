@@ -64,12 +64,22 @@ export class Sandbox {
     return processes().find(({ command }) => command.startsWith('plyfs /') && command.endsWith(this.mountpoint))?.pid;
   }
 
-  /** Unmounts whatever is mounted below the sandbox, and removes it. */
+  /** Unmounts whatever is mounted below the sandbox, ends a daemon that is left in another namespace, and removes all. */
   dispose(): void {
     for (const path of mountpoints().reverse()) {
       if (path.startsWith(`${this.dir}/`)) spawnSync('umount', ['-l', path]);
     }
+    const left = this.daemon();
+    if (left !== undefined) endProcess(left);
     removeScratch(this.dir);
+  }
+}
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch {
+    // ESRCH: it was just ending.
   }
 }
 

@@ -14,25 +14,24 @@ export interface Operation {
 type Perform = (root: string, op: Operation) => unknown;
 const at = (root: string, path: string): string => `${root}/${path}`;
 
+/** O_NONBLOCK: a fifo without its other end must answer, not wait. */
+function withFd<T>(root: string, path: string, flags: number, body: (fd: number) => T): T {
+  const fd = sys.open(at(root, path), flags | sys.O_NONBLOCK, 0o666);
+  try {
+    return body(fd);
+  } finally {
+    sys.close(fd);
+  }
+}
+
 /** What each kind does; what it returns is compared. */
 const PERFORM = {
-  write: (root, { path, number }) => {
-    const fd = sys.open(at(root, path), sys.O_CREAT | sys.O_WRONLY | sys.O_NONBLOCK, 0o666);
-    try {
-      return sys.pwrite(fd, `<${number}>`, number % 3000);
-    } finally {
-      sys.close(fd);
-    }
-  },
-  rewrite: (root, { path, number }) => sys.writeFile(at(root, path), `rewritten ${number}`),
-  append: (root, { path, number }) => {
-    const fd = sys.open(at(root, path), sys.O_WRONLY | sys.O_APPEND | sys.O_NONBLOCK);
-    try {
-      return sys.write(fd, `+${number}`);
-    } finally {
-      sys.close(fd);
-    }
-  },
+  write: (root, { path, number }) =>
+    withFd(root, path, sys.O_CREAT | sys.O_WRONLY, (fd) => sys.pwrite(fd, `<${number}>`, number % 3000)),
+  rewrite: (root, { path, number }) =>
+    withFd(root, path, sys.O_CREAT | sys.O_WRONLY | sys.O_TRUNC, (fd) => sys.write(fd, `rewritten ${number}`)),
+  append: (root, { path, number }) =>
+    withFd(root, path, sys.O_WRONLY | sys.O_APPEND, (fd) => sys.write(fd, `+${number}`)),
   exclusive: (root, { path, number }) =>
     sys.close(sys.open(at(root, path), sys.O_CREAT | sys.O_EXCL | sys.O_RDWR, number & 0o777)),
   truncate: (root, { path, number }) => sys.truncate(at(root, path), number),
@@ -86,7 +85,8 @@ function removeTree(path: string): void {
   const fd = sys.open(path, sys.O_RDONLY);
   const names = sys.getdentsToEnd(fd).map(({ name }) => name);
   sys.close(fd);
-  for (const name of names) if (name !== '.' && name !== '..') removeTree(`${path}/${name}`);
+  // Sorted: where it is refused halfway, what is gone by then must not depend on the order of the listing.
+  for (const name of names.sort()) if (name !== '.' && name !== '..') removeTree(`${path}/${name}`);
   sys.rmdir(path);
 }
 

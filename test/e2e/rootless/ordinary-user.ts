@@ -1,0 +1,56 @@
+/** A user without any rights, and what it takes for one to mount. */
+import { spawnSync } from 'node:child_process';
+import { accessSync, chmodSync, constants, existsSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { mountsUnavailable, PLYFS } from '../../harness/mounts.js';
+import { type Outcome, run } from '../cli/sandbox.js';
+
+const NAME = 'plyfs-test';
+
+/** Why an ordinary user cannot be tried here, or null. */
+export function rootlessUnavailable(): string | null {
+  const unavailable = mountsUnavailable();
+  if (unavailable !== null) return unavailable;
+  if (spawnSync('fusermount3', ['--version']).status !== 0) return 'fusermount3 is missing';
+  makeUser();
+  // The user runs the program from here.
+  const readable = runAsUser(['test', '-r', fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))]);
+  return readable.status === 0 ? null : `${NAME} cannot read this checkout`;
+}
+
+function makeUser(): void {
+  if (spawnSync('id', [NAME]).status === 0) return;
+  const { status, stderr } = run('useradd', ['--system', '--no-create-home', '--shell', '/bin/sh', NAME]);
+  if (status !== 0) throw new Error(`useradd: ${stderr}`);
+}
+
+/** Runs a program as the ordinary user. */
+export function runAsUser(command: readonly string[], cwd = '/'): Outcome {
+  return run('setpriv', ['--reuid', NAME, '--regid', NAME, '--clear-groups', '--', ...command], { cwd });
+}
+
+export function plyfsAsUser(args: readonly string[], cwd: string): Outcome {
+  return runAsUser([PLYFS, ...args], cwd);
+}
+
+export function giveToUser(dir: string): void {
+  const { status, stderr } = run('chown', ['-R', `${NAME}:${NAME}`, dir]);
+  if (status !== 0) throw new Error(`chown: ${stderr}`);
+}
+
+/** Lets everybody open the FUSE device, as udev does elsewhere; the returned function takes it back. */
+export function openFuseDevice(): () => void {
+  const device = '/dev/fuse';
+  const mode = statSync(device).mode & 0o7777;
+  chmodSync(device, 0o666);
+  return () => chmodSync(device, mode);
+}
+
+/** Whether user namespaces can be made by an ordinary user here. */
+export function userNamespacesUnavailable(): string | null {
+  const reason = rootlessUnavailable();
+  if (reason !== null) return reason;
+  if (!existsSync('/proc/self/ns/user')) return 'this kernel has no user namespaces';
+  accessSync('/usr/bin/unshare', constants.X_OK);
+  return runAsUser(['unshare', '-Urm', 'true']).status === 0 ? null : 'an ordinary user may not make a user namespace';
+}

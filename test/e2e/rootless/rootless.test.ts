@@ -1,0 +1,155 @@
+/** Without root: through fusermount3, and in a user namespace. What is found on disk is looked at as root. */
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { PLYFS, waitFor } from '../../harness/mounts.js';
+import { type Outcome, run, Sandbox } from '../cli/sandbox.js';
+import {
+  giveToUser,
+  openFuseDevice,
+  plyfsAsUser,
+  rootlessUnavailable,
+  runAsUser,
+  userNamespacesUnavailable,
+} from './ordinary-user.js';
+
+function prepare(): Sandbox {
+  const box = new Sandbox();
+  box.write('base/dir/low', 'low\n');
+  box.write('base/dir/also', '');
+  giveToUser(box.dir);
+  return box;
+}
+
+const unavailable = rootlessUnavailable();
+
+describe.skipIf(unavailable !== null)(`an ordinary user with fusermount3 ${unavailable ?? ''}`, () => {
+  let box: Sandbox;
+  let closeDevice: () => void;
+  beforeAll(() => {
+    closeDevice = openFuseDevice();
+  });
+  afterAll(() => closeDevice());
+  beforeEach(() => {
+    box = prepare();
+  });
+  afterEach(() => box.dispose());
+
+  function shell(script: string): Outcome {
+    return runAsUser(['sh', '-ec', script], box.dir);
+  }
+
+  it('mounts, reads, writes and unmounts', async () => {
+    expect(plyfsAsUser(['-o', box.options, 'mnt'], box.dir)).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(run('findmnt', ['-nro', 'SOURCE,FSTYPE,OPTIONS', box.mountpoint]).stdout).toMatch(
+      /^plyfs fuse\.plyfs rw,nosuid,nodev,noatime,\S*default_permissions/,
+    );
+    expect(shell('cat mnt/from-top mnt/dir/low; echo more >> mnt/dir/low; cat mnt/dir/low')).toEqual({
+      status: 0,
+      stdout: 'top\nlow\nlow\nmore\n',
+      stderr: '',
+    });
+    expect(readFileSync(box.at('up/dir/low'), 'utf8')).toBe('low\nmore\n');
+    expect(plyfsAsUser(['umount', 'mnt'], box.dir)).toMatchObject({ status: 0, stderr: '' });
+    expect(box.isMounted()).toBe(false);
+    await waitFor(() => box.daemon() === undefined, 'the daemon to end', 5000);
+  });
+
+  it('SIGTERM unmounts through fusermount3', async () => {
+    expect(plyfsAsUser(['-o', box.options, 'mnt'], box.dir).status).toBe(0);
+    process.kill(box.daemon() ?? Number.NaN, 'SIGTERM');
+    await waitFor(() => box.daemon() === undefined, 'the daemon to end', 5000);
+    expect(box.isMounted()).toBe(false);
+  });
+
+  it('deletes what is in a lower, and the deletion lasts', () => {
+    const listing = 'ls mnt mnt/dir';
+    expect(plyfsAsUser(['-o', box.options, 'mnt'], box.dir).status).toBe(0);
+    expect(shell('rm mnt/from-top mnt/dir/low; rm -r mnt/dir; mkdir mnt/dir; echo > mnt/dir/fresh').stderr).toBe('');
+    const before = shell(listing).stdout;
+    expect(before).toBe('mnt:\ndir\nfrom-base\n\nmnt/dir:\nfresh\n');
+    expect(plyfsAsUser(['umount', 'mnt'], box.dir).status).toBe(0);
+    expect(plyfsAsUser(['-o', box.options, 'mnt'], box.dir).status).toBe(0);
+    expect(shell(listing).stdout).toBe(before);
+  });
+
+  it('is refused with the words of fusermount3 what fusermount3 refuses', () => {
+    const outcome = plyfsAsUser(['-o', `${box.options},allow_other`, 'mnt'], box.dir);
+    expect(outcome.status).toBe(1);
+    expect(outcome.stderr).toMatch(/^plyfs: [^\n]*fusermount3: option allow_other only allowed if[^\n]*\n$/);
+    expect(box.isMounted()).toBe(false);
+  });
+});
+
+describe.skipIf(unavailable !== null)(`an ordinary user without access ${unavailable ?? ''}`, () => {
+  it('is told what is missing, and nothing is mounted or made', () => {
+    const box = prepare();
+    try {
+      const { status, stderr } = run('unshare', [
+        '-m',
+        'sh',
+        '-c',
+        `cd ${box.dir}; mount -t tmpfs tmpfs /dev; mknod -m 600 /dev/fuse c 10 229; mknod -m 666 /dev/null c 1 3;
+         exec setpriv --reuid plyfs-test --regid plyfs-test --clear-groups -- ${PLYFS} -o ${box.options} mnt`,
+      ]);
+      expect(stderr).toBe(
+        'plyfs: mount: /dev/fuse: permission denied (EACCES); this user needs read and write access to /dev/fuse\n',
+      );
+      expect(status).toBe(1);
+      expect(readdirSync(box.at('work'))).toEqual([]);
+    } finally {
+      box.dispose();
+    }
+  });
+});
+
+const noNamespaces = userNamespacesUnavailable();
+
+describe.skipIf(noNamespaces !== null)(`root in a user namespace ${noNamespaces ?? ''}`, () => {
+  let box: Sandbox;
+  let closeDevice: () => void;
+  beforeAll(() => {
+    closeDevice = openFuseDevice();
+  });
+  afterAll(() => closeDevice());
+  beforeEach(() => {
+    box = prepare();
+  });
+  afterEach(() => box.dispose());
+
+  /** Runs a script in a namespace where the union is mounted. It must unmount: the daemon keeps the namespace alive. */
+  function inNamespace(script: string): Outcome {
+    return runAsUser(['unshare', '-Urm', 'sh', '-ec', `"${PLYFS}" -o "${box.options}" mnt\n${script}`], box.dir);
+  }
+
+  it('mounts by itself, for everybody in the namespace', () => {
+    const { status, stdout, stderr } = inNamespace(
+      'grep fuse.plyfs /proc/self/mountinfo; cat mnt/from-base; umount mnt',
+    );
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/allow_other[\s\S]*base\n/);
+    expect(status).toBe(0);
+  });
+
+  it('leaves whiteouts as devices 0:0 and opaque directories as user.overlay.opaque', () => {
+    const outcome = inNamespace('rm mnt/from-top; rm -r mnt/dir; mkdir mnt/dir; echo > mnt/dir/fresh; umount mnt');
+    expect(outcome).toEqual({ status: 0, stdout: '', stderr: '' });
+    const whiteout = lstatSync(box.at('up/from-top'));
+    expect(whiteout.isCharacterDevice()).toBe(true);
+    expect(whiteout.rdev).toBe(0);
+    const { stdout } = run('getfattr', ['-d', '-m', '-', box.at('up/dir')]);
+    expect(stdout).toContain('user.overlay.opaque="y"');
+    expect(stdout).not.toContain('trusted.');
+    expect(readdirSync(box.at('up/dir'))).toEqual(['fresh']);
+  });
+
+  it("the kernel's overlayfs reads what was left", () => {
+    expect(inNamespace('rm mnt/from-top; rm -r mnt/dir; mkdir mnt/dir; echo > mnt/dir/fresh; umount mnt').stderr).toBe(
+      '',
+    );
+    const mounted = runAsUser(
+      ['unshare', '-Urm', 'sh', '-ec', `mount -t overlay overlay -o "${box.options},userxattr" mnt; ls mnt mnt/dir`],
+      box.dir,
+    );
+    expect(mounted).toEqual({ status: 0, stdout: 'mnt:\ndir\nfrom-base\n\nmnt/dir:\nfresh\n', stderr: '' });
+  });
+});

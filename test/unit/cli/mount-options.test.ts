@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { applyOptions, describeOptions, type MountSettings } from '../../../src/cli/mount-options.js';
+import { splitOptions } from '../../../src/cli/option-list.js';
+import { defaultConfig, mountFlags } from '../../../src/server/mount-config.js';
+import { MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../../../src/sys/mount.js';
+
+function apply(list: string, root = true): MountSettings & { unknown: string[] } {
+  const settings: MountSettings = { config: defaultConfig(root) };
+  const unknown = applyOptions(splitOptions(list), settings);
+  return { ...settings, unknown };
+}
+
+describe('mount options', () => {
+  it('layers, numbers and choices reach the config', () => {
+    const { config, logFile, unknown } = apply(
+      'lowerdir=/a\\:b:/c,upperdir=/u\\,v,workdir=/w,timeout=1.5,max_layers=200,passthrough=off,fsname=n,subtype=s,log=/l,volatile',
+    );
+    expect(config).toMatchObject({
+      lowers: ['/a:b', '/c'],
+      upper: '/u,v',
+      work: '/w',
+      timeout: 1.5,
+      maxLayers: 200,
+      passthrough: 'off',
+      fsname: 'n',
+      subtype: 's',
+      volatile: true,
+    });
+    expect(logFile).toBe('/l');
+    expect(unknown).toEqual([]);
+  });
+
+  it('root gets suid, dev and allow_other; others do not', () => {
+    expect(apply('').config).toMatchObject({ suid: true, dev: true, allowOther: true, exec: true, atime: false });
+    expect(apply('', false).config).toMatchObject({ suid: false, dev: false, allowOther: false, exec: true });
+  });
+
+  it.each([
+    ['upperdir=u', MS_NOATIME],
+    ['', MS_RDONLY | MS_NOATIME],
+    ['upperdir=u,ro', MS_RDONLY | MS_NOATIME],
+    ['upperdir=u,ro,rw', MS_NOATIME],
+    ['upperdir=u,nosuid,nodev,noexec,atime', MS_NOSUID | MS_NODEV | MS_NOEXEC],
+    ['upperdir=u,nosuid,suid,nodev,dev', MS_NOATIME],
+  ])('flags of %j: the last word holds', (list, flags) => {
+    expect(mountFlags(apply(list).config)).toBe(flags);
+  });
+
+  it('fsync=0 is volatile, fsync=1 is not', () => {
+    expect(apply('fsync=0').config.volatile).toBe(true);
+    expect(apply('fsync=1').config.volatile).toBe(false);
+    expect(() => apply('fsync=1,volatile')).toThrow('fsync: 1: contradicts volatile (EINVAL)');
+  });
+
+  it('unknown options come back once each, known ones of other programs not at all', () => {
+    expect(apply('x,y=1,x,userxattr,index=off,redirect_dir=nofollow,xino=auto,private,relatime').unknown).toEqual([
+      'x',
+      'y=1',
+    ]);
+    expect(apply('metacopy=on,redirect_dir=on').unknown).toEqual(['metacopy=on', 'redirect_dir=on']);
+  });
+
+  it('the same value twice is no contradiction', () => {
+    expect(apply('lowerdir=a,lowerdir=a').config.lowers).toEqual(['a']);
+  });
+
+  it.each(['timeout=', 'timeout=-1', 'timeout=1e3', 'timeout=2000000000', 'max_layers=0', 'max_layers=1.5', 'fsync=2'])(
+    '%s is refused',
+    (list) => expect(() => apply(list)).toThrow(/EINVAL/),
+  );
+
+  it('every option is explained', () => {
+    for (const name of ['lowerdir=', 'ro, rw', 'suid, nosuid', 'allow_other', 'timeout=SECONDS', 'log=FILE', 'debug']) {
+      expect(describeOptions()).toContain(name);
+    }
+  });
+});

@@ -1,0 +1,130 @@
+/** The union driven through the Operations contract, as a transport drives it, on real directories but without a mount. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type EntryName, type NodeId, ROOT_ID } from '../../../src/core/brand.js';
+import { isErrno } from '../../../src/core/errno.js';
+import type { DirectorySink, Entry, Operations } from '../../../src/fuse/operations.js';
+import { createUnion } from '../../../src/union/index.js';
+
+const caller = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, pid: process.pid, umask: 0o022 };
+const O_RDWR = 2;
+
+let home: string;
+let union: Operations;
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'plyfs-union-'));
+  for (const name of ['top/d', 'base/d', 'base/only/deep', 'upper', 'work'])
+    mkdirSync(join(home, name), { recursive: true });
+  writeFileSync(join(home, 'top/d/a'), 'top');
+  writeFileSync(join(home, 'base/d/a'), 'base');
+  writeFileSync(join(home, 'base/d/b'), 'base');
+  union = createUnion({
+    lowers: [join(home, 'top'), join(home, 'base')],
+    upper: join(home, 'upper'),
+    work: join(home, 'work'),
+    readOnly: false,
+    volatile: true,
+    log: () => {},
+  });
+});
+
+afterEach(() => {
+  union.close();
+  rmSync(home, { recursive: true });
+});
+
+function name(text: string): EntryName {
+  return text as EntryName;
+}
+
+function walk(path: string): NodeId {
+  let id: NodeId = ROOT_ID;
+  for (const part of path.split('/')) {
+    const entry = union.lookup(id, name(part));
+    if (entry === null) throw new Error(`${path}: ${part} is not there`);
+    id = entry.nodeid;
+  }
+  return id;
+}
+
+function names(id: NodeId, plus = false): string[] {
+  const seen: string[] = [];
+  const sink: DirectorySink = {
+    fits: () => true,
+    add: (entry) => seen.push(entry),
+    addPlus(entry, _ino, _type, _cookie, found: Entry | null) {
+      seen.push(entry);
+      if (found !== null) union.forget(found.nodeid, 1);
+    },
+  };
+  union.readdir(id, 0, plus, sink);
+  return seen.filter((entry) => entry !== '.' && entry !== '..').sort();
+}
+
+function openFds(): number {
+  return readdirSync('/proc/self/fd').length;
+}
+
+describe('the merged tree', () => {
+  it('shows the topmost file and all names', () => {
+    expect(names(walk('d'))).toEqual(['a', 'b']);
+    expect(names(ROOT_ID, true)).toEqual(['d', 'only']);
+  });
+
+  it('hides a lower name without touching the layer', () => {
+    union.unlink(walk('d'), name('a'));
+    expect(union.lookup(walk('d'), name('a'))).toBeNull();
+    expect(names(walk('d'))).toEqual(['b']);
+    expect(readFileSync(join(home, 'top/d/a'), 'utf8')).toBe('top');
+  });
+
+  it('gives a copied-up file the same node and number', () => {
+    const id = walk('d/b');
+    const { ino } = union.getattr(id).attr;
+    union.setattr(id, { mode: 0o600 }, caller);
+    expect(walk('d/b')).toBe(id);
+    expect(union.getattr(id).attr.ino).toBe(ino);
+    expect(readFileSync(join(home, 'upper/d/b'), 'utf8')).toBe('base');
+  });
+});
+
+describe('what the kernel forgets', () => {
+  it('is ESTALE afterwards', () => {
+    const id = walk('d/b');
+    union.forget(id, 1);
+    let error: unknown;
+    try {
+      union.getattr(id);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(isErrno(error, 'ESTALE')).toBe(true);
+  });
+
+  it('keeps its number over a copy-up when it is looked up again', () => {
+    const id = walk('d/b');
+    const { ino } = union.getattr(id).attr;
+    union.setattr(id, { mode: 0o600 }, caller);
+    union.forget(id, 1);
+    expect(union.getattr(walk('d/b')).attr.ino).toBe(ino);
+  });
+
+  it('leaves no fd open', () => {
+    names(ROOT_ID);
+    const before = openFds();
+    for (let round = 0; round < 50; round++) {
+      const { entry, opened } = union.create(ROOT_ID, name(`f${round}`), 0o644, O_RDWR, caller);
+      expect(opened.backingId).toBe(0);
+      const id = entry.nodeid;
+      union.write(id, Buffer.from('data'), 0, 4, 0, false);
+      union.unlink(ROOT_ID, name(`f${round}`));
+      expect(union.getattr(id).attr.nlink).toBe(0);
+      union.release(id, O_RDWR);
+      union.forget(id, 1);
+    }
+    expect(openFds()).toBe(before);
+  });
+});
