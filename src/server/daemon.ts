@@ -3,13 +3,14 @@
  * parent sends a {@link DaemonStart} as JSON and closes its half; what comes back are {@link DaemonReport}s.
  */
 import { closeSync, readFileSync, writeSync } from 'node:fs';
+import type { Worker } from 'node:worker_threads';
 import type { DaemonReport, DaemonStart } from './daemon-report.js';
 import { openLogSink } from './log-sink.js';
 import { asMountError, printable } from './mount-error.js';
 import { ServedMount, startServingThread } from './served-mount.js';
 import { onStopSignals, stopForGood } from './stop-signals.js';
 
-/** fd number of the socket to the parent. */
+/** fd number of the socket to the parent; ours until the last report. */
 const PARENT = 3;
 
 function report(message: DaemonReport): void {
@@ -20,42 +21,69 @@ function tell(message: DaemonReport): void {
   try {
     report(message);
   } catch {
-    // EPIPE or EBADF: the parent is gone or has had its answer.
+    // EPIPE: the parent was killed while it waited. `ready` finds that out too, and acts on it.
   }
 }
 
-function warn(line: string): void {
-  tell({ kind: 'warning', line });
+/** What to mount; undefined: the parent, which starts us before it knows, has found that there is nothing to do. */
+function readStart(): DaemonStart | undefined {
+  const text = readFileSync(PARENT, 'utf8');
+  return text === '' ? undefined : (JSON.parse(text) as DaemonStart);
 }
 
-async function main(): Promise<void> {
-  // The parent starts us before it knows what is to be mounted; so do we with the thread.
-  const thread = startServingThread();
-  const start = readFileSync(PARENT, 'utf8');
-  if (start === '') process.exit(0); // It has come to know that there is nothing to mount.
-  const { config, logFile } = JSON.parse(start) as DaemonStart;
+interface Serving {
+  readonly mount: ServedMount;
+  readonly log: (line: string) => void;
+}
+
+/** Mounts and tells the parent so. Whatever the mount has to say until then, the parent hears. */
+async function start({ config, logFile }: DaemonStart, thread: Worker): Promise<Serving> {
   process.title = `plyfs ${printable(config.mountpoint)}`;
   const sink = openLogSink(logFile);
-  // Until the mount is ready, whoever started it reads what we have to say.
-  let log = warn;
-  const mount = await ServedMount.start(config, (line) => log(line), thread);
+  let log = (line: string): void => tell({ kind: 'warning', line });
+  let stopped = false;
+  let mount: ServedMount | undefined;
+  onStopSignals(() => {
+    stopped = true;
+    if (mount !== undefined) stopForGood(mount);
+  });
+  mount = await ServedMount.start(config, (line) => log(line), thread);
   log = sink;
-  onStopSignals(() => stopForGood(mount));
   process.chdir('/');
+  if (stopped) await stopForGood(mount);
   try {
-    report({ kind: 'ready' });
+    report(stopped ? { kind: 'refused', message: 'stopped by a signal' } : { kind: 'ready' });
   } catch {
     // EPIPE: whoever asked for the mount was killed while waiting, and does not want it any more.
     await stopForGood(mount);
   }
-  closeSync(PARENT);
-  await mount.closed;
+  return { mount, log };
 }
 
-try {
-  await main();
-  process.exit(0);
-} catch (error) {
-  tell({ kind: 'refused', message: asMountError(error, 'daemon').message });
-  process.exit(1);
+/** Returns the exit status, when the mount has ended. */
+async function serve({ mount, log }: Serving): Promise<number> {
+  closeSync(PARENT);
+  try {
+    await mount.closed;
+    return 0;
+  } catch (error) {
+    log(asMountError(error, 'serving thread').message);
+    return 1;
+  }
 }
+
+async function main(): Promise<number> {
+  const thread = startServingThread();
+  const wanted = readStart();
+  if (wanted === undefined) return 0;
+  let serving: Serving;
+  try {
+    serving = await start(wanted, thread);
+  } catch (error) {
+    tell({ kind: 'refused', message: asMountError(error, 'daemon').message });
+    return 1;
+  }
+  return await serve(serving);
+}
+
+process.exit(await main());

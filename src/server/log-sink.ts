@@ -1,5 +1,5 @@
 /** Where a daemon's log lines go: it holds none of the stdio of whoever started it. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { openSync, writeSync } from 'node:fs';
 import { errnoOf, MountError } from './mount-error.js';
 
@@ -27,15 +27,9 @@ function openLogFile(file: string): number {
   }
 }
 
-/** Through logger(1), started with the first line: most mounts never have one. Where there is no syslog, nothing. */
+/** Through logger(1), waited for: a line is rare, and the next one may be the last. Where there is no syslog, nothing. */
 function syslogSink(): (line: string) => void {
-  let logger: ChildProcess | undefined;
   return (line) => {
-    if (logger === undefined) {
-      logger = spawn('logger', ['-t', `plyfs[${process.pid}]`], { stdio: ['pipe', 'ignore', 'ignore'] });
-      logger.on('error', () => {}); // No logger(1) here: there is nowhere left to say so.
-      logger.stdin?.on('error', () => {}); // It has ended; as above.
-    }
-    logger.stdin?.write(`${line}\n`);
+    spawnSync('logger', ['-t', `plyfs[${process.pid}]`, '--', line], { stdio: 'ignore', timeout: 5000 });
   };
 }

@@ -129,6 +129,20 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
       }
     });
 
+    it('leaves no mount behind when the command is killed while it waits', async () => {
+      for (const delay of [20, 60, 100, 140, 180, 220]) {
+        const child = spawn(PLYFS, ['-o', box.options, box.mountpoint], { stdio: 'ignore' });
+        children.push(child);
+        const exit = once(child, 'exit');
+        await new Promise((resolve) => setTimeout(resolve, delay));
+        child.kill('SIGKILL');
+        const [status] = await exit;
+        await untilEnded();
+        if (status === 0) spawnSync('umount', [box.mountpoint]);
+        await waitFor(() => !box.isMounted(), 'the mount to go', 5000);
+      }
+    });
+
     it('a refusal that only the daemon meets reaches the caller', () => {
       const outcome = box.plyfs('-o', `${box.options},log=/nowhere/at/all`, 'mnt');
       expect(outcome).toMatchObject({

@@ -62,7 +62,8 @@ export async function fingerprint(layers: DebianLayers): Promise<string> {
 }
 
 function cacheDirectory(): string {
-  return join(process.env['PLYFS_CACHE'] ?? join(homedir(), '.cache', 'plyfs'), RECIPE);
+  const { PLYFS_CACHE } = process.env;
+  return join(PLYFS_CACHE ?? join(homedir(), '.cache', 'plyfs'), RECIPE);
 }
 
 /** Builds beside the final place and renames at the end: a cache that exists is complete. */

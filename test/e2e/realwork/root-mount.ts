@@ -8,7 +8,8 @@ import type { DebianLayers } from './debian-layers.js';
 /** Who serves the union. The kernel is the oracle: work that fails there is wrong work. */
 export type Server = 'kernel' | 'plyfs';
 
-const PROGRAM = process.env['PLYFS_PROGRAM'] ?? fileURLToPath(new URL('../../../bin/plyfs', import.meta.url));
+const { PLYFS_PROGRAM } = process.env;
+const PROGRAM = PLYFS_PROGRAM ?? fileURLToPath(new URL('../../../bin/plyfs', import.meta.url));
 const WORK = new URL('./work/', import.meta.url);
 
 /** The layers under a fresh upper. Whoever makes one ends it with `remove`, which unmounts. */
