@@ -4,6 +4,7 @@
  */
 import { accessSync, constants } from 'node:fs';
 import { Errno } from '../core/errno.js';
+import { close, tryCloneTree } from '../sys/open.js';
 import type { MountConfig } from './mount-config.js';
 import { HIGHEST_MAX_LAYERS, isReadOnly } from './mount-config.js';
 import { errnoOf, MountError } from './mount-error.js';
@@ -64,13 +65,22 @@ function checkPlaces({ lowers, upper, work, mountpoint }: MountConfig): void {
   const workPlace = upper === undefined || work === undefined ? undefined : placeOf(finder, 'workdir', work);
   if (upperPlace !== undefined && workPlace !== undefined) checkWork(upperPlace, workPlace, work as string);
   checkOverlaps(lowers, lowerPlaces, upperPlace, workPlace);
-  const layers = upperPlace === undefined ? lowerPlaces : [upperPlace, ...lowerPlaces];
-  checkOutside(layers, placeOf(finder, 'mountpoint', mountpoint), mountpoint);
+  const walkedInto = lowerPlaces.filter((_, i) => !canCloneTree(lowers[i] as string));
+  if (upperPlace !== undefined) walkedInto.push(upperPlace);
+  checkOutside(walkedInto, placeOf(finder, 'mountpoint', mountpoint), mountpoint);
+}
+
+/** Whether the union will see this lower layer without what is mounted in it, as the kernel's overlayfs does. */
+function canCloneTree(path: string): boolean {
+  const tree = tryCloneTree(path);
+  if (tree < 0) return false;
+  close(tree);
+  return true;
 }
 
 /**
- * A mount inside one of its own layers would lead the serving thread into itself, to wait for its own answer. The
- * kernel's overlayfs can allow it, because it sees its layers without what is mounted in them.
+ * A mount inside one of its own layers would lead the serving thread into itself, to wait for its own answer.
+ * @param layers those that are seen with what is mounted in them
  */
 function checkOutside(layers: Place[], mountpoint: Place, where: string): void {
   if (!layers.some((layer) => isInside(mountpoint, layer))) return;

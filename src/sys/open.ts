@@ -58,6 +58,18 @@ export function openTrusted(path: string, flags: number): number {
   return check(openat(AT_FDCWD, cPath(path), flags | O_CLOEXEC, 0), 'open');
 }
 
+const SYS_OPEN_TREE = 428;
+const OPEN_TREE_CLONE = 1;
+
+/**
+ * Opens a directory as a mount of its own, without what is mounted below it (open_tree(2)): its file system alone, as
+ * the kernel's overlayfs sees a layer. Returns a negative errno where that is not allowed.
+ */
+export function tryCloneTree(path: string): number {
+  const fd = syscall4(SYS_OPEN_TREE, AT_FDCWD, cPath(path), OPEN_TREE_CLONE | O_CLOEXEC, 0);
+  return fd < 0 ? -lastErrno() : fd;
+}
+
 /** A second fd for what an fd already names, opened anew with `flags` (through /proc, man open(2) O_PATH). */
 export function reopen(fd: number, flags: number): number {
   return check(openat(AT_FDCWD, cPath(`/proc/self/fd/${fd}`), flags | O_CLOEXEC, 0), 'openat');

@@ -63,6 +63,12 @@ function runGroup(target: Target, group: string, cases: readonly Case[]): void {
       stage.remount();
       expect(snapshot(stage.root)).toEqual(before);
     });
+    it("shows the same tree when the kernel's overlayfs mounts the layers", ({ skip }) => {
+      if (stage.showWithKernel === null) return skip(`${target.name} needs no second opinion`);
+      const before = snapshot(stage.root);
+      stage.showWithKernel();
+      expect(snapshot(stage.root)).toEqual(before);
+    });
   });
 }
 

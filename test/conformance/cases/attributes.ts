@@ -5,10 +5,9 @@ import { fails } from '../fails.js';
 import { CONTENT, onDirectory, onFile } from '../placements.js';
 import { file, special, symlink } from '../tree.js';
 
-const { O_RDONLY, O_RDWR, O_WRONLY } = sys;
+const { O_RDONLY, O_RDWR } = sys;
 const modeOf = (path: string): number => sys.lstat(path).mode & 0o7777;
 const ownerOf = (path: string): [number, number] => [sys.lstat(path).uid, sys.lstat(path).gid];
-const CAPABLE = { mode: 0o755, xattrs: { 'security.capability': sys.capability().toString('latin1') } };
 
 export const attributeCases: readonly Case[] = [
   ...onFile({
@@ -96,141 +95,6 @@ export const attributeCases: readonly Case[] = [
       sys.writeFile(ctx.path('target'), 't');
       sys.lchown(path, 21, 22);
       deepEqual([ownerOf(path), ownerOf(ctx.path('target')), sys.readlink(path)], [[21, 22], [0, 0], '../target']);
-    },
-  }),
-  ...onFile({
-    id: 'chown-clears-setid',
-    operation: 'chown',
-    title: 'chown takes set-id bits and capabilities away, also from root',
-    object: file('#!', { mode: 0o6755, xattrs: CAPABLE.xattrs }),
-    run(_, path) {
-      sys.chown(path, 1001, 1002);
-      equal(modeOf(path), 0o755);
-      fails('ENODATA', () => sys.getxattr(path, 'security.capability'));
-    },
-  }),
-  ...onFile({
-    id: 'chown-keeps-locking-bit',
-    operation: 'chown',
-    title: 'chown keeps set-gid where the group may not execute',
-    object: file('x', { mode: 0o2644 }),
-    run(_, path) {
-      sys.chown(path, 1001, 1002);
-      equal(modeOf(path), 0o2644);
-    },
-  }),
-  ...onFile({
-    id: 'write-clears-setid',
-    operation: 'write',
-    title: "an ordinary user's write takes set-id bits and capabilities away",
-    object: file(CONTENT, { ...CAPABLE, mode: 0o6777 }),
-    run(ctx, path) {
-      const fd = sys.asUser(sys.ALICE, sys.STAFF, () => ctx.open('d/f', O_WRONLY));
-      sys.asUser(sys.ALICE, sys.STAFF, () => sys.write(fd, 'X'));
-      equal(modeOf(path), 0o777);
-      fails('ENODATA', () => sys.getxattr(path, 'security.capability'));
-    },
-  }),
-  ...onFile({
-    id: 'write-clears-capability-root',
-    operation: 'write',
-    title: "root's write takes capabilities away and leaves set-id bits",
-    object: file(CONTENT, { ...CAPABLE, mode: 0o6755 }),
-    run(ctx, path) {
-      sys.write(ctx.open('d/f', O_WRONLY), 'X');
-      fails('ENODATA', () => sys.getxattr(path, 'security.capability'));
-      equal(modeOf(path), 0o6755);
-    },
-  }),
-  ...onFile({
-    id: 'truncate-clears-setid',
-    operation: 'truncate',
-    title: "an ordinary user's truncate takes set-id bits and capabilities away",
-    object: file(CONTENT, { ...CAPABLE, mode: 0o6777 }),
-    run(_, path) {
-      sys.asUser(sys.ALICE, sys.STAFF, () => sys.truncate(path, 2));
-      equal(modeOf(path), 0o777);
-      fails('ENODATA', () => sys.getxattr(path, 'security.capability'));
-    },
-  }),
-  ...onFile({
-    id: 'write-locking-bit-stranger',
-    operation: 'write',
-    title: 'set-gid without group execute: a writer outside the group takes it away',
-    object: file(CONTENT, { mode: 0o2666 }),
-    run(ctx, path) {
-      sys.asUser(sys.ALICE, sys.STAFF, () => sys.write(ctx.open('d/f', O_WRONLY), 'X'));
-      equal(modeOf(path), 0o666);
-    },
-  }),
-  ...onFile({
-    id: 'write-locking-bit-member',
-    operation: 'write',
-    title: 'set-gid without group execute: a writer of the group leaves it',
-    object: file(CONTENT, { mode: 0o2666, gid: sys.STAFF }),
-    run(ctx, path) {
-      sys.asUser(sys.ALICE, sys.STAFF, () => sys.write(ctx.open('d/f', O_WRONLY), 'X'));
-      equal(modeOf(path), 0o2666);
-    },
-  }),
-  ...onFile({
-    id: 'write-locking-bit-root',
-    operation: 'write',
-    title: 'set-gid without group execute: root leaves it',
-    object: file(CONTENT, { mode: 0o2666, gid: sys.STAFF }),
-    run(ctx, path) {
-      sys.write(ctx.open('d/f', O_WRONLY), 'X');
-      sys.truncate(path, 3);
-      ctx.open('d/f', O_WRONLY | sys.O_TRUNC);
-      equal(modeOf(path), 0o2666);
-    },
-  }),
-  ...onFile({
-    id: 'truncate-locking-bit-stranger',
-    operation: 'truncate',
-    title: 'set-gid without group execute: truncation by one outside the group takes it away',
-    object: file(CONTENT, { mode: 0o2666 }),
-    run(_, path) {
-      sys.asUser(sys.ALICE, sys.STAFF, () => sys.truncate(path, 3));
-      equal(modeOf(path), 0o666);
-    },
-  }),
-  ...onFile({
-    id: 'truncate-locking-bit-member',
-    operation: 'truncate',
-    title: 'set-gid without group execute: truncation by one of the group leaves it',
-    object: file(CONTENT, { mode: 0o2666, gid: sys.STAFF }),
-    run(ctx, path) {
-      sys.asUser(sys.ALICE, sys.STAFF, () => ctx.open('d/f', O_WRONLY | sys.O_TRUNC));
-      equal(modeOf(path), 0o2666);
-    },
-  }),
-  ...onFile({
-    id: 'acl-locking-bit-copy-up',
-    operation: 'write',
-    title: 'a file with set-gid and an ACL keeps both when root writes to it',
-    object: file(CONTENT, {
-      mode: 0o2705,
-      gid: sys.STAFF,
-      xattrs: { 'system.posix_acl_access': sys.acl('u::-wx user:61002:r-x g::r-x m::r-- o::r-x').toString('latin1') },
-    }),
-    run(ctx, path) {
-      const before = modeOf(path);
-      sys.write(ctx.open('d/f', O_WRONLY), 'X');
-      equal(modeOf(path), before);
-      equal(before, 0o2345);
-    },
-  }),
-  ...onFile({
-    id: 'chmod-keeps-capability',
-    operation: 'chmod',
-    title: 'chmod, and utimens, leave capabilities and set-id bits',
-    object: file(CONTENT, { ...CAPABLE, mode: 0o4755 }),
-    run(_, path) {
-      sys.chmod(path, 0o4711);
-      sys.utimens(path, sys.NOW, sys.NOW);
-      equal(sys.getxattr(path, 'security.capability').toString('hex'), sys.capability().toString('hex'));
-      equal(modeOf(path), 0o4711);
     },
   }),
   ...onFile({

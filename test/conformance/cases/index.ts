@@ -4,6 +4,7 @@ import { allocateCases } from './allocate.js';
 import { attributeCases } from './attributes.js';
 import { dataCases } from './data.js';
 import { inodeFlagCases } from './inode-flags.js';
+import { linkCases } from './link.js';
 import { lockCases } from './locks.js';
 import { lookupCases } from './lookup.js';
 import { makeCases } from './make.js';
@@ -16,6 +17,7 @@ import { readDirectoryCases } from './read-directory.js';
 import { removeCases } from './remove.js';
 import { renameCases } from './rename.js';
 import { renameDirectoryCases } from './rename-directory.js';
+import { setIdCases } from './set-id.js';
 import { xattrCases } from './xattrs.js';
 
 /** All cases, by the file that holds them. One target is mounted once for each group. */
@@ -26,11 +28,13 @@ export const caseGroups: ReadonlyMap<string, readonly Case[]> = new Map([
   ['data', dataCases],
   ['allocate, seek, copy, sync', allocateCases],
   ['attributes', attributeCases],
+  ['set-id bits and capabilities', setIdCases],
   ['inode flags', inodeFlagCases],
   ['xattrs', xattrCases],
   ['ACLs', aclCases],
   ['permissions', permissionCases],
-  ['make and link', makeCases],
+  ['make', makeCases],
+  ['link', linkCases],
   ['remove', removeCases],
   ['rename', renameCases],
   ['rename of directories', renameDirectoryCases],

@@ -25,7 +25,7 @@ export const plainDirectory: Target = {
     const root = join(base, 'plain');
     sys.mkdir(root);
     materialize(root, Object.fromEntries(cases.map((one) => [one.id, dir(mergedTree(one))])));
-    return { root, upper: null, remount: () => undefined, close: () => undefined };
+    return { root, upper: null, remount: () => undefined, showWithKernel: null, close: () => undefined };
   },
 };
 

@@ -9,6 +9,8 @@ export interface Stage {
   readonly upper: string | null;
   /** Takes the target down and puts it up again: what is not on disk is forgotten. */
   remount(): void;
+  /** Has the kernel's overlayfs show the layers instead; null where that is no question. */
+  readonly showWithKernel: (() => void) | null;
   close(): void;
 }
 

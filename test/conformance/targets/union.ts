@@ -30,13 +30,16 @@ function unionTarget(
       const layers = makeLayerDirs(base);
       for (const layer of LAYER_NAMES) materialize(join(base, layer), treeOf(layer, cases));
       let mounted = mount(layers);
+      const changeTo = (next: typeof mount): void => {
+        mounted.unmount();
+        mounted = next(layers);
+      };
       return {
         root: mounted.mountpoint,
         upper: layers.upper,
-        remount: () => {
-          mounted.unmount();
-          mounted = mount(layers);
-        },
+        remount: () => changeTo(mount),
+        showWithKernel:
+          mount === mountKernel || kernelOverlayUnavailable() !== null ? null : () => changeTo(mountKernel),
         close: () => mounted.unmount(),
       };
     },

@@ -1,6 +1,6 @@
 /** What is refused: one line that says what and why, a status, and nothing mounted or made. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountsUnavailable } from '../../harness/mounts.js';
 import { run, Sandbox } from './sandbox.js';
@@ -93,10 +93,22 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     expectRefused(['-o', 'lowerdir=bound:top', 'mnt'], 'lowerdir: bound: lies inside lower layer 2 (ELOOP)');
   });
 
-  it('a mountpoint inside a layer, which would wait for itself', () => {
-    const line = `mountpoint: ${box.at('top/inside')}: lies inside a layer (ELOOP); mount it`;
-    expectRefused(['-o', 'lowerdir=base:top', 'top/inside'], line);
-    expectRefused(['-o', 'lowerdir=/', 'top/inside'], line);
+  it('a mountpoint inside the upper, which would wait for itself', () => {
+    const line = `mountpoint: ${box.at('up/inside')}: lies inside a layer (ELOOP); mount it`;
+    expectRefused(['-o', 'lowerdir=base:top,upperdir=up,workdir=work', 'up/inside'], line);
+  });
+
+  it('a mountpoint inside a lower layer is allowed: the layer is seen without what is mounted in it', () => {
+    expect(box.plyfs('-o', 'lowerdir=/,upperdir=up,workdir=work', 'top/inside')).toMatchObject({
+      status: 0,
+      stderr: '',
+    });
+    const inner = `${box.at('top/inside')}${box.at('top')}`;
+    expect(readdirSync(inner).sort()).toEqual(['from-top', 'inside']);
+    expect(readdirSync(`${inner}/inside`)).toEqual([]);
+    writeFileSync(`${inner}/inside/new`, '');
+    expect(existsSync(`${box.at('up')}${box.at('top/inside/new')}`)).toBe(true);
+    expect(box.plyfs('umount', 'top/inside').status).toBe(0);
   });
 
   it('a layer itself can be the mountpoint, and can lie below it', () => {
