@@ -1,7 +1,7 @@
 /** The set-uid helper of fuse3 that mounts and unmounts for ordinary users (man fusermount3(1)). */
 import { spawnSync } from 'node:child_process';
 import { displayName, toBytesName } from '../core/entry-name.js';
-import { MountError } from './mount-request.js';
+import { HelperError } from './mount-request.js';
 
 /** By name first; by path for those who run without a PATH. Debian's fuse 2 has the same helper without the 3. */
 const HELPERS = ['fusermount3', '/usr/bin/fusermount3', '/bin/fusermount3', 'fusermount', '/usr/bin/fusermount'];
@@ -9,7 +9,7 @@ const HELPERS = ['fusermount3', '/usr/bin/fusermount3', '/bin/fusermount3', 'fus
 /** Bytes → what spawn(2) of Node takes. It encodes UTF-8, so other bytes cannot be handed on. */
 export function argument(bytes: string): string {
   const text = displayName(bytes);
-  if (toBytesName(text) !== bytes) throw new MountError(`fusermount3: ${text}: a path that is not UTF-8 needs root`);
+  if (toBytesName(text) !== bytes) throw new HelperError(`fusermount3: ${text}: a path that is not UTF-8 needs root`);
   return text;
 }
 
@@ -25,11 +25,11 @@ export function runFusermount(args: readonly string[], commFd?: number): void {
     const done = spawnSync(helper, args, { stdio, env });
     if (done.error !== undefined) {
       if ('code' in done.error && done.error.code === 'ENOENT') continue;
-      throw new MountError(`${helper}: ${done.error.message}`);
+      throw new HelperError(`${helper}: ${done.error.message}`);
     }
     if (done.status === 0) return;
     const said = done.stderr.toString().trim().replaceAll('\n', '; ');
-    throw new MountError(said === '' ? `${helper}: failed with status ${done.status ?? done.signal}` : said);
+    throw new HelperError(said === '' ? `${helper}: failed with status ${done.status ?? done.signal}` : said);
   }
-  throw new MountError('fusermount3: not found; mounting as an ordinary user needs the package fuse3');
+  throw new HelperError('fusermount3: not found; mounting as an ordinary user needs the package fuse3');
 }

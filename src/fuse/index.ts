@@ -1,7 +1,7 @@
 /** The transport: a file system's {@link Operations}, served to the kernel over /dev/fuse. */
 export { mountDirect } from './mount-direct.js';
 export { mountWithHelper } from './mount-helper.js';
-export { MountError, type MountRequest } from './mount-request.js';
+export { HelperError, type MountRequest } from './mount-request.js';
 export type * from './operations.js';
 export { Parked } from './operations.js';
 export { raiseReadahead } from './readahead.js';

@@ -29,7 +29,7 @@ export function helperOptions(request: MountRequest): string {
   return options.join(',');
 }
 
-/** Mounts, and returns the server side's fd. Throws {@link MountError} with what the helper said. */
+/** Mounts, and returns the server side's fd. Throws {@link HelperError} with what the helper said. */
 export function mountWithHelper(request: MountRequest): number {
   const [ours, theirs] = socketPair();
   try {

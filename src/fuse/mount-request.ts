@@ -18,6 +18,6 @@ export interface MountRequest {
 }
 
 /** Why a mount, or an unmount, was refused, in the words of who refused it. */
-export class MountError extends Error {
-  override readonly name = 'MountError';
+export class HelperError extends Error {
+  override readonly name = 'HelperError';
 }

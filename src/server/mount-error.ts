@@ -2,7 +2,7 @@
 import { getSystemErrorMap } from 'node:util';
 import { displayName } from '../core/entry-name.js';
 import { errnoName, FsError } from '../core/errno.js';
-import { MountError as HelperError } from '../fuse/mount-request.js';
+import { HelperError } from '../fuse/mount-request.js';
 
 export interface Refusal {
   /** The option or the step: `lowerdir`, `mountpoint`, `mount`. */

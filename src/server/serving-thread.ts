@@ -27,11 +27,11 @@ function log(line: string): void {
 /** On a mount that may not be written, what would be its upper is its topmost lower. */
 function openLayers(config: MountConfig): Operations {
   const { lowers, upper, work, volatile } = config;
-  if (upper === undefined) return createUnion({ lowers, readOnly: true, volatile, log });
+  if (upper === undefined) return createUnion({ lowers, volatile, log });
   if (config.readOnly || work === undefined) {
-    return createUnion({ lowers: [upper, ...lowers], readOnly: true, volatile, log });
+    return createUnion({ lowers: [upper, ...lowers], volatile, log });
   }
-  return createUnion({ lowers, upper, work, readOnly: false, volatile, log });
+  return createUnion({ lowers, upper, work, volatile, log });
 }
 
 /** Root, also of a user namespace, mounts by itself; anybody else through the set-uid helper. */

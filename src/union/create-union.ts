@@ -19,8 +19,6 @@ export interface UnionConfig {
   /** With {@link work}; absent: a read-only union. */
   readonly upper?: string;
   readonly work?: string;
-  /** Nothing may be written, even with an upper. */
-  readonly readOnly: boolean;
   /** Never wait for the disk: what a crash of the machine loses is lost. */
   readonly volatile: boolean;
   /** Receives one line about something odd that does not stop the mount. */
@@ -36,30 +34,41 @@ const MAX_DIRECTORIES = 8192;
  * @throws FsError with the path of the layer that cannot be opened
  */
 export function createUnion(config: UnionConfig): Operations {
+  const opened: { close(): void }[] = [];
+  try {
+    return assemble(config, opened);
+  } catch (error) {
+    for (const part of opened.reverse()) part.close();
+    throw error;
+  }
+}
+
+/** Adds to `opened` what has to be closed if a later part cannot be opened. */
+function assemble(config: UnionConfig, opened: { close(): void }[]): Operations {
+  const keep = <T extends { close(): void }>(part: T): T => {
+    opened.push(part);
+    return part;
+  };
   const dialect = new OverlayDialect(xattrNamespace());
-  const lowers = config.lowers.map((path) => Layer.open(path, false));
-  const upper = openUpper(config, dialect);
+  const lowers = config.lowers.map((path) => keep(Layer.open(path, false)));
+  const upper = openUpper(config, dialect, keep);
   const grace = 2 * (lowers.length + 1) + 16;
   const directories = Math.min(MAX_DIRECTORIES, Math.floor(maxOpenFiles() * DIRECTORY_SHARE));
   const fds = new DirectoryFds(Math.max(directories, grace), grace);
-  const union = new Union(
-    upper,
-    lowers,
-    dialect,
-    fds,
-    new NodeTable(fds),
-    new InodeNumbers(),
-    new CopyJobs(),
-    config.log,
-  );
+  const jobs = keep(new CopyJobs());
+  const union = new Union(upper, lowers, dialect, fds, new NodeTable(fds), new InodeNumbers(), jobs, config.log);
   return new UnionFilesystem(union, config.volatile);
 }
 
-function openUpper(config: UnionConfig, dialect: OverlayDialect): Upper | null {
+function openUpper(
+  config: UnionConfig,
+  dialect: OverlayDialect,
+  keep: <T extends { close(): void }>(part: T) => T,
+): Upper | null {
   if (config.upper === undefined) return null;
-  const layer = Layer.open(config.upper, true);
+  const layer = keep(Layer.open(config.upper, true));
   if (config.work === undefined) throw new FsError(Errno.EINVAL, 'an upper layer needs a work directory', config.upper);
-  const work = WorkDirectory.open(config.work, config.log);
+  const work = keep(WorkDirectory.open(config.work, config.log));
   return {
     layer,
     work,

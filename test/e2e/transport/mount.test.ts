@@ -324,7 +324,7 @@ describe.skipIf(process.getuid?.() !== 0)('the transport, mounted (needs root)',
     const line = fs.readFileSync('/proc/self/mountinfo', 'utf8').match(new RegExp(`.* ${at} .*`))?.[0];
     expect(line).toMatch(/ rw,nosuid,nodev,.* - fuse\.mirror mirror .*default_permissions/);
     const second = MirrorMount.start(source, join(scratch, 'missing'), { helper: true });
-    await expect(second).rejects.toThrow(/MountError: fusermount3: .*missing/);
+    await expect(second).rejects.toThrow(/HelperError: fusermount3: .*missing/);
     await mount.unmount();
   });
 

@@ -25,7 +25,6 @@ beforeEach(() => {
     lowers: [join(home, 'top'), join(home, 'base')],
     upper: join(home, 'upper'),
     work: join(home, 'work'),
-    readOnly: false,
     volatile: true,
     log: () => {},
   });
