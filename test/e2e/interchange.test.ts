@@ -23,7 +23,7 @@ import { Random } from '../harness/random.js';
 import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../harness/scratch.js';
 import { type Snapshot, snapshot } from '../harness/snapshot.js';
 import { randomLayers } from './harness/random-layers.js';
-import { apply, type Operation, randomOperations } from './harness/random-operations.js';
+import { apply, HeldFiles, type Operation, randomOperations } from './harness/random-operations.js';
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
 const seeds = process.env.PLYFS_SEEDS?.split(',').map(Number) ?? [1, 2, 3, 4, 5, 6];
@@ -45,6 +45,11 @@ describe.skipIf(unavailable !== null)(
     let base: string;
     let ofKernel: LayerDirs;
     let ofPlyfs: LayerDirs;
+    const [heldByKernel, heldByPlyfs] = [new HeldFiles(), new HeldFiles()];
+    const closeHeld = (): void => {
+      heldByKernel.close();
+      heldByPlyfs.close();
+    };
 
     beforeEach(() => {
       base = makeScratch('interchange');
@@ -54,6 +59,7 @@ describe.skipIf(unavailable !== null)(
       ofPlyfs = makeLayerDirs(join(base, 'plyfs'));
     });
     afterEach(() => {
+      closeHeld();
       unmount(ofKernel.mountpoint);
       unmount(ofPlyfs.mountpoint);
       removeScratch(base);
@@ -66,8 +72,8 @@ describe.skipIf(unavailable !== null)(
       expect(withoutClock(snapshot(byPlyfs)), 'before the script').toEqual(withoutClock(snapshot(byKernel)));
       const history: string[] = [];
       for (const operation of script) {
-        const expected = apply(byKernel, operation);
-        const got = apply(byPlyfs, operation);
+        const expected = apply(byKernel, operation, heldByKernel);
+        const got = apply(byPlyfs, operation, heldByPlyfs);
         const { kind, path, other, number, asAlice } = operation;
         history.push(`${kind} ${path} ${other} ${number}${asAlice ? ' as alice' : ''} -> ${expected}`);
         const recently = `step ${history.length}:\n${history.slice(-8).join('\n')}`;
@@ -77,6 +83,7 @@ describe.skipIf(unavailable !== null)(
         }
       }
       const trees: [Snapshot, Snapshot] = [snapshot(byKernel), snapshot(byPlyfs)];
+      closeHeld();
       for (const mounted of mounts) mounted.unmount();
       return trees;
     }

@@ -11,7 +11,30 @@ export interface Operation {
   readonly asAlice: boolean;
 }
 
-type Perform = (root: string, op: Operation) => unknown;
+/** Files that a script keeps open while it goes on. Even slots are open for writing too, odd ones for reading. */
+export class HeldFiles {
+  readonly #fds = new Map<number, number>();
+  hold(slot: number, path: string): void {
+    // A fifo or a device would answer by its nature, not by the layers'.
+    const { mode } = sys.stat(path);
+    if (!sys.isRegular(mode)) return;
+    const fd = sys.open(path, slot % 2 === 0 ? sys.O_RDWR : sys.O_RDONLY);
+    const before = this.#fds.get(slot);
+    this.#fds.set(slot, fd);
+    if (before !== undefined) sys.close(before);
+  }
+  /** Null while nothing is in the slot. */
+  use<T>(slot: number, body: (fd: number) => T): T | null {
+    const fd = this.#fds.get(slot);
+    return fd === undefined ? null : body(fd);
+  }
+  close(): void {
+    for (const fd of this.#fds.values()) sys.close(fd);
+    this.#fds.clear();
+  }
+}
+
+type Perform = (root: string, op: Operation, held: HeldFiles) => unknown;
 const at = (root: string, path: string): string => `${root}/${path}`;
 
 /** O_NONBLOCK: a fifo without its other end must answer, not wait. */
@@ -75,6 +98,20 @@ const PERFORM = {
   noreplace: (root, { path, other }) => sys.rename(at(root, path), at(root, other), sys.RENAME_NOREPLACE),
   exchange: (root, { path, other }) => sys.rename(at(root, path), at(root, other), sys.RENAME_EXCHANGE),
   removeTree: (root, { path }) => removeTree(at(root, path)),
+  hold: (root, { path, number }, held) => held.hold(number % 4, at(root, path)),
+  readHeld: (_, { number }, held) =>
+    held.use(number % 4, (fd) => {
+      const { mode, uid, gid, size } = sys.fstat(fd);
+      return [mode, uid, gid, size, sys.pread(fd, 10_000, 0).toString('latin1')];
+    }),
+  writeHeld: (_, { number }, held) => held.use(number % 4, (fd) => sys.pwrite(fd, `held ${number}`, number % 2000)),
+  truncateHeld: (_, { number }, held) => held.use((number % 2) * 2, (fd) => sys.ftruncate(fd, number)),
+  changeHeld: (_, { number }, held) =>
+    held.use((number % 2) * 2, (fd) => {
+      sys.fchmod(fd, number & 0o777);
+      sys.fchown(fd, number % 3, sys.KEEP);
+      sys.futimens(fd, sys.OMIT, { sec: number, nsec: 0 });
+    }),
 } satisfies Record<string, Perform>;
 
 function removeTree(path: string): void {
@@ -90,7 +127,8 @@ function removeTree(path: string): void {
   sys.rmdir(path);
 }
 
-const KINDS = Object.keys(PERFORM) as Operation['kind'][];
+/** `hold` more often than the rest: most paths are not files. */
+const KINDS = [...Object.keys(PERFORM), 'hold', 'hold', 'hold', 'hold'] as Operation['kind'][];
 
 function randomPath(random: Random): string {
   const parts = Array.from({ length: 1 + random.int(3) }, () => random.pick(NAMES));
@@ -108,10 +146,10 @@ export function randomOperations(random: Random, count: number): Operation[] {
 }
 
 /** Applies one operation to the tree at `root`; tells its errno, or what it returned. */
-export function apply(root: string, operation: Operation): string {
+export function apply(root: string, operation: Operation, held: HeldFiles): string {
   let returned: unknown;
   const perform = (): void => {
-    returned = PERFORM[operation.kind](root, operation);
+    returned = PERFORM[operation.kind](root, operation, held);
   };
   const outcome = sys.outcome(() => (operation.asAlice ? sys.asUser(sys.ALICE, sys.STAFF, perform) : perform()));
   return outcome === 'ok' ? `ok ${JSON.stringify(returned ?? null)}` : outcome;
