@@ -35,16 +35,16 @@ export function direntType(mode: number): number {
   return (mode & S_IFMT) >>> 12;
 }
 
-/**
- * Whether a write or a change of owner by an unprivileged caller takes bits away: set-uid always, set-gid only with
- * group execute (fs/attr.c:setattr_should_drop_suidgid).
- */
+/** Whether the mode has set-uid or set-gid. */
 export function hasSetIdBits(mode: number): boolean {
-  return (mode & S_ISUID) !== 0 || (mode & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP);
+  return (mode & (S_ISUID | S_ISGID)) !== 0;
 }
 
-/** `mode` without the bits that {@link hasSetIdBits} speaks of. */
-export function withoutSetIdBits(mode: number): number {
-  const dropGid = (mode & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP) ? S_ISGID : 0;
-  return mode & ~(S_ISUID | dropGid);
+/**
+ * `mode` without the bits that a write by someone without CAP_FSETID takes away: set-uid always, set-gid with group
+ * execute, or if the writer is not in the file's group (fs/attr.c:setattr_should_drop_suidgid).
+ */
+export function withoutSetIdBits(mode: number, inGroup: () => boolean): number {
+  const dropGid = (mode & S_ISGID) !== 0 && ((mode & S_IXGRP) !== 0 || !inGroup());
+  return mode & ~(S_ISUID | (dropGid ? S_ISGID : 0));
 }

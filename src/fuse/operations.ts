@@ -119,8 +119,8 @@ export interface Operations {
   /** `flags`: RENAME_NOREPLACE, RENAME_EXCHANGE; anything else is EINVAL. */
   rename(parent: NodeId, name: EntryName, newParent: NodeId, newName: EntryName, flags: number): void;
 
-  /** `killSetId`: O_TRUNC by a caller without CAP_FSETID (FUSE_OPEN_KILL_SUIDGID). */
-  open(nodeid: NodeId, flags: number, killSetId: boolean): Opened;
+  /** `killSetIdFor`: the caller, if O_TRUNC is by one without CAP_FSETID (FUSE_OPEN_KILL_SUIDGID), else null. */
+  open(nodeid: NodeId, flags: number, killSetIdFor: Caller | null): Opened;
   create(
     parent: NodeId,
     name: EntryName,
@@ -133,8 +133,8 @@ export interface Operations {
   release(nodeid: NodeId, flags: number): void;
   /** Reads up to `size` bytes at `offset` into `into` from `at`; returns how many. */
   read(nodeid: NodeId, into: Buffer, at: number, size: number, offset: number): number;
-  /** `killSetId`: FUSE_WRITE_KILL_SUIDGID. Returns how many bytes were written. */
-  write(nodeid: NodeId, from: Buffer, at: number, size: number, offset: number, killSetId: boolean): number;
+  /** `killSetIdFor`: the caller, if without CAP_FSETID (FUSE_WRITE_KILL_SUIDGID), else null. Returns bytes written. */
+  write(nodeid: NodeId, from: Buffer, at: number, size: number, offset: number, killSetIdFor: Caller | null): number;
   fsync(nodeid: NodeId, datasync: boolean): void;
   fsyncdir(nodeid: NodeId, datasync: boolean): void;
   fallocate(nodeid: NodeId, mode: number, offset: number, length: number, caller: Caller): void;

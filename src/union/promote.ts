@@ -11,7 +11,7 @@ import { close, reopen } from '../sys/open.js';
 import { statAt, statFd } from '../sys/stat.js';
 import type { CopyJob } from './copy-jobs.js';
 import { RealDirectory } from './layer.js';
-import type { DirectoryNode, FileNode } from './node.js';
+import type { DirectoryNode, FileNode, UnionNode } from './node.js';
 import { statReal } from './real-object.js';
 import type { Union } from './union.js';
 
@@ -44,7 +44,7 @@ export function copyUpDirectory(union: Union, dir: DirectoryNode): RealDirectory
   union.numbers.keep(fresh, dir.ino);
   dir.upper = new RealDirectory(upper.layer, home, dir.name);
   union.listings.peek(dir.parent)?.rehome(dir.name, home);
-  union.channel?.invalidateAttributes(dir.id);
+  noteCopiedUp(union, dir);
   return dir.upper;
 }
 
@@ -153,7 +153,13 @@ function switchLayer(union: Union, node: FileNode, home: RealDirectory | null, l
   node.home = home;
   node.realName = node.name;
   if (home !== null && node.parent !== null) union.listings.peek(node.parent)?.rehome(node.name, home);
+  noteCopiedUp(union, node);
+}
+
+/** The kernel's cached attributes are out of date: the node's, and those of its directory, which has got an entry on disk. */
+function noteCopiedUp(union: Union, node: UnionNode): void {
   union.channel?.invalidateAttributes(node.id);
+  if (node.parent !== null) union.channel?.invalidateAttributes(node.parent.id);
 }
 
 /** Whoever has the file open reads and writes the copy from now on. */

@@ -51,8 +51,8 @@ export class UnionFilesystem implements Operations {
     return attributes.getattr(this.union, nodeid);
   }
 
-  setattr(nodeid: NodeId, change: AttributeChange): Attributes {
-    return attributes.setattr(this.union, nodeid, change);
+  setattr(nodeid: NodeId, change: AttributeChange, caller: Caller): Attributes {
+    return attributes.setattr(this.union, nodeid, change, caller);
   }
 
   readlink(nodeid: NodeId): string {
@@ -87,8 +87,8 @@ export class UnionFilesystem implements Operations {
     rename(this.union, parent, name, newParent, newName, flags);
   }
 
-  open(nodeid: NodeId, flags: number, killSetId: boolean): Opened {
-    return data.open(this.union, nodeid, flags, killSetId);
+  open(nodeid: NodeId, flags: number, killSetIdFor: Caller | null): Opened {
+    return data.open(this.union, nodeid, flags, killSetIdFor);
   }
 
   create(
@@ -113,8 +113,8 @@ export class UnionFilesystem implements Operations {
     return data.read(this.union, nodeid, into, at, size, offset);
   }
 
-  write(nodeid: NodeId, from: Buffer, at: number, size: number, offset: number, killSetId: boolean): number {
-    return data.write(this.union, nodeid, from, at, size, offset, killSetId);
+  write(nodeid: NodeId, from: Buffer, at: number, size: number, offset: number, killSetIdFor: Caller | null): number {
+    return data.write(this.union, nodeid, from, at, size, offset, killSetIdFor);
   }
 
   fsync(nodeid: NodeId, datasync: boolean): void {

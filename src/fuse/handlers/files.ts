@@ -10,9 +10,11 @@ const MAX_RW_COUNT = 0x7ffff000;
 const WRITE_IN = 40;
 
 /** u32 flags, open_flags */
-export function open({ request, reply, operations }: Exchange): number {
+export function open(exchange: Exchange): number {
+  const { request, reply, operations } = exchange;
   request.expectBody(8);
-  reply.opened(operations.open(request.nodeid, request.u32(0), (request.u32(4) & OPEN_KILL_SUIDGID) !== 0));
+  const killFor = (request.u32(4) & OPEN_KILL_SUIDGID) !== 0 ? exchange.caller() : null;
+  reply.opened(operations.open(request.nodeid, request.u32(0), killFor));
   return 0;
 }
 
@@ -55,13 +57,14 @@ export function read({ request, reply, operations }: Exchange): number {
 }
 
 /** u64 fh, offset, u32 size, write_flags, …; data */
-export function write({ request, reply, operations }: Exchange): number {
+export function write(exchange: Exchange): number {
+  const { request, reply, operations } = exchange;
   request.expectBody(WRITE_IN);
   const size = request.u32(16);
   if (request.length !== IN_HEADER + WRITE_IN + size) throw new ProtocolError('WRITE without all of its data');
-  const kill = (request.u32(20) & WRITE_KILL_SUIDGID) !== 0;
+  const killFor = (request.u32(20) & WRITE_KILL_SUIDGID) !== 0 ? exchange.caller() : null;
   const from = IN_HEADER + WRITE_IN;
-  reply.u32Answer(operations.write(request.nodeid, request.buffer, from, size, request.fileOffset(8), kill));
+  reply.u32Answer(operations.write(request.nodeid, request.buffer, from, size, request.fileOffset(8), killFor));
   return 0;
 }
 

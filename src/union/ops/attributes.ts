@@ -3,10 +3,11 @@ import { Errno, fsError } from '../../core/errno.js';
 import { hasSetIdBits, isRegular, withoutSetIdBits } from '../../core/file-mode.js';
 import type { FileStat } from '../../core/file-stat.js';
 import { O_WRONLY } from '../../core/flags.js';
-import type { AttributeChange, Attributes, StatFs, TimeChange } from '../../fuse/operations.js';
+import type { AttributeChange, Attributes, Caller, StatFs, TimeChange } from '../../fuse/operations.js';
 import { truncate } from '../../sys/file-io.js';
 import { KEEP_ID, TIME_NOW, TIME_OMIT, type TimeValue } from '../../sys/inode-ops.js';
 import { close } from '../../sys/open.js';
+import { supplementaryGroups } from '../../sys/process-groups.js';
 import { statFs } from '../../sys/stat.js';
 import type { Layer } from '../layer.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
@@ -37,7 +38,7 @@ export function getattr(union: Union, nodeid: NodeId): Attributes {
 }
 
 /** One SETATTR can hold several changes: data first, owner before mode (chown clears set-id bits), times last. */
-export function setattr(union: Union, nodeid: NodeId, change: AttributeChange): Attributes {
+export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, caller: Caller): Attributes {
   const node = union.nodes.get(nodeid);
   const stat = union.answer.attr;
   if (node.kind === 'directory') prepareDirectory(union, node, change);
@@ -46,7 +47,7 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange): 
     chownReal(union, node, change.uid ?? KEEP_ID, change.gid ?? KEEP_ID);
   }
   if (change.mode !== undefined) chmodReal(union, node, change.mode & 0o7777);
-  if (change.size !== undefined && change.killSetId === true) dropSetIdBits(union, node, stat);
+  if (change.size !== undefined && change.killSetId === true) dropSetIdBits(union, node, caller, stat);
   if (change.atime !== undefined || change.mtime !== undefined) {
     utimesReal(union, node, timeValue(change.atime), timeValue(change.mtime));
   }
@@ -81,12 +82,13 @@ function setSize(union: Union, node: FileNode, size: number): void {
   }
 }
 
-/** As fs/attr.c does when an unprivileged caller changes a file's content. */
-export function dropSetIdBits(union: Union, node: UnionNode, scratch: FileStat): void {
+/** After `caller`, who lacks CAP_FSETID, has changed a file's content. */
+export function dropSetIdBits(union: Union, node: UnionNode, caller: Caller, scratch: FileStat): void {
   statReal(union, node, scratch);
-  if (isRegular(scratch.mode) && hasSetIdBits(scratch.mode)) {
-    chmodReal(union, node, withoutSetIdBits(scratch.mode) & 0o7777);
-  }
+  const { mode, gid } = scratch;
+  if (!isRegular(mode) || !hasSetIdBits(mode)) return;
+  const left = withoutSetIdBits(mode, () => caller.gid === gid || supplementaryGroups(caller.pid).includes(gid));
+  if (left !== mode) chmodReal(union, node, left & 0o7777);
 }
 
 function timeValue(time: TimeChange | undefined): TimeValue {

@@ -21,21 +21,21 @@ import { dropSetIdBits } from './attributes.js';
 /** copy_file_range(2) may copy less than asked for; a piece of this size does not hold up other requests for long. */
 const MAX_COPY = 16 << 20;
 
-export function open(union: Union, nodeid: NodeId, flags: number, killSetId: boolean): Opened {
+export function open(union: Union, nodeid: NodeId, flags: number, killSetIdFor: Caller | null): Opened {
   const node = union.nodes.file(nodeid);
   const truncates = (flags & O_TRUNC) !== 0;
   if ((flags & O_ACCMODE) === O_RDONLY && !truncates) return openNode(union, node, flags);
   // O_TRUNC wants none of the data: nothing of it is copied.
   const fd = copyUp(union, node, truncates ? 0 : Number.POSITIVE_INFINITY);
   const opened = fd >= 0 ? openNew(union, node, fd, flags) : openNode(union, node, flags);
-  if (truncates) truncateOpened(union, node, flags, killSetId);
+  if (truncates) truncateOpened(union, node, flags, killSetIdFor);
   return opened;
 }
 
-function truncateOpened(union: Union, node: FileNode, flags: number, killSetId: boolean): void {
+function truncateOpened(union: Union, node: FileNode, flags: number, killSetIdFor: Caller | null): void {
   try {
     truncate(openOf(node).fd, 0);
-    if (killSetId) dropSetIdBits(union, node, union.answer.attr);
+    if (killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor, union.answer.attr);
   } catch (error) {
     releaseOpen(union, node, flags);
     throw error;
@@ -78,12 +78,12 @@ export function write(
   at: number,
   size: number,
   offset: number,
-  killSetId: boolean,
+  killSetIdFor: Caller | null,
 ): number {
   const node = union.nodes.file(nodeid);
   const { fd } = writableOf(node);
   const written = pwriteFrom(fd, from, at, size, offset);
-  if (killSetId) dropSetIdBits(union, node, union.answer.attr);
+  if (killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor, union.answer.attr);
   return written;
 }
 
@@ -119,7 +119,7 @@ export function fallocate(
 
 /** The requests that carry no kill flag: who is not root has no CAP_FSETID, as far as we can tell. */
 function dropSetIdBitsFor(union: Union, node: FileNode, caller: Caller): void {
-  if (caller.uid !== 0) dropSetIdBits(union, node, union.answer.attr);
+  if (caller.uid !== 0) dropSetIdBits(union, node, caller, union.answer.attr);
 }
 
 export function lseek(union: Union, nodeid: NodeId, offset: number, whence: number): number {

@@ -70,6 +70,8 @@ function checkReplaceable(union: Union, source: UnionNode, target: UnionNode): v
     return;
   }
   if (source.kind === 'file') throw fsError(Errno.EISDIR, 'rename');
+  // EXDEV comes first, as in the kernel (fs/overlayfs/dir.c:ovl_rename).
+  checkMovable(source);
   if (!isEmpty(union, target)) throw fsError(Errno.ENOTEMPTY, 'rename');
 }
 

@@ -22,7 +22,7 @@ describe('requests', () => {
     ['RENAME', [u64(9), text('a'), text('b')], ['rename', 5, 'a', 9, 'b', 0]],
     ['RENAME2', [u64(9), u32(2, 0), text('a'), text('b')], ['rename', 5, 'a', 9, 'b', 2]],
     ['LINK', [u64(2 ** 40), text('l')], ['link', 2 ** 40, 5, 'l']],
-    ['OPEN', [u32(0o1001, 1)], ['open', 5, 0o1001, true]],
+    ['OPEN', [u32(0o1001, 1)], ['open', 5, 0o1001, { uid: 1000, gid: 100, pid: 4242, umask: 0 }]],
     ['CREATE', [u32(0o102, 0o100600, 0o27, 0), text('f')], ['create', 5, 'f', 0o100600, 0o102, caller(0o27)]],
     ['TMPFILE', [u32(2, 0o100600, 0o27, 0), text('#1')], ['tmpfile', 5, 0o100600, 2, caller(0o27)]],
     ['RELEASE', [u64(0), u32(2, 0), u64(0)], ['release', 5, 2]],
@@ -93,7 +93,7 @@ describe('requests', () => {
   it('WRITE: data is taken where it stands', () => {
     const serving = new Serving();
     serving.override.write = (_node, from, at, size, offset, kill) => {
-      expect([from.toString('latin1', at, at + size), offset, kill]).toEqual(['data', 2 ** 33, true]);
+      expect([from.toString('latin1', at, at + size), offset, kill?.uid]).toEqual(['data', 2 ** 33, 1000]);
       return 4;
     };
     const body = [u64(0, 2 ** 33), u32(4, 4), u64(0), u32(0, 0), Buffer.from('data')];
@@ -341,7 +341,7 @@ describe('parked requests', () => {
     serving.dispatcher.resume([4]);
     serving.dispatcher.resume([4]);
     expect(serving.sent.map((answer) => answer.readBigUInt64LE(8))).toEqual([10n]);
-    expect(serving.calls.at(-1)).toEqual(['open', 6, 0o1002, false]);
+    expect(serving.calls.at(-1)).toEqual(['open', 6, 0o1002, null]);
   });
 
   it('may park again', () => {

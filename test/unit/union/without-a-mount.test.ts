@@ -118,7 +118,7 @@ describe('what the kernel forgets', () => {
       const { entry, opened } = union.create(ROOT_ID, name(`f${round}`), 0o644, O_RDWR, caller);
       expect(opened.backingId).toBe(0);
       const id = entry.nodeid;
-      union.write(id, Buffer.from('data'), 0, 4, 0, false);
+      union.write(id, Buffer.from('data'), 0, 4, 0, null);
       union.unlink(ROOT_ID, name(`f${round}`));
       expect(union.getattr(id).attr.nlink).toBe(0);
       union.release(id, O_RDWR);
