@@ -16,6 +16,9 @@ const fdatasyncFd = bind<(fd: number) => number>('int fdatasync(int)');
 const fallocate64 = bind<(fd: number, mode: number, offset: number, length: number) => number>(
   'int fallocate64(int, int, int64_t, int64_t)',
 );
+const fadvise64 = bind<(fd: number, offset: number, length: number, advice: number) => number>(
+  'int posix_fadvise64(int, int64_t, int64_t, int)',
+);
 const lseek64 = bind<(fd: number, offset: number, whence: number) => number>('int64_t lseek64(int, int64_t, int)');
 const copyRange = bind<
   (from: number, fromOffset: number, to: number, toOffset: number, size: number, flags: number) => number
@@ -78,6 +81,13 @@ export function dataSync(fd: number): void {
 
 export function allocateRange(fd: number, mode: number, offset: number, length: number): void {
   check(fallocate64(fd, mode, offset, length), 'fallocate');
+}
+
+const POSIX_FADV_WILLNEED = 3;
+
+/** Starts to bring a range into the page cache, and does not wait for it. Only a hint: that it fails says nothing. */
+export function prefetch(fd: number, offset: number, length: number): void {
+  fadvise64(fd, offset, length, POSIX_FADV_WILLNEED);
 }
 
 /** lseek(2). ENXIO (no data, or beyond the end) is thrown: the caller decides what it means. */

@@ -13,12 +13,16 @@ import { hasSetIdBits } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_ACCMODE, O_APPEND, O_RDONLY, O_RDWR } from '../core/flags.js';
 import type { Opened } from '../fuse/operations.js';
+import { prefetch } from '../sys/file-io.js';
 import { close } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
 import { withoutFsetid } from '../sys/thread.js';
 import type { FileNode, OpenFile } from './node.js';
 import { openReal } from './real-object.js';
 import type { Union } from './union.js';
+
+/** As much as one READ asks for at the default readahead. */
+const PREFETCH = 128 << 10;
 
 const answer = { keepCache: true, backingId: 0 };
 const scratch = new FileStat();
@@ -80,6 +84,8 @@ function openFirst(union: Union, node: FileNode, fd: number, writes: boolean, wr
   const open: OpenFile = { fd, writable, backingId: 0, opens: 0, writers: 0 };
   node.open = open;
   if (canPassThrough(union, node, fd, writes)) open.backingId = register(union, node, fd, writes);
+  // Who opens a file reads it: on a cold cache the disk is at work while our answer and the first READ travel.
+  else if (!writable) prefetch(fd, 0, PREFETCH);
   return count(node, open, writes);
 }
 
