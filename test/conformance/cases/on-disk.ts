@@ -74,6 +74,20 @@ export const onDiskCases: readonly Case[] = [
     },
   }),
   disk({
+    id: 'disk-copy-up-shows-ctime',
+    operation: 'write',
+    placement: 'lower',
+    title: 'the ctime of file and directories is the one on disk, although it was looked at before the copy-up',
+    layers: LOWER,
+    run(ctx) {
+      for (const path of ['', 'd', 'd/f']) sys.stat(ctx.path(path));
+      sys.write(ctx.open('d/f', sys.O_WRONLY | sys.O_APPEND), '+');
+      for (const path of ['', 'd', 'd/f']) {
+        deepEqual(sys.lstat(ctx.path(path)).ctime, sys.lstat(ctx.upper(path)).ctime, path);
+      }
+    },
+  }),
+  disk({
     id: 'disk-unlink',
     operation: 'unlink',
     placement: 'lower',
