@@ -8,7 +8,8 @@ import { Errno, fsError, isErrno } from '../core/errno.js';
 import { S_IFDIR, S_IFLNK, S_IFMT } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { RENAME_NOREPLACE } from '../core/flags.js';
-import { makeDev, mkdirAt, mknodAt, readlinkAt, renameAt, symlinkAt, utimesFd } from '../sys/inode-ops.js';
+import { makeDev, mkdirAt, mknodAt, readlinkAt, renameAt, symlinkAt, utimesPathFd } from '../sys/inode-ops.js';
+import { moveKeepingMode } from '../sys/movable.js';
 import { statFd } from '../sys/stat.js';
 import type { CopyUpContext, CopyUpDestination, CopyUpSource } from './context.js';
 import { fillMetadata } from './fill-metadata.js';
@@ -26,8 +27,10 @@ export function copyUpOther(source: CopyUpSource, destination: CopyUpDestination
   try {
     makeEmpty(source, work.fd, staged);
     fillMetadata(source, { dirfd: work.fd, name: staged }, context);
-    keepingTimes(destination.upper, () =>
-      renameAt(work.fd, staged, destination.upper, destination.name, RENAME_NOREPLACE),
+    const { upper, name } = destination;
+    const move = (): void => renameAt(work.fd, staged, upper, name, RENAME_NOREPLACE);
+    keepingTimes(upper, () =>
+      moveKeepingMode({ dirfd: work.fd, name: staged }, { dirfd: upper, name }, source.stat.mode, move),
     );
   } catch (error) {
     work.discard(staged);
@@ -59,7 +62,7 @@ function keepingTimes<T>(dirfd: number, publish: () => T): T {
   const { atimeSec, atimeNsec, mtimeSec, mtimeNsec } = parentStat;
   const result = publish();
   try {
-    utimesFd(dirfd, { sec: atimeSec, nsec: atimeNsec }, { sec: mtimeSec, nsec: mtimeNsec });
+    utimesPathFd(dirfd, { sec: atimeSec, nsec: atimeNsec }, { sec: mtimeSec, nsec: mtimeNsec });
   } catch (error) {
     if (!isErrno(error, 'EPERM')) throw error;
   }

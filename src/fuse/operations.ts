@@ -165,8 +165,11 @@ export interface Operations {
   readonly noSync: boolean;
   /** An eventfd that becomes readable when parked requests can go on. */
   readonly completionFd: number;
-  /** Reads {@link completionFd} and returns the keys whose work has ended. */
-  takeCompleted(): number[];
+  /**
+   * Reads {@link completionFd} and returns the keys whose work has ended.
+   * @param isAwaited whether a parked request still waits for a key; its caller may have died
+   */
+  takeCompleted(isAwaited: (key: number) => boolean): number[];
   /** The mount is gone: close every fd. */
   close(): void;
 }

@@ -45,6 +45,12 @@ export class ParkedRequests {
     this.waiting.set(unique, { key, message, pid, interrupted: false });
   }
 
+  /** Whether any request waits for `key`. */
+  awaits(key: number): boolean {
+    for (const request of this.waiting.values()) if (request.key === key) return true;
+    return false;
+  }
+
   /** The kernel says that a signal reached the caller of request `unique`. Returns whether that one is here. */
   interrupt(unique: number): boolean {
     const request = this.waiting.get(unique);

@@ -28,6 +28,8 @@ export interface UnionConfig {
 /** Share of the process's open files that cached directories may use; open files of applications need the rest. */
 const DIRECTORY_SHARE = 0.25;
 const MAX_DIRECTORIES = 8192;
+/** Fds for everything else: Node's own, copies under way, files that have lost their name while in use. */
+const RESERVE = 400;
 
 /**
  * Opens all layers and builds the union.
@@ -53,10 +55,13 @@ function assemble(config: UnionConfig, opened: { close(): void }[]): Operations 
   const lowers = config.lowers.map((path) => keep(Layer.open(path, false)));
   const upper = openUpper(config, dialect, keep);
   const grace = 2 * (lowers.length + 1) + 16;
-  const directories = Math.min(MAX_DIRECTORIES, Math.floor(maxOpenFiles() * DIRECTORY_SHARE));
-  const fds = new DirectoryFds(Math.max(directories, grace), grace);
+  const limit = maxOpenFiles();
+  const directories = Math.max(grace, Math.min(MAX_DIRECTORIES, Math.floor(limit * DIRECTORY_SHARE)));
+  const fds = new DirectoryFds(directories, grace);
+  const openFiles = Math.max(16, limit - directories - grace - lowers.length - RESERVE);
   const jobs = keep(new CopyJobs());
-  const union = new Union(upper, lowers, dialect, fds, new NodeTable(fds), new InodeNumbers(), jobs, config.log);
+  const numbers = new InodeNumbers();
+  const union = new Union(upper, lowers, dialect, fds, new NodeTable(fds), numbers, jobs, openFiles, config.log);
   return new UnionFilesystem(union, config.volatile);
 }
 

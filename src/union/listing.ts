@@ -7,7 +7,7 @@ export interface ListedEntry {
   readonly name: EntryName;
   /** Where a listing goes on after this entry. */
   readonly cookie: number;
-  readonly ino: number;
+  ino: number;
   readonly type: number;
   /** The real directory that the entry comes from. */
   home: RealDirectory;
@@ -81,11 +81,12 @@ export class Listing {
   }
 
   /** The entry has been copied up. */
-  rehome(name: EntryName, home: RealDirectory): void {
+  rehome(name: EntryName, home: RealDirectory, ino: number): void {
     const entry = this.names().get(name);
     if (entry === undefined) return;
     if (entry.type === DT_DIR) entry.below = [entry.home, ...(entry.below ?? [])];
     entry.home = home;
+    entry.ino = ino;
   }
 
   private names(): Map<EntryName, ListedEntry> {

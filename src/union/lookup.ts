@@ -7,6 +7,8 @@
  * layer below instead would be showing a wrong tree.
  */
 import type { EntryName } from '../core/brand.js';
+import { displayName } from '../core/entry-name.js';
+import { Errno, fsError } from '../core/errno.js';
 import { isDirectory } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { close } from '../sys/open.js';
@@ -104,6 +106,13 @@ export function adoptDirectory(
   stat: FileStat,
 ): DirectoryNode {
   const { isUpper } = home.layer;
+  const feature = union.dialect.unreadableFeature(union.fds.get(home), name);
+  if (feature !== null) {
+    union.log(
+      `${displayName(name)}: the layer has only a part of this directory (${feature}), which plyfs cannot read`,
+    );
+    throw fsError(Errno.EPERM, 'lookup');
+  }
   const real = new RealDirectory(home.layer, home, name);
   const lowers = below.map((other) => new RealDirectory(other.layer, other, name));
   const node = new DirectoryNode(

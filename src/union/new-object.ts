@@ -9,9 +9,10 @@ import { FileStat } from '../core/file-stat.js';
 import { RENAME_NOREPLACE } from '../core/flags.js';
 import type { Caller } from '../fuse/operations.js';
 import { chmodAt, chownAt, renameAt } from '../sys/inode-ops.js';
+import { moveKeepingMode } from '../sys/movable.js';
 import { close } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
-import { findXattrFd, setXattr } from '../sys/xattr.js';
+import { findXattr, setXattr } from '../sys/xattr.js';
 import { inheritAcl } from './default-acl.js';
 import type { RealDirectory } from './layer.js';
 import type { DirectoryNode } from './node.js';
@@ -71,7 +72,7 @@ function modeInPlace(union: Union, dir: DirectoryNode, mode: number, caller: Cal
 
 /** The default ACL of `dir`, which is in the upper; kept on the node, and forgotten when it is set. */
 export function defaultAclOf(union: Union, dir: DirectoryNode): Buffer | null {
-  if (dir.defaultAcl === undefined) dir.defaultAcl = findXattrFd(union.fds.get(dir.top), ACL_DEFAULT);
+  if (dir.defaultAcl === undefined) dir.defaultAcl = findXattr(union.fds.get(dir.top), '', ACL_DEFAULT);
   return dir.defaultAcl;
 }
 
@@ -89,9 +90,11 @@ function makeStaged(union: Union, dir: DirectoryNode, name: EntryName, object: N
     // The whiteout says that lower layers have something there: a new directory must not merge with it. Marked while
     // the mode lets us, because a `user.` xattr needs write permission.
     if (directory && presence === 'whiteout') hiding.markOpaque(work.fd, staged);
-    giveAttributes(union, dir, staged, object.mode, caller);
-    if (presence === 'absent') renameAt(work.fd, staged, dirfd, name, RENAME_NOREPLACE);
-    else hiding.publishOverWhiteout(staged, dirfd, name, directory);
+    const mode = giveAttributes(union, dir, staged, object.mode, caller);
+    moveKeepingMode({ dirfd: work.fd, name: staged }, { dirfd, name }, mode, () => {
+      if (presence === 'absent') renameAt(work.fd, staged, dirfd, name, RENAME_NOREPLACE);
+      else hiding.publishOverWhiteout(staged, dirfd, name, directory);
+    });
     return fd;
   } catch (error) {
     if (fd >= 0) close(fd);
@@ -100,15 +103,16 @@ function makeStaged(union: Union, dir: DirectoryNode, name: EntryName, object: N
   }
 }
 
-/** The attributes of a new object: owner first, because chown clears mode bits. */
-function giveAttributes(union: Union, dir: DirectoryNode, staged: EntryName, mode: number, caller: Caller): void {
+/** The attributes of a new object: owner first, because chown clears mode bits. Returns its mode. */
+function giveAttributes(union: Union, dir: DirectoryNode, staged: EntryName, mode: number, caller: Caller): number {
   const { work } = union.writable();
   const attributes = attributesFor(union, dir, mode, caller);
   if (caller.uid !== myUid || attributes.gid !== myGid) chownAt(work.fd, staged, caller.uid, attributes.gid);
-  if (isSymlink(mode)) return;
+  if (isSymlink(mode)) return mode;
   if (attributes.access !== null) setXattr(work.fd, staged, ACL_ACCESS, attributes.access);
   if (attributes.inherited !== null) setXattr(work.fd, staged, ACL_DEFAULT, attributes.inherited);
   chmodAt(work.fd, staged, attributes.mode & 0o7777);
+  return attributes.mode;
 }
 
 export interface NewAttributes {

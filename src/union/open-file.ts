@@ -5,9 +5,12 @@
  * - A writable union does so for files of the upper. A lower file is opened `cached`: it may be copied up later, and a
  *   passthrough reader would stay on the old data. A node that is open and cached stays so until its last close, on
  *   the copy once there is one, so that every reader sees every write.
- * - A file with set-id bits that is opened for writing is cached, because a write in passthrough runs with the
- *   server's right to keep those bits (fs/backing-file.c); the same holds for what we register: without CAP_FSETID.
+ * - A file of a writable union that has set-id bits is cached, because a write in passthrough runs with the rights of
+ *   whoever registered the backing file, and ours is to keep those bits (fs/backing-file.c). For bits that are set
+ *   later, what we register is registered without CAP_FSETID. Both hold for readers too: a writer shares their backing.
  */
+
+import { displayName } from '../core/entry-name.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
 import { hasSetIdBits } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
@@ -81,28 +84,50 @@ export function openNew(union: Union, node: FileNode, fd: number, flags: number)
 }
 
 function openFirst(union: Union, node: FileNode, fd: number, writes: boolean, writable: boolean): Opened {
+  try {
+    checkBudget(union);
+    refuseUnreadable(union, node, fd);
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
   const open: OpenFile = { fd, writable, backingId: 0, opens: 0, writers: 0 };
   node.open = open;
-  if (canPassThrough(union, node, fd, writes)) open.backingId = register(union, node, fd, writes);
+  union.openFiles++;
+  if (canPassThrough(union, node, fd)) open.backingId = register(union, node, fd);
   // Who opens a file reads it: on a cold cache the disk is at work while our answer and the first READ travel.
   else if (!writable) prefetch(fd, 0, PREFETCH);
   return count(node, open, writes);
 }
 
-function canPassThrough(union: Union, node: FileNode, fd: number, writes: boolean): boolean {
+/** The server needs fds of its own to answer anything at all: open files may not take the last ones. */
+function checkBudget(union: Union): void {
+  if (union.openFiles >= union.maxOpenFiles) throw fsError(Errno.ENFILE, 'open');
+}
+
+function refuseUnreadable(union: Union, node: FileNode, fd: number): void {
+  const feature = union.dialect.unreadableFeature(fd, '');
+  if (feature === null) return;
+  union.log(
+    `${displayName(node.name)}: the layer has only a part of this object (${feature}), which plyfs cannot read`,
+  );
+  throw fsError(Errno.EPERM, 'open');
+}
+
+function canPassThrough(union: Union, node: FileNode, fd: number): boolean {
   if (!union.passthrough) return false;
   if (union.upper !== null && !node.isUpper) return false;
   if ((node.home?.layer ?? union.upper?.layer)?.refusesBacking === true) return false;
-  if (!writes) return true;
+  if (union.upper === null) return true;
   statFd(fd, scratch);
   return !hasSetIdBits(scratch.mode);
 }
 
 /** A backing id, or 0: the kernel would not have it, and reads and writes come as requests. */
-function register(union: Union, node: FileNode, fd: number, writes: boolean): number {
+function register(union: Union, node: FileNode, fd: number): number {
   const { channel } = union;
   if (channel === null) return 0;
-  const id = writes ? withoutFsetid(() => channel.backingOpen(fd)) : channel.backingOpen(fd);
+  const id = union.upper === null ? channel.backingOpen(fd) : withoutFsetid(() => channel.backingOpen(fd));
   if (id > 0) return id;
   refused(union, node, -id);
   return 0;
@@ -135,6 +160,7 @@ export function releaseOpen(union: Union, node: FileNode, flags: number): void {
   if ((flags & O_ACCMODE) !== O_RDONLY) open.writers--;
   if (open.opens > 0) return;
   node.open = null;
+  union.openFiles--;
   if (open.backingId !== 0) union.channel?.backingClose(open.backingId);
   close(open.fd);
   union.nodes.release(node);

@@ -43,7 +43,7 @@ export function copyUpDirectory(union: Union, dir: DirectoryNode): RealDirectory
   statAt(destination.upper, dir.name, fresh);
   union.numbers.keep(fresh, dir.ino);
   dir.upper = new RealDirectory(upper.layer, home, dir.name);
-  union.listings.peek(dir.parent)?.rehome(dir.name, home);
+  union.listings.peek(dir.parent)?.rehome(dir.name, home, dir.ino);
   noteCopiedUp(union, dir);
   return dir.upper;
 }
@@ -63,11 +63,15 @@ export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_IN
   const source = { dirfd: union.fds.get(home), name: node.realName, stat: new FileStat() };
   statReal(union, node, source.stat);
   refuseLocked(source.stat);
+  if (isRegular(source.stat.mode) && union.dialect.unreadableFeature(source.dirfd, source.name) !== null) {
+    throw fsError(Errno.EPERM, 'copy-up');
+  }
   if (!isRegular(source.stat.mode)) {
     copyUpSpecial(union, node, source);
     return -1;
   }
-  const staged = StagedFile.open(source, upper.copyUp, length);
+  // A large piece is copied whole: its data takes time, and whoever asked for the piece may be gone when it is there.
+  const staged = StagedFile.open(source, upper.copyUp, length < LARGE ? length : Number.POSITIVE_INFINITY);
   if (staged.needsData && staged.length >= LARGE) {
     throw new Parked(union.jobs.start(node, staged, upper.copyUp.sync));
   }
@@ -86,12 +90,15 @@ export function ensureUpper(union: Union, node: FileNode): void {
   if (fd >= 0) close(fd);
 }
 
-/** Publishes what helper threads have finished. Returns the keys of all jobs that have ended, well or not. */
-export function finishJobs(union: Union): number[] {
+/**
+ * Publishes what helper threads have finished. Returns the keys of all jobs that have ended, well or not.
+ * @param isAwaited whether a request still waits for a key: a failure that nobody waits for is nobody else's
+ */
+export function finishJobs(union: Union, isAwaited: (key: number) => boolean): number[] {
   return union.jobs.takeFinished().map(({ job, errno }) => {
     const failure = errno !== 0 ? errno : finishJob(union, job);
     if (errno !== 0) job.staged.abandon();
-    if (failure !== 0) union.jobs.fail(job.node, failure);
+    if (failure !== 0 && isAwaited(job.key)) union.jobs.fail(job.node, failure);
     union.nodes.release(job.node);
     return job.key;
   });
@@ -147,12 +154,17 @@ function copyUpSpecial(
  * overlayfs without index: it goes on under a number of its own, because the others keep the old one.
  */
 function switchLayer(union: Union, node: FileNode, home: RealDirectory | null, lowerLinks: number): void {
-  if (lowerLinks > 1) node.ino = union.numbers.own(fresh.devMajor, fresh.devMinor, fresh.ino);
+  const parted = lowerLinks > 1;
+  if (parted) node.ino = union.numbers.own(fresh.devMajor, fresh.devMinor, fresh.ino);
   else union.numbers.keep(fresh, node.ino);
   node.isUpper = true;
   node.home = home;
   node.realName = node.name;
-  if (home !== null && node.parent !== null) union.listings.peek(node.parent)?.rehome(node.name, home);
+  if (home !== null && node.parent !== null) {
+    union.listings.peek(node.parent)?.rehome(node.name, home, node.ino);
+    // The kernel's cached listing has the old number. A listing's pages are locked only while the kernel fills them.
+    if (parted) union.channel?.invalidateData(node.parent.id);
+  }
   noteCopiedUp(union, node);
 }
 

@@ -184,8 +184,8 @@ export class UnionFilesystem implements Operations {
     inodeFlags.setFsxattr(this.union, nodeid, fsxattr);
   }
 
-  takeCompleted(): number[] {
-    return finishJobs(this.union);
+  takeCompleted(isAwaited: (key: number) => boolean): number[] {
+    return finishJobs(this.union, isAwaited);
   }
 
   close(): void {

@@ -37,6 +37,8 @@ export class Union {
   /** Set when the transport is ready. */
   channel: KernelChannel | null = null;
   passthrough = false;
+  /** Nodes that are open, each with an fd, and how many may be. */
+  openFiles = 0;
   /** The longest name that any layer can hold (fs/overlayfs/super.c:ovl_fill_super, namelen). */
   readonly maxName: number;
 
@@ -50,6 +52,7 @@ export class Union {
     readonly nodes: NodeTable,
     readonly numbers: InodeNumbers,
     readonly jobs: CopyJobs,
+    readonly maxOpenFiles: number,
     readonly log: (line: string) => void,
   ) {
     this.listings = new LRUCache({

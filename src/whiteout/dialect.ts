@@ -28,6 +28,12 @@ export interface Dialect {
   /** Whether the directory `name` under `dirfd` hides the directories of the same path below it. */
   isOpaque(dirfd: number, name: EntryName): boolean;
 
+  /**
+   * An on-disk feature of the object (an fd of it, or a name under a directory fd) without which it is incomplete and
+   * which plyfs cannot read, such as data that is elsewhere; null: none.
+   */
+  unreadableFeature(dirfd: number, name: string): string | null;
+
   /** The errno with which a name must not be created (a reserved name, a type that means a whiteout), or 0. */
   refuseCreate(name: EntryName, mode: number, rdev: number): number;
   /** The xattr that holds what the application calls `name`. */

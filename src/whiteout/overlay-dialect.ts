@@ -24,6 +24,8 @@ function isWhiteout(stat: FileStat): boolean {
 export class OverlayDialect implements Dialect {
   readonly name = 'overlay';
   readonly opaqueXattr: string;
+  /** Written by kernel mounts with `metacopy=on` (the data is in a lower layer) and `redirect_dir=on` (so is the rest). */
+  private readonly unreadable: readonly string[];
   private readonly prefix: string;
   private readonly escapedPrefix: string;
   private readonly scratch = new FileStat();
@@ -31,6 +33,7 @@ export class OverlayDialect implements Dialect {
   constructor(namespace: XattrNamespace) {
     this.prefix = `${namespace}.overlay.`;
     this.escapedPrefix = `${this.prefix}overlay.`;
+    this.unreadable = ['metacopy', 'redirect'].map((feature) => this.prefix + feature);
     this.opaqueXattr = `${this.prefix}opaque`;
   }
 
@@ -60,6 +63,10 @@ export class OverlayDialect implements Dialect {
   isOpaque(dirfd: number, name: EntryName): boolean {
     const value = findXattr(dirfd, name, this.opaqueXattr);
     return value !== null && value[0] === OPAQUE_YES;
+  }
+
+  unreadableFeature(dirfd: number, name: string): string | null {
+    return this.unreadable.find((xattr) => findXattr(dirfd, name, xattr) !== null) ?? null;
   }
 
   refuseCreate(_name: EntryName, mode: number, rdev: number): number {

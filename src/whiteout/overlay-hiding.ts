@@ -5,7 +5,7 @@
 import type { EntryName } from '../core/brand.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
 import { S_IFCHR } from '../core/file-mode.js';
-import type { FileStat } from '../core/file-stat.js';
+import { FileStat } from '../core/file-stat.js';
 import { RENAME_EXCHANGE, RENAME_WHITEOUT } from '../core/flags.js';
 import { UndoStack } from '../core/undo.js';
 import {
@@ -19,6 +19,8 @@ import {
   unlinkAt,
   utimesAt,
 } from '../sys/inode-ops.js';
+import { moveKeepingMode, withWriteToMove } from '../sys/movable.js';
+import { statAt } from '../sys/stat.js';
 import { getXattr, listXattrs, setXattr } from '../sys/xattr.js';
 import type { Hiding, MovePlan } from './dialect.js';
 import type { OverlayDialect } from './overlay-dialect.js';
@@ -45,10 +47,14 @@ export class OverlayHiding implements Hiding {
   }
 
   removeDirectory(upper: number, name: EntryName, hide: boolean): void {
+    if (!hide && this.removedEmpty(upper, name)) return;
     const staged = hide ? this.stageWhiteout() : this.work.temporaryName();
-    if (hide) this.orDiscard(staged, () => renameAt(this.work.fd, staged, upper, name, RENAME_EXCHANGE));
-    else if (this.removedEmpty(upper, name)) return;
-    else renameAt(upper, name, this.work.fd, staged);
+    const stat = new FileStat();
+    statAt(upper, name, stat);
+    withWriteToMove(upper, name, stat.mode, () => {
+      if (hide) this.orDiscard(staged, () => renameAt(this.work.fd, staged, upper, name, RENAME_EXCHANGE));
+      else renameAt(upper, name, this.work.fd, staged);
+    });
     this.work.discard(staged);
   }
 
@@ -71,7 +77,11 @@ export class OverlayHiding implements Hiding {
     this.orDiscard(staged, () => {
       this.cloneAttributes(upper, name, staged, stat);
       this.markOpaque(this.work.fd, staged);
-      renameAt(this.work.fd, staged, upper, name, RENAME_EXCHANGE);
+      withWriteToMove(upper, name, stat.mode, () =>
+        moveKeepingMode({ dirfd: this.work.fd, name: staged }, { dirfd: upper, name }, stat.mode, () =>
+          renameAt(this.work.fd, staged, upper, name, RENAME_EXCHANGE),
+        ),
+      );
     });
     this.work.discard(staged);
   }

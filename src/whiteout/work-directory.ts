@@ -2,6 +2,7 @@
  * The work directory: where a change of the upper is prepared before one rename or link publishes it. Layout as the
  * kernel's (fs/overlayfs/super.c:ovl_make_workdir): `WORKDIR/work`, emptied at each mount, temporary names `#HEX`.
  */
+import { randomBytes } from 'node:crypto';
 import type { EntryName } from '../core/brand.js';
 import { Errno, FsError, isErrno } from '../core/errno.js';
 import { isDirectory } from '../core/file-mode.js';
@@ -15,6 +16,7 @@ import { statAt } from '../sys/stat.js';
 
 export class WorkDirectory {
   private serial = 0;
+  private readonly token = randomBytes(6).toString('hex');
 
   private constructor(
     /** `WORKDIR/work`, owned until {@link close}. */
@@ -42,10 +44,10 @@ export class WorkDirectory {
     }
   }
 
-  /** A name that nothing in the work directory has; the process id keeps two mounts of one workdir apart. */
+  /** A name that nothing in the work directory has; the token keeps two mounts of one workdir apart. */
   temporaryName(): EntryName {
     this.serial++;
-    return `#${process.pid.toString(16)}.${this.serial.toString(16)}` as EntryName;
+    return `#${this.token}.${this.serial.toString(16)}` as EntryName;
   }
 
   /** Removes a temporary object, whatever it is; one that is gone already is what was wanted. */

@@ -75,6 +75,7 @@ export function rmdir(union: Union, parent: NodeId, name: EntryName): void {
   const dir = union.nodes.directory(parent);
   const node = existing(union, dir, name);
   if (node.kind === 'file') throw fsError(Errno.ENOTDIR, 'rmdir');
+  if (node.upper === null && scratch.locked) throw fsError(Errno.EPERM, 'rmdir');
   if (!isEmpty(union, node)) throw fsError(Errno.ENOTEMPTY, 'rmdir');
   if (node.upper === null) hiding.hide(union.fds.get(copyUpDirectory(union, dir)), name);
   else removeUpper(union, dir, node, node.upper);

@@ -42,6 +42,8 @@ export function rename(
   const target = lookup(union, to.dir, newName, scratch);
   // Two names of one file: rename(2) leaves both.
   if (source === target) return;
+  // As for unlink: hiding what the file system below protects must not be a way around that.
+  if (target !== null && !isInUpper(target) && scratch.locked) throw fsError(Errno.EPERM, 'rename');
   if ((flags & RENAME_EXCHANGE) !== 0) {
     if (target === null) throw fsError(Errno.ENOENT, 'rename');
     exchange(union, source, from, target, to);

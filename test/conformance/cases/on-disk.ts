@@ -73,6 +73,24 @@ export const onDiskCases: readonly Case[] = [
       equal(opacity(ctx.upper('d')), 'none');
     },
   }),
+  single({
+    id: 'numbers-after-parting',
+    operation: 'readdir',
+    placement: 'lower',
+    title: 'stat and readdir agree on the number of a file that was copied up away from its other links',
+    layers: { lower1: { a: linked('content', 'links'), b: linked('content', 'links') } },
+    run(ctx) {
+      const agree = (): void => {
+        for (const entry of sys.getdentsToEnd(ctx.open('', sys.O_RDONLY | sys.O_DIRECTORY))) {
+          if (entry.name === 'a' || entry.name === 'b')
+            equal(entry.ino, sys.stat(ctx.path(entry.name)).ino, entry.name);
+        }
+      };
+      agree();
+      sys.write(ctx.open('a', sys.O_WRONLY | sys.O_APPEND), '+');
+      agree();
+    },
+  }),
   disk({
     id: 'disk-copy-up-shows-ctime',
     operation: 'write',

@@ -45,6 +45,18 @@ export const setIdCases: readonly Case[] = [
     },
   }),
   ...onFile({
+    id: 'write-clears-setid-beside-reader',
+    operation: 'write',
+    title: "an ordinary user's write takes set-id bits away although a reader has had the file open before",
+    object: file(CONTENT, { mode: 0o6777 }),
+    run(ctx, path) {
+      ctx.open('d/f', sys.O_RDONLY);
+      const fd = sys.asUser(sys.ALICE, sys.STAFF, () => ctx.open('d/f', O_WRONLY));
+      sys.asUser(sys.ALICE, sys.STAFF, () => sys.write(fd, 'X'));
+      equal(modeOf(path), 0o777);
+    },
+  }),
+  ...onFile({
     id: 'write-clears-capability-root',
     operation: 'write',
     title: "root's write takes capabilities away and leaves set-id bits",

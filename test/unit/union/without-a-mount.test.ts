@@ -1,11 +1,13 @@
 /** The union driven through the Operations contract, as a transport drives it, on real directories but without a mount. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EntryName, type NodeId, ROOT_ID } from '../../../src/core/brand.js';
 import { isErrno } from '../../../src/core/errno.js';
 import type { DirectorySink, Entry, Operations } from '../../../src/fuse/operations.js';
+import { getInodeFlags, setInodeFlags } from '../../../src/sys/ioctl.js';
+import { setXattr } from '../../../src/sys/xattr.js';
 import { createUnion } from '../../../src/union/index.js';
 
 const caller = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, pid: process.pid, umask: 0o022 };
@@ -87,6 +89,55 @@ describe('the merged tree', () => {
     expect(walk('d/b')).toBe(id);
     expect(union.getattr(id).attr.ino).toBe(ino);
     expect(readFileSync(join(home, 'upper/d/b'), 'utf8')).toBe('base');
+  });
+});
+
+/** linux/fs.h. */
+const FS_IMMUTABLE_FL = 0x10;
+
+describe.skipIf(process.geteuid?.() !== 0)('what a lower layer protects (inode flags need root)', () => {
+  function protect(path: string, body: () => void): void {
+    const fd = openSync(join(home, path), 'r');
+    const before = getInodeFlags(fd);
+    setInodeFlags(fd, before | FS_IMMUTABLE_FL);
+    try {
+      body();
+    } finally {
+      setInodeFlags(fd, before);
+      closeSync(fd);
+    }
+  }
+
+  it.each([
+    ['removed', () => union.unlink(walk('d'), name('b'))],
+    ['replaced', () => union.rename(walk('d'), name('a'), walk('d'), name('b'), 0)],
+    ['changed', () => union.setattr(walk('d/b'), { mode: 0o600 }, caller)],
+  ])('is not %s: EPERM', (_, change) => {
+    protect('base/d/b', () => expect(change).toThrow('EPERM'));
+    expect(readdirSync(join(home, 'upper'), { recursive: true })).not.toContain('d/b');
+  });
+
+  it('is not removed as a directory either', () => {
+    protect('base/only/deep', () => expect(() => union.rmdir(walk('only'), name('deep'))).toThrow('EPERM'));
+  });
+});
+
+describe('what another kernel feature keeps elsewhere', () => {
+  const namespace = process.geteuid?.() === 0 ? 'trusted' : 'user';
+
+  function mark(object: string, xattr: string, value: Buffer): void {
+    const fd = openSync(join(home, 'upper'), 'r');
+    setXattr(fd, object, xattr, value);
+    closeSync(fd);
+  }
+
+  it('is refused instead of shown incomplete: EPERM', () => {
+    writeFileSync(join(home, 'upper/part'), '');
+    mark('part', `${namespace}.overlay.metacopy`, Buffer.alloc(0));
+    expect(() => union.open(walk('part'), 0, null)).toThrow('EPERM');
+    mkdirSync(join(home, 'upper/moved'));
+    mark('moved', `${namespace}.overlay.redirect`, Buffer.from('/d'));
+    expect(() => union.lookup(ROOT_ID, name('moved'))).toThrow('EPERM');
   });
 });
 

@@ -1,0 +1,41 @@
+import { isDirectory } from '../core/file-mode.js';
+import { chmodAt } from './inode-ops.js';
+
+const OWNER_ALL = 0o700;
+/** CAP_DAC_OVERRIDE makes every directory movable; root has it, in a user namespace over what is mapped there. */
+const privileged = process.geteuid?.() === 0;
+
+/**
+ * Moving a directory to another parent rewrites its `..`, which needs write permission on the directory itself
+ * (man rename(2), EACCES); to empty it afterwards takes the other two. Whether an ordinary user's directory of this mode
+ * has to be given them first.
+ */
+function needsWriteToMove(mode: number): boolean {
+  return !privileged && isDirectory(mode) && (mode & OWNER_ALL) !== OWNER_ALL;
+}
+
+/** Runs `move`, which moves `name` of `dirfd` to another directory, with write permission on it for that moment. */
+export function withWriteToMove(dirfd: number, name: string, mode: number, move: () => void): void {
+  if (!needsWriteToMove(mode)) {
+    move();
+    return;
+  }
+  chmodAt(dirfd, name, (mode & 0o7777) | OWNER_ALL);
+  try {
+    move();
+  } catch (error) {
+    chmodAt(dirfd, name, mode & 0o7777);
+    throw error;
+  }
+}
+
+/** As {@link withWriteToMove}, for an object that keeps its mode at the place that it is moved to. */
+export function moveKeepingMode(
+  from: { readonly dirfd: number; readonly name: string },
+  to: { readonly dirfd: number; readonly name: string },
+  mode: number,
+  move: () => void,
+): void {
+  withWriteToMove(from.dirfd, from.name, mode, move);
+  if (needsWriteToMove(mode)) chmodAt(to.dirfd, to.name, mode & 0o7777);
+}
