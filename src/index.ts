@@ -57,7 +57,7 @@ export interface MountOptions {
 
 /**
  * A live mount. It keeps the process running, as a listening server does. When the process exits it is detached; a
- * process that is killed leaves it behind, to be unmounted with `plyfs umount`.
+ * process that a signal ends (SIGTERM, unless it handles it) leaves it behind, to be unmounted with `plyfs umount`.
  */
 export interface Mount {
   /** Absolute, without symlinks. */
@@ -87,6 +87,8 @@ export async function mount(options: MountOptions): Promise<Mount> {
 function configOf(options: MountOptions): MountConfig {
   const root = process.geteuid?.() === 0;
   const { lowers, upper, work, mountpoint, log: _, fsname, ...plain } = options;
+  checkGiven('lowers', Array.isArray(lowers) && lowers.every(isPath), 'must be a list of paths');
+  checkGiven('mountpoint', isPath(mountpoint), 'must be a path');
   const config: MountConfig = {
     ...defaultConfig(root),
     ...given(plain),
@@ -99,6 +101,15 @@ function configOf(options: MountOptions): MountConfig {
   checkRange('timeout', config.timeout, 1e9);
   checkRange('maxLayers', config.maxLayers, HIGHEST_MAX_LAYERS);
   return config;
+}
+
+/** For callers whose compiler did not say so. */
+function checkGiven(what: string, holds: boolean, why: string): void {
+  if (!holds) throw MountError.of({ what, why, errno: Errno.EINVAL });
+}
+
+function isPath(value: unknown): boolean {
+  return typeof value === 'string' || value instanceof Uint8Array;
 }
 
 /** The members that are not undefined, which would otherwise cover a default. */

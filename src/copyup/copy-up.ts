@@ -9,7 +9,7 @@ import { S_IFDIR, S_IFLNK, S_IFMT } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { RENAME_NOREPLACE } from '../core/flags.js';
 import { makeDev, mkdirAt, mknodAt, readlinkAt, renameAt, symlinkAt, utimesPathFd } from '../sys/inode-ops.js';
-import { moveKeepingMode } from '../sys/movable.js';
+import { moveKeepingMode, withWriteInto } from '../sys/owner-permission.js';
 import { statFd } from '../sys/stat.js';
 import type { CopyUpContext, CopyUpDestination, CopyUpSource } from './context.js';
 import { fillMetadata } from './fill-metadata.js';
@@ -59,8 +59,9 @@ const parentStat = new FileStat();
  */
 function keepingTimes<T>(dirfd: number, publish: () => T): T {
   statFd(dirfd, parentStat);
-  const { atimeSec, atimeNsec, mtimeSec, mtimeNsec } = parentStat;
-  const result = publish();
+  const { atimeSec, atimeNsec, mtimeSec, mtimeNsec, mode } = parentStat;
+  // A change of what is in a directory needs no right to change the directory itself.
+  const result = withWriteInto(dirfd, mode, publish);
   try {
     utimesPathFd(dirfd, { sec: atimeSec, nsec: atimeNsec }, { sec: mtimeSec, nsec: mtimeNsec });
   } catch (error) {

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { isErrno } from '../core/errno.js';
+import { Errno, fsError, isErrno } from '../core/errno.js';
 import { O_DIRECTORY, O_PATH, O_RDONLY } from '../core/flags.js';
 import { close, openAt, openBeneath } from '../sys/open.js';
 import type { RealDirectory } from './layer.js';
@@ -13,6 +13,8 @@ import type { RealDirectory } from './layer.js';
 export class DirectoryFds {
   private readonly cache: LRUCache<RealDirectory, number>;
   private readonly retired: number[] = [];
+  /** Directories whose fd is an O_PATH one. */
+  private readonly searchOnly = new WeakSet<RealDirectory>();
 
   /** @param grace more than any one operation opens: two per layer and a few */
   constructor(
@@ -64,16 +66,30 @@ export class DirectoryFds {
     if (this.retired.length > this.grace) close(this.retired.shift() as number);
   }
 
+  /** An fd that the directory can be listed with. EACCES where we may only search it. */
+  listable(dir: RealDirectory): number {
+    const fd = this.get(dir);
+    if (!this.searchOnly.has(dir)) return fd;
+    // Its mode may have changed since.
+    this.drop(dir);
+    const again = this.get(dir);
+    if (this.searchOnly.has(dir)) throw fsError(Errno.EACCES, 'getdents64');
+    return again;
+  }
+
   private open(dir: RealDirectory): number {
     const { parent, layer } = dir;
     const near = parent !== null && parent.fd >= 0;
     const at = near ? parent.fd : layer.root.fd;
     const open = (flags: number): number => (near ? openAt(at, dir.name, flags) : openBeneath(at, dir.path, flags));
     try {
-      return open(O_RDONLY | O_DIRECTORY);
+      const fd = open(O_RDONLY | O_DIRECTORY);
+      this.searchOnly.delete(dir);
+      return fd;
     } catch (error) {
       // Without CAP_DAC_READ_SEARCH a directory can be one that we may search but not list.
       if (!isErrno(error, 'EACCES')) throw error;
+      this.searchOnly.add(dir);
       return open(O_PATH | O_DIRECTORY);
     }
   }

@@ -4,7 +4,7 @@
  * `trusted.` namespace or, for mounts without CAP_SYS_ADMIN in the initial user namespace, in `user.`.
  */
 import type { EntryName } from '../core/brand.js';
-import { Errno } from '../core/errno.js';
+import { Errno, isErrno } from '../core/errno.js';
 import { DT_CHR, DT_UNKNOWN, direntType, S_IFCHR, S_IFMT } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { readDirectory } from '../sys/read-directory.js';
@@ -66,7 +66,14 @@ export class OverlayDialect implements Dialect {
   }
 
   unreadableFeature(dirfd: number, name: string): string | null {
-    return this.unreadable.find((xattr) => findXattr(dirfd, name, xattr) !== null) ?? null;
+    try {
+      return this.unreadable.find((xattr) => findXattr(dirfd, name, xattr) !== null) ?? null;
+    } catch (error) {
+      // An ordinary user's object without read permission, whose `user.` xattrs cannot be read either: nothing that is
+      // in it can be shown, so nothing wrong can.
+      if (isErrno(error, 'EACCES')) return null;
+      throw error;
+    }
   }
 
   refuseCreate(_name: EntryName, mode: number, rdev: number): number {

@@ -19,7 +19,7 @@ import {
   unlinkAt,
   utimesAt,
 } from '../sys/inode-ops.js';
-import { moveKeepingMode, withWriteToMove } from '../sys/movable.js';
+import { moveKeepingMode, withWriteToMove } from '../sys/owner-permission.js';
 import { statAt } from '../sys/stat.js';
 import { getXattr, listXattrs, setXattr } from '../sys/xattr.js';
 import type { Hiding, MovePlan } from './dialect.js';

@@ -72,6 +72,23 @@ describe.skipIf(unavailable !== null)(`an ordinary user with fusermount3 ${unava
     expect(shell(listing).stdout).toBe(before);
   });
 
+  it('works with directories of its own that lack permissions, as a plain directory does', () => {
+    const home = 'base/own';
+    expect(shell(`mkdir -p ${home}/ro ${home}/wx ${home}/gone; echo low > ${home}/ro/f`).status).toBe(0);
+    expect(shell(`chmod 555 ${home}/ro; chmod 300 ${home}/wx`).status).toBe(0);
+    expect(plyfsAsUser(['-o', box.options, 'mnt'], box.dir).status).toBe(0);
+    const changes = [
+      'chmod 600 ro/f; echo more >> ro/f; cat ro/f',
+      'chmod 755 ro; touch ro wx/f',
+      'rmdir gone; mkdir -m 555 gone; rmdir gone',
+      'mkdir -m 300 new; touch new/f; rm new/f; chmod 700 new; rmdir new',
+    ];
+    for (const change of changes) expect(shell(`cd mnt/own; ${change}`)).toMatchObject({ status: 0, stderr: '' });
+    expect(readFileSync(box.at('up/own/ro/f'), 'utf8')).toBe('low\nmore\n');
+    expect(plyfsAsUser(['umount', 'mnt'], box.dir).status).toBe(0);
+    expect(readdirSync(box.at('work/work'))).toEqual([]);
+  });
+
   it('is refused with the words of fusermount3 what fusermount3 refuses', () => {
     const outcome = plyfsAsUser(['-o', `${box.options},allow_other`, 'mnt'], box.dir);
     expect(outcome.status).toBe(1);

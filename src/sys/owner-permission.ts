@@ -1,5 +1,5 @@
 import { isDirectory } from '../core/file-mode.js';
-import { chmodAt } from './inode-ops.js';
+import { chmodAt, chmodPathFd } from './inode-ops.js';
 
 const OWNER_ALL = 0o700;
 /** CAP_DAC_OVERRIDE makes every directory movable; root has it, in a user namespace over what is mapped there. */
@@ -10,13 +10,24 @@ const privileged = process.geteuid?.() === 0;
  * (man rename(2), EACCES); to empty it afterwards takes the other two. Whether an ordinary user's directory of this mode
  * has to be given them first.
  */
-function needsWriteToMove(mode: number): boolean {
+function needsPermission(mode: number): boolean {
   return !privileged && isDirectory(mode) && (mode & OWNER_ALL) !== OWNER_ALL;
+}
+
+/** Runs `add`, which adds a name to the directory `dirfd` of this mode, with write permission on it for that moment. */
+export function withWriteInto<T>(dirfd: number, mode: number, add: () => T): T {
+  if (!needsPermission(mode)) return add();
+  chmodPathFd(dirfd, (mode & 0o7777) | OWNER_ALL);
+  try {
+    return add();
+  } finally {
+    chmodPathFd(dirfd, mode & 0o7777);
+  }
 }
 
 /** Runs `move`, which moves `name` of `dirfd` to another directory, with write permission on it for that moment. */
 export function withWriteToMove(dirfd: number, name: string, mode: number, move: () => void): void {
-  if (!needsWriteToMove(mode)) {
+  if (!needsPermission(mode)) {
     move();
     return;
   }
@@ -37,5 +48,5 @@ export function moveKeepingMode(
   move: () => void,
 ): void {
   withWriteToMove(from.dirfd, from.name, mode, move);
-  if (needsWriteToMove(mode)) chmodAt(to.dirfd, to.name, mode & 0o7777);
+  if (needsPermission(mode)) chmodAt(to.dirfd, to.name, mode & 0o7777);
 }
