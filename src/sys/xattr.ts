@@ -8,7 +8,6 @@ import { allocate, bind, check, cPath, cPath2, lastErrno } from './libc.js';
 type Get = (object: number, name: number, value: number, size: number) => number;
 type Set = (object: number, name: number, value: number, size: number, flags: number) => number;
 const lgetxattr = bind<Get>('long lgetxattr(intptr_t, intptr_t, intptr_t, size_t)');
-const fgetxattr = bind<Get>('long fgetxattr(int, intptr_t, intptr_t, size_t)');
 const getxattr = bind<Get>('long getxattr(intptr_t, intptr_t, intptr_t, size_t)');
 const lsetxattr = bind<Set>('int lsetxattr(intptr_t, intptr_t, intptr_t, size_t, int)');
 const setxattr = bind<Set>('int setxattr(intptr_t, intptr_t, intptr_t, size_t, int)');
@@ -59,12 +58,6 @@ export function findXattr(fd: number, name: string, xattr: string): Buffer | nul
     if (isErrno(error, 'EOPNOTSUPP')) return null;
     throw error;
   }
-}
-
-/** As {@link findXattr}, of an fd opened for reading (not O_PATH): saves the walk through /proc. */
-export function findXattrFd(fd: number, xattr: string): Buffer | null {
-  const size = fgetxattr(fd, cPath2(xattr), value.address, MAX);
-  return size < 0 && absent(lastErrno()) ? null : taken(size);
 }
 
 /** `flags`: XATTR_CREATE, XATTR_REPLACE. */

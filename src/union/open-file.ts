@@ -34,7 +34,9 @@ const scratch = new FileStat();
 export function openNode(union: Union, node: FileNode, flags: number): Opened {
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
   if (node.open === null) {
+    checkBudget(union);
     const fd = writes ? openForWriting(union, node, flags) : openReal(union, node, O_RDONLY);
+    refuseUnreadable(union, node, fd);
     const opened = openFirst(union, node, fd, writes, writes);
     noteUnseenWriter(union, node, writes);
     return opened;
@@ -84,13 +86,6 @@ export function openNew(union: Union, node: FileNode, fd: number, flags: number)
 }
 
 function openFirst(union: Union, node: FileNode, fd: number, writes: boolean, writable: boolean): Opened {
-  try {
-    checkBudget(union);
-    refuseUnreadable(union, node, fd);
-  } catch (error) {
-    close(fd);
-    throw error;
-  }
   const open: OpenFile = { fd, writable, backingId: 0, opens: 0, writers: 0 };
   node.open = open;
   union.openFiles++;
@@ -100,14 +95,19 @@ function openFirst(union: Union, node: FileNode, fd: number, writes: boolean, wr
   return count(node, open, writes);
 }
 
-/** The server needs fds of its own to answer anything at all: open files may not take the last ones. */
-function checkBudget(union: Union): void {
+/**
+ * The server needs fds of its own to answer anything at all: open files may not take the last ones. Asked before
+ * anything is made or opened.
+ */
+export function checkBudget(union: Union): void {
   if (union.openFiles >= union.maxOpenFiles) throw fsError(Errno.ENFILE, 'open');
 }
 
+/** Closes `fd` of an object that is incomplete in its layer, and throws. */
 function refuseUnreadable(union: Union, node: FileNode, fd: number): void {
   const feature = union.dialect.unreadableFeature(fd, '');
   if (feature === null) return;
+  close(fd);
   union.log(
     `${displayName(node.name)}: the layer has only a part of this object (${feature}), which plyfs cannot read`,
   );

@@ -10,7 +10,7 @@ import { statAt, statFd } from '../../sys/stat.js';
 import { setXattr } from '../../sys/xattr.js';
 import { ACL_ACCESS, attributesFor, makeObject, type NewObject } from '../new-object.js';
 import { FileNode } from '../node.js';
-import { openNew } from '../open-file.js';
+import { checkBudget, openNew } from '../open-file.js';
 import type { Union } from '../union.js';
 import { handOut, handOutNew } from './entries.js';
 
@@ -77,6 +77,7 @@ export function create(
   caller: Caller,
 ): { entry: Entry; opened: Opened } {
   const dir = union.nodes.directory(parent);
+  checkBudget(union);
   const object: NewObject = {
     mode: (mode & 0o7777) | S_IFREG,
     rdev: 0,
@@ -101,6 +102,7 @@ export function tmpfile(
 ): { entry: Entry; opened: Opened } {
   const dir = union.nodes.directory(parent);
   const { work } = union.writable();
+  checkBudget(union);
   const { fd, name } = openUnnamed(work);
   try {
     const attributes = attributesFor(union, dir, mode | S_IFREG, caller);
