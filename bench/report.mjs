@@ -39,7 +39,7 @@ export function toJson(results, machine) {
 
 function line(title, cells, ratios) {
   const columns = [...cells.map((text) => text.padStart(24)), ...ratios.map((text) => text.padStart(23))];
-  return `${title.padEnd(34)}${columns.join('')}`;
+  return `${title.padEnd(44)}${columns.join('')}`;
 }
 
 function summary(runs) {

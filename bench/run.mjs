@@ -12,7 +12,7 @@ import { works } from './works.mjs';
 const HELP = `npm run bench -- [--only NAME]… [--runs N] [--json FILE]
 
 Prints the median of N runs (5) of each piece of work for each contender, and the ratios of the medians. Runs alternate
-between the contenders, each on a fresh mount with caches dropped. Needs root (mounts, /proc/sys/vm/drop_caches), some
+between the contenders forth and back, each on a fresh mount with caches dropped. Needs root (mounts, /proc/sys/vm/drop_caches), some
 3 GiB in the temporary directory, and a machine that does nothing else. PLYFS_PROGRAM names another program to measure
 in the place of bin/plyfs.
 
@@ -65,7 +65,8 @@ async function measure(work, present, layers, runs, signal) {
   const times = new Map(present.map(({ name }) => [name, []]));
   const failures = new Map();
   for (let run = 0; run < runs; run++) {
-    for (const contender of present) {
+    // Forth and back: what one leaves behind (in the disk's cache, in memory) is not always found by the same other.
+    for (const contender of run % 2 === 0 ? present : present.toReversed()) {
       if (failures.has(contender.name)) continue;
       try {
         times.get(contender.name).push(await measureOnce(contender, work, layers, signal));
