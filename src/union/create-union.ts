@@ -52,7 +52,7 @@ function assemble(config: UnionConfig, opened: { close(): void }[]): Operations 
     return part;
   };
   const dialect = new OverlayDialect(xattrNamespace());
-  const lowers = config.lowers.map((path) => keep(Layer.open(path, false)));
+  const lowers = config.lowers.map((path) => keep(Layer.open(path, false, dialect)));
   const upper = openUpper(config, dialect, keep);
   const grace = 2 * (lowers.length + 1) + 16;
   const limit = maxOpenFiles();
@@ -71,7 +71,7 @@ function openUpper(
   keep: <T extends { close(): void }>(part: T) => T,
 ): Upper | null {
   if (config.upper === undefined) return null;
-  const layer = keep(Layer.open(config.upper, true));
+  const layer = keep(Layer.open(config.upper, true, dialect));
   if (config.work === undefined) throw new FsError(Errno.EINVAL, 'an upper layer needs a work directory', config.upper);
   const work = keep(WorkDirectory.open(config.work, config.log));
   return {

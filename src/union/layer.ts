@@ -4,6 +4,7 @@ import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
 import { close, openDirectoryAt, openTrusted, tryCloneTree } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
+import type { LayerReader } from '../whiteout/dialect.js';
 
 /** One directory tree of the union. A lower layer is never written to. */
 export class Layer {
@@ -15,6 +16,7 @@ export class Layer {
   private constructor(
     readonly path: string,
     readonly isUpper: boolean,
+    readonly reader: LayerReader,
     fd: number,
     /** Device of the root: what a directory entry's inode number belongs to. */
     readonly devMajor: number,
@@ -26,13 +28,13 @@ export class Layer {
   }
 
   /** @param path bytes, latin1-decoded; relative to the working directory, symlinks followed */
-  static open(path: string, isUpper: boolean): Layer {
+  static open(path: string, isUpper: boolean, reader: LayerReader): Layer {
     try {
       // The upper stays on the mount it shares with the work directory, or nothing could be moved between the two.
       const fd = isUpper ? openTrusted(path, O_RDONLY | O_DIRECTORY) : openLower(path);
       const stat = new FileStat();
       statFd(fd, stat);
-      return new Layer(path, isUpper, fd, stat.devMajor, stat.devMinor);
+      return new Layer(path, isUpper, reader, fd, stat.devMajor, stat.devMinor);
     } catch (error) {
       if (error instanceof FsError) throw new FsError(error.errno, error.syscall, path);
       throw error;

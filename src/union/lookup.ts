@@ -31,7 +31,7 @@ export function lookup(union: Union, dir: DirectoryNode, name: EntryName, into: 
   }
   if (dir.removed) return null;
   if (dir.upper !== null) {
-    const presence = union.dialect.probe(union.fds.get(dir.upper), name, into);
+    const presence = dir.upper.layer.reader.probe(union.fds.get(dir.upper), name, into);
     if (presence === 'whiteout') return null;
     if (presence === 'present') return found(union, dir, name, dir.upper, dir.lowers, into);
   }
@@ -42,7 +42,7 @@ function lookupLower(union: Union, dir: DirectoryNode, name: EntryName, into: Fi
   const { lowers } = dir;
   for (let i = 0; i < lowers.length; i++) {
     const home = lowers[i] as RealDirectory;
-    const presence = union.dialect.probe(union.fds.get(home), name, into);
+    const presence = home.layer.reader.probe(union.fds.get(home), name, into);
     if (presence === 'whiteout') return null;
     if (presence === 'present') return found(union, dir, name, home, lowers.slice(i + 1), into);
   }
@@ -60,14 +60,14 @@ function found(
 ): UnionNode {
   if (!isDirectory(stat.mode)) return adoptFile(union, dir, name, home, stat);
   const below: RealDirectory[] = [];
-  if (rest.length > 0 && !union.dialect.isOpaque(union.fds.get(home), name)) {
+  if (rest.length > 0 && !home.layer.reader.isOpaque(union.fds.get(home), name)) {
     for (let i = 0; i < rest.length; i++) {
       const other = rest[i] as RealDirectory;
-      const presence = union.dialect.probe(union.fds.get(other), name, lower);
+      const presence = other.layer.reader.probe(union.fds.get(other), name, lower);
       if (presence === 'absent') continue;
       if (presence === 'whiteout' || !isDirectory(lower.mode)) break;
       below.push(other);
-      if (i + 1 < rest.length && union.dialect.isOpaque(union.fds.get(other), name)) break;
+      if (i + 1 < rest.length && other.layer.reader.isOpaque(union.fds.get(other), name)) break;
     }
   }
   return adoptDirectory(union, dir, name, home, below, stat);
@@ -86,11 +86,11 @@ export function lookupListedDirectory(
   stat: FileStat,
 ): DirectoryNode {
   const below: RealDirectory[] = [];
-  if (candidates !== null && !union.dialect.isOpaque(union.fds.get(home), name)) {
+  if (candidates !== null && !home.layer.reader.isOpaque(union.fds.get(home), name)) {
     for (let i = 0; i < candidates.length; i++) {
       const other = candidates[i] as RealDirectory;
       below.push(other);
-      if (i + 1 < candidates.length && union.dialect.isOpaque(union.fds.get(other), name)) break;
+      if (i + 1 < candidates.length && other.layer.reader.isOpaque(union.fds.get(other), name)) break;
     }
   }
   return adoptDirectory(union, dir, name, home, below, stat);
@@ -106,7 +106,7 @@ export function adoptDirectory(
   stat: FileStat,
 ): DirectoryNode {
   const { isUpper } = home.layer;
-  const feature = union.dialect.unreadableFeature(union.fds.get(home), name);
+  const feature = home.layer.reader.unreadableFeature(union.fds.get(home), name);
   if (feature !== null) {
     union.log(
       `${displayName(name)}: the layer has only a part of this directory (${feature}), which plyfs cannot read`,
@@ -167,7 +167,7 @@ function rename(union: Union, node: FileNode, dir: DirectoryNode, name: EntryNam
 /** Whether a lower layer would show `name` in `dir` if the upper did not hide it. */
 export function lowerHas(union: Union, dir: DirectoryNode, name: EntryName): boolean {
   for (const home of dir.lowers) {
-    const presence = union.dialect.probe(union.fds.get(home), name, lower);
+    const presence = home.layer.reader.probe(union.fds.get(home), name, lower);
     if (presence !== 'absent') return presence === 'present';
   }
   return false;

@@ -58,7 +58,7 @@ function readLayer(
   add: (name: EntryName, ino: number, type: number) => void,
   whiteouts: EntryName[] | null,
 ): void {
-  union.dialect.list(union.fds.listable(home), { entry: add, whiteout: (name) => whiteouts?.push(name) });
+  home.layer.reader.list(union.fds.listable(home), { entry: add, whiteout: (name) => whiteouts?.push(name) });
 }
 
 function entryOf(union: Union, home: RealDirectory, name: EntryName, ino: number, type: number): ListedEntry {

@@ -78,9 +78,9 @@ export function defaultAclOf(union: Union, dir: DirectoryNode): Buffer | null {
 
 /** Makes the object in the work directory, finishes it there, and moves it into place. */
 function makeStaged(union: Union, dir: DirectoryNode, name: EntryName, object: NewObject, caller: Caller): number {
-  const { work, hiding } = union.writable();
+  const { layer, work, hiding } = union.writable();
   const dirfd = union.fds.get(dir.upper as RealDirectory);
-  const presence = union.dialect.probe(dirfd, name, scratch);
+  const presence = layer.reader.probe(dirfd, name, scratch);
   if (presence === 'present') throw fsError(Errno.EEXIST, 'create');
   const staged = work.temporaryName();
   let fd = -1;

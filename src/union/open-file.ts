@@ -105,7 +105,7 @@ export function checkBudget(union: Union): void {
 
 /** Closes `fd` of an object that is incomplete in its layer, and throws. */
 function refuseUnreadable(union: Union, node: FileNode, fd: number): void {
-  const feature = union.dialect.unreadableFeature(fd, '');
+  const feature = node.home?.layer.reader.unreadableFeature(fd, '') ?? null;
   if (feature === null) return;
   close(fd);
   union.log(

@@ -63,7 +63,7 @@ export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_IN
   const source = { dirfd: union.fds.get(home), name: node.realName, stat: new FileStat() };
   statReal(union, node, source.stat);
   refuseLocked(source.stat);
-  if (isRegular(source.stat.mode) && union.dialect.unreadableFeature(source.dirfd, source.name) !== null) {
+  if (isRegular(source.stat.mode) && home.layer.reader.unreadableFeature(source.dirfd, source.name) !== null) {
     throw fsError(Errno.EPERM, 'copy-up');
   }
   if (!isRegular(source.stat.mode)) {

@@ -18,9 +18,8 @@ export interface LayerDirectorySink {
   whiteout(name: EntryName): void;
 }
 
-export interface Dialect {
-  readonly name: 'overlay' | 'aufs';
-
+/** How one layer is read. What counts as a whiteout can differ between the layers of one union. */
+export interface LayerReader {
   /** Looks for `name` in one layer; `into` is filled when it is present. */
   probe(dirfd: number, name: EntryName, into: FileStat): Presence;
   /** Lists one real directory, private names left out. */
@@ -33,6 +32,11 @@ export interface Dialect {
    * which plyfs cannot read, such as data that is elsewhere; null: none.
    */
   unreadableFeature(dirfd: number, name: string): string | null;
+}
+
+/** What holds for all layers of a union. */
+export interface Dialect {
+  readonly name: 'overlay' | 'aufs';
 
   /** The errno with which a name must not be created (a reserved name, a type that means a whiteout), or 0. */
   refuseCreate(name: EntryName, mode: number, rdev: number): number;

@@ -10,7 +10,7 @@ import { FileStat } from '../core/file-stat.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
 import { findXattr } from '../sys/xattr.js';
-import type { Dialect, LayerDirectorySink, Presence } from './dialect.js';
+import type { Dialect, LayerDirectorySink, LayerReader, Presence } from './dialect.js';
 
 export type XattrNamespace = 'trusted' | 'user';
 
@@ -21,7 +21,7 @@ function isWhiteout(stat: FileStat): boolean {
   return (stat.mode & S_IFMT) === S_IFCHR && stat.rdevMajor === 0 && stat.rdevMinor === 0;
 }
 
-export class OverlayDialect implements Dialect {
+export class OverlayDialect implements Dialect, LayerReader {
   readonly name = 'overlay';
   readonly opaqueXattr: string;
   /** Written by kernel mounts with `metacopy=on` (the data is in a lower layer) and `redirect_dir=on` (so is the rest). */

@@ -5,6 +5,7 @@ import { FileStat } from '../../core/file-stat.js';
 import type { Entry } from '../../fuse/operations.js';
 import { linkAt, linkFd } from '../../sys/inode-ops.js';
 import { close } from '../../sys/open.js';
+import type { RealDirectory } from '../layer.js';
 import { noteAdded } from '../merge-directory.js';
 import { placeFor } from '../new-object.js';
 import type { DirectoryNode, FileNode } from '../node.js';
@@ -27,7 +28,7 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
     linkReal(union, node, dirfd, name);
   } catch (error) {
     if (!isErrno(error, 'EEXIST')) throw error;
-    linkOverWhiteout(union, node, dirfd, name);
+    linkOverWhiteout(union, node, home, name);
   }
   if (node.parent === null) giveName(union, node, dir, name);
   const { attr } = union.answer;
@@ -42,9 +43,10 @@ function linkReal(union: Union, node: FileNode, dirfd: number, name: EntryName):
   else linkFd(node.open?.fd ?? node.pin, dirfd, name);
 }
 
-function linkOverWhiteout(union: Union, node: FileNode, dirfd: number, name: EntryName): void {
+function linkOverWhiteout(union: Union, node: FileNode, home: RealDirectory, name: EntryName): void {
   const { work, hiding } = union.writable();
-  if (union.dialect.probe(dirfd, name, scratch) !== 'whiteout') throw fsError(Errno.EEXIST, 'link');
+  const dirfd = union.fds.get(home);
+  if (home.layer.reader.probe(dirfd, name, scratch) !== 'whiteout') throw fsError(Errno.EEXIST, 'link');
   const staged = work.temporaryName();
   linkReal(union, node, work.fd, staged);
   try {

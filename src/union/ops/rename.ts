@@ -80,7 +80,7 @@ function checkReplaceable(union: Union, source: UnionNode, target: UnionNode): v
 function replace(union: Union, source: UnionNode, from: Place, target: UnionNode | null, to: Place): void {
   checkMovable(source);
   prepare(union, source, from, to);
-  const { hiding } = union.writable();
+  const { hiding, layer } = union.writable();
   const fromFd = union.fds.get(placeFor(union, from.dir));
   const toFd = union.fds.get(placeFor(union, to.dir));
   const inUpper = target !== null && isInUpper(target);
@@ -91,7 +91,7 @@ function replace(union: Union, source: UnionNode, from: Place, target: UnionNode
     to: toFd,
     newName: to.name,
     hideSource: lowerHas(union, from.dir, from.name),
-    ontoWhiteout: !inUpper && union.dialect.probe(toFd, to.name, scratch) === 'whiteout',
+    ontoWhiteout: !inUpper && layer.reader.probe(toFd, to.name, scratch) === 'whiteout',
     isDirectory: source.kind === 'directory',
   };
   try {
