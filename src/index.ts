@@ -12,7 +12,7 @@
 import { toBytesName } from './core/entry-name.js';
 import { Errno } from './core/errno.js';
 import { checkConfig } from './server/check-config.js';
-import { defaultConfig, HIGHEST_MAX_LAYERS, type MountConfig } from './server/mount-config.js';
+import { defaultConfig, HIGHEST_MAX_LAYERS, type MountConfig, TRANSPORTS } from './server/mount-config.js';
 import { MountError } from './server/mount-error.js';
 import { ServedMount } from './server/served-mount.js';
 
@@ -23,11 +23,18 @@ export type Path = string | Uint8Array;
 
 /** What to mount. Relative paths start at the process's working directory. */
 export interface MountOptions {
-  /** Read-only layers, top first. At least one. */
+  /** How deletions are stored in the layers: as the kernel's overlayfs does, or as aufs. Default: `overlay`. */
+  dialect?: 'overlay' | 'aufs';
+  /** What only the aufs dialect knows. */
+  aufs?: AufsOptions;
+  /** Read-only layers, top first. At least one; none are needed with `upper` in the aufs dialect. */
   lowers: readonly Path[];
   /** The layer that takes all changes. Without it the mount is read-only. */
   upper?: Path;
-  /** An empty directory on the same mount as `upper`, and not inside it; needed with `upper`. */
+  /**
+   * An empty directory on the same mount as `upper`, and not inside it; needed with `upper`, except in the aufs dialect,
+   * which has no use for it.
+   */
   work?: Path;
   /** The directory to mount on. */
   mountpoint: Path;
@@ -45,6 +52,13 @@ export interface MountOptions {
   volatile?: boolean;
   /** `auto`: the kernel reads and writes the layers' files itself where it can. Default: `auto`. */
   passthrough?: 'auto' | 'off';
+  /**
+   * `direct`: the kernel's FUSE protocol, served by a thread. `fuse-native`: libfuse 2, through that package, which must
+   * be installed; served by a process of its own, with limits (docs/transports.md). Default: `direct`.
+   */
+  transport?: 'direct' | 'fuse-native';
+  /** `fuse-native`: seconds after which a request that makes no progress is given up. Default: 300. */
+  requestTimeout?: number;
   /** Seconds for which the kernel may keep names and attributes. Default: for ever. */
   timeout?: number;
   /** How many lower layers are accepted, up to 500. Default: 128. */
@@ -53,6 +67,17 @@ export interface MountOptions {
   fsname?: string;
   /** Takes lines about what went wrong inside; none in normal work. Default: they are dropped. */
   log?: (line: string) => void;
+}
+
+export interface AufsOptions {
+  /** Lower layers, by index, whose whiteouts hide nothing: branches that are `ro` without `+wh`. Default: none. */
+  ignoresWhiteouts?: readonly number[];
+  /** Whiteouts are hard links to one file; false: the branch attribute `nolwh`. Default: true. */
+  linkWhiteouts?: boolean;
+  /** Make each new directory opaque: `diropq=always`. Default: false. */
+  alwaysOpaque?: boolean;
+  /** Hard links of a lower file stay one file when it is copied up; false: `noplink`. Default: true. */
+  keepLinks?: boolean;
 }
 
 /**
@@ -72,7 +97,7 @@ export interface Mount {
 }
 
 /**
- * Mounts layers as one tree, served by a worker thread of this process. Resolves when the mount answers.
+ * Mounts layers as one tree, served by a worker thread of this process (or by one of its own, see `transport`). Resolves when the mount answers.
  * @throws {MountError} if it is refused; then nothing is mounted and nothing was created
  */
 export async function mount(options: MountOptions): Promise<Mount> {
@@ -86,19 +111,25 @@ export async function mount(options: MountOptions): Promise<Mount> {
 
 function configOf(options: MountOptions): MountConfig {
   const root = process.geteuid?.() === 0;
-  const { lowers, upper, work, mountpoint, log: _, fsname, ...plain } = options;
+  const { lowers, upper, work, mountpoint, log: _, fsname, aufs, dialect = 'overlay', ...plain } = options;
   checkGiven('lowers', Array.isArray(lowers) && lowers.every(isPath), 'must be a list of paths');
   checkGiven('mountpoint', isPath(mountpoint), 'must be a path');
+  checkGiven('dialect', dialect === 'overlay' || dialect === 'aufs', 'must be overlay or aufs');
+  const defaults = defaultConfig(root);
   const config: MountConfig = {
-    ...defaultConfig(root),
+    ...defaults,
     ...given(plain),
+    dialect,
+    aufs: { ...defaults.aufs, ...given(aufs ?? {}) },
     lowers: lowers.map(bytes),
     mountpoint: bytes(mountpoint),
   };
   if (upper !== undefined) config.upper = bytes(upper);
   if (work !== undefined) config.work = bytes(work);
   if (fsname !== undefined) config.fsname = toBytesName(fsname);
+  checkGiven('transport', TRANSPORTS.includes(config.transport), `must be ${TRANSPORTS.join(' or ')}`);
   checkRange('timeout', config.timeout, 1e9);
+  checkRange('requestTimeout', config.requestTimeout, 1e6);
   checkRange('maxLayers', config.maxLayers, HIGHEST_MAX_LAYERS);
   return config;
 }

@@ -1,7 +1,12 @@
 /** The command line: which command, with which arguments. */
+import { existsSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
+import { TRANSPORTS } from '../server/mount-config.js';
+import { printable } from '../server/mount-error.js';
+import type { ConvertArguments } from './command-convert.js';
+import type { DockerArguments } from './docker-arguments.js';
 import { OK, USAGE } from './exit-status.js';
-import { mountHelp, programHelp } from './help.js';
+import { convertHelp, mountHelp, programHelp } from './help.js';
 import { say } from './message.js';
 import { version } from './version.js';
 
@@ -12,7 +17,11 @@ export interface MountArguments {
   readonly foreground: boolean;
   readonly debug: boolean;
   readonly source: string | undefined;
+  /** How deletions are stored in the layers. */
+  readonly dialect: 'overlay' | 'aufs';
   readonly mountpoint: string;
+  /** Layers that Docker keeps; absent: those of the options. */
+  readonly docker?: DockerArguments;
 }
 
 export interface UmountArguments {
@@ -24,16 +33,26 @@ export interface UmountArguments {
 export interface Commands {
   mount(args: MountArguments): Promise<number>;
   umount(args: UmountArguments): Promise<number>;
+  convert(args: ConvertArguments): Promise<number>;
 }
 
 /** What the first argument can be for the command line to be ours; anything else is the drop-in form of `mount`. */
-const FIRST = new Set(['mount', 'umount', 'help', '--help', '-h', '--version', '-V']);
+const FIRST = new Set(['mount', 'umount', 'convert', 'help', '--help', '-h', '--version', '-V']);
+
+/** Whether a lone word is rather a mistyped command than a mountpoint: a directory of that name is not there. */
+function looksLikeCommand(word: string): boolean {
+  return /^[^-/][^/]*$/.test(word) && !FIRST.has(word) && !existsSync(Buffer.from(word, 'latin1'));
+}
 
 /** Runs the command that `args` ask for. Returns the exit status. */
 export async function runCommandLine(args: readonly string[], commands: Commands): Promise<number> {
   const first = args[0];
   if (first === undefined) {
     say('no mountpoint; see plyfs --help');
+    return USAGE;
+  }
+  if (args.length === 1 && looksLikeCommand(first)) {
+    say(`${printable(first)}: no plyfs command, and no directory to mount on; see plyfs --help`);
     return USAGE;
   }
   let status = OK;
@@ -58,6 +77,7 @@ function buildProgram(commands: Commands, finish: (status: number) => void): Com
   quietly(program);
   addMount(program, commands, finish);
   addUmount(program, commands, finish);
+  addConvert(program, commands, finish);
   return program;
 }
 
@@ -78,16 +98,33 @@ interface MountFlags {
   o: string[];
   f?: true;
   d?: true;
+  transport?: string;
+  t?: string;
+  docker?: string;
+  upper?: string;
+  work?: string;
 }
 
 function addMount(program: Command, commands: Commands, finish: (status: number) => void): void {
   const command: Command = program
     .command('mount')
     .description('mount layers as one tree')
-    .usage('[-t TYPE] [-o OPTION[,OPTION...]]... [-f] [-d] [SOURCE] MOUNTPOINT')
+    .usage(
+      '[-t TYPE] [-o OPTION[,OPTION...]]... [-f] [-d] [SOURCE] MOUNTPOINT\n       plyfs mount --docker DIR [--upper DIR [--work DIR]] [-o ...] [-f] [-d] ID MOUNTPOINT',
+    )
     .argument('<paths...>', 'a name for /proc/mounts (may be left out), and the directory to mount on')
-    .addOption(new Option('-t <type>', 'how deletions are stored in the layers').choices(['overlay', 'overlay2']))
+    .addOption(
+      new Option('-t <type>', 'how deletions are stored in the layers').choices(['overlay', 'overlay2', 'aufs']),
+    )
     .option('-o <options>', 'mount options; may be repeated', (text, all: string[]) => [...all, text], [])
+    .option('--docker <dir>', 'mount a layer that Docker keeps in DIR, and all below it')
+    .option('--upper <dir>', 'with --docker: the writable layer on top; without it the mount is read-only')
+    .option('--work <dir>', 'with --docker and --upper: the work directory')
+    .addOption(
+      new Option('--transport <name>', 'how requests come from the kernel; the same as -o transport=').choices(
+        TRANSPORTS,
+      ),
+    )
     .option('-f', 'stay in the foreground')
     .option('-d', 'print every request; stay in the foreground')
     .option('-s', 'accepted: each mount is served by one thread in any case')
@@ -97,16 +134,34 @@ function addMount(program: Command, commands: Commands, finish: (status: number)
     if (mountpoint === undefined || paths.length > 2) {
       command.error(`error: expected [SOURCE] MOUNTPOINT, got ${paths.length} arguments`);
     }
+    const docker = dockerArguments(flags, paths.length === 2 ? paths[0] : undefined, command);
     finish(
       await commands.mount({
-        options: flags.o,
+        options: flags.transport === undefined ? flags.o : [...flags.o, `transport=${flags.transport}`],
         foreground: flags.f === true,
         debug: flags.d === true,
-        source: paths.length === 2 ? paths[0] : undefined,
+        source: docker === undefined && paths.length === 2 ? paths[0] : undefined,
+        dialect: flags.t === 'aufs' ? 'aufs' : 'overlay',
         mountpoint,
+        ...(docker === undefined ? {} : { docker }),
       }),
     );
   });
+}
+
+/** What the flags say of Docker's layers, of which `id` is the topmost; undefined: nothing. */
+function dockerArguments(
+  { docker: directory, upper, work, t }: MountFlags,
+  id: string | undefined,
+  command: Command,
+): DockerArguments | undefined {
+  if (directory === undefined) {
+    if (upper === undefined && work === undefined) return undefined;
+    return command.error('error: --upper and --work belong to --docker; for other layers: -o upperdir=,workdir=');
+  }
+  if (id === undefined) return command.error('error: --docker needs the ID of a layer, and a MOUNTPOINT');
+  if (t !== undefined) command.error('error: -t contradicts --docker, which knows how its layers are stored');
+  return { directory, layer: id, upper, work };
 }
 
 function addUmount(program: Command, commands: Commands, finish: (status: number) => void): void {
@@ -117,5 +172,55 @@ function addUmount(program: Command, commands: Commands, finish: (status: number
     .option('-l, --lazy', 'detach it now, even while it is in use');
   quietly(command).action(async (mountpoint: string, flags: { lazy?: true }) => {
     finish(await commands.umount({ mountpoint, lazy: flags.lazy === true }));
+  });
+}
+
+interface ConvertFlags {
+  to: ConvertArguments['to'];
+  from?: NonNullable<ConvertArguments['from']>;
+  xattrs?: NonNullable<ConvertArguments['xattrs']>;
+  volatile?: true;
+  json?: true;
+}
+
+function addConvert(program: Command, commands: Commands, finish: (status: number) => void): void {
+  const command: Command = program
+    .command('convert')
+    .description('rewrite a layer in the other on-disk form')
+    .argument('<SRC>', 'the layer; it is not changed')
+    .argument('<DST>', 'the new layer: a free name, or an empty directory')
+    .addOption(
+      new Option('--to <form>', 'the form of the new layer').choices(['aufs', 'overlay']).makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--from <form>', 'the form of SRC (default: the other one)').choices([
+        'aufs',
+        'overlay',
+        'fuse-overlayfs',
+      ]),
+    )
+    .addOption(
+      new Option(
+        '--xattrs <namespace>',
+        'where the overlay form has its own attributes (default: where SRC has them, or this user can set them)',
+      ).choices(['trusted', 'user']),
+    )
+    .option('--volatile', 'do not wait for the disk')
+    .option('--json', 'print what was done, or what stands against it, as one JSON object')
+    .addHelpText('after', convertHelp());
+  quietly(command).action(async (source: string, destination: string, flags: ConvertFlags) => {
+    if (flags.from === flags.to) command.error(`error: --from ${flags.from} --to ${flags.to}: nothing to convert`);
+    const { to, from, xattrs } = flags;
+    finish(
+      await commands.convert({
+        source,
+        destination,
+        to,
+        ...(from === undefined ? {} : { from }),
+        ...(xattrs === undefined ? {} : { xattrs }),
+        volatile: flags.volatile === true,
+        json: flags.json === true,
+      }),
+    );
   });
 }

@@ -2,8 +2,12 @@
 import { checkConfig } from '../server/check-config.js';
 import { defaultConfig } from '../server/mount-config.js';
 import { MountError } from '../server/mount-error.js';
+import type { DockerLayers } from '../store/docker.js';
+import { StoreError } from '../store/store-error.js';
+import { takeAufsOptions } from './aufs-options.js';
 import type { MountArguments } from './command-line.js';
 import type { DaemonProcess } from './daemon-process.js';
+import { applyDocker, type DockerArguments } from './docker-arguments.js';
 import { FAILURE, OK } from './exit-status.js';
 import { say, warnUnknownOption } from './message.js';
 import { applyOptions, type MountSettings } from './mount-options.js';
@@ -12,7 +16,7 @@ import { splitOptions } from './option-list.js';
 /** @param daemon gives the one that serves the mount, unless it stays in the foreground */
 export async function commandMount(args: MountArguments, daemon: () => DaemonProcess): Promise<number> {
   try {
-    const settings = settingsOf(args);
+    const settings = await settingsOf(args);
     const config = checkConfig(settings.config);
     if (args.foreground || config.debug) {
       // Serving brings modules with it that only this needs.
@@ -21,8 +25,9 @@ export async function commandMount(args: MountArguments, daemon: () => DaemonPro
     }
     return await mountInBackground({ ...settings, config }, daemon());
   } catch (error) {
-    if (!(error instanceof MountError)) throw error;
-    say(error.message);
+    const refusal = error instanceof StoreError ? MountError.of(error.problem) : error;
+    if (!(refusal instanceof MountError)) throw refusal;
+    say(refusal.message);
     return FAILURE;
   }
 }
@@ -40,12 +45,27 @@ async function mountInBackground({ config, logFile }: MountSettings, daemon: Dae
 }
 
 /** What the command line says, over the defaults of the user who runs it. Unknown options are named on stderr. */
-function settingsOf(args: MountArguments): MountSettings {
+async function settingsOf(args: MountArguments): Promise<MountSettings> {
   const config = defaultConfig(process.geteuid?.() === 0);
   config.mountpoint = args.mountpoint;
   if (args.source !== undefined) config.fsname = args.source;
   const settings: MountSettings = { config };
-  applyOptions(args.options.flatMap(splitOptions), settings).forEach(warnUnknownOption);
+  const docker = args.docker === undefined ? null : await layersOf(args.docker);
+  config.dialect = docker?.layers.dialect ?? args.dialect;
+  let options = args.options.flatMap(splitOptions);
+  if (config.dialect === 'aufs') {
+    const { rest, warnings } = takeAufsOptions(options, config);
+    warnings.forEach(say);
+    options = rest;
+  }
+  applyOptions(options, settings).forEach(warnUnknownOption);
+  if (docker !== null) applyDocker(docker.args, docker.layers, config);
   if (args.debug) config.debug = true;
   return settings;
+}
+
+/** Looking for them needs system calls, which other mounts in the background leave to the daemon. */
+async function layersOf(args: DockerArguments): Promise<{ args: DockerArguments; layers: DockerLayers }> {
+  const { findDockerLayers } = await import('../store/docker.js');
+  return { args, layers: findDockerLayers(args.directory, args.layer) };
 }

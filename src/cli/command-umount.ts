@@ -1,6 +1,7 @@
 /** `plyfs umount`. */
 import { realpathSync } from 'node:fs';
 import { Errno, isErrno } from '../core/errno.js';
+import { askToSettle } from '../fuse/ask-to-settle.js';
 import { unmount } from '../fuse/unmount.js';
 import { asMountError, errnoOf, MountError } from '../server/mount-error.js';
 import { type MountEntry, mountedOn } from '../server/mountinfo.js';
@@ -12,6 +13,8 @@ export function commandUmount({ mountpoint, lazy }: UmountArguments): number {
   try {
     const path = resolve(mountpoint);
     requireFuse(mountedOn(path), mountpoint);
+    // A lazy unmount is for what hangs, and waits for nothing: the server settles when its last user has gone.
+    if (!lazy) settle(path);
     take(path, lazy);
     return OK;
   } catch (error) {
@@ -52,6 +55,18 @@ function requireFuse(entry: MountEntry | undefined, where: string): void {
     errno: Errno.EINVAL,
     advice: 'use umount(8)',
   });
+}
+
+/** Nothing is lost if it fails, so that it does not stop the unmount. */
+function settle(path: string): void {
+  try {
+    askToSettle(path);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    const why = 'hard links could not all be made real in the upper; the next mount with -t aufs shows them';
+    say(MountError.of({ what: 'umount', where: path, why, errno }).message);
+  }
 }
 
 function take(path: string, lazy: boolean): void {

@@ -1,4 +1,5 @@
 /** The parts of the help that commander does not write itself. */
+import { describeAufsOptions } from './aufs-options.js';
 import { describeOptions } from './mount-options.js';
 
 export function programHelp(): string {
@@ -13,22 +14,64 @@ Examples:
   plyfs mount -o lowerdir=/srv/top:/srv/base /mnt
   plyfs umount /mnt
 
-Options of mount: plyfs mount --help
+  # a layer of Docker's aufs driver for its overlay2 driver
+  plyfs convert --to overlay /srv/aufs-layer /srv/overlay-layer
+
+Options: plyfs mount --help, plyfs convert --help
 
 Exit status:
-  0  done: the mount answers, or is gone
-  1  refused or failed; the reason is on stderr, and nothing is mounted
+  0  done: the mount answers, or is gone; the layer is converted
+  1  refused or failed; the reason is on stderr, and nothing is mounted or left behind
   2  wrong command line
 `;
 }
+
+const DOCKER_HELP = `
+Docker's layers (--docker): DIR is Docker's root directory (/var/lib/docker), or that of its overlay2 or aufs driver in
+it; ID is a layer's directory there, or as much of it as is unique. It is shown by
+  docker inspect -f '{{json .GraphDriver.Data}}' CONTAINER-OR-IMAGE
+The layer is mounted on top of all that it stands on. Nothing of Docker's is written: changes go to --upper. Do not
+use it on the topmost layer of a running container, which changes while it is mounted.
+  plyfs mount --docker /var/lib/docker 5c1f2a /mnt
+  plyfs mount --docker /var/lib/docker/overlay2 5c1f2a --upper up --work work /mnt
+`;
 
 export function mountHelp(): string {
   return `
 Mount options (-o):
 ${describeOptions()}
 
+Options with -t aufs (xino, dio, udba, dirperm1 and the like are accepted):
+${describeAufsOptions()}
+
 Unknown options are named on stderr and ignored. Paths may start at the working directory.
 The mount is served by a process in the background, which ends when it is unmounted. SIGTERM, SIGINT and SIGHUP
 make it unmount first, lazily if somebody is using the mount.
+${DOCKER_HELP}`;
+}
+
+export function convertHelp(): string {
+  return `
+The two forms differ in how a layer says that something below it is gone:
+              a deleted NAME                an opaque directory has
+  overlay     a character device 0:0, NAME  the overlay's attribute "opaque", in trusted. or user. (see --xattrs)
+  aufs        an empty file, .wh.NAME       an empty file in it, .wh..wh..opq
+A layer of fuse-overlayfs can have both: --from fuse-overlayfs. Docker's overlay2 and the kernel's overlayfs keep the
+overlay form, Docker's aufs driver and tars of OCI images the aufs form.
+
+Everything else is kept: contents with their holes, owners, modes, attributes and ACLs, times to the nanosecond, hard
+links, devices. All of SRC is checked first: if anything in it cannot be stored in the new form, each such path is
+named and nothing is written. In aufs form these are names that start with .wh. or are longer than 242 bytes, in
+overlay form devices 0:0; in both, objects of which metacopy=on or redirect_dir=on has left a part in another layer.
+Whiteouts that hide nothing, in an opaque directory or beside an entry of the same name, are left out.
+
+The new layer is written beside DST, as .plyfs-convert.NAME, and gets its name when it is complete. A conversion that
+fails or is interrupted removes it; one that was killed leaves it to the next conversion to DST, which removes it.
+SRC must not be mounted writable meanwhile. An ordinary user can convert layers of files of their own, and neither sees
+nor keeps attributes in trusted.
+
+Examples:
+  plyfs convert --to overlay /var/lib/docker/aufs/diff/ID /srv/layers/base
+  plyfs convert --to aufs /srv/upper /srv/branch
 `;
 }

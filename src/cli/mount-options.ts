@@ -127,6 +127,24 @@ export const MOUNT_OPTIONS: readonly MountOption[] = [
   },
   {
     kind: 'value',
+    name: 'transport',
+    placeholder: 'direct|fuse-native',
+    help: "direct (default): the kernel's FUSE protocol; fuse-native: libfuse 2, with limits (docs/transports.md)",
+    set: ({ config }, value) => {
+      config.transport = parseChoice('transport', value, { direct: 'direct', 'fuse-native': 'fuse-native' } as const);
+    },
+  },
+  {
+    kind: 'value',
+    name: 'request_timeout',
+    placeholder: 'SECONDS',
+    help: 'fuse-native: a request that makes no progress for so long is given up (default 300)',
+    set: ({ config }, value) => {
+      config.requestTimeout = parseNumber('request_timeout', value, { min: 0.1, max: 1e6 });
+    },
+  },
+  {
+    kind: 'value',
     name: 'fsname',
     placeholder: 'NAME',
     help: 'the source shown in /proc/mounts (default: SOURCE, or plyfs)',

@@ -7,8 +7,9 @@ import type { EntryName } from '../core/brand.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
 import { S_IFDIR, S_IFLNK, S_IFMT } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
-import { RENAME_NOREPLACE } from '../core/flags.js';
+import { O_PATH, RENAME_NOREPLACE } from '../core/flags.js';
 import { makeDev, mkdirAt, mknodAt, readlinkAt, renameAt, symlinkAt, utimesPathFd } from '../sys/inode-ops.js';
+import { openAt } from '../sys/open.js';
 import { moveKeepingMode, withWriteInto } from '../sys/owner-permission.js';
 import { statFd } from '../sys/stat.js';
 import type { CopyUpContext, CopyUpDestination, CopyUpSource } from './context.js';
@@ -20,13 +21,21 @@ export function publishFile(staged: StagedFile, destination: CopyUpDestination):
   return keepingTimes(destination.upper, () => staged.publish(destination));
 }
 
+/** Is told of a finished object that has no name in the upper yet: its directory and its name there. */
+type WhenFinished = (dirfd: number, staged: EntryName) => void;
+
 /** Copies a directory (itself, not its content), symlink, device, fifo or socket. */
-export function copyUpOther(source: CopyUpSource, destination: CopyUpDestination, context: CopyUpContext): void {
+export function copyUpOther(
+  source: CopyUpSource,
+  destination: CopyUpDestination,
+  context: CopyUpContext,
+  whenFinished?: WhenFinished,
+): void {
   const { work } = context;
   const staged = work.temporaryName();
   try {
-    makeEmpty(source, work.fd, staged);
-    fillMetadata(source, { dirfd: work.fd, name: staged }, context);
+    stage(source, staged, context);
+    whenFinished?.(work.fd, staged);
     const { upper, name } = destination;
     const move = (): void => renameAt(work.fd, staged, upper, name, RENAME_NOREPLACE);
     keepingTimes(upper, () =>
@@ -36,6 +45,28 @@ export function copyUpOther(source: CopyUpSource, destination: CopyUpDestination
     work.discard(staged);
     throw error;
   }
+}
+
+/**
+ * As {@link copyUpOther}, for what has lost its name while somebody refers to it: the copy gets none either. Returns an
+ * O_PATH fd, which is the caller's.
+ */
+export function copyUpUnnamed(source: CopyUpSource, context: CopyUpContext, whenFinished?: WhenFinished): number {
+  const { work } = context;
+  const staged = work.temporaryName();
+  try {
+    stage(source, staged, context);
+    whenFinished?.(work.fd, staged);
+    return openAt(work.fd, staged, O_PATH);
+  } finally {
+    work.discard(staged);
+  }
+}
+
+function stage(source: CopyUpSource, staged: EntryName, context: CopyUpContext): void {
+  const { fd } = context.work;
+  makeEmpty(source, fd, staged);
+  fillMetadata(source, { dirfd: fd, name: staged }, context);
 }
 
 function makeEmpty({ dirfd, name, stat }: CopyUpSource, workFd: number, staged: EntryName): void {
@@ -57,7 +88,7 @@ const parentStat = new FileStat();
  * happened by then, so that times which cannot be restored (a directory of another owner) are no failure of it
  * (fs/overlayfs/copy_up.c:ovl_set_timestamps is best effort as well).
  */
-function keepingTimes<T>(dirfd: number, publish: () => T): T {
+export function keepingTimes<T>(dirfd: number, publish: () => T): T {
   statFd(dirfd, parentStat);
   const { atimeSec, atimeNsec, mtimeSec, mtimeNsec, mode } = parentStat;
   // A change of what is in a directory needs no right to change the directory itself.

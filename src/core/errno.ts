@@ -42,9 +42,11 @@ export const Errno = {
   ENODATA: 61,
   EPROTO: 71,
   EOVERFLOW: 75,
+  EILSEQ: 84,
   EOPNOTSUPP: 95,
   ECONNABORTED: 103,
   ENOTCONN: 107,
+  ETIMEDOUT: 110,
   ESTALE: 116,
   EDQUOT: 122,
 } as const;

@@ -2,6 +2,7 @@
 export { mountDirect } from './mount-direct.js';
 export { mountWithHelper } from './mount-helper.js';
 export { HelperError, type MountRequest } from './mount-request.js';
+export { NativeSession, type NativeSessionOptions } from './native/session.js';
 export type * from './operations.js';
 export { Parked } from './operations.js';
 export { raiseReadahead } from './readahead.js';

@@ -161,6 +161,12 @@ export interface Operations {
   getFsxattr(nodeid: NodeId): Buffer;
   setFsxattr(nodeid: NodeId, fsxattr: Buffer): void;
 
+  /**
+   * Makes what the file system keeps only while it is mounted part of its layers (pseudo-links become hard links): asked
+   * for before an orderly unmount, and repeated by {@link close}. EPERM for a caller who may not ask.
+   */
+  settle(caller: Caller): void;
+
   /** fsync and fsyncdir do nothing (volatile): the kernel need not ask. */
   readonly noSync: boolean;
   /** An eventfd that becomes readable when parked requests can go on. */
@@ -170,6 +176,8 @@ export interface Operations {
    * @param isAwaited whether a parked request still waits for a key; its caller may have died
    */
   takeCompleted(isAwaited: (key: number) => boolean): number[];
+  /** How far the work that is named by `key` has come: a number that changes while it goes on. */
+  progress(key: number): number;
   /** The mount is gone: close every fd. */
   close(): void;
 }

@@ -19,12 +19,16 @@ export function checkLayers(config: MountConfig): void {
   checkCount(config);
   checkPlaces(config);
   if (!isReadOnly(config)) {
-    checkWritable('upperdir', config.upper);
-    checkWritable('workdir', config.work);
+    checkWritable(wordsOf(config).upper, config.upper);
+    if (config.dialect === 'overlay') checkWritable('workdir', config.work);
   }
 }
 
-function checkPresence({ lowers, upper, work, readOnly }: MountConfig): void {
+function checkPresence({ dialect, lowers, upper, work, readOnly }: MountConfig): void {
+  if (dialect === 'aufs') {
+    checkBranches(lowers, upper);
+    return;
+  }
   if (lowers.length === 0) {
     throw MountError.of({
       what: 'lowerdir',
@@ -43,6 +47,17 @@ function checkPresence({ lowers, upper, work, readOnly }: MountConfig): void {
   }
 }
 
+/** aufs is content with one branch, whichever. */
+function checkBranches(lowers: string[], upper: string | undefined): void {
+  if (lowers.length > 0 || upper !== undefined) return;
+  throw MountError.of({
+    what: 'br',
+    why: 'missing',
+    errno: Errno.EINVAL,
+    advice: 'give at least one branch: -o br:DIR=rw:DIR=ro+wh',
+  });
+}
+
 function checkCount({ lowers, maxLayers }: MountConfig): void {
   if (lowers.length <= maxLayers) return;
   const advice =
@@ -57,14 +72,22 @@ function checkCount({ lowers, maxLayers }: MountConfig): void {
   });
 }
 
-function checkPlaces({ lowers, upper, work, mountpoint }: MountConfig): void {
+/** What the layers are called on the command line. */
+function wordsOf({ dialect }: MountConfig): { lower: string; upper: string } {
+  return dialect === 'aufs' ? { lower: 'branch', upper: 'rw branch' } : { lower: 'lowerdir', upper: 'upperdir' };
+}
+
+function checkPlaces(config: MountConfig): void {
+  const { lowers, upper, mountpoint } = config;
+  const work = config.dialect === 'aufs' ? undefined : config.work;
+  const words = wordsOf(config);
   const finder = new PlaceFinder();
-  const lowerPlaces = lowers.map((path) => placeOf(finder, 'lowerdir', path));
-  const upperPlace = upper === undefined ? undefined : placeOf(finder, 'upperdir', upper);
+  const lowerPlaces = lowers.map((path) => placeOf(finder, words.lower, path));
+  const upperPlace = upper === undefined ? undefined : placeOf(finder, words.upper, upper);
   // Without an upper the kernel ignores the workdir.
   const workPlace = upper === undefined || work === undefined ? undefined : placeOf(finder, 'workdir', work);
   if (upperPlace !== undefined && workPlace !== undefined) checkWork(upperPlace, workPlace, work as string);
-  checkOverlaps(lowers, lowerPlaces, upperPlace, workPlace);
+  checkOverlaps(words, lowers, lowerPlaces, upperPlace, workPlace);
   const walkedInto = lowerPlaces.filter((_, i) => !canCloneTree(lowers[i] as string));
   if (upperPlace !== undefined) walkedInto.push(upperPlace);
   checkOutside(walkedInto, placeOf(finder, 'mountpoint', mountpoint), mountpoint);
@@ -125,25 +148,32 @@ function checkWork(upper: Place, work: Place, where: string): void {
 }
 
 /** No lower may be another layer or lie inside one. An upper or work below a lower is allowed, as in the kernel. */
-function checkOverlaps(lowers: string[], places: Place[], upper?: Place, work?: Place): void {
+function checkOverlaps(
+  words: ReturnType<typeof wordsOf>,
+  lowers: string[],
+  places: Place[],
+  upper?: Place,
+  work?: Place,
+): void {
   const layers = new Map<string, string>();
-  if (upper !== undefined) layers.set(keyOf(upper), 'upperdir');
+  if (upper !== undefined) layers.set(keyOf(upper), words.upper);
   if (work !== undefined) layers.set(keyOf(work), 'workdir');
   places.forEach((place, i) => {
     const other = layers.get(keyOf(place));
-    if (other !== undefined) throw overlap(lowers[i], `is also ${other}`, 'give each layer once');
+    if (other !== undefined) throw overlap(words.lower, lowers[i], `is also ${other}`, 'give each layer once');
     layers.set(keyOf(place), `lower layer ${i + 1}`);
   });
   places.forEach((place, i) => {
     for (const ancestor of ancestorKeys(place)) {
       const outer = layers.get(ancestor);
-      if (outer !== undefined) throw overlap(lowers[i], `lies inside ${outer}`, 'layers must be separate trees');
+      if (outer !== undefined)
+        throw overlap(words.lower, lowers[i], `lies inside ${outer}`, 'layers must be separate trees');
     }
   });
 }
 
-function overlap(where: string | undefined, why: string, advice: string): MountError {
-  return MountError.of({ what: 'lowerdir', where: where ?? '', why, errno: Errno.ELOOP, advice });
+function overlap(what: string, where: string | undefined, why: string, advice: string): MountError {
+  return MountError.of({ what, where: where ?? '', why, errno: Errno.ELOOP, advice });
 }
 
 function checkWritable(what: string, path: string | undefined): void {

@@ -3,12 +3,14 @@
  * parent sends a {@link DaemonStart} as JSON and closes its half; what comes back are {@link DaemonReport}s.
  */
 import { closeSync, readFileSync, writeSync } from 'node:fs';
-import type { Worker } from 'node:worker_threads';
 import type { DaemonReport, DaemonStart } from './daemon-report.js';
 import { openLogSink } from './log-sink.js';
+import type { MountConfig } from './mount-config.js';
 import { asMountError, printable } from './mount-error.js';
-import { ServedMount, startServingThread } from './served-mount.js';
+import { ServedMount } from './served-mount.js';
+import { type Server, serverFor } from './server.js';
 import { onStopSignals, stopForGood } from './stop-signals.js';
+import { ThreadServer } from './thread-server.js';
 
 /** fd number of the socket to the parent; ours until the last report. */
 const PARENT = 3;
@@ -37,7 +39,7 @@ interface Serving {
 }
 
 /** Mounts and tells the parent so. Whatever the mount has to say until then, the parent hears. */
-async function start({ config, logFile }: DaemonStart, thread: Worker): Promise<Serving> {
+async function start({ config, logFile }: DaemonStart, server: Server): Promise<Serving> {
   process.title = `plyfs ${printable(config.mountpoint)}`;
   const sink = openLogSink(logFile);
   let log = (line: string): void => tell({ kind: 'warning', line });
@@ -47,7 +49,7 @@ async function start({ config, logFile }: DaemonStart, thread: Worker): Promise<
     stopped = true;
     if (mount !== undefined) stopForGood(mount);
   });
-  mount = await ServedMount.start(config, (line) => log(line), thread);
+  mount = await ServedMount.start(config, (line) => log(line), server);
   log = sink;
   process.chdir('/');
   if (stopped) await stopForGood(mount);
@@ -67,18 +69,25 @@ async function serve({ mount, log }: Serving): Promise<number> {
     await mount.closed;
     return 0;
   } catch (error) {
-    log(asMountError(error, 'serving thread').message);
+    log(asMountError(error, 'server').message);
     return 1;
   }
 }
 
+async function serverOf(config: MountConfig, thread: ThreadServer): Promise<Server> {
+  if (config.transport === 'direct') return thread;
+  await thread.dismiss();
+  return serverFor(config);
+}
+
 async function main(): Promise<number> {
-  const thread = startServingThread();
+  // Started before anything is known, because it takes longer than the rest: most mounts are served by it.
+  const thread = new ThreadServer();
   const wanted = readStart();
   if (wanted === undefined) return 0;
   let serving: Serving;
   try {
-    serving = await start(wanted, thread);
+    serving = await start(wanted, await serverOf(wanted.config, thread));
   } catch (error) {
     tell({ kind: 'refused', message: asMountError(error, 'daemon').message });
     return 1;

@@ -1,9 +1,14 @@
 /** What a mount is made of: plain data that crosses to the daemon and to the serving thread. */
-import { MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../sys/mount.js';
+import { MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../core/flags.js';
+import type { AufsSettings } from '../union/index.js';
 
 /** All paths are bytes (latin1-decoded); relative ones start at the working directory of the process that serves. */
 export interface MountConfig {
-  /** Top first; at least one. */
+  /** How deletions are stored in the layers. */
+  dialect: 'overlay' | 'aufs';
+  /** Counts with the aufs dialect only. */
+  aufs: AufsSettings;
+  /** Top first; at least one, but for an aufs union of its rw branch alone. */
   lowers: string[];
   upper?: string;
   work?: string;
@@ -18,6 +23,10 @@ export interface MountConfig {
   /** fsync does nothing. */
   volatile: boolean;
   passthrough: 'auto' | 'off';
+  /** How requests come from the kernel; docs/transports.md has what the second cannot carry. */
+  transport: Transport;
+  /** fuse-native: seconds after which a request that makes no progress is given up. */
+  requestTimeout: number;
   /** Seconds for which the kernel may keep entries and attributes. */
   timeout: number;
   /** How many lower layers are accepted. */
@@ -30,6 +39,10 @@ export interface MountConfig {
   debug: boolean;
 }
 
+/** `direct`: the kernel's FUSE protocol, spoken by plyfs itself. `fuse-native`: libfuse 2, through that package. */
+export const TRANSPORTS = ['direct', 'fuse-native'] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
 /** Docker's limit for overlay2; the kernel's own is {@link HIGHEST_MAX_LAYERS} (fs/overlayfs/params.h OVL_MAX_STACK). */
 export const DEFAULT_MAX_LAYERS = 128;
 export const HIGHEST_MAX_LAYERS = 500;
@@ -40,6 +53,8 @@ const FOR_EVER = 1e9;
 /** The settings that hold when nothing is said, for the user who mounts. */
 export function defaultConfig(root: boolean): MountConfig {
   return {
+    dialect: 'overlay',
+    aufs: { ignoresWhiteouts: [], linkWhiteouts: true, alwaysOpaque: false, keepLinks: true },
     lowers: [],
     mountpoint: '',
     readOnly: false,
@@ -50,6 +65,8 @@ export function defaultConfig(root: boolean): MountConfig {
     allowOther: root,
     volatile: false,
     passthrough: 'auto',
+    transport: 'direct',
+    requestTimeout: 300,
     timeout: FOR_EVER,
     maxLayers: DEFAULT_MAX_LAYERS,
     fsname: 'plyfs',

@@ -4,16 +4,16 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { displayName } from '../core/entry-name.js';
-import { S_IFDIR } from '../core/file-mode.js';
 import { mountDirect, mountWithHelper, raiseReadahead, Session, unmount } from '../fuse/index.js';
 import type { Operations } from '../fuse/operations.js';
 import { openEventfd } from '../sys/eventfd.js';
 import { close } from '../sys/open.js';
 import { ownUmask } from '../sys/thread.js';
 import { changeDirectory } from '../sys/working-directory.js';
-import { createUnion } from '../union/index.js';
-import { isReadOnly, type MountConfig, mountFlags } from './mount-config.js';
+import { isReadOnly, type MountConfig } from './mount-config.js';
 import { asMountError } from './mount-error.js';
+import { mountRequest } from './mount-request.js';
+import { openLayers } from './open-layers.js';
 import type { ThreadMessage } from './thread-message.js';
 
 function post(message: ThreadMessage): void {
@@ -24,30 +24,10 @@ function log(line: string): void {
   post({ kind: 'log', line });
 }
 
-/** On a mount that may not be written, what would be its upper is its topmost lower. */
-function openLayers(config: MountConfig): Operations {
-  const { lowers, upper, work, volatile } = config;
-  if (upper === undefined) return createUnion({ lowers, volatile, log });
-  if (config.readOnly || work === undefined) {
-    return createUnion({ lowers: [upper, ...lowers], volatile, log });
-  }
-  return createUnion({ lowers, upper, work, volatile, log });
-}
-
 /** Root, also of a user namespace, mounts by itself; anybody else through the set-uid helper. */
 function mount(config: MountConfig): number {
-  const { fsname, subtype, mountpoint, allowOther } = config;
   const direct = process.geteuid?.() === 0;
-  return (direct ? mountDirect : mountWithHelper)({
-    source: fsname,
-    target: mountpoint,
-    subtype,
-    fsname,
-    flags: mountFlags(config),
-    allowOther,
-    defaultPermissions: true,
-    rootMode: S_IFDIR,
-  });
+  return (direct ? mountDirect : mountWithHelper)(mountRequest(config));
 }
 
 /** The device fd of the new mount. If there is none, nothing stays open. */
@@ -98,7 +78,7 @@ function run(config: MountConfig, session: Session, controlFd: number): void {
 
 function serve(config: MountConfig): void {
   ownUmask();
-  const operations = openLayers(config);
+  const operations = openLayers(config, log);
   const controlFd = openEventfd();
   const session = connect(config, operations, mountOrClose(config, operations, controlFd));
   // Every layer is open: the directory that the command was started in need not stay busy.

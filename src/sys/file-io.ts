@@ -12,6 +12,7 @@ const readFd = bind<(fd: number, into: number, size: number) => number>('long re
 const writeFd = bind<(fd: number, from: number, size: number) => number>('long write(int, intptr_t, size_t)');
 const ftruncate64 = bind<(fd: number, size: number) => number>('int ftruncate64(int, int64_t)');
 const fsyncFd = bind<(fd: number) => number>('int fsync(int)');
+const syncfsFd = bind<(fd: number) => number>('int syncfs(int)');
 const fdatasyncFd = bind<(fd: number) => number>('int fdatasync(int)');
 const fallocate64 = bind<(fd: number, mode: number, offset: number, length: number) => number>(
   'int fallocate64(int, int, int64_t, int64_t)',
@@ -73,6 +74,11 @@ export function truncate(fd: number, size: number): void {
 
 export function sync(fd: number): void {
   check(fsyncFd(fd), 'fsync');
+}
+
+/** Brings everything on the file system of `fd` to the disk. */
+export function syncFs(fd: number): void {
+  check(syncfsFd(fd), 'syncfs');
 }
 
 export function dataSync(fd: number): void {

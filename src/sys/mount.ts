@@ -1,19 +1,23 @@
 /** mount(2), umount2(2). */
-import { allocate, bind, check, cPath, cPath2 } from './libc.js';
+import { AT_EMPTY_PATH, allocate, bind, check, cPath, cPath2, lastErrno } from './libc.js';
 
 const mountCall = bind<(source: number, target: number, type: number, flags: number, data: number) => number>(
   'int mount(intptr_t, intptr_t, intptr_t, ulong, intptr_t)',
 );
 const umountCall = bind<(target: number, flags: number) => number>('int umount2(intptr_t, int)');
 
-/** mount(2) flags (linux/mount.h). */
-export const MS_RDONLY = 1;
-export const MS_NOSUID = 2;
-export const MS_NODEV = 4;
-export const MS_NOEXEC = 8;
-export const MS_NOATIME = 1024;
 /** umount2(2). */
 export const MNT_DETACH = 2;
+
+const syscall5 = bind<(n: number, a: number, b: number, c: number, d: number, e: number) => number>(
+  'long syscall(long, long, intptr_t, long, intptr_t, long)',
+);
+const SYS_MOUNT_SETATTR = 442;
+const MOUNT_ATTR_RDONLY = 0x1;
+const MOUNT_ATTR_ATIME_MASK = 0x70;
+const MOUNT_ATTR_NOATIME = 0x10;
+/** sizeof(struct mount_attr), linux/mount.h. */
+const MOUNT_ATTR_BYTES = 32;
 
 const strings = allocate(8192);
 
@@ -28,4 +32,18 @@ export function mountFs(source: string, target: string, type: string, flags: num
 
 export function umountFs(target: string, flags = 0): void {
   check(umountCall(cPath(target), flags), 'umount2');
+}
+
+const attributes = allocate(MOUNT_ATTR_BYTES);
+
+/**
+ * Makes a detached mount (open_tree(2)) one through which nothing is changed, access times included. A failure is the
+ * negative errno (ENOSYS before Linux 5.12).
+ */
+export function trySetReadOnly(tree: number): number {
+  attributes.buffer.fill(0);
+  attributes.buffer.writeUInt32LE(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME, 0);
+  attributes.buffer.writeUInt32LE(MOUNT_ATTR_ATIME_MASK, 8);
+  const result = syscall5(SYS_MOUNT_SETATTR, tree, cPath(''), AT_EMPTY_PATH, attributes.address, MOUNT_ATTR_BYTES);
+  return result < 0 ? -lastErrno() : 0;
 }

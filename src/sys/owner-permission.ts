@@ -14,12 +14,12 @@ function needsPermission(mode: number): boolean {
   return !privileged && isDirectory(mode) && (mode & OWNER_ALL) !== OWNER_ALL;
 }
 
-/** Runs `add`, which adds a name to the directory `dirfd` of this mode, with write permission on it for that moment. */
-export function withWriteInto<T>(dirfd: number, mode: number, add: () => T): T {
-  if (!needsPermission(mode)) return add();
+/** Runs `use`, which lists the directory `dirfd` of this mode or adds a name to it, with all permissions for that moment. */
+export function withWriteInto<T>(dirfd: number, mode: number, use: () => T): T {
+  if (!needsPermission(mode)) return use();
   chmodPathFd(dirfd, (mode & 0o7777) | OWNER_ALL);
   try {
-    return add();
+    return use();
   } finally {
     chmodPathFd(dirfd, mode & 0o7777);
   }

@@ -28,3 +28,19 @@ export function pollReadable(fds: readonly number[], timeout: number): number {
   for (let i = 0; i < fds.length; i++) if ((i32[i * 2 + 1] as number) >>> 16 !== 0) bits |= 1 << i;
   return bits;
 }
+
+/**
+ * Waits up to `timeout` ms until `fd` has an error or is hung up, whatever there is to read from it, or until `stopFd`
+ * is readable.
+ */
+export function pollHangup(fd: number, stopFd: number, timeout: number): 'gone' | 'stopped' | 'nothing' {
+  i32.set([fd, 0, stopFd, POLLIN]);
+  const ready = pollCall(memory.address, 2, timeout);
+  if (ready < 0) {
+    const errno = lastErrno();
+    if (errno === Errno.EINTR) return 'nothing';
+    throw fsError(errno, 'poll');
+  }
+  if ((i32[3] as number) >>> 16 !== 0) return 'stopped';
+  return (i32[1] as number) >>> 16 !== 0 ? 'gone' : 'nothing';
+}

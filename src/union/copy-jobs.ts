@@ -1,8 +1,12 @@
 import { CopyPool } from '../copyup/copy-pool.js';
 import type { StagedFile } from '../copyup/staged-file.js';
+import { FileStat } from '../core/file-stat.js';
 import { drainEventfd, openEventfd } from '../sys/eventfd.js';
 import { close } from '../sys/open.js';
+import { statFd } from '../sys/stat.js';
 import type { FileNode } from './node.js';
+
+const scratch = new FileStat();
 
 /** A copy-up whose data a helper thread is copying. While it runs, `node.busy` holds its key. */
 export interface CopyJob {
@@ -43,6 +47,14 @@ export class CopyJobs {
       finished.push({ job, errno });
     }
     return finished;
+  }
+
+  /** Blocks copied so far; -1: no such job, or no longer. */
+  progress(key: number): number {
+    const job = this.running.get(key);
+    if (job === undefined) return -1;
+    statFd(job.staged.fd, scratch);
+    return scratch.blocks;
   }
 
   fail(node: FileNode, errno: number): void {

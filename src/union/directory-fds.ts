@@ -1,8 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import { Errno, fsError, isErrno } from '../core/errno.js';
+import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY, O_PATH, O_RDONLY } from '../core/flags.js';
-import { close, openAt, openBeneath } from '../sys/open.js';
+import { close, openAt, openBeneath, reopen } from '../sys/open.js';
+import { withWriteInto } from '../sys/owner-permission.js';
+import { statFd } from '../sys/stat.js';
 import type { RealDirectory } from './layer.js';
+
+const stat = new FileStat();
 
 /**
  * Keeps a bounded number of real directories open, the most recently used ones.
@@ -66,15 +71,31 @@ export class DirectoryFds {
     if (this.retired.length > this.grace) close(this.retired.shift() as number);
   }
 
-  /** An fd that the directory can be listed with. EACCES where we may only search it. */
-  listable(dir: RealDirectory): number {
-    const fd = this.get(dir);
-    if (!this.searchOnly.has(dir)) return fd;
-    // Its mode may have changed since.
-    this.drop(dir);
-    const again = this.get(dir);
-    if (this.searchOnly.has(dir)) throw fsError(Errno.EACCES, 'getdents64');
-    return again;
+  /**
+   * Runs `list` with an fd that the directory can be listed with. One of the upper that is our own may lack the
+   * permission: the kernel has asked it of whoever reads the directory; it takes none to remove an empty one.
+   */
+  listing(dir: RealDirectory, list: (fd: number) => void): void {
+    let fd = this.get(dir);
+    if (this.searchOnly.has(dir)) {
+      // Its mode may have changed since.
+      this.drop(dir);
+      fd = this.get(dir);
+    }
+    if (!this.searchOnly.has(dir)) {
+      list(fd);
+      return;
+    }
+    statFd(fd, stat);
+    if (!dir.layer.isUpper || stat.uid !== process.geteuid?.()) throw fsError(Errno.EACCES, 'getdents64');
+    withWriteInto(fd, stat.mode, () => {
+      const readable = reopen(fd, O_RDONLY | O_DIRECTORY);
+      try {
+        list(readable);
+      } finally {
+        close(readable);
+      }
+    });
   }
 
   private open(dir: RealDirectory): number {

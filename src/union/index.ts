@@ -1,1 +1,2 @@
-export { createUnion, type UnionConfig } from './create-union.js';
+export { createUnion } from './create-union.js';
+export type { AufsSettings, UnionConfig } from './union-config.js';

@@ -53,6 +53,14 @@ export class InodeNumbers {
     if (this.kept.size > 0) this.kept.delete(this.own(devMajor, devMinor, ino));
   }
 
+  /**
+   * Whether another mount of the same layers shows the same number for the same object: the devices of all layers
+   * have their index from the start, but numbers that do not fit are given out as they come.
+   */
+  isStable(shown: number): boolean {
+    return shown < MAX_INDEX * SPAN;
+  }
+
   /** Whether any number is kept, that is whether {@link release} could matter. */
   get keepsAny(): boolean {
     return this.kept.size > 0;

@@ -13,6 +13,7 @@ import { isDirectory } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { close } from '../sys/open.js';
 import { RealDirectory } from './layer.js';
+import type { LinkGroup } from './link-group.js';
 import { DirectoryNode, FileNode, type UnionNode } from './node.js';
 import { statNode } from './real-object.js';
 import type { Union } from './union.js';
@@ -29,6 +30,7 @@ export function lookup(union: Union, dir: DirectoryNode, name: EntryName, into: 
     statNode(union, known, into);
     return known;
   }
+  union.checkName(name);
   if (dir.removed) return null;
   if (dir.upper !== null) {
     const presence = dir.upper.layer.reader.probe(union.fds.get(dir.upper), name, into);
@@ -129,7 +131,7 @@ export function adoptDirectory(
   return node;
 }
 
-/** As {@link adoptDirectory}, of anything else. Other names of a linked upper file give the node that is there. */
+/** As {@link adoptDirectory}, of anything else. Names that lead to one file give the node that is there. */
 export function adoptFile(
   union: Union,
   dir: DirectoryNode,
@@ -137,29 +139,86 @@ export function adoptFile(
   home: RealDirectory,
   stat: FileStat,
 ): FileNode {
-  const ino = union.numbers.shown(stat.devMajor, stat.devMinor, stat.ino);
   const { isUpper } = home.layer;
+  const several = stat.nlink > 1;
+  const own = stat.ino;
+  const ino = union.numbers.shown(stat.devMajor, stat.devMinor, own);
+  const group = several ? groupOf(union, dir, name, isUpper, ino, stat) : null;
   stat.ino = ino;
-  const shared = isUpper && stat.nlink > 1;
+  const shared = several && (isUpper || group !== null);
   if (shared) {
     const linked = union.nodes.linkedFile(ino);
-    if (linked !== undefined) {
-      if (linked.parent === null) rename(union, linked, dir, name, home);
+    if (linked !== undefined && leadsTo(linked, isUpper, group)) {
+      if (linked.parent === null || isLikelyNext(linked)) rename(union, linked, dir, name, home);
+      if (linked.group !== null) statNode(union, linked, stat);
       return linked;
     }
   }
   const node = new FileNode(union.nodes.newId(), dir, name, ino, isUpper, home, name);
   union.nodes.add(node);
   if (shared) union.nodes.share(node);
+  if (group !== null) join(union, node, group, stat);
   return node;
+}
+
+/** What keeps the names of a file with several links together, if anything does. `stat` is its real one. */
+function groupOf(
+  union: Union,
+  dir: DirectoryNode,
+  name: EntryName,
+  isUpper: boolean,
+  ino: number,
+  stat: FileStat,
+): LinkGroup | null {
+  const { plinks } = union;
+  if (plinks === null) return null;
+  if (!isUpper) return plinks.ofLower(ino, stat);
+  const group = plinks.ofCopy(ino, stat.ino);
+  if (group?.lowerLinks === null) findLowerLinks(union, group, dir, name);
+  return group;
+}
+
+/** A copy most often hides the lower name that it was made of, which knows the link count. */
+function findLowerLinks(union: Union, group: LinkGroup, dir: DirectoryNode, name: EntryName): void {
+  for (const home of dir.lowers) {
+    const presence = home.layer.reader.probe(union.fds.get(home), name, lower);
+    if (presence === 'absent') continue;
+    const same = presence === 'present' && union.numbers.shown(lower.devMajor, lower.devMinor, lower.ino) === group.ino;
+    if (same && lower.nlink > 1) union.plinks?.ofLower(group.ino, lower);
+    return;
+  }
+}
+
+/** Whether a node with the right number is that of another name which was found in the upper, or in a lower layer. */
+function leadsTo(linked: FileNode, isUpper: boolean, group: LinkGroup | null): boolean {
+  if (isUpper) return linked.isUpper && linked.group === group;
+  // A group that has no node or change yet is made anew for each name that is found.
+  return linked.group !== null && linked.group.type === group?.type;
+}
+
+/** A copy-up gives the copy the name that the node is known by; requests name nodes, so that the last one asked for is it. */
+function isLikelyNext(node: FileNode): boolean {
+  return !node.isUpper && node.busy === 0;
+}
+
+/** A new node of a file with several links: of the copy, if there is one, whichever of its names was found. */
+function join(union: Union, node: FileNode, group: LinkGroup, stat: FileStat): void {
+  node.group = group;
+  if (union.plinks !== null && group.entry !== null) {
+    node.isUpper = true;
+    node.home = union.plinks.directory;
+    node.realName = group.entry;
+  }
+  statNode(union, node, stat);
 }
 
 /** A linked file whose known name went away is reached by another of its names from now on. */
 function rename(union: Union, node: FileNode, dir: DirectoryNode, name: EntryName, home: RealDirectory): void {
   union.nodes.move(node, dir, name);
+  node.removed = false;
+  if (node.group !== null && node.isUpper) return;
   node.home = home;
   node.realName = name;
-  node.removed = false;
   if (node.pin >= 0) close(node.pin);
   node.pin = -1;
 }

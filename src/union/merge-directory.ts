@@ -1,6 +1,7 @@
 /** Reads all real directories of a merged one into one listing (fs/overlayfs/readdir.c:ovl_dir_read_merged). */
 import type { EntryName } from '../core/brand.js';
 import { DT_DIR } from '../core/file-mode.js';
+import { readDirectory } from '../sys/read-directory.js';
 import type { RealDirectory } from './layer.js';
 import { cookieOf, type ListedEntry, Listing } from './listing.js';
 import type { DirectoryNode } from './node.js';
@@ -58,7 +59,9 @@ function readLayer(
   add: (name: EntryName, ino: number, type: number) => void,
   whiteouts: EntryName[] | null,
 ): void {
-  home.layer.reader.list(union.fds.listable(home), { entry: add, whiteout: (name) => whiteouts?.push(name) });
+  union.fds.listing(home, (fd) =>
+    home.layer.reader.list(fd, { entry: add, whiteout: (name) => whiteouts?.push(name) }),
+  );
 }
 
 function entryOf(union: Union, home: RealDirectory, name: EntryName, ino: number, type: number): ListedEntry {
@@ -82,6 +85,19 @@ export function isEmpty(union: Union, dir: DirectoryNode): boolean {
     return false;
   });
   return empty;
+}
+
+/** Whether the lower parts of `dir` hold nothing at all on disk. */
+export function lowersAreBare(union: Union, dir: DirectoryNode): boolean {
+  let bare = true;
+  for (const home of dir.lowers) {
+    union.fds.listing(home, (fd) => {
+      readDirectory(fd, () => {
+        bare = false;
+      });
+    });
+  }
+  return bare;
 }
 
 /** A name has come into `dir`. */

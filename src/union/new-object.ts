@@ -44,11 +44,12 @@ const scratch = new FileStat();
 
 /** Makes `object` at `name` of `dir`, which is copied up if need be. EEXIST if the upper has something there. */
 export function makeObject(union: Union, dir: DirectoryNode, name: EntryName, object: NewObject, caller: Caller): Made {
+  union.checkName(name);
   const refusal = union.dialect.refuseCreate(name, object.mode, object.rdev);
   if (refusal !== 0) throw fsError(refusal, 'create');
   const home = placeFor(union, dir);
   const dirfd = union.fds.get(home);
-  if (caller.uid === myUid && caller.gid === myGid) {
+  if (caller.uid === myUid && caller.gid === myGid && !needsStaging(union, home, name, object.mode)) {
     try {
       return { home, fd: object.make(dirfd, name, modeInPlace(union, dir, object.mode, caller)) };
     } catch (error) {
@@ -57,6 +58,18 @@ export function makeObject(union: Union, dir: DirectoryNode, name: EntryName, ob
     }
   }
   return { home, fd: makeStaged(union, dir, name, object, caller) };
+}
+
+/** Whether it takes more than making the object at its name, which nothing would tell us there. */
+function needsStaging(union: Union, home: RealDirectory, name: EntryName, mode: number): boolean {
+  if (isDirectory(mode) && union.dialect.opaqueMarks === 'always') return true;
+  return isHiddenUnseen(union, home, name);
+}
+
+/** Whether the upper has a whiteout of `name` that does not take the name itself. */
+export function isHiddenUnseen(union: Union, home: RealDirectory, name: EntryName): boolean {
+  if (union.dialect.whiteoutTakesName) return false;
+  return home.layer.reader.probe(union.fds.get(home), name, scratch) === 'whiteout';
 }
 
 /** The upper directory of a living `dir`. */
@@ -89,7 +102,8 @@ function makeStaged(union: Union, dir: DirectoryNode, name: EntryName, object: N
     const directory = isDirectory(object.mode);
     // The whiteout says that lower layers have something there: a new directory must not merge with it. Marked while
     // the mode lets us, because a `user.` xattr needs write permission.
-    if (directory && presence === 'whiteout') hiding.markOpaque(work.fd, staged);
+    const opaque = presence === 'whiteout' || union.dialect.opaqueMarks === 'always';
+    if (directory && opaque) hiding.markOpaque(work.fd, staged);
     const mode = giveAttributes(union, dir, staged, object.mode, caller);
     moveKeepingMode({ dirfd: work.fd, name: staged }, { dirfd, name }, mode, () => {
       if (presence === 'absent') renameAt(work.fd, staged, dirfd, name, RENAME_NOREPLACE);

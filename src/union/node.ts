@@ -1,5 +1,6 @@
 import type { EntryName, NodeId } from '../core/brand.js';
 import type { RealDirectory } from './layer.js';
+import type { LinkGroup } from './link-group.js';
 
 /**
  * Nodes: one per nodeid that the kernel may use.
@@ -74,10 +75,12 @@ export class FileNode implements NodeBase {
   nlookup = 0;
   removed = false;
   open: OpenFile | null = null;
-  /** An O_PATH fd of an upper object that has lost the name it was known by, or -1. Owned. */
+  /** An fd (O_PATH is enough) of an upper object that has lost the name it was known by, and is not open; or -1. Owned. */
   pin = -1;
   /** Key of the copy-up that is under way in a helper thread, or 0. */
   busy = 0;
+  /** A lower file with several links, or the copy of one, where the dialect keeps them together. */
+  group: LinkGroup | null = null;
   /** Pages that the kernel cached earlier are out of date: data went past the cache, to a backing file. */
   stalePages = false;
 
@@ -87,7 +90,10 @@ export class FileNode implements NodeBase {
     public name: EntryName,
     public ino: number,
     public isUpper: boolean,
-    /** The real directory and name that lead to the object; null once it is reached through `pin` only. */
+    /**
+     * The real directory and name that lead to the object; null once it is reached through `pin` only. The copy of a
+     * file with a `group` is reached through its entry, and no name of it.
+     */
     public home: RealDirectory | null,
     public realName: EntryName,
   ) {}

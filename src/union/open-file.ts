@@ -34,7 +34,6 @@ const scratch = new FileStat();
 export function openNode(union: Union, node: FileNode, flags: number): Opened {
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
   if (node.open === null) {
-    checkBudget(union);
     const fd = writes ? openForWriting(union, node, flags) : openReal(union, node, O_RDONLY);
     refuseUnreadable(union, node, fd);
     const opened = openFirst(union, node, fd, writes, writes);
@@ -97,7 +96,7 @@ function openFirst(union: Union, node: FileNode, fd: number, writes: boolean, wr
 
 /**
  * The server needs fds of its own to answer anything at all: open files may not take the last ones. Asked before
- * anything is made or opened.
+ * anything is made, copied up or opened.
  */
 export function checkBudget(union: Union): void {
   if (union.openFiles >= union.maxOpenFiles) throw fsError(Errno.ENFILE, 'open');
@@ -162,6 +161,8 @@ export function releaseOpen(union: Union, node: FileNode, flags: number): void {
   node.open = null;
   union.openFiles--;
   if (open.backingId !== 0) union.channel?.backingClose(open.backingId);
-  close(open.fd);
+  // A file without a name is reached through this fd for as long as the kernel may ask for it.
+  if (node.home === null && node.pin < 0) node.pin = open.fd;
+  else close(open.fd);
   union.nodes.release(node);
 }

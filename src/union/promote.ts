@@ -1,16 +1,19 @@
 /** Brings nodes to the upper layer: the only caller of `src/copyup`, and the place where a node changes its layer. */
 
-import { copyUpOther, publishFile, refuseLocked } from '../copyup/copy-up.js';
+import { copyUpOther, copyUpUnnamed, publishFile, refuseLocked } from '../copyup/copy-up.js';
 import { StagedFile } from '../copyup/staged-file.js';
+import type { EntryName } from '../core/brand.js';
 import { Errno, FsError, fsError } from '../core/errno.js';
 import { isRegular } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_PATH } from '../core/flags.js';
 import { Parked } from '../fuse/operations.js';
+import { linkAt, linkFd } from '../sys/inode-ops.js';
 import { close, reopen } from '../sys/open.js';
 import { statAt, statFd } from '../sys/stat.js';
 import type { CopyJob } from './copy-jobs.js';
 import { RealDirectory } from './layer.js';
+import type { LinkGroup } from './link-group.js';
 import type { DirectoryNode, FileNode, UnionNode } from './node.js';
 import { statReal } from './real-object.js';
 import type { Union } from './union.js';
@@ -122,16 +125,38 @@ function finish(union: Union, node: FileNode, staged: StagedFile, synced: boolea
   try {
     if (node.parent !== null) home = copyUpDirectory(union, node.parent);
     staged.seal(synced);
+    statFd(staged.fd, fresh);
+    enterGroup(union, node, (dirfd, name) => linkFd(staged.fd, dirfd, name));
   } catch (error) {
     staged.abandon();
     throw error;
   }
-  const fd =
-    home === null ? staged.keepUnnamed() : publishFile(staged, { upper: union.fds.get(home), name: node.name });
-  statFd(fd, fresh);
+  const fd = orWithdraw(union, node, () =>
+    home === null ? staged.keepUnnamed() : publishFile(staged, { upper: union.fds.get(home), name: node.name }),
+  );
   switchLayer(union, node, home, staged.sourceLinks);
-  if (home === null) node.pin = reopen(fd, O_PATH);
+  if (node.home === null && node.open === null) node.pin = reopen(fd, O_PATH);
   return repoint(node, fd);
+}
+
+/**
+ * The copy of a file with several links, complete but without a name, gets its entry first: names of the file that the
+ * node is not known by show the copy from then on, and should we be killed before it has its own name, that shows the
+ * copy as well. `fresh` holds the copy's stat.
+ */
+function enterGroup(union: Union, node: FileNode, link: (dirfd: number, name: EntryName) => void): void {
+  if (node.group === null || union.plinks === null) return;
+  if (node.removed) node.group = null;
+  else union.plinks.enter(node.group, fresh, link);
+}
+
+function orWithdraw<T>(union: Union, node: FileNode, publish: () => T): T {
+  try {
+    return publish();
+  } catch (error) {
+    if (node.group !== null) union.plinks?.withdraw(node.group);
+    throw error;
+  }
 }
 
 function copyUpSpecial(
@@ -140,32 +165,53 @@ function copyUpSpecial(
   source: { dirfd: number; stat: FileStat; name: FileNode['name'] },
 ): void {
   const upper = union.writable();
-  // A device or fifo that has lost its name while someone refers to it: there is nowhere to copy it to.
-  if (node.parent === null) throw fsError(Errno.ENOENT, 'copy-up');
+  const enter = (dirfd: number, staged: EntryName): void => {
+    statAt(dirfd, staged, fresh);
+    enterGroup(union, node, (entries, entry) => linkAt(dirfd, staged, entries, entry));
+  };
+  if (node.parent === null) {
+    const pin = copyUpUnnamed(source, upper.copyUp, enter);
+    switchLayer(union, node, null, source.stat.nlink);
+    if (node.home === null) node.pin = pin;
+    else close(pin);
+    return;
+  }
   const home = copyUpDirectory(union, node.parent);
   const destination = { upper: union.fds.get(home), name: node.name };
-  copyUpOther(source, destination, upper.copyUp);
-  statAt(destination.upper, node.name, fresh);
+  orWithdraw(union, node, () => copyUpOther(source, destination, upper.copyUp, enter));
   switchLayer(union, node, home, source.stat.nlink);
 }
 
 /**
- * `fresh` holds the copy's stat. A file with other links below parts from them here, as it does in the kernel's
- * overlayfs without index: it goes on under a number of its own, because the others keep the old one.
+ * `fresh` holds the copy's stat. Where links are not kept, a file with other links below parts from them here, as in
+ * the kernel's overlayfs without index: it goes on under a number of its own, because the others keep the old one.
  */
 function switchLayer(union: Union, node: FileNode, home: RealDirectory | null, lowerLinks: number): void {
-  const parted = lowerLinks > 1;
+  const { group } = node;
+  const parted = union.plinks === null && lowerLinks > 1;
   if (parted) node.ino = union.numbers.own(fresh.devMajor, fresh.devMinor, fresh.ino);
-  else union.numbers.keep(fresh, node.ino);
+  // Without a name only the node shows the number; the copy's own one can be another's as soon as the node has gone.
+  else if (home !== null || group !== null) union.numbers.keep(fresh, node.ino);
   node.isUpper = true;
-  node.home = home;
-  node.realName = node.name;
+  if (group !== null) reachByEntry(union, node, group, home !== null);
+  else {
+    node.home = home;
+    node.realName = node.name;
+  }
   if (home !== null && node.parent !== null) {
     union.listings.peek(node.parent)?.rehome(node.name, home, node.ino);
     // The kernel's cached listing has the old number. A listing's pages are locked only while the kernel fills them.
     if (parted) union.channel?.invalidateData(node.parent.id);
   }
   noteCopiedUp(union, node);
+}
+
+/** @param named the copy has a name in the upper too, which hides that lower name */
+function reachByEntry(union: Union, node: FileNode, group: LinkGroup, named: boolean): void {
+  if (union.plinks === null || group.entry === null) return;
+  if (named) union.plinks.hide(group);
+  node.home = union.plinks.directory;
+  node.realName = group.entry;
 }
 
 /** The kernel's cached attributes are out of date: the node's, and those of its directory, which has got an entry on disk. */

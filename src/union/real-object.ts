@@ -36,7 +36,7 @@ export function reachOf(union: Union, node: UnionNode): Reach {
     reach.fd = union.fds.get(node.home);
     reach.name = node.realName;
   } else {
-    reach.fd = node.pin;
+    reach.fd = node.open?.fd ?? node.pin;
     reach.name = '';
   }
   return reach;
@@ -72,6 +72,10 @@ export function showStat(node: UnionNode, stat: FileStat): void {
     // 1 says "unknown" to find(1) and fts(3), as the kernel's overlayfs does for a merged directory.
     if (node.removed) stat.nlink = 0;
     else if (node.isMerged) stat.nlink = 1;
+  } else if (node.group !== null) {
+    const names = node.group.names(stat.nlink);
+    // At least the one that led here: names may be hidden that were not counted.
+    stat.nlink = node.removed ? 0 : Math.max(1, names);
   } else if (node.removed && !node.isUpper) stat.nlink = Math.max(0, stat.nlink - 1);
 }
 

@@ -21,6 +21,7 @@ import * as remove from './ops/remove.js';
 import { rename } from './ops/rename.js';
 import * as xattrs from './ops/xattrs.js';
 import { finishJobs } from './promote.js';
+import { settleAtEnd, settleFor } from './settle.js';
 import type { Union } from './union.js';
 
 /** The union as the transport sees it: each request goes to its operation. No logic lives here. */
@@ -184,13 +185,22 @@ export class UnionFilesystem implements Operations {
     inodeFlags.setFsxattr(this.union, nodeid, fsxattr);
   }
 
+  settle(caller: Caller): void {
+    settleFor(this.union, caller);
+  }
+
   takeCompleted(isAwaited: (key: number) => boolean): number[] {
     return finishJobs(this.union, isAwaited);
+  }
+
+  progress(key: number): number {
+    return this.union.jobs.progress(key);
   }
 
   close(): void {
     const { union } = this;
     union.jobs.close();
+    settleAtEnd(union);
     union.nodes.close();
     union.fds.close();
     if (union.upper !== null) {

@@ -17,6 +17,7 @@ import type { Layer } from './layer.js';
 import type { Listing } from './listing.js';
 import { DirectoryNode } from './node.js';
 import type { NodeTable } from './node-table.js';
+import { Plinks } from './plinks.js';
 
 /** What only a union with an upper layer has. */
 export interface Upper {
@@ -39,8 +40,10 @@ export class Union {
   passthrough = false;
   /** Nodes that are open, each with an fd, and how many may be. */
   openFiles = 0;
-  /** The longest name that any layer can hold (fs/overlayfs/super.c:ovl_fill_super, namelen). */
+  /** The longest name that any layer can hold and the dialect allows (fs/overlayfs/super.c:ovl_fill_super, namelen). */
   readonly maxName: number;
+  /** null: files with several links part when one is copied up, or nothing is ever copied up. */
+  readonly plinks: Plinks | null;
 
   constructor(
     /** null: a read-only union. */
@@ -73,13 +76,25 @@ export class Union {
     );
     nodes.add(this.root);
     statFd(top.root.fd, stat);
-    this.maxName = Math.max(...this.layers().map(({ root }) => statFs(root.fd).namelen));
+    this.maxName = Math.min(dialect.maxName, Math.max(...this.layers().map(({ root }) => statFs(root.fd).namelen)));
+    // In this order at every mount, so that the numbers shown are the same ones.
+    for (const { devMajor, devMinor } of this.layers()) numbers.own(devMajor, devMinor, 1);
+    this.plinks =
+      upper === null || dialect.links === null ? null : Plinks.open(upper.layer, dialect.links, fds, numbers);
     this.root.ino = numbers.shown(stat.devMajor, stat.devMinor, stat.ino);
   }
 
   /** All layers, top first. */
   layers(): readonly Layer[] {
     return this.upper === null ? this.lowers : [this.upper.layer, ...this.lowers];
+  }
+
+  /** Throws for a name that no entry can have: too long, or the dialect's own. */
+  checkName(name: EntryName): void {
+    // Not "absent": a layer answers ENAMETOOLONG for a name that another, with longer names, may have.
+    if (name.length > this.maxName) throw fsError(Errno.ENAMETOOLONG, 'name');
+    const refusal = this.dialect.refuseName(name);
+    if (refusal !== 0) throw fsError(refusal, 'name');
   }
 
   /** The upper layer, or EROFS. */

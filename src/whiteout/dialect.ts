@@ -37,8 +37,21 @@ export interface LayerReader {
 /** What holds for all layers of a union. */
 export interface Dialect {
   readonly name: 'overlay' | 'aufs';
+  /** The longest name of an entry, as far as the dialect has a say in it. */
+  readonly maxName: number;
+  /** A whiteout is an entry of the hidden name itself: nothing can be made at that name without EEXIST. */
+  readonly whiteoutTakesName: boolean;
+  /**
+   * Which upper directories are made opaque: `needed`, where a lower layer has (or had) something of the name; `moved`,
+   * also each that is moved into a merged directory; `always`, also each new one.
+   */
+  readonly opaqueMarks: 'needed' | 'moved' | 'always';
 
-  /** The errno with which a name must not be created (a reserved name, a type that means a whiteout), or 0. */
+  /** The errno with which every operation on the name is refused, because the dialect keeps it for itself, or 0. */
+  refuseName(name: EntryName): number;
+  /** Whether a directory may be renamed: what lower layers have of it stays behind. If not, it is EXDEV. */
+  mayMove(directory: DirectoryParts): boolean;
+  /** The errno with which a name must not be created (a type that means a whiteout), or 0. */
   refuseCreate(name: EntryName, mode: number, rdev: number): number;
   /** The xattr that holds what the application calls `name`. */
   xattrOnDisk(name: string): string;
@@ -46,6 +59,38 @@ export interface Dialect {
   xattrShown(name: string): string | null;
   /** Whether an xattr on disk is the union's own and stays behind when an object is copied up. */
   isPrivateXattr(name: string): boolean;
+  /** How the names of a lower file with several links stay one file when it is copied up; null: they part. */
+  readonly links: LinkEntries | null;
+}
+
+/**
+ * Entries of an upper that keep copies of lower files with several links: each is a hard link to the copy, in a
+ * directory of the upper's root, and says by its name which lower file the copy stands for. While there is an entry,
+ * all lower names of that file show the copy.
+ */
+export interface LinkEntries {
+  /** The directory, in the upper's root; it is there from when the upper is opened. */
+  readonly directory: EntryName;
+  entryName(link: KeptLink): EntryName;
+  /** null: not the name of an entry. */
+  parse(name: EntryName): KeptLink | null;
+}
+
+export interface KeptLink {
+  /** The inode number that the union shows for the file, before its copy-up and after. */
+  readonly shown: number;
+  /** The copy's own inode number in the upper. */
+  readonly own: number;
+}
+
+/** Where a directory of the union lies. The methods read directories, and are asked only if it matters. */
+export interface DirectoryParts {
+  readonly inUpper: boolean;
+  readonly inLower: boolean;
+  /** Nothing shows in it. */
+  isEmpty(): boolean;
+  /** On disk its lower parts hold nothing at all, no whiteouts either. */
+  lowersAreBare(): boolean;
 }
 
 /** The changes of an upper layer that involve hiding. */

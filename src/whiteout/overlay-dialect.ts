@@ -9,21 +9,31 @@ import { DT_CHR, DT_UNKNOWN, direntType, S_IFCHR, S_IFMT } from '../core/file-mo
 import { FileStat } from '../core/file-stat.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
-import { findXattr } from '../sys/xattr.js';
-import type { Dialect, LayerDirectorySink, LayerReader, Presence } from './dialect.js';
+import { findXattr, listXattrs } from '../sys/xattr.js';
+import type { Dialect, DirectoryParts, LayerDirectorySink, LayerReader, Presence } from './dialect.js';
 
 export type XattrNamespace = 'trusted' | 'user';
 
 const OPAQUE_YES = 'y'.charCodeAt(0);
 
 /** Tests the type and the device number only: writers differ in the mode (fs/overlayfs/overlayfs.h:IS_WHITEOUT). */
-function isWhiteout(stat: FileStat): boolean {
+export function isWhiteout(stat: FileStat): boolean {
   return (stat.mode & S_IFMT) === S_IFCHR && stat.rdevMajor === 0 && stat.rdevMinor === 0;
 }
 
 export class OverlayDialect implements Dialect, LayerReader {
   readonly name = 'overlay';
+  readonly maxName = Number.POSITIVE_INFINITY;
+  readonly whiteoutTakesName = true;
+  /** As the kernel does (fs/overlayfs/dir.c:ovl_rename). */
+  readonly opaqueMarks = 'moved';
+  /** As the kernel without `index=on`. */
+  readonly links = null;
   readonly opaqueXattr: string;
+  /** On an empty regular file: it is a whiteout, made where no device can be (Linux 6.7). Mounts do not read it. */
+  readonly whiteoutXattr: string;
+  /** Says that an object is immutable or append-only, which the kernel's overlayfs then sees to. */
+  readonly protectionXattr: string;
   /** Written by kernel mounts with `metacopy=on` (the data is in a lower layer) and `redirect_dir=on` (so is the rest). */
   private readonly unreadable: readonly string[];
   private readonly prefix: string;
@@ -35,6 +45,8 @@ export class OverlayDialect implements Dialect, LayerReader {
     this.escapedPrefix = `${this.prefix}overlay.`;
     this.unreadable = ['metacopy', 'redirect'].map((feature) => this.prefix + feature);
     this.opaqueXattr = `${this.prefix}opaque`;
+    this.whiteoutXattr = `${this.prefix}whiteout`;
+    this.protectionXattr = `${this.prefix}protattr`;
   }
 
   probe(dirfd: number, name: EntryName, into: FileStat): Presence {
@@ -61,8 +73,14 @@ export class OverlayDialect implements Dialect, LayerReader {
   }
 
   isOpaque(dirfd: number, name: EntryName): boolean {
-    const value = findXattr(dirfd, name, this.opaqueXattr);
-    return value !== null && value[0] === OPAQUE_YES;
+    try {
+      const value = findXattr(dirfd, name, this.opaqueXattr);
+      return value !== null && value[0] === OPAQUE_YES;
+    } catch (error) {
+      // An ordinary user's directory without read permission: its `user.` xattrs can be listed, not read.
+      if (isErrno(error, 'EACCES')) return listXattrs(dirfd, name).includes(this.opaqueXattr);
+      throw error;
+    }
   }
 
   unreadableFeature(dirfd: number, name: string): string | null {
@@ -74,6 +92,20 @@ export class OverlayDialect implements Dialect, LayerReader {
       if (isErrno(error, 'EACCES')) return null;
       throw error;
     }
+  }
+
+  /** As {@link unreadableFeature}, of an object whose xattrs are known by name. */
+  unreadableAmong(xattrs: readonly string[]): string[] {
+    return this.unreadable.filter((xattr) => xattrs.includes(xattr));
+  }
+
+  refuseName(): number {
+    return 0;
+  }
+
+  /** As the kernel without `redirect_dir=on`. */
+  mayMove({ inLower }: DirectoryParts): boolean {
+    return !inLower;
   }
 
   refuseCreate(_name: EntryName, mode: number, rdev: number): number {

@@ -8,20 +8,11 @@ import { S_IFCHR } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { RENAME_EXCHANGE, RENAME_WHITEOUT } from '../core/flags.js';
 import { UndoStack } from '../core/undo.js';
-import {
-  chmodAt,
-  chownAt,
-  mkdirAt,
-  mknodAt,
-  renameAt,
-  rmdirAt,
-  tryLinkAt,
-  unlinkAt,
-  utimesAt,
-} from '../sys/inode-ops.js';
+import { mkdirAt, mknodAt, renameAt, tryLinkAt, unlinkAt } from '../sys/inode-ops.js';
 import { moveKeepingMode, withWriteToMove } from '../sys/owner-permission.js';
 import { statAt } from '../sys/stat.js';
-import { getXattr, listXattrs, setXattr } from '../sys/xattr.js';
+import { setXattr } from '../sys/xattr.js';
+import { cloneAttributes, removedEmpty } from './clone-directory.js';
 import type { Hiding, MovePlan } from './dialect.js';
 import type { OverlayDialect } from './overlay-dialect.js';
 import type { WorkDirectory } from './work-directory.js';
@@ -47,7 +38,7 @@ export class OverlayHiding implements Hiding {
   }
 
   removeDirectory(upper: number, name: EntryName, hide: boolean): void {
-    if (!hide && this.removedEmpty(upper, name)) return;
+    if (!hide && removedEmpty(upper, name)) return;
     const staged = hide ? this.stageWhiteout() : this.work.temporaryName();
     const stat = new FileStat();
     statAt(upper, name, stat);
@@ -75,7 +66,7 @@ export class OverlayHiding implements Hiding {
     const staged = this.work.temporaryName();
     mkdirAt(this.work.fd, staged, 0o700);
     this.orDiscard(staged, () => {
-      this.cloneAttributes(upper, name, staged, stat);
+      cloneAttributes({ dirfd: upper, name, stat }, this.work.fd, staged);
       this.markOpaque(this.work.fd, staged);
       withWriteToMove(upper, name, stat.mode, () =>
         moveKeepingMode({ dirfd: this.work.fd, name: staged }, { dirfd: upper, name }, stat.mode, () =>
@@ -122,29 +113,6 @@ export class OverlayHiding implements Hiding {
       undo.push(() => renameAt(to, newName, from, name));
       renameAt(this.work.fd, staged, from, name);
     });
-  }
-
-  /** A directory that is physically empty goes without a detour. */
-  private removedEmpty(upper: number, name: EntryName): boolean {
-    try {
-      rmdirAt(upper, name);
-      return true;
-    } catch (error) {
-      if (isErrno(error, 'ENOTEMPTY', 'EEXIST')) return false;
-      throw error;
-    }
-  }
-
-  /** Owner before mode before times, as everywhere: chown clears mode bits, and setting xattrs moves ctime only. */
-  private cloneAttributes(upper: number, name: EntryName, staged: string, stat: FileStat): void {
-    const { fd } = this.work;
-    chownAt(fd, staged, stat.uid, stat.gid);
-    for (const xattr of listXattrs(upper, name)) {
-      const value = getXattr(upper, name, xattr);
-      if (value !== null) setXattr(fd, staged, xattr, value);
-    }
-    chmodAt(fd, staged, stat.mode & 0o7777);
-    utimesAt(fd, staged, { sec: stat.atimeSec, nsec: stat.atimeNsec }, { sec: stat.mtimeSec, nsec: stat.mtimeNsec });
   }
 
   private stageWhiteout(): EntryName {

@@ -19,7 +19,7 @@ export class WorkDirectory {
   private readonly token = randomBytes(6).toString('hex');
 
   private constructor(
-    /** `WORKDIR/work`, owned until {@link close}. */
+    /** `WORKDIR/work`, or the directory that serves as it; owned until {@link close}. */
     readonly fd: number,
   ) {}
 
@@ -44,6 +44,18 @@ export class WorkDirectory {
     }
   }
 
+  /**
+   * Uses the directory `name` of `parent`, which is inside the upper, as work directory: for a dialect that keeps one
+   * there. What holds of {@link open} holds here.
+   * @param patience ms for which to wait for another mount, which may be at its end and still have to write
+   */
+  static openInside(parent: number, name: string, log: (line: string) => void, patience: number): WorkDirectory {
+    const fd = openDirectoryAt(parent, name);
+    if (lockInTime(fd, patience)) removeContents(fd);
+    else log('the upper is in use by another mount; the two must not write to it at once');
+    return new WorkDirectory(fd);
+  }
+
   /** A name that nothing in the work directory has; the token keeps two mounts of one workdir apart. */
   temporaryName(): EntryName {
     this.serial++;
@@ -60,6 +72,17 @@ export class WorkDirectory {
   close(): void {
     close(this.fd);
   }
+}
+
+/** Asks again and again: flock(2) has no timeout. */
+function lockInTime(fd: number, patience: number): boolean {
+  const deadline = Date.now() + patience;
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  while (!tryLock(fd)) {
+    if (Date.now() >= deadline) return false;
+    Atomics.wait(pause, 0, 0, 5);
+  }
+  return true;
 }
 
 function openOrMake(parent: number): number {

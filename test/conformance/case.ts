@@ -21,8 +21,35 @@ export type Capability =
   | 'atime'
   /** Character device 0:0 can be made. */
   | 'device-zero'
+  /** Character device 0:0 is a whiteout and cannot be made. */
+  | 'device-zero-reserved'
   /** `trusted.overlay.*` names are kept from the user. */
   | 'private-xattrs'
+  /** `trusted.overlay.*` names are names as all others. */
+  | 'no-private-xattrs'
+  /** Names can have 255 bytes. */
+  | 'long-names'
+  /** Layers are aufs branches: reserved names, 242 bytes, three directories that can be renamed. */
+  | 'aufs'
+  /** What is made belongs to its maker. */
+  | 'caller'
+  /** RENAME_NOREPLACE and RENAME_EXCHANGE. */
+  | 'rename-flags'
+  | 'fallocate'
+  /** SEEK_DATA and SEEK_HOLE find the holes. */
+  | 'seek-holes'
+  /** O_TMPFILE. */
+  | 'tmpfile'
+  /** Names and symlink targets can be any bytes. */
+  | 'byte-names'
+  /** Times have nanoseconds, can lie before 1970, and can be set one without the other. */
+  | 'exact-times'
+  /** ACLs decide who may do what, and are inherited. */
+  | 'acls'
+  /** What was removed while somebody refers to it, and is no open file, can still be asked about. */
+  | 'nameless-objects'
+  /** Set-gid without group execute is taken away by a writer outside the group. */
+  | 'kill-set-gid'
   | 'o-direct'
   | 'inode-flags'
   | 'collapse-range';
@@ -38,6 +65,9 @@ export interface Context {
   path(relative: string): string;
   /** The path of `relative` in the upper layer on disk; only for cases that need `upper`. */
   upper(relative: string): string;
+  /** Whether the upper layer has a whiteout at `relative`; whether its directory is marked opaque. Need `upper`. */
+  isWhiteout(relative: string): boolean;
+  isOpaque(relative: string): boolean;
   /** An open file that is closed when the case ends. */
   open(relative: string, flags: number, mode?: number): number;
   /** Runs `body` when the case ends, whether it passed or not. */

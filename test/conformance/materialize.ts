@@ -1,27 +1,34 @@
 /** Puts a written-down tree on disk. */
 import * as sys from '../harness/sys/index.js';
+import { type LayerForm, overlayForm } from './forms.js';
 import { asEntry, type Entry, type Facts, type Tree } from './tree.js';
 
 /** Names of the first file of each hard link group, by its word. */
 type Links = Map<string, string>;
 
-/** Creates the entries of `tree` in the existing directory `at`, in the overlay dialect. */
-export function materialize(at: string, tree: Tree): void {
-  const links: Links = new Map();
-  sys.withUmask(0, () => fill(at, tree, links));
+/** What is the same for all entries of a tree. */
+interface Layer {
+  readonly form: LayerForm;
+  readonly links: Links;
 }
 
-function fill(at: string, tree: Tree, links: Links): void {
-  for (const [name, value] of Object.entries(tree)) create(`${at}/${name}`, asEntry(value), links);
+/** Creates the entries of `tree` in the existing directory `at`. */
+export function materialize(at: string, tree: Tree, form = overlayForm): void {
+  sys.withUmask(0, () => fill(at, tree, { form, links: new Map() }));
 }
 
-function create(path: string, entry: Entry, links: Links): void {
+function fill(at: string, tree: Tree, layer: Layer): void {
+  for (const [name, value] of Object.entries(tree)) create(at, name, asEntry(value), layer);
+}
+
+function create(at: string, name: string, entry: Entry, layer: Layer): void {
+  const path = `${at}/${name}`;
   switch (entry.kind) {
     case 'whiteout':
-      sys.mknod(path, sys.S_IFCHR, 0);
+      layer.form.makeWhiteout(at, name);
       return;
     case 'file':
-      createFile(path, entry, links);
+      createFile(path, entry, layer.links);
       return;
     case 'symlink':
       sys.symlink(entry.target, path);
@@ -33,8 +40,8 @@ function create(path: string, entry: Entry, links: Links): void {
       return;
     case 'directory':
       sys.mkdir(path, 0o755);
-      if (entry.opaque) sys.setxattr(path, 'trusted.overlay.opaque', 'y');
-      fill(path, entry.entries, links);
+      if (entry.opaque) layer.form.markOpaque(path);
+      fill(path, entry.entries, layer);
       // Last: filling a directory changes its times.
       applyFacts(path, entry.facts, 0o755);
   }

@@ -1,5 +1,5 @@
 /** Runs one case on a stage. */
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import * as sys from '../harness/sys/index.js';
 import type { Capability, Case, Context } from './case.js';
 import type { Stage, Target } from './targets/target.js';
@@ -12,13 +12,16 @@ export function missingCapabilities(one: Case, target: Target): Capability[] {
 export function runCase(one: Case, stage: Stage): void {
   const deferred: (() => void)[] = [];
   const root = join(stage.root, one.id);
+  const upper = (relative: string): string => {
+    if (stage.upper === null) throw new Error(`${one.id} looks into the upper layer without needing it`);
+    return join(stage.upper, one.id, relative);
+  };
   const context: Context = {
     root,
     path: (relative) => `${root}/${relative}`,
-    upper: (relative) => {
-      if (stage.upper === null) throw new Error(`${one.id} looks into the upper layer without needing it`);
-      return `${stage.upper}/${one.id}/${relative}`;
-    },
+    upper,
+    isWhiteout: (relative) => stage.form.isWhiteout(dirname(upper(relative)), basename(relative)),
+    isOpaque: (relative) => stage.form.isOpaque(upper(relative)),
     open: (relative, flags, mode) => {
       const fd = sys.open(`${root}/${relative}`, flags, mode);
       deferred.push(() => sys.close(fd));

@@ -8,20 +8,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { materialize } from '../conformance/materialize.js';
 import { dir, file, type Tree } from '../conformance/tree.js';
-import {
-  kernelOverlayUnavailable,
-  mountForeground,
-  mountKernel,
-  mountPlyfs,
-  mountsUnavailable,
-  unmount,
-  waitFor,
-} from '../harness/mounts.js';
+import { mountsUnavailable, unmount, waitFor } from '../harness/mounts.js';
 import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../harness/scratch.js';
-import { snapshot } from '../harness/snapshot.js';
+import { type Snapshot, snapshot } from '../harness/snapshot.js';
+import { DIALECTS } from './harness/dialects.js';
 import { ended, startScript } from './harness/workload.js';
 
-const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
 const NAMES = 150;
 const MOMENTS = [1, 20, 48, 79, 110, 131];
 /** For each number: rename a lower file, replace one, put a file in place of a directory and the other way round. */
@@ -46,7 +38,8 @@ const LOWER: Tree = Object.fromEntries(
   ]),
 );
 
-describe.skipIf(unavailable !== null)(`crash between names${unavailable === null ? '' : `: ${unavailable}`}`, () => {
+describe.each(DIALECTS)('crash between names in the $name dialect', (dialect) => {
+  const unavailable = mountsUnavailable() ?? dialect.unavailable();
   let base: string;
   let layers: LayerDirs & { readonly upper: string };
   beforeEach(() => {
@@ -57,11 +50,11 @@ describe.skipIf(unavailable !== null)(`crash between names${unavailable === null
     removeScratch(base);
   });
 
-  it.each(MOMENTS)('after the first change of number %i', async (moment) => {
+  it.skipIf(unavailable !== null).each(MOMENTS)('after the first change of number %i', async (moment) => {
     mkdirSync(join(base, 'run'));
     layers = makeLayerDirs(join(base, 'run'));
     materialize(join(base, 'run', 'lower1'), LOWER);
-    const mounted = await mountForeground(layers);
+    const mounted = await dialect.mountForeground(layers);
     const script = startScript(`exec 2> /dev/null; ${SCRIPT}`, layers.mountpoint);
     await waitFor(() => existsSync(join(layers.upper, `g${moment}`)), `number ${moment}`);
     mounted.server.kill('SIGKILL');
@@ -69,15 +62,21 @@ describe.skipIf(unavailable !== null)(`crash between names${unavailable === null
     expect(await ended(script)).not.toBe(0);
     mounted.unmount();
 
-    const kernel = mountKernel(layers);
-    const byKernel = snapshot(layers.mountpoint);
-    kernel.unmount();
-    const next = mountPlyfs(layers);
-    expect(readdirSync(join(layers.work, 'work'))).toEqual([]);
-    expect(snapshot(layers.mountpoint)).toEqual(byKernel);
+    const byOther = shownByOther();
+    const next = dialect.mount(layers);
+    expect(readdirSync(dialect.staging(layers))).toEqual([]);
+    if (byOther !== null) expect(snapshot(layers.mountpoint)).toEqual(byOther);
     checkOrder(layers.mountpoint, moment);
     next.unmount();
   });
+
+  function shownByOther(): Snapshot | null {
+    if (dialect.mountOther === null) return null;
+    const other = dialect.mountOther(layers);
+    const shown = snapshot(layers.mountpoint);
+    other.unmount();
+    return shown;
+  }
 
   /** What number `i` shows, as the number of its changes that were made: 0 none … 4 all; half-made ones counted up. */
   function changesMade(root: string, i: number): number {

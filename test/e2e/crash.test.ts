@@ -3,20 +3,12 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  kernelOverlayUnavailable,
-  mountForeground,
-  mountKernel,
-  mountPlyfs,
-  mountsUnavailable,
-  unmount,
-  waitFor,
-} from '../harness/mounts.js';
+import { mountsUnavailable, unmount, waitFor } from '../harness/mounts.js';
 import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../harness/scratch.js';
 import * as sys from '../harness/sys/index.js';
+import { DIALECTS } from './harness/dialects.js';
 import { copyUpStarted, fillLarge, sameContent, startCopyUp } from './harness/large-file.js';
 
-const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
 const MOMENTS = 30;
 const BYTES = 192 << 20;
 
@@ -25,7 +17,8 @@ function everything(path: string): string[] {
   return readdirSync(path, { recursive: true, encoding: 'utf8' });
 }
 
-describe.skipIf(unavailable !== null)(`crash${unavailable === null ? '' : `: ${unavailable}`}`, () => {
+describe.each(DIALECTS)('crash in the $name dialect', (dialect) => {
+  const unavailable = mountsUnavailable() ?? dialect.unavailable();
   let base: string;
   let layers: LayerDirs & { readonly upper: string };
   let lower: string;
@@ -46,10 +39,11 @@ describe.skipIf(unavailable !== null)(`crash${unavailable === null ? '' : `: ${u
 
   /** How long one copy-up takes when nobody disturbs it, from the moment it shows. */
   async function copyUpTime(): Promise<number> {
-    const mounted = await mountForeground(layers);
+    const mounted = await dialect.mountForeground(layers);
     const writer = startCopyUp(join(layers.mountpoint, 'dir', 'big'));
     await waitFor(
-      () => copyUpStarted(mounted.server, base) || existsSync(join(layers.upper, 'dir', 'big')),
+      () =>
+        copyUpStarted(mounted.server, base, dialect.staging(layers)) || existsSync(join(layers.upper, 'dir', 'big')),
       'the copy',
     );
     const from = performance.now();
@@ -60,14 +54,15 @@ describe.skipIf(unavailable !== null)(`crash${unavailable === null ? '' : `: ${u
     return took;
   }
 
-  it(`at ${MOMENTS} moments of copying a large file up`, async () => {
+  it.skipIf(unavailable !== null)(`at ${MOMENTS} moments of copying a large file up`, async () => {
     const whole = Math.max(10, await copyUpTime());
     let during = 0;
     for (let i = 0; i < MOMENTS; i++) {
-      const mounted = await mountForeground(layers);
+      const mounted = await dialect.mountForeground(layers);
       const writer = startCopyUp(join(layers.mountpoint, 'dir', 'big'));
       await waitFor(
-        () => copyUpStarted(mounted.server, base) || existsSync(join(layers.upper, 'dir', 'big')),
+        () =>
+          copyUpStarted(mounted.server, base, dialect.staging(layers)) || existsSync(join(layers.upper, 'dir', 'big')),
         'the copy',
       );
       // Not waiting for something to be ready: the moment itself is what varies, from the start to just beyond the end.
@@ -98,23 +93,28 @@ describe.skipIf(unavailable !== null)(`crash${unavailable === null ? '' : `: ${u
   }
 
   function checkNextMounts(moment: number): void {
-    const kernel = mountKernel(layers);
-    expect(statSync(join(layers.mountpoint, 'dir', 'big')).size, `moment ${moment}, kernel`).toBe(BYTES);
-    kernel.unmount();
-    const next = mountPlyfs(layers);
-    expect(everything(join(layers.work, 'work')), `moment ${moment}: leftovers`).toEqual([]);
+    const other = dialect.mountOther?.(layers);
+    if (other !== undefined)
+      expect(statSync(join(layers.mountpoint, 'dir', 'big')).size, `moment ${moment}`).toBe(BYTES);
+    other?.unmount();
+    const next = dialect.mount(layers);
+    expect(everything(dialect.staging(layers)), `moment ${moment}: leftovers`).toEqual([]);
     expect(sys.stat(join(layers.mountpoint, 'dir', 'big')).size, `moment ${moment}`).toBe(BYTES);
     sys.writeFile(join(layers.mountpoint, 'dir', 'after'), 'the mount takes writes');
     next.unmount();
   }
 
-  it('leftovers in the workdir are cleaned by the next mount, a directory in it too', async () => {
-    sys.mkdir(join(layers.work, 'work'));
-    sys.writeFile(join(layers.work, 'work', '#1'), 'a copy that was never published');
-    sys.mkdir(join(layers.work, 'work', '#2'));
-    sys.writeFile(join(layers.work, 'work', '#2', 'inside'), 'x');
-    const mounted = mountPlyfs(layers);
-    expect(everything(join(layers.work, 'work'))).toEqual([]);
-    mounted.unmount();
-  });
+  it.skipIf(unavailable !== null)(
+    'leftovers in the work directory are cleaned by the next mount, a directory in it too',
+    async () => {
+      const staging = dialect.staging(layers);
+      sys.mkdir(staging);
+      sys.writeFile(join(staging, '#1'), 'a copy that was never published');
+      sys.mkdir(join(staging, '#2'));
+      sys.writeFile(join(staging, '#2', 'inside'), 'x');
+      const mounted = dialect.mount(layers);
+      expect(everything(staging)).toEqual([]);
+      mounted.unmount();
+    },
+  );
 });

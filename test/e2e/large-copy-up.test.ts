@@ -1,5 +1,5 @@
 /** While a large file is copied up, the rest of the tree is served. */
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,6 +44,15 @@ describe.skipIf(unavailable !== null)(`large copy-up${unavailable === null ? '' 
     await waitFor(() => copyUpStarted(mounted.server, base), 'the copy-up to start');
     return writer;
   };
+  /** The last bytes before `end` in the lower layer. */
+  const lowerTail = (end: number): Buffer => {
+    const fd = sys.open(join(base, 'lower1', 'big'), sys.O_RDONLY);
+    try {
+      return sys.pread(fd, 64, end - 64);
+    } finally {
+      sys.close(fd);
+    }
+  };
   const copied = (): boolean => existsSync(join(upper, 'big'));
 
   it('other directories are listed, read and written before the copy is there', async () => {
@@ -82,6 +91,27 @@ describe.skipIf(unavailable !== null)(`large copy-up${unavailable === null ? '' 
     sys.close(fd);
     expect(statSync(join(mounted.mountpoint, 'big')).size).toBe(BYTES);
     expect(statSync(join(upper, 'big')).size).toBe(BYTES);
+  });
+
+  it.each([
+    ['shorter', BYTES - 12_345],
+    ['longer', BYTES + 12_345],
+  ])('a process that is killed while it makes the file %s leaves it untouched or done', async (_, size) => {
+    const truncation = spawn('truncate', ['-s', String(size), join(mounted.mountpoint, 'big')], { stdio: 'ignore' });
+    children.push(truncation);
+    await waitFor(() => copyUpStarted(mounted.server, base), 'the copy-up to start');
+    truncation.kill('SIGKILL');
+    await once(truncation, 'exit');
+    const end = Math.min(size, BYTES);
+    const fd = sys.open(join(mounted.mountpoint, 'big'), sys.O_RDWR);
+    expect([size, BYTES]).toContain(sys.fstat(fd).size);
+    expect(sys.pread(fd, 64, end - 64)).toEqual(lowerTail(end));
+    sys.pwrite(fd, 'Z', 0);
+    sys.close(fd);
+    sys.truncate(join(mounted.mountpoint, 'big'), size);
+    expect(statSync(join(upper, 'big')).size).toBe(size);
+    expect(readdirSync(join(base, 'work', 'work'))).toEqual([]);
+    expect(copyUpStarted(mounted.server, base)).toBe(false);
   });
 
   it('unlinking the file while it is copied ends in its absence', async () => {

@@ -1,6 +1,7 @@
 /** Mounting a union with the kernel's overlayfs or with plyfs, and taking it down again whatever happened. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { LayerDirs } from './scratch.js';
 
@@ -11,6 +12,10 @@ export interface Mounted {
 
 /** The program under test. PLYFS_PROGRAM names another one that takes the same arguments, to compare with. */
 export const PLYFS = process.env.PLYFS_PROGRAM ?? fileURLToPath(new URL('../../bin/plyfs', import.meta.url));
+
+/** The transport under test, by PLYFS_TRANSPORT; undefined: the default one. */
+export const TRANSPORT = process.env.PLYFS_TRANSPORT as 'direct' | 'fuse-native' | undefined;
+const TRANSPORT_ARGS = TRANSPORT === undefined ? [] : ['-o', `transport=${TRANSPORT}`];
 
 /** How long a mount may live before its connection is aborted: a test that hangs in a system call then fails. */
 const GUARD_SECONDS = 240;
@@ -34,8 +39,23 @@ export function mountKernel(layers: LayerDirs): Mounted {
   return { mountpoint: layers.mountpoint, unmount: () => unmount(layers.mountpoint) };
 }
 
+/** The layers as aufs branches, with the permissions that Docker gives them. */
+export function aufsArguments(layers: LayerDirs, extra: readonly string[] = []): string[] {
+  const branches = layers.lowers.map((lower) => `${lower}=ro+wh`);
+  if (layers.upper !== null) branches.unshift(`${layers.upper}=rw`);
+  return ['-t', 'aufs', '-o', [`br:${branches.join(':')}`, ...extra].join(',')];
+}
+
 export function mountPlyfs(layers: LayerDirs, extra: readonly string[] = []): Mounted {
-  run(PLYFS, ['-o', overlayOptions(layers, extra), layers.mountpoint]);
+  return mountWith(['-o', overlayOptions(layers, extra)], layers);
+}
+
+export function mountAufs(layers: LayerDirs, extra: readonly string[] = []): Mounted {
+  return mountWith(aufsArguments(layers, extra), layers);
+}
+
+function mountWith(args: readonly string[], layers: LayerDirs): Mounted {
+  run(PLYFS, [...TRANSPORT_ARGS, ...args, layers.mountpoint]);
   const guard = guardConnection(layers.mountpoint);
   return {
     mountpoint: layers.mountpoint,
@@ -53,9 +73,17 @@ export interface ForegroundMount extends Mounted {
   log(): string;
 }
 
-/** Starts `plyfs -f` and waits until the mount is there. */
-export async function mountForeground(layers: LayerDirs, extra: readonly string[] = []): Promise<ForegroundMount> {
-  const server = spawn(PLYFS, ['-f', '-o', overlayOptions(layers, extra), layers.mountpoint], {
+/**
+ * Starts `plyfs -f` and waits until the mount is there.
+ * @param program may be one that goes on as plyfs, such as prlimit(1)
+ */
+export async function mountForeground(
+  layers: LayerDirs,
+  extra: readonly string[] = [],
+  args = ['-o', overlayOptions(layers, extra)],
+  [program, ...before]: readonly [string, ...string[]] = [PLYFS],
+): Promise<ForegroundMount> {
+  const server = spawn(program, [...before, '-f', ...TRANSPORT_ARGS, ...args, layers.mountpoint], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let log = '';
@@ -131,6 +159,18 @@ export function mountsUnavailable(): string | null {
   if (process.getuid?.() !== 0) return 'mounting needs root';
   if (!existsSync('/dev/fuse')) return '/dev/fuse is missing';
   return null;
+}
+
+/** Why the fuse-native transport cannot be tested here, or null. The package and libfuse 2 are optional. */
+export function fuseNativeUnavailable(): string | null {
+  const unavailable = mountsUnavailable();
+  if (unavailable !== null) return unavailable;
+  try {
+    createRequire(import.meta.url)('fuse-native');
+    return null;
+  } catch (error) {
+    return `fuse-native cannot be loaded: ${String(error).split('\n', 1)[0]}`;
+  }
 }
 
 export function kernelOverlayUnavailable(): string | null {

@@ -5,6 +5,8 @@ import * as sys from './sys/index.js';
 export interface SnapshotOptions {
   /** Leave out what two file systems may answer differently even when the trees are equal. Default none. */
   readonly without?: readonly ('mtime' | 'nlink')[];
+  /** Times only to the millisecond. */
+  readonly coarseTimes?: boolean;
 }
 
 /** Path → one line of facts: type, mode, owner, size, mtime, links of files, xattrs, content or target. */
@@ -29,13 +31,18 @@ function visit(root: string, relative: string, facts: Record<string, string>, op
   }
 }
 
-function describe(path: string, stat: sys.Stat, { without = [] }: SnapshotOptions): string {
+function describe(path: string, stat: sys.Stat, { without = [], coarseTimes = false }: SnapshotOptions): string {
   const directory = sys.isDirectory(stat.mode);
   const parts = [stat.mode.toString(8), `${stat.uid}:${stat.gid}`];
   // A directory's size and link count are its file system's affair.
   if (!directory) parts.push(`size=${stat.size}`);
   if (!directory && !without.includes('nlink')) parts.push(`nlink=${stat.nlink}`);
-  if (!without.includes('mtime')) parts.push(`mtime=${stat.mtime.sec}.${String(stat.mtime.nsec).padStart(9, '0')}`);
+  if (!without.includes('mtime'))
+    parts.push(
+      `mtime=${stat.mtime.sec}.${String(stat.mtime.nsec)
+        .padStart(9, '0')
+        .slice(0, coarseTimes ? 3 : 9)}`,
+    );
   if (stat.rdev !== '0:0') parts.push(`rdev=${stat.rdev}`);
   for (const name of sys.listxattr(path)) {
     parts.push(`${name}=${sys.getxattr(path, name).toString('hex')}`);

@@ -1,4 +1,8 @@
-/** IOCTL: inode flags and project attributes, which the kernel also asks for itself (man ioctl_iflags(2), lsattr(1)). */
+/**
+ * IOCTL: inode flags and project attributes, which the kernel also asks for itself (man ioctl_iflags(2), lsattr(1)), and
+ * a wish of `plyfs umount`.
+ */
+import { ROOT_ID } from '../../core/brand.js';
 import { Errno } from '../../core/errno.js';
 import { IN_HEADER, IOCTL_OUT_SIZE } from '../abi.js';
 import type { Exchange } from '../exchange.js';
@@ -16,6 +20,9 @@ const FSXATTR_SIZE = 28;
 /** sizeof(struct fuse_ioctl_in). */
 const IOCTL_IN = 32;
 
+/** _IO('y', 'f'): a number of our own, see `askToSettle`. */
+export const PLYFS_SETTLE = 0x7966;
+
 /** The bytes the caller handed in, at least `least` of them. */
 function input(request: Request, least: number): Buffer | null {
   const size = request.u32(24);
@@ -25,7 +32,8 @@ function input(request: Request, least: number): Buffer | null {
 }
 
 /** u64 fh, u32 flags, cmd, u64 arg, u32 in_size, out_size; input */
-export function ioctl({ request, reply, operations }: Exchange): number {
+export function ioctl(exchange: Exchange): number {
+  const { request, reply, operations } = exchange;
   request.expectBody(IOCTL_IN);
   const { nodeid } = request;
   // The kernel's own calls (fs/fuse/ioctl.c:fuse_priv_ioctl) want exactly out_size bytes, and have 4 of them where
@@ -57,6 +65,10 @@ export function ioctl({ request, reply, operations }: Exchange): number {
       operations.setFsxattr(nodeid, fsxattr.subarray(0, FSXATTR_SIZE));
       break;
     }
+    case PLYFS_SETTLE:
+      if (nodeid !== ROOT_ID) return Errno.ENOTTY;
+      operations.settle(exchange.caller());
+      break;
     default:
       return Errno.ENOTTY;
   }

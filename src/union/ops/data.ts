@@ -13,7 +13,7 @@ import {
   tryCopyRange,
 } from '../../sys/file-io.js';
 import type { FileNode, OpenFile } from '../node.js';
-import { openNew, openNode, releaseOpen } from '../open-file.js';
+import { checkBudget, openNew, openNode, releaseOpen } from '../open-file.js';
 import { copyUp } from '../promote.js';
 import type { Union } from '../union.js';
 import { dropSetIdBits } from './attributes.js';
@@ -24,6 +24,7 @@ const MAX_COPY = 16 << 20;
 export function open(union: Union, nodeid: NodeId, flags: number, killSetIdFor: Caller | null): Opened {
   const node = union.nodes.file(nodeid);
   const truncates = (flags & O_TRUNC) !== 0;
+  if (node.open === null) checkBudget(union);
   if ((flags & O_ACCMODE) === O_RDONLY && !truncates) return openNode(union, node, flags);
   // O_TRUNC wants none of the data: nothing of it is copied.
   const fd = copyUp(union, node, truncates ? 0 : Number.POSITIVE_INFINITY);

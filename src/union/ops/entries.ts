@@ -1,5 +1,4 @@
 import type { EntryName, NodeId } from '../../core/brand.js';
-import { Errno, fsError } from '../../core/errno.js';
 import { direntType } from '../../core/file-mode.js';
 import type { Entry } from '../../fuse/operations.js';
 import type { RealDirectory } from '../layer.js';
@@ -12,8 +11,6 @@ import { answerFor } from './attributes.js';
 
 export function lookup(union: Union, parent: NodeId, name: EntryName): Entry | null {
   const dir = union.nodes.directory(parent);
-  // Not "absent": a layer answers ENAMETOOLONG for a name that another, with longer names, may have.
-  if (name.length > union.maxName) throw fsError(Errno.ENAMETOOLONG, 'lookup');
   const node = find(union, dir, name, union.answer.attr);
   return node === null ? null : handOut(union, node);
 }

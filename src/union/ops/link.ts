@@ -7,7 +7,7 @@ import { linkAt, linkFd } from '../../sys/inode-ops.js';
 import { close } from '../../sys/open.js';
 import type { RealDirectory } from '../layer.js';
 import { noteAdded } from '../merge-directory.js';
-import { placeFor } from '../new-object.js';
+import { isHiddenUnseen, placeFor } from '../new-object.js';
 import type { DirectoryNode, FileNode } from '../node.js';
 import { assertFree, ensureUpper } from '../promote.js';
 import { statNode } from '../real-object.js';
@@ -20,14 +20,11 @@ const scratch = new FileStat();
 export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryName): Entry {
   const node = union.nodes.file(nodeid);
   const dir = union.nodes.directory(parent);
+  union.checkName(name);
   assertFree(node);
   ensureUpper(union, node);
   const home = placeFor(union, dir);
-  const dirfd = union.fds.get(home);
-  try {
-    linkReal(union, node, dirfd, name);
-  } catch (error) {
-    if (!isErrno(error, 'EEXIST')) throw error;
+  if (isHiddenUnseen(union, home, name) || !linkedInPlace(union, node, home, name)) {
     linkOverWhiteout(union, node, home, name);
   }
   if (node.parent === null) giveName(union, node, dir, name);
@@ -36,6 +33,17 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   if (attr.nlink > 1) union.nodes.share(node);
   noteAdded(union, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
   return handOut(union, node);
+}
+
+/** False: the name is taken, perhaps by a whiteout. */
+function linkedInPlace(union: Union, node: FileNode, home: RealDirectory, name: EntryName): boolean {
+  try {
+    linkReal(union, node, union.fds.get(home), name);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false;
+    throw error;
+  }
 }
 
 function linkReal(union: Union, node: FileNode, dirfd: number, name: EntryName): void {
@@ -60,9 +68,10 @@ function linkOverWhiteout(union: Union, node: FileNode, home: RealDirectory, nam
 /** A file that had no name (O_TMPFILE, or all others are gone) is known by this one now. */
 function giveName(union: Union, node: FileNode, dir: DirectoryNode, name: EntryName): void {
   union.nodes.move(node, dir, name);
+  node.removed = false;
+  if (node.group !== null) return;
   node.home = dir.upper;
   node.realName = name;
-  node.removed = false;
   if (node.pin >= 0) close(node.pin);
   node.pin = -1;
 }

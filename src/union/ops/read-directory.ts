@@ -28,6 +28,8 @@ export function readdir(union: Union, nodeid: NodeId, cookie: number, plus: bool
   listingOf(union, dir).after(cookie, (listed) => {
     if (!plus) return add(listed.name, inoOf(dir, listed), listed.type, listed.cookie);
     if (!sink.fits(listed.name.length)) return false;
+    // Listed, although nothing can be done with it (aufs, whose names end earlier than those of its branches).
+    if (listed.name.length > union.maxName) return add(listed.name, listed.ino, listed.type, listed.cookie);
     const entry = entryOf(union, dir, listed);
     if (entry !== null) sink.addPlus(listed.name, entry.attr.ino, listed.type, listed.cookie, entry);
     return true;

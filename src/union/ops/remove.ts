@@ -6,11 +6,14 @@ import { unlinkAt } from '../../sys/inode-ops.js';
 import { openAt } from '../../sys/open.js';
 import { statFd } from '../../sys/stat.js';
 import type { RealDirectory } from '../layer.js';
+import type { LinkGroup } from '../link-group.js';
 import { lookup, lowerHas } from '../lookup.js';
 import { isEmpty, noteRemoved } from '../merge-directory.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
 import { assertFree, copyUpDirectory } from '../promote.js';
+import { statReal } from '../real-object.js';
 import type { Union } from '../union.js';
+import { hasUpperName } from '../upper-names.js';
 
 const scratch = new FileStat();
 
@@ -22,15 +25,16 @@ export function unlink(union: Union, parent: NodeId, name: EntryName): void {
   if (node.kind === 'directory') throw fsError(Errno.EISDIR, 'unlink');
   assertFree(node);
   // The file system below would refuse to unlink it; hiding it must not be a way around that.
-  if (!node.isUpper && scratch.locked) throw fsError(Errno.EPERM, 'unlink');
-  if (!node.isUpper) hiding.hide(union.fds.get(copyUpDirectory(union, dir)), name);
+  const inUpper = hasUpperName(union, node, dir, name);
+  if (!inUpper && scratch.locked) throw fsError(Errno.EPERM, 'unlink');
+  if (!inUpper) hiding.hide(union.fds.get(copyUpDirectory(union, dir)), name);
   else {
     const dirfd = union.fds.get(dir.upper as RealDirectory);
     keepReachable(node, dir, name, dirfd);
     if (lowerHas(union, dir, name)) hiding.removeAndHide(dirfd, name);
     else unlinkAt(dirfd, name);
   }
-  forgetName(union, node, dir, name);
+  forgetName(union, node, dir, name, inUpper);
   noteRemoved(union, dir, name);
 }
 
@@ -42,19 +46,31 @@ export function existing(union: Union, dir: DirectoryNode, name: EntryName): Uni
 }
 
 /**
- * Before an upper file loses the name it is known by: keeps an fd of it if anybody may still ask for it, through an
- * open, a mapping, an O_PATH fd or another link.
+ * Before an upper file loses the name it is known by: keeps an fd of it if anybody may still ask for it, through a
+ * mapping, an O_PATH fd or another link. One that is open has an fd already: those who keep unlinked files open must not
+ * cost the server two for each.
  */
 export function keepReachable(node: FileNode, dir: DirectoryNode, name: EntryName, dirfd: number): void {
+  // The copy of a file with several links is reached through its entry.
+  if (node.group !== null) return;
   const knownByThis = node.parent === dir && node.name === name;
-  if (knownByThis && node.pin < 0 && (node.nlookup > 0 || node.open !== null)) node.pin = openAt(dirfd, name, O_PATH);
+  if (knownByThis && node.pin < 0 && node.open === null && node.nlookup > 0) node.pin = openAt(dirfd, name, O_PATH);
 }
 
-/** After a file has lost the name `name` of `dir`. A lower one is still reached where it lies. */
-export function forgetName(union: Union, node: FileNode, dir: DirectoryNode, name: EntryName): void {
+/**
+ * After a file has lost the name `name` of `dir`. A lower one is still reached where it lies.
+ * @param inUpper the name was one of the upper, not one that has been hidden now
+ */
+export function forgetName(union: Union, node: FileNode, dir: DirectoryNode, name: EntryName, inUpper: boolean): void {
+  if (node.group !== null) {
+    forgetLink(union, node, node.group, dir, name, inUpper);
+    return;
+  }
   // Another name of the same file goes on leading to the node.
   if (node.parent !== dir || node.name !== name) return;
   node.removed = true;
+  // Whoever waited for a copy-up only to take the name away was not told how it failed; nobody else is to be.
+  union.jobs.takeFailure(node);
   if (node.isUpper) {
     node.home = null;
     releaseNumber(union, node);
@@ -63,9 +79,30 @@ export function forgetName(union: Union, node: FileNode, dir: DirectoryNode, nam
   union.nodes.release(node);
 }
 
+/** As {@link forgetName}: the copy's entry goes with the last name. */
+function forgetLink(
+  union: Union,
+  node: FileNode,
+  group: LinkGroup,
+  dir: DirectoryNode,
+  name: EntryName,
+  inUpper: boolean,
+): void {
+  if (!inUpper) union.plinks?.hide(group);
+  statReal(union, node, scratch);
+  node.removed = group.exact && group.names(scratch.nlink) === 0;
+  if (node.removed) {
+    union.jobs.takeFailure(node);
+    union.plinks?.dissolve(group, node);
+  }
+  if (!node.removed && (node.parent !== dir || node.name !== name)) return;
+  union.nodes.detach(node);
+  union.nodes.release(node);
+}
+
 function releaseNumber(union: Union, node: FileNode): void {
-  if (!union.numbers.keepsAny || node.pin < 0) return;
-  statFd(node.pin, scratch);
+  if (!union.numbers.keepsAny || (node.pin < 0 && node.open === null)) return;
+  statReal(union, node, scratch);
   if (scratch.nlink === 0) union.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
 }
 

@@ -10,12 +10,13 @@ import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../core/flags.js';
 import { renameAt } from '../../sys/inode-ops.js';
 import { statFd } from '../../sys/stat.js';
 import { lookup, lowerHas } from '../lookup.js';
-import { isEmpty, noteAdded, noteRemoved } from '../merge-directory.js';
-import { placeFor } from '../new-object.js';
+import { isEmpty, lowersAreBare, noteAdded, noteRemoved } from '../merge-directory.js';
+import { isHiddenUnseen, placeFor } from '../new-object.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
-import { assertFree, ensureUpper } from '../promote.js';
+import { assertFree, copyUpDirectory, ensureUpper } from '../promote.js';
 import { statReal } from '../real-object.js';
 import type { Union } from '../union.js';
+import { bringName, hasUpperName } from '../upper-names.js';
 import { existing, forgetDirectory, forgetName, keepReachable } from './remove.js';
 
 /** One name of one directory. */
@@ -43,7 +44,8 @@ export function rename(
   // Two names of one file: rename(2) leaves both.
   if (source === target) return;
   // As for unlink: hiding what the file system below protects must not be a way around that.
-  if (target !== null && !isInUpper(target) && scratch.locked) throw fsError(Errno.EPERM, 'rename');
+  if (target !== null && scratch.locked && !hasUpperName(union, target, to.dir, newName))
+    throw fsError(Errno.EPERM, 'rename');
   if ((flags & RENAME_EXCHANGE) !== 0) {
     if (target === null) throw fsError(Errno.ENOENT, 'rename');
     exchange(union, source, from, target, to);
@@ -56,13 +58,19 @@ export function rename(
   replace(union, source, from, target, to);
 }
 
-/**
- * A directory that a lower layer has a part in cannot move: its lower part would stay behind. EXDEV makes mv(1) and the
- * like copy instead.
- */
-function checkMovable(node: UnionNode): void {
-  if (node.kind === 'file') assertFree(node);
-  else if (node.lowers.length > 0) throw fsError(Errno.EXDEV, 'rename');
+/** What a lower layer has of a directory stays behind when it moves. EXDEV makes mv(1) and the like copy instead. */
+function checkMovable(union: Union, node: UnionNode): void {
+  if (node.kind === 'file') {
+    assertFree(node);
+    return;
+  }
+  const movable = union.dialect.mayMove({
+    inUpper: node.upper !== null,
+    inLower: node.lowers.length > 0,
+    isEmpty: () => isEmpty(union, node),
+    lowersAreBare: () => lowersAreBare(union, node),
+  });
+  if (!movable) throw fsError(Errno.EXDEV, 'rename');
 }
 
 function checkReplaceable(union: Union, source: UnionNode, target: UnionNode): void {
@@ -73,17 +81,17 @@ function checkReplaceable(union: Union, source: UnionNode, target: UnionNode): v
   }
   if (source.kind === 'file') throw fsError(Errno.EISDIR, 'rename');
   // EXDEV comes first, as in the kernel (fs/overlayfs/dir.c:ovl_rename).
-  checkMovable(source);
+  checkMovable(union, source);
   if (!isEmpty(union, target)) throw fsError(Errno.ENOTEMPTY, 'rename');
 }
 
 function replace(union: Union, source: UnionNode, from: Place, target: UnionNode | null, to: Place): void {
-  checkMovable(source);
+  checkMovable(union, source);
   prepare(union, source, from, to);
   const { hiding, layer } = union.writable();
   const fromFd = union.fds.get(placeFor(union, from.dir));
   const toFd = union.fds.get(placeFor(union, to.dir));
-  const inUpper = target !== null && isInUpper(target);
+  const inUpper = target !== null && hasUpperName(union, target, to.dir, to.name);
   if (inUpper) keepTarget(union, target, to, toFd);
   const plan = {
     from: fromFd,
@@ -103,24 +111,34 @@ function replace(union: Union, source: UnionNode, from: Place, target: UnionNode
     hiding.clearDirectory(toFd, to.name, scratch);
     hiding.move(plan);
   }
-  if (target !== null) dropTarget(union, target, to);
+  if (target !== null) dropTarget(union, target, to, inUpper);
   commit(union, source, from, to);
 }
 
 /** Copies up what the move needs, and closes the moved directory against lower layers of its new place. */
 function prepare(union: Union, source: UnionNode, from: Place, to: Place): void {
-  if (source.kind === 'file') ensureUpper(union, source);
+  if (source.kind === 'file') ensureName(union, source, from);
   const fromPlace = placeFor(union, from.dir);
   placeFor(union, to.dir);
-  if (source.kind === 'directory') closeAgainst(union, source, union.fds.get(fromPlace), to.dir);
+  if (source.kind !== 'directory') return;
+  copyUpDirectory(union, source);
+  if (mustBeOpaque(union, to)) closeAgainst(union, source, union.fds.get(fromPlace));
 }
 
-/**
- * Before an upper directory moves into one with lower layers, where its new name may mean something. Harmless if the
- * move fails: nothing lies below it where it is.
- */
-function closeAgainst(union: Union, node: DirectoryNode, dirfd: number, destination: DirectoryNode): void {
-  if (destination.lowers.length === 0) return;
+/** Whether lower layers could show through a directory that moves to this place. */
+function mustBeOpaque(union: Union, { dir, name }: Place): boolean {
+  switch (union.dialect.opaqueMarks) {
+    case 'always':
+      return true;
+    case 'moved':
+      return dir.lowers.length > 0;
+    case 'needed':
+      return lowerHas(union, dir, name) || isHiddenUnseen(union, placeFor(union, dir), name);
+  }
+}
+
+/** Before an upper directory moves. Harmless if the move fails: nothing that shows lies below it where it is. */
+function closeAgainst(union: Union, node: DirectoryNode, dirfd: number): void {
   try {
     union.writable().hiding.markOpaque(dirfd, node.name);
   } catch (error) {
@@ -130,8 +148,12 @@ function closeAgainst(union: Union, node: DirectoryNode, dirfd: number, destinat
   }
 }
 
-function isInUpper(node: UnionNode): boolean {
-  return node.kind === 'directory' ? node.upper !== null : node.isUpper;
+/** A file is moved by the name that it is asked for, which need not be the one that it is known by. */
+function ensureName(union: Union, node: FileNode, { dir, name }: Place): void {
+  const { group } = node;
+  if (group !== null) union.nodes.move(node, dir, name);
+  ensureUpper(union, node);
+  if (group !== null && !hasUpperName(union, node, dir, name)) bringName(union, group, dir, name);
 }
 
 /** Keeps an upper object that is about to be replaced reachable for whoever still holds it. */
@@ -140,8 +162,8 @@ function keepTarget(union: Union, target: UnionNode, to: Place, toFd: number): v
   else if (target.upper !== null) union.fds.pin(target.upper);
 }
 
-function dropTarget(union: Union, target: UnionNode, to: Place): void {
-  if (target.kind === 'file') forgetName(union, target, to.dir, to.name);
+function dropTarget(union: Union, target: UnionNode, to: Place, inUpper: boolean): void {
+  if (target.kind === 'file') forgetName(union, target, to.dir, to.name, inUpper);
   else {
     if (target.upper !== null && union.numbers.keepsAny) {
       statFd(target.upper.fd, scratch);
@@ -163,6 +185,7 @@ function settle(union: Union, node: UnionNode, from: Place, to: Place): void {
   let type = DT_DIR;
   if (node.kind === 'directory') {
     union.nodes.move(node, to.dir, to.name);
+    leaveLowers(union, node);
     if (node.upper !== null) {
       node.upper.parent = home;
       node.upper.name = to.name;
@@ -175,18 +198,28 @@ function settle(union: Union, node: UnionNode, from: Place, to: Place): void {
   noteAdded(union, to.dir, to.name, { ino: node.ino, type, home });
 }
 
+/** The lower parts of a directory, in which nothing shows, stay where they are. */
+function leaveLowers(union: Union, node: DirectoryNode): void {
+  if (node.lowers.length === 0) return;
+  for (const lower of node.lowers) union.fds.drop(lower);
+  node.lowers = [];
+  union.listings.delete(node);
+  union.channel?.invalidateAttributes(node.id);
+}
+
 /** A file known by another of its links stays known by that. */
 function settleFile(union: Union, node: FileNode, from: Place, to: Place): void {
   if (node.parent !== from.dir || node.name !== from.name) return;
   union.nodes.move(node, to.dir, to.name);
+  if (node.group !== null) return;
   node.home = to.dir.upper;
   node.realName = to.name;
 }
 
 /** RENAME_EXCHANGE: both names stay taken in the upper, so nothing lower can show through. */
 function exchange(union: Union, source: UnionNode, from: Place, target: UnionNode, to: Place): void {
-  checkMovable(source);
-  checkMovable(target);
+  checkMovable(union, source);
+  checkMovable(union, target);
   prepare(union, source, from, to);
   prepare(union, target, to, from);
   const fromFd = union.fds.get(placeFor(union, from.dir));

@@ -19,6 +19,7 @@ export const aclCases: readonly Case[] = [
     id: 'acl-read',
     operation: 'acl',
     title: 'an ACL lets in whom it names and nobody else',
+    needs: ['acls'],
     object: WITH_ACL,
     run(_, path) {
       equal(hex(path, ACCESS), FOR_ALICE.toString('hex'));
@@ -34,6 +35,7 @@ export const aclCases: readonly Case[] = [
     id: 'acl-set',
     operation: 'acl',
     title: 'setting an ACL sets the mode, and grants at once',
+    needs: ['acls'],
     object: file('secret', { mode: 0o600 }),
     run(_, path) {
       sys.asUser(sys.ALICE, sys.STAFF, () => fails('EACCES', () => sys.readFile(path)));
@@ -49,6 +51,7 @@ export const aclCases: readonly Case[] = [
     id: 'acl-chmod-mask',
     operation: 'acl',
     title: 'chmod of a file with an ACL changes the mask',
+    needs: ['acls'],
     object: WITH_ACL,
     run(_, path) {
       sys.chmod(path, 0o600);
@@ -76,6 +79,7 @@ export const aclCases: readonly Case[] = [
     id: 'acl-copy-up',
     operation: 'acl',
     title: 'an ACL survives writing to the file',
+    needs: ['acls'],
     object: WITH_ACL,
     run(_, path) {
       sys.writeFile(path, 'rewritten');
@@ -90,6 +94,7 @@ export const aclCases: readonly Case[] = [
     id: 'acl-default-file',
     operation: 'acl',
     title: 'a file inherits the default ACL, its mode is not cut by the umask',
+    needs: ['acls'],
     directory: INHERITED,
     run(_, path) {
       sys.asUser(sys.BOB, sys.STAFF, () => sys.withUmask(0o077, () => sys.writeFile(path, 'x', 0o666)));
@@ -102,6 +107,7 @@ export const aclCases: readonly Case[] = [
     id: 'acl-default-directory',
     operation: 'acl',
     title: 'a directory inherits the default ACL as its default and its own',
+    needs: ['acls'],
     directory: INHERITED,
     run(_, path) {
       sys.asUser(sys.BOB, sys.STAFF, () => sys.withUmask(0o077, () => sys.mkdir(path, 0o777)));
@@ -116,6 +122,7 @@ export const aclCases: readonly Case[] = [
     id: 'acl-default-mknod',
     operation: 'acl',
     title: 'a fifo inherits the default ACL, a symlink does not',
+    needs: ['acls'],
     directory: INHERITED,
     run(ctx, path) {
       sys.asUser(sys.BOB, sys.STAFF, () => sys.withUmask(0o077, () => sys.mknod(path, sys.S_IFIFO | 0o666)));
@@ -128,6 +135,7 @@ export const aclCases: readonly Case[] = [
     id: 'acl-default-set',
     operation: 'acl',
     title: 'a default ACL set on a directory is for what is made later',
+    needs: ['acls'],
     run(_, path) {
       sys.setxattr(path, DEFAULT, sys.acl('u::rwx g::rwx o::---'));
       sys.withUmask(0o022, () => sys.writeFile(`${path}/new`, '', 0o666));
@@ -151,6 +159,7 @@ export const aclCases: readonly Case[] = [
     operation: 'acl',
     placement: 'lower',
     title: 'an owner outside the group who sets an ACL loses set-gid',
+    needs: ['acls'],
     layers: { lower1: { f: file('x', { mode: 0o2755, uid: sys.ALICE, gid: 4242 }) } },
     run(ctx) {
       sys.asUser(sys.ALICE, sys.STAFF, () => sys.setxattr(ctx.path('f'), ACCESS, sys.acl('u::rwx g::rwx o::---')));

@@ -22,6 +22,7 @@ export const allocateCases: readonly Case[] = [
     id: 'fallocate-extend',
     operation: 'fallocate',
     title: 'fallocate extends the file with zeros',
+    needs: ['fallocate'],
     run(ctx, path) {
       sys.fallocate(ctx.open('d/f', O_RDWR), 0, 0, 10_000);
       const content = sys.readFile(path);
@@ -33,6 +34,7 @@ export const allocateCases: readonly Case[] = [
     id: 'fallocate-keep-size',
     operation: 'fallocate',
     title: 'KEEP_SIZE allocates without changing the size',
+    needs: ['fallocate'],
     run(ctx, path) {
       sys.fallocate(ctx.open('d/f', O_RDWR), KEEP_SIZE, 0, 1 << 20);
       equal(sys.readFile(path), CONTENT);
@@ -43,6 +45,7 @@ export const allocateCases: readonly Case[] = [
     id: 'fallocate-punch',
     operation: 'fallocate',
     title: 'PUNCH_HOLE reads as zeros, is seen by others and is found by SEEK_HOLE',
+    needs: ['fallocate'],
     object: BLOCKS,
     run(ctx, path) {
       const reader = ctx.open('d/f', O_RDONLY);
@@ -59,6 +62,7 @@ export const allocateCases: readonly Case[] = [
     id: 'fallocate-zero-range',
     operation: 'fallocate',
     title: 'ZERO_RANGE zeroes inside and extends beyond the end',
+    needs: ['fallocate'],
     object: BLOCKS,
     run(ctx, path) {
       const fd = ctx.open('d/f', O_RDWR);
@@ -126,6 +130,7 @@ export const allocateCases: readonly Case[] = [
     id: 'lseek-sparse',
     operation: 'lseek',
     title: 'the data of a sparse file are found',
+    needs: ['seek-holes'],
     run(ctx) {
       const fd = ctx.open('sparse', O_RDWR | O_CREAT);
       sys.ftruncate(fd, 1 << 20);
@@ -200,10 +205,9 @@ export const allocateCases: readonly Case[] = [
   single({
     id: 'statfs',
     operation: 'statfs',
-    title: 'statfs shows the sizes of the file system below and names of 255 bytes',
+    title: 'statfs shows the sizes of the file system below',
     run(ctx) {
-      const { bsize, blocks, bfree, files, namelen } = sys.statfs(ctx.root);
-      equal(namelen, 255);
+      const { bsize, blocks, bfree, files } = sys.statfs(ctx.root);
       ok(bsize >= 512 && blocks > 0 && bfree > 0 && bfree <= blocks && files > 0);
     },
   }),

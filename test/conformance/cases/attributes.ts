@@ -101,6 +101,7 @@ export const attributeCases: readonly Case[] = [
     id: 'utimens-exact',
     operation: 'utimens',
     title: 'times are kept to the nanosecond, before 1970 too',
+    needs: ['exact-times'],
     run(_, path) {
       sys.utimens(path, { sec: -3, nsec: 999_999_999 }, { sec: 1_700_000_000, nsec: 123_456_789 });
       const { atime, mtime } = sys.stat(path);
@@ -118,6 +119,7 @@ export const attributeCases: readonly Case[] = [
     id: 'utimens-omit-now',
     operation: 'utimens',
     title: 'UTIME_OMIT leaves a time, UTIME_NOW takes the present',
+    needs: ['exact-times'],
     object: file(CONTENT, { mtime: 1000 }),
     run(_, path) {
       sys.utimens(path, { sec: 5, nsec: 6 }, sys.OMIT);
@@ -132,6 +134,7 @@ export const attributeCases: readonly Case[] = [
     id: 'futimens-read-descriptor',
     operation: 'utimens',
     title: 'futimens through a descriptor opened for reading',
+    needs: ['exact-times'],
     run(ctx, path) {
       const fd = ctx.open('d/f', O_RDONLY);
       sys.futimens(fd, { sec: 1, nsec: 2 }, { sec: 3, nsec: 4 });
@@ -143,6 +146,7 @@ export const attributeCases: readonly Case[] = [
     id: 'utimens-after-write',
     operation: 'utimens',
     title: 'times set through an open descriptor after writing stay when it is closed',
+    needs: ['exact-times'],
     run(ctx, path) {
       const fd = sys.open(ctx.path('d/f'), O_RDWR);
       sys.write(fd, 'unpacked');
@@ -155,6 +159,7 @@ export const attributeCases: readonly Case[] = [
     id: 'utimens-symlink',
     operation: 'utimens',
     title: 'a symlink has times of its own',
+    needs: ['exact-times'],
     object: symlink('nowhere'),
     run(_, path) {
       sys.utimens(path, { sec: 1, nsec: 1 }, { sec: 2, nsec: 2 });
@@ -165,6 +170,7 @@ export const attributeCases: readonly Case[] = [
     id: 'utimens-directory',
     operation: 'utimens',
     title: 'a directory takes times, and reading it does not change mtime',
+    needs: ['exact-times'],
     run(ctx, path) {
       sys.utimens(path, { sec: 1, nsec: 1 }, { sec: 2, nsec: 2 });
       sys.getdentsToEnd(ctx.open('d', O_RDONLY));

@@ -2,7 +2,9 @@ import type { Case } from '../case.js';
 import { aclCases } from './acls.js';
 import { allocateCases } from './allocate.js';
 import { attributeCases } from './attributes.js';
+import { aufsCases } from './aufs.js';
 import { dataCases } from './data.js';
+import { hardLinkCases } from './hard-links.js';
 import { inodeFlagCases } from './inode-flags.js';
 import { linkCases } from './link.js';
 import { lockCases } from './locks.js';
@@ -35,6 +37,7 @@ export const caseGroups: ReadonlyMap<string, readonly Case[]> = new Map([
   ['permissions', permissionCases],
   ['make', makeCases],
   ['link', linkCases],
+  ['hard links', hardLinkCases],
   ['remove', removeCases],
   ['rename', renameCases],
   ['rename of directories', renameDirectoryCases],
@@ -42,4 +45,5 @@ export const caseGroups: ReadonlyMap<string, readonly Case[]> = new Map([
   ['mappings', mappingCases],
   ['locks', lockCases],
   ['on disk', onDiskCases],
+  ['aufs', aufsCases],
 ]);

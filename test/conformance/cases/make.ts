@@ -23,6 +23,7 @@ export const makeCases: readonly Case[] = [
     id: 'mkdir',
     operation: 'mkdir',
     title: 'mkdir makes an empty directory of the caller, less umask',
+    needs: ['caller'],
     directory: OPEN_DIRECTORY,
     run(ctx, path) {
       deepEqual(
@@ -63,6 +64,7 @@ export const makeCases: readonly Case[] = [
     id: 'mkdir-setgid',
     operation: 'mkdir',
     title: 'in a set-gid directory what is made has its group, and directories inherit the bit',
+    needs: ['caller'],
     directory: { mode: 0o2777, gid: 4242 },
     run(_, path) {
       deepEqual(
@@ -90,6 +92,7 @@ export const makeCases: readonly Case[] = [
     id: 'mknod-fifo',
     operation: 'mknod',
     title: 'mknod makes a fifo, a socket and a regular file',
+    needs: ['caller'],
     directory: OPEN_DIRECTORY,
     run(ctx, path) {
       deepEqual(
@@ -118,7 +121,7 @@ export const makeCases: readonly Case[] = [
     id: 'mknod-device-zero-refused',
     operation: 'mknod',
     title: 'device 0:0 is a whiteout and cannot be made: EPERM',
-    needs: ['upper'],
+    needs: ['device-zero-reserved'],
     run(_, path) {
       fails('EPERM', () => sys.mknod(path, sys.S_IFCHR, 0));
       fails('ENOENT', () => sys.lstat(path));
@@ -172,6 +175,7 @@ export const makeCases: readonly Case[] = [
     id: 'symlink',
     operation: 'symlink',
     title: 'symlink keeps its target byte for byte',
+    needs: ['byte-names'],
     directory: OPEN_DIRECTORY,
     run(_, path) {
       const target = `../a//b\xff${'x'.repeat(200)}`;

@@ -4,15 +4,6 @@ import { type Case, single } from '../case.js';
 import { fails } from '../fails.js';
 import { dir, file, type Layers, linked, symlink, whiteout } from '../tree.js';
 
-/** What a whiteout is on disk: a character device 0:0. */
-function isWhiteout(path: string): boolean {
-  const { mode, rdev } = sys.lstat(path);
-  return (mode & sys.S_IFMT) === sys.S_IFCHR && rdev === '0:0';
-}
-const opacity = (path: string): string =>
-  sys.outcome(() => sys.getxattr(path, 'trusted.overlay.opaque')) === 'ok'
-    ? sys.getxattr(path, 'trusted.overlay.opaque').toString()
-    : 'none';
 const absent = (path: string): void => fails('ENOENT', () => sys.lstat(path));
 const disk = (spec: Parameters<typeof single>[0]): Case => single({ ...spec, needs: ['upper', ...(spec.needs ?? [])] });
 
@@ -70,7 +61,7 @@ export const onDiskCases: readonly Case[] = [
       equal(sys.readFile(ctx.upper('d/f')), 'Xontent');
       equal(sys.lstat(ctx.upper('d')).mtime.sec, 2000);
       absent(ctx.upper('d/s'));
-      equal(opacity(ctx.upper('d')), 'none');
+      equal(ctx.isOpaque('d'), false);
     },
   }),
   single({
@@ -96,6 +87,7 @@ export const onDiskCases: readonly Case[] = [
     operation: 'write',
     placement: 'lower',
     title: 'the ctime of file and directories is the one on disk, although it was looked at before the copy-up',
+    needs: ['exact-times'],
     layers: LOWER,
     run(ctx) {
       for (const path of ['', 'd', 'd/f']) sys.stat(ctx.path(path));
@@ -113,7 +105,7 @@ export const onDiskCases: readonly Case[] = [
     layers: LOWER,
     run(ctx) {
       sys.unlink(ctx.path('d/f'));
-      ok(isWhiteout(ctx.upper('d/f')));
+      ok(ctx.isWhiteout('d/f'));
     },
   }),
   disk({
@@ -135,7 +127,7 @@ export const onDiskCases: readonly Case[] = [
     layers: { upper: { d: dir({ f: 'new' }) }, lower1: { d: dir({ f: 'old' }) } },
     run(ctx) {
       sys.unlink(ctx.path('d/f'));
-      ok(isWhiteout(ctx.upper('d/f')));
+      ok(ctx.isWhiteout('d/f'));
     },
   }),
   disk({
@@ -157,7 +149,7 @@ export const onDiskCases: readonly Case[] = [
     layers: { upper: { d: dir({ f: whiteout, s: whiteout }) }, lower1: { d: dir({ f: 'x', s: dir() }) } },
     run(ctx) {
       sys.rmdir(ctx.path('d'));
-      ok(isWhiteout(ctx.upper('d')));
+      ok(ctx.isWhiteout('d'));
     },
   }),
   disk({
@@ -179,7 +171,7 @@ export const onDiskCases: readonly Case[] = [
     layers: { upper: { d: dir({ s: whiteout }) }, lower1: { d: dir({ s: dir({ x: 'hidden' }) }) } },
     run(ctx) {
       sys.mkdir(ctx.path('d/s'));
-      equal(opacity(ctx.upper('d/s')), 'y');
+      equal(ctx.isOpaque('d/s'), true);
     },
   }),
   disk({
@@ -203,7 +195,7 @@ export const onDiskCases: readonly Case[] = [
     layers: LOWER,
     run(ctx) {
       sys.rename(ctx.path('d/f'), ctx.path('d/g'));
-      ok(isWhiteout(ctx.upper('d/f')));
+      ok(ctx.isWhiteout('d/f'));
       equal(sys.readFile(ctx.upper('d/g')), 'content');
     },
   }),
@@ -227,7 +219,7 @@ export const onDiskCases: readonly Case[] = [
     layers: { upper: { p: dir({ x: whiteout }), n: dir({ own: 'o' }) }, lower1: { p: dir({ x: dir({ old: 'h' }) }) } },
     run(ctx) {
       sys.rename(ctx.path('n'), ctx.path('p/x'));
-      equal(opacity(ctx.upper('p/x')), 'y');
+      equal(ctx.isOpaque('p/x'), true);
     },
   }),
   disk({

@@ -64,6 +64,7 @@ export const openCases: readonly Case[] = [
     id: 'open-creat-new',
     operation: 'create',
     title: 'O_CREAT | O_EXCL makes the file with mode less umask and the caller as owner',
+    needs: ['caller'],
     directory: { mode: 0o777 },
     run(ctx, path) {
       const fd = sys.asUser(sys.ALICE, sys.STAFF, () =>
@@ -152,6 +153,7 @@ export const openCases: readonly Case[] = [
     id: 'open-tmpfile',
     operation: 'tmpfile',
     title: 'O_TMPFILE makes a file without a name that can be given one',
+    needs: ['tmpfile'],
     directory: { mode: 0o777 },
     run(ctx, path) {
       const fd = sys.asUser(sys.ALICE, sys.STAFF, () => ctx.open('d', O_TMPFILE | O_RDWR, 0o640));
@@ -167,6 +169,7 @@ export const openCases: readonly Case[] = [
     id: 'open-tmpfile-excl',
     operation: 'tmpfile',
     title: 'O_TMPFILE | O_EXCL makes a file that can never be named',
+    needs: ['tmpfile'],
     placements: ['upper', 'lower'],
     run(ctx, path) {
       const fd = ctx.open('d', O_TMPFILE | O_RDWR | O_EXCL, 0o600);

@@ -52,6 +52,7 @@ export const permissionCases: readonly Case[] = [
     id: 'permission-make',
     operation: 'mkdir',
     title: 'making a name needs write and search permission on the directory: EACCES',
+    needs: ['caller'],
     directory: { mode: 0o755 },
     run(ctx, path) {
       alice(() => {
@@ -96,6 +97,7 @@ export const permissionCases: readonly Case[] = [
     id: 'permission-sticky',
     operation: 'unlink',
     title: 'in a sticky directory only owners remove: EPERM',
+    needs: ['caller'],
     directory: { mode: 0o1777 },
     run(_, path) {
       alice(() => sys.writeFile(`${path}/hers`, 'h'));

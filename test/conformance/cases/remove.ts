@@ -5,7 +5,14 @@ import { fails } from '../fails.js';
 import { CONTENT, onDirectory, onFile } from '../placements.js';
 import { dir, file, special, symlink, whiteout } from '../tree.js';
 
-const { O_RDONLY, O_RDWR } = sys;
+const { O_NOFOLLOW, O_PATH, O_RDONLY, O_RDWR } = sys;
+/** Objects whose content no file system is asked for. */
+const WITHOUT_CONTENT = [
+  { what: 'fifo', object: special(sys.S_IFIFO) },
+  { what: 'socket', object: special(sys.S_IFSOCK) },
+  { what: 'device', object: special(sys.S_IFCHR, 256 + 3) },
+  { what: 'symlink', object: symlink('to') },
+];
 const empty = (path: string): void => {
   for (const name of ['a', 'b', 'c']) sys.unlink(`${path}/${name}`);
 };
@@ -108,6 +115,32 @@ export const removeCases: readonly Case[] = [
       fails('ENOENT', () => sys.lstat(path));
     },
   }),
+  ...WITHOUT_CONTENT.flatMap(({ what, object }) =>
+    onFile({
+      id: `unlink-held-${what}`,
+      operation: 'unlink',
+      // The kernel's overlayfs brings it back under its old name when it copies it up.
+      title: `an unlinked ${what} that somebody refers to goes on without a name: chmod, chown, times`,
+      needs: ['unlinked-lower', 'nameless-objects'],
+      object,
+      run(ctx, path) {
+        const fd = ctx.open('d/f', O_PATH | O_NOFOLLOW);
+        sys.unlink(path);
+        const held = `/proc/self/fd/${fd}`;
+        const before = sys.fstat(fd);
+        sys.chown(held, 1, 2);
+        if (what !== 'symlink') sys.chmod(held, 0o604);
+        sys.utimensFollowing(held, { sec: 1, nsec: 0 }, { sec: 2, nsec: 0 });
+        const mode = what === 'symlink' ? before.mode : (before.mode & sys.S_IFMT) | 0o604;
+        const { ctime, ...after } = sys.fstat(fd);
+        deepEqual(
+          { ...after, ctime: before.ctime },
+          { ...before, mode, uid: 1, gid: 2, nlink: 0, atime: { sec: 1, nsec: 0 }, mtime: { sec: 2, nsec: 0 } },
+        );
+        fails('ENOENT', () => sys.lstat(path));
+      },
+    }),
+  ),
   ...onDirectory({
     id: 'unlink-directory',
     operation: 'unlink',
@@ -156,6 +189,7 @@ export const removeCases: readonly Case[] = [
     id: 'rmdir-open',
     operation: 'rmdir',
     title: 'a directory removed while it is open lists nothing and takes nothing new',
+    needs: ['nameless-objects'],
     run(ctx, path) {
       const fd = ctx.open('d', O_RDONLY);
       empty(path);
@@ -169,7 +203,7 @@ export const removeCases: readonly Case[] = [
     id: 'rmdir-open-nlink',
     operation: 'rmdir',
     title: 'a directory removed while it is open has no links',
-    needs: ['unlinked-lower'],
+    needs: ['unlinked-lower', 'nameless-objects'],
     run(ctx, path) {
       const fd = ctx.open('d', O_RDONLY);
       empty(path);

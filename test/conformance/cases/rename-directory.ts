@@ -31,7 +31,7 @@ export const renameDirectoryCases: readonly Case[] = [
     id: 'rename-directory-exchange-exdev',
     operation: 'rename',
     title: 'nor is it exchanged, from either side',
-    needs: ['exdev'],
+    needs: ['exdev', 'rename-flags'],
     placements: IN_LOWER,
     run(ctx, path) {
       sys.writeFile(ctx.path('file'), 'x');
@@ -162,6 +162,7 @@ export const renameDirectoryCases: readonly Case[] = [
     id: 'rename-directory-exchange-upper',
     operation: 'rename',
     title: 'RENAME_EXCHANGE swaps two upper directories',
+    needs: ['rename-flags'],
     layers: { upper: { a: dir({ in_a: 'a' }), p: dir({ b: dir({ in_b: 'b' }) }) } },
     run(ctx) {
       sys.rename(ctx.path('a'), ctx.path('p/b'), sys.RENAME_EXCHANGE);
@@ -173,6 +174,7 @@ export const renameDirectoryCases: readonly Case[] = [
     operation: 'rename',
     placement: 'merged',
     title: 'exchanging an upper directory with a file that hides a lower directory does not reveal it',
+    needs: ['rename-flags'],
     layers: {
       upper: { a: dir({ own: 'o' }), p: dir({ x: 'file' }) },
       lower1: { p: dir({ x: dir({ hidden: 'h' }) }) },

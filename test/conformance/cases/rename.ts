@@ -111,6 +111,7 @@ export const renameCases: readonly Case[] = [
     id: 'rename-noreplace',
     operation: 'rename',
     title: 'RENAME_NOREPLACE onto what exists is EEXIST, onto a free name it renames',
+    needs: ['rename-flags'],
     run(ctx, path) {
       sys.writeFile(ctx.path('other'), 'other');
       fails('EEXIST', () => sys.rename(ctx.path('other'), path, RENAME_NOREPLACE));
@@ -124,6 +125,7 @@ export const renameCases: readonly Case[] = [
     id: 'rename-noreplace-absent',
     operation: 'rename',
     title: 'RENAME_NOREPLACE onto a name that a layer hides renames',
+    needs: ['rename-flags'],
     run(ctx, path) {
       sys.writeFile(ctx.path('d/tmp'), 'x');
       sys.rename(ctx.path('d/tmp'), path, RENAME_NOREPLACE);
@@ -134,6 +136,7 @@ export const renameCases: readonly Case[] = [
     id: 'rename-exchange',
     operation: 'rename',
     title: 'RENAME_EXCHANGE swaps two files',
+    needs: ['rename-flags'],
     run(ctx, path) {
       sys.writeFile(ctx.path('other'), 'other');
       const [a, b] = [sys.stat(path).ino, sys.stat(ctx.path('other')).ino];
@@ -146,6 +149,7 @@ export const renameCases: readonly Case[] = [
     id: 'rename-exchange-directory',
     operation: 'rename',
     title: 'RENAME_EXCHANGE swaps a file and a new directory',
+    needs: ['rename-flags'],
     run(ctx, path) {
       sys.mkdir(ctx.path('x'));
       sys.writeFile(ctx.path('x/in'), 'in');

@@ -82,6 +82,7 @@ export const setIdCases: readonly Case[] = [
     id: 'write-locking-bit-stranger',
     operation: 'write',
     title: 'set-gid without group execute: a writer outside the group takes it away',
+    needs: ['kill-set-gid'],
     object: file(CONTENT, { mode: 0o2666 }),
     run(ctx, path) {
       sys.asUser(sys.ALICE, sys.STAFF, () => sys.write(ctx.open('d/f', O_WRONLY), 'X'));
@@ -114,6 +115,7 @@ export const setIdCases: readonly Case[] = [
     id: 'truncate-locking-bit-stranger',
     operation: 'truncate',
     title: 'set-gid without group execute: truncation by one outside the group takes it away',
+    needs: ['kill-set-gid'],
     object: file(CONTENT, { mode: 0o2666 }),
     run(_, path) {
       sys.asUser(sys.ALICE, sys.STAFF, () => sys.truncate(path, 3));

@@ -161,9 +161,24 @@ export const xattrCases: readonly Case[] = [
     layers: { lower1: { d: opaqueDir({ a: 'a' }) }, lower2: { d: dir({ hidden: 'h' }) } },
     run(ctx) {
       sys.chmod(ctx.path('d'), 0o700);
-      fails('ENODATA', () => sys.getxattr(ctx.upper('d'), 'trusted.overlay.opaque'));
+      equal(ctx.isOpaque('d'), false);
       fails('ENOENT', () => sys.stat(ctx.path('d/hidden')));
       equal(sys.readFile(ctx.path('d/a')), 'a');
+    },
+  }),
+  ...onFile({
+    id: 'xattr-of-overlay',
+    operation: 'listxattr',
+    title: 'trusted.overlay.* is a name as any other: listed, kept when the file changes, set and removed',
+    needs: ['no-private-xattrs'],
+    object: file(CONTENT, { xattrs: { 'trusted.overlay.origin': 'o', 'user.one': '1' } }),
+    run(_, path) {
+      sys.writeFile(path, 'changed');
+      deepEqual(sys.listxattr(path), ['trusted.overlay.origin', 'user.one']);
+      sys.setxattr(path, 'trusted.overlay.opaque', 'y');
+      equal(sys.getxattr(path, 'trusted.overlay.opaque').toString(), 'y');
+      sys.removexattr(path, 'trusted.overlay.origin');
+      deepEqual(sys.listxattr(path), ['trusted.overlay.opaque', 'user.one']);
     },
   }),
 ];

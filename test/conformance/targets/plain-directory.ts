@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import * as sys from '../../harness/sys/index.js';
 import type { Case } from '../case.js';
+import { overlayForm } from '../forms.js';
 import { materialize } from '../materialize.js';
 import { asEntry, dir, LAYER_NAMES, merge, type Tree } from '../tree.js';
-import type { Target } from './target.js';
+import { NOT_IN_LIBFUSE2, type Target } from './target.js';
 
 /** The union's tree, worked out on paper and put in an ordinary directory: what an application takes for granted. */
 export const plainDirectory: Target = {
@@ -16,8 +17,10 @@ export const plainDirectory: Target = {
     'coherent-mappings',
     'atime',
     'device-zero',
+    'no-private-xattrs',
+    'long-names',
     'o-direct',
-    'inode-flags',
+    ...NOT_IN_LIBFUSE2,
     'collapse-range',
   ]),
   unavailable: () => (process.getuid?.() === 0 ? null : 'owners and devices need root'),
@@ -25,7 +28,14 @@ export const plainDirectory: Target = {
     const root = join(base, 'plain');
     sys.mkdir(root);
     materialize(root, Object.fromEntries(cases.map((one) => [one.id, dir(mergedTree(one))])));
-    return { root, upper: null, remount: () => undefined, showWithKernel: null, close: () => undefined };
+    return {
+      root,
+      upper: null,
+      form: overlayForm,
+      remount: () => undefined,
+      showWithKernel: null,
+      close: () => undefined,
+    };
   },
 };
 

@@ -1,26 +1,31 @@
 /** Targets that are unions of layers on disk. */
 import { join } from 'node:path';
 import {
+  fuseNativeUnavailable,
   kernelOverlayUnavailable,
   type Mounted,
+  mountAufs,
   mountKernel,
   mountPlyfs,
   mountsUnavailable,
 } from '../../harness/mounts.js';
 import { type LayerDirs, makeLayerDirs } from '../../harness/scratch.js';
 import type { Capability, Case } from '../case.js';
+import { aufsForm, overlayForm } from '../forms.js';
 import { materialize } from '../materialize.js';
 import { dir, LAYER_NAMES, type LayerName, type Tree } from '../tree.js';
-import type { Target } from './target.js';
+import { NOT_IN_LIBFUSE2, type Target } from './target.js';
 
 /** What every union of ours must be able to do. */
-const UNION: readonly Capability[] = ['upper', 'exdev', 'private-xattrs', 'o-direct', 'inode-flags'];
+const UNION: readonly Capability[] = ['upper', 'exdev', 'o-direct', ...NOT_IN_LIBFUSE2];
+const OVERLAY: readonly Capability[] = [...UNION, 'private-xattrs', 'device-zero-reserved', 'long-names'];
 
 function unionTarget(
   name: string,
   mount: (layers: LayerDirs) => Mounted,
   unavailable: () => string | null,
   capabilities: readonly Capability[],
+  form = overlayForm,
 ): Target {
   return {
     name,
@@ -28,7 +33,7 @@ function unionTarget(
     capabilities: new Set(capabilities),
     open(base, cases) {
       const layers = makeLayerDirs(base);
-      for (const layer of LAYER_NAMES) materialize(join(base, layer), treeOf(layer, cases));
+      for (const layer of LAYER_NAMES) materialize(join(base, layer), treeOf(layer, cases), form);
       let mounted = mount(layers);
       const changeTo = (next: typeof mount): void => {
         mounted.unmount();
@@ -37,9 +42,12 @@ function unionTarget(
       return {
         root: mounted.mountpoint,
         upper: layers.upper,
+        form,
         remount: () => changeTo(mount),
         showWithKernel:
-          mount === mountKernel || kernelOverlayUnavailable() !== null ? null : () => changeTo(mountKernel),
+          mount === mountKernel || form !== overlayForm || kernelOverlayUnavailable() !== null
+            ? null
+            : () => changeTo(mountKernel),
         close: () => mounted.unmount(),
       };
     },
@@ -58,7 +66,7 @@ function treeOf(layer: LayerName, cases: readonly Case[]): Tree {
 }
 
 export const kernelOverlay = unionTarget('kernel overlayfs', mountKernel, kernelOverlayUnavailable, [
-  ...UNION,
+  ...OVERLAY,
   'collapse-range',
 ]);
 
@@ -66,8 +74,38 @@ export const kernelOverlay = unionTarget('kernel overlayfs', mountKernel, kernel
  * Stricter than the kernel's overlayfs: every reader sees every write, and what is unlinked while open is a file like
  * any other. FUSE itself refuses FALLOC_FL_COLLAPSE_RANGE and INSERT_RANGE (fs/fuse/file.c:fuse_file_fallocate).
  */
-export const plyfsOverlay = unionTarget('plyfs', mountPlyfs, mountsUnavailable, [
+const PLYFS_OVERLAY: readonly Capability[] = [...OVERLAY, 'coherent-mappings', 'unlinked-lower'];
+
+export const plyfsOverlay = unionTarget('plyfs', mountPlyfs, mountsUnavailable, PLYFS_OVERLAY);
+
+const PLYFS_AUFS: readonly Capability[] = [
   ...UNION,
   'coherent-mappings',
   'unlinked-lower',
-]);
+  'lower-hard-links',
+  'device-zero',
+  'no-private-xattrs',
+  'aufs',
+];
+
+/** The same union on aufs branches. There is no second program to compare with: what is on disk is checked by form. */
+export const plyfsAufs = unionTarget('plyfs aufs', mountAufs, mountsUnavailable, PLYFS_AUFS, aufsForm);
+
+/** Both dialects over libfuse 2. */
+export const plyfsNative = unionTarget(
+  'plyfs fuse-native',
+  (layers) => mountPlyfs(layers, ['transport=fuse-native']),
+  fuseNativeUnavailable,
+  overLibfuse2(PLYFS_OVERLAY),
+);
+export const plyfsAufsNative = unionTarget(
+  'plyfs aufs fuse-native',
+  (layers) => mountAufs(layers, ['transport=fuse-native']),
+  fuseNativeUnavailable,
+  overLibfuse2(PLYFS_AUFS),
+  aufsForm,
+);
+
+function overLibfuse2(capabilities: readonly Capability[]): Capability[] {
+  return capabilities.filter((capability) => !NOT_IN_LIBFUSE2.includes(capability));
+}

@@ -171,6 +171,9 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     expectRefused(['-o', 'lowerdir=top'], "missing required argument 'paths'", 2);
     expectRefused(['a', 'b', 'mnt', '-o', 'lowerdir=top'], 'expected [SOURCE] MOUNTPOINT, got 3', 2);
     expectRefused([], 'no mountpoint', 2);
+    expectRefused(['frobnicate'], 'frobnicate: no plyfs command, and no directory to mount on; see plyfs --help', 2);
+    expectRefused(['top'], 'lowerdir: missing (EINVAL)');
+    expectRefused(['./frobnicate'], 'mountpoint: ./frobnicate: no such file or directory (ENOENT)');
   });
 
   it('umount of what is not mounted, and of what is not ours to unmount', () => {

@@ -5,7 +5,7 @@ import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSyn
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type * as Plyfs from '../../../src/index.js';
-import { mountsUnavailable, waitFor } from '../../harness/mounts.js';
+import { mountsUnavailable, TRANSPORT, waitFor } from '../../harness/mounts.js';
 import { Sandbox } from './sandbox.js';
 
 const unavailable = mountsUnavailable();
@@ -30,6 +30,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
       upper: box.at('up'),
       work: box.at('work'),
       mountpoint: box.mountpoint,
+      ...(TRANSPORT === undefined ? {} : { transport: TRANSPORT }),
     };
   }
 

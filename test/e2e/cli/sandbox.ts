@@ -2,7 +2,7 @@
 import { type SpawnSyncOptions, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { PLYFS } from '../../harness/mounts.js';
+import { PLYFS, TRANSPORT } from '../../harness/mounts.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
 
 export interface Outcome {
@@ -23,7 +23,8 @@ export class Sandbox {
   readonly mountpoint = join(this.dir, 'mnt');
   /** Two lowers with a file each, an upper and a work directory. */
   readonly options =
-    `lowerdir=${this.at('top')}:${this.at('base')},upperdir=${this.at('up')},workdir=${this.at('work')}`;
+    `lowerdir=${this.at('top')}:${this.at('base')},upperdir=${this.at('up')},workdir=${this.at('work')}` +
+    (TRANSPORT === undefined ? '' : `,transport=${TRANSPORT}`);
 
   constructor() {
     for (const name of ['top', 'base', 'up', 'work', 'mnt']) mkdirSync(this.at(name));

@@ -21,14 +21,14 @@ export function startCopyUp(path: string): ChildProcess {
 }
 
 /**
- * Whether the server has a file of some data open below `base`/work: a copy in the making, which has a name there or
+ * Whether the server has a file of some data open below the work directory: a copy in the making, which has a name there or
  * none at all (O_TMPFILE).
  */
-export function copyUpStarted(server: ChildProcess, base: string): boolean {
+export function copyUpStarted(server: ChildProcess, base: string, work = join(base, 'work')): boolean {
   const fds = `/proc/${server.pid}/fd`;
   return readdirSync(fds).some((fd) => {
     try {
-      if (!readlinkSync(join(fds, fd)).startsWith(join(base, 'work'))) return false;
+      if (!readlinkSync(join(fds, fd)).startsWith(work)) return false;
       return sys.isRegular(sys.stat(join(fds, fd)).mode) && sys.stat(join(fds, fd)).size > 0;
     } catch (error) {
       // Closed since it was listed.

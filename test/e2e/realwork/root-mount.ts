@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +6,8 @@ import { run } from './command.js';
 import type { DebianLayers } from './debian-layers.js';
 
 /** Who serves the union. The kernel is the oracle: work that fails there is wrong work. */
-export type Server = 'kernel' | 'plyfs';
+export const SERVERS = ['kernel', 'plyfs', 'plyfs aufs'] as const;
+export type Server = (typeof SERVERS)[number];
 
 const { PLYFS_PROGRAM } = process.env;
 const PROGRAM = PLYFS_PROGRAM ?? fileURLToPath(new URL('../../../bin/plyfs', import.meta.url));
@@ -21,7 +22,7 @@ export class RootMount {
 
   static async create(layers: DebianLayers): Promise<RootMount> {
     const mount = new RootMount(await mkdtemp(join(tmpdir(), 'plyfs-realwork-')), layers);
-    for (const name of ['upper', 'work', 'merged']) await mkdir(join(mount.directory, name));
+    for (const name of ['upper', 'work', 'history', 'merged']) await mkdir(join(mount.directory, name));
     return mount;
   }
 
@@ -33,8 +34,18 @@ export class RootMount {
     const { directory, merged } = this;
     const lowers = this.layers.lowers.join(':');
     const options = `lowerdir=${lowers},upperdir=${join(directory, 'upper')},workdir=${join(directory, 'work')}`;
-    if (server === 'kernel') await run('mount', ['-t', 'overlay', 'overlay', '-o', options, merged]);
+    if (server === 'plyfs aufs') await run(PROGRAM, [...(await this.aufsArguments()), merged]);
+    else if (server === 'kernel') await run('mount', ['-t', 'overlay', 'overlay', '-o', options, merged]);
     else await run(PROGRAM, ['-o', `${options},dev,suid`, merged]);
+  }
+
+  /** The layers are those of an overlay; what one of them deletes, a branch above them deletes for aufs. */
+  private async aufsArguments(): Promise<string[]> {
+    const history = join(this.directory, 'history');
+    await mkdir(join(history, 'etc'), { recursive: true });
+    await writeFile(join(history, 'etc', '.wh.deleted'), '');
+    const branches = [history, ...this.layers.lowers].map((path) => `${path}=ro+wh`);
+    return ['-t', 'aufs', '-o', `br:${join(this.directory, 'upper')}=rw:${branches.join(':')},dev,suid`];
   }
 
   async unmount(): Promise<void> {

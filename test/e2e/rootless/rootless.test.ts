@@ -72,7 +72,7 @@ describe.skipIf(unavailable !== null)(`an ordinary user with fusermount3 ${unava
     expect(shell(listing).stdout).toBe(before);
   });
 
-  it('works with directories of its own that lack permissions, as a plain directory does', () => {
+  it('works with directories of its own that lack permissions, as a plain directory does', async () => {
     const home = 'base/own';
     expect(shell(`mkdir -p ${home}/ro ${home}/wx ${home}/gone; echo low > ${home}/ro/f`).status).toBe(0);
     expect(shell(`chmod 555 ${home}/ro; chmod 300 ${home}/wx`).status).toBe(0);
@@ -86,6 +86,33 @@ describe.skipIf(unavailable !== null)(`an ordinary user with fusermount3 ${unava
     for (const change of changes) expect(shell(`cd mnt/own; ${change}`)).toMatchObject({ status: 0, stderr: '' });
     expect(readFileSync(box.at('up/own/ro/f'), 'utf8')).toBe('low\nmore\n');
     expect(plyfsAsUser(['umount', 'mnt'], box.dir).status).toBe(0);
+    await waitFor(() => box.daemon() === undefined, 'the daemon to end', 5000);
+    expect(readdirSync(box.at('work/work'))).toEqual([]);
+  });
+
+  it.each([
+    ['upper', 'up'],
+    ['merged', 'up base'],
+  ])('removes a directory (%s) that it may not list when it is empty, as a plain one', async (_, layers) => {
+    const mounted = (script: string): Outcome => {
+      expect(plyfsAsUser(['-o', box.options, 'mnt'], box.dir).status).toBe(0);
+      const outcome = shell(script);
+      expect(plyfsAsUser(['umount', 'mnt'], box.dir).status).toBe(0);
+      return outcome;
+    };
+    for (const mode of ['300', '100', '0']) {
+      const dir = `mnt/own${mode}`;
+      const made = shell(`for layer in ${layers}; do mkdir $layer/own${mode}; touch $layer/own${mode}/f; done`);
+      expect(made).toMatchObject({ status: 0, stderr: '' });
+      expect(shell(`chmod ${mode} up/own${mode}`).status).toBe(0);
+      const full = mounted(
+        `! rmdir ${dir}; ! ls ${dir}; stat -c %a ${dir}; chmod 700 ${dir}; rm ${dir}/f; chmod ${mode} ${dir}`,
+      );
+      expect(full.stderr).toMatch(/^rmdir: .*Directory not empty\nls: .*Permission denied\n$/);
+      expect(full).toMatchObject({ status: 0, stdout: `${mode}\n` });
+      expect(mounted(`rmdir ${dir}; ! test -e ${dir}`)).toMatchObject({ status: 0, stderr: '' });
+    }
+    await waitFor(() => box.daemon() === undefined, 'the daemon to end', 5000);
     expect(readdirSync(box.at('work/work'))).toEqual([]);
   });
 

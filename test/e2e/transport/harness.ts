@@ -6,7 +6,13 @@ import { fileURLToPath } from 'node:url';
 
 const SERVE = fileURLToPath(new URL('../../fixtures/transport/serve.mjs', import.meta.url));
 
+const SERVE_NATIVE = fileURLToPath(new URL('../../fixtures/transport/serve-native.mjs', import.meta.url));
+
 export interface ServeOptions {
+  /** Through fuse-native. */
+  native?: boolean;
+  /** Seconds; for fuse-native. */
+  requestTimeout?: number;
   usePassthrough?: boolean;
   timeout?: number;
   writable?: boolean;
@@ -57,7 +63,8 @@ export class MirrorMount {
   }
 
   static async start(source: string, mountpoint: string, options: ServeOptions = {}): Promise<MirrorMount> {
-    const server = spawn(process.execPath, [SERVE, source, mountpoint, JSON.stringify(options)], {
+    const program = options.native === true ? SERVE_NATIVE : SERVE;
+    const server = spawn(process.execPath, [program, source, mountpoint, JSON.stringify(options)], {
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     });
     const mount = new MirrorMount(server, mountpoint);

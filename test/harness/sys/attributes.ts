@@ -118,6 +118,11 @@ export function utimens(path: string, atime: Time, mtime: Time): void {
   check(utimensatCall(AT_FDCWD, cPath(path), timesAt(atime, mtime), AT_SYMLINK_NOFOLLOW), 'utimensat', path);
 }
 
+/** Follows a symlink, such as those in /proc/self/fd, which lead to what an O_PATH descriptor refers to. */
+export function utimensFollowing(path: string, atime: Time, mtime: Time): void {
+  check(utimensatCall(AT_FDCWD, cPath(path), timesAt(atime, mtime), 0), 'utimensat', path);
+}
+
 export function futimens(fd: number, atime: Time, mtime: Time): void {
   check(futimensCall(fd, timesAt(atime, mtime)), 'futimens', fd);
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { applyOptions, describeOptions, type MountSettings } from '../../../src/cli/mount-options.js';
 import { splitOptions } from '../../../src/cli/option-list.js';
+import { MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../../../src/core/flags.js';
 import { defaultConfig, mountFlags } from '../../../src/server/mount-config.js';
-import { MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../../../src/sys/mount.js';
 
 function apply(list: string, root = true): MountSettings & { unknown: string[] } {
   const settings: MountSettings = { config: defaultConfig(root) };

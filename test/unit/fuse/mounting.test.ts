@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { MS_NODEV, MS_NOSUID, MS_RDONLY } from '../../../src/core/flags.js';
 import { helperOptions } from '../../../src/fuse/mount-helper.js';
 import { deviceOfMount } from '../../../src/fuse/readahead.js';
 import { encodeDev } from '../../../src/fuse/reply.js';
-import { MS_NODEV, MS_NOSUID, MS_RDONLY } from '../../../src/sys/mount.js';
 
 const request = {
   source: 'source',

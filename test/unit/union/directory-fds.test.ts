@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EntryName } from '../../../src/core/brand.js';
 import { DirectoryFds } from '../../../src/union/directory-fds.js';
 import { Layer, RealDirectory } from '../../../src/union/layer.js';
+import { OverlayDialect } from '../../../src/whiteout/overlay-dialect.js';
 
 const COUNT = 40;
 const MAX = 4;
@@ -18,7 +19,7 @@ let directories: RealDirectory[];
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'plyfs-fds-'));
   for (let i = 0; i < COUNT; i++) mkdirSync(join(home, `d${i}/inner`), { recursive: true });
-  layer = Layer.open(home, false);
+  layer = Layer.open(home, false, new OverlayDialect('user'));
   fds = new DirectoryFds(MAX, GRACE);
   directories = Array.from({ length: COUNT }, (_, i) => new RealDirectory(layer, layer.root, `d${i}` as EntryName));
 });

@@ -27,6 +27,15 @@ describe('inode numbers', () => {
     expect(numbers.shown(8, 1, 2 ** 60)).toBe(shown[0]);
   });
 
+  it('tell which of them another mount of the same layers shows as well', () => {
+    const numbers = new InodeNumbers();
+    expect([42, 2 ** 47, 2 ** 60].map((ino) => numbers.isStable(numbers.shown(8, 1, ino)))).toEqual([
+      true,
+      true,
+      false,
+    ]);
+  });
+
   it('go on over a copy-up, until the copy is gone and its own number can mean another object', () => {
     const numbers = new InodeNumbers();
     const lower = numbers.shown(8, 1, 10);

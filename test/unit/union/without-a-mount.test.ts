@@ -162,6 +162,21 @@ describe('what the kernel forgets', () => {
     expect(union.getattr(walk('d/b')).attr.ino).toBe(ino);
   });
 
+  it('does not leave its number to others when it was copied up without a name', () => {
+    const id = walk('d/b');
+    const { ino } = union.getattr(id).attr;
+    union.unlink(walk('d'), name('b'));
+    union.setattr(id, { mode: 0o600 }, caller);
+    union.forget(id, 1);
+    const made = Array.from({ length: 20 }, (_, i) => {
+      const { entry } = union.create(ROOT_ID, name(`new${i}`), 0o644, O_RDWR, caller);
+      const shown = entry.attr.ino;
+      union.release(entry.nodeid, O_RDWR);
+      return shown;
+    });
+    expect(made).not.toContain(ino);
+  });
+
   it('leaves no fd open', () => {
     names(ROOT_ID);
     const before = openFds();

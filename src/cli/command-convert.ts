@@ -1,0 +1,78 @@
+/** `plyfs convert`. */
+import { asMountError, errnoOf, MountError, printable } from '../server/mount-error.js';
+import type { ConversionRequest } from '../store/conversion-request.js';
+import { type ConversionResult, convert } from '../store/convert.js';
+import type { Progress } from '../store/progress.js';
+import type { LayerCounts, Obstacle } from '../store/scan-layer.js';
+import { StoreError } from '../store/store-error.js';
+import { FAILURE, OK } from './exit-status.js';
+import { say } from './message.js';
+import { ProgressLine, readableSize } from './progress-line.js';
+
+export interface ConvertArguments extends ConversionRequest {
+  /** Print what was done, or what stands against it, as one JSON object. */
+  readonly json: boolean;
+}
+
+/** How many obstacles are told to a person. */
+const SHOWN = 100;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+export async function commandConvert({ json, ...request }: ConvertArguments): Promise<number> {
+  const line = new ProgressLine();
+  const interrupt = new AbortController();
+  const stop = (): void => interrupt.abort();
+  for (const signal of SIGNALS) process.on(signal, stop);
+  try {
+    const begin = (pass: 'scan' | 'write', progress: Progress, counts: LayerCounts | null): void =>
+      line.show(() => describe(pass, progress, counts));
+    const result = await convert(request, { begin, signal: interrupt.signal });
+    line.end();
+    return report(request, result, json);
+  } catch (error) {
+    line.end();
+    if (error instanceof StoreError) say(MountError.of(error.problem).message);
+    else if (errnoOf(error) !== undefined) say(asMountError(error, 'convert').message);
+    else throw error;
+    return FAILURE;
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, stop);
+  }
+}
+
+function describe(pass: 'scan' | 'write', { objects, bytes }: Progress, counts: LayerCounts | null): string {
+  if (pass === 'scan' || counts === null) return `checking: ${objects} objects`;
+  return `converting: ${objects} of ${total(counts)} objects, ${readableSize(bytes)} of ${readableSize(counts.bytes)}`;
+}
+
+function total({ directories, files, symlinks, special, hardLinks, whiteouts }: LayerCounts): number {
+  return directories + files + symlinks + special + hardLinks + whiteouts;
+}
+
+function report(request: ConversionRequest, result: ConversionResult, json: boolean): number {
+  if (result.kind === 'converted') {
+    if (json) printJson({ converted: true, ...result.counts });
+    else if (process.stderr.isTTY) say(`${total(result.counts)} objects, ${readableSize(result.counts.bytes)}`);
+    return OK;
+  }
+  const { obstacles, obstacleCount } = result;
+  if (json) printJson({ converted: false, obstacleCount, obstacles: obstacles.map(readable) });
+  for (const { path, why } of obstacles.slice(0, SHOWN)) {
+    say(
+      MountError.of({ what: 'convert', where: path === '' ? request.source : `${request.source}/${path}`, why })
+        .message,
+    );
+  }
+  const more = obstacleCount > SHOWN ? `, of which the first ${SHOWN} are shown` : '';
+  const are = obstacleCount === 1 ? '1 object' : `${obstacleCount} objects`;
+  say(`convert: nothing was written: ${are} cannot be stored in ${request.to} form${more}`);
+  return FAILURE;
+}
+
+function readable({ path, why }: Obstacle): Obstacle {
+  return { path: printable(path), why };
+}
+
+function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}

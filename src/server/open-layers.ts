@@ -1,0 +1,21 @@
+import type { Operations } from '../fuse/operations.js';
+import { createUnion } from '../union/index.js';
+import type { MountConfig } from './mount-config.js';
+
+/** On a mount that may not be written, what would be its upper is its topmost lower. */
+export function openLayers(config: MountConfig, log: (line: string) => void): Operations {
+  const { lowers, upper, work, volatile } = config;
+  const dialect = config.dialect === 'aufs' ? { aufs: config.aufs } : {};
+  const common = { ...dialect, volatile, log };
+  if (upper === undefined) return createUnion({ ...common, lowers });
+  if (config.readOnly || (work === undefined && config.dialect === 'overlay')) {
+    return createUnion({ ...common, ...belowUpper(config), lowers: [upper, ...lowers] });
+  }
+  return createUnion({ ...common, lowers, upper, ...(work === undefined ? {} : { work }) });
+}
+
+/** The layers' indexes when the upper has become the first of them. Its own whiteouts count. */
+function belowUpper({ dialect, aufs }: MountConfig): { aufs?: MountConfig['aufs'] } {
+  if (dialect === 'overlay') return {};
+  return { aufs: { ...aufs, ignoresWhiteouts: aufs.ignoresWhiteouts.map((index) => index + 1) } };
+}

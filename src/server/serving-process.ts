@@ -1,0 +1,79 @@
+/**
+ * The process that serves one mount through fuse-native, from opening the layers to closing them. What it is told is
+ * one MountConfig, and at last that it is to stop; what it tells are ServerMessages. It ends with the mount, and the mount
+ * with whoever started it.
+ */
+import { displayName } from '../core/entry-name.js';
+import { NativeSession, unmount } from '../fuse/index.js';
+import { ownUmask } from '../sys/thread.js';
+import { isReadOnly, type MountConfig } from './mount-config.js';
+import { asMountError } from './mount-error.js';
+import { mountRequest } from './mount-request.js';
+import { mountedOn } from './mountinfo.js';
+import { openLayers } from './open-layers.js';
+import type { ServerMessage } from './server.js';
+import { onStopSignals } from './stop-signals.js';
+
+/** Resolves when the other side has it, or is gone. */
+function post(message: ServerMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send === undefined || !process.connected) resolve();
+    else process.send(message, () => resolve());
+  });
+}
+
+function log(line: string): void {
+  void post({ kind: 'log', line });
+}
+
+async function open(config: MountConfig): Promise<NativeSession> {
+  const operations = openLayers(config, log);
+  const session = new NativeSession(operations, {
+    timeout: config.timeout,
+    requestTimeout: config.requestTimeout,
+    writable: !isReadOnly(config),
+    log,
+    ...(config.debug ? { debug: log } : {}),
+  });
+  try {
+    await session.mount(mountRequest(config));
+    return session;
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
+
+/** Returns when the mount is gone, or when the process that started us is, or a signal says so. */
+async function serve(config: MountConfig): Promise<void> {
+  process.title = `plyfs: serves ${displayName(config.mountpoint)}`;
+  ownUmask();
+  const stopped = new Promise<void>((resolve) => {
+    onStopSignals(resolve);
+    process.once('message', resolve);
+    process.once('disconnect', resolve);
+  });
+  const session = await open(config);
+  const mountId = mountedOn(config.mountpoint)?.id;
+  // Every layer is open: the directory that the command was started in need not stay busy.
+  process.chdir('/');
+  await post({ kind: 'mounted' });
+  await post({ kind: 'ready' });
+  await Promise.race([session.ended, stopped]);
+  if (mountId !== undefined && mountedOn(config.mountpoint)?.id === mountId) {
+    unmount(config.mountpoint, { lazy: true });
+  }
+  await session.close();
+}
+
+process.once('message', async (config: MountConfig) => {
+  try {
+    await serve(config);
+  } catch (error) {
+    const refused = asMountError(error, displayName(config.mountpoint));
+    await post({ kind: 'refused', message: refused.message, errno: refused.errno });
+    if (refused.cause instanceof Error) log(refused.cause.stack ?? refused.cause.message);
+  }
+  // libfuse's threads, and fuse-native's handles on the event loop, would keep the process.
+  process.exit(0);
+});

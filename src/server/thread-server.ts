@@ -1,0 +1,61 @@
+import { Worker } from 'node:worker_threads';
+import type { MountConfig } from './mount-config.js';
+import type { Control, Server, ServerEvents } from './server.js';
+import type { ThreadMessage } from './thread-message.js';
+
+/** What the serving thread holds, as far as it concerns us. */
+interface ThreadFds {
+  /** Closed here if the thread dies without having done so: an open device without a reader lets every caller wait. */
+  device: number;
+  /** Stops the thread. Closed here alone: it must be there until the thread has ended. */
+  readonly control: number;
+}
+
+/** A serving thread. It loads its modules from construction on, and then waits for its config. */
+export class ThreadServer implements Server {
+  readonly #thread = new Worker(new URL('./serving-thread.js', import.meta.url), {
+    // Flags of a process that uses the library (loaders, --input-type) are not meant for this thread.
+    execArgv: [],
+  });
+  #fds: ThreadFds | undefined;
+
+  start(config: MountConfig, events: ServerEvents): void {
+    this.#thread.on('message', (message: ThreadMessage) => this.#take(message, events));
+    this.#thread.on('error', (error: Error) => events.failed(error));
+    this.#thread.on('exit', () => events.ended());
+    this.#thread.postMessage(config);
+  }
+
+  /** It is not needed after all; instead of {@link start}. */
+  async dismiss(): Promise<void> {
+    await this.#thread.terminate();
+  }
+
+  stop(control: Control): void {
+    if (this.#fds !== undefined) control.signalEventfd(this.#fds.control);
+  }
+
+  cleanUp(control: Control): boolean {
+    if (this.#fds === undefined) return false;
+    const { device, control: stopFd } = this.#fds;
+    this.#fds = undefined;
+    control.close(stopFd);
+    if (device === -1) return false;
+    control.close(device);
+    return true;
+  }
+
+  #take(message: ThreadMessage, events: ServerEvents): void {
+    switch (message.kind) {
+      case 'mounted':
+        this.#fds = { device: message.deviceFd, control: message.controlFd };
+        events.message({ kind: 'mounted' });
+        break;
+      case 'released':
+        if (this.#fds !== undefined) this.#fds.device = -1;
+        break;
+      default:
+        events.message(message);
+    }
+  }
+}

@@ -1,0 +1,67 @@
+/** What of a union depends on its dialect: how its layers are read, and what its upper is opened with. */
+import { Errno, FsError } from '../core/errno.js';
+import { hasPseudoLinks, prepareBranch } from '../whiteout/aufs-branch.js';
+import { AufsDialect } from '../whiteout/aufs-dialect.js';
+import { AufsHiding } from '../whiteout/aufs-hiding.js';
+import { MarkerMaker } from '../whiteout/aufs-marks.js';
+import { ORPHAN_DIRECTORY } from '../whiteout/aufs-names.js';
+import { AufsReader } from '../whiteout/aufs-reader.js';
+import type { Dialect, Hiding, LayerReader } from '../whiteout/dialect.js';
+import { OverlayDialect } from '../whiteout/overlay-dialect.js';
+import { OverlayHiding } from '../whiteout/overlay-hiding.js';
+import { xattrNamespace } from '../whiteout/overlay-namespace.js';
+import { WorkDirectory } from '../whiteout/work-directory.js';
+import type { Layer } from './layer.js';
+import type { AufsSettings, UnionConfig } from './union-config.js';
+
+/** How long a server that is ending may take to turn its pseudo-links into hard links before we go on without it. */
+const SETTLING_MS = 10_000;
+
+export interface LayerFormat {
+  readonly dialect: Dialect;
+  readonly upperReader: LayerReader;
+  /** @param index of the lower layer, top first */
+  lowerReader(index: number): LayerReader;
+  openWork(upper: Layer): WorkDirectory;
+  hiding(upper: Layer, work: WorkDirectory): Hiding;
+}
+
+export function layerFormat(config: UnionConfig): LayerFormat {
+  return config.aufs === undefined ? overlayFormat(config) : aufsFormat(config.aufs, config.log);
+}
+
+function overlayFormat({ work, log }: UnionConfig): LayerFormat {
+  const dialect = new OverlayDialect(xattrNamespace());
+  return {
+    dialect,
+    upperReader: dialect,
+    lowerReader: () => dialect,
+    openWork(upper) {
+      if (work === undefined) throw new FsError(Errno.EINVAL, 'an upper layer needs a work directory', upper.path);
+      return WorkDirectory.open(work, log);
+    },
+    hiding: (_upper, opened) => new OverlayHiding(opened, dialect),
+  };
+}
+
+/** An rw branch is its own work directory: aufs keeps a directory in it that is never shown. */
+function aufsFormat(settings: AufsSettings, log: UnionConfig['log']): LayerFormat {
+  const honouring = new AufsReader(true);
+  const ignoring = new AufsReader(false);
+  return {
+    dialect: new AufsDialect({ keepsLinks: settings.keepLinks, alwaysOpaque: settings.alwaysOpaque }),
+    upperReader: honouring,
+    lowerReader: (index) => (settings.ignoresWhiteouts.includes(index) ? ignoring : honouring),
+    openWork({ root, path }) {
+      try {
+        prepareBranch(root.fd);
+        const patience = hasPseudoLinks(root.fd) ? SETTLING_MS : 0;
+        return WorkDirectory.openInside(root.fd, ORPHAN_DIRECTORY, log, patience);
+      } catch (error) {
+        if (error instanceof FsError) throw new FsError(error.errno, error.syscall, path);
+        throw error;
+      }
+    },
+    hiding: ({ root }, opened) => new AufsHiding(opened, new MarkerMaker(root.fd, settings.linkWhiteouts)),
+  };
+}

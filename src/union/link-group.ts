@@ -1,0 +1,31 @@
+import type { EntryName } from '../core/brand.js';
+
+/** One lower file with several links. Lives as long as its node, and from its first change on as long as the mount. */
+export class LinkGroup {
+  /** The entry that leads to the copy; null while the file is in the lower layer. */
+  entry: EntryName | null = null;
+  /** The copy's own inode number. */
+  own = 0;
+  /** Lower names that the upper hides. */
+  hidden = 0;
+  /** Whether {@link hidden} counts all names hidden since the file was first changed: not for what was read back. */
+  exact = true;
+
+  constructor(
+    readonly ino: number,
+    readonly type: number,
+    /** Link count in the lower layer; null for an entry that was read back, until a lower name is seen. */
+    public lowerLinks: number | null,
+  ) {}
+
+  /** Lower names that the upper does not hide, as far as we know: not fewer than there are, if {@link exact}. */
+  get lowerNames(): number {
+    return this.lowerLinks === null ? 0 : Math.max(0, this.lowerLinks - this.hidden);
+  }
+
+  /** The number of names in the merged tree. @param real link count of the lower file, or of the copy */
+  names(real: number): number {
+    if (this.entry === null) return this.lowerNames;
+    return this.lowerLinks === null ? real : this.lowerNames + real - 1;
+  }
+}

@@ -1,0 +1,57 @@
+/** The aufs dialect, as aufs reads and writes it: what holds for all branches (aufs(5), fs/aufs/dentry.c). */
+import type { EntryName } from '../core/brand.js';
+import { Errno } from '../core/errno.js';
+import { MAX_NAME, WHITEOUT_PREFIX } from './aufs-names.js';
+import { aufsPlinks } from './aufs-plinks.js';
+import type { Dialect, DirectoryParts, LinkEntries } from './dialect.js';
+
+export interface AufsDialectSettings {
+  /** Hard links of a lower file stay one file when it is copied up; false: `noplink`. */
+  readonly keepsLinks: boolean;
+  /** New directories are opaque even when nothing lies below them: `diropq=always`. */
+  readonly alwaysOpaque: boolean;
+}
+
+export class AufsDialect implements Dialect {
+  readonly name = 'aufs';
+  readonly maxName = MAX_NAME;
+  readonly whiteoutTakesName = false;
+  readonly opaqueMarks: Dialect['opaqueMarks'];
+  readonly links: LinkEntries | null;
+
+  constructor({ keepsLinks, alwaysOpaque }: AufsDialectSettings) {
+    this.links = keepsLinks ? aufsPlinks : null;
+    this.opaqueMarks = alwaysOpaque ? 'always' : 'needed';
+  }
+
+  refuseName(name: EntryName): number {
+    return name.startsWith(WHITEOUT_PREFIX) ? Errno.EPERM : 0;
+  }
+
+  /** What is refused is refused by its name alone: device 0:0 is a device like any other. */
+  refuseCreate(): number {
+    return 0;
+  }
+
+  /**
+   * The three cases of fs/aufs/i_op_ren.c:may_rename_srcdir: an empty directory, wherever it lies; one that no lower
+   * branch has; one whose lower parts hold nothing, not even a whiteout.
+   */
+  mayMove(directory: DirectoryParts): boolean {
+    if (!directory.inUpper) return directory.isEmpty();
+    return !directory.inLower || directory.lowersAreBare();
+  }
+
+  /** There are no private xattrs: each is shown, set and copied up as it is. */
+  xattrOnDisk(name: string): string {
+    return name;
+  }
+
+  xattrShown(name: string): string {
+    return name;
+  }
+
+  isPrivateXattr(): boolean {
+    return false;
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * Reads one branch of an aufs union. Where a branch has both a name and its whiteout, the entry shows and the whiteout
+ * hides what lies below: the rule of OCI layers, and what makes the orders of steps in `aufs-hiding.ts` safe. (aufs
+ * itself looks for the whiteout first, and calls both together an error.)
+ */
+import type { EntryName } from '../core/brand.js';
+import type { FileStat } from '../core/file-stat.js';
+import { readDirectory } from '../sys/read-directory.js';
+import { statAt } from '../sys/stat.js';
+import { hasOpaqueMarker, hasWhiteout } from './aufs-marks.js';
+import { hiddenBy, WHITEOUT_PREFIX } from './aufs-names.js';
+import type { LayerDirectorySink, LayerReader, Presence } from './dialect.js';
+
+export class AufsReader implements LayerReader {
+  /** @param honoursWhiteouts a branch that is rw or has `+wh`; on others whiteouts are not shown and hide nothing */
+  constructor(private readonly honoursWhiteouts: boolean) {}
+
+  probe(dirfd: number, name: EntryName, into: FileStat): Presence {
+    if (statAt(dirfd, name, into)) return 'present';
+    return this.honoursWhiteouts && hasWhiteout(dirfd, name) ? 'whiteout' : 'absent';
+  }
+
+  list(dirfd: number, sink: LayerDirectorySink): void {
+    readDirectory(dirfd, (name, ino, type) => {
+      if (!name.startsWith(WHITEOUT_PREFIX)) {
+        sink.entry(name, ino, type);
+        return;
+      }
+      const hidden = this.honoursWhiteouts ? hiddenBy(name) : null;
+      if (hidden !== null) sink.whiteout(hidden);
+    });
+  }
+
+  isOpaque(dirfd: number, name: EntryName): boolean {
+    return this.honoursWhiteouts && (hasWhiteout(dirfd, name) || hasOpaqueMarker(dirfd, name));
+  }
+
+  /** aufs stores each object whole. */
+  unreadableFeature(): null {
+    return null;
+  }
+}

@@ -1,0 +1,49 @@
+/** How whiteouts and opaque directories are stored in a layer: written here from the formats' definitions. */
+import { join } from 'node:path';
+import * as sys from '../harness/sys/index.js';
+
+export interface LayerForm {
+  makeWhiteout(directory: string, name: string): void;
+  isWhiteout(directory: string, name: string): boolean;
+  markOpaque(directory: string): void;
+  isOpaque(directory: string): boolean;
+}
+
+const OVERLAY_OPAQUE = 'trusted.overlay.opaque';
+
+/** A character device 0:0; `trusted.overlay.opaque` = `y`. */
+export const overlayForm: LayerForm = {
+  makeWhiteout: (directory, name) => sys.mknod(join(directory, name), sys.S_IFCHR, 0),
+  isWhiteout(directory, name) {
+    const { mode, rdev } = sys.lstat(join(directory, name));
+    return (mode & sys.S_IFMT) === sys.S_IFCHR && rdev === '0:0';
+  },
+  markOpaque: (directory) => sys.setxattr(directory, OVERLAY_OPAQUE, 'y'),
+  isOpaque: (directory) =>
+    sys.outcome(() => sys.getxattr(directory, OVERLAY_OPAQUE)) === 'ok' &&
+    sys.getxattr(directory, OVERLAY_OPAQUE).toString() === 'y',
+};
+
+const AUFS_OPAQUE = '.wh..wh..opq';
+
+/** `.wh.NAME` without NAME; `.wh..wh..opq` inside. Both are empty read-only files. */
+export const aufsForm: LayerForm = {
+  makeWhiteout: (directory, name) => makeMarker(join(directory, `.wh.${name}`)),
+  isWhiteout: (directory, name) => !exists(join(directory, name)) && isMarker(join(directory, `.wh.${name}`)),
+  markOpaque: (directory) => makeMarker(join(directory, AUFS_OPAQUE)),
+  isOpaque: (directory) => isMarker(join(directory, AUFS_OPAQUE)),
+};
+
+function makeMarker(path: string): void {
+  sys.mknod(path, sys.S_IFREG | 0o444);
+}
+
+function exists(path: string): boolean {
+  return sys.outcome(() => sys.lstat(path)) === 'ok';
+}
+
+function isMarker(path: string): boolean {
+  if (!exists(path)) return false;
+  const { mode, size } = sys.lstat(path);
+  return mode === (sys.S_IFREG | 0o444) && size === 0;
+}

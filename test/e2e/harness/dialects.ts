@@ -1,0 +1,46 @@
+/** Both on-disk dialects, for tests that say the same of each. */
+import { join } from 'node:path';
+import {
+  aufsArguments,
+  type ForegroundMount,
+  kernelOverlayUnavailable,
+  type Mounted,
+  mountAufs,
+  mountForeground,
+  mountKernel,
+  mountPlyfs,
+} from '../../harness/mounts.js';
+import type { LayerDirs } from '../../harness/scratch.js';
+
+type Writable = LayerDirs & { readonly upper: string };
+
+export interface TestedDialect {
+  readonly name: 'overlay' | 'aufs';
+  mount(layers: Writable): Mounted;
+  mountForeground(layers: Writable): Promise<ForegroundMount>;
+  /** Another program that reads the same layers; null: there is none. */
+  readonly mountOther: ((layers: Writable) => Mounted) | null;
+  /** Where changes are prepared: empty after each mount. */
+  staging(layers: Writable): string;
+  /** Why it cannot be tested here, or null. */
+  unavailable(): string | null;
+}
+
+export const DIALECTS: readonly TestedDialect[] = [
+  {
+    name: 'overlay',
+    mount: (layers) => mountPlyfs(layers),
+    mountForeground: (layers) => mountForeground(layers),
+    mountOther: mountKernel,
+    staging: ({ work }) => join(work, 'work'),
+    unavailable: kernelOverlayUnavailable,
+  },
+  {
+    name: 'aufs',
+    mount: (layers) => mountAufs(layers),
+    mountForeground: (layers) => mountForeground(layers, [], aufsArguments(layers)),
+    mountOther: null,
+    staging: ({ upper }) => join(upper, '.wh..wh.orph'),
+    unavailable: () => null,
+  },
+];

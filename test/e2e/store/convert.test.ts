@@ -1,0 +1,406 @@
+/** A layer rewritten in the other dialect: nothing of it is lost, and nothing is half done. */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { mountPlyfs, mountsUnavailable, PLYFS, waitFor } from '../../harness/mounts.js';
+import { makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { snapshot } from '../../harness/snapshot.js';
+import * as sys from '../../harness/sys/index.js';
+import { type Outcome, run } from '../cli/sandbox.js';
+import { factsOf } from './layer-facts.js';
+import { aufsMarks, buildRichLayer, overlayMarks } from './rich-layer.js';
+
+const unavailable = mountsUnavailable();
+
+/** What aufs keeps in a branch's root. */
+const isBookkeeping = (path: string): boolean => path.startsWith('.wh..wh.');
+const isAufsMark = (path: string): boolean => /(^|\/)\.wh\./.test(path);
+
+describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () => {
+  let home: string;
+  let src: string;
+  let dst: string;
+
+  beforeEach(() => {
+    home = makeScratch('convert');
+    src = join(home, 'src');
+    dst = join(home, 'dst');
+    mkdirSync(src);
+  });
+  afterEach(() => removeScratch(home));
+
+  function convert(...args: readonly string[]): Outcome {
+    return run(PLYFS, ['convert', ...args]);
+  }
+
+  function expectConverted(...args: readonly string[]): void {
+    expect(convert(...args)).toEqual({ status: 0, stdout: '', stderr: '' });
+  }
+
+  /** Refused with exactly these lines about objects; nothing written, not even DST's name. */
+  function expectObstacles(args: readonly string[], obstacles: Readonly<Record<string, string>>): void {
+    const before = readdirSync(home);
+    const { status, stderr } = convert(...args);
+    expect(status).toBe(1);
+    for (const [path, why] of Object.entries(obstacles))
+      expect(stderr).toContain(`plyfs: convert: ${src}/${path}: ${why}`);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(Object.keys(obstacles).length + 1);
+    expect(stderr).toContain('nothing was written');
+    expect(readdirSync(home)).toEqual(before);
+  }
+
+  describe('a layer with one of everything', () => {
+    it('goes from overlay to aufs and back, and is equal', () => {
+      buildRichLayer(src, overlayMarks);
+      const back = join(home, 'back');
+      expectConverted('--to', 'aufs', src, dst);
+      expectConverted('--to', 'overlay', dst, back);
+      expect(factsOf(back)).toEqual(factsOf(src));
+    });
+
+    it('goes from aufs to overlay and back, and is equal', () => {
+      buildRichLayer(src, aufsMarks);
+      const back = join(home, 'back');
+      expectConverted('--to', 'overlay', src, dst);
+      expectConverted('--to', 'aufs', dst, back);
+      const [before, after] = [factsOf(src, isAufsMark), factsOf(back, isAufsMark)];
+      expect(after).toEqual(before);
+      const marks = (root: string): string[] =>
+        Object.keys(snapshot(root)).filter((path) => isAufsMark(path) && !isBookkeeping(path));
+      expect(marks(back)).toEqual(marks(src));
+    });
+
+    it('is not touched, not even its access times', () => {
+      buildRichLayer(src, overlayMarks);
+      const atimes = (): string[] =>
+        ['', 'file', 'symlink', 'dir', 'dir/opaque', 'large'].map((path) => JSON.stringify(sys.lstat(join(src, path))));
+      const before = atimes();
+      expectConverted('--to', 'aufs', src, dst);
+      expect(atimes()).toEqual(before);
+      expect(sys.lstat(join(dst, 'file')).atime).toEqual({ sec: 1_000_000_000, nsec: 1 });
+    });
+
+    it('has its marks as aufs writes them', () => {
+      buildRichLayer(src, overlayMarks);
+      expectConverted('--to', 'aufs', src, dst);
+      const base = sys.lstat(join(dst, '.wh..wh.aufs'));
+      expect(base).toMatchObject({ mode: 0o100444, size: 0 });
+      for (const path of ['.wh.gone', 'dir/.wh.gone too', 'dir/opaque/.wh..wh..opq']) {
+        expect(sys.lstat(join(dst, path)).ino).toBe(base.ino);
+      }
+      expect(sys.lstat(join(dst, '.wh..wh.plnk')).mode).toBe(0o040700);
+      expect(sys.lstat(join(dst, '.wh..wh.orph')).mode).toBe(0o040700);
+      expect(sys.listxattr(join(dst, 'dir/opaque'))).toEqual([]);
+      expect(existsSync(join(dst, 'gone'))).toBe(false);
+    });
+
+    it('shows the same in a union of either dialect', () => {
+      buildRichLayer(src, overlayMarks);
+      const layers = makeLayerDirs(home);
+      const [base = ''] = layers.lowers;
+      mkdirSync(join(base, 'dir/opaque'), { recursive: true });
+      for (const name of ['gone', 'stays', 'dir/gone too', 'dir/opaque/hidden']) writeFileSync(join(base, name), name);
+      const shown = (lowers: readonly string[], ...options: string[]): unknown => {
+        const mounted = mountPlyfs({ ...layers, lowers, upper: null }, options);
+        try {
+          return snapshot(layers.mountpoint);
+        } finally {
+          mounted.unmount();
+        }
+      };
+      expectConverted('--to', 'aufs', src, dst);
+      const overlay = shown([src, base]);
+      run(PLYFS, ['mount', '-t', 'aufs', '-o', `br:${dst}=ro+wh:${base}=ro+wh`, layers.mountpoint]);
+      try {
+        expect(snapshot(layers.mountpoint)).toEqual(overlay);
+      } finally {
+        run('umount', [layers.mountpoint]);
+      }
+      expect(Object.keys(overlay as object)).toContain('stays');
+      expect(Object.keys(overlay as object)).not.toContain('dir/opaque/hidden');
+    });
+  });
+
+  describe('what a layer has of its dialect', () => {
+    it('overlay: attributes of its own stay behind, those of an overlay inside it lose one escape', () => {
+      sys.writeFile(`${src}/file`, '');
+      sys.setxattr(`${src}/file`, 'trusted.overlay.origin', '');
+      mkdirSync(`${src}/nested`);
+      sys.setxattr(`${src}/nested`, 'trusted.overlay.impure', 'y');
+      sys.setxattr(`${src}/nested`, 'trusted.overlay.overlay.opaque', 'y');
+      expectConverted('--to', 'aufs', src, dst);
+      expect(sys.listxattr(`${dst}/file`)).toEqual([]);
+      expect(sys.listxattr(`${dst}/nested`)).toEqual(['trusted.overlay.opaque']);
+      expectConverted('--to', 'overlay', '--from', 'aufs', dst, `${home}/back`);
+      expect(sys.listxattr(`${home}/back/nested`)).toEqual(['trusted.overlay.overlay.opaque']);
+    });
+
+    it('overlay: marks in the user. namespace count, and whiteouts that are attributes', () => {
+      mkdirSync(`${src}/opaque`);
+      sys.setxattr(`${src}/opaque`, 'user.overlay.opaque', 'y');
+      sys.writeFile(`${src}/gone`, '');
+      sys.setxattr(`${src}/gone`, 'user.overlay.whiteout', '');
+      expectConverted('--to', 'aufs', src, dst);
+      expect(readdirSync(dst).sort()).toEqual(['.wh..wh.aufs', '.wh..wh.orph', '.wh..wh.plnk', '.wh.gone', 'opaque']);
+      expect(readdirSync(`${dst}/opaque`)).toEqual(['.wh..wh..opq']);
+    });
+
+    it('overlay: written with marks in the user. namespace when asked to', () => {
+      mkdirSync(`${src}/opaque`);
+      aufsMarks.opaque(`${src}/opaque`);
+      expectConverted('--to', 'overlay', '--xattrs', 'user', src, dst);
+      expect(sys.listxattr(`${dst}/opaque`)).toEqual(['user.overlay.opaque']);
+    });
+
+    it('aufs: bookkeeping is left out, and names that share a pseudo-link stay one file', () => {
+      mkdirSync(`${src}/.wh..wh.plnk`);
+      mkdirSync(`${src}/.wh..wh.orph`);
+      sys.writeFile(`${src}/.wh..wh.aufs`, '');
+      sys.writeFile(`${src}/one`, 'shared');
+      sys.link(`${src}/one`, `${src}/two`);
+      sys.link(`${src}/one`, `${src}/.wh..wh.plnk/12.34`);
+      expectConverted('--to', 'overlay', src, dst);
+      expect(readdirSync(dst).sort()).toEqual(['one', 'two']);
+      expect(sys.lstat(`${dst}/one`)).toMatchObject({ nlink: 2, ino: sys.lstat(`${dst}/two`).ino });
+    });
+
+    it('aufs: an entry beside its own whiteout shows; a directory there is opaque', () => {
+      sys.writeFile(`${src}/file`, 'here');
+      aufsMarks.whiteout(src, 'file');
+      mkdirSync(`${src}/dir`);
+      aufsMarks.whiteout(src, 'dir');
+      expectConverted('--to', 'overlay', src, dst);
+      expect(readdirSync(dst).sort()).toEqual(['dir', 'file']);
+      expect(sys.readFile(`${dst}/file`)).toBe('here');
+      expect(sys.getxattr(`${dst}/dir`, 'trusted.overlay.opaque').toString()).toBe('y');
+    });
+
+    it('whiteouts that hide nothing are left out: those in an opaque directory', () => {
+      mkdirSync(`${src}/opaque/inner`, { recursive: true });
+      aufsMarks.opaque(`${src}/opaque`);
+      aufsMarks.whiteout(`${src}/opaque`, 'useless');
+      aufsMarks.whiteout(`${src}/opaque/inner`, 'useless');
+      expectConverted('--to', 'overlay', src, dst);
+      expect(Object.keys(snapshot(dst))).toEqual(['.', 'opaque', 'opaque/inner']);
+    });
+
+    it('fuse-overlayfs: the marks of both dialects become those of one', () => {
+      const marks = (): void => {
+        mkdirSync(`${src}/opaque`);
+        overlayMarks.opaque(`${src}/opaque`);
+        aufsMarks.opaque(`${src}/opaque`);
+        mkdirSync(`${src}/foreign`);
+        sys.setxattr(`${src}/foreign`, 'user.fuseoverlayfs.opaque', 'y');
+        overlayMarks.whiteout(src, 'device');
+        aufsMarks.whiteout(src, 'file');
+      };
+      marks();
+      expectConverted('--to', 'overlay', '--from', 'fuse-overlayfs', src, dst);
+      expect(Object.keys(snapshot(dst)).sort()).toEqual(['.', 'device', 'file', 'foreign', 'opaque']);
+      expect(sys.lstat(`${dst}/file`)).toMatchObject({ mode: 0o020000, rdev: '0:0' });
+      for (const name of ['opaque', 'foreign'])
+        expect(sys.listxattr(`${dst}/${name}`)).toEqual(['trusted.overlay.opaque']);
+    });
+  });
+
+  describe('what the other dialect cannot store', () => {
+    it('is named, each with its reason, before anything is written', () => {
+      sys.writeFile(`${src}/.wh.reserved`, '');
+      sys.writeFile(`${src}/${'n'.repeat(243)}`, '');
+      sys.writeFile(`${src}/${'n'.repeat(242)}`, '');
+      overlayMarks.whiteout(src, 'w'.repeat(243));
+      sys.writeFile(`${src}/part`, '');
+      sys.setxattr(`${src}/part`, 'trusted.overlay.metacopy', '');
+      mkdirSync(`${src}/moved`);
+      sys.setxattr(`${src}/moved`, 'trusted.overlay.redirect', '/from/here');
+      expectObstacles(['--to', 'aufs', src, dst], {
+        '.wh.reserved': 'aufs keeps names that start with .wh. for itself',
+        ['n'.repeat(243)]: 'a name of 243 bytes, and aufs has at most 242',
+        ['w'.repeat(243)]: 'its whiteout: a name of 243 bytes',
+        part: 'part of it is in another layer (trusted.overlay.metacopy',
+        moved: 'part of it is in another layer (trusted.overlay.redirect',
+      });
+    });
+
+    it('overlay: a device 0:0, a whiteout that is no file, an attribute whose name has no room for an escape', () => {
+      sys.writeFile(`${src}/file`, '');
+      sys.setxattr(`${src}/file`, `trusted.overlay.${'x'.repeat(235)}`, '');
+      overlayMarks.whiteout(src, 'device');
+      mkdirSync(`${src}/.wh.directory`);
+      expectObstacles(['--to', 'overlay', src, dst], {
+        device: 'a character device 0:0, which overlay takes for a whiteout',
+        directory: 'its whiteout: it is not a regular file',
+        file: `the name of its attribute trusted.overlay.${'x'.repeat(235)} would become too long`,
+      });
+    });
+
+    it('a layer that is in the form of the target already', () => {
+      mkdirSync(`${src}/opaque`);
+      overlayMarks.opaque(`${src}/opaque`);
+      expectObstacles(['--to', 'overlay', src, dst], {
+        opaque: 'an opaque directory of an overlay (trusted.overlay.opaque); say with --from',
+      });
+    });
+
+    it('marks in both namespaces of overlay attributes', () => {
+      mkdirSync(`${src}/opaque`);
+      overlayMarks.opaque(`${src}/opaque`);
+      sys.setxattr(`${src}/opaque`, 'user.overlay.opaque', 'y');
+      expectObstacles(['--to', 'aufs', src, dst], { opaque: 'the layer has marks in both trusted.overlay. and user.' });
+      expectConverted('--to', 'aufs', '--xattrs', 'trusted', src, dst);
+      expect(sys.listxattr(`${dst}/opaque`)).toEqual(['user.overlay.opaque']);
+    });
+
+    it('immutable objects, also those that are for an overlay only', () => {
+      sys.writeFile(`${src}/file`, '');
+      sys.writeFile(`${src}/protected`, '');
+      sys.setxattr(`${src}/protected`, 'trusted.overlay.protattr', 'i');
+      expect(spawnSync('chattr', ['+i', `${src}/file`]).status).toBe(0);
+      expectObstacles(['--to', 'aufs', src, dst], {
+        file: 'immutable or append-only',
+        protected: "immutable or append-only for the kernel's overlay alone",
+      });
+    });
+  });
+
+  describe('SRC and DST', () => {
+    const refuses = (args: readonly string[], line: string): void => {
+      const before = readdirSync(home, { recursive: true }).sort();
+      const { status, stderr } = convert('--to', 'aufs', ...args);
+      expect(stderr).toBe(`plyfs: ${line}\n`);
+      expect(status).toBe(1);
+      expect(readdirSync(home, { recursive: true }).sort()).toEqual(before);
+    };
+
+    it('DST is a free name, or an empty directory', () => {
+      sys.writeFile(`${src}/file`, 'content');
+      mkdirSync(dst);
+      expectConverted('--to', 'aufs', src, `${dst}/`);
+      expect(sys.readFile(`${dst}/file`)).toBe('content');
+      refuses([src, dst], `DST: ${dst}: is there already, and is not empty (ENOTEMPTY)`);
+      refuses([src, `${src}/file`], `DST: ${src}/file: is there already, and is no directory (EEXIST)`);
+      refuses([src, `${home}/no/where`], `DST: ${home}/no/where: the directory around it cannot be opened (ENOENT)`);
+    });
+
+    it('they lie apart', () => {
+      mkdirSync(`${src}/inner`);
+      refuses([src, `${src}/inner/new`], `DST: ${src}/inner/new: lies inside SRC (EINVAL)`);
+      refuses([dst, `${home}/new`], `SRC: ${dst}: no such file or directory (ENOENT)`);
+      mkdirSync(dst);
+      refuses([dst, dst], `DST: ${dst}: is SRC itself (EINVAL)`);
+    });
+
+    it('SRC is a layer of its own: what is mounted in it is not part of it', () => {
+      mkdirSync(`${src}/point`);
+      expect(spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', `${src}/point`]).status).toBe(0);
+      try {
+        writeFileSync(`${src}/point/foreign`, '');
+        expectConverted('--to', 'aufs', src, dst);
+        expect(readdirSync(`${dst}/point`)).toEqual([]);
+      } finally {
+        spawnSync('umount', [`${src}/point`]);
+      }
+    });
+
+    it('an ACL of the directory around DST does not come down to the layer', () => {
+      sys.writeFile(`${src}/file`, '');
+      sys.setxattr(home, 'system.posix_acl_default', sys.acl(`u::rwx user:${sys.ALICE}:rwx g::r-x m::rwx o::r-x`));
+      expectConverted('--to', 'aufs', src, dst);
+      expect(sys.listxattr(dst)).toEqual([]);
+      expect(sys.listxattr(`${dst}/file`)).toEqual([]);
+    });
+  });
+
+  describe('the command', () => {
+    it('shows its progress on a terminal, on one line that goes away', () => {
+      sys.writeFile(`${src}/file`, 'content');
+      const { stdout } = run('script', ['-qec', `${PLYFS} convert --to aufs ${src} ${dst}`, '/dev/null']);
+      const texts = stdout.split('\r\u001b[K');
+      expect(texts[1]).toMatch(/^checking: \d objects$/);
+      expect(texts).toContainEqual(expect.stringMatching(/^converting: \d of 2 objects, \d B of 7 B$/));
+      expect(texts.at(-1)).toBe('plyfs: 2 objects, 7 B\r\n');
+    });
+
+    it('says what was done as JSON', () => {
+      sys.writeFile(`${src}/file`, 'content');
+      sys.link(`${src}/file`, `${src}/same`);
+      overlayMarks.whiteout(src, 'gone');
+      const { stdout } = convert('--to', 'aufs', '--json', src, dst);
+      expect(JSON.parse(stdout)).toEqual({
+        converted: true,
+        directories: 1,
+        files: 1,
+        symlinks: 0,
+        special: 0,
+        hardLinks: 1,
+        whiteouts: 1,
+        opaque: 0,
+        bytes: 7,
+      });
+    });
+
+    it('says what stands against it as JSON', () => {
+      sys.writeFile(`${src}/.wh.x`, '');
+      const { stdout, status } = convert('--to', 'aufs', '--json', src, dst);
+      expect(status).toBe(1);
+      expect(JSON.parse(stdout)).toMatchObject({ converted: false, obstacleCount: 1, obstacles: [{ path: '.wh.x' }] });
+    });
+
+    it('needs to be told what to do', () => {
+      expect(convert(src, dst)).toMatchObject({ status: 2, stderr: expect.stringContaining('--to') });
+      expect(convert('--to', 'zfs', src, dst)).toMatchObject({ status: 2 });
+      expect(convert('--to', 'aufs', '--from', 'aufs', src, dst)).toMatchObject({ status: 2 });
+    });
+
+    it('leaves nothing when it is interrupted, and the next one removes what a killed one has left', async () => {
+      for (let i = 0; i < 4000; i++) writeFileSync(`${src}/file${i}`, 'x');
+      const staged = `${home}/.plyfs-convert.dst`;
+      const start = async () => {
+        const child = spawn(PLYFS, ['convert', '--to', 'aufs', src, dst], { stdio: 'ignore' });
+        const ended = new Promise((resolve) => child.once('exit', (status, signal) => resolve(status ?? signal)));
+        await waitFor(() => existsSync(staged) && readdirSync(staged).length > 100, 'the conversion to write');
+        return { child, ended };
+      };
+      const interrupted = await start();
+      interrupted.child.kill('SIGINT');
+      expect(await interrupted.ended).toBe(1);
+      expect(readdirSync(home)).toEqual(['src']);
+
+      const killed = await start();
+      killed.child.kill('SIGKILL');
+      await killed.ended;
+      expect(readdirSync(home).sort()).toEqual(['.plyfs-convert.dst', 'src']);
+
+      expectConverted('--to', 'aufs', '--volatile', src, dst);
+      expect(readdirSync(home).sort()).toEqual(['dst', 'src']);
+    });
+
+    it('leaves nothing when the disk is full, and says where it happened', () => {
+      const small = join(home, 'small');
+      mkdirSync(small);
+      sys.writeFile(`${src}/large`, Buffer.alloc(4 << 20, 1));
+      expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', small]).status).toBe(0);
+      try {
+        const { status, stderr } = convert('--to', 'aufs', src, `${small}/dst`);
+        expect(stderr).toMatch(/^plyfs: convert: [a-z_]+: .*\/src\/large: no space left on device \(ENOSPC\)\n$/);
+        expect(status).toBe(1);
+        expect(readdirSync(small)).toEqual([]);
+      } finally {
+        spawnSync('umount', [small]);
+      }
+    });
+
+    it('refuses, as an ordinary user, what others own', () => {
+      sys.writeFile(`${src}/file`, '');
+      sys.chown(home, sys.ALICE, sys.STAFF);
+      sys.chown(src, sys.ALICE, sys.STAFF);
+      const { status, stderr } = run(PLYFS, ['convert', '--to', 'aufs', src, dst], { uid: sys.ALICE, gid: sys.STAFF });
+      expect(stderr).toContain(`${src}/file: its owner is 0, and only root can give that to a copy`);
+      expect(status).toBe(1);
+      sys.chown(`${src}/file`, sys.ALICE, sys.STAFF);
+      expect(run(PLYFS, ['convert', '--to', 'aufs', src, dst], { uid: sys.ALICE, gid: sys.STAFF }).status).toBe(0);
+      expect(sys.lstat(`${dst}/file`).uid).toBe(sys.ALICE);
+    });
+  });
+});
