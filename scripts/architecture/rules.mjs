@@ -3,9 +3,10 @@
  * that file may be seen.
  */
 export const ALLOWED = new Map([
-  ['cli', ['server', 'fuse', 'sys', 'core']],
+  ['cli', ['server', 'store', 'fuse', 'sys', 'core']],
   ['index', ['server', 'core']],
   ['server', ['union', 'fuse', 'sys', 'core']],
+  ['store', ['copyup', 'whiteout', 'sys', 'core']],
   ['union', ['copyup', 'whiteout', 'fuse/operations', 'sys', 'core']],
   ['copyup', ['whiteout', 'sys', 'core']],
   ['whiteout', ['sys', 'core']],
@@ -18,6 +19,7 @@ export const ALLOWED = new Map([
 const PACKAGE_HOMES = new Map([
   ['koffi', 'sys'],
   ['commander', 'cli'],
+  ['fuse-native', 'fuse'],
 ]);
 
 /** src/union/node.ts → union; src/index.ts → index. */

@@ -3,12 +3,13 @@
  * parent sends a {@link DaemonStart} as JSON and closes its half; what comes back are {@link DaemonReport}s.
  */
 import { closeSync, readFileSync, writeSync } from 'node:fs';
+import { chooseServer } from './choose-server.js';
 import type { DaemonReport, DaemonStart } from './daemon-report.js';
 import { openLogSink } from './log-sink.js';
 import type { MountConfig } from './mount-config.js';
 import { asMountError, printable } from './mount-error.js';
 import { ServedMount } from './served-mount.js';
-import { type Server, serverFor } from './server.js';
+import type { Server } from './server.js';
 import { onStopSignals, stopForGood } from './stop-signals.js';
 import { ThreadServer } from './thread-server.js';
 
@@ -77,7 +78,7 @@ async function serve({ mount, log }: Serving): Promise<number> {
 async function serverOf(config: MountConfig, thread: ThreadServer): Promise<Server> {
   if (config.transport === 'direct') return thread;
   await thread.dismiss();
-  return serverFor(config);
+  return chooseServer(config);
 }
 
 async function main(): Promise<number> {

@@ -25,6 +25,9 @@ export class ProcessServer implements Server {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
 
+  /** In good order. */
+  #ended = false;
+
   start(config: MountConfig, events: ServerEvents): void {
     const child = this.#process;
     let told = '';
@@ -39,7 +42,8 @@ export class ProcessServer implements Server {
     }
     // `close`, not `exit`: its last words have come by then.
     child.on('close', (status, signal) => {
-      if (signal !== null || status !== 0) events.failed(endedBy(signal ?? `status ${status}`));
+      this.#ended = status === 0;
+      if (!this.#ended) events.failed(endedBy(signal ?? `status ${status}`));
       events.ended();
     });
     child.send(config);
@@ -51,9 +55,9 @@ export class ProcessServer implements Server {
     setTimeout(() => this.#process.kill('SIGKILL'), PATIENCE_MS).unref();
   }
 
-  /** Its device was closed with it. */
+  /** Its device was closed with it. One that ends by itself has seen to its mount. */
   cleanUp(): boolean {
-    return true;
+    return !this.#ended;
   }
 }
 

@@ -1,10 +1,11 @@
 /** One mount, seen from the thread that started it. */
 import { Errno } from '../core/errno.js';
+import { chooseServer } from './choose-server.js';
 import { type Deferred, deferred } from './deferred.js';
 import type { MountConfig } from './mount-config.js';
 import { asMountError, errnoOf, MountError } from './mount-error.js';
 import { mountedOn } from './mountinfo.js';
-import { type Control, type Server, type ServerMessage, serverFor } from './server.js';
+import type { Control, Server, ServerMessage } from './server.js';
 
 type Log = (line: string) => void;
 
@@ -40,7 +41,7 @@ export class ServedMount {
    * Resolves when the mount answers. Rejects with {@link MountError}, and then nothing is mounted.
    * @param server not started; taken over
    */
-  static async start(config: MountConfig, log: Log, server = serverFor(config)): Promise<ServedMount> {
+  static async start(config: MountConfig, log: Log, server = chooseServer(config)): Promise<ServedMount> {
     const mount = new ServedMount(config, log, server);
     mount.#control = await mount.#loading;
     await mount.#ready.promise;

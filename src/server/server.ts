@@ -1,6 +1,4 @@
 import type { MountConfig } from './mount-config.js';
-import { ProcessServer } from './process-server.js';
-import { ThreadServer } from './thread-server.js';
 
 /** What a server tells the thread that started it. */
 export type ServerMessage =
@@ -32,9 +30,4 @@ export interface Server {
    * @returns whether its mount may be left behind, with nobody to answer
    */
   cleanUp(control: Control): boolean;
-}
-
-/** A server for the transport that `config` asks for. */
-export function serverFor(config: MountConfig): Server {
-  return config.transport === 'fuse-native' ? new ProcessServer() : new ThreadServer();
 }

@@ -1,11 +1,10 @@
 /**
  * The process that serves one mount through fuse-native, from opening the layers to closing them. What it is told is
- * one MountConfig, and at last that it is to stop; what it tells are ServerMessages. It ends with the mount, and the mount
+ * one MountConfig, and at last that the mount was detached and it is to end; what it tells are ServerMessages. It ends with the mount, and the mount
  * with whoever started it.
  */
 import { displayName } from '../core/entry-name.js';
 import { NativeSession, unmount } from '../fuse/index.js';
-import { ownUmask } from '../sys/thread.js';
 import { isReadOnly, type MountConfig } from './mount-config.js';
 import { asMountError } from './mount-error.js';
 import { mountRequest } from './mount-request.js';
@@ -47,11 +46,12 @@ async function open(config: MountConfig): Promise<NativeSession> {
 /** Returns when the mount is gone, or when the process that started us is, or a signal says so. */
 async function serve(config: MountConfig): Promise<void> {
   process.title = `plyfs: serves ${displayName(config.mountpoint)}`;
-  ownUmask();
-  const stopped = new Promise<void>((resolve) => {
-    onStopSignals(resolve);
-    process.once('message', resolve);
-    process.once('disconnect', resolve);
+  // Modes are computed for each request. The process is ours alone.
+  process.umask(0);
+  const told = new Promise<'detached'>((resolve) => process.once('message', () => resolve('detached')));
+  const stopped = new Promise<'stopped'>((resolve) => {
+    onStopSignals(() => resolve('stopped'));
+    process.once('disconnect', () => resolve('stopped'));
   });
   const session = await open(config);
   const mountId = mountedOn(config.mountpoint)?.id;
@@ -59,8 +59,9 @@ async function serve(config: MountConfig): Promise<void> {
   process.chdir('/');
   await post({ kind: 'mounted' });
   await post({ kind: 'ready' });
-  await Promise.race([session.ended, stopped]);
-  if (mountId !== undefined && mountedOn(config.mountpoint)?.id === mountId) {
+  const end = await Promise.race([session.ended, told, stopped]);
+  // Not where the mount is known to be gone: its id can be another's by now, mounted in its place.
+  if (end === 'stopped' && mountId !== undefined && mountedOn(config.mountpoint)?.id === mountId) {
     unmount(config.mountpoint, { lazy: true });
   }
   await session.close();

@@ -11,6 +11,8 @@ export class Matrix {
   private readonly rows = new Map<string, Map<string, Cell>>();
   private readonly targets = new Set<string>();
 
+  constructor(private readonly groups: readonly string[]) {}
+
   count(group: string, target: string, outcome: CaseOutcome): void {
     this.targets.add(target);
     this.cell(group, target)[outcome]++;
@@ -20,7 +22,7 @@ export class Matrix {
   /** Groups down, targets across; in each cell passed, failed and not applicable. */
   toString(): string {
     const targets = [...this.targets];
-    const groups = [...this.rows.keys()].filter((group) => group !== 'all');
+    const groups = this.groups.filter((group) => this.rows.has(group));
     const line = (first: string, cells: readonly string[]): string =>
       first.padEnd(28) + cells.map((cell, i) => cell.padStart(Math.max(14, (targets[i] ?? '').length + 2))).join('');
     const shown = ({ passed, failed, notApplicable }: Cell): string =>

@@ -4,6 +4,7 @@ import type Fuse from 'fuse-native';
 import { Errno, fsError } from '../../core/errno.js';
 import { HelperError, type MountRequest } from '../mount-request.js';
 import type { KernelChannel, Operations } from '../operations.js';
+import { unmount } from '../unmount.js';
 import { handlers } from './handlers.js';
 import { loadFuseNative } from './load.js';
 import { libfuseOptions, MAX_TEXT } from './mount-options.js';
@@ -73,7 +74,12 @@ export class NativeSession {
     // Requests can come as soon as INIT is answered, which is before we hear of it.
     this.operations.attach(CHANNEL, { passthrough: false });
     await mounted(fuse);
-    this.watchdog = new Watchdog(deviceFd(), this.options.requestTimeout * 1000, () => this.gone());
+    try {
+      this.watchdog = new Watchdog(deviceFd(), this.options.requestTimeout * 1000, () => this.gone());
+    } catch (error) {
+      unmount(request.target, { lazy: true });
+      throw error;
+    }
   }
 
   /** After the mount is gone, or to end it: gives back and closes everything but the device, which is libfuse's. */
