@@ -71,6 +71,8 @@ export interface FsStat {
   bavail: number;
   files: number;
   ffree: number;
+  /** f_fsid: tells file systems apart, and most keep it over mounts. */
+  fsid: string;
   namelen: number;
   frsize: number;
   /** ST_* mount flags (man statvfs(3)). */
@@ -92,6 +94,7 @@ export function statFs(fd: number): FsStat {
     bavail: u64(8),
     files: u64(10),
     ffree: u64(12),
+    fsid: `${(u32[14] as number).toString(16)}.${(u32[15] as number).toString(16)}`,
     namelen: u64(16),
     frsize: u64(18),
     flags: u64(20),

@@ -39,6 +39,7 @@ function assemble(config: UnionConfig, opened: { close(): void }[]): Operations 
   const format = layerFormat(config);
   const lowers = config.lowers.map((path, i) => keep(Layer.open(path, false, format.lowerReader(i))));
   const upper = openUpper(config, format, keep);
+  for (const layer of upper === null ? lowers : [upper.layer, ...lowers]) format.noteUnread(layer);
   const grace = 2 * (lowers.length + 1) + 16;
   const limit = maxOpenFiles();
   const directories = Math.max(grace, Math.min(MAX_DIRECTORIES, Math.floor(limit * DIRECTORY_SHARE)));

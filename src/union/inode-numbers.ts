@@ -48,6 +48,14 @@ export class InodeNumbers {
     this.kept.set(this.own(upper.devMajor, upper.devMinor, upper.ino), shown);
   }
 
+  /** Gives a real object a number of its own, because what it would show is shown by something else. Returns it. */
+  part(devMajor: number, devMinor: number, ino: number): number {
+    const number = MAX_INDEX * SPAN + this.synthetic.size;
+    this.synthetic.set(`parted:${this.synthetic.size}`, number);
+    this.kept.set(this.own(devMajor, devMinor, ino), number);
+    return number;
+  }
+
   /** The upper object is gone and its own number may be given to another. */
   release(devMajor: number, devMinor: number, ino: number): void {
     if (this.kept.size > 0) this.kept.delete(this.own(devMajor, devMinor, ino));

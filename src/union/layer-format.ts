@@ -1,4 +1,5 @@
 /** What of a union depends on its dialect: how its layers are read, and what its upper is opened with. */
+import { displayName } from '../core/entry-name.js';
 import { Errno, FsError } from '../core/errno.js';
 import { hasPseudoLinks, prepareBranch } from '../whiteout/aufs-branch.js';
 import { AufsDialect } from '../whiteout/aufs-dialect.js';
@@ -23,6 +24,8 @@ export interface LayerFormat {
   /** @param index of the lower layer, top first */
   lowerReader(index: number): LayerReader;
   openWork(upper: Layer): WorkDirectory;
+  /** Tells of what this mount cannot show of a layer. */
+  noteUnread(layer: Layer): void;
   hiding(upper: Layer, work: WorkDirectory): Hiding;
 }
 
@@ -36,6 +39,7 @@ function overlayFormat({ work, log }: UnionConfig): LayerFormat {
     dialect,
     upperReader: dialect,
     lowerReader: () => dialect,
+    noteUnread: () => {},
     openWork(upper) {
       if (work === undefined) throw new FsError(Errno.EINVAL, 'an upper layer needs a work directory', upper.path);
       return WorkDirectory.open(work, log);
@@ -49,13 +53,23 @@ function aufsFormat(settings: AufsSettings, log: UnionConfig['log']): LayerForma
   const honouring = new AufsReader(true);
   const ignoring = new AufsReader(false);
   return {
-    dialect: new AufsDialect({ keepsLinks: settings.keepLinks, alwaysOpaque: settings.alwaysOpaque }),
+    dialect: new AufsDialect({
+      xattrs: xattrNamespace(),
+      keepsLinks: settings.keepLinks,
+      alwaysOpaque: settings.alwaysOpaque,
+    }),
     upperReader: honouring,
     lowerReader: (index) => (settings.ignoresWhiteouts.includes(index) ? ignoring : honouring),
+    noteUnread: ({ path, root, isUpper }) => {
+      if ((isUpper && settings.keepLinks) || !hasPseudoLinks(root.fd)) return;
+      log(
+        `${displayName(path)}: was not unmounted cleanly: names of hard-linked files that it has changed show old data; mount it as rw branch, without noplink, and unmount it once`,
+      );
+    },
     openWork({ root, path }) {
       try {
         prepareBranch(root.fd);
-        const patience = hasPseudoLinks(root.fd) ? SETTLING_MS : 0;
+        const patience = settings.keepLinks && hasPseudoLinks(root.fd) ? SETTLING_MS : 0;
         return WorkDirectory.openInside(root.fd, ORPHAN_DIRECTORY, log, patience);
       } catch (error) {
         if (error instanceof FsError) throw new FsError(error.errno, error.syscall, path);

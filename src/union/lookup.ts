@@ -142,8 +142,9 @@ export function adoptFile(
   const { isUpper } = home.layer;
   const several = stat.nlink > 1;
   const own = stat.ino;
-  const ino = union.numbers.shown(stat.devMajor, stat.devMinor, own);
-  const group = several ? groupOf(union, dir, name, isUpper, ino, stat) : null;
+  const number = union.numbers.shown(stat.devMajor, stat.devMinor, own);
+  const group = several ? groupOf(union, dir, name, isUpper, number, stat) : null;
+  const ino = group?.ino ?? number;
   stat.ino = ino;
   const shared = several && (isUpper || group !== null);
   if (shared) {
@@ -193,7 +194,7 @@ function findLowerLinks(union: Union, group: LinkGroup, dir: DirectoryNode, name
 function leadsTo(linked: FileNode, isUpper: boolean, group: LinkGroup | null): boolean {
   if (isUpper) return linked.isUpper && linked.group === group;
   // A group that has no node or change yet is made anew for each name that is found.
-  return linked.group !== null && linked.group.type === group?.type;
+  return linked.group !== null && linked.group.origin === group?.origin;
 }
 
 /** A copy-up gives the copy the name that the node is known by; requests name nodes, so that the last one asked for is it. */

@@ -6,6 +6,7 @@
  * by the inode number shown.
  */
 import type { EntryName } from '../core/brand.js';
+import { displayName } from '../core/entry-name.js';
 import { isErrno } from '../core/errno.js';
 import { isDirectory, S_IFMT } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
@@ -14,12 +15,14 @@ import { unlinkAt } from '../sys/inode-ops.js';
 import { openAt } from '../sys/open.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
+import { findXattr, removeXattr, setXattr } from '../sys/xattr.js';
 import type { LinkEntries } from '../whiteout/dialect.js';
 import type { DirectoryFds } from './directory-fds.js';
 import type { InodeNumbers } from './inode-numbers.js';
 import { type Layer, RealDirectory } from './layer.js';
 import { LinkGroup } from './link-group.js';
 import type { FileNode } from './node.js';
+import { Origins } from './origins.js';
 
 const scratch = new FileStat();
 
@@ -33,28 +36,47 @@ export class Plinks {
     private readonly entries: LinkEntries,
     private readonly fds: DirectoryFds,
     private readonly numbers: InodeNumbers,
+    private readonly origins: Origins,
   ) {}
 
-  /** Reads back the entries that a killed server has left. */
-  static open(layer: Layer, entries: LinkEntries, fds: DirectoryFds, numbers: InodeNumbers): Plinks {
-    const plinks = new Plinks(new RealDirectory(layer, layer.root, entries.directory), entries, fds, numbers);
-    plinks.readBack();
+  /**
+   * Reads back the entries that a killed server has left.
+   * @param lowers the layers whose files can have copies here
+   */
+  static open(
+    layer: Layer,
+    lowers: readonly Layer[],
+    entries: LinkEntries,
+    fds: DirectoryFds,
+    numbers: InodeNumbers,
+    log: (line: string) => void,
+  ): Plinks {
+    const directory = new RealDirectory(layer, layer.root, entries.directory);
+    const plinks = new Plinks(directory, entries, fds, numbers, new Origins(lowers));
+    plinks.readBack(log);
     return plinks;
   }
 
   /**
-   * An entry counts if it is a link to the inode that it names. What is not (an upper that was copied by a tool that
-   * keeps no inode numbers) is left alone: it can be the only name of somebody's data, and shows nowhere.
+   * An entry counts if it is a link to the inode that it names, and says which file of these lower layers it is of.
+   * What does not (an upper that was copied, other layers, an entry of aufs itself) is left alone: it can be the only
+   * name of somebody's data, and shows nowhere.
    */
-  private readBack(): void {
+  private readBack(log: (line: string) => void): void {
+    let ignored = 0;
     const dirfd = this.fds.get(this.directory);
     const found: EntryName[] = [];
     readDirectory(dirfd, (name) => found.push(name));
     for (const name of found) {
       const link = this.entries.parse(name);
-      if (link === null || !this.numbers.isStable(link.shown) || this.groups.has(link.shown)) continue;
-      if (!statAt(dirfd, name, scratch) || scratch.ino !== link.own || isDirectory(scratch.mode)) continue;
-      const group = new LinkGroup(link.shown, scratch.mode & S_IFMT, null);
+      const origin = findXattr(dirfd, name, this.entries.originXattr)?.toString('latin1') ?? '';
+      const shown = this.origins.shownNumber(origin, this.numbers);
+      const isLink = statAt(dirfd, name, scratch) && scratch.ino === link?.own && !isDirectory(scratch.mode);
+      if (link === null || shown === null || !isLink || this.groups.has(shown)) {
+        ignored++;
+        continue;
+      }
+      const group = new LinkGroup(shown, scratch.mode & S_IFMT, origin, null);
       group.entry = name;
       group.own = link.own;
       // Each name of the copy most likely hides the lower name at which it was copied up.
@@ -63,14 +85,26 @@ export class Plinks {
       this.groups.set(group.ino, group);
       this.numbers.keep(scratch, group.ino);
     }
+    if (ignored > 0) {
+      log(
+        `${displayName(this.directory.name)} of ${displayName(this.directory.layer.path)}: ${ignored} pseudo-links are not of these layers and are left as they are`,
+      );
+    }
   }
 
-  /** The group of a lower file with several links that has the real stat `stat` and shows the number `ino`. */
+  /**
+   * The group of a lower file with several links that has the real stat `stat` and shows the number `ino`; of another
+   * number where the number has become that of another file, which has a copy.
+   */
   ofLower(ino: number, stat: FileStat): LinkGroup {
     const group = this.groups.get(ino);
     const type = stat.mode & S_IFMT;
-    // Of another type: the entry is older than the layer, and the number is another object's now.
-    if (group === undefined || group.type !== type) return new LinkGroup(ino, type, stat.nlink);
+    const origin = this.origins.of(stat);
+    if (group === undefined) return new LinkGroup(ino, type, origin, stat.nlink);
+    if (group.origin !== origin) {
+      const own = this.numbers.part(stat.devMajor, stat.devMinor, stat.ino);
+      return new LinkGroup(own, type, origin, stat.nlink);
+    }
     group.lowerLinks ??= stat.nlink;
     return group;
   }
@@ -108,9 +142,31 @@ export class Plinks {
       unlinkAt(dirfd, name);
       link(dirfd, name);
     }
+    this.setOrigin(dirfd, name, group.origin);
     group.entry = name;
     group.own = copy.ino;
     this.groups.set(group.ino, group);
+  }
+
+  private setOrigin(dirfd: number, name: EntryName, origin: string): void {
+    try {
+      setXattr(dirfd, name, this.entries.originXattr, Buffer.from(origin, 'latin1'));
+    } catch (error) {
+      // A file system without such xattrs, or (in a user namespace) an object that can have none: after a kill the
+      // entry is not read back.
+      if (isErrno(error, 'EOPNOTSUPP', 'EPERM')) return;
+      unlinkAt(dirfd, name);
+      throw error;
+    }
+  }
+
+  private removeOrigin(dirfd: number, name: EntryName): void {
+    try {
+      removeXattr(dirfd, name, this.entries.originXattr);
+    } catch (error) {
+      // See setOrigin.
+      if (!isErrno(error, 'ENODATA', 'EOPNOTSUPP', 'EPERM')) throw error;
+    }
   }
 
   /** Takes back {@link enter}: the copy has not got its name. */
@@ -136,6 +192,7 @@ export class Plinks {
     }
     group.entry = null;
     if (!statAt(dirfd, entry, scratch)) return;
+    if (scratch.nlink > 1) this.removeOrigin(dirfd, entry);
     unlinkAt(dirfd, entry);
     if (scratch.nlink === 1) this.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
   }

@@ -80,7 +80,9 @@ export class Union {
     // In this order at every mount, so that the numbers shown are the same ones.
     for (const { devMajor, devMinor } of this.layers()) numbers.own(devMajor, devMinor, 1);
     this.plinks =
-      upper === null || dialect.links === null ? null : Plinks.open(upper.layer, dialect.links, fds, numbers);
+      upper === null || dialect.links === null
+        ? null
+        : Plinks.open(upper.layer, lowers, dialect.links, fds, numbers, log);
     this.root.ino = numbers.shown(stat.devMajor, stat.devMinor, stat.ino);
   }
 

@@ -20,6 +20,8 @@ export function prepareBranch(root: number): void {
 
 /** Whether a mount of the branch lives, is just ending, or was killed. */
 export function hasPseudoLinks(root: number): boolean {
+  const stat = new FileStat();
+  if (!statAt(root, PLINK_DIRECTORY, stat) || !isDirectory(stat.mode)) return false;
   const fd = openDirectoryAt(root, PLINK_DIRECTORY);
   try {
     let found = false;

@@ -4,8 +4,11 @@ import { Errno } from '../core/errno.js';
 import { MAX_NAME, WHITEOUT_PREFIX } from './aufs-names.js';
 import { aufsPlinks } from './aufs-plinks.js';
 import type { Dialect, DirectoryParts, LinkEntries } from './dialect.js';
+import type { XattrNamespace } from './overlay-dialect.js';
 
 export interface AufsDialectSettings {
+  /** Where private xattrs can be had. */
+  readonly xattrs: XattrNamespace;
   /** Hard links of a lower file stay one file when it is copied up; false: `noplink`. */
   readonly keepsLinks: boolean;
   /** New directories are opaque even when nothing lies below them: `diropq=always`. */
@@ -18,9 +21,13 @@ export class AufsDialect implements Dialect {
   readonly whiteoutTakesName = false;
   readonly opaqueMarks: Dialect['opaqueMarks'];
   readonly links: LinkEntries | null;
+  /** The one private xattr: of copies that wait for the end of a mount. aufs itself has none. */
+  private readonly originXattr: string;
 
-  constructor({ keepsLinks, alwaysOpaque }: AufsDialectSettings) {
-    this.links = keepsLinks ? aufsPlinks : null;
+  constructor({ xattrs, keepsLinks, alwaysOpaque }: AufsDialectSettings) {
+    const plinks = aufsPlinks(xattrs);
+    this.originXattr = plinks.originXattr;
+    this.links = keepsLinks ? plinks : null;
     this.opaqueMarks = alwaysOpaque ? 'always' : 'needed';
   }
 
@@ -42,16 +49,15 @@ export class AufsDialect implements Dialect {
     return !directory.inLower || directory.lowersAreBare();
   }
 
-  /** There are no private xattrs: each is shown, set and copied up as it is. */
   xattrOnDisk(name: string): string {
     return name;
   }
 
-  xattrShown(name: string): string {
-    return name;
+  xattrShown(name: string): string | null {
+    return name === this.originXattr ? null : name;
   }
 
-  isPrivateXattr(): boolean {
-    return false;
+  isPrivateXattr(name: string): boolean {
+    return name === this.originXattr;
   }
 }

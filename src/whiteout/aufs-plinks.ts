@@ -2,11 +2,13 @@
 import type { EntryName } from '../core/brand.js';
 import { PLINK_DIRECTORY } from './aufs-names.js';
 import type { KeptLink, LinkEntries } from './dialect.js';
+import type { XattrNamespace } from './overlay-dialect.js';
 
 /** Two decimal numbers as aufs prints them: no sign, no leading zero. */
 const ENTRY = /^([1-9]\d*)\.([1-9]\d*)$/;
 
-export const aufsPlinks: LinkEntries = {
+export const aufsPlinks = (namespace: XattrNamespace): LinkEntries => ({
+  originXattr: `${namespace}.plyfs.origin`,
   directory: PLINK_DIRECTORY as EntryName,
 
   entryName({ shown, own }: KeptLink): EntryName {
@@ -19,4 +21,4 @@ export const aufsPlinks: LinkEntries = {
     const link = { shown: Number(match[1]), own: Number(match[2]) };
     return Number.isSafeInteger(link.shown) && Number.isSafeInteger(link.own) ? link : null;
   },
-};
+});

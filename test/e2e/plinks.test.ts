@@ -1,5 +1,5 @@
 /** Hard links of a lower branch that stay one file when it is copied up: over kill -9, and on disk after the end. */
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   existsSync,
@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   utimesSync,
   writeFileSync,
@@ -74,9 +75,11 @@ describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' :
     mounted = await mountForeground(layers, [], aufsArguments(layers, extra));
   }
 
-  async function kill(): Promise<void> {
+  /** @param busy what works on the mount: it fails then, and must have gone before the mount can */
+  async function kill(busy?: ChildProcess): Promise<void> {
     mounted.server.kill('SIGKILL');
     await once(mounted.server, 'exit');
+    if (busy !== undefined) expect(await ended(busy)).not.toBe(0);
     mounted.unmount();
   }
 
@@ -107,6 +110,59 @@ describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' :
       Array.from({ length: 3 }, () => expect.objectContaining({ nlink: 3, ino: statSync(upper('a')).ino })),
     );
   });
+
+  it('an entry is not taken for that of another file, which has the number of the first', async () => {
+    await mount();
+    sys.writeFile(shown('a'), 'copy');
+    await kill();
+    const { ino } = statSync(lower('a'));
+    for (const name of ['a', 'd/b', 'e/c']) rmSync(lower(name));
+    const tried: string[] = [];
+    for (let i = 0; i < 200 && statSync(lower('.')).isDirectory(); i++) {
+      writeFileSync(lower(`x${i}`), 'other');
+      tried.push(`x${i}`);
+      if (statSync(lower(`x${i}`)).ino === ino) break;
+    }
+    const other = tried.at(-1) ?? '';
+    linkSync(lower(other), lower('y'));
+    await mount();
+    expect(['a', other, 'y'].map((name) => readFileSync(shown(name), 'utf8'))).toEqual(['copy', 'other', 'other']);
+    expect(statSync(shown(other)).ino).toBe(statSync(shown('y')).ino);
+    expect(statSync(shown(other)).ino).not.toBe(statSync(shown('a')).ino);
+    await ending(() => mounted.unmount());
+    expect(existsSync(upper('y'))).toBe(false);
+  });
+
+  it('the other names show the copy when a branch of another file system has come above', async () => {
+    const above = join(base, 'above');
+    mkdirSync(above);
+    expect(spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', above]).status).toBe(0);
+    try {
+      await mount();
+      sys.writeFile(shown('a'), 'copy');
+      await kill();
+      const branches = `br:${layers.upper}=rw:${above}=ro:${lower('')}=ro+wh`;
+      mounted = await mountForeground(layers, [], ['-t', 'aufs', '-o', branches, layers.mountpoint]);
+      expect(['d/b', 'e/c'].map((name) => readFileSync(shown(name), 'utf8'))).toEqual(['copy', 'copy']);
+      await ending(() => mounted.unmount());
+    } finally {
+      unmount(layers.mountpoint);
+      unmount(above);
+    }
+  });
+
+  it.each(['ro', 'noplink'])(
+    'a mount with %s, which shows old data by the other names after kill -9, says so',
+    async (option) => {
+      await mount();
+      sys.writeFile(shown('a'), 'copy');
+      await kill();
+      await mount([option]);
+      expect([readFileSync(shown('a'), 'utf8'), readFileSync(shown('d/b'), 'utf8')]).toEqual(['copy', 'lower\n']);
+      await waitFor(() => mounted.log().includes('was not unmounted cleanly'), 'the warning');
+      await ending(() => mounted.unmount());
+    },
+  );
 
   it.each([
     ['plyfs umount', () => plyfsUmount().status],
@@ -169,8 +225,7 @@ describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' :
     await mount();
     const script = startScript(`exec 2> /dev/null; ${SCRIPT}`, layers.mountpoint);
     await waitFor(() => existsSync(upper(`d/moved${moment}`)), `number ${moment}`);
-    await kill();
-    expect(await ended(script)).not.toBe(0);
+    await kill(script);
     await mount();
     const before = numbers.map((i) => checkOne(i));
     expect(before.lastIndexOf('copy')).toBeGreaterThanOrEqual(moment - 1);
