@@ -19,6 +19,8 @@ const SHOWN = 100;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export async function commandConvert({ json, ...request }: ConvertArguments): Promise<number> {
+  // Every mode is given as it shall be. Not by ownUmask, as for a mount: unshare(2) is refused in many containers.
+  process.umask(0);
   const line = new ProgressLine();
   const interrupt = new AbortController();
   const stop = (): void => interrupt.abort();
@@ -28,7 +30,7 @@ export async function commandConvert({ json, ...request }: ConvertArguments): Pr
       line.show(() => describe(pass, progress, counts));
     const result = await convert(request, { begin, signal: interrupt.signal });
     line.end();
-    return report(request, result, json);
+    return await report(request, result, json);
   } catch (error) {
     line.end();
     if (error instanceof StoreError) say(MountError.of(error.problem).message);
@@ -49,14 +51,14 @@ function total({ directories, files, symlinks, special, hardLinks, whiteouts }: 
   return directories + files + symlinks + special + hardLinks + whiteouts;
 }
 
-function report(request: ConversionRequest, result: ConversionResult, json: boolean): number {
+async function report(request: ConversionRequest, result: ConversionResult, json: boolean): Promise<number> {
   if (result.kind === 'converted') {
-    if (json) printJson({ converted: true, ...result.counts });
+    if (json) await printJson({ converted: true, ...result.counts });
     else if (process.stderr.isTTY) say(`${total(result.counts)} objects, ${readableSize(result.counts.bytes)}`);
     return OK;
   }
   const { obstacles, obstacleCount } = result;
-  if (json) printJson({ converted: false, obstacleCount, obstacles: obstacles.map(readable) });
+  if (json) await printJson({ converted: false, obstacleCount, obstacles: obstacles.map(readable) });
   for (const { path, why } of obstacles.slice(0, SHOWN)) {
     say(
       MountError.of({ what: 'convert', where: path === '' ? request.source : `${request.source}/${path}`, why })
@@ -73,6 +75,16 @@ function readable({ path, why }: Obstacle): Obstacle {
   return { path: printable(path), why };
 }
 
-function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+/** Resolves when it is written: who reads the exit status relies on it. */
+async function printJson(value: unknown): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      process.stdout.once('error', reject);
+      process.stdout.write(`${JSON.stringify(value)}\n`, (error) => (error ? reject(error) : resolve()));
+    });
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    throw MountError.of({ what: 'stdout', errno });
+  }
 }

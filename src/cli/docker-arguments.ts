@@ -25,6 +25,7 @@ export function applyDocker(args: DockerArguments, { dialect, layers }: DockerLa
   if (args.upper !== undefined) config.upper = args.upper;
   if (args.work === undefined) return;
   if (dialect === 'aufs') say('--work ignored: layers of aufs need no work directory');
+  else if (config.upper === undefined) say('--work ignored: it is of use only with --upper');
   else config.work = args.work;
 }
 

@@ -63,6 +63,8 @@ Everything else is kept: contents with their holes, owners, modes, attributes an
 links, devices. All of SRC is checked first: if anything in it cannot be stored in the new form, each such path is
 named and nothing is written. In aufs form these are names that start with .wh. or are longer than 242 bytes, in
 overlay form devices 0:0; in both, objects of which metacopy=on or redirect_dir=on has left a part in another layer.
+A layer of aufs with pseudo-links (a mount of it lives, or was killed) is refused: mount it once with -t aufs over its
+lower layers and unmount it with plyfs umount, which makes them hard links.
 Whiteouts that hide nothing, in an opaque directory or beside an entry of the same name, are left out.
 
 The new layer is written beside DST, as .plyfs-convert.NAME, and gets its name when it is complete. A conversion that

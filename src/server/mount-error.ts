@@ -37,19 +37,33 @@ export class MountError extends Error {
 
 function sentence({ what, where, why, errno, advice }: Refusal): string {
   const parts = [what];
-  if (where !== undefined) parts.push(printable(where));
-  const reason = why ?? (errno === undefined ? 'refused' : errnoText(errno));
+  if (where !== undefined) parts.push(shortened(printable(where)));
+  const reason = why === undefined ? errnoText(errno) : shortened(oneLine(why));
   parts.push(errno === undefined ? reason : `${reason} (${errnoName(errno)})`);
-  return parts.join(': ') + (advice === undefined ? '' : `; ${advice}`);
+  return parts.join(': ') + (advice === undefined ? '' : `; ${oneLine(advice)}`);
 }
 
 /** Bytes as one line of text: a name may contain line ends and other control characters. */
 export function printable(bytes: string): string {
-  return displayName(bytes).replace(/\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return oneLine(displayName(bytes));
+}
+
+/** How much of one part of a message is shown. */
+const MAX_SHOWN = 2048;
+
+/** Without its middle, if it is too long for a line of a log. */
+function shortened(text: string): string {
+  if (text.length <= MAX_SHOWN) return text;
+  return `${text.slice(0, MAX_SHOWN / 2)}...${text.slice(-MAX_SHOWN / 2)}`;
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 /** `2` → `"no such file or directory"`. */
-export function errnoText(errno: number): string {
+export function errnoText(errno: number | undefined): string {
+  if (errno === undefined) return 'refused';
   return getSystemErrorMap().get(-errno)?.[1] ?? errnoName(errno);
 }
 

@@ -1,7 +1,7 @@
 /** Docker's aufs driver: `diff/ID` is a layer, `layers/ID` has the ids of all below it, nearest first, one a line. */
 import { Errno } from '../core/errno.js';
 import type { DriverDirectory } from './driver-directory.js';
-import { StoreError } from './store-error.js';
+import { quoted, StoreError } from './store-error.js';
 
 export const PARENTS = 'layers';
 export const CONTENTS = 'diff';
@@ -14,7 +14,11 @@ export function aufsStack(driver: DriverDirectory, id: string): string[] {
   const parents = text.split('\n').filter((line) => line !== '');
   for (const parent of parents) {
     if (!parent.includes('/') && parent !== '.' && parent !== '..') continue;
-    throw new StoreError({ what: 'docker', where: driver.pathOf(file), why: `${parent} is not the id of a layer` });
+    throw new StoreError({
+      what: 'docker',
+      where: driver.pathOf(file),
+      why: `${quoted(parent)} is not the id of a layer`,
+    });
   }
   return [id, ...parents];
 }

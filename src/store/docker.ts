@@ -3,7 +3,7 @@ import { Errno, FsError } from '../core/errno.js';
 import { aufsContent, aufsStack, CONTENTS, PARENTS } from './aufs-layers.js';
 import { DriverDirectory } from './driver-directory.js';
 import { overlay2Content, overlay2Stack, SHORT_NAMES } from './overlay2-layers.js';
-import { StoreError } from './store-error.js';
+import { quoted, StoreError } from './store-error.js';
 
 export interface DockerLayers {
   readonly dialect: 'overlay' | 'aufs';
@@ -20,6 +20,7 @@ interface Driver {
   readonly dialect: DockerLayers['dialect'];
   /** Whether a directory is this driver's. */
   isOwn(directory: DriverDirectory): boolean;
+  /** All names that can be a layer's, also where something of it is missing. */
   ids(directory: DriverDirectory): string[];
   stack(directory: DriverDirectory, id: string): string[];
   content(id: string): string;
@@ -30,7 +31,7 @@ const DRIVERS: readonly Driver[] = [
     name: 'overlay2',
     dialect: 'overlay',
     isOwn: (directory) => directory.hasDirectory(SHORT_NAMES),
-    ids: (directory) => directory.names('').filter((name) => name !== SHORT_NAMES),
+    ids: (directory) => directory.names('').filter((name) => name !== SHORT_NAMES && directory.hasDirectory(name)),
     stack: overlay2Stack,
     content: overlay2Content,
   },
@@ -38,7 +39,7 @@ const DRIVERS: readonly Driver[] = [
     name: 'aufs',
     dialect: 'aufs',
     isOwn: (directory) => directory.hasDirectory(PARENTS) && directory.hasDirectory(CONTENTS),
-    ids: (directory) => directory.names(PARENTS),
+    ids: (directory) => [...new Set([...directory.names(PARENTS), ...directory.names(CONTENTS)])],
     stack: aufsStack,
     content: aufsContent,
   },
@@ -96,7 +97,7 @@ function severalDrivers(where: string, found: readonly { readonly directory: Dri
     what: 'docker',
     where,
     why: 'has the layers of more than one driver',
-    advice: `name the directory of one: ${found.map(({ directory }) => directory.path).join(' or ')}`,
+    advice: `name the directory of one: ${found.map(({ directory }) => quoted(directory.path)).join(' or ')}`,
   });
 }
 
@@ -109,7 +110,7 @@ const REMOVING = /-removing$/;
 const INIT = '-init';
 
 function wholeId(driver: Driver, directory: DriverDirectory, start: string): string {
-  const all = driver.ids(directory).filter((id) => !REMOVING.test(id) && directory.hasDirectory(driver.content(id)));
+  const all = driver.ids(directory).filter((id) => !REMOVING.test(id));
   const matching = start === '' ? [] : all.filter((id) => id.startsWith(start));
   // The whole id of one may be the beginning of another; the init layer is meant only by its whole id.
   const meant = matching.includes(start) ? [start] : matching.filter((id) => !isInitOf(id, matching));
@@ -118,12 +119,12 @@ function wholeId(driver: Driver, directory: DriverDirectory, start: string): str
     throw new StoreError({
       what: 'docker',
       where: start,
-      why: `no such layer in ${directory.path}`,
+      why: `no such layer in ${quoted(directory.path)}`,
       errno: Errno.ENOENT,
     });
   }
   if (others.length === 0) return only;
-  const some = meant.sort().slice(0, SHOWN).join(', ') + (meant.length > SHOWN ? '…' : '');
+  const some = meant.sort().slice(0, SHOWN).map(quoted).join(', ') + (meant.length > SHOWN ? '…' : '');
   throw new StoreError({ what: 'docker', where: start, why: `${meant.length} layers begin with this: ${some}` });
 }
 
@@ -140,10 +141,10 @@ function checkStack(driver: Driver, directory: DriverDirectory, ids: readonly st
   }
   const seen = new Set<string>();
   for (const each of ids) {
-    if (seen.has(each)) throw refuse(`${each} is below itself`, Errno.ELOOP);
+    if (seen.has(each)) throw refuse(`${quoted(each)} is below itself`, Errno.ELOOP);
     seen.add(each);
     if (!directory.hasDirectory(driver.content(each))) {
-      throw refuse(`${directory.pathOf(driver.content(each))} is missing`, Errno.ENOENT);
+      throw refuse(`${quoted(directory.pathOf(driver.content(each)))} is missing`, Errno.ENOENT);
     }
   }
 }

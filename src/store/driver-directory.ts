@@ -1,14 +1,18 @@
 /** The directory in which one of Docker's storage drivers keeps its layers: read, never written, no symlink followed in it. */
-import { readFileSync } from 'node:fs';
 import type { EntryName } from '../core/brand.js';
 import { isErrno } from '../core/errno.js';
 import { isDirectory, isRegular, isSymlink } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY, O_NONBLOCK, O_PATH, O_RDONLY } from '../core/flags.js';
+import { preadInto } from '../sys/file-io.js';
 import { readlinkAt } from '../sys/inode-ops.js';
 import { close, openBeneath, openTrusted } from '../sys/open.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statFd } from '../sys/stat.js';
+import { StoreError } from './store-error.js';
+
+/** A layer has 128 others below it at most, each named in less than 100 bytes. */
+const MAX_TEXT = 1 << 20;
 
 export class DriverDirectory {
   private constructor(
@@ -36,16 +40,38 @@ export class DriverDirectory {
     return this.look(name, isDirectory, () => true) ?? false;
   }
 
-  /** The content of a small file; null: there is no such file. */
+  /**
+   * The content of a small file; null: nothing has this name.
+   * @throws StoreError if something else has it, or too much is in it
+   */
   text(name: string): string | null {
-    return this.look(name, isRegular, () => {
-      const fd = openBeneath(this.fd, name, O_RDONLY | O_NONBLOCK);
-      try {
-        return readFileSync(fd, 'latin1');
-      } finally {
-        close(fd);
+    const refuse = (why: string): StoreError => new StoreError({ what: 'docker', where: this.pathOf(name), why });
+    const isThere = this.look(
+      name,
+      () => true,
+      () => true,
+    );
+    if (isThere === null) return null;
+    const text = this.look(name, isRegular, () => this.read(name));
+    if (text === null) throw refuse('is not a regular file');
+    if (text.length > MAX_TEXT) throw refuse(`is larger than ${MAX_TEXT} bytes`);
+    if (text.includes('\0')) throw refuse('has a NUL byte in it');
+    return text;
+  }
+
+  /** One byte more than {@link MAX_TEXT} at most. */
+  private read(name: string): string {
+    const fd = openBeneath(this.fd, name, O_RDONLY | O_NONBLOCK);
+    try {
+      const buffer = Buffer.alloc(MAX_TEXT + 1);
+      let size = 0;
+      for (let got = -1; got !== 0 && size < buffer.length; size += got) {
+        got = preadInto(fd, buffer, size, buffer.length - size, size);
       }
-    });
+      return buffer.toString('latin1', 0, size);
+    } finally {
+      close(fd);
+    }
   }
 
   /** The target of a symlink; null: there is no such symlink. */

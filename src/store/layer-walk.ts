@@ -40,7 +40,12 @@ export function walkLayer(root: number, source: LayerSource, visitor: LayerVisit
   new LayerWalk(source, visitor).visit(root, '.' as EntryName, '', false);
 }
 
+/** No path of PATH_MAX bytes leads deeper; the stack and the fds of a thread do not reach much further either. */
+const MAX_DEPTH = 2048;
+
 class LayerWalk {
+  private depth = 0;
+
   constructor(
     private readonly source: LayerSource,
     private readonly visitor: LayerVisitor,
@@ -60,12 +65,15 @@ class LayerWalk {
   }
 
   private directory(object: WalkedObject, belowOpaque: boolean): void {
+    if (this.depth >= MAX_DEPTH) throw new FsError(Errno.ENAMETOOLONG, `deeper than ${MAX_DEPTH} directories`);
     const opaque = this.source.isOpaque(object);
     const fd = openUntouched(object.dirfd, object.name, O_DIRECTORY);
+    this.depth++;
     try {
       this.visitor.enter(object, opaque);
       this.content(fd, object.path, belowOpaque || (opaque && object.path !== ''));
     } finally {
+      this.depth--;
       close(fd);
     }
     this.visitor.leave(object);

@@ -89,6 +89,12 @@ class LayerScan implements LayerVisitor {
     this.counts.directories++;
     if (opaque) this.counts.opaque++;
     this.check(directory);
+    if (directory.path === '') this.checkRoot(directory.dirfd);
+  }
+
+  private checkRoot(root: number): void {
+    const unsettled = this.source.unsettled(root);
+    if (unsettled !== null) this.obstacle(unsettled.name, unsettled.why);
   }
 
   leave(): void {}

@@ -3,135 +3,147 @@
  * it or nothing. It is named after the place and locked while somebody writes it: what a killed process has left is
  * known by the missing lock, and removed by the next one that writes to the same place.
  */
-import { realpathSync } from 'node:fs';
 import type { EntryName } from '../core/brand.js';
-import { Errno, FsError, isErrno } from '../core/errno.js';
+import { Errno, FsError, fsError, isErrno } from '../core/errno.js';
 import { isDirectory } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
-import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
 import { sync } from '../sys/file-io.js';
-import { mkdirAt, renameAt } from '../sys/inode-ops.js';
+import { chmodFd, mkdirAt, renameAt, rmdirAt } from '../sys/inode-ops.js';
 import { tryLock } from '../sys/lock.js';
-import { close, openDirectoryAt, openTrusted } from '../sys/open.js';
-import { readDirectory } from '../sys/read-directory.js';
+import { close, openOnSameMount } from '../sys/open.js';
 import { statAt, statFd } from '../sys/stat.js';
 import { removeXattr } from '../sys/xattr.js';
-import { removeTree } from '../whiteout/work-directory.js';
+import { type Destination, isEmpty } from './destination.js';
 import { identityOf, identityOfOpen } from './identity.js';
+import { checkRemovable, openForChanges, removeContents } from './leftover.js';
 import { StoreError } from './store-error.js';
 
-const PREFIX = '.plyfs-convert.';
-/** Leaves room for the prefix in a name of 255 bytes. */
-const NAME_PART = 200;
-
-/** A place for a new directory: a free name, or that of an empty directory. */
-export class Destination {
-  private constructor(
-    /** fd of the directory that will have it. */
-    readonly parent: number,
-    readonly name: EntryName,
-  ) {}
-
-  /**
-   * @param path bytes; a symlink to an empty directory is followed
-   * @throws StoreError if there cannot be one; nothing has been changed
-   */
-  static open(path: string): Destination {
-    const { parent, name } = placeOf(path);
-    const destination = new Destination(openParent(parent, path), name as EntryName);
-    try {
-      destination.requireFree(path);
-      return destination;
-    } catch (error) {
-      destination.close();
-      throw error;
-    }
-  }
-
-  private requireFree(path: string): void {
-    const stat = new FileStat();
-    if (!statAt(this.parent, this.name, stat)) return;
-    if (!isDirectory(stat.mode)) throw refused(path, 'is there already, and is no directory', Errno.EEXIST);
-    const parent = new FileStat();
-    statFd(this.parent, parent);
-    if (stat.devMajor !== parent.devMajor || stat.devMinor !== parent.devMinor) {
-      throw refused(path, 'is a mountpoint; name a directory inside it', Errno.EBUSY);
-    }
-    if (!isEmpty(this.parent, this.name)) throw refused(path, 'is there already, and is not empty', Errno.ENOTEMPTY);
-  }
-
-  /** How it lies to a directory of that identity; null: apart from it. */
-  relationTo(identity: string): 'same' | 'inside' | null {
-    const stat = new FileStat();
-    if (statAt(this.parent, this.name, stat) && identityOf(stat) === identity) return 'same';
-    return isBelow(openDirectoryAt(this.parent, '.'), identity) ? 'inside' : null;
-  }
-
-  close(): void {
-    close(this.parent);
-  }
-}
-
-/** Whether the directory `fd`, or one above it, is that of `identity`. Takes the fd. */
-function isBelow(fd: number, identity: string): boolean {
-  let above: number;
-  try {
-    if (identityOfOpen(fd) === identity) return true;
-    above = openDirectoryAt(fd, '..');
-    if (identityOfOpen(above) === identityOfOpen(fd)) {
-      close(above);
-      return false;
-    }
-  } finally {
-    close(fd);
-  }
-  return isBelow(above, identity);
-}
+/** What its owner needs to look into a directory. */
+const OWNER_LOOKS = 0o500;
+/** How often a name may lead to something new between two system calls before we call it occupied. */
+const ATTEMPTS = 100;
 
 export class StagedDirectory {
   private constructor(
     private readonly destination: Destination,
-    private readonly name: EntryName,
     /** fd of the directory: empty, of mode 0700, and locked for as long as it is open. */
     readonly fd: number,
   ) {}
 
-  /** Removes what a killed process has left, and makes a new one. */
-  static create(destination: Destination): StagedDirectory {
-    const name = (PREFIX + destination.name.slice(0, NAME_PART)) as EntryName;
-    removeLeftover(destination, name);
-    mkdirAt(destination.parent, name, 0o700);
-    const fd = openDirectoryAt(destination.parent, name);
-    tryLock(fd);
-    dropInheritedAcl(fd);
-    return new StagedDirectory(destination, name, fd);
+  /**
+   * Removes what a killed process has left, and makes a new one.
+   * @param kept identity of a directory that must not be removed
+   * @throws StoreError if what has the name is locked, or must not or cannot be removed
+   */
+  static create(destination: Destination, kept: string | null): StagedDirectory {
+    const { parent, stagingName } = destination;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const made = tryMake(parent, stagingName);
+      const fd = tryOpenStaging(destination);
+      if (fd === null) continue;
+      try {
+        if (!tryLock(fd)) throw occupied(destination);
+        // The lock is of use only if those who come later find the same directory under the name.
+        if (leadsTo(destination, fd)) {
+          // Not empty: another one has replaced what we made, and was killed.
+          if (made && isEmpty(fd, '.')) return new StagedDirectory(destination, prepared(fd));
+          removeLeftover(destination, fd, kept);
+        }
+      } catch (error) {
+        close(fd);
+        throw error;
+      }
+      close(fd);
+    }
+    throw occupied(destination);
   }
 
   /** Gives it its place. `durable`: the name is on the disk afterwards. */
   publish(durable: boolean): void {
-    const { parent, name } = this.destination;
-    renameAt(parent, this.name, parent, name);
+    const { parent, name, stagingName } = this.destination;
+    if (!leadsTo(this.destination, this.fd)) throw fsError(Errno.ESTALE, 'renameat2');
+    renameAt(parent, stagingName, parent, name);
     if (durable) sync(parent);
     close(this.fd);
   }
 
-  /** Removes it, with all that is in it. */
+  /** Removes it, with all that is in it, unless it has its place already. */
   abandon(): void {
-    close(this.fd);
-    removeTree(this.destination.parent, this.name, 0o040700);
+    const { parent, stagingName } = this.destination;
+    try {
+      if (!leadsTo(this.destination, this.fd)) return;
+      removeContents(this.fd);
+      rmdirAt(parent, stagingName);
+    } finally {
+      close(this.fd);
+    }
   }
 }
 
-function removeLeftover({ parent, name: place }: Destination, name: EntryName): void {
-  const stat = new FileStat();
-  if (!statAt(parent, name, stat)) return;
-  const fd = openDirectoryAt(parent, name);
+/** False: something has the name. */
+function tryMake(parent: number, name: EntryName): boolean {
   try {
-    if (!tryLock(fd)) throw refused(place, 'another conversion is writing it', Errno.EBUSY);
-    removeTree(parent, name, stat.mode);
+    mkdirAt(parent, name, 0o700);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+/** null: nothing has the name any more. */
+function tryOpenStaging(destination: Destination): number | null {
+  let fd: number;
+  try {
+    fd = openOnSameMount(destination.parent, destination.stagingName);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return null;
+    if (isErrno(error, 'EXDEV')) throw inTheWay(destination, 'is a mountpoint', Errno.EBUSY);
+    throw error;
+  }
+  try {
+    const stat = new FileStat();
+    statFd(fd, stat);
+    if (!isDirectory(stat.mode)) throw inTheWay(destination, 'is no directory', Errno.ENOTDIR);
+    // Readable ones are opened as they are: somebody who is about to give one its place has given it its mode already.
+    return openForChanges(fd, (stat.mode & OWNER_LOOKS) === OWNER_LOOKS ? 0o700 : stat.mode);
   } finally {
     close(fd);
   }
+}
+
+function leadsTo({ parent, stagingName }: Destination, fd: number): boolean {
+  const stat = new FileStat();
+  return statAt(parent, stagingName, stat) && identityOf(stat) === identityOfOpen(fd);
+}
+
+function prepared(fd: number): number {
+  dropInheritedAcl(fd);
+  // The umask may have taken something away.
+  chmodFd(fd, 0o700);
+  return fd;
+}
+
+/** Removes the directory, on which the caller holds the lock. */
+function removeLeftover(destination: Destination, fd: number, kept: string | null): void {
+  try {
+    checkRemovable(fd, kept);
+    removeContents(fd);
+    rmdirAt(destination.parent, destination.stagingName);
+  } catch (error) {
+    if (!(error instanceof FsError)) throw error;
+    const at = error.path === undefined || error.path === '' ? '' : `/${error.path}`;
+    throw inTheWay(destination, `cannot be removed: ${error.syscall}`, error.errno, at);
+  }
+}
+
+function occupied({ path }: Destination): StoreError {
+  return new StoreError({ what: 'DST', where: path, why: 'another conversion is writing it', errno: Errno.EBUSY });
+}
+
+function inTheWay({ stagingPath }: Destination, why: string, errno: number, at = ''): StoreError {
+  const advice = 'the new layer would be written under this name; remove it, or choose another DST';
+  return new StoreError({ what: 'convert', where: `${stagingPath}${at}`, why, errno, advice });
 }
 
 /** A default ACL of the directory around it would come down to everything that is made in here. */
@@ -144,53 +156,4 @@ function dropInheritedAcl(fd: number): void {
       if (!isErrno(error, 'ENODATA', 'EOPNOTSUPP')) throw error;
     }
   }
-}
-
-/** The directory and the name in it that `path` stands for. */
-function placeOf(path: string): { parent: string; name: string } {
-  const whole = resolved(path) ?? path;
-  const [, parent = '', name = ''] = /^(.*?)([^/]*)\/*$/s.exec(whole) ?? [];
-  if (name === '' || name === '.' || name === '..') throw refused(path, 'has no name that a directory could get');
-  return { parent: parent === '' ? '.' : parent, name };
-}
-
-/** Without symlinks; undefined when there is nothing of that name. */
-function resolved(path: string): string | undefined {
-  try {
-    return realpathSync.native(Buffer.from(path, 'latin1'), 'latin1');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-function openParent(parent: string, path: string): number {
-  try {
-    return openTrusted(parent, O_RDONLY | O_DIRECTORY);
-  } catch (error) {
-    if (!(error instanceof FsError)) throw error;
-    throw new StoreError({
-      what: 'DST',
-      where: path,
-      why: 'the directory around it cannot be opened',
-      errno: error.errno,
-    });
-  }
-}
-
-function isEmpty(dirfd: number, name: string): boolean {
-  const fd = openDirectoryAt(dirfd, name);
-  let empty = true;
-  try {
-    readDirectory(fd, () => {
-      empty = false;
-    });
-  } finally {
-    close(fd);
-  }
-  return empty;
-}
-
-function refused(where: string, why: string, errno: number = Errno.EINVAL): StoreError {
-  return new StoreError({ what: 'DST', where, why, errno });
 }

@@ -12,6 +12,7 @@ const syscall4 = bind<(n: number, a: number, b: number, c: number, d: number) =>
 );
 
 const SYS_OPENAT2 = 437;
+const RESOLVE_NO_XDEV = 0x01;
 const RESOLVE_NO_MAGICLINKS = 0x02;
 const RESOLVE_NO_SYMLINKS = 0x04;
 const RESOLVE_BENEATH = 0x08;
@@ -44,9 +45,14 @@ export function openBeneath(dirfd: number, path: string, flags: number): number 
   }
 }
 
-function openResolved(dirfd: number, path: string, flags: number): number {
+/** An O_PATH fd of one component, a symlink itself too. EXDEV: something is mounted there, be it of the same file system. */
+export function openOnSameMount(dirfd: number, name: string): number {
+  return openResolved(dirfd, name, O_PATH, RESOLVE_NO_XDEV);
+}
+
+function openResolved(dirfd: number, path: string, flags: number, resolve = 0): number {
   how.buffer.writeUInt32LE(flags | O_NOFOLLOW | O_CLOEXEC, 0);
-  how.buffer.writeUInt32LE(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, 16);
+  how.buffer.writeUInt32LE(resolve | RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, 16);
   return check(syscall4(SYS_OPENAT2, dirfd, cPath(path === '' ? '.' : path), how.address, 24), 'openat2');
 }
 

@@ -1,15 +1,18 @@
 /** Layers of the aufs dialect, read and written as a whole, and those that mix both dialects. */
 import type { EntryName } from '../core/brand.js';
 import { isErrno } from '../core/errno.js';
-import { prepareBranch } from './aufs-branch.js';
+import { isDirectory } from '../core/file-mode.js';
+import { FileStat } from '../core/file-stat.js';
+import { statAt } from '../sys/stat.js';
+import { hasPseudoLinks, prepareBranch } from './aufs-branch.js';
 import { hasOpaqueMarker, hasWhiteout, MarkerMaker } from './aufs-marks.js';
-import { hiddenBy, MAX_NAME, WHITEOUT_PREFIX } from './aufs-names.js';
+import { hiddenBy, MAX_NAME, PLINK_DIRECTORY, WHITEOUT_PREFIX } from './aufs-names.js';
 import { AufsReader } from './aufs-reader.js';
 import type { LayerDirectorySink } from './dialect.js';
-import type { LayerObject, LayerSource, LayerTarget } from './layer-form.js';
+import type { LayerObject, LayerSource, LayerTarget, Unsettled } from './layer-form.js';
 import { OverlaySource } from './overlay-form.js';
 
-/** What aufs keeps in a branch's root is not content and is not listed; pseudo-links are links of what is. */
+/** What aufs keeps in a branch's root is not content and is not listed; pseudo-links must have become hard links. */
 export class AufsSource implements LayerSource {
   readonly name = 'aufs';
   private readonly reader = new AufsReader(true);
@@ -28,6 +31,10 @@ export class AufsSource implements LayerSource {
 
   problem(): null {
     return null;
+  }
+
+  unsettled(root: number): Unsettled | null {
+    return pseudoLinks(root);
   }
 
   whiteoutProblem(dirfd: number, name: EntryName): string | null {
@@ -62,9 +69,25 @@ export class FuseOverlayfsSource extends OverlaySource {
     return super.isOpaque(directory) || hasWhiteout(dirfd, name) || hasOpaqueMarker(dirfd, name);
   }
 
+  override unsettled(root: number): Unsettled | null {
+    return pseudoLinks(root);
+  }
+
   override whiteoutProblem(dirfd: number, name: EntryName): string | null {
     return markerProblem(dirfd, name);
   }
+}
+
+/**
+ * An entry may be the only name of a changed file: the names that show it are in lower layers, and become links when
+ * the union is unmounted.
+ */
+function pseudoLinks(root: number): Unsettled | null {
+  const stat = new FileStat();
+  if (!statAt(root, PLINK_DIRECTORY, stat) || !isDirectory(stat.mode) || !hasPseudoLinks(root)) return null;
+  const why =
+    'pseudo-links that are not settled; mount it once with -t aufs over its lower layers and unmount it with plyfs umount';
+  return { name: PLINK_DIRECTORY as EntryName, why };
 }
 
 /** Why the whiteout of `name` cannot be read; it may be one of the other dialect, which has no such problem. */

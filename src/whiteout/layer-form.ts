@@ -16,6 +16,12 @@ export interface LayerObject {
   readonly xattrs: readonly string[];
 }
 
+/** Something in a layer's root because of which the layer cannot be read yet. */
+export interface Unsettled {
+  readonly name: EntryName;
+  readonly why: string;
+}
+
 /** A way to read a layer. `fuse-overlayfs`: the marks of both dialects count, as that program writes them side by side. */
 export type SourceName = 'overlay' | 'aufs' | 'fuse-overlayfs';
 
@@ -29,6 +35,8 @@ export interface LayerSource {
   isOpaque(directory: LayerObject): boolean;
   /** Why the object cannot be read as it is meant; null: it can. */
   problem(object: LayerObject): string | null;
+  /** What stands in the layer's root for content that is not in the layer's tree; null: nothing does. */
+  unsettled(root: number): Unsettled | null;
   /** Why a listed whiteout cannot be read as one; null: it can. */
   whiteoutProblem(dirfd: number, name: EntryName): string | null;
   /** What the application sees of an xattr on disk; null: the dialect's own. */

@@ -4,7 +4,7 @@ import { isDirectory, isRegular, S_IFCHR } from '../core/file-mode.js';
 import { mknodAt } from '../sys/inode-ops.js';
 import { findXattr, setXattr } from '../sys/xattr.js';
 import type { LayerDirectorySink } from './dialect.js';
-import type { LayerObject, LayerSource, LayerTarget } from './layer-form.js';
+import type { LayerObject, LayerSource, LayerTarget, Unsettled } from './layer-form.js';
 import { isWhiteout, OverlayDialect, type XattrNamespace } from './overlay-dialect.js';
 
 /** XATTR_NAME_MAX (linux/limits.h). */
@@ -62,6 +62,10 @@ export class OverlaySource implements LayerSource {
     if (this.seen.size < 2) return null;
     this.seen.clear();
     return 'the layer has marks in both trusted.overlay. and user.overlay.; say with --xattrs which are its own';
+  }
+
+  unsettled(_root: number): Unsettled | null {
+    return null;
   }
 
   whiteoutProblem(_dirfd: number, _name: EntryName): string | null {

@@ -153,13 +153,12 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(sys.listxattr(`${dst}/opaque`)).toEqual(['user.overlay.opaque']);
     });
 
-    it('aufs: bookkeeping is left out, and names that share a pseudo-link stay one file', () => {
+    it('aufs: bookkeeping is left out, and hard links stay one file', () => {
       mkdirSync(`${src}/.wh..wh.plnk`);
       mkdirSync(`${src}/.wh..wh.orph`);
       sys.writeFile(`${src}/.wh..wh.aufs`, '');
       sys.writeFile(`${src}/one`, 'shared');
       sys.link(`${src}/one`, `${src}/two`);
-      sys.link(`${src}/one`, `${src}/.wh..wh.plnk/12.34`);
       expectConverted('--to', 'overlay', src, dst);
       expect(readdirSync(dst).sort()).toEqual(['one', 'two']);
       expect(sys.lstat(`${dst}/one`)).toMatchObject({ nlink: 2, ino: sys.lstat(`${dst}/two`).ino });
@@ -252,6 +251,14 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(sys.listxattr(`${dst}/opaque`)).toEqual(['user.overlay.opaque']);
     });
 
+    it.each(['aufs', 'fuse-overlayfs'])('%s: pseudo-links, of which an entry may be the only name', (from) => {
+      mkdirSync(`${src}/.wh..wh.plnk`);
+      sys.writeFile(`${src}/.wh..wh.plnk/12.34`, 'changed through a name in a lower layer');
+      expectObstacles(['--to', 'overlay', '--from', from, src, dst], {
+        '.wh..wh.plnk': 'pseudo-links that are not settled; mount it once with -t aufs',
+      });
+    });
+
     it('immutable objects, also those that are for an overlay only', () => {
       sys.writeFile(`${src}/file`, '');
       sys.writeFile(`${src}/protected`, '');
@@ -289,6 +296,30 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       refuses([dst, `${home}/new`], `SRC: ${dst}: no such file or directory (ENOENT)`);
       mkdirSync(dst);
       refuses([dst, dst], `DST: ${dst}: is SRC itself (EINVAL)`);
+    });
+
+    it('SRC is not taken for what a killed conversion has left', () => {
+      const left = `${home}/.plyfs-convert.dst`;
+      mkdirSync(`${left}/inner`, { recursive: true });
+      sys.writeFile(`${left}/inner/file`, '');
+      const refusal = (source: string): string =>
+        `SRC: ${source}: is, or lies in, ${left}, where the new layer would be written (EINVAL); choose another DST`;
+      for (const source of [left, `${left}/inner`]) refuses([source, dst], refusal(source));
+    });
+
+    it('what stands in the way of the new layer is named', () => {
+      const left = `${home}/.plyfs-convert.dst`;
+      mkdirSync(`${left}/mnt`, { recursive: true });
+      expect(spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', `${left}/mnt`]).status).toBe(0);
+      try {
+        writeFileSync(`${left}/mnt/file`, '');
+        const { status, stderr } = convert('--to', 'aufs', src, dst);
+        expect(stderr).toContain(`plyfs: convert: ${left}/mnt: cannot be removed: something is mounted there (EXDEV)`);
+        expect(status).toBe(1);
+        expect(existsSync(`${left}/mnt/file`)).toBe(true);
+      } finally {
+        spawnSync('umount', [`${left}/mnt`]);
+      }
     });
 
     it('SRC is a layer of its own: what is mounted in it is not part of it', () => {
@@ -376,20 +407,97 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(readdirSync(home).sort()).toEqual(['dst', 'src']);
     });
 
-    it('leaves nothing when the disk is full, and says where it happened', () => {
+    it('one of two to the same DST writes all of it, and the other one leaves it alone', async () => {
+      for (let i = 0; i < 300; i++) writeFileSync(`${src}/file${i}`, 'x');
+      const start = (name: string): Promise<number | null> => {
+        const args = ['convert', '--to', 'overlay', '--volatile', src, join(home, name)];
+        const child = spawn(PLYFS, args, { stdio: 'ignore' });
+        return new Promise((resolve) => child.once('exit', (status) => resolve(status)));
+      };
+      for (let round = 0; round < 8; round++) {
+        const statuses = await Promise.all([start(`dst${round}`), start(`dst${round}`)]);
+        expect(statuses.sort()).toEqual([0, 1]);
+        expect(readdirSync(join(home, `dst${round}`))).toHaveLength(300);
+        expect(readdirSync(home).filter((name) => name.startsWith('.'))).toEqual([]);
+      }
+    });
+
+    it('leaves nothing when the disk is full, and names the place that is full', () => {
       const small = join(home, 'small');
       mkdirSync(small);
       sys.writeFile(`${src}/large`, Buffer.alloc(4 << 20, 1));
       expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', small]).status).toBe(0);
       try {
         const { status, stderr } = convert('--to', 'aufs', src, `${small}/dst`);
-        expect(stderr).toMatch(/^plyfs: convert: [a-z_]+: .*\/src\/large: no space left on device \(ENOSPC\)\n$/);
+        expect(stderr).toMatch(/^plyfs: convert: [a-z_]+: .*\/small\/dst: no space left on device \(ENOSPC\)\n$/);
         expect(status).toBe(1);
         expect(readdirSync(small)).toEqual([]);
       } finally {
         spawnSync('umount', [small]);
       }
     });
+
+    it.each([0o077, 0o777, 0])('writes marks of the same modes under the umask %o', (umask) => {
+      overlayMarks.whiteout(src, 'gone');
+      const command = `umask ${umask.toString(8)}; exec ${PLYFS} convert --to aufs ${src} ${dst}`;
+      expect(run('sh', ['-c', command])).toEqual({ status: 0, stdout: '', stderr: '' });
+      expect(sys.lstat(`${dst}/.wh.gone`).mode).toBe(0o100444);
+      for (const name of ['.wh..wh.plnk', '.wh..wh.orph']) expect(sys.lstat(`${dst}/${name}`).mode).toBe(0o040700);
+    });
+
+    it('fails when it cannot say what it did', () => {
+      const { status, stderr } = run('sh', ['-c', `${PLYFS} convert --to aufs --json ${src} ${dst} > /dev/full`]);
+      expect(stderr).toBe('plyfs: stdout: no space left on device (ENOSPC)\n');
+      expect(status).toBe(1);
+    });
+
+    it('names DST when that cannot be written', () => {
+      const locked = join(home, 'locked');
+      mkdirSync(locked);
+      for (const path of [src, locked]) sys.chown(path, sys.ALICE, sys.STAFF);
+      sys.chmod(locked, 0o555);
+      sys.chmod(home, 0o755);
+      const { stderr } = asAlice('--to', 'aufs', src, `${locked}/dst`);
+      expect(stderr).toBe(`plyfs: convert: mkdirat: ${locked}/dst: permission denied (EACCES)\n`);
+    });
+
+    it('removes directories that an ordinary user cannot write to, and says what failed first', () => {
+      mkdirSync(`${src}/a/b`, { recursive: true });
+      sys.writeFile(`${src}/a/b/file`, '');
+      const left = `${home}/.plyfs-convert.dst`;
+      mkdirSync(`${left}/a`, { recursive: true });
+      sys.writeFile(`${left}/a/file`, '');
+      for (const path of [home, src, `${src}/a`, `${src}/a/b`, `${src}/a/b/file`, left, `${left}/a`, `${left}/a/file`])
+        sys.chown(path, sys.ALICE, sys.STAFF);
+      for (const path of [`${left}/a`, left, `${src}/a/b`, `${src}/a`, src]) sys.chmod(path, 0o555);
+      expect(asAlice('--to', 'aufs', src, dst)).toEqual({ status: 0, stdout: '', stderr: '' });
+      expect(sys.lstat(`${dst}/a/b`).mode).toBe(0o040555);
+
+      sys.writeFile(`${src}/z`, '', 0o000);
+      sys.chown(`${src}/z`, sys.ALICE, sys.STAFF);
+      const { stderr, status } = asAlice('--to', 'aufs', src, join(home, 'other'));
+      expect(stderr).toBe(`plyfs: convert: openat: ${src}/z: permission denied (EACCES)\n`);
+      expect(status).toBe(1);
+      expect(readdirSync(home).sort()).toEqual(['dst', 'src']);
+    });
+
+    it('ends with one line at a layer that is deeper than any path', () => {
+      const script = "import os\nfor _ in range(7000):\n    os.mkdir('d'); os.chdir('d')\n";
+      expect(spawnSync('python3', ['-c', script], { cwd: src }).status).toBe(0);
+      try {
+        const { stderr, status } = convert('--to', 'aufs', src, dst);
+        expect(stderr).toMatch(/^plyfs: convert: deeper than 2048 directories: .* \(ENAMETOOLONG\)\n$/);
+        expect(stderr.length).toBeLessThan(3000);
+        expect(status).toBe(1);
+        expect(readdirSync(home)).toEqual(['src']);
+      } finally {
+        // Node's own removal goes by paths.
+        spawnSync('rm', ['-rf', src]);
+      }
+    });
+
+    const asAlice = (...args: readonly string[]): Outcome =>
+      run(PLYFS, ['convert', ...args], { uid: sys.ALICE, gid: sys.STAFF });
 
     it('refuses, as an ordinary user, what others own', () => {
       sys.writeFile(`${src}/file`, '');

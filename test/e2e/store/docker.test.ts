@@ -77,6 +77,22 @@ describe.skipIf(unavailable !== null)(`plyfs mount --docker ${unavailable ?? ''}
       expect(snapshot(box.at('docker'))).toEqual(before);
     });
 
+    it('says that a work directory without an upper is of no use', () => {
+      const { status, stderr } = box.plyfs('mount', '--docker', 'docker', '3c', '--work', 'work', 'mnt');
+      expect({ status, stderr }).toEqual({
+        status: 0,
+        stderr: 'plyfs: --work ignored: it is of use only with --upper\n',
+      });
+      expect(box.plyfs('umount', 'mnt').status).toBe(0);
+    });
+
+    it('a line of a hostile file stays one line', () => {
+      writeFileSync(join(store.directory, TOP, 'lower'), 'l/\x1b[2J\nplyfs, all is well');
+      const { stderr } = box.plyfs('mount', '--docker', 'docker', '3c', 'mnt');
+      expect(stderr).toContain('names l/\\x1b[2J\\x0aplyfs, all is well, and there is no such link');
+      expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    });
+
     it('mounts 128 layers below one', () => {
       const ids = Array.from({ length: 128 }, (_, i) => idOf(`f${i}x`));
       for (const id of ids) writeFileSync(join(store.layer(id), `in-${id.slice(0, 4)}`), '');

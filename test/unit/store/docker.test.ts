@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -94,6 +95,52 @@ describe("the overlay2 driver's layers", () => {
     return store.lowerText([id]).slice('l/'.length);
   }
 
+  it('a container whose own layer is broken is not taken for its init layer', () => {
+    store.layer(`${TOP}-init`, [MIDDLE, BASE]);
+    rmSync(join(driver, TOP, 'diff'), { recursive: true });
+    for (const id of [TOP, '3']) {
+      expect(refusal(() => findDockerLayers(driver, id))).toBe(`${TOP}: ${driver}/${TOP}/diff is missing`);
+    }
+  });
+
+  describe('`lower`', () => {
+    const refusalOfTop = (): string => refusal(() => findDockerLayers(driver, TOP));
+    let lower: string;
+    beforeEach(() => {
+      lower = join(driver, TOP, 'lower');
+    });
+
+    it.each(['', '\n'])('that is %j is refused', (text) => {
+      writeFileSync(lower, text);
+      expect(refusalOfTop()).toBe(`${lower}: names no layer`);
+    });
+
+    it.each<[string, () => void]>([
+      ['directory', () => mkdirSync(lower)],
+      ['symlink', () => symlinkSync('link', lower)],
+      ['fifo', () => execFileSync('mkfifo', [lower])],
+    ])('that is a %s is refused', (_, make) => {
+      rmSync(lower);
+      make();
+      expect(refusalOfTop()).toBe(`${lower}: is not a regular file`);
+    });
+
+    it('that is missing beside a work directory is refused', () => {
+      rmSync(lower);
+      mkdirSync(join(driver, TOP, 'work'));
+      expect(refusalOfTop()).toContain(`${lower}: is missing`);
+    });
+
+    it('of any size and content is read to a bound', () => {
+      writeFileSync(lower, Buffer.alloc((1 << 20) + 1, 'l/A:'));
+      expect(refusalOfTop()).toContain('is larger than 1048576 bytes');
+      writeFileSync(lower, 'l/A\0B');
+      expect(refusalOfTop()).toContain('has a NUL byte in it');
+      writeFileSync(lower, 'x'.repeat(5000));
+      expect(refusalOfTop().length).toBeLessThan(1000);
+    });
+  });
+
   it('a loop is refused', () => {
     writeFileSync(join(driver, MIDDLE, 'lower'), store.lowerText([BASE, MIDDLE]));
     expect(refusal(() => findDockerLayers(driver, MIDDLE))).toBe(`${MIDDLE}: ${MIDDLE} is below itself`);
@@ -140,6 +187,13 @@ describe("the aufs driver's layers", () => {
     expect(refusal(() => findDockerLayers(driver, TOP))).toContain('../../etc is not the id of a layer');
     writeFileSync(join(driver, 'layers', TOP), `${BASE}\n${TOP}\n`);
     expect(refusal(() => findDockerLayers(driver, TOP))).toBe(`${TOP}: ${TOP} is below itself`);
+  });
+
+  it('a container whose own layer is broken is not taken for its init layer', () => {
+    writeFileSync(join(driver, 'layers', `${TOP}-init`), '');
+    mkdirSync(join(driver, 'diff', `${TOP}-init`));
+    rmSync(join(driver, 'layers', TOP));
+    expect(refusal(() => findDockerLayers(driver, TOP))).toBe(`${driver}/layers/${TOP}: 2`);
   });
 });
 
