@@ -46,7 +46,7 @@ ${describeAufsOptions()}
 
 Unknown options are named on stderr and ignored. Paths may start at the working directory.
 The mount is served by a process in the background, which ends when it is unmounted. SIGTERM, SIGINT and SIGHUP
-make it unmount first, lazily if somebody is using the mount.
+make it unmount first, lazily if somebody is using the mount: they get ENOTCONN from then on.
 ${DOCKER_HELP}`;
 }
 
