@@ -1,11 +1,8 @@
 /** Reading a layer without a trace in it: not even access times change. */
 import { Errno, FsError, fsError } from '../core/errno.js';
-import { O_DIRECTORY, O_NOATIME, O_RDONLY } from '../core/flags.js';
+import { O_NOATIME, O_RDONLY } from '../core/flags.js';
 import { trySetReadOnly } from '../sys/mount.js';
-import { close, openAt, openDirectoryAt, openTrusted, tryCloneTree, tryOpenAt } from '../sys/open.js';
-
-/** Why there is no read-only view to be had: no CAP_SYS_ADMIN, mounts locked into place, an old kernel. */
-const TOLERATED = new Set<number>([Errno.EPERM, Errno.EINVAL, Errno.ENOSYS]);
+import { NO_TREE, openAt, openTreeRoot, tryOpenAt } from '../sys/open.js';
 
 /**
  * Opens a layer's root (bytes; symlinks are followed), where possible as a mount of its own that changes nothing and
@@ -13,18 +10,10 @@ const TOLERATED = new Set<number>([Errno.EPERM, Errno.EINVAL, Errno.ENOSYS]);
  */
 export function openLayerRoot(path: string): number {
   try {
-    const tree = tryCloneTree(path);
-    if (tree < 0) {
-      if (TOLERATED.has(-tree)) return openTrusted(path, O_RDONLY | O_DIRECTORY);
-      throw fsError(-tree, 'open_tree');
-    }
-    try {
+    return openTreeRoot(path, (tree) => {
       const result = trySetReadOnly(tree);
-      if (result < 0 && !TOLERATED.has(-result)) throw fsError(-result, 'mount_setattr');
-      return openDirectoryAt(tree, '.');
-    } finally {
-      close(tree);
-    }
+      if (result < 0 && !NO_TREE.has(-result)) throw fsError(-result, 'mount_setattr');
+    });
   } catch (error) {
     if (error instanceof FsError) throw new FsError(error.errno, error.syscall, path);
     throw error;

@@ -93,3 +93,25 @@ export function close(fd: number): void {
     if (errno === Errno.EBADF) throw fsError(errno, 'close');
   }
 }
+
+/** Why a directory has no mount of its own to be had: no CAP_SYS_ADMIN, mounts locked into place, an old kernel. */
+export const NO_TREE: ReadonlySet<number> = new Set([Errno.EPERM, Errno.EINVAL, Errno.ENOSYS]);
+
+/**
+ * Opens a directory by path (symlinks are followed) as a mount of its own, without what is mounted below it; as it is where
+ * that cannot be had ({@link NO_TREE}).
+ * @param prepare is given the mount's fd before anything is opened in it
+ */
+export function openTreeRoot(path: string, prepare?: (tree: number) => void): number {
+  const tree = tryCloneTree(path);
+  if (tree < 0) {
+    if (NO_TREE.has(-tree)) return openTrusted(path, O_RDONLY | O_DIRECTORY);
+    throw fsError(-tree, 'open_tree');
+  }
+  try {
+    prepare?.(tree);
+    return openDirectoryAt(tree, '.');
+  } finally {
+    close(tree);
+  }
+}

@@ -1,8 +1,8 @@
 import type { EntryName, LayerPath } from '../core/brand.js';
-import { Errno, FsError, fsError } from '../core/errno.js';
+import { FsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
-import { close, openDirectoryAt, openTrusted, tryCloneTree } from '../sys/open.js';
+import { close, openTreeRoot, openTrusted } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
 import type { LayerReader } from '../whiteout/dialect.js';
 
@@ -31,7 +31,9 @@ export class Layer {
   static open(path: string, isUpper: boolean, reader: LayerReader): Layer {
     try {
       // The upper stays on the mount it shares with the work directory, or nothing could be moved between the two.
-      const fd = isUpper ? openTrusted(path, O_RDONLY | O_DIRECTORY) : openLower(path);
+      // A lower is its file system alone where that can be had: so a mountpoint may lie inside a layer (`lowerdir=/`);
+      // otherwise the server would walk into its own mount, and wait for itself.
+      const fd = isUpper ? openTrusted(path, O_RDONLY | O_DIRECTORY) : openTreeRoot(path);
       const stat = new FileStat();
       statFd(fd, stat);
       return new Layer(path, isUpper, reader, fd, stat.devMajor, stat.devMinor);
@@ -43,26 +45,6 @@ export class Layer {
 
   close(): void {
     close(this.root.fd);
-  }
-}
-
-/** Why a lower layer is taken with what is mounted in it: no CAP_SYS_ADMIN, mounts locked into place, an old kernel. */
-const CLONE_TOLERATED = new Set<number>([Errno.EPERM, Errno.EINVAL, Errno.ENOSYS]);
-
-/**
- * A lower layer is its file system alone where that can be had. So a mountpoint may lie inside a layer (`lowerdir=/`):
- * otherwise the server would walk into its own mount, and wait for itself.
- */
-function openLower(path: string): number {
-  const tree = tryCloneTree(path);
-  if (tree < 0) {
-    if (CLONE_TOLERATED.has(-tree)) return openTrusted(path, O_RDONLY | O_DIRECTORY);
-    throw fsError(-tree, 'open_tree');
-  }
-  try {
-    return openDirectoryAt(tree, '.');
-  } finally {
-    close(tree);
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * The copy has an entry in a directory of the upper (`LinkEntries`), and its node is reached through that entry, whatever
  * becomes of its names. A lower name of the file that the upper does not hide leads to the same node: it is recognised
- * by the inode number shown.
+ * by the inode number shown, and, because numbers are given out again, by its origin (`origins.ts`).
  */
 import type { EntryName } from '../core/brand.js';
 import { displayName } from '../core/entry-name.js';
