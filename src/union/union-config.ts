@@ -6,12 +6,38 @@ export interface UnionConfig {
   readonly upper?: string;
   /** Needed with an upper, but by the aufs dialect, which keeps a work directory in it. */
   readonly work?: string;
+  /** How the overlay dialect is read and written; absent: {@link defaultOverlay}. */
+  readonly overlay?: OverlaySettings;
   /** Layers are read and written as aufs does; absent: as the kernel's overlayfs does. */
   readonly aufs?: AufsSettings;
   /** Never wait for the disk: what a crash of the machine loses is lost. */
   readonly volatile: boolean;
   /** Receives one line about something odd that does not stop the mount. */
   readonly log: (line: string) => void;
+}
+
+/** What only the overlay dialect knows: options of the kernel's overlayfs, their conflicts settled. */
+export interface OverlaySettings {
+  /**
+   * `on`: a directory that lower layers have can be renamed, and says in an xattr where the rest of it is. `follow`: only
+   * read. `nofollow`: not even that, because such an xattr leads to any directory of the layers, whoever may search it.
+   */
+  readonly redirect: 'on' | 'follow' | 'nofollow';
+  /** A change of a lower file's attributes copies no data. */
+  readonly metacopy: boolean;
+  /** Hard links of a lower file stay one file when it is copied up. */
+  readonly index: boolean;
+  /** The namespace of private xattrs. */
+  readonly xattrs: 'trusted' | 'user';
+  /** How many of the lower layers, at the end, give data to files above, and no names. */
+  readonly dataLayers: number;
+}
+
+/** As the kernel without its options and with the defaults of its configuration (fs/overlayfs/Kconfig). */
+export function defaultOverlay(xattrs: OverlaySettings['xattrs']): OverlaySettings {
+  // Behind `user.` xattrs, which anybody can set, nothing is followed (fs/overlayfs/params.c:ovl_fs_params_verify).
+  const redirect = xattrs === 'user' ? 'nofollow' : 'follow';
+  return { redirect, metacopy: false, index: false, xattrs, dataLayers: 0 };
 }
 
 /** What only the aufs dialect knows. */
