@@ -37,7 +37,10 @@ function assemble(config: UnionConfig, opened: { close(): void }[]): Operations 
     return part;
   };
   const format = layerFormat(config);
-  const lowers = config.lowers.map((path, i) => keep(Layer.open(path, false, format.lowerReader(i))));
+  const above = config.upper === undefined ? 0 : 1;
+  const lowers = config.lowers.map((path, i) =>
+    keep(Layer.open(path, { depth: i + above, isUpper: false }, format.lowerReader(i))),
+  );
   const upper = openUpper(config, format, keep);
   for (const layer of upper === null ? lowers : [upper.layer, ...lowers]) format.noteUnread(layer);
   const grace = 2 * (lowers.length + 1) + 16;
@@ -58,7 +61,7 @@ function openUpper(
 ): Upper | null {
   if (config.upper === undefined) return null;
   const { dialect } = format;
-  const layer = keep(Layer.open(config.upper, true, format.upperReader));
+  const layer = keep(Layer.open(config.upper, { depth: 0, isUpper: true }, format.upperReader));
   const work = keep(format.openWork(layer));
   return { layer, work, hiding: format.hiding(layer, work), copyUp: { work, dialect, sync: !config.volatile } };
 }

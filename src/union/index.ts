@@ -1,2 +1,2 @@
 export { createUnion } from './create-union.js';
-export type { AufsSettings, UnionConfig } from './union-config.js';
+export { type AufsSettings, defaultOverlay, type OverlaySettings, type UnionConfig } from './union-config.js';

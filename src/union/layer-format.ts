@@ -13,7 +13,7 @@ import { OverlayHiding } from '../whiteout/overlay-hiding.js';
 import { xattrNamespace } from '../whiteout/overlay-namespace.js';
 import { WorkDirectory } from '../whiteout/work-directory.js';
 import type { Layer } from './layer.js';
-import type { AufsSettings, UnionConfig } from './union-config.js';
+import { type AufsSettings, defaultOverlay, type UnionConfig } from './union-config.js';
 
 /** How long a server that is ending may take to turn its pseudo-links into hard links before we go on without it. */
 const SETTLING_MS = 10_000;
@@ -33,8 +33,9 @@ export function layerFormat(config: UnionConfig): LayerFormat {
   return config.aufs === undefined ? overlayFormat(config) : aufsFormat(config.aufs, config.log);
 }
 
-function overlayFormat({ work, log }: UnionConfig): LayerFormat {
-  const dialect = new OverlayDialect(xattrNamespace());
+function overlayFormat({ work, log, overlay }: UnionConfig): LayerFormat {
+  const { xattrs, redirect } = overlay ?? defaultOverlay(xattrNamespace());
+  const dialect = new OverlayDialect(xattrs, redirect);
   return {
     dialect,
     upperReader: dialect,

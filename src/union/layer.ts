@@ -15,6 +15,8 @@ export class Layer {
 
   private constructor(
     readonly path: string,
+    /** How many layers of the union lie above it. */
+    readonly depth: number,
     readonly isUpper: boolean,
     readonly reader: LayerReader,
     fd: number,
@@ -27,8 +29,12 @@ export class Layer {
     this.root.pinned = true;
   }
 
-  /** @param path bytes, latin1-decoded; relative to the working directory, symlinks followed */
-  static open(path: string, isUpper: boolean, reader: LayerReader): Layer {
+  /**
+   * @param path bytes, latin1-decoded; relative to the working directory, symlinks followed
+   * @param place where in the union the layer is
+   */
+  static open(path: string, place: { readonly depth: number; readonly isUpper: boolean }, reader: LayerReader): Layer {
+    const { depth, isUpper } = place;
     try {
       // The upper stays on the mount it shares with the work directory, or nothing could be moved between the two.
       // A lower is its file system alone where that can be had: so a mountpoint may lie inside a layer (`lowerdir=/`);
@@ -36,7 +42,7 @@ export class Layer {
       const fd = isUpper ? openTrusted(path, O_RDONLY | O_DIRECTORY) : openTreeRoot(path);
       const stat = new FileStat();
       statFd(fd, stat);
-      return new Layer(path, isUpper, reader, fd, stat.devMajor, stat.devMinor);
+      return new Layer(path, depth, isUpper, reader, fd, stat.devMajor, stat.devMinor);
     } catch (error) {
       if (error instanceof FsError) throw new FsError(error.errno, error.syscall, path);
       throw error;

@@ -7,11 +7,10 @@
  * layer below instead would be showing a wrong tree.
  */
 import type { EntryName } from '../core/brand.js';
-import { displayName } from '../core/entry-name.js';
-import { Errno, fsError } from '../core/errno.js';
 import { isDirectory } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { close } from '../sys/open.js';
+import { Descent } from './descent.js';
 import { RealDirectory } from './layer.js';
 import type { LinkGroup } from './link-group.js';
 import { DirectoryNode, FileNode, type UnionNode } from './node.js';
@@ -35,88 +34,62 @@ export function lookup(union: Union, dir: DirectoryNode, name: EntryName, into: 
   if (dir.upper !== null) {
     const presence = dir.upper.layer.reader.probe(union.fds.get(dir.upper), name, into);
     if (presence === 'whiteout') return null;
-    if (presence === 'present') return found(union, dir, name, dir.upper, dir.lowers, into);
+    if (presence === 'present') return found(union, dir, name, dir.upper, into);
   }
   return lookupLower(union, dir, name, into);
 }
 
 function lookupLower(union: Union, dir: DirectoryNode, name: EntryName, into: FileStat): UnionNode | null {
-  const { lowers } = dir;
-  for (let i = 0; i < lowers.length; i++) {
-    const home = lowers[i] as RealDirectory;
+  for (const home of dir.lowers) {
     const presence = home.layer.reader.probe(union.fds.get(home), name, into);
     if (presence === 'whiteout') return null;
-    if (presence === 'present') return found(union, dir, name, home, lowers.slice(i + 1), into);
+    if (presence === 'present') return found(union, dir, name, home, into);
   }
   return null;
 }
 
-/** `name` was found in `home`; `rest` are the real directories of the parent that lie below. */
-function found(
-  union: Union,
-  dir: DirectoryNode,
-  name: EntryName,
-  home: RealDirectory,
-  rest: readonly RealDirectory[],
-  stat: FileStat,
-): UnionNode {
+function found(union: Union, dir: DirectoryNode, name: EntryName, home: RealDirectory, stat: FileStat): UnionNode {
   if (!isDirectory(stat.mode)) return adoptFile(union, dir, name, home, stat);
-  const below: RealDirectory[] = [];
-  if (rest.length > 0 && !home.layer.reader.isOpaque(union.fds.get(home), name)) {
-    for (let i = 0; i < rest.length; i++) {
-      const other = rest[i] as RealDirectory;
-      const presence = other.layer.reader.probe(union.fds.get(other), name, lower);
-      if (presence === 'absent') continue;
-      if (presence === 'whiteout' || !isDirectory(lower.mode)) break;
-      below.push(other);
-      if (i + 1 < rest.length && other.layer.reader.isOpaque(union.fds.get(other), name)) break;
-    }
-  }
-  return adoptDirectory(union, dir, name, home, below, stat);
+  return adoptStack(union, dir, name, home, null, stat);
 }
 
 /**
- * The node of a directory that a listing has found: `candidates` hold a directory of this name too; the topmost opaque
- * one ends the stack.
+ * The node of a directory, with what the layers below have of it.
+ * @param listed real directories of the parent, below `home`, that are known to have a directory of this name too, top
+ *   first; null: not known
  */
-export function lookupListedDirectory(
+export function adoptStack(
   union: Union,
   dir: DirectoryNode,
   name: EntryName,
   home: RealDirectory,
-  candidates: readonly RealDirectory[] | null,
+  listed: readonly RealDirectory[] | null,
   stat: FileStat,
 ): DirectoryNode {
+  const descent = new Descent(union, dir, home, name, listed, 'directory');
   const below: RealDirectory[] = [];
-  if (candidates !== null && !home.layer.reader.isOpaque(union.fds.get(home), name)) {
-    for (let i = 0; i < candidates.length; i++) {
-      const other = candidates[i] as RealDirectory;
-      below.push(other);
-      if (i + 1 < candidates.length && other.layer.reader.isOpaque(union.fds.get(other), name)) break;
-    }
+  for (let step = descent.next(); step !== null; step = descent.next()) {
+    below.push(new RealDirectory(step.home.layer, step.home, step.name));
   }
-  return adoptDirectory(union, dir, name, home, below, stat);
+  const node = adoptDirectory(union, dir, name, home, below, stat);
+  if (node.upper !== null) node.redirect = descent.marks.redirect;
+  return node;
 }
 
-/** Makes a node of a directory whose real stat is `stat`; leaves in `stat` what is shown. */
+/**
+ * Makes a node of a directory whose real stat is `stat`; leaves in `stat` what is shown.
+ * @param lowers the real directories of the layers below that are merged in, top first
+ */
 export function adoptDirectory(
   union: Union,
   dir: DirectoryNode,
   name: EntryName,
   home: RealDirectory,
-  below: readonly RealDirectory[],
+  lowers: readonly RealDirectory[],
   stat: FileStat,
 ): DirectoryNode {
   const { isUpper } = home.layer;
-  const feature = home.layer.reader.unreadableFeature(union.fds.get(home), name);
-  if (feature !== null) {
-    union.log(
-      `${displayName(name)}: the layer has only a part of this directory (${feature}), which plyfs cannot read`,
-    );
-    throw fsError(Errno.EPERM, 'lookup');
-  }
   const real = new RealDirectory(home.layer, home, name);
-  const lowers = below.map((other) => new RealDirectory(other.layer, other, name));
   const node = new DirectoryNode(
     union.nodes.newId(),
     dir,

@@ -30,6 +30,8 @@ export class DirectoryNode implements NodeBase {
   readonly children = new Map<EntryName, UnionNode>();
   /** The upper directory's default ACL: null for none, undefined when not asked yet. */
   defaultAcl: Buffer | null | undefined;
+  /** Where the lower parts of an upper directory that was moved are, as the layer says it; see `Marks.redirect`. */
+  redirect: string | null = null;
 
   constructor(
     readonly id: NodeId,

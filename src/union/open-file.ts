@@ -21,7 +21,7 @@ import { close } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
 import { withoutFsetid } from '../sys/thread.js';
 import type { FileNode, OpenFile } from './node.js';
-import { openReal } from './real-object.js';
+import { isMetacopy, openReal } from './real-object.js';
 import type { Union } from './union.js';
 
 /** As much as one READ asks for at the default readahead. */
@@ -102,14 +102,11 @@ export function checkBudget(union: Union): void {
   if (union.openFiles >= union.maxOpenFiles) throw fsError(Errno.ENFILE, 'open');
 }
 
-/** Closes `fd` of an object that is incomplete in its layer, and throws. */
+/** Closes `fd` of a file whose data is in another layer, and throws. */
 function refuseUnreadable(union: Union, node: FileNode, fd: number): void {
-  const feature = node.home?.layer.reader.unreadableFeature(fd, '') ?? null;
-  if (feature === null) return;
+  if (node.home === null || !isMetacopy(union, node.home.layer, fd, '')) return;
   close(fd);
-  union.log(
-    `${displayName(node.name)}: the layer has only a part of this object (${feature}), which plyfs cannot read`,
-  );
+  union.log(`${displayName(node.name)}: its data is in another layer; not followed (metacopy=off)`);
   throw fsError(Errno.EPERM, 'open');
 }
 

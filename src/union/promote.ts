@@ -15,7 +15,7 @@ import type { CopyJob } from './copy-jobs.js';
 import { RealDirectory } from './layer.js';
 import type { LinkGroup } from './link-group.js';
 import type { DirectoryNode, FileNode, UnionNode } from './node.js';
-import { statReal } from './real-object.js';
+import { isMetacopy, statReal } from './real-object.js';
 import type { Union } from './union.js';
 
 /** From this many bytes on the data is copied in a helper thread, and the request waits without holding up others. */
@@ -66,7 +66,7 @@ export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_IN
   const source = { dirfd: union.fds.get(home), name: node.realName, stat: new FileStat() };
   statReal(union, node, source.stat);
   refuseLocked(source.stat);
-  if (isRegular(source.stat.mode) && home.layer.reader.unreadableFeature(source.dirfd, source.name) !== null) {
+  if (isRegular(source.stat.mode) && isMetacopy(union, home.layer, source.dirfd, source.name)) {
     throw fsError(Errno.EPERM, 'copy-up');
   }
   if (!isRegular(source.stat.mode)) {

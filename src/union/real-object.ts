@@ -16,6 +16,7 @@ import {
 } from '../sys/inode-ops.js';
 import { openAt, reopen } from '../sys/open.js';
 import { statAt, statFd } from '../sys/stat.js';
+import type { Layer } from './layer.js';
 import type { UnionNode } from './node.js';
 import type { Union } from './union.js';
 
@@ -63,6 +64,11 @@ function statPresent(dirfd: number, name: string, into: FileStat): void {
 export function statNode(union: Union, node: UnionNode, into: FileStat): void {
   statReal(union, node, into);
   showStat(node, into);
+}
+
+/** Whether the data of the regular file `name` under `dirfd` (or that `dirfd` is, for `''`) is in another layer. */
+export function isMetacopy(union: Union, layer: Layer, dirfd: number, name: string): boolean {
+  return union.dialect.metacopies !== null && layer.reader.marks(dirfd, name).metacopy !== null;
 }
 
 /** Turns a real stat into what the union shows: the number kept over a copy-up, link counts of what is merged or gone. */

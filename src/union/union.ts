@@ -42,6 +42,8 @@ export class Union {
   openFiles = 0;
   /** The longest name that any layer can hold and the dialect allows (fs/overlayfs/super.c:ovl_fill_super, namelen). */
   readonly maxName: number;
+  /** Depth of the lowest layer. */
+  readonly lowest: number;
   /** null: files with several links part when one is copied up, or nothing is ever copied up. */
   readonly plinks: Plinks | null;
 
@@ -63,6 +65,7 @@ export class Union {
       sizeCalculation: ({ size }) => Math.min(size + 1, MAX_LISTED),
     });
     const top = upper?.layer ?? (lowers[0] as Layer);
+    this.lowest = (lowers.at(-1) ?? top).depth;
     const stat = new FileStat();
     const id = nodes.newId();
     this.answer = { nodeid: id, attr: stat, cacheAttr: true };

@@ -19,6 +19,9 @@ export class AufsDialect implements Dialect {
   readonly name = 'aufs';
   readonly maxName = MAX_NAME;
   readonly whiteoutTakesName = false;
+  /** aufs has them with `dirren` only, in a form of its own. */
+  readonly redirects = null;
+  readonly metacopies = null;
   readonly opaqueMarks: Dialect['opaqueMarks'];
   readonly links: LinkEntries | null;
   /** The one private xattr: of copies that wait for the end of a mount. aufs itself has none. */

@@ -10,6 +10,9 @@ import { statAt } from '../sys/stat.js';
 import { hasOpaqueMarker, hasWhiteout } from './aufs-marks.js';
 import { hiddenBy, WHITEOUT_PREFIX } from './aufs-names.js';
 import type { LayerDirectorySink, LayerReader, Presence } from './dialect.js';
+import { type Marks, NO_MARKS } from './marks.js';
+
+const OPAQUE: Marks = { ...NO_MARKS, opaque: true };
 
 export class AufsReader implements LayerReader {
   /** @param honoursWhiteouts a branch that is rw or has `+wh`; on others whiteouts are not shown and hide nothing */
@@ -31,12 +34,13 @@ export class AufsReader implements LayerReader {
     });
   }
 
-  isOpaque(dirfd: number, name: EntryName): boolean {
-    return this.honoursWhiteouts && (hasWhiteout(dirfd, name) || hasOpaqueMarker(dirfd, name));
+  /** aufs stores each object whole: only of a directory there can be something to say. */
+  marks(dirfd: number, name: string): Marks {
+    return this.isOpaque(dirfd, name as EntryName) ? OPAQUE : NO_MARKS;
   }
 
-  /** aufs stores each object whole. */
-  unreadableFeature(): null {
-    return null;
+  /** Whether the directory `name` under `dirfd` hides the directories of the same path below it. */
+  isOpaque(dirfd: number, name: EntryName): boolean {
+    return this.honoursWhiteouts && (hasWhiteout(dirfd, name) || hasOpaqueMarker(dirfd, name));
   }
 }

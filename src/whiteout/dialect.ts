@@ -7,6 +7,7 @@
  */
 import type { EntryName } from '../core/brand.js';
 import type { FileStat } from '../core/file-stat.js';
+import type { Marks } from './marks.js';
 
 /** What one layer says of one name. */
 export type Presence = 'absent' | 'whiteout' | 'present';
@@ -24,14 +25,27 @@ export interface LayerReader {
   probe(dirfd: number, name: EntryName, into: FileStat): Presence;
   /** Lists one real directory, private names left out. */
   list(dirfd: number, sink: LayerDirectorySink): void;
-  /** Whether the directory `name` under `dirfd` hides the directories of the same path below it. */
-  isOpaque(dirfd: number, name: EntryName): boolean;
-
   /**
-   * An on-disk feature of the object (an fd of it, or a name under a directory fd) without which it is incomplete and
-   * which plyfs cannot read, such as data that is elsewhere; null: none.
+   * What the layer says about the object `name` under `dirfd`, or what `dirfd` names when `name` is `''`: a directory, or
+   * anything where the dialect has marks of files too ({@link Dialect.metacopies}).
    */
-  unreadableFeature(dirfd: number, name: string): string | null;
+  marks(dirfd: number, name: string): Marks;
+}
+
+/** How a moved directory is kept together with its lower parts, which stay where they are. */
+export interface Redirects {
+  /** A directory with lower parts may be moved. */
+  readonly written: boolean;
+  /** Those of directories that were moved are looked for; if not, such a directory is refused. */
+  readonly followed: boolean;
+  /** Says of the directory `name` under `dirfd` where its lower parts are; see `Marks.redirect`. */
+  mark(dirfd: number, name: string, redirect: string): void;
+}
+
+/** Copies that have a file's attributes only: the data stays in a layer below until it changes. */
+export interface Metacopies {
+  /** They are made, and the data of those there are is looked for; if not, such a file is refused. */
+  readonly enabled: boolean;
 }
 
 /** What holds for all layers of a union. */
@@ -46,6 +60,11 @@ export interface Dialect {
    * also each that is moved into a merged directory; `always`, also each new one.
    */
   readonly opaqueMarks: 'needed' | 'moved' | 'always';
+
+  /** null: the dialect has none. */
+  readonly redirects: Redirects | null;
+  /** null: each file that a layer has is whole. */
+  readonly metacopies: Metacopies | null;
 
   /** The errno with which every operation on the name is refused, because the dialect keeps it for itself, or 0. */
   refuseName(name: EntryName): number;

@@ -9,12 +9,21 @@ import { DT_CHR, DT_UNKNOWN, direntType, S_IFCHR, S_IFMT } from '../core/file-mo
 import { FileStat } from '../core/file-stat.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
-import { findXattr, listXattrs } from '../sys/xattr.js';
-import type { Dialect, DirectoryParts, LayerDirectorySink, LayerReader, Presence } from './dialect.js';
+import { findXattr, listXattrs, setXattr } from '../sys/xattr.js';
+import type {
+  Dialect,
+  DirectoryParts,
+  LayerDirectorySink,
+  LayerReader,
+  Metacopies,
+  Presence,
+  Redirects,
+} from './dialect.js';
+import { type Marks, NO_MARKS } from './marks.js';
 
 export type XattrNamespace = 'trusted' | 'user';
 
-const OPAQUE_YES = 'y'.charCodeAt(0);
+const OPAQUE_YES = 'y';
 
 /** Tests the type and the device number only: writers differ in the mode (fs/overlayfs/overlayfs.h:IS_WHITEOUT). */
 export function isWhiteout(stat: FileStat): boolean {
@@ -30,21 +39,31 @@ export class OverlayDialect implements Dialect, LayerReader {
   /** As the kernel without `index=on`. */
   readonly links = null;
   readonly opaqueXattr: string;
+  readonly redirectXattr: string;
+  readonly metacopyXattr: string;
   /** On an empty regular file: it is a whiteout, made where no device can be (Linux 6.7). Mounts do not read it. */
   readonly whiteoutXattr: string;
   /** Says that an object is immutable or append-only, which the kernel's overlayfs then sees to. */
   readonly protectionXattr: string;
-  /** Written by kernel mounts with `metacopy=on` (the data is in a lower layer) and `redirect_dir=on` (so is the rest). */
-  private readonly unreadable: readonly string[];
   private readonly prefix: string;
   private readonly escapedPrefix: string;
   private readonly scratch = new FileStat();
 
-  constructor(namespace: XattrNamespace) {
+  readonly redirects: Redirects;
+  readonly metacopies: Metacopies = { enabled: false };
+
+  /** @param redirectDir as the mount option; `off` is one of the last two, as the kernel's configuration says */
+  constructor(namespace: XattrNamespace, redirectDir: 'on' | 'follow' | 'nofollow' = 'nofollow') {
     this.prefix = `${namespace}.overlay.`;
     this.escapedPrefix = `${this.prefix}overlay.`;
-    this.unreadable = ['metacopy', 'redirect'].map((feature) => this.prefix + feature);
     this.opaqueXattr = `${this.prefix}opaque`;
+    this.redirectXattr = `${this.prefix}redirect`;
+    this.metacopyXattr = `${this.prefix}metacopy`;
+    this.redirects = {
+      written: redirectDir === 'on',
+      followed: redirectDir !== 'nofollow',
+      mark: (dirfd, name, redirect) => setXattr(dirfd, name, `${this.prefix}redirect`, Buffer.from(redirect, 'latin1')),
+    };
     this.whiteoutXattr = `${this.prefix}whiteout`;
     this.protectionXattr = `${this.prefix}protattr`;
   }
@@ -72,40 +91,40 @@ export class OverlayDialect implements Dialect, LayerReader {
     }
   }
 
-  isOpaque(dirfd: number, name: EntryName): boolean {
+  /** One listing answers for the objects without any mark, which are nearly all. */
+  marks(dirfd: number, name: string): Marks {
+    const own = listXattrs(dirfd, name).filter((xattr) => this.isPrivateXattr(xattr));
+    if (own.length === 0) return NO_MARKS;
+    return {
+      opaque: own.includes(this.opaqueXattr) && this.saysOpaque(dirfd, name),
+      redirect: own.includes(this.redirectXattr) ? text(readable(dirfd, name, this.redirectXattr)) : null,
+      metacopy: own.includes(this.metacopyXattr) ? readable(dirfd, name, this.metacopyXattr) : null,
+    };
+  }
+
+  /** Exactly `y`: `x` says that the directory may have whiteouts in a form of their own. */
+  private saysOpaque(dirfd: number, name: string): boolean {
     try {
-      const value = findXattr(dirfd, name, this.opaqueXattr);
-      return value !== null && value[0] === OPAQUE_YES;
+      return text(findXattr(dirfd, name, this.opaqueXattr)) === OPAQUE_YES;
     } catch (error) {
       // An ordinary user's directory without read permission: its `user.` xattrs can be listed, not read.
-      if (isErrno(error, 'EACCES')) return listXattrs(dirfd, name).includes(this.opaqueXattr);
+      if (isErrno(error, 'EACCES')) return true;
       throw error;
     }
   }
 
-  unreadableFeature(dirfd: number, name: string): string | null {
-    try {
-      return this.unreadable.find((xattr) => findXattr(dirfd, name, xattr) !== null) ?? null;
-    } catch (error) {
-      // An ordinary user's object without read permission, whose `user.` xattrs cannot be read either: nothing that is
-      // in it can be shown, so nothing wrong can.
-      if (isErrno(error, 'EACCES')) return null;
-      throw error;
-    }
-  }
-
-  /** As {@link unreadableFeature}, of an object whose xattrs are known by name. */
-  unreadableAmong(xattrs: readonly string[]): string[] {
-    return this.unreadable.filter((xattr) => xattrs.includes(xattr));
+  /** Of an object whose xattrs are known by name: those that say that a part of it is in another layer. */
+  incompleteAmong(xattrs: readonly string[]): string[] {
+    return [this.metacopyXattr, this.redirectXattr].filter((xattr) => xattrs.includes(xattr));
   }
 
   refuseName(): number {
     return 0;
   }
 
-  /** As the kernel without `redirect_dir=on`. */
+  /** fs/overlayfs/dir.c:ovl_can_move. */
   mayMove({ inLower }: DirectoryParts): boolean {
-    return !inLower;
+    return !inLower || this.redirects.written;
   }
 
   refuseCreate(_name: EntryName, mode: number, rdev: number): number {
@@ -125,4 +144,21 @@ export class OverlayDialect implements Dialect, LayerReader {
   isPrivateXattr(name: string): boolean {
     return name.startsWith(this.prefix) && !name.startsWith(this.escapedPrefix);
   }
+}
+
+/**
+ * An xattr that was listed; null if it has gone since, or cannot be read: `user.` ones of an object without read permission,
+ * of which then nothing can be shown that could be wrong (fs/overlayfs/util.c:ovl_check_metacopy_xattr).
+ */
+function readable(dirfd: number, name: string, xattr: string): Buffer | null {
+  try {
+    return findXattr(dirfd, name, xattr);
+  } catch (error) {
+    if (isErrno(error, 'EACCES')) return null;
+    throw error;
+  }
+}
+
+function text(value: Buffer | null): string | null {
+  return value === null ? null : value.toString('latin1');
 }

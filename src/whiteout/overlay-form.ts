@@ -43,7 +43,7 @@ export class OverlaySource implements LayerSource {
   }
 
   problem({ xattrs }: LayerObject): string | null {
-    const feature = this.dialects.flatMap((dialect) => dialect.unreadableAmong(xattrs))[0];
+    const feature = this.dialects.flatMap((dialect) => dialect.incompleteAmong(xattrs))[0];
     if (feature !== undefined) {
       return `part of it is in another layer (${feature}: written with metacopy=on or redirect_dir=on)`;
     }

@@ -3,7 +3,7 @@ import { DT_DIR } from '../../core/file-mode.js';
 import type { DirectorySink, Entry } from '../../fuse/operations.js';
 import { statAt } from '../../sys/stat.js';
 import { DOT_COOKIE, DOT_DOT_COOKIE, type ListedEntry } from '../listing.js';
-import { adoptFile, lookupListedDirectory } from '../lookup.js';
+import { adoptFile, adoptStack } from '../lookup.js';
 import { listingOf } from '../merge-directory.js';
 import type { DirectoryNode } from '../node.js';
 import { statNode } from '../real-object.js';
@@ -53,8 +53,6 @@ function entryOf(union: Union, dir: DirectoryNode, listed: ListedEntry): Entry |
   // Gone behind our back: leave it out, as a lookup would not find it either.
   if (!statAt(union.fds.get(home), name, attr)) return null;
   const node =
-    type === DT_DIR
-      ? lookupListedDirectory(union, dir, name, home, below, attr)
-      : adoptFile(union, dir, name, home, attr);
+    type === DT_DIR ? adoptStack(union, dir, name, home, below ?? [], attr) : adoptFile(union, dir, name, home, attr);
   return handOut(union, node);
 }

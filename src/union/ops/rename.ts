@@ -25,6 +25,9 @@ interface Place {
   readonly name: EntryName;
 }
 
+/** The longest redirect that is written (fs/overlayfs/super.c, parameter redirect_max). */
+const MAX_REDIRECT = 256;
+
 const scratch = new FileStat();
 
 export function rename(
@@ -122,7 +125,47 @@ function prepare(union: Union, source: UnionNode, from: Place, to: Place): void 
   placeFor(union, to.dir);
   if (source.kind !== 'directory') return;
   copyUpDirectory(union, source);
-  if (mustBeOpaque(union, to)) closeAgainst(union, source, union.fds.get(fromPlace));
+  const dirfd = union.fds.get(fromPlace);
+  if (takesLowers(union, source)) redirect(union, source, dirfd, from.dir === to.dir);
+  else if (mustBeOpaque(union, to)) closeAgainst(union, source, dirfd);
+}
+
+/** Whether the lower parts of a directory go on showing in it where it moves to. */
+function takesLowers(union: Union, node: DirectoryNode): boolean {
+  return node.lowers.length > 0 && union.dialect.redirects?.written === true;
+}
+
+/**
+ * Before a directory with lower parts moves: says where they are. Harmless if the move fails, because it is true where
+ * the directory is, too.
+ */
+function redirect(union: Union, node: DirectoryNode, dirfd: number, sameParent: boolean): void {
+  const { redirects } = union.dialect;
+  const known = node.redirect;
+  // One that names the directory's place from the root is true anywhere.
+  if (redirects === null || (known !== null && (sameParent || known.startsWith('/')))) return;
+  const value = sameParent ? node.name : placeBelow(node);
+  if (value.length > MAX_REDIRECT) throw fsError(Errno.EXDEV, 'rename');
+  try {
+    redirects.mark(dirfd, node.name, value);
+  } catch (error) {
+    // The file system has no room for the mark, or no such marks; without it the move would lose the lower parts
+    // (fs/overlayfs/dir.c:ovl_set_redirect).
+    if (isErrno(error, 'EOPNOTSUPP', 'ENOSPC', 'ERANGE', 'E2BIG')) throw fsError(Errno.EXDEV, 'rename');
+    throw error;
+  }
+  node.redirect = value;
+}
+
+/** Where the layers below have a directory: its path in the merged tree, as it was before any of its parts moved. */
+function placeBelow(node: DirectoryNode): string {
+  let path = '';
+  for (let at = node; at.parent !== null; at = at.parent) {
+    const name = at.redirect ?? at.name;
+    if (name.startsWith('/')) return name + path;
+    path = `/${name}${path}`;
+  }
+  return path;
 }
 
 /** Whether lower layers could show through a directory that moves to this place. */
@@ -185,7 +228,7 @@ function settle(union: Union, node: UnionNode, from: Place, to: Place): void {
   let type = DT_DIR;
   if (node.kind === 'directory') {
     union.nodes.move(node, to.dir, to.name);
-    leaveLowers(union, node);
+    if (!takesLowers(union, node)) leaveLowers(union, node);
     if (node.upper !== null) {
       node.upper.parent = home;
       node.upper.name = to.name;

@@ -99,7 +99,7 @@ describe('hiding in the overlay dialect', () => {
     const after = new FileStat();
     statAt(upper, 'd', after);
     expect(readdirSync(at('d'))).toEqual([]);
-    expect(dialect.isOpaque(upper, name('d'))).toBe(true);
+    expect(dialect.marks(upper, name('d')).opaque).toBe(true);
     expect([after.mode, after.mtimeSec, after.mtimeNsec]).toEqual([before.mode, before.mtimeSec, before.mtimeNsec]);
     expect(leftovers()).toEqual([]);
   });

@@ -1,0 +1,151 @@
+/**
+ * The way down from an object that a layer has to what the layers below have of it: under the same name of the merged
+ * parent, or where a redirect leads (fs/overlayfs/namei.c:ovl_lookup, ovl_lookup_layer). It only goes down, layer by
+ * layer, so that redirects cannot form a loop, and never leaves a layer: each component is looked for by itself.
+ */
+import type { EntryName } from '../core/brand.js';
+import { displayName } from '../core/entry-name.js';
+import { Errno, fsError } from '../core/errno.js';
+import { isDirectory } from '../core/file-mode.js';
+import { FileStat } from '../core/file-stat.js';
+import { type Marks, NO_MARKS } from '../whiteout/marks.js';
+import { type Layer, RealDirectory } from './layer.js';
+import type { DirectoryNode } from './node.js';
+import type { Union } from './union.js';
+
+/** One object on the way. */
+export interface Step {
+  /** The real directory and name that lead to it. */
+  readonly home: RealDirectory;
+  readonly name: EntryName;
+}
+
+const stat = new FileStat();
+
+/**
+ * The marks of an object, if they could matter: in the lowest layer there is nothing below to hide or to find.
+ * @param below how many real directories of its merged parent lie below it
+ */
+function marksOf(union: Union, home: RealDirectory, name: EntryName, below: number): Marks {
+  const { layer } = home;
+  if (layer.depth === union.lowest) return NO_MARKS;
+  if (below === 0 && union.dialect.redirects?.followed !== true) return NO_MARKS;
+  return layer.reader.marks(union.fds.get(home), name);
+}
+
+export class Descent {
+  /** What is looked for: a name in each candidate, or, beginning with `/`, a path from each layer's root. */
+  private path: string;
+  /** Where to look, top first; from `at` on. */
+  private candidates: readonly RealDirectory[];
+  private at = 0;
+  /** The candidates are known to have it. */
+  private known: boolean;
+  private stopped = false;
+  /** What the object from which the search starts says of itself. */
+  readonly marks: Marks;
+
+  /**
+   * @param dir the merged parent of the object from which the search starts
+   * @param home its real directory that has the object
+   * @param listed those of the parent's real directories below `home` that are known to have a directory of this name;
+   *   null: not known
+   * @param wanted what is looked for; anything else ends the search
+   */
+  constructor(
+    private readonly union: Union,
+    private readonly dir: DirectoryNode,
+    home: RealDirectory,
+    name: EntryName,
+    listed: readonly RealDirectory[] | null,
+    private readonly wanted: 'directory' | 'file',
+  ) {
+    this.path = name;
+    const below = dir.lowers.filter((lower) => lower.layer.depth > home.layer.depth);
+    this.candidates = listed ?? below;
+    this.known = listed !== null;
+    this.marks = marksOf(union, home, name, below.length);
+    this.heed(this.marks, home.layer, '', '');
+  }
+
+  /** The next object, one or more layers further down; null: that was all. */
+  next(): Step | null {
+    while (!this.stopped && this.at < this.candidates.length) {
+      const candidate = this.candidates[this.at++] as RealDirectory;
+      const step = this.path.startsWith('/') ? this.walk(candidate) : this.look(candidate, this.path, '', '');
+      if (step !== null) return step;
+    }
+    return null;
+  }
+
+  /** Follows the path from the root of one layer. It may change on the way, by redirects of its directories. */
+  private walk(root: RealDirectory): Step | null {
+    let home = root;
+    let done = '';
+    let rest = this.path;
+    for (;;) {
+      const end = rest.indexOf('/', 1);
+      const name = end < 0 ? rest.slice(1) : rest.slice(1, end);
+      const post = end < 0 ? '' : rest.slice(end);
+      if (name === '.' || name === '..') throw fsError(Errno.EACCES, 'redirect');
+      const step = this.look(home, name, `${done}/`, post);
+      if (step === null || post === '') return step;
+      home = new RealDirectory(home.layer, home, name as EntryName);
+      // A redirect of this directory is for the layers below; here the walk goes on in the directory itself.
+      rest = post;
+      done = this.path.slice(0, this.path.length - post.length);
+    }
+  }
+
+  /** Looks for one component; `before` and `after` are the rest of an absolute path. */
+  private look(home: RealDirectory, name: string, before: string, after: string): Step | null {
+    const { layer } = home;
+    const isLast = after === '';
+    if (!this.known) {
+      const presence = layer.reader.probe(this.union.fds.get(home), name as EntryName, stat);
+      if (presence === 'absent') return null;
+      const wanted = isLast ? this.wanted : 'directory';
+      if (presence === 'whiteout' || isDirectory(stat.mode) !== (wanted === 'directory')) {
+        this.stopped = true;
+        return null;
+      }
+    }
+    const marks = marksOf(this.union, home, name as EntryName, this.candidates.length - this.at);
+    this.heed(marks, layer, before, after);
+    return { home, name: name as EntryName };
+  }
+
+  /** Goes on as the marks of what was found say. */
+  private heed(marks: Marks, layer: Layer, before: string, after: string): void {
+    if (marks.opaque || (this.wanted === 'file' && after === '' && marks.metacopy === null)) {
+      this.stopped = true;
+      return;
+    }
+    const { redirect } = marks;
+    if (redirect === null) return;
+    this.check(redirect);
+    const absolute = redirect.startsWith('/');
+    this.path = absolute ? redirect + after : before + redirect + after;
+    if (absolute) this.stopped = false;
+    const places = this.path.startsWith('/') ? this.union.lowers.map(({ root }) => root) : this.dir.lowers;
+    this.candidates = places.filter((place) => place.layer.depth > layer.depth);
+    this.at = 0;
+    this.known = false;
+  }
+
+  private check(redirect: string): void {
+    const valid = redirect.startsWith('/')
+      ? !redirect.endsWith('/') && !redirect.includes('//')
+      : redirect !== '' && !redirect.includes('/');
+    if (!valid || redirect.includes('\0')) {
+      this.union.log(`invalid redirect in a layer: ${displayName(redirect as EntryName)}`);
+      throw fsError(Errno.EINVAL, 'redirect');
+    }
+    if (redirect === '.' || redirect === '..') throw fsError(Errno.EACCES, 'redirect');
+    if (this.union.dialect.redirects?.followed === true) return;
+    this.union.log(
+      `${displayName(redirect as EntryName)}: a directory has moved away from there; not followed (redirect_dir=nofollow)`,
+    );
+    throw fsError(Errno.EPERM, 'redirect');
+  }
+}
