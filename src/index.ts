@@ -12,7 +12,13 @@
 import { toBytesName } from './core/entry-name.js';
 import { Errno } from './core/errno.js';
 import { checkConfig } from './server/check-config.js';
-import { defaultConfig, HIGHEST_MAX_LAYERS, type MountConfig, TRANSPORTS } from './server/mount-config.js';
+import {
+  defaultConfig,
+  HIGHEST_MAX_LAYERS,
+  type MountConfig,
+  REDIRECT_MODES,
+  TRANSPORTS,
+} from './server/mount-config.js';
 import { MountError } from './server/mount-error.js';
 import { ServedMount } from './server/served-mount.js';
 
@@ -25,10 +31,14 @@ export type Path = string | Uint8Array;
 export interface MountOptions {
   /** How deletions are stored in the layers: as the kernel's overlayfs does, or as aufs. Default: `overlay`. */
   dialect?: 'overlay' | 'aufs';
+  /** What only the overlay dialect knows. */
+  overlay?: OverlayOptions;
   /** What only the aufs dialect knows. */
   aufs?: AufsOptions;
   /** Read-only layers, top first. At least one; none are needed with `upper` in the aufs dialect. */
   lowers: readonly Path[];
+  /** Read-only layers that give data to files of the layers above them, and no names. */
+  dataLayers?: readonly Path[];
   /** The layer that takes all changes. Without it the mount is read-only. */
   upper?: Path;
   /**
@@ -67,6 +77,21 @@ export interface MountOptions {
   fsname?: string;
   /** Takes lines about what went wrong inside; none in normal work. Default: they are dropped. */
   log?: (line: string) => void;
+}
+
+/** On-disk features of the kernel's overlayfs, by the names of its options. */
+export interface OverlayOptions {
+  /**
+   * `on`: directories of lower layers can be renamed. `follow` or `off`: such a rename fails with EXDEV, one that is stored
+   * in a layer is read. `nofollow`: not even that. Default: `off`.
+   */
+  redirectDir?: 'on' | 'follow' | 'nofollow' | 'off';
+  /** chmod, chown and the like of a lower file copy no data; implies `redirectDir: 'on'`. Default: false. */
+  metacopy?: boolean;
+  /** Hard links of a lower file stay one file when it is copied up. Default: false. */
+  index?: boolean;
+  /** Private attributes are kept in `user.`, for root too, who keeps them in `trusted.` otherwise. Default: false. */
+  userxattr?: boolean;
 }
 
 export interface AufsOptions {
@@ -111,8 +136,10 @@ export async function mount(options: MountOptions): Promise<Mount> {
 
 function configOf(options: MountOptions): MountConfig {
   const root = process.geteuid?.() === 0;
-  const { lowers, upper, work, mountpoint, log: _, fsname, aufs, dialect = 'overlay', ...plain } = options;
+  const { lowers, dataLayers = [], upper, work, mountpoint, log: _, fsname, aufs, overlay = {}, ...rest } = options;
+  const { dialect = 'overlay', ...plain } = rest;
   checkGiven('lowers', Array.isArray(lowers) && lowers.every(isPath), 'must be a list of paths');
+  checkGiven('dataLayers', Array.isArray(dataLayers) && dataLayers.every(isPath), 'must be a list of paths');
   checkGiven('mountpoint', isPath(mountpoint), 'must be a path');
   checkGiven('dialect', dialect === 'overlay' || dialect === 'aufs', 'must be overlay or aufs');
   const defaults = defaultConfig(root);
@@ -121,12 +148,17 @@ function configOf(options: MountOptions): MountConfig {
     ...given(plain),
     dialect,
     aufs: { ...defaults.aufs, ...given(aufs ?? {}) },
-    lowers: lowers.map(bytes),
+    overlay: given(overlay),
+    lowers: [...lowers, ...dataLayers].map(bytes),
+    dataLayers: dataLayers.length,
     mountpoint: bytes(mountpoint),
   };
   if (upper !== undefined) config.upper = bytes(upper);
   if (work !== undefined) config.work = bytes(work);
   if (fsname !== undefined) config.fsname = toBytesName(fsname);
+  const { redirectDir } = config.overlay;
+  const knownMode = redirectDir === undefined || REDIRECT_MODES.includes(redirectDir);
+  checkGiven('overlay.redirectDir', knownMode, `must be one of ${REDIRECT_MODES.join(', ')}`);
   checkGiven('transport', TRANSPORTS.includes(config.transport), `must be ${TRANSPORTS.join(' or ')}`);
   checkRange('timeout', config.timeout, 1e9);
   checkRange('requestTimeout', config.requestTimeout, 1e6);

@@ -10,7 +10,8 @@ import type { DaemonProcess } from './daemon-process.js';
 import { applyDocker, type DockerArguments } from './docker-arguments.js';
 import { FAILURE, OK } from './exit-status.js';
 import { say, warnUnknownOption } from './message.js';
-import { applyOptions, type MountSettings } from './mount-options.js';
+import { applyOptions } from './mount-options.js';
+import type { MountSettings } from './option-kinds.js';
 import { splitOptions } from './option-list.js';
 
 /** @param daemon gives the one that serves the mount, unless it stays in the foreground */

@@ -1,37 +1,10 @@
 /** The options of `-o`: one table, from which they are parsed, checked and explained. */
 import { HIGHEST_MAX_LAYERS, type MountConfig } from '../server/mount-config.js';
 import { printable } from '../server/mount-error.js';
+import type { MountOption, MountSettings, Toggle, Valued } from './option-kinds.js';
 import { type GivenOption, unescapePath } from './option-list.js';
 import { invalid, parseChoice, parseLayers, parseNumber, parsePath } from './option-value.js';
-
-/** What the options and the command line come to. */
-export interface MountSettings {
-  readonly config: MountConfig;
-  /** Bytes; where the daemon's log lines go instead of syslog. */
-  logFile?: string;
-}
-
-interface OptionBase {
-  readonly help: string;
-}
-
-/** A word that is there or not, with its opposite; the last one given holds, as in mount(8). */
-interface Toggle extends OptionBase {
-  readonly kind: 'toggle';
-  readonly on: string;
-  readonly off?: string;
-  readonly set: (settings: MountSettings, on: boolean) => void;
-}
-
-/** `name=VALUE`. Given twice with different values, it is refused: one of them would be lost unseen. */
-interface Valued extends OptionBase {
-  readonly kind: 'value';
-  readonly name: string;
-  readonly placeholder: string;
-  readonly set: (settings: MountSettings, value: string) => void;
-}
-
-export type MountOption = Toggle | Valued;
+import { OVERLAY_OPTIONS } from './overlay-options.js';
 
 export const MOUNT_OPTIONS: readonly MountOption[] = [
   {
@@ -40,8 +13,26 @@ export const MOUNT_OPTIONS: readonly MountOption[] = [
     placeholder: 'DIR[:DIR...]',
     help: 'the lower layers, top first; a colon, comma or backslash in a path is written \\: \\, \\\\',
     set: ({ config }, value) => {
-      config.lowers = parseLayers(value);
+      const { layers, dataLayers } = parseLayers(value);
+      config.lowers = layers;
+      config.dataLayers = dataLayers;
     },
+  },
+  {
+    kind: 'value',
+    name: 'lowerdir+',
+    again: 'adds',
+    placeholder: 'DIR',
+    help: 'one more lower layer below those given so far, instead of lowerdir; the path as it is, without escapes',
+    set: ({ config }, value) => addLayer(config, 'lowerdir+', value),
+  },
+  {
+    kind: 'value',
+    name: 'datadir+',
+    again: 'adds',
+    placeholder: 'DIR',
+    help: 'one more data-only layer, after all lowerdir+; lowerdir=DIR::DATA[::DATA...] means the same',
+    set: ({ config }, value) => addLayer(config, 'datadir+', value),
   },
   {
     kind: 'value',
@@ -98,6 +89,7 @@ export const MOUNT_OPTIONS: readonly MountOption[] = [
     help: '0: the same as volatile; 1 (default): fsync reaches the disk',
     set: (settings, value) => setVolatile(settings, !parseChoice('fsync', value, { 0: false, 1: true })),
   },
+  ...OVERLAY_OPTIONS,
   {
     kind: 'value',
     name: 'timeout',
@@ -179,22 +171,25 @@ function toggle(on: string, off: string | undefined, help: string, set: Toggle['
   return { kind: 'toggle', on, ...(off === undefined ? {} : { off }), help, set };
 }
 
+/** One layer by its path, which is taken as it is: the kernel unescapes no `lowerdir+` either. */
+function addLayer(config: MountConfig, name: 'lowerdir+' | 'datadir+', path: string): void {
+  if (path === '') throw invalid(name, undefined, 'empty path');
+  const isData = name === 'datadir+';
+  if (isData && config.lowers.length === 0) throw invalid(name, path, 'needs a lowerdir+ before it');
+  if (!isData && config.dataLayers > 0) throw invalid(name, path, 'comes after a datadir+');
+  config.lowers.push(path);
+  if (isData) config.dataLayers++;
+}
+
 function setVolatile({ config }: MountSettings, on: boolean): void {
   config.volatile = on;
 }
 
 /** Options that mean nothing here, or only say what is the case anyway: accepted without a word. */
 const SILENT: ReadonlyMap<string, RegExp | undefined> = new Map([
-  // Layers are told apart by what they can store; the user.overlay. names are used where trusted. ones cannot be.
-  ['userxattr', undefined],
-  // The kernel's overlayfs features that container tools turn off explicitly, and that plyfs does not write.
-  ['index', /^off$/],
-  ['metacopy', /^off$/],
-  ['nfs_export', /^off$/],
-  ['redirect_dir', /^(off|nofollow)$/],
-  ['verity', /^off$/],
-  // Inode numbers are unique and stable in any case.
-  ['xino', /^(on|off|auto)$/],
+  // Whose rights count on the layers: always those of the process that serves the mount.
+  ['override_creds', undefined],
+  ['nooverride_creds', undefined],
   // mount(8) propagation, given by buildah: a new mount is private or shared as its parent is.
   ['private', undefined],
   // fstab(5) words and atime policies: nothing of a FUSE mount depends on them.
@@ -225,6 +220,8 @@ export function applyOptions(options: readonly GivenOption[], settings: MountSet
   for (const option of options) {
     if (!applyOption(option, settings, values)) unknown.add(asGiven(option));
   }
+  const added = ['lowerdir+', 'datadir+'].find((name) => values.has(name));
+  if (added !== undefined && values.has('lowerdir')) throw invalid(added, values.get(added), 'contradicts lowerdir');
   if (options.some(({ name }) => name === 'volatile') && values.get('fsync') === '1') {
     throw invalid('fsync', '1', 'contradicts volatile');
   }
@@ -236,7 +233,7 @@ function applyOption({ name, value }: GivenOption, settings: MountSettings, valu
   if (valued !== undefined) {
     const earlier = values.get(name);
     if (value === undefined) throw invalid(name, undefined, `needs a value: ${name}=${valued.placeholder}`);
-    if (earlier !== undefined && earlier !== value)
+    if (earlier !== undefined && earlier !== value && valued.again === undefined)
       throw invalid(name, value, `given twice, first as ${printable(earlier)}`);
     values.set(name, value);
     valued.set(settings, value);
@@ -257,7 +254,10 @@ function asGiven({ name, value }: GivenOption): string {
 
 /** The table as lines of help. */
 export function describeOptions(): string {
-  return MOUNT_OPTIONS.map((option) => `  ${spelling(option).padEnd(24)} ${option.help}`).join('\n');
+  return MOUNT_OPTIONS.map((option) => {
+    const start = `  ${spelling(option)}`.padEnd(26);
+    return `${start.length > 26 ? `${start}\n${' '.repeat(26)}` : start} ${option.help}`;
+  }).join('\n');
 }
 
 function spelling(option: MountOption): string {

@@ -18,13 +18,36 @@ export function parsePath(name: string, value: string): string {
   return unescapePath(value);
 }
 
-export function parseLayers(value: string): string[] {
+export interface LayerList {
+  /** Top first, the data-only ones at the end. */
+  readonly layers: string[];
+  readonly dataLayers: number;
+}
+
+/** `A:B::DATA::DATA`: two colons set each data-only layer apart (fs/overlayfs/params.c:ovl_parse_param_lowerdir). */
+export function parseLayers(value: string): LayerList {
   if (value === '') throw invalid('lowerdir', undefined, 'empty');
-  // fs/overlayfs/params.c ovl_parse_param_lowerdir: `::` sets data-only layers apart, and needs metacopy.
-  if (value.includes('::')) throw invalid('lowerdir', value, 'data-only layers (::) are not supported');
-  const layers = splitLayers(value);
-  if (layers.includes('')) throw invalid('lowerdir', value, 'a colon at the start or end leaves an empty path');
-  return layers;
+  const layers: string[] = [];
+  let dataLayers = 0;
+  let isData = false;
+  const pieces = splitLayers(value);
+  pieces.forEach((piece, i) => {
+    const between = piece === '' && i > 0 && i + 1 < pieces.length;
+    if (piece === '' && (!between || isData)) {
+      throw invalid('lowerdir', value, 'a colon at the start or end, or a third one in a row, leaves an empty path');
+    }
+    if (piece !== '' && dataLayers > 0 && !isData) {
+      throw invalid(
+        'lowerdir',
+        value,
+        'a layer after a data-only one must be data-only too, and have two colons before it',
+      );
+    }
+    if (piece !== '') layers.push(piece);
+    if (piece !== '' && isData) dataLayers++;
+    isData = piece === '';
+  });
+  return { layers, dataLayers };
 }
 
 export function parseChoice<T>(name: string, value: string, choices: Readonly<Record<string, T>>): T {

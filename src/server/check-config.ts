@@ -2,6 +2,7 @@
 import { checkLayers } from './check-layers.js';
 import { checkDevice, resolveMountpoint } from './check-mountpoint.js';
 import type { MountConfig } from './mount-config.js';
+import { refuseOverlayOptions, settleOverlay } from './overlay-options.js';
 
 /**
  * Throws `MountError` for the first thing that is wrong; changes nothing.
@@ -9,6 +10,8 @@ import type { MountConfig } from './mount-config.js';
  */
 export function checkConfig(config: MountConfig): MountConfig {
   const checked = { ...config, mountpoint: resolveMountpoint(config.mountpoint) };
+  if (config.dialect === 'aufs') refuseOverlayOptions(config);
+  else settleOverlay(config);
   checkLayers(checked);
   checkDevice();
   return checked;

@@ -24,12 +24,12 @@ export function checkLayers(config: MountConfig): void {
   }
 }
 
-function checkPresence({ dialect, lowers, upper, work, readOnly }: MountConfig): void {
+function checkPresence({ dialect, lowers, dataLayers, upper, work, readOnly }: MountConfig): void {
   if (dialect === 'aufs') {
     checkBranches(lowers, upper);
     return;
   }
-  if (lowers.length === 0) {
+  if (lowers.length === dataLayers) {
     throw MountError.of({
       what: 'lowerdir',
       why: 'missing',

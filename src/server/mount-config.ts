@@ -8,8 +8,12 @@ export interface MountConfig {
   dialect: 'overlay' | 'aufs';
   /** Counts with the aufs dialect only. */
   aufs: AufsSettings;
+  /** Counts with the overlay dialect only. */
+  overlay: OverlayOptions;
   /** Top first; at least one, but for an aufs union of its rw branch alone. */
   lowers: string[];
+  /** How many of `lowers`, at the end, give data to files above them, and no names. */
+  dataLayers: number;
   upper?: string;
   work?: string;
   mountpoint: string;
@@ -39,6 +43,17 @@ export interface MountConfig {
   debug: boolean;
 }
 
+export const REDIRECT_MODES = ['on', 'follow', 'nofollow', 'off'] as const;
+
+/** Features of the overlay dialect as they were asked for: what is absent was not mentioned. */
+export interface OverlayOptions {
+  redirectDir?: (typeof REDIRECT_MODES)[number];
+  metacopy?: boolean;
+  index?: boolean;
+  /** Private xattrs are `user.` ones, although the mounter could have `trusted.` ones. */
+  userxattr?: boolean;
+}
+
 /** `direct`: the kernel's FUSE protocol, spoken by plyfs itself. `fuse-native`: libfuse 2, through that package. */
 export const TRANSPORTS = ['direct', 'fuse-native'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
@@ -55,7 +70,9 @@ export function defaultConfig(root: boolean): MountConfig {
   return {
     dialect: 'overlay',
     aufs: { ignoresWhiteouts: [], linkWhiteouts: true, alwaysOpaque: false, keepLinks: true },
+    overlay: {},
     lowers: [],
+    dataLayers: 0,
     mountpoint: '',
     readOnly: false,
     suid: root,

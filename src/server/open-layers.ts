@@ -1,11 +1,12 @@
 import type { Operations } from '../fuse/operations.js';
 import { createUnion } from '../union/index.js';
 import type { MountConfig } from './mount-config.js';
+import { settleOverlay } from './overlay-options.js';
 
 /** On a mount that may not be written, what would be its upper is its topmost lower. */
 export function openLayers(config: MountConfig, log: (line: string) => void): Operations {
   const { lowers, upper, work, volatile } = config;
-  const dialect = config.dialect === 'aufs' ? { aufs: config.aufs } : {};
+  const dialect = config.dialect === 'aufs' ? { aufs: config.aufs } : { overlay: settleOverlay(config, log) };
   const common = { ...dialect, volatile, log };
   if (upper === undefined) return createUnion({ ...common, lowers });
   if (config.readOnly || (work === undefined && config.dialect === 'overlay')) {

@@ -1,2 +1,3 @@
+export { xattrNamespace } from '../whiteout/overlay-namespace.js';
 export { createUnion } from './create-union.js';
 export { type AufsSettings, defaultOverlay, type OverlaySettings, type UnionConfig } from './union-config.js';

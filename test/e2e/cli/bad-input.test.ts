@@ -41,7 +41,7 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     ['a lowerdir without value', 'lowerdir', 'lowerdir: needs a value'],
     ['a colon at the end', 'lowerdir=top:', 'lowerdir: top:: a colon at the start or end'],
     ['a colon at the start', 'lowerdir=:top', 'lowerdir: :top: a colon at the start or end'],
-    ['data-only layers', 'lowerdir=top::base', 'lowerdir: top::base: data-only layers'],
+    ['a data-only layer without others', 'lowerdir=::base', 'lowerdir: ::base: a colon at the start or end'],
     [
       'a missing upper',
       'lowerdir=top,upperdir=nope,workdir=work',

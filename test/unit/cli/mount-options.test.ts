@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { applyOptions, describeOptions, type MountSettings } from '../../../src/cli/mount-options.js';
+import { applyOptions, describeOptions } from '../../../src/cli/mount-options.js';
+import type { MountSettings } from '../../../src/cli/option-kinds.js';
 import { splitOptions } from '../../../src/cli/option-list.js';
 import { MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../../../src/core/flags.js';
 import { defaultConfig, mountFlags } from '../../../src/server/mount-config.js';
@@ -57,8 +58,47 @@ describe('mount options', () => {
       'x',
       'y=1',
     ]);
-    expect(apply('metacopy=on,redirect_dir=on').unknown).toEqual(['metacopy=on', 'redirect_dir=on']);
   });
+
+  it("the kernel's features reach the config, of each word the last one", () => {
+    expect(apply('redirect_dir=on,metacopy=off,metacopy=on,index=on,userxattr').config.overlay).toEqual({
+      redirectDir: 'on',
+      metacopy: true,
+      index: true,
+      userxattr: true,
+    });
+    expect(apply('xino=auto,uuid=null,nfs_export=off,verity=off,userxattr').unknown).toEqual([]);
+    expect(apply('').config.overlay).toEqual({});
+  });
+
+  it.each([
+    'metacopy=x',
+    'redirect_dir=yes',
+    'index',
+    'userxattr=1',
+    'verity=on',
+    'nfs_export=on',
+    'uuid=on',
+    'xino=1',
+  ])('%s is refused', (list) => expect(() => apply(list)).toThrow(/EINVAL/));
+
+  it.each([
+    ['lowerdir=a:b::c::d', ['a', 'b', 'c', 'd'], 2],
+    ['lowerdir=a\\:\\:b::c', ['a::b', 'c'], 1],
+    ['lowerdir+=a:b,lowerdir+=c\\d,datadir+=e', ['a:b', 'c\\d', 'e'], 1],
+  ])('%s', (list, lowers, dataLayers) => expect(apply(list).config).toMatchObject({ lowers, dataLayers }));
+
+  it.each([
+    ['lowerdir=a::b:c', 'a layer after a data-only one'],
+    ['lowerdir=a:::b', 'empty path'],
+    ['lowerdir=::a', 'empty path'],
+    ['lowerdir=a::', 'empty path'],
+    ['lowerdir+=', 'empty path'],
+    ['datadir+=a', 'needs a lowerdir+ before it'],
+    ['lowerdir+=a,datadir+=b,lowerdir+=c', 'comes after a datadir+'],
+    ['lowerdir=a,lowerdir+=b', 'contradicts lowerdir'],
+    ['lowerdir+=b,lowerdir=a', 'contradicts lowerdir'],
+  ])('%s is refused: %s', (list, why) => expect(() => apply(list)).toThrow(why));
 
   it('the same value twice is no contradiction', () => {
     expect(apply('lowerdir=a,lowerdir=a').config.lowers).toEqual(['a']);

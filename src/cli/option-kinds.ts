@@ -1,0 +1,36 @@
+/** What an option of `-o` is, and what it sets. */
+import type { MountConfig } from '../server/mount-config.js';
+
+/** What the options and the command line come to. */
+export interface MountSettings {
+  readonly config: MountConfig;
+  /** Bytes; where the daemon's log lines go instead of syslog. */
+  logFile?: string;
+}
+
+interface OptionBase {
+  readonly help: string;
+}
+
+/** A word that is there or not, with its opposite; the last one given holds, as in mount(8). */
+export interface Toggle extends OptionBase {
+  readonly kind: 'toggle';
+  readonly on: string;
+  readonly off?: string;
+  readonly set: (settings: MountSettings, on: boolean) => void;
+}
+
+/** `name=VALUE`. */
+export interface Valued extends OptionBase {
+  readonly kind: 'value';
+  readonly name: string;
+  /**
+   * What a second one with another value means: it is refused, because one of the two would be lost unseen (default);
+   * it is added to the first; or the last one holds, as in the kernel.
+   */
+  readonly again?: 'adds' | 'holds';
+  readonly placeholder: string;
+  readonly set: (settings: MountSettings, value: string) => void;
+}
+
+export type MountOption = Toggle | Valued;
