@@ -60,7 +60,7 @@ function refuseBesideUserxattr({ redirectDir, metacopy }: OverlayOptions): void 
 
 /** `redirect_dir=off` and `metacopy=on` are on the command lines that container tools give to fuse-overlayfs. */
 function refuseWithoutTrusted({ redirectDir, metacopy }: OverlayOptions, note: (line: string) => void): void {
-  const why = 'needs trusted. attributes, which only root in the initial user namespace has';
+  const why = 'needs trusted. attributes, which only root has';
   if (redirectDir === 'on' || redirectDir === 'follow') {
     throw refusal('redirect_dir', redirectDir, why, Errno.EPERM);
   }

@@ -1,0 +1,223 @@
+/**
+ * The kernel's words for the features of an overlay, given to the kernel and to plyfs: both refuse, with the same errno,
+ * or both accept, and come to the same features.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { applyOptions } from '../../../src/cli/mount-options.js';
+import { splitOptions } from '../../../src/cli/option-list.js';
+import { isErrno } from '../../../src/core/errno.js';
+import { checkConfig } from '../../../src/server/check-config.js';
+import { defaultConfig } from '../../../src/server/mount-config.js';
+import { MountError } from '../../../src/server/mount-error.js';
+import { settleOverlay } from '../../../src/server/overlay-options.js';
+import { mountFs, umountFs } from '../../../src/sys/mount.js';
+import { kernelOverlayUnavailable, PLYFS } from '../../harness/mounts.js';
+import { makeScratch, removeScratch } from '../../harness/scratch.js';
+
+const unavailable = kernelOverlayUnavailable();
+let dir: string;
+
+/** `@name` is a directory of the test. */
+const DIRECTORIES = ['a', 'b', 'd1', 'd2', 'up', 'work', 'mnt', 'with:colon'];
+const paths = (list: string): string => list.replaceAll('@', `${dir}/`);
+
+interface Features {
+  readonly redirect: string;
+  readonly metacopy: boolean;
+  readonly index: boolean;
+  readonly xattrs: string;
+}
+
+/** What the mount came to, or the errno that it was refused with. */
+type Answer = Features | string;
+
+function kernel(list: string): Answer {
+  const mountpoint = paths('@mnt');
+  try {
+    mountFs('overlay', mountpoint, 'overlay', 0, paths(list));
+  } catch (error) {
+    if (isErrno(error, 'EINVAL', 'ENOENT', 'ELOOP', 'EPERM')) return error.message.replace(/:.*/, '');
+    throw error;
+  }
+  const line = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .find((text) => text.split(' ')[1] === mountpoint);
+  umountFs(mountpoint);
+  const shown = line?.split(' ')[3]?.split(',') ?? [];
+  // Only what differs from the module's defaults is shown; `follow` is what a mount without the option does.
+  return {
+    redirect: shown.find((word) => word.startsWith('redirect_dir='))?.slice('redirect_dir='.length) ?? 'follow',
+    metacopy: shown.includes('metacopy=on'),
+    index: shown.includes('index=on'),
+    xattrs: shown.includes('userxattr') ? 'user' : 'trusted',
+  };
+}
+
+function plyfs(list: string): Answer {
+  try {
+    const config = { ...defaultConfig(true), mountpoint: paths('@mnt') };
+    const unknown = applyOptions(splitOptions(paths(list)), { config });
+    expect(unknown).toEqual([]);
+    const { redirect, metacopy, index, xattrs } = settleOverlay(checkConfig(config));
+    return { redirect, metacopy, index, xattrs };
+  } catch (error) {
+    if (error instanceof MountError) return error.code ?? error.message;
+    throw error;
+  }
+}
+
+const WORDS = [
+  '',
+  ...['on', 'follow', 'nofollow', 'off', 'x', ''].map((value) => `redirect_dir=${value}`),
+  ...['on', 'off', 'x'].map((value) => `metacopy=${value}`),
+  ...['on', 'follow', 'nofollow', 'off'].map((value) => `metacopy=on,redirect_dir=${value}`),
+  'redirect_dir=nofollow,metacopy=off',
+  'redirect_dir=on,redirect_dir=off',
+  'redirect_dir=off,redirect_dir=on',
+  'metacopy=off,metacopy=on,redirect_dir=off',
+  ...['on', 'off', 'x'].map((value) => `index=${value}`),
+  'index=on,metacopy=on',
+  'userxattr',
+  'userxattr=on',
+  ...['on', 'follow', 'nofollow', 'off'].map((value) => `userxattr,redirect_dir=${value}`),
+  ...['on', 'off'].map((value) => `userxattr,metacopy=${value}`),
+  'userxattr,index=on',
+  ...['on', 'off', 'auto', 'x'].map((value) => `xino=${value}`),
+  ...['null', 'off', 'auto', 'x'].map((value) => `uuid=${value}`),
+  ...['off', 'x'].map((value) => `nfs_export=${value}`),
+  'nfs_export=on,index=off',
+  'nfs_export=on,metacopy=on',
+  ...['off', 'x'].map((value) => `verity=${value}`),
+  'volatile',
+  'volatile=1',
+  'volatile,index=on',
+  'override_creds',
+  'nooverride_creds',
+];
+
+const LAYERS = [
+  'lowerdir=@a:@b::@d1::@d2',
+  'lowerdir=@a::@d1',
+  'lowerdir=@a:@b::@d1:@d2',
+  'lowerdir=::@d1',
+  'lowerdir=@a::',
+  'lowerdir=@a:::@d1',
+  'lowerdir=:@a',
+  'lowerdir=@a:',
+  'lowerdir=',
+  'lowerdir=@a::@a',
+  'lowerdir=@a::@b::@b',
+  'lowerdir=@a::@nope',
+  'lowerdir+=@a,lowerdir+=@b',
+  'lowerdir+=@a,lowerdir+=@b,datadir+=@d1',
+  'lowerdir+=@a,datadir+=@d1,datadir+=@d2',
+  'lowerdir+=@a,lowerdir+=@with:colon',
+  'lowerdir+=@a,lowerdir+=@with\\:colon',
+  'lowerdir+=@a:@b',
+  'lowerdir+=',
+  'lowerdir+=@a,lowerdir+=@a',
+  'datadir+=@d1,lowerdir+=@a',
+  'lowerdir+=@a,datadir+=@d1,lowerdir+=@b',
+  'datadir+=@d1',
+  'lowerdir=@a:@b,lowerdir+=@d1',
+  'lowerdir=@a,datadir+=@d1',
+  ...['metacopy=on', 'metacopy=off', 'redirect_dir=nofollow', 'userxattr', 'index=on'].map(
+    (words) => `lowerdir=@a:@b::@d1,${words}`,
+  ),
+];
+
+const UPPER = 'upperdir=@up,workdir=@work';
+const TABLE = [...WORDS.map((words) => ['lowerdir=@a:@b', words].filter(Boolean).join(',')), ...LAYERS];
+
+describe.skipIf(unavailable !== null)(`the options of an overlay ${unavailable ?? ''}`, () => {
+  beforeAll(() => {
+    dir = makeScratch('options');
+    for (const name of DIRECTORIES) mkdirSync(`${dir}/${name}`);
+  });
+  afterAll(() => removeScratch(dir));
+  beforeEach(() => {
+    // What one mount leaves in them (an index, the mark of a volatile one) the next would find.
+    for (const name of ['up', 'work']) {
+      rmSync(`${dir}/${name}`, { recursive: true });
+      mkdirSync(`${dir}/${name}`);
+    }
+  });
+
+  it.each(TABLE.map((list) => `${list},${UPPER}`))('%s', (list) => {
+    const wanted = kernel(list);
+    for (const name of ['up', 'work']) {
+      rmSync(`${dir}/${name}`, { recursive: true });
+      mkdirSync(`${dir}/${name}`);
+    }
+    expect(plyfs(list)).toEqual(wanted);
+  });
+
+  // A kernel mount without an upper that was asked for nfs_export goes on without it; plyfs refuses the word.
+  it.each(TABLE.filter((list) => !list.includes('nfs_export=on')))('%s', (list) => {
+    expect(plyfs(list)).toEqual(kernel(list));
+  });
+
+  it.each([
+    ['nfs_export=on', 'nfs_export: on: file handles of a FUSE mount'],
+    ['verity=on', 'verity: on: digests'],
+    ['verity=require', 'verity: require: digests'],
+    ['uuid=on', 'uuid: on: a FUSE mount has no'],
+  ])('%s, which plyfs does not do, is refused in one line', (words, why) => {
+    const done = spawnSync(PLYFS, ['-o', paths(`lowerdir=@a:@b,${UPPER},${words}`), paths('@mnt')], {
+      encoding: 'utf8',
+    });
+    expect(done).toMatchObject({ status: 1, stdout: '' });
+    expect(done.stderr).toMatch(new RegExp(`^plyfs: ${why}.*EINVAL.*\n$`));
+  });
+
+  it.each([
+    [
+      'metacopy=on,redirect_dir=off',
+      'plyfs: metacopy: on: needs redirect_dir=on, and redirect_dir=off was given (EINVAL)',
+    ],
+    ['userxattr,redirect_dir=on', 'plyfs: redirect_dir: on: contradicts userxattr'],
+    ['userxattr,metacopy=on', 'plyfs: metacopy: on: contradicts userxattr'],
+  ])('%s is refused in one line', (words, line) => {
+    const done = spawnSync(PLYFS, ['-o', paths(`lowerdir=@a:@b,${UPPER},${words}`), paths('@mnt')], {
+      encoding: 'utf8',
+    });
+    expect(done).toMatchObject({ status: 1, stdout: '' });
+    expect(done.stderr.split('\n')).toEqual([expect.stringContaining(line), '']);
+  });
+
+  it.each(['redirect_dir=on', 'metacopy=on', 'index=on'])('with -t aufs %s is refused', (words) => {
+    const args = ['-t', 'aufs', '-o', paths(`br:@up=rw:@a=ro,${words}`), paths('@mnt')];
+    const done = spawnSync(PLYFS, ['mount', ...args], { encoding: 'utf8' });
+    expect(done).toMatchObject({ status: 1, stdout: '' });
+    expect(done.stderr).toMatch(/^plyfs: .*: the aufs dialect has no such thing \(EINVAL\)\n$/);
+  });
+
+  describe('in a user namespace', () => {
+    function inNamespace(command: string): { status: number | null; stderr: string } {
+      const done = spawnSync('unshare', ['-Urm', 'sh', '-c', paths(command)], { encoding: 'utf8' });
+      return { status: done.status, stderr: done.stderr };
+    }
+
+    it.each(['redirect_dir=on', 'redirect_dir=follow'])('%s is EPERM, as in the kernel', (words) => {
+      const options = `lowerdir=@a:@b,${UPPER},${words}`;
+      expect(inNamespace(`mount -t overlay overlay -o ${options} @mnt`).stderr).toMatch(
+        /not permitted|permission denied/,
+      );
+      const { status, stderr } = inNamespace(`"${PLYFS}" -o ${options} @mnt`);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/^plyfs: redirect_dir: .*: needs trusted. attributes.* \(EPERM\)\n$/);
+    });
+
+    it.each([
+      ['redirect_dir=off', ''],
+      ['index=off,metacopy=off', ''],
+      ['userxattr', ''],
+      ['metacopy=on', 'plyfs: metacopy=on ignored: needs trusted. attributes, which only root has\n'],
+    ])('%s, given to fuse-overlayfs by container tools, mounts', (words, line) => {
+      const options = `lowerdir=@a:@b,${UPPER},${words}`;
+      expect(inNamespace(`"${PLYFS}" -o ${options} @mnt && umount @mnt`)).toEqual({ status: 0, stderr: line });
+    });
+  });
+});
