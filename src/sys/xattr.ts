@@ -1,9 +1,19 @@
 /**
- * Extended attributes (man xattr(7)). An object is named by an fd, or by a directory fd and a name; the latter goes
- * through /proc/self/fd, because the calls that take a directory fd are newer (Linux 6.13) than the kernels we serve.
+ * Extended attributes (man xattr(7)). An object is named by an fd, or by a directory fd and a name: with the calls that
+ * take those (Linux 6.13), or else through /proc/self/fd, which takes twice the time.
  */
 import { Errno, fsError, isErrno } from '../core/errno.js';
-import { allocate, bind, check, cPath, cPath2, lastErrno } from './libc.js';
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
+  allocate,
+  bind,
+  check,
+  cPath,
+  cPath2,
+  lastErrno,
+} from './libc.js';
 
 type Get = (object: number, name: number, value: number, size: number) => number;
 type Set = (object: number, name: number, value: number, size: number, flags: number) => number;
@@ -20,16 +30,55 @@ const listxattr = bind<(path: number, into: number, size: number) => number>(
 const lremovexattr = bind<(path: number, name: number) => number>('int lremovexattr(intptr_t, intptr_t)');
 const removexattr = bind<(path: number, name: number) => number>('int removexattr(intptr_t, intptr_t)');
 
+/** The calls with a directory fd; libc does not have them yet. Their numbers are the same on all architectures. */
+const syscall6 = bind<
+  (call: number, dirfd: number, path: number, flags: number, a: number, b: number, c: number) => number
+>('long syscall(long, long, intptr_t, long, intptr_t, intptr_t, long)');
+const SYS_SETXATTRAT = 463;
+const SYS_GETXATTRAT = 464;
+const SYS_LISTXATTRAT = 465;
+const SYS_REMOVEXATTRAT = 466;
+
 /** XATTR_SIZE_MAX and XATTR_LIST_MAX (linux/limits.h). */
 const MAX = 65536;
 const value = allocate(MAX);
 
+/** struct xattr_args (linux/xattr.h): address of the value, its size, flags. */
+const ARGS_SIZE = 16;
+const args = allocate(ARGS_SIZE);
+args.buffer.writeBigUInt64LE(BigInt(value.address), 0);
+
+function xattrArgs(size: number, flags: number): number {
+  args.buffer.writeUInt32LE(size, 8);
+  args.buffer.writeUInt32LE(flags, 12);
+  return args.address;
+}
+
+/** Whether the kernel has the calls with a directory fd, and whoever confines us lets them through. */
+const hasAtCalls = ((): boolean => {
+  if (syscall6(SYS_LISTXATTRAT, AT_FDCWD, cPath('/'), 0, 0, 0, 0) >= 0) return true;
+  // EPERM: how seccomp profiles that are older than a call refuse it.
+  return lastErrno() !== Errno.ENOSYS && lastErrno() !== Errno.EPERM;
+})();
+
 /**
- * An object whose xattrs are meant: `name` under `fd`, or what `fd` itself names when `name` is `''`.
- * The path is what the l*xattr calls take.
+ * Makes one call for `name` under `fd`, or for what `fd` names when `name` is `''`: by directory fd, or by a path that
+ * a symlink as its last component is (`link`) or is not (`object`) meant with. The result is negative on failure.
  */
-function procPath(fd: number, name: string): string {
-  return name === '' ? `/proc/self/fd/${fd}` : `/proc/self/fd/${fd}/${name}`;
+function onObject(
+  fd: number,
+  name: string,
+  at: (path: number, flags: number) => number,
+  link: (path: number) => number,
+  object: (path: number) => number,
+): number {
+  if (hasAtCalls) {
+    const flags = name === '' ? AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW : AT_SYMLINK_NOFOLLOW;
+    const result = at(cPath(name), flags);
+    // An O_PATH fd is none to these calls.
+    if (result >= 0 || name !== '' || lastErrno() !== Errno.EBADF) return result;
+  }
+  return name === '' ? object(cPath(`/proc/self/fd/${fd}`)) : link(cPath(`/proc/self/fd/${fd}/${name}`));
 }
 
 function absent(errno: number): boolean {
@@ -46,8 +95,16 @@ function taken(size: number): Buffer | null {
 
 /** The value, or null when it is not set (ENODATA). EOPNOTSUPP, for a namespace that is not known here, is thrown. */
 export function getXattr(fd: number, name: string, xattr: string): Buffer | null {
-  const get = name === '' ? getxattr : lgetxattr;
-  return taken(get(cPath(procPath(fd, name)), cPath2(xattr), value.address, MAX));
+  const key = cPath2(xattr);
+  return taken(
+    onObject(
+      fd,
+      name,
+      (path, flags) => syscall6(SYS_GETXATTRAT, fd, path, flags, key, xattrArgs(MAX, 0), ARGS_SIZE),
+      (path) => lgetxattr(path, key, value.address, MAX),
+      (path) => getxattr(path, key, value.address, MAX),
+    ),
+  );
 }
 
 /** As {@link getXattr}; null also where the file system has no such xattrs at all. */
@@ -63,14 +120,27 @@ export function findXattr(fd: number, name: string, xattr: string): Buffer | nul
 /** `flags`: XATTR_CREATE, XATTR_REPLACE. */
 export function setXattr(fd: number, name: string, xattr: string, data: Uint8Array, flags = 0): void {
   value.buffer.set(data);
-  const set = name === '' ? setxattr : lsetxattr;
-  check(set(cPath(procPath(fd, name)), cPath2(xattr), value.address, data.length, flags), 'setxattr');
+  const key = cPath2(xattr);
+  const size = data.length;
+  const result = onObject(
+    fd,
+    name,
+    (path, at) => syscall6(SYS_SETXATTRAT, fd, path, at, key, xattrArgs(size, flags), ARGS_SIZE),
+    (path) => lsetxattr(path, key, value.address, size, flags),
+    (path) => setxattr(path, key, value.address, size, flags),
+  );
+  check(result, 'setxattr');
 }
 
 /** Names; none where the file system has no xattrs. */
 export function listXattrs(fd: number, name: string): string[] {
-  const list = name === '' ? listxattr : llistxattr;
-  const size = list(cPath(procPath(fd, name)), value.address, MAX);
+  const size = onObject(
+    fd,
+    name,
+    (path, flags) => syscall6(SYS_LISTXATTRAT, fd, path, flags, value.address, MAX, 0),
+    (path) => llistxattr(path, value.address, MAX),
+    (path) => listxattr(path, value.address, MAX),
+  );
   if (size < 0) {
     const errno = lastErrno();
     if (absent(errno)) return [];
@@ -81,6 +151,13 @@ export function listXattrs(fd: number, name: string): string[] {
 
 /** ENODATA is thrown: removing what is not there is an answer the caller gets. */
 export function removeXattr(fd: number, name: string, xattr: string): void {
-  const remove = name === '' ? removexattr : lremovexattr;
-  check(remove(cPath(procPath(fd, name)), cPath2(xattr)), 'removexattr');
+  const key = cPath2(xattr);
+  const result = onObject(
+    fd,
+    name,
+    (path, flags) => syscall6(SYS_REMOVEXATTRAT, fd, path, flags, key, 0, 0),
+    (path) => lremovexattr(path, key),
+    (path) => removexattr(path, key),
+  );
+  check(result, 'removexattr');
 }
