@@ -9,6 +9,8 @@ export type Capability =
   | 'exdev'
   /** Any directory can be renamed. */
   | 'rename-any-directory'
+  /** A change of attributes copies the data up too: no `metacopy=on`. */
+  | 'data-with-attributes'
   /** A directory's link count is two and one for each subdirectory. */
   | 'directory-nlink'
   /** Hard links of one lower file stay one file when it is written to. */

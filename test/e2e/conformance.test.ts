@@ -2,7 +2,7 @@
  * Every conformance case on every target. A case that fails on the plain directory or on the kernel's overlayfs is
  * a wrong case; one that fails on plyfs alone is a defect of plyfs.
  *
- * PLYFS_TARGETS=plain,kernel,plyfs,aufs,native,aufs-native runs some of them. At the end a table
+ * PLYFS_TARGETS=plain,kernel,kernel-features,plyfs,features,aufs,native,aufs-native runs some of them. At the end a table
  * says how many cases of which group passed, failed, or did not apply on which target.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,14 +13,24 @@ import { Matrix } from '../conformance/matrix.js';
 import { missingCapabilities, runCase } from '../conformance/run-case.js';
 import { plainDirectory } from '../conformance/targets/plain-directory.js';
 import type { Stage, Target } from '../conformance/targets/target.js';
-import { kernelOverlay, plyfsAufs, plyfsAufsNative, plyfsNative, plyfsOverlay } from '../conformance/targets/union.js';
+import {
+  kernelFeatures,
+  kernelOverlay,
+  plyfsAufs,
+  plyfsAufsNative,
+  plyfsFeatures,
+  plyfsNative,
+  plyfsOverlay,
+} from '../conformance/targets/union.js';
 import { makeScratch, removeScratch } from '../harness/scratch.js';
 import { snapshot } from '../harness/snapshot.js';
 
 const targets = new Map<string, Target>([
   ['plain', plainDirectory],
   ['kernel', kernelOverlay],
+  ['kernel-features', kernelFeatures],
   ['plyfs', plyfsOverlay],
+  ['features', plyfsFeatures],
   ['native', plyfsNative],
   ['aufs', plyfsAufs],
   ['aufs-native', plyfsAufsNative],

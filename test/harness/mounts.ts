@@ -33,8 +33,10 @@ export function overlayOptions(layers: LayerDirs, extra: readonly string[] = [])
 }
 
 /** Without the features that need an index or change what is on disk: what Docker and podman use. */
-export function mountKernel(layers: LayerDirs): Mounted {
-  const extra = ['redirect_dir=off', 'metacopy=off', 'index=off', 'xino=off'];
+/** Without features, however the kernel is configured. */
+const PLAIN = ['redirect_dir=off', 'metacopy=off', 'index=off', 'xino=off'];
+
+export function mountKernel(layers: LayerDirs, extra: readonly string[] = PLAIN): Mounted {
   run('mount', ['-t', 'overlay', 'overlay', '-o', overlayOptions(layers, extra), layers.mountpoint]);
   return { mountpoint: layers.mountpoint, unmount: () => unmount(layers.mountpoint) };
 }

@@ -191,6 +191,7 @@ export const onDiskCases: readonly Case[] = [
     id: 'disk-rename',
     operation: 'rename',
     placement: 'lower',
+    needs: ['data-with-attributes'],
     title: 'rename of a lower file leaves a whiteout at the old name and the file at the new one',
     layers: LOWER,
     run(ctx) {

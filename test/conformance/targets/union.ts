@@ -17,12 +17,15 @@ import { dir, LAYER_NAMES, type LayerName, type Tree } from '../tree.js';
 import { NOT_IN_LIBFUSE2, type Target } from './target.js';
 
 /** What every union of ours must be able to do. */
-const UNION: readonly Capability[] = ['upper', 'exdev', 'o-direct', ...NOT_IN_LIBFUSE2];
+const UNION: readonly Capability[] = ['upper', 'o-direct', ...NOT_IN_LIBFUSE2];
 const OVERLAY: readonly Capability[] = [...UNION, 'private-xattrs', 'device-zero-reserved', 'long-names'];
+const WITHOUT_FEATURES: readonly Capability[] = [...OVERLAY, 'exdev', 'data-with-attributes'];
+const WITH_FEATURES: readonly Capability[] = [...OVERLAY, 'rename-any-directory'];
 
 function unionTarget(
   name: string,
   mount: (layers: LayerDirs) => Mounted,
+  kernelMount: ((layers: LayerDirs) => Mounted) | null,
   unavailable: () => string | null,
   capabilities: readonly Capability[],
   form = overlayForm,
@@ -45,9 +48,7 @@ function unionTarget(
         form,
         remount: () => changeTo(mount),
         showWithKernel:
-          mount === mountKernel || form !== overlayForm || kernelOverlayUnavailable() !== null
-            ? null
-            : () => changeTo(mountKernel),
+          kernelMount === null || kernelOverlayUnavailable() !== null ? null : () => changeTo(kernelMount),
         close: () => mounted.unmount(),
       };
     },
@@ -65,8 +66,17 @@ function treeOf(layer: LayerName, cases: readonly Case[]): Tree {
   );
 }
 
-export const kernelOverlay = unionTarget('kernel overlayfs', mountKernel, kernelOverlayUnavailable, [
-  ...OVERLAY,
+/** Options, which write what only some programs understand. */
+const FEATURES = ['redirect_dir=on', 'metacopy=on'];
+const plainKernel = (layers: LayerDirs): Mounted => mountKernel(layers);
+const featuredKernel = (layers: LayerDirs): Mounted => mountKernel(layers, FEATURES);
+
+export const kernelOverlay = unionTarget('kernel overlayfs', plainKernel, null, kernelOverlayUnavailable, [
+  ...WITHOUT_FEATURES,
+  'collapse-range',
+]);
+export const kernelFeatures = unionTarget('kernel with features', featuredKernel, null, kernelOverlayUnavailable, [
+  ...WITH_FEATURES,
   'collapse-range',
 ]);
 
@@ -74,12 +84,22 @@ export const kernelOverlay = unionTarget('kernel overlayfs', mountKernel, kernel
  * Stricter than the kernel's overlayfs: every reader sees every write, and what is unlinked while open is a file like
  * any other. FUSE itself refuses FALLOC_FL_COLLAPSE_RANGE and INSERT_RANGE (fs/fuse/file.c:fuse_file_fallocate).
  */
-const PLYFS_OVERLAY: readonly Capability[] = [...OVERLAY, 'coherent-mappings', 'unlinked-lower'];
+const STRICTER: readonly Capability[] = ['coherent-mappings', 'unlinked-lower'];
+const PLYFS_OVERLAY: readonly Capability[] = [...WITHOUT_FEATURES, ...STRICTER];
 
-export const plyfsOverlay = unionTarget('plyfs', mountPlyfs, mountsUnavailable, PLYFS_OVERLAY);
+export const plyfsOverlay = unionTarget('plyfs', mountPlyfs, plainKernel, mountsUnavailable, PLYFS_OVERLAY);
+export const plyfsFeatures = unionTarget(
+  'plyfs with features',
+  (layers) => mountPlyfs(layers, FEATURES),
+  featuredKernel,
+  mountsUnavailable,
+  [...WITH_FEATURES, ...STRICTER],
+);
 
 const PLYFS_AUFS: readonly Capability[] = [
   ...UNION,
+  'exdev',
+  'data-with-attributes',
   'coherent-mappings',
   'unlinked-lower',
   'lower-hard-links',
@@ -89,18 +109,20 @@ const PLYFS_AUFS: readonly Capability[] = [
 ];
 
 /** The same union on aufs branches. There is no second program to compare with: what is on disk is checked by form. */
-export const plyfsAufs = unionTarget('plyfs aufs', mountAufs, mountsUnavailable, PLYFS_AUFS, aufsForm);
+export const plyfsAufs = unionTarget('plyfs aufs', mountAufs, null, mountsUnavailable, PLYFS_AUFS, aufsForm);
 
 /** Both dialects over libfuse 2. */
 export const plyfsNative = unionTarget(
   'plyfs fuse-native',
   (layers) => mountPlyfs(layers, ['transport=fuse-native']),
+  plainKernel,
   fuseNativeUnavailable,
   overLibfuse2(PLYFS_OVERLAY),
 );
 export const plyfsAufsNative = unionTarget(
   'plyfs aufs fuse-native',
   (layers) => mountAufs(layers, ['transport=fuse-native']),
+  null,
   fuseNativeUnavailable,
   overLibfuse2(PLYFS_AUFS),
   aufsForm,
