@@ -58,8 +58,13 @@ export interface MountOptions {
   exec?: boolean;
   /** Let other users in. Default: as root. */
   allowOther?: boolean;
-  /** fsync does nothing: fast, and after a crash of the machine `upper` is to be thrown away. Default: false. */
+  /**
+   * fsync does nothing: fast, but a crash of the machine can leave `upper` incomplete, so that it cannot be mounted again
+   * with this `work`. Default: false.
+   */
   volatile?: boolean;
+  /** False: fsync does nothing, and nothing says so later. Default: true. */
+  fsync?: boolean;
   /** `auto`: the kernel reads and writes the layers' files itself where it can. Default: `auto`. */
   passthrough?: 'auto' | 'off';
   /**

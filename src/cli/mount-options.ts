@@ -79,15 +79,21 @@ export const MOUNT_OPTIONS: readonly MountOption[] = [
   toggle(
     'volatile',
     undefined,
-    'fsync does nothing; after a crash of the machine the upper is to be thrown away',
-    setVolatile,
+    'fsync does nothing, and the upper, which a crash can leave incomplete, cannot be mounted again',
+    ({ config }, on) => {
+      config.volatile = on;
+    },
   ),
   {
     kind: 'value',
     name: 'fsync',
-    placeholder: '0|1',
-    help: '0: the same as volatile; 1 (default): fsync reaches the disk',
-    set: (settings, value) => setVolatile(settings, !parseChoice('fsync', value, { 0: false, 1: true })),
+    placeholder: '0|1|auto|volatile',
+    help: '0: fsync does nothing, and nothing says so later; 1, auto (default): it reaches the disk; volatile',
+    set: ({ config }, value) => {
+      const chosen = parseChoice('fsync', value, { 0: 'none', 1: 'disk', auto: 'disk', volatile: 'volatile' } as const);
+      config.fsync = chosen !== 'none';
+      if (chosen === 'volatile') config.volatile = true;
+    },
   },
   ...OVERLAY_OPTIONS,
   {
@@ -181,10 +187,6 @@ function addLayer(config: MountConfig, name: 'lowerdir+' | 'datadir+', path: str
   if (isData) config.dataLayers++;
 }
 
-function setVolatile({ config }: MountSettings, on: boolean): void {
-  config.volatile = on;
-}
-
 /** Options that mean nothing here, or only say what is the case anyway: accepted without a word. */
 const SILENT: ReadonlyMap<string, RegExp | undefined> = new Map([
   // Whose rights count on the layers: always those of the process that serves the mount.
@@ -222,8 +224,9 @@ export function applyOptions(options: readonly GivenOption[], settings: MountSet
   }
   const added = ['lowerdir+', 'datadir+'].find((name) => values.has(name));
   if (added !== undefined && values.has('lowerdir')) throw invalid(added, values.get(added), 'contradicts lowerdir');
-  if (options.some(({ name }) => name === 'volatile') && values.get('fsync') === '1') {
-    throw invalid('fsync', '1', 'contradicts volatile');
+  const fsync = values.get('fsync');
+  if (settings.config.volatile && (fsync === '1' || fsync === '0' || fsync === 'auto')) {
+    throw invalid('fsync', fsync, 'contradicts volatile');
   }
   return [...unknown];
 }

@@ -24,8 +24,10 @@ export interface MountConfig {
   exec: boolean;
   atime: boolean;
   allowOther: boolean;
-  /** fsync does nothing. */
+  /** fsync does nothing, and the work directory says that the upper is not to be mounted again. */
   volatile: boolean;
+  /** False: fsync does nothing. */
+  fsync: boolean;
   passthrough: 'auto' | 'off';
   /** How requests come from the kernel; docs/transports.md has what the second cannot carry. */
   transport: Transport;
@@ -81,6 +83,7 @@ export function defaultConfig(root: boolean): MountConfig {
     atime: false,
     allowOther: root,
     volatile: false,
+    fsync: true,
     passthrough: 'auto',
     transport: 'direct',
     requestTimeout: 300,

@@ -2,6 +2,7 @@
 import { getSystemErrorMap } from 'node:util';
 import { displayName } from '../core/entry-name.js';
 import { errnoName, FsError } from '../core/errno.js';
+import { LayerRefusal } from '../core/layer-refusal.js';
 import { HelperError } from '../fuse/mount-request.js';
 
 export interface Refusal {
@@ -77,6 +78,10 @@ export function errnoOf(error: unknown): number | undefined {
 /** Any throwable as the refusal of step `what`; what is not an errno is a bug and keeps its stack in `cause`. */
 export function asMountError(error: unknown, what: string): MountError {
   if (error instanceof MountError) return error;
+  if (error instanceof LayerRefusal) {
+    const { path, errno, advice, why } = error;
+    return MountError.of({ what: error.what, where: path, why, errno, advice });
+  }
   if (error instanceof FsError) {
     const at = error.path === undefined ? {} : { where: error.path };
     return MountError.of({ what: `${what}: ${error.syscall}`, ...at, errno: error.errno });

@@ -1,14 +1,15 @@
 import type { Operations } from '../fuse/operations.js';
-import { createUnion } from '../union/index.js';
+import { createUnion, refuseIncompatibleAt } from '../union/index.js';
 import type { MountConfig } from './mount-config.js';
 import { settleOverlay } from './overlay-options.js';
 
 /** On a mount that may not be written, what would be its upper is its topmost lower. */
 export function openLayers(config: MountConfig, log: (line: string) => void): Operations {
-  const { lowers, upper, work, volatile } = config;
+  const { lowers, upper, work } = config;
   const dialect = config.dialect === 'aufs' ? { aufs: config.aufs } : { overlay: settleOverlay(config, log) };
-  const common = { ...dialect, volatile, log };
+  const common = { ...dialect, volatile: config.volatile || !config.fsync, volatileMark: config.volatile, log };
   if (upper === undefined) return createUnion({ ...common, lowers });
+  if (config.readOnly && work !== undefined && config.dialect === 'overlay') refuseIncompatibleAt(work);
   if (config.readOnly || (work === undefined && config.dialect === 'overlay')) {
     return createUnion({ ...common, ...belowUpper(config), lowers: [upper, ...lowers] });
   }

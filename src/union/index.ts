@@ -1,3 +1,4 @@
+export { refuseIncompatibleAt } from '../whiteout/incompatible-work.js';
 export { xattrNamespace } from '../whiteout/overlay-namespace.js';
 export { createUnion } from './create-union.js';
 export { type AufsSettings, defaultOverlay, type OverlaySettings, type UnionConfig } from './union-config.js';

@@ -33,7 +33,7 @@ export function layerFormat(config: UnionConfig): LayerFormat {
   return config.aufs === undefined ? overlayFormat(config) : aufsFormat(config.aufs, config.log);
 }
 
-function overlayFormat({ work, log, overlay }: UnionConfig): LayerFormat {
+function overlayFormat({ work, log, overlay, volatileMark }: UnionConfig): LayerFormat {
   const { xattrs, redirect } = overlay ?? defaultOverlay(xattrNamespace());
   const dialect = new OverlayDialect(xattrs, redirect);
   return {
@@ -43,7 +43,7 @@ function overlayFormat({ work, log, overlay }: UnionConfig): LayerFormat {
     noteUnread: () => {},
     openWork(upper) {
       if (work === undefined) throw new FsError(Errno.EINVAL, 'an upper layer needs a work directory', upper.path);
-      return WorkDirectory.open(work, log);
+      return WorkDirectory.open(work, log, { marked: volatileMark === true });
     },
     hiding: (_upper, opened) => new OverlayHiding(opened, dialect),
   };

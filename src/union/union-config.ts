@@ -12,6 +12,8 @@ export interface UnionConfig {
   readonly aufs?: AufsSettings;
   /** Never wait for the disk: what a crash of the machine loses is lost. */
   readonly volatile: boolean;
+  /** Leaves word in the work directory that the upper is such a one, so that it is not mounted again. */
+  readonly volatileMark?: boolean;
   /** Receives one line about something odd that does not stop the mount. */
   readonly log: (line: string) => void;
 }

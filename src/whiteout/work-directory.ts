@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { EntryName } from '../core/brand.js';
-import { Errno, FsError, isErrno } from '../core/errno.js';
+import { isErrno } from '../core/errno.js';
 import { isDirectory } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
@@ -13,6 +13,7 @@ import { tryLock } from '../sys/lock.js';
 import { close, openAt, openDirectoryAt, openTrusted } from '../sys/open.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
+import { markVolatile, refuseIncompatible } from './incompatible-work.js';
 
 export class WorkDirectory {
   private serial = 0;
@@ -27,18 +28,21 @@ export class WorkDirectory {
    * Opens `path`/work, creates it if need be and removes what a killed mount left in it. A work directory that another
    * live mount holds is used as it is: container engines mount one snapshot twice for a moment.
    * @param path bytes, latin1-decoded
+   * @param marked leave word that the upper must not be trusted any more
    */
-  static open(path: string, log: (line: string) => void): WorkDirectory {
+  static open(path: string, log: (line: string) => void, { marked = false } = {}): WorkDirectory {
     const parent = openTrusted(path, O_RDONLY | O_DIRECTORY);
+    let fd = -1;
     try {
-      const fd = openOrMake(parent);
-      if (tryLock(fd)) {
-        refuseIncompatible(fd, path);
-        removeContents(fd);
-      } else {
-        log(`workdir ${path} is in use by another mount; the two must not write to the same upper at once`);
-      }
+      fd = openOrMake(parent);
+      refuseIncompatible(fd, path);
+      if (tryLock(fd)) removeContents(fd);
+      else log(`workdir ${path} is in use by another mount; the two must not write to the same upper at once`);
+      if (marked) markVolatile(fd);
       return new WorkDirectory(fd);
+    } catch (error) {
+      if (fd >= 0) close(fd);
+      throw error;
     } finally {
       close(parent);
     }
@@ -97,22 +101,6 @@ function openOrMake(parent: number): number {
   const fd = openDirectoryAt(parent, 'work');
   if (privileged) chmodFd(fd, 0);
   return fd;
-}
-
-/**
- * The kernel leaves `work/incompat/FEATURE` behind when the upper must not be used without more care, such as after a
- * volatile mount that was not unmounted cleanly (fs/overlayfs/readdir.c:ovl_workdir_cleanup).
- */
-function refuseIncompatible(fd: number, path: string): void {
-  if (!statAt(fd, 'incompat', new FileStat())) return;
-  const incompat = openDirectoryAt(fd, 'incompat');
-  try {
-    readDirectory(incompat, (name) => {
-      throw new FsError(Errno.EINVAL, `work/incompat/${name} says that this upper needs a check, see`, path);
-    });
-  } finally {
-    close(incompat);
-  }
 }
 
 /** Removes everything inside an open directory. */

@@ -47,9 +47,12 @@ describe('mount options', () => {
     expect(mountFlags(apply(list).config)).toBe(flags);
   });
 
-  it('fsync=0 is volatile, fsync=1 is not', () => {
-    expect(apply('fsync=0').config.volatile).toBe(true);
-    expect(apply('fsync=1').config.volatile).toBe(false);
+  it('volatile says so later, fsync=0 does not', () => {
+    expect(apply('volatile').config).toMatchObject({ volatile: true, fsync: true });
+    expect(apply('fsync=volatile').config).toMatchObject({ volatile: true, fsync: true });
+    expect(apply('fsync=0').config).toMatchObject({ volatile: false, fsync: false });
+    expect(apply('fsync=auto').config).toMatchObject({ volatile: false, fsync: true });
+    expect(() => apply('fsync=0,volatile')).toThrow('fsync: 0: contradicts volatile (EINVAL)');
     expect(() => apply('fsync=1,volatile')).toThrow('fsync: 1: contradicts volatile (EINVAL)');
   });
 
