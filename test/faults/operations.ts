@@ -1,0 +1,265 @@
+/** Every operation that changes a union, in each of the places where it takes another way through the layers. */
+import {
+  dir,
+  file,
+  type Layers,
+  linked,
+  opaqueDir,
+  special,
+  symlink,
+  type Tree,
+  whiteout,
+} from '../conformance/tree.js';
+import * as sys from '../harness/sys/index.js';
+
+export interface FaultedOperation {
+  readonly id: string;
+  /** Content of a directory of its own. */
+  readonly layers: Layers;
+  /** What comes before and does not fail; an fd it returns is closed afterwards. */
+  prepare?(at: string): number;
+  /** One system call that changes something, or a few of which the last does. */
+  run(at: string, fd: number): void;
+  /** Its copy parts from the other links of the lower file also when the operation fails, as in the kernel. */
+  readonly parts?: boolean;
+}
+
+const FACTS = { mode: 0o640, uid: 61001, gid: 62001, mtime: 1_000_000_000, xattrs: { 'user.k': 'value' } } as const;
+const text = (content = 'content\n'): ReturnType<typeof file> => file(content, FACTS);
+const full = (entries: Tree): ReturnType<typeof dir> => dir(entries, { mode: 0o755, mtime: 1_000_000_000 });
+/** Copied up in a helper thread. */
+const LARGE = 'large '.repeat(200_000);
+
+/** A directory that only lower layers have, with a bit of everything. */
+const LOWER: Layers = {
+  lower1: {
+    d: full({
+      file: text(),
+      link: symlink('file', { mtime: 1_000_000_000 }),
+      fifo: special(sys.S_IFIFO, 0, { mode: 0o600, mtime: 1_000_000_000 }),
+      empty: full({}),
+      sub: full({ a: text('a') }),
+    }),
+  },
+  lower2: { d: full({ deep: text('deep'), sub: full({ b: text('b') }) }) },
+};
+/** The same with an upper part, in which something was changed, made and removed. */
+const MIXED: Layers = {
+  upper: {
+    d: dir({
+      own: text('own'),
+      file: text('copied up'),
+      other: text('other'),
+      deep: whiteout,
+      gone: whiteout,
+      made: full({ x: text('x') }),
+      new: dir({}),
+      cleared: dir({ a: whiteout, b: whiteout }),
+      fresh: opaqueDir({}),
+      fifo: special(sys.S_IFIFO, 0, { mode: 0o600 }),
+    }),
+  },
+  lower1: {
+    d: full({
+      ...(LOWER.lower1?.d as { entries: Tree }).entries,
+      gone: full({ g: text('g') }),
+      fresh: full({ f: 'f' }),
+    }),
+  },
+  lower2: {
+    d: full({
+      ...(LOWER.lower2?.d as { entries: Tree }).entries,
+      file: text('lowest'),
+      cleared: full({ a: text('a'), b: text('b') }),
+    }),
+  },
+};
+const LINKS: Layers = {
+  lower1: {
+    d: full({
+      one: linked('linked', 'l', FACTS),
+      two: linked('linked', 'l'),
+      sub: full({ three: linked('linked', 'l') }),
+    }),
+  },
+};
+const BIG: Layers = { lower1: { d: full({ big: file(LARGE, FACTS), small: text() }) } };
+
+const make = (path: string, flags = sys.O_CREAT | sys.O_EXCL | sys.O_WRONLY): void => sys.close(sys.open(path, flags));
+const open = (path: string): number => sys.open(path, sys.O_RDWR);
+const ALICE = <T>(body: () => T): T => sys.asUser(sys.ALICE, sys.STAFF, body);
+const ACL = 'u::rwx user:1001:r-- g::r-x m::r-x o::---';
+
+function operation(
+  id: string,
+  layers: Layers,
+  run: FaultedOperation['run'],
+  more: Partial<FaultedOperation> = {},
+): FaultedOperation {
+  return { id, layers, run, ...more };
+}
+
+const creating: FaultedOperation[] = [
+  operation('create in a lower directory', LOWER, (at) => make(`${at}/d/new`)),
+  operation('create in an upper directory', MIXED, (at) => make(`${at}/d/another`)),
+  operation('create over a whiteout', MIXED, (at) => make(`${at}/d/gone`)),
+  operation('create, two levels to copy up', LOWER, (at) => make(`${at}/d/sub/new`)),
+  operation('create by another user', openTo(MIXED), (at) => ALICE(() => make(`${at}/d/another`))),
+  operation('mkdir in a lower directory', LOWER, (at) => sys.mkdir(`${at}/d/new-dir`)),
+  operation('mkdir in an upper directory', MIXED, (at) => sys.mkdir(`${at}/d/another`)),
+  operation('mkdir over a whiteout', MIXED, (at) => sys.mkdir(`${at}/d/gone`)),
+  operation('mkdir by another user with a default ACL', openTo(MIXED, ACL), (at) =>
+    ALICE(() => sys.mkdir(`${at}/d/another`)),
+  ),
+  operation('mknod in a lower directory', LOWER, (at) => sys.mknod(`${at}/d/new`, sys.S_IFIFO | 0o600)),
+  operation('mknod over a whiteout', MIXED, (at) => sys.mknod(`${at}/d/gone`, sys.S_IFCHR | 0o600, 0x103)),
+  operation('symlink in a lower directory', LOWER, (at) => sys.symlink('target', `${at}/d/new`)),
+  operation('symlink over a whiteout', MIXED, (at) => sys.symlink('target', `${at}/d/gone`)),
+  operation('O_TMPFILE', MIXED, (at) => sys.close(sys.open(`${at}/d`, sys.O_TMPFILE | sys.O_RDWR))),
+  operation('link of an O_TMPFILE', LOWER, (at, fd) => sys.linkTmpfile(fd, `${at}/d/new`), {
+    prepare: (at) => sys.open(`${at}/d`, sys.O_TMPFILE | sys.O_RDWR),
+  }),
+  operation('link of a lower file', LOWER, (at) => sys.link(`${at}/d/file`, `${at}/d/new`)),
+  operation('link of a lower file with links', LINKS, (at) => sys.link(`${at}/d/one`, `${at}/d/new`), { parts: true }),
+  operation('link of an upper file', MIXED, (at) => sys.link(`${at}/d/own`, `${at}/d/another`)),
+  operation('link over a whiteout', MIXED, (at) => sys.link(`${at}/d/own`, `${at}/d/gone`)),
+];
+
+const removing: FaultedOperation[] = [
+  operation('unlink of a lower file', LOWER, (at) => sys.unlink(`${at}/d/file`)),
+  operation('unlink of an upper file', MIXED, (at) => sys.unlink(`${at}/d/own`)),
+  operation('unlink of a copied-up file', MIXED, (at) => sys.unlink(`${at}/d/file`)),
+  operation('unlink of an open upper file', MIXED, (at) => sys.unlink(`${at}/d/own`), {
+    prepare: (at) => open(`${at}/d/own`),
+  }),
+  operation('unlink of a lower file with links', LINKS, (at) => sys.unlink(`${at}/d/one`)),
+  operation('unlink of a copied-up file with links', LINKS, (at) => sys.unlink(`${at}/d/one`), {
+    prepare: (at) => open(`${at}/d/one`),
+  }),
+  operation('rmdir of a lower directory', LOWER, (at) => sys.rmdir(`${at}/d/empty`)),
+  operation('rmdir of an upper directory', MIXED, (at) => sys.rmdir(`${at}/d/new`)),
+  operation('rmdir of a cleared directory', MIXED, (at) => sys.rmdir(`${at}/d/cleared`)),
+  operation('rmdir of an opaque directory', MIXED, (at) => sys.rmdir(`${at}/d/fresh`)),
+];
+
+const renaming: FaultedOperation[] = [
+  operation('rename of a lower file', LOWER, (at) => sys.rename(`${at}/d/file`, `${at}/d/moved`)),
+  operation('rename of a lower file into another directory', LOWER, (at) =>
+    sys.rename(`${at}/d/file`, `${at}/d/sub/moved`),
+  ),
+  operation('rename of an upper file', MIXED, (at) => sys.rename(`${at}/d/own`, `${at}/d/moved`)),
+  operation('rename of a copied-up file', MIXED, (at) => sys.rename(`${at}/d/file`, `${at}/d/moved`)),
+  operation('rename of a lower file with links', LINKS, (at) => sys.rename(`${at}/d/one`, `${at}/d/moved`), {
+    parts: true,
+  }),
+  operation('rename onto a whiteout', MIXED, (at) => sys.rename(`${at}/d/own`, `${at}/d/gone`)),
+  operation('rename of a copied-up file onto a whiteout', MIXED, (at) => sys.rename(`${at}/d/file`, `${at}/d/gone`)),
+  operation('rename over a lower file', MIXED, (at) => sys.rename(`${at}/d/own`, `${at}/d/sub/a`)),
+  operation('rename over an upper file', MIXED, (at) => sys.rename(`${at}/d/own`, `${at}/d/other`)),
+  operation('rename over a copied-up file', MIXED, (at) => sys.rename(`${at}/d/own`, `${at}/d/file`)),
+  operation('rename of an upper directory', MIXED, (at) => sys.rename(`${at}/d/made`, `${at}/d/moved`)),
+  operation('rename of an upper directory into a merged one', MIXED, (at) =>
+    sys.rename(`${at}/d/made`, `${at}/d/sub/moved`),
+  ),
+  operation('rename of an upper directory onto a whiteout', MIXED, (at) => sys.rename(`${at}/d/made`, `${at}/d/gone`)),
+  operation('rename over a cleared directory', MIXED, (at) => sys.rename(`${at}/d/made`, `${at}/d/cleared`)),
+  operation('rename over a lower directory', MIXED, (at) => sys.rename(`${at}/d/made`, `${at}/d/empty`)),
+  operation('exchange of lower files', LOWER, (at) => sys.rename(`${at}/d/file`, `${at}/d/deep`, sys.RENAME_EXCHANGE)),
+  operation('exchange of a lower and an upper file', MIXED, (at) =>
+    sys.rename(`${at}/d/sub/a`, `${at}/d/own`, sys.RENAME_EXCHANGE),
+  ),
+  operation('exchange of a directory and a file', MIXED, (at) =>
+    sys.rename(`${at}/d/made`, `${at}/d/file`, sys.RENAME_EXCHANGE),
+  ),
+];
+
+const attributes: FaultedOperation[] = [
+  operation('chmod of a lower file', LOWER, (at) => sys.chmod(`${at}/d/file`, 0o600)),
+  operation('chmod of an upper file', MIXED, (at) => sys.chmod(`${at}/d/own`, 0o600)),
+  operation('chmod of a lower directory', LOWER, (at) => sys.chmod(`${at}/d/sub`, 0o700)),
+  operation('chmod of a lower fifo', LOWER, (at) => sys.chmod(`${at}/d/fifo`, 0o644)),
+  operation('chown of a lower file', LOWER, (at) => sys.chown(`${at}/d/file`, sys.BOB, sys.STAFF)),
+  operation('chown of an upper file', MIXED, (at) => sys.chown(`${at}/d/own`, sys.BOB, sys.STAFF)),
+  operation('chown of an upper file with set-id bits', MIXED, (at) => sys.chown(`${at}/d/own`, sys.BOB, sys.STAFF), {
+    prepare: (at) => {
+      sys.chmod(`${at}/d/own`, 0o6755);
+      return -1;
+    },
+  }),
+  operation('lchown of a lower symlink', LOWER, (at) => sys.lchown(`${at}/d/link`, sys.BOB, sys.STAFF)),
+  operation('utimens of a lower file', LOWER, (at) => sys.utimens(`${at}/d/file`, sys.NOW, { sec: 5, nsec: 6 })),
+  operation('utimens of a lower directory', LOWER, (at) => sys.utimens(`${at}/d/sub`, sys.NOW, { sec: 5, nsec: 6 })),
+  operation('setxattr of a lower file', LOWER, (at) => sys.setxattr(`${at}/d/file`, 'user.new', 'v')),
+  operation('setxattr of an upper directory', MIXED, (at) => sys.setxattr(`${at}/d/made`, 'user.new', 'v')),
+  operation('removexattr of a lower file', LOWER, (at) => sys.removexattr(`${at}/d/file`, 'user.k')),
+  operation('an ACL for a lower file', LOWER, (at) =>
+    sys.setxattr(`${at}/d/file`, 'system.posix_acl_access', sys.acl(ACL)),
+  ),
+  operation('an ACL for an upper file', MIXED, (at) =>
+    sys.setxattr(`${at}/d/own`, 'system.posix_acl_access', sys.acl(ACL)),
+  ),
+];
+
+const content: FaultedOperation[] = [
+  operation('truncate of a lower file', LOWER, (at) => sys.truncate(`${at}/d/file`, 3)),
+  operation('truncate of a lower file to more', LOWER, (at) => sys.truncate(`${at}/d/file`, 300)),
+  operation('truncate of an upper file', MIXED, (at) => sys.truncate(`${at}/d/own`, 1)),
+  operation('truncate of a large lower file', BIG, (at) => sys.truncate(`${at}/d/big`, LARGE.length - 1)),
+  operation('O_TRUNC of a lower file', LOWER, (at) => make(`${at}/d/file`, sys.O_WRONLY | sys.O_TRUNC)),
+  operation('O_TRUNC of an upper file', MIXED, (at) => make(`${at}/d/own`, sys.O_WRONLY | sys.O_TRUNC)),
+  operation('open of a lower file for writing', LOWER, (at) => sys.close(open(`${at}/d/file`))),
+  operation('open of a lower file for writing that is open', LOWER, (at) => sys.close(open(`${at}/d/file`)), {
+    prepare: (at) => sys.open(`${at}/d/file`, sys.O_RDONLY),
+  }),
+  operation('open of a lower file with links for writing', LINKS, (at) => sys.close(open(`${at}/d/one`)), {
+    parts: true,
+  }),
+  operation('open of a large lower file for writing', BIG, (at) => sys.close(open(`${at}/d/big`))),
+  operation('write', MIXED, (_, fd) => void sys.pwrite(fd, 'written', 0), { prepare: (at) => open(`${at}/d/own`) }),
+  operation(
+    'write by another user to a set-id file',
+    MIXED,
+    (_, fd) => void ALICE(() => sys.pwrite(fd, 'written', 0)),
+    {
+      prepare: (at) => {
+        sys.chmod(`${at}/d/own`, 0o6755);
+        return open(`${at}/d/own`);
+      },
+    },
+  ),
+  operation('write to a copied-up file with a reader', LOWER, (_, fd) => void sys.pwrite(fd, 'written', 0), {
+    prepare: (at) => {
+      const reader = sys.open(`${at}/d/file`, sys.O_RDONLY);
+      const writer = open(`${at}/d/file`);
+      sys.close(reader);
+      return writer;
+    },
+  }),
+  operation('fallocate', MIXED, (_, fd) => sys.fallocate(fd, 0, 0, 4096), { prepare: (at) => open(`${at}/d/own`) }),
+  operation('copy_file_range', MIXED, copyOwn, { prepare: (at) => open(`${at}/d/other`) }),
+  operation('fsync', MIXED, (_, fd) => sys.fsync(fd), { prepare: (at) => open(`${at}/d/own`) }),
+];
+
+function copyOwn(at: string, to: number): void {
+  const from = sys.open(`${at}/d/own`, sys.O_RDONLY);
+  try {
+    sys.copyFileRange(from, 0, to, 0, 3);
+  } finally {
+    sys.close(from);
+  }
+}
+
+/** The layers with an upper directory that everybody may write to. */
+function openTo(layers: Layers, defaultAcl?: string): Layers {
+  const { entries } = layers.upper?.d as { entries: Tree };
+  const xattrs = defaultAcl === undefined ? {} : { 'system.posix_acl_default': sys.acl(defaultAcl).toString('latin1') };
+  return { ...layers, upper: { d: dir(entries, { mode: 0o777, xattrs }) } };
+}
+
+export const operations: readonly FaultedOperation[] = [
+  ...creating,
+  ...removing,
+  ...renaming,
+  ...attributes,
+  ...content,
+];
