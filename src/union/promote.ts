@@ -34,9 +34,22 @@ export function assertFree(node: FileNode): void {
  */
 export function copyUpDirectory(union: Union, dir: DirectoryNode): RealDirectory {
   if (dir.upper !== null) return dir.upper;
+  union.writable();
+  // A tree can be deeper than a stack of calls.
+  const missing: DirectoryNode[] = [];
+  let home: RealDirectory | null = null;
+  for (let at: DirectoryNode | null = dir; home === null; at = at.parent) {
+    if (at === null) throw fsError(Errno.ENOENT, 'copy-up');
+    home = at.upper;
+    if (home === null) missing.push(at);
+  }
+  for (let next = missing.pop(); next !== undefined; next = missing.pop()) home = copyUpInto(union, next, home);
+  return home;
+}
+
+/** Copies a directory up whose parent is in the upper at `home`. */
+function copyUpInto(union: Union, dir: DirectoryNode, home: RealDirectory): RealDirectory {
   const upper = union.writable();
-  if (dir.parent === null) throw fsError(Errno.ENOENT, 'copy-up');
-  const home = copyUpDirectory(union, dir.parent);
   const lower = dir.top;
   const source = { dirfd: union.fds.get(lower.parent as RealDirectory), name: lower.name, stat: new FileStat() };
   statReal(union, dir, source.stat);
@@ -46,7 +59,7 @@ export function copyUpDirectory(union: Union, dir: DirectoryNode): RealDirectory
   statAt(destination.upper, dir.name, fresh);
   union.numbers.keep(fresh, dir.ino);
   dir.upper = new RealDirectory(upper.layer, home, dir.name);
-  union.listings.peek(dir.parent)?.rehome(dir.name, home, dir.ino);
+  if (dir.parent !== null) union.listings.peek(dir.parent)?.rehome(dir.name, home, dir.ino);
   noteCopiedUp(union, dir);
   return dir.upper;
 }

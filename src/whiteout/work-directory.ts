@@ -7,13 +7,16 @@ import type { EntryName } from '../core/brand.js';
 import { isErrno } from '../core/errno.js';
 import { isDirectory } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
-import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
-import { chmodAt, chmodFd, mkdirAt, rmdirAt, unlinkAt } from '../sys/inode-ops.js';
+import { O_DIRECTORY, O_RDONLY, RENAME_NOREPLACE } from '../core/flags.js';
+import { chmodAt, chmodFd, mkdirAt, renameAt, rmdirAt, unlinkAt } from '../sys/inode-ops.js';
 import { tryLock } from '../sys/lock.js';
 import { close, openAt, openDirectoryAt, openTrusted } from '../sys/open.js';
+import { withWriteToMove } from '../sys/owner-permission.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
 import { markVolatile, refuseIncompatible } from './incompatible-work.js';
+
+const OWNER_ALL = 0o700;
 
 export class WorkDirectory {
   private serial = 0;
@@ -68,9 +71,7 @@ export class WorkDirectory {
 
   /** Removes a temporary object, whatever it is; one that is gone already is what was wanted. */
   discard(name: string): void {
-    const stat = new FileStat();
-    if (!statAt(this.fd, name, stat)) return;
-    removeTree(this.fd, name, stat.mode);
+    remove(this.fd, name);
   }
 
   close(): void {
@@ -105,23 +106,49 @@ function openOrMake(parent: number): number {
 
 /** Removes everything inside an open directory. */
 export function removeContents(fd: number): void {
-  const names: EntryName[] = [];
-  readDirectory(fd, (name) => names.push(name));
-  const stat = new FileStat();
-  for (const name of names) if (statAt(fd, name, stat)) removeTree(fd, name, stat.mode);
+  for (const name of namesIn(fd)) remove(fd, name);
 }
 
-/** Removes `name` and all that is below it, never through a symlink. */
-export function removeTree(dirfd: number, name: string, mode: number): void {
-  if (!isDirectory(mode)) {
-    unlinkAt(dirfd, name);
-    return;
+/**
+ * Removes `name` and all that is below it, never through a symlink. A directory that is found in another is first moved
+ * up to `dirfd`: what a layer holds can be deeper than there are fds, or calls on a stack.
+ */
+function remove(dirfd: number, name: string): void {
+  const stat = new FileStat();
+  const left = [name];
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    if (!statAt(dirfd, next, stat)) continue;
+    if (!isDirectory(stat.mode)) unlinkAt(dirfd, next);
+    else left.push(...flatten(dirfd, next, stat.mode));
   }
+}
+
+/** Removes the directory `name` with all in it but the directories, which lie in `dirfd` afterwards, by the names returned. */
+function flatten(dirfd: number, name: string, mode: number): string[] {
+  if ((mode & OWNER_ALL) !== OWNER_ALL) chmodAt(dirfd, name, OWNER_ALL);
   const fd = openAt(dirfd, name, O_RDONLY | O_DIRECTORY);
+  const moved: string[] = [];
+  const stat = new FileStat();
   try {
-    removeContents(fd);
+    for (const inside of namesIn(fd)) {
+      if (!statAt(fd, inside, stat)) continue;
+      if (!isDirectory(stat.mode)) {
+        unlinkAt(fd, inside);
+        continue;
+      }
+      const out = `#${randomBytes(8).toString('hex')}`;
+      withWriteToMove(fd, inside, stat.mode, () => renameAt(fd, inside, dirfd, out, RENAME_NOREPLACE));
+      moved.push(out);
+    }
   } finally {
     close(fd);
   }
   rmdirAt(dirfd, name);
+  return moved;
+}
+
+function namesIn(fd: number): EntryName[] {
+  const names: EntryName[] = [];
+  readDirectory(fd, (name) => names.push(name));
+  return names;
 }
