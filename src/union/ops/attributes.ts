@@ -7,7 +7,7 @@ import type { AttributeChange, Attributes, Caller, StatFs, TimeChange } from '..
 import { truncate } from '../../sys/file-io.js';
 import { KEEP_ID, TIME_NOW, TIME_OMIT, type TimeValue } from '../../sys/inode-ops.js';
 import { close } from '../../sys/open.js';
-import { supplementaryGroups } from '../../sys/process-groups.js';
+import { supplementaryGroups } from '../../sys/process-credentials.js';
 import { statFs } from '../../sys/stat.js';
 import type { Layer } from '../layer.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';

@@ -2,6 +2,7 @@ import type { NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { S_ISGID } from '../../core/file-mode.js';
 import type { Caller } from '../../fuse/operations.js';
+import { isAdministrator } from '../../sys/process-credentials.js';
 import { getXattr, listXattrs, removeXattr, setXattr } from '../../sys/xattr.js';
 import { ACL_DEFAULT } from '../new-object.js';
 import type { UnionNode } from '../node.js';
@@ -16,15 +17,17 @@ export function getxattr(union: Union, nodeid: NodeId, name: string): Buffer | n
   return getXattr(fd, at, union.dialect.xattrOnDisk(name));
 }
 
-/** Names that the caller may see: `trusted.` ones only for root, as on any file system (man xattr(7)). */
+/** Names that the caller may see: `trusted.` ones only for those with CAP_SYS_ADMIN, as on any file system (man xattr(7)). */
 export function listxattr(union: Union, nodeid: NodeId, caller: Caller): string[] {
   const { fd, name } = reachOf(union, union.nodes.get(nodeid));
   const shown: string[] = [];
   for (const onDisk of listXattrs(fd, name)) {
     const visible = union.dialect.xattrShown(onDisk);
-    if (visible !== null && (caller.uid === 0 || !visible.startsWith(TRUSTED))) shown.push(visible);
+    if (visible !== null) shown.push(visible);
   }
-  return shown;
+  // Asked only where it matters.
+  const hides = shown.some((visible) => visible.startsWith(TRUSTED)) && !isAdministrator(caller.pid);
+  return hides ? shown.filter((visible) => !visible.startsWith(TRUSTED)) : shown;
 }
 
 export function setxattr(
