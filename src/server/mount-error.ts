@@ -58,7 +58,8 @@ function shortened(text: string): string {
   return `${text.slice(0, MAX_SHOWN / 2)}...${text.slice(-MAX_SHOWN / 2)}`;
 }
 
-function oneLine(text: string): string {
+/** What a layer calls its objects stands in the text: no control character of it reaches a log or a terminal. */
+export function oneLine(text: string): string {
   return text.replace(/\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 

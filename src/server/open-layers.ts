@@ -1,10 +1,12 @@
 import type { Operations } from '../fuse/operations.js';
 import { createUnion, refuseIncompatibleAt } from '../union/index.js';
 import type { MountConfig } from './mount-config.js';
+import { oneLine } from './mount-error.js';
 import { settleOverlay } from './overlay-options.js';
 
 /** On a mount that may not be written, what would be its upper is its topmost lower. */
-export function openLayers(config: MountConfig, log: (line: string) => void): Operations {
+export function openLayers(config: MountConfig, writeLog: (line: string) => void): Operations {
+  const log = (line: string): void => writeLog(oneLine(line));
   const { lowers, upper, work } = config;
   const dialect = config.dialect === 'aufs' ? { aufs: config.aufs } : { overlay: settleOverlay(config, log) };
   const common = { ...dialect, volatile: config.volatile || !config.fsync, volatileMark: config.volatile, log };
