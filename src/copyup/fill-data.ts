@@ -1,7 +1,7 @@
 /** Copies the content of a file: reflink, else copy_file_range, else read and write; holes stay holes. */
 import { Errno, fsError } from '../core/errno.js';
 import { SEEK_DATA, SEEK_HOLE } from '../core/flags.js';
-import { pread, pwrite, seek, seekOrEnd, truncate, tryCopyRange } from '../sys/file-io.js';
+import { pread, pwrite, seekOrEnd, truncate, tryCopyRange } from '../sys/file-io.js';
 import { tryClone } from '../sys/ioctl.js';
 import { allocate, type Memory } from '../sys/libc.js';
 
@@ -54,7 +54,10 @@ export function copyData(from: number, to: number, length: number, sparse: boole
   while (at < length) {
     const data = seekOrEnd(from, at, SEEK_DATA);
     if (data < 0 || data >= length) break;
-    const hole = Math.min(seek(from, data, SEEK_HOLE), length);
+    const end = seekOrEnd(from, data, SEEK_HOLE);
+    // Shorter than a moment ago: somebody changes the layer under us.
+    if (end < 0) throw fsError(Errno.EIO, 'copy-up');
+    const hole = Math.min(end, length);
     copyExtent(from, to, data, hole);
     at = hole;
   }

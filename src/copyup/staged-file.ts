@@ -1,10 +1,12 @@
 /** A regular file on its way up: source and copy open, not visible under any name of the upper yet. */
 import type { EntryName } from '../core/brand.js';
 import { Errno, fsError } from '../core/errno.js';
+import { FileStat } from '../core/file-stat.js';
 import { O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TMPFILE, RENAME_NOREPLACE } from '../core/flags.js';
 import { sync } from '../sys/file-io.js';
 import { linkFd, renameAt } from '../sys/inode-ops.js';
-import { close, openAt, tryOpenAt } from '../sys/open.js';
+import { close, openAt, openKnownAt, tryOpenAt } from '../sys/open.js';
+import { statFd } from '../sys/stat.js';
 import type { WorkDirectory } from '../whiteout/work-directory.js';
 import type { CopyUpContext, CopyUpDestination, CopyUpSource } from './context.js';
 import { cloneData, copyData } from './fill-data.js';
@@ -22,13 +24,23 @@ export function openUnnamed(work: WorkDirectory): { fd: number; name: EntryName 
   return { fd: openAt(work.fd, name, O_CREAT | O_EXCL | O_RDWR, 0o600), name };
 }
 
+const opened = new FileStat();
+
+/** What is copied must be what was looked at: its set-id bits would be given to another's data. */
+function refuseAnother(fd: number, { ino, devMajor, devMinor }: FileStat): void {
+  statFd(fd, opened);
+  if (opened.ino !== ino || opened.devMajor !== devMajor || opened.devMinor !== devMinor) {
+    throw fsError(Errno.ESTALE, 'copy-up');
+  }
+}
+
 export class StagedFile {
   private constructor(
     readonly sourceFd: number,
     /** The copy, open for reading and writing. Taken by {@link publish}, closed by {@link abandon}. */
     readonly fd: number,
     private readonly name: EntryName | null,
-    private readonly source: CopyUpSource,
+    private readonly stat: FileStat,
     private readonly context: CopyUpContext,
     /** How much of the source is wanted: less than its size for a truncation. */
     readonly length: number,
@@ -37,14 +49,15 @@ export class StagedFile {
   ) {}
 
   static open(source: CopyUpSource, context: CopyUpContext, length: number): StagedFile {
-    const sourceFd = openAt(source.dirfd, source.name, O_RDONLY);
+    const sourceFd = openKnownAt(source.dirfd, source.name, O_RDONLY);
     try {
+      refuseAnother(sourceFd, source.stat);
       const { fd, name } = openUnnamed(context.work);
       try {
         const wanted = Math.min(length, source.stat.size);
         const whole = wanted === source.stat.size;
         const needsData = wanted > 0 && !(whole && cloneData(sourceFd, fd));
-        return new StagedFile(sourceFd, fd, name, { ...source, stat: source.stat }, context, wanted, needsData);
+        return new StagedFile(sourceFd, fd, name, source.stat, context, wanted, needsData);
       } catch (error) {
         close(fd);
         if (name !== null) context.work.discard(name);
@@ -58,12 +71,12 @@ export class StagedFile {
 
   /** Whether the source has fewer blocks than its size needs, that is holes (or compression; then asking is cheap). */
   get sparse(): boolean {
-    return this.source.stat.blocks * 512 < this.source.stat.size;
+    return this.stat.blocks * 512 < this.stat.size;
   }
 
   /** Link count of the source. */
   get sourceLinks(): number {
-    return this.source.stat.nlink;
+    return this.stat.nlink;
   }
 
   /** Copies the content on the calling thread. */
@@ -73,7 +86,9 @@ export class StagedFile {
 
   /** Metadata, then (unless volatile, or done by whoever filled it) the disk: what gets a name next is complete. */
   seal(synced: boolean): void {
-    fillMetadata(this.source, { dirfd: this.fd, name: '' }, this.context);
+    // By the fd and not by name: who changes the layer meanwhile must not give one file's rights to another's data.
+    const source = { dirfd: this.sourceFd, name: '' as EntryName, stat: this.stat };
+    fillMetadata(source, { dirfd: this.fd, name: '' }, this.context);
     if (this.context.sync && !synced && this.length > 0) sync(this.fd);
   }
 

@@ -1,5 +1,6 @@
 /** System calls that make, change and remove names and inodes. All take a directory fd and one component. */
 import { Errno, fsError } from '../core/errno.js';
+import { O_PATH } from '../core/flags.js';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -13,6 +14,7 @@ import {
   cPath2,
   lastErrno,
 } from './libc.js';
+import { close, openAt } from './open.js';
 
 const mkdirat = bind<(fd: number, name: number, mode: number) => number>('int mkdirat(int, intptr_t, uint)');
 const mknodat = bind<(fd: number, name: number, mode: number, dev: number) => number>(
@@ -30,6 +32,9 @@ const fchownat = bind<(fd: number, name: number, uid: number, gid: number, flags
   'int fchownat(int, intptr_t, uint, uint, int)',
 );
 const fchmodFd = bind<(fd: number, mode: number) => number>('int fchmod(int, uint)');
+const syscall4 = bind<(n: number, fd: number, name: number, mode: number, flags: number) => number>(
+  'long syscall(long, long, intptr_t, long, long)',
+);
 const fchmodat = bind<(fd: number, name: number, mode: number, flags: number) => number>(
   'int fchmodat(int, intptr_t, uint, int)',
 );
@@ -103,9 +108,23 @@ export function chownFd(fd: number, uid: number, gid: number): void {
   check(fchownat(fd, cPath(''), uid, gid, AT_EMPTY_PATH), 'fchownat');
 }
 
-/** Not for symlinks, whose mode cannot be changed: fchmodat(2) without AT_SYMLINK_NOFOLLOW would follow one. */
+const SYS_FCHMODAT2 = 452;
+
+/**
+ * Never through a symlink, whose own mode cannot be changed (EOPNOTSUPP): fchmodat2(2), and the same by hand before
+ * Linux 6.6 and where a seccomp filter does not know it.
+ */
 export function chmodAt(dirfd: number, name: string, mode: number): void {
-  check(fchmodat(dirfd, cPath(name), mode, 0), 'fchmodat');
+  if (syscall4(SYS_FCHMODAT2, dirfd, cPath(name), mode, AT_SYMLINK_NOFOLLOW) === 0) return;
+  const errno = lastErrno();
+  if (errno !== Errno.ENOSYS && errno !== Errno.EPERM) throw fsError(errno, 'fchmodat2');
+  const fd = openAt(dirfd, name, O_PATH);
+  try {
+    // Of an O_PATH fd of a symlink this is EOPNOTSUPP as well.
+    chmodPathFd(fd, mode);
+  } finally {
+    close(fd);
+  }
 }
 
 export function chmodFd(fd: number, mode: number): void {

@@ -14,6 +14,7 @@ const syscall5 = bind<(n: number, a: number, b: number, c: number, d: number, e:
 );
 const SYS_MOUNT_SETATTR = 442;
 const MOUNT_ATTR_RDONLY = 0x1;
+const MOUNT_ATTR_NODEV = 0x4;
 const MOUNT_ATTR_ATIME_MASK = 0x70;
 const MOUNT_ATTR_NOATIME = 0x10;
 /** sizeof(struct mount_attr), linux/mount.h. */
@@ -37,12 +38,12 @@ export function umountFs(target: string, flags = 0): void {
 const attributes = allocate(MOUNT_ATTR_BYTES);
 
 /**
- * Makes a detached mount (open_tree(2)) one through which nothing is changed, access times included. A failure is the
- * negative errno (ENOSYS before Linux 5.12).
+ * Makes a detached mount (open_tree(2)) one through which nothing is changed, access times included, and no device
+ * opened. A failure is the negative errno (ENOSYS before Linux 5.12).
  */
 export function trySetReadOnly(tree: number): number {
   attributes.buffer.fill(0);
-  attributes.buffer.writeUInt32LE(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME, 0);
+  attributes.buffer.writeUInt32LE(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME, 0);
   attributes.buffer.writeUInt32LE(MOUNT_ATTR_ATIME_MASK, 8);
   const result = syscall5(SYS_MOUNT_SETATTR, tree, cPath(''), AT_EMPTY_PATH, attributes.address, MOUNT_ATTR_BYTES);
   return result < 0 ? -lastErrno() : 0;

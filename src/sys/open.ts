@@ -1,6 +1,6 @@
 /** Opening, always relative to a directory fd and never through a symlink in the last component. */
-import { Errno, fsError } from '../core/errno.js';
-import { O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY } from '../core/flags.js';
+import { Errno, FsError, fsError } from '../core/errno.js';
+import { O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY } from '../core/flags.js';
 import { AT_FDCWD, allocate, bind, check, cPath, lastErrno } from './libc.js';
 
 const openat = bind<(dirfd: number, path: number, flags: number, mode: number) => number>(
@@ -28,6 +28,39 @@ export function openAt(dirfd: number, name: string, flags: number, mode = 0): nu
 export function tryOpenAt(dirfd: number, name: string, flags: number, mode = 0): number {
   const fd = openat(dirfd, cPath(name), flags | O_NOFOLLOW | O_CLOEXEC, mode);
   return fd < 0 ? -lastErrno() : fd;
+}
+
+/**
+ * Why a name does not lead to what it led to: a symlink, another type, or nothing has taken its place. A layer has been
+ * changed under us, and whoever asked holds something that is no more: ESTALE.
+ */
+const REPLACED: ReadonlySet<number> = new Set([
+  Errno.ELOOP,
+  Errno.ENOTDIR,
+  Errno.EISDIR,
+  Errno.ENXIO, // A socket, or a device without a driver.
+  Errno.ENODEV,
+  Errno.ENOENT,
+]);
+
+/**
+ * As {@link openAt}, of an object that is known to be there. O_NONBLOCK is added: a fifo that somebody has put in its place
+ * must not hold up the server. It changes nothing for a regular file or a directory; the caller makes sure that it is one.
+ */
+export function openKnownAt(dirfd: number, name: string, flags: number): number {
+  const fd = tryOpenAt(dirfd, name, flags | O_NONBLOCK);
+  if (fd >= 0) return fd;
+  throw fsError(REPLACED.has(-fd) ? Errno.ESTALE : -fd, 'openat');
+}
+
+/** As {@link openBeneath}, of an object that is known to be there. */
+export function openKnownBeneath(dirfd: number, path: string, flags: number): number {
+  try {
+    return openBeneath(dirfd, path, flags);
+  } catch (error) {
+    if (error instanceof FsError && REPLACED.has(error.errno)) throw fsError(Errno.ESTALE, 'openat2');
+    throw error;
+  }
 }
 
 /**

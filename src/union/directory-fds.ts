@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { Errno, fsError, isErrno } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY, O_PATH, O_RDONLY } from '../core/flags.js';
-import { close, openAt, openBeneath, reopen } from '../sys/open.js';
+import { close, openKnownAt, openKnownBeneath, reopen } from '../sys/open.js';
 import { withWriteInto } from '../sys/owner-permission.js';
 import { statFd } from '../sys/stat.js';
 import type { RealDirectory } from './layer.js';
@@ -102,7 +102,8 @@ export class DirectoryFds {
     const { parent, layer } = dir;
     const near = parent !== null && parent.fd >= 0;
     const at = near ? parent.fd : layer.root.fd;
-    const open = (flags: number): number => (near ? openAt(at, dir.name, flags) : openBeneath(at, dir.path, flags));
+    const open = (flags: number): number =>
+      near ? openKnownAt(at, dir.name, flags) : openKnownBeneath(at, dir.path, flags);
     try {
       const fd = open(O_RDONLY | O_DIRECTORY);
       this.searchOnly.delete(dir);

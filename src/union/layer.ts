@@ -2,6 +2,7 @@ import type { EntryName, LayerPath } from '../core/brand.js';
 import { FsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
+import { trySetReadOnly } from '../sys/mount.js';
 import { close, openTreeRoot, openTrusted } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
 import type { LayerReader } from '../whiteout/dialect.js';
@@ -38,8 +39,10 @@ export class Layer {
     try {
       // The upper stays on the mount it shares with the work directory, or nothing could be moved between the two.
       // A lower is its file system alone where that can be had: so a mountpoint may lie inside a layer (`lowerdir=/`);
-      // otherwise the server would walk into its own mount, and wait for itself.
-      const fd = isUpper ? openTrusted(path, O_RDONLY | O_DIRECTORY) : openTreeRoot(path);
+      // otherwise the server would walk into its own mount, and wait for itself. Of that mount nothing can be changed,
+      // and no device opened, whatever we or the layer do wrong; where the kernel cannot do that (before 5.12) we do
+      // without.
+      const fd = isUpper ? openTrusted(path, O_RDONLY | O_DIRECTORY) : openTreeRoot(path, trySetReadOnly);
       const stat = new FileStat();
       statFd(fd, stat);
       return new Layer(path, depth, isUpper, reader, fd, stat.devMajor, stat.devMinor);

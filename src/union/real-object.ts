@@ -3,7 +3,8 @@
  * of what has no name any more. One function per thing done to it, so that operations need not know which.
  */
 import { Errno, fsError } from '../core/errno.js';
-import type { FileStat } from '../core/file-stat.js';
+import { isRegular } from '../core/file-mode.js';
+import { FileStat } from '../core/file-stat.js';
 import {
   chmodAt,
   chmodPathFd,
@@ -14,7 +15,7 @@ import {
   utimesAt,
   utimesPathFd,
 } from '../sys/inode-ops.js';
-import { openAt, reopen } from '../sys/open.js';
+import { close, openKnownAt, reopen } from '../sys/open.js';
 import { statAt, statFd } from '../sys/stat.js';
 import type { Layer } from './layer.js';
 import type { UnionNode } from './node.js';
@@ -108,8 +109,19 @@ export function readlinkReal(union: Union, node: UnionNode): string {
   return readlinkAt(fd, name);
 }
 
+const opened = new FileStat();
+
 /** A new fd of a regular file or directory; the caller's. */
 export function openReal(union: Union, node: UnionNode, flags: number): number {
   const { fd, name } = reachOf(union, node);
-  return name === '' ? reopen(fd, flags) : openAt(fd, name, flags);
+  if (name === '') return reopen(fd, flags);
+  const real = openKnownAt(fd, name, flags);
+  try {
+    statFd(real, opened);
+    if (!isRegular(opened.mode)) throw fsError(Errno.ESTALE, 'open');
+    return real;
+  } catch (error) {
+    close(real);
+    throw error;
+  }
 }

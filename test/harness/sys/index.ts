@@ -9,4 +9,5 @@ export * from './identity.js';
 export * from './locks.js';
 export * from './memory.js';
 export * from './names.js';
+export * from './root-directory.js';
 export * from './xattrs.js';
