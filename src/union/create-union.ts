@@ -30,27 +30,40 @@ export function createUnion(config: UnionConfig): Operations {
   }
 }
 
-/** Adds to `opened` what has to be closed if a later part cannot be opened. */
-function assemble(config: UnionConfig, opened: { close(): void }[]): Operations {
+/** Adds to `parts` what has to be closed if a later part cannot be opened. */
+function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
   const keep = <T extends { close(): void }>(part: T): T => {
-    opened.push(part);
+    parts.push(part);
     return part;
   };
   const format = layerFormat(config);
   const above = config.upper === undefined ? 0 : 1;
-  const lowers = config.lowers.map((path, i) =>
+  const opened = config.lowers.map((path, i) =>
     keep(Layer.open(path, { depth: i + above, isUpper: false }, format.lowerReader(i))),
   );
+  const named = opened.length - (config.overlay?.dataLayers ?? 0);
+  const lowers = opened.slice(0, named);
   const upper = openUpper(config, format, keep);
   for (const layer of upper === null ? lowers : [upper.layer, ...lowers]) format.noteUnread(layer);
   const grace = 2 * (lowers.length + 1) + 16;
   const limit = maxOpenFiles();
   const directories = Math.max(grace, Math.min(MAX_DIRECTORIES, Math.floor(limit * DIRECTORY_SHARE)));
   const fds = new DirectoryFds(directories, grace);
-  const openFiles = Math.max(16, limit - directories - grace - lowers.length - RESERVE);
+  const openFiles = Math.max(16, limit - directories - grace - opened.length - RESERVE);
   const jobs = keep(new CopyJobs());
   const numbers = new InodeNumbers();
-  const union = new Union(upper, lowers, format.dialect, fds, new NodeTable(fds), numbers, jobs, openFiles, config.log);
+  const union = new Union(
+    upper,
+    lowers,
+    opened.slice(named),
+    format.dialect,
+    fds,
+    new NodeTable(fds),
+    numbers,
+    jobs,
+    openFiles,
+    config.log,
+  );
   return new UnionFilesystem(union, config.volatile);
 }
 

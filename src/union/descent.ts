@@ -6,7 +6,7 @@
 import type { EntryName } from '../core/brand.js';
 import { displayName } from '../core/entry-name.js';
 import { Errno, fsError } from '../core/errno.js';
-import { isDirectory } from '../core/file-mode.js';
+import { isDirectory, isRegular } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { type Marks, NO_MARKS } from '../whiteout/marks.js';
 import { type Layer, RealDirectory } from './layer.js';
@@ -22,16 +22,8 @@ export interface Step {
 
 const stat = new FileStat();
 
-/**
- * The marks of an object, if they could matter: in the lowest layer there is nothing below to hide or to find.
- * @param below how many real directories of its merged parent lie below it
- */
-function marksOf(union: Union, home: RealDirectory, name: EntryName, below: number): Marks {
-  const { layer } = home;
-  if (layer.depth === union.lowest) return NO_MARKS;
-  if (below === 0 && union.dialect.redirects?.followed !== true) return NO_MARKS;
-  return layer.reader.marks(union.fds.get(home), name);
-}
+/** A shorter value, unless empty, is no metacopy of any version (fs/overlayfs/overlayfs.h:OVL_METACOPY_MIN_SIZE). */
+const MIN_METACOPY = 4;
 
 export class Descent {
   /** What is looked for: a name in each candidate, or, beginning with `/`, a path from each layer's root. */
@@ -42,6 +34,12 @@ export class Descent {
   /** The candidates are known to have it. */
   private known: boolean;
   private stopped = false;
+  /** The last redirect on the way was an absolute one. */
+  private absolute = false;
+  /** The last redirect on the way. */
+  private redirect: string | null = null;
+  /** What is searched for is the data of a file, and all that has been found of it are attributes. */
+  wantsData = false;
   /** What the object from which the search starts says of itself. */
   readonly marks: Marks;
 
@@ -56,7 +54,7 @@ export class Descent {
     private readonly union: Union,
     private readonly dir: DirectoryNode,
     home: RealDirectory,
-    name: EntryName,
+    private readonly name: EntryName,
     listed: readonly RealDirectory[] | null,
     private readonly wanted: 'directory' | 'file',
   ) {
@@ -64,13 +62,24 @@ export class Descent {
     const below = dir.lowers.filter((lower) => lower.layer.depth > home.layer.depth);
     this.candidates = listed ?? below;
     this.known = listed !== null;
-    this.marks = marksOf(union, home, name, below.length);
+    this.marks = this.marksOf(home, name, below.length, true);
     this.heed(this.marks, home.layer, '', '');
+  }
+
+  /** Blocks of what {@link next} found last, a file. */
+  get blocks(): number {
+    return stat.blocks;
+  }
+
+  /** Where the search ended, as a path from the root of each layer, if an absolute redirect led there. */
+  get absolutePath(): string | null {
+    return this.wantsData && this.absolute ? this.path : null;
   }
 
   /** The next object, one or more layers further down; null: that was all. */
   next(): Step | null {
     while (!this.stopped && this.at < this.candidates.length) {
+      if (this.wanted === 'file') this.checkFollowed();
       const candidate = this.candidates[this.at++] as RealDirectory;
       const step = this.path.startsWith('/') ? this.walk(candidate) : this.look(candidate, this.path, '', '');
       if (step !== null) return step;
@@ -104,20 +113,24 @@ export class Descent {
     if (!this.known) {
       const presence = layer.reader.probe(this.union.fds.get(home), name as EntryName, stat);
       if (presence === 'absent') return null;
-      const wanted = isLast ? this.wanted : 'directory';
-      if (presence === 'whiteout' || isDirectory(stat.mode) !== (wanted === 'directory')) {
+      const wanted = isLast && this.wanted === 'file' ? isRegular(stat.mode) : isDirectory(stat.mode);
+      if (presence === 'whiteout' || !wanted) {
         this.stopped = true;
         return null;
       }
     }
-    const marks = marksOf(this.union, home, name as EntryName, this.candidates.length - this.at);
+    const marks = this.marksOf(home, name as EntryName, this.candidates.length - this.at, isLast);
     this.heed(marks, layer, before, after);
     return { home, name: name as EntryName };
   }
 
   /** Goes on as the marks of what was found say. */
   private heed(marks: Marks, layer: Layer, before: string, after: string): void {
-    if (marks.opaque || (this.wanted === 'file' && after === '' && marks.metacopy === null)) {
+    if (this.wanted === 'file' && after === '') {
+      this.wantsData = marks.metacopy !== null;
+      this.checkMetacopy(marks.metacopy);
+    }
+    if (marks.opaque || (this.wanted === 'file' && after === '' && !this.wantsData)) {
       this.stopped = true;
       return;
     }
@@ -125,6 +138,8 @@ export class Descent {
     if (redirect === null) return;
     this.check(redirect);
     const absolute = redirect.startsWith('/');
+    this.absolute = absolute;
+    this.redirect = redirect;
     this.path = absolute ? redirect + after : before + redirect + after;
     if (absolute) this.stopped = false;
     const places = this.path.startsWith('/') ? this.union.lowers.map(({ root }) => root) : this.dir.lowers;
@@ -142,10 +157,43 @@ export class Descent {
       throw fsError(Errno.EINVAL, 'redirect');
     }
     if (redirect === '.' || redirect === '..') throw fsError(Errno.EACCES, 'redirect');
+    if (this.wanted === 'directory') this.checkRedirectFollowed(redirect);
+  }
+
+  /** Whether the search may go on in a lower layer; EPERM if the options say that such files are not followed. */
+  checkFollowed(): void {
+    const { union } = this;
+    if (this.redirect !== null) this.checkRedirectFollowed(this.redirect);
+    if (!this.wantsData || union.dialect.metacopies?.enabled === true) return;
+    union.log(`${displayName(this.name)}: its data is in another layer; not followed (metacopy=off)`);
+    throw fsError(Errno.EPERM, 'metacopy');
+  }
+
+  private checkRedirectFollowed(redirect: string): void {
     if (this.union.dialect.redirects?.followed === true) return;
-    this.union.log(
-      `${displayName(redirect as EntryName)}: a directory has moved away from there; not followed (redirect_dir=nofollow)`,
-    );
+    this.union.log(`${displayName(redirect as EntryName)}: a layer leads there; not followed (redirect_dir=nofollow)`);
     throw fsError(Errno.EPERM, 'redirect');
+  }
+
+  /** fs/overlayfs/util.c:ovl_check_metacopy_xattr; what it holds is a digest, for verity, which is not looked at. */
+  private checkMetacopy(value: Uint8Array | null): void {
+    if (value === null || value.length === 0 || value.length >= MIN_METACOPY) return;
+    this.union.log(`${displayName(this.name)}: invalid metacopy in a layer`);
+    throw fsError(Errno.EIO, 'metacopy');
+  }
+
+  /**
+   * The marks of an object, if they could matter: in the lowest layer there is nothing below to hide or to find, but that
+   * a file is not whole matters there too.
+   * @param below how many real directories of its merged parent lie below it
+   */
+  private marksOf(home: RealDirectory, name: EntryName, below: number, isLast: boolean): Marks {
+    const { layer } = home;
+    const { union } = this;
+    if (this.wanted === 'directory' || !isLast) {
+      if (layer.depth === union.lowest) return NO_MARKS;
+      if (below === 0 && union.dialect.redirects?.followed !== true) return NO_MARKS;
+    }
+    return layer.reader.marks(union.fds.get(home), name);
   }
 }

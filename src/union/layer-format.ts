@@ -34,8 +34,8 @@ export function layerFormat(config: UnionConfig): LayerFormat {
 }
 
 function overlayFormat({ work, log, overlay, volatileMark }: UnionConfig): LayerFormat {
-  const { xattrs, redirect } = overlay ?? defaultOverlay(xattrNamespace());
-  const dialect = new OverlayDialect(xattrs, redirect);
+  const { xattrs, redirect, metacopy } = overlay ?? defaultOverlay(xattrNamespace());
+  const dialect = new OverlayDialect(xattrs, { redirect, metacopy });
   return {
     dialect,
     upperReader: dialect,

@@ -7,14 +7,15 @@
  * layer below instead would be showing a wrong tree.
  */
 import type { EntryName } from '../core/brand.js';
-import { isDirectory } from '../core/file-mode.js';
+import { isDirectory, isRegular } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { close } from '../sys/open.js';
 import { Descent } from './descent.js';
+import { findData } from './find-data.js';
 import { RealDirectory } from './layer.js';
 import type { LinkGroup } from './link-group.js';
 import { DirectoryNode, FileNode, type UnionNode } from './node.js';
-import { statNode } from './real-object.js';
+import { showStat, statNode } from './real-object.js';
 import type { Union } from './union.js';
 
 const lower = new FileStat();
@@ -125,10 +126,15 @@ export function adoptFile(
     if (linked !== undefined && leadsTo(linked, isUpper, group)) {
       if (linked.parent === null || isLikelyNext(linked)) rename(union, linked, dir, name, home);
       if (linked.group !== null) statNode(union, linked, stat);
+      else showStat(linked, stat);
       return linked;
     }
   }
   const node = new FileNode(union.nodes.newId(), dir, name, ino, isUpper, home, name);
+  if (union.seeksData && isRegular(stat.mode)) {
+    findData(union, node, dir, home, name);
+    showStat(node, stat);
+  }
   union.nodes.add(node);
   if (shared) union.nodes.share(node);
   if (group !== null) join(union, node, group, stat);

@@ -1,4 +1,5 @@
 import type { EntryName, NodeId } from '../core/brand.js';
+import type { FileData } from './file-data.js';
 import type { RealDirectory } from './layer.js';
 import type { LinkGroup } from './link-group.js';
 
@@ -60,7 +61,10 @@ export class DirectoryNode implements NodeBase {
  * (fs/fuse/iomode.c), so the mode belongs to the node, not to an open: chosen by the first, kept until the last ends.
  */
 export interface OpenFile {
-  /** The real file; replaced by the copy when the node is copied up, so that every reader sees every write. */
+  /**
+   * The file that has the data; replaced by the copy when the node, or the data of a metacopy, is copied up, so that every
+   * reader sees every write.
+   */
   fd: number;
   /** `fd` is open for writing as well. */
   writable: boolean;
@@ -77,12 +81,19 @@ export class FileNode implements NodeBase {
   nlookup = 0;
   removed = false;
   open: OpenFile | null = null;
-  /** An fd (O_PATH is enough) of an upper object that has lost the name it was known by, and is not open; or -1. Owned. */
+  /**
+   * An fd (O_PATH is enough) of an upper object that has lost the name it was known by, and is not open, or is open as a
+   * metacopy, that is by its data; or -1. Owned.
+   */
   pin = -1;
   /** Key of the copy-up that is under way in a helper thread, or 0. */
   busy = 0;
   /** A lower file with several links, or the copy of one, where the dialect keeps them together. */
   group: LinkGroup | null = null;
+  /** The data, if the object that the node stands for has the attributes only (a metacopy); null: it is whole. */
+  data: FileData | null = null;
+  /** What an upper metacopy says of where its data is; see `Marks.redirect`. */
+  redirect: string | null = null;
   /** Pages that the kernel cached earlier are out of date: data went past the cache, to a backing file. */
   stalePages = false;
 

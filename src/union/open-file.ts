@@ -2,8 +2,8 @@
  * Opening a node: which real file, and which I/O mode (see `OpenFile`).
  *
  * - A read-only union reads everything past the server (passthrough): containers that share a layer share its pages.
- * - A writable union does so for files of the upper. A lower file is opened `cached`: it may be copied up later, and a
- *   passthrough reader would stay on the old data. A node that is open and cached stays so until its last close, on
+ * - A writable union does so for files of the upper. A lower file, or lower data, is opened `cached`: it may be copied up
+ *   later, and a passthrough reader would stay on the old data. A node that is open and cached stays so until its last close, on
  *   the copy once there is one, so that every reader sees every write.
  * - A file of a writable union that has set-id bits is cached, because a write in passthrough runs with the rights of
  *   whoever registered the backing file, and ours is to keep those bits (fs/backing-file.c). For bits that are set
@@ -20,8 +20,9 @@ import { prefetch } from '../sys/file-io.js';
 import { close } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
 import { withoutFsetid } from '../sys/thread.js';
+import type { Layer } from './layer.js';
 import type { FileNode, OpenFile } from './node.js';
-import { isMetacopy, openReal } from './real-object.js';
+import { lacksData, openForReading, openReal } from './real-object.js';
 import type { Union } from './union.js';
 
 /** As much as one READ asks for at the default readahead. */
@@ -34,7 +35,7 @@ const scratch = new FileStat();
 export function openNode(union: Union, node: FileNode, flags: number): Opened {
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
   if (node.open === null) {
-    const fd = writes ? openForWriting(union, node, flags) : openReal(union, node, O_RDONLY);
+    const fd = writes ? openForWriting(union, node, flags) : openForReading(union, node);
     refuseUnreadable(union, node, fd);
     const opened = openFirst(union, node, fd, writes, writes);
     noteUnseenWriter(union, node, writes);
@@ -104,7 +105,7 @@ export function checkBudget(union: Union): void {
 
 /** Closes `fd` of a file whose data is in another layer, and throws. */
 function refuseUnreadable(union: Union, node: FileNode, fd: number): void {
-  if (node.home === null || !isMetacopy(union, node.home.layer, fd, '')) return;
+  if (node.home === null || !lacksData(union, node.home.layer, fd, '')) return;
   close(fd);
   union.log(`${displayName(node.name)}: its data is in another layer; not followed (metacopy=off)`);
   throw fsError(Errno.EPERM, 'open');
@@ -112,11 +113,16 @@ function refuseUnreadable(union: Union, node: FileNode, fd: number): void {
 
 function canPassThrough(union: Union, node: FileNode, fd: number): boolean {
   if (!union.passthrough) return false;
-  if (union.upper !== null && !node.isUpper) return false;
-  if ((node.home?.layer ?? union.upper?.layer)?.refusesBacking === true) return false;
+  if (union.upper !== null && (!node.isUpper || node.data !== null)) return false;
+  if (dataLayer(union, node)?.refusesBacking === true) return false;
   if (union.upper === null) return true;
   statFd(fd, scratch);
   return !hasSetIdBits(scratch.mode);
+}
+
+/** The layer that has the data of an open file. */
+function dataLayer(union: Union, node: FileNode): Layer | undefined {
+  return node.data?.layer ?? node.home?.layer ?? union.upper?.layer;
 }
 
 /** A backing id, or 0: the kernel would not have it, and reads and writes come as requests. */
@@ -132,7 +138,7 @@ function register(union: Union, node: FileNode, fd: number): number {
 /** EPERM: not allowed in this user namespace, ever. ELOOP: this layer's file system is itself stacked too deep. */
 function refused(union: Union, node: FileNode, errno: number): void {
   if (errno === Errno.EPERM) union.passthrough = false;
-  const layer = node.home?.layer ?? union.upper?.layer;
+  const layer = dataLayer(union, node);
   if (errno === Errno.ELOOP && layer !== undefined) layer.refusesBacking = true;
 }
 

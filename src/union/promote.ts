@@ -15,7 +15,7 @@ import type { CopyJob } from './copy-jobs.js';
 import { RealDirectory } from './layer.js';
 import type { LinkGroup } from './link-group.js';
 import type { DirectoryNode, FileNode, UnionNode } from './node.js';
-import { isMetacopy, statReal } from './real-object.js';
+import { lacksData, statReal } from './real-object.js';
 import type { Union } from './union.js';
 
 /** From this many bytes on the data is copied in a helper thread, and the request waits without holding up others. */
@@ -70,6 +70,7 @@ function copyUpInto(union: Union, dir: DirectoryNode, home: RealDirectory): Real
  * @returns an fd of the copy, open for reading and writing and the caller's to close, or -1 if there is none
  */
 export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_INFINITY): number {
+  if (node.data !== null) throw fsError(Errno.EPERM, 'copy-up');
   if (node.isUpper) return -1;
   const upper = union.writable();
   assertFree(node);
@@ -79,7 +80,7 @@ export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_IN
   const source = { dirfd: union.fds.get(home), name: node.realName, stat: new FileStat() };
   statReal(union, node, source.stat);
   refuseLocked(source.stat);
-  if (isRegular(source.stat.mode) && isMetacopy(union, home.layer, source.dirfd, source.name)) {
+  if (isRegular(source.stat.mode) && lacksData(union, home.layer, source.dirfd, source.name)) {
     throw fsError(Errno.EPERM, 'copy-up');
   }
   if (!isRegular(source.stat.mode)) {

@@ -5,6 +5,7 @@
 import { Errno, fsError } from '../core/errno.js';
 import { isRegular } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
+import { O_RDONLY } from '../core/flags.js';
 import {
   chmodAt,
   chmodPathFd,
@@ -18,7 +19,7 @@ import {
 import { close, openKnownAt, reopen } from '../sys/open.js';
 import { statAt, statFd } from '../sys/stat.js';
 import type { Layer } from './layer.js';
-import type { UnionNode } from './node.js';
+import type { FileNode, OpenFile, UnionNode } from './node.js';
 import type { Union } from './union.js';
 
 /** Directory fd and name of the object; name `''`: the fd is the object itself. */
@@ -38,10 +39,20 @@ export function reachOf(union: Union, node: UnionNode): Reach {
     reach.fd = union.fds.get(node.home);
     reach.name = node.realName;
   } else {
-    reach.fd = node.open?.fd ?? node.pin;
+    reach.fd = heldFd(node);
     reach.name = '';
   }
   return reach;
+}
+
+/** The fd of an object that has no name any more. */
+export function heldFd(node: FileNode): number {
+  return opensItself(node) ? (node.open as OpenFile).fd : node.pin;
+}
+
+/** Whether the node is open by the real object itself: a metacopy is open by its data, which is another's. */
+export function opensItself(node: FileNode): boolean {
+  return node.open !== null && node.data === null;
 }
 
 /** Stats the real object: real inode number and link count. */
@@ -51,7 +62,7 @@ export function statReal(union: Union, node: UnionNode, into: FileStat): void {
     // A stat by name spares opening a directory that nobody lists.
     if (top.fd < 0 && top.parent !== null) statPresent(union.fds.get(top.parent), top.name, into);
     else statFd(union.fds.get(top), into);
-  } else if (node.open !== null) statFd(node.open.fd, into);
+  } else if (opensItself(node)) statFd(heldFd(node), into);
   else if (node.home !== null) statPresent(union.fds.get(node.home), node.realName, into);
   else statFd(node.pin, into);
 }
@@ -67,14 +78,19 @@ export function statNode(union: Union, node: UnionNode, into: FileStat): void {
   showStat(node, into);
 }
 
-/** Whether the data of the regular file `name` under `dirfd` (or that `dirfd` is, for `''`) is in another layer. */
-export function isMetacopy(union: Union, layer: Layer, dirfd: number, name: string): boolean {
-  return union.dialect.metacopies !== null && layer.reader.marks(dirfd, name).metacopy !== null;
+/**
+ * Whether the data of the regular file `name` under `dirfd` (or that `dirfd` is, for `''`) is in another layer, and was
+ * not looked for. Asked when the data is wanted, and not at each lookup as the kernel does it, where it would cost a
+ * system call for every file that anybody looks at.
+ */
+export function lacksData(union: Union, layer: Layer, dirfd: number, name: string): boolean {
+  return !union.seeksData && union.dialect.metacopies !== null && layer.reader.marks(dirfd, name).metacopy !== null;
 }
 
 /** Turns a real stat into what the union shows: the number kept over a copy-up, link counts of what is merged or gone. */
 export function showStat(node: UnionNode, stat: FileStat): void {
   stat.ino = node.ino;
+  if (node.kind === 'file' && node.data !== null) stat.blocks = node.data.blocksFor(stat);
   if (node.kind === 'directory') {
     // 1 says "unknown" to find(1) and fts(3), as the kernel's overlayfs does for a merged directory.
     if (node.removed) stat.nlink = 0;
@@ -111,7 +127,7 @@ export function readlinkReal(union: Union, node: UnionNode): string {
 
 const opened = new FileStat();
 
-/** A new fd of a regular file or directory; the caller's. */
+/** A new fd of a regular file or directory; the caller's. It need not hold the data: {@link openForReading}. */
 export function openReal(union: Union, node: UnionNode, flags: number): number {
   const { fd, name } = reachOf(union, node);
   if (name === '') return reopen(fd, flags);
@@ -124,4 +140,9 @@ export function openReal(union: Union, node: UnionNode, flags: number): number {
     close(real);
     throw error;
   }
+}
+
+/** A new fd that a file's data can be read from; the caller's. */
+export function openForReading(union: Union, node: FileNode): number {
+  return node.data === null ? openReal(union, node, O_RDONLY) : node.data.open();
 }

@@ -208,6 +208,6 @@ export class UnionFilesystem implements Operations {
       union.upper.work.close();
       union.upper.layer.close();
     }
-    for (const layer of union.lowers) layer.close();
+    for (const layer of [...union.lowers, ...union.dataLayers]) layer.close();
   }
 }

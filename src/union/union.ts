@@ -52,6 +52,8 @@ export class Union {
     readonly upper: Upper | null,
     /** Top first. */
     readonly lowers: readonly Layer[],
+    /** Layers that give data to metacopies of those above, and no names. Top first. */
+    readonly dataLayers: readonly Layer[],
     readonly dialect: Dialect,
     readonly fds: DirectoryFds,
     readonly nodes: NodeTable,
@@ -100,6 +102,11 @@ export class Union {
     if (name.length > this.maxName) throw fsError(Errno.ENAMETOOLONG, 'name');
     const refusal = this.dialect.refuseName(name);
     if (refusal !== 0) throw fsError(refusal, 'name');
+  }
+
+  /** Each lookup of a file asks whether it is whole, and finds its data if not. */
+  get seeksData(): boolean {
+    return this.dataLayers.length > 0 || this.dialect.metacopies?.enabled === true;
   }
 
   /** The upper layer, or EROFS. */

@@ -46,6 +46,10 @@ export interface Redirects {
 export interface Metacopies {
   /** They are made, and the data of those there are is looked for; if not, such a file is refused. */
   readonly enabled: boolean;
+  /** Says of the open file `fd` that it has no data. */
+  mark(fd: number): void;
+  /** Says that it has its data now. */
+  unmark(fd: number): void;
 }
 
 /** What holds for all layers of a union. */

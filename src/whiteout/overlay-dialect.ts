@@ -9,7 +9,7 @@ import { DT_CHR, DT_UNKNOWN, direntType, S_IFCHR, S_IFMT } from '../core/file-mo
 import { FileStat } from '../core/file-stat.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
-import { findXattr, listXattrs, setXattr } from '../sys/xattr.js';
+import { findXattr, listXattrs, removeXattr, setXattr } from '../sys/xattr.js';
 import type {
   Dialect,
   DirectoryParts,
@@ -24,6 +24,14 @@ import { type Marks, NO_MARKS } from './marks.js';
 export type XattrNamespace = 'trusted' | 'user';
 
 const OPAQUE_YES = 'y';
+
+/** As the mount options; `redirect_dir=off` is one of the last two, as the kernel's configuration says. */
+export interface OverlayFeatures {
+  readonly redirect: 'on' | 'follow' | 'nofollow';
+  readonly metacopy: boolean;
+}
+
+const PLAIN: OverlayFeatures = { redirect: 'nofollow', metacopy: false };
 
 /** Tests the type and the device number only: writers differ in the mode (fs/overlayfs/overlayfs.h:IS_WHITEOUT). */
 export function isWhiteout(stat: FileStat): boolean {
@@ -50,10 +58,9 @@ export class OverlayDialect implements Dialect, LayerReader {
   private readonly scratch = new FileStat();
 
   readonly redirects: Redirects;
-  readonly metacopies: Metacopies = { enabled: false };
+  readonly metacopies: Metacopies;
 
-  /** @param redirectDir as the mount option; `off` is one of the last two, as the kernel's configuration says */
-  constructor(namespace: XattrNamespace, redirectDir: 'on' | 'follow' | 'nofollow' = 'nofollow') {
+  constructor(namespace: XattrNamespace, { redirect: redirectDir, metacopy }: OverlayFeatures = PLAIN) {
     this.prefix = `${namespace}.overlay.`;
     this.escapedPrefix = `${this.prefix}overlay.`;
     this.opaqueXattr = `${this.prefix}opaque`;
@@ -63,6 +70,11 @@ export class OverlayDialect implements Dialect, LayerReader {
       written: redirectDir === 'on',
       followed: redirectDir !== 'nofollow',
       mark: (dirfd, name, redirect) => setXattr(dirfd, name, `${this.prefix}redirect`, Buffer.from(redirect, 'latin1')),
+    };
+    this.metacopies = {
+      enabled: metacopy,
+      mark: (fd) => setXattr(fd, '', this.metacopyXattr, Buffer.alloc(0)),
+      unmark: (fd) => removeXattr(fd, '', this.metacopyXattr),
     };
     this.whiteoutXattr = `${this.prefix}whiteout`;
     this.protectionXattr = `${this.prefix}protattr`;

@@ -18,8 +18,6 @@ import { markVolatile, refuseIncompatible } from './incompatible-work.js';
 
 const OWNER_ALL = 0o700;
 
-const OWNER_ALL = 0o700;
-
 export class WorkDirectory {
   private serial = 0;
   private readonly token = randomBytes(6).toString('hex');

@@ -12,9 +12,11 @@ import {
   truncate,
   tryCopyRange,
 } from '../../sys/file-io.js';
+import { close } from '../../sys/open.js';
 import type { FileNode, OpenFile } from '../node.js';
 import { checkBudget, openNew, openNode, releaseOpen } from '../open-file.js';
 import { copyUp } from '../promote.js';
+import { openReal } from '../real-object.js';
 import type { Union } from '../union.js';
 import { dropSetIdBits } from './attributes.js';
 
@@ -93,8 +95,19 @@ export function fsync(union: Union, nodeid: NodeId, datasync: boolean): void {
   // Nothing of a lower file can be unwritten.
   if (!node.isUpper) return;
   const { fd } = openOf(node);
-  if (datasync) dataSync(fd);
+  if (node.data !== null) syncAttributes(union, node);
+  else if (datasync) dataSync(fd);
   else sync(fd);
+}
+
+/** Of a metacopy, which is open by its data. */
+function syncAttributes(union: Union, node: FileNode): void {
+  const fd = openReal(union, node, O_RDONLY);
+  try {
+    sync(fd);
+  } finally {
+    close(fd);
+  }
 }
 
 export function fsyncdir(union: Union, nodeid: NodeId, datasync: boolean): void {

@@ -11,7 +11,7 @@ import {
 import { close } from '../../sys/open.js';
 import type { UnionNode } from '../node.js';
 import { copyUpDirectory, ensureUpper } from '../promote.js';
-import { openReal, statReal } from '../real-object.js';
+import { heldFd, openReal, opensItself, statReal } from '../real-object.js';
 import type { Union } from '../union.js';
 
 export function getFlags(union: Union, nodeid: NodeId): number {
@@ -41,7 +41,7 @@ function change(union: Union, nodeid: NodeId, apply: (fd: number) => void): void
 
 /** Files and directories have such flags; opening anything else could block or have effects. */
 function withFd<T>(union: Union, node: UnionNode, body: (fd: number) => T): T {
-  if (node.kind === 'file' && node.open !== null) return body(node.open.fd);
+  if (node.kind === 'file' && opensItself(node)) return body(heldFd(node));
   const { attr } = union.answer;
   statReal(union, node, attr);
   const type = direntType(attr.mode);

@@ -10,7 +10,7 @@ import { noteAdded } from '../merge-directory.js';
 import { isHiddenUnseen, placeFor } from '../new-object.js';
 import type { DirectoryNode, FileNode } from '../node.js';
 import { assertFree, ensureUpper } from '../promote.js';
-import { statNode } from '../real-object.js';
+import { heldFd, statNode } from '../real-object.js';
 import type { Union } from '../union.js';
 import { handOut } from './entries.js';
 
@@ -48,7 +48,7 @@ function linkedInPlace(union: Union, node: FileNode, home: RealDirectory, name: 
 
 function linkReal(union: Union, node: FileNode, dirfd: number, name: EntryName): void {
   if (node.home !== null) linkAt(union.fds.get(node.home), node.realName, dirfd, name);
-  else linkFd(node.open?.fd ?? node.pin, dirfd, name);
+  else linkFd(heldFd(node), dirfd, name);
 }
 
 function linkOverWhiteout(union: Union, node: FileNode, home: RealDirectory, name: EntryName): void {

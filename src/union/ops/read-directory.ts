@@ -1,4 +1,5 @@
 import type { EntryName, NodeId } from '../../core/brand.js';
+import { FsError } from '../../core/errno.js';
 import { DT_DIR } from '../../core/file-mode.js';
 import type { DirectorySink, Entry } from '../../fuse/operations.js';
 import { statAt } from '../../sys/stat.js';
@@ -31,6 +32,7 @@ export function readdir(union: Union, nodeid: NodeId, cookie: number, plus: bool
     // Listed, although nothing can be done with it (aufs, whose names end earlier than those of its branches).
     if (listed.name.length > union.maxName) return add(listed.name, listed.ino, listed.type, listed.cookie);
     const entry = entryOf(union, dir, listed);
+    if (entry === undefined) return add(listed.name, listed.ino, listed.type, listed.cookie);
     if (entry !== null) sink.addPlus(listed.name, entry.attr.ino, listed.type, listed.cookie, entry);
     return true;
   });
@@ -41,8 +43,20 @@ function inoOf(dir: DirectoryNode, { name, ino }: ListedEntry): number {
   return dir.children.get(name)?.ino ?? ino;
 }
 
-/** What a lookup of the listed name gives, without searching the layers again. */
-function entryOf(union: Union, dir: DirectoryNode, listed: ListedEntry): Entry | null {
+/**
+ * What a lookup of the listed name gives, without searching the layers again; undefined where the lookup fails: the name
+ * is listed without attributes, so that whoever asks for those is told why, and nobody else.
+ */
+function entryOf(union: Union, dir: DirectoryNode, listed: ListedEntry): Entry | null | undefined {
+  try {
+    return lookupListed(union, dir, listed);
+  } catch (error) {
+    if (error instanceof FsError) return undefined;
+    throw error;
+  }
+}
+
+function lookupListed(union: Union, dir: DirectoryNode, listed: ListedEntry): Entry | null {
   const { name, home, below, type } = listed;
   const { attr } = union.answer;
   const known = dir.children.get(name);

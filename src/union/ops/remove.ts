@@ -11,7 +11,7 @@ import { lookup, lowerHas } from '../lookup.js';
 import { isEmpty, noteRemoved } from '../merge-directory.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
 import { assertFree, copyUpDirectory } from '../promote.js';
-import { statReal } from '../real-object.js';
+import { opensItself, statReal } from '../real-object.js';
 import type { Union } from '../union.js';
 import { hasUpperName } from '../upper-names.js';
 
@@ -54,7 +54,12 @@ export function keepReachable(node: FileNode, dir: DirectoryNode, name: EntryNam
   // The copy of a file with several links is reached through its entry.
   if (node.group !== null) return;
   const knownByThis = node.parent === dir && node.name === name;
-  if (knownByThis && node.pin < 0 && node.open === null && node.nlookup > 0) node.pin = openAt(dirfd, name, O_PATH);
+  if (knownByThis && node.pin < 0 && isHeld(node)) node.pin = openAt(dirfd, name, O_PATH);
+}
+
+/** Whether somebody may ask for the real object, who has no fd of it: a metacopy is open by its data. */
+function isHeld(node: FileNode): boolean {
+  return !opensItself(node) && (node.nlookup > 0 || node.open !== null);
 }
 
 /**

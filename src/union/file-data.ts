@@ -1,0 +1,76 @@
+import type { EntryName } from '../core/brand.js';
+import { Errno, FsError, fsError } from '../core/errno.js';
+import { isRegular } from '../core/file-mode.js';
+import { FileStat } from '../core/file-stat.js';
+import { O_PATH, O_RDONLY } from '../core/flags.js';
+import { close, openBeneath, reopen } from '../sys/open.js';
+import { statFd } from '../sys/stat.js';
+import type { Layer, RealDirectory } from './layer.js';
+
+const scratch = new FileStat();
+
+/**
+ * The data of a metacopy, that is of a file of which its own layer has the attributes only: one file of a lower layer, which
+ * nothing changes.
+ */
+export class FileData {
+  /** @param blocks of 512 bytes that it takes; null: it has not been looked for yet */
+  private constructor(
+    /** From the layer's root, without a leading `/`. */
+    private readonly path: string,
+    /** The layers that can have it: the first one that has it counts. One of them once it is found. */
+    private layers: readonly Layer[],
+    private blocks: number | null,
+  ) {}
+
+  static at(home: RealDirectory, name: EntryName, blocks: number): FileData {
+    const dir = home.path;
+    return new FileData(dir === '' ? name : `${dir}/${name}`, [home.layer], blocks);
+  }
+
+  /** In one of the data-only layers; looked for when it is opened. @param path from the root, beginning with `/` */
+  static somewhereIn(layers: readonly Layer[], path: string): FileData {
+    return new FileData(path.slice(1), layers, null);
+  }
+
+  /** The layer that has it; null before it was found. */
+  get layer(): Layer | null {
+    return this.blocks === null ? null : (this.layers[0] as Layer);
+  }
+
+  /** The blocks to show for a file of this data; guessed by its size before the data was looked for, as the kernel does. */
+  blocksFor(stat: FileStat): number {
+    return this.blocks ?? Math.ceil(stat.size / stat.blksize) * (stat.blksize / 512);
+  }
+
+  /** A new fd for reading. ENOENT, or what else keeps it from being opened, as the last layer says it. */
+  open(): number {
+    if (this.blocks !== null) return openBeneath((this.layers[0] as Layer).root.fd, this.path, O_RDONLY);
+    let failure = fsError(Errno.ENOENT, 'metacopy');
+    for (const layer of this.layers) {
+      try {
+        return this.find(layer);
+      } catch (error) {
+        // Whatever is wrong in one of these layers, the next may have it (ovl_lookup_data_layers).
+        if (!(error instanceof FsError)) throw error;
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  private find(layer: Layer): number {
+    const found = openBeneath(layer.root.fd, this.path, O_PATH);
+    try {
+      statFd(found, scratch);
+      if (!isRegular(scratch.mode)) throw fsError(Errno.ENOENT, 'metacopy');
+      const { blocks } = scratch;
+      const fd = reopen(found, O_RDONLY);
+      this.layers = [layer];
+      this.blocks = blocks;
+      return fd;
+    } finally {
+      close(found);
+    }
+  }
+}
