@@ -16,6 +16,8 @@ export interface CopyUpSource {
   readonly dirfd: number;
   readonly name: EntryName;
   readonly stat: FileStat;
+  /** What the copy says that it is a copy of; null: nothing. See `OriginMarks`. */
+  readonly origin: Uint8Array | null;
 }
 
 /** Where its copy goes: a name that the upper directory `upper` does not have. */

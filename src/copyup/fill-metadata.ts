@@ -27,6 +27,7 @@ export function fillMetadata(source: CopyUpSource, staged: StagedObject, context
     else chownAt(staged.dirfd, staged.name, stat.uid, stat.gid);
   }
   copyXattrs(source, staged, context);
+  if (source.origin !== null) context.dialect.origins?.mark(staged.dirfd, staged.name, source.origin);
   if (open) chmodFd(staged.dirfd, stat.mode & 0o7777);
   else if (!isSymlink(stat.mode)) chmodAt(staged.dirfd, staged.name, stat.mode & 0o7777);
   copyTimes(stat, staged);

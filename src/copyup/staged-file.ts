@@ -40,7 +40,7 @@ export class StagedFile {
     /** The copy, open for reading and writing. Taken by {@link publish}, closed by {@link abandon}. */
     readonly fd: number,
     private readonly name: EntryName | null,
-    private readonly stat: FileStat,
+    private readonly source: Pick<CopyUpSource, 'stat' | 'origin'>,
     private readonly context: CopyUpContext,
     /** How much of the source is wanted: less than its size for a truncation. */
     readonly length: number,
@@ -57,7 +57,7 @@ export class StagedFile {
         const wanted = Math.min(length, source.stat.size);
         const whole = wanted === source.stat.size;
         const needsData = wanted > 0 && !(whole && cloneData(sourceFd, fd));
-        return new StagedFile(sourceFd, fd, name, source.stat, context, wanted, needsData);
+        return new StagedFile(sourceFd, fd, name, source, context, wanted, needsData);
       } catch (error) {
         close(fd);
         if (name !== null) context.work.discard(name);
@@ -71,12 +71,13 @@ export class StagedFile {
 
   /** Whether the source has fewer blocks than its size needs, that is holes (or compression; then asking is cheap). */
   get sparse(): boolean {
-    return this.stat.blocks * 512 < this.stat.size;
+    const { stat } = this.source;
+    return stat.blocks * 512 < stat.size;
   }
 
   /** Link count of the source. */
   get sourceLinks(): number {
-    return this.stat.nlink;
+    return this.source.stat.nlink;
   }
 
   /** Copies the content on the calling thread. */
@@ -87,7 +88,7 @@ export class StagedFile {
   /** Metadata, then (unless volatile, or done by whoever filled it) the disk: what gets a name next is complete. */
   seal(synced: boolean): void {
     // By the fd and not by name: who changes the layer meanwhile must not give one file's rights to another's data.
-    const source = { dirfd: this.sourceFd, name: '' as EntryName, stat: this.stat };
+    const source = { ...this.source, dirfd: this.sourceFd, name: '' as EntryName };
     fillMetadata(source, { dirfd: this.fd, name: '' }, this.context);
     if (this.context.sync && !synced && this.length > 0) sync(this.fd);
   }

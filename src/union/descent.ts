@@ -192,7 +192,7 @@ export class Descent {
     const { union } = this;
     if (this.wanted === 'directory' || !isLast) {
       if (layer.depth === union.lowest) return NO_MARKS;
-      if (below === 0 && union.dialect.redirects?.followed !== true) return NO_MARKS;
+      if (below === 0 && !layer.isUpper && union.dialect.redirects?.followed !== true) return NO_MARKS;
     }
     return layer.reader.marks(union.fds.get(home), name);
   }

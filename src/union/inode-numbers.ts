@@ -17,7 +17,7 @@ export class InodeNumbers {
   /** Numbers that do not fit beside an index (64-bit ids of network file systems), each given one of its own. */
   private readonly synthetic = new Map<string, number>();
   /** Own number of an upper object → the number shown before its copy-up. */
-  private readonly kept = new Map<number, number>();
+  private readonly numbersKept = new Map<number, number>();
 
   /** The number of a real object, its copy-up not considered. */
   own(devMajor: number, devMinor: number, ino: number): number {
@@ -40,25 +40,35 @@ export class InodeNumbers {
   /** The number to show for a real object. */
   shown(devMajor: number, devMinor: number, ino: number): number {
     const own = this.own(devMajor, devMinor, ino);
-    return this.kept.size === 0 ? own : (this.kept.get(own) ?? own);
+    return this.numbersKept.size === 0 ? own : (this.numbersKept.get(own) ?? own);
   }
 
   /** After a copy-up: the new upper object goes on under the number its lower one had. */
   keep(upper: FileStat, shown: number): void {
-    this.kept.set(this.own(upper.devMajor, upper.devMinor, upper.ino), shown);
+    this.keepNumber(this.own(upper.devMajor, upper.devMinor, upper.ino), shown);
+  }
+
+  /** As {@link keep}, of an upper object's own number. */
+  keepNumber(own: number, shown: number): void {
+    this.numbersKept.set(own, shown);
+  }
+
+  /** The number that the upper object of this own number shows instead; undefined: none is known. */
+  kept(own: number): number | undefined {
+    return this.numbersKept.get(own);
   }
 
   /** Gives a real object a number of its own, because what it would show is shown by something else. Returns it. */
   part(devMajor: number, devMinor: number, ino: number): number {
     const number = MAX_INDEX * SPAN + this.synthetic.size;
     this.synthetic.set(`parted:${this.synthetic.size}`, number);
-    this.kept.set(this.own(devMajor, devMinor, ino), number);
+    this.numbersKept.set(this.own(devMajor, devMinor, ino), number);
     return number;
   }
 
   /** The upper object is gone and its own number may be given to another. */
   release(devMajor: number, devMinor: number, ino: number): void {
-    if (this.kept.size > 0) this.kept.delete(this.own(devMajor, devMinor, ino));
+    if (this.numbersKept.size > 0) this.numbersKept.delete(this.own(devMajor, devMinor, ino));
   }
 
   /**
@@ -71,6 +81,6 @@ export class InodeNumbers {
 
   /** Whether any number is kept, that is whether {@link release} could matter. */
   get keepsAny(): boolean {
-    return this.kept.size > 0;
+    return this.numbersKept.size > 0;
   }
 }

@@ -7,9 +7,12 @@
  * layer below instead would be showing a wrong tree.
  */
 import type { EntryName } from '../core/brand.js';
-import { isDirectory, isRegular } from '../core/file-mode.js';
+
+import { direntType, isDirectory, isRegular } from '../core/file-mode.js';
+
 import { FileStat } from '../core/file-stat.js';
 import { close } from '../sys/open.js';
+import { numberOfDirectory, numberOfFile } from './constant-numbers.js';
 import { Descent } from './descent.js';
 import { findData } from './find-data.js';
 import { RealDirectory } from './layer.js';
@@ -73,7 +76,10 @@ export function adoptStack(
     below.push(new RealDirectory(step.home.layer, step.home, step.name));
   }
   const node = adoptDirectory(union, dir, name, home, below, stat);
-  if (node.upper !== null) node.redirect = descent.marks.redirect;
+  if (node.upper !== null) {
+    node.redirect = descent.marks.redirect;
+    node.impure = descent.marks.impure;
+  }
   return node;
 }
 
@@ -91,11 +97,12 @@ export function adoptDirectory(
 ): DirectoryNode {
   const { isUpper } = home.layer;
   const real = new RealDirectory(home.layer, home, name);
+  const own = union.numbers.own(stat.devMajor, stat.devMinor, stat.ino);
   const node = new DirectoryNode(
     union.nodes.newId(),
     dir,
     name,
-    union.numbers.shown(stat.devMajor, stat.devMinor, stat.ino),
+    isUpper ? numberOfDirectory(union, own, lowers[0]) : own,
     isUpper ? real : null,
     isUpper ? lowers : [real, ...lowers],
   );
@@ -105,24 +112,30 @@ export function adoptDirectory(
   return node;
 }
 
-/** As {@link adoptDirectory}, of anything else. Names that lead to one file give the node that is there. */
+/**
+ * As {@link adoptDirectory}, of anything else. Names that lead to one file give the node that is there.
+ * @param isNew it has just been made
+ */
 export function adoptFile(
   union: Union,
   dir: DirectoryNode,
   name: EntryName,
   home: RealDirectory,
   stat: FileStat,
+  isNew = false,
 ): FileNode {
   const { isUpper } = home.layer;
   const several = stat.nlink > 1;
-  const own = stat.ino;
-  const number = union.numbers.shown(stat.devMajor, stat.devMinor, own);
+  const own = union.numbers.own(stat.devMajor, stat.devMinor, stat.ino);
+  const number =
+    isUpper && !isNew ? numberOfFile(union, dir, name, own, direntType(stat.mode)) : (union.numbers.kept(own) ?? own);
   const group = several ? groupOf(union, dir, name, isUpper, number, stat) : null;
   const ino = group?.ino ?? number;
+  const identity = group === null ? own : ino;
   stat.ino = ino;
   const shared = several && (isUpper || group !== null);
   if (shared) {
-    const linked = union.nodes.linkedFile(ino);
+    const linked = union.nodes.linkedFile(identity);
     if (linked !== undefined && leadsTo(linked, isUpper, group)) {
       if (linked.parent === null || isLikelyNext(linked)) rename(union, linked, dir, name, home);
       if (linked.group !== null) statNode(union, linked, stat);
@@ -131,6 +144,8 @@ export function adoptFile(
     }
   }
   const node = new FileNode(union.nodes.newId(), dir, name, ino, isUpper, home, name);
+  node.identity = identity;
+  node.isCopy = isUpper && number !== own;
   if (union.seeksData && isRegular(stat.mode)) {
     findData(union, node, dir, home, name);
     showStat(node, stat);

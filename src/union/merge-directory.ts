@@ -2,6 +2,7 @@
 import type { EntryName } from '../core/brand.js';
 import { DT_DIR } from '../core/file-mode.js';
 import { readDirectory } from '../sys/read-directory.js';
+import { correctNumbers } from './constant-numbers.js';
 import type { RealDirectory } from './layer.js';
 import { cookieOf, type ListedEntry, Listing } from './listing.js';
 import type { DirectoryNode } from './node.js';
@@ -11,7 +12,9 @@ import type { Union } from './union.js';
 export function listingOf(union: Union, dir: DirectoryNode): Listing {
   let listing = union.listings.get(dir);
   if (listing === undefined) {
-    listing = new Listing(readMerged(union, dir));
+    const entries = readMerged(union, dir);
+    correctNumbers(union, dir, entries);
+    listing = new Listing(entries);
     union.listings.set(dir, listing);
   }
   return listing;
@@ -69,7 +72,7 @@ function entryOf(union: Union, home: RealDirectory, name: EntryName, ino: number
   return {
     name,
     cookie: cookieOf(name),
-    ino: union.numbers.shown(devMajor, devMinor, ino),
+    ino: union.numbers.own(devMajor, devMinor, ino),
     type,
     home,
     below: null,

@@ -7,7 +7,7 @@ import type { DirectoryNode, FileNode, UnionNode } from './node.js';
 /** All living nodes. Nodeids are never reused, so a late FORGET or a stale handle cannot reach another node. */
 export class NodeTable {
   private readonly nodes = new Map<number, UnionNode>();
-  /** Upper files with several links, by the inode number shown: their names share one node. */
+  /** Files with several links, by their identity: their names share one node. */
   private readonly linked = new Map<number, FileNode>();
   private nextId = ROOT_ID as number;
 
@@ -62,14 +62,22 @@ export class NodeTable {
     }
   }
 
-  /** The node of an upper file by the inode number shown, if it is known to have several links. */
-  linkedFile(ino: number): FileNode | undefined {
-    return this.linked.get(ino);
+  /** The node of a file by its identity, if it is known to have several links. */
+  linkedFile(identity: number): FileNode | undefined {
+    return this.linked.get(identity);
   }
 
   /** From now on other names of this upper file lead to the same node. */
   share(node: FileNode): void {
-    this.linked.set(node.ino, node);
+    this.linked.set(node.identity, node);
+  }
+
+  /** From now on the names of a file are recognised by another identity. */
+  identify(node: FileNode, identity: number): void {
+    const isShared = this.linked.get(node.identity) === node;
+    if (isShared) this.linked.delete(node.identity);
+    node.identity = identity;
+    if (isShared) this.share(node);
   }
 
   /** Moves a node to another place of the tree. */
@@ -103,7 +111,7 @@ export class NodeTable {
   private free(node: UnionNode): void {
     this.nodes.delete(node.id);
     if (node.parent?.children.get(node.name) === node) node.parent.children.delete(node.name);
-    if (node.kind === 'file' && this.linked.get(node.ino) === node) this.linked.delete(node.ino);
+    if (node.kind === 'file' && this.linked.get(node.identity) === node) this.linked.delete(node.identity);
     this.closeFds(node);
   }
 

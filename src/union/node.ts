@@ -33,6 +33,8 @@ export class DirectoryNode implements NodeBase {
   defaultAcl: Buffer | null | undefined;
   /** Where the lower parts of an upper directory that was moved are, as the layer says it; see `Marks.redirect`. */
   redirect: string | null = null;
+  /** The upper directory may hold copies of lower objects that say so; see `Marks.impure`. */
+  impure = false;
 
   constructor(
     readonly id: NodeId,
@@ -96,6 +98,13 @@ export class FileNode implements NodeBase {
   redirect: string | null = null;
   /** Pages that the kernel cached earlier are out of date: data went past the cache, to a backing file. */
   stalePages = false;
+  /** An upper file that shows the number of the lower one it was copied from. */
+  isCopy = false;
+  /**
+   * What other names of the same file are recognised by (`NodeTable.share`): the number shown, of a file with a `group`;
+   * else the file's own. Not the number shown, because two copies can claim to be of one lower file.
+   */
+  identity = 0;
 
   constructor(
     readonly id: NodeId,

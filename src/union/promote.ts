@@ -1,5 +1,6 @@
 /** Brings nodes to the upper layer: the only caller of `src/copyup`, and the place where a node changes its layer. */
 
+import type { CopyUpSource } from '../copyup/context.js';
 import { copyUpOther, copyUpUnnamed, publishFile, refuseLocked } from '../copyup/copy-up.js';
 import { StagedFile } from '../copyup/staged-file.js';
 import type { EntryName } from '../core/brand.js';
@@ -10,6 +11,7 @@ import { O_PATH } from '../core/flags.js';
 import { Parked } from '../fuse/operations.js';
 import { linkAt, linkFd } from '../sys/inode-ops.js';
 import { close, reopen } from '../sys/open.js';
+import { withWriteInto } from '../sys/owner-permission.js';
 import { statAt, statFd } from '../sys/stat.js';
 import type { CopyJob } from './copy-jobs.js';
 import { RealDirectory } from './layer.js';
@@ -51,9 +53,12 @@ export function copyUpDirectory(union: Union, dir: DirectoryNode): RealDirectory
 function copyUpInto(union: Union, dir: DirectoryNode, home: RealDirectory): RealDirectory {
   const upper = union.writable();
   const lower = dir.top;
-  const source = { dirfd: union.fds.get(lower.parent as RealDirectory), name: lower.name, stat: new FileStat() };
+  const dirfd = union.fds.get(lower.parent as RealDirectory);
+  const origin = union.lowerFiles?.originOf(lower.layer, dirfd, lower.name) ?? null;
+  const source = { dirfd, name: lower.name, stat: new FileStat(), origin };
   statReal(union, dir, source.stat);
   refuseLocked(source.stat);
+  markImpure(union, dir.parent);
   const destination = { upper: union.fds.get(home), name: dir.name };
   copyUpOther(source, destination, upper.copyUp);
   statAt(destination.upper, dir.name, fresh);
@@ -77,8 +82,11 @@ export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_IN
   const failed = union.jobs.takeFailure(node);
   if (failed !== 0) throw fsError(failed, 'copy-up');
   const home = node.home as RealDirectory;
-  const source = { dirfd: union.fds.get(home), name: node.realName, stat: new FileStat() };
-  statReal(union, node, source.stat);
+  const dirfd = union.fds.get(home);
+  const stat = new FileStat();
+  statReal(union, node, stat);
+  const origin = isParting(union, stat) ? null : (union.lowerFiles?.originOf(home.layer, dirfd, node.realName) ?? null);
+  const source = { dirfd, name: node.realName, stat, origin };
   refuseLocked(source.stat);
   if (isRegular(source.stat.mode) && lacksData(union, home.layer, source.dirfd, source.name)) {
     throw fsError(Errno.EPERM, 'copy-up');
@@ -99,6 +107,24 @@ export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_IN
     throw error;
   }
   return finish(union, node, staged, false);
+}
+
+/** Whether a copy of this lower file parts from its other links, as in the kernel's overlayfs without index. */
+function isParting(union: Union, stat: FileStat): boolean {
+  return union.plinks === null && stat.nlink > 1;
+}
+
+/**
+ * Before an object that was copied up gets a name in `dir`, which is in the upper: the number that it shows is not its
+ * own (fs/overlayfs/util.c:ovl_set_impure).
+ */
+export function markImpure(union: Union, dir: DirectoryNode | null): void {
+  const { origins } = union.dialect;
+  if (dir === null || dir.upper === null || dir.impure || origins === null) return;
+  const dirfd = union.fds.get(dir.upper);
+  statFd(dirfd, fresh);
+  withWriteInto(dirfd, fresh.mode, () => origins.markImpure(dirfd));
+  dir.impure = true;
 }
 
 /** Makes sure that `node` is in the upper, for changes that need no fd of it. */
@@ -138,6 +164,7 @@ function finish(union: Union, node: FileNode, staged: StagedFile, synced: boolea
   let home: RealDirectory | null = null;
   try {
     if (node.parent !== null) home = copyUpDirectory(union, node.parent);
+    markImpure(union, node.parent);
     staged.seal(synced);
     statFd(staged.fd, fresh);
     enterGroup(union, node, (dirfd, name) => linkFd(staged.fd, dirfd, name));
@@ -173,11 +200,7 @@ function orWithdraw<T>(union: Union, node: FileNode, publish: () => T): T {
   }
 }
 
-function copyUpSpecial(
-  union: Union,
-  node: FileNode,
-  source: { dirfd: number; stat: FileStat; name: FileNode['name'] },
-): void {
+function copyUpSpecial(union: Union, node: FileNode, source: CopyUpSource): void {
   const upper = union.writable();
   const enter = (dirfd: number, staged: EntryName): void => {
     statAt(dirfd, staged, fresh);
@@ -191,6 +214,7 @@ function copyUpSpecial(
     return;
   }
   const home = copyUpDirectory(union, node.parent);
+  markImpure(union, node.parent);
   const destination = { upper: union.fds.get(home), name: node.name };
   orWithdraw(union, node, () => copyUpOther(source, destination, upper.copyUp, enter));
   switchLayer(union, node, home, source.stat.nlink);
@@ -203,10 +227,13 @@ function copyUpSpecial(
 function switchLayer(union: Union, node: FileNode, home: RealDirectory | null, lowerLinks: number): void {
   const { group } = node;
   const parted = union.plinks === null && lowerLinks > 1;
-  if (parted) node.ino = union.numbers.own(fresh.devMajor, fresh.devMinor, fresh.ino);
+  const own = union.numbers.own(fresh.devMajor, fresh.devMinor, fresh.ino);
+  if (parted) node.ino = own;
   // Without a name only the node shows the number; the copy's own one can be another's as soon as the node has gone.
   else if (home !== null || group !== null) union.numbers.keep(fresh, node.ino);
   node.isUpper = true;
+  node.isCopy = !parted;
+  if (group === null) union.nodes.identify(node, own);
   if (group !== null) reachByEntry(union, node, group, home !== null);
   else {
     node.home = home;

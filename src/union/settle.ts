@@ -160,6 +160,7 @@ function retire(union: Union, plinks: Plinks, group: LinkGroup): void {
     return;
   }
   plinks.dissolve(group, node);
+  union.nodes.identify(node, union.numbers.own(stat.devMajor, stat.devMinor, stat.ino));
   union.channel?.invalidateAttributes(node.id);
   // Without a known name it is reached by the fd that it has been left with, until one is looked up.
   if (node.parent === null || node.parent.upper === null) return;

@@ -15,6 +15,7 @@ import type { DirectoryFds } from './directory-fds.js';
 import type { InodeNumbers } from './inode-numbers.js';
 import type { Layer } from './layer.js';
 import type { Listing } from './listing.js';
+import { LowerFiles } from './lower-files.js';
 import { DirectoryNode } from './node.js';
 import type { NodeTable } from './node-table.js';
 import { Plinks } from './plinks.js';
@@ -46,6 +47,8 @@ export class Union {
   readonly lowest: number;
   /** null: files with several links part when one is copied up, or nothing is ever copied up. */
   readonly plinks: Plinks | null;
+  /** null: copies do not say what they are copies of, or nothing is ever copied up. */
+  readonly lowerFiles: LowerFiles | null;
 
   constructor(
     /** null: a read-only union. */
@@ -88,6 +91,12 @@ export class Union {
       upper === null || dialect.links === null
         ? null
         : Plinks.open(upper.layer, lowers, dialect.links, fds, numbers, log);
+    this.lowerFiles =
+      upper === null || dialect.origins === null
+        ? null
+        : new LowerFiles(lowers, upper.layer, dialect.origins, dialect.redirects?.written === true);
+    if (upper !== null && this.lowerFiles !== null)
+      this.root.impure = upper.layer.reader.marks(upper.layer.root.fd, '').impure;
     this.root.ino = numbers.shown(stat.devMajor, stat.devMinor, stat.ino);
   }
 

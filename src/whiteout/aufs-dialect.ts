@@ -22,6 +22,7 @@ export class AufsDialect implements Dialect {
   /** aufs has them with `dirren` only, in a form of its own. */
   readonly redirects = null;
   readonly metacopies = null;
+  readonly origins = null;
   readonly opaqueMarks: Dialect['opaqueMarks'];
   readonly links: LinkEntries | null;
   /** The one private xattr: of copies that wait for the end of a mount. aufs itself has none. */

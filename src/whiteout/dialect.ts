@@ -7,6 +7,7 @@
  */
 import type { EntryName } from '../core/brand.js';
 import type { FileStat } from '../core/file-stat.js';
+import type { FileHandle } from '../sys/file-handle.js';
 import type { Marks } from './marks.js';
 
 /** What one layer says of one name. */
@@ -52,6 +53,25 @@ export interface Metacopies {
   unmark(fd: number): void;
 }
 
+/** A file of any file system, whatever becomes of its names. */
+export interface FileIdentity {
+  /** Of the file system. */
+  readonly uuid: Uint8Array;
+  readonly handle: FileHandle;
+}
+
+/** How copies say which lower file they are of, so that they show its inode number at the next mount too. */
+export interface OriginMarks {
+  /** @param file null: it cannot be told, only that there is one */
+  encode(file: FileIdentity | null): Uint8Array;
+  /** null: it does not say. */
+  decode(origin: Uint8Array): FileIdentity | null;
+  /** Says of the copy `name` under `dirfd` what it is a copy of. */
+  mark(dirfd: number, name: string, origin: Uint8Array): void;
+  /** Says of the upper directory `dirfd` that copies with such a mark lie in it. */
+  markImpure(dirfd: number): void;
+}
+
 /** What holds for all layers of a union. */
 export interface Dialect {
   readonly name: 'overlay' | 'aufs';
@@ -69,6 +89,8 @@ export interface Dialect {
   readonly redirects: Redirects | null;
   /** null: each file that a layer has is whole. */
   readonly metacopies: Metacopies | null;
+  /** null: a copy says nothing of the kind. */
+  readonly origins: OriginMarks | null;
 
   /** The errno with which every operation on the name is refused, because the dialect keeps it for itself, or 0. */
   refuseName(name: EntryName): number;

@@ -9,7 +9,11 @@ export interface Marks {
   readonly redirect: string | null;
   /** A file without its data, which a layer below has: the value of its mark. null: a whole file. */
   readonly metacopy: Uint8Array | null;
+  /** Which lower file a copy is of; see `OriginMarks`. null: it is none. */
+  readonly origin: Uint8Array | null;
+  /** A directory may hold objects with an {@link origin}. */
+  readonly impure: boolean;
 }
 
 /** Of an object that is all there is to it; shared, because most objects are. */
-export const NO_MARKS: Marks = { opaque: false, redirect: null, metacopy: null };
+export const NO_MARKS: Marks = { opaque: false, redirect: null, metacopy: null, origin: null, impure: false };

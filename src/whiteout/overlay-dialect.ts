@@ -16,10 +16,12 @@ import type {
   LayerDirectorySink,
   LayerReader,
   Metacopies,
+  OriginMarks,
   Presence,
   Redirects,
 } from './dialect.js';
 import { type Marks, NO_MARKS } from './marks.js';
+import { OverlayOrigins } from './overlay-origin.js';
 
 export type XattrNamespace = 'trusted' | 'user';
 
@@ -49,6 +51,8 @@ export class OverlayDialect implements Dialect, LayerReader {
   readonly opaqueXattr: string;
   readonly redirectXattr: string;
   readonly metacopyXattr: string;
+  readonly originXattr: string;
+  readonly impureXattr: string;
   /** On an empty regular file: it is a whiteout, made where no device can be (Linux 6.7). Mounts do not read it. */
   readonly whiteoutXattr: string;
   /** Says that an object is immutable or append-only, which the kernel's overlayfs then sees to. */
@@ -59,6 +63,7 @@ export class OverlayDialect implements Dialect, LayerReader {
 
   readonly redirects: Redirects;
   readonly metacopies: Metacopies;
+  readonly origins: OriginMarks;
 
   constructor(namespace: XattrNamespace, { redirect: redirectDir, metacopy }: OverlayFeatures = PLAIN) {
     this.prefix = `${namespace}.overlay.`;
@@ -66,6 +71,9 @@ export class OverlayDialect implements Dialect, LayerReader {
     this.opaqueXattr = `${this.prefix}opaque`;
     this.redirectXattr = `${this.prefix}redirect`;
     this.metacopyXattr = `${this.prefix}metacopy`;
+    this.originXattr = `${this.prefix}origin`;
+    this.impureXattr = `${this.prefix}impure`;
+    this.origins = new OverlayOrigins(this.originXattr, this.impureXattr);
     this.redirects = {
       written: redirectDir === 'on',
       followed: redirectDir !== 'nofollow',
@@ -111,6 +119,8 @@ export class OverlayDialect implements Dialect, LayerReader {
       opaque: own.includes(this.opaqueXattr) && this.saysOpaque(dirfd, name),
       redirect: own.includes(this.redirectXattr) ? text(readable(dirfd, name, this.redirectXattr)) : null,
       metacopy: own.includes(this.metacopyXattr) ? readable(dirfd, name, this.metacopyXattr) : null,
+      origin: own.includes(this.originXattr) ? readable(dirfd, name, this.originXattr) : null,
+      impure: own.includes(this.impureXattr),
     };
   }
 

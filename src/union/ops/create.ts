@@ -119,6 +119,7 @@ export function tmpfile(
   const { attr } = union.answer;
   attr.ino = union.numbers.shown(attr.devMajor, attr.devMinor, attr.ino);
   const node = new FileNode(union.nodes.newId(), null, '' as EntryName, attr.ino, true, null, '' as EntryName);
+  node.identity = attr.ino;
   node.removed = true;
   union.nodes.add(node);
   const entry = handOut(union, node);

@@ -30,7 +30,9 @@ export function handOutNew(
   isDirectory: boolean,
 ): Entry {
   const { attr } = union.answer;
-  const node = isDirectory ? adoptDirectory(union, dir, name, home, [], attr) : adoptFile(union, dir, name, home, attr);
+  const node = isDirectory
+    ? adoptDirectory(union, dir, name, home, [], attr)
+    : adoptFile(union, dir, name, home, attr, true);
   noteAdded(union, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
   return handOut(union, node);
 }

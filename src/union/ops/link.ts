@@ -9,8 +9,10 @@ import type { RealDirectory } from '../layer.js';
 import { noteAdded } from '../merge-directory.js';
 import { isHiddenUnseen, placeFor } from '../new-object.js';
 import type { DirectoryNode, FileNode } from '../node.js';
-import { assertFree, ensureUpper } from '../promote.js';
+
+import { assertFree, ensureUpper, markImpure } from '../promote.js';
 import { heldFd, statNode } from '../real-object.js';
+
 import type { Union } from '../union.js';
 import { handOut } from './entries.js';
 
@@ -24,6 +26,7 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   assertFree(node);
   ensureUpper(union, node);
   const home = placeFor(union, dir);
+  if (node.isCopy) markImpure(union, dir);
   if (isHiddenUnseen(union, home, name) || !linkedInPlace(union, node, home, name)) {
     linkOverWhiteout(union, node, home, name);
   }

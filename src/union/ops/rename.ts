@@ -13,7 +13,7 @@ import { lookup, lowerHas } from '../lookup.js';
 import { isEmpty, lowersAreBare, noteAdded, noteRemoved } from '../merge-directory.js';
 import { isHiddenUnseen, placeFor } from '../new-object.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
-import { assertFree, copyUpDirectory, ensureUpper } from '../promote.js';
+import { assertFree, copyUpDirectory, ensureUpper, markImpure } from '../promote.js';
 import { statReal } from '../real-object.js';
 import type { Union } from '../union.js';
 import { bringName, hasUpperName } from '../upper-names.js';
@@ -123,6 +123,7 @@ function prepare(union: Union, source: UnionNode, from: Place, to: Place): void 
   if (source.kind === 'file') ensureName(union, source, from);
   const fromPlace = placeFor(union, from.dir);
   placeFor(union, to.dir);
+  if (source.kind === 'directory' ? source.lowers.length > 0 : source.isCopy) markImpure(union, to.dir);
   if (source.kind !== 'directory') return;
   copyUpDirectory(union, source);
   const dirfd = union.fds.get(fromPlace);
