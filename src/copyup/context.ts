@@ -11,6 +11,20 @@ export interface CopyUpContext {
   readonly sync: boolean;
 }
 
+/** A file whose data is on its way into the upper. */
+export interface Filling {
+  /** Where the data is. */
+  readonly sourceFd: number;
+  /** Where it goes, open for reading and writing. */
+  readonly fd: number;
+  /** How many bytes are wanted. */
+  readonly length: number;
+  /** Whether the source may have holes. */
+  readonly sparse: boolean;
+  /** Gives up, and leaves no trace. */
+  abandon(): void;
+}
+
 /** A lower object: `name` under the directory `dirfd`, and what stat says of it. */
 export interface CopyUpSource {
   readonly dirfd: number;

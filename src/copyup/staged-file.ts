@@ -3,12 +3,12 @@ import type { EntryName } from '../core/brand.js';
 import { Errno, fsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TMPFILE, RENAME_NOREPLACE } from '../core/flags.js';
-import { sync } from '../sys/file-io.js';
+import { sync, truncate } from '../sys/file-io.js';
 import { linkFd, renameAt } from '../sys/inode-ops.js';
 import { close, openAt, openKnownAt, tryOpenAt } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
 import type { WorkDirectory } from '../whiteout/work-directory.js';
-import type { CopyUpContext, CopyUpDestination, CopyUpSource } from './context.js';
+import type { CopyUpContext, CopyUpDestination, CopyUpSource, Filling } from './context.js';
 import { cloneData, copyData } from './fill-data.js';
 import { fillMetadata } from './fill-metadata.js';
 
@@ -34,8 +34,11 @@ function refuseAnother(fd: number, { ino, devMajor, devMinor }: FileStat): void 
   }
 }
 
-export class StagedFile {
+export class StagedFile implements Filling {
   private constructor(
+    /** The lower file. */
+    private readonly lowerFd: number,
+    /** Its data: the same, or another file's if the lower one is a metacopy; -1: the copy gets none of it. */
     readonly sourceFd: number,
     /** The copy, open for reading and writing. Taken by {@link publish}, closed by {@link abandon}. */
     readonly fd: number,
@@ -48,23 +51,47 @@ export class StagedFile {
     readonly needsData: boolean,
   ) {}
 
-  static open(source: CopyUpSource, context: CopyUpContext, length: number): StagedFile {
-    const sourceFd = openKnownAt(source.dirfd, source.name, O_RDONLY);
+  /** @param dataFd the data of a lower metacopy; taken, also when this fails. -1: the file is whole */
+  static open(source: CopyUpSource, context: CopyUpContext, length: number, dataFd = -1): StagedFile {
+    return StagedFile.prepare(source, context, dataFd, (lowerFd, fd, name) => {
+      const sourceFd = dataFd < 0 ? lowerFd : dataFd;
+      const wanted = Math.min(length, source.stat.size);
+      const cloned = wanted > 0 && wanted === source.stat.size && cloneData(sourceFd, fd);
+      // The data of a metacopy may be longer than the file says.
+      if (cloned && dataFd >= 0) truncate(fd, wanted);
+      return new StagedFile(lowerFd, sourceFd, fd, name, source, context, wanted, wanted > 0 && !cloned);
+    });
+  }
+
+  /** A copy of all but the data (a metacopy), which stays where it is. */
+  static withoutData(source: CopyUpSource, context: CopyUpContext): StagedFile {
+    return StagedFile.prepare(source, context, -1, (lowerFd, fd, name) => {
+      truncate(fd, source.stat.size);
+      return new StagedFile(lowerFd, -1, fd, name, source, context, 0, false);
+    });
+  }
+
+  private static prepare(
+    source: CopyUpSource,
+    context: CopyUpContext,
+    dataFd: number,
+    make: (lowerFd: number, fd: number, name: EntryName | null) => StagedFile,
+  ): StagedFile {
+    const fds = dataFd < 0 ? [] : [dataFd];
     try {
-      refuseAnother(sourceFd, source.stat);
+      const lowerFd = openKnownAt(source.dirfd, source.name, O_RDONLY);
+      fds.push(lowerFd);
+      refuseAnother(lowerFd, source.stat);
       const { fd, name } = openUnnamed(context.work);
+      fds.push(fd);
       try {
-        const wanted = Math.min(length, source.stat.size);
-        const whole = wanted === source.stat.size;
-        const needsData = wanted > 0 && !(whole && cloneData(sourceFd, fd));
-        return new StagedFile(sourceFd, fd, name, source, context, wanted, needsData);
+        return make(lowerFd, fd, name);
       } catch (error) {
-        close(fd);
         if (name !== null) context.work.discard(name);
         throw error;
       }
     } catch (error) {
-      close(sourceFd);
+      for (const fd of fds) close(fd);
       throw error;
     }
   }
@@ -88,7 +115,9 @@ export class StagedFile {
   /** Metadata, then (unless volatile, or done by whoever filled it) the disk: what gets a name next is complete. */
   seal(synced: boolean): void {
     // By the fd and not by name: who changes the layer meanwhile must not give one file's rights to another's data.
-    const source = { ...this.source, dirfd: this.sourceFd, name: '' as EntryName };
+    const source = { ...this.source, dirfd: this.lowerFd, name: '' as EntryName };
+    // Before the mode, which can forbid it to an ordinary user.
+    if (this.sourceFd < 0) this.context.dialect.metacopies?.mark(this.fd);
     fillMetadata(source, { dirfd: this.fd, name: '' }, this.context);
     if (this.context.sync && !synced && this.length > 0) sync(this.fd);
   }
@@ -102,21 +131,26 @@ export class StagedFile {
       this.abandon();
       throw error;
     }
-    close(this.sourceFd);
+    this.closeSource();
     return this.fd;
   }
 
   /** For a source that has no name any more: the copy gets none either. Returns its fd, which is the caller's now. */
   keepUnnamed(): number {
-    close(this.sourceFd);
+    this.closeSource();
     if (this.name !== null) this.context.work.discard(this.name);
     return this.fd;
   }
 
   /** Leaves no trace. */
   abandon(): void {
-    close(this.sourceFd);
+    this.closeSource();
     close(this.fd);
     if (this.name !== null) this.context.work.discard(this.name);
+  }
+
+  private closeSource(): void {
+    close(this.lowerFd);
+    if (this.sourceFd >= 0 && this.sourceFd !== this.lowerFd) close(this.sourceFd);
   }
 }

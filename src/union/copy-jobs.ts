@@ -1,10 +1,13 @@
+import type { Filling } from '../copyup/context.js';
 import { CopyPool } from '../copyup/copy-pool.js';
-import type { StagedFile } from '../copyup/staged-file.js';
 import { FileStat } from '../core/file-stat.js';
 import { drainEventfd, openEventfd } from '../sys/eventfd.js';
 import { close } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
 import type { FileNode } from './node.js';
+
+/** From this many bytes on the data is copied in a helper thread, and the request waits without holding up others. */
+export const LARGE = 1 << 20;
 
 const scratch = new FileStat();
 
@@ -12,7 +15,9 @@ const scratch = new FileStat();
 export interface CopyJob {
   readonly key: number;
   readonly node: FileNode;
-  readonly staged: StagedFile;
+  readonly filling: Filling;
+  /** Makes the file what it is to be, once its data is there. */
+  complete(): void;
 }
 
 /** The copy-ups that are under way in helper threads, and how the failed ones ended. */
@@ -25,12 +30,12 @@ export class CopyJobs {
   private readonly failures = new WeakMap<FileNode, number>();
   private nextKey = 1;
 
-  /** Hands the data of `staged` to a helper thread and marks `node` busy. Returns the key to park under. */
-  start(node: FileNode, staged: StagedFile, sync: boolean): number {
+  /** Hands the data of `filling` to a helper thread and marks `node` busy. Returns the key to park under. */
+  start(node: FileNode, filling: Filling, sync: boolean, complete: () => void): number {
     const key = this.nextKey++;
-    const { sourceFd, fd, length, sparse } = staged;
+    const { sourceFd, fd, length, sparse } = filling;
     this.pool.order({ key, from: sourceFd, to: fd, length, sparse, sync });
-    this.running.set(key, { key, node, staged });
+    this.running.set(key, { key, node, filling, complete });
     node.busy = key;
     return key;
   }
@@ -53,7 +58,7 @@ export class CopyJobs {
   progress(key: number): number {
     const job = this.running.get(key);
     if (job === undefined) return -1;
-    statFd(job.staged.fd, scratch);
+    statFd(job.filling.fd, scratch);
     return scratch.blocks;
   }
 
@@ -68,10 +73,10 @@ export class CopyJobs {
     return errno;
   }
 
-  /** Copies that are under way are given up: their files have no name yet. */
+  /** Copies that are under way are given up: their files have no name yet, or are metacopies as before. */
   close(): void {
     this.pool.close();
-    for (const { staged } of this.running.values()) staged.abandon();
+    for (const { filling } of this.running.values()) filling.abandon();
     this.running.clear();
     close(this.doneFd);
   }

@@ -220,9 +220,14 @@ function rename(union: Union, node: FileNode, dir: DirectoryNode, name: EntryNam
 
 /** Whether a lower layer would show `name` in `dir` if the upper did not hide it. */
 export function lowerHas(union: Union, dir: DirectoryNode, name: EntryName): boolean {
+  return lowerLinks(union, dir, name) > 0;
+}
+
+/** The link count of what a lower layer would show of `name` in `dir`; 0: nothing. */
+export function lowerLinks(union: Union, dir: DirectoryNode, name: EntryName): number {
   for (const home of dir.lowers) {
     const presence = home.layer.reader.probe(union.fds.get(home), name, lower);
-    if (presence !== 'absent') return presence === 'present';
+    if (presence !== 'absent') return presence === 'present' ? Math.max(1, lower.nlink) : 0;
   }
-  return false;
+  return 0;
 }

@@ -169,3 +169,13 @@ export function releaseOpen(union: Union, node: FileNode, flags: number): void {
   else close(open.fd);
   union.nodes.release(node);
 }
+
+/** Whoever has the file open reads and writes the copy from now on. Returns its fd, or -1 if the open file has taken it. */
+export function repoint(node: FileNode, fd: number): number {
+  const { open } = node;
+  if (open === null) return fd;
+  close(open.fd);
+  open.fd = fd;
+  open.writable = true;
+  return -1;
+}

@@ -13,15 +13,15 @@ import { linkAt, linkFd } from '../sys/inode-ops.js';
 import { close, reopen } from '../sys/open.js';
 import { withWriteInto } from '../sys/owner-permission.js';
 import { statAt, statFd } from '../sys/stat.js';
-import type { CopyJob } from './copy-jobs.js';
+import { completeData } from './complete-data.js';
+import { type CopyJob, LARGE } from './copy-jobs.js';
+import { FileData } from './file-data.js';
 import { RealDirectory } from './layer.js';
 import type { LinkGroup } from './link-group.js';
 import type { DirectoryNode, FileNode, UnionNode } from './node.js';
+import { repoint } from './open-file.js';
 import { lacksData, statReal } from './real-object.js';
 import type { Union } from './union.js';
-
-/** From this many bytes on the data is copied in a helper thread, and the request waits without holding up others. */
-const LARGE = 1 << 20;
 
 const fresh = new FileStat();
 
@@ -75,19 +75,14 @@ function copyUpInto(union: Union, dir: DirectoryNode, home: RealDirectory): Real
  * @returns an fd of the copy, open for reading and writing and the caller's to close, or -1 if there is none
  */
 export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_INFINITY): number {
-  if (node.data !== null) throw fsError(Errno.EPERM, 'copy-up');
-  if (node.isUpper) return -1;
+  if (node.isUpper && node.data === null) return -1;
   const upper = union.writable();
   assertFree(node);
   const failed = union.jobs.takeFailure(node);
   if (failed !== 0) throw fsError(failed, 'copy-up');
+  if (node.isUpper) return completeData(union, node, length);
   const home = node.home as RealDirectory;
-  const dirfd = union.fds.get(home);
-  const stat = new FileStat();
-  statReal(union, node, stat);
-  const origin = isParting(union, stat) ? null : (union.lowerFiles?.originOf(home.layer, dirfd, node.realName) ?? null);
-  const source = { dirfd, name: node.realName, stat, origin };
-  refuseLocked(source.stat);
+  const source = sourceOf(union, node, home);
   if (isRegular(source.stat.mode) && lacksData(union, home.layer, source.dirfd, source.name)) {
     throw fsError(Errno.EPERM, 'copy-up');
   }
@@ -96,9 +91,11 @@ export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_IN
     return -1;
   }
   // A large piece is copied whole: its data takes time, and whoever asked for the piece may be gone when it is there.
-  const staged = StagedFile.open(source, upper.copyUp, length < LARGE ? length : Number.POSITIVE_INFINITY);
+  const wanted = length < LARGE ? length : Number.POSITIVE_INFINITY;
+  const staged = StagedFile.open(source, upper.copyUp, wanted, node.data?.open());
   if (staged.needsData && staged.length >= LARGE) {
-    throw new Parked(union.jobs.start(node, staged, upper.copyUp.sync));
+    const complete = (): void => release(finish(union, node, staged, true));
+    throw new Parked(union.jobs.start(node, staged, upper.copyUp.sync, complete));
   }
   try {
     staged.fill();
@@ -127,10 +124,49 @@ export function markImpure(union: Union, dir: DirectoryNode | null): void {
   dir.impure = true;
 }
 
-/** Makes sure that `node` is in the upper, for changes that need no fd of it. */
+/** The lower object of `node`. */
+function sourceOf(union: Union, node: FileNode, home: RealDirectory): CopyUpSource {
+  const dirfd = union.fds.get(home);
+  const stat = new FileStat();
+  statReal(union, node, stat);
+  refuseLocked(stat);
+  const origin = isParting(union, stat) ? null : (union.lowerFiles?.originOf(home.layer, dirfd, node.realName) ?? null);
+  return { dirfd, name: node.realName, stat, origin };
+}
+
+/** Makes sure that `node` is in the upper with its attributes, for changes that are of these only. */
 export function ensureUpper(union: Union, node: FileNode): void {
-  const fd = copyUp(union, node);
+  if (node.isUpper) {
+    assertFree(node);
+    // That the data could not come is for those who want it. They try again, and are told.
+    if (node.data !== null) union.jobs.takeFailure(node);
+  } else if (!copyUpAttributes(union, node)) ensureWhole(union, node);
+}
+
+/** Makes sure that `node` is in the upper with its data. */
+export function ensureWhole(union: Union, node: FileNode): void {
+  release(copyUp(union, node));
+}
+
+function release(fd: number): void {
   if (fd >= 0) close(fd);
+}
+
+/**
+ * Copies all of a lower file but its data, as the kernel does with metacopy=on (fs/overlayfs/copy_up.c:
+ * ovl_need_meta_copy_up). False: it has to be copied whole; one without a name has no place that could lead to its data.
+ */
+function copyUpAttributes(union: Union, node: FileNode): boolean {
+  if (union.dialect.metacopies?.enabled !== true || node.parent === null) return false;
+  const upper = union.writable();
+  assertFree(node);
+  const home = node.home as RealDirectory;
+  const source = sourceOf(union, node, home);
+  if (!isRegular(source.stat.mode)) return false;
+  union.jobs.takeFailure(node);
+  const data = node.data ?? FileData.at(home, node.realName, source.stat.blocks);
+  finish(union, node, StagedFile.withoutData(source, upper.copyUp), false, data);
+  return true;
 }
 
 /**
@@ -139,8 +175,8 @@ export function ensureUpper(union: Union, node: FileNode): void {
  */
 export function finishJobs(union: Union, isAwaited: (key: number) => boolean): number[] {
   return union.jobs.takeFinished().map(({ job, errno }) => {
-    const failure = errno !== 0 ? errno : finishJob(union, job);
-    if (errno !== 0) job.staged.abandon();
+    const failure = errno !== 0 ? errno : finishJob(job);
+    if (errno !== 0) job.filling.abandon();
     if (failure !== 0 && isAwaited(job.key)) union.jobs.fail(job.node, failure);
     union.nodes.release(job.node);
     return job.key;
@@ -148,10 +184,9 @@ export function finishJobs(union: Union, isAwaited: (key: number) => boolean): n
 }
 
 /** 0, or why the copy did not become the file. */
-function finishJob(union: Union, { node, staged }: CopyJob): number {
+function finishJob(job: CopyJob): number {
   try {
-    const fd = finish(union, node, staged, true);
-    if (fd >= 0) close(fd);
+    job.complete();
     return 0;
   } catch (error) {
     if (error instanceof FsError) return error.errno;
@@ -159,8 +194,17 @@ function finishJob(union: Union, { node, staged }: CopyJob): number {
   }
 }
 
-/** Seals and publishes; the node is an upper one from here on. Returns the copy's fd unless the node took it. */
-function finish(union: Union, node: FileNode, staged: StagedFile, synced: boolean): number {
+/**
+ * Seals and publishes; the node is an upper one from here on. Returns the copy's fd unless the node took it.
+ * @param data where the data stays, if the copy has none
+ */
+function finish(
+  union: Union,
+  node: FileNode,
+  staged: StagedFile,
+  synced: boolean,
+  data: FileData | null = null,
+): number {
   let home: RealDirectory | null = null;
   try {
     if (node.parent !== null) home = copyUpDirectory(union, node.parent);
@@ -176,6 +220,11 @@ function finish(union: Union, node: FileNode, staged: StagedFile, synced: boolea
     home === null ? staged.keepUnnamed() : publishFile(staged, { upper: union.fds.get(home), name: node.name }),
   );
   switchLayer(union, node, home, staged.sourceLinks);
+  node.data = data;
+  if (data !== null) {
+    close(fd);
+    return -1;
+  }
   if (node.home === null && node.open === null) node.pin = reopen(fd, O_PATH);
   return repoint(node, fd);
 }
@@ -259,14 +308,4 @@ function reachByEntry(union: Union, node: FileNode, group: LinkGroup, named: boo
 function noteCopiedUp(union: Union, node: UnionNode): void {
   union.channel?.invalidateAttributes(node.id);
   if (node.parent !== null) union.channel?.invalidateAttributes(node.parent.id);
-}
-
-/** Whoever has the file open reads and writes the copy from now on. */
-function repoint(node: FileNode, fd: number): number {
-  const { open } = node;
-  if (open === null) return fd;
-  close(open.fd);
-  open.fd = fd;
-  open.writable = true;
-  return -1;
 }

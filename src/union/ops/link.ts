@@ -9,10 +9,9 @@ import type { RealDirectory } from '../layer.js';
 import { noteAdded } from '../merge-directory.js';
 import { isHiddenUnseen, placeFor } from '../new-object.js';
 import type { DirectoryNode, FileNode } from '../node.js';
-
-import { assertFree, ensureUpper, markImpure } from '../promote.js';
+import { assertFree, ensureUpper, ensureWhole, markImpure } from '../promote.js';
 import { heldFd, statNode } from '../real-object.js';
-
+import { redirectMetacopy } from '../redirect.js';
 import type { Union } from '../union.js';
 import { handOut } from './entries.js';
 
@@ -25,6 +24,7 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   union.checkName(name);
   assertFree(node);
   ensureUpper(union, node);
+  if (node.data !== null && !redirectMetacopy(union, node, false)) ensureWhole(union, node);
   const home = placeFor(union, dir);
   if (node.isCopy) markImpure(union, dir);
   if (isHiddenUnseen(union, home, name) || !linkedInPlace(union, node, home, name)) {

@@ -13,8 +13,9 @@ import { lookup, lowerHas } from '../lookup.js';
 import { isEmpty, lowersAreBare, noteAdded, noteRemoved } from '../merge-directory.js';
 import { isHiddenUnseen, placeFor } from '../new-object.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
-import { assertFree, copyUpDirectory, ensureUpper, markImpure } from '../promote.js';
+import { assertFree, copyUpDirectory, ensureUpper, ensureWhole, markImpure } from '../promote.js';
 import { statReal } from '../real-object.js';
+import { redirectDirectory, redirectMetacopy } from '../redirect.js';
 import type { Union } from '../union.js';
 import { bringName, hasUpperName } from '../upper-names.js';
 import { existing, forgetDirectory, forgetName, keepReachable } from './remove.js';
@@ -24,9 +25,6 @@ interface Place {
   readonly dir: DirectoryNode;
   readonly name: EntryName;
 }
-
-/** The longest redirect that is written (fs/overlayfs/super.c, parameter redirect_max). */
-const MAX_REDIRECT = 256;
 
 const scratch = new FileStat();
 
@@ -120,53 +118,30 @@ function replace(union: Union, source: UnionNode, from: Place, target: UnionNode
 
 /** Copies up what the move needs, and closes the moved directory against lower layers of its new place. */
 function prepare(union: Union, source: UnionNode, from: Place, to: Place): void {
-  if (source.kind === 'file') ensureName(union, source, from);
+  if (source.kind === 'file') {
+    ensureName(union, source, from);
+    keepData(union, source, from, to);
+  }
   const fromPlace = placeFor(union, from.dir);
   placeFor(union, to.dir);
   if (source.kind === 'directory' ? source.lowers.length > 0 : source.isCopy) markImpure(union, to.dir);
   if (source.kind !== 'directory') return;
   copyUpDirectory(union, source);
   const dirfd = union.fds.get(fromPlace);
-  if (takesLowers(union, source)) redirect(union, source, dirfd, from.dir === to.dir);
+  if (takesLowers(union, source)) redirectDirectory(union, source, dirfd, from.dir === to.dir);
   else if (mustBeOpaque(union, to)) closeAgainst(union, source, dirfd);
+}
+
+/** What tells a metacopy's data from others' is its place, and that changes. */
+function keepData(union: Union, node: FileNode, from: Place, to: Place): void {
+  if (node.data === null) return;
+  const knownByThis = node.parent === from.dir && node.name === from.name;
+  if (!redirectMetacopy(union, node, knownByThis && from.dir === to.dir)) ensureWhole(union, node);
 }
 
 /** Whether the lower parts of a directory go on showing in it where it moves to. */
 function takesLowers(union: Union, node: DirectoryNode): boolean {
   return node.lowers.length > 0 && union.dialect.redirects?.written === true;
-}
-
-/**
- * Before a directory with lower parts moves: says where they are. Harmless if the move fails, because it is true where
- * the directory is, too.
- */
-function redirect(union: Union, node: DirectoryNode, dirfd: number, sameParent: boolean): void {
-  const { redirects } = union.dialect;
-  const known = node.redirect;
-  // One that names the directory's place from the root is true anywhere.
-  if (redirects === null || (known !== null && (sameParent || known.startsWith('/')))) return;
-  const value = sameParent ? node.name : placeBelow(node);
-  if (value.length > MAX_REDIRECT) throw fsError(Errno.EXDEV, 'rename');
-  try {
-    redirects.mark(dirfd, node.name, value);
-  } catch (error) {
-    // The file system has no room for the mark, or no such marks; without it the move would lose the lower parts
-    // (fs/overlayfs/dir.c:ovl_set_redirect).
-    if (isErrno(error, 'EOPNOTSUPP', 'ENOSPC', 'ERANGE', 'E2BIG')) throw fsError(Errno.EXDEV, 'rename');
-    throw error;
-  }
-  node.redirect = value;
-}
-
-/** Where the layers below have a directory: its path in the merged tree, as it was before any of its parts moved. */
-function placeBelow(node: DirectoryNode): string {
-  let path = '';
-  for (let at = node; at.parent !== null; at = at.parent) {
-    const name = at.redirect ?? at.name;
-    if (name.startsWith('/')) return name + path;
-    path = `/${name}${path}`;
-  }
-  return path;
 }
 
 /** Whether lower layers could show through a directory that moves to this place. */

@@ -2,10 +2,13 @@
 import {
   closeSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   rmSync,
+  type Stats,
   statSync,
   symlinkSync,
   truncateSync,
@@ -15,9 +18,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EntryName, type NodeId, ROOT_ID } from '../../../src/core/brand.js';
-import { O_RDONLY } from '../../../src/core/flags.js';
+import { O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } from '../../../src/core/flags.js';
 import type { Attributes, Operations } from '../../../src/fuse/operations.js';
-import { setXattr } from '../../../src/sys/xattr.js';
+import { getXattr, setXattr } from '../../../src/sys/xattr.js';
 import { createUnion, defaultOverlay, type OverlaySettings } from '../../../src/union/index.js';
 
 const xattrs = process.geteuid?.() === 0 ? 'trusted' : 'user';
@@ -52,6 +55,17 @@ function mount(settings: Partial<OverlaySettings> = {}, lowers = ['l1', 'l2', 'l
   });
 }
 
+function remount(): void {
+  union.close();
+  mount();
+}
+
+function rename(from: string, to: string, flags = 0): void {
+  const [fromDir, toDir] = [dirname(from), dirname(to)].map((path) => look(path === '.' ? '' : path).nodeid);
+  const base = (path: string): EntryName => path.slice(path.lastIndexOf('/') + 1) as EntryName;
+  union.rename(fromDir as NodeId, base(from), toDir as NodeId, base(to), flags);
+}
+
 function whole(path: string, text = path): void {
   mkdirSync(dirname(join(home, path)), { recursive: true });
   writeFileSync(join(home, path), text);
@@ -74,6 +88,10 @@ function metacopy(path: string, size: number, redirect?: string, value = ''): vo
     setXattr(fd, '', METACOPY, Buffer.from(value, 'latin1'));
     if (redirect !== undefined) setXattr(fd, '', REDIRECT, Buffer.from(redirect));
   });
+}
+
+function markOf(path: string, xattr: string): string | undefined {
+  return onReal(path, (fd) => getXattr(fd, '', xattr)?.toString('latin1'));
 }
 
 function look(path: string): { nodeid: NodeId; attr: Attributes['attr'] } {
@@ -269,5 +287,259 @@ describe('a data-only layer', () => {
     union.close();
     mount({ dataLayers: 2, metacopy: false, redirect: 'nofollow' }, ['l1', 'l2']);
     expect(() => read('f')).toThrow('EPERM');
+  });
+});
+
+const CALLER = { uid: 0, gid: 0, pid: 1, umask: 0 };
+
+function chmod(path: string, mode: number): void {
+  union.setattr(look(path).nodeid, { mode }, CALLER);
+}
+
+/** Opens, writes at the start, and closes. */
+function write(path: string, text: string, flags = O_WRONLY): void {
+  const { nodeid } = look(path);
+  union.open(nodeid, flags, null);
+  const from = Buffer.from(text, 'latin1');
+  if (text !== '') union.write(nodeid, from, 0, from.length, 0, null);
+  union.release(nodeid, flags);
+}
+
+/** More than is copied in a request; what is copied by a helper thread is tested on mounts. */
+const LARGE = 3 << 20;
+
+describe('with metacopy=on, a change of a lower file that is not of its data', () => {
+  const changes: [string, (path: string) => void][] = [
+    ['chmod', (path) => chmod(path, 0o640)],
+    ['chown', (path) => union.setattr(look(path).nodeid, { uid: 3, gid: 4 }, CALLER)],
+    ['utimens', (path) => union.setattr(look(path).nodeid, { mtime: { sec: 5, nsec: 6 } }, CALLER)],
+    ['setxattr', (path) => union.setxattr(look(path).nodeid, 'user.a', Buffer.from('b'), 0, false)],
+    ['removexattr', (path) => union.removexattr(look(path).nodeid, 'user.gone')],
+  ];
+
+  it.each(changes)('copies no data: %s', (_name, change) => {
+    whole('l1/d/f', 'x'.repeat(LARGE));
+    onReal('l1/d/f', (fd) => setXattr(fd, '', 'user.gone', Buffer.from('1')));
+    mount();
+    change('d/f');
+    expect(markOf('upper/d/f', METACOPY)).toBe('');
+    expect(markOf('upper/d/f', REDIRECT)).toBeUndefined();
+    const upper = statSync(join(home, 'upper/d/f'));
+    expect(upper.size).toBe(LARGE);
+    expect(upper.blocks).toBeLessThanOrEqual(8);
+    for (const again of [false, true]) {
+      if (again) remount();
+      expect(read('d/f').startsWith('xxx')).toBe(true);
+      expect(look('d/f').attr.blocks).toBe(statSync(join(home, 'l1/d/f')).blocks);
+    }
+  });
+
+  it('copies the attributes of a lower metacopy, and none of its marks', () => {
+    metacopy('l1/f', 4, '/other');
+    whole('l2/other', 'data');
+    mount();
+    chmod('f', 0o600);
+    expect(markOf('upper/f', METACOPY)).toBe('');
+    expect(markOf('upper/f', REDIRECT)).toBeUndefined();
+    remount();
+    expect(read('f')).toBe('data');
+  });
+
+  it('goes for an empty file, too, and for none that is no regular file', () => {
+    whole('l1/empty', '');
+    symlinkSync('x', join(home, 'l1/link'));
+    mount();
+    chmod('empty', 0o600);
+    union.setattr(look('link').nodeid, { uid: 3 }, CALLER);
+    expect(markOf('upper/empty', METACOPY)).toBe('');
+    expect(lstatSync(join(home, 'upper/link')).uid).toBe(3);
+  });
+
+  it('copies the data with metacopy=off', () => {
+    whole('l1/f', 'data');
+    mount({ metacopy: false });
+    chmod('f', 0o600);
+    expect(markOf('upper/f', METACOPY)).toBeUndefined();
+    expect(readFileSync(join(home, 'upper/f'), 'latin1')).toBe('data');
+  });
+
+  it('is seen at once by who reads the file meanwhile, who goes on reading', () => {
+    whole('l1/f', 'data');
+    mount();
+    const { nodeid } = look('f');
+    union.open(nodeid, O_RDONLY, null);
+    chmod('f', 0o604);
+    expect(union.getattr(nodeid).attr.mode & 0o777).toBe(0o604);
+    expect(contentOf(nodeid)).toBe('data');
+    union.fsync(nodeid, false);
+    union.unlink(ROOT_ID, 'f' as EntryName);
+    union.setattr(nodeid, { mode: 0o600 }, CALLER);
+    expect(union.getattr(nodeid).attr).toMatchObject({ size: 4, nlink: 0 });
+    union.release(nodeid, O_RDONLY);
+  });
+});
+
+describe('another place of a metacopy', () => {
+  const redirectAfter = (path: string, change: () => void): string | undefined => {
+    change();
+    for (const again of [false, true]) {
+      if (again) remount();
+      expect(read(path)).toBe('data');
+    }
+    return markOf(`upper/${path}`, REDIRECT);
+  };
+
+  beforeEach(() => {
+    whole('l1/p/f', 'data');
+    whole('l1/q/x', 'other');
+    mount();
+  });
+
+  it('in its directory is noted by its old name, and stays so', () => {
+    expect(redirectAfter('p/g', () => rename('p/f', 'p/g'))).toBe('f');
+    expect(redirectAfter('p/h', () => rename('p/g', 'p/h'))).toBe('f');
+    expect(union.lookup(look('p').nodeid, 'f' as EntryName)).toBeNull();
+  });
+
+  it('in another directory is noted by its old path, also after one in its own', () => {
+    rename('p/f', 'p/g');
+    expect(redirectAfter('q/g', () => rename('p/g', 'q/g'))).toBe('/p/f');
+    expect(redirectAfter('top', () => rename('q/g', 'top'))).toBe('/p/f');
+  });
+
+  it('is noted by its path if the lower file has more names', () => {
+    linkSync(join(home, 'l1/p/f'), join(home, 'l1/q/f'));
+    expect(redirectAfter('p/g', () => rename('p/f', 'p/g'))).toBe('/p/f');
+  });
+
+  it('below a directory that has moved is noted by the path that lower layers know', () => {
+    rename('p', 'r');
+    expect(redirectAfter('r/f', () => chmod('r/f', 0o600))).toBeUndefined();
+    expect(redirectAfter('q/f', () => rename('r/f', 'q/f'))).toBe('/p/f');
+  });
+
+  it('is noted at a link, on both names', () => {
+    const link = (): void => void union.link(look('p/f').nodeid, look('q').nodeid, 'l' as EntryName);
+    expect(redirectAfter('q/l', link)).toBe('/p/f');
+    expect(markOf('upper/p/f', REDIRECT)).toBe('/p/f');
+    expect(look('q/l').nodeid).toBe(look('p/f').nodeid);
+  });
+
+  it('is noted on both sides of an exchange', () => {
+    rename('p/f', 'q/x', 2);
+    for (const again of [false, true]) {
+      if (again) remount();
+      expect([read('q/x'), read('p/f')]).toEqual(['data', 'other']);
+    }
+  });
+
+  it('that is too far away to be noted makes the data come', () => {
+    const long = 'n'.repeat(200);
+    whole(`l1/${long}/${long}/f`, 'data');
+    expect(redirectAfter('far', () => rename(`${long}/${long}/f`, 'far'))).toBeUndefined();
+    expect(markOf('upper/far', METACOPY)).toBeUndefined();
+    expect(readFileSync(join(home, 'upper/far'), 'latin1')).toBe('data');
+  });
+});
+
+describe('the data of a metacopy', () => {
+  const fresh = (path: string): Stats => statSync(join(home, 'upper', path));
+
+  it.each([4, 900_000])('comes when the file is opened for writing, under all its names: %i bytes', (size) => {
+    whole('l1/f', 'x'.repeat(size));
+    mount();
+    chmod('f', 0o600);
+    union.link(look('f').nodeid, ROOT_ID, 'g' as EntryName);
+    union.setxattr(look('g').nodeid, 'user.a', Buffer.from('b'), 0, false);
+    const { ino } = fresh('f');
+    write('f', 'y');
+    expect(fresh('g')).toMatchObject({ ino, nlink: 2, size });
+    expect(markOf('upper/g', METACOPY)).toBeUndefined();
+    expect(markOf('upper/g', 'user.a')).toBe('b');
+    expect(readFileSync(join(home, 'upper/g'), 'latin1')).toBe(`y${'x'.repeat(size - 1)}`);
+    expect(readFileSync(join(home, 'l1/f'), 'latin1')).toBe('x'.repeat(size));
+    remount();
+    expect(read('g').slice(0, 4)).toBe('yxxx');
+  });
+
+  it.each([4, 900_000])('that comes changes neither times nor rights: %i bytes', (size) => {
+    whole('l1/f', 'x'.repeat(size));
+    mount();
+    chmod('f', 0o4755);
+    union.setattr(look('f').nodeid, { atime: { sec: 5, nsec: 0 }, mtime: { sec: 7, nsec: 0 } }, CALLER);
+    write('f', '');
+    expect(markOf('upper/f', METACOPY)).toBeUndefined();
+    expect(look('f').attr).toMatchObject({ mtimeSec: 7, mode: 0o104755, size });
+  });
+
+  it('comes with its holes', () => {
+    whole('l1/f', '');
+    truncateSync(join(home, 'l1/f'), 1_000_000);
+    mount();
+    chmod('f', 0o600);
+    write('f', 'y');
+    expect(fresh('f').blocks).toBeLessThan(100);
+    expect(fresh('f').size).toBe(1_000_000);
+  });
+
+  it.each([10, LARGE])('is not copied for O_TRUNC, and comes for a truncation: %i bytes', (size) => {
+    whole('l1/f', 'x'.repeat(size));
+    whole('l1/g', 'xxxxxxxxxx');
+    mount();
+    for (const name of ['f', 'g']) chmod(name, 0o600);
+    write('f', 'y', O_WRONLY | O_TRUNC);
+    union.setattr(look('g').nodeid, { size: 5 }, CALLER);
+    for (const again of [false, true]) {
+      if (again) remount();
+      expect([read('f'), read('g')]).toEqual(['y', 'xxxxx']);
+    }
+    expect(markOf('upper/f', METACOPY)).toBeUndefined();
+    expect(markOf('upper/g', METACOPY)).toBeUndefined();
+  });
+
+  it.each([4, 900_000])('is what everybody reads who has the file open: %i bytes', (size) => {
+    whole('l1/f', 'x'.repeat(size));
+    mount();
+    chmod('f', 0o600);
+    const { nodeid } = look('f');
+    union.open(nodeid, O_RDONLY, null);
+    write('f', 'yyyy');
+    expect(contentOf(nodeid).slice(0, 4)).toBe('yyyy');
+    union.unlink(ROOT_ID, 'f' as EntryName);
+    expect(contentOf(nodeid).slice(0, 4)).toBe('yyyy');
+    union.release(nodeid, O_RDONLY);
+  });
+
+  it('comes for a file that has lost its name', () => {
+    whole('l1/f', 'data');
+    mount();
+    chmod('f', 0o600);
+    const { nodeid } = look('f');
+    union.open(nodeid, O_RDONLY, null);
+    union.unlink(ROOT_ID, 'f' as EntryName);
+    union.open(nodeid, O_RDWR, null);
+    const from = Buffer.from('y');
+    union.write(nodeid, from, 0, 1, 0, null);
+    expect(contentOf(nodeid)).toBe('yata');
+    for (const flags of [O_RDONLY, O_RDWR]) union.release(nodeid, flags);
+    expect(union.getattr(nodeid).attr).toMatchObject({ size: 4, nlink: 0 });
+  });
+
+  it('is copied with the file when a lower metacopy is written to', () => {
+    metacopy('l1/f', 4, '/other');
+    whole('l2/other', 'data');
+    mount();
+    write('f', 'y');
+    expect(readFileSync(join(home, 'upper/f'), 'latin1')).toBe('yata');
+    expect(markOf('upper/f', METACOPY)).toBeUndefined();
+  });
+
+  it('that cannot be had makes the opening for writing fail, and nothing else', () => {
+    metacopy('l1/f', 4, '/none');
+    mount({ dataLayers: 2 }, ['l1']);
+    chmod('f', 0o600);
+    expect(() => write('f', 'y')).toThrow('ENOENT');
+    expect(markOf('upper/f', METACOPY)).toBe('');
+    expect(look('f').attr.mode & 0o777).toBe(0o600);
   });
 });

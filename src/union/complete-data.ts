@@ -1,0 +1,52 @@
+import { DataCompletion } from '../copyup/data-completion.js';
+import { O_RDWR } from '../core/flags.js';
+import { Parked } from '../fuse/operations.js';
+import { close } from '../sys/open.js';
+import { LARGE } from './copy-jobs.js';
+import type { FileNode } from './node.js';
+import { repoint } from './open-file.js';
+import { openForReading, openReal } from './real-object.js';
+import type { Union } from './union.js';
+
+/**
+ * Brings the data of an upper metacopy. As for {@link copyUp}, but all of it or nothing: a file that is both cut and
+ * without its data would be neither what it was nor what it is to be, should we be killed.
+ */
+export function completeData(union: Union, node: FileNode, length: number): number {
+  const upper = union.writable();
+  const sourceFd = openForReading(union, node);
+  let fd = -1;
+  try {
+    fd = openReal(union, node, O_RDWR);
+  } catch (error) {
+    close(sourceFd);
+    throw error;
+  }
+  const completion = new DataCompletion(sourceFd, fd, upper.copyUp);
+  if (completion.needsData && completion.length >= LARGE && length > 0) {
+    const complete = (): void => {
+      const copied = completed(union, node, completion, () => completion.seal(true));
+      if (copied >= 0) close(copied);
+    };
+    throw new Parked(union.jobs.start(node, completion, upper.copyUp.sync, complete));
+  }
+  return completed(union, node, completion, () => {
+    if (length === 0 && completion.length >= LARGE) return completion.sealEmpty();
+    completion.fill();
+    return completion.seal(false);
+  });
+}
+
+/** The node is a whole file when `seal` has returned. */
+function completed(union: Union, node: FileNode, completion: DataCompletion, seal: () => number): number {
+  let fd = -1;
+  try {
+    fd = seal();
+  } catch (error) {
+    completion.abandon();
+    throw error;
+  }
+  node.data = null;
+  union.channel?.invalidateAttributes(node.id);
+  return repoint(node, fd);
+}
