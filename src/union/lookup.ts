@@ -146,7 +146,7 @@ export function adoptFile(
   const node = new FileNode(union.nodes.newId(), dir, name, ino, isUpper, home, name);
   node.identity = identity;
   node.isCopy = isUpper && number !== own;
-  if (union.seeksData && isRegular(stat.mode)) {
+  if (!isNew && union.seeksData && isRegular(stat.mode)) {
     findData(union, node, dir, home, name);
     showStat(node, stat);
   }

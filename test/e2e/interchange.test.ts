@@ -29,6 +29,14 @@ const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
 const seeds = process.env.PLYFS_SEEDS?.split(',').map(Number) ?? [1, 2, 3, 4, 5, 6];
 const OPERATIONS = 400;
 
+/** However the kernel is configured. */
+const KERNEL_DEFAULTS = ['index=off', 'xino=off'];
+/** Plain layers, and those with every feature that leaves a part of an object where it was. */
+const OPTIONS = [
+  { options: ['redirect_dir=off', 'metacopy=off'], seeds },
+  { options: ['redirect_dir=on', 'metacopy=on'], seeds: process.env.PLYFS_SEEDS === undefined ? [11, 12, 13] : seeds },
+];
+
 /** Times of the script itself are of the last century; what is later was set by the clock and differs by nature. */
 const CLOCK = 1_000_000_000;
 const withoutClock = (tree: Snapshot): Record<string, string> =>
@@ -39,9 +47,9 @@ const withoutClock = (tree: Snapshot): Record<string, string> =>
     ]),
   );
 
-describe.skipIf(unavailable !== null)(
-  `interchange with the kernel${unavailable === null ? '' : `: ${unavailable}`}`,
-  () => {
+describe.skipIf(unavailable !== null).each(OPTIONS)(
+  `interchange with the kernel, $options${unavailable === null ? '' : `: ${unavailable}`}`,
+  ({ options, seeds }) => {
     let base: string;
     let ofKernel: LayerDirs;
     let ofPlyfs: LayerDirs;
@@ -65,9 +73,12 @@ describe.skipIf(unavailable !== null)(
       removeScratch(base);
     });
 
+    const kernelWith = (layers: LayerDirs): Mounted => mountKernel(layers, [...KERNEL_DEFAULTS, ...options]);
+    const plyfsWith = (layers: LayerDirs): Mounted => mountPlyfs(layers, options);
+
     /** Mounts both, applies the script to both step by step, unmounts, and returns both trees. */
     function runBoth(kernel: LayerDirs, plyfs: LayerDirs, script: readonly Operation[]): [Snapshot, Snapshot] {
-      const mounts: [Mounted, Mounted] = [mountKernel(kernel), mountPlyfs(plyfs)];
+      const mounts: [Mounted, Mounted] = [kernelWith(kernel), plyfsWith(plyfs)];
       const [byKernel, byPlyfs] = mounts.map(({ mountpoint }) => mountpoint) as [string, string];
       expect(withoutClock(snapshot(byPlyfs)), 'before the script').toEqual(withoutClock(snapshot(byKernel)));
       const history: string[] = [];
@@ -100,8 +111,8 @@ describe.skipIf(unavailable !== null)(
 
       // Changed places. First nothing may look different to the other server, clock times included.
       for (const [dirs, mount, before] of [
-        [ofPlyfs, mountKernel, byPlyfs],
-        [ofKernel, mountPlyfs, byKernel],
+        [ofPlyfs, kernelWith, byPlyfs],
+        [ofKernel, plyfsWith, byKernel],
       ] as const) {
         const mounted = mount(dirs);
         const seen = snapshot(mounted.mountpoint);

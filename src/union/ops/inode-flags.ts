@@ -10,7 +10,7 @@ import {
 } from '../../sys/ioctl.js';
 import { close } from '../../sys/open.js';
 import type { UnionNode } from '../node.js';
-import { copyUpDirectory, ensureUpper } from '../promote.js';
+import { copyUpDirectory, ensureWhole } from '../promote.js';
 import { heldFd, openReal, opensItself, statReal } from '../real-object.js';
 import type { Union } from '../union.js';
 
@@ -33,7 +33,8 @@ export function setFsxattr(union: Union, nodeid: NodeId, fsxattr: Buffer): void 
 function change(union: Union, nodeid: NodeId, apply: (fd: number) => void): void {
   const node = union.nodes.get(nodeid);
   if (node.kind === 'directory') copyUpDirectory(union, node);
-  else ensureUpper(union, node);
+  // With its data: what is append-only then could not be given it later.
+  else ensureWhole(union, node);
   withFd(union, node, apply);
   // Immutable and append-only show in statx's attributes, which the kernel may have cached.
   union.channel?.invalidateAttributes(nodeid);
