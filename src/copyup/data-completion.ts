@@ -1,7 +1,8 @@
 /**
  * A metacopy of the upper on its way to be a whole file: the data comes into the file that is there, because all its names
  * lead to that (fs/overlayfs/copy_up.c:ovl_copy_up_meta_inode_data). Until the mark goes, at the very end, it is a
- * metacopy as before, whatever of the data has come.
+ * metacopy as before, whatever of the data has come. (Killed in between, it can have a later mtime and lack its capabilities:
+ * what the write that was to come would have done to it.)
  */
 
 import { FsError } from '../core/errno.js';

@@ -66,9 +66,9 @@ export class Descent {
     this.heed(this.marks, home.layer, '', '');
   }
 
-  /** Blocks of what {@link next} found last, a file. */
-  get blocks(): number {
-    return stat.blocks;
+  /** The stat of what {@link next} found last, a file; valid until the next search. */
+  get stat(): FileStat {
+    return stat;
   }
 
   /** Where the search ended, as a path from the root of each layer, if an absolute redirect led there. */

@@ -22,7 +22,7 @@ export function findData(union: Union, node: FileNode, dir: DirectoryNode, home:
   let inLower = !home.layer.isUpper;
   for (let step = descent.next(); step !== null; step = descent.next()) {
     inLower = true;
-    if (!descent.wantsData) node.data = FileData.at(step.home, step.name, descent.blocks);
+    if (!descent.wantsData) node.data = FileData.at(step.home, step.name, descent.stat);
   }
   const late = descent.absolutePath;
   // These are found without metacopy=on and redirect_dir=follow: nothing there can be reached by another way.

@@ -164,7 +164,7 @@ function copyUpAttributes(union: Union, node: FileNode): boolean {
   const source = sourceOf(union, node, home);
   if (!isRegular(source.stat.mode)) return false;
   union.jobs.takeFailure(node);
-  const data = node.data ?? FileData.at(home, node.realName, source.stat.blocks);
+  const data = node.data ?? FileData.at(home, node.realName, source.stat);
   finish(union, node, StagedFile.withoutData(source, upper.copyUp), false, data);
   return true;
 }

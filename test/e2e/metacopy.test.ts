@@ -32,7 +32,7 @@ const onKernel = (layers: LayerDirs, extra: readonly string[] = []): Mounted =>
 const onPlyfs = (layers: LayerDirs, extra: readonly string[] = []): Mounted =>
   mountPlyfs(layers, ['metacopy=on', ...extra]);
 
-/** What the upper says of each object about data that is elsewhere; its size, and whether it has blocks of its own. */
+/** Each object of the upper: its size, whether it has data of its own, and what else is said of it. */
 function marks(upper: string): string[] {
   const list = spawnSync('find', [upper, '-printf', '%P\\n'], { encoding: 'utf8' }).stdout.split('\n').filter(Boolean);
   return list.sort().map((path) => {
@@ -41,8 +41,10 @@ function marks(upper: string): string[] {
     const facts = [path, mode.toString(8)];
     // Xattrs can take a block, too.
     if (sys.isRegular(mode)) facts.push(`size=${size}`, size > 10_000 && blocks * 512 >= size ? 'data' : 'no data');
-    for (const name of [METACOPY, REDIRECT, 'trusted.overlay.opaque']) {
-      if (sys.listxattr(at).includes(name)) facts.push(`${name}=${sys.getxattr(at, name).toString('latin1')}`);
+    for (const name of sys.listxattr(at).sort()) {
+      // The other one's lower files have other inodes.
+      if (name === 'trusted.overlay.origin') facts.push('origin');
+      else if (name.startsWith('trusted.')) facts.push(`${name}=${sys.getxattr(at, name).toString('latin1')}`);
     }
     return facts.join(' ');
   });

@@ -252,6 +252,17 @@ describe('a data-only layer', () => {
     expect(look('a').attr.blocks).toBe(8);
   });
 
+  it('gives data to be changed, too, which is left as it is', () => {
+    metacopy('l1/f', 4, '/x');
+    whole('d2/x', 'data');
+    mount({ dataLayers: 2 }, ['l1']);
+    chmod('f', 0o600);
+    expect(markOf('upper/f', METACOPY)).toBe('');
+    write('f', 'y');
+    expect(readFileSync(join(home, 'upper/f'), 'latin1')).toBe('yata');
+    expect(readFileSync(join(home, 'd2/x'), 'latin1')).toBe('data');
+  });
+
   it.each([
     ['/dir', 'ENOENT'],
     ['/link', 'ENOENT'],
