@@ -1,6 +1,6 @@
 import type { NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
-import { hasSetIdBits, isRegular, withoutSetIdBits } from '../../core/file-mode.js';
+import { hasSetIdBits, isDirectory, isRegular, S_ISGID, withoutSetIdBits } from '../../core/file-mode.js';
 import type { FileStat } from '../../core/file-stat.js';
 import { O_WRONLY } from '../../core/flags.js';
 import type { AttributeChange, Attributes, Caller, StatFs, TimeChange } from '../../fuse/operations.js';
@@ -43,9 +43,7 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
   const stat = union.answer.attr;
   if (node.kind === 'directory') prepareDirectory(union, node, change);
   else prepareFile(union, node, change);
-  if (change.uid !== undefined || change.gid !== undefined) {
-    chownReal(union, node, change.uid ?? KEEP_ID, change.gid ?? KEEP_ID);
-  }
+  if (change.uid !== undefined || change.gid !== undefined) changeOwner(union, node, change, caller);
   if (change.mode !== undefined) chmodReal(union, node, change.mode & 0o7777);
   if (change.size !== undefined && change.killSetId === true) dropSetIdBits(union, node, caller, stat);
   if (change.atime !== undefined || change.mtime !== undefined) {
@@ -54,6 +52,25 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
   statReal(union, node, stat);
   showStat(node, stat);
   return answerFor(union, node);
+}
+
+/**
+ * The file system below drops set-id bits as for us, who have CAP_FSETID. An ordinary user's chown also takes set-gid from a
+ * file without group execute, if the user is not in its group (fs/attr.c:setattr_should_drop_sgid).
+ */
+function changeOwner(union: Union, node: UnionNode, { uid, gid }: AttributeChange, caller: Caller): void {
+  const stat = union.answer.attr;
+  statReal(union, node, stat);
+  const { mode } = stat;
+  const drops = !isDirectory(mode) && caller.uid !== 0 && (mode & S_ISGID) !== 0 && !isInGroup(caller, stat.gid);
+  chownReal(union, node, uid ?? KEEP_ID, gid ?? KEEP_ID);
+  if (!drops) return;
+  statReal(union, node, stat);
+  if ((stat.mode & S_ISGID) !== 0) chmodReal(union, node, stat.mode & 0o7777 & ~S_ISGID);
+}
+
+function isInGroup(caller: Caller, gid: number): boolean {
+  return caller.gid === gid || supplementaryGroups(caller.pid).includes(gid);
 }
 
 function prepareDirectory(union: Union, node: DirectoryNode, change: AttributeChange): void {
@@ -87,7 +104,7 @@ export function dropSetIdBits(union: Union, node: UnionNode, caller: Caller, scr
   statReal(union, node, scratch);
   const { mode, gid } = scratch;
   if (!isRegular(mode) || !hasSetIdBits(mode)) return;
-  const left = withoutSetIdBits(mode, () => caller.gid === gid || supplementaryGroups(caller.pid).includes(gid));
+  const left = withoutSetIdBits(mode, () => isInGroup(caller, gid));
   if (left !== mode) chmodReal(union, node, left & 0o7777);
 }
 

@@ -4,17 +4,26 @@ import { S_ISGID } from '../../core/file-mode.js';
 import type { Caller } from '../../fuse/operations.js';
 import { isAdministrator } from '../../sys/process-credentials.js';
 import { getXattr, listXattrs, removeXattr, setXattr } from '../../sys/xattr.js';
-import { ACL_DEFAULT } from '../new-object.js';
+import { ACL_ACCESS, ACL_DEFAULT } from '../new-object.js';
 import type { UnionNode } from '../node.js';
 import { copyUpDirectory, ensureUpper } from '../promote.js';
 import { chmodReal, reachOf, statReal } from '../real-object.js';
 import type { Union } from '../union.js';
 
 const TRUSTED = 'trusted.';
+/** XATTR_NAME_MAX (linux/limits.h). */
+const MAX_NAME = 255;
+
+/** EOPNOTSUPP for a name that is too long when it is escaped (fs/overlayfs/xattrs.c:ovl_xattr_escape_name). */
+function nameOnDisk(union: Union, name: string): string {
+  const onDisk = union.dialect.xattrOnDisk(name);
+  if (onDisk.length > MAX_NAME) throw fsError(Errno.EOPNOTSUPP, 'xattr');
+  return onDisk;
+}
 
 export function getxattr(union: Union, nodeid: NodeId, name: string): Buffer | null {
   const { fd, name: at } = reachOf(union, union.nodes.get(nodeid));
-  return getXattr(fd, at, union.dialect.xattrOnDisk(name));
+  return getXattr(fd, at, nameOnDisk(union, name));
 }
 
 /** Names that the caller may see: `trusted.` ones only for those with CAP_SYS_ADMIN, as on any file system (man xattr(7)). */
@@ -39,11 +48,13 @@ export function setxattr(
   killSetGid: boolean,
 ): void {
   const node = union.nodes.get(nodeid);
+  const onDisk = nameOnDisk(union, name);
   toUpper(union, node);
   const { fd, name: at } = reachOf(union, node);
-  setXattr(fd, at, union.dialect.xattrOnDisk(name), value, flags);
+  setXattr(fd, at, onDisk, value, flags);
   noteAcl(node, name);
-  if (killSetGid) {
+  // A default ACL says nothing about the directory's own mode (fs/posix_acl.c:posix_acl_update_mode).
+  if (killSetGid && name === ACL_ACCESS) {
     const { attr } = union.answer;
     statReal(union, node, attr);
     if ((attr.mode & S_ISGID) !== 0) chmodReal(union, node, attr.mode & 0o7777 & ~S_ISGID);
@@ -52,7 +63,7 @@ export function setxattr(
 
 export function removexattr(union: Union, nodeid: NodeId, name: string): void {
   const node = union.nodes.get(nodeid);
-  const onDisk = union.dialect.xattrOnDisk(name);
+  const onDisk = nameOnDisk(union, name);
   // Taking away what is not there must not copy a file up (fs/overlayfs/xattrs.c:ovl_xattr_set).
   const before = reachOf(union, node);
   if (getXattr(before.fd, before.name, onDisk) === null) throw fsError(Errno.ENODATA, 'removexattr');

@@ -148,9 +148,14 @@ export function setInodeFlags(fd: number, flags: number): void {
   check(ioctlCall(fd, 0x40086602, address), 'FS_IOC_SETFLAGS', fd);
 }
 
+/** An ioctl without an argument of meaning. */
+export function ioctl(fd: number, request: number): void {
+  check(ioctlCall(fd, request, allocate(8).address), 'ioctl', fd);
+}
+
 /** An ioctl that means nothing to a file. */
 export function unknownIoctl(fd: number): void {
-  check(ioctlCall(fd, 0x7a7a, allocate(8).address), 'ioctl', fd);
+  ioctl(fd, 0x7a7a);
 }
 
 export interface FsFacts {

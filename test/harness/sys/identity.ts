@@ -1,5 +1,5 @@
 /** Acting as somebody else, for one synchronous piece of a test. */
-import { bind } from './call.js';
+import { allocate, bind, check } from './call.js';
 
 const setfsuid = bind<(uid: number) => number>('int setfsuid(uint)');
 const setfsgid = bind<(gid: number) => number>('int setfsgid(uint)');
@@ -26,6 +26,41 @@ export function asUser<T>(uid: number, gid: number, body: () => T): T {
     setfsuid(0);
     setfsgid(0);
   }
+}
+
+const syscall3 = bind<(n: number, a: number, b: number, c: number) => number>('long syscall(long, long, long, long)');
+const SYS_SETRESUID = 117;
+const SYS_SETRESGID = 119;
+const KEEP_ID = -1;
+
+/** Somebody in full: ids, supplementary groups, and no capabilities but root's. */
+export interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+}
+
+/**
+ * Runs `body` as somebody else: the thread's effective ids and groups, by the raw system calls, which change one thread
+ * alone. An effective uid other than 0 has no effective capabilities; root gets them back (man capabilities(7)).
+ */
+export function asIdentity<T>({ uid, gid, groups }: Identity, body: () => T): T {
+  setGroups(groups);
+  check(syscall3(SYS_SETRESGID, KEEP_ID, gid, KEEP_ID), 'setresgid', gid);
+  check(syscall3(SYS_SETRESUID, KEEP_ID, uid, KEEP_ID), 'setresuid', uid);
+  try {
+    return body();
+  } finally {
+    check(syscall3(SYS_SETRESUID, KEEP_ID, 0, KEEP_ID), 'setresuid', 0);
+    check(syscall3(SYS_SETRESGID, KEEP_ID, 0, KEEP_ID), 'setresgid', 0);
+    setGroups([]);
+  }
+}
+
+function setGroups(groups: readonly number[]): void {
+  const { buffer, address } = allocate(4 * Math.max(1, groups.length));
+  groups.forEach((gid, i) => buffer.writeUInt32LE(gid, 4 * i));
+  check(syscall2(SYS_SETGROUPS, groups.length, address), 'setgroups', groups.join());
 }
 
 /** Runs `body` with another umask. */
