@@ -1,7 +1,10 @@
 import { join } from 'node:path';
 import * as sys from '../../harness/sys/index.js';
 
-/** Path and content of every regular file below a directory of a layer; nothing else is opened or followed. */
+/**
+ * Path and beginning of every regular file below a directory of a layer; nothing else is opened or followed, and a file can be
+ * of any size.
+ */
 export function contentsBelow(root: string): [path: string, content: string][] {
   const fd = sys.open(root, sys.O_RDONLY | sys.O_DIRECTORY | sys.O_NOFOLLOW);
   const entries = sys.getdentsToEnd(fd).filter(({ name }) => name !== '.' && name !== '..');
@@ -10,6 +13,15 @@ export function contentsBelow(root: string): [path: string, content: string][] {
     const path = join(root, name);
     const { mode } = sys.lstat(path);
     if (sys.isDirectory(mode)) return contentsBelow(path);
-    return sys.isRegular(mode) ? [[path, sys.readFile(path)]] : [];
+    return sys.isRegular(mode) ? [[path, beginning(path)]] : [];
   });
+}
+
+function beginning(path: string): string {
+  const fd = sys.open(path, sys.O_RDONLY);
+  try {
+    return sys.read(fd, 4096).toString('latin1');
+  } finally {
+    sys.close(fd);
+  }
 }
