@@ -5,6 +5,7 @@
  */
 import { displayName } from '../core/entry-name.js';
 import { NativeSession, unmount } from '../fuse/index.js';
+import { limitLines } from './log-limit.js';
 import { isReadOnly, type MountConfig } from './mount-config.js';
 import { asMountError } from './mount-error.js';
 import { mountRequest } from './mount-request.js';
@@ -21,9 +22,11 @@ function post(message: ServerMessage): Promise<void> {
   });
 }
 
-function log(line: string): void {
+function say(line: string): void {
   void post({ kind: 'log', line });
 }
+
+const log = limitLines(say);
 
 async function open(config: MountConfig): Promise<NativeSession> {
   const operations = openLayers(config, log);
@@ -32,7 +35,7 @@ async function open(config: MountConfig): Promise<NativeSession> {
     requestTimeout: config.requestTimeout,
     writable: !isReadOnly(config),
     log,
-    ...(config.debug ? { debug: log } : {}),
+    ...(config.debug ? { debug: say } : {}),
   });
   try {
     await session.mount(mountRequest(config));

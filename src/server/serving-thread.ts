@@ -10,6 +10,7 @@ import { openEventfd } from '../sys/eventfd.js';
 import { close } from '../sys/open.js';
 import { ownUmask } from '../sys/thread.js';
 import { changeDirectory } from '../sys/working-directory.js';
+import { limitLines } from './log-limit.js';
 import { isReadOnly, type MountConfig } from './mount-config.js';
 import { asMountError } from './mount-error.js';
 import { mountRequest } from './mount-request.js';
@@ -20,9 +21,11 @@ function post(message: ThreadMessage): void {
   parentPort?.postMessage(message);
 }
 
-function log(line: string): void {
+function say(line: string): void {
   post({ kind: 'log', line });
 }
+
+const log = limitLines(say);
 
 /** Root, also of a user namespace, mounts by itself; anybody else through the set-uid helper. */
 function mount(config: MountConfig): number {
@@ -51,7 +54,7 @@ function connect(config: MountConfig, operations: Operations, deviceFd: number):
       passthrough: config.passthrough,
       writable: !isReadOnly(config),
       log,
-      ...(config.debug ? { debug: log } : {}),
+      ...(config.debug ? { debug: say } : {}),
     });
     session.handshake();
     return session;

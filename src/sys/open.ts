@@ -53,10 +53,10 @@ export function openKnownAt(dirfd: number, name: string, flags: number): number 
   throw fsError(REPLACED.has(-fd) ? Errno.ESTALE : -fd, 'openat');
 }
 
-/** As {@link openBeneath}, of an object that is known to be there. */
+/** As {@link openBeneath}, of an object that is known to be there; see {@link openKnownAt}. */
 export function openKnownBeneath(dirfd: number, path: string, flags: number): number {
   try {
-    return openBeneath(dirfd, path, flags);
+    return openBeneath(dirfd, path, flags | O_NONBLOCK);
   } catch (error) {
     if (error instanceof FsError && REPLACED.has(error.errno)) throw fsError(Errno.ESTALE, 'openat2');
     throw error;
