@@ -4,10 +4,11 @@
  * (fs/overlayfs/copy_up.c:ovl_copy_up_one).
  */
 import type { EntryName } from '../core/brand.js';
-import { Errno, fsError, isErrno } from '../core/errno.js';
+import { Errno, fsError } from '../core/errno.js';
 import { S_IFDIR, S_IFLNK, S_IFMT } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_PATH, RENAME_NOREPLACE } from '../core/flags.js';
+import { afterwards } from '../core/undo.js';
 import { makeDev, mkdirAt, mknodAt, readlinkAt, renameAt, symlinkAt, utimesPathFd } from '../sys/inode-ops.js';
 import { openAt } from '../sys/open.js';
 import { moveKeepingMode, withWriteInto } from '../sys/owner-permission.js';
@@ -16,7 +17,7 @@ import type { CopyUpContext, CopyUpDestination, CopyUpSource } from './context.j
 import { fillMetadata } from './fill-metadata.js';
 import type { StagedFile } from './staged-file.js';
 
-/** Gives a sealed file its name; on failure nothing of it is left. */
+/** Gives a sealed file its name. */
 export function publishFile(staged: StagedFile, destination: CopyUpDestination): number {
   return keepingTimes(destination.upper, () => staged.publish(destination));
 }
@@ -85,18 +86,14 @@ const parentStat = new FileStat();
 
 /**
  * Runs `publish`, which adds a name to the directory `dirfd`, without a trace in that directory's times. The copy-up has
- * happened by then, so that times which cannot be restored (a directory of another owner) are no failure of it
- * (fs/overlayfs/copy_up.c:ovl_set_timestamps is best effort as well).
+ * happened by then, so that times which cannot be restored (a directory of another owner, a disk that fails) are no failure of
+ * it (fs/overlayfs/copy_up.c:ovl_set_timestamps is best effort as well).
  */
 export function keepingTimes<T>(dirfd: number, publish: () => T): T {
   statFd(dirfd, parentStat);
   const { atimeSec, atimeNsec, mtimeSec, mtimeNsec, mode } = parentStat;
   // A change of what is in a directory needs no right to change the directory itself.
   const result = withWriteInto(dirfd, mode, publish);
-  try {
-    utimesPathFd(dirfd, { sec: atimeSec, nsec: atimeNsec }, { sec: mtimeSec, nsec: mtimeNsec });
-  } catch (error) {
-    if (!isErrno(error, 'EPERM')) throw error;
-  }
+  afterwards(() => utimesPathFd(dirfd, { sec: atimeSec, nsec: atimeNsec }, { sec: mtimeSec, nsec: mtimeNsec }));
   return result;
 }

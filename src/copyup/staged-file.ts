@@ -40,7 +40,7 @@ export class StagedFile implements Filling {
     private readonly lowerFd: number,
     /** Its data: the same, or another file's if the lower one is a metacopy; -1: the copy gets none of it. */
     readonly sourceFd: number,
-    /** The copy, open for reading and writing. Taken by {@link publish}, closed by {@link abandon}. */
+    /** The copy, open for reading and writing. Taken by {@link publish} or {@link keepUnnamed}, else closed by {@link abandon}. */
     readonly fd: number,
     private readonly name: EntryName | null,
     private readonly source: Pick<CopyUpSource, 'stat' | 'origin'>,
@@ -122,15 +122,10 @@ export class StagedFile implements Filling {
     if (this.context.sync && !synced && this.length > 0) sync(this.fd);
   }
 
-  /** Gives the copy its name in the upper. Returns its fd, which is the caller's now; abandons it on failure. */
+  /** Gives the copy its name in the upper. Returns its fd, which is the caller's now. On failure it is as it was. */
   publish({ upper, name }: CopyUpDestination): number {
-    try {
-      if (this.name === null) linkFd(this.fd, upper, name);
-      else renameAt(this.context.work.fd, this.name, upper, name, RENAME_NOREPLACE);
-    } catch (error) {
-      this.abandon();
-      throw error;
-    }
+    if (this.name === null) linkFd(this.fd, upper, name);
+    else renameAt(this.context.work.fd, this.name, upper, name, RENAME_NOREPLACE);
     this.closeSource();
     return this.fd;
   }

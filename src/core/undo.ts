@@ -1,3 +1,17 @@
+import { FsError } from './errno.js';
+
+/**
+ * A step after the point of no return. The change has happened, and its caller must not be told otherwise: that a step like
+ * this fails may leave something behind, never a wrong tree. Each caller says what.
+ */
+export function afterwards(step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    if (!(error instanceof FsError)) throw error;
+  }
+}
+
 /** Steps that take back what an unfinished change has done. */
 export class UndoStack {
   private readonly steps: (() => void)[] = [];

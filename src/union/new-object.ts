@@ -8,7 +8,7 @@ import { isDirectory, isSymlink, S_IFMT, S_ISGID } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { RENAME_NOREPLACE } from '../core/flags.js';
 import type { Caller } from '../fuse/operations.js';
-import { chmodAt, chownAt, renameAt } from '../sys/inode-ops.js';
+import { chmodAt, chownAt, renameAt, unlinkAt } from '../sys/inode-ops.js';
 import { close } from '../sys/open.js';
 import { moveKeepingMode } from '../sys/owner-permission.js';
 import { statFd } from '../sys/stat.js';
@@ -38,6 +38,8 @@ export interface Made {
   readonly home: RealDirectory;
   /** What {@link NewObject.make} returned; the caller's. */
   readonly fd: number;
+  /** Takes it away again, for when the rest of the request fails: what was at its name is there again. */
+  remove(): void;
 }
 
 const scratch = new FileStat();
@@ -51,13 +53,32 @@ export function makeObject(union: Union, dir: DirectoryNode, name: EntryName, ob
   const dirfd = union.fds.get(home);
   if (caller.uid === myUid && caller.gid === myGid && !needsStaging(union, home, name, object.mode)) {
     try {
-      return { home, fd: object.make(dirfd, name, modeInPlace(union, dir, object.mode, caller)) };
+      const fd = object.make(dirfd, name, modeInPlace(union, dir, object.mode, caller));
+      return made(union, home, name, object, fd, false);
     } catch (error) {
       // Perhaps a whiteout: the name is free as far as the caller can see.
       if (!isErrno(error, 'EEXIST')) throw error;
     }
   }
-  return { home, fd: makeStaged(union, dir, name, object, caller) };
+  const hidden = home.layer.reader.probe(dirfd, name, scratch);
+  if (hidden === 'present') throw fsError(Errno.EEXIST, 'create');
+  const fd = makeStaged(union, dir, name, object, caller, hidden === 'whiteout');
+  return made(union, home, name, object, fd, hidden === 'whiteout');
+}
+
+/** @param hid the name had a whiteout */
+function made(union: Union, home: RealDirectory, name: EntryName, object: NewObject, fd: number, hid: boolean): Made {
+  const { hiding } = union.writable();
+  return {
+    home,
+    fd,
+    remove(): void {
+      const dirfd = union.fds.get(home);
+      if (isDirectory(object.mode)) hiding.removeDirectory(dirfd, name, hid);
+      else if (hid) hiding.removeAndHide(dirfd, name);
+      else unlinkAt(dirfd, name);
+    },
+  };
 }
 
 /** Whether it takes more than making the object at its name, which nothing would tell us there. */
@@ -90,11 +111,16 @@ export function defaultAclOf(union: Union, dir: DirectoryNode): Buffer | null {
 }
 
 /** Makes the object in the work directory, finishes it there, and moves it into place. */
-function makeStaged(union: Union, dir: DirectoryNode, name: EntryName, object: NewObject, caller: Caller): number {
-  const { layer, work, hiding } = union.writable();
+function makeStaged(
+  union: Union,
+  dir: DirectoryNode,
+  name: EntryName,
+  object: NewObject,
+  caller: Caller,
+  overWhiteout: boolean,
+): number {
+  const { work, hiding } = union.writable();
   const dirfd = union.fds.get(dir.upper as RealDirectory);
-  const presence = layer.reader.probe(dirfd, name, scratch);
-  if (presence === 'present') throw fsError(Errno.EEXIST, 'create');
   const staged = work.temporaryName();
   let fd = -1;
   try {
@@ -102,11 +128,11 @@ function makeStaged(union: Union, dir: DirectoryNode, name: EntryName, object: N
     const directory = isDirectory(object.mode);
     // The whiteout says that lower layers have something there: a new directory must not merge with it. Marked while
     // the mode lets us, because a `user.` xattr needs write permission.
-    const opaque = presence === 'whiteout' || union.dialect.opaqueMarks === 'always';
+    const opaque = overWhiteout || union.dialect.opaqueMarks === 'always';
     if (directory && opaque) hiding.markOpaque(work.fd, staged);
     const mode = giveAttributes(union, dir, staged, object.mode, caller);
     moveKeepingMode({ dirfd: work.fd, name: staged }, { dirfd, name }, mode, () => {
-      if (presence === 'absent') renameAt(work.fd, staged, dirfd, name, RENAME_NOREPLACE);
+      if (!overWhiteout) renameAt(work.fd, staged, dirfd, name, RENAME_NOREPLACE);
       else hiding.publishOverWhiteout(staged, dirfd, name, directory);
     });
     return fd;

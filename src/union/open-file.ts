@@ -36,7 +36,7 @@ export function openNode(union: Union, node: FileNode, flags: number): Opened {
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
   if (node.open === null) {
     const fd = writes ? openForWriting(union, node, flags) : openForReading(union, node);
-    refuseUnreadable(union, node, fd);
+    orClose(fd, () => refuseUnreadable(union, node, fd));
     const opened = openFirst(union, node, fd, writes, writes);
     noteUnseenWriter(union, node, writes);
     return opened;
@@ -74,6 +74,15 @@ function noteUnseenWriter(union: Union, node: FileNode, writes: boolean): void {
   if (writes && node.open?.writers === 1 && node.open.backingId !== 0) union.channel?.invalidateAttributes(node.id);
 }
 
+function orClose<T>(fd: number, use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+}
+
 /**
  * Opens a node with an fd that there is already: of a file just made, or just copied up, so that the kernel has no
  * cached attributes of it. Takes the fd.
@@ -86,10 +95,11 @@ export function openNew(union: Union, node: FileNode, fd: number, flags: number)
 }
 
 function openFirst(union: Union, node: FileNode, fd: number, writes: boolean, writable: boolean): Opened {
+  const passes = orClose(fd, () => canPassThrough(union, node, fd));
   const open: OpenFile = { fd, writable, backingId: 0, opens: 0, writers: 0 };
   node.open = open;
   union.openFiles++;
-  if (canPassThrough(union, node, fd)) open.backingId = register(union, node, fd);
+  if (passes) open.backingId = register(union, node, fd);
   // Who opens a file reads it: on a cold cache the disk is at work while our answer and the first READ travel.
   else if (!writable) prefetch(fd, 0, PREFETCH);
   return count(node, open, writes);
@@ -103,10 +113,9 @@ export function checkBudget(union: Union): void {
   if (union.openFiles >= union.maxOpenFiles) throw fsError(Errno.ENFILE, 'open');
 }
 
-/** Closes `fd` of a file whose data is in another layer, and throws. */
+/** Throws for `fd` of a file whose data is in another layer. */
 function refuseUnreadable(union: Union, node: FileNode, fd: number): void {
   if (node.home === null || !lacksData(union, node.home.layer, fd, '')) return;
-  close(fd);
   union.log(`${displayName(node.name)}: its data is in another layer; not followed (metacopy=off)`);
   throw fsError(Errno.EPERM, 'open');
 }

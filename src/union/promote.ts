@@ -9,6 +9,7 @@ import { isRegular } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_PATH } from '../core/flags.js';
 import { Parked } from '../fuse/operations.js';
+import { truncate } from '../sys/file-io.js';
 import { linkAt, linkFd } from '../sys/inode-ops.js';
 import { close, reopen } from '../sys/open.js';
 import { withWriteInto } from '../sys/owner-permission.js';
@@ -60,8 +61,8 @@ function copyUpInto(union: Union, dir: DirectoryNode, home: RealDirectory): Real
   refuseLocked(source.stat);
   markImpure(union, dir.parent);
   const destination = { upper: union.fds.get(home), name: dir.name };
-  copyUpOther(source, destination, upper.copyUp);
-  statAt(destination.upper, dir.name, fresh);
+  // Before it has its name: from then on nothing may fail.
+  copyUpOther(source, destination, upper.copyUp, (workFd, staged) => statAt(workFd, staged, fresh));
   union.numbers.keep(fresh, dir.ino);
   dir.upper = new RealDirectory(upper.layer, home, dir.name);
   if (dir.parent !== null) union.listings.peek(dir.parent)?.rehome(dir.name, home, dir.ino);
@@ -71,7 +72,8 @@ function copyUpInto(union: Union, dir: DirectoryNode, home: RealDirectory): Real
 
 /**
  * Copies a file up if it is in a lower layer. Throws `Parked` while a helper thread copies its data.
- * @param length how many bytes are wanted: 0 for O_TRUNC, the new size for a truncation
+ * @param length the size that the copy is to have: 0 for O_TRUNC, the new size for a truncation. It has that before it has its
+ *   name, because nothing could bring back what a truncation after it had failed has cut off
  * @returns an fd of the copy, open for reading and writing and the caller's to close, or -1 if there is none
  */
 export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_INFINITY): number {
@@ -94,7 +96,7 @@ export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_IN
   const wanted = length < LARGE ? length : Number.POSITIVE_INFINITY;
   const staged = StagedFile.open(source, upper.copyUp, wanted, node.data?.open());
   if (staged.needsData && staged.length >= LARGE) {
-    const complete = (): void => release(finish(union, node, staged, true));
+    const complete = (): void => release(finish(union, node, staged, { synced: true }));
     throw new Parked(union.jobs.start(node, staged, upper.copyUp.sync, complete));
   }
   try {
@@ -103,7 +105,7 @@ export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_IN
     staged.abandon();
     throw error;
   }
-  return finish(union, node, staged, false);
+  return finish(union, node, staged, { synced: false, length });
 }
 
 /** Whether a copy of this lower file parts from its other links, as in the kernel's overlayfs without index. */
@@ -165,7 +167,7 @@ function copyUpAttributes(union: Union, node: FileNode): boolean {
   if (!isRegular(source.stat.mode)) return false;
   union.jobs.takeFailure(node);
   const data = node.data ?? FileData.at(home, node.realName, source.stat);
-  finish(union, node, StagedFile.withoutData(source, upper.copyUp), false, data);
+  finish(union, node, StagedFile.withoutData(source, upper.copyUp), { synced: false, data });
   return true;
 }
 
@@ -194,38 +196,49 @@ function finishJob(job: CopyJob): number {
   }
 }
 
-/**
- * Seals and publishes; the node is an upper one from here on. Returns the copy's fd unless the node took it.
- * @param data where the data stays, if the copy has none
- */
+/** How a copy is finished. */
+interface Finish {
+  /** Its data is on the disk already. */
+  readonly synced: boolean;
+  /** The size that it is to have, if not its own. */
+  readonly length?: number;
+  /** Where the data stays, if the copy has none. */
+  readonly data?: FileData;
+}
+
+/** Seals and publishes; the node is an upper one from here on. Returns the copy's fd unless the node took it. */
 function finish(
   union: Union,
   node: FileNode,
   staged: StagedFile,
-  synced: boolean,
-  data: FileData | null = null,
+  { synced, length = Number.POSITIVE_INFINITY, data }: Finish,
 ): number {
   let home: RealDirectory | null = null;
+  let fd: number;
+  let pin = -1;
   try {
     if (node.parent !== null) home = copyUpDirectory(union, node.parent);
     markImpure(union, node.parent);
     staged.seal(synced);
+    if (Number.isFinite(length)) truncate(staged.fd, length);
     statFd(staged.fd, fresh);
     enterGroup(union, node, (dirfd, name) => linkFd(staged.fd, dirfd, name));
+    if (home === null && node.group === null && node.open === null) pin = reopen(staged.fd, O_PATH);
+    fd = orWithdraw(union, node, () =>
+      home === null ? staged.keepUnnamed() : publishFile(staged, { upper: union.fds.get(home), name: node.name }),
+    );
   } catch (error) {
     staged.abandon();
+    if (pin >= 0) close(pin);
     throw error;
   }
-  const fd = orWithdraw(union, node, () =>
-    home === null ? staged.keepUnnamed() : publishFile(staged, { upper: union.fds.get(home), name: node.name }),
-  );
   switchLayer(union, node, home, staged.sourceLinks);
-  node.data = data;
-  if (data !== null) {
+  if (pin >= 0) node.pin = pin;
+  node.data = data ?? null;
+  if (data !== undefined) {
     close(fd);
     return -1;
   }
-  if (node.home === null && node.open === null) node.pin = reopen(fd, O_PATH);
   return repoint(node, fd);
 }
 

@@ -5,10 +5,10 @@
  * tree as before or as after.
  */
 import type { EntryName } from '../core/brand.js';
-import { FsError, isErrno } from '../core/errno.js';
+import { isErrno } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../core/flags.js';
-import { UndoStack } from '../core/undo.js';
+import { afterwards, UndoStack } from '../core/undo.js';
 import { mkdirAt, renameAt, unlinkAt, utimesPathFd } from '../sys/inode-ops.js';
 import { moveKeepingMode, withWriteInto, withWriteToMove } from '../sys/owner-permission.js';
 import { statAt, statFd } from '../sys/stat.js';
@@ -55,8 +55,10 @@ export class AufsHiding implements Hiding {
       const stat = new FileStat();
       statFd(fd, stat);
       withWriteInto(fd, stat.mode, () => this.markers.opaque(fd));
-      // Nothing has changed in the directory as an application sees it.
-      utimesPathFd(fd, { sec: stat.atimeSec, nsec: stat.atimeNsec }, { sec: stat.mtimeSec, nsec: stat.mtimeNsec });
+      // Nothing has changed in the directory as an application sees it. It is opaque with other times, too.
+      afterwards(() =>
+        utimesPathFd(fd, { sec: stat.atimeSec, nsec: stat.atimeNsec }, { sec: stat.mtimeSec, nsec: stat.mtimeNsec }),
+      );
     });
   }
 
@@ -106,8 +108,9 @@ export class AufsHiding implements Hiding {
       undo.push(() => renameAt(this.work.fd, staged, to, newName, RENAME_EXCHANGE));
       renameAt(from, name, to, newName);
     });
+    // Beside the directory, which is opaque, it hides nothing more.
     afterwards(() => removeWhiteout(to, newName));
-    afterwards(() => this.work.discard(staged));
+    this.work.discard(staged);
   }
 
   /** Runs `change` after `name` was hidden for when the upper no longer has it; if that fails, reveals it again. */
@@ -141,17 +144,5 @@ export class AufsHiding implements Hiding {
       this.work.discard(staged);
       throw error;
     }
-  }
-}
-
-/**
- * Tidies up after a directory was moved into place, which cannot be taken back. A whiteout that stays beside it hides only
- * what the directory, which is opaque, hides as well; what stays among the orphans goes at the next mount.
- */
-function afterwards(tidy: () => void): void {
-  try {
-    tidy();
-  } catch (error) {
-    if (!(error instanceof FsError)) throw error;
   }
 }

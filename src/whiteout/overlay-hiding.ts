@@ -55,7 +55,7 @@ export class OverlayHiding implements Hiding {
       return;
     }
     renameAt(this.work.fd, staged, upper, name, RENAME_EXCHANGE);
-    unlinkAt(this.work.fd, staged);
+    this.work.discard(staged);
   }
 
   markOpaque(dirfd: number, name: string): void {
@@ -81,8 +81,12 @@ export class OverlayHiding implements Hiding {
     const { from, name, to, newName } = plan;
     if (plan.ontoWhiteout && (plan.hideSource || plan.isDirectory)) {
       // The whiteout changes places with the object; at the old name it is wanted, or removed.
-      renameAt(from, name, to, newName, RENAME_EXCHANGE);
-      if (!plan.hideSource) unlinkAt(from, name);
+      const undo = new UndoStack();
+      undo.guard(() => {
+        renameAt(from, name, to, newName, RENAME_EXCHANGE);
+        undo.push(() => renameAt(from, name, to, newName, RENAME_EXCHANGE));
+        if (!plan.hideSource) unlinkAt(from, name);
+      });
       return;
     }
     if (!plan.hideSource) {

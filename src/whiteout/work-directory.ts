@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { EntryName } from '../core/brand.js';
-import { isErrno } from '../core/errno.js';
+import { FsError, isErrno } from '../core/errno.js';
 import { isDirectory } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY, O_RDONLY, RENAME_NOREPLACE } from '../core/flags.js';
@@ -20,11 +20,14 @@ const OWNER_ALL = 0o700;
 
 export class WorkDirectory {
   private serial = 0;
+  /** Of what could not be removed: a disk that fails goes on failing. */
+  private told = false;
   private readonly token = randomBytes(6).toString('hex');
 
   private constructor(
     /** `WORKDIR/work`, or the directory that serves as it; owned until {@link close}. */
     readonly fd: number,
+    private readonly log: (line: string) => void,
   ) {}
 
   /**
@@ -42,7 +45,7 @@ export class WorkDirectory {
       if (tryLock(fd)) removeContents(fd);
       else log(`workdir ${path} is in use by another mount; the two must not write to the same upper at once`);
       if (marked) markVolatile(fd);
-      return new WorkDirectory(fd);
+      return new WorkDirectory(fd, log);
     } catch (error) {
       if (fd >= 0) close(fd);
       throw error;
@@ -60,7 +63,7 @@ export class WorkDirectory {
     const fd = openDirectoryAt(parent, name);
     if (lockInTime(fd, patience)) removeContents(fd);
     else log('the upper is in use by another mount; the two must not write to it at once');
-    return new WorkDirectory(fd);
+    return new WorkDirectory(fd, log);
   }
 
   /** A name that nothing in the work directory has; the token keeps two mounts of one workdir apart. */
@@ -69,9 +72,18 @@ export class WorkDirectory {
     return `#${this.token}.${this.serial.toString(16)}` as EntryName;
   }
 
-  /** Removes a temporary object, whatever it is; one that is gone already is what was wanted. */
+  /**
+   * Removes a temporary object, whatever it is; one that is gone already is what was wanted. What cannot be removed stays until
+   * the next mount, and harms nothing: that is no failure of whoever made it (fs/overlayfs/dir.c:ovl_cleanup).
+   */
   discard(name: string): void {
-    remove(this.fd, name);
+    try {
+      remove(this.fd, name);
+    } catch (error) {
+      if (!(error instanceof FsError)) throw error;
+      if (!this.told) this.log(`something in the work directory could not be removed: ${error.message}`);
+      this.told = true;
+    }
   }
 
   close(): void {

@@ -42,10 +42,9 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
   const node = union.nodes.get(nodeid);
   const stat = union.answer.attr;
   if (node.kind === 'directory') prepareDirectory(union, node, change);
-  else prepareFile(union, node, change);
+  else prepareFile(union, node, change, caller);
   if (change.uid !== undefined || change.gid !== undefined) changeOwner(union, node, change, caller);
   if (change.mode !== undefined) chmodReal(union, node, change.mode & 0o7777);
-  if (change.size !== undefined && change.killSetId === true) dropSetIdBits(union, node, caller, stat);
   if (change.atime !== undefined || change.mtime !== undefined) {
     utimesReal(union, node, timeValue(change.atime), timeValue(change.mtime));
   }
@@ -78,14 +77,25 @@ function prepareDirectory(union: Union, node: DirectoryNode, change: AttributeCh
   copyUpDirectory(union, node);
 }
 
-function prepareFile(union: Union, node: FileNode, change: AttributeChange): void {
+function prepareFile(union: Union, node: FileNode, change: AttributeChange, caller: Caller): void {
   if (change.size === undefined) ensureUpper(union, node);
-  else setSize(union, node, change.size);
+  else setSize(union, node, change.size, change.killSetId === true ? caller : null);
 }
 
-/** A lower file is copied no further than the new size. */
-function setSize(union: Union, node: FileNode, size: number): void {
+/** A lower file is copied no further than the new size, which its copy has when it appears. */
+function setSize(union: Union, node: FileNode, size: number, killSetIdFor: Caller | null): void {
+  const wasUpper = node.isUpper;
   let fd = copyUp(union, node, size);
+  try {
+    if (killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor, union.answer.attr);
+  } catch (error) {
+    if (fd >= 0) close(fd);
+    throw error;
+  }
+  if (!wasUpper) {
+    if (fd >= 0) close(fd);
+    return;
+  }
   const open = node.open;
   if (fd < 0 && open?.writable === true) {
     truncate(open.fd, size);
@@ -99,7 +109,10 @@ function setSize(union: Union, node: FileNode, size: number): void {
   }
 }
 
-/** After `caller`, who lacks CAP_FSETID, has changed a file's content. */
+/**
+ * Before `caller`, who lacks CAP_FSETID, changes a file's content: should the change fail, the bits are gone all the same
+ * (mm/filemap.c:generic_write_checks, fs/inode.c:file_remove_privs).
+ */
 export function dropSetIdBits(union: Union, node: UnionNode, caller: Caller, scratch: FileStat): void {
   statReal(union, node, scratch);
   const { mode, gid } = scratch;

@@ -2,13 +2,16 @@ import { openUnnamed } from '../../copyup/staged-file.js';
 import type { EntryName, NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { isDirectory, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../core/file-mode.js';
+import type { FileStat } from '../../core/file-stat.js';
 import { O_CREAT, O_EXCL, O_RDWR } from '../../core/flags.js';
+import { UndoStack } from '../../core/undo.js';
 import type { Caller, Entry, Opened } from '../../fuse/operations.js';
 import { chmodFd, chownFd, mkdirAt, mknodAt, symlinkAt } from '../../sys/inode-ops.js';
 import { close, openAt } from '../../sys/open.js';
 import { statAt, statFd } from '../../sys/stat.js';
 import { setXattr } from '../../sys/xattr.js';
-import { ACL_ACCESS, attributesFor, makeObject, type NewObject } from '../new-object.js';
+import { noteRemoved } from '../merge-directory.js';
+import { ACL_ACCESS, attributesFor, type Made, makeObject, type NewObject } from '../new-object.js';
 import { FileNode } from '../node.js';
 import { checkBudget, openNew } from '../open-file.js';
 import type { Union } from '../union.js';
@@ -58,9 +61,18 @@ export function symlink(union: Union, parent: NodeId, name: EntryName, target: s
 
 function make(union: Union, parent: NodeId, name: EntryName, caller: Caller, object: NewObject): Entry {
   const dir = union.nodes.directory(parent);
-  const { home } = makeObject(union, dir, name, object, caller);
-  if (!statAt(union.fds.get(home), name, union.answer.attr)) throw fsError(Errno.ESTALE, 'create');
-  return handOutNew(union, dir, name, home, isDirectory(object.mode));
+  const made = makeObject(union, dir, name, object, caller);
+  return orRemove(made, () => {
+    if (!statAt(union.fds.get(made.home), name, union.answer.attr)) throw fsError(Errno.ESTALE, 'create');
+    return handOutNew(union, dir, name, made.home, isDirectory(object.mode));
+  });
+}
+
+/** Whoever is told of a failure must not find the object. */
+function orRemove<T>(made: Made, use: () => T): T {
+  const undo = new UndoStack();
+  undo.push(() => made.remove());
+  return undo.guard(use);
 }
 
 /**
@@ -83,10 +95,27 @@ export function create(
     rdev: 0,
     make: (dirfd, at, permissions) => openAt(dirfd, at, O_CREAT | O_EXCL | O_RDWR, permissions & 0o7777),
   };
-  const { home, fd } = makeObject(union, dir, name, object, caller);
-  statFd(fd, union.answer.attr);
-  const entry = handOutNew(union, dir, name, home, false);
-  return { opened: openNew(union, union.nodes.file(entry.nodeid), fd, flags), entry };
+  const made = makeObject(union, dir, name, object, caller);
+  return orRemove(made, () => {
+    statOrClose(made.fd, union.answer.attr);
+    const entry = handOutNew(union, dir, name, made.home, false);
+    try {
+      return { opened: openNew(union, union.nodes.file(entry.nodeid), made.fd, flags), entry };
+    } catch (error) {
+      union.nodes.forget(entry.nodeid, 1);
+      noteRemoved(union, dir, name);
+      throw error;
+    }
+  });
+}
+
+function statOrClose(fd: number, into: FileStat): void {
+  try {
+    statFd(fd, into);
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
 }
 
 /**

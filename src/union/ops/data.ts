@@ -28,17 +28,25 @@ export function open(union: Union, nodeid: NodeId, flags: number, killSetIdFor: 
   const truncates = (flags & O_TRUNC) !== 0;
   if (node.open === null) checkBudget(union);
   if ((flags & O_ACCMODE) === O_RDONLY && !truncates) return openNode(union, node, flags);
+  const wasUpper = node.isUpper;
   // O_TRUNC wants none of the data: nothing of it is copied.
   const fd = copyUp(union, node, truncates ? 0 : Number.POSITIVE_INFINITY);
   const opened = fd >= 0 ? openNew(union, node, fd, flags) : openNode(union, node, flags);
-  if (truncates) truncateOpened(union, node, flags, killSetIdFor);
+  if (truncates) truncateOpened(union, node, flags, killSetIdFor, wasUpper);
   return opened;
 }
 
-function truncateOpened(union: Union, node: FileNode, flags: number, killSetIdFor: Caller | null): void {
+/** @param holdsData whether the file has been truncated already otherwise, by its copy-up */
+function truncateOpened(
+  union: Union,
+  node: FileNode,
+  flags: number,
+  killSetIdFor: Caller | null,
+  holdsData: boolean,
+): void {
   try {
-    truncate(openOf(node).fd, 0);
     if (killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor, union.answer.attr);
+    if (holdsData) truncate(openOf(node).fd, 0);
   } catch (error) {
     releaseOpen(union, node, flags);
     throw error;
@@ -85,9 +93,8 @@ export function write(
 ): number {
   const node = union.nodes.file(nodeid);
   const { fd } = writableOf(node);
-  const written = pwriteFrom(fd, from, at, size, offset);
   if (killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor, union.answer.attr);
-  return written;
+  return pwriteFrom(fd, from, at, size, offset);
 }
 
 export function fsync(union: Union, nodeid: NodeId, datasync: boolean): void {
@@ -127,8 +134,9 @@ export function fallocate(
   caller: Caller,
 ): void {
   const node = union.nodes.file(nodeid);
-  allocateRange(writableOf(node).fd, mode, offset, length);
+  const { fd } = writableOf(node);
   dropSetIdBitsFor(union, node, caller);
+  allocateRange(fd, mode, offset, length);
 }
 
 /** The requests that carry no kill flag: who is not root has no CAP_FSETID, as far as we can tell. */
@@ -151,8 +159,9 @@ export function copyFileRange(
 ): number {
   const target = union.nodes.file(to);
   const source = openOf(union.nodes.file(from));
-  const copied = tryCopyRange(source.fd, fromOffset, writableOf(target).fd, toOffset, Math.min(length, MAX_COPY));
-  if (copied < 0) throw fsError(-copied, 'copy_file_range');
+  const { fd } = writableOf(target);
   dropSetIdBitsFor(union, target, caller);
+  const copied = tryCopyRange(source.fd, fromOffset, fd, toOffset, Math.min(length, MAX_COPY));
+  if (copied < 0) throw fsError(-copied, 'copy_file_range');
   return copied;
 }

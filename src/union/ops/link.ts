@@ -2,15 +2,16 @@ import type { EntryName, NodeId } from '../../core/brand.js';
 import { Errno, fsError, isErrno } from '../../core/errno.js';
 import { direntType } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
+import { UndoStack } from '../../core/undo.js';
 import type { Entry } from '../../fuse/operations.js';
-import { linkAt, linkFd } from '../../sys/inode-ops.js';
+import { linkAt, linkFd, unlinkAt } from '../../sys/inode-ops.js';
 import { close } from '../../sys/open.js';
 import type { RealDirectory } from '../layer.js';
 import { noteAdded } from '../merge-directory.js';
 import { isHiddenUnseen, placeFor } from '../new-object.js';
 import type { DirectoryNode, FileNode } from '../node.js';
 import { assertFree, ensureUpper, ensureWhole, markImpure } from '../promote.js';
-import { heldFd, statNode } from '../real-object.js';
+import { heldFd, showStat, statReal } from '../real-object.js';
 import { redirectMetacopy } from '../redirect.js';
 import type { Union } from '../union.js';
 import { handOut } from './entries.js';
@@ -27,12 +28,16 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   if (node.data !== null && !redirectMetacopy(union, node, false)) ensureWhole(union, node);
   const home = placeFor(union, dir);
   if (node.isCopy) markImpure(union, dir);
+  const { attr } = union.answer;
+  const undo = new UndoStack();
   if (isHiddenUnseen(union, home, name) || !linkedInPlace(union, node, home, name)) {
     linkOverWhiteout(union, node, home, name);
-  }
+    undo.push(() => union.writable().hiding.removeAndHide(union.fds.get(home), name));
+  } else undo.push(() => unlinkAt(union.fds.get(home), name));
+  // Whoever is told of a failure must not find the name.
+  undo.guard(() => statReal(union, node, attr));
   if (node.parent === null) giveName(union, node, dir, name);
-  const { attr } = union.answer;
-  statNode(union, node, attr);
+  showStat(node, attr);
   if (attr.nlink > 1) union.nodes.share(node);
   noteAdded(union, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
   return handOut(union, node);

@@ -2,8 +2,9 @@ import type { EntryName, NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { FileStat } from '../../core/file-stat.js';
 import { O_PATH } from '../../core/flags.js';
+import { afterwards } from '../../core/undo.js';
 import { unlinkAt } from '../../sys/inode-ops.js';
-import { openAt } from '../../sys/open.js';
+import { close, openAt } from '../../sys/open.js';
 import { statFd } from '../../sys/stat.js';
 import type { RealDirectory } from '../layer.js';
 import type { LinkGroup } from '../link-group.js';
@@ -30,9 +31,10 @@ export function unlink(union: Union, parent: NodeId, name: EntryName): void {
   if (!inUpper) hiding.hide(union.fds.get(copyUpDirectory(union, dir)), name);
   else {
     const dirfd = union.fds.get(dir.upper as RealDirectory);
-    keepReachable(node, dir, name, dirfd);
-    if (lowerHas(union, dir, name)) hiding.removeAndHide(dirfd, name);
-    else unlinkAt(dirfd, name);
+    keepingReachable(node, dir, name, dirfd, () => {
+      if (lowerHas(union, dir, name)) hiding.removeAndHide(dirfd, name);
+      else unlinkAt(dirfd, name);
+    });
   }
   forgetName(union, node, dir, name, inUpper);
   noteRemoved(union, dir, name);
@@ -46,20 +48,35 @@ export function existing(union: Union, dir: DirectoryNode, name: EntryName): Uni
 }
 
 /**
- * Before an upper file loses the name it is known by: keeps an fd of it if anybody may still ask for it, through a
+ * While an upper file loses the name it is known by, by `remove`: keeps an fd of it if anybody may still ask for it, through a
  * mapping, an O_PATH fd or another link. One that is open has an fd already: those who keep unlinked files open must not
  * cost the server two for each.
  */
-export function keepReachable(node: FileNode, dir: DirectoryNode, name: EntryName, dirfd: number): void {
-  // The copy of a file with several links is reached through its entry.
-  if (node.group !== null) return;
+export function keepingReachable(
+  node: FileNode,
+  dir: DirectoryNode,
+  name: EntryName,
+  dirfd: number,
+  remove: () => void,
+): void {
   const knownByThis = node.parent === dir && node.name === name;
-  if (knownByThis && node.pin < 0 && isHeld(node)) node.pin = openAt(dirfd, name, O_PATH);
+  const wanted = knownByThis && node.pin < 0 && isHeld(node);
+  if (wanted) node.pin = openAt(dirfd, name, O_PATH);
+  try {
+    remove();
+  } catch (error) {
+    if (wanted) {
+      close(node.pin);
+      node.pin = -1;
+    }
+    throw error;
+  }
 }
 
 /** Whether somebody may ask for the real object, who has no fd of it: a metacopy is open by its data. */
 function isHeld(node: FileNode): boolean {
-  return !opensItself(node) && (node.nlookup > 0 || node.open !== null);
+  // The copy of a file with several links is reached through its entry.
+  return node.group === null && !opensItself(node) && (node.nlookup > 0 || node.open !== null);
 }
 
 /**
@@ -94,12 +111,14 @@ function forgetLink(
   inUpper: boolean,
 ): void {
   if (!inUpper) union.plinks?.hide(group);
-  statReal(union, node, scratch);
-  node.removed = group.exact && group.names(scratch.nlink) === 0;
-  if (node.removed) {
+  // Where they fail, the entry stays until the end of the mount; it shows nowhere.
+  afterwards(() => {
+    statReal(union, node, scratch);
+    node.removed = group.exact && group.names(scratch.nlink) === 0;
+    if (!node.removed) return;
     union.jobs.takeFailure(node);
     union.plinks?.dissolve(group, node);
-  }
+  });
   if (!node.removed && (node.parent !== dir || node.name !== name)) return;
   union.nodes.detach(node);
   union.nodes.release(node);
@@ -107,8 +126,11 @@ function forgetLink(
 
 function releaseNumber(union: Union, node: FileNode): void {
   if (!union.numbers.keepsAny || (node.pin < 0 && node.open === null)) return;
-  statReal(union, node, scratch);
-  if (scratch.nlink === 0) union.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
+  // Where it fails, the next file with the real number shows the one that is kept.
+  afterwards(() => {
+    statReal(union, node, scratch);
+    if (scratch.nlink === 0) union.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
+  });
 }
 
 /** Removes a directory that the merged view shows as empty. */

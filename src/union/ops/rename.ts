@@ -3,12 +3,14 @@
  * a copy-up that a later failure leaves behind shows the same tree; the move is one step of the dialect.
  */
 import type { EntryName, NodeId } from '../../core/brand.js';
-import { Errno, fsError, isErrno } from '../../core/errno.js';
+import { Errno, FsError, fsError, isErrno } from '../../core/errno.js';
 import { DT_DIR, direntType } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../core/flags.js';
+import { afterwards } from '../../core/undo.js';
 import { renameAt } from '../../sys/inode-ops.js';
 import { statFd } from '../../sys/stat.js';
+import type { RealDirectory } from '../layer.js';
 import { lookup, lowerHas } from '../lookup.js';
 import { isEmpty, lowersAreBare, noteAdded, noteRemoved } from '../merge-directory.js';
 import { isHiddenUnseen, placeFor } from '../new-object.js';
@@ -18,7 +20,7 @@ import { statReal } from '../real-object.js';
 import { redirectDirectory, redirectMetacopy } from '../redirect.js';
 import type { Union } from '../union.js';
 import { bringName, hasUpperName } from '../upper-names.js';
-import { existing, forgetDirectory, forgetName, keepReachable } from './remove.js';
+import { existing, forgetDirectory, forgetName, keepingReachable } from './remove.js';
 
 /** One name of one directory. */
 interface Place {
@@ -93,7 +95,6 @@ function replace(union: Union, source: UnionNode, from: Place, target: UnionNode
   const fromFd = union.fds.get(placeFor(union, from.dir));
   const toFd = union.fds.get(placeFor(union, to.dir));
   const inUpper = target !== null && hasUpperName(union, target, to.dir, to.name);
-  if (inUpper) keepTarget(union, target, to, toFd);
   const plan = {
     from: fromFd,
     name: from.name,
@@ -103,15 +104,19 @@ function replace(union: Union, source: UnionNode, from: Place, target: UnionNode
     ontoWhiteout: !inUpper && layer.reader.probe(toFd, to.name, scratch) === 'whiteout',
     isDirectory: source.kind === 'directory',
   };
-  try {
-    hiding.move(plan);
-  } catch (error) {
-    // The target directory is empty as far as anybody sees, but whiteouts lie in it.
-    if (target?.kind !== 'directory' || !isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
-    statReal(union, target, scratch);
-    hiding.clearDirectory(toFd, to.name, scratch);
-    hiding.move(plan);
-  }
+  const move = (): void => {
+    try {
+      hiding.move(plan);
+    } catch (error) {
+      // The target directory is empty as far as anybody sees, but whiteouts lie in it.
+      if (target?.kind !== 'directory' || !isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
+      statReal(union, target, scratch);
+      hiding.clearDirectory(toFd, to.name, scratch);
+      hiding.move(plan);
+    }
+  };
+  if (inUpper) keepingTarget(union, target, to, toFd, move);
+  else move();
   if (target !== null) dropTarget(union, target, to, inUpper);
   commit(union, source, from, to);
 }
@@ -175,18 +180,25 @@ function ensureName(union: Union, node: FileNode, { dir, name }: Place): void {
   if (group !== null && !hasUpperName(union, node, dir, name)) bringName(union, group, dir, name);
 }
 
-/** Keeps an upper object that is about to be replaced reachable for whoever still holds it. */
-function keepTarget(union: Union, target: UnionNode, to: Place, toFd: number): void {
-  if (target.kind === 'file') keepReachable(target, to.dir, to.name, toFd);
-  else if (target.upper !== null) union.fds.pin(target.upper);
+/** Keeps an upper object that `move` replaces reachable for whoever still holds it. */
+function keepingTarget(union: Union, target: UnionNode, to: Place, toFd: number, move: () => void): void {
+  if (target.kind === 'file') keepingReachable(target, to.dir, to.name, toFd, move);
+  else {
+    if (target.upper !== null) union.fds.pin(target.upper);
+    move();
+  }
 }
 
 function dropTarget(union: Union, target: UnionNode, to: Place, inUpper: boolean): void {
   if (target.kind === 'file') forgetName(union, target, to.dir, to.name, inUpper);
   else {
-    if (target.upper !== null && union.numbers.keepsAny) {
-      statFd(target.upper.fd, scratch);
-      union.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
+    const { upper } = target;
+    if (upper !== null && union.numbers.keepsAny) {
+      // Where it fails, the next object with the real number shows the one that is kept.
+      afterwards(() => {
+        statFd(upper.fd, scratch);
+        union.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
+      });
     }
     forgetDirectory(union, target);
   }
@@ -201,7 +213,6 @@ function commit(union: Union, source: UnionNode, from: Place, to: Place): void {
 /** `node`, found at `from` before, is at `to` now. */
 function settle(union: Union, node: UnionNode, from: Place, to: Place): void {
   const home = placeFor(union, to.dir);
-  let type = DT_DIR;
   if (node.kind === 'directory') {
     union.nodes.move(node, to.dir, to.name);
     if (!takesLowers(union, node)) leaveLowers(union, node);
@@ -209,9 +220,21 @@ function settle(union: Union, node: UnionNode, from: Place, to: Place): void {
       node.upper.parent = home;
       node.upper.name = to.name;
     }
-  } else {
-    settleFile(union, node, from, to);
-    statReal(union, node, scratch);
+  } else settleFile(union, node, from, to);
+  if (union.listings.peek(to.dir) !== undefined) noteArrived(union, node, to, home);
+}
+
+function noteArrived(union: Union, node: UnionNode, to: Place, home: RealDirectory): void {
+  let type = DT_DIR;
+  if (node.kind === 'file') {
+    try {
+      statReal(union, node, scratch);
+    } catch (error) {
+      // The file has moved, whatever is known of it: who wants to list it reads the directory anew.
+      if (!(error instanceof FsError)) throw error;
+      union.listings.delete(to.dir);
+      return;
+    }
     type = direntType(scratch.mode);
   }
   noteAdded(union, to.dir, to.name, { ino: node.ino, type, home });
