@@ -22,11 +22,26 @@ export interface FaultedOperation {
   run(at: string, fd: number): void;
   /** Its copy parts from the other links of the lower file also when the operation fails, as in the kernel. */
   readonly parts?: boolean;
+  /** Set-id bits go before the data change, and stay away when that fails, as on ext4. */
+  readonly dropsSetId?: boolean;
+  /**
+   * It answers with attributes. A layer that carries out the change and then fails to tell them leaves the change made and the
+   * caller with the errno.
+   */
+  readonly describes?: boolean;
+  /** It marks a directory first. No room for that is EXDEV, as in the kernel (fs/overlayfs/dir.c:ovl_set_opaque_xerr). */
+  readonly marks?: boolean;
 }
 
 const FACTS = { mode: 0o640, uid: 61001, gid: 62001, mtime: 1_000_000_000, xattrs: { 'user.k': 'value' } } as const;
 const text = (content = 'content\n'): ReturnType<typeof file> => file(content, FACTS);
 const full = (entries: Tree): ReturnType<typeof dir> => dir(entries, { mode: 0o755, mtime: 1_000_000_000 });
+/** What is in the directory `d` of a layer. */
+function entriesOf(layer: Tree | undefined): Tree {
+  const d = layer?.d;
+  return typeof d === 'object' && d.kind === 'directory' ? d.entries : {};
+}
+
 /** Copied up in a helper thread. */
 const LARGE = 'large '.repeat(200_000);
 
@@ -61,14 +76,14 @@ const MIXED: Layers = {
   },
   lower1: {
     d: full({
-      ...(LOWER.lower1?.d as { entries: Tree }).entries,
+      ...entriesOf(LOWER.lower1),
       gone: full({ g: text('g') }),
       fresh: full({ f: 'f' }),
     }),
   },
   lower2: {
     d: full({
-      ...(LOWER.lower2?.d as { entries: Tree }).entries,
+      ...entriesOf(LOWER.lower2),
       file: text('lowest'),
       cleared: full({ a: text('a'), b: text('b') }),
     }),
@@ -132,9 +147,10 @@ const removing: FaultedOperation[] = [
   operation('unlink of an open upper file', MIXED, (at) => sys.unlink(`${at}/d/own`), {
     prepare: (at) => open(`${at}/d/own`),
   }),
-  operation('unlink of a lower file with links', LINKS, (at) => sys.unlink(`${at}/d/one`)),
+  operation('unlink of a lower file with links', LINKS, (at) => sys.unlink(`${at}/d/one`), { parts: true }),
   operation('unlink of a copied-up file with links', LINKS, (at) => sys.unlink(`${at}/d/one`), {
     prepare: (at) => open(`${at}/d/one`),
+    parts: true,
   }),
   operation('rmdir of a lower directory', LOWER, (at) => sys.rmdir(`${at}/d/empty`)),
   operation('rmdir of an upper directory', MIXED, (at) => sys.rmdir(`${at}/d/new`)),
@@ -158,18 +174,30 @@ const renaming: FaultedOperation[] = [
   operation('rename over an upper file', MIXED, (at) => sys.rename(`${at}/d/own`, `${at}/d/other`)),
   operation('rename over a copied-up file', MIXED, (at) => sys.rename(`${at}/d/own`, `${at}/d/file`)),
   operation('rename of an upper directory', MIXED, (at) => sys.rename(`${at}/d/made`, `${at}/d/moved`)),
-  operation('rename of an upper directory into a merged one', MIXED, (at) =>
-    sys.rename(`${at}/d/made`, `${at}/d/sub/moved`),
+  operation(
+    'rename of an upper directory into a merged one',
+    MIXED,
+    (at) => sys.rename(`${at}/d/made`, `${at}/d/sub/moved`),
+    { marks: true },
   ),
-  operation('rename of an upper directory onto a whiteout', MIXED, (at) => sys.rename(`${at}/d/made`, `${at}/d/gone`)),
-  operation('rename over a cleared directory', MIXED, (at) => sys.rename(`${at}/d/made`, `${at}/d/cleared`)),
-  operation('rename over a lower directory', MIXED, (at) => sys.rename(`${at}/d/made`, `${at}/d/empty`)),
+  operation('rename of an upper directory onto a whiteout', MIXED, (at) => sys.rename(`${at}/d/made`, `${at}/d/gone`), {
+    marks: true,
+  }),
+  operation('rename over a cleared directory', MIXED, (at) => sys.rename(`${at}/d/made`, `${at}/d/cleared`), {
+    marks: true,
+  }),
+  operation('rename over a lower directory', MIXED, (at) => sys.rename(`${at}/d/made`, `${at}/d/empty`), {
+    marks: true,
+  }),
   operation('exchange of lower files', LOWER, (at) => sys.rename(`${at}/d/file`, `${at}/d/deep`, sys.RENAME_EXCHANGE)),
   operation('exchange of a lower and an upper file', MIXED, (at) =>
     sys.rename(`${at}/d/sub/a`, `${at}/d/own`, sys.RENAME_EXCHANGE),
   ),
-  operation('exchange of a directory and a file', MIXED, (at) =>
-    sys.rename(`${at}/d/made`, `${at}/d/file`, sys.RENAME_EXCHANGE),
+  operation(
+    'exchange of a directory and a file',
+    MIXED,
+    (at) => sys.rename(`${at}/d/made`, `${at}/d/file`, sys.RENAME_EXCHANGE),
+    { marks: true },
   ),
 ];
 
@@ -198,13 +226,15 @@ const attributes: FaultedOperation[] = [
   operation('an ACL for an upper file', MIXED, (at) =>
     sys.setxattr(`${at}/d/own`, 'system.posix_acl_access', sys.acl(ACL)),
   ),
-];
+].map((one) => ({ ...one, describes: true }));
 
 const content: FaultedOperation[] = [
-  operation('truncate of a lower file', LOWER, (at) => sys.truncate(`${at}/d/file`, 3)),
-  operation('truncate of a lower file to more', LOWER, (at) => sys.truncate(`${at}/d/file`, 300)),
-  operation('truncate of an upper file', MIXED, (at) => sys.truncate(`${at}/d/own`, 1)),
-  operation('truncate of a large lower file', BIG, (at) => sys.truncate(`${at}/d/big`, LARGE.length - 1)),
+  operation('truncate of a lower file', LOWER, (at) => sys.truncate(`${at}/d/file`, 3), { describes: true }),
+  operation('truncate of a lower file to more', LOWER, (at) => sys.truncate(`${at}/d/file`, 300), { describes: true }),
+  operation('truncate of an upper file', MIXED, (at) => sys.truncate(`${at}/d/own`, 1), { describes: true }),
+  operation('truncate of a large lower file', BIG, (at) => sys.truncate(`${at}/d/big`, LARGE.length - 1), {
+    describes: true,
+  }),
   operation('O_TRUNC of a lower file', LOWER, (at) => make(`${at}/d/file`, sys.O_WRONLY | sys.O_TRUNC)),
   operation('O_TRUNC of an upper file', MIXED, (at) => make(`${at}/d/own`, sys.O_WRONLY | sys.O_TRUNC)),
   operation('open of a lower file for writing', LOWER, (at) => sys.close(open(`${at}/d/file`))),
@@ -221,6 +251,7 @@ const content: FaultedOperation[] = [
     MIXED,
     (_, fd) => void ALICE(() => sys.pwrite(fd, 'written', 0)),
     {
+      dropsSetId: true,
       prepare: (at) => {
         sys.chmod(`${at}/d/own`, 0o6755);
         return open(`${at}/d/own`);
@@ -251,7 +282,7 @@ function copyOwn(at: string, to: number): void {
 
 /** The layers with an upper directory that everybody may write to. */
 function openTo(layers: Layers, defaultAcl?: string): Layers {
-  const { entries } = layers.upper?.d as { entries: Tree };
+  const entries = entriesOf(layers.upper);
   const xattrs = defaultAcl === undefined ? {} : { 'system.posix_acl_default': sys.acl(defaultAcl).toString('latin1') };
   return { ...layers, upper: { d: dir(entries, { mode: 0o777, xattrs }) } };
 }

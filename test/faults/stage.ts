@@ -101,7 +101,12 @@ export class FaultStage {
     const open: string[] = [];
     for (const fd of readdirSync(fds)) {
       const path = join(fds, fd);
-      if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) open.push(readlinkSync(path));
+      try {
+        if (!statSync(path).isDirectory()) open.push(readlinkSync(path));
+      } catch (error) {
+        // Closed since it was listed.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      }
     }
     return open.sort();
   }
@@ -111,9 +116,7 @@ export class FaultStage {
     const place =
       this.options.dialect === 'aufs' ? join(this.behind.upper, '.wh..wh.orph') : join(this.behind.work, 'work');
     if (!existsSync(place)) return [];
-    const left = readdirSync(place).filter((name) => !overlayForm.isWhiteout(place, name));
-    const plinks = join(this.behind.upper, '.wh..wh.plnk');
-    return existsSync(plinks) ? [...left, ...readdirSync(plinks)] : left;
+    return readdirSync(place).filter((name) => !overlayForm.isWhiteout(place, name));
   }
 
   async close(): Promise<void> {
