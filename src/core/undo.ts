@@ -12,6 +12,13 @@ export function afterwards(step: () => void): void {
   }
 }
 
+/** A change that failed, with the errno of that, and what it had done by then could not all be taken back. */
+export class UndoError extends FsError {
+  constructor(cause: FsError, failures: readonly unknown[]) {
+    super(cause.errno, `${cause.syscall}, and what was done by then could not be taken back (${failures.join('; ')})`);
+  }
+}
+
 /** Steps that take back what an unfinished change has done. */
 export class UndoStack {
   private readonly steps: (() => void)[] = [];
@@ -21,8 +28,8 @@ export class UndoStack {
   }
 
   /**
-   * Runs `body`; if it throws, undoes in reverse order and throws the same error. A step that fails itself is wrapped
-   * into the error that the caller gets: the tree may not be as it was.
+   * Runs `body`; if it throws, undoes in reverse order and throws the same error, or {@link UndoError} if a step fails
+   * itself: the tree may not be as it was.
    */
   guard<T>(body: () => T): T {
     try {
@@ -42,6 +49,6 @@ export class UndoStack {
         failures.push(failure);
       }
     }
-    if (failures.length > 0) throw new AggregateError([cause, ...failures], 'a change failed and could not be undone');
+    if (failures.length > 0 && cause instanceof FsError) throw new UndoError(cause, failures);
   }
 }

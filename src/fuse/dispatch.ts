@@ -3,6 +3,7 @@
  * the one place where a throwable becomes an errno.
  */
 import { Errno, FsError } from '../core/errno.js';
+import { UndoError } from '../core/undo.js';
 import { IN_HEADER, OPCODE_LIMIT, Opcode } from './abi.js';
 import type { Device } from './device.js';
 import type { Exchange } from './exchange.js';
@@ -63,6 +64,21 @@ export class Dispatcher {
     return requests;
   }
 
+  /** Serves again what waited for work that has ended. */
+  resumeCompleted(): void {
+    const { operations } = this.exchange;
+    let keys: readonly number[];
+    try {
+      keys = operations.takeCompleted((key) => this.parked.awaits(key));
+    } catch (error) {
+      // Which work it was nobody can tell any more.
+      this.options.log(`EIO to all ${this.parked.size} requests that wait for a copy: ${String(error)}`);
+      for (const unique of this.parked.takeAll()) this.answer(unique, Errno.EIO);
+      return;
+    }
+    this.resume(keys);
+  }
+
   /** Serves again what waited for the work named by `keys`. */
   resume(keys: readonly number[]): void {
     for (const message of this.parked.takeReady(keys)) {
@@ -107,8 +123,11 @@ export class Dispatcher {
   }
 
   private failure(row: Row, error: unknown): number {
-    if (error instanceof FsError) return error.errno;
     const { request } = this.exchange;
+    if (error instanceof FsError) {
+      if (error instanceof UndoError) this.options.log(`${row.name} (node ${request.nodeid}): ${error.message}`);
+      return error.errno;
+    }
     if (error instanceof Parked && row.replies) {
       this.parked.park(request.unique, error.key, request.pid, request.copy());
       return PARKED;

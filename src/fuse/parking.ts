@@ -78,6 +78,13 @@ export class ParkedRequests {
     return abandoned;
   }
 
+  /** Takes out all of them. */
+  takeAll(): number[] {
+    const all = [...this.waiting.keys()];
+    this.waiting.clear();
+    return all;
+  }
+
   /** Takes out the messages that waited for one of `keys`, oldest first. */
   takeReady(keys: readonly number[]): Buffer[] {
     const ready: Buffer[] = [];

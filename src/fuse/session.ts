@@ -140,9 +140,7 @@ export class Session {
   private attend(fds: readonly number[], timeout: number): boolean {
     const ready = pollReadable(fds, timeout);
     if (ready & CONTROL) return false;
-    if (ready & COMPLETION) {
-      this.dispatcher.resume(this.operations.takeCompleted((key) => this.dispatcher.parked.awaits(key)));
-    }
+    if (ready & COMPLETION) this.dispatcher.resumeCompleted();
     if (this.dispatcher.parked.patience >= 0) this.dispatcher.dropAbandoned();
     return true;
   }

@@ -1,4 +1,5 @@
-/** What belongs to the calling thread: its umask, its capabilities. */
+/** What belongs to one thread: its umask, its capabilities; and whether it lives. */
+import { readdirSync, readlinkSync } from 'node:fs';
 import { allocate, bind, check } from './libc.js';
 
 const unshare = bind<(flags: number) => number>('int unshare(int)');
@@ -51,4 +52,14 @@ export function withoutFsetid<T>(body: () => T): T {
     data.buffer.writeUInt32LE(effective, 0);
     check(syscall3(SYS_CAPSET, header.address, data.address), 'capset');
   }
+}
+
+/** The ids of all threads of the process. */
+export function threadIds(): number[] {
+  return readdirSync('/proc/self/task').map(Number);
+}
+
+/** The id of the calling thread. */
+export function ownThreadId(): number {
+  return Number(readlinkSync('/proc/thread-self').split('/').at(-1));
 }

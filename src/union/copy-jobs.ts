@@ -1,9 +1,9 @@
 import type { Filling } from '../copyup/context.js';
-import { CopyPool } from '../copyup/copy-pool.js';
+import { CopyPool, LOOK_MS } from '../copyup/copy-pool.js';
 import { FileStat } from '../core/file-stat.js';
-import { drainEventfd, openEventfd } from '../sys/eventfd.js';
 import { close } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
+import { drainTimer, openTimerfd, startTimer, stopTimer } from '../sys/timerfd.js';
 import type { FileNode } from './node.js';
 
 /** From this many bytes on the data is copied in a helper thread, and the request waits without holding up others. */
@@ -22,19 +22,30 @@ export interface CopyJob {
 
 /** The copy-ups that are under way in helper threads, and how the failed ones ended. */
 export class CopyJobs {
-  /** Readable when {@link takeFinished} has something. */
-  readonly doneFd = openEventfd();
-  private readonly pool = new CopyPool(this.doneFd);
+  /** Readable when {@link takeFinished} may have something: when a thread has said so, and now and then while any is at work. */
+  readonly doneFd = openTimerfd();
+  private readonly pool: CopyPool;
   private readonly running = new Map<number, CopyJob>();
   /** A failed job's errno waits here for the request that comes back for it. */
   private readonly failures = new WeakMap<FileNode, number>();
   private nextKey = 1;
 
-  /** Hands the data of `filling` to a helper thread and marks `node` busy. Returns the key to park under. */
+  constructor(log: (line: string) => void) {
+    this.pool = new CopyPool(this.doneFd, log);
+  }
+
+  /** Hands the data of `filling`, which it takes, to a helper thread and marks `node` busy. Returns the key to park under. */
   start(node: FileNode, filling: Filling, sync: boolean, complete: () => void): number {
     const key = this.nextKey++;
     const { sourceFd, fd, length, sparse } = filling;
-    this.pool.order({ key, from: sourceFd, to: fd, length, sparse, sync });
+    try {
+      this.pool.order({ key, from: sourceFd, to: fd, length, sparse, sync });
+      // Started anew it would forget that a thread has rung it.
+      if (this.running.size === 0) startTimer(this.doneFd, LOOK_MS);
+    } catch (error) {
+      filling.abandon();
+      throw error;
+    }
     this.running.set(key, { key, node, filling, complete });
     node.busy = key;
     return key;
@@ -42,7 +53,7 @@ export class CopyJobs {
 
   /** Jobs that have ended since the last call. */
   takeFinished(): { job: CopyJob; errno: number }[] {
-    drainEventfd(this.doneFd);
+    drainTimer(this.doneFd);
     const finished: { job: CopyJob; errno: number }[] = [];
     for (const { key, errno } of this.pool.take()) {
       const job = this.running.get(key);
@@ -51,6 +62,7 @@ export class CopyJobs {
       job.node.busy = 0;
       finished.push({ job, errno });
     }
+    if (this.running.size === 0) stopTimer(this.doneFd);
     return finished;
   }
 

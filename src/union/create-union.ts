@@ -50,7 +50,7 @@ function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
   const directories = Math.max(grace, Math.min(MAX_DIRECTORIES, Math.floor(limit * DIRECTORY_SHARE)));
   const fds = new DirectoryFds(directories, grace);
   const openFiles = Math.max(16, limit - directories - grace - opened.length - RESERVE);
-  const jobs = keep(new CopyJobs());
+  const jobs = keep(new CopyJobs(config.log));
   const numbers = new InodeNumbers();
   const union = new Union(
     upper,

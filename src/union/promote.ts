@@ -4,6 +4,7 @@ import type { CopyUpSource } from '../copyup/context.js';
 import { copyUpOther, copyUpUnnamed, publishFile, refuseLocked } from '../copyup/copy-up.js';
 import { StagedFile } from '../copyup/staged-file.js';
 import type { EntryName } from '../core/brand.js';
+import { displayName } from '../core/entry-name.js';
 import { Errno, FsError, fsError } from '../core/errno.js';
 import { isRegular } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
@@ -177,7 +178,7 @@ function copyUpAttributes(union: Union, node: FileNode): boolean {
  */
 export function finishJobs(union: Union, isAwaited: (key: number) => boolean): number[] {
   return union.jobs.takeFinished().map(({ job, errno }) => {
-    const failure = errno !== 0 ? errno : finishJob(job);
+    const failure = errno !== 0 ? errno : finishJob(union, job);
     if (errno !== 0) job.filling.abandon();
     if (failure !== 0 && isAwaited(job.key)) union.jobs.fail(job.node, failure);
     union.nodes.release(job.node);
@@ -186,13 +187,15 @@ export function finishJobs(union: Union, isAwaited: (key: number) => boolean): n
 }
 
 /** 0, or why the copy did not become the file. */
-function finishJob(job: CopyJob): number {
+function finishJob(union: Union, job: CopyJob): number {
   try {
     job.complete();
     return 0;
   } catch (error) {
     if (error instanceof FsError) return error.errno;
-    throw error;
+    // No request is being served that it could be the failure of; those that wait for the file get it.
+    union.log(`EIO to who waits for ${displayName(job.node.name)} to be copied up: ${String(error)}`);
+    return Errno.EIO;
   }
 }
 

@@ -1,4 +1,5 @@
 import { Errno, errnoName, FsError } from '../../core/errno.js';
+import { UndoError } from '../../core/undo.js';
 import { pollReadable } from '../../sys/poll.js';
 import { type Operations, Parked } from '../operations.js';
 
@@ -88,7 +89,10 @@ export class Requests {
   }
 
   private errnoOf(what: string, error: unknown): number {
-    if (error instanceof FsError) return error.errno;
+    if (error instanceof FsError) {
+      if (error instanceof UndoError) this.options.log(`${what}: ${error.message}`);
+      return error.errno;
+    }
     this.options.log(`EIO to ${what}: ${String(error)}`);
     if (error instanceof Error && error.stack !== undefined) this.options.debug?.(error.stack);
     return Errno.EIO;

@@ -1,0 +1,39 @@
+/** A copy of the built program with a bug put into it, for what is to happen when plyfs itself goes wrong. */
+import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+export class PatchedPlyfs {
+  /** @param home a directory of its own */
+  constructor(private readonly home: string) {
+    for (const part of ['bin', 'dist', 'package.json']) cpSync(join(ROOT, part), join(home, part), { recursive: true });
+    symlinkSync(join(ROOT, 'node_modules'), join(home, 'node_modules'));
+  }
+
+  get program(): string {
+    return join(this.home, 'bin', 'plyfs');
+  }
+
+  /** Puts `code` before the first statement of the function of this name in a file of `dist`. */
+  intoFunction(file: string, name: string, code: string): void {
+    const path = join(this.home, 'dist', file);
+    const before = readFileSync(path, 'utf8');
+    const after = before.replace(new RegExp(`(function ${name}\\([^)]*\\) \\{)`), `$1 ${code}`);
+    if (after === before) throw new Error(`${file} has no function ${name}`);
+    writeFileSync(path, after);
+  }
+
+  /** Replaces a file of `dist`; null: it is gone. */
+  replace(file: string, code: string | null): void {
+    const path = join(this.home, 'dist', file);
+    if (code === null) rmSync(path);
+    else writeFileSync(path, code);
+  }
+
+  /** The file is as it was built. */
+  restore(file: string): void {
+    cpSync(join(ROOT, 'dist', file), join(this.home, 'dist', file));
+  }
+}
