@@ -74,6 +74,11 @@ export class FaultStage {
     return this.union.mountpoint;
   }
 
+  /** The process that serves the union. */
+  get server(): ForegroundMount['server'] {
+    return this.union.server;
+  }
+
   get log(): string {
     return this.union.log() + this.faulty.flatMap(({ log }) => log).join('\n');
   }
