@@ -59,7 +59,7 @@ export function asIdentity<T>({ uid, gid, groups }: Identity, body: () => T): T 
 
 function setGroups(groups: readonly number[]): void {
   const { buffer, address } = allocate(4 * Math.max(1, groups.length));
-  groups.forEach((gid, i) => buffer.writeUInt32LE(gid, 4 * i));
+  for (const [i, gid] of groups.entries()) buffer.writeUInt32LE(gid, 4 * i);
   check(syscall2(SYS_SETGROUPS, groups.length, address), 'setgroups', groups.join());
 }
 
