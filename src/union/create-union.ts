@@ -3,8 +3,10 @@ import type { Operations } from '../fuse/operations.js';
 import { CopyJobs } from './copy-jobs.js';
 import { DirectoryFds } from './directory-fds.js';
 import { InodeNumbers } from './inode-numbers.js';
+import type { LinkParts } from './kept-links.js';
 import { Layer } from './layer.js';
 import { type LayerFormat, layerFormat } from './layer-format.js';
+import { LowerFiles } from './lower-files.js';
 import { NodeTable } from './node-table.js';
 import { Union, type Upper } from './union.js';
 import type { UnionConfig } from './union-config.js';
@@ -43,15 +45,15 @@ function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
   );
   const named = opened.length - (config.overlay?.dataLayers ?? 0);
   const lowers = opened.slice(0, named);
-  const upper = openUpper(config, format, keep);
-  for (const layer of upper === null ? lowers : [upper.layer, ...lowers]) format.noteUnread(layer);
   const grace = 2 * (lowers.length + 1) + 16;
   const limit = maxOpenFiles();
   const directories = Math.max(grace, Math.min(MAX_DIRECTORIES, Math.floor(limit * DIRECTORY_SHARE)));
   const fds = new DirectoryFds(directories, grace);
+  const numbers = new InodeNumbers();
+  const upper = openUpper(config, format, lowers, { fds, numbers, keep, log: config.log });
+  for (const layer of upper === null ? lowers : [upper.layer, ...lowers]) format.noteUnread(layer);
   const openFiles = Math.max(16, limit - directories - grace - opened.length - RESERVE);
   const jobs = keep(new CopyJobs(config.log));
-  const numbers = new InodeNumbers();
   const union = new Union(
     upper,
     lowers,
@@ -70,13 +72,34 @@ function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
 function openUpper(
   config: UnionConfig,
   format: LayerFormat,
-  keep: <T extends { close(): void }>(part: T) => T,
+  lowers: readonly Layer[],
+  parts: Pick<LinkParts, 'fds' | 'numbers' | 'keep' | 'log'>,
 ): Upper | null {
-  if (config.upper === undefined) return null;
+  const { keep, numbers } = parts;
+  if (config.upper === undefined) {
+    fixNumbers(numbers, lowers);
+    return null;
+  }
   const { dialect } = format;
   const layer = keep(Layer.open(config.upper, { depth: 0, isUpper: true }, format.upperReader));
   const work = keep(format.openWork(layer));
-  return { layer, work, hiding: format.hiding(layer, work), copyUp: { work, dialect, sync: !config.volatile } };
+  fixNumbers(numbers, [layer, ...lowers]);
+  const copyUp = { work, dialect, sync: !config.volatile };
+  const lowerFiles = dialect.origins && new LowerFiles(lowers, layer, dialect.origins, !allowsOfflineChanges(config));
+  const links = format.links({ ...parts, layer, lowers, lowerFiles });
+  return { layer, work, hiding: format.hiding(layer, work), copyUp, lowerFiles, links };
+}
+
+/** In this order at every mount, so that the numbers shown are the same ones. */
+function fixNumbers(numbers: InodeNumbers, layers: readonly Layer[]): void {
+  for (const { devMajor, devMinor } of layers) numbers.own(devMajor, devMinor, 1);
+}
+
+/** Lowers may have been made anew between two mounts (fs/overlayfs/ovl_entry.h:ovl_allow_offline_changes). */
+function allowsOfflineChanges({ overlay }: UnionConfig): boolean {
+  if (overlay === undefined) return true;
+  const { index, metacopy, redirect } = overlay;
+  return !index && !metacopy && redirect !== 'on';
 }
 
 /** The soft limit of open files (RLIMIT_NOFILE), which Node has raised to the hard one. */

@@ -6,13 +6,17 @@ import { AufsDialect } from '../whiteout/aufs-dialect.js';
 import { AufsHiding } from '../whiteout/aufs-hiding.js';
 import { MarkerMaker } from '../whiteout/aufs-marks.js';
 import { ORPHAN_DIRECTORY } from '../whiteout/aufs-names.js';
+import { aufsPlinks } from '../whiteout/aufs-plinks.js';
 import { AufsReader } from '../whiteout/aufs-reader.js';
 import type { Dialect, Hiding, LayerReader } from '../whiteout/dialect.js';
 import { OverlayDialect } from '../whiteout/overlay-dialect.js';
 import { OverlayHiding } from '../whiteout/overlay-hiding.js';
 import { xattrNamespace } from '../whiteout/overlay-namespace.js';
 import { WorkDirectory } from '../whiteout/work-directory.js';
+import type { KeptLinks, LinkParts } from './kept-links.js';
 import type { Layer } from './layer.js';
+import { LinkIndex } from './link-index.js';
+import { Plinks } from './plinks.js';
 import { type AufsSettings, defaultOverlay, type UnionConfig } from './union-config.js';
 
 /** How long a server that is ending may take to turn its pseudo-links into hard links before we go on without it. */
@@ -27,6 +31,8 @@ export interface LayerFormat {
   /** Tells of what this mount cannot show of a layer. */
   noteUnread(layer: Layer): void;
   hiding(upper: Layer, work: WorkDirectory): Hiding;
+  /** What keeps lower files with several links together when they are copied up; null: they part. */
+  links(parts: LinkParts): KeptLinks | null;
 }
 
 export function layerFormat(config: UnionConfig): LayerFormat {
@@ -34,7 +40,7 @@ export function layerFormat(config: UnionConfig): LayerFormat {
 }
 
 function overlayFormat({ work, log, overlay, volatileMark }: UnionConfig): LayerFormat {
-  const { xattrs, redirect, metacopy } = overlay ?? defaultOverlay(xattrNamespace());
+  const { xattrs, redirect, metacopy, index } = overlay ?? defaultOverlay(xattrNamespace());
   const dialect = new OverlayDialect(xattrs, { redirect, metacopy });
   return {
     dialect,
@@ -43,9 +49,10 @@ function overlayFormat({ work, log, overlay, volatileMark }: UnionConfig): Layer
     noteUnread: () => {},
     openWork(upper) {
       if (work === undefined) throw new FsError(Errno.EINVAL, 'an upper layer needs a work directory', upper.path);
-      return WorkDirectory.open(work, log, { marked: volatileMark === true });
+      return WorkDirectory.open(work, log, { marked: volatileMark === true, exclusive: index });
     },
     hiding: (_upper, opened) => new OverlayHiding(opened, dialect),
+    links: (parts) => (index && work !== undefined ? LinkIndex.open(work, dialect, parts) : null),
   };
 }
 
@@ -53,12 +60,9 @@ function overlayFormat({ work, log, overlay, volatileMark }: UnionConfig): Layer
 function aufsFormat(settings: AufsSettings, log: UnionConfig['log']): LayerFormat {
   const honouring = new AufsReader(true);
   const ignoring = new AufsReader(false);
+  const xattrs = xattrNamespace();
   return {
-    dialect: new AufsDialect({
-      xattrs: xattrNamespace(),
-      keepsLinks: settings.keepLinks,
-      alwaysOpaque: settings.alwaysOpaque,
-    }),
+    dialect: new AufsDialect({ xattrs, alwaysOpaque: settings.alwaysOpaque }),
     upperReader: honouring,
     lowerReader: (index) => (settings.ignoresWhiteouts.includes(index) ? ignoring : honouring),
     noteUnread: ({ path, root, isUpper }) => {
@@ -78,5 +82,7 @@ function aufsFormat(settings: AufsSettings, log: UnionConfig['log']): LayerForma
       }
     },
     hiding: ({ root }, opened) => new AufsHiding(opened, new MarkerMaker(root.fd, settings.linkWhiteouts)),
+    links: ({ layer, lowers, fds, numbers }) =>
+      settings.keepLinks ? Plinks.open(layer, lowers, aufsPlinks(xattrs), fds, numbers, log) : null,
   };
 }

@@ -10,6 +10,8 @@ export class LinkGroup {
   hidden = 0;
   /** Whether {@link hidden} counts all names hidden since the file was first changed: not for what was read back. */
   exact = true;
+  /** The copy says on disk how many lower names show, in a way that stays true when names of its own come and go. */
+  isCounted = false;
 
   constructor(
     readonly ino: number,

@@ -7,13 +7,14 @@
  * layer below instead would be showing a wrong tree.
  */
 import type { EntryName } from '../core/brand.js';
-
+import { Errno, fsError } from '../core/errno.js';
 import { direntType, isDirectory, isRegular } from '../core/file-mode.js';
-
 import { FileStat } from '../core/file-stat.js';
 import { close } from '../sys/open.js';
+import { statAt } from '../sys/stat.js';
 import { numberOfDirectory, numberOfFile } from './constant-numbers.js';
 import { Descent } from './descent.js';
+import { FileData } from './file-data.js';
 import { findData } from './find-data.js';
 import { RealDirectory } from './layer.js';
 import type { LinkGroup } from './link-group.js';
@@ -137,7 +138,7 @@ export function adoptFile(
   if (shared) {
     const linked = union.nodes.linkedFile(identity);
     if (linked !== undefined && leadsTo(linked, isUpper, group)) {
-      if (linked.parent === null || isLikelyNext(linked)) rename(union, linked, dir, name, home);
+      if (linked.parent === null || isLikelyNext(union, linked, isUpper)) rename(union, linked, dir, name, home);
       if (linked.group !== null) statNode(union, linked, stat);
       else showStat(linked, stat);
       return linked;
@@ -152,7 +153,7 @@ export function adoptFile(
   }
   union.nodes.add(node);
   if (shared) union.nodes.share(node);
-  if (group !== null) join(union, node, group, stat);
+  if (group !== null) join(union, node, group, isUpper ? null : home, stat);
   return node;
 }
 
@@ -165,10 +166,10 @@ function groupOf(
   ino: number,
   stat: FileStat,
 ): LinkGroup | null {
-  const { plinks } = union;
-  if (plinks === null) return null;
-  if (!isUpper) return plinks.ofLower(ino, stat);
-  const group = plinks.ofCopy(ino, stat.ino);
+  const { links } = union;
+  if (links === null) return null;
+  if (!isUpper) return links.ofLower(ino, stat);
+  const group = links.ofCopy(ino, stat.ino);
   if (group?.lowerLinks === null) findLowerLinks(union, group, dir, name);
   return group;
 }
@@ -179,7 +180,7 @@ function findLowerLinks(union: Union, group: LinkGroup, dir: DirectoryNode, name
     const presence = home.layer.reader.probe(union.fds.get(home), name, lower);
     if (presence === 'absent') continue;
     const same = presence === 'present' && union.numbers.shown(lower.devMajor, lower.devMinor, lower.ino) === group.ino;
-    if (same && lower.nlink > 1) union.plinks?.ofLower(group.ino, lower);
+    if (same && lower.nlink > 1) union.links?.ofLower(group.ino, lower);
     return;
   }
 }
@@ -192,19 +193,38 @@ function leadsTo(linked: FileNode, isUpper: boolean, group: LinkGroup | null): b
 }
 
 /** A copy-up gives the copy the name that the node is known by; requests name nodes, so that the last one asked for is it. */
-function isLikelyNext(node: FileNode): boolean {
-  return !node.isUpper && node.busy === 0;
+function isLikelyNext(union: Union, node: FileNode, isUpper: boolean): boolean {
+  if (node.isUpper && (isUpper || union.links?.countsNames !== true)) return false;
+  return node.busy === 0;
 }
 
-/** A new node of a file with several links: of the copy, if there is one, whichever of its names was found. */
-function join(union: Union, node: FileNode, group: LinkGroup, stat: FileStat): void {
+/**
+ * A new node of a file with several links: of the copy, if there is one, whichever of its names was found.
+ * @param found the lower directory that has the name; null: it is one of the upper
+ */
+function join(union: Union, node: FileNode, group: LinkGroup, found: RealDirectory | null, stat: FileStat): void {
   node.group = group;
-  if (union.plinks !== null && group.entry !== null) {
+  if (union.links !== null && group.entry !== null) {
+    if (found !== null && lacksOwnData(union, group.entry)) node.data ??= dataOf(union, found, node.name);
     node.isUpper = true;
-    node.home = union.plinks.directory;
+    node.isCopy = true;
+    node.home = union.links.directory;
     node.realName = group.entry;
   }
   statNode(union, node, stat);
+}
+
+/** Whether the copy with this entry has attributes only. */
+function lacksOwnData(union: Union, entry: EntryName): boolean {
+  if (union.links === null || !union.seeksData) return false;
+  const { directory } = union.links;
+  return directory.layer.reader.marks(union.fds.get(directory), entry).metacopy !== null;
+}
+
+/** The data of a copy is that of each lower name of its file. */
+function dataOf(union: Union, home: RealDirectory, name: EntryName): FileData {
+  if (!statAt(union.fds.get(home), name, lower)) throw fsError(Errno.ESTALE, 'metacopy');
+  return FileData.at(home, name, lower);
 }
 
 /** A linked file whose known name went away is reached by another of its names from now on. */

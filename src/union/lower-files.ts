@@ -9,7 +9,7 @@ import { O_PATH } from '../core/flags.js';
 import { fileHandle, fsUuid, tryOpenByHandle } from '../sys/file-handle.js';
 import { close } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
-import type { OriginMarks } from '../whiteout/dialect.js';
+import type { FileIdentity, OriginMarks } from '../whiteout/dialect.js';
 import type { Layer } from './layer.js';
 
 /** One file system with lower layers. */
@@ -84,6 +84,26 @@ export class LowerFiles {
       if (fd !== -Errno.ESTALE && fd !== -Errno.EINVAL) throw fsError(-fd, 'open_by_handle_at');
     }
     return 'unknown';
+  }
+
+  /** What tells the root of a layer from every other; null: its file system has no handles. */
+  identify({ root }: Layer): FileIdentity | null {
+    const handle = fileHandle(root.fd, '');
+    return handle === null ? null : { uuid: fsUuid(root.fd), handle };
+  }
+
+  /** Why not every lower file can be found again; null: it can. */
+  obstacle(): string | null {
+    for (const { fd, unique } of this.systems) {
+      const handle = fileHandle(fd, '');
+      if (handle === null) return 'the file system of a lower has no file handles';
+      if (!unique) return 'the file system of a lower has no UUID, or that of another';
+      const opened = tryOpenByHandle(fd, handle, O_PATH);
+      if (opened === -Errno.EPERM) return 'finding files by their handles takes CAP_DAC_READ_SEARCH';
+      if (opened < 0) throw fsError(-opened, 'open_by_handle_at');
+      close(opened);
+    }
+    return null;
   }
 
   /** Whether the lower object `name` under `dirfd` is the one that `origin` names. */

@@ -16,7 +16,7 @@ import { findXattr, setXattr } from '../sys/xattr.js';
 import { inheritAcl } from './default-acl.js';
 import type { RealDirectory } from './layer.js';
 import type { DirectoryNode } from './node.js';
-import { copyUpDirectory } from './promote.js';
+import { copyUpDirectory } from './promote-directory.js';
 import type { Union } from './union.js';
 
 export const ACL_ACCESS = 'system.posix_acl_access';

@@ -1,43 +1,41 @@
 /**
- * Lower files with several links that stay one file when they are copied up (aufs: pseudo-links).
- *
- * The copy has an entry in a directory of the upper (`LinkEntries`), and its node is reached through that entry, whatever
- * becomes of its names. A lower name of the file that the upper does not hide leads to the same node: it is recognised
- * by the inode number shown, and, because numbers are given out again, by its origin (`origins.ts`).
+ * Links kept as aufs does it (pseudo-links): entries are in a directory of the upper (`LinkEntries`), for as long as the
+ * mount lives. Because numbers are given out again, a lower file is recognised by its origin too (`origins.ts`).
  */
+import type { StagedObject } from '../copyup/fill-metadata.js';
 import type { EntryName } from '../core/brand.js';
 import { displayName } from '../core/entry-name.js';
 import { isErrno } from '../core/errno.js';
 import { isDirectory, S_IFMT } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
-import { O_PATH } from '../core/flags.js';
 import { unlinkAt } from '../sys/inode-ops.js';
-import { openAt } from '../sys/open.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
 import { findXattr, removeXattr, setXattr } from '../sys/xattr.js';
 import type { LinkEntries } from '../whiteout/dialect.js';
 import type { DirectoryFds } from './directory-fds.js';
 import type { InodeNumbers } from './inode-numbers.js';
+import { KeptLinks } from './kept-links.js';
 import { type Layer, RealDirectory } from './layer.js';
 import { LinkGroup } from './link-group.js';
-import type { FileNode } from './node.js';
 import { Origins } from './origins.js';
 
 const scratch = new FileStat();
 
-export class Plinks {
-  /** Copied-up groups and those with hidden names, by the inode number shown. */
-  private readonly groups = new Map<number, LinkGroup>();
+export class Plinks extends KeptLinks {
+  readonly settles = true;
+  /** Not on disk. */
+  readonly countsNames = false;
 
   private constructor(
-    /** Where the entries are. */
-    readonly directory: RealDirectory,
+    directory: RealDirectory,
     private readonly entries: LinkEntries,
-    private readonly fds: DirectoryFds,
-    private readonly numbers: InodeNumbers,
+    fds: DirectoryFds,
+    numbers: InodeNumbers,
     private readonly origins: Origins,
-  ) {}
+  ) {
+    super(directory, fds, numbers);
+  }
 
   /**
    * Reads back the entries that a killed server has left.
@@ -92,61 +90,33 @@ export class Plinks {
     }
   }
 
-  /**
-   * The group of a lower file with several links that has the real stat `stat` and shows the number `ino`; of another
-   * number where the number has become that of another file, which has a copy.
-   */
-  ofLower(ino: number, stat: FileStat): LinkGroup {
-    const group = this.groups.get(ino);
-    const type = stat.mode & S_IFMT;
-    const origin = this.origins.of(stat);
-    if (group === undefined) return new LinkGroup(ino, type, origin, stat.nlink);
-    if (group.origin !== origin) {
-      const own = this.numbers.part(stat.devMajor, stat.devMinor, stat.ino);
-      return new LinkGroup(own, type, origin, stat.nlink);
-    }
-    group.lowerLinks ??= stat.nlink;
-    return group;
+  protected originOf(stat: FileStat): string {
+    return this.origins.of(stat);
   }
 
-  /** The group whose copy an upper file is. @param own its own inode number */
-  ofCopy(ino: number, own: number): LinkGroup | null {
-    const group = this.groups.get(ino);
-    return group !== undefined && group.entry !== null && group.own === own ? group : null;
-  }
-
-  /** The groups that have a copy. */
-  copied(): LinkGroup[] {
-    return [...this.groups.values()].filter(({ entry }) => entry !== null);
-  }
-
-  /** One more lower name of the file is hidden by the upper. */
-  hide(group: LinkGroup): void {
-    group.hidden++;
-    this.groups.set(group.ino, group);
-  }
-
-  /**
-   * Makes the entry of a finished copy, which has no name in the upper yet. From here on the lower names show the copy.
-   * @param copy real stat of the copy
-   * @param link makes the link
-   */
-  enter(group: LinkGroup, copy: FileStat, link: (dirfd: number, name: EntryName) => void): void {
+  protected makeEntry(group: LinkGroup, staged: StagedObject, copy: FileStat): EntryName {
     const dirfd = this.fds.get(this.directory);
-    const name = this.entries.entryName({ shown: group.ino, own: copy.ino });
+    const entry = this.entries.entryName({ shown: group.ino, own: copy.ino });
     try {
-      link(dirfd, name);
+      this.link(staged, entry);
     } catch (error) {
       // It names an inode that is new: a leftover that leads somewhere else.
       if (!isErrno(error, 'EEXIST')) throw error;
-      unlinkAt(dirfd, name);
-      link(dirfd, name);
+      unlinkAt(dirfd, entry);
+      this.link(staged, entry);
     }
-    this.setOrigin(dirfd, name, group.origin);
-    group.entry = name;
-    group.own = copy.ino;
-    this.groups.set(group.ino, group);
+    this.setOrigin(dirfd, entry, group.origin);
+    return entry;
   }
+
+  /** It says no more what it is a copy of: it is an upper file like any other. */
+  protected leave(entry: EntryName): void {
+    this.removeOrigin(this.fds.get(this.directory), entry);
+  }
+
+  announce(): void {}
+
+  count(): void {}
 
   private setOrigin(dirfd: number, name: EntryName, origin: string): void {
     try {
@@ -167,33 +137,5 @@ export class Plinks {
       // See setOrigin.
       if (!isErrno(error, 'ENODATA', 'EOPNOTSUPP', 'EPERM')) throw error;
     }
-  }
-
-  /** Takes back {@link enter}: the copy has not got its name. */
-  withdraw(group: LinkGroup): void {
-    if (group.entry !== null) unlinkAt(this.fds.get(this.directory), group.entry);
-    group.entry = null;
-    group.own = 0;
-  }
-
-  /**
-   * Ends a group whose copy has all its names in the upper, or none at all: the entry goes.
-   * @param node the living node, which goes on without; an fd leads to it where anybody may still ask for it
-   */
-  dissolve(group: LinkGroup, node: FileNode | null): void {
-    const { entry } = group;
-    this.groups.delete(group.ino);
-    if (entry === null) return;
-    const dirfd = this.fds.get(this.directory);
-    if (node !== null) {
-      if (node.nlookup > 0 && node.open === null) node.pin = openAt(dirfd, entry, O_PATH);
-      node.home = null;
-      node.group = null;
-    }
-    group.entry = null;
-    if (!statAt(dirfd, entry, scratch)) return;
-    if (scratch.nlink > 1) this.removeOrigin(dirfd, entry);
-    unlinkAt(dirfd, entry);
-    if (scratch.nlink === 1) this.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
   }
 }

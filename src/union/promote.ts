@@ -2,6 +2,7 @@
 
 import type { CopyUpSource } from '../copyup/context.js';
 import { copyUpOther, copyUpUnnamed, publishFile, refuseLocked } from '../copyup/copy-up.js';
+import type { StagedObject } from '../copyup/fill-metadata.js';
 import { StagedFile } from '../copyup/staged-file.js';
 import type { EntryName } from '../core/brand.js';
 import { displayName } from '../core/entry-name.js';
@@ -11,19 +12,19 @@ import { FileStat } from '../core/file-stat.js';
 import { O_PATH } from '../core/flags.js';
 import { Parked } from '../fuse/operations.js';
 import { truncate } from '../sys/file-io.js';
-import { linkAt, linkFd } from '../sys/inode-ops.js';
 import { close, reopen } from '../sys/open.js';
-import { withWriteInto } from '../sys/owner-permission.js';
 import { statAt, statFd } from '../sys/stat.js';
 import { completeData } from './complete-data.js';
 import { type CopyJob, LARGE } from './copy-jobs.js';
 import { FileData } from './file-data.js';
-import { RealDirectory } from './layer.js';
+import type { RealDirectory } from './layer.js';
 import type { LinkGroup } from './link-group.js';
-import type { DirectoryNode, FileNode, UnionNode } from './node.js';
+import type { FileNode } from './node.js';
 import { repoint } from './open-file.js';
+import { copyUpDirectory, markImpure, noteCopiedUp } from './promote-directory.js';
 import { lacksData, statReal } from './real-object.js';
 import type { Union } from './union.js';
+import { bringKnownName } from './upper-names.js';
 
 const fresh = new FileStat();
 
@@ -33,51 +34,13 @@ export function assertFree(node: FileNode): void {
 }
 
 /**
- * The real directory of `dir` in the upper layer; made now, with all missing ancestors, topmost first, if it was in
- * lower layers only. Only directories themselves are copied, never what they contain.
- */
-export function copyUpDirectory(union: Union, dir: DirectoryNode): RealDirectory {
-  if (dir.upper !== null) return dir.upper;
-  union.writable();
-  // A tree can be deeper than a stack of calls.
-  const missing: DirectoryNode[] = [];
-  let home: RealDirectory | null = null;
-  for (let at: DirectoryNode | null = dir; home === null; at = at.parent) {
-    if (at === null) throw fsError(Errno.ENOENT, 'copy-up');
-    home = at.upper;
-    if (home === null) missing.push(at);
-  }
-  for (let next = missing.pop(); next !== undefined; next = missing.pop()) home = copyUpInto(union, next, home);
-  return home;
-}
-
-/** Copies a directory up whose parent is in the upper at `home`. */
-function copyUpInto(union: Union, dir: DirectoryNode, home: RealDirectory): RealDirectory {
-  const upper = union.writable();
-  const lower = dir.top;
-  const dirfd = union.fds.get(lower.parent as RealDirectory);
-  const origin = union.lowerFiles?.originOf(lower.layer, dirfd, lower.name) ?? null;
-  const source = { dirfd, name: lower.name, stat: new FileStat(), origin };
-  statReal(union, dir, source.stat);
-  refuseLocked(source.stat);
-  markImpure(union, dir.parent);
-  const destination = { upper: union.fds.get(home), name: dir.name };
-  // Before it has its name: from then on nothing may fail.
-  copyUpOther(source, destination, upper.copyUp, (workFd, staged) => statAt(workFd, staged, fresh));
-  union.numbers.keep(fresh, dir.ino);
-  dir.upper = new RealDirectory(upper.layer, home, dir.name);
-  if (dir.parent !== null) union.listings.peek(dir.parent)?.rehome(dir.name, home, dir.ino);
-  noteCopiedUp(union, dir);
-  return dir.upper;
-}
-
-/**
  * Copies a file up if it is in a lower layer. Throws `Parked` while a helper thread copies its data.
  * @param length the size that the copy is to have: 0 for O_TRUNC, the new size for a truncation. It has that before it has its
  *   name, because nothing could bring back what a truncation after it had failed has cut off
  * @returns an fd of the copy, open for reading and writing and the caller's to close, or -1 if there is none
  */
 export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_INFINITY): number {
+  if (node.isUpper) bringKnownName(union, node);
   if (node.isUpper && node.data === null) return -1;
   const upper = union.writable();
   assertFree(node);
@@ -111,20 +74,7 @@ export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_IN
 
 /** Whether a copy of this lower file parts from its other links, as in the kernel's overlayfs without index. */
 function isParting(union: Union, stat: FileStat): boolean {
-  return union.plinks === null && stat.nlink > 1;
-}
-
-/**
- * Before an object that was copied up gets a name in `dir`, which is in the upper: the number that it shows is not its
- * own (fs/overlayfs/util.c:ovl_set_impure).
- */
-export function markImpure(union: Union, dir: DirectoryNode | null): void {
-  const { origins } = union.dialect;
-  if (dir === null || dir.upper === null || dir.impure || origins === null) return;
-  const dirfd = union.fds.get(dir.upper);
-  statFd(dirfd, fresh);
-  withWriteInto(dirfd, fresh.mode, () => origins.markImpure(dirfd));
-  dir.impure = true;
+  return union.links === null && stat.nlink > 1;
 }
 
 /** The lower object of `node`. */
@@ -141,6 +91,7 @@ function sourceOf(union: Union, node: FileNode, home: RealDirectory): CopyUpSour
 export function ensureUpper(union: Union, node: FileNode): void {
   if (node.isUpper) {
     assertFree(node);
+    bringKnownName(union, node);
     // That the data could not come is for those who want it. They try again, and are told.
     if (node.data !== null) union.jobs.takeFailure(node);
   } else if (!copyUpAttributes(union, node)) ensureWhole(union, node);
@@ -225,7 +176,7 @@ function finish(
     staged.seal(synced);
     if (Number.isFinite(length)) truncate(staged.fd, length);
     statFd(staged.fd, fresh);
-    enterGroup(union, node, (dirfd, name) => linkFd(staged.fd, dirfd, name));
+    enterGroup(union, node, { dirfd: staged.fd, name: '' }, staged.origin);
     if (home === null && node.group === null && node.open === null) pin = reopen(staged.fd, O_PATH);
     fd = orWithdraw(union, node, () =>
       home === null ? staged.keepUnnamed() : publishFile(staged, { upper: union.fds.get(home), name: node.name }),
@@ -250,26 +201,26 @@ function finish(
  * node is not known by show the copy from then on, and should we be killed before it has its own name, that shows the
  * copy as well. `fresh` holds the copy's stat.
  */
-function enterGroup(union: Union, node: FileNode, link: (dirfd: number, name: EntryName) => void): void {
-  if (node.group === null || union.plinks === null) return;
+function enterGroup(union: Union, node: FileNode, staged: StagedObject, source: Uint8Array | null): void {
+  if (node.group === null || union.links === null) return;
   if (node.removed) node.group = null;
-  else union.plinks.enter(node.group, fresh, link);
+  else union.links.enter(node.group, staged, fresh, source);
 }
 
 function orWithdraw<T>(union: Union, node: FileNode, publish: () => T): T {
   try {
     return publish();
   } catch (error) {
-    if (node.group !== null) union.plinks?.withdraw(node.group);
+    if (node.group !== null) union.links?.withdraw(node.group);
     throw error;
   }
 }
 
 function copyUpSpecial(union: Union, node: FileNode, source: CopyUpSource): void {
   const upper = union.writable();
-  const enter = (dirfd: number, staged: EntryName): void => {
-    statAt(dirfd, staged, fresh);
-    enterGroup(union, node, (entries, entry) => linkAt(dirfd, staged, entries, entry));
+  const enter = (dirfd: number, name: EntryName): void => {
+    statAt(dirfd, name, fresh);
+    enterGroup(union, node, { dirfd, name }, source.origin);
   };
   if (node.parent === null) {
     const pin = copyUpUnnamed(source, upper.copyUp, enter);
@@ -291,7 +242,7 @@ function copyUpSpecial(union: Union, node: FileNode, source: CopyUpSource): void
  */
 function switchLayer(union: Union, node: FileNode, home: RealDirectory | null, lowerLinks: number): void {
   const { group } = node;
-  const parted = union.plinks === null && lowerLinks > 1;
+  const parted = union.links === null && lowerLinks > 1;
   const own = union.numbers.own(fresh.devMajor, fresh.devMinor, fresh.ino);
   if (parted) node.ino = own;
   // Without a name only the node shows the number; the copy's own one can be another's as soon as the node has gone.
@@ -314,14 +265,8 @@ function switchLayer(union: Union, node: FileNode, home: RealDirectory | null, l
 
 /** @param named the copy has a name in the upper too, which hides that lower name */
 function reachByEntry(union: Union, node: FileNode, group: LinkGroup, named: boolean): void {
-  if (union.plinks === null || group.entry === null) return;
-  if (named) union.plinks.hide(group);
-  node.home = union.plinks.directory;
+  if (union.links === null || group.entry === null) return;
+  if (named) union.links.hide(group);
+  node.home = union.links.directory;
   node.realName = group.entry;
-}
-
-/** The kernel's cached attributes are out of date: the node's, and those of its directory, which has got an entry on disk. */
-function noteCopiedUp(union: Union, node: UnionNode): void {
-  union.channel?.invalidateAttributes(node.id);
-  if (node.parent !== null) union.channel?.invalidateAttributes(node.parent.id);
 }

@@ -1,5 +1,5 @@
 /**
- * Ends pseudo-links (as auplink(8) does): the copy of a lower file with several links gets a real link in the upper for
+ * Ends pseudo-links (`KeptLinks.settles`; as auplink(8) does): the copy of a lower file with several links gets a real link in the upper for
  * each lower name that still shows, and then its entry goes. The upper alone says afterwards what is one file.
  *
  * Killed at any moment of it, the tree shows the same: a name shows the copy by its link or, through the entry, as before.
@@ -11,12 +11,12 @@ import { FileStat } from '../core/file-stat.js';
 import type { Caller } from '../fuse/operations.js';
 import { close } from '../sys/open.js';
 import { statAt } from '../sys/stat.js';
+import type { KeptLinks } from './kept-links.js';
 import type { LinkGroup } from './link-group.js';
 import type { ListedEntry } from './listing.js';
 import { lookup } from './lookup.js';
 import { listingOf } from './merge-directory.js';
 import type { DirectoryNode } from './node.js';
-import type { Plinks } from './plinks.js';
 import type { Union } from './union.js';
 import { bringName, hasUpperName } from './upper-names.js';
 
@@ -42,11 +42,11 @@ export function settleAtEnd(union: Union): void {
 
 /** Throws the first failure, when all that can be done has been; what has failed keeps its entry. */
 function settle(union: Union): void {
-  const { plinks } = union;
-  if (plinks === null) return;
-  const walk = new Walk(union, plinks.copied());
+  const { links } = union;
+  if (links === null || !links.settles) return;
+  const walk = new Walk(union, links.copied());
   walk.run();
-  for (const group of walk.complete()) walk.noting(() => retire(union, plinks, group));
+  for (const group of walk.complete()) walk.noting(() => retire(union, links, group));
   if (walk.failure !== null) throw walk.failure;
 }
 
@@ -149,17 +149,17 @@ function isComplete(group: LinkGroup): boolean {
   return group.exact && group.lowerNames === 0;
 }
 
-function retire(union: Union, plinks: Plinks, group: LinkGroup): void {
+function retire(union: Union, links: KeptLinks, group: LinkGroup): void {
   if (group.entry === null) return;
-  if (!statAt(union.fds.get(plinks.directory), group.entry, stat)) throw fsError(Errno.ESTALE, 'settle');
+  if (!statAt(union.fds.get(links.directory), group.entry, stat)) throw fsError(Errno.ESTALE, 'settle');
   // Of an earlier mount, its lower file not met in this one, and the last link: perhaps other layers are mounted now.
   if (stat.nlink === 1 && group.lowerLinks === null) return;
   const node = union.nodes.linkedFile(group.ino);
   if (node?.group !== group) {
-    plinks.dissolve(group, null);
+    links.dissolve(group, null);
     return;
   }
-  plinks.dissolve(group, node);
+  links.dissolve(group, node);
   union.nodes.identify(node, union.numbers.own(stat.devMajor, stat.devMinor, stat.ino));
   union.channel?.invalidateAttributes(node.id);
   // Without a known name it is reached by the fd that it has been left with, until one is looked up.

@@ -205,6 +205,7 @@ export class UnionFilesystem implements Operations {
     union.fds.close();
     if (union.upper !== null) {
       union.upper.hiding.close();
+      union.upper.links?.close();
       union.upper.work.close();
       union.upper.layer.close();
     }

@@ -13,12 +13,12 @@ import type { WorkDirectory } from '../whiteout/work-directory.js';
 import type { CopyJobs } from './copy-jobs.js';
 import type { DirectoryFds } from './directory-fds.js';
 import type { InodeNumbers } from './inode-numbers.js';
+import type { KeptLinks } from './kept-links.js';
 import type { Layer } from './layer.js';
 import type { Listing } from './listing.js';
-import { LowerFiles } from './lower-files.js';
+import type { LowerFiles } from './lower-files.js';
 import { DirectoryNode } from './node.js';
 import type { NodeTable } from './node-table.js';
-import { Plinks } from './plinks.js';
 
 /** What only a union with an upper layer has. */
 export interface Upper {
@@ -26,6 +26,10 @@ export interface Upper {
   readonly work: WorkDirectory;
   readonly hiding: Hiding;
   readonly copyUp: CopyUpContext;
+  /** null: copies do not say what they are copies of. */
+  readonly lowerFiles: LowerFiles | null;
+  /** null: files with several links part when one is copied up. */
+  readonly links: KeptLinks | null;
 }
 
 /** How many directory entries all cached listings may hold together. */
@@ -46,7 +50,7 @@ export class Union {
   /** Depth of the lowest layer. */
   readonly lowest: number;
   /** null: files with several links part when one is copied up, or nothing is ever copied up. */
-  readonly plinks: Plinks | null;
+  readonly links: KeptLinks | null;
   /** null: copies do not say what they are copies of, or nothing is ever copied up. */
   readonly lowerFiles: LowerFiles | null;
 
@@ -85,18 +89,11 @@ export class Union {
     nodes.add(this.root);
     statFd(top.root.fd, stat);
     this.maxName = Math.min(dialect.maxName, Math.max(...this.layers().map(({ root }) => statFs(root.fd).namelen)));
-    // In this order at every mount, so that the numbers shown are the same ones.
-    for (const { devMajor, devMinor } of this.layers()) numbers.own(devMajor, devMinor, 1);
-    this.plinks =
-      upper === null || dialect.links === null
-        ? null
-        : Plinks.open(upper.layer, lowers, dialect.links, fds, numbers, log);
-    this.lowerFiles =
-      upper === null || dialect.origins === null
-        ? null
-        : new LowerFiles(lowers, upper.layer, dialect.origins, dialect.redirects?.written === true);
-    if (upper !== null && this.lowerFiles !== null)
+    this.links = upper?.links ?? null;
+    this.lowerFiles = upper?.lowerFiles ?? null;
+    if (upper !== null && this.lowerFiles !== null) {
       this.root.impure = upper.layer.reader.marks(upper.layer.root.fd, '').impure;
+    }
     this.root.ino = numbers.shown(stat.devMajor, stat.devMinor, stat.ino);
   }
 

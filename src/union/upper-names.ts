@@ -4,8 +4,8 @@ import type { EntryName } from '../core/brand.js';
 import { FileStat } from '../core/file-stat.js';
 import { linkAt } from '../sys/inode-ops.js';
 import type { LinkGroup } from './link-group.js';
-import type { DirectoryNode, UnionNode } from './node.js';
-import { copyUpDirectory } from './promote.js';
+import type { DirectoryNode, FileNode, UnionNode } from './node.js';
+import { copyUpDirectory, markImpure } from './promote-directory.js';
 import type { Union } from './union.js';
 
 const scratch = new FileStat();
@@ -22,13 +22,25 @@ export function hasUpperName(union: Union, node: UnionNode, dir: DirectoryNode, 
  * directory's times stay.
  */
 export function bringName(union: Union, group: LinkGroup, dir: DirectoryNode, name: EntryName): void {
-  const { plinks } = union;
-  if (plinks === null || group.entry === null) return;
+  const { links } = union;
+  if (links === null || group.entry === null) return;
   const home = copyUpDirectory(union, dir);
   const dirfd = union.fds.get(home);
   const entry = group.entry;
-  keepingTimes(dirfd, () => linkAt(union.fds.get(plinks.directory), entry, dirfd, name));
-  plinks.hide(group);
+  markImpure(union, dir);
+  links.announce(group);
+  keepingTimes(dirfd, () => linkAt(union.fds.get(links.directory), entry, dirfd, name));
+  links.hide(group);
   union.listings.peek(dir)?.rehome(name, home, group.ino);
   union.channel?.invalidateAttributes(dir.id);
+}
+
+/**
+ * Before the copy of a file changes that keeps its names over mounts: the name that it is asked for gets a link in the
+ * upper too, so that whoever reads the upper without its index sees the change (fs/overlayfs/copy_up.c:ovl_link_up).
+ */
+export function bringKnownName(union: Union, node: FileNode): void {
+  const { group, parent, name } = node;
+  if (group === null || parent === null || node.removed || union.links?.countsNames !== true) return;
+  if (!hasUpperName(union, node, parent, name)) bringName(union, group, parent, name);
 }

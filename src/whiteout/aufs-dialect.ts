@@ -3,14 +3,12 @@ import type { EntryName } from '../core/brand.js';
 import { Errno } from '../core/errno.js';
 import { MAX_NAME, WHITEOUT_PREFIX } from './aufs-names.js';
 import { aufsPlinks } from './aufs-plinks.js';
-import type { Dialect, DirectoryParts, LinkEntries } from './dialect.js';
+import type { Dialect, DirectoryParts } from './dialect.js';
 import type { XattrNamespace } from './overlay-dialect.js';
 
 export interface AufsDialectSettings {
   /** Where private xattrs can be had. */
   readonly xattrs: XattrNamespace;
-  /** Hard links of a lower file stay one file when it is copied up; false: `noplink`. */
-  readonly keepsLinks: boolean;
   /** New directories are opaque even when nothing lies below them: `diropq=always`. */
   readonly alwaysOpaque: boolean;
 }
@@ -24,14 +22,11 @@ export class AufsDialect implements Dialect {
   readonly metacopies = null;
   readonly origins = null;
   readonly opaqueMarks: Dialect['opaqueMarks'];
-  readonly links: LinkEntries | null;
   /** The one private xattr: of copies that wait for the end of a mount. aufs itself has none. */
   private readonly originXattr: string;
 
-  constructor({ xattrs, keepsLinks, alwaysOpaque }: AufsDialectSettings) {
-    const plinks = aufsPlinks(xattrs);
-    this.originXattr = plinks.originXattr;
-    this.links = keepsLinks ? plinks : null;
+  constructor({ xattrs, alwaysOpaque }: AufsDialectSettings) {
+    this.originXattr = aufsPlinks(xattrs).originXattr;
     this.opaqueMarks = alwaysOpaque ? 'always' : 'needed';
   }
 

@@ -104,8 +104,6 @@ export interface Dialect {
   xattrShown(name: string): string | null;
   /** Whether an xattr on disk is the union's own and stays behind when an object is copied up. */
   isPrivateXattr(name: string): boolean;
-  /** How the names of a lower file with several links stay one file when it is copied up; null: they part. */
-  readonly links: LinkEntries | null;
 }
 
 /**

@@ -46,13 +46,15 @@ export class OverlayDialect implements Dialect, LayerReader {
   readonly whiteoutTakesName = true;
   /** As the kernel does (fs/overlayfs/dir.c:ovl_rename). */
   readonly opaqueMarks = 'moved';
-  /** As the kernel without `index=on`. */
-  readonly links = null;
   readonly opaqueXattr: string;
   readonly redirectXattr: string;
   readonly metacopyXattr: string;
   readonly originXattr: string;
   readonly impureXattr: string;
+  /** How many names a file in the index has. */
+  readonly linksXattr: string;
+  /** On the index: which upper it is of. */
+  readonly indexedUpperXattr: string;
   /** On an empty regular file: it is a whiteout, made where no device can be (Linux 6.7). Mounts do not read it. */
   readonly whiteoutXattr: string;
   /** Says that an object is immutable or append-only, which the kernel's overlayfs then sees to. */
@@ -73,6 +75,8 @@ export class OverlayDialect implements Dialect, LayerReader {
     this.metacopyXattr = `${this.prefix}metacopy`;
     this.originXattr = `${this.prefix}origin`;
     this.impureXattr = `${this.prefix}impure`;
+    this.linksXattr = `${this.prefix}nlink`;
+    this.indexedUpperXattr = `${this.prefix}upper`;
     this.origins = new OverlayOrigins(this.originXattr, this.impureXattr);
     this.redirects = {
       written: redirectDir === 'on',

@@ -4,10 +4,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { EntryName } from '../core/brand.js';
-import { FsError, isErrno } from '../core/errno.js';
+import { Errno, FsError, isErrno } from '../core/errno.js';
 import { isDirectory } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY, O_RDONLY, RENAME_NOREPLACE } from '../core/flags.js';
+import { LayerRefusal } from '../core/layer-refusal.js';
 import { chmodAt, chmodFd, mkdirAt, renameAt, rmdirAt, unlinkAt } from '../sys/inode-ops.js';
 import { tryLock } from '../sys/lock.js';
 import { close, openAt, openDirectoryAt, openTrusted } from '../sys/open.js';
@@ -35,14 +36,16 @@ export class WorkDirectory {
    * live mount holds is used as it is: container engines mount one snapshot twice for a moment.
    * @param path bytes, latin1-decoded
    * @param marked leave word that the upper must not be trusted any more
+   * @param exclusive EBUSY if another mount holds it
    */
-  static open(path: string, log: (line: string) => void, { marked = false } = {}): WorkDirectory {
+  static open(path: string, log: (line: string) => void, { marked = false, exclusive = false } = {}): WorkDirectory {
     const parent = openTrusted(path, O_RDONLY | O_DIRECTORY);
     let fd = -1;
     try {
       fd = openOrMake(parent);
       refuseIncompatible(fd, path);
       if (tryLock(fd)) removeContents(fd);
+      else if (exclusive) throw inUse(path);
       else log(`workdir ${path} is in use by another mount; the two must not write to the same upper at once`);
       if (marked) markVolatile(fd);
       return new WorkDirectory(fd, log);
@@ -78,7 +81,7 @@ export class WorkDirectory {
    */
   discard(name: string): void {
     try {
-      remove(this.fd, name);
+      removeTree(this.fd, name);
     } catch (error) {
       if (!(error instanceof FsError)) throw error;
       if (!this.told) this.log(`something in the work directory could not be removed: ${error.message}`);
@@ -89,6 +92,17 @@ export class WorkDirectory {
   close(): void {
     close(this.fd);
   }
+}
+
+/** As the kernel, which otherwise warns only (fs/overlayfs/super.c:ovl_report_in_use). */
+function inUse(path: string): LayerRefusal {
+  return new LayerRefusal(
+    Errno.EBUSY,
+    'workdir',
+    path,
+    'in use by another mount, and two would spoil the index',
+    'unmount that one first, or mount with index=off',
+  );
 }
 
 /** Asks again and again: flock(2) has no timeout. */
@@ -118,14 +132,14 @@ function openOrMake(parent: number): number {
 
 /** Removes everything inside an open directory. */
 export function removeContents(fd: number): void {
-  for (const name of namesIn(fd)) remove(fd, name);
+  for (const name of namesIn(fd)) removeTree(fd, name);
 }
 
 /**
  * Removes `name` and all that is below it, never through a symlink. A directory that is found in another is first moved
  * up to `dirfd`: what a layer holds can be deeper than there are fds, or calls on a stack.
  */
-function remove(dirfd: number, name: string): void {
+export function removeTree(dirfd: number, name: string): void {
   const stat = new FileStat();
   const left = [name];
   for (let next = left.pop(); next !== undefined; next = left.pop()) {

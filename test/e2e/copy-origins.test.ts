@@ -2,7 +2,7 @@
  * What is written down of a copy-up, so that inode numbers and hard links outlive the mount: plyfs and the kernel's
  * overlayfs write the same over the same lower layers, and each shows of the other's upper what that one showed.
  */
-import { mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -20,6 +20,8 @@ const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
 const PREFIX = 'trusted.overlay.';
 /** The kernel's own, of a mount: it is for f_fsid, which a FUSE server has no say in. */
 const IGNORED = `${PREFIX}uuid`;
+
+type Mount = (dirs: LayerDirs) => Mounted;
 
 /** A script of changes below the mountpoint `at`. */
 type Script = (at: string) => void;
@@ -62,6 +64,20 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
   },
 };
 
+/** Names of a file with several links, changed in such an order that each is found to be changed by its own name. */
+const LINKS: Script = (at) => {
+  sys.unlink(`${at}/d/hard1`);
+  sys.chmod(`${at}/d/hard2`, 0o600);
+  sys.link(`${at}/d/hard2`, `${at}/e/hard4`);
+  sys.rename(`${at}/e/hard3`, `${at}/d/moved`);
+  sys.writeFile(`${at}/e/new`, 'new');
+  sys.rename(`${at}/e/new`, `${at}/d/hard2`);
+  sys.lchown(`${at}/e/soft1`, 1, 1);
+  sys.unlink(`${at}/e/soft1`);
+};
+
+const OPTIONS = [['redirect_dir=off', 'metacopy=off', 'index=off', 'xino=off'], ['index=on']];
+
 describe.skipIf(unavailable !== null)(`origins of copies${unavailable === null ? '' : `: ${unavailable}`}`, () => {
   let base: string;
 
@@ -79,6 +95,8 @@ describe.skipIf(unavailable !== null)(`origins of copies${unavailable === null ?
     sys.link(at('l1/d/hard1'), at('l1/d/hard2'));
     sys.link(at('l1/d/hard1'), at('l1/e/hard3'));
     sys.symlink('target', at('l1/d/symlink'));
+    sys.symlink('target', at('l1/e/soft1'));
+    sys.link(at('l1/e/soft1'), at('l1/e/soft2'));
     sys.mknod(at('l1/d/fifo'), sys.S_IFIFO | 0o644);
   });
   afterEach(() => {
@@ -104,8 +122,13 @@ describe.skipIf(unavailable !== null)(`origins of copies${unavailable === null ?
   }
 
   /** What is shown after the script, and then by the other one, and what is on disk. */
-  function run(script: Script, of: 'kernel' | 'plyfs'): [Record<string, string>, Record<string, string>] {
-    const [mount, other] = of === 'kernel' ? [mountKernel, mountPlyfs] : [mountPlyfs, mountKernel];
+  function run(
+    script: Script,
+    of: 'kernel' | 'plyfs',
+    options: readonly string[] = OPTIONS[0] ?? [],
+  ): [Record<string, string>, Record<string, string>] {
+    const programs = [(dirs: LayerDirs) => mountKernel(dirs, options), (dirs: LayerDirs) => mountPlyfs(dirs, options)];
+    const [mount, other] = (of === 'kernel' ? programs : programs.reverse()) as [Mount, Mount];
     const mounted = mount(layers(of));
     try {
       script(mounted.mountpoint);
@@ -114,17 +137,44 @@ describe.skipIf(unavailable !== null)(`origins of copies${unavailable === null ?
       throw error;
     }
     const after = shown(mounted);
-    const onDisk = marksBelow(join(base, of, 'upper'));
+    const onDisk = { ...marksBelow(join(base, of, 'upper')), ...entriesOf(join(base, of, 'work/index')) };
     expect(shown(other(layers(of))), 'shown by the other one').toEqual(after);
     expect(shown(mount(layers(of))), 'shown at the next mount').toEqual(after);
     return [after, onDisk];
   }
 
-  it.each(Object.entries(SCRIPTS))('%s: the same is written, and the numbers stay', (_title, script) => {
-    const [byKernel, onDiskOfKernel] = run(script, 'kernel');
-    const [byPlyfs, onDiskOfPlyfs] = run(script, 'plyfs');
-    expect(onDiskOfPlyfs).toEqual(onDiskOfKernel);
-    expect(Object.keys(byPlyfs)).toEqual(Object.keys(byKernel));
+  describe.each(OPTIONS.map((options) => [options.join(','), options] as const))('%s', (_options, options) => {
+    const scripts = Object.entries(options.includes('index=on') ? { 'names that come and go': LINKS } : SCRIPTS);
+    it.each(scripts)('%s: the same is written, and the numbers stay', (_title, script) => {
+      const [byKernel, onDiskOfKernel] = run(script, 'kernel', options);
+      const [byPlyfs, onDiskOfPlyfs] = run(script, 'plyfs', options);
+      expect(onDiskOfPlyfs).toEqual(onDiskOfKernel);
+      expect(Object.keys(byPlyfs)).toEqual(Object.keys(byKernel));
+    });
+  });
+
+  it('index=on: a copy that a killed server left without a name shows by all names, by either', () => {
+    const [programs, names] = [
+      [mountPlyfs, mountKernel],
+      ['hard1', 'hard2'],
+    ];
+    const mounted = mountPlyfs(layers('plyfs'), ['index=on']);
+    sys.chmod(`${mounted.mountpoint}/d/hard1`, 0o600);
+    mounted.unmount();
+    const index = join(base, 'plyfs/work/index');
+    sys.setxattr(`${index}/${readdirSync(index)[0]}`, `${PREFIX}nlink`, 'L+0');
+    sys.unlink(join(base, 'plyfs/upper/d/hard1'));
+    for (const mount of programs) {
+      const again = mount(layers('plyfs'), ['index=on']);
+      const seen = names
+        .map((name) => sys.lstat(`${again.mountpoint}/d/${name}`))
+        .map(({ mode, nlink }) => [mode & 0o777, nlink]);
+      again.unmount();
+      expect(seen, mount.name).toEqual([
+        [0o600, 3],
+        [0o600, 3],
+      ]);
+    }
   });
 
   it('a plain mount writes nothing that says that it cannot be read without a feature', () => {
@@ -134,6 +184,14 @@ describe.skipIf(unavailable !== null)(`origins of copies${unavailable === null ?
     expect(marks).not.toMatch(/redirect|metacopy|nlink/);
   });
 });
+
+/** Entry of the index → its private xattrs. The index itself says which upper it is of; the kernel has its whiteout there. */
+function entriesOf(index: string): Record<string, string> {
+  if (!existsSync(index)) return {};
+  return Object.fromEntries(
+    Object.entries(marksBelow(index)).filter(([path]) => path !== '' && !path.startsWith('/#')),
+  );
+}
 
 /** Path → inode number (the same by stat and by readdir), links, and content. */
 function facts(root: string, path = '', found: Record<string, string> = {}): Record<string, string> {

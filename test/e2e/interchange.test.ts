@@ -26,15 +26,21 @@ import { randomLayers } from './harness/random-layers.js';
 import { apply, HeldFiles, type Operation, randomOperations } from './harness/random-operations.js';
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
-const seeds = process.env.PLYFS_SEEDS?.split(',').map(Number) ?? [1, 2, 3, 4, 5, 6];
 const OPERATIONS = 400;
 
 /** However the kernel is configured. */
-const KERNEL_DEFAULTS = ['index=off', 'xino=off'];
-/** Plain layers, and those with every feature that leaves a part of an object where it was. */
+const KERNEL_DEFAULTS = ['xino=off'];
+/** The scripts to run: these, or those that were asked for. */
+function scripts(own: readonly number[]): readonly number[] {
+  return process.env.PLYFS_SEEDS?.split(',').map(Number) ?? own;
+}
+
+/** Plain layers; every feature that leaves a part of an object where it was; hard links that stay. */
 const OPTIONS = [
-  { options: ['redirect_dir=off', 'metacopy=off'], seeds },
-  { options: ['redirect_dir=on', 'metacopy=on'], seeds: process.env.PLYFS_SEEDS === undefined ? [11, 12, 13] : seeds },
+  { options: ['redirect_dir=off', 'metacopy=off', 'index=off'], seeds: scripts([1, 2, 3, 4, 5, 6]) },
+  { options: ['redirect_dir=on', 'metacopy=on', 'index=off'], seeds: scripts([11, 12]) },
+  { options: ['redirect_dir=off', 'metacopy=off', 'index=on'], seeds: scripts([14]) },
+  { options: ['redirect_dir=on', 'metacopy=on', 'index=on'], seeds: scripts([15, 16]) },
 ];
 
 /** Times of the script itself are of the last century; what is later was set by the clock and differs by nature. */

@@ -11,7 +11,8 @@ import { supplementaryGroups } from '../../sys/process-credentials.js';
 import { statFs } from '../../sys/stat.js';
 import type { Layer } from '../layer.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
-import { copyUp, copyUpDirectory, ensureUpper } from '../promote.js';
+import { copyUp, ensureUpper } from '../promote.js';
+import { copyUpDirectory } from '../promote-directory.js';
 import { chmodReal, chownReal, openReal, showStat, statNode, statReal, utimesReal } from '../real-object.js';
 import type { Union } from '../union.js';
 

@@ -10,7 +10,8 @@ import {
 } from '../../sys/ioctl.js';
 import { close } from '../../sys/open.js';
 import type { UnionNode } from '../node.js';
-import { copyUpDirectory, ensureWhole } from '../promote.js';
+import { ensureWhole } from '../promote.js';
+import { copyUpDirectory } from '../promote-directory.js';
 import { heldFd, openReal, opensItself, statReal } from '../real-object.js';
 import type { Union } from '../union.js';
 

@@ -10,7 +10,8 @@ import type { RealDirectory } from '../layer.js';
 import { noteAdded } from '../merge-directory.js';
 import { isHiddenUnseen, placeFor } from '../new-object.js';
 import type { DirectoryNode, FileNode } from '../node.js';
-import { assertFree, ensureUpper, ensureWhole, markImpure } from '../promote.js';
+import { assertFree, ensureUpper, ensureWhole } from '../promote.js';
+import { markImpure } from '../promote-directory.js';
 import { heldFd, showStat, statReal } from '../real-object.js';
 import { redirectMetacopy } from '../redirect.js';
 import type { Union } from '../union.js';
@@ -28,6 +29,7 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   if (node.data !== null && !redirectMetacopy(union, node, false)) ensureWhole(union, node);
   const home = placeFor(union, dir);
   if (node.isCopy) markImpure(union, dir);
+  if (node.group !== null) union.links?.count(node.group);
   const { attr } = union.answer;
   const undo = new UndoStack();
   if (isHiddenUnseen(union, home, name) || !linkedInPlace(union, node, home, name)) {

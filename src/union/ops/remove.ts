@@ -11,10 +11,11 @@ import type { LinkGroup } from '../link-group.js';
 import { lookup, lowerHas } from '../lookup.js';
 import { isEmpty, noteRemoved } from '../merge-directory.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
-import { assertFree, copyUpDirectory } from '../promote.js';
+import { assertFree, ensureUpper } from '../promote.js';
+import { copyUpDirectory } from '../promote-directory.js';
 import { opensItself, statReal } from '../real-object.js';
 import type { Union } from '../union.js';
-import { hasUpperName } from '../upper-names.js';
+import { bringName, hasUpperName } from '../upper-names.js';
 
 const scratch = new FileStat();
 
@@ -26,6 +27,7 @@ export function unlink(union: Union, parent: NodeId, name: EntryName): void {
   if (node.kind === 'directory') throw fsError(Errno.EISDIR, 'unlink');
   assertFree(node);
   // The file system below would refuse to unlink it; hiding it must not be a way around that.
+  if (!scratch.locked) prepareRemoval(union, node, dir, name);
   const inUpper = hasUpperName(union, node, dir, name);
   if (!inUpper && scratch.locked) throw fsError(Errno.EPERM, 'unlink');
   if (!inUpper) hiding.hide(union.fds.get(copyUpDirectory(union, dir)), name);
@@ -38,6 +40,22 @@ export function unlink(union: Union, parent: NodeId, name: EntryName): void {
   }
   forgetName(union, node, dir, name, inUpper);
   noteRemoved(union, dir, name);
+}
+
+/**
+ * Before a name of a file goes: where the copy counts the names, it must be there to do so, with a link at the name that
+ * goes, which is then one less of the copy's own (fs/overlayfs/util.c:ovl_nlink_start).
+ */
+export function prepareRemoval(union: Union, node: UnionNode, dir: DirectoryNode, name: EntryName): void {
+  if (node.kind === 'directory' || node.group === null || union.links?.countsNames !== true) return;
+  if (!node.isUpper) {
+    union.nodes.move(node, dir, name);
+    ensureUpper(union, node);
+  }
+  const { group } = node;
+  if (group === null) return;
+  if (!hasUpperName(union, node, dir, name)) bringName(union, group, dir, name);
+  union.links.count(group);
 }
 
 /** The node of a name that the kernel believes to be there. */
@@ -110,14 +128,14 @@ function forgetLink(
   name: EntryName,
   inUpper: boolean,
 ): void {
-  if (!inUpper) union.plinks?.hide(group);
+  if (!inUpper) union.links?.hide(group);
   // Where they fail, the entry stays until the end of the mount; it shows nowhere.
   afterwards(() => {
     statReal(union, node, scratch);
     node.removed = group.exact && group.names(scratch.nlink) === 0;
     if (!node.removed) return;
     union.jobs.takeFailure(node);
-    union.plinks?.dissolve(group, node);
+    union.links?.dissolve(group, node);
   });
   if (!node.removed && (node.parent !== dir || node.name !== name)) return;
   union.nodes.detach(node);

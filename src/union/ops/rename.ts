@@ -15,12 +15,13 @@ import { lookup, lowerHas } from '../lookup.js';
 import { isEmpty, lowersAreBare, noteAdded, noteRemoved } from '../merge-directory.js';
 import { isHiddenUnseen, placeFor } from '../new-object.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
-import { assertFree, copyUpDirectory, ensureUpper, ensureWhole, markImpure } from '../promote.js';
+import { assertFree, ensureUpper, ensureWhole } from '../promote.js';
+import { copyUpDirectory, markImpure } from '../promote-directory.js';
 import { statReal } from '../real-object.js';
 import { redirectDirectory, redirectMetacopy } from '../redirect.js';
 import type { Union } from '../union.js';
 import { bringName, hasUpperName } from '../upper-names.js';
-import { existing, forgetDirectory, forgetName, keepingReachable } from './remove.js';
+import { existing, forgetDirectory, forgetName, keepingReachable, prepareRemoval } from './remove.js';
 
 /** One name of one directory. */
 interface Place {
@@ -90,6 +91,7 @@ function checkReplaceable(union: Union, source: UnionNode, target: UnionNode): v
 
 function replace(union: Union, source: UnionNode, from: Place, target: UnionNode | null, to: Place): void {
   checkMovable(union, source);
+  if (target !== null) prepareRemoval(union, target, to.dir, to.name);
   prepare(union, source, from, to);
   const { hiding, layer } = union.writable();
   const fromFd = union.fds.get(placeFor(union, from.dir));

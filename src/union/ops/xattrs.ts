@@ -6,7 +6,8 @@ import { isAdministrator } from '../../sys/process-credentials.js';
 import { getXattr, listXattrs, removeXattr, setXattr } from '../../sys/xattr.js';
 import { ACL_ACCESS, ACL_DEFAULT } from '../new-object.js';
 import type { UnionNode } from '../node.js';
-import { copyUpDirectory, ensureUpper } from '../promote.js';
+import { ensureUpper } from '../promote.js';
+import { copyUpDirectory } from '../promote-directory.js';
 import { chmodReal, reachOf, statReal } from '../real-object.js';
 import type { Union } from '../union.js';
 

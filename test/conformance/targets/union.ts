@@ -20,7 +20,7 @@ import { NOT_IN_LIBFUSE2, type Target } from './target.js';
 const UNION: readonly Capability[] = ['upper', 'o-direct', ...NOT_IN_LIBFUSE2];
 const OVERLAY: readonly Capability[] = [...UNION, 'private-xattrs', 'device-zero-reserved', 'long-names'];
 const WITHOUT_FEATURES: readonly Capability[] = [...OVERLAY, 'exdev', 'data-with-attributes'];
-const WITH_FEATURES: readonly Capability[] = [...OVERLAY, 'rename-any-directory'];
+const WITH_FEATURES: readonly Capability[] = [...OVERLAY, 'rename-any-directory', 'lower-hard-links'];
 
 function unionTarget(
   name: string,
@@ -67,7 +67,7 @@ function treeOf(layer: LayerName, cases: readonly Case[]): Tree {
 }
 
 /** Options, which write what only some programs understand. */
-const FEATURES = ['redirect_dir=on', 'metacopy=on'];
+const FEATURES = ['redirect_dir=on', 'metacopy=on', 'index=on'];
 const plainKernel = (layers: LayerDirs): Mounted => mountKernel(layers);
 const featuredKernel = (layers: LayerDirs): Mounted => mountKernel(layers, FEATURES);
 

@@ -251,7 +251,7 @@ describe('the directory of orphans', () => {
 });
 
 describe('the dialect', () => {
-  const dialect = new AufsDialect({ xattrs: 'trusted', keepsLinks: false, alwaysOpaque: false });
+  const dialect = new AufsDialect({ xattrs: 'trusted', alwaysOpaque: false });
 
   it('keeps .wh. names for itself', () => {
     expect(dialect.refuseName(name('.wh.x'))).toBe(1);

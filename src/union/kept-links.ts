@@ -1,0 +1,162 @@
+/**
+ * Lower files with several links that stay one file when they are copied up.
+ *
+ * The copy has an entry, a hard link in a directory that shows nowhere, and its node is reached through that entry,
+ * whatever becomes of its names. A lower name of the file that the upper does not hide leads to the same node: it is
+ * recognised by the inode number shown. What entries are called, how long they stay and what else is noted depends on
+ * the dialect: pseudo-links (`plinks.ts`) or an index (`link-index.ts`).
+ */
+import type { StagedObject } from '../copyup/fill-metadata.js';
+import type { EntryName } from '../core/brand.js';
+import { S_IFMT } from '../core/file-mode.js';
+import { FileStat } from '../core/file-stat.js';
+import { O_PATH } from '../core/flags.js';
+import { linkAt, linkFd, unlinkAt } from '../sys/inode-ops.js';
+import { openAt } from '../sys/open.js';
+import { statAt } from '../sys/stat.js';
+import type { DirectoryFds } from './directory-fds.js';
+import type { InodeNumbers } from './inode-numbers.js';
+import type { Layer, RealDirectory } from './layer.js';
+import { LinkGroup } from './link-group.js';
+import type { LowerFiles } from './lower-files.js';
+import type { FileNode } from './node.js';
+
+const scratch = new FileStat();
+
+/** What keeping links takes. */
+export interface LinkParts {
+  /** The upper. */
+  readonly layer: Layer;
+  readonly lowers: readonly Layer[];
+  readonly lowerFiles: LowerFiles | null;
+  readonly fds: DirectoryFds;
+  readonly numbers: InodeNumbers;
+  readonly log: (line: string) => void;
+  /** Takes what is to be closed with the union. */
+  keep<T extends { close(): void }>(part: T): T;
+}
+
+export abstract class KeptLinks {
+  /**
+   * Entries go when the mount ends, and the upper alone says then what is one file (`settle.ts`); if not, they are there
+   * for the next mount.
+   */
+  abstract readonly settles: boolean;
+  /** Copied-up groups and those with hidden names, by the inode number shown. */
+  protected readonly groups = new Map<number, LinkGroup>();
+
+  protected constructor(
+    /** Where the entries are. */
+    readonly directory: RealDirectory,
+    protected readonly fds: DirectoryFds,
+    protected readonly numbers: InodeNumbers,
+  ) {}
+
+  /** Tells the lower file of this real stat from every other that has had its number. */
+  protected abstract originOf(stat: FileStat): string;
+
+  /**
+   * Makes an entry of the finished copy.
+   * @param copy its real stat
+   * @param source what the copy says that it is a copy of (`OriginMarks`), where copies say so
+   */
+  protected abstract makeEntry(
+    group: LinkGroup,
+    staged: StagedObject,
+    copy: FileStat,
+    source: Uint8Array | null,
+  ): EntryName;
+
+  /** The copy has lost its entry, but goes on under other names. */
+  protected abstract leave(entry: EntryName): void;
+
+  /** Names of the file go only by way of the copy, which has to be there first (`ops/remove.ts:prepareRemoval`). */
+  abstract readonly countsNames: boolean;
+
+  /** Before the copy gets a link at the place of a lower name that shows. */
+  abstract announce(group: LinkGroup): void;
+
+  /** Before the copy gets another name, or loses one. */
+  abstract count(group: LinkGroup): void;
+
+  /**
+   * The group of a lower file with several links that has the real stat `stat` and shows the number `ino`; of another
+   * number where the number has become that of another file, which has a copy.
+   */
+  ofLower(ino: number, stat: FileStat): LinkGroup {
+    const group = this.groups.get(ino);
+    const type = stat.mode & S_IFMT;
+    const origin = this.originOf(stat);
+    if (group === undefined) return new LinkGroup(ino, type, origin, stat.nlink);
+    if (group.origin !== origin) {
+      const own = this.numbers.part(stat.devMajor, stat.devMinor, stat.ino);
+      return new LinkGroup(own, type, origin, stat.nlink);
+    }
+    group.lowerLinks ??= stat.nlink;
+    return group;
+  }
+
+  /** The group whose copy an upper file is. @param own its own inode number */
+  ofCopy(ino: number, own: number): LinkGroup | null {
+    const group = this.groups.get(ino);
+    return group !== undefined && group.entry !== null && group.own === own ? group : null;
+  }
+
+  /** The groups that have a copy. */
+  copied(): LinkGroup[] {
+    return [...this.groups.values()].filter(({ entry }) => entry !== null);
+  }
+
+  /** One more lower name of the file is hidden by the upper: by a whiteout, or by a link to the copy. */
+  hide(group: LinkGroup): void {
+    group.hidden++;
+    this.groups.set(group.ino, group);
+  }
+
+  /**
+   * Makes the entry of a finished copy, which has no name in the upper yet. From here on the lower names show the copy.
+   * Parameters as of {@link makeEntry}.
+   */
+  enter(group: LinkGroup, staged: StagedObject, copy: FileStat, source: Uint8Array | null): void {
+    group.entry = this.makeEntry(group, staged, copy, source);
+    group.own = copy.ino;
+    this.groups.set(group.ino, group);
+  }
+
+  /** Takes back {@link enter}: the copy has not got its name. */
+  withdraw(group: LinkGroup): void {
+    if (group.entry !== null) unlinkAt(this.fds.get(this.directory), group.entry);
+    group.entry = null;
+    group.own = 0;
+  }
+
+  /**
+   * Ends a group whose copy has all its names in the upper, or none at all: the entry goes.
+   * @param node the living node, which goes on without; an fd leads to it where anybody may still ask for it
+   */
+  dissolve(group: LinkGroup, node: FileNode | null): void {
+    const { entry } = group;
+    this.groups.delete(group.ino);
+    if (entry === null) return;
+    const dirfd = this.fds.get(this.directory);
+    if (node !== null) {
+      if (node.nlookup > 0 && node.open === null) node.pin = openAt(dirfd, entry, O_PATH);
+      node.home = null;
+      node.group = null;
+    }
+    group.entry = null;
+    if (!statAt(dirfd, entry, scratch)) return;
+    if (scratch.nlink > 1) this.leave(entry);
+    unlinkAt(dirfd, entry);
+    if (scratch.nlink === 1) this.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
+  }
+
+  /** Closes what only this has open. */
+  close(): void {}
+
+  protected link(staged: StagedObject, entry: EntryName): void {
+    const dirfd = this.fds.get(this.directory);
+    if (staged.name === '') linkFd(staged.dirfd, dirfd, entry);
+    else linkAt(staged.dirfd, staged.name, dirfd, entry);
+  }
+}
