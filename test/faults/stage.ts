@@ -1,14 +1,9 @@
-/** One union whose layers lie on file systems that can be made to fail, and the directories behind them. */
-import { existsSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+/** One union whose layers lie on file systems that can be made to fail. */
 import { join } from 'node:path';
-import { aufsForm, overlayForm } from '../conformance/forms.js';
-import { materialize } from '../conformance/materialize.js';
-import { dir, type Layers } from '../conformance/tree.js';
 import { Faults, FaultyLayer } from '../harness/faulty-layer.js';
 import { aufsArguments, type ForegroundMount, mountForeground, overlayOptions } from '../harness/mounts.js';
-import type { Snapshot } from '../harness/snapshot.js';
 import * as sys from '../harness/sys/index.js';
-import { kernelView, plyfsView } from './layer-view.js';
+import { ObservedUnion, type Places } from './observed-union.js';
 
 export interface StageOptions {
   readonly dialect: 'overlay' | 'aufs';
@@ -20,19 +15,19 @@ export interface StageOptions {
   readonly options?: readonly string[];
 }
 
-const LAYERS = ['upper', 'lower1', 'lower2'] as const;
 const FOREVER = 1e9;
 
-export class FaultStage {
+export class FaultStage extends ObservedUnion {
   private constructor(
-    readonly options: StageOptions,
+    dialect: StageOptions['dialect'],
+    behind: Places,
+    union: ForegroundMount,
+    viewpoint: string,
     readonly faults: Faults,
-    /** What lies below the faulty file systems, by layer. */
-    private readonly behind: { readonly [layer in (typeof LAYERS)[number] | 'work']: string },
     private readonly faulty: readonly FaultyLayer[],
-    private readonly union: ForegroundMount,
-    private readonly viewpoint: string,
-  ) {}
+  ) {
+    super(dialect, behind, union, viewpoint);
+  }
 
   /** @param base an empty directory, on a file system that can be an upper */
   static async open(base: string, options: StageOptions): Promise<FaultStage> {
@@ -63,65 +58,15 @@ export class FaultStage {
         lower1: join(base, at('lower1')),
         lower2: join(base, at('lower2')),
       };
-      return new FaultStage(options, faults, behind, faulty, union, join(base, 'view'));
+      return new FaultStage(options.dialect, behind, union, join(base, 'view'), faults, faulty);
     } catch (error) {
       for (const layer of faulty.reverse()) await layer.unmount();
       throw error;
     }
   }
 
-  get root(): string {
-    return this.union.mountpoint;
-  }
-
-  /** The process that serves the union. */
-  get server(): ForegroundMount['server'] {
-    return this.union.server;
-  }
-
-  get log(): string {
-    return this.union.log() + this.faulty.flatMap(({ log }) => log).join('\n');
-  }
-
-  /** Puts `layers` into a directory `name` of the union, of which nobody has asked yet. */
-  add(name: string, layers: Layers): void {
-    const form = this.options.dialect === 'aufs' ? aufsForm : overlayForm;
-    for (const layer of LAYERS) {
-      const tree = layers[layer];
-      if (tree !== undefined) materialize(this.behind[layer], { [name]: dir(tree, { mtime: 1_000_000_000 }) }, form);
-    }
-  }
-
-  /** What the directory `name` shows to others than the mount, by who looks. */
-  views(name: string): { readonly [viewer: string]: Snapshot } {
-    const layers = LAYERS.map((layer) => this.behind[layer]);
-    const aufs = this.options.dialect === 'aufs';
-    const own = plyfsView(layers, aufs, name);
-    return aufs ? { plyfs: own } : { plyfs: own, kernel: kernelView(layers, this.viewpoint, name) };
-  }
-
-  /** Fds of the server but those of directories, of which it keeps a bounded number. */
-  openFiles(): string[] {
-    const fds = `/proc/${this.union.server.pid}/fd`;
-    const open: string[] = [];
-    for (const fd of readdirSync(fds)) {
-      const path = join(fds, fd);
-      try {
-        if (!statSync(path).isDirectory()) open.push(readlinkSync(path));
-      } catch (error) {
-        // Closed since it was listed.
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      }
-    }
-    return open.sort();
-  }
-
-  /** What lies where changes are prepared, but the whiteout of which the others are links. */
-  leftovers(): string[] {
-    const place =
-      this.options.dialect === 'aufs' ? join(this.behind.upper, '.wh..wh.orph') : join(this.behind.work, 'work');
-    if (!existsSync(place)) return [];
-    return readdirSync(place).filter((name) => !overlayForm.isWhiteout(place, name));
+  override get log(): string {
+    return super.log + this.faulty.flatMap(({ log }) => log).join('\n');
   }
 
   async close(): Promise<void> {
