@@ -16,7 +16,7 @@ import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../..
 import * as sys from '../../harness/sys/index.js';
 import { withDeadline } from '../harness/deadline.js';
 import { contentsBelow } from './contents.js';
-import { look, makeBase, makeHostile } from './hostile-marks.js';
+import { changeAll, look, MARKER_NAMES, makeBase, makeHostile, makeMarkerNames } from './hostile-marks.js';
 import { Outside, SECRET } from './outside.js';
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
@@ -54,25 +54,6 @@ function agree(path: string, actual: string, expected: string, options: string):
   if (expected === 'ESTALE' || (expected === '-' && path.startsWith('/redirect'))) return true;
   return actual.replace(SCRATCH, '/') === expected.replace(SCRATCH, '/');
 }
-
-/** Everything that can be done to a name, whatever it is; the outcome is the attacker's affair. */
-const CHANGES: readonly ((path: string) => unknown)[] = [
-  (path) => sys.chmod(path, 0o4755),
-  (path) => sys.lchown(path, sys.ALICE, sys.ALICE),
-  (path) => sys.utimens(path, { sec: 1, nsec: 1 }, { sec: 2, nsec: 2 }),
-  (path) => sys.setxattr(path, 'trusted.mark', 'x'),
-  (path) => {
-    const fd = sys.open(path, sys.O_WRONLY | sys.O_APPEND | sys.O_NONBLOCK);
-    sys.outcome(() => sys.write(fd, 'more'));
-    sys.close(fd);
-  },
-  (path) => sys.writeFile(`${path}/new`, 'new'),
-  (path) => sys.link(path, `${path} linked`),
-  (path) => sys.rename(path, `${path} renamed`),
-  (path) => sys.rename(`${path} renamed`, path),
-  (path) => sys.unlink(path),
-  (path) => sys.rmdir(path),
-];
 
 describe.skipIf(unavailable !== null)(`hostile layers${unavailable === null ? '' : `: ${unavailable}`}`, () => {
   let base: string;
@@ -133,10 +114,7 @@ describe.skipIf(unavailable !== null)(`hostile layers${unavailable === null ? ''
         withDeadline(mountpoint, 100, () => {
           const shown = look(mountpoint);
           expect(Object.entries(shown).filter(([, facts]) => facts.includes(SECRET))).toEqual([]);
-          sys.insideRoot(mountpoint, () => {
-            for (const name of [...names, ...MARKER_NAMES, 'plain', 'link', 'way-out', 'file'])
-              for (const change of CHANGES) sys.outcome(() => change(`/${name}`));
-          });
+          changeAll(mountpoint, [...names, ...MARKER_NAMES, 'plain', 'link', 'way-out', 'file']);
           look(mountpoint);
         });
         sys.writeFile(join(mountpoint, 'after'), 'fine');
@@ -150,22 +128,3 @@ describe.skipIf(unavailable !== null)(`hostile layers${unavailable === null ? ''
     });
   });
 });
-
-/** Hidden, or hiding, by their own names; and the marker files of the aufs form as what they never are. */
-const MARKER_NAMES = ['hidden1', 'hidden2', 'hidden3', 'hidden4', 'opaque1', 'opaque2', 'opaque3'];
-
-function makeMarkerNames(root: string, outside: Outside): void {
-  for (const name of ['hidden1', 'hidden2', 'hidden3', 'hidden4'])
-    sys.writeFile(join(root, name), 'beside its whiteout');
-  sys.mkdir(join(root, '.wh.hidden1'));
-  sys.writeFile(join(root, '.wh.hidden1', 'inside'), 'x');
-  sys.symlink(outside.directory, join(root, '.wh.hidden2'));
-  sys.mknod(join(root, '.wh.hidden3'), sys.S_IFIFO | 0o666);
-  sys.mknod(join(root, '.wh.hidden4'), sys.S_IFCHR | 0o666, 1 * 256 + 5);
-  for (const name of ['opaque1', 'opaque2', 'opaque3']) sys.mkdir(join(root, name));
-  sys.mkdir(join(root, 'opaque1', '.wh..wh..opq'));
-  sys.symlink(outside.file, join(root, 'opaque2', '.wh..wh..opq'));
-  sys.mknod(join(root, 'opaque3', '.wh..wh..opq'), sys.S_IFIFO | 0o666);
-  for (const name of ['.wh.', '.wh..', '.wh...', '.wh..wh.', '.wh..wh..', `.wh.${'n'.repeat(251)}`])
-    sys.writeFile(join(root, name), '');
-}

@@ -252,3 +252,48 @@ function readable(path: string): string {
   });
   return outcome === 'ok' ? JSON.stringify(content) : outcome;
 }
+
+/** Everything that can be done to a name, whatever it is; the outcome is the attacker's affair. */
+const CHANGES: readonly ((path: string) => unknown)[] = [
+  (path) => sys.chmod(path, 0o4755),
+  (path) => sys.lchown(path, sys.ALICE, sys.ALICE),
+  (path) => sys.utimens(path, { sec: 1, nsec: 1 }, { sec: 2, nsec: 2 }),
+  (path) => sys.setxattr(path, 'trusted.mark', 'x'),
+  (path) => {
+    const fd = sys.open(path, sys.O_WRONLY | sys.O_APPEND | sys.O_NONBLOCK);
+    sys.outcome(() => sys.write(fd, 'more'));
+    sys.close(fd);
+  },
+  (path) => sys.writeFile(`${path}/new`, 'new'),
+  (path) => sys.link(path, `${path} linked`),
+  (path) => sys.rename(path, `${path} renamed`),
+  (path) => sys.rename(`${path} renamed`, path),
+  (path) => sys.unlink(path),
+  (path) => sys.rmdir(path),
+];
+
+/** Tries all of it on each name, with the mount as the whole world. */
+export function changeAll(mountpoint: string, names: readonly string[]): void {
+  sys.insideRoot(mountpoint, () => {
+    for (const name of names) for (const change of CHANGES) sys.outcome(() => change(`/${name}`));
+  });
+}
+
+/** Hidden, or hiding, by their own names; and the marker files of the aufs form as what they never are. */
+export const MARKER_NAMES = ['hidden1', 'hidden2', 'hidden3', 'hidden4', 'opaque1', 'opaque2', 'opaque3'];
+
+export function makeMarkerNames(root: string, outside: Outside): void {
+  for (const name of ['hidden1', 'hidden2', 'hidden3', 'hidden4'])
+    sys.writeFile(join(root, name), 'beside its whiteout');
+  sys.mkdir(join(root, '.wh.hidden1'));
+  sys.writeFile(join(root, '.wh.hidden1', 'inside'), 'x');
+  sys.symlink(outside.directory, join(root, '.wh.hidden2'));
+  sys.mknod(join(root, '.wh.hidden3'), sys.S_IFIFO | 0o666);
+  sys.mknod(join(root, '.wh.hidden4'), sys.S_IFCHR | 0o666, 1 * 256 + 5);
+  for (const name of ['opaque1', 'opaque2', 'opaque3']) sys.mkdir(join(root, name));
+  sys.mkdir(join(root, 'opaque1', '.wh..wh..opq'));
+  sys.symlink(outside.file, join(root, 'opaque2', '.wh..wh..opq'));
+  sys.mknod(join(root, 'opaque3', '.wh..wh..opq'), sys.S_IFIFO | 0o666);
+  for (const name of ['.wh.', '.wh..', '.wh...', '.wh..wh.', '.wh..wh..', `.wh.${'n'.repeat(251)}`])
+    sys.writeFile(join(root, name), '');
+}

@@ -1,0 +1,84 @@
+/** What the server says to the kernel while it serves layers made by an attacker: no path of theirs is ever followed. */
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  aufsArguments,
+  type ForegroundMount,
+  mountForeground,
+  mountsUnavailable,
+  overlayOptions,
+  PLYFS,
+} from '../../harness/mounts.js';
+import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { withDeadline } from '../harness/deadline.js';
+import { changeAll, look, MARKER_NAMES, makeBase, makeHostile, makeMarkerNames } from './hostile-marks.js';
+import { Outside } from './outside.js';
+import { isConfined, readTrace, STRACE, type TracedCall } from './traced-calls.js';
+
+function straceUnavailable(): string | null {
+  const unavailable = mountsUnavailable();
+  if (unavailable !== null) return unavailable;
+  return spawnSync('strace', ['-qq', 'true']).status === 0 ? null : 'strace is missing, or may not trace';
+}
+const unavailable = straceUnavailable();
+
+/** A thread that is started meanwhile loads the program's own files. */
+const PROGRAM = dirname(dirname(fileURLToPath(new URL('.', import.meta.url)))).replace(/\/test$/, '');
+
+const ARGUMENTS: Readonly<Record<string, (layers: LayerDirs) => string[]>> = {
+  overlay: (layers) => ['-o', overlayOptions(layers, ['redirect_dir=on', 'metacopy=on', 'volatile'])],
+  aufs: (layers) => aufsArguments(layers, ['volatile']),
+};
+
+describe.skipIf(unavailable !== null)(`system calls${unavailable === null ? '' : `: ${unavailable}`}`, () => {
+  let base: string;
+  let mounted: ForegroundMount | null = null;
+  beforeEach(() => {
+    base = makeScratch('system-calls');
+  });
+  afterEach(() => {
+    mounted?.unmount();
+    mounted = null;
+    removeScratch(base);
+  });
+
+  async function trace(layers: LayerDirs, args: readonly string[], names: readonly string[]): Promise<TracedCall[]> {
+    const file = join(base, 'trace');
+    const strace = ['strace', ...STRACE, '-o', file, PLYFS] as const;
+    mounted = await mountForeground(layers, [], [...args], strace as unknown as [string, ...string[]]);
+    const { mountpoint, server } = mounted;
+    const offset = statSync(file).size;
+    withDeadline(mountpoint, 100, () => {
+      look(mountpoint);
+      changeAll(mountpoint, names);
+      look(mountpoint);
+    });
+    const end = statSync(file).size;
+    mounted.unmount();
+    mounted = null;
+    if (server.exitCode === null) await once(server, 'exit');
+    expect(end).toBeGreaterThan(offset);
+    return readTrace(file, offset);
+  }
+
+  it.each(Object.keys(ARGUMENTS))('stay below the roots of the layers: %s', async (dialect) => {
+    const layers = makeLayerDirs(base);
+    const outside = new Outside(base);
+    makeBase(join(base, 'lower2'), outside);
+    const names = makeHostile(join(base, 'lower1'), join(base, 'lower2'), outside);
+    makeMarkerNames(join(base, 'lower1'), outside);
+    const args = (ARGUMENTS[dialect] as (layers: LayerDirs) => string[])(layers);
+    const tried = names.filter((_, i) => i % 2 === 0);
+    const calls = await trace(layers, args, [...tried, ...MARKER_NAMES, 'plain', 'link', 'way-out', 'file']);
+    const strays = calls.filter((call) => !isConfined(call) && !call.strings.some((path) => path.startsWith(PROGRAM)));
+    expect(strays.map(({ rest, strings }) => `${rest} ${strings.join()}`)).toEqual([]);
+    // Of everything that matters there was something to look at.
+    const seen = new Set(calls.map(({ name }) => name));
+    for (const name of ['openat', 'statx', 'readlinkat', 'unlinkat', 'linkat', 'fchownat'])
+      expect(seen).toContain(name);
+  });
+});
