@@ -77,9 +77,9 @@ function makeEmpty({ dirfd, name, stat }: CopyUpSource, workFd: number, staged: 
   else mknodAt(workFd, staged, type | 0o600, makeDev(stat.rdevMajor, stat.rdevMinor));
 }
 
-/** Refuses to copy up what its own file system protects: a copy would lose the protection. */
-export function refuseLocked(stat: FileStat): void {
-  if (stat.locked) throw fsError(Errno.EPERM, 'copy-up');
+/** Refuses to copy up what its own file system protects, where a copy would lose the protection. */
+export function refuseProtected(stat: FileStat, { dialect }: CopyUpContext): void {
+  if (stat.protection !== 0 && dialect.protections === null) throw fsError(Errno.EPERM, 'copy-up');
 }
 
 const parentStat = new FileStat();

@@ -30,6 +30,7 @@ export function fillMetadata(source: CopyUpSource, staged: StagedObject, context
   if (source.origin !== null) context.dialect.origins?.mark(staged.dirfd, staged.name, source.origin);
   if (open) chmodFd(staged.dirfd, stat.mode & 0o7777);
   else if (!isSymlink(stat.mode)) chmodAt(staged.dirfd, staged.name, stat.mode & 0o7777);
+  if (stat.protection !== 0) context.dialect.protections?.write(staged.dirfd, staged.name, stat.protection);
   copyTimes(stat, staged);
 }
 

@@ -1,3 +1,5 @@
+import { FS_APPEND_FL, FS_IMMUTABLE_FL } from './flags.js';
+
 /** What statx(2) says of one object. Numbers, not bigints: sizes and inode numbers up to 2^53 are exact. */
 export class FileStat {
   ino = 0;
@@ -24,8 +26,8 @@ export class FileStat {
   immutable = false;
   appendOnly = false;
 
-  /** No name of the object may go, and its attributes may not change. */
-  get locked(): boolean {
-    return this.immutable || this.appendOnly;
+  /** The same as FS_IMMUTABLE_FL and FS_APPEND_FL. Either: no name of the object may go, nor its attributes change. */
+  get protection(): number {
+    return (this.immutable ? FS_IMMUTABLE_FL : 0) | (this.appendOnly ? FS_APPEND_FL : 0);
   }
 }

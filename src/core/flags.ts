@@ -30,6 +30,10 @@ export const SEEK_HOLE = 4;
 export const FALLOC_FL_KEEP_SIZE = 1;
 export const FALLOC_FL_PUNCH_HOLE = 2;
 
+/** Inode flags (man ioctl_iflags(2)). */
+export const FS_IMMUTABLE_FL = 0x10;
+export const FS_APPEND_FL = 0x20;
+
 /** mount(2) flags (linux/mount.h). */
 export const MS_RDONLY = 1;
 export const MS_NOSUID = 2;

@@ -140,7 +140,7 @@ class LayerScan implements LayerVisitor {
   }
 
   private cannotMake({ stat }: WalkedObject): string | null {
-    if (stat.locked) return 'immutable or append-only (see lsattr), which a copy would not be';
+    if (stat.protection !== 0) return 'immutable or append-only (see lsattr), which a copy would not be';
     const { ordinaryUser } = this.options;
     if (ordinaryUser === null) return null;
     const type = stat.mode & S_IFMT;

@@ -107,6 +107,7 @@ export function adoptDirectory(
     isUpper ? real : null,
     isUpper ? lowers : [real, ...lowers],
   );
+  if (!isUpper) node.protection = stat.protection;
   union.nodes.add(node);
   stat.ino = node.ino;
   if (node.isMerged) stat.nlink = 1;
@@ -151,6 +152,7 @@ export function adoptFile(
     findData(union, node, dir, home, name);
     showStat(node, stat);
   }
+  if (!isUpper) node.protection = stat.protection;
   union.nodes.add(node);
   if (shared) union.nodes.share(node);
   if (group !== null) join(union, node, group, isUpper ? null : home, stat);

@@ -17,6 +17,7 @@ import { inheritAcl } from './default-acl.js';
 import type { RealDirectory } from './layer.js';
 import type { DirectoryNode } from './node.js';
 import { copyUpDirectory } from './promote-directory.js';
+import { assertWritable } from './protection.js';
 import type { Union } from './union.js';
 
 export const ACL_ACCESS = 'system.posix_acl_access';
@@ -47,6 +48,7 @@ const scratch = new FileStat();
 /** Makes `object` at `name` of `dir`, which is copied up if need be. EEXIST if the upper has something there. */
 export function makeObject(union: Union, dir: DirectoryNode, name: EntryName, object: NewObject, caller: Caller): Made {
   union.checkName(name);
+  assertWritable(union, dir);
   const refusal = union.dialect.refuseCreate(name, object.mode, object.rdev);
   if (refusal !== 0) throw fsError(refusal, 'create');
   const home = placeFor(union, dir);

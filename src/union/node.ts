@@ -21,12 +21,15 @@ interface NodeBase {
   ino: number;
   /** The name is gone from the merged tree. */
   removed: boolean;
+  /** FS_IMMUTABLE_FL and FS_APPEND_FL, where the union has to see to them itself; null: not known. See `protection.ts`. */
+  protection: number | null;
 }
 
 export class DirectoryNode implements NodeBase {
   readonly kind = 'directory';
   nlookup = 0;
   removed = false;
+  protection: number | null = null;
   /** Nodes of entries that are alive, not all entries. Keyed by each node's own `name`. */
   readonly children = new Map<EntryName, UnionNode>();
   /** The upper directory's default ACL: null for none, undefined when not asked yet. */
@@ -75,6 +78,8 @@ export interface OpenFile {
   opens: number;
   /** Of these, opens that can write. */
   writers: number;
+  /** What is written through `fd` goes to the end, wherever it was meant to: of an append-only file. */
+  appends: boolean;
 }
 
 /** Everything that is not a directory. */
@@ -82,6 +87,7 @@ export class FileNode implements NodeBase {
   readonly kind = 'file';
   nlookup = 0;
   removed = false;
+  protection: number | null = null;
   open: OpenFile | null = null;
   /**
    * An fd (O_PATH is enough) of an upper object that has lost the name it was known by, and is not open, or is open as a

@@ -22,6 +22,7 @@ import { statFd } from '../sys/stat.js';
 import { withoutFsetid } from '../sys/thread.js';
 import type { Layer } from './layer.js';
 import type { FileNode, OpenFile } from './node.js';
+import { isAppendOnly } from './protection.js';
 import { lacksData, openForReading, openReal } from './real-object.js';
 import type { Union } from './union.js';
 
@@ -35,32 +36,51 @@ const scratch = new FileStat();
 export function openNode(union: Union, node: FileNode, flags: number): Opened {
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
   if (node.open === null) {
-    const fd = writes ? openForWriting(union, node, flags) : openForReading(union, node);
+    const { fd, appends } = writes
+      ? openForWriting(union, node, flags)
+      : { fd: openForReading(union, node), appends: false };
     orClose(fd, () => refuseUnreadable(union, node, fd));
-    const opened = openFirst(union, node, fd, writes, writes);
+    const opened = openFirst(union, node, fd, writes, writes, appends);
     noteUnseenWriter(union, node, writes);
     return opened;
   }
-  if (writes && node.open.writable) checkWritable(node.open.fd, flags);
-  else if (writes) {
-    const fd = openForWriting(union, node, flags);
-    close(node.open.fd);
-    node.open.fd = fd;
-    node.open.writable = true;
-  }
+  if (writes) fitForWriting(union, node, node.open, flags);
   const opened = count(node, node.open, writes);
   noteUnseenWriter(union, node, writes);
   return opened;
 }
 
-/** The file system below lets an append-only file be opened only by those who append (man ioctl_iflags(2)). */
-function openForWriting(union: Union, node: FileNode, flags: number): number {
+interface Fresh {
+  readonly fd: number;
+  readonly appends: boolean;
+}
+
+/**
+ * An append-only file is written through an fd that appends: whoever opens such a file could take O_APPEND away from his
+ * own descriptor, which the kernel forbids only where it knows of the inode flag. Real inode flags leave no choice.
+ */
+function openForWriting(union: Union, node: FileNode, flags: number): Fresh {
+  if (isAppendOnly(union, node)) return { fd: openReal(union, node, O_RDWR | O_APPEND), appends: true };
   try {
-    return openReal(union, node, O_RDWR);
+    return { fd: openReal(union, node, O_RDWR), appends: false };
   } catch (error) {
     if ((flags & O_APPEND) === 0 || !isErrno(error, 'EPERM')) throw error;
-    return openReal(union, node, O_RDWR | O_APPEND);
+    return { fd: openReal(union, node, O_RDWR | O_APPEND), appends: true };
   }
+}
+
+/** Gives an open file an fd that serves one more writer, if it has none. Earlier writers keep writing where they did. */
+function fitForWriting(union: Union, node: FileNode, open: OpenFile, flags: number): void {
+  const wanted = isAppendOnly(union, node);
+  if (open.writable && (open.appends === wanted || (wanted && open.writers > 0))) {
+    checkWritable(open.fd, flags);
+    return;
+  }
+  const { fd, appends } = openForWriting(union, node, flags);
+  close(open.fd);
+  open.fd = fd;
+  open.writable = true;
+  open.appends = appends;
 }
 
 /** What opening the file anew would refuse: the fd that serves all opens is older than its inode flags. */
@@ -89,14 +109,21 @@ function orClose<T>(fd: number, use: () => T): T {
  */
 export function openNew(union: Union, node: FileNode, fd: number, flags: number): Opened {
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
-  if (node.open === null) return openFirst(union, node, fd, writes, true);
+  if (node.open === null) return openFirst(union, node, fd, writes, true, false);
   close(fd);
   return count(node, node.open, writes);
 }
 
-function openFirst(union: Union, node: FileNode, fd: number, writes: boolean, writable: boolean): Opened {
+function openFirst(
+  union: Union,
+  node: FileNode,
+  fd: number,
+  writes: boolean,
+  writable: boolean,
+  appends: boolean,
+): Opened {
   const passes = orClose(fd, () => canPassThrough(union, node, fd));
-  const open: OpenFile = { fd, writable, backingId: 0, opens: 0, writers: 0 };
+  const open: OpenFile = { fd, writable, appends, backingId: 0, opens: 0, writers: 0 };
   node.open = open;
   union.openFiles++;
   if (passes) open.backingId = register(union, node, fd);
@@ -186,5 +213,6 @@ export function repoint(node: FileNode, fd: number): number {
   close(open.fd);
   open.fd = fd;
   open.writable = true;
+  open.appends = false;
   return -1;
 }

@@ -1,5 +1,5 @@
 /** Brings directories to the upper layer: themselves, never what they contain. */
-import { copyUpOther, refuseLocked } from '../copyup/copy-up.js';
+import { copyUpOther, refuseProtected } from '../copyup/copy-up.js';
 import { Errno, fsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import { withWriteInto } from '../sys/owner-permission.js';
@@ -38,7 +38,7 @@ function copyUpInto(union: Union, dir: DirectoryNode, home: RealDirectory): Real
   const origin = union.lowerFiles?.originOf(lower.layer, dirfd, lower.name) ?? null;
   const source = { dirfd, name: lower.name, stat: new FileStat(), origin };
   statReal(union, dir, source.stat);
-  refuseLocked(source.stat);
+  refuseProtected(source.stat, upper.copyUp);
   markImpure(union, dir.parent);
   const destination = { upper: union.fds.get(home), name: dir.name };
   // Before it has its name: from then on nothing may fail.

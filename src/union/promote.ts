@@ -1,7 +1,7 @@
 /** Brings nodes to the upper layer: the only caller of `src/copyup`, and the place where a node changes its layer. */
 
 import type { CopyUpSource } from '../copyup/context.js';
-import { copyUpOther, copyUpUnnamed, publishFile, refuseLocked } from '../copyup/copy-up.js';
+import { copyUpOther, copyUpUnnamed, publishFile, refuseProtected } from '../copyup/copy-up.js';
 import type { StagedObject } from '../copyup/fill-metadata.js';
 import { StagedFile } from '../copyup/staged-file.js';
 import type { EntryName } from '../core/brand.js';
@@ -82,7 +82,7 @@ function sourceOf(union: Union, node: FileNode, home: RealDirectory): CopyUpSour
   const dirfd = union.fds.get(home);
   const stat = new FileStat();
   statReal(union, node, stat);
-  refuseLocked(stat);
+  refuseProtected(stat, union.writable().copyUp);
   const origin = isParting(union, stat) ? null : (union.lowerFiles?.originOf(home.layer, dirfd, node.realName) ?? null);
   return { dirfd, name: node.realName, stat, origin };
 }

@@ -18,6 +18,8 @@ export class AufsDialect implements Dialect {
   readonly maxName = MAX_NAME;
   readonly whiteoutTakesName = false;
   /** aufs has them with `dirren` only, in a form of its own. */
+  /** As in aufs, which gives copies the flags themselves. */
+  readonly protections = null;
   readonly redirects = null;
   readonly metacopies = null;
   readonly origins = null;

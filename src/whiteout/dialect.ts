@@ -33,6 +33,16 @@ export interface LayerReader {
   marks(dirfd: number, name: string): Marks;
 }
 
+/**
+ * How it is told of an object of the upper that it is immutable or append-only, when its real inode flags stay free: with
+ * them it could not be given a name or a mark any more. Values are FS_IMMUTABLE_FL and FS_APPEND_FL.
+ */
+export interface Protections {
+  /** Of `name` under `dirfd`, or of `dirfd` itself when `name` is `''`. */
+  read(dirfd: number, name: string): number;
+  write(dirfd: number, name: string, protection: number): void;
+}
+
 /** How a moved directory is kept together with its lower parts, which stay where they are. */
 export interface Redirects {
   /** A directory with lower parts may be moved. */
@@ -91,6 +101,9 @@ export interface Dialect {
   readonly metacopies: Metacopies | null;
   /** null: a copy says nothing of the kind. */
   readonly origins: OriginMarks | null;
+
+  /** null: by the real inode flags, so that what has them in a lower layer cannot be copied up. */
+  readonly protections: Protections | null;
 
   /** The errno with which every operation on the name is refused, because the dialect keeps it for itself, or 0. */
   refuseName(name: EntryName): number;

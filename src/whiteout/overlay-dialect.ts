@@ -7,6 +7,7 @@ import type { EntryName } from '../core/brand.js';
 import { Errno, isErrno } from '../core/errno.js';
 import { DT_CHR, DT_UNKNOWN, direntType, S_IFCHR, S_IFMT } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
+import { FS_APPEND_FL, FS_IMMUTABLE_FL } from '../core/flags.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
 import { findXattr, listXattrs, removeXattr, setXattr } from '../sys/xattr.js';
@@ -18,6 +19,7 @@ import type {
   Metacopies,
   OriginMarks,
   Presence,
+  Protections,
   Redirects,
 } from './dialect.js';
 import { type Marks, NO_MARKS } from './marks.js';
@@ -26,6 +28,10 @@ import { OverlayOrigins } from './overlay-origin.js';
 export type XattrNamespace = 'trusted' | 'user';
 
 const OPAQUE_YES = 'y';
+
+/** Letters of `overlay.protattr`. */
+const APPEND_ONLY = 'a';
+const IMMUTABLE = 'i';
 
 /** As the mount options; `redirect_dir=off` is one of the last two, as the kernel's configuration says. */
 export interface OverlayFeatures {
@@ -64,6 +70,10 @@ export class OverlayDialect implements Dialect, LayerReader {
   private readonly scratch = new FileStat();
 
   readonly redirects: Redirects;
+  readonly protections: Protections = {
+    read: (dirfd, name) => this.readProtection(dirfd, name),
+    write: (dirfd, name, protection) => this.writeProtection(dirfd, name, protection),
+  };
   readonly metacopies: Metacopies;
   readonly origins: OriginMarks;
 
@@ -137,6 +147,26 @@ export class OverlayDialect implements Dialect, LayerReader {
       if (isErrno(error, 'EACCES')) return true;
       throw error;
     }
+  }
+
+  /** fs/overlayfs/util.c:ovl_check_protattr: what comes after an unknown letter counts no more. */
+  private readProtection(dirfd: number, name: string): number {
+    let protection = 0;
+    for (const letter of text(readable(dirfd, name, this.protectionXattr)) ?? '') {
+      if (letter === APPEND_ONLY) protection |= FS_APPEND_FL;
+      else if (letter === IMMUTABLE) protection |= FS_IMMUTABLE_FL;
+      else break;
+    }
+    return protection;
+  }
+
+  /** fs/overlayfs/util.c:ovl_set_protattr. */
+  private writeProtection(dirfd: number, name: string, protection: number): void {
+    const appendOnly = (protection & FS_APPEND_FL) === 0 ? '' : APPEND_ONLY;
+    const immutable = (protection & FS_IMMUTABLE_FL) === 0 ? '' : IMMUTABLE;
+    const value = appendOnly + immutable;
+    if (value !== '') setXattr(dirfd, name, this.protectionXattr, Buffer.from(value));
+    else if (findXattr(dirfd, name, this.protectionXattr) !== null) removeXattr(dirfd, name, this.protectionXattr);
   }
 
   /** Of an object whose xattrs are known by name: those that say that a part of it is in another layer. */

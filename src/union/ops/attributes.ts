@@ -13,6 +13,7 @@ import type { Layer } from '../layer.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
 import { copyUp, ensureUpper } from '../promote.js';
 import { copyUpDirectory } from '../promote-directory.js';
+import { assertChangeable, assertWritable } from '../protection.js';
 import { chmodReal, chownReal, openReal, showStat, statNode, statReal, utimesReal } from '../real-object.js';
 import type { Union } from '../union.js';
 
@@ -42,6 +43,7 @@ export function getattr(union: Union, nodeid: NodeId): Attributes {
 export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, caller: Caller): Attributes {
   const node = union.nodes.get(nodeid);
   const stat = union.answer.attr;
+  checkProtection(union, node, change);
   if (node.kind === 'directory') prepareDirectory(union, node, change);
   else prepareFile(union, node, change, caller);
   if (change.uid !== undefined || change.gid !== undefined) changeOwner(union, node, change, caller);
@@ -71,6 +73,16 @@ function changeOwner(union: Union, node: UnionNode, { uid, gid }: AttributeChang
 
 function isInGroup(caller: Caller, gid: number): boolean {
   return caller.gid === gid || supplementaryGroups(caller.pid).includes(gid);
+}
+
+/** fs/attr.c:notify_change, and fs/open.c:vfs_truncate for the size. */
+function checkProtection(union: Union, node: UnionNode, change: AttributeChange): void {
+  const { mode, uid, gid, size, atime, mtime } = change;
+  const touches = atime === 'now' && mtime === 'now';
+  const setsTimes = !touches && (atime !== undefined || mtime !== undefined);
+  if (mode !== undefined || uid !== undefined || gid !== undefined || size !== undefined || setsTimes) {
+    assertChangeable(union, node);
+  } else if (touches) assertWritable(union, node);
 }
 
 function prepareDirectory(union: Union, node: DirectoryNode, change: AttributeChange): void {

@@ -14,6 +14,7 @@ import { noteRemoved } from '../merge-directory.js';
 import { ACL_ACCESS, attributesFor, type Made, makeObject, type NewObject } from '../new-object.js';
 import { FileNode } from '../node.js';
 import { checkBudget, openNew } from '../open-file.js';
+import { assertWritable } from '../protection.js';
 import type { Union } from '../union.js';
 import { handOut, handOutNew } from './entries.js';
 
@@ -131,6 +132,7 @@ export function tmpfile(
 ): { entry: Entry; opened: Opened } {
   const dir = union.nodes.directory(parent);
   const { work } = union.writable();
+  assertWritable(union, dir);
   checkBudget(union);
   const { fd, name } = openUnnamed(work);
   try {

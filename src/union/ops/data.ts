@@ -1,6 +1,6 @@
 import type { NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
-import { O_ACCMODE, O_RDONLY, O_TRUNC } from '../../core/flags.js';
+import { FALLOC_FL_KEEP_SIZE, O_ACCMODE, O_RDONLY, O_TRUNC } from '../../core/flags.js';
 import type { Caller, Opened } from '../../fuse/operations.js';
 import {
   allocateRange,
@@ -16,6 +16,7 @@ import { close } from '../../sys/open.js';
 import type { FileNode, OpenFile } from '../node.js';
 import { checkBudget, openNew, openNode, releaseOpen } from '../open-file.js';
 import { copyUp } from '../promote.js';
+import { assertChangeable, assertMayOpen, assertWritable, isAppendOnly } from '../protection.js';
 import { openReal } from '../real-object.js';
 import type { Union } from '../union.js';
 import { dropSetIdBits } from './attributes.js';
@@ -28,9 +29,14 @@ export function open(union: Union, nodeid: NodeId, flags: number, killSetIdFor: 
   const truncates = (flags & O_TRUNC) !== 0;
   if (node.open === null) checkBudget(union);
   if ((flags & O_ACCMODE) === O_RDONLY && !truncates) return openNode(union, node, flags);
+  assertMayOpen(union, node, flags);
   const wasUpper = node.isUpper;
   // O_TRUNC wants none of the data: nothing of it is copied.
-  const fd = copyUp(union, node, truncates ? 0 : Number.POSITIVE_INFINITY);
+  let fd = copyUp(union, node, truncates ? 0 : Number.POSITIVE_INFINITY);
+  if (fd >= 0 && isAppendOnly(union, node)) {
+    close(fd);
+    fd = -1;
+  }
   const opened = fd >= 0 ? openNew(union, node, fd, flags) : openNode(union, node, flags);
   if (truncates) truncateOpened(union, node, flags, killSetIdFor, wasUpper);
   return opened;
@@ -134,6 +140,8 @@ export function fallocate(
   caller: Caller,
 ): void {
   const node = union.nodes.file(nodeid);
+  if ((mode & ~FALLOC_FL_KEEP_SIZE) === 0) assertWritable(union, node);
+  else assertChangeable(union, node);
   const { fd } = writableOf(node);
   dropSetIdBitsFor(union, node, caller);
   allocateRange(fd, mode, offset, length);
@@ -159,6 +167,7 @@ export function copyFileRange(
 ): number {
   const target = union.nodes.file(to);
   const source = openOf(union.nodes.file(from));
+  assertWritable(union, target);
   const { fd } = writableOf(target);
   dropSetIdBitsFor(union, target, caller);
   const copied = tryCopyRange(source.fd, fromOffset, fd, toOffset, Math.min(length, MAX_COPY));

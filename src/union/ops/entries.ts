@@ -33,6 +33,7 @@ export function handOutNew(
   const node = isDirectory
     ? adoptDirectory(union, dir, name, home, [], attr)
     : adoptFile(union, dir, name, home, attr, true);
+  node.protection = 0;
   noteAdded(union, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
   return handOut(union, node);
 }

@@ -1,7 +1,7 @@
 import type { NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { DT_DIR, DT_REG, direntType } from '../../core/file-mode.js';
-import { O_NONBLOCK, O_RDONLY } from '../../core/flags.js';
+import { FS_APPEND_FL, FS_IMMUTABLE_FL, O_NONBLOCK, O_RDONLY } from '../../core/flags.js';
 import {
   getInodeFlags,
   getFsxattr as readFsxattr,
@@ -12,31 +12,65 @@ import { close } from '../../sys/open.js';
 import type { UnionNode } from '../node.js';
 import { ensureWhole } from '../promote.js';
 import { copyUpDirectory } from '../promote-directory.js';
-import { heldFd, openReal, opensItself, statReal } from '../real-object.js';
+import { protectionOf } from '../protection.js';
+import { heldFd, openReal, opensItself, reachOf, statReal } from '../real-object.js';
 import type { Union } from '../union.js';
 
+const PROTECTION = FS_IMMUTABLE_FL | FS_APPEND_FL;
+/** The same in `struct fsxattr` (linux/fs.h). */
+const FS_XFLAG_IMMUTABLE = 0x8;
+const FS_XFLAG_APPEND = 0x10;
+
 export function getFlags(union: Union, nodeid: NodeId): number {
-  return withFd(union, union.nodes.get(nodeid), getInodeFlags);
+  const node = union.nodes.get(nodeid);
+  return withFd(union, node, getInodeFlags) | protectionOf(union, node);
 }
 
 export function setFlags(union: Union, nodeid: NodeId, flags: number): void {
-  change(union, nodeid, (fd) => setInodeFlags(fd, flags));
+  change(union, nodeid, flags, (fd, real) => setInodeFlags(fd, real));
 }
 
 export function getFsxattr(union: Union, nodeid: NodeId): Buffer {
-  return withFd(union, union.nodes.get(nodeid), readFsxattr);
+  const node = union.nodes.get(nodeid);
+  const fsxattr = withFd(union, node, readFsxattr);
+  fsxattr.writeUInt32LE((fsxattr.readUInt32LE(0) | asExtended(protectionOf(union, node))) >>> 0, 0);
+  return fsxattr;
 }
 
 export function setFsxattr(union: Union, nodeid: NodeId, fsxattr: Buffer): void {
-  change(union, nodeid, (fd) => writeFsxattr(fd, fsxattr));
+  const asked = fsxattr.readUInt32LE(0);
+  const immutable = (asked & FS_XFLAG_IMMUTABLE) === 0 ? 0 : FS_IMMUTABLE_FL;
+  const appendOnly = (asked & FS_XFLAG_APPEND) === 0 ? 0 : FS_APPEND_FL;
+  change(union, nodeid, immutable | appendOnly, (fd, real) => {
+    const plain = Buffer.from(fsxattr);
+    plain.writeUInt32LE(((asked & ~asExtended(PROTECTION)) | asExtended(real)) >>> 0, 0);
+    writeFsxattr(fd, plain);
+  });
 }
 
-function change(union: Union, nodeid: NodeId, apply: (fd: number) => void): void {
+function asExtended(flags: number): number {
+  return (
+    ((flags & FS_IMMUTABLE_FL) === 0 ? 0 : FS_XFLAG_IMMUTABLE) | ((flags & FS_APPEND_FL) === 0 ? 0 : FS_XFLAG_APPEND)
+  );
+}
+
+/**
+ * Protection goes where the dialect keeps it, the rest to the inode, which loses real flags of that kind if it has any
+ * (fs/overlayfs/inode.c:ovl_fileattr_set).
+ * @param apply is given the flags that the inode is to have
+ */
+function change(union: Union, nodeid: NodeId, flags: number, apply: (fd: number, real: number) => void): void {
   const node = union.nodes.get(nodeid);
   if (node.kind === 'directory') copyUpDirectory(union, node);
-  // With its data: what is append-only then could not be given it later.
   else ensureWhole(union, node);
-  withFd(union, node, apply);
+  const { protections } = union.dialect;
+  if (protections === null) withFd(union, node, (fd) => apply(fd, flags));
+  else {
+    const { fd, name } = reachOf(union, node);
+    protections.write(fd, name, flags & PROTECTION);
+    node.protection = flags & PROTECTION;
+    withFd(union, node, (real) => apply(real, flags & ~PROTECTION));
+  }
   // Immutable and append-only show in statx's attributes, which the kernel may have cached.
   union.channel?.invalidateAttributes(nodeid);
 }

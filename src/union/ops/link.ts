@@ -12,6 +12,7 @@ import { isHiddenUnseen, placeFor } from '../new-object.js';
 import type { DirectoryNode, FileNode } from '../node.js';
 import { assertFree, ensureUpper, ensureWhole } from '../promote.js';
 import { markImpure } from '../promote-directory.js';
+import { assertChangeable, assertWritable } from '../protection.js';
 import { heldFd, showStat, statReal } from '../real-object.js';
 import { redirectMetacopy } from '../redirect.js';
 import type { Union } from '../union.js';
@@ -24,6 +25,8 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   const node = union.nodes.file(nodeid);
   const dir = union.nodes.directory(parent);
   union.checkName(name);
+  assertWritable(union, dir);
+  assertChangeable(union, node);
   assertFree(node);
   ensureUpper(union, node);
   if (node.data !== null && !redirectMetacopy(union, node, false)) ensureWhole(union, node);

@@ -13,6 +13,7 @@ import { isEmpty, noteRemoved } from '../merge-directory.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
 import { assertFree, ensureUpper } from '../promote.js';
 import { copyUpDirectory } from '../promote-directory.js';
+import { assertRemovable } from '../protection.js';
 import { opensItself, statReal } from '../real-object.js';
 import type { Union } from '../union.js';
 import { bringName, hasUpperName } from '../upper-names.js';
@@ -25,11 +26,10 @@ export function unlink(union: Union, parent: NodeId, name: EntryName): void {
   const dir = union.nodes.directory(parent);
   const node = existing(union, dir, name);
   if (node.kind === 'directory') throw fsError(Errno.EISDIR, 'unlink');
+  assertRemovable(union, dir, node);
   assertFree(node);
-  // The file system below would refuse to unlink it; hiding it must not be a way around that.
-  if (!scratch.locked) prepareRemoval(union, node, dir, name);
+  prepareRemoval(union, node, dir, name);
   const inUpper = hasUpperName(union, node, dir, name);
-  if (!inUpper && scratch.locked) throw fsError(Errno.EPERM, 'unlink');
   if (!inUpper) hiding.hide(union.fds.get(copyUpDirectory(union, dir)), name);
   else {
     const dirfd = union.fds.get(dir.upper as RealDirectory);
@@ -157,7 +157,7 @@ export function rmdir(union: Union, parent: NodeId, name: EntryName): void {
   const dir = union.nodes.directory(parent);
   const node = existing(union, dir, name);
   if (node.kind === 'file') throw fsError(Errno.ENOTDIR, 'rmdir');
-  if (node.upper === null && scratch.locked) throw fsError(Errno.EPERM, 'rmdir');
+  assertRemovable(union, dir, node);
   if (!isEmpty(union, node)) throw fsError(Errno.ENOTEMPTY, 'rmdir');
   if (node.upper === null) hiding.hide(union.fds.get(copyUpDirectory(union, dir)), name);
   else removeUpper(union, dir, node, node.upper);

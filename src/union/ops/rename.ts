@@ -17,6 +17,7 @@ import { isHiddenUnseen, placeFor } from '../new-object.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
 import { assertFree, ensureUpper, ensureWhole } from '../promote.js';
 import { copyUpDirectory, markImpure } from '../promote-directory.js';
+import { assertRemovable, assertWritable } from '../protection.js';
 import { statReal } from '../real-object.js';
 import { redirectDirectory, redirectMetacopy } from '../redirect.js';
 import type { Union } from '../union.js';
@@ -47,9 +48,9 @@ export function rename(
   const target = lookup(union, to.dir, newName, scratch);
   // Two names of one file: rename(2) leaves both.
   if (source === target) return;
-  // As for unlink: hiding what the file system below protects must not be a way around that.
-  if (target !== null && scratch.locked && !hasUpperName(union, target, to.dir, newName))
-    throw fsError(Errno.EPERM, 'rename');
+  assertRemovable(union, from.dir, source);
+  if (target === null) assertWritable(union, to.dir);
+  else assertRemovable(union, to.dir, target);
   if ((flags & RENAME_EXCHANGE) !== 0) {
     if (target === null) throw fsError(Errno.ENOENT, 'rename');
     exchange(union, source, from, target, to);

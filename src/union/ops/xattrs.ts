@@ -8,6 +8,7 @@ import { ACL_ACCESS, ACL_DEFAULT } from '../new-object.js';
 import type { UnionNode } from '../node.js';
 import { ensureUpper } from '../promote.js';
 import { copyUpDirectory } from '../promote-directory.js';
+import { assertChangeable } from '../protection.js';
 import { chmodReal, reachOf, statReal } from '../real-object.js';
 import type { Union } from '../union.js';
 
@@ -49,6 +50,7 @@ export function setxattr(
   killSetGid: boolean,
 ): void {
   const node = union.nodes.get(nodeid);
+  assertChangeable(union, node);
   const onDisk = nameOnDisk(union, name);
   toUpper(union, node);
   const { fd, name: at } = reachOf(union, node);
@@ -64,6 +66,7 @@ export function setxattr(
 
 export function removexattr(union: Union, nodeid: NodeId, name: string): void {
   const node = union.nodes.get(nodeid);
+  assertChangeable(union, node);
   const onDisk = nameOnDisk(union, name);
   // Taking away what is not there must not copy a file up (fs/overlayfs/xattrs.c:ovl_xattr_set).
   const before = reachOf(union, node);

@@ -132,8 +132,6 @@ export function access(path: string, mode: number): void {
   check(accessCall(AT_FDCWD, cPath(path), mode, AT_EACCESS), 'access', path);
 }
 
-export const FS_IMMUTABLE_FL = 0x10;
-export const FS_APPEND_FL = 0x20;
 export const FS_NODUMP_FL = 0x40;
 
 export function getInodeFlags(fd: number): number {
