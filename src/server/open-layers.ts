@@ -13,7 +13,7 @@ export function openLayers(config: MountConfig, writeLog: (line: string) => void
   if (upper === undefined) return createUnion({ ...common, lowers });
   if (config.readOnly && work !== undefined && config.dialect === 'overlay') refuseIncompatibleAt(work);
   if (config.readOnly || (work === undefined && config.dialect === 'overlay')) {
-    return createUnion({ ...common, ...belowUpper(config), lowers: [upper, ...lowers] });
+    return createUnion({ ...common, ...belowUpper(config), topIsUpper: true, lowers: [upper, ...lowers] });
   }
   return createUnion({ ...common, lowers, upper, ...(work === undefined ? {} : { work }) });
 }

@@ -83,10 +83,20 @@ export function openOnSameMount(dirfd: number, name: string): number {
   return openResolved(dirfd, name, O_PATH, RESOLVE_NO_XDEV);
 }
 
+/** As {@link openBeneath} for a path shorter than PATH_MAX; a failure is the negative errno. */
+export function tryOpenBeneath(dirfd: number, path: string, flags: number): number {
+  const fd = callResolved(dirfd, path, flags, 0);
+  return fd < 0 ? -lastErrno() : fd;
+}
+
 function openResolved(dirfd: number, path: string, flags: number, resolve = 0): number {
+  return check(callResolved(dirfd, path, flags, resolve), 'openat2');
+}
+
+function callResolved(dirfd: number, path: string, flags: number, resolve: number): number {
   how.buffer.writeUInt32LE(flags | O_NOFOLLOW | O_CLOEXEC, 0);
   how.buffer.writeUInt32LE(resolve | RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, 16);
-  return check(syscall4(SYS_OPENAT2, dirfd, cPath(path === '' ? '.' : path), how.address, 24), 'openat2');
+  return syscall4(SYS_OPENAT2, dirfd, cPath(path === '' ? '.' : path), how.address, 24);
 }
 
 /**

@@ -11,6 +11,7 @@ import { FileStat } from '../core/file-stat.js';
 import { type Marks, NO_MARKS } from '../whiteout/marks.js';
 import { type Layer, RealDirectory } from './layer.js';
 import type { DirectoryNode } from './node.js';
+import { isOpaqueByFile, presenceOf } from './presence.js';
 import type { Union } from './union.js';
 
 /** One object on the way. */
@@ -111,7 +112,8 @@ export class Descent {
     const { layer } = home;
     const isLast = after === '';
     if (!this.known) {
-      const presence = layer.reader.probe(this.union.fds.get(home), name as EntryName, stat);
+      const last = this.at === this.candidates.length;
+      const presence = presenceOf(this.union, home, name as EntryName, stat, last);
       if (presence === 'absent') return null;
       const wanted = isLast && this.wanted === 'file' ? isRegular(stat.mode) : isDirectory(stat.mode);
       if (presence === 'whiteout' || !wanted) {
@@ -194,6 +196,8 @@ export class Descent {
       if (layer.depth === union.lowest) return NO_MARKS;
       if (below === 0 && !layer.isUpper && union.dialect.redirects?.followed !== true) return NO_MARKS;
     }
-    return layer.reader.marks(union.fds.get(home), name);
+    const marks = layer.reader.marks(union.fds.get(home), name);
+    const seeksBelow = below > 0 && !marks.opaque && (this.wanted === 'directory' || !isLast);
+    return seeksBelow && isOpaqueByFile(union, home, name) ? { ...marks, opaque: true } : marks;
   }
 }

@@ -1,6 +1,7 @@
 /** What of a union depends on its dialect: how its layers are read, and what its upper is opened with. */
 import { displayName } from '../core/entry-name.js';
 import { Errno, FsError } from '../core/errno.js';
+import { OverlayLowerReader } from '../whiteout/aufs-beside-overlay.js';
 import { hasPseudoLinks, prepareBranch } from '../whiteout/aufs-branch.js';
 import { AufsDialect } from '../whiteout/aufs-dialect.js';
 import { AufsHiding } from '../whiteout/aufs-hiding.js';
@@ -39,13 +40,14 @@ export function layerFormat(config: UnionConfig): LayerFormat {
   return config.aufs === undefined ? overlayFormat(config) : aufsFormat(config.aufs, config.log);
 }
 
-function overlayFormat({ work, log, overlay, volatileMark }: UnionConfig): LayerFormat {
+function overlayFormat({ work, log, overlay, volatileMark, topIsUpper }: UnionConfig): LayerFormat {
   const { xattrs, redirect, metacopy, index } = overlay ?? defaultOverlay(xattrNamespace());
   const dialect = new OverlayDialect(xattrs, { redirect, metacopy });
+  const lowerReader = new OverlayLowerReader(dialect);
   return {
     dialect,
     upperReader: dialect,
-    lowerReader: () => dialect,
+    lowerReader: (index) => (topIsUpper === true && index === 0 ? dialect : lowerReader),
     noteUnread: () => {},
     openWork(upper) {
       if (work === undefined) throw new FsError(Errno.EINVAL, 'an upper layer needs a work directory', upper.path);

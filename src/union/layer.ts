@@ -5,7 +5,7 @@ import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
 import { trySetReadOnly } from '../sys/mount.js';
 import { close, openTreeRoot, openTrusted } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
-import type { LayerReader } from '../whiteout/dialect.js';
+import type { DirectoryMemory, LayerReader } from '../whiteout/dialect.js';
 
 /** One directory tree of the union. A lower layer is never written to. */
 export class Layer {
@@ -61,7 +61,9 @@ export class Layer {
  * A directory of one layer, known by its place rather than by an open fd: there can be more directories than fds.
  * {@link DirectoryFds} opens it on demand. An upper directory that is renamed keeps its object and changes its place.
  */
-export class RealDirectory {
+export class RealDirectory implements DirectoryMemory {
+  hidden: DirectoryMemory['hidden'];
+  misses = 0;
   /** Open fd, or -1. Owned by `DirectoryFds`, but for a layer's root. */
   fd = -1;
   /** The fd must stay: a layer's root, or a removed directory that cannot be opened again. */

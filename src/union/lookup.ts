@@ -19,6 +19,7 @@ import { findData } from './find-data.js';
 import { RealDirectory } from './layer.js';
 import type { LinkGroup } from './link-group.js';
 import { DirectoryNode, FileNode, type UnionNode } from './node.js';
+import { presenceOf } from './presence.js';
 import { showStat, statNode } from './real-object.js';
 import type { Union } from './union.js';
 
@@ -45,8 +46,9 @@ export function lookup(union: Union, dir: DirectoryNode, name: EntryName, into: 
 }
 
 function lookupLower(union: Union, dir: DirectoryNode, name: EntryName, into: FileStat): UnionNode | null {
+  const lowest = dir.lowers.at(-1);
   for (const home of dir.lowers) {
-    const presence = home.layer.reader.probe(union.fds.get(home), name, into);
+    const presence = presenceOf(union, home, name, into, home === lowest);
     if (presence === 'whiteout') return null;
     if (presence === 'present') return found(union, dir, name, home, into);
   }
@@ -247,8 +249,9 @@ export function lowerHas(union: Union, dir: DirectoryNode, name: EntryName): boo
 
 /** The link count of what a lower layer would show of `name` in `dir`; 0: nothing. */
 export function lowerLinks(union: Union, dir: DirectoryNode, name: EntryName): number {
+  const lowest = dir.lowers.at(-1);
   for (const home of dir.lowers) {
-    const presence = home.layer.reader.probe(union.fds.get(home), name, lower);
+    const presence = presenceOf(union, home, name, lower, home === lowest);
     if (presence !== 'absent') return presence === 'present' ? Math.max(1, lower.nlink) : 0;
   }
   return 0;

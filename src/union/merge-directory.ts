@@ -63,7 +63,7 @@ function readLayer(
   whiteouts: EntryName[] | null,
 ): void {
   union.fds.listing(home, (fd) =>
-    home.layer.reader.list(fd, { entry: add, whiteout: (name) => whiteouts?.push(name) }),
+    home.layer.reader.list(fd, { entry: add, whiteout: (name) => whiteouts?.push(name) }, home),
   );
 }
 

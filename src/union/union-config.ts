@@ -4,6 +4,8 @@ export interface UnionConfig {
   readonly lowers: readonly string[];
   /** Absent: a read-only union. */
   readonly upper?: string;
+  /** The first of `lowers` is an upper that is only read: no name in it is a whiteout of another dialect. */
+  readonly topIsUpper?: boolean;
   /** Needed with an upper, but by the aufs dialect, which keeps a work directory in it. */
   readonly work?: string;
   /** How the overlay dialect is read and written; absent: {@link defaultOverlay}. */

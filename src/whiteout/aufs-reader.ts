@@ -15,6 +15,9 @@ import { type Marks, NO_MARKS } from './marks.js';
 const OPAQUE: Marks = { ...NO_MARKS, opaque: true };
 
 export class AufsReader implements LayerReader {
+  /** They are looked for by each `probe`. */
+  readonly markerFiles = null;
+
   /** @param honoursWhiteouts a branch that is rw or has `+wh`; on others whiteouts are not shown and hide nothing */
   constructor(private readonly honoursWhiteouts: boolean) {}
 

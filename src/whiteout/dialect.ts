@@ -24,13 +24,34 @@ export interface LayerDirectorySink {
 export interface LayerReader {
   /** Looks for `name` in one layer; `into` is filled when it is present. */
   probe(dirfd: number, name: EntryName, into: FileStat): Presence;
-  /** Lists one real directory, private names left out. */
-  list(dirfd: number, sink: LayerDirectorySink): void;
+  /**
+   * Lists one real directory, private names left out.
+   * @param memory of that directory, if the listing may be used to fill it
+   */
+  list(dirfd: number, sink: LayerDirectorySink, memory?: DirectoryMemory): void;
   /**
    * What the layer says about the object `name` under `dirfd`, or what `dirfd` names when `name` is `''`: a directory, or
    * anything where the dialect has marks of files too ({@link Dialect.metacopies}).
    */
   marks(dirfd: number, name: string): Marks;
+  /** null: what hides a name takes the name itself, or is found by {@link probe} in any case. */
+  readonly markerFiles: MarkerFiles | null;
+}
+
+/** What is remembered of one directory of a lower layer, which does not change. */
+export interface DirectoryMemory {
+  /** The names that marker files in it hide; null: none; undefined: not known. */
+  hidden: ReadonlySet<EntryName> | null | undefined;
+  /** How often a name was looked for in vain while that was not known. */
+  misses: number;
+}
+
+/** Whiteouts that lie beside the name that they hide. To be asked where a lower layer could show something. */
+export interface MarkerFiles {
+  /** Whether the directory `dirfd` hides `name` of the layers below it, whether it has an entry of that name or not. */
+  hides(dirfd: number, name: EntryName, memory: DirectoryMemory): boolean;
+  /** Whether the directory `name` under `dirfd` hides the directories of the same path below it. */
+  hasOpaqueMarker(dirfd: number, name: EntryName): boolean;
 }
 
 /**

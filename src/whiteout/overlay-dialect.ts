@@ -5,7 +5,7 @@
  */
 import type { EntryName } from '../core/brand.js';
 import { Errno, isErrno } from '../core/errno.js';
-import { DT_CHR, DT_UNKNOWN, direntType, S_IFCHR, S_IFMT } from '../core/file-mode.js';
+import { DT_CHR, DT_REG, DT_UNKNOWN, direntType, isRegular, S_IFCHR, S_IFMT } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { FS_APPEND_FL, FS_IMMUTABLE_FL } from '../core/flags.js';
 import { readDirectory } from '../sys/read-directory.js';
@@ -28,6 +28,10 @@ import { OverlayOrigins } from './overlay-origin.js';
 export type XattrNamespace = 'trusted' | 'user';
 
 const OPAQUE_YES = 'y';
+/** Of `overlay.opaque` too: the directory is not opaque, but its listing may need a look at each file. */
+const MAY_HAVE_XATTR_WHITEOUTS = 'x';
+/** What fuse-overlayfs sets where it has no `trusted.` xattrs. Read in lower layers, and hidden in all. */
+export const FOREIGN_OPAQUE = 'user.fuseoverlayfs.opaque';
 
 /** Letters of `overlay.protattr`. */
 const APPEND_ONLY = 'a';
@@ -61,13 +65,14 @@ export class OverlayDialect implements Dialect, LayerReader {
   readonly linksXattr: string;
   /** On the index: which upper it is of. */
   readonly indexedUpperXattr: string;
-  /** On an empty regular file: it is a whiteout, made where no device can be (Linux 6.7). Mounts do not read it. */
+  /** On an empty regular file: it is a whiteout, made where no device can be (Linux 6.7). */
   readonly whiteoutXattr: string;
   /** Says that an object is immutable or append-only, which the kernel's overlayfs then sees to. */
   readonly protectionXattr: string;
   private readonly prefix: string;
   private readonly escapedPrefix: string;
   private readonly scratch = new FileStat();
+  readonly markerFiles = null;
 
   readonly redirects: Redirects;
   readonly protections: Protections = {
@@ -104,15 +109,16 @@ export class OverlayDialect implements Dialect, LayerReader {
 
   probe(dirfd: number, name: EntryName, into: FileStat): Presence {
     if (!statAt(dirfd, name, into)) return 'absent';
-    return isWhiteout(into) ? 'whiteout' : 'present';
+    return isWhiteout(into) || this.isXattrWhiteout(dirfd, name, into) ? 'whiteout' : 'present';
   }
 
   list(dirfd: number, sink: LayerDirectorySink): void {
     // Only a character device can be a whiteout, so only those cost a stat, and what a file system without d_type
-    // lists; they are looked at after the listing.
+    // lists; they are looked at after the listing. A directory with whiteouts of another kind says so.
+    const files = text(readable(dirfd, '', this.opaqueXattr)) === MAY_HAVE_XATTR_WHITEOUTS;
     let devices: { name: EntryName; ino: number }[] | null = null;
     readDirectory(dirfd, (name, ino, type) => {
-      if (type === DT_CHR || type === DT_UNKNOWN) {
+      if (type === DT_CHR || type === DT_UNKNOWN || (files && type === DT_REG)) {
         devices ??= [];
         devices.push({ name, ino });
       } else sink.entry(name, ino, type);
@@ -126,11 +132,12 @@ export class OverlayDialect implements Dialect, LayerReader {
   }
 
   /** One listing answers for the objects without any mark, which are nearly all. */
-  marks(dirfd: number, name: string): Marks {
+  marks(dirfd: number, name: string, foreign = false): Marks {
     const own = listXattrs(dirfd, name).filter((xattr) => this.isPrivateXattr(xattr));
     if (own.length === 0) return NO_MARKS;
+    const opaque = foreign ? [this.opaqueXattr, FOREIGN_OPAQUE] : [this.opaqueXattr];
     return {
-      opaque: own.includes(this.opaqueXattr) && this.saysOpaque(dirfd, name),
+      opaque: opaque.some((xattr) => own.includes(xattr) && this.saysOpaque(dirfd, name, xattr)),
       redirect: own.includes(this.redirectXattr) ? text(readable(dirfd, name, this.redirectXattr)) : null,
       metacopy: own.includes(this.metacopyXattr) ? readable(dirfd, name, this.metacopyXattr) : null,
       origin: own.includes(this.originXattr) ? readable(dirfd, name, this.originXattr) : null,
@@ -139,14 +146,19 @@ export class OverlayDialect implements Dialect, LayerReader {
   }
 
   /** Exactly `y`: `x` says that the directory may have whiteouts in a form of their own. */
-  private saysOpaque(dirfd: number, name: string): boolean {
+  private saysOpaque(dirfd: number, name: string, xattr: string): boolean {
     try {
-      return text(findXattr(dirfd, name, this.opaqueXattr)) === OPAQUE_YES;
+      return text(findXattr(dirfd, name, xattr)) === OPAQUE_YES;
     } catch (error) {
       // An ordinary user's directory without read permission: its `user.` xattrs can be listed, not read.
       if (isErrno(error, 'EACCES')) return true;
       throw error;
     }
+  }
+
+  /** An empty file with a mark; how it got there is not our business (fs/overlayfs/util.c:ovl_path_check_xwhiteout_xattr). */
+  private isXattrWhiteout(dirfd: number, name: EntryName, { mode, size }: FileStat): boolean {
+    return size === 0 && isRegular(mode) && readable(dirfd, name, this.whiteoutXattr) !== null;
   }
 
   /** fs/overlayfs/util.c:ovl_check_protattr: what comes after an unknown letter counts no more. */
@@ -193,11 +205,18 @@ export class OverlayDialect implements Dialect, LayerReader {
   }
 
   xattrShown(name: string): string | null {
+    if (name === FOREIGN_OPAQUE) return null;
     if (name.startsWith(this.escapedPrefix)) return this.prefix + name.slice(this.escapedPrefix.length);
     return name.startsWith(this.prefix) ? null : name;
   }
 
+  /** The foreign one too: copied up, it would make opaque what is not, as soon as the upper is a lower layer. */
   isPrivateXattr(name: string): boolean {
+    return this.isOverlayXattr(name) || name === FOREIGN_OPAQUE;
+  }
+
+  /** Whether the xattr is one of the overlay's own namespace. */
+  isOverlayXattr(name: string): boolean {
     return name.startsWith(this.prefix) && !name.startsWith(this.escapedPrefix);
   }
 }

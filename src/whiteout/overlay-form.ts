@@ -5,15 +5,13 @@ import { mknodAt } from '../sys/inode-ops.js';
 import { findXattr, setXattr } from '../sys/xattr.js';
 import type { LayerDirectorySink } from './dialect.js';
 import type { LayerObject, LayerSource, LayerTarget, Unsettled } from './layer-form.js';
-import { isWhiteout, OverlayDialect, type XattrNamespace } from './overlay-dialect.js';
+import { FOREIGN_OPAQUE, isWhiteout, OverlayDialect, type XattrNamespace } from './overlay-dialect.js';
 
 /** XATTR_NAME_MAX (linux/limits.h). */
 const MAX_XATTR_NAME = 255;
 
 const OPAQUE_YES = 'y'.charCodeAt(0);
 
-/** By which fuse-overlayfs 1.x marks directories where it may not set `trusted.` xattrs. */
-const FOREIGN_OPAQUE = 'user.fuseoverlayfs.opaque';
 /** From where fuse-overlayfs 1.x copied an object up. */
 const FOREIGN_ORIGIN = 'user.fuseoverlayfs.origin';
 
@@ -57,7 +55,7 @@ export class OverlaySource implements LayerSource {
   private oneNamespaceOnly(xattrs: readonly string[]): string | null {
     this.dialects.forEach((dialect, i) => {
       const namespace = this.namespaces[i];
-      if (namespace !== undefined && xattrs.some((xattr) => dialect.isPrivateXattr(xattr))) this.seen.add(namespace);
+      if (namespace !== undefined && xattrs.some((xattr) => dialect.isOverlayXattr(xattr))) this.seen.add(namespace);
     });
     if (this.seen.size < 2) return null;
     this.seen.clear();
