@@ -45,6 +45,14 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
     expect(run('findmnt', ['-no', 'SOURCE,FSTYPE', box.mountpoint]).stdout).toMatch(/^overlay\s+fuse\.plyfs$/m);
   });
 
+  it('layers one by one, each path as it is', () => {
+    mkdirSync(box.at('a:b\\c'));
+    box.write('a:b\\c/odd', '');
+    const outcome = box.plyfs('-o', 'lowerdir+=a:b\\c,lowerdir+=top,lowerdir+=base,upperdir=up,workdir=work', 'mnt');
+    expect(outcome).toMatchObject({ status: 0, stderr: '' });
+    expect(readdirSync(box.mountpoint).sort()).toEqual(['from-base', 'from-top', 'odd']);
+  });
+
   it('the option attached to its letter', () => {
     expectMounted(box.plyfs(`-o${box.options}`, 'mnt'));
   });

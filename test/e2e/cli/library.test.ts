@@ -1,12 +1,12 @@
 /** `import { mount } from 'plyfs'`: served by a thread of the process that uses it. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type * as Plyfs from '../../../src/index.js';
 import { mountsUnavailable, TRANSPORT, waitFor } from '../../harness/mounts.js';
-import { Sandbox } from './sandbox.js';
+import { run, Sandbox } from './sandbox.js';
 
 const unavailable = mountsUnavailable();
 const library = new URL('../../../dist/index.js', import.meta.url).href;
@@ -46,6 +46,26 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     expect(await readFile(box.at('up/d/e/49'), 'utf8')).toBe('49');
     await rm(box.at('mnt/d'), { recursive: true });
     expect(readdirSync(box.at('up'))).toEqual(['new']);
+  });
+
+  it('options of the overlay are settled as on the command line', async () => {
+    const conflict = mount({ ...layers(), overlay: { metacopy: true, redirectDir: 'nofollow' } });
+    await expect(conflict).rejects.toThrow('metacopy: on: needs redirect_dir=on, and redirect_dir=nofollow was given');
+    await expect(conflict).rejects.toBeInstanceOf(MountError);
+    const unknown = { redirectDir: 'sometimes' } as unknown as Plyfs.OverlayOptions;
+    await expect(mount({ ...layers(), overlay: unknown })).rejects.toThrow(
+      'overlay.redirectDir: must be one of on, follow',
+    );
+    await expect(mount({ ...layers(), lowers: [], dataLayers: [box.at('base')] })).rejects.toThrow('lowerdir: missing');
+    await expect(mount({ ...layers(), dialect: 'aufs', overlay: { index: true } })).rejects.toThrow(
+      'index: on: the aufs dialect has no such thing',
+    );
+    expect(box.isMounted()).toBe(false);
+    tree = await mount({ ...layers(), overlay: { userxattr: true }, fsync: false });
+    await rm(box.at('mnt/from-base'));
+    await mkdir(box.at('mnt/from-base'));
+    expect(run('getfattr', ['-m-', box.at('up/from-base')]).stdout).toContain('user.overlay.opaque');
+    expect(existsSync(box.at('work/work/incompat'))).toBe(false);
   });
 
   it('unmount() resolves when all is closed, and so does closed', async () => {
