@@ -5,7 +5,8 @@
 import { Errno, fsError } from '../core/errno.js';
 import { isRegular } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
-import { O_RDONLY } from '../core/flags.js';
+import { O_RDONLY, O_WRONLY } from '../core/flags.js';
+import { truncate } from '../sys/file-io.js';
 import {
   chmodAt,
   chmodPathFd,
@@ -145,4 +146,18 @@ export function openReal(union: Union, node: UnionNode, flags: number): number {
 /** A new fd that a file's data can be read from; the caller's. */
 export function openForReading(union: Union, node: FileNode): number {
   return node.data === null ? openReal(union, node, O_RDONLY) : node.data.open();
+}
+
+/** Sets the size of a file of the upper, whether it is open or not, and for whatever. */
+export function truncateReal(union: Union, node: FileNode, size: number): void {
+  if (node.open?.writable === true) {
+    truncate(node.open.fd, size);
+    return;
+  }
+  const fd = openReal(union, node, O_WRONLY);
+  try {
+    truncate(fd, size);
+  } finally {
+    close(fd);
+  }
 }

@@ -2,7 +2,6 @@ import type { NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { hasSetIdBits, isDirectory, isRegular, S_ISGID, withoutSetIdBits } from '../../core/file-mode.js';
 import type { FileStat } from '../../core/file-stat.js';
-import { O_WRONLY } from '../../core/flags.js';
 import type { AttributeChange, Attributes, Caller, StatFs, TimeChange } from '../../fuse/operations.js';
 import { truncate } from '../../sys/file-io.js';
 import { KEEP_ID, TIME_NOW, TIME_OMIT, type TimeValue } from '../../sys/inode-ops.js';
@@ -14,7 +13,7 @@ import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
 import { copyUp, ensureUpper } from '../promote.js';
 import { copyUpDirectory } from '../promote-directory.js';
 import { assertChangeable, assertWritable } from '../protection.js';
-import { chmodReal, chownReal, openReal, showStat, statNode, statReal, utimesReal } from '../real-object.js';
+import { chmodReal, chownReal, showStat, statNode, statReal, truncateReal, utimesReal } from '../real-object.js';
 import type { Union } from '../union.js';
 
 /** The shared answer for `node`, whose attributes are in `union.answer.attr`. */
@@ -46,7 +45,9 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
   checkProtection(union, node, change);
   if (node.kind === 'directory') prepareDirectory(union, node, change);
   else prepareFile(union, node, change, caller);
-  if (change.uid !== undefined || change.gid !== undefined) changeOwner(union, node, change, caller);
+  if (change.uid !== undefined || change.gid !== undefined || changesNothing(change)) {
+    changeOwner(union, node, change, caller);
+  }
   if (change.mode !== undefined) chmodReal(union, node, change.mode & 0o7777);
   if (change.atime !== undefined || change.mtime !== undefined) {
     utimesReal(union, node, timeValue(change.atime), timeValue(change.mtime));
@@ -85,6 +86,14 @@ function checkProtection(union: Union, node: UnionNode, change: AttributeChange)
   } else if (touches) assertWritable(union, node);
 }
 
+/**
+ * chown(2) that names neither an owner nor a group: no other call sends a SETATTR without anything in it. It takes set-id
+ * bits away all the same, and on some file systems more (man chown(2)).
+ */
+function changesNothing({ uid, gid, mode, size, atime, mtime }: AttributeChange): boolean {
+  return [uid, gid, mode, size, atime, mtime].every((member) => member === undefined);
+}
+
 function prepareDirectory(union: Union, node: DirectoryNode, change: AttributeChange): void {
   if (change.size !== undefined) throw fsError(Errno.EISDIR, 'setattr');
   copyUpDirectory(union, node);
@@ -98,7 +107,7 @@ function prepareFile(union: Union, node: FileNode, change: AttributeChange, call
 /** A lower file is copied no further than the new size, which its copy has when it appears. */
 function setSize(union: Union, node: FileNode, size: number, killSetIdFor: Caller | null): void {
   const wasUpper = node.isUpper;
-  let fd = copyUp(union, node, size);
+  const fd = copyUp(union, node, size);
   try {
     if (killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor, union.answer.attr);
   } catch (error) {
@@ -109,12 +118,10 @@ function setSize(union: Union, node: FileNode, size: number, killSetIdFor: Calle
     if (fd >= 0) close(fd);
     return;
   }
-  const open = node.open;
-  if (fd < 0 && open?.writable === true) {
-    truncate(open.fd, size);
+  if (fd < 0) {
+    truncateReal(union, node, size);
     return;
   }
-  if (fd < 0) fd = openReal(union, node, O_WRONLY);
   try {
     truncate(fd, size);
   } finally {

@@ -2,22 +2,13 @@ import type { NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { FALLOC_FL_KEEP_SIZE, O_ACCMODE, O_RDONLY, O_TRUNC } from '../../core/flags.js';
 import type { Caller, Opened } from '../../fuse/operations.js';
-import {
-  allocateRange,
-  dataSync,
-  preadInto,
-  pwriteFrom,
-  seek,
-  sync,
-  truncate,
-  tryCopyRange,
-} from '../../sys/file-io.js';
+import { allocateRange, dataSync, preadInto, pwriteFrom, seek, sync, tryCopyRange } from '../../sys/file-io.js';
 import { close } from '../../sys/open.js';
 import type { FileNode, OpenFile } from '../node.js';
 import { checkBudget, openNew, openNode, releaseOpen } from '../open-file.js';
 import { copyUp } from '../promote.js';
 import { assertChangeable, assertMayOpen, assertWritable, isAppendOnly } from '../protection.js';
-import { openReal } from '../real-object.js';
+import { openReal, truncateReal } from '../real-object.js';
 import type { Union } from '../union.js';
 import { dropSetIdBits } from './attributes.js';
 
@@ -52,7 +43,7 @@ function truncateOpened(
 ): void {
   try {
     if (killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor, union.answer.attr);
-    if (holdsData) truncate(openOf(node).fd, 0);
+    if (holdsData) truncateReal(union, node, 0);
   } catch (error) {
     releaseOpen(union, node, flags);
     throw error;

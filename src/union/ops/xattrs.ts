@@ -68,13 +68,20 @@ export function removexattr(union: Union, nodeid: NodeId, name: string): void {
   const node = union.nodes.get(nodeid);
   assertChangeable(union, node);
   const onDisk = nameOnDisk(union, name);
-  // Taking away what is not there must not copy a file up (fs/overlayfs/xattrs.c:ovl_xattr_set).
-  const before = reachOf(union, node);
-  if (getXattr(before.fd, before.name, onDisk) === null) throw fsError(Errno.ENODATA, 'removexattr');
-  toUpper(union, node);
+  if (!isUpper(node)) {
+    // Taking away what is not there must not copy a file up (fs/overlayfs/xattrs.c:ovl_xattr_set). In the upper its file
+    // system answers: an ACL that is not there can be taken away.
+    const before = reachOf(union, node);
+    if (getXattr(before.fd, before.name, onDisk) === null) throw fsError(Errno.ENODATA, 'removexattr');
+    toUpper(union, node);
+  }
   const { fd, name: at } = reachOf(union, node);
   removeXattr(fd, at, onDisk);
   noteAcl(node, name);
+}
+
+function isUpper(node: UnionNode): boolean {
+  return node.kind === 'directory' ? node.upper !== null : node.isUpper;
 }
 
 function toUpper(union: Union, node: UnionNode): void {

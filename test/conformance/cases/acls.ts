@@ -76,6 +76,17 @@ export const aclCases: readonly Case[] = [
     },
   }),
   ...onFile({
+    id: 'acl-remove-absent',
+    operation: 'acl',
+    title: 'removing an ACL that is not there is no error on a file of the upper',
+    placements: ['upper', 'merged', 'opaque'],
+    needs: ['acls'],
+    run(_, path) {
+      sys.removexattr(path, ACCESS);
+      fails('ENODATA', () => sys.removexattr(path, 'user.absent'));
+    },
+  }),
+  ...onFile({
     id: 'acl-copy-up',
     operation: 'acl',
     title: 'an ACL survives writing to the file',

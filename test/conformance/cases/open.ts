@@ -36,6 +36,17 @@ export const openCases: readonly Case[] = [
     },
   }),
   ...onFile({
+    id: 'open-truncate-read-only',
+    operation: 'open',
+    title: 'O_TRUNC empties a file that is opened for reading only, too',
+    run(ctx, path) {
+      const fd = ctx.open('d/f', O_RDONLY | O_TRUNC);
+      equal(sys.fstat(fd).size, 0);
+      equal(sys.readFile(path), '');
+      fails('EBADF', () => sys.write(fd, 'x'));
+    },
+  }),
+  ...onFile({
     id: 'open-trunc',
     operation: 'open',
     title: 'O_TRUNC empties the file and keeps mode and inode',

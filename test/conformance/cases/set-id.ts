@@ -23,6 +23,16 @@ export const setIdCases: readonly Case[] = [
     },
   }),
   ...onFile({
+    id: 'chown-nobody-clears-setid',
+    operation: 'chown',
+    title: 'chown takes set-id bits away even when it names neither an owner nor a group',
+    object: file('#!', { mode: 0o6755 }),
+    run(_, path) {
+      sys.chown(path, sys.KEEP, sys.KEEP);
+      equal(modeOf(path), 0o755);
+    },
+  }),
+  ...onFile({
     id: 'chown-keeps-locking-bit',
     operation: 'chown',
     title: 'chown keeps set-gid where the group may not execute',
