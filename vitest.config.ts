@@ -18,7 +18,7 @@ export default defineConfig({
           // Real mounts: one file after another, each in a process of its own, so that a mount that hangs takes
           // nothing else with it. Blocking system calls on a mount are fine: the server is another process.
           name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
+          include: ['test/e2e/**/*.test.ts', 'test/model/**/*.test.ts'],
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 120_000,

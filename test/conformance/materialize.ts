@@ -55,6 +55,7 @@ function createFile(path: string, entry: Extract<Entry, { kind: 'file' }>, links
   }
   if (entry.link !== undefined) links.set(entry.link, path);
   sys.writeFile(path, entry.content, 0o644);
+  if (entry.hole !== undefined) sys.truncate(path, entry.content.length + entry.hole);
   applyFacts(path, entry.facts, 0o644);
 }
 

@@ -11,8 +11,17 @@ export interface Facts {
 }
 
 export type Entry =
-  /** `link`: regular files of one layer with the same word are hard links of one another; the first one's facts hold. */
-  | { readonly kind: 'file'; readonly content: string; readonly facts: Facts; readonly link?: string }
+  /**
+   * `link`: regular files of one layer with the same word are hard links of one another; the first one's facts hold.
+   * `hole`: as many bytes of nothing follow the content.
+   */
+  | {
+      readonly kind: 'file';
+      readonly content: string;
+      readonly facts: Facts;
+      readonly link?: string;
+      readonly hole?: number;
+    }
   | { readonly kind: 'directory'; readonly entries: Tree; readonly facts: Facts; readonly opaque: boolean }
   | { readonly kind: 'symlink'; readonly target: string; readonly facts: Facts }
   /** `type` is an S_IF* value; `dev` is major × 256 + minor. */

@@ -32,9 +32,15 @@ export function overlayOptions(layers: LayerDirs, extra: readonly string[] = [])
   return [...options, ...extra].join(',');
 }
 
-/** Without the features that need an index or change what is on disk: what Docker and podman use. */
-/** Without features, however the kernel is configured. */
+/** Without features, however the kernel is configured: what Docker and podman use. */
 const PLAIN = ['redirect_dir=off', 'metacopy=off', 'index=off', 'xino=off'];
+
+/** What the kernel is told of features: `wanted` ones, and that it is to do without the others. */
+export function kernelFeatures(wanted: readonly string[]): string[] {
+  const nameOf = (feature: string): string => feature.split('=', 1)[0] ?? feature;
+  const said = new Set(wanted.map(nameOf));
+  return [...PLAIN.filter((feature) => !said.has(nameOf(feature))), ...wanted];
+}
 
 export function mountKernel(layers: LayerDirs, extra: readonly string[] = PLAIN): Mounted {
   run('mount', ['-t', 'overlay', 'overlay', '-o', overlayOptions(layers, extra), layers.mountpoint]);

@@ -7,6 +7,8 @@ export interface SnapshotOptions {
   readonly without?: readonly ('mtime' | 'nlink')[];
   /** Times only to the millisecond. */
   readonly coarseTimes?: boolean;
+  /** Also which names are one file, by inode number. */
+  readonly links?: boolean;
 }
 
 /** Path → one line of facts: type, mode, owner, size, mtime, links of files, xattrs, content or target. */
@@ -14,20 +16,29 @@ export type Snapshot = Readonly<Record<string, string>>;
 
 export function snapshot(root: string, options: SnapshotOptions = {}): Snapshot {
   const facts: Record<string, string> = {};
-  visit(root, '', facts, options);
+  visit(root, '', { facts, firstNames: new Map() }, options);
   return facts;
 }
 
-function visit(root: string, relative: string, facts: Record<string, string>, options: SnapshotOptions): void {
+interface Seen {
+  readonly facts: Record<string, string>;
+  /** The name that an inode number was first seen by. */
+  readonly firstNames: Map<number, string>;
+}
+
+function visit(root: string, relative: string, seen: Seen, options: SnapshotOptions): void {
   const path = `${root}/${relative}`;
   const stat = sys.lstat(path);
-  facts[relative === '' ? '.' : relative] = describe(path, stat, options);
+  const first = seen.firstNames.get(stat.ino) ?? relative;
+  seen.firstNames.set(stat.ino, first);
+  const same = options.links === true && first !== relative ? ` same as ${first}` : '';
+  seen.facts[relative === '' ? '.' : relative] = describe(path, stat, options) + same;
   if (!sys.isDirectory(stat.mode)) return;
   const fd = sys.open(path, sys.O_RDONLY | sys.O_DIRECTORY);
   const names = sys.getdentsToEnd(fd).map(({ name }) => name);
   sys.close(fd);
   for (const name of names.sort()) {
-    if (name !== '.' && name !== '..') visit(root, relative === '' ? name : `${relative}/${name}`, facts, options);
+    if (name !== '.' && name !== '..') visit(root, relative === '' ? name : `${relative}/${name}`, seen, options);
   }
 }
 

@@ -148,3 +148,9 @@ export function writeFile(path: string, data: string | Uint8Array, mode = 0o644)
     close(fd);
   }
 }
+
+const dupCall = bind<(fd: number) => number>('int dup(int)');
+
+export function duplicate(fd: number): number {
+  return check(dupCall(fd), 'dup', fd);
+}

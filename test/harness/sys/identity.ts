@@ -10,6 +10,7 @@ const SYS_SETGROUPS = 116;
 export const ALICE = 61001;
 export const BOB = 61002;
 export const STAFF = 62001;
+export const PROJECT = 62002;
 
 /**
  * Runs `body` with the thread's file system ids changed. Leaving uid 0 takes CAP_CHOWN, CAP_DAC_*, CAP_FOWNER,

@@ -1,0 +1,36 @@
+/** Calls on mappings that an actor keeps. */
+import { boolean } from 'fast-check';
+import { type Call, call, NOTHING_HELD } from '../call.js';
+import { HeldMapping } from '../held-mapping.js';
+import { anOffset, aSlot, aText } from '../values.js';
+
+const aRight = boolean().map((writable) => (writable ? 'write' : 'read'));
+
+export const mappingCalls = {
+  map: call(5, { slot: aSlot, file: aSlot, right: aRight }, ({ slot, file, right }, { side, actor }) => {
+    const held = side.files.get(actor, file);
+    if (held === undefined) return NOTHING_HELD;
+    side.mappings.put(actor, slot, new HeldMapping(held.fd, right === 'write', held.found));
+    return null;
+  }),
+  /** Two answers: what the mapping shows, and what the file has; where they may differ is for deviations.ts. */
+  mapRead: onMapping(6, {}, (mapping) => [mapping.read(), mapping.readFile(), mapping.found]),
+  mapWrite: onMapping(
+    5,
+    { offset: anOffset, text: aText },
+    (mapping, { offset, text }) => mapping.writable && mapping.write(offset as number, text as string),
+  ),
+  msync: onMapping(2, {}, (mapping) => mapping.sync()),
+  unmap: call(2, { slot: aSlot }, ({ slot }, { side, actor }) => side.mappings.drop(actor, slot)),
+};
+
+function onMapping(
+  weight: number,
+  args: Call['arguments'],
+  run: (mapping: HeldMapping, args: Parameters<Call['run']>[0]) => unknown,
+): Call {
+  return call(weight, { slot: aSlot, ...args }, (given: Parameters<Call['run']>[0], { side, actor }) => {
+    const mapping = side.mappings.get(actor, given.slot as number);
+    return mapping === undefined ? NOTHING_HELD : run(mapping, given);
+  });
+}

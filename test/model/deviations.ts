@@ -1,0 +1,179 @@
+/**
+ * Where plyfs is known to answer otherwise than what it is compared with. Each entry says exactly which answers it
+ * allows, and makes the two trees alike again where the difference would last; ARCHITECTURE.md tells users of them.
+ */
+import * as sys from '../harness/sys/index.js';
+import type { Actor } from './actors.js';
+import { timeText } from './facts.js';
+import { type Operation, perform } from './operation.js';
+import type { Side } from './side.js';
+
+export interface Pair {
+  /** What is right by definition. */
+  readonly oracle: Side;
+  readonly subject: Side;
+}
+
+/** A step that was done on both sides. */
+export interface Done extends Pair {
+  readonly operation: Operation;
+  readonly expected: string;
+  readonly got: string;
+}
+
+/** How often each deviation was met, by its name. */
+export type Met = Map<string, number>;
+
+interface AnswerDeviation {
+  readonly name: string;
+  allows(done: Done): boolean;
+}
+
+/**
+ * A mapping or descriptor that was opened before a copy-up sees what is written after it. The kernel's mapping stays with
+ * the lower file: with what the open found.
+ */
+const coherentMappings: AnswerDeviation = {
+  name: 'a mapping from before a copy-up',
+  allows({ operation, expected, got }) {
+    if (operation.call !== 'mapRead') return false;
+    const [theirs, ours] = [mapAnswer(expected), mapAnswer(got)];
+    if (theirs === null || ours === null) return false;
+    const stale = theirs.found?.slice(0, theirs.shown.length);
+    return ours.shown === ours.file && ours.file === theirs.file && theirs.shown === stale;
+  },
+};
+
+function mapAnswer(answer: string): { shown: string; file: string; found: string | null } | null {
+  if (!answer.startsWith('ok [')) return null;
+  const [shown, file, found] = JSON.parse(answer.slice(3)) as [string, string, string | null];
+  return { shown, file, found };
+}
+
+/**
+ * The kernel's overlayfs asks the layer for a list of attributes with the caller's buffer, and takes out what the caller
+ * must not see afterwards (fs/overlayfs/xattrs.c:ovl_listxattr): ERANGE also where what is left would fit.
+ */
+const listsThatFit: AnswerDeviation = {
+  name: 'a list of attributes that fits without the hidden ones',
+  allows({ operation: { actor, call, arguments: args }, oracle, subject, expected, got }) {
+    if (call !== 'listxattr' || expected !== 'ERANGE' || !got.startsWith('ok ')) return false;
+    const whole = (side: Side): string => perform({ actor, call, arguments: { ...args, size: 65536 } }, side);
+    return whole(oracle) === got && whole(subject) === got;
+  },
+};
+
+const ANSWERS: readonly AnswerDeviation[] = [coherentMappings, listsThatFit];
+
+/** Whether the two answers to a step are the same, or a deviation allows them. */
+export function answersAgree(done: Done, met: Met): boolean {
+  if (done.expected === done.got) return true;
+  const deviation = ANSWERS.find((one) => one.allows(done));
+  if (deviation === undefined) return false;
+  count(met, deviation.name);
+  return true;
+}
+
+/**
+ * Lets go of open files that the two sides cannot agree on any longer: what was unlinked while a reader had it open in a
+ * lower layer is to plyfs a file without links that can be changed. The kernel shows the lower file's links, and fails
+ * changes with EEXIST, because it copies up to the name, where the whiteout is. What it reads stays the same.
+ */
+export function partFromUnlinkedLowerFiles({ oracle, subject }: Pair, met: Met): string | null {
+  for (const [actor, slot, theirs] of oracle.files.entries()) {
+    const ours = subject.files.get(actor, slot);
+    if (ours === undefined || theirs.found === null) continue;
+    const [shown, wanted] = [sys.fstat(ours.fd), sys.fstat(theirs.fd)];
+    if (shown.nlink !== 0 || wanted.nlink === 0) continue;
+    const [read, expected] = [ours.fd, theirs.fd].map((fd) => sys.pread(fd, 1 << 16, 0).toString('latin1'));
+    if (read !== expected) return `an unlinked lower file: read ${read?.slice(0, 80)}, not ${expected?.slice(0, 80)}`;
+    oracle.files.drop(actor, slot);
+    subject.files.drop(actor, slot);
+    count(met, 'an unlinked lower file');
+  }
+  return null;
+}
+
+/** Calls that write. */
+const WRITES = new Set([
+  'write',
+  'rewrite',
+  'append',
+  'truncate',
+  'copyFile',
+  'pwrite',
+  'writeOn',
+  'ftruncate',
+  'fallocate',
+  'copyRange',
+  'open',
+]);
+
+/**
+ * A file that gets set-id bits while somebody has it open in passthrough loses them at the next write of root's too, and
+ * set-gid without group execute also at the next write of a member of the group: passthrough writes run without
+ * CAP_FSETID and with the server's groups. The mode is set back, so that the script goes on alike.
+ */
+export function giveBackSetIdBits({ operation, oracle, subject }: Done, met: Met): void {
+  const { actor, call } = operation;
+  if (!WRITES.has(call)) return;
+  const { slot, path, to } = operation.arguments;
+  for (const [wanted, shown, setBack] of [
+    ...heldModes(actor, slot, oracle, subject),
+    ...heldModes(actor, to, oracle, subject),
+    ...namedModes(path, oracle, subject),
+    ...namedModes(to, oracle, subject),
+  ]) {
+    const lost = wanted & ~shown;
+    const keptByRootOnly = actor === 'root' && (lost & ~0o6000) === 0;
+    const keptByGroup = lost === sys.S_ISGID && (wanted & 0o010) === 0;
+    if (lost === 0 || !(keptByRootOnly || keptByGroup) || (shown | lost) !== wanted) continue;
+    setBack(wanted & 0o7777);
+    count(met, 'set-id bits after a write');
+  }
+}
+
+/**
+ * A rename over a directory that is not empty changes nothing. Under the kernel's overlayfs ext4 has put the whiteout in
+ * place by the time it finds out, and taken it back: the old parent has a new mtime (fs/ext4/namei.c:ext4_rename). It is
+ * set back there.
+ */
+export function takeBackTimes({ operation, expected, got, oracle, subject }: Done, met: Met): void {
+  const { path } = operation.arguments;
+  if (operation.call !== 'rename' || expected !== 'ENOTEMPTY' || got !== expected || typeof path !== 'string') return;
+  const parent = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '.';
+  const [theirs, ours] = [sys.stat(oracle.at(parent)).mtime, sys.stat(subject.at(parent)).mtime];
+  if (timeText(theirs) !== 'clock' || timeText(ours) === 'clock') return;
+  sys.utimensFollowing(oracle.at(parent), sys.OMIT, ours);
+  count(met, 'the time of a directory after a rename that failed');
+}
+
+/** The modes on both sides, and what sets the subject's. */
+type Modes = readonly [wanted: number, shown: number, setBack: (mode: number) => void];
+
+function heldModes(actor: Actor, slot: unknown, oracle: Side, subject: Side): Modes[] {
+  if (typeof slot !== 'number') return [];
+  const [theirs, ours] = [oracle.files.get(actor, slot), subject.files.get(actor, slot)];
+  if (theirs === undefined || ours === undefined) return [];
+  return [[sys.fstat(theirs.fd).mode, sys.fstat(ours.fd).mode, (mode) => sys.fchmod(ours.fd, mode)]];
+}
+
+function namedModes(path: unknown, oracle: Side, subject: Side): Modes[] {
+  if (typeof path !== 'string') return [];
+  const modes: number[] = [];
+  const known = sys.outcome(() => {
+    for (const side of [oracle, subject]) modes.push(sys.stat(side.at(path)).mode);
+  });
+  const [wanted, shown] = modes;
+  if (known !== 'ok' || wanted === undefined || shown === undefined) return [];
+  return isOpen(subject, path) ? [[wanted, shown, (mode) => sys.chmod(subject.at(path), mode)]] : [];
+}
+
+function isOpen(side: Side, path: string): boolean {
+  const { ino } = sys.stat(side.at(path));
+  return side.files.all().some(({ fd }) => sys.fstat(fd).ino === ino);
+}
+
+function count(met: Met, name: string): void {
+  met.set(name, (met.get(name) ?? 0) + 1);
+}

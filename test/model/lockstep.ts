@@ -1,0 +1,97 @@
+/** A script on two trees, step by step. */
+import { type Snapshot, snapshot } from '../harness/snapshot.js';
+import {
+  answersAgree,
+  giveBackSetIdBits,
+  type Met,
+  type Pair,
+  partFromUnlinkedLowerFiles,
+  takeBackTimes,
+} from './deviations.js';
+import { formatOperation, LOOK, type Operation, perform } from './operation.js';
+import { CLOCK } from './values.js';
+
+/** What the two sides did not agree on. */
+export class Difference extends Error {
+  override readonly name = 'Difference';
+  constructor(
+    readonly where: string,
+    readonly expected: string,
+    readonly got: string,
+  ) {
+    super(`${where}\n  expected: ${expected}\n  got:      ${got}`);
+  }
+}
+
+export function treeOf({ mountpoint }: { readonly mountpoint: string }): Snapshot {
+  return snapshot(mountpoint, { links: true });
+}
+
+/** Times that the clock set differ by nature. */
+export function withoutClock(tree: Snapshot): Snapshot {
+  return Object.fromEntries(
+    Object.entries(tree).map(([path, facts]) => [
+      path,
+      facts.replace(/mtime=(-?\d+)\.\d+/, (mtime, sec: string) =>
+        Number(sec) > CLOCK.from && Number(sec) < CLOCK.to ? 'mtime=clock' : mtime,
+      ),
+    ]),
+  );
+}
+
+/** Throws what differs first. */
+export function compareTrees(where: string, expected: Snapshot, got: Snapshot): void {
+  const paths = [...new Set([...Object.keys(expected), ...Object.keys(got)])].sort();
+  const wrong = paths.filter((path) => expected[path] !== got[path]);
+  const [first] = wrong;
+  if (first === undefined) return;
+  const tell = (tree: Snapshot): string => `${JSON.stringify(first)} ${tree[first] ?? 'is not there'}`;
+  const others = wrong.length === 1 ? '' : ` (and ${wrong.length - 1} more: ${JSON.stringify(wrong.slice(1, 6))})`;
+  throw new Difference(`${where}: the trees differ${others}`, tell(expected), tell(got));
+}
+
+export function lookAtBoth(where: string, { oracle, subject }: Pair): void {
+  compareTrees(where, withoutClock(treeOf(oracle)), withoutClock(treeOf(subject)));
+}
+
+/** What happened so far; `next` is what was begun last. */
+export interface Progress {
+  steps: number;
+  readonly met: Met;
+}
+
+/** @param told is given both answers, alike or not */
+export function step(
+  operation: Operation,
+  pair: Pair,
+  progress: Progress,
+  told: (expected: string, got: string) => void = () => undefined,
+): void {
+  const { oracle, subject } = pair;
+  progress.steps++;
+  const where = `step ${progress.steps}: ${formatOperation(operation)}`;
+  if (operation.call === LOOK) {
+    lookAtBoth(where, pair);
+    return;
+  }
+  const parted = partFromUnlinkedLowerFiles(pair, progress.met);
+  if (parted !== null) throw new Difference(where, 'the same content', parted);
+  const expected = perform(operation, oracle);
+  const got = perform(operation, subject);
+  touchReaders(operation, pair);
+  told(expected, got);
+  const done = { ...pair, operation, expected, got };
+  giveBackSetIdBits(done, progress.met);
+  takeBackTimes(done, progress.met);
+  if (!answersAgree(done, progress.met)) throw new Difference(where, expected, got);
+}
+
+/** Tells open directories which names a step may have changed. */
+function touchReaders({ call, arguments: args }: Operation, { oracle, subject }: Pair): void {
+  const paths = [args.path, args.to].filter((path) => typeof path === 'string');
+  const names = paths.map((path) => path.slice(path.lastIndexOf('/') + 1));
+  for (const reader of [...oracle.directories.all(), ...subject.directories.all()]) {
+    if (call === 'removeTree') reader.touchAll();
+    reader.touch(names);
+  }
+}

@@ -1,0 +1,78 @@
+/** Layers as the shell commands that make them. */
+import { asEntry, type Entry, type Facts, type Tree } from '../conformance/tree.js';
+import * as sys from '../harness/sys/index.js';
+
+/** A word of bytes (latin1) as the shell reads it. */
+export function quoted(word: string): string {
+  if (/^[\w./:=+,@-]+$/.test(word)) return word;
+  const escaped = word.replace(/[^\x20-\x7e]|['\\]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return `$'${escaped}'`;
+}
+
+/** Commands that fill the directory `at`; umask 0. */
+export function commandsFor(at: string, tree: Tree): string[] {
+  const links = new Map<string, string>();
+  return commandsOf(at, tree, links);
+}
+
+function commandsOf(at: string, tree: Tree, links: Map<string, string>): string[] {
+  return Object.entries(tree).flatMap(([name, value]) => entryCommands(`${at}/${name}`, asEntry(value), links));
+}
+
+function entryCommands(path: string, entry: Entry, links: Map<string, string>): string[] {
+  const word = quoted(path);
+  switch (entry.kind) {
+    case 'whiteout':
+      return [`mknod ${word} c 0 0`];
+    case 'symlink':
+      return [`ln -s ${quoted(entry.target)} ${word}`, ...factCommands(word, entry.facts, null)];
+    case 'special':
+      return [specialCommand(word, entry.type), ...factCommands(word, entry.facts, 0o644)];
+    case 'directory':
+      return [
+        `mkdir -m 755 ${word}`,
+        ...(entry.opaque ? [`setfattr -n trusted.overlay.opaque -v y ${word}`] : []),
+        ...commandsOf(path, entry.entries, links),
+        ...factCommands(word, entry.facts, 0o755),
+      ];
+    case 'file': {
+      const first = entry.link === undefined ? undefined : links.get(entry.link);
+      if (first !== undefined) return [`ln ${quoted(first)} ${word}`];
+      if (entry.link !== undefined) links.set(entry.link, path);
+      const hole = entry.hole ?? 0;
+      return [
+        contentCommand(word, entry.content),
+        ...(hole > 0 ? [`truncate -s +${hole} ${word}`] : []),
+        ...factCommands(word, entry.facts, 0o644),
+      ];
+    }
+  }
+}
+
+function specialCommand(word: string, type: number): string {
+  if (type === sys.S_IFIFO) return `mkfifo ${word}`;
+  if (type === sys.S_IFCHR) return `mknod ${word} c 1 3`;
+  return `perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1)' ${word}`;
+}
+
+/** Long contents are a word again and again. */
+function contentCommand(word: string, content: string): string {
+  const unit = content.slice(0, content.indexOf(' ') + 1);
+  const repeats = unit !== '' && content.length > 40 && unit.repeat(content.length).startsWith(content);
+  return repeats
+    ? `yes ${quoted(unit)} | tr -d '\\n' | head -c ${content.length} > ${word}`
+    : `printf %s ${quoted(content)} > ${word}`;
+}
+
+/** Owner first, which takes set-id bits away; mode before an ACL, whose mask it would be; times last. */
+function factCommands(word: string, facts: Facts, defaultMode: number | null): string[] {
+  const { uid, gid, mode = defaultMode, xattrs = {}, mtime } = facts;
+  const commands: string[] = [];
+  if (uid !== undefined || gid !== undefined) commands.push(`chown -h ${uid ?? ''}:${gid ?? ''} ${word}`);
+  if (mode !== null) commands.push(`chmod ${mode.toString(8).padStart(5, '0')} ${word}`);
+  for (const [name, value] of Object.entries(xattrs)) {
+    commands.push(`setfattr -h -n ${name} -v 0x${Buffer.from(value, 'latin1').toString('hex')} ${word}`);
+  }
+  if (mtime !== undefined) commands.push(`touch -h -m -d @${mtime} ${word}`);
+  return commands;
+}

@@ -1,0 +1,57 @@
+/** One of the two trees that a script works on, and what its actors hold of it. */
+import * as sys from '../harness/sys/index.js';
+import type { Actor } from './actors.js';
+import type { DirectoryReader } from './directory-reader.js';
+import type { HeldMapping } from './held-mapping.js';
+
+export interface OpenFile {
+  readonly fd: number;
+  /** What an open for reading found, if it was a regular file: a reader of the kernel's may stay with it. */
+  readonly found: string | null;
+}
+
+/** What one actor holds in one slot. */
+class Slots<T> {
+  readonly #held = new Map<string, { readonly actor: Actor; readonly slot: number; readonly held: T }>();
+  constructor(private readonly release: (held: T) => void) {}
+  get(actor: Actor, slot: number): T | undefined {
+    return this.#held.get(`${actor} ${slot}`)?.held;
+  }
+  /** What was in the slot goes. */
+  put(actor: Actor, slot: number, held: T): void {
+    this.drop(actor, slot);
+    this.#held.set(`${actor} ${slot}`, { actor, slot, held });
+  }
+  drop(actor: Actor, slot: number): void {
+    const before = this.get(actor, slot);
+    this.#held.delete(`${actor} ${slot}`);
+    if (before !== undefined) this.release(before);
+  }
+  entries(): (readonly [Actor, number, T])[] {
+    return [...this.#held.values()].map(({ actor, slot, held }) => [actor, slot, held] as const);
+  }
+  all(): T[] {
+    return this.entries().map(([, , held]) => held);
+  }
+  clear(): void {
+    for (const [actor, slot] of this.entries()) this.drop(actor, slot);
+  }
+}
+
+export class Side {
+  readonly files = new Slots<OpenFile>(({ fd }) => sys.close(fd));
+  readonly directories = new Slots<DirectoryReader>((reader) => reader.close());
+  readonly mappings = new Slots<HeldMapping>((mapping) => mapping.close());
+
+  constructor(readonly mountpoint: string) {}
+
+  at(path: string): string {
+    return path === '.' ? this.mountpoint : `${this.mountpoint}/${path}`;
+  }
+
+  closeAll(): void {
+    this.mappings.clear();
+    this.directories.clear();
+    this.files.clear();
+  }
+}

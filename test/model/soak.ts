@@ -1,0 +1,143 @@
+/**
+ * The model test for as long as somebody likes. Each round is a script of its own seed; a failure is made small, written to
+ * a file and told, and the next round goes on.
+ */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { treeOf } from './lockstep.js';
+import { newTally, type Tally } from './run.js';
+import { search } from './search.js';
+import { playSteps } from './steps.js';
+import type { Target } from './target.js';
+import { STEPS, TARGETS } from './targets.js';
+
+const USAGE = `usage: npm run soak -- [--operations N] [--minutes M] [--seed S] [--target WORD] [--shrink-seconds N]
+       node scripts/soak.mjs --steps ORACLE SUBJECT < STEPS     the steps of a reproduction on two mounts
+       node scripts/soak.mjs --tree DIRECTORY                   all facts of a tree, to compare with another's
+       --operations  stop after so many (default 1000000); --minutes  or after so long
+       --target      only targets whose name holds WORD: ${TARGETS.map(({ target }) => target.name).join('; ')}`;
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+class UsageError extends Error {}
+
+interface Settings {
+  readonly operations: number;
+  readonly minutes: number;
+  readonly seed: number;
+  readonly targets: readonly Target[];
+  readonly shrinkSeconds: number;
+}
+
+async function soak({ operations, minutes, seed, targets, shrinkSeconds }: Settings): Promise<boolean> {
+  const started = Date.now();
+  const tallies = new Map<Target, Tally>(targets.map((target) => [target, newTally()]));
+  const failures: string[] = [];
+  const done = (): number => [...tallies.values()].reduce((sum, tally) => sum + tally.operations, 0);
+  let stopped = false;
+  process.once('SIGINT', () => {
+    stopped = true;
+  });
+  for (let round = 0; !stopped && done() < operations && Date.now() - started < minutes * 60_000; round++) {
+    const target = targets[round % targets.length] as Target;
+    const tally = tallies.get(target) as Tally;
+    const failure = await search({ target, seed: seed + round, runs: 1, steps: STEPS, shrinkSeconds }, tally);
+    if (failure !== null) {
+      failures.push(failure);
+      say(`\nFAILED ${failure}\n`);
+    }
+    const seconds = (Date.now() - started) / 1000;
+    progress(
+      `seed ${seed + round}: ${done()} operations in ${Math.round(seconds)} s, ${Math.round(done() / seconds)}/s, ${failures.length} failures`,
+    );
+  }
+  progress('');
+  for (const [target, tally] of tallies) {
+    const allowed = [...tally.met].map(([name, times]) => `${name}: ${times}`).join('; ');
+    say(`${target.name}: ${tally.operations} operations in ${tally.runs} runs; deviations met: ${allowed || 'none'}`);
+  }
+  say(`${done()} operations, seeds ${seed} and up, ${failures.length} failures`);
+  for (const failure of failures) say(`FAILED ${failure}`);
+  return failures.length === 0;
+}
+
+/** One line that is written over on a terminal, and a line now and then elsewhere. */
+let lastTold = 0;
+function progress(line: string): void {
+  if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${line}`);
+  else if (Date.now() - lastTold > 30_000 && line !== '') {
+    lastTold = Date.now();
+    say(line);
+  }
+}
+
+function numberOf(option: string, text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  const value = Number(text);
+  if (!(value >= 0)) throw new UsageError(`--${option}: ${text} is not a number`);
+  return value;
+}
+
+function settingsOf(values: Readonly<Record<string, string | boolean | undefined>>): Settings {
+  const text = (option: string): string | undefined => values[option] as string | undefined;
+  const wanted = text('target') ?? '';
+  const targets = TARGETS.map(({ target }) => target).filter(({ name }) => name.includes(wanted));
+  if (targets.length === 0) throw new UsageError(`--target: no target's name holds ${wanted}`);
+  for (const target of targets) {
+    const unavailable = target.unavailable();
+    if (unavailable !== null) throw new UsageError(`${target.name}: ${unavailable}`);
+  }
+  return {
+    operations: numberOf(
+      'operations',
+      text('operations'),
+      text('minutes') === undefined ? 1_000_000 : Number.POSITIVE_INFINITY,
+    ),
+    minutes: numberOf('minutes', text('minutes'), Number.POSITIVE_INFINITY),
+    seed: numberOf('seed', text('seed'), 1),
+    targets,
+    shrinkSeconds: numberOf('shrink-seconds', text('shrink-seconds'), 300),
+  };
+}
+
+async function main(): Promise<boolean> {
+  const option = { type: 'string' } as const;
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      operations: option,
+      minutes: option,
+      seed: option,
+      target: option,
+      'shrink-seconds': option,
+      steps: { type: 'boolean' },
+      tree: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
+  });
+  const [one, two] = positionals;
+  if (values.help === true) {
+    say(USAGE);
+    return true;
+  }
+  if (values.steps === true && one !== undefined && two !== undefined) {
+    return playSteps(readFileSync(0, 'utf8'), one, two, say);
+  }
+  if (values.tree === true && one !== undefined) {
+    for (const [path, facts] of Object.entries(treeOf({ mountpoint: one }))) say(`${JSON.stringify(path)} ${facts}`);
+    return true;
+  }
+  if (positionals.length > 0) throw new UsageError(`what is ${positionals.join(' ')}?`);
+  return soak(settingsOf(values));
+}
+
+try {
+  process.exitCode = (await main()) ? 0 : 1;
+} catch (error) {
+  const parseError = (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
+  if (!(error instanceof UsageError) && !parseError) throw error;
+  process.stderr.write(`soak: ${(error as Error).message}\n${USAGE}\n`);
+  process.exitCode = 2;
+}

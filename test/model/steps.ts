@@ -1,0 +1,47 @@
+/** Steps from a file of lines, on two mounted trees: what a reproduction runs, and what a person can play with. */
+import type { Pair } from './deviations.js';
+import { compareTrees, Difference, step, treeOf, withoutClock } from './lockstep.js';
+import { parseOperation } from './operation.js';
+import { Side } from './side.js';
+
+/** Prints each step with both answers; returns whether all agreed. */
+export function playSteps(text: string, oracle: string, subject: string, print: (line: string) => void): boolean {
+  const pair: Pair = { oracle: new Side(oracle), subject: new Side(subject) };
+  const progress = { steps: 0, met: new Map<string, number>() };
+  let agreed = true;
+  try {
+    for (const line of text.split('\n').filter((one) => one.trim() !== '' && !one.startsWith('#'))) {
+      const problem = differenceIn(() =>
+        step(parseOperation(line), pair, progress, (expected, got) =>
+          print(`${line}\n    ${expected}${expected === got ? '' : `   plyfs: ${got}`}`),
+        ),
+      );
+      if (problem === null) continue;
+      agreed = false;
+      print(`  DIFFERENT ${problem}`);
+    }
+    const problem = differenceIn(() =>
+      compareTrees(
+        'at the end',
+        withoutClock(treeOf({ mountpoint: oracle })),
+        withoutClock(treeOf({ mountpoint: subject })),
+      ),
+    );
+    if (problem !== null) print(`  DIFFERENT ${problem}`);
+    for (const [name, times] of progress.met) print(`(allowed ${times} times: ${name})`);
+    return agreed && problem === null;
+  } finally {
+    pair.oracle.closeAll();
+    pair.subject.closeAll();
+  }
+}
+
+function differenceIn(body: () => void): string | null {
+  try {
+    body();
+    return null;
+  } catch (error) {
+    if (error instanceof Difference) return error.message;
+    throw error;
+  }
+}

@@ -1,0 +1,46 @@
+/** What the arguments of calls are taken from: little, so that calls and layers meet one another often. */
+import fc from 'fast-check';
+import * as sys from '../harness/sys/index.js';
+
+/** The last one is not UTF-8. */
+export const NAMES = ['a', 'b', 'c', 'd', '\xe9'] as const;
+
+export const aName = fc.constantFrom(...NAMES);
+export const aPath: fc.Arbitrary<string> = fc.oneof(
+  { weight: 3, arbitrary: aName },
+  { weight: 5, arbitrary: fc.tuple(aName, aName).map((names) => names.join('/')) },
+  { weight: 4, arbitrary: fc.tuple(aName, aName, aName).map((names) => names.join('/')) },
+);
+/** Also the root of the tree. */
+export const aDirectoryPath = fc.oneof({ weight: 8, arbitrary: aPath }, { weight: 1, arbitrary: fc.constant('.') });
+/** Dangling ones and loops come of themselves. */
+export const aTarget = fc.oneof(
+  aPath,
+  aName.map((name) => `../${name}`),
+  fc.constantFrom('.', 'x'.repeat(300)),
+);
+export const aSlot = fc.integer({ min: 0, max: 2 });
+export const anOffset = fc.oneof(fc.constantFrom(0, 1, 4095, 4096, 8192), fc.nat(12_000));
+export const aLength = fc.constantFrom(0, 1, 10, 500, 4096, 6000);
+export const aText = fc.nat(999).map((number) => `<${number}>`);
+export const aMode = fc.oneof(
+  fc.constantFrom(0o644, 0o755, 0o777, 0o700, 0o600, 0o444, 0o111, 0o1777, 0o2775, 0o2664, 0o4755, 0o6711),
+  fc.nat(0o7777),
+);
+
+/** Before this a time was set by a script, after it by the clock, which differs by nature; far later, a script again. */
+export const CLOCK = { from: 1_500_000_000, to: 3_000_000_000 } as const;
+
+export const aTime: fc.Arbitrary<sys.Time> = fc.record({
+  sec: fc.oneof(fc.nat(1_000_000), fc.constantFrom(0, -1, -86_400, 0x7fffffff + 2_000_000_000)),
+  nsec: fc.constantFrom(0, 1, 500_000_000, 999_999_999),
+});
+
+/** In the order that the kernel wants. */
+export const anAcl: fc.Arbitrary<string> = fc.constantFrom(
+  `u::rw- user:${sys.ALICE}:rwx g::r-- m::rwx o::---`,
+  `u::rwx user:${sys.BOB}:r-- g::r-x m::r-x o::--x`,
+  `u::rwx g::r-x group:${sys.PROJECT}:rwx m::rwx o::---`,
+  `u::rw- user:${sys.ALICE}:--- g::rw- group:${sys.STAFF}:r-- m::rw- o::r--`,
+  'u::rw- g::r-- o::r--',
+);
