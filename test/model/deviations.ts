@@ -171,7 +171,8 @@ function namedModes(path: unknown, oracle: Side, subject: Side): Modes[] {
 
 function isOpen(side: Side, path: string): boolean {
   const { ino } = sys.stat(side.at(path));
-  return side.files.all().some(({ fd }) => sys.fstat(fd).ino === ino);
+  const open = [...side.files.all(), ...side.mappings.all()];
+  return open.some(({ fd }) => sys.fstat(fd).ino === ino);
 }
 
 function count(met: Met, name: string): void {

@@ -6,7 +6,7 @@ const PAGE = 4096;
 export class HeldMapping {
   readonly #mapping: sys.Mapping;
   /** Of its own, to know how long the file is: touching what lies beyond its end is SIGBUS. */
-  readonly #fd: number;
+  readonly fd: number;
   readonly #bound: number;
 
   /**
@@ -21,12 +21,12 @@ export class HeldMapping {
     const { size } = sys.fstat(fd);
     this.#bound = Math.min(size, found?.length ?? size);
     this.#mapping = new sys.Mapping(fd, Math.max(PAGE, size), { writable });
-    this.#fd = sys.duplicate(fd);
+    this.fd = sys.duplicate(fd);
   }
 
   /** How many bytes can be touched. */
   get length(): number {
-    return Math.min(this.#bound, sys.fstat(this.#fd).size);
+    return Math.min(this.#bound, sys.fstat(this.fd).size);
   }
 
   read(): string {
@@ -37,7 +37,7 @@ export class HeldMapping {
   /** What the file has, read through a descriptor as old as the mapping. */
   readFile(): string {
     const { length } = this;
-    return length === 0 ? '' : sys.pread(this.#fd, length, 0).toString('latin1');
+    return length === 0 ? '' : sys.pread(this.fd, length, 0).toString('latin1');
   }
 
   /** Returns whether there was room for it. */
@@ -53,6 +53,6 @@ export class HeldMapping {
 
   close(): void {
     this.#mapping.unmap();
-    sys.close(this.#fd);
+    sys.close(this.fd);
   }
 }

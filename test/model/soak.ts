@@ -8,13 +8,14 @@ import { treeOf } from './lockstep.js';
 import { newTally, type Tally } from './run.js';
 import { search } from './search.js';
 import { playSteps } from './steps.js';
-import type { Target } from './target.js';
+import { overlayTarget, type Target } from './target.js';
 import { STEPS, TARGETS } from './targets.js';
 
-const USAGE = `usage: npm run soak -- [--operations N] [--minutes M] [--seed S] [--target WORD] [--shrink-seconds N]
+const USAGE = `usage: npm run soak -- [--operations N] [--minutes M] [--seed S] [--target WORD] [--features LIST] [--shrink-seconds N]
        node scripts/soak.mjs --steps ORACLE SUBJECT < STEPS     the steps of a reproduction on two mounts
        node scripts/soak.mjs --tree DIRECTORY                   all facts of a tree, to compare with another's
        --operations  stop after so many (default 1000000); --minutes  or after so long
+       --features    mount options for both instead, such as redirect_dir=on,metacopy=on
        --target      only targets whose name holds WORD: ${TARGETS.map(({ target }) => target.name).join('; ')}`;
 
 const say = (line: string): void => {
@@ -83,7 +84,9 @@ function numberOf(option: string, text: string | undefined, otherwise: number): 
 function settingsOf(values: Readonly<Record<string, string | boolean | undefined>>): Settings {
   const text = (option: string): string | undefined => values[option] as string | undefined;
   const wanted = text('target') ?? '';
-  const targets = TARGETS.map(({ target }) => target).filter(({ name }) => name.includes(wanted));
+  const features = text('features');
+  const known = features === undefined ? TARGETS.map(({ target }) => target) : [overlayTarget(features.split(','))];
+  const targets = known.filter(({ name }) => name.includes(wanted));
   if (targets.length === 0) throw new UsageError(`--target: no target's name holds ${wanted}`);
   for (const target of targets) {
     const unavailable = target.unavailable();
@@ -111,6 +114,7 @@ async function main(): Promise<boolean> {
       minutes: option,
       seed: option,
       target: option,
+      features: option,
       'shrink-seconds': option,
       steps: { type: 'boolean' },
       tree: { type: 'boolean' },
