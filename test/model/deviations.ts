@@ -134,6 +134,33 @@ export function giveBackSetIdBits({ operation, oracle, subject }: Done, met: Met
 }
 
 /**
+ * A metacopy that gets its data keeps its times until somebody writes. The kernel writes the data at the first open for
+ * writing, and leaves the mtime of that. It is set back there.
+ */
+export function takeBackDataTimes({ operation, expected, got, oracle, subject }: Done, met: Met): void {
+  const { actor, call, arguments: args } = operation;
+  if (!expected.startsWith('ok') || expected !== got) return;
+  if (call === 'open' && typeof args.slot === 'number') {
+    const [theirs, ours] = [oracle.files.get(actor, args.slot), subject.files.get(actor, args.slot)];
+    if (theirs === undefined || ours === undefined || String(args.flags).includes('PATH')) return;
+    const { mtime } = sys.fstat(ours.fd);
+    if (!onlyTheirsIsNew(sys.fstat(theirs.fd).mtime, mtime)) return;
+    sys.futimens(theirs.fd, sys.OMIT, mtime);
+    count(met, 'the time of a file whose data has followed');
+  }
+  if (call === 'copyFile' && typeof args.to === 'string') {
+    const { mtime } = sys.stat(subject.at(args.to));
+    if (!onlyTheirsIsNew(sys.stat(oracle.at(args.to)).mtime, mtime)) return;
+    sys.utimensFollowing(oracle.at(args.to), sys.OMIT, mtime);
+    count(met, 'the time of a file whose data has followed');
+  }
+}
+
+function onlyTheirsIsNew(theirs: sys.Time, ours: sys.Time): boolean {
+  return timeText(theirs) === 'clock' && timeText(ours) !== 'clock';
+}
+
+/**
  * A rename over a directory that is not empty changes nothing. Under the kernel's overlayfs ext4 has put the whiteout in
  * place by the time it finds out, and taken it back: the old parent has a new mtime (fs/ext4/namei.c:ext4_rename). It is
  * set back there.
@@ -143,7 +170,7 @@ export function takeBackTimes({ operation, expected, got, oracle, subject }: Don
   if (operation.call !== 'rename' || expected !== 'ENOTEMPTY' || got !== expected || typeof path !== 'string') return;
   const parent = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '.';
   const [theirs, ours] = [sys.stat(oracle.at(parent)).mtime, sys.stat(subject.at(parent)).mtime];
-  if (timeText(theirs) !== 'clock' || timeText(ours) === 'clock') return;
+  if (!onlyTheirsIsNew(theirs, ours)) return;
   sys.utimensFollowing(oracle.at(parent), sys.OMIT, ours);
   count(met, 'the time of a directory after a rename that failed');
 }

@@ -6,6 +6,7 @@ import {
   type Met,
   type Pair,
   partFromUnlinkedLowerFiles,
+  takeBackDataTimes,
   takeBackTimes,
 } from './deviations.js';
 import { formatOperation, LOOK, type Operation, perform } from './operation.js';
@@ -83,6 +84,7 @@ export function step(
   const done = { ...pair, operation, expected, got };
   giveBackSetIdBits(done, progress.met);
   takeBackTimes(done, progress.met);
+  takeBackDataTimes(done, progress.met);
   if (!answersAgree(done, progress.met)) throw new Difference(where, expected, got);
 }
 
