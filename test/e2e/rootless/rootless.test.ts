@@ -72,6 +72,19 @@ describe.skipIf(unavailable !== null)(`an ordinary user with fusermount3 ${unava
     expect(shell(listing).stdout).toBe(before);
   });
 
+  it('shows the same inode numbers at the next mount for copies that kept their names', () => {
+    const numbers = 'stat -c %i mnt/dir mnt/dir/low; ls -i mnt/dir';
+    expect(plyfsAsUser(['-o', box.options, 'mnt'], box.dir).status).toBe(0);
+    const before = shell(numbers).stdout;
+    expect(shell('echo more >> mnt/dir/low').stderr).toBe('');
+    for (const _again of [1, 2]) {
+      expect(shell(numbers).stdout).toBe(before);
+      expect(plyfsAsUser(['umount', 'mnt'], box.dir).status).toBe(0);
+      expect(plyfsAsUser(['-o', box.options, 'mnt'], box.dir).status).toBe(0);
+    }
+    expect(shell(numbers).stdout).toBe(before);
+  });
+
   it('works with directories of its own that lack permissions, as a plain directory does', async () => {
     const home = 'base/own';
     expect(shell(`mkdir -p ${home}/ro ${home}/wx ${home}/gone; echo low > ${home}/ro/f`).status).toBe(0);
