@@ -5,15 +5,16 @@
  */
 import type { EntryName } from '../core/brand.js';
 import { Errno, fsError } from '../core/errno.js';
-import { S_IFDIR, S_IFLNK, S_IFMT } from '../core/file-mode.js';
+import { isDirectory, S_IFDIR, S_IFLNK, S_IFMT } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
-import { O_PATH, RENAME_NOREPLACE } from '../core/flags.js';
+import { O_DIRECTORY, O_PATH, O_RDONLY, RENAME_NOREPLACE } from '../core/flags.js';
 import { afterwards } from '../core/undo.js';
 import { makeDev, mkdirAt, mknodAt, readlinkAt, renameAt, symlinkAt, utimesPathFd } from '../sys/inode-ops.js';
-import { openAt } from '../sys/open.js';
+import { close, openAt, openDirectoryAt, tryOpenAt } from '../sys/open.js';
 import { moveKeepingMode, withWriteInto } from '../sys/owner-permission.js';
 import { statFd } from '../sys/stat.js';
 import type { CopyUpContext, CopyUpDestination, CopyUpSource } from './context.js';
+import { copyInodeFlags } from './copy-inode-flags.js';
 import { fillMetadata } from './fill-metadata.js';
 import type { StagedFile } from './staged-file.js';
 
@@ -67,7 +68,27 @@ export function copyUpUnnamed(source: CopyUpSource, context: CopyUpContext, when
 function stage(source: CopyUpSource, staged: EntryName, context: CopyUpContext): void {
   const { fd } = context.work;
   makeEmpty(source, fd, staged);
+  if (isDirectory(source.stat.mode) && context.dialect.protections !== null) copyDirectoryFlags(source, fd, staged);
   fillMetadata(source, { dirfd: fd, name: staged }, context);
+}
+
+function copyDirectoryFlags({ dirfd, name }: CopyUpSource, workFd: number, staged: EntryName): void {
+  const from = tryOpenAt(dirfd, name, O_RDONLY | O_DIRECTORY);
+  if (from < 0) {
+    // An ordinary user's directory that only its owner may read: its flags cannot be asked for either.
+    if (from === -Errno.EACCES) return;
+    throw fsError(-from, 'openat');
+  }
+  try {
+    const to = openDirectoryAt(workFd, staged);
+    try {
+      copyInodeFlags(from, to);
+    } finally {
+      close(to);
+    }
+  } finally {
+    close(from);
+  }
 }
 
 function makeEmpty({ dirfd, name, stat }: CopyUpSource, workFd: number, staged: EntryName): void {

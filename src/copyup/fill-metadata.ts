@@ -27,10 +27,11 @@ export function fillMetadata(source: CopyUpSource, staged: StagedObject, context
     else chownAt(staged.dirfd, staged.name, stat.uid, stat.gid);
   }
   copyXattrs(source, staged, context);
+  // Before the mode, which can forbid it to an ordinary user.
+  if (stat.protection !== 0) context.dialect.protections?.write(staged.dirfd, staged.name, stat.protection);
   if (source.origin !== null) context.dialect.origins?.mark(staged.dirfd, staged.name, source.origin);
   if (open) chmodFd(staged.dirfd, stat.mode & 0o7777);
   else if (!isSymlink(stat.mode)) chmodAt(staged.dirfd, staged.name, stat.mode & 0o7777);
-  if (stat.protection !== 0) context.dialect.protections?.write(staged.dirfd, staged.name, stat.protection);
   copyTimes(stat, staged);
 }
 

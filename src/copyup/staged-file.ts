@@ -9,6 +9,7 @@ import { close, openAt, openKnownAt, tryOpenAt } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
 import type { WorkDirectory } from '../whiteout/work-directory.js';
 import type { CopyUpContext, CopyUpDestination, CopyUpSource, Filling } from './context.js';
+import { copyInodeFlags } from './copy-inode-flags.js';
 import { cloneData, copyData } from './fill-data.js';
 import { fillMetadata } from './fill-metadata.js';
 
@@ -124,6 +125,7 @@ export class StagedFile implements Filling {
     // Before the mode, which can forbid it to an ordinary user.
     if (this.sourceFd < 0) this.context.dialect.metacopies?.mark(this.fd);
     fillMetadata(source, { dirfd: this.fd, name: '' }, this.context);
+    if (this.context.dialect.protections !== null) copyInodeFlags(this.lowerFd, this.fd);
     if (this.context.sync && !synced && this.length > 0) sync(this.fd);
   }
 

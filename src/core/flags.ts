@@ -31,6 +31,8 @@ export const FALLOC_FL_KEEP_SIZE = 1;
 export const FALLOC_FL_PUNCH_HOLE = 2;
 
 /** Inode flags (man ioctl_iflags(2)). */
+export const FS_SYNC_FL = 0x8;
+export const FS_NOATIME_FL = 0x80;
 export const FS_IMMUTABLE_FL = 0x10;
 export const FS_APPEND_FL = 0x20;
 

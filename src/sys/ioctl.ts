@@ -1,4 +1,5 @@
 /** ioctl(2) requests on files of a layer. */
+import { fsError } from '../core/errno.js';
 import { allocate, bind, check, lastErrno } from './libc.js';
 
 const ioctlCall = bind<(fd: number, request: number, argument: number) => number>('int ioctl(int, ulong, intptr_t)');
@@ -24,10 +25,17 @@ export function tryClone(to: number, from: number): number {
   return tryIoctl(to, FICLONE, from);
 }
 
-export function getInodeFlags(fd: number): number {
+/** A failure is the negative errno; no flag of these has the sign bit. */
+export function tryGetInodeFlags(fd: number): number {
   argument.buffer.writeUInt32LE(0, 0);
-  check(ioctlCall(fd, FS_IOC_GETFLAGS, argument.address), 'FS_IOC_GETFLAGS');
-  return argument.buffer.readUInt32LE(0);
+  const result = tryIoctl(fd, FS_IOC_GETFLAGS, argument.address);
+  return result < 0 ? result : argument.buffer.readUInt32LE(0);
+}
+
+export function getInodeFlags(fd: number): number {
+  const flags = tryGetInodeFlags(fd);
+  if (flags < 0) throw fsError(-flags, 'FS_IOC_GETFLAGS');
+  return flags;
 }
 
 export function setInodeFlags(fd: number, flags: number): void {

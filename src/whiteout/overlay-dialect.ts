@@ -178,7 +178,7 @@ export class OverlayDialect implements Dialect, LayerReader {
     const immutable = (protection & FS_IMMUTABLE_FL) === 0 ? '' : IMMUTABLE;
     const value = appendOnly + immutable;
     if (value !== '') setXattr(dirfd, name, this.protectionXattr, Buffer.from(value));
-    else if (findXattr(dirfd, name, this.protectionXattr) !== null) removeXattr(dirfd, name, this.protectionXattr);
+    else if (readable(dirfd, name, this.protectionXattr) !== null) removeXattr(dirfd, name, this.protectionXattr);
   }
 
   /** Of an object whose xattrs are known by name: those that say that a part of it is in another layer. */

@@ -263,4 +263,27 @@ describe.skipIf(unavailable !== null)(`immutable and append-only objects ${unava
     expect(outcomes(mountKernel, mountPlyfs)).toEqual(wanted);
     expect(outcomes(mountPlyfs, mountKernel)).toEqual(wanted);
   });
+
+  it('other flags are kept by a copy, or not, as in the kernel', () => {
+    const FS_SYNC_FL = 0x8;
+    const FS_NOATIME_FL = 0x80;
+    const flags = FS_SYNC_FL | FS_NOATIME_FL | FS_NODUMP_FL;
+    const copies = (mountLayers: Mount): number[] => {
+      const base = makeScratch('protection');
+      bases.push(base);
+      const layers = makeLayerDirs(base);
+      const lower = layers.lowers[0] as string;
+      mkdirSync(join(lower, 'd'));
+      writeFileSync(join(lower, 'd/f'), 'content');
+      for (const name of ['d', 'd/f'])
+        opened(join(lower, name), O_RDONLY, (fd) => sys.setInodeFlags(fd, sys.getInodeFlags(fd) | flags));
+      mountLayers(layers);
+      sys.chmod(join(layers.mountpoint, 'd/f'), 0o600);
+      unmount(layers.mountpoint);
+      const stored = (name: string): number =>
+        opened(join(layers.upper, name), O_RDONLY, (fd) => sys.getInodeFlags(fd) & flags);
+      return ['d', 'd/f'].map(stored);
+    };
+    expect(copies(mountPlyfs)).toEqual(copies(mountKernel));
+  });
 });
