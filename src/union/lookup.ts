@@ -211,6 +211,7 @@ function join(union: Union, node: FileNode, group: LinkGroup, found: RealDirecto
   if (union.links !== null && group.entry !== null) {
     if (found !== null && lacksOwnData(union, group.entry)) node.data ??= dataOf(union, found, node.name);
     node.isUpper = true;
+    node.protection = null;
     node.isCopy = true;
     node.home = union.links.directory;
     node.realName = group.entry;
