@@ -27,6 +27,8 @@ export class DataCompletion implements Filling {
   private readonly capability: Buffer | null;
   readonly length: number;
   readonly needsData: boolean;
+  /** All of the data is there. */
+  private isComplete = false;
 
   /**
    * Takes both fds, also when it fails.
@@ -69,6 +71,8 @@ export class DataCompletion implements Filling {
       this.restore();
       if (this.context.sync && !synced) sync(this.fd);
     }
+    // Should the mark not go, what has come does no harm; and should it have gone all the same, it is needed.
+    this.isComplete = true;
     return this.unmark();
   }
 
@@ -83,7 +87,7 @@ export class DataCompletion implements Filling {
 
   /** It is a metacopy as before, and takes no more room than before. */
   abandon(): void {
-    if (this.length > 0) this.undo();
+    if (this.length > 0 && !this.isComplete) this.undo();
     this.close();
   }
 
@@ -94,7 +98,8 @@ export class DataCompletion implements Filling {
 
   /** What cannot be undone does no harm: nobody reads what came of the data, and the next attempt begins again. */
   private undo(): void {
-    for (const step of [() => this.freeBlocks(), () => this.restore()]) {
+    const regrow = (): void => truncate(this.fd, this.length);
+    for (const step of [() => this.freeBlocks(), regrow, () => this.restore()]) {
       try {
         step();
       } catch (error) {

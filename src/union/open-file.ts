@@ -105,12 +105,12 @@ function orClose<T>(fd: number, use: () => T): T {
 
 /**
  * Opens a node with an fd that there is already: of a file just made, or just copied up, so that the kernel has no
- * cached attributes of it. Takes the fd.
+ * cached attributes of it. Takes the fd; -1: the node is open already, and has it.
  */
 export function openNew(union: Union, node: FileNode, fd: number, flags: number): Opened {
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
   if (node.open === null) return openFirst(union, node, fd, writes, true, false);
-  close(fd);
+  if (fd >= 0) close(fd);
   return count(node, node.open, writes);
 }
 

@@ -5,6 +5,7 @@
  * Here a sample of it; `npm run test:faults` (PLYFS_FAULTS=all) tries all, and prints a table.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { metacopies } from '../faults/metacopies.js';
 import { type FaultedOperation, operations } from '../faults/operations.js';
 import { FaultStage, type StageOptions } from '../faults/stage.js';
 import { FaultTable } from '../faults/table.js';
@@ -19,6 +20,7 @@ const everything = process.env.PLYFS_FAULTS === 'all';
 interface Setting {
   readonly name: string;
   readonly stage: StageOptions;
+  readonly operations: readonly FaultedOperation[];
   readonly faults: readonly (TryOptions & { readonly name: string })[];
 }
 
@@ -48,12 +50,32 @@ function stageOf(dialect: StageOptions['dialect'], more: Partial<StageOptions> =
   return { dialect, ...more, options: ['passthrough=off', ...(more.options ?? [])] };
 }
 
-const all: readonly Setting[] = [
-  { name: 'overlay', stage: stageOf('overlay'), faults: [...once, fullDisk] },
-  { name: 'aufs', stage: stageOf('aufs'), faults: [...once, fullDisk] },
-  { name: 'overlay, nothing of the layers cached', stage: stageOf('overlay', { layerTimeout: 0 }), faults: EIO },
-  { name: 'overlay, all layers on one file system', stage: stageOf('overlay', { together: true }), faults: EIO },
+const main: readonly Setting[] = [
+  { name: 'overlay', stage: stageOf('overlay'), operations, faults: [...once, fullDisk] },
+  { name: 'aufs', stage: stageOf('aufs'), operations, faults: [...once, fullDisk] },
+  {
+    name: 'overlay with metacopy=on',
+    stage: stageOf('overlay', { metacopy: true }),
+    operations: metacopies,
+    faults: [...once, fullDisk],
+  },
 ];
+const all: readonly Setting[] = [
+  ...main,
+  {
+    name: 'overlay, nothing of the layers cached',
+    stage: stageOf('overlay', { layerTimeout: 0 }),
+    operations,
+    faults: EIO,
+  },
+  {
+    name: 'overlay, all layers on one file system',
+    stage: stageOf('overlay', { together: true }),
+    operations,
+    faults: EIO,
+  },
+];
+
 /** A piece of the table, with a mount of its own: the faulty layers keep an fd for each object that the kernel knows. */
 interface Piece {
   readonly name: string;
@@ -68,8 +90,8 @@ function everyPiece(): Piece[] {
   const pieces: Piece[] = [];
   for (const setting of all) {
     for (const fault of setting.faults) {
-      for (let from = 0; from < operations.length; from += BATCH) {
-        const tried = operations.slice(from, from + BATCH).map((operation) => ({ operation, fault }));
+      for (let from = 0; from < setting.operations.length; from += BATCH) {
+        const tried = setting.operations.slice(from, from + BATCH).map((operation) => ({ operation, fault }));
         pieces.push({ name: `${setting.name}, ${fault.name}, from operation ${from}`, setting, tried });
       }
     }
@@ -81,8 +103,8 @@ function everyPiece(): Piece[] {
 const STEP = 8;
 
 function sample(): Piece[] {
-  return all.slice(0, 2).map((setting) => {
-    const tried = operations.map((operation, index) => {
+  return main.map((setting) => {
+    const tried = setting.operations.map((operation, index) => {
       const errno = ERRNOS[index % ERRNOS.length] ?? 'EIO';
       return { operation, fault: { name: errno, errno, first: 1 + (index % STEP), step: STEP } };
     });

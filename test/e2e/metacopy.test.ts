@@ -15,6 +15,7 @@ import {
   mountPlyfs,
   mountsUnavailable,
   unmount,
+  unmountLayers,
   waitFor,
 } from '../harness/mounts.js';
 import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../harness/scratch.js';
@@ -291,7 +292,7 @@ describe.skipIf(unavailable !== null)(`metacopy=on${unavailable === null ? '' : 
       expect(during).toBeGreaterThan(0);
     });
 
-    it('without room for the data says ENOSPC, and the metacopy is as before', () => {
+    it('without room for the data says ENOSPC, and the metacopy is as before', async () => {
       const small = join(base, 'small');
       sys.mkdir(small);
       expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=755', 'plyfs-test', small]).status).toBe(0);
@@ -319,7 +320,7 @@ describe.skipIf(unavailable !== null)(`metacopy=on${unavailable === null ? '' : 
           mounted.unmount();
         }
       } finally {
-        unmount(small);
+        await unmountLayers(small);
       }
     });
 

@@ -10,6 +10,7 @@ import {
   mountPlyfs,
   mountsUnavailable,
   unmount,
+  unmountLayers,
 } from '../harness/mounts.js';
 import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../harness/scratch.js';
 import * as sys from '../harness/sys/index.js';
@@ -42,9 +43,9 @@ describe.skipIf(unavailable !== null)(
         sys.writeFile(join(base, 'lower1', 'dir', 'little'), 'content');
         mounted = mount(layers);
       });
-      afterEach(() => {
+      afterEach(async () => {
         unmount(layers.mountpoint);
-        unmount(small);
+        await unmountLayers(small);
         removeScratch(base);
       });
       const at = (path: string): string => join(mounted.mountpoint, path);

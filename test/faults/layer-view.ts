@@ -4,7 +4,7 @@ import { type EntryName, type NodeId, ROOT_ID } from '../../src/core/brand.js';
 import type { FileStat } from '../../src/core/file-stat.js';
 import type { DirectorySink, Operations } from '../../src/fuse/operations.js';
 import { mountFs, umountFs } from '../../src/sys/mount.js';
-import { createUnion, type UnionConfig } from '../../src/union/index.js';
+import { createUnion, defaultOverlay, type UnionConfig } from '../../src/union/index.js';
 import { type Snapshot, snapshot } from '../harness/snapshot.js';
 import * as sys from '../harness/sys/index.js';
 
@@ -12,8 +12,13 @@ const ROOT = { uid: 0, gid: 0, pid: process.pid, umask: 0 };
 const MS_RDONLY = 1;
 
 /** The directory `name` of the layers, top first, as the kernel's overlayfs shows it. */
-export function kernelView(layers: readonly string[], mountpoint: string, name: string): Snapshot {
-  mountFs('overlay', mountpoint, 'overlay', MS_RDONLY, `lowerdir=${layers.join(':')}`);
+export function kernelView(
+  layers: readonly string[],
+  mountpoint: string,
+  name: string,
+  options: readonly string[] = [],
+): Snapshot {
+  mountFs('overlay', mountpoint, 'overlay', MS_RDONLY, [`lowerdir=${layers.join(':')}`, ...options].join(','));
   try {
     return snapshot(`${mountpoint}/${name}`);
   } finally {
@@ -22,8 +27,8 @@ export function kernelView(layers: readonly string[], mountpoint: string, name: 
 }
 
 /** The same as plyfs reads it, without a mount. */
-export function plyfsView(layers: readonly string[], aufs: boolean, name: string): Snapshot {
-  const union = createUnion(readOnly(layers, aufs));
+export function plyfsView(layers: readonly string[], aufs: boolean, name: string, metacopy = false): Snapshot {
+  const union = createUnion(readOnly(layers, aufs, metacopy));
   try {
     const facts: Record<string, string> = {};
     visit(union, childOf(union, ROOT_ID, name as EntryName), '', facts);
@@ -33,9 +38,14 @@ export function plyfsView(layers: readonly string[], aufs: boolean, name: string
   }
 }
 
-function readOnly(lowers: readonly string[], aufs: boolean): UnionConfig {
+function readOnly(lowers: readonly string[], aufs: boolean, metacopy: boolean): UnionConfig {
   const settings = { ignoresWhiteouts: [], linkWhiteouts: true, alwaysOpaque: false, keepLinks: true };
-  return { lowers, volatile: true, log: () => {}, ...(aufs ? { aufs: settings } : {}) };
+  return {
+    lowers,
+    volatile: true,
+    log: () => {},
+    ...(aufs ? { aufs: settings } : { overlay: { ...defaultOverlay('trusted'), metacopy } }),
+  };
 }
 
 function childOf(union: Operations, parent: NodeId, name: EntryName): NodeId {

@@ -153,6 +153,14 @@ export function unmount(mountpoint: string): void {
   throw new Error(`umount ${mountpoint}: ${done.stderr.trim()}`);
 }
 
+/** Unmounts a file system that held layers: their server closes them after its mount has gone. */
+export async function unmountLayers(mountpoint: string): Promise<void> {
+  await waitFor(
+    () => !isMounted(mountpoint) || spawnSync('umount', [mountpoint], { stdio: 'ignore' }).status === 0,
+    `${mountpoint} to be free`,
+  );
+}
+
 /** Waits for `condition` by asking again; for what gives no event to wait for. */
 export async function waitFor(condition: () => boolean, what: string, timeoutMs = 30_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;

@@ -22,13 +22,17 @@ export function open(union: Union, nodeid: NodeId, flags: number, killSetIdFor: 
   if ((flags & O_ACCMODE) === O_RDONLY && !truncates) return openNode(union, node, flags);
   assertMayOpen(union, node, flags);
   const wasUpper = node.isUpper;
+  const wasWhole = wasUpper && node.data === null;
   // O_TRUNC wants none of the data: nothing of it is copied.
   let fd = copyUp(union, node, truncates ? 0 : Number.POSITIVE_INFINITY);
-  if (fd >= 0 && isAppendOnly(union, node)) {
-    close(fd);
+  // Whoever has the file open has the copy by now, and there is nothing left that could fail.
+  let isOpened = fd >= 0 || (!wasWhole && node.open !== null);
+  if (isOpened && isAppendOnly(union, node)) {
+    if (fd >= 0) close(fd);
     fd = -1;
+    isOpened = false;
   }
-  const opened = fd >= 0 ? openNew(union, node, fd, flags) : openNode(union, node, flags);
+  const opened = isOpened ? openNew(union, node, fd, flags) : openNode(union, node, flags);
   if (truncates) truncateOpened(union, node, flags, killSetIdFor, wasUpper);
   return opened;
 }

@@ -10,7 +10,7 @@ import {
 } from '../../sys/ioctl.js';
 import { close } from '../../sys/open.js';
 import type { UnionNode } from '../node.js';
-import { ensureWhole } from '../promote.js';
+import { ensureUpper } from '../promote.js';
 import { copyUpDirectory } from '../promote-directory.js';
 import { protectionOf } from '../protection.js';
 import { heldFd, openReal, opensItself, reachOf, statReal } from '../real-object.js';
@@ -62,7 +62,7 @@ function asExtended(flags: number): number {
 function change(union: Union, nodeid: NodeId, flags: number, apply: (fd: number, real: number) => void): void {
   const node = union.nodes.get(nodeid);
   if (node.kind === 'directory') copyUpDirectory(union, node);
-  else ensureWhole(union, node);
+  else ensureUpper(union, node);
   const { protections } = union.dialect;
   if (protections === null) withFd(union, node, (fd) => apply(fd, flags));
   else {

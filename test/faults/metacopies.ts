@@ -1,0 +1,64 @@
+/** What metacopy=on does differently: copies without data, and data that comes later. */
+import { dir, file, type Layers } from '../conformance/tree.js';
+import * as sys from '../harness/sys/index.js';
+import type { FaultedOperation } from './operations.js';
+
+const FACTS = { mode: 0o640, uid: 61001, gid: 62001, mtime: 1_000_000_000, xattrs: { 'user.k': 'value' } } as const;
+/** Completed in a helper thread. */
+const LARGE = 'large '.repeat(200_000);
+
+const LAYERS: Layers = {
+  lower1: {
+    d: dir({ file: file('content\n', FACTS), sub: dir({}, { mtime: 1_000_000_000 }) }, { mtime: 1_000_000_000 }),
+  },
+  lower2: { d: dir({ big: file(LARGE, FACTS) }) },
+};
+
+const open = (path: string, flags = sys.O_RDWR): number => sys.open(path, flags);
+
+/** @param path makes a metacopy of it first */
+function operation(
+  id: string,
+  path: string | null,
+  run: FaultedOperation['run'],
+  more: Partial<FaultedOperation> = {},
+): FaultedOperation {
+  const prepare = (at: string): number => {
+    if (path !== null) sys.chmod(`${at}/${path}`, 0o4755);
+    return more.prepare?.(at) ?? -1;
+  };
+  return { id, layers: LAYERS, run, ...more, prepare };
+}
+
+export const metacopies: readonly FaultedOperation[] = [
+  operation('chmod of a lower file', null, (at) => sys.chmod(`${at}/d/file`, 0o600), { describes: true }),
+  operation('rename of a lower file', null, (at) => sys.rename(`${at}/d/file`, `${at}/d/moved`)),
+  operation('rename of a lower file to another directory', null, (at) =>
+    sys.rename(`${at}/d/file`, `${at}/d/sub/moved`),
+  ),
+  operation('link of a lower file', null, (at) => sys.link(`${at}/d/file`, `${at}/d/new`)),
+  operation('rename of a metacopy to another directory', 'd/file', (at) =>
+    sys.rename(`${at}/d/file`, `${at}/d/sub/moved`),
+  ),
+  operation('link of a metacopy', 'd/file', (at) => sys.link(`${at}/d/file`, `${at}/d/sub/new`)),
+  operation('open of a metacopy for writing', 'd/file', (at) => sys.close(open(`${at}/d/file`))),
+  operation('open of a metacopy with capabilities for writing', 'd/file', (at) => sys.close(open(`${at}/d/file`)), {
+    prepare: (at) => {
+      sys.setxattr(`${at}/d/file`, 'security.capability', sys.capability());
+      return -1;
+    },
+  }),
+  operation('open of a metacopy for writing that is open', 'd/file', (at) => sys.close(open(`${at}/d/file`)), {
+    prepare: (at) => open(`${at}/d/file`, sys.O_RDONLY),
+  }),
+  operation('open of a metacopy with links for writing', 'd/file', (at) => sys.close(open(`${at}/d/sub/link`)), {
+    prepare: (at) => {
+      sys.link(`${at}/d/file`, `${at}/d/sub/link`);
+      return -1;
+    },
+  }),
+  operation('open of a large metacopy for writing', 'd/big', (at) => sys.close(open(`${at}/d/big`))),
+  operation('O_TRUNC of a metacopy', 'd/file', (at) => sys.close(open(`${at}/d/file`, sys.O_WRONLY | sys.O_TRUNC))),
+  operation('O_TRUNC of a large metacopy', 'd/big', (at) => sys.close(open(`${at}/d/big`, sys.O_WRONLY | sys.O_TRUNC))),
+  operation('truncate of a metacopy', 'd/file', (at) => sys.truncate(`${at}/d/file`, 3), { describes: true }),
+];
