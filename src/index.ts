@@ -95,6 +95,11 @@ export interface OverlayOptions {
   metacopy?: boolean;
   /** Hard links of a lower file stay one file when it is copied up. Default: false. */
   index?: boolean;
+  /**
+   * False (`uuid=off`): copies do not say on which file system their origin is, if all layers are on one, so that it can be
+   * given another UUID. Default: true.
+   */
+  uuid?: boolean;
   /** Private attributes are kept in `user.`, for root too, who keeps them in `trusted.` otherwise. Default: false. */
   userxattr?: boolean;
 }

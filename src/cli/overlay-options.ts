@@ -34,10 +34,10 @@ export const OVERLAY_OPTIONS: readonly MountOption[] = [
     set: (_, value) => parseChoice('xino', value, { on: 'on', off: 'off', auto: 'auto' }),
   }),
   feature('uuid', 'null|off|auto', {
-    help: 'accepted; a FUSE mount has no file system id that lasts (uuid=on)',
-    set: (_, value) => {
+    help: 'off: copies do not say on which file system their origin is, if there is but one; on is refused',
+    set: (asked, value) => {
       if (value === 'on') throw invalid('uuid', value, 'a FUSE mount has no file system id that lasts');
-      parseChoice('uuid', value, { null: 'null', off: 'off', auto: 'auto' });
+      asked.uuid = parseChoice('uuid', value, { null: true, off: false, auto: true });
     },
   }),
   feature('nfs_export', 'off', {

@@ -52,6 +52,8 @@ export interface OverlayOptions {
   redirectDir?: (typeof REDIRECT_MODES)[number];
   metacopy?: boolean;
   index?: boolean;
+  /** False: files are found again by their handles alone if all layers are on one file system. */
+  uuid?: boolean;
   /** Private xattrs are `user.` ones, although the mounter could have `trusted.` ones. */
   userxattr?: boolean;
 }

@@ -14,14 +14,15 @@ import { MountError } from './mount-error.js';
  * @throws {@link MountError} for options that contradict each other, or that this user cannot have
  */
 export function settleOverlay(config: MountConfig, note: (line: string) => void = () => {}): OverlaySettings {
-  const asked = config.overlay.userxattr === true;
+  const { overlay: options, dataLayers } = config;
+  const asked = options.userxattr === true;
   const xattrs = asked ? 'user' : xattrNamespace();
-  const settings = { ...defaultOverlay(xattrs), dataLayers: config.dataLayers };
+  const settings = { ...defaultOverlay(xattrs), dataLayers, ignoresUuid: options.uuid === false };
   // Without an upper nothing can be copied up, so that there is nothing to index (the kernel ignores it as well).
-  const index = config.overlay.index === true && config.upper !== undefined;
+  const index = options.index === true && config.upper !== undefined;
   if (xattrs === 'trusted') return { ...settings, ...settleTrusted(config), index };
-  if (asked) refuseBesideUserxattr(config.overlay);
-  else refuseWithoutTrusted(config.overlay, note);
+  if (asked) refuseBesideUserxattr(options);
+  else refuseWithoutTrusted(options, note);
   return { ...settings, index };
 }
 

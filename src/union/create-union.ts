@@ -85,7 +85,12 @@ function openUpper(
   const work = keep(format.openWork(layer));
   fixNumbers(numbers, [layer, ...lowers]);
   const copyUp = { work, dialect, sync: !config.volatile };
-  const lowerFiles = dialect.origins && new LowerFiles(lowers, layer, dialect.origins, !allowsOfflineChanges(config));
+  const lowerFiles =
+    dialect.origins &&
+    new LowerFiles(lowers, layer, dialect.origins, {
+      toleratesNull: !allowsOfflineChanges(config),
+      ignoresUuid: config.overlay?.ignoresUuid === true,
+    });
   const links = format.links({ ...parts, layer, lowers, lowerFiles });
   return { layer, work, hiding: format.hiding(layer, work), copyUp, lowerFiles, links };
 }

@@ -23,20 +23,29 @@ interface LowerFileSystem {
   unique: boolean;
 }
 
+const NO_UUID = new Uint8Array(16);
+
 export class LowerFiles {
   private readonly systems: LowerFileSystem[] = [];
   private mayOpen = true;
 
-  /** @param toleratesNull a lower file system may be without a UUID (fs/overlayfs/super.c:ovl_lower_uuid_ok) */
+  /** Copies do not say on which file system their origin is, because all layers are on one. */
+  private readonly unnamed: boolean;
+
+  /**
+   * @param toleratesNull a lower file system may be without a UUID (fs/overlayfs/super.c:ovl_lower_uuid_ok)
+   * @param ignoresUuid `uuid=off`: what is on one file system need not name it, so that it can be given another UUID
+   */
   constructor(
     lowers: readonly Layer[],
     upper: Layer,
     private readonly marks: OriginMarks,
-    toleratesNull: boolean,
+    { toleratesNull, ignoresUuid }: { readonly toleratesNull: boolean; readonly ignoresUuid: boolean },
   ) {
+    this.unnamed = ignoresUuid && lowers.every((lower) => isSame(lower, upper));
     for (const { root, devMajor, devMinor } of lowers) {
       if (this.of(devMajor, devMinor) !== undefined) continue;
-      const uuid = fsUuid(root.fd);
+      const uuid = this.uuidOf(root.fd);
       const ofUpper = devMajor === upper.devMajor && devMinor === upper.devMinor;
       const twin = this.systems.find((other) => isEqual(other.uuid, uuid));
       const unique = ofUpper || (twin === undefined && (toleratesNull || uuid.some((byte) => byte !== 0)));
@@ -44,6 +53,10 @@ export class LowerFiles {
       if (twin !== undefined && !isSame(twin, upper)) twin.unique = false;
       this.systems.push({ fd: root.fd, devMajor, devMinor, uuid, unique });
     }
+  }
+
+  private uuidOf(fd: number): Uint8Array {
+    return this.unnamed ? NO_UUID : fsUuid(fd);
   }
 
   private of(devMajor: number, devMinor: number): LowerFileSystem | undefined {
@@ -89,7 +102,7 @@ export class LowerFiles {
   /** What tells the root of a layer from every other; null: its file system has no handles. */
   identify({ root }: Layer): FileIdentity | null {
     const handle = fileHandle(root.fd, '');
-    return handle === null ? null : { uuid: fsUuid(root.fd), handle };
+    return handle === null ? null : { uuid: this.uuidOf(root.fd), handle };
   }
 
   /** Why not every lower file can be found again; null: it can. */
@@ -112,7 +125,7 @@ export class LowerFiles {
   }
 }
 
-function isSame(system: LowerFileSystem, layer: Layer): boolean {
+function isSame(system: Pick<Layer, 'devMajor' | 'devMinor'>, layer: Layer): boolean {
   return system.devMajor === layer.devMajor && system.devMinor === layer.devMinor;
 }
 

@@ -35,6 +35,8 @@ export interface OverlaySettings {
   readonly xattrs: 'trusted' | 'user';
   /** How many of the lower layers, at the end, give data to files above, and no names. */
   readonly dataLayers: number;
+  /** Copies do not say on which file system their origin is, if all layers are on one: `uuid=off`. */
+  readonly ignoresUuid?: boolean;
 }
 
 /** As the kernel without its options and with the defaults of its configuration (fs/overlayfs/Kconfig). */

@@ -3,7 +3,7 @@
  * or both accept, and come to the same features.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { applyOptions } from '../../../src/cli/mount-options.js';
 import { splitOptions } from '../../../src/cli/option-list.js';
@@ -15,8 +15,17 @@ import { settleOverlay } from '../../../src/server/overlay-options.js';
 import { mountFs, umountFs } from '../../../src/sys/mount.js';
 import { kernelOverlayUnavailable, PLYFS } from '../../harness/mounts.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
+import * as sys from '../../harness/sys/index.js';
 
 const unavailable = kernelOverlayUnavailable();
+const mkfsUnavailable = loopUnavailable();
+
+function loopUnavailable(): string | null {
+  const done = spawnSync('losetup', ['-f'], { encoding: 'utf8' });
+  if (done.error !== undefined || done.status !== 0) return '(there are no loop devices)';
+  return spawnSync('mkfs.ext4', ['-V']).error === undefined ? null : '(mkfs.ext4 is missing)';
+}
+
 let dir: string;
 
 /** `@name` is a directory of the test. */
@@ -137,20 +146,19 @@ describe.skipIf(unavailable !== null)(`the options of an overlay ${unavailable ?
     for (const name of DIRECTORIES) mkdirSync(`${dir}/${name}`);
   });
   afterAll(() => removeScratch(dir));
-  beforeEach(() => {
-    // What one mount leaves in them (an index, the mark of a volatile one) the next would find.
+  beforeEach(emptyUpper);
+
+  /** What one mount leaves in it (an index, the mark of a volatile one) the next would find. */
+  function emptyUpper(): void {
     for (const name of ['up', 'work']) {
       rmSync(`${dir}/${name}`, { recursive: true });
       mkdirSync(`${dir}/${name}`);
     }
-  });
+  }
 
   it.each(TABLE.map((list) => `${list},${UPPER}`))('%s', (list) => {
     const wanted = kernel(list);
-    for (const name of ['up', 'work']) {
-      rmSync(`${dir}/${name}`, { recursive: true });
-      mkdirSync(`${dir}/${name}`);
-    }
+    emptyUpper();
     expect(plyfs(list)).toEqual(wanted);
   });
 
@@ -186,6 +194,46 @@ describe.skipIf(unavailable !== null)(`the options of an overlay ${unavailable ?
     expect(done).toMatchObject({ status: 1, stdout: '' });
     expect(done.stderr.split('\n')).toEqual([expect.stringContaining(line), '']);
   });
+
+  /** An ext4 of its own, because the one that tests run on may have no UUID. */
+  it.skipIf(mkfsUnavailable !== null)(
+    `uuid=off: copies name no file system, as in the kernel ${mkfsUnavailable ?? ''}`,
+    () => {
+      mkdirSync(paths('@disk'));
+      writeFileSync(paths('@image'), '');
+      truncateSync(paths('@image'), 16 << 20);
+      for (const [program, ...args] of [
+        ['mkfs.ext4', '-q', '-O', '^has_journal', '@image'],
+        ['mount', '-o', 'loop', '@image', '@disk'],
+        ['mkdir', '@disk/a', '@disk/up', '@disk/work'],
+        ['touch', '@disk/a/file'],
+      ] as const) {
+        expect(spawnSync(program, args.map(paths), { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+      }
+      try {
+        const [unnamed, named] = ['uuid=off', 'uuid=null'].map((words) => {
+          const byPlyfs = originsBy([PLYFS], words);
+          expect(byPlyfs).toEqual(originsBy(['mount', '-t', 'overlay', 'overlay'], words));
+          return byPlyfs;
+        });
+        expect(unnamed).not.toEqual(named);
+      } finally {
+        umountFs(paths('@disk'));
+      }
+    },
+  );
+
+  /** What a copied-up file and the root of the upper say that they are copies of. */
+  function originsBy([program, ...type]: readonly string[], words: string): string[] {
+    const options = paths(`lowerdir=@disk/a,upperdir=@disk/up,workdir=@disk/work,index=on,${words}`);
+    const done = spawnSync(program as string, [...type, '-o', options, paths('@mnt')], { encoding: 'utf8' });
+    expect(done).toMatchObject({ status: 0, stderr: '' });
+    chmodSync(paths('@mnt/file'), 0o600);
+    umountFs(paths('@mnt'));
+    const origins = ['@disk/up/file', '@disk/up'].map((at) => sys.getxattr(paths(at), 'trusted.overlay.origin'));
+    spawnSync('sh', ['-c', paths('rm -rf @disk/up @disk/work && mkdir @disk/up @disk/work')]);
+    return origins.map((origin) => origin.toString('hex'));
+  }
 
   it.each(['redirect_dir=on', 'metacopy=on', 'index=on'])('with -t aufs %s is refused', (words) => {
     const args = ['-t', 'aufs', '-o', paths(`br:@up=rw:@a=ro,${words}`), paths('@mnt')];

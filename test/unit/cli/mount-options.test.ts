@@ -71,6 +71,7 @@ describe('mount options', () => {
       userxattr: true,
     });
     expect(apply('xino=auto,uuid=null,nfs_export=off,verity=off,userxattr').unknown).toEqual([]);
+    expect(apply('uuid=off').config.overlay).toEqual({ uuid: false });
     expect(apply('').config.overlay).toEqual({});
   });
 
