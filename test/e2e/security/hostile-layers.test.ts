@@ -41,6 +41,8 @@ function mountKernelWith(layers: LayerDirs, options: readonly string[]): Mounted
 const DEVIATIONS: readonly RegExp[] = [
   // A redirect with a NUL is invalid; the kernel takes what stands before it.
   /^\/(metacopy and )?redirect: a NUL/,
+  // An attribute makes it a whiteout, and its directory does not say that it has such: both list it, plyfs shows what it listed.
+  /^\/whiteout: something \(file\)/,
 ];
 /** Scratch directories differ, and stand in the targets of symlinks. */
 const SCRATCH = /\/(plyfs|kernel) \d+ /g;

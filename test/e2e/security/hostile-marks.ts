@@ -85,6 +85,7 @@ const OTHERS: Readonly<Record<string, readonly (readonly [string, string])[]>> =
     ['huge', HUGE],
   ],
   uuid: [['three bytes', 'abc']],
+  whiteout: [['something', 'y']],
 };
 
 /** The objects of a layer below, at which the marks aim. */
