@@ -1,6 +1,7 @@
 /** getdents64(2). */
 import type { EntryName } from '../core/brand.js';
 import { seek } from './file-io.js';
+import { inodeNumber } from './inode-number.js';
 import { allocate, bind, check } from './libc.js';
 
 const getdents64 = bind<(fd: number, into: number, size: number) => number>('long getdents64(int, intptr_t, size_t)');
@@ -22,7 +23,7 @@ export function readDirectory(fd: number, each: (name: EntryName, ino: number, t
       const length = view.getUint16(at + 16, true);
       const name = entryName(at + 19, at + length);
       if (name !== '.' && name !== '..') {
-        const ino = view.getUint32(at + 4, true) * 0x1_0000_0000 + view.getUint32(at, true);
+        const ino = inodeNumber(view.getUint32(at + 4, true), view.getUint32(at, true));
         each(name, ino, view.getUint8(at + 18));
       }
       at += length;

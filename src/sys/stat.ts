@@ -1,6 +1,7 @@
 /** statx(2) and fstatfs(2). */
 import { Errno, fsError } from '../core/errno.js';
 import type { FileStat } from '../core/file-stat.js';
+import { inodeNumber } from './inode-number.js';
 import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, allocate, bind, check, cPath, lastErrno } from './libc.js';
 
 const statx = bind<(fd: number, path: number, flags: number, mask: number, into: number) => number>(
@@ -18,6 +19,9 @@ const memory = allocate(256);
 const u32 = new Uint32Array(memory.buffer.buffer);
 const i32 = new Int32Array(memory.buffer.buffer);
 
+/** High half of a size that a number no longer holds exactly: 2^53. */
+const HIGH_OF_UNSAFE = 0x20_0000;
+
 /** Decodes `struct statx` (linux/stat.h); indexes count 32-bit words. */
 function decode(into: FileStat): void {
   into.blksize = u32[1] as number;
@@ -27,7 +31,9 @@ function decode(into: FileStat): void {
   into.uid = u32[5] as number;
   into.gid = u32[6] as number;
   into.mode = (u32[7] as number) & 0xffff;
-  into.ino = (u32[9] as number) * HIGH + (u32[8] as number);
+  into.ino = inodeNumber(u32[9] as number, u32[8] as number);
+  // A size that is nearly right would be a wrong one (man stat(2), EOVERFLOW).
+  if ((u32[11] as number) >= HIGH_OF_UNSAFE) throw fsError(Errno.EOVERFLOW, 'statx');
   into.size = (u32[11] as number) * HIGH + (u32[10] as number);
   into.blocks = (u32[13] as number) * HIGH + (u32[12] as number);
   into.atimeSec = (i32[17] as number) * HIGH + (u32[16] as number);

@@ -198,4 +198,41 @@ describe.skipIf(unavailable !== null)(`large trees${unavailable === null ? '' : 
       }
     }
   });
+
+  const noKernel = kernelOverlayUnavailable();
+  it.skipIf(noKernel !== null)(
+    `inode numbers and sizes of more than 53 bits${noKernel === null ? '' : `: ${noKernel}`}`,
+    () => {
+      const { lower1, lower2, merged } = {
+        lower1: join(base, 'one'),
+        lower2: join(memory, 'two'),
+        merged: join(base, 'xino'),
+      };
+      for (const dir of [lower1, lower2, merged]) sys.mkdir(dir);
+      for (const word of ['a', 'b', 'c', 'd']) {
+        sys.writeFile(join(lower1, word), word);
+        sys.link(join(lower1, word), join(lower1, `${word} linked`));
+      }
+      sys.writeFile(join(lower2, 'too-large'), '');
+      sys.truncate(join(lower2, 'too-large'), 2 ** 60);
+      const options = `lowerdir=${lower2}:${lower1},xino=on`;
+      const kernel = spawnSync('mount', ['-t', 'overlay', 'overlay', '-o', options, merged], { encoding: 'utf8' });
+      expect(kernel.stderr).toBe('');
+      const layers = { ...makeLayerDirs(base), lowers: [merged, join(base, 'lower1')] };
+      const mounted = mountPlyfs(layers, VOLATILE);
+      try {
+        expect(sys.lstat(join(merged, 'a')).ino).toBeGreaterThan(2 ** 53);
+        const shown = ['a', 'b', 'c', 'd'].map((word) => sys.lstat(join(mounted.mountpoint, word)).ino);
+        expect(new Set(shown).size).toBe(4);
+        const linked = ['a', 'b', 'c', 'd'].map((word) => sys.lstat(join(mounted.mountpoint, `${word} linked`)).ino);
+        expect(linked).toEqual(shown);
+        // Said to be too large, instead of shown with another size.
+        expect(sys.outcome(() => sys.lstat(join(mounted.mountpoint, 'too-large')))).toBe('EOVERFLOW');
+        expect(list(mounted.mountpoint).sort()).toEqual([...list(merged)].sort());
+      } finally {
+        mounted.unmount();
+        spawnSync('umount', [merged]);
+      }
+    },
+  );
 });
