@@ -6,7 +6,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { metacopies } from '../faults/metacopies.js';
-import { type FaultedOperation, operations } from '../faults/operations.js';
+import { type FaultedOperation, featureOperations, operations } from '../faults/operations.js';
 import { FaultStage, type StageOptions } from '../faults/stage.js';
 import { FaultTable } from '../faults/table.js';
 import { type TryOptions, tryOperation } from '../faults/try-operation.js';
@@ -20,8 +20,9 @@ const everything = process.env.PLYFS_FAULTS === 'all';
 interface Setting {
   readonly name: string;
   readonly stage: StageOptions;
-  readonly operations: readonly FaultedOperation[];
   readonly faults: readonly (TryOptions & { readonly name: string })[];
+  /** Default: all of {@link operations}. */
+  readonly operations?: readonly FaultedOperation[];
 }
 
 const ERRNOS: readonly FaultErrno[] = ['EIO', 'ENOSPC', 'EDQUOT', 'EROFS', 'EMFILE'];
@@ -50,32 +51,20 @@ function stageOf(dialect: StageOptions['dialect'], more: Partial<StageOptions> =
   return { dialect, ...more, options: ['passthrough=off', ...(more.options ?? [])] };
 }
 
-const main: readonly Setting[] = [
-  { name: 'overlay', stage: stageOf('overlay'), operations, faults: [...once, fullDisk] },
-  { name: 'aufs', stage: stageOf('aufs'), operations, faults: [...once, fullDisk] },
-  {
-    name: 'overlay with metacopy=on',
-    stage: stageOf('overlay', { metacopy: true }),
-    operations: metacopies,
-    faults: [...once, fullDisk],
-  },
-];
+const FEATURES = 'overlay, redirect_dir and metacopy';
+const features = [...featureOperations, ...metacopies];
 const all: readonly Setting[] = [
-  ...main,
+  { name: 'overlay', stage: stageOf('overlay'), faults: [...once, fullDisk] },
+  { name: 'aufs', stage: stageOf('aufs'), faults: [...once, fullDisk] },
+  { name: 'overlay, nothing of the layers cached', stage: stageOf('overlay', { layerTimeout: 0 }), faults: EIO },
+  { name: 'overlay, all layers on one file system', stage: stageOf('overlay', { together: true }), faults: EIO },
   {
-    name: 'overlay, nothing of the layers cached',
-    stage: stageOf('overlay', { layerTimeout: 0 }),
-    operations,
-    faults: EIO,
-  },
-  {
-    name: 'overlay, all layers on one file system',
-    stage: stageOf('overlay', { together: true }),
-    operations,
-    faults: EIO,
+    name: FEATURES,
+    stage: stageOf('overlay', { options: ['redirect_dir=on', 'metacopy=on'] }),
+    faults: [EIO[0], once[1], fullDisk].filter((fault) => fault !== undefined),
+    operations: [...features, ...operations],
   },
 ];
-
 /** A piece of the table, with a mount of its own: the faulty layers keep an fd for each object that the kernel knows. */
 interface Piece {
   readonly name: string;
@@ -90,8 +79,9 @@ function everyPiece(): Piece[] {
   const pieces: Piece[] = [];
   for (const setting of all) {
     for (const fault of setting.faults) {
-      for (let from = 0; from < setting.operations.length; from += BATCH) {
-        const tried = setting.operations.slice(from, from + BATCH).map((operation) => ({ operation, fault }));
+      const subjects = setting.operations ?? operations;
+      for (let from = 0; from < subjects.length; from += BATCH) {
+        const tried = subjects.slice(from, from + BATCH).map((operation) => ({ operation, fault }));
         pieces.push({ name: `${setting.name}, ${fault.name}, from operation ${from}`, setting, tried });
       }
     }
@@ -99,16 +89,29 @@ function everyPiece(): Piece[] {
   return pieces;
 }
 
-/** An eighth of the operations of the layers each time, and another errno for each operation. */
-const STEP = 8;
+/**
+ * A sixth of the operations of the layers each time, another errno for each operation of the union, and the two dialects in
+ * turn.
+ */
+const STEP = 6;
 
 function sample(): Piece[] {
-  return main.map((setting) => {
-    const tried = setting.operations.map((operation, index) => {
-      const errno = ERRNOS[index % ERRNOS.length] ?? 'EIO';
-      return { operation, fault: { name: errno, errno, first: 1 + (index % STEP), step: STEP } };
-    });
-    return { name: setting.name, setting, tried };
+  const turns: readonly (readonly [string, (index: number) => boolean])[] = [
+    ['overlay', (index) => index % 2 === 0],
+    ['aufs', (index) => index % 2 === 1],
+    [FEATURES, (index) => index < features.length],
+  ];
+  return turns.flatMap(([name, isTurn]) =>
+    all
+      .filter((setting) => setting.name === name)
+      .map((setting) => ({ name, setting, tried: sampleOf(setting.operations ?? operations, isTurn) })),
+  );
+}
+
+function sampleOf(tried: readonly FaultedOperation[], isTurn: (index: number) => boolean): Piece['tried'] {
+  return tried.flatMap((operation, index) => {
+    const errno = ERRNOS[index % ERRNOS.length] ?? 'EIO';
+    return isTurn(index) ? [{ operation, fault: { name: errno, errno, first: 1 + (index % STEP), step: STEP } }] : [];
   });
 }
 

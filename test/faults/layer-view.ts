@@ -12,13 +12,9 @@ const ROOT = { uid: 0, gid: 0, pid: process.pid, umask: 0 };
 const MS_RDONLY = 1;
 
 /** The directory `name` of the layers, top first, as the kernel's overlayfs shows it. */
-export function kernelView(
-  layers: readonly string[],
-  mountpoint: string,
-  name: string,
-  options: readonly string[] = [],
-): Snapshot {
-  mountFs('overlay', mountpoint, 'overlay', MS_RDONLY, [`lowerdir=${layers.join(':')}`, ...options].join(','));
+export function kernelView(layers: readonly string[], mountpoint: string, name: string): Snapshot {
+  const features = 'redirect_dir=follow,metacopy=on';
+  mountFs('overlay', mountpoint, 'overlay', MS_RDONLY, `lowerdir=${layers.join(':')},${features}`);
   try {
     return snapshot(`${mountpoint}/${name}`);
   } finally {
@@ -27,8 +23,8 @@ export function kernelView(
 }
 
 /** The same as plyfs reads it, without a mount. */
-export function plyfsView(layers: readonly string[], aufs: boolean, name: string, metacopy = false): Snapshot {
-  const union = createUnion(readOnly(layers, aufs, metacopy));
+export function plyfsView(layers: readonly string[], aufs: boolean, name: string): Snapshot {
+  const union = createUnion(readOnly(layers, aufs));
   try {
     const facts: Record<string, string> = {};
     visit(union, childOf(union, ROOT_ID, name as EntryName), '', facts);
@@ -38,13 +34,12 @@ export function plyfsView(layers: readonly string[], aufs: boolean, name: string
   }
 }
 
-function readOnly(lowers: readonly string[], aufs: boolean, metacopy: boolean): UnionConfig {
-  const settings = { ignoresWhiteouts: [], linkWhiteouts: true, alwaysOpaque: false, keepLinks: true };
+function readOnly(lowers: readonly string[], aufs: boolean): UnionConfig {
+  const common = { lowers, volatile: true, log: () => {} };
+  if (!aufs) return { ...common, overlay: { ...defaultOverlay('trusted'), metacopy: true } };
   return {
-    lowers,
-    volatile: true,
-    log: () => {},
-    ...(aufs ? { aufs: settings } : { overlay: { ...defaultOverlay('trusted'), metacopy } }),
+    ...common,
+    aufs: { ignoresWhiteouts: [], linkWhiteouts: true, alwaysOpaque: false, keepLinks: true },
   };
 }
 

@@ -41,7 +41,6 @@ export const metacopies: readonly FaultedOperation[] = [
     sys.rename(`${at}/d/file`, `${at}/d/sub/moved`),
   ),
   operation('link of a metacopy', 'd/file', (at) => sys.link(`${at}/d/file`, `${at}/d/sub/new`)),
-  operation('open of a metacopy for writing', 'd/file', (at) => sys.close(open(`${at}/d/file`))),
   operation('open of a metacopy with capabilities for writing', 'd/file', (at) => sys.close(open(`${at}/d/file`)), {
     prepare: (at) => {
       sys.setxattr(`${at}/d/file`, 'security.capability', sys.capability());
@@ -57,8 +56,5 @@ export const metacopies: readonly FaultedOperation[] = [
       return -1;
     },
   }),
-  operation('open of a large metacopy for writing', 'd/big', (at) => sys.close(open(`${at}/d/big`))),
-  operation('O_TRUNC of a metacopy', 'd/file', (at) => sys.close(open(`${at}/d/file`, sys.O_WRONLY | sys.O_TRUNC))),
   operation('O_TRUNC of a large metacopy', 'd/big', (at) => sys.close(open(`${at}/d/big`, sys.O_WRONLY | sys.O_TRUNC))),
-  operation('truncate of a metacopy', 'd/file', (at) => sys.truncate(`${at}/d/file`, 3), { describes: true }),
 ];

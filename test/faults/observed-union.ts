@@ -20,7 +20,6 @@ export class ObservedUnion {
     readonly behind: Places,
     protected readonly union: ForegroundMount,
     private readonly viewpoint: string,
-    private readonly metacopy = false,
   ) {}
 
   get root(): string {
@@ -49,9 +48,8 @@ export class ObservedUnion {
   views(name: string): { readonly [viewer: string]: Snapshot } {
     const layers = LAYERS.map((layer) => this.behind[layer]);
     const aufs = this.dialect === 'aufs';
-    const own = plyfsView(layers, aufs, name, this.metacopy);
-    const options = this.metacopy ? ['metacopy=on'] : [];
-    return aufs ? { plyfs: own } : { plyfs: own, kernel: kernelView(layers, this.viewpoint, name, options) };
+    const own = plyfsView(layers, aufs, name);
+    return aufs ? { plyfs: own } : { plyfs: own, kernel: kernelView(layers, this.viewpoint, name) };
   }
 
   /** Files that the server has open. Of directories it keeps a bounded number, and a thread that starts has fds of its own. */

@@ -280,6 +280,57 @@ function copyOwn(at: string, to: number): void {
   }
 }
 
+/** What goes another way with `redirect_dir=on` and `metacopy=on`. */
+export const featureOperations: readonly FaultedOperation[] = [
+  operation('rename of a lower directory', LOWER, (at) => sys.rename(`${at}/d/sub`, `${at}/d/moved`), { marks: true }),
+  operation('rename of a merged directory', MIXED, (at) => sys.rename(`${at}/d/sub`, `${at}/d/made/moved`), {
+    marks: true,
+  }),
+  operation('rename of a directory that has moved', LOWER, (at) => sys.rename(`${at}/d/moved`, `${at}/d/again`), {
+    marks: true,
+    prepare: (at) => {
+      sys.rename(`${at}/d/sub`, `${at}/d/moved`);
+      return -1;
+    },
+  }),
+  operation(
+    'exchange of lower directories',
+    LOWER,
+    (at) => sys.rename(`${at}/d/sub`, `${at}/d/empty`, sys.RENAME_EXCHANGE),
+    {
+      marks: true,
+    },
+  ),
+  operation('rmdir of a moved directory', LOWER, (at) => sys.rmdir(`${at}/d/moved`), {
+    prepare: (at) => {
+      sys.rename(`${at}/d/empty`, `${at}/d/moved`);
+      return -1;
+    },
+  }),
+  ofMetacopy('open of a metacopy for writing', (at) => sys.close(open(`${at}/d/file`))),
+  ofMetacopy('O_TRUNC of a metacopy', (at) => make(`${at}/d/file`, sys.O_WRONLY | sys.O_TRUNC)),
+  { ...ofMetacopy('truncate of a metacopy', (at) => sys.truncate(`${at}/d/file`, 3)), describes: true },
+  { ...ofMetacopy('chown of a metacopy', (at) => sys.chown(`${at}/d/file`, sys.BOB, sys.STAFF)), describes: true },
+  ofMetacopy('rename of a metacopy', (at) => sys.rename(`${at}/d/file`, `${at}/d/moved`)),
+  ofMetacopy('link of a metacopy', (at) => sys.link(`${at}/d/file`, `${at}/d/new`)),
+  ofMetacopy('unlink of a metacopy', (at) => sys.unlink(`${at}/d/file`)),
+  operation('open of a large metacopy for writing', BIG, (at) => sys.close(open(`${at}/d/big`)), {
+    prepare: (at) => {
+      sys.chmod(`${at}/d/big`, 0o600);
+      return -1;
+    },
+  }),
+];
+
+function ofMetacopy(id: string, run: FaultedOperation['run']): FaultedOperation {
+  return operation(id, LOWER, run, {
+    prepare: (at) => {
+      sys.chmod(`${at}/d/file`, 0o600);
+      return -1;
+    },
+  });
+}
+
 /** The layers with an upper directory that everybody may write to. */
 function openTo(layers: Layers, defaultAcl?: string): Layers {
   const entries = entriesOf(layers.upper);

@@ -11,7 +11,6 @@ export interface StageOptions {
   readonly layerTimeout?: number;
   /** Upper and lower layers on one file system: data are copied by copy_file_range. */
   readonly together?: boolean;
-  readonly metacopy?: boolean;
   /** Further options of the mount. */
   readonly options?: readonly string[];
 }
@@ -24,11 +23,10 @@ export class FaultStage extends ObservedUnion {
     behind: Places,
     union: ForegroundMount,
     viewpoint: string,
-    metacopy: boolean,
     readonly faults: Faults,
     private readonly faulty: readonly FaultyLayer[],
   ) {
-    super(dialect, behind, union, viewpoint, metacopy);
+    super(dialect, behind, union, viewpoint);
   }
 
   /** @param base an empty directory, on a file system that can be an upper */
@@ -51,8 +49,7 @@ export class FaultStage extends ObservedUnion {
         work: join(base, `faulty-${at('work')}`),
         mountpoint: join(base, 'merged'),
       };
-      const metacopy = options.metacopy === true;
-      const extra = [...(options.options ?? []), ...(metacopy ? ['metacopy=on'] : [])];
+      const extra = options.options ?? [];
       const args = options.dialect === 'aufs' ? aufsArguments(layers, extra) : ['-o', overlayOptions(layers, extra)];
       const union = await mountForeground(layers, [], args);
       const behind = {
@@ -61,7 +58,7 @@ export class FaultStage extends ObservedUnion {
         lower1: join(base, at('lower1')),
         lower2: join(base, at('lower2')),
       };
-      return new FaultStage(options.dialect, behind, union, join(base, 'view'), metacopy, faults, faulty);
+      return new FaultStage(options.dialect, behind, union, join(base, 'view'), faults, faulty);
     } catch (error) {
       for (const layer of faulty.reverse()) await layer.unmount();
       throw error;

@@ -30,9 +30,11 @@ export class Subject {
     return `${this.stage.root}/${this.name}`;
   }
 
-  run(): string {
+  /** @param begin what comes right before the operation, when all has been looked at */
+  run(begin: () => void = () => {}): string {
     this.files = this.stage.openFiles();
     this.left = this.stage.leftovers();
+    begin();
     return sys.outcome(() => this.operation.run(this.at, this.fd));
   }
 

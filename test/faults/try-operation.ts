@@ -42,8 +42,8 @@ export function tryOperation(
   let subject = new Subject(stage, operation);
   try {
     for (let n = first; n <= MOST; n += step) {
-      stage.faults.arm({ n, errno, ...(lasting === undefined ? {} : { kinds: lasting, lasting: true }) });
-      const outcome = subject.run();
+      const plan = { n, errno, ...(lasting === undefined ? {} : { kinds: lasting, lasting: true }) };
+      const outcome = subject.run(() => stage.faults.arm(plan));
       const { hits, hitKind: kind } = stage.faults;
       stage.faults.disarm();
       const { result, problems } = judge(subject, expected, outcome, kind);
