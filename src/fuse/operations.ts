@@ -169,7 +169,7 @@ export interface Operations {
 
   /** fsync and fsyncdir do nothing (volatile): the kernel need not ask. */
   readonly noSync: boolean;
-  /** An eventfd that becomes readable when parked requests can go on. */
+  /** An fd that becomes readable when parked requests can go on, and perhaps when none can. */
   readonly completionFd: number;
   /**
    * Reads {@link completionFd} and returns the keys whose work has ended.

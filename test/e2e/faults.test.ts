@@ -6,11 +6,11 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { metacopies } from '../faults/metacopies.js';
-import { type FaultedOperation, featureOperations, operations } from '../faults/operations.js';
+import { contentOperations, type FaultedOperation, featureOperations, operations } from '../faults/operations.js';
 import { FaultStage, type StageOptions } from '../faults/stage.js';
 import { FaultTable } from '../faults/table.js';
 import { type TryOptions, tryOperation } from '../faults/try-operation.js';
-import type { FaultErrno } from '../harness/faulty-layer.js';
+import { type FaultErrno, KINDS } from '../harness/faulty-layer.js';
 import { kernelOverlayUnavailable, mountsUnavailable } from '../harness/mounts.js';
 import { makeScratch, removeScratch } from '../harness/scratch.js';
 
@@ -43,10 +43,14 @@ const GROWING = [
 ];
 const fullDisk = { name: 'ENOSPC from there on', errno: 'ENOSPC', lasting: GROWING } as const;
 
-/**
- * Without passthrough: with it the kernel opens a file of the layers for itself after the server has answered, and a failure of
- * that is nothing the server gets to know.
- */
+/** With passthrough the kernel opens files of the layers for itself after the server has answered, which gets to know nothing of it. */
+const unknownToServer = new Set(['OPEN']);
+const seenByServer = {
+  name: 'EIO of what the server sees',
+  errno: 'EIO',
+  kinds: KINDS.filter((kind) => !unknownToServer.has(kind)),
+} as const;
+
 function stageOf(dialect: StageOptions['dialect'], more: Partial<StageOptions> = {}): StageOptions {
   return { dialect, ...more, options: ['passthrough=off', ...(more.options ?? [])] };
 }
@@ -58,6 +62,12 @@ const all: readonly Setting[] = [
   { name: 'aufs', stage: stageOf('aufs'), faults: [...once, fullDisk] },
   { name: 'overlay, nothing of the layers cached', stage: stageOf('overlay', { layerTimeout: 0 }), faults: EIO },
   { name: 'overlay, all layers on one file system', stage: stageOf('overlay', { together: true }), faults: EIO },
+  {
+    name: 'overlay, passthrough',
+    stage: { dialect: 'overlay' },
+    faults: [seenByServer],
+    operations: contentOperations,
+  },
   {
     name: FEATURES,
     stage: stageOf('overlay', { options: ['redirect_dir=on', 'metacopy=on'] }),

@@ -173,7 +173,9 @@ const renaming: FaultedOperation[] = [
   operation('rename over a lower file', MIXED, (at) => sys.rename(`${at}/d/own`, `${at}/d/sub/a`)),
   operation('rename over an upper file', MIXED, (at) => sys.rename(`${at}/d/own`, `${at}/d/other`)),
   operation('rename over a copied-up file', MIXED, (at) => sys.rename(`${at}/d/own`, `${at}/d/file`)),
-  operation('rename of an upper directory', MIXED, (at) => sys.rename(`${at}/d/made`, `${at}/d/moved`)),
+  operation('rename of an upper directory', MIXED, (at) => sys.rename(`${at}/d/made`, `${at}/d/moved`), {
+    marks: true,
+  }),
   operation(
     'rename of an upper directory into a merged one',
     MIXED,
@@ -228,7 +230,8 @@ const attributes: FaultedOperation[] = [
   ),
 ].map((one) => ({ ...one, describes: true }));
 
-const content: FaultedOperation[] = [
+/** Those that open files and change what is in them. */
+export const contentOperations: readonly FaultedOperation[] = [
   operation('truncate of a lower file', LOWER, (at) => sys.truncate(`${at}/d/file`, 3), { describes: true }),
   operation('truncate of a lower file to more', LOWER, (at) => sys.truncate(`${at}/d/file`, 300), { describes: true }),
   operation('truncate of an upper file', MIXED, (at) => sys.truncate(`${at}/d/own`, 1), { describes: true }),
@@ -236,7 +239,10 @@ const content: FaultedOperation[] = [
     describes: true,
   }),
   operation('O_TRUNC of a lower file', LOWER, (at) => make(`${at}/d/file`, sys.O_WRONLY | sys.O_TRUNC)),
-  operation('O_TRUNC of an upper file', MIXED, (at) => make(`${at}/d/own`, sys.O_WRONLY | sys.O_TRUNC)),
+  // With passthrough the kernel asks for attributes when the server has answered.
+  operation('O_TRUNC of an upper file', MIXED, (at) => make(`${at}/d/own`, sys.O_WRONLY | sys.O_TRUNC), {
+    describes: true,
+  }),
   operation('open of a lower file for writing', LOWER, (at) => sys.close(open(`${at}/d/file`))),
   operation('open of a lower file for writing that is open', LOWER, (at) => sys.close(open(`${at}/d/file`)), {
     prepare: (at) => sys.open(`${at}/d/file`, sys.O_RDONLY),
@@ -343,5 +349,5 @@ export const operations: readonly FaultedOperation[] = [
   ...removing,
   ...renaming,
   ...attributes,
-  ...content,
+  ...contentOperations,
 ];

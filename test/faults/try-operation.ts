@@ -1,5 +1,5 @@
 /** Lets the first operation of the layers fail, then the second, and so on, until an operation of the union meets no fault. */
-import type { FaultErrno } from '../harness/faulty-layer.js';
+import { type FaultErrno, KINDS } from '../harness/faulty-layer.js';
 import type { Snapshot } from '../harness/snapshot.js';
 import type { FaultedOperation } from './operations.js';
 import type { FaultStage } from './stage.js';
@@ -25,6 +25,8 @@ export interface TryOptions {
   readonly errno: FaultErrno;
   /** All operations of these kinds fail from the n-th on, as on a disk that stays full. */
   readonly lasting?: readonly string[];
+  /** What can fail. Default: every kind. */
+  readonly kinds?: readonly string[];
   /** The first n, and how many further the next is: a sample of all. Default 1 and 1. */
   readonly first?: number;
   readonly step?: number;
@@ -35,14 +37,14 @@ const MOST = 400;
 export function tryOperation(
   stage: FaultStage,
   operation: FaultedOperation,
-  { errno, lasting, first = 1, step = 1 }: TryOptions,
+  { errno, lasting, kinds = KINDS, first = 1, step = 1 }: TryOptions,
 ): Trial[] {
   const trials: Trial[] = [];
   const expected = resultWithoutFault(stage, operation);
   let subject = new Subject(stage, operation);
   try {
     for (let n = first; n <= MOST; n += step) {
-      const plan = { n, errno, ...(lasting === undefined ? {} : { kinds: lasting, lasting: true }) };
+      const plan = { n, errno, kinds: lasting ?? kinds, lasting: lasting !== undefined };
       const outcome = subject.run(() => stage.faults.arm(plan));
       const { hits, hitKind: kind } = stage.faults;
       stage.faults.disarm();
