@@ -67,7 +67,7 @@ export abstract class KeptLinks {
     source: Uint8Array | null,
   ): EntryName;
 
-  /** The copy has lost its entry, but goes on under other names. */
+  /** Removes the entry of a copy that goes on under other names. */
   protected abstract leave(entry: EntryName): void;
 
   /** Names of the file go only by way of the copy, which has to be there first (`ops/remove.ts:prepareRemoval`). */
@@ -146,9 +146,12 @@ export abstract class KeptLinks {
     }
     group.entry = null;
     if (!statAt(dirfd, entry, scratch)) return;
-    if (scratch.nlink > 1) this.leave(entry);
-    unlinkAt(dirfd, entry);
-    if (scratch.nlink === 1) this.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
+    const { nlink, devMajor, devMinor, ino } = scratch;
+    if (nlink > 1) this.leave(entry);
+    else {
+      unlinkAt(dirfd, entry);
+      this.numbers.release(devMajor, devMinor, ino);
+    }
   }
 
   /** Closes what only this has open. */

@@ -136,8 +136,9 @@ export class LinkIndex extends KeptLinks {
     return entry;
   }
 
-  /** Only the last name takes the entry with it. */
-  protected leave(): void {}
+  protected leave(entry: EntryName): void {
+    unlinkAt(this.index.fd, entry);
+  }
 
   announce(group: LinkGroup): void {
     if (group.entry === null || group.lowerLinks === null || !statAt(this.index.fd, group.entry, copy)) return;

@@ -8,7 +8,9 @@ import { displayName } from '../core/entry-name.js';
 import { isErrno } from '../core/errno.js';
 import { isDirectory, S_IFMT } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
+import { O_PATH } from '../core/flags.js';
 import { unlinkAt } from '../sys/inode-ops.js';
+import { close, openAt } from '../sys/open.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
 import { findXattr, removeXattr, setXattr } from '../sys/xattr.js';
@@ -97,6 +99,9 @@ export class Plinks extends KeptLinks {
   protected makeEntry(group: LinkGroup, staged: StagedObject, copy: FileStat): EntryName {
     const dirfd = this.fds.get(this.directory);
     const entry = this.entries.entryName({ shown: group.ino, own: copy.ino });
+    // Before there is an entry: one that does not say whose it is would be left alone by the next mount, and with it the
+    // only name of the copy.
+    this.setOrigin(staged, group.origin);
     try {
       this.link(staged, entry);
     } catch (error) {
@@ -105,32 +110,40 @@ export class Plinks extends KeptLinks {
       unlinkAt(dirfd, entry);
       this.link(staged, entry);
     }
-    this.setOrigin(dirfd, entry, group.origin);
     return entry;
   }
 
-  /** It says no more what it is a copy of: it is an upper file like any other. */
+  /**
+   * The copy says no more what it is of: it is an upper file like any other. The entry goes first: should we be killed in
+   * between, an xattr that nobody looks at stays behind. In the other order it would be an entry that nobody removes, and
+   * the file would count as having one name more for ever.
+   */
   protected leave(entry: EntryName): void {
-    this.removeOrigin(this.fds.get(this.directory), entry);
+    const dirfd = this.fds.get(this.directory);
+    const fd = openAt(dirfd, entry, O_PATH);
+    try {
+      unlinkAt(dirfd, entry);
+      this.removeOrigin({ dirfd: fd, name: '' });
+    } finally {
+      close(fd);
+    }
   }
 
   announce(): void {}
 
   count(): void {}
 
-  private setOrigin(dirfd: number, name: EntryName, origin: string): void {
+  private setOrigin({ dirfd, name }: StagedObject, origin: string): void {
     try {
       setXattr(dirfd, name, this.entries.originXattr, Buffer.from(origin, 'latin1'));
     } catch (error) {
       // A file system without such xattrs, or (in a user namespace) an object that can have none: after a kill the
       // entry is not read back.
-      if (isErrno(error, 'EOPNOTSUPP', 'EPERM')) return;
-      unlinkAt(dirfd, name);
-      throw error;
+      if (!isErrno(error, 'EOPNOTSUPP', 'EPERM')) throw error;
     }
   }
 
-  private removeOrigin(dirfd: number, name: EntryName): void {
+  private removeOrigin({ dirfd, name }: StagedObject): void {
     try {
       removeXattr(dirfd, name, this.entries.originXattr);
     } catch (error) {
