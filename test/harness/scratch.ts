@@ -1,9 +1,12 @@
 /** Directories of a test's own, on a file system that can be an upper layer. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LayerName } from '../conformance/tree.js';
+import * as sys from './sys/index.js';
+
+const MEMORY = '/dev/shm';
 
 /** PLYFS_TEST_DIR names another place than the system's, say a real disk where /tmp is memory. */
 export function makeScratch(purpose: string): string {
@@ -11,6 +14,17 @@ export function makeScratch(purpose: string): string {
   // Tests act as other users too, who have to get through.
   chmodSync(dir, 0o755);
   return dir;
+}
+
+/** As {@link makeScratch}, in memory where that can be an upper layer: for tests that wait for a disk and need none. */
+export function makeMemoryScratch(purpose: string): string {
+  if (process.env.PLYFS_TEST_DIR !== undefined || !existsSync(MEMORY)) return makeScratch(purpose);
+  const dir = mkdtempSync(join(MEMORY, `plyfs-${purpose}-`));
+  chmodSync(dir, 0o755);
+  // tmpfs has such attributes since Linux 6.6.
+  if (sys.outcome(() => sys.setxattr(dir, 'user.test', '1')) === 'ok') return dir;
+  removeScratch(dir);
+  return makeScratch(purpose);
 }
 
 export function removeScratch(dir: string): void {

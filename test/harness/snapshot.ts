@@ -9,6 +9,8 @@ export interface SnapshotOptions {
   readonly coarseTimes?: boolean;
   /** Also which names are one file, by inode number. */
   readonly links?: boolean;
+  /** Leave out names that are listed although there is nothing. */
+  readonly withoutGhosts?: boolean;
 }
 
 /** Path → one line of facts: type, mode, owner, size, mtime, links of files, xattrs, content or target. */
@@ -38,8 +40,14 @@ function visit(root: string, relative: string, seen: Seen, options: SnapshotOpti
   const names = sys.getdentsToEnd(fd).map(({ name }) => name);
   sys.close(fd);
   for (const name of names.sort()) {
-    if (name !== '.' && name !== '..') visit(root, relative === '' ? name : `${relative}/${name}`, seen, options);
+    const child = relative === '' ? name : `${relative}/${name}`;
+    if (name === '.' || name === '..' || (options.withoutGhosts && isGhost(`${root}/${child}`))) continue;
+    visit(root, child, seen, options);
   }
+}
+
+function isGhost(path: string): boolean {
+  return sys.outcome(() => sys.lstat(path)) === 'ENOENT';
 }
 
 function describe(path: string, stat: sys.Stat, { without = [], coarseTimes = false }: SnapshotOptions): string {
