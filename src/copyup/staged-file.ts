@@ -36,6 +36,8 @@ function refuseAnother(fd: number, { ino, devMajor, devMinor }: FileStat): void 
 }
 
 export class StagedFile implements Filling {
+  private sourceClosed = false;
+
   private constructor(
     /** The lower file. */
     private readonly lowerFd: number,
@@ -151,7 +153,10 @@ export class StagedFile implements Filling {
     if (this.name !== null) this.context.work.discard(this.name);
   }
 
+  /** Once: what comes after the publication can fail too, and then {@link abandon} follows. */
   private closeSource(): void {
+    if (this.sourceClosed) return;
+    this.sourceClosed = true;
     close(this.lowerFd);
     if (this.sourceFd >= 0 && this.sourceFd !== this.lowerFd) close(this.sourceFd);
   }
