@@ -1,4 +1,5 @@
 /** Requests about the data of regular files. */
+import { Errno } from '../../core/errno.js';
 import { FSYNC_FDATASYNC, IN_HEADER, MAX_DATA, OPEN_KILL_SUIDGID, OUT_HEADER, WRITE_KILL_SUIDGID } from '../abi.js';
 import type { Exchange } from '../exchange.js';
 import type { Entry, Opened } from '../operations.js';
@@ -52,7 +53,10 @@ export function release({ request, operations }: Exchange): number {
 export function read({ request, reply, operations }: Exchange): number {
   request.expectBody(40);
   const size = Math.min(request.u32(16), MAX_DATA);
-  reply.size = operations.read(request.nodeid, reply.buffer, OUT_HEADER, size, request.u64(8));
+  const offset = request.u64(8);
+  // Behind the end of any file.
+  if (offset > Number.MAX_SAFE_INTEGER) return 0;
+  reply.size = operations.read(request.nodeid, reply.buffer, OUT_HEADER, size, offset);
   return 0;
 }
 
@@ -87,7 +91,10 @@ export function fallocate(exchange: Exchange): number {
 /** u64 fh, offset, u32 whence, padding */
 export function lseek({ request, reply, operations }: Exchange): number {
   request.expectBody(24);
-  reply.u64Answer(operations.lseek(request.nodeid, request.u64(8), request.u32(16)));
+  const offset = request.u64(8);
+  // Behind the end of any file there is neither data nor a hole (man lseek(2)).
+  if (offset > Number.MAX_SAFE_INTEGER) return Errno.ENXIO;
+  reply.u64Answer(operations.lseek(request.nodeid, offset, request.u32(16)));
   return 0;
 }
 
