@@ -7,7 +7,7 @@ import { LAYER_NAMES } from '../conformance/tree.js';
 import { layersOf } from './layers.js';
 import { formatOperation, type Operation } from './operation.js';
 import { type Part, scriptOf } from './script.js';
-import { commandsFor } from './shell.js';
+import { commandsFor, type FormName } from './shell.js';
 import type { Target } from './target.js';
 
 /** The checkout that this is of, also when it runs compiled below .cache. */
@@ -27,7 +27,10 @@ export function reproduction(parts: readonly Part[], target: Target, found: stri
     .split('\n')
     .map((line) => `# ${line}`.trimEnd())
     .join('\n');
-  const lines = LAYER_NAMES.flatMap((name) => commandsFor(name, layers[name] ?? {}));
+  const fill = (form: FormName): string =>
+    LAYER_NAMES.flatMap((name) => commandsFor(name, layers[name] ?? {}, form))
+      .map((line) => `  ${line}\n`)
+      .join('');
   return `#!/bin/bash
 ${comment}
 #
@@ -40,18 +43,25 @@ chmod 755 "$base"
 trap 'for side in oracle plyfs; do umount "$base/$side/merged" 2>/dev/null || true; done; rm -rf "$base"' EXIT
 umask 0
 
-for side in oracle plyfs; do
-  mkdir -m 755 "$base/$side"
-  cd "$base/$side"
+make() {
+  mkdir -m 755 "$base/$1"
+  cd "$base/$1"
   mkdir -m 755 upper lower1 lower2 lower3 work merged
-${lines.map((line) => `  ${line}`).join('\n')}
-done
+}
+fill_overlay() {
+  :
+${fill('overlay')}}
+${target.form === 'overlay' ? '' : `fill_${target.form}() {\n  :\n${fill(target.form)}}\n`}
+make oracle
+fill_overlay
+make plyfs
+fill_${target.form}
 cd "$base"
 umask 022
 
 ${target.shellMounts}
 
-steps() { node "$plyfs/scripts/soak.mjs" --steps "$base/$1/merged" "$base/$2/merged"; }
+steps() { node "$plyfs/scripts/soak.mjs" --steps ${target.isAufs ? '--aufs ' : ''}"$base/$1/merged" "$base/$2/merged"; }
 tree() { node "$plyfs/scripts/soak.mjs" --tree "$base/$1/merged"; }
 
 mount_oracle oracle

@@ -25,7 +25,7 @@ export function newTally(): Tally {
 export async function runScript(parts: readonly Part[], target: Target, tally: Tally): Promise<void> {
   const { items, first, second } = scriptOf(parts);
   const base = makeScratch('model');
-  const progress: Progress = { steps: 0, met: tally.met };
+  const progress: Progress = { steps: 0, met: tally.met, isAufs: target.isAufs };
   let stage = 0;
   try {
     const stages = target.lay(base, layersOf(items));
@@ -45,17 +45,18 @@ export async function runScript(parts: readonly Part[], target: Target, tally: T
         progress,
         ({ subject }) => treeOf(subject),
         ({ oracle, subject }) => {
-          // Nothing may look different to the other one, not even times that the clock set.
-          compareTrees('what plyfs left, shown by the other', left.subject, treeOf(oracle));
-          compareTrees('what the other left, shown by plyfs', left.oracle, treeOf(subject));
+          // Nothing may look different to the one that shows it now, not even times that the clock set.
+          const [byPlyfs, byOther] = target.changesHands ? [oracle, subject] : [subject, oracle];
+          compareTrees('what plyfs left, shown anew', left.subject, treeOf(byPlyfs));
+          compareTrees('what the other left, shown anew', left.oracle, treeOf(byOther));
         },
       );
       checkLeftovers(stages);
       const third = stages.third();
       try {
-        compareTrees('what plyfs left at last, shown by the other', leftLast, treeOf(third));
+        compareTrees('what plyfs left at last, shown anew', leftLast, treeOf(third));
       } finally {
-        third.unmount();
+        third.end();
       }
     }
     checkUntouched(stages, before);

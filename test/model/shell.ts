@@ -9,21 +9,41 @@ export function quoted(word: string): string {
   return `$'${escaped}'`;
 }
 
+/** How whiteouts and opaque directories are stored; see conformance/forms.ts. */
+const FORMS = {
+  overlay: {
+    whiteout: (at: string, name: string) => `mknod ${quoted(`${at}/${name}`)} c 0 0`,
+    opaque: (path: string) => `setfattr -n trusted.overlay.opaque -v y ${quoted(path)}`,
+  },
+  aufs: {
+    whiteout: (at: string, name: string) => `install -m 444 /dev/null ${quoted(`${at}/.wh.${name}`)}`,
+    opaque: (path: string) => `install -m 444 /dev/null ${quoted(`${path}/.wh..wh..opq`)}`,
+  },
+} as const;
+
+export type FormName = keyof typeof FORMS;
+
+interface Layer {
+  readonly form: (typeof FORMS)[FormName];
+  readonly links: Map<string, string>;
+}
+
 /** Commands that fill the directory `at`; umask 0. */
-export function commandsFor(at: string, tree: Tree): string[] {
-  const links = new Map<string, string>();
-  return commandsOf(at, tree, links);
+export function commandsFor(at: string, tree: Tree, form: FormName): string[] {
+  return commandsOf(at, tree, { form: FORMS[form], links: new Map() });
 }
 
-function commandsOf(at: string, tree: Tree, links: Map<string, string>): string[] {
-  return Object.entries(tree).flatMap(([name, value]) => entryCommands(`${at}/${name}`, asEntry(value), links));
+function commandsOf(at: string, tree: Tree, layer: Layer): string[] {
+  return Object.entries(tree).flatMap(([name, value]) => entryCommands(at, name, asEntry(value), layer));
 }
 
-function entryCommands(path: string, entry: Entry, links: Map<string, string>): string[] {
+function entryCommands(at: string, name: string, entry: Entry, layer: Layer): string[] {
+  const path = `${at}/${name}`;
   const word = quoted(path);
+  const { form, links } = layer;
   switch (entry.kind) {
     case 'whiteout':
-      return [`mknod ${word} c 0 0`];
+      return [form.whiteout(at, name)];
     case 'symlink':
       return [`ln -s ${quoted(entry.target)} ${word}`, ...factCommands(word, entry.facts, null)];
     case 'special':
@@ -31,8 +51,8 @@ function entryCommands(path: string, entry: Entry, links: Map<string, string>): 
     case 'directory':
       return [
         `mkdir -m 755 ${word}`,
-        ...(entry.opaque ? [`setfattr -n trusted.overlay.opaque -v y ${word}`] : []),
-        ...commandsOf(path, entry.entries, links),
+        ...(entry.opaque ? [form.opaque(path)] : []),
+        ...commandsOf(path, entry.entries, layer),
         ...factCommands(word, entry.facts, 0o755),
       ];
     case 'file': {

@@ -12,8 +12,10 @@ import { overlayTarget, type Target } from './target.js';
 import { STEPS, TARGETS } from './targets.js';
 
 const USAGE = `usage: npm run soak -- [--operations N] [--minutes M] [--seed S] [--target WORD] [--features LIST] [--shrink-seconds N]
-       node scripts/soak.mjs --steps ORACLE SUBJECT < STEPS     the steps of a reproduction on two mounts
-       node scripts/soak.mjs --tree DIRECTORY                   all facts of a tree, to compare with another's
+       node scripts/soak.mjs --steps [--aufs] ORACLE SUBJECT < STEPS
+                       the steps of a reproduction on two mounts
+       node scripts/soak.mjs --tree DIRECTORY
+                       all facts of a tree, to compare it with another
        --operations  stop after so many (default 1000000); --minutes  or after so long
        --features    mount options for both instead, such as redirect_dir=on,metacopy=on
        --target      only targets whose name holds WORD: ${TARGETS.map(({ target }) => target.name).join('; ')}`;
@@ -117,6 +119,7 @@ async function main(): Promise<boolean> {
       features: option,
       'shrink-seconds': option,
       steps: { type: 'boolean' },
+      aufs: { type: 'boolean' },
       tree: { type: 'boolean' },
       help: { type: 'boolean' },
     },
@@ -127,7 +130,7 @@ async function main(): Promise<boolean> {
     return true;
   }
   if (values.steps === true && one !== undefined && two !== undefined) {
-    return playSteps(readFileSync(0, 'utf8'), one, two, say);
+    return playSteps(readFileSync(0, 'utf8'), [one, two], values['aufs'] === true, say);
   }
   if (values.tree === true && one !== undefined) {
     for (const [path, facts] of Object.entries(treeOf({ mountpoint: one }))) say(`${JSON.stringify(path)} ${facts}`);

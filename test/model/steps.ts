@@ -5,9 +5,14 @@ import { parseOperation } from './operation.js';
 import { Side } from './side.js';
 
 /** Prints each step with both answers; returns whether all agreed. */
-export function playSteps(text: string, oracle: string, subject: string, print: (line: string) => void): boolean {
+export function playSteps(
+  text: string,
+  [oracle, subject]: readonly [string, string],
+  isAufs: boolean,
+  print: (line: string) => void,
+): boolean {
   const pair: Pair = { oracle: new Side(oracle), subject: new Side(subject) };
-  const progress = { steps: 0, met: new Map<string, number>() };
+  const progress = { steps: 0, met: new Map<string, number>(), isAufs };
   let agreed = true;
   try {
     for (const line of text.split('\n').filter((one) => one.trim() !== '' && !one.startsWith('#'))) {

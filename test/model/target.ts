@@ -2,20 +2,22 @@
 import { once } from 'node:events';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { overlayForm } from '../conformance/forms.js';
+import { aufsForm, overlayForm } from '../conformance/forms.js';
 import { materialize } from '../conformance/materialize.js';
 import { LAYER_NAMES, type Layers } from '../conformance/tree.js';
 import {
+  aufsArguments,
   type ForegroundMount,
   kernelFeatures,
   kernelOverlayUnavailable,
   type Mounted,
+  mountAufs,
   mountForeground,
   mountKernel,
   mountsUnavailable,
 } from '../harness/mounts.js';
 import { type LayerDirs, makeLayerDirs } from '../harness/scratch.js';
-import * as sys from '../harness/sys/index.js';
+import type { FormName } from './shell.js';
 
 export interface MountedPair {
   readonly oracle: Mounted;
@@ -27,18 +29,30 @@ export interface MountedPair {
 /** The stages of a run, each over what the one before left on disk. */
 export interface Stages {
   first(): Promise<MountedPair>;
-  /** What `first` left has changed hands: the oracle shows what the subject wrote, and the other way round. */
+  /** Where it changes hands, the oracle shows now what the subject wrote, and the other way round; else each its own. */
   second(): Promise<MountedPair>;
-  /** The oracle once more, over what the subject left last. */
-  third(): Mounted;
+  /** Once more over what the subject left last. */
+  third(): MountedAlone;
   /** Directories in which nothing may change. */
   readonly untouched: readonly string[];
   /** What a subject that has ended left behind and should not have; null: nothing. */
   leftBehind(): string | null;
 }
 
+/** What is mounted for one last look. */
+export interface MountedAlone {
+  readonly mountpoint: string;
+  end(): void;
+}
+
 export interface Target {
   readonly name: string;
+  /** Whether the two sides read each other's layers. */
+  readonly changesHands: boolean;
+  /** The subject does what the oracle refuses, and is not asked to then; see deviations.ts. */
+  readonly isAufs: boolean;
+  /** How the subject's layers are stored. */
+  readonly form: FormName;
   /** Why it cannot be used here, or null. */
   unavailable(): string | null;
   /** The same in a shell script: functions that mount the sides' directories, and the mounts that change hands. */
@@ -50,15 +64,31 @@ export interface Target {
   lay(base: string, layers: Layers): Stages;
 }
 
-/** Both with the same options; those that need more of plyfs than others are named by what they are. */
+const FORMS = { overlay: overlayForm, aufs: aufsForm } as const;
+
+const LAYERS_IN_SHELL = `layers() {
+  echo "lowerdir=$base/$1/lower1:$base/$1/lower2:$base/$1/lower3,upperdir=$base/$1/upper,workdir=$base/$1/work"
+}`;
+
+function oracleInShell(features: readonly string[]): string {
+  const options = ['$(layers "$1")', ...kernelFeatures(features)].join(',');
+  return `mount_oracle() { mount -t overlay overlay -o "${options}" "$base/$1/merged"; }`;
+}
+
+function unavailable(): string | null {
+  return mountsUnavailable() ?? kernelOverlayUnavailable();
+}
+
+/** Both with the same options. */
 export function overlayTarget(features: readonly string[]): Target {
   return {
     name: ['overlay', ...features].join(' '),
-    unavailable: () => mountsUnavailable() ?? kernelOverlayUnavailable(),
-    shellMounts: `layers() {
-  echo "lowerdir=$base/$1/lower1:$base/$1/lower2:$base/$1/lower3,upperdir=$base/$1/upper,workdir=$base/$1/work"
-}
-mount_oracle() { mount -t overlay overlay -o "$(layers "$1"),${kernelFeatures(features).join(',')}" "$base/$1/merged"; }
+    changesHands: true,
+    isAufs: false,
+    form: 'overlay',
+    unavailable,
+    shellMounts: `${LAYERS_IN_SHELL}
+${oracleInShell(features)}
 mount_plyfs() { "$plyfs/bin/plyfs" mount -o "${['$(layers "$1")', ...features].join(',')}" "$base/$1/merged"; }`,
     shellSecond: 'mount_oracle plyfs\nmount_plyfs oracle',
     shellSides: 'plyfs oracle',
@@ -66,13 +96,34 @@ mount_plyfs() { "$plyfs/bin/plyfs" mount -o "${['$(layers "$1")', ...features].j
   };
 }
 
-function layOverlay(base: string, layers: Layers, features: readonly string[]): Stages {
-  const [ofOracle, ofSubject] = ['kernel', 'plyfs'].map((side) => {
+/** aufs branches beside the kernel's overlayfs; without pseudo-links, so that hard links part in both. */
+export const aufsTarget: Target = {
+  name: 'aufs noplink',
+  changesHands: false,
+  isAufs: true,
+  form: 'aufs',
+  unavailable,
+  shellMounts: `${LAYERS_IN_SHELL}
+branches() { echo "br:$base/$1/upper=rw:$base/$1/lower1=ro+wh:$base/$1/lower2=ro+wh:$base/$1/lower3=ro+wh"; }
+${oracleInShell([])}
+mount_plyfs() { "$plyfs/bin/plyfs" mount -t aufs -o "$(branches "$1"),noplink" "$base/$1/merged"; }`,
+  shellSecond: 'mount_oracle oracle\nmount_plyfs plyfs',
+  shellSides: 'oracle plyfs',
+  lay: layAufs,
+};
+
+function layDirectories(base: string, layers: Layers, form: FormName): [LayerDirs, LayerDirs] {
+  return (['oracle', 'plyfs'] as const).map((side) => {
     mkdirSync(join(base, side));
     const dirs = makeLayerDirs(join(base, side));
-    for (const name of LAYER_NAMES) materialize(join(base, side, name), layers[name] ?? {});
+    const stored = FORMS[side === 'plyfs' ? form : 'overlay'];
+    for (const name of LAYER_NAMES) materialize(join(base, side, name), layers[name] ?? {}, stored);
     return dirs;
   }) as [LayerDirs, LayerDirs];
+}
+
+function layOverlay(base: string, layers: Layers, features: readonly string[]): Stages {
+  const [ofOracle, ofSubject] = layDirectories(base, layers, 'overlay');
   let last = ofSubject;
   const kernel = (dirs: LayerDirs): Mounted => mountKernel(dirs, kernelFeatures(features));
   const plyfs = (dirs: LayerDirs): Promise<ForegroundMount> => {
@@ -80,39 +131,40 @@ function layOverlay(base: string, layers: Layers, features: readonly string[]): 
     return mountForeground(dirs, features);
   };
   return {
-    first: () =>
-      both(
-        () => kernel(ofOracle),
-        () => plyfs(ofSubject),
-      ),
-    second: () =>
-      both(
-        () => kernel(ofSubject),
-        () => plyfs(ofOracle),
-      ),
-    third: () => kernel(ofOracle),
+    first: () => both(kernel(ofOracle), () => plyfs(ofSubject)),
+    second: () => both(kernel(ofSubject), () => plyfs(ofOracle)),
+    third: () => alone(kernel(ofOracle)),
     untouched: [...ofOracle.lowers, ...ofSubject.lowers],
-    leftBehind: () => {
-      // One whiteout is kept there, to be linked to every name that is to be hidden, as the kernel does.
-      const work = join(last.work, 'work');
-      const names = readdirSync(work).filter((name) => isLeftover(work, name));
-      return names.length === 0 ? null : `the work directory holds ${names.join(' ')}`;
-    },
+    // One whiteout is kept there, to be linked to every name that is to be hidden, as the kernel does.
+    leftBehind: () => leftIn(join(last.work, 'work'), overlayForm.isWhiteout),
   };
 }
 
-function isLeftover(directory: string, name: string): boolean {
-  try {
-    return !overlayForm.isWhiteout(directory, name);
-  } catch (error) {
-    // Gone since it was listed.
-    if (error instanceof sys.SysError && error.code === 'ENOENT') return false;
-    throw error;
-  }
+function layAufs(base: string, layers: Layers): Stages {
+  const [ofOracle, ofSubject] = layDirectories(base, layers, 'aufs');
+  const options = ['noplink'];
+  const pair = (): Promise<MountedPair> =>
+    both(mountKernel(ofOracle), () => mountForeground(ofSubject, [], aufsArguments(ofSubject, options)));
+  return {
+    first: pair,
+    second: pair,
+    third: () => alone(mountAufs(ofSubject, options)),
+    untouched: ofSubject.lowers,
+    leftBehind: () => leftIn(join(ofSubject.upper ?? '', '.wh..wh.orph'), () => false),
+  };
 }
 
-async function both(mountOracle: () => Mounted, mountSubject: () => Promise<ForegroundMount>): Promise<MountedPair> {
-  const oracle = mountOracle();
+/** What lies in the directory where changes are prepared, but for what `may`. */
+function leftIn(directory: string, may: (directory: string, name: string) => boolean): string | null {
+  const names = readdirSync(directory).filter((name) => !may(directory, name));
+  return names.length === 0 ? null : `${directory} holds ${names.join(' ')}`;
+}
+
+function alone({ mountpoint, unmount }: Mounted): MountedAlone {
+  return { mountpoint, end: unmount };
+}
+
+async function both(oracle: Mounted, mountSubject: () => Promise<ForegroundMount>): Promise<MountedPair> {
   let subject: ForegroundMount;
   try {
     subject = await mountSubject();

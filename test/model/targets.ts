@@ -1,11 +1,12 @@
 /** The targets of the model test, and how many runs each gets in the default test run. */
-import { overlayTarget, type Target } from './target.js';
+import { aufsTarget, overlayTarget, type Target } from './target.js';
 
 /** Steps of a run before and after the mounts change hands. */
 export const STEPS = [400, 250] as const;
 
 /** Together 20,150 operations. */
 export const TARGETS: readonly { readonly target: Target; readonly runs: number }[] = [
-  { target: overlayTarget([]), runs: 16 },
-  { target: overlayTarget(['redirect_dir=on', 'metacopy=on']), runs: 15 },
+  { target: overlayTarget([]), runs: 13 },
+  { target: overlayTarget(['redirect_dir=on', 'metacopy=on']), runs: 12 },
+  { target: aufsTarget, runs: 6 },
 ];
