@@ -17,7 +17,7 @@ import type { KeptLinks } from './kept-links.js';
 import type { Layer } from './layer.js';
 import type { Listing } from './listing.js';
 import type { LowerFiles } from './lower-files.js';
-import { DirectoryNode } from './node.js';
+import { DirectoryNode, type UnionNode } from './node.js';
 import type { NodeTable } from './node-table.js';
 
 /** What only a union with an upper layer has. */
@@ -43,6 +43,8 @@ export class Union {
   /** Set when the transport is ready. */
   channel: KernelChannel | null = null;
   passthrough = false;
+  /** The file whose capabilities were removed last, until an attribute is set. */
+  lostCapability: UnionNode | null = null;
   /** Nodes that are open, each with an fd, and how many may be. */
   openFiles = 0;
   /** The longest name that any layer can hold and the dialect allows (fs/overlayfs/super.c:ovl_fill_super, namelen). */

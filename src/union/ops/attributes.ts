@@ -45,7 +45,7 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
   checkProtection(union, node, change);
   if (node.kind === 'directory') prepareDirectory(union, node, change);
   else prepareFile(union, node, change, caller);
-  if (change.uid !== undefined || change.gid !== undefined || changesNothing(change)) {
+  if (change.uid !== undefined || change.gid !== undefined || isNamelessChown(union, node, change)) {
     changeOwner(union, node, change, caller);
   }
   if (change.mode !== undefined) chmodReal(union, node, change.mode & 0o7777);
@@ -87,11 +87,15 @@ function checkProtection(union: Union, node: UnionNode, change: AttributeChange)
 }
 
 /**
- * chown(2) that names neither an owner nor a group: no other call sends a SETATTR without anything in it. It takes set-id
- * bits away all the same, and on some file systems more (man chown(2)).
+ * chown(2) that names neither an owner nor a group takes set-id bits away all the same, and on some file systems more (man
+ * chown(2)). It comes as a SETATTR without anything in it. So does the end of a write to a file with capabilities, which
+ * the kernel has removed right before (fs/inode.c:file_remove_privs); set-id bits are taken by the write itself, if at all.
  */
-function changesNothing({ uid, gid, mode, size, atime, mtime }: AttributeChange): boolean {
-  return [uid, gid, mode, size, atime, mtime].every((member) => member === undefined);
+function isNamelessChown(union: Union, node: UnionNode, change: AttributeChange): boolean {
+  const { uid, gid, mode, size, atime, mtime } = change;
+  const ofWrite = union.lostCapability === node;
+  union.lostCapability = null;
+  return !ofWrite && [uid, gid, mode, size, atime, mtime].every((member) => member === undefined);
 }
 
 function prepareDirectory(union: Union, node: DirectoryNode, change: AttributeChange): void {

@@ -13,6 +13,7 @@ import { chmodReal, reachOf, statReal } from '../real-object.js';
 import type { Union } from '../union.js';
 
 const TRUSTED = 'trusted.';
+const CAPABILITY = 'security.capability';
 /** XATTR_NAME_MAX (linux/limits.h). */
 const MAX_NAME = 255;
 
@@ -78,6 +79,7 @@ export function removexattr(union: Union, nodeid: NodeId, name: string): void {
   const { fd, name: at } = reachOf(union, node);
   removeXattr(fd, at, onDisk);
   noteAcl(node, name);
+  if (name === CAPABILITY) union.lostCapability = node;
 }
 
 function isUpper(node: UnionNode): boolean {
