@@ -1,11 +1,12 @@
 /** A mounted union, and the directories of its layers seen from behind it. */
-import { existsSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { aufsForm, overlayForm } from '../conformance/forms.js';
 import { materialize } from '../conformance/materialize.js';
 import { dir, type Layers } from '../conformance/tree.js';
 import type { ForegroundMount } from '../harness/mounts.js';
 import type { Snapshot } from '../harness/snapshot.js';
+import * as sys from '../harness/sys/index.js';
 import { kernelView, plyfsView } from './layer-view.js';
 
 const LAYERS = ['upper', 'lower1', 'lower2'] as const;
@@ -60,7 +61,7 @@ export class ObservedUnion {
       const path = join(fds, fd);
       try {
         const leadsTo = readlinkSync(path);
-        if (leadsTo.startsWith('/') && !statSync(path).isDirectory()) open.push(leadsTo);
+        if (leadsTo.startsWith('/') && !isDirectory(`/proc/${this.union.server.pid}/fdinfo/${fd}`)) open.push(leadsTo);
       } catch (error) {
         // Closed since it was listed.
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
@@ -75,4 +76,10 @@ export class ObservedUnion {
     if (!existsSync(place)) return [];
     return readdirSync(place).filter((name) => !overlayForm.isWhiteout(place, name));
   }
+}
+
+/** By the flags that it was opened with: asking the file system could meet the fault that waits for the server. */
+function isDirectory(fdinfo: string): boolean {
+  const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(fdinfo, 'latin1'))?.[1] ?? '0';
+  return (Number.parseInt(flags, 8) & sys.O_DIRECTORY) !== 0;
 }
