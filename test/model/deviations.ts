@@ -63,7 +63,32 @@ const listsThatFit: AnswerDeviation = {
   },
 };
 
-const ANSWERS: readonly AnswerDeviation[] = [coherentMappings, listsThatFit];
+/**
+ * A copy-up keeps every hole. The kernel copies up in pieces of 1 MiB, and fills a hole that does not begin or end with one
+ * (fs/overlayfs/copy_up.c:ovl_copy_up_file). What is a hole to the subject alone must read as nothing; both go on from the
+ * subject's position.
+ */
+const holesThatStay: AnswerDeviation = {
+  name: 'a hole that the kernel has filled',
+  allows({ operation: { actor, call, arguments: args }, oracle, subject, expected, got }) {
+    const { slot, offset, whence } = args;
+    if (call !== 'lseek' || (whence !== 'hole' && whence !== 'data')) return false;
+    if (typeof slot !== 'number' || typeof offset !== 'number') return false;
+    const [theirs, ours] = [oracle.files.get(actor, slot), subject.files.get(actor, slot)];
+    if (theirs === undefined || ours === undefined) return false;
+    const { size } = sys.fstat(theirs.fd);
+    const [right, shown] = [expected, got].map((answer) => (answer === 'ENXIO' ? size : Number(answer.slice(3))));
+    if (right === undefined || shown === undefined || Number.isNaN(right) || Number.isNaN(shown)) return false;
+    // Up to the next data, or up to where the oracle's hole begins, there must be nothing.
+    const [from, to] = whence === 'data' ? [offset, shown] : [shown, Math.min(right, shown + 1)];
+    if (whence === 'data' ? shown < right : shown > right) return false;
+    if (sys.pread(theirs.fd, Math.max(0, to - from), from).some((byte) => byte !== 0)) return false;
+    sys.lseek(theirs.fd, sys.lseek(ours.fd, 0, sys.SEEK_CUR), sys.SEEK_SET);
+    return true;
+  },
+};
+
+const ANSWERS: readonly AnswerDeviation[] = [coherentMappings, listsThatFit, holesThatStay];
 
 /** Whether the two answers to a step are the same, or a deviation allows them. */
 export function answersAgree(done: Done, met: Met): boolean {

@@ -130,7 +130,7 @@ async function main(): Promise<boolean> {
     return true;
   }
   if (values.steps === true && one !== undefined && two !== undefined) {
-    return playSteps(readFileSync(0, 'utf8'), [one, two], values['aufs'] === true, say);
+    return playSteps(readFileSync(0, 'utf8'), [one, two], values.aufs === true, say);
   }
   if (values.tree === true && one !== undefined) {
     for (const [path, facts] of Object.entries(treeOf({ mountpoint: one }))) say(`${JSON.stringify(path)} ${facts}`);

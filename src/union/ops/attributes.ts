@@ -43,6 +43,7 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
   const node = union.nodes.get(nodeid);
   const stat = union.answer.attr;
   checkProtection(union, node, change);
+  if (changesNothing(change)) refuseStranger(union, node, caller);
   if (node.kind === 'directory') prepareDirectory(union, node, change);
   else prepareFile(union, node, change, caller);
   if (change.uid !== undefined || change.gid !== undefined || isNamelessChown(union, node, change)) {
@@ -96,6 +97,18 @@ function isNamelessChown(union: Union, node: UnionNode, change: AttributeChange)
   const ofWrite = union.lostCapability === node;
   union.lostCapability = null;
   return !ofWrite && [uid, gid, mode, size, atime, mtime].every((member) => member === undefined);
+}
+
+/**
+ * The kernel's FUSE lets everybody through who changes nothing. Taking set-id bits away is a change of mode, which is the
+ * owner's (fs/attr.c:notify_change).
+ */
+function refuseStranger(union: Union, node: UnionNode, caller: Caller): void {
+  const { attr } = union.answer;
+  statReal(union, node, attr);
+  const { mode, uid, gid } = attr;
+  if (caller.uid === 0 || caller.uid === uid || isDirectory(mode)) return;
+  if (withoutSetIdBits(mode, () => isInGroup(caller, gid)) !== mode) throw fsError(Errno.EPERM, 'chown');
 }
 
 function prepareDirectory(union: Union, node: DirectoryNode, change: AttributeChange): void {

@@ -33,6 +33,17 @@ export const setIdCases: readonly Case[] = [
     },
   }),
   ...onFile({
+    id: 'chown-nobody-stranger',
+    operation: 'chown',
+    title: 'chown that names nobody takes no set-id bits from the file of somebody else',
+    needs: ['caller'],
+    object: file('#!', { mode: 0o6755 }),
+    run(_, path) {
+      sys.asUser(sys.ALICE, sys.STAFF, () => fails('EPERM', () => sys.chown(path, sys.KEEP, sys.KEEP)));
+      equal(modeOf(path), 0o6755);
+    },
+  }),
+  ...onFile({
     id: 'chown-keeps-locking-bit',
     operation: 'chown',
     title: 'chown keeps set-gid where the group may not execute',
