@@ -142,6 +142,8 @@ export const InitFlag = {
 export const InitFlag2 = {
   /** 7.40 */
   PASSTHROUGH: 1 << (37 - 32),
+  /** 7.40 */
+  NO_EXPORT_SUPPORT: 1 << (38 - 32),
   /** 7.41 */
   ALLOW_IDMAP: 1 << (40 - 32),
 } as const;

@@ -75,9 +75,12 @@ export function negotiate(request: Request, passthrough: boolean): Negotiated {
   let flags2 = 0;
   if (flags & InitFlag.INIT_EXT) {
     request.expectBody(20);
+    // A handle would be good only while the kernel remembers the node, and ESTALE later: none at all is what the
+    // kernel's overlayfs gives without nfs_export. Handles to compare (AT_HANDLE_FID) stay.
+    flags2 = request.u32(16) & InitFlag2.NO_EXPORT_SUPPORT;
     // Not ALLOW_IDMAP: with it the kernel names the caller only in requests that create something, and operations
     // need to know who lists xattrs or allocates blocks (fs/fuse/dev.c:fuse_get_req).
-    if (passthrough) flags2 = request.u32(16) & InitFlag2.PASSTHROUGH;
+    if (passthrough) flags2 |= request.u32(16) & InitFlag2.PASSTHROUGH;
   }
   return { minor: Math.min(minor, FUSE_MINOR), flags, flags2 };
 }

@@ -29,7 +29,7 @@ describe('INIT', () => {
     })) {
       expect([name, flags & (1 << bit)]).toEqual([name, 0]);
     }
-    expect(flags2).toBe(InitFlag2.PASSTHROUGH);
+    expect(flags2).toBe(InitFlag2.PASSTHROUGH | InitFlag2.NO_EXPORT_SUPPORT);
   });
 
   it('asks for nothing the kernel does not offer', () => {
@@ -41,8 +41,10 @@ describe('INIT', () => {
   });
 
   it('leaves passthrough out where it is switched off, and idmapped mounts where permissions are not checked', () => {
-    expect(negotiate(init(7, 45, ALL, ALL), false).flags2).toBe(0);
-    expect(negotiate(init(7, 45, ALL & ~InitFlag.POSIX_ACL, ALL), true).flags2).toBe(InitFlag2.PASSTHROUGH);
+    const always = InitFlag2.NO_EXPORT_SUPPORT;
+    expect(negotiate(init(7, 45, ALL, ALL), false).flags2).toBe(always);
+    const { flags2 } = negotiate(init(7, 45, ALL & ~InitFlag.POSIX_ACL, ALL), true);
+    expect(flags2).toBe(always | InitFlag2.PASSTHROUGH);
   });
 
   it('speaks the older of two minor versions', () => {
