@@ -17,6 +17,8 @@ import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
 import { markVolatile, refuseIncompatible } from './incompatible-work.js';
 
+/** How long a server may take to end after its mount has, on a busy machine. */
+const ENDING_MS = 3000;
 const OWNER_ALL = 0o700;
 
 export class WorkDirectory {
@@ -36,7 +38,8 @@ export class WorkDirectory {
    * live mount holds is used as it is: container engines mount one snapshot twice for a moment.
    * @param path bytes, latin1-decoded
    * @param marked leave word that the upper must not be trusted any more
-   * @param exclusive EBUSY if another mount holds it
+   * @param exclusive EBUSY if another mount holds it and is not at its end: a server still closes what it has open when
+   * its mount has gone already, and whoever has unmounted it may mount again at once
    */
   static open(path: string, log: (line: string) => void, { marked = false, exclusive = false } = {}): WorkDirectory {
     const parent = openTrusted(path, O_RDONLY | O_DIRECTORY);
@@ -44,7 +47,7 @@ export class WorkDirectory {
     try {
       fd = openOrMake(parent);
       refuseIncompatible(fd, path);
-      if (tryLock(fd)) removeContents(fd);
+      if (lockInTime(fd, exclusive ? ENDING_MS : 0)) removeContents(fd);
       else if (exclusive) throw inUse(path);
       else log(`workdir ${path} is in use by another mount; the two must not write to the same upper at once`);
       if (marked) markVolatile(fd);

@@ -1,4 +1,6 @@
 /** The work directory of a layer that an attacker has made, or a killed server has left. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,6 +47,18 @@ it('is emptied without a look beyond its symlinks', () => {
   expect(readdirSync(join(base, 'work', 'work'))).toEqual([]);
   expect(readdirSync(join(base, 'outside')).sort()).toEqual(['file', 'kept']);
 });
+
+it('that is wanted for one mount alone is waited for while a server that had it ends, and not longer', async () => {
+  const path = join(base, 'work');
+  // Holds the lock, says so, and is gone before long.
+  const ending = spawn('flock', [join(path, 'work'), 'sh', '-c', 'echo held; sleep 0.3'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  await once(ending.stdout, 'data');
+  const held = WorkDirectory.open(path, () => {}, { exclusive: true });
+  expect(() => WorkDirectory.open(path, () => {}, { exclusive: true })).toThrow('EBUSY');
+  held.close();
+}, 60_000);
 
 it('is not one that a symlink leads to', () => {
   mkdirSync(join(base, 'outside'));
