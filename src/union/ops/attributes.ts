@@ -43,10 +43,11 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
   const node = union.nodes.get(nodeid);
   const stat = union.answer.attr;
   checkProtection(union, node, change);
-  if (changesNothing(change)) refuseStranger(union, node, caller);
+  const namesNobody = isNamelessChown(union, node, change);
+  if (namesNobody) refuseStranger(union, node, caller);
   if (node.kind === 'directory') prepareDirectory(union, node, change);
   else prepareFile(union, node, change, caller);
-  if (change.uid !== undefined || change.gid !== undefined || isNamelessChown(union, node, change)) {
+  if (change.uid !== undefined || change.gid !== undefined || namesNobody) {
     changeOwner(union, node, change, caller);
   }
   if (change.mode !== undefined) chmodReal(union, node, change.mode & 0o7777);
