@@ -14,6 +14,20 @@ import { ProtocolError } from './request.js';
 import { describeOutcome, describeRequest } from './trace.js';
 import { takeBack } from './unanswered.js';
 
+/**
+ * What a change does not fail with by a rule, but in the middle of itself. Taken back or not, it has moved times, and perhaps
+ * mode bits, that the kernel has cached.
+ */
+const BROKEN_OFF = new Set<number>([
+  Errno.EIO,
+  Errno.ENOSPC,
+  Errno.EDQUOT,
+  Errno.EROFS,
+  Errno.ENOMEM,
+  Errno.EMFILE,
+  Errno.ENFILE,
+]);
+
 /** In place of an errno: the request waits, and is answered later. */
 const PARKED = -1;
 
@@ -113,6 +127,13 @@ export class Dispatcher {
     if (!this.answer(request.unique, errno) && errno === 0) this.retract(row);
   }
 
+  /** What the kernel knows of the attributes of whatever the request names. */
+  private invalidate({ other }: Row): void {
+    const { request } = this.exchange;
+    this.device.invalidateAttributes(request.nodeid);
+    if (other && request.length >= IN_HEADER + 8) this.device.invalidateAttributes(request.nodeidAt(0));
+  }
+
   private outcome(row: Row): number {
     if (row.changes && !this.options.writable) return Errno.EROFS;
     try {
@@ -126,6 +147,8 @@ export class Dispatcher {
     const { request } = this.exchange;
     if (error instanceof FsError) {
       if (error instanceof UndoError) this.options.log(`${row.name} (node ${request.nodeid}): ${error.message}`);
+      // O_TRUNC comes with OPEN.
+      if (BROKEN_OFF.has(error.errno) && (row.changes || request.opcode === Opcode.OPEN)) this.invalidate(row);
       return error.errno;
     }
     if (error instanceof Parked && row.replies) {

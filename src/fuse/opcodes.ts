@@ -19,13 +19,21 @@ export interface Row {
   readonly replies: boolean;
   /** Changes the tree: refused with EROFS where the mount is read-only, however the kernel came to send it. */
   readonly changes: boolean;
+  /** The body begins with the nodeid of a second object that it changes. */
+  readonly other: boolean;
   /** Where in the body a name stands that helps a person; -1: nowhere. */
   readonly nameAt: number;
   /** What a successful answer hands to the kernel, to be taken back when the kernel does not take the answer. */
   readonly grants: 'nothing' | 'entry' | 'open' | 'entry+open' | 'entries';
 }
 
-const SERVED: Omit<Row, 'name' | 'handle'> = { replies: true, changes: false, nameAt: -1, grants: 'nothing' };
+const SERVED: Omit<Row, 'name' | 'handle'> = {
+  replies: true,
+  changes: false,
+  other: false,
+  nameAt: -1,
+  grants: 'nothing',
+};
 
 /** The kernel does without, and for most of these does not ask a second time. */
 const notServed: Handler = () => Errno.ENOSYS;
@@ -43,11 +51,11 @@ const rows: { readonly [name in keyof typeof Opcode]: Partial<Row> & Pick<Row, '
   MKNOD: { handle: names.mknod, changes: true, nameAt: 16, grants: 'entry' },
   MKDIR: { handle: names.mkdir, changes: true, nameAt: 8, grants: 'entry' },
   SYMLINK: { handle: names.symlink, changes: true, nameAt: 0, grants: 'entry' },
-  LINK: { handle: names.link, changes: true, nameAt: 8, grants: 'entry' },
+  LINK: { handle: names.link, changes: true, other: true, nameAt: 8, grants: 'entry' },
   UNLINK: { handle: names.unlink, changes: true, nameAt: 0 },
   RMDIR: { handle: names.rmdir, changes: true, nameAt: 0 },
-  RENAME: { handle: names.rename, changes: true, nameAt: 8 },
-  RENAME2: { handle: names.rename2, changes: true, nameAt: 16 },
+  RENAME: { handle: names.rename, changes: true, other: true, nameAt: 8 },
+  RENAME2: { handle: names.rename2, changes: true, other: true, nameAt: 16 },
 
   GETATTR: { handle: attributes.getattr },
   SETATTR: { handle: attributes.setattr, changes: true },

@@ -247,6 +247,20 @@ describe('listings', () => {
 });
 
 describe('failures', () => {
+  it('a change that breaks off: the kernel is told that what it knows of both directories is out of date', () => {
+    const serving = new Serving();
+    serving.override.rename = () => {
+      throw fsError(Errno.EIO, 'renameat2');
+    };
+    serving.serve(message(Opcode.RENAME, [u64(9), text('a'), text('b')], { nodeid: 5 }));
+    expect(serving.invalidated).toEqual([5, 9]);
+    serving.override.rename = () => {
+      throw fsError(Errno.ENOENT, 'renameat2');
+    };
+    serving.serve(message(Opcode.RENAME, [u64(9), text('a'), text('b')], { nodeid: 5 }));
+    expect(serving.invalidated).toEqual([5, 9]);
+  });
+
   it('an errno of the file system reaches the caller unchanged', () => {
     const serving = new Serving();
     serving.override.mkdir = () => {

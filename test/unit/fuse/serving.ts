@@ -66,6 +66,8 @@ export class Serving {
   readonly calls: Call[] = [];
   readonly sent: Buffer[] = [];
   readonly log: string[] = [];
+  /** Nodes whose cached attributes the kernel was told to be out of date. */
+  readonly invalidated: number[] = [];
   /** Replaces the recorded answer of an operation. */
   readonly override: Partial<Operations> = {};
   readonly exchange: Exchange;
@@ -94,6 +96,7 @@ export class Serving {
         this.sendErrno = 0;
         return errno;
       },
+      invalidateAttributes: (nodeid: number) => this.invalidated.push(nodeid),
     } as unknown as Device;
     this.dispatcher = new Dispatcher(device, this.exchange, { writable, log: (line) => this.log.push(line) });
   }
