@@ -53,7 +53,19 @@ export type Capability =
   /** Set-gid without group execute is taken away by a writer outside the group. */
   | 'kill-set-gid'
   | 'o-direct'
+  /** O_DIRECT refuses what is no whole block. */
+  | 'direct-blocks'
   | 'inode-flags'
+  /** The kernel itself knows which files are immutable or append-only, without asking the file system. */
+  | 'inode-flags-cached'
+  /** Listings and stat agree about a directory that lies in the upper and below it, whoever has made it there. */
+  | 'merged-numbers'
+  /** fcntl(2) F_SETLEASE. */
+  | 'leases'
+  /** Objects have file handles that open_by_handle_at(2) takes. */
+  | 'handles'
+  /** name_to_handle_at(2) gives handles to compare only (AT_HANDLE_FID). */
+  | 'no-handles'
   | 'collapse-range';
 
 /** Where in the layers the object of a case lies. */

@@ -9,7 +9,8 @@ export function missingCapabilities(one: Case, target: Target): Capability[] {
   return one.needs.filter((need) => !target.capabilities.has(need));
 }
 
-export function runCase(one: Case, stage: Stage): void {
+/** `observe` is told of every system call that the case makes on the merged tree. */
+export function runCase(one: Case, stage: Stage, observe: sys.Observer = () => undefined): void {
   const deferred: (() => void)[] = [];
   const root = join(stage.root, one.id);
   const upper = (relative: string): string => {
@@ -29,8 +30,11 @@ export function runCase(one: Case, stage: Stage): void {
     },
     defer: (body) => deferred.push(body),
   };
+  const onMerged: sys.Observer = (call, came, what) => {
+    if (stage.upper === null || !String(what).startsWith(stage.upper)) observe(call, came, what);
+  };
   try {
-    one.run(context);
+    sys.observeCalls(onMerged, () => one.run(context));
   } finally {
     for (const body of deferred.reverse()) body();
   }

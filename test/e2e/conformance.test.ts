@@ -7,9 +7,11 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Case } from '../conformance/case.js';
-import { caseGroups } from '../conformance/cases/index.js';
+import { caseGroups, READ_ONLY_GROUP, SHOWN_ONCE } from '../conformance/cases/index.js';
 import { coverageTable } from '../conformance/coverage.js';
+import { errnoRows, errnoTable, spareReasons, unexplained } from '../conformance/errno-table.js';
 import { Matrix } from '../conformance/matrix.js';
+import { CallRecord } from '../conformance/record.js';
 import { missingCapabilities, runCase } from '../conformance/run-case.js';
 import { plainDirectory } from '../conformance/targets/plain-directory.js';
 import type { Stage, Target } from '../conformance/targets/target.js';
@@ -39,12 +41,16 @@ const chosen = process.env.PLYFS_TARGETS?.split(',') ?? [...targets.keys()];
 const all = [...caseGroups.values()].flat();
 /** Reason → what is not run for it. */
 const skipped = new Map<string, string[]>();
+/** How many cases apply to targets that are there, and how many of them ran: a filter leaves some out. */
+let applicable = 0;
+let ran = 0;
+const record = new CallRecord();
 const matrix = new Matrix([...caseGroups.keys()]);
 
 describe('the library', () => {
-  it('has cases with ids of their own, 150 at least', () => {
+  it('has cases with ids of their own, 800 at least', () => {
     expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
-    expect(all.length).toBeGreaterThanOrEqual(150);
+    expect(all.length).toBeGreaterThanOrEqual(800);
   });
 });
 
@@ -68,6 +74,7 @@ function runGroup(target: Target, group: string, cases: readonly Case[]): void {
       stage = target.open(
         base,
         cases.filter((one) => missingCapabilities(one, target).length === 0),
+        group === READ_ONLY_GROUP,
       );
     });
     afterAll(() => {
@@ -76,13 +83,17 @@ function runGroup(target: Target, group: string, cases: readonly Case[]): void {
     });
     for (const one of cases) {
       const missing = missingCapabilities(one, target);
-      if (missing.length === 0) it(`${one.id}: ${one.title}`, () => runCounted(target, group, one, stage));
-      else {
+      if (missing.length === 0) {
+        applicable++;
+        it(`${one.id}: ${one.title}`, () => runCounted(target, group, one, stage));
+      } else {
         skip(`${target.name} lacks ${missing.join(', ')}`, one.id);
         matrix.count(group, target.name, 'notApplicable');
       }
     }
-    it('shows the same tree after it was unmounted and mounted again', () => {
+    if (SHOWN_ONCE.has(group)) return;
+    it('shows the same tree after it was unmounted and mounted again', ({ skip }) => {
+      if (stage.remount === null) return skip(`${target.name} is not mounted`);
       const before = snapshot(stage.root);
       stage.remount();
       expect(snapshot(stage.root)).toEqual(before);
@@ -102,14 +113,35 @@ function skip(reason: string, what: string): void {
 }
 
 function runCounted(target: Target, group: string, one: Case, stage: Stage): void {
+  ran++;
   try {
-    runCase(one, stage);
+    runCase(one, stage, (call, came) => record.add(call, came, one.placement, target.name));
     matrix.count(group, target.name, 'passed');
   } catch (error) {
     matrix.count(group, target.name, 'failed');
     throw error;
   }
 }
+
+const left = [...targets.values()].filter((target) => target.unavailable() !== null).map(({ name }) => name);
+const partly =
+  chosen.length < targets.size ? 'not all targets were chosen' : left.map((name) => `no ${name}`).join(', ');
+
+describe.skipIf(partly !== '')(`what the calls came to${partly === '' ? '' : `: ${partly}`}`, () => {
+  const names = [...targets.values()].map(({ name }) => name);
+
+  it('has every errno that is documented for a call in every placement, or a reason', ({ skip: skipTest }) => {
+    if (ran < applicable) skipTest('only some cases were run');
+    const rows = errnoRows(record, names);
+    expect(unexplained(rows)).toEqual([]);
+    expect(spareReasons(rows)).toEqual([]);
+  });
+
+  it('is what docs/conformance.md says; vitest -u writes it', async ({ skip: skipTest }) => {
+    if (ran < applicable) skipTest('only some cases were run');
+    await expect(errnoTable(record, names)).toMatchFileSnapshot('../../docs/conformance.md');
+  });
+});
 
 afterAll(() => {
   process.stdout.write(`${coverageTable(all)}\n${matrix}\n`);

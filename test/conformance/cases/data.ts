@@ -24,6 +24,19 @@ export const dataCases: readonly Case[] = [
     },
   }),
   ...onFile({
+    id: 'read-lower-atime',
+    operation: 'read',
+    title: 'reading a file of a lower layer leaves its access time',
+    needs: ['upper'],
+    placements: ['lower', 'deep', 'whiteout'],
+    run(_, path) {
+      const before = sys.stat(path).atime;
+      sys.readFile(path);
+      sys.readFile(path);
+      deepEqual(sys.stat(path).atime, before);
+    },
+  }),
+  ...onFile({
     id: 'read-large',
     operation: 'read',
     title: 'a file of a megabyte reads back whole and in pieces',

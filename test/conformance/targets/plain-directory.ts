@@ -20,21 +20,26 @@ export const plainDirectory: Target = {
     'no-private-xattrs',
     'long-names',
     'o-direct',
-    ...NOT_IN_LIBFUSE2,
+    'inode-flags-cached',
+    'leases',
+    'merged-numbers',
+    'handles',
+    ...NOT_IN_LIBFUSE2.filter((capability) => capability !== 'no-handles'),
     'collapse-range',
   ]),
   unavailable: () => (process.getuid?.() === 0 ? null : 'owners and devices need root'),
-  open(base, cases) {
+  open(base, cases, readOnly) {
     const root = join(base, 'plain');
     sys.mkdir(root);
     materialize(root, Object.fromEntries(cases.map((one) => [one.id, dir(mergedTree(one))])));
+    const release = readOnly ? sys.readOnlyMount(root, root) : () => undefined;
     return {
       root,
       upper: null,
       form: overlayForm,
-      remount: () => undefined,
+      remount: null,
       showWithKernel: null,
-      close: () => undefined,
+      close: release,
     };
   },
 };

@@ -10,8 +10,8 @@ export interface Stage {
   readonly upper: string | null;
   /** How the upper layer stores what is gone. */
   readonly form: LayerForm;
-  /** Takes the target down and puts it up again: what is not on disk is forgotten. */
-  remount(): void;
+  /** Takes the target down and puts it up again: what is not on disk is forgotten. Null where nothing is mounted. */
+  readonly remount: (() => void) | null;
   /** Has the kernel's overlayfs show the layers instead; null where that is no question. */
   readonly showWithKernel: (() => void) | null;
   close(): void;
@@ -30,6 +30,8 @@ export const NOT_IN_LIBFUSE2: readonly Capability[] = [
   'nameless-objects',
   'kill-set-gid',
   'inode-flags',
+  'no-handles',
+  'direct-blocks',
 ];
 
 export interface Target {
@@ -37,6 +39,9 @@ export interface Target {
   readonly capabilities: ReadonlySet<Capability>;
   /** Why it cannot be used on this machine, or null. */
   unavailable(): string | null;
-  /** Lays out the trees of `cases` below the empty directory `base` and shows their union. */
-  open(base: string, cases: readonly Case[]): Stage;
+  /**
+   * Lays out the trees of `cases` below the empty directory `base` and shows their union.
+   * @param readOnly what the cases call their upper is the topmost lower layer, and there is no upper
+   */
+  open(base: string, cases: readonly Case[], readOnly: boolean): Stage;
 }

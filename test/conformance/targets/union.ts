@@ -17,7 +17,7 @@ import { dir, LAYER_NAMES, type LayerName, type Tree } from '../tree.js';
 import { NOT_IN_LIBFUSE2, type Target } from './target.js';
 
 /** What every union of ours must be able to do. */
-const UNION: readonly Capability[] = ['upper', 'o-direct', ...NOT_IN_LIBFUSE2];
+const UNION: readonly Capability[] = ['upper', 'o-direct', 'leases', ...NOT_IN_LIBFUSE2];
 const OVERLAY: readonly Capability[] = [...UNION, 'private-xattrs', 'device-zero-reserved', 'long-names'];
 const WITHOUT_FEATURES: readonly Capability[] = [...OVERLAY, 'exdev', 'data-with-attributes'];
 const WITH_FEATURES: readonly Capability[] = [...OVERLAY, 'rename-any-directory', 'lower-hard-links'];
@@ -34,8 +34,9 @@ function unionTarget(
     name,
     unavailable,
     capabilities: new Set(capabilities),
-    open(base, cases) {
-      const layers = makeLayerDirs(base);
+    open(base, cases, readOnly) {
+      const dirs = makeLayerDirs(base);
+      const layers = readOnly ? { ...dirs, lowers: [dirs.upper, ...dirs.lowers], upper: null } : dirs;
       for (const layer of LAYER_NAMES) materialize(join(base, layer), treeOf(layer, cases), form);
       let mounted = mount(layers);
       const changeTo = (next: typeof mount): void => {
@@ -74,17 +75,19 @@ const featuredKernel = (layers: LayerDirs): Mounted => mountKernel(layers, FEATU
 export const kernelOverlay = unionTarget('kernel overlayfs', plainKernel, null, kernelOverlayUnavailable, [
   ...WITHOUT_FEATURES,
   'collapse-range',
+  'inode-flags-cached',
 ]);
 export const kernelFeatures = unionTarget('kernel with features', featuredKernel, null, kernelOverlayUnavailable, [
   ...WITH_FEATURES,
   'collapse-range',
+  'inode-flags-cached',
 ]);
 
 /**
  * Stricter than the kernel's overlayfs: every reader sees every write, and what is unlinked while open is a file like
  * any other. FUSE itself refuses FALLOC_FL_COLLAPSE_RANGE and INSERT_RANGE (fs/fuse/file.c:fuse_file_fallocate).
  */
-const STRICTER: readonly Capability[] = ['coherent-mappings', 'unlinked-lower'];
+const STRICTER: readonly Capability[] = ['coherent-mappings', 'unlinked-lower', 'merged-numbers'];
 const PLYFS_OVERLAY: readonly Capability[] = [...WITHOUT_FEATURES, ...STRICTER];
 
 export const plyfsOverlay = unionTarget('plyfs', mountPlyfs, plainKernel, mountsUnavailable, PLYFS_OVERLAY);
@@ -102,6 +105,7 @@ const PLYFS_AUFS: readonly Capability[] = [
   'data-with-attributes',
   'coherent-mappings',
   'unlinked-lower',
+  'merged-numbers',
   'lower-hard-links',
   'device-zero',
   'no-private-xattrs',

@@ -52,9 +52,9 @@ export interface Stat {
   readonly ctime: Time;
 }
 
-function statx(fd: number, path: string, flags: number): Stat {
+function readStat(fd: number, path: string, flags: number): Stat {
   const { buffer, address } = allocate(256);
-  check(statxCall(fd, cPath(path), flags, 0x7ff, address), 'statx', path === '' ? fd : path);
+  check(statxCall(fd, cPath(path), flags, 0x7ff, address), 'stat', path === '' ? fd : path);
   const time = (at: number): Time => ({ sec: Number(buffer.readBigInt64LE(at)), nsec: buffer.readUInt32LE(at + 8) });
   return {
     ino: Number(buffer.readBigUInt64LE(32)),
@@ -74,15 +74,15 @@ function statx(fd: number, path: string, flags: number): Stat {
 }
 
 export function stat(path: string): Stat {
-  return statx(AT_FDCWD, path, 0);
+  return readStat(AT_FDCWD, path, 0);
 }
 
 export function lstat(path: string): Stat {
-  return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+  return readStat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
 }
 
 export function fstat(fd: number): Stat {
-  return statx(fd, '', AT_EMPTY_PATH);
+  return readStat(fd, '', AT_EMPTY_PATH);
 }
 
 export function chmod(path: string, mode: number): void {

@@ -1,4 +1,5 @@
 /** Open files: open, read, write, seek, allocate, copy, sync. */
+import { O_CREAT, O_TMPFILE } from '../../../src/core/flags.js';
 import { AT_FDCWD, allocate, bind, check, cPath } from './call.js';
 
 const openCall = bind<(fd: number, path: number, flags: number, mode: number) => number>(
@@ -21,9 +22,9 @@ const ftruncateCall = bind<(fd: number, size: number) => number>('int ftruncate6
 const fallocateCall = bind<(fd: number, mode: number, offset: number, length: number) => number>(
   'int fallocate64(int, int, int64_t, int64_t)',
 );
-const copyRangeCall = bind<(from: number, at: number, to: number, toAt: number, size: number, flags: number) => number>(
-  'long copy_file_range(int, intptr_t, int, intptr_t, size_t, uint)',
-);
+const copyRangeCall = bind<
+  (from: number, at: number, to: number, toAt: number, size: number | bigint, flags: number) => number
+>('long copy_file_range(int, intptr_t, int, intptr_t, size_t, uint)');
 const sendfileCall = bind<(to: number, from: number, offset: number, size: number) => number>(
   'long sendfile64(int, int, intptr_t, size_t)',
 );
@@ -35,8 +36,13 @@ export const SEEK_SET = 0;
 export const SEEK_CUR = 1;
 export const SEEK_END = 2;
 
+function openName(flags: number): string {
+  if ((flags & O_TMPFILE) === O_TMPFILE) return 'open O_TMPFILE';
+  return (flags & O_CREAT) === 0 ? 'open' : 'open O_CREAT';
+}
+
 export function open(path: string, flags: number, mode = 0o644, dirfd: number = AT_FDCWD): number {
-  return check(openCall(dirfd, cPath(path), flags, mode), 'open', path);
+  return check(openCall(dirfd, cPath(path), flags, mode), openName(flags), path);
 }
 
 export function close(fd: number): void {
@@ -101,11 +107,18 @@ export function fallocate(fd: number, mode: number, offset: number, length: numb
   check(fallocateCall(fd, mode, offset, length), 'fallocate', fd);
 }
 
-export function copyFileRange(from: number, fromOffset: number, to: number, toOffset: number, size: number): number {
+export function copyFileRange(
+  from: number,
+  fromOffset: number | bigint,
+  to: number,
+  toOffset: number | bigint,
+  size: number | bigint,
+  flags = 0,
+): number {
   const offsets = allocate(16);
   offsets.buffer.writeBigInt64LE(BigInt(fromOffset), 0);
   offsets.buffer.writeBigInt64LE(BigInt(toOffset), 8);
-  return check(copyRangeCall(from, offsets.address, to, offsets.address + 8, size, 0), 'copy_file_range', from);
+  return check(copyRangeCall(from, offsets.address, to, offsets.address + 8, size, flags), 'copy_file_range', from);
 }
 
 export function sendfile(to: number, from: number, size: number): number {

@@ -73,3 +73,27 @@ export function withUmask<T>(mask: number, body: () => T): T {
     process.umask(before);
   }
 }
+
+const setrlimitCall = bind<(resource: number, limit: number) => number>('int setrlimit(int, intptr_t)');
+const RLIMIT_FSIZE = 1;
+
+function setFileSizeLimit(bytes: bigint): void {
+  const { buffer, address } = allocate(16);
+  buffer.writeBigUInt64LE(bytes, 0);
+  buffer.writeBigUInt64LE(0xffff_ffff_ffff_ffffn, 8);
+  check(setrlimitCall(RLIMIT_FSIZE, address), 'setrlimit', Number(bytes));
+}
+
+/** Runs `body` in a process that may write no file longer than `bytes` (man getrlimit(2), RLIMIT_FSIZE). */
+export function withFileSizeLimit<T>(bytes: number, body: () => T): T {
+  // Whoever goes beyond it is told by a signal that ends a process by default.
+  const ignore = (): void => undefined;
+  process.on('SIGXFSZ', ignore);
+  setFileSizeLimit(BigInt(bytes));
+  try {
+    return body();
+  } finally {
+    setFileSizeLimit(0xffff_ffff_ffff_ffffn);
+    process.off('SIGXFSZ', ignore);
+  }
+}

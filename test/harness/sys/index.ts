@@ -3,8 +3,10 @@
 export * from '../../../src/core/file-mode.js';
 export * from '../../../src/core/flags.js';
 export * from './attributes.js';
-export { outcome, SysError } from './call.js';
+export { FAULT, type Observer, observeCalls, outcome, SysError } from './call.js';
+export * from './descriptors.js';
 export * from './files.js';
+export * from './handles.js';
 export * from './identity.js';
 export * from './locks.js';
 export * from './memory.js';

@@ -23,7 +23,7 @@ function lockWith(command: number, fd: number, type: number, start: number, leng
   buffer.writeInt16LE(type, 0);
   buffer.writeBigInt64LE(BigInt(start), 8);
   buffer.writeBigInt64LE(BigInt(length), 16);
-  check(fcntlCall(fd, command, address), 'fcntl', fd);
+  check(fcntlCall(fd, command, address), 'fcntl lock', fd);
 }
 
 /** A lock of the process (F_SETLK). */
@@ -40,9 +40,9 @@ const F_GETFL = 3;
 const F_SETFL = 4;
 
 export function getStatusFlags(fd: number): number {
-  return check(fcntlCall(fd, F_GETFL, 0), 'fcntl', fd);
+  return check(fcntlCall(fd, F_GETFL, 0), 'fcntl F_GETFL', fd);
 }
 
 export function setStatusFlags(fd: number, flags: number): void {
-  check(fcntlCall(fd, F_SETFL, flags), 'fcntl', fd);
+  check(fcntlCall(fd, F_SETFL, flags), 'fcntl F_SETFL', fd);
 }

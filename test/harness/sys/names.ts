@@ -1,4 +1,5 @@
 /** Names: make, link, move, remove, list. */
+import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../../src/core/flags.js';
 import { AT_FDCWD, allocate, bind, check, cPath, cPath2 } from './call.js';
 
 const mkdirCall = bind<(path: number, mode: number) => number>('int mkdir(intptr_t, uint)');
@@ -47,9 +48,15 @@ export function rmdir(path: string): void {
   check(rmdirCall(cPath(path)), 'rmdir', path);
 }
 
+function renameName(flags: number): string {
+  if (flags === 0) return 'rename';
+  if ((flags & RENAME_EXCHANGE) !== 0) return 'rename EXCHANGE';
+  return flags === RENAME_NOREPLACE ? 'rename NOREPLACE' : 'rename other flags';
+}
+
 /** `flags`: RENAME_* of renameat2(2). */
 export function rename(from: string, to: string, flags = 0): void {
-  check(renameat2Call(AT_FDCWD, cPath(from), AT_FDCWD, cPath2(to), flags), 'rename', `${from} -> ${to}`);
+  check(renameat2Call(AT_FDCWD, cPath(from), AT_FDCWD, cPath2(to), flags), renameName(flags), `${from} -> ${to}`);
 }
 
 /** At most `size` bytes of a symlink's target. */
@@ -70,7 +77,7 @@ export interface Dirent {
 /** One getdents64 call with a buffer of `bytes`; empty at the end. */
 export function getdents(fd: number, bytes = 32768): Dirent[] {
   const { buffer, address } = allocate(bytes);
-  const filled = check(getdentsCall(fd, address, bytes), 'getdents64', fd);
+  const filled = check(getdentsCall(fd, address, bytes), 'getdents', fd);
   const entries: Dirent[] = [];
   for (let at = 0; at < filled; at += buffer.readUInt16LE(at + 16)) {
     const end = buffer.indexOf(0, at + 19);

@@ -1,0 +1,91 @@
+/** The table of docs/conformance.md: which documented errno of which system call the cases have come to, where. */
+import { PLACEMENTS } from './case.js';
+import { DOCUMENTED } from './documented.js';
+import { NOT_PROVOKED, reasonFor } from './not-provoked.js';
+import type { CallRecord } from './record.js';
+
+const HEAD = `# Conformance: system calls, errnos, placements
+
+Generated from what the conformance cases (\`test/conformance\`) really came to: \`npx vitest run test/e2e/conformance.test.ts -u\` writes
+this file, the same run without \`-u\` fails when it is out of date. Every case asserts the same errno on a plain directory, the
+kernel's overlayfs, and plyfs in both dialects over both transports.
+
+- Rows: each errno that man-pages 6.03 documents for the call.
+- \`●\`: a case has come to it on plyfs with its object in that place: in the upper, in a lower layer, in both, in the lowest of three,
+  above a whiteout, in an opaque directory. \`○\`: on another target alone. Empty: not.
+- Last column: where it is not to be had, and why. A hole without a reason fails the test, and so does a reason without a hole.
+`;
+
+/** One documented errno of one call. */
+interface Row {
+  readonly operation: string;
+  readonly errno: string;
+  /** One mark per placement. */
+  readonly marks: readonly string[];
+  readonly notOn: readonly string[];
+  readonly why: string | null;
+}
+
+const MAIN = 'plyfs';
+
+/** `targets`: names of all targets that ran. */
+export function errnoRows(record: CallRecord, targets: readonly string[]): Row[] {
+  return Object.entries(DOCUMENTED).flatMap(([operation, errnos]) =>
+    [...new Set(errnos.split(' '))].sort().map((errno): Row => {
+      const marks = PLACEMENTS.map((placement) => {
+        const seen = record.where(operation, errno, placement);
+        if (seen.has(MAIN)) return '●';
+        return seen.size > 0 ? '○' : '';
+      });
+      const everywhere = record.where(operation, errno);
+      const notOn = everywhere.size === 0 ? [] : targets.filter((target) => !everywhere.has(target));
+      const hole = marks.some((mark) => mark !== '●');
+      return { operation, errno, marks, notOn, why: hole ? reasonFor(operation, errno) : null };
+    }),
+  );
+}
+
+/** Holes nobody has given a reason for, as `operation errno`. */
+export function unexplained(rows: readonly Row[]): string[] {
+  return rows
+    .filter(({ marks, why }) => why === null && marks.some((mark) => mark !== '●'))
+    .map(({ operation, errno, marks }) => `${operation} ${errno} [${marks.map((mark) => mark || '.').join('')}]`);
+}
+
+/** Reasons for what is no hole. */
+export function spareReasons(rows: readonly Row[]): string[] {
+  const holes = new Set(rows.filter(({ why }) => why !== null).map(({ operation, errno }) => `${operation} ${errno}`));
+  return NOT_PROVOKED.flatMap(({ pairs }) => pairs.filter((pair) => !pair.includes('*') && !holes.has(pair)));
+}
+
+/** What came that the manual does not document, as `operation: errno errno`. */
+function beyond(record: CallRecord): string[] {
+  const extra = new Map<string, string[]>();
+  for (const [operation, errno] of record.pairs()) {
+    if (DOCUMENTED[operation]?.split(' ').includes(errno)) continue;
+    extra.set(operation, [...(extra.get(operation) ?? []), errno].sort());
+  }
+  return [...extra].sort().map(([operation, errnos]) => `- \`${operation}\`: ${errnos.join(', ')}`);
+}
+
+export function errnoTable(record: CallRecord, targets: readonly string[]): string {
+  const rows = errnoRows(record, targets);
+  const cells = (row: readonly string[]): string => `| ${row.join(' | ')} |`;
+  const covered = rows.filter(({ marks }) => marks.some((mark) => mark !== '')).length;
+  const lines = rows.map(({ operation, errno, marks, notOn, why }, i) => {
+    const first = rows[i - 1]?.operation === operation ? '' : `\`${operation}\``;
+    const rest = [why, notOn.length === 0 ? null : `not on ${notOn.join(', ')}`].filter((text) => text !== null);
+    return cells([first, errno, ...marks, rest.join('; ')]);
+  });
+  return [
+    HEAD,
+    `${rows.length} documented pairs, ${covered} of them provoked by cases, ${rows.length - covered} with the reason why not.\n`,
+    cells(['call', 'errno', ...PLACEMENTS, 'not provoked, and why']),
+    cells(Array.from({ length: 9 }, () => '---')),
+    ...lines,
+    '\n## Beyond the manual\n',
+    'What Linux answers, on every target, without its being documented for the call:\n',
+    ...beyond(record),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,100 @@
+/** One directory with objects of several kinds in it, in every place of the layers: what errnos are provoked on. */
+import { readFileSync } from 'node:fs';
+import * as sys from '../harness/sys/index.js';
+import { type Capability, type Case, type Context, PLACEMENTS, type Placement } from './case.js';
+import { CONTENT } from './placements.js';
+import {
+  dir,
+  type Entry,
+  type Facts,
+  file,
+  type Layers,
+  opaqueDir,
+  special,
+  symlink,
+  type Tree,
+  whiteout,
+} from './tree.js';
+
+/** Who may pass is told by the mode of `locked`, on any union: the same in each layer. */
+const LOCKED: Facts = { mode: 0o700 };
+const OPEN: Facts = { mode: 0o777 };
+
+/** What the directory `d` of a scene can show. */
+const OBJECTS = {
+  f: file(CONTENT, { mode: 0o644, xattrs: { 'user.one': '1' } }),
+  g: file('another', { mode: 0o644 }),
+  // A program that can go on for a while, whatever else is on the machine.
+  prog: file(readFileSync('/bin/sleep', 'latin1'), { mode: 0o755 }),
+  script: file('#!/nowhere/interpreter\n', { mode: 0o755 }),
+  garbage: file('no program', { mode: 0o755 }),
+  s: dir({ x: 'x' }),
+  e: dir(),
+  loop: symlink('loop'),
+  dangling: symlink('nowhere'),
+  l: symlink('f'),
+  p: special(sys.S_IFIFO),
+  k: special(sys.S_IFSOCK),
+  c: special(sys.S_IFCHR, 256 + 3, { mode: 0o666 }),
+  nodriver: special(sys.S_IFCHR, 250 * 256 + 250, { mode: 0o666 }),
+  a: file(CONTENT, { mode: 0o644, uid: sys.ALICE, gid: 7 }),
+  sticky: dir({ f: 'f', s: dir() }, { mode: 0o1777 }),
+  locked: dir({ f: file(CONTENT, { mode: 0o666 }), s: dir({}, OPEN) }, LOCKED),
+} as const satisfies Tree;
+
+/** What most cases need: two files, a directory with the file `x`, an empty one, a symlink to `f`. */
+const USUAL = ['f', 'g', 's', 'e', 'l'] as const;
+
+/** The same names, for a layer that something above hides or merges with. */
+function shadow(objects: Tree): Tree {
+  const entries = Object.entries(objects).map(([name, entry]): [string, Entry] => {
+    // Directories merge, so that they must show what those above them do; all others are replaced.
+    if (typeof entry !== 'string' && entry.kind === 'directory') return [name, dir(entry.entries, entry.facts)];
+    return [name, file('hidden by what lies above', { mode: 0o600, uid: 7 })];
+  });
+  return Object.fromEntries(entries);
+}
+
+function sceneLayers(placement: Placement, names: readonly (keyof typeof OBJECTS)[]): Layers {
+  const objects: Tree = Object.fromEntries(names.map((name) => [name, OBJECTS[name]]));
+  const hiding: Tree = Object.fromEntries(names.map((name) => [name, whiteout]));
+  const d = (entries: Tree): Entry => dir(entries, { mode: 0o755 });
+  switch (placement) {
+    case 'upper':
+      return { upper: { d: d(objects) } };
+    case 'lower':
+      return { lower1: { d: d(objects) } };
+    case 'merged':
+      return { upper: { d: d(objects) }, lower1: { d: d(shadow(objects)) } };
+    case 'deep':
+      return { lower1: { d: d({}) }, lower2: { d: d({}) }, lower3: { d: d(objects) } };
+    case 'whiteout':
+      return { lower1: { d: d(objects) }, lower2: { d: d(hiding) }, lower3: { d: d(shadow(objects)) } };
+    case 'opaque':
+      return { upper: { d: opaqueDir(objects) }, lower1: { d: d({ ...shadow(objects), n: 'hidden' }) } };
+  }
+}
+
+export interface SceneCase {
+  readonly id: string;
+  readonly operation: string;
+  readonly title: string;
+  readonly needs?: readonly Capability[];
+  /** Which objects the scene has; {@link USUAL} if left out. */
+  readonly objects?: readonly (keyof typeof OBJECTS)[];
+  /** `at('f')` is the path of `f` in the scene's directory. */
+  run(at: (name: string) => string, ctx: Context): void;
+}
+
+/** The same case in each placement. */
+export function onScene(spec: SceneCase): Case[] {
+  return PLACEMENTS.map((placement) => ({
+    id: `${spec.id}-${placement}`,
+    operation: spec.operation,
+    placement,
+    title: `${spec.title} (${placement})`,
+    needs: spec.needs ?? [],
+    layers: sceneLayers(placement, spec.objects ?? USUAL),
+    run: (ctx) => spec.run((name) => ctx.path(`d/${name}`), ctx),
+  }));
+}

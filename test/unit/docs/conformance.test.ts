@@ -1,0 +1,26 @@
+/** What docs/conformance.md says that other tests cover must be there. */
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { DOCUMENTED } from '../../conformance/documented.js';
+import { NOT_PROVOKED } from '../../conformance/not-provoked.js';
+
+const at = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+const { scripts } = JSON.parse(readFileSync(at('package.json'), 'utf8')) as { scripts: Record<string, string> };
+
+describe('reasons why a documented errno is not provoked', () => {
+  it.each(NOT_PROVOKED.map(({ why, pairs }) => [why, pairs] as const))('%s', (why, pairs) => {
+    const files = [...why.matchAll(/`(test\/[^`]+)`/g)].map(([, path]) => path ?? '');
+    expect(files.filter((path) => !existsSync(at(path)))).toEqual([]);
+    const runs = [...why.matchAll(/`npm run ([^`]+)`/g)].map(([, name]) => name ?? '');
+    expect(runs.filter((name) => scripts[name] === undefined)).toEqual([]);
+    // A reason is for calls and errnos that are documented.
+    for (const pair of pairs) {
+      const cut = pair.lastIndexOf(' ');
+      const [operation, errno] = [pair.slice(0, cut), pair.slice(cut + 1)];
+      const documented = operation === '*' ? Object.values(DOCUMENTED).join(' ') : DOCUMENTED[operation];
+      expect(documented, pair).toBeDefined();
+      if (errno !== '*') expect(documented?.split(' ')).toContain(errno);
+    }
+  });
+});
