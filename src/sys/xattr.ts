@@ -119,9 +119,10 @@ export function findXattr(fd: number, name: string, xattr: string): Buffer | nul
 
 /** `flags`: XATTR_CREATE, XATTR_REPLACE. */
 export function setXattr(fd: number, name: string, xattr: string, data: Uint8Array, flags = 0): void {
+  const size = data.length;
+  if (size > MAX) throw fsError(Errno.E2BIG, 'setxattr');
   value.buffer.set(data);
   const key = cPath2(xattr);
-  const size = data.length;
   const result = onObject(
     fd,
     name,

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { Opcode } from '../../src/fuse/abi.js';
 import { message, u32, u64 } from '../unit/fuse/wire.js';
 
-type Field = 'u32' | 'u64' | 'flags' | 'mode' | 'node' | 'name' | 'text' | 'data' | number;
+type Field = 'u32' | 'size' | 'u64' | 'flags' | 'mode' | 'node' | 'name' | 'text' | 'data' | number;
 
 /** What follows the header, by linux/fuse.h. A number is itself, in 32 bits. */
 const BODIES: { readonly [name in keyof typeof Opcode]?: readonly Field[] } = {
@@ -26,7 +26,7 @@ const BODIES: { readonly [name in keyof typeof Opcode]?: readonly Field[] } = {
   RELEASE: ['u64', 'flags', 'flags', 'u64'],
   FSYNC: ['u64', 'flags', 0],
   FSYNCDIR: ['u64', 'flags', 0],
-  SETXATTR: ['u32', 'flags', 'flags', 0, 'text', 'data'],
+  SETXATTR: ['size', 'flags', 'flags', 0, 'text', 'data'],
   GETXATTR: ['u32', 0, 'text'],
   LISTXATTR: ['u32', 0],
   REMOVEXATTR: ['text'],
@@ -43,9 +43,11 @@ const BODIES: { readonly [name in keyof typeof Opcode]?: readonly Field[] } = {
   COPY_FILE_RANGE_64: ['u64', 'u64', 'node', 'u64', 'u64', 'u64', 'u64'],
 };
 
+/** More than an xattr can hold. */
+const LARGE = 70_000;
 const IOCTLS = [0x80086601, 0x40086602, 0x801c581f, 0x401c5820, 0x7966];
 const u32s = fc.oneof(
-  fc.constantFrom(0, 1, 2, 3, 4, 8, 28, 4096, 65_536, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, ...IOCTLS),
+  fc.constantFrom(0, 1, 2, 3, 4, 8, 28, 4096, 65_536, LARGE, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, ...IOCTLS),
   fc.integer({ min: 0, max: 2 ** 32 - 1 }),
 );
 const u64s = fc.oneof(
@@ -100,6 +102,8 @@ function field(kind: Field): fc.Arbitrary<Buffer> {
   switch (kind) {
     case 'u32':
       return u32s.map((value) => u32(value));
+    case 'size':
+      return fc.oneof(fc.constantFrom(3, LARGE), u32s).map((value) => u32(value));
     case 'flags':
       return flags.map((value) => u32(value));
     case 'mode':
@@ -114,7 +118,7 @@ function field(kind: Field): fc.Arbitrary<Buffer> {
       return texts.map(nulTerminated);
     case 'data':
       return fc.oneof(
-        fc.constant(Buffer.from('abc')),
+        fc.constantFrom(Buffer.from('abc'), Buffer.alloc(LARGE)),
         fc.uint8Array({ maxLength: 64 }).map((data) => Buffer.from(data)),
       );
     default:

@@ -27,8 +27,6 @@ export interface RunOrder {
   readonly at?: number;
   /** It is the thread that copies large files that is to die, and the calls of that are counted. */
   readonly helper?: boolean;
-  /** A directory of the file system that loses power with the process, or at the end. */
-  readonly cut?: string;
 }
 
 export interface RunAnswer {
