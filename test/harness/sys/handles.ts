@@ -48,7 +48,7 @@ export const AT_CALL_NAMES = Object.keys(AT_CALLS) as AtCall[];
 export function at(call: AtCall, dirfd: number, path: string): void {
   const [number, first, second] = AT_CALLS[call];
   // link and rename take a second path, the others flags or memory that a refused path does not let them reach.
-  const third = call === 'link' || call === 'rename' || call === 'readlink' ? cPath2('elsewhere') : second;
+  const third = call === 'link' || call === 'rename' ? cPath2('elsewhere') : second;
   check(syscall6(number, dirfd, cPath(path), first, third, 0), call, `${dirfd} ${path}`);
 }
 
