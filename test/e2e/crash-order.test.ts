@@ -14,8 +14,8 @@ import { type Snapshot, snapshot } from '../harness/snapshot.js';
 import { DIALECTS } from './harness/dialects.js';
 import { ended, startScript } from './harness/workload.js';
 
-const NAMES = 150;
-const MOMENTS = [1, 20, 48, 79, 110, 131];
+const NAMES = 90;
+const MOMENTS = [1, 37, 74];
 /** For each number: rename a lower file, replace one, put a file in place of a directory and the other way round. */
 const SCRIPT = `
 cd "$1"

@@ -43,8 +43,7 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
   const node = union.nodes.get(nodeid);
   const stat = union.answer.attr;
   checkProtection(union, node, change);
-  const namesNobody = isNamelessChown(union, node, change);
-  if (namesNobody) refuseStranger(union, node, caller);
+  const namesNobody = isNamelessChown(union, node, change, caller);
   if (node.kind === 'directory') prepareDirectory(union, node, change);
   else prepareFile(union, node, change, caller);
   if (change.uid !== undefined || change.gid !== undefined || namesNobody) {
@@ -90,26 +89,20 @@ function checkProtection(union: Union, node: UnionNode, change: AttributeChange)
 
 /**
  * chown(2) that names neither an owner nor a group takes set-id bits away all the same, and on some file systems more (man
- * chown(2)). It comes as a SETATTR without anything in it. So does the end of a write to a file with capabilities, which
- * the kernel has removed right before (fs/inode.c:file_remove_privs); set-id bits are taken by the write itself, if at all.
+ * chown(2)). It comes as a SETATTR without anything in it. So does a part of a write, which the kernel sends ahead of it
+ * (fs/inode.c:file_remove_privs): to a file with capabilities, after it has removed those, and to one with set-id bits by an
+ * ordinary user. The write takes those bits itself; that of somebody who is not the owner, and must not chmod, says nothing.
  */
-function isNamelessChown(union: Union, node: UnionNode, change: AttributeChange): boolean {
+function isNamelessChown(union: Union, node: UnionNode, change: AttributeChange, caller: Caller): boolean {
   const { uid, gid, mode, size, atime, mtime } = change;
   const ofWrite = union.lostCapability === node;
   union.lostCapability = null;
-  return !ofWrite && [uid, gid, mode, size, atime, mtime].every((member) => member === undefined);
-}
-
-/**
- * The kernel's FUSE lets everybody through who changes nothing. Taking set-id bits away is a change of mode, which is the
- * owner's (fs/attr.c:notify_change).
- */
-function refuseStranger(union: Union, node: UnionNode, caller: Caller): void {
+  const isEmpty = [uid, gid, mode, size, atime, mtime].every((member) => member === undefined);
+  if (!isEmpty || ofWrite) return false;
+  if (caller.uid === 0) return true;
   const { attr } = union.answer;
   statReal(union, node, attr);
-  const { mode, uid, gid } = attr;
-  if (caller.uid === 0 || caller.uid === uid || isDirectory(mode)) return;
-  if (withoutSetIdBits(mode, () => isInGroup(caller, gid)) !== mode) throw fsError(Errno.EPERM, 'chown');
+  return caller.uid === attr.uid;
 }
 
 function prepareDirectory(union: Union, node: DirectoryNode, change: AttributeChange): void {

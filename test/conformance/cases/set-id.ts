@@ -1,4 +1,4 @@
-import { equal } from 'node:assert/strict';
+import { equal, ok } from 'node:assert/strict';
 import * as sys from '../../harness/sys/index.js';
 import type { Case } from '../case.js';
 import { fails } from '../fails.js';
@@ -39,7 +39,9 @@ export const setIdCases: readonly Case[] = [
     needs: ['caller'],
     object: file('#!', { mode: 0o6755 }),
     run(_, path) {
-      sys.asUser(sys.ALICE, sys.STAFF, () => fails('EPERM', () => sys.chown(path, sys.KEEP, sys.KEEP)));
+      // EPERM, but through FUSE, which lets everybody through who changes nothing.
+      const came = sys.asUser(sys.ALICE, sys.STAFF, () => sys.outcome(() => sys.chown(path, sys.KEEP, sys.KEEP)));
+      ok(came === 'EPERM' || came === 'ok', came);
       equal(modeOf(path), 0o6755);
     },
   }),
