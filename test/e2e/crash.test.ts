@@ -9,7 +9,7 @@ import * as sys from '../harness/sys/index.js';
 import { DIALECTS } from './harness/dialects.js';
 import { copyUpStarted, fillLarge, sameContent, startCopyUp } from './harness/large-file.js';
 
-const MOMENTS = 30;
+const MOMENTS = 12;
 const BYTES = 192 << 20;
 
 /** Every name below `path`, directories included. */
