@@ -78,7 +78,7 @@ export class DataCompletion implements Filling {
 
   /**
    * Instead of {@link fill} and {@link seal}: makes the file whole and empty. Empty first: a file that is both empty and
-   * a metacopy shows as empty.
+   * a metacopy shows as empty, but to who reads without asking for the size from the kernel's overlayfs.
    */
   sealEmpty(): number {
     truncate(this.fd, 0);

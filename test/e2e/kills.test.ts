@@ -6,7 +6,8 @@
  * What is killed is a process that serves a union without a kernel in front of it (test/fixtures/kills): mounting for each
  * of some thousand moments would take hours. `npm run test:kills` does that at each moment, and prints what it tried.
  * By default it is done at half of the moments, and to a server that only makes no call any more, which leaves the same
- * on the disk and takes a tenth of the time.
+ * on the disk and takes a tenth of the time; and with the overlay's features on, to a sample of the cases.
+ * `PLYFS_KILLS=show` does it at each moment and in all cases in that way.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,18 +15,24 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeMemoryScratch, removeScratch } from '../harness/scratch.js';
 import type { KillCase } from './kills/case.js';
 import { changeCases } from './kills/cases-change.js';
+import { indexCases } from './kills/cases-index.js';
 import { makeCases } from './kills/cases-make.js';
+import { metacopyCases } from './kills/cases-metacopy.js';
 import { mountCases } from './kills/cases-mount.js';
+import { redirectCases } from './kills/cases-redirect.js';
 import { removeCases } from './kills/cases-remove.js';
 import { renameCases } from './kills/cases-rename.js';
 import { Executors } from './kills/executor.js';
-import { MODES } from './kills/modes.js';
+import { MODES, type Mode } from './kills/modes.js';
 import { type Choice, type Outcome, Trial } from './kills/trial.js';
 
-const CASES: readonly KillCase[] = [...makeCases, ...removeCases, ...renameCases, ...changeCases, ...mountCases];
-const ALL = process.env.PLYFS_KILLS === 'all';
+const CASES: readonly KillCase[] = [
+  ...[...makeCases, ...removeCases, ...renameCases, ...changeCases, ...mountCases],
+  ...[...redirectCases, ...metacopyCases, ...indexCases],
+];
+const ALL = process.env.PLYFS_KILLS === 'all' || process.env.PLYFS_KILLS === 'show';
 
-const all: Choice = () => 'kill';
+const all: Choice = () => (process.env.PLYFS_KILLS === 'all' ? 'kill' : 'show');
 
 /** Every other moment, and the last ones, where things get their names. */
 function some(index: number): Choice {
@@ -36,7 +43,7 @@ for (const mode of MODES) {
   const unavailable = mode.unavailable();
   if (unavailable !== null) process.stdout.write(`kills, ${mode.name}: skipped: ${unavailable}\n`);
   describe.skipIf(unavailable !== null)(`killed in the ${mode.name} dialect`, () => {
-    const cases = CASES.filter(({ only }) => only === undefined || only.includes(mode.dialect));
+    const cases = CASES.filter((one, index) => isFor(one, mode) && (ALL || isSampled(one, mode, index)));
     const outcomes = new Map<string, Outcome>();
     let base: string;
     let executors: Executors;
@@ -62,6 +69,23 @@ for (const mode of MODES) {
       },
     );
   });
+}
+
+/** Of the cases for what is on every fourth, of all others one here and there. */
+function isSampled(
+  { needs, threads, helper }: KillCase,
+  { dialect, features, volatile }: Mode,
+  index: number,
+): boolean {
+  if (dialect === 'aufs' || (features.size === 0 && !volatile)) return true;
+  if (threads === true || helper === true) return false;
+  // metacopy brings redirect_dir with it, which has a mode of its own.
+  const own = needs !== undefined && features.has(needs) && !(needs === 'redirect_dir' && features.has('metacopy'));
+  return index % (own && features.size < 3 ? 4 : 17) === 0;
+}
+
+function isFor({ only, needs }: KillCase, { dialect, features }: Mode): boolean {
+  return (only === undefined || only.includes(dialect)) && (needs === undefined || features.has(needs));
 }
 
 /** What was tried, in a line; each operation by itself when all moments were. */

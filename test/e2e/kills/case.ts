@@ -1,6 +1,6 @@
 import type { Layers } from '../../conformance/tree.js';
 import type { Step } from './executor.js';
-import type { Mode, Writable } from './modes.js';
+import type { Feature, Mode, Writable } from './modes.js';
 
 /** Something that a server is killed in the middle of. */
 export interface KillCase {
@@ -23,6 +23,11 @@ export interface KillCase {
    * left it there itself (fs/overlayfs/dir.c:ovl_rename, cleanup_whiteout).
    */
   readonly strayWhiteout?: true;
+  /**
+   * A copy without data may have been cut to nothing and still not be a whole file. It is empty, but the kernel's overlayfs reads
+   * what lies below to its end, whatever the size says (fs/backing-file.c:backing_file_read_iter).
+   */
+  readonly looseData?: true;
   /** What is counted: the steps, unless this says otherwise. */
   readonly armed?: 'mount' | 'unmount';
   /** Threads of the server have a part in it: a process is killed at all moments. */
@@ -33,6 +38,8 @@ export interface KillCase {
   fillLower?(lower: string): void;
   /** Puts into the upper or the work directory what no server in good health leaves there. */
   leaveBehind?(layers: Writable, mode: Mode): void;
+  /** Something else happens without this, or nothing that other cases have not. */
+  readonly needs?: Feature;
   /** Absent: all. */
   readonly only?: readonly Mode['dialect'][];
 }

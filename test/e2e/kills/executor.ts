@@ -14,6 +14,7 @@ export interface Config {
   readonly upper?: string;
   readonly work?: string;
   readonly volatile: boolean;
+  readonly volatileMark?: boolean;
   readonly aufs?: object;
   readonly overlay?: object;
 }

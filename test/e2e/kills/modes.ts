@@ -1,16 +1,24 @@
 /** The ways in which a union is mounted, that the kills are tried in: a dialect and its options. */
 import { mountFs, umountFs } from '../../../src/sys/mount.js';
+import { defaultOverlay, type OverlaySettings } from '../../../src/union/index.js';
 import { aufsForm, type LayerForm, overlayForm } from '../../conformance/forms.js';
-import { kernelOverlayUnavailable, mountsUnavailable, overlayOptions } from '../../harness/mounts.js';
+import { kernelFeatures, kernelOverlayUnavailable, mountsUnavailable, overlayOptions } from '../../harness/mounts.js';
 import type { LayerDirs } from '../../harness/scratch.js';
 import { type Snapshot, snapshot } from '../../harness/snapshot.js';
 import type { Config } from './executor.js';
 
 export type Writable = LayerDirs & { readonly upper: string };
 
+/** What the overlay dialect can be told to write besides. */
+export type Feature = 'redirect_dir' | 'metacopy' | 'index';
+
 export interface Mode {
   readonly name: string;
   readonly dialect: 'overlay' | 'aufs';
+  /** What is on. */
+  readonly features: ReadonlySet<Feature>;
+  /** What lies in `work` after a kill keeps others from the upper, until somebody says that it may be used. */
+  readonly volatile: boolean;
   readonly form: LayerForm;
   config(layers: Writable): Config;
   /** Where changes are prepared: empty while mounted. */
@@ -26,20 +34,31 @@ export interface Mode {
   unavailable(): string | null;
 }
 
-function overlay(name: string, settings: object | null, kernelOptions: readonly string[]): Mode {
+const FEATURES: readonly Feature[] = ['redirect_dir', 'metacopy', 'index'];
+const PLAIN = defaultOverlay('trusted');
+
+/** @param settings absent: those that hold when nothing is said */
+function overlay(
+  name: string,
+  settings: OverlaySettings | null,
+  kernelOptions: readonly string[],
+  volatile = false,
+): Mode {
   return {
     name,
     dialect: 'overlay',
+    features: new Set(FEATURES.filter((feature) => kernelOptions.includes(`${feature}=on`))),
+    volatile,
     form: overlayForm,
     config: ({ lowers, upper, work }) => ({
-      ...{ lowers, upper, work, volatile: false },
+      ...{ lowers, upper, work, volatile, volatileMark: volatile },
       ...(settings === null ? {} : { overlay: settings }),
     }),
     staging: ({ work }) => `${work}/work`,
     private: ({ work }) => `${work}/work`,
     kernelShows(layers, withoutGhosts) {
       const { mountpoint } = layers;
-      mountFs('overlay', mountpoint, 'overlay', 0, overlayOptions(layers, kernelOptions));
+      mountFs('overlay', mountpoint, 'overlay', 0, overlayOptions(layers, kernelFeatures(kernelOptions)));
       try {
         return snapshot(mountpoint, { withoutGhosts });
       } finally {
@@ -53,6 +72,8 @@ function overlay(name: string, settings: object | null, kernelOptions: readonly 
 const aufs: Mode = {
   name: 'aufs',
   dialect: 'aufs',
+  features: new Set(),
+  volatile: false,
   form: aufsForm,
   config: ({ lowers, upper }) => ({
     ...{ lowers, upper, volatile: false },
@@ -65,6 +86,15 @@ const aufs: Mode = {
 };
 
 export const MODES: readonly Mode[] = [
-  overlay('overlay', null, ['redirect_dir=off', 'metacopy=off', 'index=off', 'xino=off']),
+  overlay('overlay', null, []),
   aufs,
+  overlay('redirect_dir', { ...PLAIN, redirect: 'on' }, ['redirect_dir=on']),
+  overlay('metacopy', { ...PLAIN, redirect: 'on', metacopy: true }, ['redirect_dir=on', 'metacopy=on']),
+  overlay('index', { ...PLAIN, index: true }, ['index=on']),
+  overlay('all features', { ...PLAIN, redirect: 'on', metacopy: true, index: true }, [
+    'redirect_dir=on',
+    'metacopy=on',
+    'index=on',
+  ]),
+  overlay('volatile', null, [], true),
 ];

@@ -1,5 +1,5 @@
 /** One case's layers on disk, made anew for each kill; and what they show afterwards. */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { materialize } from '../../conformance/materialize.js';
 import { makeLayerDirs } from '../../harness/scratch.js';
@@ -8,7 +8,7 @@ import * as sys from '../../harness/sys/index.js';
 import type { KillCase } from './case.js';
 import type { Executors, Step } from './executor.js';
 import type { Mode, Writable } from './modes.js';
-import { timeless } from './trees.js';
+import { emptyBySize, timeless } from './trees.js';
 
 /** What the programs that can read the layers show of them. */
 export interface ShownBy {
@@ -18,6 +18,9 @@ export interface ShownBy {
 
 /** Long before the test, so that what it changes can be told from what it finds. */
 const OLD = { sec: 1_000_000, nsec: 0 };
+
+/** Of those who come after a kill. */
+const TRUSTED = { volatile: false, volatileMark: false };
 
 export class Stage {
   readonly layers: Writable;
@@ -55,11 +58,19 @@ export class Stage {
    */
   async show(kernelFirst: boolean, later: readonly Step[] = []): Promise<ShownBy> {
     const { layers, mode, one } = this;
-    const byKernel = (): Snapshot | null =>
-      mode.kernelShows === null ? null : timeless(mode.kernelShows(layers, one.strayWhiteout === true));
+    if (mode.volatile) await this.pardon();
+    const byKernel = (): Snapshot | null => {
+      if (mode.kernelShows === null) return null;
+      const tree = timeless(mode.kernelShows(layers, one.strayWhiteout === true));
+      return one.looseData === true ? emptyBySize(tree) : tree;
+    };
     const before = kernelFirst ? byKernel() : null;
     const last = kernelFirst || mode.kernelShows === null;
-    const order = { config: mode.config(layers), work: mode.staging(layers), later: last ? later : [] };
+    const order = {
+      config: { ...mode.config(layers), ...TRUSTED },
+      work: mode.staging(layers),
+      later: last ? later : [],
+    };
     const { tree, work } = await this.executors.show(order);
     if (work.length > 0) throw new Error(`left in the work directory by the kill: ${work}`);
     const left = readdirSync(mode.private(layers));
@@ -67,14 +78,57 @@ export class Stage {
     return { plyfs: timeless(tree), kernel: kernelFirst ? before : byKernel() };
   }
 
+  /**
+   * What a volatile mount leaves keeps everybody from the upper, and nobody changes anything of it. Somebody who knows that the
+   * machine has not crashed takes it away.
+   */
+  private async pardon(): Promise<void> {
+    const { layers, mode } = this;
+    if (!this.isMarked()) return;
+    const facts = (): string => JSON.stringify([this.facts(layers.upper), snapshot(layers.work)]);
+    const before = facts();
+    await this.expectRefusal('plyfs', 'EINVAL: workdir', async () => {
+      const order = { config: { ...mode.config(layers), ...TRUSTED }, work: mode.staging(layers), later: [] };
+      await this.executors.show(order);
+    });
+    if (facts() !== before) throw new Error('the upper of a volatile mount was refused, and has changed');
+    // It empties the work directory all the same, but for the mark (fs/overlayfs/readdir.c:ovl_workdir_cleanup_recurse).
+    await this.expectRefusal('the kernel', 'EINVAL', async () => {
+      mode.kernelShows?.(layers, false);
+    });
+    if (!this.isMarked()) throw new Error('the kernel has removed the mark of a volatile mount');
+    rmSync(this.mark, { recursive: true });
+  }
+
+  /** Whether the layers are those of a volatile mount. */
+  isMarked(): boolean {
+    return existsSync(this.mark);
+  }
+
+  private get mark(): string {
+    return `${this.mode.staging(this.layers)}/incompat/volatile`;
+  }
+
+  private async expectRefusal(by: string, why: string, mount: () => Promise<void>): Promise<void> {
+    try {
+      await mount();
+    } catch (error) {
+      if (error instanceof Error && error.message.includes(why)) return;
+      throw error;
+    }
+    throw new Error(`${by} has mounted the upper of a volatile mount`);
+  }
+
   /** Everything in the lower layers, times of change included. */
   lowerFacts(): readonly string[] {
-    return this.layers.lowers.flatMap((lower) =>
-      Object.entries(snapshot(lower)).map(([path, facts]) => {
-        const { ctime, ino } = sys.lstat(join(lower, path));
-        return `${lower}/${path} ${facts} ${ino} ${ctime.sec}.${ctime.nsec}`;
-      }),
-    );
+    return this.layers.lowers.flatMap((lower) => this.facts(lower));
+  }
+
+  private facts(layer: string): readonly string[] {
+    return Object.entries(snapshot(layer)).map(([path, facts]) => {
+      const { ctime, ino } = sys.lstat(join(layer, path));
+      return `${layer}/${path} ${facts} ${ino} ${ctime.sec}.${ctime.nsec}`;
+    });
   }
 }
 

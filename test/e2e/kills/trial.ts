@@ -88,6 +88,9 @@ export class Trial {
   private async judge(at: number, call: string, allowed: readonly ShownBy[]): Promise<void> {
     const where = `killed before call ${at} (${call})`;
     const later = this.one.countsLinksLater === true && this.mode.dialect === 'aufs';
+    if (this.mode.volatile && this.one.armed !== 'mount' && !this.stage.isMarked()) {
+      this.failures.push(`${where}: nothing says that the mount was volatile`);
+    }
     try {
       const shown = await this.stage.show(at % 2 === 0, later ? [] : [['save', 'later', 'written']]);
       const mismatch = this.mismatch(shown, allowed, later);
