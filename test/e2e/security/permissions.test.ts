@@ -34,11 +34,10 @@ const ONCE_WRONG = new Set([
 /** Of so many others one is tried, always the same ones; all of them with PLYFS_MATRIX=all. */
 const ONE_OF = process.env.PLYFS_MATRIX === 'all' ? 1 : 11;
 
-const REMOVE_ACL = 'an ACL that is not there: ENODATA as of any other xattr (ext4: no error)';
-const PLYFS = {
-  'remove ACL': REMOVE_ACL,
-  'chown to nobody': 'chown(-1, -1): the kernel has FUSE file systems change nothing, and asks for no right to do so',
-};
+const REMOVE_ACL = 'an ACL that is not there, of a lower file: ENODATA as of any other xattr (ext4: no error)';
+const CHOWN =
+  "chown(-1, -1) of somebody else's file is no error, and does nothing: the kernel's FUSE asks for no right";
+const PLYFS = { 'remove ACL': REMOVE_ACL, 'chown to nobody': CHOWN };
 
 const UNIONS: Readonly<Record<string, Tried>> = {
   "the kernel's overlayfs": { layer: 'lower1', mount: mountKernel, deviations: { 'remove ACL': REMOVE_ACL } },
@@ -50,7 +49,7 @@ const UNIONS: Readonly<Record<string, Tried>> = {
   'plyfs, objects in the upper': {
     layer: 'upper',
     mount: (layers) => mountPlyfs(layers, ['volatile']),
-    deviations: PLYFS,
+    deviations: { 'chown to nobody': CHOWN },
   },
   'plyfs aufs': {
     layer: 'lower1',
