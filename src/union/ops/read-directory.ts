@@ -2,7 +2,6 @@ import type { EntryName, NodeId } from '../../core/brand.js';
 import { FsError } from '../../core/errno.js';
 import { DT_DIR } from '../../core/file-mode.js';
 import type { DirectorySink, Entry } from '../../fuse/operations.js';
-import { statAt } from '../../sys/stat.js';
 import { DOT_COOKIE, DOT_DOT_COOKIE, type ListedEntry } from '../listing.js';
 import { adoptFile, adoptStack } from '../lookup.js';
 import { listingOf } from '../merge-directory.js';
@@ -56,7 +55,7 @@ function entryOf(union: Union, dir: DirectoryNode, listed: ListedEntry): Entry |
   }
 }
 
-function lookupListed(union: Union, dir: DirectoryNode, listed: ListedEntry): Entry | null {
+function lookupListed(union: Union, dir: DirectoryNode, listed: ListedEntry): Entry | null | undefined {
   const { name, home, below, type } = listed;
   const { attr } = union.answer;
   const known = dir.children.get(name);
@@ -64,8 +63,12 @@ function lookupListed(union: Union, dir: DirectoryNode, listed: ListedEntry): En
     statNode(union, known, attr);
     return handOut(union, known);
   }
+  const presence = home.layer.reader.probe(union.fds.get(home), name, attr);
   // Gone behind our back: leave it out, as a lookup would not find it either.
-  if (!statAt(union.fds.get(home), name, attr)) return null;
+  if (presence === 'absent') return null;
+  // An attribute whiteout in a directory that does not say that it has any: listed, but a lookup does not find it, and attributes
+  // given here would be taken for the answer of one.
+  if (presence === 'whiteout') return undefined;
   const node =
     type === DT_DIR ? adoptStack(union, dir, name, home, below ?? [], attr) : adoptFile(union, dir, name, home, attr);
   return handOut(union, node);
