@@ -120,6 +120,9 @@ function lockInTime(fd: number, patience: number): boolean {
 }
 
 function openOrMake(parent: number): number {
+  const stat = new FileStat();
+  // What is no directory is in the way (fs/overlayfs/super.c:ovl_workdir_create removes it likewise).
+  if (statAt(parent, 'work', stat) && !isDirectory(stat.mode)) unlinkAt(parent, 'work');
   try {
     mkdirAt(parent, 'work', 0o700);
   } catch (error) {

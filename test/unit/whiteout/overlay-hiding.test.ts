@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -144,6 +145,18 @@ describe('the work directory', () => {
     writeFileSync(join(inside, '#2'), 'half a file');
     work = WorkDirectory.open(join(home, 'work'), () => {});
     expect(readdirSync(inside)).toEqual([]);
+  });
+
+  it.each([
+    ['a file', (at: string) => writeFileSync(at, '')],
+    ['a symlink', (at: string) => symlinkSync('..', at)],
+  ])('takes the place of %s', (_, make) => {
+    work.close();
+    const inside = join(home, 'work/work');
+    rmSync(inside, { recursive: true });
+    make(inside);
+    work = WorkDirectory.open(join(home, 'work'), () => {});
+    expect(lstatSync(inside).isDirectory()).toBe(true);
   });
 
   it('is refused when the kernel has marked it as in need of a check', () => {
