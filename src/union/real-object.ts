@@ -2,6 +2,7 @@
  * A node's real object, however it can be reached: by a directory fd and a name, by an open file, or by the pinned fd
  * of what has no name any more. One function per thing done to it, so that operations need not know which.
  */
+import { displayName } from '../core/entry-name.js';
 import { Errno, fsError } from '../core/errno.js';
 import { isRegular } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
@@ -86,6 +87,19 @@ export function statNode(union: Union, node: UnionNode, into: FileStat): void {
  */
 export function lacksData(union: Union, layer: Layer, dirfd: number, name: string): boolean {
   return !union.seeksData && union.dialect.metacopies !== null && layer.reader.marks(dirfd, name).metacopy !== null;
+}
+
+/**
+ * Throws for a file of the upper whose data is in another layer and was not looked for. What leads to that data is its
+ * place, or a redirect that would have to be rewritten: at another place it would be lost for good. The data cannot be
+ * cut either, and the kernel shows all of it, whatever the size. An open file has been asked already.
+ */
+export function refuseWithoutData(union: Union, node: FileNode, call: string): void {
+  if (!node.isUpper || node.open !== null) return;
+  const { fd, name } = reachOf(union, node);
+  if (!lacksData(union, union.writable().layer, fd, name)) return;
+  union.log(`${displayName(node.name)}: its data is in another layer; not followed (metacopy=off)`);
+  throw fsError(Errno.EPERM, call);
 }
 
 /** Turns a real stat into what the union shows: the number kept over a copy-up, link counts of what is merged or gone. */

@@ -13,7 +13,16 @@ import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
 import { copyUp, ensureUpper } from '../promote.js';
 import { copyUpDirectory } from '../promote-directory.js';
 import { assertChangeable, assertWritable } from '../protection.js';
-import { chmodReal, chownReal, showStat, statNode, statReal, truncateReal, utimesReal } from '../real-object.js';
+import {
+  chmodReal,
+  chownReal,
+  refuseWithoutData,
+  showStat,
+  statNode,
+  statReal,
+  truncateReal,
+  utimesReal,
+} from '../real-object.js';
 import type { Union } from '../union.js';
 
 /** The shared answer for `node`, whose attributes are in `union.answer.attr`. */
@@ -118,6 +127,7 @@ function prepareFile(union: Union, node: FileNode, change: AttributeChange, call
 /** A lower file is copied no further than the new size, which its copy has when it appears. */
 function setSize(union: Union, node: FileNode, size: number, killSetIdFor: Caller | null): void {
   const wasUpper = node.isUpper;
+  refuseWithoutData(union, node, 'truncate');
   const fd = copyUp(union, node, size);
   try {
     if (killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor, union.answer.attr);

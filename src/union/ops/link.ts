@@ -13,7 +13,7 @@ import type { DirectoryNode, FileNode } from '../node.js';
 import { assertFree, ensureUpper, ensureWhole } from '../promote.js';
 import { markImpure } from '../promote-directory.js';
 import { assertChangeable, assertWritable } from '../protection.js';
-import { heldFd, showStat, statReal } from '../real-object.js';
+import { heldFd, refuseWithoutData, showStat, statReal } from '../real-object.js';
 import { redirectMetacopy } from '../redirect.js';
 import type { Union } from '../union.js';
 import { handOut } from './entries.js';
@@ -28,6 +28,7 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   assertWritable(union, dir);
   assertChangeable(union, node);
   assertFree(node);
+  refuseWithoutData(union, node, 'link');
   ensureUpper(union, node);
   if (node.data !== null && !redirectMetacopy(union, node, false)) ensureWhole(union, node);
   const home = placeFor(union, dir);

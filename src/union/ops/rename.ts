@@ -18,7 +18,7 @@ import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
 import { assertFree, ensureUpper, ensureWhole } from '../promote.js';
 import { copyUpDirectory, markImpure } from '../promote-directory.js';
 import { assertRemovable, assertWritable } from '../protection.js';
-import { statReal } from '../real-object.js';
+import { refuseWithoutData, statReal } from '../real-object.js';
 import { redirectDirectory, redirectMetacopy } from '../redirect.js';
 import type { Union } from '../union.js';
 import { bringName, hasUpperName } from '../upper-names.js';
@@ -67,6 +67,7 @@ export function rename(
 function checkMovable(union: Union, node: UnionNode): void {
   if (node.kind === 'file') {
     assertFree(node);
+    refuseWithoutData(union, node, 'rename');
     return;
   }
   const movable = union.dialect.mayMove({

@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EntryName, type NodeId, ROOT_ID } from '../../../src/core/brand.js';
-import { O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } from '../../../src/core/flags.js';
+import { O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY, RENAME_EXCHANGE } from '../../../src/core/flags.js';
 import type { Attributes, Operations } from '../../../src/fuse/operations.js';
 import { getXattr, setXattr } from '../../../src/sys/xattr.js';
 import { createUnion, defaultOverlay, type OverlaySettings } from '../../../src/union/index.js';
@@ -225,6 +225,25 @@ describe('a file that has its attributes in one layer and its data in another', 
     mount({ metacopy: false });
     expect(() => read('f')).toThrow('EPERM');
     expect(log.join()).toContain('metacopy=off');
+  });
+
+  it('gets no other place, name or size with metacopy=off: EPERM, and it finds its data when it is on again', () => {
+    metacopy('upper/f', 4);
+    metacopy('upper/g', 4);
+    whole('l1/f', 'data');
+    whole('l1/g', 'more');
+    whole('upper/other', 'own');
+    mount({ metacopy: false });
+    expect(() => rename('f', 'new')).toThrow('EPERM');
+    expect(() => rename('f', 'g', RENAME_EXCHANGE)).toThrow('EPERM');
+    expect(() => rename('other', 'g', RENAME_EXCHANGE)).toThrow('EPERM');
+    expect(() => union.link(look('f').nodeid, ROOT_ID, 'link' as EntryName)).toThrow('EPERM');
+    expect(() => union.open(look('f').nodeid, O_WRONLY | O_TRUNC, null)).toThrow('EPERM');
+    expect(() => union.setattr(look('g').nodeid, { size: 2 }, CALLER)).toThrow('EPERM');
+    rename('other', 'whole');
+    expect(listed('')).toEqual(['f', 'g', 'whole']);
+    remount();
+    expect([read('f'), read('g'), read('whole')]).toEqual(['data', 'more', 'own']);
   });
 });
 
