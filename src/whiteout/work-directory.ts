@@ -10,7 +10,7 @@ import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY, O_RDONLY, RENAME_NOREPLACE } from '../core/flags.js';
 import { LayerRefusal } from '../core/layer-refusal.js';
 import { chmodAt, chmodFd, mkdirAt, renameAt, rmdirAt, unlinkAt } from '../sys/inode-ops.js';
-import { tryLock } from '../sys/lock.js';
+import { tryLock, tryShareLock } from '../sys/lock.js';
 import { close, openAt, openDirectoryAt, openTrusted } from '../sys/open.js';
 import { withWriteToMove } from '../sys/owner-permission.js';
 import { readDirectory } from '../sys/read-directory.js';
@@ -50,6 +50,8 @@ export class WorkDirectory {
       if (lockInTime(fd, exclusive ? ENDING_MS : 0)) removeContents(fd);
       else if (exclusive) throw inUse(path);
       else log(`workdir ${path} is in use by another mount; the two must not write to the same upper at once`);
+      // Whoever uses it holds it, also who was not the first: a third must not clean it when the first has gone.
+      tryShareLock(fd);
       if (marked) markVolatile(fd);
       return new WorkDirectory(fd, log);
     } catch (error) {
@@ -69,6 +71,7 @@ export class WorkDirectory {
     const fd = openDirectoryAt(parent, name);
     if (lockInTime(fd, patience)) removeContents(fd);
     else log('the upper is in use by another mount; the two must not write to it at once');
+    tryShareLock(fd);
     return new WorkDirectory(fd, log);
   }
 

@@ -176,4 +176,23 @@ describe('the work directory', () => {
     expect(lines).toHaveLength(1);
     rmSync(join(home, 'work/work/#in-use'));
   });
+
+  it('is left alone by a third mount while the second uses it, when the first has gone', () => {
+    const path = join(home, 'shared');
+    mkdirSync(path);
+    const lines: string[] = [];
+    const open = (): WorkDirectory => WorkDirectory.open(path, (line) => lines.push(line));
+    const first = open();
+    const second = open();
+    first.close();
+    writeFileSync(join(path, 'work/#in-use'), '');
+    const third = open();
+    expect(readdirSync(join(path, 'work'))).toEqual(['#in-use']);
+    expect(lines).toHaveLength(2);
+    expect(() => WorkDirectory.open(path, () => undefined, { exclusive: true })).toThrow('EBUSY');
+    second.close();
+    third.close();
+    open().close();
+    expect(readdirSync(join(path, 'work'))).toEqual([]);
+  });
 });
