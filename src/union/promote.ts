@@ -118,6 +118,8 @@ function copyUpAttributes(union: Union, node: FileNode): boolean {
   const source = sourceOf(union, node, home);
   if (!isRegular(source.stat.mode)) return false;
   union.jobs.takeFailure(node);
+  // A copy of what has no data would be one more of the kind (fs/overlayfs/util.c:ovl_verify_lowerdata).
+  if (node.data !== null) close(node.data.open());
   const data = node.data ?? FileData.at(home, node.realName, source.stat);
   finish(union, node, StagedFile.withoutData(source, upper.copyUp), { synced: false, data });
   return true;

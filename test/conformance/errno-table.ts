@@ -8,7 +8,7 @@ const HEAD = `# Conformance: system calls, errnos, placements
 
 Generated from what the conformance cases (\`test/conformance\`) really came to: \`npx vitest run test/e2e/conformance.test.ts -u\` writes
 this file, the same run without \`-u\` fails when it is out of date. Every case asserts the same errno on a plain directory, the
-kernel's overlayfs, and plyfs in both dialects over both transports.
+kernel's overlayfs, and plyfs in both dialects and over both transports.
 
 - Rows: each errno that man-pages 6.03 documents for the call.
 - \`●\`: a case has come to it on plyfs with its object in that place: in the upper, in a lower layer, in both, in the lowest of three,
