@@ -100,10 +100,10 @@ function everyPiece(): Piece[] {
 }
 
 /**
- * A sixth of the operations of the layers each time, another errno for each operation of the union, and the two dialects in
+ * An eighth of the operations of the layers each time, another errno for each operation of the union, and the two dialects in
  * turn.
  */
-const STEP = 6;
+const STEP = 8;
 
 function sample(): Piece[] {
   const turns: readonly (readonly [string, (index: number) => boolean])[] = [

@@ -5,7 +5,7 @@
  *
  * What is killed is a process that serves a union without a kernel in front of it (test/fixtures/kills): mounting for each
  * of some thousand moments would take hours. `npm run test:kills` does that at each moment, and prints what it tried.
- * By default it is done at a fifth of the moments and at the last ones, and to a server that only makes no call any more, which leaves the same
+ * By default it is done at an eighth of the moments and at the last ones, and to a server that only makes no call any more, which leaves the same
  * on the disk and takes a tenth of the time; and with the overlay's features on, to a sample of the cases.
  * `PLYFS_KILLS=show` does it at each moment and in all cases in that way.
  */
@@ -32,7 +32,7 @@ const CASES: readonly KillCase[] = [
 ];
 const ALL = process.env.PLYFS_KILLS === 'all' || process.env.PLYFS_KILLS === 'show';
 
-const STEP = 5;
+const STEP = 8;
 
 const all: Choice = () => (process.env.PLYFS_KILLS === 'all' ? 'kill' : 'show');
 
