@@ -73,8 +73,8 @@ export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_IN
 }
 
 /** Whether a copy of this lower file parts from its other links, as in the kernel's overlayfs without index. */
-function isParting(union: Union, stat: FileStat): boolean {
-  return union.links === null && stat.nlink > 1;
+function isParting(union: Union, links: number): boolean {
+  return union.links === null && links > 1;
 }
 
 /** The lower object of `node`. */
@@ -83,7 +83,9 @@ function sourceOf(union: Union, node: FileNode, home: RealDirectory): CopyUpSour
   const stat = new FileStat();
   statReal(union, node, stat);
   refuseProtected(stat, union.writable().copyUp);
-  const origin = isParting(union, stat) ? null : (union.lowerFiles?.originOf(home.layer, dirfd, node.realName) ?? null);
+  const origin = isParting(union, stat.nlink)
+    ? null
+    : (union.lowerFiles?.originOf(home.layer, dirfd, node.realName) ?? null);
   return { dirfd, name: node.realName, stat, origin };
 }
 
@@ -244,7 +246,7 @@ function copyUpSpecial(union: Union, node: FileNode, source: CopyUpSource): void
  */
 function switchLayer(union: Union, node: FileNode, home: RealDirectory | null, lowerLinks: number): void {
   const { group } = node;
-  const parted = union.links === null && lowerLinks > 1;
+  const parted = isParting(union, lowerLinks);
   const own = union.numbers.own(fresh.devMajor, fresh.devMinor, fresh.ino);
   if (parted) node.ino = own;
   // Without a name only the node shows the number; the copy's own one can be another's as soon as the node has gone.

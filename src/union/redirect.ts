@@ -2,7 +2,7 @@
  * Says of an object of the upper where the rest of it is, which layers below have, before it gets another place
  * (fs/overlayfs/dir.c:ovl_set_redirect). Harmless if it gets none in the end, because it is true where the object is, too.
  */
-import { Errno, FsError, fsError, isErrno } from '../core/errno.js';
+import { Errno, fsError, isErrno } from '../core/errno.js';
 import { lowerLinks } from './lookup.js';
 import type { DirectoryNode, FileNode, UnionNode } from './node.js';
 import { reachOf } from './real-object.js';
@@ -49,7 +49,7 @@ function write(
     redirects.mark(at.fd, at.name, value);
   } catch (error) {
     // The file system has no room for the mark, or no such marks; without it the rest of the object would be lost.
-    if (error instanceof FsError && isErrno(error, 'EOPNOTSUPP', 'ENOSPC', 'ERANGE', 'E2BIG')) {
+    if (isErrno(error, 'EOPNOTSUPP', 'ENOSPC', 'ERANGE', 'E2BIG')) {
       throw fsError(Errno.EXDEV, 'redirect');
     }
     throw error;
