@@ -7,14 +7,14 @@
 import type { EntryName } from '../core/brand.js';
 import { isErrno } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
-import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../core/flags.js';
+import { RENAME_NOREPLACE } from '../core/flags.js';
 import { afterwards, UndoStack } from '../core/undo.js';
-import { mkdirAt, renameAt, unlinkAt, utimesPathFd } from '../sys/inode-ops.js';
-import { moveKeepingMode, withWriteInto, withWriteToMove } from '../sys/owner-permission.js';
+import { renameAt, unlinkAt, utimesPathFd } from '../sys/inode-ops.js';
+import { withWriteInto, withWriteToMove } from '../sys/owner-permission.js';
 import { statAt, statFd } from '../sys/stat.js';
 import { type MarkerMaker, removeWhiteout, within } from './aufs-marks.js';
 import { whiteoutOf } from './aufs-names.js';
-import { cloneAttributes, removedEmpty } from './clone-directory.js';
+import { movingOverEmptied, removedEmpty } from './clone-directory.js';
 import type { Hiding, MovePlan } from './dialect.js';
 import type { WorkDirectory } from './work-directory.js';
 
@@ -62,13 +62,6 @@ export class AufsHiding implements Hiding {
     });
   }
 
-  /** A marker inside would keep the directory from being replaced, so it is made opaque by a whiteout beside it. */
-  clearDirectory(upper: number, name: EntryName, stat: FileStat): void {
-    const staged = this.work.temporaryName();
-    this.hiding(upper, name, () => this.exchangeForEmpty(upper, name, stat, staged));
-    this.work.discard(staged);
-  }
-
   move(plan: MovePlan): void {
     const { from, name, to, newName } = plan;
     const undo = new UndoStack();
@@ -89,28 +82,22 @@ export class AufsHiding implements Hiding {
     removeWhiteout(to, newName);
   }
 
-  /** Perhaps over a directory, which shows nothing but may hold whiteouts. */
+  /**
+   * Perhaps over a directory, which shows nothing but may hold whiteouts. A marker inside would keep it from being
+   * replaced, so while it is empty it is made opaque by a whiteout beside it.
+   */
   private moveDirectory({ from, name, to, newName }: MovePlan): void {
+    const move = (): void => renameAt(from, name, to, newName);
     try {
-      renameAt(from, name, to, newName);
+      move();
       return;
     } catch (error) {
       if (!isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
     }
-    const staged = this.work.temporaryName();
-    const stat = new FileStat();
-    statAt(to, newName, stat);
-    const undo = new UndoStack();
-    undo.push(() => this.work.discard(staged));
-    undo.guard(() => {
-      if (this.markers.whiteout(to, newName)) undo.push(() => unlinkAt(to, whiteoutOf(newName)));
-      this.exchangeForEmpty(to, newName, stat, staged);
-      undo.push(() => renameAt(this.work.fd, staged, to, newName, RENAME_EXCHANGE));
-      renameAt(from, name, to, newName);
-    });
+    const nothing = (): void => {};
+    this.hiding(to, newName, () => movingOverEmptied(this.work, to, newName, nothing, move));
     // Beside the directory, which is opaque, it hides nothing more.
     afterwards(() => removeWhiteout(to, newName));
-    this.work.discard(staged);
   }
 
   /** Runs `change` after `name` was hidden for when the upper no longer has it; if that fails, reveals it again. */
@@ -127,22 +114,5 @@ export class AufsHiding implements Hiding {
     const stat = new FileStat();
     statAt(upper, name, stat);
     withWriteToMove(upper, name, stat.mode, () => renameAt(upper, name, this.work.fd, staged));
-  }
-
-  /** Puts an empty directory with the same attributes in the directory's place, which is at `staged` then. */
-  private exchangeForEmpty(upper: number, name: EntryName, stat: FileStat, staged: EntryName): void {
-    const { fd } = this.work;
-    mkdirAt(fd, staged, 0o700);
-    try {
-      cloneAttributes({ dirfd: upper, name, stat }, fd, staged);
-      withWriteToMove(upper, name, stat.mode, () =>
-        moveKeepingMode({ dirfd: fd, name: staged }, { dirfd: upper, name }, stat.mode, () =>
-          renameAt(fd, staged, upper, name, RENAME_EXCHANGE),
-        ),
-      );
-    } catch (error) {
-      this.work.discard(staged);
-      throw error;
-    }
   }
 }

@@ -1,9 +1,14 @@
 /** What both dialects need to take a directory out of the way that shows nothing and holds whiteouts. */
 import type { EntryName } from '../core/brand.js';
 import { isErrno } from '../core/errno.js';
-import type { FileStat } from '../core/file-stat.js';
-import { chmodAt, chownAt, rmdirAt, utimesAt } from '../sys/inode-ops.js';
+import { FileStat } from '../core/file-stat.js';
+import { RENAME_EXCHANGE } from '../core/flags.js';
+import { UndoStack } from '../core/undo.js';
+import { chmodAt, chownAt, mkdirAt, renameAt, rmdirAt, utimesAt } from '../sys/inode-ops.js';
+import { moveKeepingMode, withWriteToMove } from '../sys/owner-permission.js';
+import { statAt } from '../sys/stat.js';
 import { getXattr, listXattrs, setXattr } from '../sys/xattr.js';
+import type { WorkDirectory } from './work-directory.js';
 
 /** A directory that is physically empty goes without a detour. */
 export function removedEmpty(dirfd: number, name: EntryName): boolean {
@@ -20,7 +25,7 @@ export function removedEmpty(dirfd: number, name: EntryName): boolean {
  * Gives the directory `staged` of `workFd` what `source` has. Owner before mode before times, as everywhere: chown
  * clears mode bits, and setting xattrs moves ctime only.
  */
-export function cloneAttributes(
+function cloneAttributes(
   source: { readonly dirfd: number; readonly name: EntryName; readonly stat: FileStat },
   workFd: number,
   staged: string,
@@ -35,4 +40,38 @@ export function cloneAttributes(
   const atime = { sec: stat.atimeSec, nsec: stat.atimeNsec };
   const mtime = { sec: stat.mtimeSec, nsec: stat.mtimeNsec };
   utimesAt(workFd, staged, atime, mtime);
+}
+
+/**
+ * Runs `move`, which moves something over the directory `name` of `upper`, with an empty directory with the same
+ * attributes in its place. If that fails, the directory is back: whoever holds it goes on with the same one.
+ * @param prepare what the empty directory still needs, which is at this name of `work` then
+ */
+export function movingOverEmptied(
+  work: WorkDirectory,
+  upper: number,
+  name: EntryName,
+  prepare: (staged: EntryName) => void,
+  move: () => void,
+): void {
+  const staged = work.temporaryName();
+  const stat = new FileStat();
+  statAt(upper, name, stat);
+  const exchange = (): void =>
+    withWriteToMove(upper, name, stat.mode, () =>
+      moveKeepingMode({ dirfd: work.fd, name: staged }, { dirfd: upper, name }, stat.mode, () =>
+        renameAt(work.fd, staged, upper, name, RENAME_EXCHANGE),
+      ),
+    );
+  const undo = new UndoStack();
+  undo.push(() => work.discard(staged));
+  undo.guard(() => {
+    mkdirAt(work.fd, staged, 0o700);
+    cloneAttributes({ dirfd: upper, name, stat }, work.fd, staged);
+    prepare(staged);
+    exchange();
+    undo.push(exchange);
+    move();
+  });
+  work.discard(staged);
 }

@@ -184,9 +184,7 @@ export interface Hiding {
   publishOverWhiteout(staged: string, upper: number, name: EntryName, isDirectory: boolean): void;
   /** Makes the directory `name` under `dirfd` opaque. */
   markOpaque(dirfd: number, name: string): void;
-  /** Empties a logically empty directory, which stays in place and opaque throughout. */
-  clearDirectory(upper: number, name: EntryName, stat: FileStat): void;
-  /** Moves an upper object over whatever the upper has at the new name. */
+  /** Moves an upper object over whatever the upper has at the new name, and a directory also over one that holds whiteouts only. */
   move(plan: MovePlan): void;
   /** Leaves nothing of its own in the work directory. */
   close(): void;

@@ -8,11 +8,11 @@ import { S_IFCHR } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { RENAME_EXCHANGE, RENAME_WHITEOUT } from '../core/flags.js';
 import { UndoStack } from '../core/undo.js';
-import { mkdirAt, mknodAt, renameAt, tryLinkAt, unlinkAt } from '../sys/inode-ops.js';
-import { moveKeepingMode, withWriteToMove } from '../sys/owner-permission.js';
+import { mknodAt, renameAt, tryLinkAt, unlinkAt } from '../sys/inode-ops.js';
+import { withWriteToMove } from '../sys/owner-permission.js';
 import { statAt } from '../sys/stat.js';
 import { setXattr } from '../sys/xattr.js';
-import { cloneAttributes, removedEmpty } from './clone-directory.js';
+import { movingOverEmptied, removedEmpty } from './clone-directory.js';
 import type { Hiding, MovePlan } from './dialect.js';
 import type { OverlayDialect } from './overlay-dialect.js';
 import type { WorkDirectory } from './work-directory.js';
@@ -62,22 +62,24 @@ export class OverlayHiding implements Hiding {
     setXattr(dirfd, name, this.dialect.opaqueXattr, YES);
   }
 
-  clearDirectory(upper: number, name: EntryName, stat: FileStat): void {
-    const staged = this.work.temporaryName();
-    mkdirAt(this.work.fd, staged, 0o700);
-    this.orDiscard(staged, () => {
-      cloneAttributes({ dirfd: upper, name, stat }, this.work.fd, staged);
-      this.markOpaque(this.work.fd, staged);
-      withWriteToMove(upper, name, stat.mode, () =>
-        moveKeepingMode({ dirfd: this.work.fd, name: staged }, { dirfd: upper, name }, stat.mode, () =>
-          renameAt(this.work.fd, staged, upper, name, RENAME_EXCHANGE),
-        ),
-      );
-    });
-    this.work.discard(staged);
+  move(plan: MovePlan): void {
+    try {
+      this.moveOnto(plan);
+      return;
+    } catch (error) {
+      // The target directory is empty as far as anybody sees, but whiteouts lie in it.
+      if (!plan.isDirectory || !isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
+    }
+    const closed = (staged: EntryName): void => this.markOpaque(this.work.fd, staged);
+    movingOverEmptied(this.work, plan.to, plan.newName, closed, () => this.moveOnto(plan));
   }
 
-  move(plan: MovePlan): void {
+  close(): void {
+    if (this.source !== null) this.work.discard(this.source);
+    this.source = null;
+  }
+
+  private moveOnto(plan: MovePlan): void {
     const { from, name, to, newName } = plan;
     if (plan.ontoWhiteout && (plan.hideSource || plan.isDirectory)) {
       // The whiteout changes places with the object; at the old name it is wanted, or removed.
@@ -101,11 +103,6 @@ export class OverlayHiding implements Hiding {
       if (!isErrno(error, 'EINVAL')) throw error;
       this.moveThenHide(plan);
     }
-  }
-
-  close(): void {
-    if (this.source !== null) this.work.discard(this.source);
-    this.source = null;
   }
 
   private moveThenHide({ from, name, to, newName }: MovePlan): void {

@@ -108,17 +108,7 @@ function replace(union: Union, source: UnionNode, from: Place, target: UnionNode
     ontoWhiteout: !inUpper && layer.reader.probe(toFd, to.name, scratch) === 'whiteout',
     isDirectory: source.kind === 'directory',
   };
-  const move = (): void => {
-    try {
-      hiding.move(plan);
-    } catch (error) {
-      // The target directory is empty as far as anybody sees, but whiteouts lie in it.
-      if (target?.kind !== 'directory' || !isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
-      statReal(union, target, scratch);
-      hiding.clearDirectory(toFd, to.name, scratch);
-      hiding.move(plan);
-    }
-  };
+  const move = (): void => hiding.move(plan);
   if (inUpper) keepingTarget(union, target, to, toFd, move);
   else move();
   if (target !== null) dropTarget(union, target, to, inUpper);

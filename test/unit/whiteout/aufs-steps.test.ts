@@ -163,16 +163,6 @@ const CHANGES: readonly Change[] = [
     lower: ['old/under', 'new/hidden'],
     run: () => move(true, false, true),
   },
-  {
-    what: 'clear a directory',
-    upper: ['new/.wh.hidden'],
-    lower: ['new/hidden'],
-    run() {
-      const stat = new FileStat();
-      reader.probe(upper, NEW, stat);
-      hiding.clearDirectory(upper, NEW, stat);
-    },
-  },
 ];
 
 function layOut({ upper: above, lower: below }: Change): void {

@@ -18,7 +18,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EntryName } from '../../../src/core/brand.js';
 import { FileStat } from '../../../src/core/file-stat.js';
-import { statAt } from '../../../src/sys/stat.js';
 import { prepareBranch } from '../../../src/whiteout/aufs-branch.js';
 import { AufsDialect } from '../../../src/whiteout/aufs-dialect.js';
 import { AufsHiding } from '../../../src/whiteout/aufs-hiding.js';
@@ -224,18 +223,6 @@ describe('hiding in the aufs dialect', () => {
     move({ isDirectory: true });
     expect(entries()).toEqual(['new']);
     expect(readdirSync(at('new')).sort()).toEqual(['.wh..wh..opq', 'own']);
-    expect(orphans()).toEqual([]);
-  });
-
-  it('a directory that is cleared stays, opaque by the whiteout beside it, with its attributes', () => {
-    mkdirSync(at('d'), { mode: 0o751 });
-    writeFileSync(at('d/.wh.gone'), '');
-    const before = new FileStat();
-    statAt(root, 'd', before);
-    hiding.clearDirectory(root, name('d'), before);
-    expect(readdirSync(at('d'))).toEqual([]);
-    expect(reader.isOpaque(root, name('d'))).toBe(true);
-    expect(lstatSync(at('d')).mode & 0o7777).toBe(0o751);
     expect(orphans()).toEqual([]);
   });
 });

@@ -16,7 +16,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EntryName } from '../../../src/core/brand.js';
 import { FileStat } from '../../../src/core/file-stat.js';
-import { statAt } from '../../../src/sys/stat.js';
 import { OverlayDialect } from '../../../src/whiteout/overlay-dialect.js';
 import { OverlayHiding } from '../../../src/whiteout/overlay-hiding.js';
 import { WorkDirectory } from '../../../src/whiteout/work-directory.js';
@@ -89,19 +88,23 @@ describe('hiding in the overlay dialect', () => {
     expect(leftovers()).toEqual([]);
   });
 
-  it('clears a directory that stays in place, opaque, with its attributes', () => {
-    mkdirSync(at('d'), { mode: 0o751 });
-    const inner = openSync(at('d'), 'r');
+  it('moves a directory over one that holds nothing but whiteouts', () => {
+    mkdirSync(at('old/own'), { recursive: true });
+    mkdirSync(at('new'));
+    const inner = openSync(at('new'), 'r');
     hiding.hide(inner, name('gone'));
     closeSync(inner);
-    const before = new FileStat();
-    statAt(upper, 'd', before);
-    hiding.clearDirectory(upper, name('d'), before);
-    const after = new FileStat();
-    statAt(upper, 'd', after);
-    expect(readdirSync(at('d'))).toEqual([]);
-    expect(dialect.marks(upper, name('d')).opaque).toBe(true);
-    expect([after.mode, after.mtimeSec, after.mtimeNsec]).toEqual([before.mode, before.mtimeSec, before.mtimeNsec]);
+    hiding.move({
+      from: upper,
+      name: name('old'),
+      to: upper,
+      newName: name('new'),
+      hideSource: true,
+      ontoWhiteout: false,
+      isDirectory: true,
+    });
+    expect(presence('old')).toBe('whiteout');
+    expect(readdirSync(at('new'))).toEqual(['own']);
     expect(leftovers()).toEqual([]);
   });
 
