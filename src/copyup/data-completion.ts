@@ -68,7 +68,8 @@ export class DataCompletion implements Filling {
    */
   seal(synced: boolean): number {
     if (this.length > 0) {
-      this.restore();
+      this.restoreRights();
+      this.restoreTimes();
       if (this.context.sync && !synced) sync(this.fd);
     }
     // Should the mark not go, what has come does no harm; and should it have gone all the same, it is needed.
@@ -96,10 +97,13 @@ export class DataCompletion implements Filling {
     close(this.fd);
   }
 
-  /** What cannot be undone does no harm: nobody reads what came of the data, and the next attempt begins again. */
+  /**
+   * What cannot be undone does no harm: nobody reads what came of the data, and the next attempt begins again. Capabilities
+   * that find no room are gone, as in the kernel, and as they are after any write.
+   */
   private undo(): void {
     const regrow = (): void => truncate(this.fd, this.length);
-    for (const step of [() => this.freeBlocks(), regrow, () => this.restore()]) {
+    for (const step of [() => this.freeBlocks(), regrow, () => this.restoreRights(), () => this.restoreTimes()]) {
       try {
         step();
       } catch (error) {
@@ -112,12 +116,15 @@ export class DataCompletion implements Filling {
     allocateRange(this.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, this.length);
   }
 
-  private restore(): void {
+  private restoreRights(): void {
     const { fd } = this;
     if (this.capability !== null) setXattr(fd, '', CAPABILITY, this.capability);
     statFd(fd, scratch);
     if (scratch.mode !== this.stat.mode) chmodFd(fd, this.stat.mode & 0o7777);
-    copyTimes(this.stat, { dirfd: fd, name: '' });
+  }
+
+  private restoreTimes(): void {
+    copyTimes(this.stat, { dirfd: this.fd, name: '' });
   }
 
   private unmark(): number {

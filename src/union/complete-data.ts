@@ -1,16 +1,17 @@
 import { DataCompletion } from '../copyup/data-completion.js';
 import { O_RDWR } from '../core/flags.js';
 import { Parked } from '../fuse/operations.js';
+import { truncate } from '../sys/file-io.js';
 import { close } from '../sys/open.js';
 import { LARGE } from './copy-jobs.js';
 import type { FileNode } from './node.js';
 import { repoint } from './open-file.js';
-import { openForReading, openReal } from './real-object.js';
+import { openForReading, openReal, truncateReal } from './real-object.js';
 import type { Union } from './union.js';
 
 /**
  * Brings the data of an upper metacopy. As for {@link copyUp}, but all of it or nothing: a file that is both cut and
- * without its data would be neither what it was nor what it is to be, should we be killed.
+ * without its data would be neither what it was nor what it is to be, should we be killed. Then the file gets its `length`.
  */
 export function completeData(union: Union, node: FileNode, length: number): number {
   const upper = union.writable();
@@ -30,11 +31,27 @@ export function completeData(union: Union, node: FileNode, length: number): numb
     };
     throw new Parked(union.jobs.start(node, completion, upper.copyUp.sync, complete));
   }
-  return completed(union, node, completion, () => {
-    if (length === 0 && completion.length >= LARGE) return completion.sealEmpty();
+  // Nothing can bring back what a second truncation, after one that had failed, would find gone: there is but one.
+  if (length === 0 && completion.length >= LARGE) {
+    return completed(union, node, completion, () => completion.sealEmpty());
+  }
+  const whole = completed(union, node, completion, () => {
     completion.fill();
     return completion.seal(false);
   });
+  return length === Number.POSITIVE_INFINITY ? whole : resized(union, node, whole, length);
+}
+
+/** Should the size not change, the file is whole all the same. */
+function resized(union: Union, node: FileNode, fd: number, length: number): number {
+  try {
+    if (fd >= 0) truncate(fd, length);
+    else truncateReal(union, node, length);
+    return fd;
+  } catch (error) {
+    if (fd >= 0) close(fd);
+    throw error;
+  }
 }
 
 /** The node is a whole file when `seal` has returned. */

@@ -42,6 +42,7 @@ export const metacopies: readonly FaultedOperation[] = [
   ),
   operation('link of a metacopy', 'd/file', (at) => sys.link(`${at}/d/file`, `${at}/d/sub/new`)),
   operation('open of a metacopy with capabilities for writing', 'd/file', (at) => sys.close(open(`${at}/d/file`)), {
+    losesCapability: true,
     prepare: (at) => {
       sys.setxattr(`${at}/d/file`, 'security.capability', sys.capability());
       return -1;
@@ -56,5 +57,10 @@ export const metacopies: readonly FaultedOperation[] = [
       return -1;
     },
   }),
-  operation('O_TRUNC of a large metacopy', 'd/big', (at) => sys.close(open(`${at}/d/big`, sys.O_WRONLY | sys.O_TRUNC))),
+  operation(
+    'O_TRUNC of a large metacopy',
+    'd/big',
+    (at) => sys.close(open(`${at}/d/big`, sys.O_WRONLY | sys.O_TRUNC)),
+    { describes: true },
+  ),
 ];

@@ -25,6 +25,11 @@ export interface FaultedOperation {
   /** Set-id bits go before the data change, and stay away when that fails, as on ext4. */
   readonly dropsSetId?: boolean;
   /**
+   * What it writes takes the file's capabilities, and it puts them back, should there be room (fs/overlayfs/copy_up.c:
+   * ovl_copy_up_meta_inode_data).
+   */
+  readonly losesCapability?: boolean;
+  /**
    * It answers with attributes. A layer that carries out the change and then fails to tell them leaves the change made and the
    * caller with the errno.
    */
@@ -314,7 +319,7 @@ export const featureOperations: readonly FaultedOperation[] = [
     },
   }),
   ofMetacopy('open of a metacopy for writing', (at) => sys.close(open(`${at}/d/file`))),
-  ofMetacopy('O_TRUNC of a metacopy', (at) => make(`${at}/d/file`, sys.O_WRONLY | sys.O_TRUNC)),
+  { ...ofMetacopy('O_TRUNC of a metacopy', (at) => make(`${at}/d/file`, sys.O_WRONLY | sys.O_TRUNC)), describes: true },
   { ...ofMetacopy('truncate of a metacopy', (at) => sys.truncate(`${at}/d/file`, 3)), describes: true },
   { ...ofMetacopy('chown of a metacopy', (at) => sys.chown(`${at}/d/file`, sys.BOB, sys.STAFF)), describes: true },
   ofMetacopy('rename of a metacopy', (at) => sys.rename(`${at}/d/file`, `${at}/d/moved`)),

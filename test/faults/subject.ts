@@ -78,12 +78,13 @@ export class Subject {
    * been changed. Links that part may have parted before the operation failed.
    */
   private normal(tree: Snapshot, timeless: (facts: string) => boolean): Snapshot {
-    const { parts } = this.operation;
+    const { parts, losesCapability } = this.operation;
     const dropsSetId = this.operation.dropsSetId === true && timeless(DIRECTORY);
     const left = Object.entries(tree).map(([path, facts]) => {
       let line = facts;
       if (timeless(facts)) line = line.replace(/ mtime=\S+/, '');
       if (parts === true) line = line.replace(/ nlink=\d+/, '');
+      if (losesCapability === true) line = line.replace(/ security\.capability=\S+/, '');
       if (dropsSetId) line = line.replace(/^10[46]755/, '100755');
       return [path, line];
     });

@@ -3,7 +3,6 @@ import { Errno, fsError } from '../../core/errno.js';
 import { hasSetIdBits, isDirectory, isRegular, S_ISGID, withoutSetIdBits } from '../../core/file-mode.js';
 import type { FileStat } from '../../core/file-stat.js';
 import type { AttributeChange, Attributes, Caller, StatFs, TimeChange } from '../../fuse/operations.js';
-import { truncate } from '../../sys/file-io.js';
 import { KEEP_ID, TIME_NOW, TIME_OMIT, type TimeValue } from '../../sys/inode-ops.js';
 import { close } from '../../sys/open.js';
 import { supplementaryGroups } from '../../sys/process-credentials.js';
@@ -124,30 +123,16 @@ function prepareFile(union: Union, node: FileNode, change: AttributeChange, call
   else setSize(union, node, change.size, change.killSetId === true ? caller : null);
 }
 
-/** A lower file is copied no further than the new size, which its copy has when it appears. */
+/** What lacks its data in the upper is copied up no further than the new size, which it has then. */
 function setSize(union: Union, node: FileNode, size: number, killSetIdFor: Caller | null): void {
-  const wasUpper = node.isUpper;
+  const { isUpper } = node;
+  const wasWhole = isUpper && node.data === null;
   refuseWithoutData(union, node, 'truncate');
+  if (isUpper && killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor, union.answer.attr);
   const fd = copyUp(union, node, size);
-  try {
-    if (killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor, union.answer.attr);
-  } catch (error) {
-    if (fd >= 0) close(fd);
-    throw error;
-  }
-  if (!wasUpper) {
-    if (fd >= 0) close(fd);
-    return;
-  }
-  if (fd < 0) {
-    truncateReal(union, node, size);
-    return;
-  }
-  try {
-    truncate(fd, size);
-  } finally {
-    close(fd);
-  }
+  if (fd >= 0) close(fd);
+  if (wasWhole) truncateReal(union, node, size);
+  if (!isUpper && killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor, union.answer.attr);
 }
 
 /**

@@ -21,8 +21,9 @@ export function open(union: Union, nodeid: NodeId, flags: number, killSetIdFor: 
   if (node.open === null) checkBudget(union);
   if ((flags & O_ACCMODE) === O_RDONLY && !truncates) return openNode(union, node, flags);
   assertMayOpen(union, node, flags);
-  const wasUpper = node.isUpper;
-  const wasWhole = wasUpper && node.data === null;
+  const { isUpper } = node;
+  const wasWhole = isUpper && node.data === null;
+  if (truncates && isUpper) dropSetIdFor(union, node, killSetIdFor);
   // O_TRUNC wants none of the data: nothing of it is copied.
   let fd = copyUp(union, node, truncates ? 0 : Number.POSITIVE_INFINITY);
   // Whoever has the file open has the copy by now, and there is nothing left that could fail.
@@ -33,25 +34,18 @@ export function open(union: Union, nodeid: NodeId, flags: number, killSetIdFor: 
     isOpened = false;
   }
   const opened = isOpened ? openNew(union, node, fd, flags) : openNode(union, node, flags);
-  if (truncates) truncateOpened(union, node, flags, killSetIdFor, wasUpper);
-  return opened;
-}
-
-/** @param holdsData whether the file has been truncated already otherwise, by its copy-up */
-function truncateOpened(
-  union: Union,
-  node: FileNode,
-  flags: number,
-  killSetIdFor: Caller | null,
-  holdsData: boolean,
-): void {
   try {
-    if (killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor, union.answer.attr);
-    if (holdsData) truncateReal(union, node, 0);
+    if (truncates && wasWhole) truncateReal(union, node, 0);
+    if (truncates && !isUpper) dropSetIdFor(union, node, killSetIdFor);
   } catch (error) {
     releaseOpen(union, node, flags);
     throw error;
   }
+  return opened;
+}
+
+function dropSetIdFor(union: Union, node: FileNode, caller: Caller | null): void {
+  if (caller !== null) dropSetIdBits(union, node, caller, union.answer.attr);
 }
 
 export function release(union: Union, nodeid: NodeId, flags: number): void {
