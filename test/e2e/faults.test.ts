@@ -74,6 +74,12 @@ const all: readonly Setting[] = [
     faults: [EIO[0], once[1], fullDisk].filter((fault) => fault !== undefined),
     operations: [...features, ...operations],
   },
+  {
+    name: 'overlay, redirect_dir, metacopy and index',
+    stage: stageOf('overlay', { options: ['redirect_dir=on', 'metacopy=on', 'index=on'] }),
+    faults: [EIO[0], once[1], fullDisk].filter((fault) => fault !== undefined),
+    operations: [...features, ...operations],
+  },
 ];
 /** A piece of the table, with a mount of its own: the faulty layers keep an fd for each object that the kernel knows. */
 interface Piece {
