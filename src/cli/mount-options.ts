@@ -244,7 +244,7 @@ function applyOption({ name, value }: GivenOption, settings: MountSettings, valu
   }
   const switched = TOGGLES.get(name);
   if (switched !== undefined) {
-    if (value !== undefined) throw invalid(name, value, 'takes no value');
+    if (value !== undefined) throw invalid(name, undefined, `takes no value, and was given ${printable(value)}`);
     switched(settings);
     return true;
   }

@@ -13,4 +13,15 @@ export class LayerRefusal extends FsError {
   ) {
     super(errno, what, path);
   }
+
+  /** What `open` fails with, told of the path that a person gave, whatever object beside or below it was in the way. */
+  static inTermsOf<T>(what: string, path: string, part: string, open: () => T): T {
+    try {
+      return open();
+    } catch (error) {
+      if (error instanceof LayerRefusal || !(error instanceof FsError)) throw error;
+      const why = `its directory ${part} cannot be used: ${error.syscall} failed`;
+      throw new LayerRefusal(error.errno, what, path, why, "give an empty directory on the upperdir's file system");
+    }
+  }
 }

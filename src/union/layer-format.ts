@@ -1,6 +1,7 @@
 /** What of a union depends on its dialect: how its layers are read, and what its upper is opened with. */
 import { displayName } from '../core/entry-name.js';
 import { Errno, FsError } from '../core/errno.js';
+import { LayerRefusal } from '../core/layer-refusal.js';
 import { OverlayLowerReader } from '../whiteout/aufs-beside-overlay.js';
 import { hasPseudoLinks, prepareBranch } from '../whiteout/aufs-branch.js';
 import { AufsDialect } from '../whiteout/aufs-dialect.js';
@@ -51,7 +52,9 @@ function overlayFormat({ work, log, overlay, volatileMark, topIsUpper }: UnionCo
     noteUnread: () => {},
     openWork(upper) {
       if (work === undefined) throw new FsError(Errno.EINVAL, 'an upper layer needs a work directory', upper.path);
-      return WorkDirectory.open(work, log, { marked: volatileMark === true, exclusive: index });
+      return LayerRefusal.inTermsOf('workdir', work, 'work', () =>
+        WorkDirectory.open(work, log, { marked: volatileMark === true, exclusive: index }),
+      );
     },
     hiding: (_upper, opened) => new OverlayHiding(opened, dialect),
     links: (parts) => (index && work !== undefined ? LinkIndex.open(work, dialect, parts) : null),

@@ -54,8 +54,11 @@ export class LinkIndex extends KeptLinks {
       return null;
     }
     try {
+      const roots = { upper: layer.root.fd, ofUpper, ofLower };
       const index = keep(
-        IndexDirectory.open({ work, upper: layer.path }, dialect, { upper: layer.root.fd, ofUpper, ofLower }),
+        LayerRefusal.inTermsOf('workdir', work, 'index', () =>
+          IndexDirectory.open({ work, upper: layer.path }, dialect, roots),
+        ),
       );
       const links = new LinkIndex(index, lowerFiles, parts);
       links.readBack(work);

@@ -40,9 +40,11 @@ async function soak({ operations, minutes, seed, targets, shrinkSeconds }: Setti
   const failures: string[] = [];
   const done = (): number => [...tallies.values()].reduce((sum, tally) => sum + tally.operations, 0);
   let stopped = false;
-  process.once('SIGINT', () => {
-    stopped = true;
-  });
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => {
+      stopped = true;
+    });
+  }
   for (let round = 0; !stopped && done() < operations && Date.now() - started < minutes * 60_000; round++) {
     const target = targets[round % targets.length] as Target;
     const tally = tallies.get(target) as Tally;

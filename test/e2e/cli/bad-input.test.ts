@@ -78,7 +78,7 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     ['an unknown passthrough', 'lowerdir=top,passthrough=all', 'passthrough: all: must be auto or off'],
     ['fsync against volatile', 'lowerdir=top,volatile,fsync=1', 'fsync: 1: contradicts volatile'],
     ['an option given twice', 'lowerdir=top,lowerdir=base', 'lowerdir: base: given twice, first as top'],
-    ['a value for a word', 'lowerdir=top,ro=1', 'ro: 1: takes no value'],
+    ['a value for a word', 'lowerdir=top,ro=1', 'ro: takes no value, and was given 1 (EINVAL)'],
   ];
   it.each(options)('%s', (_, text, line) => {
     expectRefused(['-o', text, 'mnt'], line);
@@ -135,6 +135,23 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
       ['-o', 'lowerdir=top,upperdir=up,workdir=other', 'mnt'],
       'workdir: other: not on the same mount as upperdir (EINVAL)',
     );
+  });
+
+  it('a workdir that is of no use, told by its own name', () => {
+    mkdirSync(box.at('work/work'));
+    expect(spawnSync('chattr', ['+i', box.at('work/work')]).status).toBe(0);
+    const layers = 'lowerdir=top,upperdir=up,workdir=work';
+    try {
+      expectRefused(
+        ['-o', layers, 'mnt'],
+        'workdir: work: its directory work cannot be used: fchmod failed (EPERM); give',
+      );
+    } finally {
+      spawnSync('chattr', ['-i', box.at('work/work')]);
+    }
+    box.write('work/index', '');
+    const line = 'workdir: work: its directory index cannot be used: openat failed (ENOTDIR); give';
+    expectRefused(['-o', `${layers},index=on`, 'mnt'], line);
   });
 
   it('an upper on a read-only file system, unless the mount is read-only too', () => {
