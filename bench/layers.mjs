@@ -1,84 +1,61 @@
 /**
- * The tree that every contender mounts: three lower layers, more than 30,000 files, the same on every machine. It is
- * built once and kept in the temporary directory.
+ * What the contenders mount: trees that are the same on every machine. Each recipe's is built once and kept in the
+ * temporary directory.
  */
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { randomFrom } from './random.mjs';
-
-/** Changes whenever what is generated changes, so that an old tree is not taken for the new one. */
-const RECIPE = 'plyfs-bench-1';
-const DIRECTORIES = 3000;
-const FILES = 36_000;
-const BIG_FILE_BYTES = 1 << 30;
-/** Of 100 files, how many are in the bottom layer alone, the middle alone, the top alone, and in bottom and top. */
-const PLACES = { bottom: 45, middle: 30, top: 15, replaced: 10 };
+import { join } from 'node:path';
+import { recipe as big } from './recipes/big.mjs';
+import { recipe as huge } from './recipes/huge.mjs';
+import { recipe as many } from './recipes/many.mjs';
+import { recipe as repository } from './recipes/repository.mjs';
+import { recipe as sources } from './recipes/sources.mjs';
+import { recipe as stack } from './recipes/stack.mjs';
+import { recipe as tree } from './recipes/tree.mjs';
 
 /**
+ * @typedef {object} Recipe
+ * @property {string} name
+ * @property {number} version Changes with what is built, so that an old tree is not taken for the new one.
+ * @property {(place: {directory: string, scale: number, signal: AbortSignal}) => void | Promise<void>} build
+ * @property {string[]} lowers Their names in the directory, top first.
+ * @property {string} [plain] Where in the directory the merged tree stands as a plain one.
+ *
  * @typedef {object} Layers
- * @property {string} directory Where everything is kept.
- * @property {string[]} lowers Top first. They hold tree/ and, in the bottom layer, the file big of 1 GiB.
- * @property {string} plain The merged tree as a plain directory.
- * @property {string} archive A tar file of one third of the tree.
+ * @property {string} directory
+ * @property {string[]} lowers Names in the directory, top first.
+ * @property {string | undefined} plain The path of the merged tree as a plain directory.
+ * @property {number} scale 1, or less for small layers.
  */
 
-/** @returns {Layers} */
-export function prepareLayers() {
-  const directory = join(tmpdir(), RECIPE);
-  if (!existsSync(directory)) build(directory);
+const RECIPES = [tree, big, huge, many, stack, repository, sources];
+
+/** How much smaller everything is that --quick builds. */
+export const QUICK_SCALE = 0.1;
+
+/** @param {import('./works.mjs').Work} work @returns {Promise<Layers>} */
+export async function prepareLayers({ recipe: name, depth }, { scale, signal }) {
+  const recipe = RECIPES.find((candidate) => candidate.name === name);
+  const directory = join(tmpdir(), `plyfs-bench-${name}-${recipe.version}${scale === 1 ? '' : '-quick'}`);
+  if (!existsSync(directory)) await build(recipe, directory, scale, signal);
   return {
     directory,
-    lowers: ['top', 'middle', 'bottom'].map((name) => join(directory, name)),
-    plain: join(directory, 'plain'),
-    archive: join(directory, 'tree.tar'),
+    lowers: recipe.lowers.slice(0, depth),
+    plain: recipe.plain && join(directory, recipe.plain),
+    scale,
   };
 }
 
 /** Builds beside the final place and renames at the end: a tree that exists is complete. */
-function build(directory) {
+async function build(recipe, directory, scale, signal) {
   console.error(`building the layers in ${directory} (once)`);
   const scratch = `${directory}.building-${process.pid}`;
   try {
-    for (const name of ['top', 'middle', 'bottom', 'plain']) mkdirSync(join(scratch, name), { recursive: true });
-    writeTree(scratch);
-    writeBigFile(join(scratch, 'bottom', 'big'));
-    execFileSync('ln', [join(scratch, 'bottom', 'big'), join(scratch, 'plain', 'big')]);
-    execFileSync('tar', ['-C', join(scratch, 'bottom'), '--sort=name', '-cf', join(scratch, 'tree.tar'), 'tree']);
+    for (const name of recipe.lowers) await mkdir(join(scratch, name), { recursive: true });
+    await recipe.build({ directory: scratch, scale, signal });
     renameSync(scratch, directory);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
-}
-
-function writeTree(scratch) {
-  const random = randomFrom(1);
-  const directories = ['tree'];
-  while (directories.length < DIRECTORIES) {
-    const parent = directories[Math.floor(random() ** 2 * directories.length)];
-    directories.push(`${parent}/d${directories.length}`);
-  }
-  for (let number = 0; number < FILES; number++) {
-    const path = `${directories[Math.floor(random() * DIRECTORIES)]}/file-${number}.txt`;
-    // Most files of a root file system are small: the median here is 1.5 KiB, the mean 5 KiB.
-    const size = Math.floor(64 * 2 ** (random() ** 0.8 * 9.5));
-    const content = Buffer.alloc(size, `${path} `);
-    for (const layer of [...layersOf(random() * 100), 'plain']) {
-      const file = join(scratch, layer, path);
-      mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, content);
-    }
-  }
-}
-
-function layersOf(percent) {
-  if (percent < PLACES.bottom) return ['bottom'];
-  if (percent < PLACES.bottom + PLACES.middle) return ['middle'];
-  if (percent < PLACES.bottom + PLACES.middle + PLACES.top) return ['top'];
-  return ['bottom', 'top'];
-}
-
-function writeBigFile(file) {
-  execFileSync('dd', ['if=/dev/urandom', `of=${file}`, 'bs=1M', `count=${BIG_FILE_BYTES >> 20}`, 'status=none']);
 }

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { toolVersions } from './tools.mjs';
 
-/** The facts without which a figure means nothing. */
-export function machineFacts(contenders, directory) {
+/** The facts without which a figure means nothing. @param {string} directory Where the layers are. */
+export function machineFacts(directory) {
   const output = (program, ...args) => spawnSync(program, args, { encoding: 'utf8' }).stdout?.trim() || null;
   return {
     date: new Date().toISOString(),
@@ -15,6 +16,6 @@ export function machineFacts(contenders, directory) {
     fileSystem: output('stat', '--file-system', '--format=%T', directory),
     loadAtStart: loadavg()[0],
     commit: output('git', '-C', fileURLToPath(new URL('..', import.meta.url)), 'describe', '--always', '--dirty'),
-    contenders: Object.fromEntries(contenders.map(({ name, version }) => [name, version()])),
+    tools: toolVersions(),
   };
 }

@@ -1,88 +1,80 @@
 #!/usr/bin/env node
-/** Measures plyfs against fuse-overlayfs, the kernel's overlayfs and a plain directory, all over the same layers. */
-import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
-import { contenders } from './contenders.mjs';
-import { prepareLayers } from './layers.mjs';
+/** Measures plyfs against other union file systems and a plain directory, all over the same layers. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { HELP, readCommandLine } from './command-line.mjs';
+import { chooseContenders } from './contenders.mjs';
+import { prepareLayers, QUICK_SCALE } from './layers.mjs';
 import { machineFacts } from './machine.mjs';
-import { measureOnce } from './measure.mjs';
-import { tableHead, tableLine, toJson } from './report.mjs';
-import { works } from './works.mjs';
+import { measure } from './measure.mjs';
+import { toJson, updateDocuments } from './report/documents.mjs';
+import { verdictsText, workText } from './report/terminal.mjs';
+import { workResult } from './results.mjs';
+import { targets } from './targets.mjs';
+import { installHint, versionOf } from './tools.mjs';
+import { judge } from './verdicts.mjs';
+import { chooseWorks } from './works.mjs';
 
-const HELP = `npm run bench -- [--only NAME]… [--runs N] [--json FILE]
-
-Prints the median of N runs (5) of each piece of work for each contender, and the ratios of the medians. Runs alternate
-between the contenders forth and back, each on a fresh mount with caches dropped. Needs root (mounts, /proc/sys/vm/drop_caches), some
-3 GiB in the temporary directory, and a machine that does nothing else. PLYFS_PROGRAM names another program to measure
-in the place of bin/plyfs.
-
-Work:
-${works.map(({ name, title }) => `  ${name.padEnd(18)}  ${title}`).join('\n')}
-`;
+const ROOT = new URL('..', import.meta.url);
 
 async function main(signal) {
-  const { values } = parseArgs({
-    options: {
-      only: { type: 'string', multiple: true },
-      runs: { type: 'string', default: '5' },
-      json: { type: 'string' },
-      help: { type: 'boolean' },
-    },
-  });
-  if (values.help) {
+  const settings = readCommandLine(process.argv.slice(2));
+  if (settings.wantsHelp) {
     console.log(HELP);
     return;
   }
-  const chosen = chooseWorks(values.only);
-  const runs = Number(values.runs);
-  if (!(Number.isInteger(runs) && runs > 0)) throw new Error(`--runs ${values.runs}: not a positive number`);
-  if (process.getuid() !== 0) throw new Error('the benchmark mounts and drops caches: it needs root');
+  const results = settings.from ? readResults(settings.from) : await measureAll(settings, signal);
+  const verdicts = judge(results, targets);
+  console.log(verdictsText(verdicts));
+  if (settings.updatesDocuments) updateDocuments(ROOT, results, verdicts);
+}
 
-  const present = contenders.filter(({ name, version }) => {
-    if (version() !== undefined) return true;
-    console.error(`${name} is not here and is left out`);
-    return false;
-  });
-  const layers = prepareLayers();
-  const machine = machineFacts(present, layers.directory);
+/** @returns {Promise<import('./results.mjs').Results>} */
+async function measureAll(settings, signal) {
+  const chosen = chooseWorks(settings.only);
+  if (process.getuid() !== 0) throw new Error('the benchmark mounts and drops caches: it needs root');
+  const present = chooseContenders(settings.contenders, settings.programs);
+  const [subject] = present.map(({ name }) => name);
+  const machine = machineFacts(tmpdir());
   if (machine.loadAtStart > 0.5) console.error(`the machine is busy (load ${machine.loadAtStart.toFixed(1)})`);
 
-  const names = present.map(({ name }) => name);
-  console.log(tableHead(names));
-  const results = [];
-  for (const work of chosen) {
-    const result = await measure(work, present, layers, runs, signal);
-    results.push(result);
-    console.log(tableLine(result, names));
-    for (const [name, failure] of result.failures) console.error(`  ${name}: ${failure}`);
+  if (settings.isQuick) console.error('--quick: the layers are a tenth of what the titles say');
+
+  const results = {
+    machine,
+    settings: { runs: settings.runs, isQuick: settings.isQuick },
+    contenders: present.map(({ name, version }) => ({ name, version: version() })),
+    works: [],
+  };
+  for (const work of withTheirTools(chosen)) {
+    const layers = await prepareLayers(work, { scale: settings.isQuick ? QUICK_SCALE : 1, signal });
+    const result = workResult(await measure(work, present, layers, settings.runs, signal), subject);
+    results.works.push(result);
+    console.log(`${workText(result, subject)}\n`);
+    if (settings.json) writeFileSync(settings.json, toJson(results, judge(results, targets)));
+    if (Object.keys(result.failures).length > 0) process.exitCode = 1;
   }
-  if (values.json) writeFileSync(values.json, `${toJson(results, machine)}\n`);
-  if (results.some(({ failures }) => failures.size > 0)) process.exitCode = 1;
+  return results;
 }
 
-/** A contender that fails once is left out of this piece of work; the others go on. */
-async function measure(work, present, layers, runs, signal) {
-  const times = new Map(present.map(({ name }) => [name, []]));
-  const failures = new Map();
-  for (let run = 0; run < runs; run++) {
-    // Forth and back: what one leaves behind (in the disk's cache, in memory) is not always found by the same other.
-    for (const contender of run % 2 === 0 ? present : present.toReversed()) {
-      if (failures.has(contender.name)) continue;
-      try {
-        times.get(contender.name).push(await measureOnce(contender, work, layers, signal));
-      } catch (error) {
-        if (signal.aborted) throw error;
-        failures.set(contender.name, error.message);
-      }
-    }
-  }
-  return { work, times, failures };
+/** The works for which there is what they need; of the others it is said what is missing. */
+function withTheirTools(chosen) {
+  const isHere = new Map();
+  return chosen.filter(({ name, tools = [] }) => {
+    for (const tool of tools) if (!isHere.has(tool)) isHere.set(tool, versionOf(tool) !== undefined);
+    const missing = tools.find((tool) => !isHere.get(tool));
+    if (missing === undefined) return true;
+    console.error(`${name}: left out, because ${missing} is not here; ${installHint(missing)}`);
+    process.exitCode = 1;
+    return false;
+  });
 }
 
-function chooseWorks(only) {
-  const unknown = only?.find((name) => !works.some((work) => work.name === name));
-  if (unknown !== undefined) throw new Error(`--only ${unknown}: no such work; --help lists them`);
-  return only ? works.filter(({ name }) => only.includes(name)) : works;
+/** @returns {import('./results.mjs').Results} */
+function readResults(file) {
+  const { machine, settings, contenders, works } = JSON.parse(readFileSync(file, 'utf8'));
+  if (!machine || !settings || !contenders || !works) throw new Error(`--from ${file}: not a file of --json`);
+  return { machine, settings, contenders, works };
 }
 
 // Stopped in the middle we first take away what is mounted.

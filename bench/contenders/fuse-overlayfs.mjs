@@ -1,0 +1,16 @@
+import { installHint, versionOf } from '../tools.mjs';
+import { mounted } from './mounted.mjs';
+import { overlayOptions } from './overlay-options.mjs';
+
+/** A program that takes the command line of fuse-overlayfs, under the name it has in the tables. */
+export function compatibleProgram(name, program) {
+  return mounted({
+    name,
+    isServer: true,
+    installHint: program === 'fuse-overlayfs' ? installHint(program) : `${program} --version must work`,
+    version: () => versionOf(program),
+    mountCommand: (request) => [program, '-o', overlayOptions(request), request.root],
+  });
+}
+
+export const fuseOverlayfs = compatibleProgram('fuse-overlayfs', 'fuse-overlayfs');

@@ -1,0 +1,118 @@
+/** The way of all contenders that are mounted: scratch directories beside the layers, a program that mounts, umount. */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { waitFor } from '../pause.mjs';
+import { anyRuns, serversOf } from '../servers.mjs';
+import { asUser, USER_ID } from '../shell.mjs';
+
+const MOUNT_MILLISECONDS = 60_000;
+/** How long a server may take to end after its mount is gone. */
+const END_SECONDS = 20;
+
+/**
+ * @typedef {object} MountRequest
+ * @property {string[]} lowers Relative to the directory in which the program is started; top first.
+ * @property {string[]} lowerPaths The same, absolute.
+ * @property {string | undefined} upper Undefined: read-only.
+ * @property {string} workdir
+ * @property {string} root
+ * @property {boolean} metacopy
+ */
+
+/**
+ * @param {Omit<import('./contender.mjs').Contender, 'open' | 'unfitFor'> & {
+ *   unfitFor?: (work: import('../works.mjs').Work) => string | undefined,
+ *   mountCommand: (request: MountRequest) => string[],
+ * }} description
+ * @returns {import('./contender.mjs').Contender}
+ */
+export function mounted({ mountCommand, ...contender }) {
+  return {
+    unfitFor: () => undefined,
+    ...contender,
+    open: (layers, work) => openMount(layers, work, mountCommand, contender.isServer),
+  };
+}
+
+/** @returns {import('./contender.mjs').Place} */
+function openMount(layers, work, mountCommand, isServer) {
+  const scratch = scratchDirectory(layers, work);
+  const [root, upper, workdir] = ['merged', 'upper', 'work'].map((part) => join(scratch, part));
+  for (const part of [root, upper, workdir]) makeDirectory(part, work);
+  let servers = [];
+  const close = async () => {
+    if (isMounted(root)) execFileSync('umount', [root], { stdio: ['ignore', 'ignore', 'pipe'] });
+    // One that is still ending would be measured along with whoever comes next.
+    const hasEnded = await waitFor(() => !anyRuns(servers), END_SECONDS);
+    rmSync(scratch, { recursive: true, force: true });
+    if (!hasEnded) throw new Error(`still running after umount: process ${servers.join(', ')}`);
+  };
+  const argv = mountCommand({
+    lowers: layers.lowers,
+    lowerPaths: layers.lowers.map((name) => join(layers.directory, name)),
+    upper: work.access === 'read-only' ? undefined : upper,
+    workdir,
+    root,
+    metacopy: work.metacopy === true,
+  });
+  try {
+    const begin = process.hrtime.bigint();
+    if (work.isUser) withFuseForAll(() => runMount(asUser(argv), layers.directory));
+    else runMount(argv, layers.directory);
+    // Root may not look into an ordinary user's mount.
+    if (work.isUser) execFileSync(...split(asUser(['ls', root])), { stdio: 'ignore' });
+    else readdirSync(root);
+    const mountSeconds = Number(process.hrtime.bigint() - begin) / 1e9;
+    if (!isMounted(root)) throw new Error(`${argv[0]} mounted nothing`);
+    servers = isServer ? serversOf(root) : [];
+    return { root, mountSeconds, servers, close };
+  } catch (error) {
+    // Nobody knows the place yet.
+    if (isMounted(root)) execFileSync('umount', ['-l', root]);
+    rmSync(scratch, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Started among the layers: 128 paths would be more than the page that mount(2) takes, 128 names are not. */
+function runMount(argv, cwd) {
+  const [program, args] = split(argv);
+  try {
+    execFileSync(program, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'], timeout: MOUNT_MILLISECONDS });
+  } catch (error) {
+    const why = error.stderr?.toString().trim() || error.message;
+    throw new Error(`it does not mount: ${why}`.slice(0, 500));
+  }
+}
+
+/** Lets everybody open the FUSE device for a moment, as udev does elsewhere for good. */
+function withFuseForAll(mount) {
+  const device = '/dev/fuse';
+  const mode = statSync(device).mode & 0o7777;
+  chmodSync(device, mode | 0o666);
+  try {
+    mount();
+  } finally {
+    chmodSync(device, mode);
+  }
+}
+
+export function scratchDirectory(layers, work) {
+  const scratch = mkdtempSync(join(layers.directory, 'run-'));
+  if (work.isUser) chownSync(scratch, USER_ID, USER_ID);
+  return scratch;
+}
+
+function makeDirectory(path, work) {
+  mkdirSync(path);
+  if (work.isUser) chownSync(path, USER_ID, USER_ID);
+}
+
+function isMounted(root) {
+  return readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${root} `);
+}
+
+function split([program, ...args]) {
+  return [program, args];
+}

@@ -1,0 +1,37 @@
+import { fileURLToPath } from 'node:url';
+import { versionOf } from '../tools.mjs';
+import { mounted } from './mounted.mjs';
+import { overlayOptions } from './overlay-options.mjs';
+
+const PROGRAM = process.env.PLYFS_PROGRAM ?? fileURLToPath(new URL('../../bin/plyfs', import.meta.url));
+const installHint = 'build it: scripts/setup bench';
+
+export const plyfs = mounted({
+  name: 'plyfs',
+  isServer: true,
+  installHint,
+  version: () => versionOf(PROGRAM),
+  mountCommand: (request) => [PROGRAM, '-o', withMetacopy(request), request.root],
+});
+
+/** The same over libfuse 2 (docs/transports.md). */
+export const plyfsNative = mounted({
+  name: 'plyfs-native',
+  isServer: true,
+  installHint: 'it needs the optional package fuse-native and libfuse 2: scripts/setup bench',
+  version: () => {
+    try {
+      import.meta.resolve('fuse-native');
+    } catch {
+      // Not installed, which is what was asked.
+      return undefined;
+    }
+    return versionOf(PROGRAM);
+  },
+  unfitFor: ({ isUser }) => (isUser ? 'libfuse 2 looks for fusermount, which fuse3 has for itself only' : undefined),
+  mountCommand: (request) => [PROGRAM, '-o', `${withMetacopy(request)},transport=fuse-native`, request.root],
+});
+
+function withMetacopy(request) {
+  return `${overlayOptions(request)}${request.metacopy ? ',metacopy=on' : ''}`;
+}

@@ -1,0 +1,14 @@
+import { installHint, versionOf } from '../tools.mjs';
+import { mounted } from './mounted.mjs';
+
+/** Branches with absolute paths: it changes its directory when it goes into the background. */
+export const unionfsFuse = mounted({
+  name: 'unionfs-fuse',
+  isServer: true,
+  installHint: installHint('unionfs-fuse'),
+  version: () => versionOf('unionfs'),
+  mountCommand: ({ lowerPaths, upper, root }) => {
+    const branches = [...(upper === undefined ? [] : [`${upper}=RW`]), ...lowerPaths.map((path) => `${path}=RO`)];
+    return ['unionfs', '-o', upper === undefined ? 'ro' : 'cow', branches.join(':'), root];
+  },
+});

@@ -1,0 +1,22 @@
+/** The small C programs that do and time single system calls: a shell would take longer than what is measured. */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** @param {string} name @returns {string} The path of the program, compiled when its source has changed. */
+export function compiledProgram(name) {
+  const source = fileURLToPath(new URL(`./programs/${name}.c`, import.meta.url));
+  const digest = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 12);
+  const directory = join(tmpdir(), 'plyfs-bench-programs');
+  const program = join(directory, `${name}-${digest}`);
+  if (!existsSync(program)) {
+    mkdirSync(directory, { recursive: true });
+    const unfinished = `${program}.${process.pid}`;
+    execFileSync('gcc', ['-O2', '-Wall', '-Werror', '-o', unfinished, source]);
+    renameSync(unfinished, program);
+  }
+  return program;
+}

@@ -1,0 +1,47 @@
+/** Figures as people read them. */
+
+/** At least two digits that count. @param {number} value */
+export function digits(value) {
+  const size = Math.abs(value);
+  if (size >= 100) return value.toFixed(0);
+  if (size >= 10) return value.toFixed(1);
+  if (size >= 1) return value.toFixed(2);
+  if (size >= 0.01 || size === 0) return value.toFixed(3);
+  return value.toPrecision(2);
+}
+
+/** @param {number} value @param {string} unit As a metric says it. */
+export function amount(value, unit) {
+  const [scale, shown] = scaleOf(value, unit);
+  return `${digits(value * scale)} ${shown}`;
+}
+
+/** A median with its range, if there is one. @param {import('../statistics.mjs').Summary} summary @param {string} unit */
+export function spread({ median, low, high }, unit) {
+  if (low === high) return amount(median, unit);
+  const [scale] = scaleOf(median, unit);
+  return `${amount(median, unit)} (${digits(low * scale)} to ${digits(high * scale)})`;
+}
+
+/** By what a figure is multiplied, and the unit that it then has. */
+function scaleOf(value, unit) {
+  if (unit !== 's' || Math.abs(value) >= 0.1) return [1, unit];
+  return Math.abs(value) >= 0.001 ? [1000, 'ms'] : [1e6, 'µs'];
+}
+
+/** @param {import('../statistics.mjs').Ratio} ratio */
+export function factor({ ratio, low, high }) {
+  if (low === high) return times(ratio);
+  return `${times(ratio)} (${times(low)} to ${times(high)})`;
+}
+
+/** @param {number} ratio */
+export function times(ratio) {
+  if (ratio >= 10) return ratio.toFixed(1);
+  return ratio >= 0.1 ? ratio.toFixed(2) : ratio.toPrecision(2);
+}
+
+/** @param {number} part */
+export function percent(part) {
+  return `${Math.round(part * 100)} %`;
+}

@@ -1,0 +1,88 @@
+import { linesOf } from '../results.mjs';
+import { amount, factor, spread, times } from './format.mjs';
+
+/** Whom plyfs is held against in the tables. */
+const RIVALS = ['fuse-overlayfs', 'kernel'];
+
+/** Every figure: medians with their range, and the ratios. @param {import('../results.mjs').Results} results */
+export function fullTable(results) {
+  const names = results.contenders.map(({ name }) => name);
+  const [subject] = names;
+  const rivals = RIVALS.filter((name) => names.includes(name));
+  const rows = linesOf(results).map(({ work, metric, title }) => [
+    title,
+    ...names.map((name) => figureOf(work, metric, name)),
+    ...rivals.map((name) => (metric.ratios[name] ? factor(metric.ratios[name]) : '–')),
+  ]);
+  return table(['work', ...names, ...rivals.map((name) => `${subject} / ${name}`)], rows);
+}
+
+function figureOf(work, metric, name) {
+  if (metric.contenders[name]) return spread(metric.contenders[name], metric.unit);
+  return work.failures[name] ? 'failed' : '–';
+}
+
+/** Why there is no figure. @param {import('../results.mjs').Results} results */
+export function missingFigures(results) {
+  const lines = new Map();
+  for (const { name: work, failures, unfit } of results.works) {
+    for (const [kind, reasons] of [
+      ['fails', failures],
+      ['not asked', unfit],
+    ]) {
+      for (const [name, reason] of Object.entries(reasons)) {
+        const key = `${name}, ${kind}: ${reason.split('\n')[0].replaceAll('|', '\\|')}`;
+        lines.set(key, [...(lines.get(key) ?? []), work]);
+      }
+    }
+  }
+  return [...lines].map(([reason, works]) => `- ${reason} (${works.join(', ')})`).join('\n');
+}
+
+/** The targets, met or not. @param {import('../verdicts.mjs').Verdict[]} verdicts */
+export function targetTable(verdicts) {
+  const rows = verdicts.map(({ target, work, metric, against, measured, limit, isMet }, index) => [
+    verdicts[index - 1]?.target === target ? '' : target,
+    metric ? `${work} ${metric}` : work,
+    against,
+    measured,
+    limit,
+    isMet === undefined ? '–' : isMet ? 'met' : '**not met**',
+  ]);
+  return table(['target', 'work', 'against', 'measured', 'limit', ''], rows);
+}
+
+/** Medians and ratios of some of the work. @param {import('../results.mjs').Results} results @param {string[]} chosen Names of works. */
+export function shortTable(results, chosen) {
+  const [subject] = results.contenders.map(({ name }) => name);
+  const shown = [subject, ...RIVALS];
+  const rows = linesOf(results)
+    .filter(({ work }) => chosen.includes(work.name))
+    .map(({ metric, title }) => [
+      title,
+      ...shown.map((name) => {
+        const summary = metric.contenders[name];
+        return summary ? amount(summary.median, metric.unit) : '–';
+      }),
+      ...RIVALS.map((name) => (metric.ratios[name] ? times(metric.ratios[name].ratio) : '–')),
+    ]);
+  return table(['work', ...shown, ...RIVALS.map((name) => `${subject} / ${name}`)], rows);
+}
+
+/** Where the figures are from. @param {import('../results.mjs').Results} results */
+export function machineText({ machine, settings, contenders }) {
+  const versions = contenders
+    .filter(({ name }) => !['plain', 'kernel', 'plyfs-native'].includes(name))
+    .map(({ name, version }) => (version.toLowerCase().includes(name) ? version : `${name} ${version}`));
+  return [
+    `${machine.date.slice(0, 10)}, commit ${machine.commit}: ${machine.processors} × ${machine.processor},`,
+    `${machine.memoryGiB} GiB, Linux ${machine.kernel}, ${machine.fileSystem}, Node ${machine.node};`,
+    `${versions.join(', ')}; ${settings.runs} ${settings.runs === 1 ? 'run' : 'runs'} of each, in turn.`,
+  ].join(' ');
+}
+
+/** @param {string[]} head @param {string[][]} rows */
+function table(head, rows) {
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n');
+}

@@ -1,0 +1,29 @@
+/** The programs that do the work, and where they come from. */
+import { spawnSync } from 'node:child_process';
+
+/** How each says its version. The name of a program is also that of its Debian package. */
+const VERSION_ARGUMENTS = {
+  fio: ['--version'],
+  git: ['--version'],
+  gcc: ['--version'],
+  make: ['--version'],
+  sqlite3: ['--version'],
+  tar: ['--version'],
+};
+
+/** @returns {string | undefined} The first line that it says, undefined when it is not here. */
+export function versionOf(program, args = ['--version']) {
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
+  if (status !== 0) return undefined;
+  return (stdout.trim() || stderr.trim()).split('\n')[0];
+}
+
+/** @returns {Record<string, string | undefined>} */
+export function toolVersions() {
+  return Object.fromEntries(Object.entries(VERSION_ARGUMENTS).map(([tool, args]) => [tool, versionOf(tool, args)]));
+}
+
+/** What to do about something that is not here. */
+export function installHint(packageName) {
+  return `install it: scripts/setup bench, or apt-get install ${packageName}`;
+}

@@ -1,0 +1,92 @@
+/** The targets held against what was measured. */
+
+import { amount, factor, percent } from './report/format.mjs';
+import { findMetric } from './results.mjs';
+
+/**
+ * @typedef {object} Verdict
+ * @property {string} target
+ * @property {string} work
+ * @property {string} [metric]
+ * @property {string} against What it is held against, in words.
+ * @property {string} measured
+ * @property {string} limit
+ * @property {boolean | undefined} isMet Undefined: not measured, or only reported.
+ */
+
+/** @param {import('./results.mjs').Results} results @param {import('./targets.mjs').Target[]} targets @returns {Verdict[]} */
+export function judge(results, targets) {
+  const subject = results.contenders[0]?.name;
+  return targets.flatMap(({ title, of, limits }) =>
+    of.flatMap(({ work, metric }) => {
+      const found = findMetric(results, work, metric);
+      const common = { target: title, work, ...(metric ? { metric } : {}) };
+      if (limits.length === 0) return [{ ...common, ...reported(found, subject) }];
+      return limits.map((limit) => ({ ...common, ...held(limit, found, { results, subject, work }) }));
+    }),
+  );
+}
+
+function reported(found, subject) {
+  const summary = found?.contenders[subject];
+  const measured = summary ? amount(summary.median, found.unit) : '–';
+  return { against: subject, measured, limit: 'reported', isMet: undefined };
+}
+
+function held(limit, found, given) {
+  switch (limit.kind) {
+    case 'ratio':
+      return heldRatio(limit, found);
+    case 'amount':
+      return heldAmount(limit, found, given);
+    case 'growth':
+      return heldGrowth(limit, found, given);
+    case 'given back':
+      return heldGivenBack(limit, found, given);
+    default:
+      throw new Error(`a limit of kind ${limit.kind}`);
+  }
+}
+
+function heldRatio({ against, atMost }, found) {
+  const ratio = found?.ratios[against];
+  const common = { against, limit: `≤ ${atMost}` };
+  if (!ratio) return { ...common, ...NOT_MEASURED };
+  return { ...common, measured: factor(ratio), isMet: ratio.ratio <= atMost };
+}
+
+function heldAmount({ atMost, unit }, found, { subject }) {
+  const summary = found?.contenders[subject];
+  const common = { against: 'itself', limit: `≤ ${amount(atMost, unit)}` };
+  if (!summary) return { ...common, ...NOT_MEASURED };
+  return { ...common, measured: amount(summary.median, found.unit), isMet: summary.median <= atMost };
+}
+
+function heldGrowth({ from, against }, found, { results, subject }) {
+  const before = findMetric(results, from);
+  const growth = (name) => {
+    const [least, most] = [before?.contenders[name], found?.contenders[name]];
+    return least && most ? most.median / least.median : undefined;
+  };
+  const [ours, theirs] = [growth(subject), growth(against)];
+  const common = { against };
+  if (ours === undefined || theirs === undefined) return { ...common, limit: 'grows less', ...NOT_MEASURED };
+  return {
+    ...common,
+    limit: `grows less than ${theirs.toFixed(1)}-fold`,
+    measured: `grows ${ours.toFixed(1)}-fold`,
+    isMet: ours < theirs,
+  };
+}
+
+function heldGivenBack({ base, peak, atLeast }, found, { results, subject, work }) {
+  const of = (metric) => findMetric(results, work, metric)?.contenders[subject]?.median;
+  const [least, most, now] = [of(base), of(peak), found?.contenders[subject]?.median];
+  const common = { against: 'itself', limit: `≥ ${percent(atLeast)} given back` };
+  if (least === undefined || most === undefined || now === undefined) return { ...common, ...NOT_MEASURED };
+  // What has not grown has nothing to give back.
+  const part = most > least ? (most - now) / (most - least) : 1;
+  return { ...common, measured: `${percent(part)} given back`, isMet: part >= atLeast };
+}
+
+const NOT_MEASURED = { measured: '–', isMet: undefined };

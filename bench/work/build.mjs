@@ -1,0 +1,15 @@
+const build = {
+  name: 'build',
+  group: 'build',
+  title: '`make -j2` of 300 C files',
+  recipe: 'sources',
+  access: 'writable',
+  changes: ['sources'],
+  tools: ['gcc', 'make'],
+  start: 'cold',
+  // The compiler itself is on the disk as well, and not what is measured.
+  prepare: () => 'cat "$(gcc -print-prog-name=cc1)" && echo "#include <stdio.h>" | gcc -c -xc -o /dev/null -',
+  command: ({ root }) => `make -s -j2 -C ${root}/sources`,
+};
+
+export const works = [build];

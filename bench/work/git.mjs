@@ -1,0 +1,29 @@
+const repository = { group: 'git', recipe: 'repository', access: 'writable', tools: ['git'] };
+
+/** The index is not written, so that each status finds the same. */
+const statusCold = {
+  ...repository,
+  name: 'git-status-cold',
+  title: '`git status` of 8,000 files, cold',
+  start: 'cold',
+  command: ({ root }) => `git --no-optional-locks -C ${root}/repository status --short`,
+};
+
+const statusWarm = {
+  ...statusCold,
+  name: 'git-status-warm',
+  title: '`git status` of 8,000 files, warm',
+  start: 'warm',
+};
+
+/** There and back: a third of the files is written twice. */
+const checkout = {
+  ...repository,
+  name: 'git-checkout',
+  title: '`git checkout` of another branch and back',
+  changes: ['repository'],
+  start: 'cold',
+  command: ({ root }) => `cd ${root}/repository && git checkout -q other && git checkout -q main`,
+};
+
+export const works = [statusCold, statusWarm, checkout];

@@ -1,0 +1,79 @@
+/** What a server costs while it does nothing, or before it does anything. */
+import { dropCaches } from '../caches.mjs';
+import { pause, waitFor } from '../pause.mjs';
+import { manyNodes } from '../recipes/many.mjs';
+import { cpuSeconds, residentBytes } from '../servers.mjs';
+
+const MEBIBYTE = 2 ** 20;
+const IDLE_SECONDS = 5;
+/** How long a server may take to give memory back once the kernel has forgotten. */
+const FORGET_SECONDS = 10;
+
+const mount = {
+  name: 'mount',
+  group: 'mount',
+  title: 'mount until the first answer, the program in the page cache',
+  recipe: 'tree',
+  access: 'writable',
+  notPlain: 'it is not mounted',
+  mounting: 'warm',
+  measure: async ({ place }) => ({ seconds: place.mountSeconds }),
+};
+
+const mountCold = {
+  ...mount,
+  name: 'mount-cold',
+  title: 'mount until the first answer, the program from the disk',
+  mounting: 'cold',
+};
+
+/** Resident, with the pages of the program's own files: what a host has to have. */
+const memory = {
+  name: 'memory',
+  group: 'memory',
+  title: 'resident memory',
+  recipe: 'many',
+  access: 'writable',
+  serversOnly: true,
+  measure: async ({ root, layers, place, shell, signal }) => {
+    const base = residentBytes(place.servers);
+    await shell(`find ${root}/many -printf '%s\\n'`);
+    const walked = residentBytes(place.servers);
+    await dropCaches(signal, 2);
+    // Forgetting is as many requests as there are nodes; giving memory back takes a server its time.
+    await waitFor(() => residentBytes(place.servers) < base + (walked - base) / 10, FORGET_SECONDS, signal);
+    return {
+      base: base / MEBIBYTE,
+      walked: walked / MEBIBYTE,
+      forgotten: residentBytes(place.servers) / MEBIBYTE,
+      perNode: (walked - base) / manyNodes(layers),
+    };
+  },
+  metrics: [
+    { name: 'base', title: 'after mounting', unit: 'MiB', isCompared: true },
+    { name: 'walked', title: 'after a walk of 200,000 files', unit: 'MiB', isCompared: true },
+    { name: 'perNode', title: 'per cached file and directory', unit: 'bytes', isCompared: true },
+    { name: 'forgotten', title: 'after the kernel has forgotten them', unit: 'MiB', isCompared: true },
+  ],
+};
+
+const idle = {
+  name: 'idle',
+  group: 'idle',
+  title: 'CPU time of an idle mount',
+  recipe: 'tree',
+  access: 'writable',
+  serversOnly: true,
+  measure: async ({ root, place, shell }) => {
+    await shell(`find ${root}/tree/a -printf '%s\\n'`);
+    await pause(1);
+    const begin = process.hrtime.bigint();
+    const before = cpuSeconds(place.servers);
+    await pause(IDLE_SECONDS);
+    const used = cpuSeconds(place.servers) - before;
+    return { cpu: (used * 1000) / (Number(process.hrtime.bigint() - begin) / 1e9) };
+  },
+  metrics: [{ name: 'cpu', unit: 'ms/s', isCompared: false }],
+};
+
+export const works = [mount, mountCold, memory, idle];
