@@ -9,6 +9,18 @@ export async function dropCaches(signal, what = 3) {
   writeFileSync('/proc/sys/vm/drop_caches', String(what));
 }
 
+const PROGRAMS = 'sh find xargs cat ls rm dd chmod tar git make sqlite3';
+
+/** Brings back the programs that do the work: how long the disk takes for them says nothing about a mount. */
+export async function loadPrograms(signal) {
+  await runInShell(
+    `for name in ${PROGRAMS}; do cat "$(command -v $name)" || :; done; ls --version; git --version || :`,
+    {
+      signal,
+    },
+  );
+}
+
 /**
  * In a virtual machine, free memory has gone back to the host (virtio-balloon's free page reporting, two seconds after it
  * is freed), and each first touch of such a page fetches it again: as much as half of the time of a large read, paid by

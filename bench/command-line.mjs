@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { contenders } from './contenders.mjs';
 import { works } from './works.mjs';
 
-const RUNS = 5;
+const RUNS = 3;
 
 export const HELP = `npm run bench -- [OPTION]…
 

@@ -24,6 +24,8 @@ async function main(signal) {
     return;
   }
   const results = settings.from ? readResults(settings.from) : await measureAll(settings, signal);
+  if (settings.updatesDocuments && results.settings.isQuick)
+    throw new Error(`--update-docs: the figures of ${settings.from} are those of --quick`);
   const verdicts = judge(results, targets);
   console.log(verdictsText(verdicts));
   if (settings.updatesDocuments) updateDocuments(ROOT, results, verdicts);
@@ -46,7 +48,9 @@ async function measureAll(settings, signal) {
     contenders: present.map(({ name, version }) => ({ name, version: version() })),
     works: [],
   };
-  for (const work of withTheirTools(chosen)) {
+  const possible = withTheirTools(chosen);
+  for (const [index, work] of possible.entries()) {
+    console.error(`${index + 1} of ${possible.length}: ${work.name}`);
     const layers = await prepareLayers(work, { scale: settings.isQuick ? QUICK_SCALE : 1, signal });
     const result = workResult(await measure(work, present, layers, settings.runs, signal), subject);
     results.works.push(result);

@@ -1,5 +1,6 @@
 /** The programs that do the work, and where they come from. */
 import { spawnSync } from 'node:child_process';
+import { basename } from 'node:path';
 
 /** How each says its version. The name of a program is also that of its Debian package. */
 const VERSION_ARGUMENTS = {
@@ -11,11 +12,12 @@ const VERSION_ARGUMENTS = {
   tar: ['--version'],
 };
 
-/** @returns {string | undefined} The first line that it says, undefined when it is not here. */
+/** @returns {string | undefined} The line that names the program, or the first, undefined when it is not here. */
 export function versionOf(program, args = ['--version']) {
   const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
   if (status !== 0) return undefined;
-  return (stdout.trim() || stderr.trim()).split('\n')[0];
+  const lines = (stdout.trim() || stderr.trim()).split('\n');
+  return lines.find((line) => line.startsWith(basename(program))) ?? lines[0];
 }
 
 /** @returns {Record<string, string | undefined>} */

@@ -29,8 +29,10 @@ import { works as write } from './work/write.mjs';
  * @property {string} [notPlain] Why it cannot be done on a plain directory.
  * @property {boolean} [isUser] Mounted and done by an ordinary user.
  * @property {boolean} [metacopy] With metacopy=on, for those that know it.
+ * @property {boolean} [isDirect] With O_DIRECT.
  * @property {boolean} [serversOnly] About the processes that serve a mount.
  * @property {'cold' | 'warm'} [mounting] The caches are dropped before mounting, or it has been mounted once before.
+ * @property {number} [mostRuns] How many runs are enough, where they differ little or take long.
  * @property {string[]} [tools] Programs that it needs; their Debian packages have the same names.
  * @property {number} [memory] How much memory it fills, in bytes, if it is more than usual.
  * @property {(given: Given) => string} [fill] A command that is run on the mount before caches are dropped.

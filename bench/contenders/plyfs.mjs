@@ -28,7 +28,6 @@ export const plyfsNative = mounted({
     }
     return versionOf(PROGRAM);
   },
-  unfitFor: ({ isUser }) => (isUser ? 'libfuse 2 looks for fusermount, which fuse3 has for itself only' : undefined),
   mountCommand: (request) => [PROGRAM, '-o', `${withMetacopy(request)},transport=fuse-native`, request.root],
 });
 

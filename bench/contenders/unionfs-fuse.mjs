@@ -7,6 +7,7 @@ export const unionfsFuse = mounted({
   isServer: true,
   installHint: installHint('unionfs-fuse'),
   version: () => versionOf('unionfs'),
+  unfitFor: ({ isDirect }) => (isDirect ? 'O_DIRECT fails with EINVAL' : undefined),
   mountCommand: ({ lowerPaths, upper, root }) => {
     const branches = [...(upper === undefined ? [] : [`${upper}=RW`]), ...lowerPaths.map((path) => `${path}=RO`)];
     return ['unionfs', '-o', upper === undefined ? 'ro' : 'cow', branches.join(':'), root];

@@ -13,7 +13,7 @@ const TEXT = '#7d8590';
 const GRID = '#7d859055';
 const FONT = 'font-family="system-ui, sans-serif" font-size="12"';
 const WIDTH = 960;
-const LABELS = 420;
+const LABELS = 440;
 const FIGURES = 90;
 const ROW = 26;
 const HEAD = 56;

@@ -12,7 +12,7 @@ const twoWalks = {
 const walkAndRead = {
   ...twoWalks,
   name: 'walk-and-read',
-  title: 'a metadata walk and reading small files at once, 20,000 files each, cold',
+  title: 'a walk and small-file reads at once, 20,000 files each, cold',
   command: ({ root }) => both(walk(`${root}/tree/a`), `find ${root}/tree/b -type f -print0 | xargs -0 cat`),
 };
 

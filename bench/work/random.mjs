@@ -5,10 +5,10 @@ const SECONDS = 3;
 const ways = {
   '': { title: '', options: '--ioengine=psync' },
   '-mmap': { title: ', mmap', options: '--ioengine=mmap' },
-  '-direct': { title: ', O_DIRECT', options: '--ioengine=psync --direct=1' },
+  '-direct': { title: ', O_DIRECT', options: '--ioengine=psync --direct=1', isDirect: true },
 };
 
-function job(direction, [suffix, { title, options }]) {
+function job(direction, [suffix, { title, options, isDirect = false }]) {
   return {
     name: `random-${direction}${suffix}`,
     group: 'random',
@@ -16,6 +16,7 @@ function job(direction, [suffix, { title, options }]) {
     recipe: 'big',
     access: 'writable',
     changes: [],
+    isDirect,
     tools: ['fio'],
     memory: 1024 * 2 ** 20,
     fill: ({ root }) => `dd if=/dev/zero of=${root}/file bs=1M count=${FILE_MEBIBYTES} conv=fsync status=none`,

@@ -24,7 +24,7 @@ const lower = {
 const lowerCached = {
   ...lower,
   name: 'read-lower-cached',
-  title: 'read 1 GiB of a lower file, writable mount, in the page cache of the layer',
+  title: 'read 1 GiB of a lower file, writable mount, cached in the layer',
   prepare: ({ layers }) => read(bigOf(layers)),
 };
 
@@ -39,7 +39,7 @@ const lowerWarm = {
 const rootless = {
   ...lowerCached,
   name: 'read-rootless-cached',
-  title: 'read 1 GiB of a lower file, rootless, in the page cache of the layer',
+  title: 'read 1 GiB of a lower file, rootless, cached in the layer',
   isUser: true,
 };
 

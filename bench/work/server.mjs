@@ -5,6 +5,8 @@ import { manyNodes } from '../recipes/many.mjs';
 import { cpuSeconds, residentBytes } from '../servers.mjs';
 
 const MEBIBYTE = 2 ** 20;
+/** Some seconds after its last work an engine like Node's still tidies up its memory, once. */
+const SETTLE_SECONDS = 12;
 const IDLE_SECONDS = 5;
 /** How long a server may take to give memory back once the kernel has forgotten. */
 const FORGET_SECONDS = 10;
@@ -35,6 +37,7 @@ const memory = {
   recipe: 'many',
   access: 'writable',
   serversOnly: true,
+  mostRuns: 3,
   measure: async ({ root, layers, place, shell, signal }) => {
     const base = residentBytes(place.servers);
     await shell(`find ${root}/many -printf '%s\\n'`);
@@ -64,9 +67,11 @@ const idle = {
   recipe: 'tree',
   access: 'writable',
   serversOnly: true,
-  measure: async ({ root, place, shell }) => {
+  mostRuns: 3,
+  measure: async ({ root, place, shell, signal }) => {
     await shell(`find ${root}/tree/a -printf '%s\\n'`);
-    await pause(1);
+    await pause(SETTLE_SECONDS);
+    signal.throwIfAborted();
     const begin = process.hrtime.bigint();
     const before = cpuSeconds(place.servers);
     await pause(IDLE_SECONDS);
