@@ -18,22 +18,19 @@ export function chooseContenders(names, programs) {
   const all = [...contenders, ...added];
   const twice = added.find(({ name }) => contenders.some((contender) => contender.name === name));
   if (twice) throw new Error(`--program ${twice.name}: there is a contender of that name`);
-  if (names === undefined) return present(all, false);
-  const unknown = names.find((name) => !all.some((contender) => contender.name === name));
+  const unknown = names?.find((name) => !all.some((contender) => contender.name === name));
   if (unknown !== undefined)
     throw new Error(`--contenders ${unknown}: no such contender; there are ${all.map(({ name }) => name).join(', ')}`);
-  return present(
-    all.filter((contender) => names.includes(contender.name) || added.includes(contender)),
-    true,
+  const isNamed = (contender) => added.includes(contender) || names?.includes(contender.name);
+  return all.filter(
+    (contender) => (names === undefined || isNamed(contender)) && isHere(contender, isNamed(contender)),
   );
 }
 
 /** One that was asked for by name must be here; of the others it is said what is missing. */
-function present(chosen, isRequired) {
-  return chosen.filter(({ name, version, installHint }) => {
-    if (version() !== undefined) return true;
-    if (isRequired) throw new Error(`${name} is not here; ${installHint}`);
-    console.error(`${name} is not here and is left out; ${installHint}`);
-    return false;
-  });
+function isHere({ name, version, installHint }, isRequired) {
+  if (version() !== undefined) return true;
+  if (isRequired) throw new Error(`${name} is not here; ${installHint}`);
+  console.error(`${name} is not here and is left out; ${installHint}`);
+  return false;
 }

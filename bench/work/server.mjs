@@ -5,11 +5,11 @@ import { manyNodes } from '../recipes/many.mjs';
 import { cpuSeconds, residentBytes } from '../servers.mjs';
 
 const MEBIBYTE = 2 ** 20;
-/** Some seconds after its last work an engine like Node's still tidies up its memory, once. */
-const SETTLE_SECONDS = 12;
+/** V8 tidies up its memory eight seconds after the last work, and may do so a second time. */
+const SETTLE_SECONDS = 20;
 const IDLE_SECONDS = 5;
-/** How long a server may take to give memory back once the kernel has forgotten. */
-const FORGET_SECONDS = 10;
+/** How long a server may take to give memory back once the kernel has forgotten; the same tidying up is part of it. */
+const FORGET_SECONDS = 30;
 
 const mount = {
   name: 'mount',
@@ -67,7 +67,7 @@ const idle = {
   recipe: 'tree',
   access: 'writable',
   serversOnly: true,
-  mostRuns: 3,
+  mostRuns: 2,
   measure: async ({ root, place, shell, signal }) => {
     await shell(`find ${root}/tree/a -printf '%s\\n'`);
     await pause(SETTLE_SECONDS);
