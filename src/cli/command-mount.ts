@@ -1,30 +1,58 @@
 /** `plyfs mount`. */
 import { checkConfig } from '../server/check-config.js';
-import { defaultConfig } from '../server/mount-config.js';
+import { chooseServer } from '../server/choose-server.js';
+import { defaultConfig, type MountConfig } from '../server/mount-config.js';
 import { MountError } from '../server/mount-error.js';
+import type { Server } from '../server/server.js';
+import type { ThreadServer } from '../server/thread-server.js';
 import type { DockerLayers } from '../store/docker.js';
 import { StoreError } from '../store/store-error.js';
 import { takeAufsOptions } from './aufs-options.js';
+import { serveInBackground } from './background.js';
+import { mountBehindFront, readSettings } from './behind-front.js';
 import type { MountArguments } from './command-line.js';
-import type { DaemonProcess } from './daemon-process.js';
 import { applyDocker, type DockerArguments } from './docker-arguments.js';
-import { FAILURE, OK } from './exit-status.js';
+import { FAILURE } from './exit-status.js';
+import { serveInForeground } from './foreground.js';
+import type { Front } from './front.js';
 import { say, warnUnknownOption } from './message.js';
 import { applyOptions } from './mount-options.js';
 import type { MountSettings } from './option-kinds.js';
 import { splitOptions } from './option-list.js';
 
-/** @param daemon gives the one that serves the mount, unless it stays in the foreground */
-export async function commandMount(args: MountArguments, daemon: () => DaemonProcess): Promise<number> {
-  try {
+/**
+ * @param front who waits, if it is to be a mount in the background
+ * @param early a server that has been started already
+ */
+export async function commandMount(
+  args: MountArguments,
+  front: Front | undefined,
+  early: ThreadServer | undefined,
+): Promise<number> {
+  return await saying(async () => {
     const settings = await settingsOf(args);
     const config = checkConfig(settings.config);
-    if (args.foreground || config.debug) {
-      // Serving brings modules with it that only this needs.
-      const { serveInForeground } = await import('./foreground.js');
-      return await serveInForeground(config);
+    if (args.foreground || config.debug) return await serveInForeground(config, await serverOf(config, early));
+    if (front !== undefined) {
+      return await serveInBackground({ ...settings, config }, front, await serverOf(config, early));
     }
-    return await mountInBackground({ ...settings, config }, daemon());
+    await early?.dismiss();
+    return await mountBehindFront({ ...settings, config });
+  });
+}
+
+/** As {@link commandMount}, where a front of this same program has read the command line. */
+export async function mountAsTold(front: Front, early: ThreadServer | undefined): Promise<number> {
+  return await saying(async () => {
+    const settings = readSettings();
+    return await serveInBackground(settings, front, await serverOf(settings.config, early));
+  });
+}
+
+/** Says why something was refused. */
+async function saying(body: () => Promise<number>): Promise<number> {
+  try {
+    return await body();
   } catch (error) {
     const refusal = error instanceof StoreError ? MountError.of(error.problem) : error;
     if (!(refusal instanceof MountError)) throw refusal;
@@ -33,16 +61,10 @@ export async function commandMount(args: MountArguments, daemon: () => DaemonPro
   }
 }
 
-async function mountInBackground({ config, logFile }: MountSettings, daemon: DaemonProcess): Promise<number> {
-  const answer = await daemon.start({ config, ...(logFile === undefined ? {} : { logFile }) }, say);
-  switch (answer.kind) {
-    case 'ready':
-      return OK;
-    case 'refused':
-      throw new MountError(answer.message);
-    case 'ended':
-      throw MountError.of({ what: 'daemon', why: `ended before the mount was ready (${answer.why})` });
-  }
+async function serverOf(config: MountConfig, early: ThreadServer | undefined): Promise<Server> {
+  if (early !== undefined && config.transport === 'direct') return early;
+  await early?.dismiss();
+  return chooseServer(config);
 }
 
 /** What the command line says, over the defaults of the user who runs it. Unknown options are named on stderr. */
@@ -65,7 +87,7 @@ async function settingsOf(args: MountArguments): Promise<MountSettings> {
   return settings;
 }
 
-/** Looking for them needs system calls, which other mounts in the background leave to the daemon. */
+/** Looking for them needs system calls, which nothing else here does: what is native loads in the server's thread first. */
 async function layersOf(args: DockerArguments): Promise<{ args: DockerArguments; layers: DockerLayers }> {
   const { findDockerLayers } = await import('../store/docker.js');
   return { args, layers: findDockerLayers(args.directory, args.layer) };

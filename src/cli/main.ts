@@ -1,32 +1,43 @@
 /** The program: the only place that ends the process of the command line. */
-import { DaemonProcess } from './daemon-process.js';
+import { ThreadServer } from '../server/thread-server.js';
 import { FAILURE } from './exit-status.js';
+import { Front } from './front.js';
 import { rawArguments } from './raw-arguments.js';
 
-/** Arguments that mean something else than a mount in the background. A wrong guess costs time, nothing else. */
-const OTHERWISE = /^(umount|convert|help|--help|-h|--version|-V|-[fds]*[fd][fds]*)$/;
+/** Arguments that mean something else than a mount. A wrong guess costs time, nothing else. */
+const OTHERWISE = /^(umount|convert|help|--help|-h|--version|-V)$/;
 
-const args = rawArguments();
-const early = args.length === 0 || args.some((arg) => OTHERWISE.test(arg)) ? undefined : new DaemonProcess();
-let status = FAILURE;
-try {
-  // Not imported above: all of this loads while the daemon starts.
+async function run(
+  args: readonly string[],
+  front: Front | undefined,
+  early: ThreadServer | undefined,
+): Promise<number> {
+  // Not imported above: all of this loads while the server starts.
+  const mounting = async (): Promise<typeof import('./command-mount.js')> => import('./command-mount.js');
+  if (front !== undefined && args.length === 0) return (await mounting()).mountAsTold(front, early);
   const { runCommandLine } = await import('./command-line.js');
-  let daemon = early;
-  status = await runCommandLine(args, {
-    mount: async (mountArgs) =>
-      (await import('./command-mount.js')).commandMount(mountArgs, () => {
-        const taken = daemon ?? new DaemonProcess();
-        daemon = undefined;
-        return taken;
-      }),
-    // Unmounting needs system calls; mounting in the background leaves those to the daemon.
+  return await runCommandLine(args, {
+    mount: async (mountArgs) => (await mounting()).commandMount(mountArgs, front, early),
     umount: async (umountArgs) => (await import('./command-umount.js')).commandUmount(umountArgs),
     convert: async (convertArgs) => (await import('./command-convert.js')).commandConvert(convertArgs),
   });
-  daemon?.dismiss();
-} catch (error) {
-  early?.dismiss();
-  process.stderr.write(`plyfs: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
 }
-process.exit(status);
+
+async function main(): Promise<number> {
+  const given = rawArguments();
+  const front = Front.of(given[0]);
+  const args = front === undefined ? given : given.slice(1);
+  const otherwise = given.length === 0 || args.some((arg) => OTHERWISE.test(arg));
+  // Before anything else is known, because it takes longer than all the rest: most mounts are served by it.
+  const early = otherwise ? undefined : new ThreadServer();
+  let status = FAILURE;
+  try {
+    status = await run(args, front, early);
+  } catch (error) {
+    process.stderr.write(`plyfs: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
+  }
+  if (front?.waits === true) front.answer(status);
+  return status;
+}
+
+void main().then((status) => process.exit(status));

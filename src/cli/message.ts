@@ -1,8 +1,25 @@
 /** What the command line tells people: one line each, on stderr. */
-import { printable } from '../server/mount-error.js';
+import { writeSync } from 'node:fs';
+import { Errno } from '../core/errno.js';
+import { errnoOf, printable } from '../server/mount-error.js';
 
+const STDERR = 2;
+
+/**
+ * Written to the fd itself: Node's own stream would keep what stood there (a terminal it even opens a second time) when a
+ * daemon lets it go.
+ */
 export function say(line: string): void {
-  process.stderr.write(`plyfs: ${line}\n`);
+  const text = `plyfs: ${line}\n`;
+  try {
+    writeSync(STDERR, text);
+  } catch (error) {
+    const errno = errnoOf(error);
+    // Somebody's pipe that does not wait, and is full: the stream does.
+    if (errno === Errno.EAGAIN) process.stderr.write(text);
+    // Nobody reads any more.
+    else if (errno !== Errno.EPIPE) throw error;
+  }
 }
 
 /** A warning about bytes that came from the command line. */

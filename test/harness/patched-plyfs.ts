@@ -9,6 +9,8 @@ export class PatchedPlyfs {
   /** @param home a directory of its own */
   constructor(private readonly home: string) {
     for (const part of ['bin', 'dist', 'package.json']) cpSync(join(ROOT, part), join(home, part), { recursive: true });
+    // Of the modules, not of the bundle that was made of them.
+    rmSync(join(home, 'dist', 'program'), { recursive: true });
     symlinkSync(join(ROOT, 'node_modules'), join(home, 'node_modules'));
   }
 

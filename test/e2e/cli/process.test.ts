@@ -146,8 +146,8 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
         await new Promise((resolve) => setTimeout(resolve, delay));
         child.kill('SIGKILL');
         const [status] = await exit;
-        await untilEnded();
         if (status === 0) spawnSync('umount', [box.mountpoint]);
+        await waitFor(() => !box.becomesDaemon(), 'the daemon to end', 5000);
         await waitFor(() => !box.isMounted(), 'the mount to go', 5000);
       }
     });

@@ -65,6 +65,12 @@ export class Sandbox {
     return processes().find(({ command }) => command.startsWith('plyfs /') && command.endsWith(this.mountpoint))?.pid;
   }
 
+  /** A daemon, or what has been started to become one and does not know yet what it is to mount. */
+  becomesDaemon(): boolean {
+    const starting = (command: string): boolean => / --front=\d+ /.test(command) && command.includes(this.dir);
+    return this.daemon() !== undefined || processes().some(({ command }) => starting(command));
+  }
+
   /** Unmounts whatever is mounted below the sandbox, ends a daemon that is left in another namespace, and removes all. */
   dispose(): void {
     for (const path of mountpoints().reverse()) {

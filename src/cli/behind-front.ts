@@ -1,0 +1,32 @@
+/** Mounting in the background where `bin/plyfs` has not seen that this is what is wanted: we become the front. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { MountError } from '../server/mount-error.js';
+import { Front } from './front.js';
+import type { MountSettings } from './option-kinds.js';
+
+/** Starts this program once more, which serves the mount. Resolves with the exit status when it answers, or never will. */
+export async function mountBehindFront(settings: MountSettings): Promise<number> {
+  const [program = ''] = process.argv.slice(1);
+  const child = spawn(process.execPath, [...process.execArgv, program, Front.argumentFor(process.pid)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  ended.catch(() => {}); // Not started: then nothing is read below either.
+  child.stdin.on('error', () => {}); // EPIPE: it has ended already.
+  child.stdin.end(JSON.stringify(settings));
+  let answer = '';
+  for await (const text of child.stdout.setEncoding('utf8')) answer += text;
+  if (answer !== '') {
+    child.unref();
+    return Number(answer);
+  }
+  const [status, signal] = (await ended) as [number | null, string | null];
+  throw MountError.of({ what: 'daemon', why: `ended before the mount was ready (${signal ?? `status ${status}`})` });
+}
+
+/** What {@link mountBehindFront} has told us to mount. */
+export function readSettings(): MountSettings {
+  return JSON.parse(readFileSync(0, 'utf8')) as MountSettings;
+}

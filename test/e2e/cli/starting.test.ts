@@ -1,0 +1,166 @@
+/** How plyfs starts: from which files, in how many processes, and what its daemon has of who started it. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  closeSync,
+  cpSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { mountsUnavailable, PLYFS, TRANSPORT, waitFor } from '../../harness/mounts.js';
+import { makeScratch, removeScratch } from '../../harness/scratch.js';
+import { type Outcome, run, Sandbox } from './sandbox.js';
+
+const unavailable = mountsUnavailable();
+
+describe('the file that bin/plyfs starts', () => {
+  let home: string;
+  beforeEach(() => {
+    home = makeScratch('program');
+    for (const directory of ['bin', 'src/cli', 'dist/cli', 'dist/program']) {
+      mkdirSync(join(home, directory), { recursive: true });
+    }
+    cpSync(PLYFS, join(home, 'bin/plyfs'));
+    write('package.json', '{}');
+    write('src/cli/main.ts', '', 0);
+    write('dist/cli/main.js', 'process.stdout.write("modules")', 10);
+    write('dist/program/main.js', 'process.stdout.write("bundle")', 20);
+  });
+  afterEach(() => removeScratch(home));
+
+  /** `later`: seconds after the directories were made. */
+  function write(path: string, text: string, later = 0): void {
+    writeFileSync(join(home, path), text);
+    const mtime = Date.now() / 1000 + later;
+    utimesSync(join(home, path), mtime, mtime);
+  }
+  const started = (): Outcome => run(join(home, 'bin/plyfs'), ['--version']);
+
+  it('the bundle, of a package and of a checkout', () => {
+    expect(started()).toEqual({ status: 0, stdout: 'bundle', stderr: '' });
+    removeScratch(join(home, 'src'));
+    expect(started().stdout).toBe('bundle');
+  });
+
+  it('the modules, where a source is newer than the bundle, or there is none', () => {
+    write('src/cli/main.ts', '', 30);
+    expect(started().stdout).toBe('modules');
+    removeScratch(join(home, 'dist/program'));
+    expect(started().stdout).toBe('modules');
+    removeScratch(join(home, 'dist/cli'));
+    expect(started()).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^plyfs: not built: .*npm run build\n$/),
+    });
+  });
+
+  it('one that ends without an answer: status 1, and a line', () => {
+    write('dist/program/main.js', 'process.kill(process.pid, "SIGKILL")', 20);
+    const outcome = run(join(home, 'bin/plyfs'), ['-o', 'lowerdir=/', 'mnt'], { cwd: home });
+    expect(outcome).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: 'plyfs: daemon: ended before the mount was ready\n',
+    });
+  });
+});
+
+describe.skipIf(unavailable !== null)(`starting a mount ${unavailable ?? ''}`, () => {
+  let box: Sandbox;
+  beforeEach(() => {
+    box = new Sandbox();
+  });
+  afterEach(() => box.dispose());
+
+  function daemon(): number {
+    const pid = box.daemon();
+    if (pid === undefined) throw new Error('no daemon');
+    return pid;
+  }
+
+  function sessionOf(pid: number): number {
+    const [, session] = /^\d+ \(.*\) \S \d+ \d+ (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? [];
+    return Number(session);
+  }
+
+  const filesOf = (pid: number): string[] =>
+    readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+
+  // docs/transports.md: fuse-native serves from a process of its own.
+  it.skipIf(TRANSPORT === 'fuse-native')('takes one process of Node, a few files, and no certificates', async () => {
+    const trace = box.at('trace');
+    const certificates = box.at('certificates');
+    writeFileSync(certificates, '');
+    const strace = ['-f', '-qq', '-e', 'trace=execve,openat', '-o', trace];
+    const tracer = spawn('strace', [...strace, PLYFS, '-o', box.options, box.mountpoint], {
+      env: { ...process.env, NODE_EXTRA_CA_CERTS: certificates },
+      stdio: 'ignore',
+    });
+    // It stays until the daemon ends.
+    const ended = once(tracer, 'exit');
+    await waitFor(() => box.isMounted() || tracer.exitCode !== null, 'the mount');
+    spawnSync('umount', [box.mountpoint]);
+    expect(await ended).toEqual([0, null]);
+    const done = readFileSync(trace, 'utf8')
+      .split('\n')
+      .filter((line) => !/ = -1 E|<unfinished/.test(line));
+    const executed = done.flatMap((line) => /execve\("([^"]+)"/.exec(line)?.[1] ?? []).map((path) => basename(path));
+    expect(executed.filter((name) => name === 'node')).toHaveLength(1);
+    expect(executed.length).toBeLessThanOrEqual(3); // The shell; find(1) in a checkout; Node.
+    const opened = done.flatMap((line) => /openat\([^"]*"([^"]+)"/.exec(line)?.[1] ?? []);
+    expect(opened).not.toContain(certificates);
+    const code = opened.filter((path) => /\.[cm]?js$|package\.json$/.test(path));
+    expect(code.filter((path) => path.includes('/dist/')).length).toBeGreaterThan(0);
+    expect(code.length).toBeLessThanOrEqual(40);
+  });
+
+  it('files that the caller had open stay its own', () => {
+    const held = ['three', 'four', 'eleven'].map((name) => box.at(name));
+    for (const path of held) writeFileSync(path, '');
+    const fds = held.map((path) => openSync(path, 'r+'));
+    const [three, four, eleven] = fds;
+    const between = new Array<'ignore'>(6).fill('ignore');
+    const options = ['-o', box.options, 'mnt'];
+    const { status } = spawnSync(PLYFS, options, {
+      cwd: box.dir,
+      stdio: ['ignore', 'ignore', 'ignore', three, four, ...between, eleven],
+    });
+    for (const fd of fds) closeSync(fd);
+    expect(status).toBe(0);
+    expect(filesOf(daemon()).filter((path) => held.includes(path))).toEqual([]);
+    expect(readdirSync(box.mountpoint)).toContain('from-top');
+  });
+
+  // A word of the options, or a flag, that could mean the foreground.
+  it.each([
+    ['-s', (options: string) => ['-s', '-o', `${options},nonsense`]],
+    ['a path', (options: string) => ['-o', options.replace('/top:', '/debug:'), '-o', 'nonsense']],
+  ])('in the background where the shell cannot tell: %s', (_, args) => {
+    symlinkSync('top', box.at('debug'));
+    expect(box.plyfs(...args(box.options), 'mnt')).toEqual({
+      status: 0,
+      stdout: '',
+      stderr: 'plyfs: unknown option ignored: nonsense\n',
+    });
+    expect(readdirSync(box.mountpoint)).toContain('from-top');
+    const pid = daemon();
+    expect(sessionOf(pid)).toBe(pid);
+    expect([0, 1, 2].map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`))).toEqual([
+      '/dev/null',
+      '/dev/null',
+      '/dev/null',
+    ]);
+    expect(box.plyfs('-s', '-o', `${box.options},log=/nowhere/at/all`, 'mnt')).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^plyfs: [^\n]+\n$/),
+    });
+  });
+});
