@@ -5,7 +5,17 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 export function serversOf(root) {
   // The connection of a FUSE mount is the minor number of its device. Not by stat, which root may be refused.
   const connection = new RegExp(`^\\d+ \\d+ 0:(\\d+) \\S+ ${root} `, 'm').exec(read('/proc/self/mountinfo'))?.[1];
-  return processes().filter((pid) => commandLine(pid).includes(root) || holdsConnection(pid, connection));
+  const found = processes().filter((pid) => commandLine(pid).includes(root) || holdsConnection(pid, connection));
+  // One may be looked after by another, whose title can be too short for the path.
+  const ours = ancestorsOf(process.pid);
+  const watchers = found.flatMap(ancestorsOf).filter((pid) => !ours.includes(pid) && pid !== process.pid);
+  return [...new Set([...found, ...watchers])];
+}
+
+/** Without process 1, to which whoever goes into the background is given. */
+function ancestorsOf(pid) {
+  const parent = Number(/^PPid:\s+(\d+)$/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
+  return parent > 1 ? [parent, ...ancestorsOf(parent)] : [];
 }
 
 /** Whether any of them still runs. A zombie does not. */
