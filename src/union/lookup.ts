@@ -36,7 +36,7 @@ export function lookup(union: Union, dir: DirectoryNode, name: EntryName, into: 
     return known;
   }
   union.checkName(name);
-  if (dir.removed) return null;
+  if (dir.removed || dir.isComplete) return null;
   if (dir.upper !== null) {
     const presence = dir.upper.layer.reader.probe(union.fds.get(dir.upper), name, into);
     if (presence === 'whiteout') return null;

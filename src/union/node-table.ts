@@ -82,6 +82,8 @@ export class NodeTable {
 
   /** Moves a node to another place of the tree. */
   move(node: UnionNode, parent: DirectoryNode, name: EntryName): void {
+    // A file with several links can go on having the name that it was known by.
+    if (node.parent !== null) node.parent.isComplete = false;
     this.detach(node);
     node.parent = parent;
     node.name = name;
@@ -110,7 +112,10 @@ export class NodeTable {
 
   private free(node: UnionNode): void {
     this.nodes.delete(node.id);
-    if (node.parent?.children.get(node.name) === node) node.parent.children.delete(node.name);
+    if (node.parent?.children.get(node.name) === node) {
+      node.parent.children.delete(node.name);
+      node.parent.isComplete = false;
+    }
     if (node.kind === 'file' && this.linked.get(node.identity) === node) this.linked.delete(node.identity);
     this.closeFds(node);
   }

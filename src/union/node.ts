@@ -32,6 +32,11 @@ export class DirectoryNode implements NodeBase {
   protection: number | null = null;
   /** Nodes of entries that are alive, not all entries. Keyed by each node's own `name`. */
   readonly children = new Map<EntryName, UnionNode>();
+  /**
+   * `children` has all entries: of a directory that was made here, for as long as none of its nodes is freed while it has its name,
+   * and none comes in by a name that its node is not known by. What is to be made there need not be looked for on disk.
+   */
+  isComplete = false;
   /** The upper directory's default ACL: null for none, undefined when not asked yet. */
   defaultAcl: Buffer | null | undefined;
   /** Where the lower parts of an upper directory that was moved are, as the layer says it; see `Marks.redirect`. */
@@ -106,6 +111,11 @@ export class FileNode implements NodeBase {
   stalePages = false;
   /** An upper file that shows the number of the lower one it was copied from. */
   isCopy = false;
+  /**
+   * It has no `security.capability`, which the kernel asks for before the first write of each open file and before each change of
+   * owner. Taken back when one is set.
+   */
+  lacksCapability = false;
   /**
    * What other names of the same file are recognised by (`NodeTable.share`): the number shown, of a file with a `group`;
    * else the file's own. Not the number shown, because two copies can claim to be of one lower file.

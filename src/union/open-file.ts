@@ -106,10 +106,11 @@ function orClose<T>(fd: number, use: () => T): T {
 /**
  * Opens a node with an fd that there is already: of a file just made, or just copied up, so that the kernel has no
  * cached attributes of it. Takes the fd; -1: the node is open already, and has it.
+ * @param mode the file's, if it is known
  */
-export function openNew(union: Union, node: FileNode, fd: number, flags: number): Opened {
+export function openNew(union: Union, node: FileNode, fd: number, flags: number, mode?: number): Opened {
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
-  if (node.open === null) return openFirst(union, node, fd, writes, true, false);
+  if (node.open === null) return openFirst(union, node, fd, writes, true, false, mode);
   if (fd >= 0) close(fd);
   return count(node, node.open, writes);
 }
@@ -121,8 +122,9 @@ function openFirst(
   writes: boolean,
   writable: boolean,
   appends: boolean,
+  mode?: number,
 ): Opened {
-  const passes = orClose(fd, () => canPassThrough(union, node, fd));
+  const passes = orClose(fd, () => canPassThrough(union, node, fd, mode));
   const open: OpenFile = { fd, writable, appends, backingId: 0, opens: 0, writers: 0 };
   node.open = open;
   union.openFiles++;
@@ -147,13 +149,13 @@ function refuseUnreadable(union: Union, node: FileNode, fd: number): void {
   throw fsError(Errno.EPERM, 'open');
 }
 
-function canPassThrough(union: Union, node: FileNode, fd: number): boolean {
+function canPassThrough(union: Union, node: FileNode, fd: number, mode?: number): boolean {
   if (!union.passthrough) return false;
   if (union.upper !== null && (!node.isUpper || node.data !== null)) return false;
   if (dataLayer(union, node)?.refusesBacking === true) return false;
   if (union.upper === null) return true;
-  statFd(fd, scratch);
-  return !hasSetIdBits(scratch.mode);
+  if (mode === undefined) statFd(fd, scratch);
+  return !hasSetIdBits(mode ?? scratch.mode);
 }
 
 /** The layer that has the data of an open file. */

@@ -10,12 +10,14 @@ import { O_RDONLY, O_WRONLY } from '../core/flags.js';
 import { truncate } from '../sys/file-io.js';
 import {
   chmodAt,
+  chmodFd,
   chmodPathFd,
   chownAt,
   chownFd,
   readlinkAt,
   type TimeValue,
   utimesAt,
+  utimesFd,
   utimesPathFd,
 } from '../sys/inode-ops.js';
 import { close, openKnownAt, reopen } from '../sys/open.js';
@@ -117,19 +119,42 @@ export function showStat(node: UnionNode, stat: FileStat): void {
   } else if (node.removed && !node.isUpper) stat.nlink = Math.max(0, stat.nlink - 1);
 }
 
+/**
+ * The fd that a file of the upper is open by, or -1: a change through it spares the walk to the name, which takes longer
+ * than most changes.
+ */
+function openFd(node: UnionNode): number {
+  return node.kind === 'file' && opensItself(node) ? heldFd(node) : -1;
+}
+
 export function chownReal(union: Union, node: UnionNode, uid: number, gid: number): void {
+  const own = openFd(node);
+  if (own >= 0) {
+    chownFd(own, uid, gid);
+    return;
+  }
   const { fd, name } = reachOf(union, node);
   if (name === '') chownFd(fd, uid, gid);
   else chownAt(fd, name, uid, gid);
 }
 
 export function chmodReal(union: Union, node: UnionNode, mode: number): void {
+  const own = openFd(node);
+  if (own >= 0) {
+    chmodFd(own, mode);
+    return;
+  }
   const { fd, name } = reachOf(union, node);
   if (name === '') chmodPathFd(fd, mode);
   else chmodAt(fd, name, mode);
 }
 
 export function utimesReal(union: Union, node: UnionNode, atime: TimeValue, mtime: TimeValue): void {
+  const own = openFd(node);
+  if (own >= 0) {
+    utimesFd(own, atime, mtime);
+    return;
+  }
   const { fd, name } = reachOf(union, node);
   if (name === '') utimesPathFd(fd, atime, mtime);
   else utimesAt(fd, name, atime, mtime);

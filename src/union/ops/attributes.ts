@@ -72,13 +72,17 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
  */
 function changeOwner(union: Union, node: UnionNode, { uid, gid }: AttributeChange, caller: Caller): void {
   const stat = union.answer.attr;
-  statReal(union, node, stat);
-  const { mode } = stat;
-  const drops = !isDirectory(mode) && caller.uid !== 0 && (mode & S_ISGID) !== 0 && !isInGroup(caller, stat.gid);
+  const drops = caller.uid !== 0 && dropsSetGid(union, node, caller);
   chownReal(union, node, uid ?? KEEP_ID, gid ?? KEEP_ID);
   if (!drops) return;
   statReal(union, node, stat);
   if ((stat.mode & S_ISGID) !== 0) chmodReal(union, node, stat.mode & 0o7777 & ~S_ISGID);
+}
+
+function dropsSetGid(union: Union, node: UnionNode, caller: Caller): boolean {
+  const stat = union.answer.attr;
+  statReal(union, node, stat);
+  return !isDirectory(stat.mode) && (stat.mode & S_ISGID) !== 0 && !isInGroup(caller, stat.gid);
 }
 
 function isInGroup(caller: Caller, gid: number): boolean {

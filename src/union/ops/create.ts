@@ -12,7 +12,7 @@ import { statAt, statFd } from '../../sys/stat.js';
 import { setXattr } from '../../sys/xattr.js';
 import { noteRemoved } from '../merge-directory.js';
 import { ACL_ACCESS, attributesFor, type Made, makeObject, type NewObject } from '../new-object.js';
-import { FileNode } from '../node.js';
+import { type DirectoryNode, FileNode } from '../node.js';
 import { checkBudget, openNew } from '../open-file.js';
 import { assertWritable } from '../protection.js';
 import type { Union } from '../union.js';
@@ -63,16 +63,20 @@ export function symlink(union: Union, parent: NodeId, name: EntryName, target: s
 function make(union: Union, parent: NodeId, name: EntryName, caller: Caller, object: NewObject): Entry {
   const dir = union.nodes.directory(parent);
   const made = makeObject(union, dir, name, object, caller);
-  return orRemove(made, () => {
+  return orRemove(dir, made, () => {
     if (!statAt(union.fds.get(made.home), name, union.answer.attr)) throw fsError(Errno.ESTALE, 'create');
     return handOutNew(union, dir, name, made.home, isDirectory(object.mode));
   });
 }
 
 /** Whoever is told of a failure must not find the object. */
-function orRemove<T>(made: Made, use: () => T): T {
+function orRemove<T>(dir: DirectoryNode, made: Made, use: () => T): T {
   const undo = new UndoStack();
-  undo.push(() => made.remove());
+  undo.push(() => {
+    // Should it stay, it has no node.
+    dir.isComplete = false;
+    made.remove();
+  });
   return undo.guard(use);
 }
 
@@ -97,11 +101,11 @@ export function create(
     make: (dirfd, at, permissions) => openAt(dirfd, at, O_CREAT | O_EXCL | O_RDWR, permissions & 0o7777),
   };
   const made = makeObject(union, dir, name, object, caller);
-  return orRemove(made, () => {
+  return orRemove(dir, made, () => {
     statOrClose(made.fd, union.answer.attr);
     const entry = handOutNew(union, dir, name, made.home, false);
     try {
-      return { opened: openNew(union, union.nodes.file(entry.nodeid), made.fd, flags), entry };
+      return { opened: openNew(union, union.nodes.file(entry.nodeid), made.fd, flags, union.answer.attr.mode), entry };
     } catch (error) {
       union.nodes.forget(entry.nodeid, 1);
       noteRemoved(union, dir, name);
@@ -154,5 +158,5 @@ export function tmpfile(
   node.removed = true;
   union.nodes.add(node);
   const entry = handOut(union, node);
-  return { opened: openNew(union, node, fd, flags), entry };
+  return { opened: openNew(union, node, fd, flags, attr.mode), entry };
 }

@@ -34,6 +34,8 @@ export function handOutNew(
     ? adoptDirectory(union, dir, name, home, [], attr)
     : adoptFile(union, dir, name, home, attr, true);
   node.protection = 0;
+  if (node.kind === 'directory') node.isComplete = true;
+  else node.lacksCapability = true;
   noteAdded(union, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
   return handOut(union, node);
 }

@@ -35,6 +35,8 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   if (node.isCopy) markImpure(union, dir);
   if (node.group !== null) union.links?.count(node.group);
   const { attr } = union.answer;
+  // The node goes on being known by the name that it has.
+  dir.isComplete = false;
   const undo = new UndoStack();
   if (isHiddenUnseen(union, home, name) || !linkedInPlace(union, node, home, name)) {
     linkOverWhiteout(union, node, home, name);

@@ -51,6 +51,9 @@ export function rename(
   assertRemovable(union, from.dir, source);
   if (target === null) assertWritable(union, to.dir);
   else assertRemovable(union, to.dir, target);
+  // A file with several links goes on being known by the name that it has.
+  from.dir.isComplete = false;
+  to.dir.isComplete = false;
   if ((flags & RENAME_EXCHANGE) !== 0) {
     if (target === null) throw fsError(Errno.ENOENT, 'rename');
     exchange(union, source, from, target, to);

@@ -25,8 +25,13 @@ function nameOnDisk(union: Union, name: string): string {
 }
 
 export function getxattr(union: Union, nodeid: NodeId, name: string): Buffer | null {
-  const { fd, name: at } = reachOf(union, union.nodes.get(nodeid));
-  return getXattr(fd, at, nameOnDisk(union, name));
+  const node = union.nodes.get(nodeid);
+  const asksCapability = name === CAPABILITY && node.kind === 'file';
+  if (asksCapability && node.lacksCapability) return null;
+  const { fd, name: at } = reachOf(union, node);
+  const value = getXattr(fd, at, nameOnDisk(union, name));
+  if (asksCapability) node.lacksCapability = value === null;
+  return value;
 }
 
 /** Names that the caller may see: `trusted.` ones only for those with CAP_SYS_ADMIN, as on any file system (man xattr(7)). */
@@ -54,6 +59,7 @@ export function setxattr(
   assertChangeable(union, node);
   const onDisk = nameOnDisk(union, name);
   toUpper(union, node);
+  if (name === CAPABILITY && node.kind === 'file') node.lacksCapability = false;
   const { fd, name: at } = reachOf(union, node);
   setXattr(fd, at, onDisk, value, flags);
   noteAcl(node, name);
