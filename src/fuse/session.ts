@@ -1,6 +1,7 @@
 /** One mount, served: the handshake, then the loop that the whole thread is for. */
 import { Errno, fsError } from '../core/errno.js';
 import { pollReadable } from '../sys/poll.js';
+import { RunQueue } from '../sys/run-queue.js';
 import { InitFlag, InitFlag2, Opcode } from './abi.js';
 import { Device } from './device.js';
 import { Dispatcher } from './dispatch.js';
@@ -104,19 +105,20 @@ export class Session {
    * from then on: unmount first.
    */
   run(controlFd: number): void {
+    const machine = new RunQueue();
     try {
-      this.loop(controlFd);
+      this.loop(controlFd, new Patience(machine));
     } finally {
+      machine.close();
       this.device.close();
       this.operations.close();
     }
   }
 
-  private loop(controlFd: number): void {
+  private loop(controlFd: number, patience: Patience): void {
     const { device, dispatcher } = this;
     const { request } = this.exchange;
     const fds = [device.fd, controlFd, this.operations.completionFd];
-    const patience = new Patience();
     for (let served = 1; ; ) {
       const got = device.receive(request);
       if (got > 0) {
