@@ -42,6 +42,11 @@ const SYS_REMOVEXATTRAT = 466;
 /** XATTR_SIZE_MAX and XATTR_LIST_MAX (linux/limits.h). */
 const MAX = 65536;
 const value = allocate(MAX);
+/**
+ * Room that nearly all values and lists are content with. The kernel allocates as much as it is offered, and clears it, which for MAX
+ * takes longer than all the rest of the call.
+ */
+const USUAL = 1024;
 
 /** struct xattr_args (linux/xattr.h): address of the value, its size, flags. */
 const ARGS_SIZE = 16;
@@ -97,14 +102,22 @@ function taken(size: number): Buffer | null {
 export function getXattr(fd: number, name: string, xattr: string): Buffer | null {
   const key = cPath2(xattr);
   return taken(
-    onObject(
-      fd,
-      name,
-      (path, flags) => syscall6(SYS_GETXATTRAT, fd, path, flags, key, xattrArgs(MAX, 0), ARGS_SIZE),
-      (path) => lgetxattr(path, key, value.address, MAX),
-      (path) => getxattr(path, key, value.address, MAX),
+    withRoom((room) =>
+      onObject(
+        fd,
+        name,
+        (path, flags) => syscall6(SYS_GETXATTRAT, fd, path, flags, key, xattrArgs(room, 0), ARGS_SIZE),
+        (path) => lgetxattr(path, key, value.address, room),
+        (path) => getxattr(path, key, value.address, room),
+      ),
     ),
   );
+}
+
+/** Calls with little room first, and with all there can be need of when that was too little (ERANGE). */
+function withRoom(call: (room: number) => number): number {
+  const size = call(USUAL);
+  return size < 0 && lastErrno() === Errno.ERANGE ? call(MAX) : size;
 }
 
 /** As {@link getXattr}; null also where the file system has no such xattrs at all. */
@@ -135,12 +148,14 @@ export function setXattr(fd: number, name: string, xattr: string, data: Uint8Arr
 
 /** Names; none where the file system has no xattrs. */
 export function listXattrs(fd: number, name: string): string[] {
-  const size = onObject(
-    fd,
-    name,
-    (path, flags) => syscall6(SYS_LISTXATTRAT, fd, path, flags, value.address, MAX, 0),
-    (path) => llistxattr(path, value.address, MAX),
-    (path) => listxattr(path, value.address, MAX),
+  const size = withRoom((room) =>
+    onObject(
+      fd,
+      name,
+      (path, flags) => syscall6(SYS_LISTXATTRAT, fd, path, flags, value.address, room, 0),
+      (path) => llistxattr(path, value.address, room),
+      (path) => listxattr(path, value.address, room),
+    ),
   );
   if (size < 0) {
     const errno = lastErrno();
