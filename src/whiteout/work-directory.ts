@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { EntryName } from '../core/brand.js';
 import { Errno, FsError, isErrno } from '../core/errno.js';
-import { isDirectory } from '../core/file-mode.js';
+import { DT_DIR, DT_UNKNOWN, isDirectory } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY, O_RDONLY, RENAME_NOREPLACE } from '../core/flags.js';
 import { LayerRefusal } from '../core/layer-refusal.js';
@@ -165,7 +165,13 @@ function flatten(dirfd: number, name: string, mode: number): string[] {
   const moved: string[] = [];
   const stat = new FileStat();
   try {
-    for (const inside of namesIn(fd)) {
+    const { names, files } = entriesIn(fd);
+    for (const inside of names) {
+      // Of the whiteouts that a removed directory was full of, none has to be looked at.
+      if (files.has(inside)) {
+        unlinkAt(fd, inside);
+        continue;
+      }
       if (!statAt(fd, inside, stat)) continue;
       if (!isDirectory(stat.mode)) {
         unlinkAt(fd, inside);
@@ -182,8 +188,17 @@ function flatten(dirfd: number, name: string, mode: number): string[] {
   return moved;
 }
 
-function namesIn(fd: number): EntryName[] {
+function namesIn(fd: number): readonly EntryName[] {
+  return entriesIn(fd).names;
+}
+
+/** All names, and those which the file system says are no directories. */
+function entriesIn(fd: number): { readonly names: readonly EntryName[]; readonly files: ReadonlySet<EntryName> } {
   const names: EntryName[] = [];
-  readDirectory(fd, (name) => names.push(name));
-  return names;
+  const files = new Set<EntryName>();
+  readDirectory(fd, (name, _ino, type) => {
+    names.push(name);
+    if (type !== DT_DIR && type !== DT_UNKNOWN) files.add(name);
+  });
+  return { names, files };
 }

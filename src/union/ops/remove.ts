@@ -60,7 +60,8 @@ export function prepareRemoval(union: Union, node: UnionNode, dir: DirectoryNode
 
 /** The node of a name that the kernel believes to be there. */
 export function existing(union: Union, dir: DirectoryNode, name: EntryName): UnionNode {
-  const node = lookup(union, dir, name, scratch);
+  // Nobody wants its attributes.
+  const node = dir.children.get(name) ?? lookup(union, dir, name, scratch);
   if (node === null) throw fsError(Errno.ENOENT, 'remove');
   return node;
 }
