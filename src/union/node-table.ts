@@ -82,8 +82,6 @@ export class NodeTable {
 
   /** Moves a node to another place of the tree. */
   move(node: UnionNode, parent: DirectoryNode, name: EntryName): void {
-    // A file with several links can go on having the name that it was known by.
-    if (node.parent !== null) node.parent.isComplete = false;
     this.detach(node);
     node.parent = parent;
     node.name = name;

@@ -85,11 +85,12 @@ describe('the names of a directory that was made here', () => {
     expect(find(dir, 'a')).toBe(node);
   });
 
-  it('are found when they have changed places with what is elsewhere', () => {
+  it('are found when they have changed places with one of several names of a file', () => {
     const [inside, outside] = [make(dir, 'a'), make(ROOT_ID, 'b')];
+    union.link(outside, ROOT_ID, name('c'));
     const RENAME_EXCHANGE = 2;
-    union.rename(dir, name('a'), ROOT_ID, name('b'), RENAME_EXCHANGE);
-    expect([find(dir, 'a'), find(ROOT_ID, 'b')]).toEqual([outside, inside]);
+    union.rename(dir, name('a'), ROOT_ID, name('c'), RENAME_EXCHANGE);
+    expect([find(dir, 'a'), find(ROOT_ID, 'c')]).toEqual([outside, inside]);
   });
 });
 
