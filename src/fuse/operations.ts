@@ -167,6 +167,12 @@ export interface Operations {
    */
   settle(caller: Caller): void;
 
+  /**
+   * Does a little of what will probably be asked for next: called when no request waits, so that one that comes does not
+   * wait long. Fails silently. False: there is nothing to do until the next request.
+   */
+  anticipate(): boolean;
+
   /** fsync and fsyncdir do nothing (volatile): the kernel need not ask. */
   readonly noSync: boolean;
   /** An fd that becomes readable when parked requests can go on, and perhaps when none can. */

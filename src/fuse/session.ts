@@ -126,6 +126,7 @@ export class Session {
         dispatcher.serve(got);
         if (served++ % CONTROL_INTERVAL === 0 && !this.attend(fds, 0)) return;
       } else if (got === -Errno.EAGAIN) {
+        if (this.operations.anticipate()) continue;
         if (patience.lookAgain()) continue;
         if (!this.attend(fds, dispatcher.parked.patience)) return;
         patience.woken();

@@ -20,27 +20,28 @@ import { prefetch } from '../sys/file-io.js';
 import { close } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
 import { withoutFsetid } from '../sys/thread.js';
+import { PREFETCH } from './foresight.js';
 import type { Layer } from './layer.js';
 import type { FileNode, OpenFile } from './node.js';
 import { isAppendOnly } from './protection.js';
 import { lacksData, openForReading, openReal } from './real-object.js';
 import type { Union } from './union.js';
 
-/** As much as one READ asks for at the default readahead. */
-const PREFETCH = 128 << 10;
-
 const answer = { keepCache: true, backingId: 0 };
 const scratch = new FileStat();
 
-/** Opens `node`, which is in the upper if `flags` can write. */
-export function openNode(union: Union, node: FileNode, flags: number): Opened {
+/**
+ * Opens `node`, which is in the upper if `flags` can write.
+ * @param wasFetched its beginning has been brought into the page cache already
+ */
+export function openNode(union: Union, node: FileNode, flags: number, wasFetched = false): Opened {
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
   if (node.open === null) {
     const { fd, appends } = writes
       ? openForWriting(union, node, flags)
       : { fd: openForReading(union, node), appends: false };
     orClose(fd, () => refuseUnreadable(union, node, fd));
-    const opened = openFirst(union, node, fd, writes, writes, appends);
+    const opened = openFirst(union, node, fd, writes, writes, appends, wasFetched);
     noteUnseenWriter(union, node, writes);
     return opened;
   }
@@ -110,7 +111,7 @@ function orClose<T>(fd: number, use: () => T): T {
  */
 export function openNew(union: Union, node: FileNode, fd: number, flags: number, mode?: number): Opened {
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
-  if (node.open === null) return openFirst(union, node, fd, writes, true, false, mode);
+  if (node.open === null) return openFirst(union, node, fd, writes, true, false, true, mode);
   if (fd >= 0) close(fd);
   return count(node, node.open, writes);
 }
@@ -122,6 +123,7 @@ function openFirst(
   writes: boolean,
   writable: boolean,
   appends: boolean,
+  wasFetched: boolean,
   mode?: number,
 ): Opened {
   const passes = orClose(fd, () => canPassThrough(union, node, fd, mode));
@@ -130,7 +132,7 @@ function openFirst(
   union.openFiles++;
   if (passes) open.backingId = register(union, node, fd);
   // Who opens a file reads it: on a cold cache the disk is at work while our answer and the first READ travel.
-  else if (!writable) prefetch(fd, 0, PREFETCH);
+  else if (!writable && !wasFetched) prefetch(fd, 0, PREFETCH);
   return count(node, open, writes);
 }
 

@@ -189,6 +189,10 @@ export class UnionFilesystem implements Operations {
     settleFor(this.union, caller);
   }
 
+  anticipate(): boolean {
+    return this.union.foresight.act();
+  }
+
   takeCompleted(isAwaited: (key: number) => boolean): number[] {
     return finishJobs(this.union, isAwaited);
   }

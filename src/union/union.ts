@@ -12,6 +12,7 @@ import type { Dialect, Hiding } from '../whiteout/dialect.js';
 import type { WorkDirectory } from '../whiteout/work-directory.js';
 import type { CopyJobs } from './copy-jobs.js';
 import type { DirectoryFds } from './directory-fds.js';
+import { Foresight } from './foresight.js';
 import type { InodeNumbers } from './inode-numbers.js';
 import type { KeptLinks } from './kept-links.js';
 import type { Layer } from './layer.js';
@@ -40,6 +41,7 @@ export class Union {
   readonly answer: { nodeid: Entry['nodeid']; attr: FileStat; cacheAttr: boolean };
   readonly root: DirectoryNode;
   readonly listings: LRUCache<DirectoryNode, Listing>;
+  readonly foresight: Foresight;
   /** Set when the transport is ready. */
   channel: KernelChannel | null = null;
   passthrough = false;
@@ -75,6 +77,7 @@ export class Union {
       maxSize: MAX_LISTED, // A larger directory than that is cached alone, or each piece of its listing would read it all again.
       sizeCalculation: ({ size }) => Math.min(size + 1, MAX_LISTED),
     });
+    this.foresight = new Foresight(fds, this.listings);
     const top = upper?.layer ?? (lowers[0] as Layer);
     this.lowest = (lowers.at(-1) ?? top).depth;
     const stat = new FileStat();

@@ -19,7 +19,10 @@ export function open(union: Union, nodeid: NodeId, flags: number, killSetIdFor: 
   const node = union.nodes.file(nodeid);
   const truncates = (flags & O_TRUNC) !== 0;
   if (node.open === null) checkBudget(union);
-  if ((flags & O_ACCMODE) === O_RDONLY && !truncates) return openNode(union, node, flags);
+  if ((flags & O_ACCMODE) === O_RDONLY && !truncates) {
+    const wasFetched = union.foresight.opened(node);
+    return openNode(union, node, flags, wasFetched);
+  }
   assertMayOpen(union, node, flags);
   const { isUpper } = node;
   const wasWhole = isUpper && node.data === null;
