@@ -14,6 +14,7 @@ const ENTRIES = [
   'server/serving-thread',
   'server/serving-process',
   'copyup/copy-thread',
+  'union/scout-thread',
   'store/convert-thread',
   'fuse/native/watchdog-thread',
 ];

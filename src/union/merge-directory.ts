@@ -12,6 +12,7 @@ import type { Union } from './union.js';
 export function listingOf(union: Union, dir: DirectoryNode): Listing {
   let listing = union.listings.get(dir);
   if (listing === undefined) {
+    union.scout.listed(dir);
     const entries = readMerged(union, dir);
     correctNumbers(union, dir, entries);
     listing = new Listing(entries);

@@ -203,6 +203,7 @@ export class UnionFilesystem implements Operations {
 
   close(): void {
     const { union } = this;
+    union.scout.close();
     union.jobs.close();
     settleAtEnd(union);
     union.nodes.close();

@@ -20,6 +20,7 @@ import type { Listing } from './listing.js';
 import type { LowerFiles } from './lower-files.js';
 import { DirectoryNode, type UnionNode } from './node.js';
 import type { NodeTable } from './node-table.js';
+import { Scout } from './scout.js';
 
 /** What only a union with an upper layer has. */
 export interface Upper {
@@ -42,6 +43,7 @@ export class Union {
   readonly root: DirectoryNode;
   readonly listings: LRUCache<DirectoryNode, Listing>;
   readonly foresight: Foresight;
+  readonly scout: Scout;
   /** Set when the transport is ready. */
   channel: KernelChannel | null = null;
   passthrough = false;
@@ -78,6 +80,7 @@ export class Union {
       sizeCalculation: ({ size }) => Math.min(size + 1, MAX_LISTED),
     });
     this.foresight = new Foresight(fds, this.listings);
+    this.scout = new Scout(lowers);
     const top = upper?.layer ?? (lowers[0] as Layer);
     this.lowest = (lowers.at(-1) ?? top).depth;
     const stat = new FileStat();
