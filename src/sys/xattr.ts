@@ -41,12 +41,12 @@ const SYS_REMOVEXATTRAT = 466;
 
 /** XATTR_SIZE_MAX and XATTR_LIST_MAX (linux/limits.h). */
 const MAX = 65536;
-const value = allocate(MAX);
 /**
- * Room that nearly all values and lists are content with. The kernel allocates as much as it is offered, and clears it, which for MAX
- * takes longer than all the rest of the call.
+ * What is offered first: the kernel allocates what it is offered, and for a value clears it, whatever comes of it
+ * (fs/xattr.c:listxattr, do_getxattr). Nearly all lists and values are none or small.
  */
-const USUAL = 1024;
+const SMALL = 256;
+const value = allocate(MAX);
 
 /** struct xattr_args (linux/xattr.h): address of the value, its size, flags. */
 const ARGS_SIZE = 16;
@@ -78,16 +78,28 @@ function onObject(
   object: (path: number) => number,
 ): number {
   if (hasAtCalls) {
-    const flags = name === '' ? AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW : AT_SYMLINK_NOFOLLOW;
-    const result = at(cPath(name), flags);
-    // An O_PATH fd is none to these calls.
-    if (result >= 0 || name !== '' || lastErrno() !== Errno.EBADF) return result;
+    const result = at(cPath(name), atFlags(name));
+    if (result >= 0 || !isPathFd(name)) return result;
   }
-  return name === '' ? object(cPath(`/proc/self/fd/${fd}`)) : link(cPath(`/proc/self/fd/${fd}/${name}`));
+  return name === '' ? object(procPath(fd, name)) : link(procPath(fd, name));
+}
+
+/** After a failure: an O_PATH fd is none to the calls with a directory fd. */
+function isPathFd(name: string): boolean {
+  return name === '' && lastErrno() === Errno.EBADF;
+}
+
+function procPath(fd: number, name: string): number {
+  return cPath(name === '' ? `/proc/self/fd/${fd}` : `/proc/self/fd/${fd}/${name}`);
 }
 
 function absent(errno: number): boolean {
   return errno === Errno.ENODATA || errno === Errno.EOPNOTSUPP;
+}
+
+/** Of `fd` itself, or of `name` under it: the flags of the calls with a directory fd. */
+function atFlags(name: string): number {
+  return name === '' ? AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW : AT_SYMLINK_NOFOLLOW;
 }
 
 /** Copies `size` bytes out of the scratch value; null for "not set". */
@@ -101,23 +113,17 @@ function taken(size: number): Buffer | null {
 /** The value, or null when it is not set (ENODATA). EOPNOTSUPP, for a namespace that is not known here, is thrown. */
 export function getXattr(fd: number, name: string, xattr: string): Buffer | null {
   const key = cPath2(xattr);
-  return taken(
-    withRoom((room) =>
-      onObject(
-        fd,
-        name,
-        (path, flags) => syscall6(SYS_GETXATTRAT, fd, path, flags, key, xattrArgs(room, 0), ARGS_SIZE),
-        (path) => lgetxattr(path, key, value.address, room),
-        (path) => getxattr(path, key, value.address, room),
-      ),
-    ),
-  );
+  const size = getInto(fd, name, key, SMALL);
+  return taken(size < 0 && lastErrno() === Errno.ERANGE ? getInto(fd, name, key, MAX) : size);
 }
 
-/** Calls with little room first, and with all there can be need of when that was too little (ERANGE). */
-function withRoom(call: (room: number) => number): number {
-  const size = call(USUAL);
-  return size < 0 && lastErrno() === Errno.ERANGE ? call(MAX) : size;
+/** As `onObject`, without a closure: asked of nearly every object. */
+function getInto(fd: number, name: string, key: number, room: number): number {
+  if (hasAtCalls) {
+    const size = syscall6(SYS_GETXATTRAT, fd, cPath(name), atFlags(name), key, xattrArgs(room, 0), ARGS_SIZE);
+    if (size >= 0 || !isPathFd(name)) return size;
+  }
+  return (name === '' ? getxattr : lgetxattr)(procPath(fd, name), key, value.address, room);
 }
 
 /** As {@link getXattr}; null also where the file system has no such xattrs at all. */
@@ -148,21 +154,23 @@ export function setXattr(fd: number, name: string, xattr: string, data: Uint8Arr
 
 /** Names; none where the file system has no xattrs. */
 export function listXattrs(fd: number, name: string): string[] {
-  const size = withRoom((room) =>
-    onObject(
-      fd,
-      name,
-      (path, flags) => syscall6(SYS_LISTXATTRAT, fd, path, flags, value.address, room, 0),
-      (path) => llistxattr(path, value.address, room),
-      (path) => listxattr(path, value.address, room),
-    ),
-  );
+  let size = listInto(fd, name, SMALL);
+  if (size < 0 && lastErrno() === Errno.ERANGE) size = listInto(fd, name, MAX);
   if (size < 0) {
     const errno = lastErrno();
     if (absent(errno)) return [];
     throw fsError(errno, 'listxattr');
   }
   return size === 0 ? [] : value.buffer.toString('latin1', 0, size - 1).split('\0');
+}
+
+/** As `onObject`, without a closure: asked of nearly every object. */
+function listInto(fd: number, name: string, room: number): number {
+  if (hasAtCalls) {
+    const size = syscall6(SYS_LISTXATTRAT, fd, cPath(name), atFlags(name), value.address, room, 0);
+    if (size >= 0 || !isPathFd(name)) return size;
+  }
+  return (name === '' ? listxattr : llistxattr)(procPath(fd, name), value.address, room);
 }
 
 /** ENODATA is thrown: removing what is not there is an answer the caller gets. */

@@ -133,7 +133,9 @@ export class OverlayDialect implements Dialect, LayerReader {
 
   /** One listing answers for the objects without any mark, which are nearly all. */
   marks(dirfd: number, name: string, foreign = false): Marks {
-    const own = listXattrs(dirfd, name).filter((xattr) => this.isPrivateXattr(xattr));
+    const all = listXattrs(dirfd, name);
+    if (all.length === 0) return NO_MARKS;
+    const own = all.filter((xattr) => this.isPrivateXattr(xattr));
     if (own.length === 0) return NO_MARKS;
     const opaque = foreign ? [this.opaqueXattr, FOREIGN_OPAQUE] : [this.opaqueXattr];
     return {

@@ -1,35 +1,48 @@
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+/** Extended attributes of every size, of an object under a directory fd and of an fd itself, an O_PATH one too. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { getXattr, listXattrs, setXattr } from '../../../src/sys/xattr.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { O_DIRECTORY, O_PATH, O_RDONLY } from '../../../src/core/flags.js';
+import { close, openAt, openTrusted } from '../../../src/sys/open.js';
+import { findXattr, getXattr, listXattrs, removeXattr, setXattr } from '../../../src/sys/xattr.js';
+import { makeScratch, removeScratch } from '../../harness/scratch.js';
 
-describe('attributes that need more room than most', () => {
-  let scratch: string;
+describe.each(['a name', 'an fd', 'an O_PATH fd'] as const)('xattrs by %s', (by) => {
+  let base: string;
   let fd: number;
-  beforeEach(() => {
-    scratch = mkdtempSync(join(tmpdir(), 'plyfs-xattr-'));
-    writeFileSync(join(scratch, 'file'), '');
-    fd = openSync(join(scratch, 'file'), 'r+');
+  let name: string;
+  beforeAll(() => {
+    base = makeScratch('xattr');
+    writeFileSync(join(base, 'file'), '');
+    const directory = openTrusted(base, O_RDONLY | O_DIRECTORY);
+    name = by === 'a name' ? 'file' : '';
+    fd = name !== '' ? directory : openAt(directory, 'file', by === 'an fd' ? O_RDONLY : O_PATH);
+    if (fd !== directory) close(directory);
   });
-  afterEach(() => {
-    closeSync(fd);
-    rmSync(scratch, { recursive: true });
-  });
-
-  it('a long value is read whole', () => {
-    const value = Buffer.alloc(2500, 'long ');
-    setXattr(fd, '', 'user.long', value);
-    expect(getXattr(fd, '', 'user.long')).toEqual(value);
+  afterAll(() => {
+    close(fd);
+    removeScratch(base);
   });
 
-  it('a long list is read whole', () => {
-    const names = Array.from({ length: 40 }, (_, number) => `user.a-name-that-takes-some-room-${number}`);
-    for (const name of names) setXattr(fd, '', name, Buffer.from('x'));
-    expect(
-      listXattrs(fd, '')
-        .filter((name) => name.startsWith('user.a-name'))
-        .sort(),
-    ).toEqual([...names].sort());
+  it.each([0, 1, 255, 256, 257, 1000, 2000])('a value of %i bytes comes back as it was set', (size) => {
+    const value = Buffer.alloc(size, 'v');
+    setXattr(fd, name, 'user.value', value);
+    expect(getXattr(fd, name, 'user.value')).toEqual(value);
+    removeXattr(fd, name, 'user.value');
+  });
+
+  it('one that is not set is null', () => {
+    expect(findXattr(fd, name, 'user.none')).toBeNull();
+  });
+
+  it('names are listed, however many bytes they take', () => {
+    const names: string[] = [];
+    expect(listXattrs(fd, name)).toEqual([]);
+    for (let i = 0; i < 20; i++) {
+      const xattr = `user.${'n'.repeat(20)}${i}`;
+      setXattr(fd, name, xattr, Buffer.from('x'));
+      names.push(xattr);
+      expect(listXattrs(fd, name).sort()).toEqual([...names].sort());
+    }
   });
 });
