@@ -13,7 +13,7 @@ import { close, tryOpenBeneath } from '../sys/open.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
 import type { ScoutData } from './scout.js';
-import { type Eyes, type ScoutOrder, ScoutWalk, Shared } from './scout-walk.js';
+import { ENDED, type Eyes, type ScoutOrder, ScoutWalk, Shared } from './scout-walk.js';
 
 const { port, roots, shared } = workerData as ScoutData;
 // The port keeps the thread alive; its parent's loop never runs, so nothing goes over the parent port.
@@ -70,8 +70,18 @@ class LayerEyes implements Eyes {
   }
 }
 
+/** A thread without orders for so long gives its memory back. */
+const IDLE_MS = 5000;
+let idle: NodeJS.Timeout | undefined;
+
+function endIfIdle(): void {
+  if (Atomics.compareExchange(shared, Shared.BUSY, 0, ENDED) === 0) port.close();
+}
+
 port.on('message', (order: ScoutOrder) => {
+  clearTimeout(idle);
   new ScoutWalk(order, shared, new LayerEyes(), PATIENCE_MS).run();
   Atomics.sub(shared, Shared.BUSY, 1);
   Atomics.notify(shared, Shared.BUSY);
+  idle = setTimeout(endIfIdle, IDLE_MS);
 });

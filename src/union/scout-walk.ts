@@ -19,6 +19,9 @@ export const Shared = {
   BUSY: 2,
 } as const;
 
+/** In the place of {@link Shared.BUSY}: the thread has ended itself, because nobody had an order for it. */
+export const ENDED = -1;
+
 /** How the scout looks at a directory: all layers' lists of it, and with `stats` what they list. */
 export interface Eyes {
   /** Returns the names of the directories in it. */

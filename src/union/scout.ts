@@ -5,7 +5,7 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { Layer } from './layer.js';
 import type { DirectoryNode } from './node.js';
-import { type ScoutOrder, Shared } from './scout-walk.js';
+import { ENDED, type ScoutOrder, Shared } from './scout-walk.js';
 
 export interface ScoutData {
   readonly port: MessagePort;
@@ -63,10 +63,14 @@ export class Scout {
     for (;;) {
       const busy = Atomics.load(this.shared, Shared.BUSY);
       const left = end - performance.now();
-      if (busy === 0 || left <= 0) break;
+      if (busy <= 0 || left <= 0) break;
       Atomics.wait(this.shared, Shared.BUSY, busy, left);
     }
-    this.thread.end();
+    this.end();
+  }
+
+  private end(): void {
+    this.thread?.end();
     this.thread = null;
   }
 
@@ -78,6 +82,8 @@ export class Scout {
 
   private send(root: DirectoryNode, place: readonly string[]): void {
     if (this.refused) return;
+    // One that counts itself as ended takes no more orders.
+    if (Atomics.compareExchange(this.shared, Shared.BUSY, ENDED, 0) === ENDED) this.end();
     try {
       this.thread ??= this.start(
         this.lowers.map((layer) => layer.root.fd),

@@ -4,7 +4,7 @@ import type { EntryName, NodeId } from '../../../src/core/brand.js';
 import type { Layer } from '../../../src/union/layer.js';
 import { DirectoryNode } from '../../../src/union/node.js';
 import { Scout } from '../../../src/union/scout.js';
-import { type ScoutOrder, Shared } from '../../../src/union/scout-walk.js';
+import { ENDED, type ScoutOrder, Shared } from '../../../src/union/scout-walk.js';
 
 let id = 1;
 
@@ -75,6 +75,19 @@ describe('a scout', () => {
     Atomics.store(memory[0] as Int32Array, Shared.BUSY, 0);
     scout.close();
     expect(ended()).toBe(1);
+  });
+
+  it('is another one when the first has ended for want of orders', () => {
+    const { scout, orders, memory, word, ended } = setUp();
+    for (const dir of [tree, ...below.slice(0, 20)]) scout.listed(dir);
+    Atomics.store(memory[0] as Int32Array, Shared.BUSY, ENDED);
+    const other = directory(root, 'other');
+    for (const dir of [other, ...Array.from({ length: 16 }, (_, i) => directory(other, `d${i}`))]) scout.listed(dir);
+    expect(memory).toHaveLength(2);
+    expect(orders).toHaveLength(2);
+    expect(ended()).toBe(1);
+    expect(word(Shared.BUSY)).toBe(1);
+    scout.close();
   });
 
   it('may not be had, which stops nobody', () => {
