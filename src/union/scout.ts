@@ -21,6 +21,8 @@ export interface ScoutThread {
 
 /** So many directories, listed for the first time one after the other below one of them, are a walk. */
 const PATTERN = 16;
+/** After so many more the thread is sent again if it has left the reader: he had paused, or passed through what was in memory. */
+const AGAIN = 512;
 /** How long the end of a mount waits for the thread to close its fds; a layer that hangs keeps them. Milliseconds. */
 const END_MS = 200;
 
@@ -48,7 +50,8 @@ export class Scout {
       return;
     }
     this.count++;
-    if (this.count === PATTERN) this.send(this.root as DirectoryNode, place);
+    const isDue = this.count === PATTERN || (this.count % AGAIN === 0 && Atomics.load(this.shared, Shared.BUSY) <= 0);
+    if (isDue) this.send(this.root as DirectoryNode, place);
     else if (this.count > PATTERN) {
       Atomics.add(this.shared, Shared.SERVED, 1);
       Atomics.notify(this.shared, Shared.SERVED);

@@ -77,6 +77,17 @@ describe('a scout', () => {
     expect(ended()).toBe(1);
   });
 
+  it('is sent again, from where the reader is now, if it has left him', () => {
+    const { scout, orders, memory } = setUp();
+    const many = Array.from({ length: 1100 }, (_, i) => directory(tree, `d${i}`));
+    for (const dir of [tree, ...many.slice(0, 600)]) scout.listed(dir);
+    expect(orders).toHaveLength(1);
+    Atomics.store(memory[0] as Int32Array, Shared.BUSY, 0);
+    for (const dir of many.slice(600)) scout.listed(dir);
+    expect(orders.map(({ place }) => place)).toEqual([['d15'], ['d1023']]);
+    scout.close();
+  });
+
   it('is another one when the first has ended for want of orders', () => {
     const { scout, orders, memory, word, ended } = setUp();
     for (const dir of [tree, ...below.slice(0, 20)]) scout.listed(dir);
