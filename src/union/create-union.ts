@@ -8,7 +8,7 @@ import { Layer } from './layer.js';
 import { type LayerFormat, layerFormat } from './layer-format.js';
 import { LowerFiles } from './lower-files.js';
 import { NodeTable } from './node-table.js';
-import { Union, type Upper } from './union.js';
+import { cachedListings, Union, type Upper } from './union.js';
 import type { UnionConfig } from './union-config.js';
 import { UnionFilesystem } from './union-filesystem.js';
 
@@ -54,13 +54,15 @@ function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
   for (const layer of upper === null ? lowers : [upper.layer, ...lowers]) format.noteUnread(layer);
   const openFiles = Math.max(16, limit - directories - grace - opened.length - RESERVE);
   const jobs = keep(new CopyJobs(config.log));
+  const listings = cachedListings();
   const union = new Union(
     upper,
     lowers,
     opened.slice(named),
     format.dialect,
     fds,
-    new NodeTable(fds),
+    new NodeTable(fds, (dir) => listings.delete(dir)),
+    listings,
     numbers,
     jobs,
     openFiles,

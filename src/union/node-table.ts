@@ -3,15 +3,20 @@ import { Errno, fsError } from '../core/errno.js';
 import { close } from '../sys/open.js';
 import type { DirectoryFds } from './directory-fds.js';
 import type { DirectoryNode, FileNode, UnionNode } from './node.js';
+import { NodePages } from './node-pages.js';
 
 /** All living nodes. Nodeids are never reused, so a late FORGET or a stale handle cannot reach another node. */
 export class NodeTable {
-  private readonly nodes = new Map<number, UnionNode>();
+  private readonly nodes = new NodePages();
   /** Files with several links, by their identity: their names share one node. */
   private readonly linked = new Map<number, FileNode>();
   private nextId = ROOT_ID as number;
 
-  constructor(private readonly fds: DirectoryFds) {}
+  /** @param freed is told of each directory that nothing holds any more */
+  constructor(
+    private readonly fds: DirectoryFds,
+    private readonly freed: (dir: DirectoryNode) => void,
+  ) {}
 
   get size(): number {
     return this.nodes.size;
@@ -22,7 +27,7 @@ export class NodeTable {
   }
 
   add(node: UnionNode): void {
-    this.nodes.set(node.id, node);
+    this.nodes.add(node);
     node.parent?.children.set(node.name, node);
   }
 
@@ -99,7 +104,7 @@ export class NodeTable {
 
   /** Closes what every node holds open. */
   close(): void {
-    for (const node of this.nodes.values()) this.closeFds(node);
+    for (const node of this.nodes) this.closeFds(node);
     this.nodes.clear();
   }
 
@@ -109,12 +114,13 @@ export class NodeTable {
   }
 
   private free(node: UnionNode): void {
-    this.nodes.delete(node.id);
+    this.nodes.delete(node);
     if (node.parent?.children.get(node.name) === node) {
       node.parent.children.delete(node.name);
       node.parent.isComplete = false;
     }
-    if (node.kind === 'file' && this.linked.get(node.identity) === node) this.linked.delete(node.identity);
+    if (node.kind === 'directory') this.freed(node);
+    else if (this.linked.get(node.identity) === node) this.linked.delete(node.identity);
     this.closeFds(node);
   }
 

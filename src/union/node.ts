@@ -87,54 +87,199 @@ export interface OpenFile {
   appends: boolean;
 }
 
+/**
+ * What few files have, of those that the kernel knows: one that is open, copied up, has several names or lost its last.
+ * Apart, because there can be a million nodes and each field of a node is eight bytes.
+ */
+class RareState {
+  open: OpenFile | null = null;
+  pin = -1;
+  busy = 0;
+  group: LinkGroup | null = null;
+  data: FileData | null = null;
+  redirect: string | null = null;
+  identity: number | null = null;
+
+  get isBare(): boolean {
+    return this.open === null && this.pin < 0 && this.busy === 0 && this.group === null && this.isWhole;
+  }
+
+  private get isWhole(): boolean {
+    return this.data === null && this.redirect === null && this.identity === null;
+  }
+}
+
+/** Bits of `FileNode.facts`. A protection is kept above them, where it is known. */
+const REMOVED = 1;
+const IS_UPPER = 2;
+const STALE_PAGES = 4;
+const IS_COPY = 8;
+const LACKS_CAPABILITY = 16;
+const KNOWS_PROTECTION = 32;
+const PROTECTION_SHIFT = 8;
+
 /** Everything that is not a directory. */
 export class FileNode implements NodeBase {
-  readonly kind = 'file';
   nlookup = 0;
-  removed = false;
-  protection: number | null = null;
-  open: OpenFile | null = null;
-  /**
-   * An fd (O_PATH is enough) of an upper object that has lost the name it was known by, and is not open, or is open as a
-   * metacopy, that is by its data; or -1. Owned.
-   */
-  pin = -1;
-  /** Key of the copy-up that is under way in a helper thread, or 0. */
-  busy = 0;
-  /** A lower file with several links, or the copy of one, where the dialect keeps them together. */
-  group: LinkGroup | null = null;
-  /** The data, if the object that the node stands for has the attributes only (a metacopy); null: it is whole. */
-  data: FileData | null = null;
-  /** What an upper metacopy says of where its data is; see `Marks.redirect`. */
-  redirect: string | null = null;
-  /** Pages that the kernel cached earlier are out of date: data went past the cache, to a backing file. */
-  stalePages = false;
-  /** An upper file that shows the number of the lower one it was copied from. */
-  isCopy = false;
-  /**
-   * It has no `security.capability`, which the kernel asks for before the first write of each open file and before each change of
-   * owner. Taken back when one is set.
-   */
-  lacksCapability = false;
-  /**
-   * What other names of the same file are recognised by (`NodeTable.share`): the number shown, of a file with a `group`;
-   * else the file's own. Not the number shown, because two copies can claim to be of one lower file.
-   */
-  identity = 0;
+  private facts: number;
+  private rare: RareState | null = null;
 
   constructor(
     readonly id: NodeId,
     public parent: DirectoryNode | null,
     public name: EntryName,
     public ino: number,
-    public isUpper: boolean,
+    isUpper: boolean,
     /**
      * The real directory and name that lead to the object; null once it is reached through `pin` only. The copy of a
      * file with a `group` is reached through its entry, and no name of it.
      */
     public home: RealDirectory | null,
     public realName: EntryName,
-  ) {}
+  ) {
+    this.facts = isUpper ? IS_UPPER : 0;
+  }
+
+  get kind(): 'file' {
+    return 'file';
+  }
+
+  get removed(): boolean {
+    return (this.facts & REMOVED) !== 0;
+  }
+  set removed(holds: boolean) {
+    this.note(REMOVED, holds);
+  }
+
+  get isUpper(): boolean {
+    return (this.facts & IS_UPPER) !== 0;
+  }
+  set isUpper(holds: boolean) {
+    this.note(IS_UPPER, holds);
+  }
+
+  /** Pages that the kernel cached earlier are out of date: data went past the cache, to a backing file. */
+  get stalePages(): boolean {
+    return (this.facts & STALE_PAGES) !== 0;
+  }
+  set stalePages(holds: boolean) {
+    this.note(STALE_PAGES, holds);
+  }
+
+  /** An upper file that shows the number of the lower one it was copied from. */
+  get isCopy(): boolean {
+    return (this.facts & IS_COPY) !== 0;
+  }
+  set isCopy(holds: boolean) {
+    this.note(IS_COPY, holds);
+  }
+
+  /**
+   * It has no `security.capability`, which the kernel asks for before the first write of each open file and before each change of
+   * owner. Taken back when one is set.
+   */
+  get lacksCapability(): boolean {
+    return (this.facts & LACKS_CAPABILITY) !== 0;
+  }
+  set lacksCapability(holds: boolean) {
+    this.note(LACKS_CAPABILITY, holds);
+  }
+
+  get protection(): number | null {
+    return (this.facts & KNOWS_PROTECTION) === 0 ? null : this.facts >>> PROTECTION_SHIFT;
+  }
+  set protection(flags: number | null) {
+    const others = this.facts & (KNOWS_PROTECTION - 1);
+    this.facts = flags === null ? others : others | KNOWS_PROTECTION | (flags << PROTECTION_SHIFT);
+  }
+
+  get open(): OpenFile | null {
+    return this.rare === null ? null : this.rare.open;
+  }
+  set open(open: OpenFile | null) {
+    if (open === this.open) return;
+    this.needed().open = open;
+    this.tidy();
+  }
+
+  /**
+   * An fd (O_PATH is enough) of an upper object that has lost the name it was known by, and is not open, or is open as a
+   * metacopy, that is by its data; or -1. Owned.
+   */
+  get pin(): number {
+    return this.rare === null ? -1 : this.rare.pin;
+  }
+  set pin(fd: number) {
+    if (fd === this.pin) return;
+    this.needed().pin = fd;
+    this.tidy();
+  }
+
+  /** Key of the copy-up that is under way in a helper thread, or 0. */
+  get busy(): number {
+    return this.rare === null ? 0 : this.rare.busy;
+  }
+  set busy(key: number) {
+    if (key === this.busy) return;
+    this.needed().busy = key;
+    this.tidy();
+  }
+
+  /** A lower file with several links, or the copy of one, where the dialect keeps them together. */
+  get group(): LinkGroup | null {
+    return this.rare === null ? null : this.rare.group;
+  }
+  set group(group: LinkGroup | null) {
+    if (group === this.group) return;
+    this.needed().group = group;
+    this.tidy();
+  }
+
+  /** The data, if the object that the node stands for has the attributes only (a metacopy); null: it is whole. */
+  get data(): FileData | null {
+    return this.rare === null ? null : this.rare.data;
+  }
+  set data(data: FileData | null) {
+    if (data === this.data) return;
+    this.needed().data = data;
+    this.tidy();
+  }
+
+  /** What an upper metacopy says of where its data is; see `Marks.redirect`. */
+  get redirect(): string | null {
+    return this.rare === null ? null : this.rare.redirect;
+  }
+  set redirect(redirect: string | null) {
+    if (redirect === this.redirect) return;
+    this.needed().redirect = redirect;
+    this.tidy();
+  }
+
+  /**
+   * What other names of the same file are recognised by (`NodeTable.share`): the number shown, of a file with a `group`;
+   * else the file's own. Not the number shown, because two copies can claim to be of one lower file.
+   */
+  get identity(): number {
+    return this.rare?.identity ?? this.ino;
+  }
+  set identity(identity: number) {
+    if (identity === this.identity) return;
+    this.needed().identity = identity === this.ino ? null : identity;
+    this.tidy();
+  }
+
+  private note(fact: number, holds: boolean): void {
+    this.facts = holds ? this.facts | fact : this.facts & ~fact;
+  }
+
+  private needed(): RareState {
+    this.rare ??= new RareState();
+    return this.rare;
+  }
+
+  private tidy(): void {
+    if (this.rare?.isBare === true) this.rare = null;
+  }
 }
 
 export type UnionNode = DirectoryNode | FileNode;

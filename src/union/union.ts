@@ -37,11 +37,19 @@ export interface Upper {
 /** How many directory entries all cached listings may hold together. */
 const MAX_LISTED = 100_000;
 
+export type CachedListings = LRUCache<DirectoryNode, Listing>;
+
+export function cachedListings(): CachedListings {
+  return new LRUCache({
+    maxSize: MAX_LISTED, // A larger directory than that is cached alone, or each piece of its listing would read it all again.
+    sizeCalculation: ({ size }) => Math.min(size + 1, MAX_LISTED),
+  });
+}
+
 export class Union {
   /** The answer that operations fill in and return: one object for all, valid until the next call. */
   readonly answer: { nodeid: Entry['nodeid']; attr: FileStat; cacheAttr: boolean };
   readonly root: DirectoryNode;
-  readonly listings: LRUCache<DirectoryNode, Listing>;
   readonly foresight: Foresight;
   readonly scout: Scout;
   /** Set when the transport is ready. */
@@ -70,16 +78,14 @@ export class Union {
     readonly dialect: Dialect,
     readonly fds: DirectoryFds,
     readonly nodes: NodeTable,
+    /** Of directories that have a node. */
+    readonly listings: CachedListings,
     readonly numbers: InodeNumbers,
     readonly jobs: CopyJobs,
     readonly maxOpenFiles: number,
     readonly log: (line: string) => void,
   ) {
-    this.listings = new LRUCache({
-      maxSize: MAX_LISTED, // A larger directory than that is cached alone, or each piece of its listing would read it all again.
-      sizeCalculation: ({ size }) => Math.min(size + 1, MAX_LISTED),
-    });
-    this.foresight = new Foresight(fds, this.listings);
+    this.foresight = new Foresight(fds, listings);
     this.scout = new Scout(lowers);
     const top = upper?.layer ?? (lowers[0] as Layer);
     this.lowest = (lowers.at(-1) ?? top).depth;
