@@ -25,6 +25,8 @@ export class Exchange {
   readonly listing: DirentBuffer;
   /** SETXATTR carries its extended struct (7.33); settled by INIT. */
   setxattrExt = false;
+  /** How many entries of nodes the kernel has said to forget. */
+  forgotten = 0;
   private readonly current: CurrentCaller;
 
   constructor(

@@ -9,6 +9,7 @@ import { Exchange } from './exchange.js';
 import { answerInit, type Negotiated, negotiate } from './handshake.js';
 import type { Operations } from './operations.js';
 import { Patience } from './patience.js';
+import { Rest } from './rest.js';
 
 export interface SessionOptions {
   /** Seconds for which the kernel may keep names and attributes. */
@@ -119,16 +120,20 @@ export class Session {
     const { device, dispatcher } = this;
     const { request } = this.exchange;
     const fds = [device.fd, controlFd, this.operations.completionFd];
+    const rest = new Rest();
     for (let served = 1; ; ) {
       const got = device.receive(request);
       if (got > 0) {
         patience.found();
         dispatcher.serve(got);
-        if (served++ % CONTROL_INTERVAL === 0 && !this.attend(fds, 0)) return;
+        if (served++ % CONTROL_INTERVAL === 0 && this.attend(fds, 0) === 'stopped') return;
       } else if (got === -Errno.EAGAIN) {
         if (this.operations.anticipate()) continue;
         if (patience.lookAgain()) continue;
-        if (!this.attend(fds, dispatcher.parked.patience)) return;
+        const parked = dispatcher.parked.patience;
+        const attended = this.attend(fds, parked < 0 ? rest.patience(served) : parked);
+        if (attended === 'stopped') return;
+        if (attended === 'nothing' && parked < 0) rest.take(served, this.exchange.forgotten);
         patience.woken();
       } else if (got === -Errno.ENODEV || got === -Errno.ECONNABORTED) {
         return; // unmounted, or the connection was aborted
@@ -139,13 +144,13 @@ export class Session {
     }
   }
 
-  /** Waits for any of the fds, up to `timeout` ms, and lets parked requests go on. False: the end was asked for. */
-  private attend(fds: readonly number[], timeout: number): boolean {
+  /** Waits for any of the fds, up to `timeout` ms, and lets parked requests go on. */
+  private attend(fds: readonly number[], timeout: number): 'stopped' | 'nothing' | 'something' {
     const ready = pollReadable(fds, timeout);
-    if (ready & CONTROL) return false;
+    if (ready & CONTROL) return 'stopped';
     if (ready & COMPLETION) this.dispatcher.resumeCompleted();
     if (this.dispatcher.parked.patience >= 0) this.dispatcher.dropAbandoned();
-    return true;
+    return ready === 0 ? 'nothing' : 'something';
   }
 
   stats(): SessionStats {

@@ -17,18 +17,22 @@ export function lookup(exchange: Exchange): number {
 }
 
 /** u64 nlookup */
-export function forget({ request, operations }: Exchange): number {
+export function forget(exchange: Exchange): number {
+  const { request, operations } = exchange;
   request.expectBody(8);
   operations.forget(request.nodeid, request.u64(0));
+  exchange.forgotten++;
   return 0;
 }
 
 /** u32 count, padding, then {u64 nodeid, u64 nlookup} each */
-export function batchForget({ request, operations }: Exchange): number {
+export function batchForget(exchange: Exchange): number {
+  const { request, operations } = exchange;
   request.expectBody(8);
   const count = request.u32(0);
   request.expectBody(8 + count * 16);
   for (let i = 0; i < count; i++) operations.forget(request.nodeidAt(8 + i * 16), request.u64(16 + i * 16));
+  exchange.forgotten += count;
   return 0;
 }
 
