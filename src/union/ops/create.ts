@@ -1,13 +1,13 @@
 import { openUnnamed } from '../../copyup/staged-file.js';
 import type { EntryName, NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
-import { isDirectory, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../core/file-mode.js';
-import type { FileStat } from '../../core/file-stat.js';
+import { isDirectory, isRegular, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../core/file-mode.js';
+import { FileStat } from '../../core/file-stat.js';
 import { O_CREAT, O_EXCL, O_RDWR } from '../../core/flags.js';
-import { UndoStack } from '../../core/undo.js';
+import { afterwards, UndoStack } from '../../core/undo.js';
 import type { Caller, Entry, Opened } from '../../fuse/operations.js';
-import { chmodFd, chownFd, mkdirAt, mknodAt, symlinkAt } from '../../sys/inode-ops.js';
-import { close, openAt } from '../../sys/open.js';
+import { chmodFd, chownFd, mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../../sys/inode-ops.js';
+import { close, tryOpenAt } from '../../sys/open.js';
 import { statAt, statFd } from '../../sys/stat.js';
 import { setXattr } from '../../sys/xattr.js';
 import { noteRemoved } from '../merge-directory.js';
@@ -98,7 +98,7 @@ export function create(
   const object: NewObject = {
     mode: (mode & 0o7777) | S_IFREG,
     rdev: 0,
-    make: (dirfd, at, permissions) => openAt(dirfd, at, O_CREAT | O_EXCL | O_RDWR, permissions & 0o7777),
+    make: createFile,
   };
   const made = makeObject(union, dir, name, object, caller);
   return orRemove(dir, made, () => {
@@ -112,6 +112,19 @@ export function create(
       throw error;
     }
   });
+}
+
+/** An open can fail when the file has been made already: a layer on a network is asked whether it may be (fs/namei.c:do_open). */
+function createFile(dirfd: number, name: string, permissions: number): number {
+  const fd = tryOpenAt(dirfd, name, O_CREAT | O_EXCL | O_RDWR, permissions & 0o7777);
+  if (fd >= 0) return fd;
+  if (fd !== -Errno.EEXIST) afterwards(() => removeIfNew(dirfd, name));
+  throw fsError(-fd, 'openat');
+}
+
+function removeIfNew(dirfd: number, name: string): void {
+  const stat = new FileStat();
+  if (statAt(dirfd, name, stat) && isRegular(stat.mode) && stat.size === 0 && stat.nlink === 1) unlinkAt(dirfd, name);
 }
 
 function statOrClose(fd: number, into: FileStat): void {
