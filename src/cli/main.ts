@@ -37,6 +37,7 @@ async function main(): Promise<number> {
     process.stderr.write(`plyfs: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
   }
   if (front?.waits === true) front.answer(status);
+  await early?.dismiss();
   return status;
 }
 

@@ -91,7 +91,8 @@ function serve(config: MountConfig): void {
   run(config, session, controlFd);
 }
 
-parentPort?.once('message', (config: MountConfig) => {
+parentPort?.once('message', (config: MountConfig | null) => {
+  if (config === null) return;
   try {
     serve(config);
   } catch (error) {

@@ -25,17 +25,35 @@ export class ThreadServer implements Server {
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
   });
   #fds: ThreadFds | undefined;
+  #isTaken = false;
+  #hasEnded = false;
+
+  constructor() {
+    this.#thread.once('exit', () => {
+      this.#hasEnded = true;
+    });
+  }
 
   start(config: MountConfig, events: ServerEvents): void {
+    this.#isTaken = true;
     this.#thread.on('message', (message: ThreadMessage) => this.#take(message, events));
     this.#thread.on('error', (error: Error) => events.failed(error));
     this.#thread.on('exit', () => events.ended());
     this.#thread.postMessage(config);
   }
 
-  /** It is not needed after all; instead of {@link start}. */
+  /**
+   * It is not needed after all, unless {@link start} has been called. The thread ends by itself: one that is terminated, or whose process
+   * ends, while it loads native code takes the process with it (SIGABRT, as an addon cannot throw any more).
+   */
   async dismiss(): Promise<void> {
-    await this.#thread.terminate();
+    if (this.#isTaken || this.#hasEnded) return;
+    this.#isTaken = true;
+    await new Promise<void>((resolve) => {
+      this.#thread.on('error', () => {}); // It is not needed: why it could not load neither.
+      this.#thread.once('exit', () => resolve());
+      this.#thread.postMessage(null);
+    });
   }
 
   stop(control: Control): void {

@@ -21,6 +21,25 @@ import { type Outcome, run, Sandbox } from './sandbox.js';
 
 const unavailable = mountsUnavailable();
 
+describe('a mount that is refused', () => {
+  it('ends in order, whatever its threads are loading at that moment', async () => {
+    const refused = await Promise.all(
+      Array.from({ length: 24 }, async () => {
+        const child = spawn(PLYFS, ['-o', 'lowerdir=/nonexistent', '/nonexistent'], {
+          stdio: ['ignore', 'ignore', 'pipe'],
+        });
+        let said = '';
+        child.stderr.setEncoding('utf8').on('data', (text: string) => {
+          said += text;
+        });
+        const [status] = (await once(child, 'close')) as [number | null];
+        return [status, said.split('\n').length];
+      }),
+    );
+    expect(refused).toEqual(refused.map(() => [1, 2]));
+  });
+});
+
 describe('the file that bin/plyfs starts', () => {
   let home: string;
   beforeEach(() => {

@@ -17,7 +17,8 @@ const STRING = /"((?:\\x[0-9a-f]{2})*)"(?:\.\.\.)?/g;
 /** Calls from `offset` on. Of one that was interrupted by another's line the arguments stand in its first part. */
 export function readTrace(file: string, offset: number): TracedCall[] {
   const lines = readFileSync(file, 'latin1').slice(offset).split('\n').slice(1);
-  return lines.flatMap((line) => {
+  return lines.flatMap((written) => {
+    const line = written.replace(/ <unfinished \.\.\.>$/, ')');
     const name = /^\d+\s+(\w+)\(/.exec(line)?.[1];
     if (name === undefined) return [];
     const strings = [...line.matchAll(STRING)].map(([, hex]) =>
@@ -30,8 +31,8 @@ export function readTrace(file: string, offset: number): TracedCall[] {
 /** A descriptor of this process, or one name below it. */
 const OWN_FD = /^\/proc\/self\/fd\/\d+$/;
 const BELOW_OWN_FD = /^\/proc\/self\/fd\/\d+\/[^/]+$/;
-/** What is read of callers, and of this process. */
-const PROC = /^\/proc\/(\d+|self)\/(status|ns\/user|limits|uid_map|mountinfo|stat|maps)$/;
+/** What is read of callers, of this process, and of the machine. */
+const PROC = /^\/proc\/((\d+|self)\/(status|ns\/user|limits|uid_map|mountinfo|stat|maps)|loadavg)$/;
 
 /** One name of an open directory: nothing that leads up, out or further. */
 function isComponent(path: string | undefined): boolean {
@@ -70,8 +71,11 @@ export function isConfined({ name, strings, rest }: TracedCall): boolean {
       return startsWithFd(rest) && isComponent(path) && noFollow(rest);
     case 'openat2':
       return startsWithFd(rest) && /RESOLVE_BENEATH/.test(rest) && /RESOLVE_NO_SYMLINKS/.test(rest);
-    case 'statx':
     case 'newfstatat':
+      // Of the descriptor itself. Of one that was interrupted the flags are not written down.
+      if (strings.length === 1 && path === '') return startsWithFd(rest);
+      return startsWithFd(rest) && isComponent(path) && noFollow(rest);
+    case 'statx':
     case 'fchmodat2':
     case 'fchownat':
       return startsWithFd(rest) && isComponent(path) && noFollow(rest);
