@@ -23,11 +23,26 @@ async function run(
   });
 }
 
+/** A thread asks for it as it starts, and would end all of us with a stack trace. */
+function workingDirectoryIsGone(): boolean {
+  try {
+    process.cwd();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 async function main(): Promise<number> {
   const given = rawArguments();
   const front = Front.of(given[0]);
   const args = front === undefined ? given : given.slice(1);
   const otherwise = given.length === 0 || args.some((arg) => OTHERWISE.test(arg));
+  if (!otherwise && workingDirectoryIsGone()) {
+    process.stderr.write('plyfs: the working directory has been removed (ENOENT); change to another one\n');
+    front?.answer(FAILURE);
+    return FAILURE;
+  }
   // Before anything else is known, because it takes longer than all the rest: most mounts are served by it.
   const early = otherwise ? undefined : new ThreadServer();
   let status = FAILURE;

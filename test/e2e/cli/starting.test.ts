@@ -13,6 +13,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountsUnavailable, PLYFS, TRANSPORT, waitFor } from '../../harness/mounts.js';
@@ -38,6 +39,15 @@ describe('a mount that is refused', () => {
     );
     expect(refused).toEqual(refused.map(() => [1, 2]));
   });
+});
+
+it('a working directory that has been removed: status 1, and a line of ours', () => {
+  const script = 'mkdir "$0" && cd "$0" && rmdir "$0" && exec "$1" mount $2 -o lowerdir=/ /nowhere';
+  for (const flag of ['', '-f']) {
+    const outcome = run('sh', ['-c', script, join(tmpdir(), `plyfs-gone-${process.pid}`), PLYFS, flag]);
+    expect(outcome).toMatchObject({ status: 1, stderr: expect.stringMatching(/^plyfs: the working directory.*\n$/m) });
+    expect(outcome.stderr).not.toContain('    at ');
+  }
 });
 
 describe('the file that bin/plyfs starts', () => {
@@ -79,6 +89,16 @@ describe('the file that bin/plyfs starts', () => {
       status: 1,
       stderr: expect.stringMatching(/^plyfs: not built: .*npm run build\n$/),
     });
+  });
+
+  it.each([
+    ['there is a mount: its status', '0', { status: 0, signal: null }],
+    ['there is none: the signal', '1', { status: null, signal: 'SIGINT' }],
+  ])('a SIGINT to bin/plyfs alone while it waits, and %s', (_what, answer, expected) => {
+    const program = `process.kill(Number(process.argv[2].split('=')[1]), 'SIGINT'); process.stdout.write('${answer}')`;
+    write('dist/program/main.js', program, 20);
+    const ended = spawnSync(join(home, 'bin/plyfs'), ['-o', 'lowerdir=/', 'mnt'], { cwd: home });
+    expect(ended).toMatchObject(expected);
   });
 
   it('one that ends without an answer: status 1, and a line', () => {
