@@ -116,6 +116,7 @@ export const FSYNC_FDATASYNC = 1 << 0;
 
 /** `fuse_out_header.error` of a message that answers no request (enum fuse_notify_code). */
 export const NOTIFY_INVAL_INODE = 2;
+export const NOTIFY_STORE = 4;
 
 /** INIT flags, the first 32 bits. */
 export const InitFlag = {

@@ -1,11 +1,11 @@
 /** The open /dev/fuse of one mount: messages in, messages out, and what else its fd can be told. Owns the fd. */
 import type { NodeId } from '../core/brand.js';
 import { Errno } from '../core/errno.js';
-import { tryRead, tryWrite } from '../sys/file-io.js';
+import { tryPread, tryRead, tryWrite } from '../sys/file-io.js';
 import { tryIoctl } from '../sys/ioctl.js';
 import { allocate } from '../sys/libc.js';
 import { close } from '../sys/open.js';
-import { DEV_IOC_BACKING_CLOSE, DEV_IOC_BACKING_OPEN, NOTIFY_INVAL_INODE, OUT_HEADER } from './abi.js';
+import { DEV_IOC_BACKING_CLOSE, DEV_IOC_BACKING_OPEN, NOTIFY_INVAL_INODE, NOTIFY_STORE, OUT_HEADER } from './abi.js';
 import type { KernelChannel } from './operations.js';
 import type { Request } from './request.js';
 
@@ -14,10 +14,16 @@ const HIGH = 0x1_0000_0000;
 const INVAL_INODE_SIZE = OUT_HEADER + 24;
 /** A negative offset: attributes and ACLs only, the pages stay (fs/fuse/inode.c:fuse_reverse_inval_inode). */
 const ATTRIBUTES_ONLY = -1;
+/** Out header and struct fuse_notify_store_out; the data follows. */
+const STORE_HEADER = OUT_HEADER + 24;
+/** Nearly all files of a source tree or of /etc are smaller; of a larger one READ asks for what is wanted. */
+const STORE_LIMIT = 64 << 10;
 
 export class Device implements KernelChannel {
   private readonly scratch = allocate(INVAL_INODE_SIZE);
   private readonly words = new Uint32Array(this.scratch.buffer.buffer);
+  private readonly store = allocate(STORE_HEADER + STORE_LIMIT);
+  private readonly storeWords = new Uint32Array(this.store.buffer.buffer);
   private open = true;
 
   constructor(
@@ -61,6 +67,32 @@ export class Device implements KernelChannel {
     this.invalidateInode(nodeid, 0);
   }
 
+  get storeLimit(): number {
+    return STORE_LIMIT;
+  }
+
+  /**
+   * The kernel waits for locked pages here as well (see {@link invalidateData}). A page beyond those that are stored, and the last one if
+   * the kernel believes the file to be longer, is asked for as ever (fs/fuse/dev.c:fuse_notify_store).
+   */
+  storeData(nodeid: NodeId, fd: number, size: number): void {
+    const { address } = this.store;
+    // Short, or an error: READ meets it again, and its reader is told.
+    if (size > STORE_LIMIT || tryPread(fd, address + STORE_HEADER, size, 0) !== size) return;
+    const words = this.storeWords;
+    words[0] = STORE_HEADER + size;
+    words[1] = NOTIFY_STORE;
+    words[2] = 0; // unique 0: answers no request
+    words[3] = 0;
+    words[4] = nodeid;
+    words[5] = nodeid / HIGH;
+    words[6] = 0; // from the beginning
+    words[7] = 0;
+    words[8] = size;
+    words[9] = 0;
+    this.notify(address, STORE_HEADER + size, 'storing data of', nodeid);
+  }
+
   private invalidateInode(nodeid: NodeId, offset: number): void {
     const { words } = this;
     words[0] = INVAL_INODE_SIZE;
@@ -73,10 +105,14 @@ export class Device implements KernelChannel {
     words[7] = offset < 0 ? -1 : 0;
     words[8] = 0; // a length of 0: to the end
     words[9] = 0;
-    const errno = this.send(this.scratch.address, INVAL_INODE_SIZE);
+    this.notify(this.scratch.address, INVAL_INODE_SIZE, 'invalidating', nodeid);
+  }
+
+  private notify(address: number, length: number, what: string, nodeid: NodeId): void {
+    const errno = this.send(address, length);
     // ENOENT: the kernel has forgotten the node, and with it all that it cached. ENOTCONN, ENODEV: so is the mount.
     if (errno === 0 || errno === Errno.ENOENT || errno === Errno.ENOTCONN || errno === Errno.ENODEV) return;
-    this.log(`invalidating node ${nodeid} failed: errno ${errno}`);
+    this.log(`${what} node ${nodeid} failed: errno ${errno}`);
   }
 
   close(): void {

@@ -87,6 +87,13 @@ export interface KernelChannel {
   invalidateAttributes(nodeid: NodeId): void;
   /** Cached attributes and pages of the node are out of date. */
   invalidateData(nodeid: NodeId): void;
+  /** The largest `size` for {@link storeData}; 0: the transport cannot do that. */
+  readonly storeLimit: number;
+  /**
+   * Puts the first `size` bytes of the file `fd` where the kernel looks before it asks for them with READ. Only for a node of which
+   * the kernel has no pages, because nobody has had it open yet. That it fails says nothing: READ comes.
+   */
+  storeData(nodeid: NodeId, fd: number, size: number): void;
 }
 
 /**

@@ -56,6 +56,12 @@ export function pwriteFrom(fd: number, buffer: Buffer, at: number, size: number,
   return pwrite(fd, addressOfRecent(buffer) + at, size, offset);
 }
 
+/** pread(2) as it is: bytes read, or a negative errno. */
+export function tryPread(fd: number, address: number, size: number, offset: number): number {
+  const got = pread64(fd, address, size, offset);
+  return got < 0 ? -lastErrno() : got;
+}
+
 /** read(2) as it is: a negative errno instead of an exception, for loops that meet EAGAIN all the time. */
 export function tryRead(fd: number, address: number, size: number): number {
   const got = readFd(fd, address, size);

@@ -116,6 +116,7 @@ const STALE_PAGES = 4;
 const IS_COPY = 8;
 const LACKS_CAPABILITY = 16;
 const KNOWS_PROTECTION = 32;
+const WAS_OPENED = 64;
 const PROTECTION_SHIFT = 8;
 
 /** Everything that is not a directory. */
@@ -185,11 +186,19 @@ export class FileNode implements NodeBase {
     this.note(LACKS_CAPABILITY, holds);
   }
 
+  /** It has been open, so that the kernel may have pages of it. */
+  get wasOpened(): boolean {
+    return (this.facts & WAS_OPENED) !== 0;
+  }
+  set wasOpened(holds: boolean) {
+    this.note(WAS_OPENED, holds);
+  }
+
   get protection(): number | null {
     return (this.facts & KNOWS_PROTECTION) === 0 ? null : this.facts >>> PROTECTION_SHIFT;
   }
   set protection(flags: number | null) {
-    const others = this.facts & (KNOWS_PROTECTION - 1);
+    const others = this.facts & ((1 << PROTECTION_SHIFT) - 1) & ~KNOWS_PROTECTION;
     this.facts = flags === null ? others : others | KNOWS_PROTECTION | (flags << PROTECTION_SHIFT);
   }
 

@@ -32,23 +32,44 @@ const scratch = new FileStat();
 
 /**
  * Opens `node`, which is in the upper if `flags` can write.
- * @param wasFetched its beginning has been brought into the page cache already
+ * @param isFetched its beginning is in a page cache already
  */
-export function openNode(union: Union, node: FileNode, flags: number, wasFetched = false): Opened {
+export function openNode(union: Union, node: FileNode, flags: number, isFetched = false): Opened {
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
   if (node.open === null) {
-    const { fd, appends } = writes
-      ? openForWriting(union, node, flags)
-      : { fd: openForReading(union, node), appends: false };
+    if (!writes) return openFirstReader(union, node, isFetched);
+    const { fd, appends } = openForWriting(union, node, flags);
     orClose(fd, () => refuseUnreadable(union, node, fd));
-    const opened = openFirst(union, node, fd, writes, writes, appends, wasFetched);
-    noteUnseenWriter(union, node, writes);
+    const opened = openFirst(union, node, fd, true, true, appends);
+    noteUnseenWriter(union, node, true);
     return opened;
   }
   if (writes) fitForWriting(union, node, node.open, flags);
   const opened = count(node, node.open, writes);
   noteUnseenWriter(union, node, writes);
   return opened;
+}
+
+function openFirstReader(union: Union, node: FileNode, isFetched: boolean): Opened {
+  const fd = openForReading(union, node, scratch);
+  const { size } = scratch;
+  orClose(fd, () => refuseUnreadable(union, node, fd));
+  const isNew = !node.wasOpened;
+  const opened = openFirst(union, node, fd, false, false, false);
+  if (opened.backingId === 0) provide(union, node, fd, isNew ? size : 0, isFetched);
+  return opened;
+}
+
+/**
+ * Who opens a file reads it. A small one is given to the kernel before our answer to OPEN: its READ would be one request more, and so,
+ * at the next open, the GETATTR for an access time that FUSE drops after each READ (fs/fuse/dir.c:fuse_invalidate_atime). With
+ * a larger one the disk is at work while our answer and the first READ travel.
+ * @param size of a file that the kernel has no pages of; else 0
+ */
+function provide(union: Union, node: FileNode, fd: number, size: number, isFetched: boolean): void {
+  const { channel } = union;
+  if (channel !== null && size > 0 && size <= channel.storeLimit) channel.storeData(node.id, fd, size);
+  else if (!isFetched) prefetch(fd, 0, PREFETCH);
 }
 
 interface Fresh {
@@ -111,7 +132,7 @@ function orClose<T>(fd: number, use: () => T): T {
  */
 export function openNew(union: Union, node: FileNode, fd: number, flags: number, mode?: number): Opened {
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
-  if (node.open === null) return openFirst(union, node, fd, writes, true, false, true, mode);
+  if (node.open === null) return openFirst(union, node, fd, writes, true, false, mode);
   if (fd >= 0) close(fd);
   return count(node, node.open, writes);
 }
@@ -123,16 +144,14 @@ function openFirst(
   writes: boolean,
   writable: boolean,
   appends: boolean,
-  wasFetched: boolean,
   mode?: number,
 ): Opened {
   const passes = orClose(fd, () => canPassThrough(union, node, fd, mode));
   const open: OpenFile = { fd, writable, appends, backingId: 0, opens: 0, writers: 0 };
   node.open = open;
+  node.wasOpened = true;
   union.openFiles++;
   if (passes) open.backingId = register(union, node, fd);
-  // Who opens a file reads it: on a cold cache the disk is at work while our answer and the first READ travel.
-  else if (!writable && !wasFetched) prefetch(fd, 0, PREFETCH);
   return count(node, open, writes);
 }
 

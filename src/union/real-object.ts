@@ -170,11 +170,14 @@ const opened = new FileStat();
 /** A new fd of a regular file or directory; the caller's. It need not hold the data: {@link openForReading}. */
 export function openReal(union: Union, node: UnionNode, flags: number): number {
   const { fd, name } = reachOf(union, node);
-  if (name === '') return reopen(fd, flags);
-  const real = openKnownAt(fd, name, flags);
+  return name === '' ? reopen(fd, flags) : openByName(fd, name, flags, opened);
+}
+
+function openByName(dirfd: number, name: string, flags: number, into: FileStat): number {
+  const real = openKnownAt(dirfd, name, flags);
   try {
-    statFd(real, opened);
-    if (!isRegular(opened.mode)) throw fsError(Errno.ESTALE, 'open');
+    statFd(real, into);
+    if (!isRegular(into.mode)) throw fsError(Errno.ESTALE, 'open');
     return real;
   } catch (error) {
     close(real);
@@ -182,9 +185,15 @@ export function openReal(union: Union, node: UnionNode, flags: number): number {
   }
 }
 
-/** A new fd that a file's data can be read from; the caller's. */
-export function openForReading(union: Union, node: FileNode): number {
-  return node.data === null ? openReal(union, node, O_RDONLY) : node.data.open();
+/**
+ * A new fd that a file's data can be read from; the caller's.
+ * @param into takes the attributes of the file where they are needed to open it; else it has a size of 0
+ */
+export function openForReading(union: Union, node: FileNode, into = opened): number {
+  into.size = 0;
+  if (node.data !== null) return node.data.open();
+  const { fd, name } = reachOf(union, node);
+  return name === '' ? reopen(fd, O_RDONLY) : openByName(fd, name, O_RDONLY, into);
 }
 
 /** Sets the size of a file of the upper, whether it is open or not, and for whatever. */

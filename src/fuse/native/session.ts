@@ -33,6 +33,8 @@ const CHANNEL: KernelChannel = {
   backingClose: () => {},
   invalidateAttributes: () => {},
   invalidateData: () => {},
+  storeLimit: 0,
+  storeData: () => {},
 };
 
 /**

@@ -20,8 +20,9 @@ export function open(union: Union, nodeid: NodeId, flags: number, killSetIdFor: 
   const truncates = (flags & O_TRUNC) !== 0;
   if (node.open === null) checkBudget(union);
   if ((flags & O_ACCMODE) === O_RDONLY && !truncates) {
-    const wasFetched = union.foresight.opened(node);
-    return openNode(union, node, flags, wasFetched);
+    // The kernel has the pages of what has been read before.
+    const isFetched = node.wasOpened || union.foresight.opened(node);
+    return openNode(union, node, flags, isFetched);
   }
   assertMayOpen(union, node, flags);
   const { isUpper } = node;
