@@ -11,7 +11,8 @@ dropped. Printed are the medians with their ranges, and the ratio of the medians
 which targets are met.
 
   --only NAME             this work, or this group of works; can be repeated
-  --runs N                how often each contender does each work (${RUNS}; with --quick 1)
+  --runs N                how often each contender does each work (${RUNS}; with --quick 1); those that no target speaks of do a
+                          third of it
   --quick                 small layers and one run: whether it works, not how fast it is
   --contenders A,B        only these; ${contenders[0].name} is always among them
   --program NAME=PATH     one more contender, a program of the command line of fuse-overlayfs; can be repeated

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { toolVersions } from './tools.mjs';
+import { compiledProgram } from './programs.mjs';
+import { toolVersions, versionOf } from './tools.mjs';
 
 /** The facts without which a figure means nothing. @param {string} directory Where the layers are. */
 export function machineFacts(directory) {
@@ -15,7 +16,14 @@ export function machineFacts(directory) {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     fileSystem: output('stat', '--file-system', '--format=%T', directory),
     loadAtStart: loadavg()[0],
+    roundTrip: versionOf('gcc') === undefined ? null : roundTrip(output),
     commit: output('git', '-C', fileURLToPath(new URL('..', import.meta.url)), 'describe', '--always', '--dirty'),
     tools: toolVersions(),
   };
+}
+
+/** Microseconds that it takes to ask another thread: what every server of a file system adds. See programs/round-trip.c. */
+function roundTrip(output) {
+  const [asleep, awake, working] = output(compiledProgram('round-trip')).split(' ').map(Number);
+  return { asleep, awake: awake ?? null, working: working ?? null };
 }

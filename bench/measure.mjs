@@ -10,6 +10,9 @@ const USUAL_MEMORY = 512 * 2 ** 20;
 const SLOW_SECONDS = 60;
 const SLOW_RUNS = 2;
 
+/** Of how many runs one that no target speaks of does one. */
+const ASIDE = 3;
+
 /**
  * @typedef {object} Measured
  * @property {import('./works.mjs').Work} work
@@ -32,10 +35,14 @@ export async function measure(work, contenders, layers, runs, signal) {
   const samples = new Map(fit.map(({ name }) => [name, []]));
   const failures = new Map();
   const slow = new Set();
+  const runsOf = ({ name, isAside }) => {
+    if (isAside) return Math.ceil(runs / ASIDE);
+    return slow.has(name) ? SLOW_RUNS : runs;
+  };
   for (let round = 0; round < Math.min(runs, work.mostRuns ?? runs); round++) {
     // Forth and back: what one leaves behind (in the disk's cache, in memory) is not always found by the same other.
     for (const contender of round % 2 === 0 ? fit : fit.toReversed()) {
-      if (failures.has(contender.name) || (slow.has(contender.name) && round >= SLOW_RUNS)) continue;
+      if (failures.has(contender.name) || round >= runsOf(contender)) continue;
       const begin = Date.now();
       try {
         samples.get(contender.name).push(await measureOnce(contender, work, layers, signal));

@@ -15,7 +15,7 @@ export function compiledProgram(name) {
   if (!existsSync(program)) {
     mkdirSync(directory, { recursive: true });
     const unfinished = `${program}.${process.pid}`;
-    execFileSync('gcc', ['-O2', '-Wall', '-Werror', '-o', unfinished, source]);
+    execFileSync('gcc', ['-O2', '-pthread', '-Wall', '-Werror', '-o', unfinished, source]);
     renameSync(unfinished, program);
   }
   return program;

@@ -6,7 +6,7 @@ import { SECONDS } from './works.mjs';
  * @typedef {object} Results
  * @property {Record<string, unknown>} machine
  * @property {{runs: number, isQuick: boolean}} settings
- * @property {{name: string, version: string}[]} contenders In the order of the tables; the first is the subject of the ratios.
+ * @property {{name: string, version: string, isAside?: boolean}[]} contenders In the order of the tables; the first is the subject of the ratios.
  * @property {WorkResult[]} works
  *
  * @typedef {object} WorkResult

@@ -45,7 +45,7 @@ async function measureAll(settings, signal) {
   const results = {
     machine,
     settings: { runs: settings.runs, isQuick: settings.isQuick },
-    contenders: present.map(({ name, version }) => ({ name, version: version() })),
+    contenders: present.map(({ name, version, isAside = false }) => ({ name, version: version(), isAside })),
     works: [],
   };
   const possible = withTheirTools(chosen);

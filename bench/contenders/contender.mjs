@@ -4,6 +4,7 @@
  * @typedef {object} Contender
  * @property {string} name
  * @property {boolean} isServer Whether processes serve it: what can be asked about memory and idling.
+ * @property {boolean} [isAside] Shown beside the others, but no target speaks of it.
  * @property {string} installHint What to do when it is not here.
  * @property {() => string | undefined} version Undefined when it is not here.
  * @property {(work: import('../works.mjs').Work) => string | undefined} unfitFor Why it cannot do this work, if so.

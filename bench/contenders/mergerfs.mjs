@@ -4,6 +4,7 @@ import { mounted } from './mounted.mjs';
 /** Shows branches as one tree, but hides nothing and copies nothing up: reading is comparable, and making new files. */
 export const mergerfs = mounted({
   name: 'mergerfs',
+  isAside: true,
   isServer: true,
   installHint: installHint('mergerfs'),
   version: () => versionOf('mergerfs'),

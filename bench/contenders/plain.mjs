@@ -9,6 +9,7 @@ import { scratchDirectory } from './mounted.mjs';
  */
 export const plain = {
   name: 'plain',
+  isAside: true,
   isServer: false,
   installHint: '',
   version: () => 'the file system below',

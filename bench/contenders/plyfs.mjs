@@ -17,6 +17,7 @@ export const plyfs = mounted({
 /** The same over libfuse 2 (docs/transports.md). */
 export const plyfsNative = mounted({
   name: 'plyfs-native',
+  isAside: true,
   isServer: true,
   installHint: 'it needs the optional package fuse-native and libfuse 2: scripts/setup bench',
   version: () => {

@@ -4,6 +4,7 @@ import { mounted } from './mounted.mjs';
 /** Branches with absolute paths: it changes its directory when it goes into the background. */
 export const unionfsFuse = mounted({
   name: 'unionfs-fuse',
+  isAside: true,
   isServer: true,
   installHint: installHint('unionfs-fuse'),
   version: () => versionOf('unionfs'),

@@ -1,7 +1,7 @@
 /** Writes the figures into the documents: between markers, and into files that are generated whole. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { chart } from './chart.mjs';
-import { fullTable, machineText, missingFigures, shortTable, targetTable } from './markdown.mjs';
+import { fullTable, machineText, missingFigures, roundTripText, shortTable, targetTable } from './markdown.mjs';
 
 /** What the README shows. */
 const SHOWN = [
@@ -37,7 +37,14 @@ export function updateDocuments(root, results, verdicts) {
   const at = (path) => new URL(path, root);
   const machine = machineText(results);
   const image = (path) => `![${results.contenders[0].name}'s figures divided by those of the others](${path})`;
-  const all = [machine, image('performance.svg'), fullTable(results), missingFigures(results)];
+  const figures = [
+    machine,
+    roundTripText(results),
+    image('performance.svg'),
+    fullTable(results),
+    missingFigures(results),
+  ];
+  const all = figures.filter((part) => part !== '');
   rewrite(at('docs/performance.md'), 'figures', all.join('\n\n').trimEnd());
   rewrite(at('docs/performance.md'), 'targets', targetTable(verdicts));
   const short = [image('docs/performance-short.svg'), shortTable(results, SHOWN), machine];

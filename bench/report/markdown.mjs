@@ -77,7 +77,23 @@ export function machineText({ machine, settings, contenders }) {
   return [
     `${machine.date.slice(0, 10)}, commit ${machine.commit}: ${machine.processors} × ${machine.processor},`,
     `${machine.memoryGiB} GiB, Linux ${machine.kernel}, ${machine.fileSystem}, Node ${machine.node};`,
-    `${versions.join(', ')}; ${settings.runs} ${settings.runs === 1 ? 'run' : 'runs'} of each, in turn.`,
+    `${versions.join(', ')}; ${runsText(settings, contenders)}.`,
+  ].join(' ');
+}
+
+function runsText({ runs }, contenders) {
+  const text = `${runs} ${runs === 1 ? 'run' : 'runs'} of each, in turn`;
+  const aside = contenders.filter(({ isAside }) => isAside).map(({ name }) => name);
+  return runs === 1 || aside.length === 0 ? text : `${text}, but a third as many of ${aside.join(', ')}`;
+}
+
+/** What any server adds to a request, whatever it does; empty where it was not measured. @param {import('../results.mjs').Results} results */
+export function roundTripText({ machine: { roundTrip: trip } }) {
+  if (!trip?.working) return '';
+  return [
+    'A thread that asks one on another processor, and sleeps until it answers, needs here, without any file system,',
+    `${amount(trip.asleep / 1e6, 's')} if the other sleeps as well, ${amount(trip.awake / 1e6, 's')} if it does not,`,
+    `${amount(trip.working / 1e6, 's')} if it works for 8 µs before it answers.`,
   ].join(' ');
 }
 

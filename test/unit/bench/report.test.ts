@@ -3,7 +3,14 @@ import { readCommandLine } from '../../../bench/command-line.mjs';
 import { chart } from '../../../bench/report/chart.mjs';
 import { betweenMarkers } from '../../../bench/report/documents.mjs';
 import { amount, times } from '../../../bench/report/format.mjs';
-import { fullTable, missingFigures, shortTable, targetTable } from '../../../bench/report/markdown.mjs';
+import {
+  fullTable,
+  machineText,
+  missingFigures,
+  roundTripText,
+  shortTable,
+  targetTable,
+} from '../../../bench/report/markdown.mjs';
 import { judge } from '../../../bench/verdicts.mjs';
 import { measured, once, results } from './sample.js';
 
@@ -49,6 +56,23 @@ describe('tables of the benchmark', () => {
       '| target | walk | fuse-overlayfs | 0.50 | ≤ 0.6 | met |',
       '|  | walk | kernel | 20.0 | ≤ 4 | **not met** |',
     ]);
+  });
+
+  it('how often each was measured is said, and of whom it was less', () => {
+    const made = results(walk);
+    made.settings.runs = 3;
+    expect(machineText(made)).toMatch(/; 3 runs of each, in turn\.$/);
+    made.contenders.push({ name: 'plain', version: 'no version', isAside: true });
+    expect(machineText(made)).toMatch(/; 3 runs of each, in turn, but a third as many of plain\.$/);
+  });
+
+  it('what a round trip takes is said where it was measured', () => {
+    const made = results(walk);
+    expect(roundTripText(made)).toBe('');
+    made.machine.roundTrip = { asleep: 54.25, awake: 3.7, working: 25 };
+    expect(roundTripText(made)).toMatch(
+      /54\.3 µs if the other sleeps as well, 3\.70 µs if it does not, 25\.0 µs if it works/,
+    );
   });
 
   it('figures keep the digits that count', () => {
