@@ -123,7 +123,7 @@ describe('a file node', () => {
   });
 
   it('keeps nothing of an open that has ended', () => {
-    const nodes = Array.from({ length: 20_000 }, (_, i) => file(i));
+    const nodes = Array.from({ length: 100_000 }, (_, i) => file(i));
     const before = usedHeap();
     for (const node of nodes) node.open = open;
     expect((usedHeap() - before) / nodes.length).toBeGreaterThan(20);
