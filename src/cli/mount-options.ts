@@ -5,6 +5,7 @@ import type { MountOption, MountSettings, Toggle, Valued } from './option-kinds.
 import { type GivenOption, unescapePath } from './option-list.js';
 import { invalid, parseChoice, parseLayers, parseNumber, parsePath } from './option-value.js';
 import { OVERLAY_OPTIONS } from './overlay-options.js';
+import { PRESENTATION_OPTIONS, settleOwners } from './presentation-options.js';
 
 export const MOUNT_OPTIONS: readonly MountOption[] = [
   {
@@ -96,6 +97,7 @@ export const MOUNT_OPTIONS: readonly MountOption[] = [
     },
   },
   ...OVERLAY_OPTIONS,
+  ...PRESENTATION_OPTIONS,
   {
     kind: 'value',
     name: 'timeout',
@@ -194,6 +196,19 @@ const SILENT: ReadonlyMap<string, RegExp | undefined> = new Map([
   ['nooverride_creds', undefined],
   // mount(8) propagation, given by buildah: a new mount is private or shared as its parent is.
   ['private', undefined],
+  // SELinux's label for all files: a FUSE mount has the one that its policy gives it.
+  ['context', undefined],
+  // How fuse-overlayfs and libfuse do their work.
+  ...[
+    'threaded',
+    'writeback',
+    'fast_ino',
+    'kernel_cache',
+    'max_write',
+    'splice_read',
+    'splice_write',
+    'splice_move',
+  ].map((name) => [name, undefined] as const),
   // fstab(5) words and atime policies: nothing of a FUSE mount depends on them.
   ...['defaults', 'auto', 'noauto', 'user', 'nofail', '_netdev', 'async'].map((name) => [name, undefined] as const),
   ...['lazytime', 'nolazytime', 'relatime', 'norelatime', 'strictatime', 'diratime', 'nodiratime'].map(
@@ -228,6 +243,7 @@ export function applyOptions(options: readonly GivenOption[], settings: MountSet
   if (settings.config.volatile && (fsync === '1' || fsync === '0' || fsync === 'auto')) {
     throw invalid('fsync', fsync, 'contradicts volatile');
   }
+  settleOwners(settings);
   return [...unknown];
 }
 

@@ -1,9 +1,12 @@
 /** What an option of `-o` is, and what it sets. */
 import type { MountConfig } from '../server/mount-config.js';
+import type { OwnerOptions } from './presentation-options.js';
 
 /** What the options and the command line come to. */
 export interface MountSettings {
   readonly config: MountConfig;
+  /** Settled when all options are known. */
+  owners?: OwnerOptions;
   /** Bytes; where the daemon's log lines go instead of syslog. */
   logFile?: string;
 }

@@ -65,13 +65,16 @@ export interface Negotiated {
   readonly flags2: number;
 }
 
-/** What both sides can do. Throws EPROTO for a kernel we cannot speak with. */
-export function negotiate(request: Request, passthrough: boolean): Negotiated {
+/**
+ * What both sides can do. Throws EPROTO for a kernel we cannot speak with.
+ * @param acls false: the kernel is not to keep ACLs, or to ask for any
+ */
+export function negotiate(request: Request, passthrough: boolean, acls = true): Negotiated {
   request.expectBody(16);
   const major = request.u32(0);
   const minor = request.u32(4);
   if (major !== FUSE_MAJOR || minor < FUSE_MIN_MINOR) throw fsError(Errno.EPROTO, `FUSE protocol ${major}.${minor}`);
-  const flags = request.u32(12) & WANTED;
+  const flags = request.u32(12) & (acls ? WANTED : WANTED & ~InitFlag.POSIX_ACL);
   let flags2 = 0;
   if (flags & InitFlag.INIT_EXT) {
     request.expectBody(20);

@@ -44,6 +44,11 @@ function unlessVolatile(handle: Handler): Handler {
   return (exchange: Exchange) => (exchange.operations.noSync ? Errno.ENOSYS : handle(exchange));
 }
 
+/** Without any extended attributes the first such request is the last that the kernel makes. */
+function unlessNone(handle: Handler): Handler {
+  return (exchange: Exchange) => (exchange.operations.xattrs === 'none' ? Errno.ENOSYS : handle(exchange));
+}
+
 const rows: { readonly [name in keyof typeof Opcode]: Partial<Row> & Pick<Row, 'handle'> } = {
   LOOKUP: { handle: names.lookup, nameAt: 0, grants: 'entry' },
   FORGET: { handle: names.forget, replies: false },
@@ -88,10 +93,10 @@ const rows: { readonly [name in keyof typeof Opcode]: Partial<Row> & Pick<Row, '
   READDIRPLUS: { handle: directories.readdirplus, grants: 'entries' },
   FSYNCDIR: { handle: unlessVolatile(directories.fsyncdir) },
 
-  GETXATTR: { handle: xattrs.getxattr, nameAt: 8 },
-  LISTXATTR: { handle: xattrs.listxattr },
-  SETXATTR: { handle: xattrs.setxattr, changes: true, nameAt: 16 },
-  REMOVEXATTR: { handle: xattrs.removexattr, changes: true, nameAt: 0 },
+  GETXATTR: { handle: unlessNone(xattrs.getxattr), nameAt: 8 },
+  LISTXATTR: { handle: unlessNone(xattrs.listxattr) },
+  SETXATTR: { handle: unlessNone(xattrs.setxattr), changes: true, nameAt: 16 },
+  REMOVEXATTR: { handle: unlessNone(xattrs.removexattr), changes: true, nameAt: 0 },
   IOCTL: { handle: ioctl },
 
   // Locks are not negotiated: the kernel keeps them itself, as for a local file system.

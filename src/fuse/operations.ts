@@ -19,6 +19,10 @@ export interface Caller {
   readonly gid: number;
   readonly pid: number;
   readonly umask: number;
+  /** Has the rights of the superuser here; absent: if uid is 0. */
+  readonly isRoot?: boolean;
+  /** Absent: if it is gid, or a supplementary group of pid. */
+  isInGroup?(gid: number): boolean;
 }
 
 /** A name that leads to a node. Each one handed out counts as one lookup of the node, taken back by `forget`. */
@@ -182,6 +186,8 @@ export interface Operations {
 
   /** fsync and fsyncdir do nothing (volatile): the kernel need not ask. */
   readonly noSync: boolean;
+  /** Extended attributes that there are: with `none` the kernel need not ask, with `no-acls` it keeps no ACLs. */
+  readonly xattrs: 'all' | 'no-acls' | 'none';
   /** An fd that becomes readable when parked requests can go on, and perhaps when none can. */
   readonly completionFd: number;
   /**

@@ -92,7 +92,7 @@ export class Session {
   private negotiate(): Negotiated {
     const { request, reply } = this.exchange;
     try {
-      return negotiate(request, this.options.passthrough === 'auto');
+      return negotiate(request, this.options.passthrough === 'auto', this.operations.xattrs === 'all');
     } catch (error) {
       // Refused in words the kernel knows: its callers get ECONNREFUSED at once instead of waiting.
       this.device.send(reply.address, reply.seal(request.unique, Errno.EPROTO));

@@ -1,6 +1,6 @@
 /** What a mount is made of: plain data that crosses to the daemon and to the serving thread. */
 import { MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../core/flags.js';
-import type { AufsSettings } from '../union/index.js';
+import type { AufsSettings, Presentation } from '../union/index.js';
 
 /** All paths are bytes (latin1-decoded); relative ones start at the working directory of the process that serves. */
 export interface MountConfig {
@@ -24,6 +24,8 @@ export interface MountConfig {
   exec: boolean;
   atime: boolean;
   allowOther: boolean;
+  /** What is shown otherwise than the layers have it; absent: nothing. */
+  presentation?: Presentation;
   /** fsync does nothing, and the work directory says that the upper is not to be mounted again. */
   volatile: boolean;
   /** False: fsync does nothing. */

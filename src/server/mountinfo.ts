@@ -10,6 +10,8 @@ export interface MountEntry {
   readonly mountpoint: string;
   readonly type: string;
   readonly source: string;
+  /** Owners are not those of the disk (man mount_setattr(2)). */
+  readonly isIdmapped: boolean;
 }
 
 /** In the order of mounting: of several mounts on one directory, the last is the visible one. */
@@ -30,6 +32,7 @@ export function parseLine(line: string): MountEntry {
     mountpoint: field(4),
     type: field(dash + 1),
     source: field(dash + 2),
+    isIdmapped: field(5).split(',').includes('idmapped'),
   };
 }
 

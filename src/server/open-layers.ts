@@ -9,7 +9,13 @@ export function openLayers(config: MountConfig, writeLog: (line: string) => void
   const log = (line: string): void => writeLog(oneLine(line));
   const { lowers, upper, work } = config;
   const dialect = config.dialect === 'aufs' ? { aufs: config.aufs } : { overlay: settleOverlay(config, log) };
-  const common = { ...dialect, volatile: config.volatile || !config.fsync, volatileMark: config.volatile, log };
+  const common = {
+    ...dialect,
+    volatile: config.volatile || !config.fsync,
+    volatileMark: config.volatile,
+    ...(config.presentation === undefined ? {} : { presentation: config.presentation }),
+    log,
+  };
   if (upper === undefined) return createUnion({ ...common, lowers });
   if (config.readOnly && work !== undefined && config.dialect === 'overlay') refuseIncompatibleAt(work);
   if (config.readOnly || (work === undefined && config.dialect === 'overlay')) {

@@ -8,6 +8,7 @@ import { Layer } from './layer.js';
 import { type LayerFormat, layerFormat } from './layer-format.js';
 import { LowerFiles } from './lower-files.js';
 import { NodeTable } from './node-table.js';
+import { PresentedFilesystem } from './presented-filesystem.js';
 import { cachedListings, Union, type Upper } from './union.js';
 import type { UnionConfig } from './union-config.js';
 import { UnionFilesystem } from './union-filesystem.js';
@@ -68,7 +69,9 @@ function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
     openFiles,
     config.log,
   );
-  return new UnionFilesystem(union, config.volatile);
+  const { presentation, volatile } = config;
+  if (presentation !== undefined) return new PresentedFilesystem(union, volatile, presentation);
+  return new UnionFilesystem(union, volatile);
 }
 
 function openUpper(

@@ -1,3 +1,5 @@
+import type { Presentation } from './presented-filesystem.js';
+
 /** What a union is made of. Paths are bytes, latin1-decoded. */
 export interface UnionConfig {
   /** Top first; at least one if there is no upper. */
@@ -16,6 +18,8 @@ export interface UnionConfig {
   readonly volatile: boolean;
   /** Leaves word in the work directory that the upper is such a one, so that it is not mounted again. */
   readonly volatileMark?: boolean;
+  /** What is shown otherwise than the layers have it; absent: nothing. */
+  readonly presentation?: Presentation;
   /** Receives one line about something odd that does not stop the mount. */
   readonly log: (line: string) => void;
 }

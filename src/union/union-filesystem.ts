@@ -26,6 +26,8 @@ import type { Union } from './union.js';
 
 /** The union as the transport sees it: each request goes to its operation. No logic lives here. */
 export class UnionFilesystem implements Operations {
+  readonly xattrs: Operations['xattrs'] = 'all';
+
   constructor(
     private readonly union: Union,
     readonly noSync: boolean,

@@ -5,7 +5,6 @@ import type { FileStat } from '../../core/file-stat.js';
 import type { AttributeChange, Attributes, Caller, StatFs, TimeChange } from '../../fuse/operations.js';
 import { KEEP_ID, TIME_NOW, TIME_OMIT, type TimeValue } from '../../sys/inode-ops.js';
 import { close } from '../../sys/open.js';
-import { supplementaryGroups } from '../../sys/process-credentials.js';
 import { statFs } from '../../sys/stat.js';
 import type { Layer } from '../layer.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
@@ -23,6 +22,7 @@ import {
   utimesReal,
 } from '../real-object.js';
 import type { Union } from '../union.js';
+import { isInGroup, isRoot } from './caller.js';
 
 /** The shared answer for `node`, whose attributes are in `union.answer.attr`. */
 export function answerFor(union: Union, node: UnionNode): Union['answer'] {
@@ -72,7 +72,7 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
  */
 function changeOwner(union: Union, node: UnionNode, { uid, gid }: AttributeChange, caller: Caller): void {
   const stat = union.answer.attr;
-  const drops = caller.uid !== 0 && dropsSetGid(union, node, caller);
+  const drops = !isRoot(caller) && dropsSetGid(union, node, caller);
   chownReal(union, node, uid ?? KEEP_ID, gid ?? KEEP_ID);
   if (!drops) return;
   statReal(union, node, stat);
@@ -83,10 +83,6 @@ function dropsSetGid(union: Union, node: UnionNode, caller: Caller): boolean {
   const stat = union.answer.attr;
   statReal(union, node, stat);
   return !isDirectory(stat.mode) && (stat.mode & S_ISGID) !== 0 && !isInGroup(caller, stat.gid);
-}
-
-function isInGroup(caller: Caller, gid: number): boolean {
-  return caller.gid === gid || supplementaryGroups(caller.pid).includes(gid);
 }
 
 /** fs/attr.c:notify_change, and fs/open.c:vfs_truncate for the size. */
@@ -111,7 +107,7 @@ function isNamelessChown(union: Union, node: UnionNode, change: AttributeChange,
   union.lostCapability = null;
   const isEmpty = [uid, gid, mode, size, atime, mtime].every((member) => member === undefined);
   if (!isEmpty || ofWrite) return false;
-  if (caller.uid === 0) return true;
+  if (isRoot(caller)) return true;
   const { attr } = union.answer;
   statReal(union, node, attr);
   return caller.uid === attr.uid;

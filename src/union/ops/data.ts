@@ -11,6 +11,7 @@ import { assertChangeable, assertMayOpen, assertWritable, isAppendOnly } from '.
 import { openReal, truncateReal } from '../real-object.js';
 import type { Union } from '../union.js';
 import { dropSetIdBits } from './attributes.js';
+import { isRoot } from './caller.js';
 
 /** copy_file_range(2) may copy less than asked for; a piece of this size does not hold up other requests for long. */
 const MAX_COPY = 16 << 20;
@@ -142,7 +143,7 @@ export function fallocate(
 
 /** The requests that carry no kill flag: who is not root has no CAP_FSETID, as far as we can tell. */
 function dropSetIdBitsFor(union: Union, node: FileNode, caller: Caller): void {
-  if (caller.uid !== 0) dropSetIdBits(union, node, caller, union.answer.attr);
+  if (!isRoot(caller)) dropSetIdBits(union, node, caller, union.answer.attr);
 }
 
 export function lseek(union: Union, nodeid: NodeId, offset: number, whence: number): number {
