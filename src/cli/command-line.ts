@@ -4,10 +4,12 @@ import { Command, CommanderError, Option } from 'commander';
 import { TRANSPORTS } from '../server/mount-config.js';
 import { printable } from '../server/mount-error.js';
 import type { ConvertArguments } from './command-convert.js';
+import type { RunArguments } from './command-run.js';
 import type { DockerArguments } from './docker-arguments.js';
 import { OK, USAGE } from './exit-status.js';
-import { convertHelp, mountHelp, programHelp } from './help.js';
+import { convertHelp, mountHelp, programHelp, runHelp } from './help.js';
 import { say } from './message.js';
+import type { InsideOrder } from './run-inside.js';
 import { version } from './version.js';
 
 /** All strings are bytes, as `rawArguments` gives them. */
@@ -34,10 +36,13 @@ export interface Commands {
   mount(args: MountArguments): Promise<number>;
   umount(args: UmountArguments): Promise<number>;
   convert(args: ConvertArguments): Promise<number>;
+  run(args: RunArguments): Promise<number>;
+  /** The inner half of `run`. */
+  runInside(order: InsideOrder): Promise<number>;
 }
 
 /** What the first argument can be for the command line to be ours; anything else is the drop-in form of `mount`. */
-const FIRST = new Set(['mount', 'umount', 'convert', 'help', '--help', '-h', '--version', '-V']);
+const FIRST = new Set(['mount', 'umount', 'convert', 'run', 'run-inside', 'help', '--help', '-h', '--version', '-V']);
 
 /** Whether a lone word is rather a mistyped command than a mountpoint: a directory of that name is not there. */
 function looksLikeCommand(word: string): boolean {
@@ -71,6 +76,7 @@ export async function runCommandLine(args: readonly string[], commands: Commands
 function buildProgram(commands: Commands, finish: (status: number) => void): Command {
   const program = new Command('plyfs')
     .helpCommand('help [command]')
+    .enablePositionalOptions()
     .version(`plyfs ${version()}`, '-V, --version', 'print the version')
     .description('A union file system for Linux: layers in, one writable tree out.')
     .addHelpText('after', programHelp());
@@ -78,6 +84,7 @@ function buildProgram(commands: Commands, finish: (status: number) => void): Com
   addMount(program, commands, finish);
   addUmount(program, commands, finish);
   addConvert(program, commands, finish);
+  addRun(program, commands, finish);
   return program;
 }
 
@@ -222,5 +229,56 @@ function addConvert(program: Command, commands: Commands, finish: (status: numbe
         json: flags.json === true,
       }),
     );
+  });
+}
+
+interface RunFlags {
+  rootfs?: string;
+  docker?: string;
+  upper?: string;
+  work?: string;
+  ephemeral?: true;
+  o: string[];
+}
+
+function addRun(program: Command, commands: Commands, finish: (status: number) => void): void {
+  const command: Command = program
+    .command('run')
+    .description('run a command in a layered tree, rootless')
+    .usage(
+      '--rootfs DIR[:DIR...] (--upper DIR [--work DIR] | --ephemeral) [-o OPTION[,OPTION...]]... [--] [COMMAND [ARG...]]\n       plyfs run --docker DIR ID ...',
+    )
+    .argument('[command...]', 'what to run (default: /bin/sh); with --docker the ID of a layer stands before it')
+    .option('--rootfs <layers>', 'the lower layers, top first')
+    .option('--docker <dir>', 'a layer that Docker keeps in DIR, and all below it')
+    .option('--upper <dir>', 'where changes are kept; made if it is not there')
+    .option('--work <dir>', 'the work directory (default: that of --upper, with .work behind its name)')
+    .option('--ephemeral', 'throw changes away')
+    .option('-o <options>', 'mount options; may be repeated', (text, all: string[]) => [...all, text], [])
+    .passThroughOptions()
+    .addHelpText('after', runHelp());
+  quietly(command).action(async (words: string[], flags: RunFlags) => {
+    const { rootfs, docker, upper, work, ephemeral = false, o: options } = flags;
+    if ((rootfs === undefined) === (docker === undefined)) command.error('error: give --rootfs or --docker');
+    if (ephemeral === (upper !== undefined)) {
+      command.error('error: give --upper DIR to keep what the command changes, or --ephemeral to throw it away');
+    }
+    if (work !== undefined && upper === undefined) command.error('error: --work belongs to --upper');
+    const [layer, ...rest] = words;
+    if (docker !== undefined && layer === undefined) command.error('error: --docker needs the ID of a layer');
+    finish(
+      await commands.run({
+        ...(rootfs === undefined ? {} : { rootfs }),
+        ...(docker === undefined || layer === undefined ? {} : { docker: { directory: docker, layer } }),
+        ...(upper === undefined ? {} : { upper }),
+        ...(work === undefined ? {} : { work }),
+        ephemeral,
+        options,
+        command: docker === undefined ? words : rest,
+      }),
+    );
+  });
+  program.command('run-inside <order>', { hidden: true }).action(async (order: string) => {
+    finish(await commands.runInside(JSON.parse(Buffer.from(order, 'latin1').toString('utf8')) as InsideOrder));
   });
 }

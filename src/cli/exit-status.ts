@@ -4,3 +4,5 @@ export const OK = 0;
 export const FAILURE = 1;
 /** The command line itself is wrong. */
 export const USAGE = 2;
+/** `plyfs run`: the command was not started. Other statuses are the command's, as with chroot(1). */
+export const RUN_FAILURE = 125;

@@ -14,15 +14,19 @@ Examples:
   plyfs mount -o lowerdir=/srv/top:/srv/base /mnt
   plyfs umount /mnt
 
+  # a shell in such a tree, rootless; what it changes is thrown away
+  plyfs run --rootfs /srv/top:/srv/base --ephemeral
+
   # a layer of Docker's aufs driver for its overlay2 driver
   plyfs convert --to overlay /srv/aufs-layer /srv/overlay-layer
 
-Options: plyfs mount --help, plyfs convert --help
+Options: plyfs mount --help, plyfs run --help, plyfs convert --help
 
 Exit status:
   0  done: the mount answers, or is gone; the layer is converted
   1  refused or failed; the reason is on stderr, and nothing is mounted or left behind
   2  wrong command line
+  plyfs run has the command's status, or 125
 `;
 }
 
@@ -75,5 +79,23 @@ nor keeps attributes in trusted.
 Examples:
   plyfs convert --to overlay /var/lib/docker/aufs/diff/ID /srv/layers/base
   plyfs convert --to aufs /srv/upper /srv/branch
+`;
+}
+
+export function runHelp(): string {
+  return `
+The command sees the layers as its root directory, with /proc and a minimal /dev, and is root there: in a user namespace, unless
+root runs it. An ordinary user gets other users from /etc/subuid and /etc/subgid, as podman does (packages: uidmap).
+Network, host name and time are those of the machine. When the command ends, so do the processes that it has started.
+
+The status is the command's, 128 and more if a signal ended it; 126 and 127 if it cannot be run or is not there;
+125 if the tree could not be mounted.
+
+Examples:
+  # what would this do to the tree? nothing is kept
+  plyfs run --rootfs /srv/top:/srv/base --ephemeral -- rm -rf /usr
+  # a shell; what it changes is in ./changes
+  plyfs run --rootfs /srv/base --upper changes
+  plyfs run --docker /var/lib/docker 5c1f2a --upper changes -- cat /etc/os-release
 `;
 }

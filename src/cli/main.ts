@@ -5,7 +5,7 @@ import { Front } from './front.js';
 import { rawArguments } from './raw-arguments.js';
 
 /** Arguments that mean something else than a mount. A wrong guess costs time, nothing else. */
-const OTHERWISE = /^(umount|convert|help|--help|-h|--version|-V)$/;
+const OTHERWISE = /^(umount|convert|run|run-inside|help|--help|-h|--version|-V)$/;
 
 async function run(
   args: readonly string[],
@@ -20,6 +20,8 @@ async function run(
     mount: async (mountArgs) => (await mounting()).commandMount(mountArgs, front, early),
     umount: async (umountArgs) => (await import('./command-umount.js')).commandUmount(umountArgs),
     convert: async (convertArgs) => (await import('./command-convert.js')).commandConvert(convertArgs),
+    run: async (runArgs) => (await import('./command-run.js')).commandRun(runArgs),
+    runInside: async (order) => (await import('./run-inside.js')).runInside(order),
   });
 }
 

@@ -1,0 +1,122 @@
+/** `plyfs run`: a command in a layered tree, in namespaces of its own. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { asMountError, errnoOf, MountError } from '../server/mount-error.js';
+import { RUN_FAILURE } from './exit-status.js';
+import { say } from './message.js';
+import { userNamespace } from './namespaces.js';
+import type { InsideOrder } from './run-inside.js';
+
+/** All strings are bytes. */
+export interface RunArguments {
+  /** What `lowerdir=` takes; absent: `docker`. */
+  readonly rootfs?: string;
+  readonly docker?: { readonly directory: string; readonly layer: string };
+  readonly upper?: string;
+  readonly work?: string;
+  /** What the command changes is thrown away. */
+  readonly ephemeral: boolean;
+  /** The texts after each `-o`. */
+  readonly options: readonly string[];
+  readonly command: readonly string[];
+}
+
+/** Resolves with the command's status; 128 and the signal's number, if one ended it. */
+export async function commandRun(args: RunArguments): Promise<number> {
+  let scratch: string | undefined;
+  try {
+    scratch = mkdtempSync(join(tmpdir(), 'plyfs-run-'));
+    const order = prepare(args, scratch);
+    return await enter(order);
+  } catch (error) {
+    const known = error instanceof MountError || errnoOf(error) !== undefined;
+    if (!known) throw error;
+    say(asMountError(error, 'run').message);
+    return RUN_FAILURE;
+  } finally {
+    if (scratch !== undefined) remove(scratch);
+  }
+}
+
+function prepare(args: RunArguments, scratch: string): InsideOrder {
+  const root = join(scratch, 'root');
+  mkdirSync(root);
+  const upper = args.ephemeral ? join(scratch, 'upper') : text('--upper', args.upper ?? '');
+  const work = args.ephemeral ? join(scratch, 'work') : text('--work', args.work ?? `${args.upper}.work`);
+  for (const directory of [upper, work]) if (!existsSync(directory)) mkdirSync(directory);
+  return {
+    mount: [...layersOf(args, upper, work), ...args.options.flatMap((option) => ['-o', text('-o', option)]), root],
+    root,
+    command: args.command.length === 0 ? ['/bin/sh'] : args.command.map((word) => text('the command', word)),
+  };
+}
+
+function layersOf({ rootfs, docker }: RunArguments, upper: string, work: string): string[] {
+  if (docker !== undefined) {
+    const directory = text('--docker', docker.directory);
+    return ['--docker', directory, '--upper', upper, '--work', work, text('the layer', docker.layer)];
+  }
+  const escaped = (path: string): string => path.replace(/[\\,:]/g, '\\$&');
+  return ['-o', `lowerdir=${text('--rootfs', rootfs ?? '')},upperdir=${escaped(upper)},workdir=${escaped(work)}`];
+}
+
+/** Arguments of other programs are text to Node. */
+function text(what: string, bytes: string): string {
+  const decoded = Buffer.from(bytes, 'latin1').toString('utf8');
+  if (Buffer.from(decoded, 'utf8').toString('latin1') === bytes) return decoded;
+  throw MountError.of({ what, where: bytes, why: 'not UTF-8', advice: 'mount it with plyfs mount, and use chroot(8)' });
+}
+
+async function enter(order: InsideOrder): Promise<number> {
+  const { args, hasOthers } = userNamespace();
+  if (!hasOthers) {
+    say('only your own user is there: no subordinate ids (man subuid(5)); files of others belong to nobody');
+  }
+  const [program = ''] = process.argv.slice(1);
+  const child = spawn(
+    'unshare',
+    [
+      ...args,
+      '--mount',
+      '--pid',
+      '--fork',
+      '--kill-child',
+      '--mount-proc',
+      '--',
+      process.execPath,
+      program,
+      'run-inside',
+      JSON.stringify(order),
+    ],
+    { stdio: 'inherit' },
+  );
+  // Those of the terminal reach the command by themselves; it decides what they mean.
+  for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, () => {});
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => forward(child, signal));
+  const [status, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  return status ?? 128 + constants.signals[signal ?? 'SIGKILL'];
+}
+
+/** unshare(1) lets no SIGTERM end it while it waits: what it waits for is told. */
+function forward(unshare: ChildProcess, signal: NodeJS.Signals): void {
+  const { pid } = unshare;
+  if (pid === undefined) return;
+  try {
+    const inner = Number.parseInt(readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1'), 10);
+    if (inner > 0) process.kill(inner, signal);
+    else unshare.kill('SIGKILL');
+  } catch {
+    // ENOENT: a kernel that does not tell, or it has just ended. Its child ends with it (--kill-child).
+    unshare.kill('SIGKILL');
+  }
+}
+
+/** What the command has made can belong to users that exist in its namespace only. */
+function remove(scratch: string): void {
+  const { args } = userNamespace();
+  if (args.length > 0) spawnSync('unshare', [...args, '--', 'rm', '-rf', '--', scratch], { stdio: 'inherit' });
+  rmSync(scratch, { recursive: true, force: true });
+}

@@ -1,0 +1,156 @@
+/**
+ * The inner half of `plyfs run`: the first process of its namespaces. Mounts the union and what a program expects to find in it, runs the
+ * command, and takes everything down in order: a server that is killed with its namespace has nothing to lose, but pseudo-links
+ * of aufs would stay as they are.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+} from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MountError } from '../server/mount-error.js';
+import { RUN_FAILURE } from './exit-status.js';
+import { say } from './message.js';
+
+export interface InsideOrder {
+  /** Arguments of `plyfs mount`. */
+  readonly mount: readonly string[];
+  /** Where that mounts. */
+  readonly root: string;
+  readonly command: readonly string[];
+}
+
+const PLYFS = fileURLToPath(new URL('../../bin/plyfs', import.meta.url));
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+const LINKS = {
+  fd: '/proc/self/fd',
+  stdin: '/proc/self/fd/0',
+  stdout: '/proc/self/fd/1',
+  stderr: '/proc/self/fd/2',
+  ptmx: 'pts/ptmx',
+};
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** How long processes that the command left behind are given to be gone. */
+const PATIENCE_MS = 10_000;
+
+export async function runInside(order: InsideOrder): Promise<number> {
+  const { root } = order;
+  try {
+    must(PLYFS, ['mount', ...order.mount]);
+  } catch (error) {
+    if (!(error instanceof MountError)) throw error;
+    return RUN_FAILURE; // It has said why.
+  }
+  try {
+    furnish(root);
+    return await run(order);
+  } catch (error) {
+    if (!(error instanceof MountError)) throw error;
+    say(error.message);
+    return RUN_FAILURE;
+  } finally {
+    await takeDown(root);
+  }
+}
+
+/** /proc and a minimal /dev. */
+function furnish(root: string): void {
+  mountAt(root, 'proc', ['-t', 'proc', 'proc']);
+  mountAt(root, 'dev', ['-t', 'tmpfs', '-o', 'mode=755,nosuid', 'tmpfs']);
+  for (const name of DEVICES) {
+    const place = join(root, 'dev', name);
+    closeSync(openSync(place, 'wx', 0o666));
+    must('mount', ['--bind', `/dev/${name}`, place]);
+  }
+  for (const [name, target] of Object.entries(LINKS)) symlinkSync(target, join(root, 'dev', name));
+  mountAt(root, 'dev/pts', ['-t', 'devpts', '-o', 'newinstance,ptmxmode=0666,mode=620', 'devpts']);
+  mountAt(root, 'dev/shm', ['-t', 'tmpfs', '-o', 'mode=1777,nosuid,nodev', 'tmpfs']);
+}
+
+/** Not through a link that the tree has in its place: it could lead out of it. */
+function mountAt(root: string, place: string, args: readonly string[]): void {
+  const path = join(root, place);
+  if (!existsSync(path)) mkdirSync(path);
+  if (!lstatSync(path).isDirectory()) {
+    throw MountError.of({
+      what: 'run',
+      where: `/${place}`,
+      why: 'not a directory in this tree',
+      advice: 'it is needed to mount on',
+    });
+  }
+  must('mount', [...args, path]);
+}
+
+function must(program: string, args: readonly string[]): void {
+  const { status, error } = spawnSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  if (error !== undefined) throw MountError.of({ what: program, why: error.message });
+  if (status !== 0)
+    throw MountError.of({ what: program, where: args.at(-1) ?? '', why: `failed with status ${status}` });
+}
+
+async function run({ root, command }: InsideOrder): Promise<number> {
+  const { TERM } = process.env;
+  const child = spawn('chroot', [root, ...command], {
+    stdio: 'inherit',
+    env: { PATH, HOME: '/root', ...(TERM === undefined ? {} : { TERM }) },
+  });
+  for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, () => {});
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+  const [status, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  return status ?? 128 + constants.signals[signal ?? 'SIGKILL'];
+}
+
+async function takeDown(root: string): Promise<void> {
+  await until(() => {
+    const left = others().filter((pid) => isInside(pid, root));
+    for (const pid of left) process.kill(pid, 'SIGKILL');
+    return left.length === 0;
+  });
+  for (const place of ['dev', 'proc']) spawnSync('umount', ['-R', join(root, place)], { stdio: 'ignore' });
+  spawnSync(PLYFS, ['umount', root], { stdio: 'inherit' });
+  // The server ends by itself. What is left after that is killed with the namespace.
+  await until(() => others().length === 0);
+}
+
+async function until(isDone: () => boolean): Promise<void> {
+  for (const end = Date.now() + PATIENCE_MS; !isDone() && Date.now() < end; ) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** The processes of this namespace, without ourselves and those that have ended. */
+function others(): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0 && pid !== process.pid && isAlive(pid));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  } catch {
+    return false; // ENOENT, ESRCH: it has just ended.
+  }
+}
+
+function isInside(pid: number, root: string): boolean {
+  try {
+    const seen = readlinkSync(`/proc/${pid}/root`);
+    return seen === root || seen.startsWith(`${root}/`);
+  } catch {
+    return false; // As above.
+  }
+}
