@@ -21,7 +21,8 @@ function hasSubordinates(): boolean {
 }
 
 function isInPath(program: string): boolean {
-  return (process.env['PATH'] ?? '').split(':').some((directory) => {
+  const { PATH = '' } = process.env;
+  return PATH.split(':').some((directory) => {
     try {
       accessSync(join(directory, program), constants.X_OK);
       return true;

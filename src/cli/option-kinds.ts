@@ -1,6 +1,15 @@
 /** What an option of `-o` is, and what it sets. */
+import type { IdRange } from '../core/id-map.js';
 import type { MountConfig } from '../server/mount-config.js';
-import type { OwnerOptions } from './presentation-options.js';
+
+/** What the options say of owners, before it is settled which of them hold. */
+export interface OwnerOptions {
+  uidRanges?: readonly IdRange[];
+  gidRanges?: readonly IdRange[];
+  squashToRoot?: boolean;
+  squashToUid?: number;
+  squashToGid?: number;
+}
 
 /** What the options and the command line come to. */
 export interface MountSettings {

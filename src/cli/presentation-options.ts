@@ -1,20 +1,11 @@
 /** Options that change what a mount shows, not what lies on the disk; most of them are fuse-overlayfs's words. */
 import type { IdRange, IdRule } from '../core/id-map.js';
-import type { Presentation } from '../union/index.js';
-import type { MountOption, MountSettings } from './option-kinds.js';
+import type { Presentation } from '../server/mount-config.js';
+import type { MountOption, MountSettings, OwnerOptions } from './option-kinds.js';
 import { invalid, parseChoice, parseNumber } from './option-value.js';
 
 /** The last id: -1 means "none" in every interface. */
 const MOST_IDS = 0xffff_fffe;
-
-/** What the options say of owners, before it is settled which of them hold. */
-export interface OwnerOptions {
-  uidRanges?: readonly IdRange[];
-  gidRanges?: readonly IdRange[];
-  squashToRoot?: boolean;
-  squashToUid?: number;
-  squashToGid?: number;
-}
 
 const RANGES = 'DISK:SHOWN:COUNT[:...]';
 

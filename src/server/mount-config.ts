@@ -2,6 +2,8 @@
 import { MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../core/flags.js';
 import type { AufsSettings, Presentation } from '../union/index.js';
 
+export type { Presentation };
+
 /** All paths are bytes (latin1-decoded); relative ones start at the working directory of the process that serves. */
 export interface MountConfig {
   /** How deletions are stored in the layers. */
