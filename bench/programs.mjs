@@ -1,7 +1,7 @@
 /** The small C programs that do and time single system calls: a shell would take longer than what is measured. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,9 +12,9 @@ export function compiledProgram(name) {
   const digest = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 12);
   const directory = join(tmpdir(), 'plyfs-bench-programs');
   const program = join(directory, `${name}-${digest}`);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
   refuseForeign(directory);
   if (!existsSync(program)) {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
     const unfinished = `${program}.${process.pid}`;
     execFileSync('gcc', ['-O2', '-pthread', '-Wall', '-Werror', '-o', unfinished, source]);
     renameSync(unfinished, program);
@@ -24,7 +24,7 @@ export function compiledProgram(name) {
 
 /** What root runs must not have been put there by somebody else. */
 function refuseForeign(directory) {
-  const found = statSync(directory, { throwIfNoEntry: false });
-  if (found === undefined || (found.uid === process.getuid() && (found.mode & 0o022) === 0)) return;
+  const found = lstatSync(directory);
+  if (found.isDirectory() && found.uid === process.getuid() && (found.mode & 0o022) === 0) return;
   throw new Error(`${directory} belongs to, or can be written by, others; remove it`);
 }

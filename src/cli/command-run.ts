@@ -1,10 +1,11 @@
 /** `plyfs run`: a command in a layered tree, in namespaces of its own. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Errno } from '../core/errno.js';
 import { asMountError, errnoOf, MountError } from '../server/mount-error.js';
+import { statusOf } from './child-status.js';
 import { RUN_FAILURE } from './exit-status.js';
 import { say } from './message.js';
 import { userNamespace } from './namespaces.js';
@@ -26,12 +27,15 @@ export interface RunArguments {
 
 /** Resolves with the command's status; 128 and the signal's number, if one ended it. */
 export async function commandRun(args: RunArguments): Promise<number> {
+  const made: string[] = [];
   let scratch: string | undefined;
   try {
     scratch = mkdtempSync(join(tmpdir(), 'plyfs-run-'));
-    const order = prepare(args, scratch);
-    return await enter(order);
+    const status = await enter(prepare(args, scratch, made));
+    if (status === RUN_FAILURE) takeBack(made);
+    return status;
   } catch (error) {
+    takeBack(made);
     const known = error instanceof MountError || errnoOf(error) !== undefined;
     if (!known) throw error;
     say(asMountError(error, 'run').message);
@@ -41,12 +45,17 @@ export async function commandRun(args: RunArguments): Promise<number> {
   }
 }
 
-function prepare(args: RunArguments, scratch: string): InsideOrder {
+/** @param made takes the directories that were not there before */
+function prepare(args: RunArguments, scratch: string, made: string[]): InsideOrder {
   const root = join(scratch, 'root');
   mkdirSync(root);
   const upper = args.ephemeral ? join(scratch, 'upper') : text('--upper', args.upper ?? '');
   const work = args.ephemeral ? join(scratch, 'work') : text('--work', args.work ?? `${args.upper}.work`);
-  for (const directory of [upper, work]) if (!existsSync(directory)) mkdirSync(directory);
+  for (const directory of [upper, work]) {
+    if (existsSync(directory)) continue;
+    mkdirSync(directory);
+    made.push(directory);
+  }
   return {
     mount: [...layersOf(args, upper, work), ...args.options.flatMap((option) => ['-o', text('-o', option)]), root],
     root,
@@ -93,11 +102,7 @@ async function enter(order: InsideOrder): Promise<number> {
     ],
     { stdio: 'inherit' },
   );
-  // Those of the terminal reach the command by themselves; it decides what they mean.
-  for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, () => {});
-  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => forward(child, signal));
-  const [status, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-  return status ?? 128 + constants.signals[signal ?? 'SIGKILL'];
+  return await statusOf(child, (signal) => forward(child, signal));
 }
 
 /** unshare(1) lets no SIGTERM end it while it waits: what it waits for is told. */
@@ -106,11 +111,21 @@ function forward(unshare: ChildProcess, signal: NodeJS.Signals): void {
   if (pid === undefined) return;
   try {
     const inner = Number.parseInt(readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1'), 10);
-    if (inner > 0) process.kill(inner, signal);
-    else unshare.kill('SIGKILL');
+    process.kill(inner, signal);
   } catch {
-    // ENOENT: a kernel that does not tell, or it has just ended. Its child ends with it (--kill-child).
+    // ENOENT: a kernel that does not tell. No number, ESRCH: there is none yet, or no more. It ends with unshare(1) (--kill-child).
     unshare.kill('SIGKILL');
+  }
+}
+
+/** The tree could not be mounted: an upper that was made for it goes, if nothing is in it. */
+function takeBack(made: readonly string[]): void {
+  for (const directory of made) {
+    try {
+      rmdirSync(directory);
+    } catch (error) {
+      if (errnoOf(error) !== Errno.ENOTEMPTY) throw error;
+    }
   }
 }
 

@@ -63,7 +63,7 @@ export const PRESENTATION_OPTIONS: readonly MountOption[] = [
   {
     kind: 'toggle',
     on: 'noacl',
-    help: 'no POSIX ACLs: none are shown, kept or checked',
+    help: 'POSIX ACLs are neither shown nor checked',
     set: (settings) => {
       if (settings.config.presentation?.xattrs !== 'none') present(settings, { xattrs: 'no-acls' });
     },

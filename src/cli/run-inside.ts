@@ -4,10 +4,8 @@
  * of aufs would stay as they are.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import {
   closeSync,
-  existsSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -16,10 +14,11 @@ import {
   readlinkSync,
   symlinkSync,
 } from 'node:fs';
-import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { MountError } from '../server/mount-error.js';
+import { Errno } from '../core/errno.js';
+import { asMountError, errnoOf, MountError } from '../server/mount-error.js';
+import { statusOf } from './child-status.js';
 import { RUN_FAILURE } from './exit-status.js';
 import { say } from './message.js';
 
@@ -47,18 +46,15 @@ const PATIENCE_MS = 10_000;
 
 export async function runInside(order: InsideOrder): Promise<number> {
   const { root } = order;
-  try {
-    must(PLYFS, ['mount', ...order.mount]);
-  } catch (error) {
-    if (!(error instanceof MountError)) throw error;
-    return RUN_FAILURE; // It has said why.
-  }
+  const mounted = spawnSync(PLYFS, ['mount', ...order.mount], { stdio: ['ignore', 'ignore', 'inherit'] });
+  if (mounted.error !== undefined) throw mounted.error;
+  if (mounted.status !== 0) return RUN_FAILURE; // It has said why.
   try {
     furnish(root);
     return await run(order);
   } catch (error) {
-    if (!(error instanceof MountError)) throw error;
-    say(error.message);
+    if (!(error instanceof MountError) && errnoOf(error) === undefined) throw error;
+    say(asMountError(error, 'run').message);
     return RUN_FAILURE;
   } finally {
     await takeDown(root);
@@ -82,8 +78,9 @@ function furnish(root: string): void {
 /** Not through a link that the tree has in its place: it could lead out of it. */
 function mountAt(root: string, place: string, args: readonly string[]): void {
   const path = join(root, place);
-  if (!existsSync(path)) mkdirSync(path);
-  if (!lstatSync(path).isDirectory()) {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) mkdirSync(path);
+  else if (!found.isDirectory()) {
     throw MountError.of({
       what: 'run',
       where: `/${place}`,
@@ -107,22 +104,28 @@ async function run({ root, command }: InsideOrder): Promise<number> {
     stdio: 'inherit',
     env: { PATH, HOME: '/root', ...(TERM === undefined ? {} : { TERM }) },
   });
-  for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, () => {});
-  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
-  const [status, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-  return status ?? 128 + constants.signals[signal ?? 'SIGKILL'];
+  return await statusOf(child, (signal) => child.kill(signal));
 }
 
 async function takeDown(root: string): Promise<void> {
   await until(() => {
     const left = others().filter((pid) => isInside(pid, root));
-    for (const pid of left) process.kill(pid, 'SIGKILL');
+    for (const pid of left) end(pid);
     return left.length === 0;
   });
   for (const place of ['dev', 'proc']) spawnSync('umount', ['-R', join(root, place)], { stdio: 'ignore' });
   spawnSync(PLYFS, ['umount', root], { stdio: 'inherit' });
   // The server ends by itself. What is left after that is killed with the namespace.
   await until(() => others().length === 0);
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It has just ended.
+    if (errnoOf(error) !== Errno.ESRCH) throw error;
+  }
 }
 
 async function until(isDone: () => boolean): Promise<void> {

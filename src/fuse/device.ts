@@ -19,6 +19,9 @@ const STORE_HEADER = OUT_HEADER + 24;
 /** Nearly all files of a source tree or of /etc are smaller; of a larger one READ asks for what is wanted. */
 const STORE_LIMIT = 64 << 10;
 
+/** Of a notification; 0 is none. */
+const TOLERATED = new Set<number>([0, Errno.ENOENT, Errno.ENOTCONN, Errno.ENODEV, Errno.ENOMEM]);
+
 export class Device implements KernelChannel {
   private readonly scratch = allocate(INVAL_INODE_SIZE);
   private readonly words = new Uint32Array(this.scratch.buffer.buffer);
@@ -111,7 +114,8 @@ export class Device implements KernelChannel {
   private notify(address: number, length: number, what: string, nodeid: NodeId): void {
     const errno = this.send(address, length);
     // ENOENT: the kernel has forgotten the node, and with it all that it cached. ENOTCONN, ENODEV: so is the mount.
-    if (errno === 0 || errno === Errno.ENOENT || errno === Errno.ENOTCONN || errno === Errno.ENODEV) return;
+    // ENOMEM: there was no page for the data that was to be stored; READ will ask for it.
+    if (TOLERATED.has(errno)) return;
     this.log(`${what} node ${nodeid} failed: errno ${errno}`);
   }
 

@@ -12,9 +12,9 @@ import type {
   Opened,
   Operations,
 } from '../fuse/operations.js';
-import { supplementaryGroups } from '../sys/process-credentials.js';
 import { mapAcl, mapCapability, toDisk, toShown } from './acl-ids.js';
 import { ACL_ACCESS, ACL_DEFAULT } from './new-object.js';
+import { isInGroup, isRoot } from './ops/caller.js';
 import type { Union } from './union.js';
 import { UnionFilesystem } from './union-filesystem.js';
 
@@ -64,12 +64,11 @@ class CallerOnDisk implements Caller {
 
   /** Of the host, or of the container that the ids are mapped for. */
   get isRoot(): boolean {
-    return this.caller.uid === 0 || this.uids.disk(this.caller.uid) === 0;
+    return isRoot(this.caller) || this.uids.disk(this.caller.uid) === 0;
   }
 
   isInGroup(gid: number): boolean {
-    const shown = this.gids.shown(gid);
-    return this.caller.gid === shown || supplementaryGroups(this.caller.pid).includes(shown);
+    return isInGroup(this.caller, this.gids.shown(gid));
   }
 }
 
@@ -200,13 +199,13 @@ export class PresentedFilesystem extends UnionFilesystem {
     });
   }
 
-  /** Without ACLs their names are those of attributes that this file system does not have (man xattr(7)). */
-  private refuseAcl(name: string): void {
-    if (this.xattrs === 'no-acls' && isAcl(name)) throw fsError(Errno.EOPNOTSUPP, 'xattr');
+  /** The errno of a file system that has no such attributes, or none at all (man xattr(7)). */
+  private refuseAbsent(name: string): void {
+    if (this.xattrs === 'none' || (this.xattrs === 'no-acls' && isAcl(name))) throw fsError(Errno.EOPNOTSUPP, 'xattr');
   }
 
   override getxattr(nodeid: NodeId, name: string): Buffer | null {
-    this.refuseAcl(name);
+    this.refuseAbsent(name);
     const value = super.getxattr(nodeid, name);
     if (value === null) return null;
     if (isAcl(name)) return mapAcl(value, this.uids, this.gids, toShown);
@@ -214,12 +213,13 @@ export class PresentedFilesystem extends UnionFilesystem {
   }
 
   override listxattr(nodeid: NodeId, caller: Caller): string[] {
+    if (this.xattrs === 'none') throw fsError(Errno.EOPNOTSUPP, 'xattr');
     const names = super.listxattr(nodeid, caller);
     return this.xattrs === 'no-acls' ? names.filter((name) => !isAcl(name)) : names;
   }
 
   override setxattr(nodeid: NodeId, name: string, value: Buffer, flags: number, killSetGid: boolean): void {
-    this.refuseAcl(name);
+    this.refuseAbsent(name);
     let mapped = value;
     if (isAcl(name)) mapped = mapAcl(value, this.uids, this.gids, toDisk);
     else if (name === CAPABILITY) mapped = mapCapability(value, this.uids, toDisk);
@@ -227,7 +227,7 @@ export class PresentedFilesystem extends UnionFilesystem {
   }
 
   override removexattr(nodeid: NodeId, name: string): void {
-    this.refuseAcl(name);
+    this.refuseAbsent(name);
     super.removexattr(nodeid, name);
   }
 }

@@ -6,7 +6,7 @@ export function isRoot(caller: Caller): boolean {
   return caller.isRoot ?? caller.uid === 0;
 }
 
-/** @param gid of the disk */
+/** @param gid in the ids of `caller` */
 export function isInGroup(caller: Caller, gid: number): boolean {
   return caller.isInGroup?.(gid) ?? (caller.gid === gid || supplementaryGroups(caller.pid).includes(gid));
 }

@@ -125,13 +125,15 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
     });
 
     it('says 125 where the tree cannot be mounted, and why', () => {
-      const outcome = plyfs(['--rootfs', 'missing', '--ephemeral', 'true']);
+      const before = readdirSync(box.dir).sort();
+      const outcome = plyfs(['--rootfs', 'missing', '--upper', 'changes', 'true']);
       expect(outcome.status).toBe(125);
+      expect(readdirSync(box.dir).sort()).toEqual(before);
       expect(outcome.stderr).toMatch(/^plyfs: lowerdir: missing: no such file or directory.*\n$/);
     });
 
-    it('does not follow a link that the tree has in the place of /dev', () => {
-      run('ln', ['-s', '/', box.at('top/dev')]);
+    it.each(['/', '/nowhere'])('does not follow a link that the tree has in the place of /dev: to %s', (target) => {
+      run('ln', ['-s', target, box.at('top/dev')]);
       const outcome = plyfs(['--rootfs', 'top:base', '--ephemeral', 'true']);
       expect(outcome).toMatchObject({
         status: 125,

@@ -1,11 +1,10 @@
 /** What the union remembers instead of asking the disk, and what makes it ask again. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EntryName, type NodeId, ROOT_ID } from '../../../src/core/brand.js';
 import type { Operations } from '../../../src/fuse/operations.js';
-import { createUnion } from '../../../src/union/index.js';
+import { makeUnionHome, openUnion } from '../../harness/union-without-mount.js';
 
 const caller = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, pid: process.pid, umask: 0o022 };
 const O_RDWR = 2;
@@ -15,16 +14,9 @@ let home: string;
 let union: Operations;
 
 beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), 'plyfs-kept-'));
-  for (const part of ['lower', 'upper', 'work']) mkdirSync(join(home, part));
+  home = makeUnionHome('kept');
   writeFileSync(join(home, 'lower/old'), 'old');
-  union = createUnion({
-    lowers: [join(home, 'lower')],
-    upper: join(home, 'upper'),
-    work: join(home, 'work'),
-    volatile: true,
-    log: () => {},
-  });
+  union = openUnion(home);
 });
 
 afterEach(() => {

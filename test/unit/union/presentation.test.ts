@@ -1,12 +1,12 @@
 /** Owners that are shown otherwise than the layers have them. */
-import { chownSync, lstatSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chownSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EntryName, type NodeId, ROOT_ID } from '../../../src/core/brand.js';
 import { NOBODY } from '../../../src/core/id-map.js';
 import type { Caller, DirectorySink, Operations } from '../../../src/fuse/operations.js';
-import { createUnion, type Presentation } from '../../../src/union/index.js';
+import type { Presentation } from '../../../src/union/index.js';
+import { makeUnionHome, openUnion } from '../../harness/union-without-mount.js';
 
 const O_RDWR = 2;
 const MAPPED: Presentation = {
@@ -23,8 +23,8 @@ function caller(uid: number, gid: number): Caller {
 }
 
 beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), 'plyfs-presentation-'));
-  for (const part of ['lower', 'upper', 'work', 'lower/dir', 'lower/dir/below']) mkdirSync(join(home, part));
+  home = makeUnionHome('presentation');
+  mkdirSync(join(home, 'lower/dir/below'), { recursive: true });
   writeFileSync(join(home, 'lower/file'), 'lower');
 });
 
@@ -34,14 +34,7 @@ afterEach(() => {
 });
 
 function open(presentation: Presentation): void {
-  union = createUnion({
-    lowers: [join(home, 'lower')],
-    upper: join(home, 'upper'),
-    work: join(home, 'work'),
-    volatile: true,
-    presentation,
-    log: () => {},
-  });
+  union = openUnion(home, { presentation });
 }
 
 function find(name: string): NodeId {
@@ -195,6 +188,15 @@ describe('other things shown', () => {
     union.mkdir(ROOT_ID, 'new' as EntryName, 0o755, caller(0, 0));
     const links = (name: string): number => union.getattr(find(name)).attr.nlink;
     expect([links('dir'), links('new'), union.getattr(ROOT_ID).attr.nlink]).toEqual([1, 1, 1]);
+  });
+
+  it('noxattrs: none is supported', () => {
+    open({ xattrs: 'none' });
+    const node = find('file');
+    expect(() => union.getxattr(node, 'user.a')).toThrow('EOPNOTSUPP');
+    expect(() => union.setxattr(node, 'user.a', Buffer.from('b'), 0, false)).toThrow('EOPNOTSUPP');
+    expect(() => union.listxattr(node, caller(0, 0))).toThrow('EOPNOTSUPP');
+    expect(() => union.removexattr(node, 'user.a')).toThrow('EOPNOTSUPP');
   });
 
   it('noacl: an ACL is an attribute that is not supported', () => {

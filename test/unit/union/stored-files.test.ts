@@ -1,11 +1,10 @@
 /** Of which files the kernel is given the data when they are opened. */
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EntryName, type NodeId, ROOT_ID } from '../../../src/core/brand.js';
 import type { KernelChannel, Operations } from '../../../src/fuse/operations.js';
-import { createUnion } from '../../../src/union/index.js';
+import { makeUnionHome, openUnion } from '../../harness/union-without-mount.js';
 
 const caller = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, pid: process.pid, umask: 0o022 };
 const [O_RDONLY, O_RDWR] = [0, 2];
@@ -17,19 +16,12 @@ let union: Operations;
 let stored: [NodeId, number][];
 
 beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), 'plyfs-stored-'));
-  for (const part of ['lower', 'upper', 'work']) mkdirSync(join(home, part));
+  home = makeUnionHome('stored');
   writeFileSync(join(home, 'lower/empty'), '');
   writeFileSync(join(home, 'lower/most'), 'x'.repeat(LIMIT));
   writeFileSync(join(home, 'lower/more'), 'x'.repeat(LIMIT + 1));
   writeFileSync(join(home, 'upper/upper'), 'upper');
-  union = createUnion({
-    lowers: [join(home, 'lower')],
-    upper: join(home, 'upper'),
-    work: join(home, 'work'),
-    volatile: true,
-    log: () => {},
-  });
+  union = openUnion(home);
 });
 
 afterEach(() => {
