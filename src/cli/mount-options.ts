@@ -100,6 +100,16 @@ export const MOUNT_OPTIONS: readonly MountOption[] = [
   ...PRESENTATION_OPTIONS,
   {
     kind: 'value',
+    name: 'xattr_permissions',
+    placeholder: '0|1|2',
+    help: 'owners, modes and devices are kept in xattrs, and files are physically ours: 1 in security., 2 in user. xattrs',
+    set: ({ config }, value) => {
+      const overrides = parseChoice('xattr_permissions', value, { 0: null, 1: 'privileged', 2: 'user' } as const);
+      if (overrides !== null) config.overrides = overrides;
+    },
+  },
+  {
+    kind: 'value',
     name: 'timeout',
     placeholder: 'SECONDS',
     help: 'how long the kernel may keep names and attributes (default: for ever, as nobody else changes the layers)',

@@ -1,12 +1,15 @@
 import type { EntryName } from '../core/brand.js';
 import type { FileStat } from '../core/file-stat.js';
 import type { Dialect } from '../whiteout/dialect.js';
+import type { StatOverrides } from '../whiteout/stat-overrides.js';
 import type { WorkDirectory } from '../whiteout/work-directory.js';
 
 /** What every copy-up of a mount shares. */
 export interface CopyUpContext {
   readonly work: WorkDirectory;
   readonly dialect: Dialect;
+  /** Where the upper's objects have their attributes; null: themselves. */
+  readonly overrides: StatOverrides | null;
   /** fsync a file before it is published; false for a volatile mount. */
   readonly sync: boolean;
 }
@@ -30,6 +33,8 @@ export interface CopyUpSource {
   readonly dirfd: number;
   readonly name: EntryName;
   readonly stat: FileStat;
+  /** Where the layer's objects have their attributes; null: themselves. `stat` is what they say. */
+  readonly overrides: StatOverrides | null;
   /** What the copy says that it is a copy of; null: nothing. See `OriginMarks`. */
   readonly origin: Uint8Array | null;
 }

@@ -39,9 +39,10 @@ export function copyUpOther(
     stage(source, staged, context);
     whenFinished?.(work.fd, staged);
     const { upper, name } = destination;
+    const physical = physicalMode(source.stat.mode, context);
     const move = (): void => renameAt(work.fd, staged, upper, name, RENAME_NOREPLACE);
     keepingTimes(upper, () =>
-      moveKeepingMode({ dirfd: work.fd, name: staged }, { dirfd: upper, name }, source.stat.mode, move),
+      moveKeepingMode({ dirfd: work.fd, name: staged }, { dirfd: upper, name }, physical, move),
     );
   } catch (error) {
     work.discard(staged);
@@ -67,7 +68,7 @@ export function copyUpUnnamed(source: CopyUpSource, context: CopyUpContext, when
 
 function stage(source: CopyUpSource, staged: EntryName, context: CopyUpContext): void {
   const { fd } = context.work;
-  makeEmpty(source, fd, staged);
+  makeEmpty(source, fd, staged, context);
   if (isDirectory(source.stat.mode) && context.dialect.protections !== null) copyDirectoryFlags(source, fd, staged);
   fillMetadata(source, { dirfd: fd, name: staged }, context);
 }
@@ -91,8 +92,18 @@ function copyDirectoryFlags({ dirfd, name }: CopyUpSource, workFd: number, stage
   }
 }
 
-function makeEmpty({ dirfd, name, stat }: CopyUpSource, workFd: number, staged: EntryName): void {
-  const type = stat.mode & S_IFMT;
+/** The mode of what stands for an object of this mode in the upper. */
+function physicalMode(mode: number, { overrides }: CopyUpContext): number {
+  return overrides === null ? mode : overrides.physicalMode(mode);
+}
+
+function makeEmpty(
+  { dirfd, name, stat }: CopyUpSource,
+  workFd: number,
+  staged: EntryName,
+  context: CopyUpContext,
+): void {
+  const type = physicalMode(stat.mode, context) & S_IFMT;
   if (type === S_IFDIR) mkdirAt(workFd, staged, 0o700);
   else if (type === S_IFLNK) symlinkAt(readlinkAt(dirfd, name), workFd, staged);
   else mknodAt(workFd, staged, type | 0o600, makeDev(stat.rdevMajor, stat.rdevMinor));

@@ -8,6 +8,7 @@ import { isSymlink } from '../core/file-mode.js';
 import type { FileStat } from '../core/file-stat.js';
 import { chmodAt, chmodFd, chownAt, chownFd, utimesAt, utimesFd } from '../sys/inode-ops.js';
 import { getXattr, listXattrs, setXattr } from '../sys/xattr.js';
+import { isOverrideXattr } from '../whiteout/override-names.js';
 import type { CopyUpContext, CopyUpSource } from './context.js';
 
 const myUid = process.geteuid?.() ?? 0;
@@ -21,8 +22,10 @@ export interface StagedObject {
 
 export function fillMetadata(source: CopyUpSource, staged: StagedObject, context: CopyUpContext): void {
   const { stat } = source;
+  const { overrides } = context;
   const open = staged.name === '';
-  if (stat.uid !== myUid || stat.gid !== myGid) {
+  if (overrides !== null) overrides.give(staged.dirfd, staged.name, stat);
+  else if (stat.uid !== myUid || stat.gid !== myGid) {
     if (open) chownFd(staged.dirfd, stat.uid, stat.gid);
     else chownAt(staged.dirfd, staged.name, stat.uid, stat.gid);
   }
@@ -30,22 +33,32 @@ export function fillMetadata(source: CopyUpSource, staged: StagedObject, context
   // Before the mode, which can forbid it to an ordinary user.
   if (stat.protection !== 0) context.dialect.protections?.write(staged.dirfd, staged.name, stat.protection);
   if (source.origin !== null) context.dialect.origins?.mark(staged.dirfd, staged.name, source.origin);
-  if (open) chmodFd(staged.dirfd, stat.mode & 0o7777);
+  if (overrides !== null) overrides.seal(staged.dirfd, staged.name, stat.mode);
+  else if (open) chmodFd(staged.dirfd, stat.mode & 0o7777);
   else if (!isSymlink(stat.mode)) chmodAt(staged.dirfd, staged.name, stat.mode & 0o7777);
   copyTimes(stat, staged);
 }
 
-function copyXattrs(source: CopyUpSource, staged: StagedObject, { dialect }: CopyUpContext): void {
+function copyXattrs(source: CopyUpSource, staged: StagedObject, context: CopyUpContext): void {
   for (const xattr of listXattrs(source.dirfd, source.name)) {
-    if (dialect.isPrivateXattr(xattr)) continue;
+    const onDisk = nameInUpper(xattr, source, context);
+    if (onDisk === null) continue;
     const value = getXattr(source.dirfd, source.name, xattr);
     if (value === null) continue;
     try {
-      setXattr(staged.dirfd, staged.name, xattr, value);
+      setXattr(staged.dirfd, staged.name, onDisk, value);
     } catch (error) {
       if (!isTolerated(xattr, error)) throw error;
     }
   }
+}
+
+/** null: it stays behind. */
+function nameInUpper(xattr: string, source: CopyUpSource, { dialect, overrides }: CopyUpContext): string | null {
+  if (dialect.isPrivateXattr(xattr)) return null;
+  if (source.overrides === null && isOverrideXattr(xattr)) return null;
+  const shown = source.overrides === null ? xattr : source.overrides.xattrShown(xattr);
+  return shown === null || overrides === null ? shown : overrides.xattrOnDisk(shown);
 }
 
 /**

@@ -46,7 +46,7 @@ export class StagedFile implements Filling {
     /** The copy, open for reading and writing. Taken by {@link publish} or {@link keepUnnamed}, else closed by {@link abandon}. */
     readonly fd: number,
     private readonly name: EntryName | null,
-    private readonly source: Pick<CopyUpSource, 'stat' | 'origin'>,
+    private readonly source: Pick<CopyUpSource, 'stat' | 'overrides' | 'origin'>,
     private readonly context: CopyUpContext,
     /** How much of the source is wanted: less than its size for a truncation. */
     readonly length: number,

@@ -1,8 +1,8 @@
 /** What a mount is made of: plain data that crosses to the daemon and to the serving thread. */
 import { MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../core/flags.js';
-import type { AufsSettings, Presentation } from '../union/index.js';
+import type { AufsSettings, OverrideKind, Presentation } from '../union/index.js';
 
-export type { Presentation };
+export type { OverrideKind, Presentation };
 
 /** All paths are bytes (latin1-decoded); relative ones start at the working directory of the process that serves. */
 export interface MountConfig {
@@ -28,6 +28,8 @@ export interface MountConfig {
   allowOther: boolean;
   /** What is shown otherwise than the layers have it; absent: nothing. */
   presentation?: Presentation;
+  /** The upper keeps owners, modes and kinds in xattrs; absent: if it did so before. */
+  overrides?: OverrideKind;
   /** fsync does nothing, and the work directory says that the upper is not to be mounted again. */
   volatile: boolean;
   /** False: fsync does nothing. */

@@ -54,6 +54,15 @@ export function makeDev(major: number, minor: number): number {
   return (minor & 0xff) + (major & 0xfff) * 0x100 + (minor >>> 8) * 0x10_0000 + (major >>> 12) * 0x1000_0000_0000;
 }
 
+/** The parts of a device number as mknod(2) and FUSE take it: 32 bits (linux/kdev_t.h:new_decode_dev). */
+export function majorOf(dev: number): number {
+  return (dev >>> 8) & 0xfff;
+}
+
+export function minorOf(dev: number): number {
+  return (dev & 0xff) | ((dev >>> 12) & 0xfff00);
+}
+
 export function mkdirAt(dirfd: number, name: string, mode: number): void {
   check(mkdirat(dirfd, cPath(name), mode), 'mkdirat');
 }

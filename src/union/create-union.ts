@@ -6,6 +6,7 @@ import { InodeNumbers } from './inode-numbers.js';
 import type { LinkParts } from './kept-links.js';
 import { Layer } from './layer.js';
 import { type LayerFormat, layerFormat } from './layer-format.js';
+import { markUpper, overridesOfLower, overridesOfUpper } from './layer-overrides.js';
 import { LowerFiles } from './lower-files.js';
 import { NodeTable } from './node-table.js';
 import { PresentedFilesystem } from './presented-filesystem.js';
@@ -42,7 +43,11 @@ function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
   const format = layerFormat(config);
   const above = config.upper === undefined ? 0 : 1;
   const opened = config.lowers.map((path, i) =>
-    keep(Layer.open(path, { depth: i + above, isUpper: false }, format.lowerReader(i))),
+    keep(
+      Layer.open(path, { depth: i + above, isUpper: false }, format.lowerReader(i), (root, stat) =>
+        overridesOfLower(config, path, root, stat),
+      ),
+    ),
   );
   const named = opened.length - (config.overlay?.dataLayers ?? 0);
   const lowers = opened.slice(0, named);
@@ -86,10 +91,16 @@ function openUpper(
     return null;
   }
   const { dialect } = format;
-  const layer = keep(Layer.open(config.upper, { depth: 0, isUpper: true }, format.upperReader));
+  const path = config.upper;
+  const layer = keep(
+    Layer.open(path, { depth: 0, isUpper: true }, format.upperReader, (root, stat) =>
+      overridesOfUpper(config, path, root, stat),
+    ),
+  );
+  markUpper(layer, lowers);
   const work = keep(format.openWork(layer));
   fixNumbers(numbers, [layer, ...lowers]);
-  const copyUp = { work, dialect, sync: !config.volatile };
+  const copyUp = { work, dialect, overrides: layer.overrides, sync: !config.volatile };
   const lowerFiles =
     dialect.origins &&
     new LowerFiles(lowers, layer, dialect.origins, {

@@ -6,6 +6,8 @@ import { trySetReadOnly } from '../sys/mount.js';
 import { close, openTreeRoot, openTrusted } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
 import type { DirectoryMemory, LayerReader } from '../whiteout/dialect.js';
+import { OverridingReader } from '../whiteout/overriding-reader.js';
+import type { StatOverrides } from '../whiteout/stat-overrides.js';
 
 /** One directory tree of the union. A lower layer is never written to. */
 export class Layer {
@@ -20,6 +22,8 @@ export class Layer {
     readonly depth: number,
     readonly isUpper: boolean,
     readonly reader: LayerReader,
+    /** null: objects have their attributes themselves. */
+    readonly overrides: StatOverrides | null,
     fd: number,
     /** Device of the root: what a directory entry's inode number belongs to. */
     readonly devMajor: number,
@@ -33,20 +37,29 @@ export class Layer {
   /**
    * @param path bytes, latin1-decoded; relative to the working directory, symlinks followed
    * @param place where in the union the layer is
+   * @param overridesOf whether the layer with this open root keeps its attributes in xattrs
    */
-  static open(path: string, place: { readonly depth: number; readonly isUpper: boolean }, reader: LayerReader): Layer {
-    const { depth, isUpper } = place;
+  static open(
+    path: string,
+    { depth, isUpper }: { readonly depth: number; readonly isUpper: boolean },
+    reader: LayerReader,
+    overridesOf: (root: number, stat: FileStat) => StatOverrides | null,
+  ): Layer {
+    let fd = -1;
     try {
       // The upper stays on the mount it shares with the work directory, or nothing could be moved between the two.
       // A lower is its file system alone where that can be had: so a mountpoint may lie inside a layer (`lowerdir=/`);
       // otherwise the server would walk into its own mount, and wait for itself. Of that mount nothing can be changed,
       // and no device opened, whatever we or the layer do wrong; where the kernel cannot do that (before 5.12) we do
       // without.
-      const fd = isUpper ? openTrusted(path, O_RDONLY | O_DIRECTORY) : openTreeRoot(path, trySetReadOnly);
+      fd = isUpper ? openTrusted(path, O_RDONLY | O_DIRECTORY) : openTreeRoot(path, trySetReadOnly);
       const stat = new FileStat();
       statFd(fd, stat);
-      return new Layer(path, depth, isUpper, reader, fd, stat.devMajor, stat.devMinor);
+      const overrides = overridesOf(fd, stat);
+      const reading = overrides === null ? reader : new OverridingReader(reader, overrides);
+      return new Layer(path, depth, isUpper, reading, overrides, fd, stat.devMajor, stat.devMinor);
     } catch (error) {
+      if (fd >= 0) close(fd);
       if (error instanceof FsError) throw new FsError(error.errno, error.syscall, path);
       throw error;
     }

@@ -2,22 +2,23 @@
  * Making an object that is new to the union, with the owner, mode and ACL that the kernel would give it on ext4
  * (fs/inode.c:inode_init_owner), at a free name or over a whiteout.
  */
+import type { StagedObject } from '../copyup/fill-metadata.js';
 import type { EntryName } from '../core/brand.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
 import { isDirectory, isSymlink, S_IFMT, S_ISGID } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { RENAME_NOREPLACE } from '../core/flags.js';
 import type { Caller } from '../fuse/operations.js';
-import { chmodAt, chownAt, renameAt, unlinkAt } from '../sys/inode-ops.js';
+import { chmodAt, chmodFd, chownAt, chownFd, majorOf, minorOf, renameAt, unlinkAt } from '../sys/inode-ops.js';
 import { close } from '../sys/open.js';
 import { moveKeepingMode } from '../sys/owner-permission.js';
-import { statFd } from '../sys/stat.js';
 import { findXattr, setXattr } from '../sys/xattr.js';
 import { inheritAcl } from './default-acl.js';
 import type { RealDirectory } from './layer.js';
 import type { DirectoryNode } from './node.js';
 import { copyUpDirectory } from './promote-directory.js';
 import { assertWritable } from './protection.js';
+import { statReal } from './real-object.js';
 import type { Union } from './union.js';
 
 export const ACL_ACCESS = 'system.posix_acl_access';
@@ -53,7 +54,8 @@ export function makeObject(union: Union, dir: DirectoryNode, name: EntryName, ob
   if (refusal !== 0) throw fsError(refusal, 'create');
   const home = placeFor(union, dir);
   const dirfd = union.fds.get(home);
-  if (caller.uid === myUid && caller.gid === myGid && !needsStaging(union, home, name, object.mode)) {
+  const asWeAre = caller.uid === myUid && caller.gid === myGid && home.layer.overrides === null;
+  if (asWeAre && !needsStaging(union, home, name, object.mode)) {
     try {
       const fd = object.make(dirfd, name, modeInPlace(union, dir, object.mode, caller));
       return made(union, home, name, object, fd, false);
@@ -106,8 +108,9 @@ function modeInPlace(union: Union, dir: DirectoryNode, mode: number, caller: Cal
   return isSymlink(mode) || defaultAclOf(union, dir) !== null ? mode : mode & ~caller.umask;
 }
 
-/** The default ACL of `dir`, which is in the upper; kept on the node, and forgotten when it is set. */
+/** The default ACL of `dir`, which is in the upper, where there are ACLs; kept on the node, and forgotten when it is set. */
 export function defaultAclOf(union: Union, dir: DirectoryNode): Buffer | null {
+  if (dir.top.layer.overrides !== null) return null;
   if (dir.defaultAcl === undefined) dir.defaultAcl = findXattr(union.fds.get(dir.top), '', ACL_DEFAULT);
   return dir.defaultAcl;
 }
@@ -121,18 +124,20 @@ function makeStaged(
   caller: Caller,
   overWhiteout: boolean,
 ): number {
-  const { work, hiding } = union.writable();
+  const { work, hiding, layer } = union.writable();
   const dirfd = union.fds.get(dir.upper as RealDirectory);
   const staged = work.temporaryName();
   let fd = -1;
   try {
-    fd = object.make(work.fd, staged, (object.mode & S_IFMT) | 0o700);
+    const type = (layer.overrides?.physicalMode(object.mode) ?? object.mode) & S_IFMT;
+    fd = object.make(work.fd, staged, type | 0o700);
     const directory = isDirectory(object.mode);
     // The whiteout says that lower layers have something there: a new directory must not merge with it. Marked while
     // the mode lets us, because a `user.` xattr needs write permission.
     const opaque = overWhiteout || union.dialect.opaqueMarks === 'always';
     if (directory && opaque) hiding.markOpaque(work.fd, staged);
-    const mode = giveAttributes(union, dir, staged, object.mode, caller);
+    const attributes = attributesFor(union, dir, object.mode, caller);
+    const mode = giveAttributes(union, { dirfd: work.fd, name: staged }, attributes, object.rdev);
     moveKeepingMode({ dirfd: work.fd, name: staged }, { dirfd, name }, mode, () => {
       if (!overWhiteout) renameAt(work.fd, staged, dirfd, name, RENAME_NOREPLACE);
       else hiding.publishOverWhiteout(staged, dirfd, name, directory);
@@ -145,19 +150,36 @@ function makeStaged(
   }
 }
 
-/** The attributes of a new object: owner first, because chown clears mode bits. Returns its mode. */
-function giveAttributes(union: Union, dir: DirectoryNode, staged: EntryName, mode: number, caller: Caller): number {
-  const { work } = union.writable();
-  const attributes = attributesFor(union, dir, mode, caller);
-  if (caller.uid !== myUid || attributes.gid !== myGid) chownAt(work.fd, staged, caller.uid, attributes.gid);
+/**
+ * The attributes of a new object that nobody sees yet: owner first, because chown clears mode bits.
+ * @returns its mode on the disk
+ */
+export function giveAttributes(
+  union: Union,
+  { dirfd, name }: StagedObject,
+  { uid, gid, mode, access, inherited }: NewAttributes,
+  rdev = 0,
+): number {
+  const { overrides } = union.writable().layer;
+  if (overrides !== null) {
+    overrides.give(dirfd, name, { uid, gid, mode, rdevMajor: majorOf(rdev), rdevMinor: minorOf(rdev) });
+    overrides.seal(dirfd, name, mode);
+    return overrides.physicalMode(mode);
+  }
+  if (uid !== myUid || gid !== myGid) {
+    if (name === '') chownFd(dirfd, uid, gid);
+    else chownAt(dirfd, name, uid, gid);
+  }
   if (isSymlink(mode)) return mode;
-  if (attributes.access !== null) setXattr(work.fd, staged, ACL_ACCESS, attributes.access);
-  if (attributes.inherited !== null) setXattr(work.fd, staged, ACL_DEFAULT, attributes.inherited);
-  chmodAt(work.fd, staged, attributes.mode & 0o7777);
-  return attributes.mode;
+  if (access !== null) setXattr(dirfd, name, ACL_ACCESS, access);
+  if (inherited !== null) setXattr(dirfd, name, ACL_DEFAULT, inherited);
+  if (name === '') chmodFd(dirfd, mode & 0o7777);
+  else chmodAt(dirfd, name, mode & 0o7777);
+  return mode;
 }
 
 export interface NewAttributes {
+  readonly uid: number;
   readonly gid: number;
   readonly mode: number;
   /** Access ACL to set, or null. */
@@ -168,12 +190,13 @@ export interface NewAttributes {
 
 /** What an object that `caller` makes in `dir` (in the upper) is given. */
 export function attributesFor(union: Union, dir: DirectoryNode, mode: number, caller: Caller): NewAttributes {
-  statFd(union.fds.get(dir.top), scratch);
+  statReal(union, dir, scratch);
+  const { uid } = caller;
   const setgid = (scratch.mode & S_ISGID) !== 0;
   const gid = setgid ? scratch.gid : caller.gid;
   const withGroup = setgid && isDirectory(mode) ? mode | S_ISGID : mode;
   const defaultAcl = isSymlink(mode) ? null : defaultAclOf(union, dir);
-  if (defaultAcl === null) return { gid, mode: withGroup & ~caller.umask, access: null, inherited: null };
+  if (defaultAcl === null) return { uid, gid, mode: withGroup & ~caller.umask, access: null, inherited: null };
   const acl = inheritAcl(defaultAcl, withGroup);
-  return { gid, mode: acl.mode, access: acl.access, inherited: isDirectory(mode) ? defaultAcl : null };
+  return { uid, gid, mode: acl.mode, access: acl.access, inherited: isDirectory(mode) ? defaultAcl : null };
 }

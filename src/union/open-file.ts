@@ -24,7 +24,7 @@ import { PREFETCH } from './foresight.js';
 import type { Layer } from './layer.js';
 import type { FileNode, OpenFile } from './node.js';
 import { isAppendOnly } from './protection.js';
-import { lacksData, openForReading, openReal } from './real-object.js';
+import { lacksData, openForReading, openReal, overridesOf } from './real-object.js';
 import type { Union } from './union.js';
 
 const answer = { keepCache: true, backingId: 0 };
@@ -175,7 +175,10 @@ function canPassThrough(union: Union, node: FileNode, fd: number, mode?: number)
   if (union.upper !== null && (!node.isUpper || node.data !== null)) return false;
   if (dataLayer(union, node)?.refusesBacking === true) return false;
   if (union.upper === null) return true;
-  if (mode === undefined) statFd(fd, scratch);
+  if (mode === undefined) {
+    statFd(fd, scratch);
+    overridesOf(union, node)?.apply(fd, '', scratch);
+  }
   return !hasSetIdBits(mode ?? scratch.mode);
 }
 

@@ -36,7 +36,7 @@ function copyUpInto(union: Union, dir: DirectoryNode, home: RealDirectory): Real
   const lower = dir.top;
   const dirfd = union.fds.get(lower.parent as RealDirectory);
   const origin = union.lowerFiles?.originOf(lower.layer, dirfd, lower.name) ?? null;
-  const source = { dirfd, name: lower.name, stat: new FileStat(), origin };
+  const source = { dirfd, name: lower.name, stat: new FileStat(), overrides: lower.layer.overrides, origin };
   statReal(union, dir, source.stat);
   refuseProtected(source.stat, upper.copyUp);
   markImpure(union, dir.parent);

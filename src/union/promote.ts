@@ -86,7 +86,7 @@ function sourceOf(union: Union, node: FileNode, home: RealDirectory): CopyUpSour
   const origin = isParting(union, stat.nlink)
     ? null
     : (union.lowerFiles?.originOf(home.layer, dirfd, node.realName) ?? null);
-  return { dirfd, name: node.realName, stat, origin };
+  return { dirfd, name: node.realName, stat, overrides: home.layer.overrides, origin };
 }
 
 /** Makes sure that `node` is in the upper with its attributes, for changes that are of these only. */

@@ -22,6 +22,7 @@ import {
 } from '../sys/inode-ops.js';
 import { close, openKnownAt, reopen } from '../sys/open.js';
 import { statAt, statFd } from '../sys/stat.js';
+import type { StatOverrides } from '../whiteout/stat-overrides.js';
 import type { Layer } from './layer.js';
 import type { FileNode, OpenFile, UnionNode } from './node.js';
 import type { Union } from './union.js';
@@ -59,8 +60,22 @@ export function opensItself(node: FileNode): boolean {
   return node.open !== null && node.data === null;
 }
 
-/** Stats the real object: real inode number and link count. */
+/** Where the layer of a node's top real object keeps its attributes; null: the object has them itself. */
+export function overridesOf(union: Union, node: UnionNode): StatOverrides | null {
+  if (node.kind === 'directory') return node.top.layer.overrides;
+  return (node.isUpper ? union.upper?.layer : node.home?.layer)?.overrides ?? null;
+}
+
+/** Stats the real object, as its layer has it: real inode number and link count. */
 export function statReal(union: Union, node: UnionNode, into: FileStat): void {
+  statPhysically(union, node, into);
+  const overrides = overridesOf(union, node);
+  if (overrides === null) return;
+  const { fd, name } = reachOf(union, node);
+  overrides.apply(fd, name, into);
+}
+
+function statPhysically(union: Union, node: UnionNode, into: FileStat): void {
   if (node.kind === 'directory') {
     const { top } = node;
     // A stat by name spares opening a directory that nobody lists.
@@ -128,6 +143,12 @@ function openFd(node: UnionNode): number {
 }
 
 export function chownReal(union: Union, node: UnionNode, uid: number, gid: number): void {
+  const overrides = overridesOf(union, node);
+  if (overrides !== null) {
+    const at = reachOf(union, node);
+    overrides.chown(at.fd, at.name, uid, gid);
+    return;
+  }
   const own = openFd(node);
   if (own >= 0) {
     chownFd(own, uid, gid);
@@ -139,6 +160,12 @@ export function chownReal(union: Union, node: UnionNode, uid: number, gid: numbe
 }
 
 export function chmodReal(union: Union, node: UnionNode, mode: number): void {
+  const overrides = overridesOf(union, node);
+  if (overrides !== null) {
+    const at = reachOf(union, node);
+    overrides.chmod(at.fd, at.name, mode);
+    return;
+  }
   const own = openFd(node);
   if (own >= 0) {
     chmodFd(own, mode);

@@ -1,3 +1,4 @@
+import type { OverrideKind } from '../whiteout/stat-overrides.js';
 import type { Presentation } from './presented-filesystem.js';
 
 /** What a union is made of. Paths are bytes, latin1-decoded. */
@@ -14,6 +15,8 @@ export interface UnionConfig {
   readonly overlay?: OverlaySettings;
   /** Layers are read and written as aufs does; absent: as the kernel's overlayfs does. */
   readonly aufs?: AufsSettings;
+  /** Owners, modes and kinds are kept in xattrs by the upper; absent: if its root says so. See `StatOverrides`. */
+  readonly overrides?: OverrideKind;
   /** Never wait for the disk: what a crash of the machine loses is lost. */
   readonly volatile: boolean;
   /** Leaves word in the work directory that the upper is such a one, so that it is not mounted again. */

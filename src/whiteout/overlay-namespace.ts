@@ -7,8 +7,12 @@ import type { XattrNamespace } from './overlay-dialect.js';
  * overlay format has its `user.` form.
  */
 export function xattrNamespace(): XattrNamespace {
-  const initialNamespace = /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
   const capabilities = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
   const sysAdmin = (BigInt(`0x${capabilities}`) >> 21n) & 1n;
-  return initialNamespace && sysAdmin === 1n ? 'trusted' : 'user';
+  return isInitialNamespace() && sysAdmin === 1n ? 'trusted' : 'user';
+}
+
+/** Whether user ids are the machine's own: those of the initial user namespace. */
+export function isInitialNamespace(): boolean {
+  return /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
 }

@@ -6,12 +6,11 @@ import { FileStat } from '../../core/file-stat.js';
 import { O_CREAT, O_EXCL, O_RDWR } from '../../core/flags.js';
 import { afterwards, UndoStack } from '../../core/undo.js';
 import type { Caller, Entry, Opened } from '../../fuse/operations.js';
-import { chmodFd, chownFd, mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../../sys/inode-ops.js';
+import { mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../../sys/inode-ops.js';
 import { close, tryOpenAt } from '../../sys/open.js';
 import { statAt, statFd } from '../../sys/stat.js';
-import { setXattr } from '../../sys/xattr.js';
 import { noteRemoved } from '../merge-directory.js';
-import { ACL_ACCESS, attributesFor, type Made, makeObject, type NewObject } from '../new-object.js';
+import { attributesFor, giveAttributes, type Made, makeObject, type NewObject } from '../new-object.js';
 import { type DirectoryNode, FileNode } from '../node.js';
 import { checkBudget, openNew } from '../open-file.js';
 import { assertWritable } from '../protection.js';
@@ -64,7 +63,9 @@ function make(union: Union, parent: NodeId, name: EntryName, caller: Caller, obj
   const dir = union.nodes.directory(parent);
   const made = makeObject(union, dir, name, object, caller);
   return orRemove(dir, made, () => {
-    if (!statAt(union.fds.get(made.home), name, union.answer.attr)) throw fsError(Errno.ESTALE, 'create');
+    const dirfd = union.fds.get(made.home);
+    if (!statAt(dirfd, name, union.answer.attr)) throw fsError(Errno.ESTALE, 'create');
+    made.home.layer.overrides?.apply(dirfd, name, union.answer.attr);
     return handOutNew(union, dir, name, made.home, isDirectory(object.mode));
   });
 }
@@ -102,7 +103,7 @@ export function create(
   };
   const made = makeObject(union, dir, name, object, caller);
   return orRemove(dir, made, () => {
-    statOrClose(made.fd, union.answer.attr);
+    statOrClose(made, union.answer.attr);
     const entry = handOutNew(union, dir, name, made.home, false);
     try {
       return { opened: openNew(union, union.nodes.file(entry.nodeid), made.fd, flags, union.answer.attr.mode), entry };
@@ -127,9 +128,10 @@ function removeIfNew(dirfd: number, name: string): void {
   if (statAt(dirfd, name, stat) && isRegular(stat.mode) && stat.size === 0 && stat.nlink === 1) unlinkAt(dirfd, name);
 }
 
-function statOrClose(fd: number, into: FileStat): void {
+function statOrClose({ fd, home }: Made, into: FileStat): void {
   try {
     statFd(fd, into);
+    home.layer.overrides?.apply(fd, '', into);
   } catch (error) {
     close(fd);
     throw error;
@@ -148,17 +150,15 @@ export function tmpfile(
   caller: Caller,
 ): { entry: Entry; opened: Opened } {
   const dir = union.nodes.directory(parent);
-  const { work } = union.writable();
+  const { work, layer } = union.writable();
   assertWritable(union, dir);
   checkBudget(union);
   const { fd, name } = openUnnamed(work);
   try {
-    const attributes = attributesFor(union, dir, mode | S_IFREG, caller);
-    chownFd(fd, caller.uid, attributes.gid);
-    if (attributes.access !== null) setXattr(fd, '', ACL_ACCESS, attributes.access);
-    chmodFd(fd, attributes.mode & 0o7777);
+    giveAttributes(union, { dirfd: fd, name: '' }, attributesFor(union, dir, mode | S_IFREG, caller));
     if (name !== null) work.discard(name);
     statFd(fd, union.answer.attr);
+    layer.overrides?.apply(fd, '', union.answer.attr);
   } catch (error) {
     close(fd);
     if (name !== null) work.discard(name);

@@ -4,12 +4,14 @@ import { S_ISGID } from '../../core/file-mode.js';
 import type { Caller } from '../../fuse/operations.js';
 import { isAdministrator } from '../../sys/process-credentials.js';
 import { getXattr, listXattrs, removeXattr, setXattr } from '../../sys/xattr.js';
+import { isOverrideXattr } from '../../whiteout/override-names.js';
+import type { StatOverrides } from '../../whiteout/stat-overrides.js';
 import { ACL_ACCESS, ACL_DEFAULT } from '../new-object.js';
 import type { UnionNode } from '../node.js';
 import { ensureUpper } from '../promote.js';
 import { copyUpDirectory } from '../promote-directory.js';
 import { assertChangeable } from '../protection.js';
-import { chmodReal, reachOf, statReal } from '../real-object.js';
+import { chmodReal, overridesOf, reachOf, statReal } from '../real-object.js';
 import type { Union } from '../union.js';
 
 const TRUSTED = 'trusted.';
@@ -17,10 +19,23 @@ const CAPABILITY = 'security.capability';
 /** XATTR_NAME_MAX (linux/limits.h). */
 const MAX_NAME = 255;
 
-/** EOPNOTSUPP for a name that is too long when it is escaped (fs/overlayfs/xattrs.c:ovl_xattr_escape_name). */
-function nameOnDisk(union: Union, name: string): string {
-  const onDisk = union.dialect.xattrOnDisk(name);
+/**
+ * The xattr that holds `name` in a layer with these `overrides`; null: nothing can. EOPNOTSUPP for a name that is too long when it is escaped
+ * (fs/overlayfs/xattrs.c:ovl_xattr_escape_name).
+ */
+function nameOnDisk(union: Union, overrides: StatOverrides | null, name: string): string | null {
+  if (isOverrideXattr(name)) return null;
+  const kept = overrides === null ? name : overrides.xattrOnDisk(name);
+  if (kept === null) return null;
+  const onDisk = union.dialect.xattrOnDisk(kept);
   if (onDisk.length > MAX_NAME) throw fsError(Errno.EOPNOTSUPP, 'xattr');
+  return onDisk;
+}
+
+/** As {@link nameOnDisk}, to be changed. EPERM for what is kept for the union, as fuse-overlayfs says it. */
+function nameToChange(union: Union, overrides: StatOverrides | null, name: string): string {
+  const onDisk = nameOnDisk(union, overrides, name);
+  if (onDisk === null) throw fsError(isOverrideXattr(name) ? Errno.EPERM : Errno.EOPNOTSUPP, 'xattr');
   return onDisk;
 }
 
@@ -28,23 +43,34 @@ export function getxattr(union: Union, nodeid: NodeId, name: string): Buffer | n
   const node = union.nodes.get(nodeid);
   const asksCapability = name === CAPABILITY && node.kind === 'file';
   if (asksCapability && node.lacksCapability) return null;
+  const onDisk = nameOnDisk(union, overridesOf(union, node), name);
+  if (onDisk === null) return null;
   const { fd, name: at } = reachOf(union, node);
-  const value = getXattr(fd, at, nameOnDisk(union, name));
+  const value = getXattr(fd, at, onDisk);
   if (asksCapability) node.lacksCapability = value === null;
   return value;
 }
 
 /** Names that the caller may see: `trusted.` ones only for those with CAP_SYS_ADMIN, as on any file system (man xattr(7)). */
 export function listxattr(union: Union, nodeid: NodeId, caller: Caller): string[] {
-  const { fd, name } = reachOf(union, union.nodes.get(nodeid));
+  const node = union.nodes.get(nodeid);
+  const { fd, name } = reachOf(union, node);
   const shown: string[] = [];
   for (const onDisk of listXattrs(fd, name)) {
-    const visible = union.dialect.xattrShown(onDisk);
+    const visible = nameShown(union, node, onDisk);
     if (visible !== null) shown.push(visible);
   }
   // Asked only where it matters.
   const hides = shown.some((visible) => visible.startsWith(TRUSTED)) && !isAdministrator(caller.pid);
   return hides ? shown.filter((visible) => !visible.startsWith(TRUSTED)) : shown;
+}
+
+function nameShown(union: Union, node: UnionNode, onDisk: string): string | null {
+  const kept = union.dialect.xattrShown(onDisk);
+  if (kept === null) return null;
+  const overrides = overridesOf(union, node);
+  if (overrides !== null) return overrides.xattrShown(kept);
+  return isOverrideXattr(kept) ? null : kept;
 }
 
 export function setxattr(
@@ -57,7 +83,7 @@ export function setxattr(
 ): void {
   const node = union.nodes.get(nodeid);
   assertChangeable(union, node);
-  const onDisk = nameOnDisk(union, name);
+  const onDisk = nameToChange(union, union.writable().layer.overrides, name);
   toUpper(union, node);
   if (name === CAPABILITY && node.kind === 'file') node.lacksCapability = false;
   const { fd, name: at } = reachOf(union, node);
@@ -74,14 +100,15 @@ export function setxattr(
 export function removexattr(union: Union, nodeid: NodeId, name: string): void {
   const node = union.nodes.get(nodeid);
   assertChangeable(union, node);
-  const onDisk = nameOnDisk(union, name);
   if (!isUpper(node)) {
+    const below = nameToChange(union, overridesOf(union, node), name);
     // Taking away what is not there must not copy a file up (fs/overlayfs/xattrs.c:ovl_xattr_set). In the upper its file
     // system answers: an ACL that is not there can be taken away.
     const before = reachOf(union, node);
-    if (getXattr(before.fd, before.name, onDisk) === null) throw fsError(Errno.ENODATA, 'removexattr');
+    if (getXattr(before.fd, before.name, below) === null) throw fsError(Errno.ENODATA, 'removexattr');
     toUpper(union, node);
   }
+  const onDisk = nameToChange(union, union.writable().layer.overrides, name);
   const { fd, name: at } = reachOf(union, node);
   removeXattr(fd, at, onDisk);
   noteAcl(node, name);

@@ -1,0 +1,201 @@
+/**
+ * Attributes that a layer keeps in xattrs (`xattr_permissions`): all files are physically those of whoever serves the
+ * layer, who needs no right to give them away. Devices, fifos and sockets are empty regular files.
+ *
+ * A layer says that it does so by such an xattr on its root. An object without one shows its own attributes.
+ */
+import { displayName } from '../core/entry-name.js';
+import { Errno, fsError, isErrno } from '../core/errno.js';
+import { isDirectory, isSymlink, S_IFDIR, S_IFMT, S_IFREG, withoutSetIdBits } from '../core/file-mode.js';
+import { FileStat } from '../core/file-stat.js';
+import { chmodAt, chmodPathFd, chownAt, chownFd, KEEP_ID } from '../sys/inode-ops.js';
+import { statAt, statFd } from '../sys/stat.js';
+import { findXattr, getXattr, setXattr } from '../sys/xattr.js';
+import {
+  CONTAINERS_OVERRIDE,
+  FOREIGN_OVERRIDE,
+  isOverrideXattr,
+  OVERRIDE_PREFIX,
+  PRIVILEGED_OVERRIDE,
+} from './override-names.js';
+import { applyTold, type ToldStat, textOf } from './override-stat.js';
+
+/** `xattr_permissions=1` and `=2`. */
+export type OverrideKind = 'privileged' | 'user';
+
+const NAME_OF: Readonly<Record<OverrideKind, string>> = { privileged: PRIVILEGED_OVERRIDE, user: CONTAINERS_OVERRIDE };
+
+const SECURITY = 'security.';
+const ACL = 'system.posix_acl_';
+const OWNER_RW = 0o600;
+const OWNER_ALL = 0o700;
+
+const scratch = new FileStat();
+
+export class StatOverrides {
+  private constructor(
+    /** The first one that an object has counts, and is written. */
+    private readonly names: readonly string[],
+    /** Permissions that objects are physically given: those of the layer's root. */
+    private readonly permissions: number,
+    private readonly log: (line: string) => void,
+  ) {}
+
+  /**
+   * Those of a layer; null: it keeps none.
+   * @param root of the layer, open for reading
+   * @param asked they are to be kept from now on; {@link markRoot} says so on the disk
+   */
+  static of(root: number, asked: OverrideKind | null, log: (line: string) => void): StatOverrides | null {
+    const names = [PRIVILEGED_OVERRIDE, CONTAINERS_OVERRIDE, FOREIGN_OVERRIDE].filter((name) => isMarked(root, name));
+    if (asked !== null) {
+      const wanted = NAME_OF[asked];
+      const others = names.filter((name) => name !== wanted);
+      names.splice(0, names.length, wanted, ...others);
+    }
+    if (names.length === 0) return null;
+    statFd(root, scratch);
+    return new StatOverrides(names, (scratch.mode & 0o777) | OWNER_ALL, log);
+  }
+
+  /** The xattr that is written. */
+  get name(): string {
+    return this.names[0] as string;
+  }
+
+  /** Whoever owns a file can set them. */
+  get isAnybodys(): boolean {
+    return this.name !== PRIVILEGED_OVERRIDE;
+  }
+
+  /** Says on the layer's root that its objects have such xattrs, unless it says so. */
+  markRoot(root: number, told: ToldStat): void {
+    if (!isMarked(root, this.name)) setXattr(root, '', this.name, Buffer.from(textOf(told)));
+  }
+
+  /** Whether an xattr is set for a symlink too: a `user.` one is for files and directories only (man xattr(7)). */
+  private get reachesLinks(): boolean {
+    return !this.isAnybodys;
+  }
+
+  /** Puts what `name` under `dirfd`, or `dirfd` itself for `''`, says of itself over its own attributes. EIO: nonsense. */
+  apply(dirfd: number, name: string, stat: FileStat): void {
+    for (const xattr of this.names) {
+      const value = readable(dirfd, name, xattr);
+      if (value === null) continue;
+      if (applyTold(value, stat)) return;
+      this.log(`${displayName(name)}: ${xattr} says "${displayName(value)}", which is not UID:GID:MODE:KIND`);
+      throw fsError(Errno.EIO, 'override_stat');
+    }
+  }
+
+  /** The mode that an object of this kind is physically made with. */
+  physicalMode(mode: number): number {
+    const type = mode & S_IFMT;
+    if (isSymlink(mode)) return mode;
+    return (type === S_IFDIR ? S_IFDIR : S_IFREG) | this.permissions;
+  }
+
+  /** Gives an object that nobody sees yet its attributes. {@link seal} follows when all else is set. */
+  give(dirfd: number, name: string, told: ToldStat): void {
+    if (isSymlink(told.mode) && !this.reachesLinks) {
+      chownLink(dirfd, name, told.uid, told.gid);
+      return;
+    }
+    setXattr(dirfd, name, this.name, Buffer.from(textOf(told)));
+  }
+
+  /** Gives an object of this kind, that nobody sees yet, the permissions that it has physically. */
+  seal(dirfd: number, name: string, mode: number): void {
+    if (!isSymlink(mode)) chmodObject(dirfd, name, this.permissions);
+  }
+
+  chown(dirfd: number, name: string, uid: number, gid: number): void {
+    this.change(dirfd, name, (stat) => {
+      if (uid !== KEEP_ID) stat.uid = uid;
+      if (gid !== KEEP_ID) stat.gid = gid;
+      // As chown(2) does for whoever has CAP_FSETID (fs/attr.c:setattr_should_drop_suidgid).
+      if (!isDirectory(stat.mode)) stat.mode = withoutSetIdBits(stat.mode, () => true);
+    });
+  }
+
+  chmod(dirfd: number, name: string, permissions: number): void {
+    this.change(dirfd, name, (stat) => {
+      stat.mode = (stat.mode & S_IFMT) | permissions;
+    });
+  }
+
+  private change(dirfd: number, name: string, make: (stat: FileStat) => void): void {
+    const stat = new FileStat();
+    statObject(dirfd, name, stat);
+    const own = stat.mode;
+    this.apply(dirfd, name, stat);
+    make(stat);
+    if (isSymlink(own) && !this.reachesLinks) {
+      chownLink(dirfd, name, stat.uid, stat.gid);
+      return;
+    }
+    // Made without such an xattr. A `user.` one takes write permission.
+    const needed = isDirectory(own) ? OWNER_ALL : OWNER_RW;
+    if (!isSymlink(own) && (own & needed) !== needed) chmodObject(dirfd, name, (own & 0o777) | needed);
+    setXattr(dirfd, name, this.name, Buffer.from(textOf(stat)));
+  }
+
+  /**
+   * The xattr that holds what the application calls `name`; null: nothing can. What is `security.` is kept beside, as by
+   * fuse-overlayfs; an ACL would speak of the permissions that the file has physically.
+   */
+  xattrOnDisk(name: string): string | null {
+    if (name.startsWith(ACL)) return null;
+    return this.name === CONTAINERS_OVERRIDE && name.startsWith(SECURITY) ? OVERRIDE_PREFIX + name : name;
+  }
+
+  /** What the application sees of an xattr on disk; null: nothing. */
+  xattrShown(onDisk: string): string | null {
+    if (this.name === CONTAINERS_OVERRIDE) {
+      if (onDisk.startsWith(OVERRIDE_PREFIX + SECURITY)) return onDisk.slice(OVERRIDE_PREFIX.length);
+      if (onDisk.startsWith(SECURITY)) return null;
+    }
+    return isOverrideXattr(onDisk) || onDisk.startsWith(ACL) ? null : onDisk;
+  }
+}
+
+function isMarked(root: number, name: string): boolean {
+  return findXattr(root, '', name) !== null;
+}
+
+/**
+ * null: it has none. EACCES: a `user.` one of a file that we may not read, so that nobody is shown what is in it;
+ * EOPNOTSUPP: none of that kind on this file system.
+ */
+function readable(dirfd: number, name: string, xattr: string): string | null {
+  try {
+    return getXattr(dirfd, name, xattr)?.toString('latin1') ?? null;
+  } catch (error) {
+    if (isErrno(error, 'EACCES', 'EOPNOTSUPP')) return null;
+    throw error;
+  }
+}
+
+function statObject(dirfd: number, name: string, into: FileStat): void {
+  if (name === '') statFd(dirfd, into);
+  else if (!statAt(dirfd, name, into)) throw fsError(Errno.ESTALE, 'statx');
+}
+
+function chmodObject(dirfd: number, name: string, permissions: number): void {
+  if (name === '') chmodPathFd(dirfd, permissions);
+  else chmodAt(dirfd, name, permissions);
+}
+
+/**
+ * A symlink has its own owner, or ours: EPERM and EINVAL (an id that a user namespace does not have) are what an ordinary user
+ * gets who gives it away. Nothing is decided by who owns a symlink, but in a sticky directory who may remove it.
+ */
+function chownLink(dirfd: number, name: string, uid: number, gid: number): void {
+  try {
+    if (name === '') chownFd(dirfd, uid, gid);
+    else chownAt(dirfd, name, uid, gid);
+  } catch (error) {
+    if (!isErrno(error, 'EPERM', 'EINVAL')) throw error;
+  }
+}
