@@ -7,9 +7,11 @@ import { Errno, FsError } from '../core/errno.js';
 import { isSymlink } from '../core/file-mode.js';
 import type { FileStat } from '../core/file-stat.js';
 import { chmodAt, chmodFd, chownAt, chownFd, utimesAt, utimesFd } from '../sys/inode-ops.js';
-import { getXattr, listXattrs, setXattr } from '../sys/xattr.js';
+import { findXattr, getXattr, listXattrs, setXattr } from '../sys/xattr.js';
 import { isOverrideXattr } from '../whiteout/override-names.js';
+import type { StatOverrides } from '../whiteout/stat-overrides.js';
 import type { CopyUpContext, CopyUpSource } from './context.js';
+import { foldAcl } from './fold-acl.js';
 
 const myUid = process.geteuid?.() ?? 0;
 const myGid = process.getegid?.() ?? 0;
@@ -24,7 +26,7 @@ export function fillMetadata(source: CopyUpSource, staged: StagedObject, context
   const { stat } = source;
   const { overrides } = context;
   const open = staged.name === '';
-  if (overrides !== null) overrides.give(staged.dirfd, staged.name, stat);
+  if (overrides !== null) tellAttributes(source, staged, overrides);
   else if (stat.uid !== myUid || stat.gid !== myGid) {
     if (open) chownFd(staged.dirfd, stat.uid, stat.gid);
     else chownAt(staged.dirfd, staged.name, stat.uid, stat.gid);
@@ -37,6 +39,18 @@ export function fillMetadata(source: CopyUpSource, staged: StagedObject, context
   else if (open) chmodFd(staged.dirfd, stat.mode & 0o7777);
   else if (!isSymlink(stat.mode)) chmodAt(staged.dirfd, staged.name, stat.mode & 0o7777);
   copyTimes(stat, staged);
+}
+
+/** A layer whose attributes are in xattrs has no ACLs. */
+function tellAttributes(
+  { dirfd, name, stat, overrides: own }: CopyUpSource,
+  staged: StagedObject,
+  to: StatOverrides,
+): void {
+  const acl = own === null ? findXattr(dirfd, name, 'system.posix_acl_access') : null;
+  const mode = acl === null ? stat.mode : foldAcl(stat.mode, acl);
+  const { uid, gid, rdevMajor, rdevMinor } = stat;
+  to.give(staged.dirfd, staged.name, { uid, gid, mode, rdevMajor, rdevMinor });
 }
 
 function copyXattrs(source: CopyUpSource, staged: StagedObject, context: CopyUpContext): void {

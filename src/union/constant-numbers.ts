@@ -5,7 +5,7 @@
 import type { EntryName } from '../core/brand.js';
 import { displayName } from '../core/entry-name.js';
 import { Errno, FsError, fsError } from '../core/errno.js';
-import { DT_DIR, DT_UNKNOWN, direntType, isRegular } from '../core/file-mode.js';
+import { DT_DIR, direntType, isRegular } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { statAt } from '../sys/stat.js';
 import { Descent } from './descent.js';
@@ -19,14 +19,14 @@ const lower = new FileStat();
 /**
  * The number of a file of the upper.
  * @param own the number of the file itself, with the file system's index
- * @param type as in a directory entry, where it is known
+ * @param type as in a directory entry
  */
 export function numberOfFile(union: Union, dir: DirectoryNode, name: EntryName, own: number, type: number): number {
   const kept = union.numbers.kept(own);
   if (kept !== undefined || !dir.impure || dir.upper === null) return kept ?? own;
   const { origin } = dir.upper.layer.reader.marks(union.fds.get(dir.upper), name);
   if (origin === null || !findLower(union, dir, name, origin)) return own;
-  if (type !== DT_UNKNOWN && direntType(lower.mode) !== type && !mayStandIn(union)) {
+  if (direntType(lower.mode) !== type && !mayStandIn(union)) {
     union.log(`${displayName(name)}: the lower file that it was copied from is of another type`);
     throw fsError(Errno.EIO, 'origin');
   }

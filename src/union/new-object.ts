@@ -24,6 +24,10 @@ import type { Union } from './union.js';
 export const ACL_ACCESS = 'system.posix_acl_access';
 export const ACL_DEFAULT = 'system.posix_acl_default';
 
+export function isAcl(xattr: string): boolean {
+  return xattr === ACL_ACCESS || xattr === ACL_DEFAULT;
+}
+
 const myUid = process.geteuid?.() ?? 0;
 const myGid = process.getegid?.() ?? 0;
 

@@ -13,7 +13,7 @@ import type {
   Operations,
 } from '../fuse/operations.js';
 import { mapAcl, mapCapability, toDisk, toShown } from './acl-ids.js';
-import { ACL_ACCESS, ACL_DEFAULT } from './new-object.js';
+import { isAcl } from './new-object.js';
 import { isInGroup, isRoot } from './ops/caller.js';
 import type { Union } from './union.js';
 import { UnionFilesystem } from './union-filesystem.js';
@@ -230,8 +230,4 @@ export class PresentedFilesystem extends UnionFilesystem {
     this.refuseAbsent(name);
     super.removexattr(nodeid, name);
   }
-}
-
-function isAcl(name: string): boolean {
-  return name === ACL_ACCESS || name === ACL_DEFAULT;
 }

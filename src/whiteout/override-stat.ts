@@ -48,6 +48,8 @@ export function applyTold(text: string, stat: FileStat): boolean {
   if (type === undefined || !fits(type, stat) || Math.max(Number(uid), Number(gid)) > MAX_ID) return false;
   const isDevice = type === S_IFBLK || type === S_IFCHR;
   if (isDevice !== (major !== undefined)) return false;
+  // Of what only stands for it: the block of a long xattr.
+  if (type !== (stat.mode & S_IFMT)) stat.blocks = 0;
   stat.uid = Number(uid);
   stat.gid = Number(gid);
   stat.mode = type | (told & 0o7777);

@@ -1,12 +1,12 @@
 /**
  * Attributes that a layer keeps in xattrs (`xattr_permissions`): all files are physically those of whoever serves the
- * layer, who needs no right to give them away. Devices, fifos and sockets are empty regular files.
+ * layer, who needs no right to give them away. Devices, fifos and sockets are made as empty regular files.
  *
  * A layer says that it does so by such an xattr on its root. An object without one shows its own attributes.
  */
 import { displayName } from '../core/entry-name.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
-import { isDirectory, isSymlink, S_IFDIR, S_IFMT, S_IFREG, withoutSetIdBits } from '../core/file-mode.js';
+import { isDirectory, isRegular, isSymlink, S_IFDIR, S_IFMT, S_IFREG, withoutSetIdBits } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { chmodAt, chmodPathFd, chownAt, chownFd, KEEP_ID } from '../sys/inode-ops.js';
 import { statAt, statFd } from '../sys/stat.js';
@@ -73,9 +73,9 @@ export class StatOverrides {
     if (!isMarked(root, this.name)) setXattr(root, '', this.name, Buffer.from(textOf(told)));
   }
 
-  /** Whether an xattr is set for a symlink too: a `user.` one is for files and directories only (man xattr(7)). */
-  private get reachesLinks(): boolean {
-    return !this.isAnybodys;
+  /** Whether an object of this kind can have such an xattr: a `user.` one is for files and directories only (man xattr(7)). */
+  private canBeOn(mode: number): boolean {
+    return !this.isAnybodys || isRegular(mode) || isDirectory(mode);
   }
 
   /** Puts what `name` under `dirfd`, or `dirfd` itself for `''`, says of itself over its own attributes. EIO: nonsense. */
@@ -98,7 +98,7 @@ export class StatOverrides {
 
   /** Gives an object that nobody sees yet its attributes. {@link seal} follows when all else is set. */
   give(dirfd: number, name: string, told: ToldStat): void {
-    if (isSymlink(told.mode) && !this.reachesLinks) {
+    if (!this.canBeOn(this.physicalMode(told.mode))) {
       chownLink(dirfd, name, told.uid, told.gid);
       return;
     }
@@ -111,6 +111,12 @@ export class StatOverrides {
   }
 
   chown(dirfd: number, name: string, uid: number, gid: number): void {
+    statObject(dirfd, name, scratch);
+    if (!this.canBeOn(scratch.mode)) {
+      if (isSymlink(scratch.mode)) chownLink(dirfd, name, uid, gid);
+      else chownObject(dirfd, name, uid, gid);
+      return;
+    }
     this.change(dirfd, name, (stat) => {
       if (uid !== KEEP_ID) stat.uid = uid;
       if (gid !== KEEP_ID) stat.gid = gid;
@@ -120,6 +126,11 @@ export class StatOverrides {
   }
 
   chmod(dirfd: number, name: string, permissions: number): void {
+    statObject(dirfd, name, scratch);
+    if (!this.canBeOn(scratch.mode)) {
+      chmodObject(dirfd, name, permissions);
+      return;
+    }
     this.change(dirfd, name, (stat) => {
       stat.mode = (stat.mode & S_IFMT) | permissions;
     });
@@ -131,10 +142,6 @@ export class StatOverrides {
     const own = stat.mode;
     this.apply(dirfd, name, stat);
     make(stat);
-    if (isSymlink(own) && !this.reachesLinks) {
-      chownLink(dirfd, name, stat.uid, stat.gid);
-      return;
-    }
     // Made without such an xattr. A `user.` one takes write permission.
     const needed = isDirectory(own) ? OWNER_ALL : OWNER_RW;
     if (!isSymlink(own) && (own & needed) !== needed) chmodObject(dirfd, name, (own & 0o777) | needed);
@@ -187,14 +194,18 @@ function chmodObject(dirfd: number, name: string, permissions: number): void {
   else chmodAt(dirfd, name, permissions);
 }
 
+function chownObject(dirfd: number, name: string, uid: number, gid: number): void {
+  if (name === '') chownFd(dirfd, uid, gid);
+  else chownAt(dirfd, name, uid, gid);
+}
+
 /**
  * A symlink has its own owner, or ours: EPERM and EINVAL (an id that a user namespace does not have) are what an ordinary user
  * gets who gives it away. Nothing is decided by who owns a symlink, but in a sticky directory who may remove it.
  */
 function chownLink(dirfd: number, name: string, uid: number, gid: number): void {
   try {
-    if (name === '') chownFd(dirfd, uid, gid);
-    else chownAt(dirfd, name, uid, gid);
+    chownObject(dirfd, name, uid, gid);
   } catch (error) {
     if (!isErrno(error, 'EPERM', 'EINVAL')) throw error;
   }

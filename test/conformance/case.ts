@@ -11,6 +11,8 @@ export type Capability =
   | 'rename-any-directory'
   /** A change of attributes copies the data up too: no `metacopy=on`. */
   | 'data-with-attributes'
+  /** Owner, mode and capabilities of what is in the upper are those that it has on disk. */
+  | 'own-attributes'
   /** A directory's link count is two and one for each subdirectory. */
   | 'directory-nlink'
   /** Hard links of one lower file stay one file when it is written to. */

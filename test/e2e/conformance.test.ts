@@ -23,6 +23,7 @@ import {
   plyfsFeatures,
   plyfsNative,
   plyfsOverlay,
+  plyfsOverrides,
 } from '../conformance/targets/union.js';
 import { makeScratch, removeScratch } from '../harness/scratch.js';
 import { snapshot } from '../harness/snapshot.js';
@@ -36,6 +37,7 @@ const targets = new Map<string, Target>([
   ['native', plyfsNative],
   ['aufs', plyfsAufs],
   ['aufs-native', plyfsAufsNative],
+  ['overrides', plyfsOverrides],
 ]);
 /** What the test run has: the aufs dialect and libfuse 2, but not both at once, which differ from each alone in nothing. */
 const usual = [...targets.keys()].filter((name) => name !== 'aufs-native');

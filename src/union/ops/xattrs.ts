@@ -6,7 +6,7 @@ import { isAdministrator } from '../../sys/process-credentials.js';
 import { getXattr, listXattrs, removeXattr, setXattr } from '../../sys/xattr.js';
 import { isOverrideXattr } from '../../whiteout/override-names.js';
 import type { StatOverrides } from '../../whiteout/stat-overrides.js';
-import { ACL_ACCESS, ACL_DEFAULT } from '../new-object.js';
+import { ACL_ACCESS, ACL_DEFAULT, isAcl } from '../new-object.js';
 import type { UnionNode } from '../node.js';
 import { ensureUpper } from '../promote.js';
 import { copyUpDirectory } from '../promote-directory.js';
@@ -108,7 +108,10 @@ export function removexattr(union: Union, nodeid: NodeId, name: string): void {
     if (getXattr(before.fd, before.name, below) === null) throw fsError(Errno.ENODATA, 'removexattr');
     toUpper(union, node);
   }
-  const onDisk = nameToChange(union, union.writable().layer.overrides, name);
+  const { overrides } = union.writable().layer;
+  // Nor has a copy the ACL of what it was copied from, and taking away one that is not there is no error.
+  if (overrides !== null && isAcl(name)) return;
+  const onDisk = nameToChange(union, overrides, name);
   const { fd, name: at } = reachOf(union, node);
   removeXattr(fd, at, onDisk);
   noteAcl(node, name);

@@ -51,6 +51,7 @@ export const onDiskCases: readonly Case[] = [
     id: 'disk-copy-up',
     operation: 'write',
     placement: 'lower',
+    needs: ['own-attributes'],
     title: 'a write copies the file and its directory up, with owners, modes and times; nothing else',
     layers: LOWER,
     run(ctx) {
@@ -227,6 +228,7 @@ export const onDiskCases: readonly Case[] = [
     id: 'disk-trunc-copies-no-data',
     operation: 'open',
     placement: 'lower',
+    needs: ['own-attributes'],
     title: 'O_TRUNC leaves an empty file that keeps owner and mode',
     layers: { lower1: { f: file('z'.repeat(200_000), { uid: 5, mode: 0o604 }) } },
     run(ctx) {
@@ -291,6 +293,7 @@ export const onDiskCases: readonly Case[] = [
     id: 'disk-parents-copied',
     operation: 'mkdir',
     placement: 'deep',
+    needs: ['own-attributes'],
     title: 'making a name deep in a lower tree copies the directories above it up, with their facts',
     layers: {
       lower2: {

@@ -159,6 +159,7 @@ export const setIdCases: readonly Case[] = [
     id: 'acl-locking-bit-copy-up',
     operation: 'write',
     title: 'a file with set-gid and an ACL keeps both when root writes to it',
+    needs: ['own-attributes'],
     object: file(CONTENT, {
       mode: 0o2705,
       gid: sys.STAFF,
@@ -175,6 +176,7 @@ export const setIdCases: readonly Case[] = [
     id: 'chmod-keeps-capability',
     operation: 'chmod',
     title: 'chmod, and utimens, leave capabilities and set-id bits',
+    needs: ['own-attributes'],
     object: file(CONTENT, { ...CAPABLE, mode: 0o4755 }),
     run(_, path) {
       sys.chmod(path, 0o4711);

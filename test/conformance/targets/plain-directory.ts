@@ -10,6 +10,7 @@ import { NOT_IN_LIBFUSE2, type Target } from './target.js';
 export const plainDirectory: Target = {
   name: 'plain directory',
   capabilities: new Set([
+    'own-attributes',
     'rename-any-directory',
     'directory-nlink',
     'lower-hard-links',

@@ -17,7 +17,7 @@ import { dir, LAYER_NAMES, type LayerName, type Tree } from '../tree.js';
 import { NOT_IN_LIBFUSE2, type Target } from './target.js';
 
 /** What every union of ours must be able to do. */
-const UNION: readonly Capability[] = ['upper', 'o-direct', 'leases', ...NOT_IN_LIBFUSE2];
+const UNION: readonly Capability[] = ['upper', 'own-attributes', 'o-direct', 'leases', ...NOT_IN_LIBFUSE2];
 const OVERLAY: readonly Capability[] = [...UNION, 'private-xattrs', 'device-zero-reserved', 'long-names'];
 const WITHOUT_FEATURES: readonly Capability[] = [...OVERLAY, 'exdev', 'data-with-attributes'];
 const WITH_FEATURES: readonly Capability[] = [...OVERLAY, 'rename-any-directory', 'lower-hard-links'];
@@ -97,6 +97,15 @@ export const plyfsFeatures = unionTarget(
   featuredKernel,
   mountsUnavailable,
   [...WITH_FEATURES, ...STRICTER],
+);
+
+/** Owners and modes in xattrs, of what the upper is given; what the cases have put there has its own. There are no ACLs. */
+export const plyfsOverrides = unionTarget(
+  'plyfs with xattr_permissions',
+  (layers) => mountPlyfs(layers, ['xattr_permissions=2']),
+  null,
+  mountsUnavailable,
+  PLYFS_OVERLAY.filter((capability) => capability !== 'acls' && capability !== 'own-attributes'),
 );
 
 const PLYFS_AUFS: readonly Capability[] = [
