@@ -1,0 +1,15 @@
+import { describe, expect, it } from 'vitest';
+import { foldAcl } from '../../../src/copyup/fold-acl.js';
+import { acl } from '../../harness/sys/index.js';
+
+describe('the mode of a copy without its ACL', () => {
+  it.each([
+    ['what the group has, not what the mask allows', 'u::rw- user:61002:rw- g::r-- m::rw- o::---', 0o660, 0o640],
+    ['what the mask leaves of it', 'u::rwx user:61002:rwx g::rwx m::r-- o::---', 0o740, 0o740],
+    ['nothing that a named user was denied', 'u::rw- user:61002:--- g::r-- m::r-- o::r--', 0o644, 0o600],
+    ['nothing that a named group was denied', 'u::rw- g::rw- group:61002:r-- m::rw- o::rw-', 0o666, 0o644],
+    ['set-id bits and the owner as they were', 'u::rwx g::r-x m::r-x o::r-x', 0o6755, 0o6755],
+  ])('gives %s', (_, text, mode, folded) => {
+    expect(foldAcl(mode, acl(text)).toString(8)).toBe(folded.toString(8));
+  });
+});
