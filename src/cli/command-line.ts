@@ -65,7 +65,8 @@ export async function runCommandLine(args: readonly string[], commands: Commands
     status = result;
   });
   try {
-    await program.parseAsync(FIRST.has(first) ? [...args] : ['mount', ...args], { from: 'user' });
+    const named = FIRST.has(first) ? args : ['mount', ...args];
+    await program.parseAsync(first === 'run' ? withLayerNamed(named) : [...named], { from: 'user' });
     return status;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
@@ -101,8 +102,16 @@ function quietly(command: Command): Command {
   });
 }
 
+/** Its default is none, which is not worth a word of help. */
+function mountOptions(): Option {
+  return new Option('-o <options>', 'mount options; may be repeated').argParser<string[]>((text, all) => [
+    ...(all ?? []),
+    text,
+  ]);
+}
+
 interface MountFlags {
-  o: string[];
+  o?: string[];
   f?: true;
   d?: true;
   transport?: string;
@@ -123,7 +132,7 @@ function addMount(program: Command, commands: Commands, finish: (status: number)
     .addOption(
       new Option('-t <type>', 'how deletions are stored in the layers').choices(['overlay', 'overlay2', 'aufs']),
     )
-    .option('-o <options>', 'mount options; may be repeated', (text, all: string[]) => [...all, text], [])
+    .addOption(mountOptions())
     .option('--docker <dir>', 'mount a layer that Docker keeps in DIR, and all below it')
     .option('--upper <dir>', 'with --docker: the writable layer on top; without it the mount is read-only')
     .option('--work <dir>', 'with --docker and --upper: the work directory')
@@ -144,7 +153,7 @@ function addMount(program: Command, commands: Commands, finish: (status: number)
     const docker = dockerArguments(flags, paths.length === 2 ? paths[0] : undefined, command);
     finish(
       await commands.mount({
-        options: flags.transport === undefined ? flags.o : [...flags.o, `transport=${flags.transport}`],
+        options: [...(flags.o ?? []), ...(flags.transport === undefined ? [] : [`transport=${flags.transport}`])],
         foreground: flags.f === true,
         debug: flags.d === true,
         source: docker === undefined && paths.length === 2 ? paths[0] : undefined,
@@ -235,10 +244,20 @@ function addConvert(program: Command, commands: Commands, finish: (status: numbe
 interface RunFlags {
   rootfs?: string;
   docker?: string;
+  layer?: string;
   upper?: string;
   work?: string;
   ephemeral?: true;
-  o: string[];
+  o?: string[];
+}
+
+/** `--docker DIR ID` is one option with two values, for which commander has no form. */
+function withLayerNamed(args: readonly string[]): string[] {
+  const end = args.indexOf('--');
+  const docker = args.indexOf('--docker');
+  const layer = args[docker + 2];
+  const isGiven = docker >= 0 && (end < 0 || docker + 2 < end) && layer?.startsWith('-') === false;
+  return isGiven ? args.toSpliced(docker + 2, 0, '--layer') : [...args];
 }
 
 function addRun(program: Command, commands: Commands, finish: (status: number) => void): void {
@@ -248,23 +267,23 @@ function addRun(program: Command, commands: Commands, finish: (status: number) =
     .usage(
       '--rootfs DIR[:DIR...] (--upper DIR [--work DIR] | --ephemeral) [-o OPTION[,OPTION...]]... [--] [COMMAND [ARG...]]\n       plyfs run --docker DIR ID ...',
     )
-    .argument('[command...]', 'what to run (default: /bin/sh); with --docker the ID of a layer stands before it')
+    .argument('[command...]', 'what to run (default: /bin/sh)')
     .option('--rootfs <layers>', 'the lower layers, top first')
-    .option('--docker <dir>', 'a layer that Docker keeps in DIR, and all below it')
+    .option('--docker <dir>', 'the layer whose ID follows, that Docker keeps in DIR, and all below it')
+    .addOption(new Option('--layer <id>').hideHelp())
     .option('--upper <dir>', 'where changes are kept; made if it is not there')
     .option('--work <dir>', 'the work directory (default: that of --upper, with .work behind its name)')
     .option('--ephemeral', 'throw changes away')
-    .option('-o <options>', 'mount options; may be repeated', (text, all: string[]) => [...all, text], [])
+    .addOption(mountOptions())
     .passThroughOptions()
     .addHelpText('after', runHelp());
   quietly(command).action(async (words: string[], flags: RunFlags) => {
-    const { rootfs, docker, upper, work, ephemeral = false, o: options } = flags;
+    const { rootfs, docker, layer, upper, work, ephemeral = false, o: options = [] } = flags;
     if ((rootfs === undefined) === (docker === undefined)) command.error('error: give --rootfs or --docker');
     if (ephemeral === (upper !== undefined)) {
       command.error('error: give --upper DIR to keep what the command changes, or --ephemeral to throw it away');
     }
     if (work !== undefined && upper === undefined) command.error('error: --work belongs to --upper');
-    const [layer, ...rest] = words;
     if (docker !== undefined && layer === undefined) command.error('error: --docker needs the ID of a layer');
     finish(
       await commands.run({
@@ -274,7 +293,7 @@ function addRun(program: Command, commands: Commands, finish: (status: number) =
         ...(work === undefined ? {} : { work }),
         ephemeral,
         options,
-        command: docker === undefined ? words : rest,
+        command: words,
       }),
     );
   });

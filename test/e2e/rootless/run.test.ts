@@ -1,9 +1,10 @@
 /** `plyfs run`: a command in a layered tree, by root and by an ordinary user. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { chownSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { idOf, Overlay2Store } from '../../harness/docker-store.js';
 import { PLYFS, waitFor } from '../../harness/mounts.js';
 import { type Outcome, run, Sandbox } from '../cli/sandbox.js';
 import {
@@ -98,6 +99,24 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
         status: 0,
         stdout: 'new\ntop\nmore\n',
       });
+    });
+
+    it("runs in Docker's own layers, and leaves them alone", () => {
+      const store = new Overlay2Store(box.at('docker/overlay2'));
+      makeRootDirectory(store.layer(idOf('1a')), ['sh', 'cat']);
+      const top = store.layer(idOf('2b'), [idOf('1a')]);
+      writeFileSync(join(top, 'motd'), 'of the top layer\n');
+      giveToUser(box.dir);
+      const script = 'cat /motd; echo changed > /motd';
+      expect(plyfs(['--docker', 'docker', '2b', '--upper', 'changes', '--', 'sh', '-c', script])).toEqual({
+        status: 0,
+        stdout: 'of the top layer\n',
+        stderr: '',
+      });
+      expect([box.read('changes/motd'), readFileSync(join(top, 'motd'), 'utf8')]).toEqual([
+        'changed\n',
+        'of the top layer\n',
+      ]);
     });
 
     it('throws changes away when it is told to', () => {
