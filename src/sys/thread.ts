@@ -4,11 +4,10 @@ import { allocate, bind, check } from './libc.js';
 
 const unshare = bind<(flags: number) => number>('int unshare(int)');
 const umask = bind<(mask: number) => number>('uint umask(uint)');
-const syscall3 = bind<(n: number, a: number, b: number) => number>('long syscall(long, intptr_t, intptr_t)');
+const capget = bind<(header: number, data: number) => number>('int capget(intptr_t, intptr_t)');
+const capset = bind<(header: number, data: number) => number>('int capset(intptr_t, intptr_t)');
 
 const CLONE_FS = 0x200;
-const SYS_CAPGET = 125;
-const SYS_CAPSET = 126;
 const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
 const CAP_FSETID = 4;
 
@@ -31,7 +30,7 @@ function effectiveCapabilities(): number {
   if (effectiveLow < 0) {
     header.buffer.writeUInt32LE(LINUX_CAPABILITY_VERSION_3, 0);
     header.buffer.writeUInt32LE(0, 4);
-    check(syscall3(SYS_CAPGET, header.address, data.address), 'capget');
+    check(capget(header.address, data.address), 'capget');
     effectiveLow = data.buffer.readUInt32LE(0);
   }
   return effectiveLow;
@@ -45,12 +44,12 @@ export function withoutFsetid<T>(body: () => T): T {
   const effective = effectiveCapabilities();
   if ((effective & (1 << CAP_FSETID)) === 0) return body();
   data.buffer.writeUInt32LE((effective & ~(1 << CAP_FSETID)) >>> 0, 0);
-  check(syscall3(SYS_CAPSET, header.address, data.address), 'capset');
+  check(capset(header.address, data.address), 'capset');
   try {
     return body();
   } finally {
     data.buffer.writeUInt32LE(effective, 0);
-    check(syscall3(SYS_CAPSET, header.address, data.address), 'capset');
+    check(capset(header.address, data.address), 'capset');
   }
 }
 

@@ -191,7 +191,7 @@ const WRITES = new Set([
 /**
  * A file that gets set-id bits while somebody has it open in passthrough loses them at the next write of root's too, and
  * set-gid without group execute also at the next write of a member of the group: passthrough writes run without
- * CAP_FSETID and with the server's groups. The mode is set back, so that the script goes on alike.
+ * CAP_FSETID and with the server's groups. That keeps the bit, if it is of a group of the server, at a stranger's write. The mode is set back, so that the script goes on alike.
  */
 export function giveBackSetIdBits({ operation, oracle, subject }: Done, met: Met): void {
   const { actor, call } = operation;
@@ -203,6 +203,11 @@ export function giveBackSetIdBits({ operation, oracle, subject }: Done, met: Met
     ...namedModes(path, oracle, subject),
     ...namedModes(to, oracle, subject),
   ]) {
+    if ((shown & ~wanted) === sys.S_ISGID && (shown & 0o010) === 0 && (wanted & ~shown) === 0) {
+      setBack(wanted & 0o7777);
+      count(met, 'set-id bits after a write');
+      continue;
+    }
     const lost = wanted & ~shown;
     const keptByRootOnly = actor === 'root' && (lost & ~0o6000) === 0;
     const keptByGroup = lost === sys.S_ISGID && (wanted & 0o010) === 0;
