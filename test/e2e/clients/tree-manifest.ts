@@ -1,0 +1,70 @@
+/** What a program in a container can find out about its tree, to be held against the same on another driver. */
+import type { ContainerStore } from './container-store.js';
+
+/** Podman puts these there, each time anew. */
+const ENGINES = [
+  './etc/hosts',
+  './etc/hostname',
+  './etc/resolv.conf',
+  './etc/mtab',
+  './run',
+  './dev',
+  './proc',
+  './sys',
+];
+
+/**
+ * A line for each object: kind, mode, owners, links, size, time, target; then contents and extended attributes. How many
+ * links a directory has depends on how the layers are cut; a time is told when somebody has set it. Paths in full: the shell
+ * takes its own programs before those of that name.
+ */
+const SCRIPT = `
+  cd /
+  export LC_ALL=C
+  skip="( ${ENGINES.map((path) => `-path ${path}`).join(' -o ')} ) -prune -o"
+  set -f
+  /bin/find . -xdev $skip -printf '%y %m %U:%G %n %s %Ts %p -> %l\\0'
+  /bin/find . -xdev $skip -type f -print0 | /bin/sort -z | /bin/xargs -0 sha256sum -z
+  /bin/find . -xdev $skip -print0 | /bin/sort -z | /bin/xargs -0 getfattr -h -d -m - -e hex | tr '\\n' '\\0'`;
+
+const LAST_SET = 1_300_000_000;
+
+/** The tree of a new container of an image. */
+export function imageManifest(store: ContainerStore, image: string, ...options: readonly string[]): string[] {
+  return parse(store.podman('run', '--rm', ...options, image, 'sh', '-ec', SCRIPT));
+}
+
+/** The tree of a container that runs. */
+export function containerManifest(store: ContainerStore, container: string): string[] {
+  return parse(store.podman('exec', container, 'sh', '-ec', SCRIPT));
+}
+
+function parse(output: string): string[] {
+  return output
+    .split('\0')
+    .filter((line) => line !== '')
+    .map((line) => line.replace(STAT_LINE, told))
+    .sort();
+}
+
+/** The lines that only one of two manifests has. */
+export function differences(expected: readonly string[], actual: readonly string[]): string[] {
+  const [before, after] = [new Set(expected), new Set(actual)];
+  const missing = expected.filter((line) => !after.has(line)).map((line) => `missing: ${line}`);
+  return [...missing, ...actual.filter((line) => !before.has(line)).map((line) => `added: ${line}`)];
+}
+
+const STAT_LINE = /^([a-z]) (\d+) (\d+:\d+) (\d+) (\d+) (\d+) /;
+
+function told(
+  _: string,
+  kind: string,
+  mode: string,
+  owners: string,
+  links: string,
+  size: string,
+  time: string,
+): string {
+  const plain = kind === 'd' ? [] : [links, size];
+  return [kind, mode, owners, ...plain, Number(time) < LAST_SET ? time : 'recent', ''].join(' ');
+}
