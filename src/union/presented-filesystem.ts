@@ -1,4 +1,4 @@
-import type { EntryName, NodeId } from '../core/brand.js';
+import { type EntryName, type NodeId, ROOT_ID } from '../core/brand.js';
 import { Errno, fsError } from '../core/errno.js';
 import { isDirectory } from '../core/file-mode.js';
 import type { FileStat } from '../core/file-stat.js';
@@ -74,7 +74,8 @@ class CallerOnDisk implements Caller {
 
 /**
  * A union whose owners are mapped. Inside, all ids are those of the disk; here they are mapped on their way in and out. An id
- * that a change names and that the disk has no counterpart for is EOVERFLOW, as on an idmapped mount (fs/attr.c:notify_change).
+ * that a change names and that the disk has no counterpart for is EOVERFLOW, as on an idmapped mount (fs/attr.c:notify_change);
+ * the root directory of the mount keeps its owner then.
  */
 export class PresentedFilesystem extends UnionFilesystem {
   override readonly xattrs: Operations['xattrs'];
@@ -101,12 +102,6 @@ export class PresentedFilesystem extends UnionFilesystem {
     return answer;
   }
 
-  private idOnDisk(map: IdMap, shown: number): number {
-    const id = map.disk(shown);
-    if (id === null) throw fsError(Errno.EOVERFLOW, 'chown');
-    return id;
-  }
-
   override lookup(parent: NodeId, name: EntryName): Entry | null {
     const entry = super.lookup(parent, name);
     return entry === null ? null : this.show(entry);
@@ -118,8 +113,19 @@ export class PresentedFilesystem extends UnionFilesystem {
 
   override setattr(nodeid: NodeId, change: AttributeChange, caller: Caller): Attributes {
     const mapped = { ...change };
-    if (change.uid !== undefined) mapped.uid = this.idOnDisk(this.uids, change.uid);
-    if (change.gid !== undefined) mapped.gid = this.idOnDisk(this.gids, change.gid);
+    for (const [id, map] of [
+      ['uid', this.uids],
+      ['gid', this.gids],
+    ] as const) {
+      const shown = change[id];
+      if (shown === undefined) continue;
+      const disk = map.disk(shown);
+      if (disk !== null) mapped[id] = disk;
+      // containers-storage gives the mountpoint of a container that it is to diff the owner that it would have unmapped
+      // (idtools.MkdirAs in overlay.go:get), and does not go on if that fails.
+      else if (nodeid === ROOT_ID) delete mapped[id];
+      else throw fsError(Errno.EOVERFLOW, 'chown');
+    }
     return this.show(super.setattr(nodeid, mapped, this.onDisk.of(caller)));
   }
 

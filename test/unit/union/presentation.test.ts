@@ -119,6 +119,13 @@ describe.skipIf(!isRoot)(`mapped owners${isRoot ? '' : ': giving files away take
     },
   );
 
+  it('of the root directory stay what they are when it is given to nobody on the disk, as containers-storage does', () => {
+    const before = onDisk('.');
+    const { attr } = union.setattr(ROOT_ID, { uid: 0, gid: 0, mode: 0o700 }, caller(0, 0));
+    expect([attr.uid, attr.gid, attr.mode & 0o777]).toEqual([100_000, 200_000, 0o700]);
+    expect(onDisk('.')).toEqual(before);
+  });
+
   it('of what is made are the maker, on the disk', () => {
     const made = union.mkdir(ROOT_ID, 'new' as EntryName, 0o755, caller(100_003, 200_004));
     expect([made.attr.uid, made.attr.gid]).toEqual([100_003, 200_004]);
