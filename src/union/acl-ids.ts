@@ -8,10 +8,12 @@ const ENTRY = 8;
 const USER = 0x02;
 const GROUP = 0x08;
 
-/** struct vfs_ns_cap_data (linux/capability.h): a capability that counts below one user's namespace. */
+/** struct vfs_cap_data, and vfs_ns_cap_data of a capability that counts below one user's namespace (linux/capability.h). */
+const PLAIN = 0x02000000;
+const PLAIN_SIZE = 20;
 const NAMESPACED = 0x03000000;
-const REVISION_MASK = 0xff000000;
 const NAMESPACED_SIZE = 24;
+const REVISION_MASK = 0xff000000;
 const ROOT_ID = 20;
 
 /** Which way ids go; null: there is no such id on the other side. */
@@ -33,12 +35,26 @@ export function mapAcl(acl: Buffer, uids: IdMap, gids: IdMap, direction: Directi
   return mapped;
 }
 
-/** A copy of a file capability with the user it counts for mapped, if it names one. */
+/**
+ * A copy of a file capability with the user it counts for mapped. One that names nobody counts for root, and where root is
+ * shown as another, for that one (security/commoncap.c:cap_inode_getsecurity): not for all of the machine.
+ */
 export function mapCapability(value: Buffer, uids: IdMap, direction: Direction): Buffer {
-  if (value.length !== NAMESPACED_SIZE || (value.readUInt32LE(0) & REVISION_MASK) >>> 0 !== NAMESPACED) return value;
+  if (isOfRevision(value, PLAIN, PLAIN_SIZE) && direction === toShown && uids.shown(0) !== 0) {
+    const named = Buffer.concat([value, Buffer.alloc(NAMESPACED_SIZE - PLAIN_SIZE)]);
+    const flags = value.readUInt32LE(0) & ~REVISION_MASK;
+    named.writeUInt32LE(NAMESPACED | flags, 0);
+    named.writeUInt32LE(uids.shown(0), ROOT_ID);
+    return named;
+  }
+  if (!isOfRevision(value, NAMESPACED, NAMESPACED_SIZE)) return value;
   const mapped = Buffer.from(value);
   const id = direction(uids, mapped.readUInt32LE(ROOT_ID));
   if (id === null) throw fsError(Errno.EINVAL, 'xattr');
   mapped.writeUInt32LE(id, ROOT_ID);
   return mapped;
+}
+
+function isOfRevision(value: Buffer, revision: number, size: number): boolean {
+  return value.length === size && (value.readUInt32LE(0) & REVISION_MASK) >>> 0 === revision;
 }

@@ -152,6 +152,17 @@ describe.skipIf(!isRoot)(`mapped owners${isRoot ? '' : ': giving files away take
     expect(() => union.setxattr(find('file'), 'system.posix_acl_access', acl(1, 200_002), 0, false)).toThrow('EINVAL');
   });
 
+  it('in capabilities of root are him as he is shown', () => {
+    const capability = '0100000200040000000000000000000000000000';
+    const node = find('file');
+    union.setxattr(node, 'security.capability', Buffer.from(capability, 'hex'), 0, false);
+    const value = union.getxattr(node, 'security.capability')?.toString('hex');
+    expect(value).toBe(`01000003${capability.slice(8)}a0860100`);
+    union.close();
+    open({});
+    expect(union.getxattr(find('file'), 'security.capability')?.toString('hex')).toBe(capability);
+  });
+
   it("in capabilities of one namespace's root are mapped as well", () => {
     const capability = (root: number): Buffer => {
       const value = Buffer.from('000000030100000000000000000000000000000000000000', 'hex');
