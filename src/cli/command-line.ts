@@ -78,7 +78,7 @@ function buildProgram(commands: Commands, finish: (status: number) => void): Com
   const program = new Command('plyfs')
     .helpCommand('help [command]')
     .enablePositionalOptions()
-    .version(`plyfs ${version()}`, '-V, --version', 'print the version')
+    .version(version(), '-V, --version', 'print the version')
     .description('A union file system for Linux: layers in, one writable tree out.')
     .addHelpText('after', programHelp());
   quietly(program);

@@ -225,10 +225,12 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
   });
 
   describe('help and version', () => {
-    it('--version names the program and its version', () => {
+    it('--version names the program, and what it depends on, each with its version', () => {
       expect(box.plyfs('--version')).toMatchObject({
         status: 0,
-        stdout: expect.stringMatching(/^plyfs \d+\.\d+\.\d+\n$/),
+        stdout: expect.stringMatching(
+          /^plyfs \d+\.\d+\.\d+\nNode\.js v\d+\.\S+\nFUSE kernel interface 7\.\d+ to 7\.\d+\n$/,
+        ),
       });
     });
 
