@@ -1,9 +1,9 @@
 /** A store of containers-storage of a test's own, and the clients that work on it. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeScratch } from '../../harness/scratch.js';
-import type { Outcome } from '../cli/sandbox.js';
-import { type Driver, mountProgram } from './drivers.js';
+import { type Outcome, run } from '../cli/sandbox.js';
+import { type Driver, overlayOptions } from './drivers.js';
 import type { PrivateMachine, RunOptions } from './private-machine.js';
 
 /** The limit of open files can be beyond what a machine without CAP_SYS_RESOURCE may set, so podman is not left to choose. */
@@ -20,6 +20,10 @@ tmp_dir = "${tmpDir}"
 `;
 
 export interface StoreOptions {
+  /** Whose store it is; root's, if nobody is named. */
+  readonly user?: string;
+  /** False: as on a kernel whose mounts cannot map owners; podman then leaves all of that to the mount program. */
+  readonly idmappedLowers?: boolean;
   /** Instead of what the driver asks for: storage.conf as it is to be, with the two directories of the store. */
   readonly storageConf?: (dirs: { graphRoot: string; runRoot: string }) => string;
 }
@@ -32,18 +36,22 @@ export class ContainerStore {
   constructor(
     readonly machine: PrivateMachine,
     readonly driver: Driver,
-    options: StoreOptions = {},
+    private readonly options: StoreOptions = {},
   ) {
-    this.dir = makeScratch(`store-${driver}`);
+    this.dir = makeScratch(`store-${driver.split(',', 1)}`);
     this.graphRoot = this.makeDir('graph');
     this.runRoot = this.makeDir('run');
-    for (const name of ['home', 'tmp', 'libpod']) this.makeDir(name);
-    const { storageConf = (dirs) => storageConfOf(driver, dirs) } = options;
+    for (const name of ['home', 'tmp', 'libpod', 'runtime']) this.makeDir(name);
+    const { user, storageConf = (dirs) => storageConfOf(driver, dirs, user), idmappedLowers = true } = options;
+    // What containers-storage has found out about the kernel it keeps as files of such names (overlay.go:checkSupportsIDMapped).
+    if (!idmappedLowers) writeFileSync(join(this.makeDir('run/overlay'), 'idmapped-lower-dir-false'), '');
     writeFileSync(join(this.dir, 'storage.conf'), storageConf(this));
     writeFileSync(join(this.dir, 'containers.conf'), CONTAINERS_CONF(join(this.dir, 'libpod')));
     writeFileSync(join(this.dir, 'registries.conf'), '');
     const config = this.makeDir('home/.config/containers');
     writeFileSync(join(config, 'policy.json'), '{ "default": [{ "type": "insecureAcceptAnything" }] }');
+    chmodSync(this.at('runtime'), 0o700);
+    if (user !== undefined) giveTo(user, this.dir);
   }
 
   /** A path below the store's directory; nothing of the store itself is called so. */
@@ -61,9 +69,21 @@ export class ContainerStore {
     return succeeded(['buildah', ...args], this.try(['buildah', ...args]));
   }
 
+  /**
+   * Removes a container whatever it does. Podman's own cleaning up after one that has just ended can have its shared memory
+   * mounted for another moment, on every driver.
+   */
+  removeContainer(name: string): void {
+    const command = ['podman', 'rm', '--force', '--time=0', name] as const;
+    const busy = (outcome: Outcome): boolean => /\/userdata\/shm: device or resource busy/.test(outcome.stderr);
+    let outcome = this.try(command);
+    for (const deadline = Date.now() + 10_000; busy(outcome) && Date.now() < deadline; ) outcome = this.try(command);
+    succeeded(command, outcome);
+  }
+
   /** Runs a client, or something else in its environment. */
   try(command: readonly [string, ...string[]], options: RunOptions = {}): Outcome {
-    return this.machine.run(command, { ...options, env: { ...this.environment(), ...options.env } });
+    return this.machine.run(command, { ...this.asOwner(), ...options, env: { ...this.environment(), ...options.env } });
   }
 
   /** Mountpoints that are this store's. */
@@ -78,10 +98,15 @@ export class ContainerStore {
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 
+  private asOwner(): RunOptions {
+    return this.options.user === undefined ? {} : { user: this.options.user };
+  }
+
   private environment(): NodeJS.ProcessEnv {
     return {
       HOME: this.at('home'),
       TMPDIR: this.at('tmp'),
+      XDG_RUNTIME_DIR: this.at('runtime'),
       CONTAINERS_STORAGE_CONF: this.at('storage.conf'),
       CONTAINERS_CONF: this.at('containers.conf'),
       CONTAINERS_REGISTRIES_CONF: this.at('registries.conf'),
@@ -94,10 +119,16 @@ export class ContainerStore {
   }
 }
 
-function storageConfOf(driver: Driver, { graphRoot, runRoot }: { graphRoot: string; runRoot: string }): string {
-  const program = mountProgram(driver);
-  const overlay = program === undefined ? '' : `[storage.options.overlay]\nmount_program = "${program}"\n`;
-  return `[storage]\ndriver = "overlay"\ngraphroot = "${graphRoot}"\nrunroot = "${runRoot}"\n${overlay}`;
+function storageConfOf(driver: Driver, dirs: { graphRoot: string; runRoot: string }, user: string | undefined): string {
+  const { graphRoot, runRoot } = dirs;
+  const lines = ['[storage]', 'driver = "overlay"', `graphroot = "${graphRoot}"`, `runroot = "${runRoot}"`];
+  if (user !== undefined) lines.push(`rootless_storage_path = "${graphRoot}"`);
+  return `${lines.join('\n')}\n${overlayOptions(driver)}`;
+}
+
+function giveTo(user: string, dir: string): void {
+  const { status, stderr } = run('chown', ['-R', `${user}:${user}`, dir]);
+  if (status !== 0) throw new Error(`chown: ${stderr}`);
 }
 
 function succeeded(command: readonly string[], { status, stdout, stderr }: Outcome): string {

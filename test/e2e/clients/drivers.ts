@@ -2,13 +2,26 @@
 import { spawnSync } from 'node:child_process';
 import { mountsUnavailable, PLYFS } from '../../harness/mounts.js';
 
-export const DRIVERS = ['kernel', 'plyfs', 'fuse-overlayfs'] as const;
+/**
+ * With a mount program containers-storage finds out what a container has changed by walking two trees. With the kernel it
+ * looks into the upper, unless it is told to redirect directories; only that tells hard links to files of lower layers.
+ */
+export const DRIVERS = ['kernel', 'kernel, comparing trees', 'plyfs', 'fuse-overlayfs'] as const;
 export type Driver = (typeof DRIVERS)[number];
 
-/** What containers-storage is told to mount with; undefined: the kernel. */
-export function mountProgram(driver: Driver): string | undefined {
-  if (driver === 'kernel') return undefined;
-  return driver === 'plyfs' ? PLYFS : pathOf('fuse-overlayfs');
+/** Lines of storage.conf. */
+export function overlayOptions(driver: Driver): string {
+  const section = '[storage.options.overlay]';
+  switch (driver) {
+    case 'kernel':
+      return '';
+    case 'kernel, comparing trees':
+      return `${section}\nmountopt = "redirect_dir=on"\n`;
+    case 'plyfs':
+      return `${section}\nmount_program = "${PLYFS}"\n`;
+    case 'fuse-overlayfs':
+      return `${section}\nmount_program = "${pathOf('fuse-overlayfs')}"\n`;
+  }
 }
 
 /** Why these programs cannot be tried here, or null. */

@@ -14,7 +14,7 @@ const MACHINES_OWN = ['/dev/shm', '/run', '/var/lib/containers', '/var/lib/cni',
 
 /**
  * /dev/fuse is open to everybody, as udev makes it. crun does not work beside both kinds of cgroups; without a cgroup2 there
- * is one kind. A first process that ignores SIGCHLD reaps what is left to it.
+ * is one kind. Rootless podman asks for mounts that propagate; these are no machine's. A first process that ignores SIGCHLD reaps what is left to it.
  */
 const FIRST_PROCESS = `
   set -e
@@ -27,6 +27,7 @@ const FIRST_PROCESS = `
   mknod -m 666 /run/fuse c 10 229
   mount --bind /run/fuse /dev/fuse
   umount /sys/fs/cgroup/unified 2>/dev/null || :
+  mount --make-rshared /
   trap '' CHLD
   echo ready
   exec sleep infinity`;
@@ -87,6 +88,15 @@ export class PrivateMachine {
     });
     if (done.error !== undefined) throw done.error;
     return { status: done.status, stdout: done.stdout, stderr: done.stderr };
+  }
+
+  /** Gives a user users and groups of his own (man subuid(5)), in here. */
+  lendSubordinates(user: string): void {
+    for (const file of ['/etc/subuid', '/etc/subgid']) {
+      const script = 'mkdir -p /run/etc; echo "$1:300000:65536" > "/run$2"; mount --bind "/run$2" "$2"';
+      const { status, stderr } = this.run(['sh', '-ec', script, 'sh', user, file]);
+      if (status !== 0) throw new Error(`${file}: ${stderr}`);
+    }
   }
 
   /** Where a file of the namespace is seen from outside, mounts included. */

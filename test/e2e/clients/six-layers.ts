@@ -30,7 +30,7 @@ const STEPS = [
     'ln -s nowhere links/dangling; ln -s /data/keep/one links/absolute; ln -s ../keep links/to-directory',
     `touch -h -d '${SET}' links/absolute`,
   ],
-  ['cd /data/links; echo a > a; ln a b; mkdir sub; ln a sub/c', 'mkfifo pipe; ln pipe pipe-too'],
+  ['cd /data/links; echo a > a; ln a b; mkdir sub; ln a sub/c', 'mkfifo pipe; ln pipe pipe-too; ln lower lower-third'],
   [
     'cd /data/owned; chown 7:8 f; chmod 4755 f; chmod 600 g; chown 9:10 d; chmod 2770 d; chmod 1777 /data/keep',
     'chown -h 11:12 /data/links/dangling; chown 65534:65534 g',

@@ -1,5 +1,6 @@
 /** What a program in a container can find out about its tree, to be held against the same on another driver. */
 import type { ContainerStore } from './container-store.js';
+import { recent } from './tar-listing.js';
 
 /** Podman puts these there, each time anew. */
 const ENGINES = [
@@ -27,8 +28,6 @@ const SCRIPT = `
   /bin/find . -xdev $skip -type f -print0 | /bin/sort -z | /bin/xargs -0 sha256sum -z
   /bin/find . -xdev $skip -print0 | /bin/sort -z | /bin/xargs -0 getfattr -h -d -m - -e hex | tr '\\n' '\\0'`;
 
-const LAST_SET = 1_300_000_000;
-
 /** The tree of a new container of an image. */
 export function imageManifest(store: ContainerStore, image: string, ...options: readonly string[]): string[] {
   return parse(store.podman('run', '--rm', ...options, image, 'sh', '-ec', SCRIPT));
@@ -37,6 +36,19 @@ export function imageManifest(store: ContainerStore, image: string, ...options: 
 /** The tree of a container that runs. */
 export function containerManifest(store: ContainerStore, container: string): string[] {
   return parse(store.podman('exec', container, 'sh', '-ec', SCRIPT));
+}
+
+/** The tree that an engine has mounted for us, where the programs are the machine's. */
+export function mountManifest(store: ContainerStore, mountpoint: string): string[] {
+  const { status, stdout, stderr } = store.try(['sh', '-ec', SCRIPT.replace('cd /', 'cd "$1"'), 'sh', mountpoint]);
+  if (status !== 0) throw new Error(`${mountpoint}: ${stderr}`);
+  return parse(stdout);
+}
+
+/** The tree of an image as a user's engine mounts it, in a namespace of his. */
+export function unsharedManifest(store: ContainerStore, image: string): string[] {
+  const script = `cd "$(podman image mount "$1")"; ${SCRIPT.replace('cd /', ':')}; cd /; podman image umount "$1" >/dev/null`;
+  return parse(store.podman('unshare', 'sh', '-ec', script, 'sh', image));
 }
 
 function parse(output: string): string[] {
@@ -66,5 +78,5 @@ function told(
   time: string,
 ): string {
   const plain = kind === 'd' ? [] : [links, size];
-  return [kind, mode, owners, ...plain, Number(time) < LAST_SET ? time : 'recent', ''].join(' ');
+  return [kind, mode, owners, ...plain, recent(Number(time)), ''].join(' ');
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { mountsUnavailable, PLYFS } from '../../harness/mounts.js';
 import { type Outcome, run } from '../cli/sandbox.js';
 
-const NAME = 'plyfs-test';
+export const NAME = 'plyfs-test';
 
 /** Why an ordinary user cannot be tried here, or null. */
 export function rootlessUnavailable(): string | null {
