@@ -28,7 +28,9 @@ export function overlayOptions(driver: Driver): string {
 export function clientsUnavailable(...programs: readonly string[]): string | null {
   const unavailable = mountsUnavailable();
   if (unavailable !== null) return unavailable;
-  const missing = ['unshare', 'nsenter', 'busybox', ...programs].filter((program) => pathOf(program) === undefined);
+  const missing = ['unshare', 'nsenter', 'perl', 'busybox', ...programs].filter(
+    (program) => pathOf(program) === undefined,
+  );
   return missing.length === 0 ? null : `not installed: ${missing.join(', ')}`;
 }
 

@@ -14,7 +14,8 @@ const MACHINES_OWN = ['/dev/shm', '/run', '/var/lib/containers', '/var/lib/cni',
 
 /**
  * /dev/fuse is open to everybody, as udev makes it. crun does not work beside both kinds of cgroups; without a cgroup2 there
- * is one kind. Rootless podman asks for mounts that propagate; these are no machine's. A first process that ignores SIGCHLD reaps what is left to it.
+ * is one kind. Rootless podman asks for mounts that propagate; these are no machine's. A first process that ignores SIGCHLD
+ * reaps what is left to it; podman waits for that.
  */
 const FIRST_PROCESS = `
   set -e
@@ -28,9 +29,8 @@ const FIRST_PROCESS = `
   mount --bind /run/fuse /dev/fuse
   umount /sys/fs/cgroup/unified 2>/dev/null || :
   mount --make-rshared /
-  trap '' CHLD
   echo ready
-  exec sleep infinity`;
+  exec perl -e '$SIG{CHLD} = "IGNORE"; exec "sleep", "infinity"'`;
 
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
