@@ -37,6 +37,11 @@ export async function whyUnavailable(): Promise<string | undefined> {
   } catch {
     return 'debootstrap is not installed';
   }
+  return await whyWithoutMirror();
+}
+
+/** Why packages cannot be had, or undefined when they can. */
+export async function whyWithoutMirror(): Promise<string | undefined> {
   try {
     await fetch(`${MIRROR}/dists/${SUITE}/Release`, { method: 'HEAD', signal: AbortSignal.timeout(20_000) });
   } catch (error) {
