@@ -54,6 +54,11 @@ export class ContainerStore {
     if (user !== undefined) giveTo(user, this.dir);
   }
 
+  /** Has another driver serve what is in the store from now on. */
+  changeDriver(driver: Driver): void {
+    writeFileSync(this.at('storage.conf'), storageConfOf(driver, this, this.options.user));
+  }
+
   /** A path below the store's directory; nothing of the store itself is called so. */
   at(name: string): string {
     return join(this.dir, name);

@@ -103,4 +103,19 @@ describe.skipIf(unavailable !== null)(`podman build and buildah ${unavailable ??
     });
     expect(differences(expected ?? [], actual ?? [])).toEqual([]);
   });
+
+  it('images and containers that were made with the kernel are read', () => {
+    native.podman('create', '--name=before', 'six', 'sh', '-c', 'cat /data/outside; ls /data');
+    const at = native.podman('mount', 'before').trim();
+    native.try(['sh', '-ec', 'cd "$1/data"; echo outside > outside; rm -r kinds; rm -r owned; mkdir owned', 'sh', at]);
+    native.podman('umount', 'before');
+    const tree = imageManifest(native, 'six');
+    native.changeDriver('plyfs');
+    expect(differences(tree, imageManifest(native, 'six'))).toEqual([]);
+    const [said, ...names] = native.podman('start', '--attach', 'before').trim().split('\n');
+    expect(said).toBe('outside');
+    expect(names).toContain('owned');
+    expect(names).not.toContain('kinds');
+    native.removeContainer('before');
+  });
 });
