@@ -44,6 +44,9 @@ function told({ store }: Scene, ...command: readonly [string, ...string[]]): str
   return [`status ${status}`, ...stdout.split('\n'), ...stderr.split('\n')];
 }
 
+/** How many of {@link OPERATIONS}, which begin with those that tell most, are tried where another place tries them all. */
+export const SOME = process.env.PLYFS_CLIENTS === 'all' ? Number.POSITIVE_INFINITY : 4;
+
 export const OPERATIONS: readonly (readonly [string, Operation])[] = [
   [
     'a container changes its tree; stopped and started again it has what it left',
@@ -58,6 +61,55 @@ export const OPERATIONS: readonly (readonly [string, Operation])[] = [
         exec(store, name, 'echo later > /data/later; rm -r /data/new; mv /data/keep/three /data');
         store.podman('restart', '--time=0', name);
         return [...changed, ...again, ...containerManifest(store, name)];
+      }),
+  ],
+  [
+    'cp takes files and directories in and out, of a container that runs and of one that does not',
+    (scene) =>
+      withContainer(scene, (name) => {
+        const { store } = scene;
+        const results: string[] = [];
+        store.try(['sh', '-ec', `cd "$TMPDIR"; rm -rf running stopped zeros; ${TREE}`]);
+        for (const state of ['running', 'stopped']) {
+          store.podman('cp', store.at('tmp/tree'), `${name}:/data/${state}`);
+          store.podman('cp', store.at('tmp/tree/one'), `${name}:/data/keep/two`);
+          store.podman('cp', `${name}:/data/links`, store.at(`tmp/${state}`));
+          store.podman('cp', `${name}:/data/big/zeros`, store.at('tmp/zeros'));
+          results.push(...readdirSync(store.at(`tmp/${state}`)).sort());
+          results.push(`${readFileSync(store.at('tmp/zeros')).length}`);
+          if (state === 'running') store.podman('stop', '--time=0', name);
+        }
+        results.push(...told(scene, 'podman', 'cp', `${name}:/data/none`, store.at('tmp/none')));
+        store.podman('start', name);
+        return [...results, ...containerManifest(store, name)];
+      }),
+  ],
+  [
+    'a new volume gets what the image has in its place',
+    ({ store, image, options }) => {
+      const script = 'rm /data/keep/one; cd /data/keep; ls -A; find . -exec stat -c "%n %F %a %u:%g" {} +';
+      const said = store.podman('run', '--rm', ...options, '--volume=filled:/data/keep', image, 'sh', '-ec', script);
+      store.podman('volume', 'rm', 'filled');
+      return [...said.split('\n').sort(), store.podman('run', '--rm', ...options, image, 'ls', '/data/keep')];
+    },
+  ],
+  [
+    'a program runs as the user that is asked for, and may what he may',
+    ({ store, image, options }) => {
+      const script =
+        'id; cat /data/owned/g; echo x >> /data/keep/one; echo mine > /data/keep/mine; rm /data/keep/two; ls -ln /data/keep/mine';
+      const said = store.podman('run', '--rm', ...options, '--user=1000:1000', image, 'sh', '-c', `( ${script} ) 2>&1`);
+      return said.split('\n').map((line) => line.replace(/\w{3} +\d+ [\d:]+/, 'DATE'));
+    },
+  ],
+  [
+    'two containers of one image at once do not see each other',
+    (scene) =>
+      withContainer(scene, (first) => {
+        const { store, image, options } = scene;
+        exec(store, first, 'echo first > /data/keep/one; rm -r /data/kinds');
+        const second = store.podman('run', '--rm', ...options, image, 'sh', '-c', 'cat /data/keep/one; ls /data/kinds');
+        return [second, exec(store, first, 'cat /data/keep/one; ls /data')];
       }),
   ],
   [
@@ -85,37 +137,6 @@ export const OPERATIONS: readonly (readonly [string, Operation])[] = [
     },
   ],
   [
-    'cp takes files and directories in and out, of a container that runs and of one that does not',
-    (scene) =>
-      withContainer(scene, (name) => {
-        const { store } = scene;
-        const results: string[] = [];
-        store.try(['sh', '-ec', `cd "$TMPDIR"; rm -rf running stopped zeros; ${TREE}`]);
-        for (const state of ['running', 'stopped']) {
-          store.podman('cp', store.at('tmp/tree'), `${name}:/data/${state}`);
-          store.podman('cp', store.at('tmp/tree/one'), `${name}:/data/keep/two`);
-          store.podman('cp', `${name}:/data/links`, store.at(`tmp/${state}`));
-          store.podman('cp', `${name}:/data/big/zeros`, store.at('tmp/zeros'));
-          results.push(...readdirSync(store.at(`tmp/${state}`)).sort());
-          results.push(`${readFileSync(store.at('tmp/zeros')).length}`);
-          if (state === 'running') store.podman('stop', '--time=0', name);
-        }
-        results.push(...told(scene, 'podman', 'cp', `${name}:/data/none`, store.at('tmp/none')));
-        store.podman('start', name);
-        return [...results, ...containerManifest(store, name)];
-      }),
-  ],
-  [
-    'two containers of one image at once do not see each other',
-    (scene) =>
-      withContainer(scene, (first) => {
-        const { store, image, options } = scene;
-        exec(store, first, 'echo first > /data/keep/one; rm -r /data/kinds');
-        const second = store.podman('run', '--rm', ...options, image, 'sh', '-c', 'cat /data/keep/one; ls /data/kinds');
-        return [second, exec(store, first, 'cat /data/keep/one; ls /data')];
-      }),
-  ],
-  [
     'a read-only container writes to its volumes and to memory, and to nothing else',
     ({ store, image, options }) => {
       const script = 'for place in /data /volume /memory; do echo x > $place/x && cat $place/x; done; ls /volume; true';
@@ -124,24 +145,6 @@ export const OPERATIONS: readonly (readonly [string, Operation])[] = [
       const again = store.podman('run', '--rm', ...options, '--volume=kept:/data/keep', image, 'cat', '/data/keep/x');
       store.podman('volume', 'rm', 'kept');
       return [said, again];
-    },
-  ],
-  [
-    'a new volume gets what the image has in its place',
-    ({ store, image, options }) => {
-      const script = 'rm /data/keep/one; cd /data/keep; ls -A; find . -exec stat -c "%n %F %a %u:%g" {} +';
-      const said = store.podman('run', '--rm', ...options, '--volume=filled:/data/keep', image, 'sh', '-ec', script);
-      store.podman('volume', 'rm', 'filled');
-      return [...said.split('\n').sort(), store.podman('run', '--rm', ...options, image, 'ls', '/data/keep')];
-    },
-  ],
-  [
-    'a program runs as the user that is asked for, and may what he may',
-    ({ store, image, options }) => {
-      const script =
-        'id; cat /data/owned/g; echo x >> /data/keep/one; echo mine > /data/keep/mine; rm /data/keep/two; ls -ln /data/keep/mine';
-      const said = store.podman('run', '--rm', ...options, '--user=1000:1000', image, 'sh', '-c', `( ${script} ) 2>&1`);
-      return said.split('\n').map((line) => line.replace(/\w{3} +\d+ [\d:]+/, 'DATE'));
     },
   ],
   [
