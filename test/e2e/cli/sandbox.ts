@@ -1,8 +1,9 @@
 /** A directory of a test's own with layers in it, the program run there, and everything unmounted at the end. */
 import { type SpawnSyncOptions, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PLYFS, TRANSPORT } from '../../harness/mounts.js';
+import { processes, serverOf } from '../../harness/processes.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
 
 export interface Outcome {
@@ -62,7 +63,7 @@ export class Sandbox {
 
   /** The daemon that serves the mount on {@link mountpoint}. */
   daemon(): number | undefined {
-    return processes().find(({ command }) => command.startsWith('plyfs /') && command.endsWith(this.mountpoint))?.pid;
+    return serverOf(this.mountpoint);
   }
 
   /** A daemon, or what has been started to become one and does not know yet what it is to mount. */
@@ -94,24 +95,4 @@ function mountpoints(): string[] {
   return readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .flatMap((line) => line.split(' ').slice(4, 5));
-}
-
-interface Process {
-  readonly pid: number;
-  /** Empty for a process that has ended and was not waited for. */
-  readonly command: string;
-}
-
-function processes(): Process[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map((name) => ({ pid: Number(name), command: commandOf(name) }));
-}
-
-function commandOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean).join(' ');
-  } catch {
-    return ''; // ENOENT, ESRCH: it ended while we looked
-  }
 }
