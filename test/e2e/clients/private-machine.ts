@@ -32,6 +32,9 @@ const FIRST_PROCESS = `
   echo ready
   exec perl -e '$SIG{CHLD} = "IGNORE"; exec "sleep", "infinity"'`;
 
+/** What a dockerd is told to put its containers below. */
+export const DOCKER_CGROUP = 'plyfs-docker';
+
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Who runs it; root, if nobody is named. */
@@ -150,12 +153,12 @@ export class PrivateMachine {
   }
 }
 
-/** What podman makes in each hierarchy, and leaves there. */
+/** What engines make in each hierarchy, and leave there. */
 function engineCgroups(): string[] {
   const root = '/sys/fs/cgroup';
   if (!existsSync(root)) return [];
   return readdirSync(root)
-    .map((hierarchy) => join(root, hierarchy, 'libpod_parent'))
+    .flatMap((hierarchy) => ['libpod_parent', DOCKER_CGROUP].map((name) => join(root, hierarchy, name)))
     .filter((path) => existsSync(path));
 }
 

@@ -19,7 +19,7 @@ const ENGINES = [
  * links a directory has depends on how the layers are cut; a time is told when somebody has set it. Paths in full: the shell
  * takes its own programs before those of that name.
  */
-const SCRIPT = `
+export const TREE_SCRIPT = `
   cd /
   export LC_ALL=C
   skip="( ${ENGINES.map((path) => `-path ${path}`).join(' -o ')} ) -prune -o"
@@ -30,28 +30,29 @@ const SCRIPT = `
 
 /** The tree of a new container of an image. */
 export function imageManifest(store: ContainerStore, image: string, ...options: readonly string[]): string[] {
-  return parse(store.podman('run', '--rm', ...options, image, 'sh', '-ec', SCRIPT));
+  return parseTree(store.podman('run', '--rm', ...options, image, 'sh', '-ec', TREE_SCRIPT));
 }
 
 /** The tree of a container that runs. */
 export function containerManifest(store: ContainerStore, container: string): string[] {
-  return parse(store.podman('exec', container, 'sh', '-ec', SCRIPT));
+  return parseTree(store.podman('exec', container, 'sh', '-ec', TREE_SCRIPT));
 }
 
 /** The tree that an engine has mounted for us, where the programs are the machine's. */
 export function mountManifest(store: ContainerStore, mountpoint: string): string[] {
-  const { status, stdout, stderr } = store.try(['sh', '-ec', SCRIPT.replace('cd /', 'cd "$1"'), 'sh', mountpoint]);
+  const { status, stdout, stderr } = store.try(['sh', '-ec', TREE_SCRIPT.replace('cd /', 'cd "$1"'), 'sh', mountpoint]);
   if (status !== 0) throw new Error(`${mountpoint}: ${stderr}`);
-  return parse(stdout);
+  return parseTree(stdout);
 }
 
 /** The tree of an image as a user's engine mounts it, in a namespace of his. */
 export function unsharedManifest(store: ContainerStore, image: string): string[] {
-  const script = `cd "$(podman image mount "$1")"; ${SCRIPT.replace('cd /', ':')}; cd /; podman image umount "$1" >/dev/null`;
-  return parse(store.podman('unshare', 'sh', '-ec', script, 'sh', image));
+  const script = `cd "$(podman image mount "$1")"; ${TREE_SCRIPT.replace('cd /', ':')}; cd /; podman image umount "$1" >/dev/null`;
+  return parseTree(store.podman('unshare', 'sh', '-ec', script, 'sh', image));
 }
 
-function parse(output: string): string[] {
+/** What {@link TREE_SCRIPT} has printed, sorted. */
+export function parseTree(output: string): string[] {
   return output
     .split('\0')
     .filter((line) => line !== '')
