@@ -1,10 +1,9 @@
-/** A dockerd of a test's own, whose containers have their root directories by one of the drivers. */
+/** A dockerd of a test's own, whose containers have their root directories from the kernel's overlayfs or from plyfs. */
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { waitFor } from '../../harness/mounts.js';
+import { PLYFS, waitFor } from '../../harness/mounts.js';
 import { makeScratch } from '../../harness/scratch.js';
 import type { Outcome } from '../cli/sandbox.js';
-import { type Driver, mountProgram } from './drivers.js';
 import { DOCKER_CGROUP, type PrivateMachine, type RunOptions } from './private-machine.js';
 
 /** Where the packages put the engine. A newer client may be elsewhere, and refuse an older daemon. */
@@ -23,14 +22,13 @@ export class DockerDaemon {
 
   constructor(
     private readonly machine: PrivateMachine,
-    readonly driver: Driver,
+    readonly driver: 'kernel' | 'plyfs',
     private readonly options: DaemonOptions = {},
   ) {
     this.dir = makeScratch(`docker-${driver}`);
     mkdirSync(this.at('programs'));
-    const program = mountProgram(driver);
     // dockerd knows no other name (moby: daemon/graphdriver/fuse-overlayfs/fuseoverlayfs.go:Init).
-    if (program !== undefined) symlinkSync(program, this.at('programs/fuse-overlayfs'));
+    if (driver === 'plyfs') symlinkSync(PLYFS, this.at('programs/fuse-overlayfs'));
     const { config = JSON.stringify({ 'storage-driver': this.storageDriver }) } = options;
     writeFileSync(this.at('daemon.json'), config);
   }

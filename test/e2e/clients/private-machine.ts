@@ -3,7 +3,7 @@
  * and has an end with the first process of the namespace, whatever became of the test. They share the machine's network and
  * cgroups.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitFor } from '../../harness/mounts.js';
@@ -34,6 +34,9 @@ const FIRST_PROCESS = `
 
 /** What a dockerd is told to put its containers below. */
 export const DOCKER_CGROUP = 'plyfs-docker';
+/** Of containerd's; ctr has containers below a cgroup of that name. */
+export const CONTAINERD_NAMESPACE = 'plyfs-containerd';
+const ENGINE_CGROUPS = ['libpod_parent', DOCKER_CGROUP, CONTAINERD_NAMESPACE];
 
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
@@ -102,6 +105,20 @@ export class PrivateMachine {
     }
   }
 
+  /** As {@link run}, for a program that may ask this process for something. */
+  runAsync(command: readonly [string, ...string[]], options: Pick<RunOptions, 'env'> = {}): Promise<Outcome> {
+    const enter = ['-t', String(this.first), '-m', '-p', '--', ...command];
+    const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', ...options.env };
+    return new Promise((resolve, reject) => {
+      const how = { env, timeout: 120_000, encoding: 'latin1', maxBuffer: 64 << 20 } as const;
+      const child = execFile('nsenter', enter, how, (error, stdout, stderr) => {
+        if (error !== null && typeof error.code !== 'number') reject(error);
+        else resolve({ status: child.exitCode, stdout, stderr });
+      });
+      child.stdin?.end();
+    });
+  }
+
   /** Where a file of the namespace is seen from outside, mounts included. */
   path(path: string): string {
     return join(`/proc/${this.first}/root`, path);
@@ -158,7 +175,7 @@ function engineCgroups(): string[] {
   const root = '/sys/fs/cgroup';
   if (!existsSync(root)) return [];
   return readdirSync(root)
-    .flatMap((hierarchy) => ['libpod_parent', DOCKER_CGROUP].map((name) => join(root, hierarchy, name)))
+    .flatMap((hierarchy) => ENGINE_CGROUPS.map((name) => join(root, hierarchy, name)))
     .filter((path) => existsSync(path));
 }
 
