@@ -18,7 +18,7 @@ import { differences, parseTree, TREE_SCRIPT } from './tree-manifest.js';
 const unavailable = clientsUnavailable('containerd', 'ctr', 'runc', 'podman', 'mount.fuse3');
 const IMAGE = 'localhost/six:latest';
 const BASE = 'localhost/base:latest';
-const ROUNDS = 10;
+const ROUNDS = 5;
 
 /** containerd's own, and the one that has it mount with plyfs. */
 const SNAPSHOTTERS = ['overlayfs', 'plyfs'] as const;

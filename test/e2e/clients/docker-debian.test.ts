@@ -1,0 +1,68 @@
+/** apt-get in a container of a Debian image: the work of a layer that most images have. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { debianUnavailable, makeDebianArchive } from './debian-archive.js';
+import { DockerDaemon } from './docker-daemon.js';
+import { clientsUnavailable } from './drivers.js';
+import { PrivateMachine } from './private-machine.js';
+
+const unavailable = clientsUnavailable('dockerd', 'docker', 'containerd', 'runc') ?? (await debianUnavailable());
+/** It may have to make the root file system first. */
+const PREPARING = 20 * 60_000;
+
+describe.skipIf(unavailable !== null)(`a Debian image with docker ${unavailable ?? ''}`, () => {
+  let machine: PrivateMachine;
+  let kernel: DockerDaemon;
+  let plyfs: DockerDaemon;
+
+  beforeAll(async () => {
+    machine = await PrivateMachine.start();
+    kernel = new DockerDaemon(machine, 'kernel');
+    plyfs = new DockerDaemon(machine, 'plyfs');
+    const archive = await makeDebianArchive(machine, kernel.dir);
+    for (const daemon of [kernel, plyfs]) {
+      await daemon.start();
+      daemon.docker('import', archive, 'debian');
+    }
+  }, PREPARING);
+  afterEach(() => {
+    for (const daemon of [kernel, plyfs]) daemon.removeContainers();
+  });
+  afterAll(async () => {
+    try {
+      await plyfs?.dispose();
+      await kernel?.dispose();
+    } finally {
+      await machine?.end();
+    }
+  });
+
+  it('apt-get install: the packages are whole, the same files have changed, and the commit has them', () => {
+    const install = `
+      apt-get -qq update
+      apt-get -qq -y --no-install-recommends install hello >&2
+      apt-get clean
+      rm -rf /var/lib/apt/lists/*
+      dpkg --verify hello dpkg apt
+      dpkg --audit
+      dpkg-query --show | sha256sum`;
+    const results = [kernel, plyfs].map((daemon) => {
+      const how = ['--network=host', '--env=DEBIAN_FRONTEND=noninteractive', '--name=apt'];
+      const said = daemon.docker('run', ...how, 'debian', 'sh', '-euc', install);
+      const changed = daemon.docker('diff', 'apt').split('\n').sort();
+      daemon.docker('commit', 'apt', 'with-hello');
+      const hello = daemon.docker(
+        'run',
+        '--rm',
+        '--network=none',
+        'with-hello',
+        'sh',
+        '-c',
+        'hello; dpkg --verify hello',
+      );
+      return { said, changed, hello };
+    });
+    expect(results[1]).toEqual(results[0]);
+    expect(results[1]?.hello).toBe('Hello, world!\n');
+    expect(results[1]?.changed).toContain('A /usr/bin/hello');
+  });
+});
