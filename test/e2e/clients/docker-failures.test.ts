@@ -1,5 +1,5 @@
 /** Containers of docker whose daemon, server or program ends at the wrong time: nothing is lost, and all can be removed. */
-import { readdirSync, renameSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../harness/mounts.js';
@@ -89,6 +89,43 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
       await waitFor(() => daemon.try('exec', 'always', 'true').status === 0, 'the container to run');
       expect(starts('always')).toBe(2);
     });
+  });
+
+  it("with live-restore a container runs on without the daemon, and is the daemon's again afterwards", async () => {
+    const config = JSON.stringify({ 'storage-driver': 'fuse-overlayfs', 'live-restore': true });
+    const live = new DockerDaemon(machine, 'plyfs', { config });
+    try {
+      await live.start();
+      live.docker('import', makeBaseTar(live.dir), BASE_IMAGE);
+      const script = 'while :; do echo beat >> /beats; sleep 0.1; done';
+      live.docker(
+        'run',
+        '--detach',
+        '--network=none',
+        '--stop-signal=KILL',
+        '--name=live',
+        BASE_IMAGE,
+        'sh',
+        '-c',
+        script,
+      );
+      const [merged = ''] = live.mounts();
+      const beats = (): number => readFileSync(machine.path(join(merged, 'beats')), 'latin1').length;
+      await waitFor(() => beats() > 0, 'the container to write');
+      await live.stop();
+      const before = beats();
+      await waitFor(() => beats() > before, 'the container to write without the daemon');
+      await live.start();
+      expect(live.docker('inspect', '--format', '{{.State.Status}}', 'live').trim()).toBe('running');
+      live.docker('exec', 'live', 'sh', '-c', 'echo x > /etc/new');
+      live.docker('restart', 'live');
+      expect(live.docker('exec', 'live', 'cat', '/etc/new')).toBe('x\n');
+      live.docker('rm', '--force', 'live');
+      await waitFor(() => live.mounts().length === 0, 'mounts to go');
+      await waitFor(() => live.processes().length === 0, 'servers and shims to end');
+    } finally {
+      await live.dispose();
+    }
   });
 
   describe('the server of a mount is killed under a running container', () => {
