@@ -45,6 +45,19 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
     expect(run('findmnt', ['-no', 'SOURCE,FSTYPE', box.mountpoint]).stdout).toMatch(/^overlay\s+fuse\.plyfs$/m);
   });
 
+  it.each([
+    ['by name', 'plyfs'],
+    ['by absolute path', ''],
+  ])('containerd: mount.fuse3 runs the program %s, each option by itself', (_, name) => {
+    mkdirSync(box.at('bin'));
+    symlinkSync(PLYFS, box.at('bin/plyfs'));
+    const [lower, upper, work] = box.options.split(',') as [string, string, string];
+    const args = ['overlay', box.mountpoint, '-o', work, '-o', upper, '-o', lower, '-t', name || box.at('bin/plyfs')];
+    const env = { PATH: `${box.at('bin')}:/sbin:${process.env.PATH}` };
+    expectMounted(run('mount.fuse3', args, { cwd: box.dir, env }));
+    expect(run('findmnt', ['-no', 'SOURCE,FSTYPE', box.mountpoint]).stdout).toMatch(/^overlay\s+fuse\.plyfs$/m);
+  });
+
   describe('mount(8)', () => {
     let helper: string;
     /** In the directory where mount(8) looks for helpers; what is there already is not ours to replace. */

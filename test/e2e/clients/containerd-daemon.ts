@@ -16,10 +16,16 @@ const DISABLED = [
   'snapshotter.v1.zfs',
 ];
 
+interface Listening {
+  /** Lines for config.toml. */
+  readonly config: string;
+  readonly socket: string;
+}
+
 export class ContainerdDaemon {
   readonly dir = makeScratch('containerd');
   private pid = 0;
-  private readonly snapshotters = new Map<string, ProxySnapshotter>();
+  private readonly snapshotters: (Listening & { readonly snapshotter: ProxySnapshotter })[] = [];
 
   constructor(private readonly machine: PrivateMachine) {
     mkdirSync(this.at('programs'));
@@ -31,18 +37,23 @@ export class ContainerdDaemon {
     return join(this.dir, name);
   }
 
-  /** To be called before {@link start}: a snapshotter of that name, for a program by name or by absolute path. */
-  addSnapshotter(name: string, program: string): ProxySnapshotter {
-    const snapshotter = new ProxySnapshotter(this.at(`snapshots-${name}`), program);
-    this.snapshotters.set(name, snapshotter);
+  /**
+   * To be called before {@link start}: a snapshotter of that name, for a program by name or by absolute path.
+   *
+   * @param listening its lines for containerd, and the socket that they name
+   */
+  addSnapshotter(name: string, program: string, listening?: Listening): ProxySnapshotter {
+    const root = this.at(`snapshots-${name}`);
+    const snapshotter = new ProxySnapshotter(root, program);
+    const socket = listening?.socket ?? join(root, 'socket');
+    const config = listening?.config ?? `[proxy_plugins.${name}]\ntype = "snapshot"\naddress = "${socket}"\n`;
+    this.snapshotters.push({ snapshotter, socket, config });
     return snapshotter;
   }
 
   async start(): Promise<void> {
-    const proxies: string[] = [];
-    for (const [name, snapshotter] of this.snapshotters) {
-      proxies.push(`[proxy_plugins.${name}]\ntype = "snapshot"\naddress = "${await snapshotter.start()}"\n`);
-    }
+    for (const { snapshotter, socket } of this.snapshotters) await snapshotter.start(socket);
+    const proxies = this.snapshotters.map(({ config }) => config.replace('version = 2\n', ''));
     writeFileSync(this.at('config.toml'), this.config() + proxies.join(''));
     const script = 'log=$1; shift; setsid containerd "$@" >> "$log" 2>&1 < /dev/null & echo $!';
     const started = this.machine.run(['sh', '-c', script, 'sh', this.at('log'), '--config', this.at('config.toml')], {
@@ -87,7 +98,7 @@ export class ContainerdDaemon {
       this.machine.run(['kill', String(this.pid)]);
       await waitFor(() => !this.runs(), `containerd to end (${this.at('log')})`);
     }
-    for (const snapshotter of this.snapshotters.values()) snapshotter.stop();
+    for (const { snapshotter } of this.snapshotters) snapshotter.stop();
     for (const path of this.mounts().reverse()) this.machine.run(['umount', '-l', path]);
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }

@@ -7,6 +7,7 @@ import { importBaseImage } from './base-image.js';
 import { CHANGES } from './changes.js';
 import { ContainerStore } from './container-store.js';
 import { ContainerdDaemon } from './containerd-daemon.js';
+import { documentedBlock } from './document.js';
 import { clientsUnavailable } from './drivers.js';
 import { PrivateMachine } from './private-machine.js';
 import type { ProxySnapshotter } from './proxy-snapshotter.js';
@@ -36,7 +37,9 @@ describe.skipIf(unavailable !== null)(`containerd ${unavailable ?? ''}`, () => {
     importBaseImage(store);
     store.podman('build', '--network=host', '--tag=six', writeSixLayers(store.dir));
     daemon = new ContainerdDaemon(machine);
-    snapshots = daemon.addSnapshotter('plyfs', 'plyfs');
+    const documented = documentedBlock('containerd', 'toml');
+    const [, socket = ''] = /^address = "(\S+)"$/m.exec(documented) ?? [];
+    snapshots = daemon.addSnapshotter('plyfs', 'plyfs', { config: documented, socket: machine.path(socket) });
     daemon.addSnapshotter('absolute', PLYFS);
     await daemon.start();
     const archive = saveImage(store, 'six');
@@ -141,7 +144,7 @@ describe.skipIf(unavailable !== null)(`containerd ${unavailable ?? ''}`, () => {
     expect(snapshots.size).toBeGreaterThan(0);
     await daemon.ctr('images', 'rm', '--sync', IMAGE, BASE);
     expect(snapshots.size).toBe(0);
-    expect(readdirSync(daemon.at('snapshots-plyfs'))).toEqual(['socket']);
+    expect(readdirSync(daemon.at('snapshots-plyfs'))).toEqual([]);
     expect(daemon.mounts()).toEqual([]);
   });
 });

@@ -12,8 +12,8 @@ const PACKAGED = '/usr/sbin:/usr/bin:/sbin:/bin';
 export interface DaemonOptions {
   /** daemon.json, which says nothing of where things are. */
   readonly config?: string;
-  /** In front of PATH; a directory with the mount program under the name that dockerd asks for. */
-  readonly programs?: string;
+  /** Of the daemon; where it finds the mount program under the name that it asks for. */
+  readonly path?: string;
 }
 
 export class DockerDaemon {
@@ -47,10 +47,10 @@ export class DockerDaemon {
   }
 
   async start(): Promise<void> {
-    const { programs = this.at('programs') } = this.options;
+    const { path = `${this.at('programs')}:${PACKAGED}:${process.env.PATH}` } = this.options;
     const script = 'log=$1; shift; setsid dockerd "$@" >> "$log" 2>&1 < /dev/null & echo $!';
     const started = this.machine.run(['sh', '-c', script, 'sh', this.at('log'), ...this.flags()], {
-      env: { PATH: `${programs}:${PACKAGED}:${process.env.PATH}` },
+      env: { PATH: path },
     });
     this.pid = Number(started.stdout);
     await waitFor(() => {

@@ -35,3 +35,10 @@ export function documentedCommands(heading: string): string {
   if (commands.length === 0) throw new Error(`docs/containers.md: '${heading}' shows no commands`);
   return commands.join('');
 }
+
+/** The first block of a language that a section shows, as it stands there. */
+export function documentedBlock(heading: string, language: string): string {
+  const [block] = blocks(heading, language);
+  if (block === undefined) throw new Error(`docs/containers.md: '${heading}' has no ${language}`);
+  return block;
+}

@@ -68,8 +68,7 @@ export class ProxySnapshotter {
     mkdirSync(root, { recursive: true });
   }
 
-  /** Listens on a socket, whose path it gives. */
-  async start(): Promise<string> {
+  async start(socket: string): Promise<void> {
     const service = loadSync(PROTO, { longs: Number, enums: String, defaults: true })[SERVICE];
     const answer =
       (work: (request: Request) => object) => (call: { request: Request }, done: sendUnaryData<object>) => {
@@ -92,14 +91,12 @@ export class ProxySnapshotter {
       Usage: answer(() => ({ size: 0, inodes: 0 })),
       Cleanup: answer(() => ({})),
     });
-    const socket = join(this.root, 'socket');
     await new Promise<void>((resolve, reject) => {
       this.server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) => {
         if (error === null) resolve();
         else reject(error);
       });
     });
-    return socket;
   }
 
   stop(): void {
