@@ -57,7 +57,7 @@ export class OverlayLowerReader implements LayerReader, MarkerFiles {
   }
 
   marks(dirfd: number, name: string): Marks {
-    return this.overlay.marks(dirfd, name, true);
+    return this.overlay.marks(dirfd, name);
   }
 
   hides(dirfd: number, name: EntryName, memory: DirectoryMemory): boolean {

@@ -30,7 +30,10 @@ export type XattrNamespace = 'trusted' | 'user';
 const OPAQUE_YES = 'y';
 /** Of `overlay.opaque` too: the directory is not opaque, but its listing may need a look at each file. */
 const MAY_HAVE_XATTR_WHITEOUTS = 'x';
-/** What fuse-overlayfs sets where it has no `trusted.` xattrs. Read in lower layers, and hidden in all. */
+/**
+ * What fuse-overlayfs sets where it has no `trusted.` xattrs. Read in the upper too, where only it can have set it: a container
+ * that it has written goes on with us, and what was deleted there must not come back.
+ */
 export const FOREIGN_OPAQUE = 'user.fuseoverlayfs.opaque';
 
 /** Letters of `overlay.protattr`. */
@@ -132,14 +135,15 @@ export class OverlayDialect implements Dialect, LayerReader {
   }
 
   /** One listing answers for the objects without any mark, which are nearly all. */
-  marks(dirfd: number, name: string, foreign = false): Marks {
+  marks(dirfd: number, name: string): Marks {
     const all = listXattrs(dirfd, name);
     if (all.length === 0) return NO_MARKS;
     const own = all.filter((xattr) => this.isPrivateXattr(xattr));
     if (own.length === 0) return NO_MARKS;
-    const opaque = foreign ? [this.opaqueXattr, FOREIGN_OPAQUE] : [this.opaqueXattr];
     return {
-      opaque: opaque.some((xattr) => own.includes(xattr) && this.saysOpaque(dirfd, name, xattr)),
+      opaque: [this.opaqueXattr, FOREIGN_OPAQUE].some(
+        (xattr) => own.includes(xattr) && this.saysOpaque(dirfd, name, xattr),
+      ),
       redirect: own.includes(this.redirectXattr) ? text(readable(dirfd, name, this.redirectXattr)) : null,
       metacopy: own.includes(this.metacopyXattr) ? readable(dirfd, name, this.metacopyXattr) : null,
       origin: own.includes(this.originXattr) ? readable(dirfd, name, this.originXattr) : null,

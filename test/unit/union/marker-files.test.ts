@@ -202,11 +202,16 @@ describe('user.fuseoverlayfs.opaque', () => {
     expect(sys.listxattr(join(home, 'upper/d'))).not.toContain(mark);
   });
 
-  it('says nothing in the upper', () => {
+  it('makes a directory of the upper opaque: fuse-overlayfs has written it', () => {
     mount(['d/old']);
     mkdirSync(join(home, 'upper/d'));
     sys.setxattr(join(home, 'upper/d'), mark, 'y');
-    expectNames('d', ['old'], []);
+    expectNames('d', [], ['old']);
+    union.mknod(find('d') as NodeId, 'old' as EntryName, 0o100644, 0, caller);
+    union.unlink(find('d') as NodeId, 'old' as EntryName);
+    expect(readdirSync(join(home, 'upper/d'))).toEqual([]);
+    union.rmdir(ROOT_ID, 'd' as EntryName);
+    expect(find('d')).toBeNull();
   });
 });
 
