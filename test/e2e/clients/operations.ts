@@ -64,27 +64,6 @@ export const OPERATIONS: readonly (readonly [string, Operation])[] = [
       }),
   ],
   [
-    'cp takes files and directories in and out, of a container that runs and of one that does not',
-    (scene) =>
-      withContainer(scene, (name) => {
-        const { store } = scene;
-        const results: string[] = [];
-        store.try(['sh', '-ec', `cd "$TMPDIR"; rm -rf running stopped zeros; ${TREE}`]);
-        for (const state of ['running', 'stopped']) {
-          store.podman('cp', store.at('tmp/tree'), `${name}:/data/${state}`);
-          store.podman('cp', store.at('tmp/tree/one'), `${name}:/data/keep/two`);
-          store.podman('cp', `${name}:/data/links`, store.at(`tmp/${state}`));
-          store.podman('cp', `${name}:/data/big/zeros`, store.at('tmp/zeros'));
-          results.push(...readdirSync(store.at(`tmp/${state}`)).sort());
-          results.push(`${readFileSync(store.at('tmp/zeros')).length}`);
-          if (state === 'running') store.podman('stop', '--time=0', name);
-        }
-        results.push(...told(scene, 'podman', 'cp', `${name}:/data/none`, store.at('tmp/none')));
-        store.podman('start', name);
-        return [...results, ...containerManifest(store, name)];
-      }),
-  ],
-  [
     'a new volume gets what the image has in its place',
     ({ store, image, options }) => {
       const script = 'rm /data/keep/one; cd /data/keep; ls -A; find . -exec stat -c "%n %F %a %u:%g" {} +';
@@ -110,6 +89,27 @@ export const OPERATIONS: readonly (readonly [string, Operation])[] = [
         exec(store, first, 'echo first > /data/keep/one; rm -r /data/kinds');
         const second = store.podman('run', '--rm', ...options, image, 'sh', '-c', 'cat /data/keep/one; ls /data/kinds');
         return [second, exec(store, first, 'cat /data/keep/one; ls /data')];
+      }),
+  ],
+  [
+    'cp takes files and directories in and out, of a container that runs and of one that does not',
+    (scene) =>
+      withContainer(scene, (name) => {
+        const { store } = scene;
+        const results: string[] = [];
+        store.try(['sh', '-ec', `cd "$TMPDIR"; rm -rf running stopped zeros; ${TREE}`]);
+        for (const state of ['running', 'stopped']) {
+          store.podman('cp', store.at('tmp/tree'), `${name}:/data/${state}`);
+          store.podman('cp', store.at('tmp/tree/one'), `${name}:/data/keep/two`);
+          store.podman('cp', `${name}:/data/links`, store.at(`tmp/${state}`));
+          store.podman('cp', `${name}:/data/big/zeros`, store.at('tmp/zeros'));
+          results.push(...readdirSync(store.at(`tmp/${state}`)).sort());
+          results.push(`${readFileSync(store.at('tmp/zeros')).length}`);
+          if (state === 'running') store.podman('stop', '--time=0', name);
+        }
+        results.push(...told(scene, 'podman', 'cp', `${name}:/data/none`, store.at('tmp/none')));
+        store.podman('start', name);
+        return [...results, ...containerManifest(store, name)];
       }),
   ],
   [

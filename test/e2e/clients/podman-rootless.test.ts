@@ -2,13 +2,11 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NAME, userNamespacesUnavailable } from '../rootless/ordinary-user.js';
-import { importBaseImage } from './base-image.js';
 import { ContainerStore } from './container-store.js';
 import { clientsUnavailable } from './drivers.js';
 import { OPERATIONS, SOME, UNMAPPED } from './operations.js';
 import { PrivateMachine } from './private-machine.js';
-import { saveImage } from './saved-image.js';
-import { writeSixLayers } from './six-layers.js';
+import { saveSixLayers } from './six-layers.js';
 import { differences, imageManifest, unsharedManifest } from './tree-manifest.js';
 
 const unavailable = clientsUnavailable('podman', 'runc', 'newuidmap', 'setpriv') ?? userNamespacesUnavailable();
@@ -29,10 +27,8 @@ describe.skipIf(unavailable !== null)(`rootless podman ${unavailable ?? ''}`, ()
     roots = new ContainerStore(machine, 'kernel, comparing trees');
     kernel = new ContainerStore(machine, 'kernel', { user: NAME });
     plyfs = new ContainerStore(machine, 'plyfs', { user: NAME });
-    importBaseImage(roots);
-    roots.podman('build', '--network=host', `--tag=${IMAGE}`, writeSixLayers(roots.dir));
-    const saved = saveImage(roots, IMAGE);
-    for (const store of [kernel, plyfs]) store.podman('load', '--input', saved);
+    const saved = saveSixLayers(machine, roots.dir, IMAGE);
+    for (const store of [roots, kernel, plyfs]) store.podman('load', '--input', saved);
   });
   afterAll(async () => {
     for (const store of [roots, kernel, plyfs]) store.dispose();

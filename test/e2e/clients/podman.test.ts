@@ -2,14 +2,12 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { importBaseImage } from './base-image.js';
 import { CHANGES } from './changes.js';
 import { ContainerStore } from './container-store.js';
 import { clientsUnavailable } from './drivers.js';
 import { MOUNTS, OPERATIONS, type Scene, SOME, UNMAPPED } from './operations.js';
 import { PrivateMachine } from './private-machine.js';
-import { saveImage } from './saved-image.js';
-import { writeSixLayers } from './six-layers.js';
+import { saveSixLayers } from './six-layers.js';
 import { differences, imageManifest } from './tree-manifest.js';
 
 const unavailable = clientsUnavailable('podman', 'runc');
@@ -26,10 +24,8 @@ describe.skipIf(unavailable !== null)(`podman ${unavailable ?? ''}`, () => {
     machine = await PrivateMachine.start();
     kernel = new ContainerStore(machine, 'kernel, comparing trees');
     plyfs = new ContainerStore(machine, 'plyfs');
-    importBaseImage(kernel);
-    kernel.podman('build', '--network=host', `--tag=${IMAGE}`, writeSixLayers(kernel.dir));
-    saved = saveImage(kernel, IMAGE);
-    plyfs.podman('load', '--input', saved);
+    saved = saveSixLayers(machine, kernel.dir, IMAGE);
+    for (const store of [kernel, plyfs]) store.podman('load', '--input', saved);
   });
   afterAll(async () => {
     for (const store of [kernel, plyfs]) store.dispose();
@@ -62,7 +58,7 @@ describe.skipIf(unavailable !== null)(`podman ${unavailable ?? ''}`, () => {
       expect(mapped).toBe(idmappedLowers);
     });
 
-    it.each(OPERATIONS.slice(0, idmappedLowers ? OPERATIONS.length : SOME))('%s', (title, operation) => {
+    it.each(OPERATIONS.slice(0, SOME))('%s', (title, operation) => {
       const expected = mappedByKernel.get(title) ?? operation(on(kernel, options));
       mappedByKernel.set(title, expected);
       expect(differences(expected, operation(on(mapping, options)))).toEqual([]);
