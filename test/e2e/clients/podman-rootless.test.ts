@@ -2,11 +2,12 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NAME, userNamespacesUnavailable } from '../rootless/ordinary-user.js';
+import { importBaseImage } from './base-image.js';
 import { ContainerStore } from './container-store.js';
 import { clientsUnavailable } from './drivers.js';
 import { OPERATIONS, SOME, UNMAPPED } from './operations.js';
 import { PrivateMachine } from './private-machine.js';
-import { saveSixLayers } from './six-layers.js';
+import { saveSixLayers, writeSixLayers } from './six-layers.js';
 import { differences, imageManifest, unsharedManifest } from './tree-manifest.js';
 
 const unavailable = clientsUnavailable('podman', 'runc', 'newuidmap', 'setpriv') ?? userNamespacesUnavailable();
@@ -43,6 +44,16 @@ describe.skipIf(unavailable !== null)(`rootless podman ${unavailable ?? ''}`, ()
   it.each(UNMAPPED)('%s', (_, operation) => {
     const [expected, actual] = [roots, plyfs].map((store) => operation({ store, image: IMAGE, options: [] }));
     expect(differences(withoutDevices(expected ?? []), actual ?? [])).toEqual([]);
+  });
+
+  it('build makes the image that root makes, but for devices', () => {
+    importBaseImage(plyfs);
+    const context = writeSixLayers(plyfs.dir);
+    plyfs.podman('build', '--network=host', '--build-arg=ROOTLESS=yes', '--tag=built', context);
+    const [expected, actual] = [imageManifest(roots, IMAGE), imageManifest(plyfs, 'built')];
+    // A new name of an unchanged file is another file to whom compares trees; the image was built by the kernel's own way.
+    const apart = (lines: readonly string[]): string[] => lines.filter((line) => !line.includes('/lower-third -> '));
+    expect(differences(apart(withoutDevices(expected)), apart(actual))).toEqual([]);
   });
 
   it('podman unshare podman image mount shows the image', () => {
