@@ -2,10 +2,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { debianUnavailable, makeDebianArchive } from './debian-archive.js';
 import { DockerDaemon } from './docker-daemon.js';
-import { clientsUnavailable } from './drivers.js';
+import { clientsUnavailable, TRIES_ALL } from './drivers.js';
 import { PrivateMachine } from './private-machine.js';
 
-const unavailable = clientsUnavailable('dockerd', 'docker', 'containerd', 'runc') ?? (await debianUnavailable());
+const unavailable =
+  clientsUnavailable('dockerd', 'docker', 'containerd', 'runc') ??
+  (TRIES_ALL ? await debianUnavailable() : 'is tried with podman; with PLYFS_CLIENTS=all here too');
+
 /** It may have to make the root file system first. */
 const PREPARING = 20 * 60_000;
 

@@ -24,6 +24,9 @@ export function overlayOptions(driver: Driver): string {
   }
 }
 
+/** Everything everywhere; by default what takes long is tried with one of the engines. */
+export const TRIES_ALL = process.env.PLYFS_CLIENTS === 'all';
+
 /** Why these programs cannot be tried here, or null. */
 export function clientsUnavailable(...programs: readonly string[]): string | null {
   const unavailable = mountsUnavailable();

@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHANGES, TREE } from './changes.js';
 import type { ContainerStore } from './container-store.js';
+import { TRIES_ALL } from './drivers.js';
 import { saveImage } from './saved-image.js';
 import { tarListing } from './tar-listing.js';
 import { containerManifest, imageManifest, mountManifest } from './tree-manifest.js';
@@ -45,7 +46,7 @@ function told({ store }: Scene, ...command: readonly [string, ...string[]]): str
 }
 
 /** How many of {@link OPERATIONS}, which begin with those that tell most, are tried where another place tries them all. */
-export const SOME = process.env.PLYFS_CLIENTS === 'all' ? Number.POSITIVE_INFINITY : 4;
+export const SOME = TRIES_ALL ? Number.POSITIVE_INFINITY : 4;
 
 export const OPERATIONS: readonly (readonly [string, Operation])[] = [
   [
