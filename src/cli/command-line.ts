@@ -22,6 +22,8 @@ export interface MountArguments {
   /** How deletions are stored in the layers. */
   readonly dialect: 'overlay' | 'aufs';
   readonly mountpoint: string;
+  /** See `MountConfig`. */
+  readonly markersInUpper: boolean;
   /** Layers that Docker keeps; absent: those of the options. */
   readonly docker?: DockerArguments;
 }
@@ -49,6 +51,9 @@ function looksLikeCommand(word: string): boolean {
   return /^[^-/][^/]*$/.test(word) && !FIRST.has(word) && !existsSync(Buffer.from(word, 'latin1'));
 }
 
+/** Says that the word `mount` was not given: it is the command line of fuse-overlayfs, and means what that does by it. */
+const AS_FUSE_OVERLAYFS = '--as-fuse-overlayfs';
+
 /** Runs the command that `args` ask for. Returns the exit status. */
 export async function runCommandLine(args: readonly string[], commands: Commands): Promise<number> {
   const first = args[0];
@@ -65,7 +70,7 @@ export async function runCommandLine(args: readonly string[], commands: Commands
     status = result;
   });
   try {
-    const named = FIRST.has(first) ? args : ['mount', ...args];
+    const named = FIRST.has(first) ? args : ['mount', AS_FUSE_OVERLAYFS, ...args];
     await program.parseAsync(first === 'run' ? withLayerNamed(named) : [...named], { from: 'user' });
     return status;
   } catch (error) {
@@ -119,6 +124,7 @@ interface MountFlags {
   docker?: string;
   upper?: string;
   work?: string;
+  asFuseOverlayfs?: true;
 }
 
 function addMount(program: Command, commands: Commands, finish: (status: number) => void): void {
@@ -143,6 +149,7 @@ function addMount(program: Command, commands: Commands, finish: (status: number)
     )
     .option('-f', 'stay in the foreground')
     .option('-d', 'print every request; stay in the foreground')
+    .addOption(new Option(AS_FUSE_OVERLAYFS).hideHelp())
     .option('-s', 'accepted: each mount is served by one thread in any case')
     .addHelpText('after', mountHelp());
   quietly(command).action(async (paths: string[], flags: MountFlags) => {
@@ -159,6 +166,7 @@ function addMount(program: Command, commands: Commands, finish: (status: number)
         source: docker === undefined && paths.length === 2 ? paths[0] : undefined,
         dialect: flags.t === 'aufs' ? 'aufs' : 'overlay',
         mountpoint,
+        markersInUpper: flags.asFuseOverlayfs === true,
         ...(docker === undefined ? {} : { docker }),
       }),
     );

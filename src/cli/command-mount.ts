@@ -71,6 +71,7 @@ async function serverOf(config: MountConfig, early: ThreadServer | undefined): P
 async function settingsOf(args: MountArguments): Promise<MountSettings> {
   const config = defaultConfig(process.geteuid?.() === 0);
   config.mountpoint = args.mountpoint;
+  if (args.markersInUpper) config.markersInUpper = true;
   if (args.source !== undefined) config.fsname = args.source;
   const settings: MountSettings = { config };
   const docker = args.docker === undefined ? null : await layersOf(args.docker);

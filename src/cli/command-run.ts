@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Errno } from '../core/errno.js';
 import { asMountError, errnoOf, MountError } from '../server/mount-error.js';
 import { statusOf } from './child-status.js';
@@ -50,7 +50,7 @@ function prepare(args: RunArguments, scratch: string, made: string[]): InsideOrd
   const root = join(scratch, 'root');
   mkdirSync(root);
   const upper = args.ephemeral ? join(scratch, 'upper') : text('--upper', args.upper ?? '');
-  const work = args.ephemeral ? join(scratch, 'work') : text('--work', args.work ?? `${args.upper}.work`);
+  const work = args.ephemeral ? join(scratch, 'work') : text('--work', args.work ?? `${resolve(upper)}.work`);
   for (const directory of [upper, work]) {
     if (existsSync(directory)) continue;
     mkdirSync(directory);
@@ -69,7 +69,9 @@ function layersOf({ rootfs, docker }: RunArguments, upper: string, work: string)
     return ['--docker', directory, '--upper', upper, '--work', work, text('the layer', docker.layer)];
   }
   const escaped = (path: string): string => path.replace(/[\\,:]/g, '\\$&');
-  return ['-o', `lowerdir=${text('--rootfs', rootfs ?? '')},upperdir=${escaped(upper)},workdir=${escaped(work)}`];
+  // Layers stand with colons between them; a comma is none of the options'.
+  const layers = text('--rootfs', rootfs ?? '').replaceAll(',', '\\,');
+  return ['-o', `lowerdir=${layers},upperdir=${escaped(upper)},workdir=${escaped(work)}`];
 }
 
 /** Arguments of other programs are text to Node. */

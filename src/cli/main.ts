@@ -36,6 +36,8 @@ function workingDirectoryIsGone(): boolean {
 }
 
 async function main(): Promise<number> {
+  // Node would open its debugger, to which every user of the machine can talk.
+  process.on('SIGUSR1', () => {});
   const given = rawArguments();
   const front = Front.of(given[0]);
   const args = front === undefined ? given : given.slice(1);

@@ -28,6 +28,8 @@ export interface MountConfig {
   allowOther: boolean;
   /** What is shown otherwise than the layers have it; absent: nothing. */
   presentation?: Presentation;
+  /** `.wh.` files of the upper are whiteouts too; counts with the overlay dialect only. */
+  markersInUpper?: boolean;
   /** The upper keeps owners, modes and kinds in xattrs; absent: if it did so before. */
   overrides?: OverrideKind;
   /** fsync does nothing, and the work directory says that the upper is not to be mounted again. */

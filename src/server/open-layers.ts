@@ -14,6 +14,7 @@ export function openLayers(config: MountConfig, writeLog: (line: string) => void
     volatile: config.volatile || !config.fsync,
     volatileMark: config.volatile,
     ...(config.presentation === undefined ? {} : { presentation: config.presentation }),
+    ...(config.markersInUpper === undefined ? {} : { markersInUpper: config.markersInUpper }),
     ...(config.overrides === undefined ? {} : { overrides: config.overrides }),
     log,
   };

@@ -75,6 +75,7 @@ function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
     config.log,
   );
   const { presentation, volatile } = config;
+  union.hasAcls = (presentation?.xattrs ?? 'all') === 'all';
   if (presentation !== undefined) return new PresentedFilesystem(union, volatile, presentation);
   return new UnionFilesystem(union, volatile);
 }

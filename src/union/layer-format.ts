@@ -41,14 +41,16 @@ export function layerFormat(config: UnionConfig): LayerFormat {
   return config.aufs === undefined ? overlayFormat(config) : aufsFormat(config.aufs, config.log);
 }
 
-function overlayFormat({ work, log, overlay, volatileMark, topIsUpper }: UnionConfig): LayerFormat {
+function overlayFormat({ work, log, overlay, volatileMark, topIsUpper, markersInUpper }: UnionConfig): LayerFormat {
   const { xattrs, redirect, metacopy, index } = overlay ?? defaultOverlay(xattrNamespace());
-  const dialect = new OverlayDialect(xattrs, { redirect, metacopy });
+  const reservesMarkers = markersInUpper === true;
+  const dialect = new OverlayDialect(xattrs, { redirect, metacopy, reservesMarkers });
   const lowerReader = new OverlayLowerReader(dialect);
+  const upperReader = reservesMarkers ? lowerReader : dialect;
   return {
     dialect,
-    upperReader: dialect,
-    lowerReader: (index) => (topIsUpper === true && index === 0 ? dialect : lowerReader),
+    upperReader,
+    lowerReader: (index) => (topIsUpper === true && index === 0 ? upperReader : lowerReader),
     noteUnread: () => {},
     openWork(upper) {
       if (work === undefined) throw new FsError(Errno.EINVAL, 'an upper layer needs a work directory', upper.path);

@@ -1,8 +1,9 @@
 /** Which layers' attributes are those in their xattrs. */
 import { displayName } from '../core/entry-name.js';
-import { FsError } from '../core/errno.js';
+import { Errno, FsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import { LayerRefusal } from '../core/layer-refusal.js';
+import { readDirectory } from '../sys/read-directory.js';
 import { statFd } from '../sys/stat.js';
 import { isInitialNamespace } from '../whiteout/overlay-namespace.js';
 import { StatOverrides } from '../whiteout/stat-overrides.js';
@@ -44,10 +45,13 @@ function believed(
 /**
  * Makes an upper that keeps its attributes in xattrs say so. Its root goes on looking as it did, or like that of the first
  * lower layer of this kind, which container engines have made its root after.
- * @throws LayerRefusal if such an xattr cannot be set
+ * @throws LayerRefusal if such an xattr cannot be set, or if the upper has something in it already: whose xattrs those are, nobody
+ *   can know, and one that its owner has set would make a file root's
  */
 export function markUpper(upper: Layer, lowers: readonly Layer[]): void {
   if (upper.overrides === null) return;
+  if (upper.overrides.isMarked(upper.root.fd)) return;
+  refuseContent(upper, upper.overrides.name);
   const stat = new FileStat();
   const like = lowers.find((lower) => lower.overrides !== null) ?? upper;
   statFd(like.root.fd, stat);
@@ -62,4 +66,19 @@ export function markUpper(upper: Layer, lowers: readonly Layer[]): void {
       : "xattr_permissions=1 is for the machine's root; others have xattr_permissions=2";
     throw new LayerRefusal(error.errno, 'upperdir', upper.path, why, advice);
   }
+}
+
+function refuseContent({ root, path }: Layer, xattr: string): void {
+  let isEmpty = true;
+  readDirectory(root.fd, () => {
+    isEmpty = false;
+  });
+  if (isEmpty) return;
+  throw new LayerRefusal(
+    Errno.EINVAL,
+    'upperdir',
+    path,
+    `has files that were made without xattr_permissions: its root has no ${xattr}`,
+    'give an empty one, or leave the option out',
+  );
 }

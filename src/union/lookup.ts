@@ -38,7 +38,7 @@ export function lookup(union: Union, dir: DirectoryNode, name: EntryName, into: 
   union.checkName(name);
   if (dir.removed || dir.isComplete) return null;
   if (dir.upper !== null) {
-    const presence = dir.upper.layer.reader.probe(union.fds.get(dir.upper), name, into);
+    const presence = presenceOf(union, dir.upper, name, into, dir.lowers.length === 0);
     if (presence === 'whiteout') return null;
     if (presence === 'present') return found(union, dir, name, dir.upper, into);
   }

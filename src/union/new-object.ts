@@ -114,7 +114,7 @@ function modeInPlace(union: Union, dir: DirectoryNode, mode: number, caller: Cal
 
 /** The default ACL of `dir`, which is in the upper, where there are ACLs; kept on the node, and forgotten when it is set. */
 export function defaultAclOf(union: Union, dir: DirectoryNode): Buffer | null {
-  if (dir.top.layer.overrides !== null) return null;
+  if (!union.hasAcls || dir.top.layer.overrides !== null) return null;
   if (dir.defaultAcl === undefined) dir.defaultAcl = findXattr(union.fds.get(dir.top), '', ACL_DEFAULT);
   return dir.defaultAcl;
 }

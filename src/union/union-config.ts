@@ -9,6 +9,11 @@ export interface UnionConfig {
   readonly upper?: string;
   /** The first of `lowers` is an upper that is only read: no name in it is a whiteout of another dialect. */
   readonly topIsUpper?: boolean;
+  /**
+   * In the overlay dialect, `.wh.` files of the upper are whiteouts as those of lower layers are, and none can be made there: as
+   * fuse-overlayfs has it, and container engines want it that mount a layer as the upper.
+   */
+  readonly markersInUpper?: boolean;
   /** Needed with an upper, but by the aufs dialect, which keeps a work directory in it. */
   readonly work?: string;
   /** How the overlay dialect is read and written; absent: {@link defaultOverlay}. */

@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache';
 import type { CopyUpContext } from '../copyup/context.js';
 import type { EntryName } from '../core/brand.js';
 import { Errno, fsError } from '../core/errno.js';
+import { S_IFREG } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import type { Entry, KernelChannel } from '../fuse/operations.js';
 import { statFd, statFs } from '../sys/stat.js';
@@ -55,6 +56,8 @@ export class Union {
   /** Set when the transport is ready. */
   channel: KernelChannel | null = null;
   passthrough = false;
+  /** ACLs are shown, checked and inherited; false: the mount is to do without, whatever the layers have. */
+  hasAcls = true;
   /** The file whose capabilities were removed last, until an attribute is set. */
   lostCapability: UnionNode | null = null;
   /** Nodes that are open, each with an fd, and how many may be. */
@@ -121,6 +124,13 @@ export class Union {
     // Not "absent": a layer answers ENAMETOOLONG for a name that another, with longer names, may have.
     if (name.length > this.maxName) throw fsError(Errno.ENAMETOOLONG, 'name');
     const refusal = this.dialect.refuseName(name);
+    if (refusal !== 0) throw fsError(refusal, 'name');
+  }
+
+  /** As {@link checkName}, for a name that an object is to get that there is already. */
+  checkNewName(name: EntryName): void {
+    this.checkName(name);
+    const refusal = this.dialect.refuseCreate(name, S_IFREG, 0);
     if (refusal !== 0) throw fsError(refusal, 'name');
   }
 

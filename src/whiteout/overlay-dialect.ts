@@ -11,6 +11,7 @@ import { FS_APPEND_FL, FS_IMMUTABLE_FL } from '../core/flags.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
 import { findXattr, listXattrs, removeXattr, setXattr } from '../sys/xattr.js';
+import { WHITEOUT_PREFIX } from './aufs-names.js';
 import type {
   Dialect,
   DirectoryParts,
@@ -44,6 +45,8 @@ const IMMUTABLE = 'i';
 export interface OverlayFeatures {
   readonly redirect: 'on' | 'follow' | 'nofollow';
   readonly metacopy: boolean;
+  /** No `.wh.` name can be made, because it would be a whiteout in the upper. */
+  readonly reservesMarkers?: boolean;
 }
 
 const PLAIN: OverlayFeatures = { redirect: 'nofollow', metacopy: false };
@@ -72,6 +75,7 @@ export class OverlayDialect implements Dialect, LayerReader {
   readonly whiteoutXattr: string;
   /** Says that an object is immutable or append-only, which the kernel's overlayfs then sees to. */
   readonly protectionXattr: string;
+  private readonly reservesMarkers: boolean;
   private readonly prefix: string;
   private readonly escapedPrefix: string;
   private readonly scratch = new FileStat();
@@ -85,7 +89,11 @@ export class OverlayDialect implements Dialect, LayerReader {
   readonly metacopies: Metacopies;
   readonly origins: OriginMarks;
 
-  constructor(namespace: XattrNamespace, { redirect: redirectDir, metacopy }: OverlayFeatures = PLAIN) {
+  constructor(
+    namespace: XattrNamespace,
+    { redirect: redirectDir, metacopy, reservesMarkers = false }: OverlayFeatures = PLAIN,
+  ) {
+    this.reservesMarkers = reservesMarkers;
     this.prefix = `${namespace}.overlay.`;
     this.escapedPrefix = `${this.prefix}overlay.`;
     this.opaqueXattr = `${this.prefix}opaque`;
@@ -201,7 +209,8 @@ export class OverlayDialect implements Dialect, LayerReader {
     return !inLower || this.redirects.written;
   }
 
-  refuseCreate(_name: EntryName, mode: number, rdev: number): number {
+  refuseCreate(name: EntryName, mode: number, rdev: number): number {
+    if (this.reservesMarkers && name.startsWith(WHITEOUT_PREFIX)) return Errno.EPERM;
     return (mode & S_IFMT) === S_IFCHR && rdev === 0 ? Errno.EPERM : 0;
   }
 

@@ -46,16 +46,26 @@ export function applyTold(text: string, stat: FileStat): boolean {
   const told = Number.parseInt(mode, 8);
   const type = kind === undefined ? typeOfMode(told, stat) : KINDS.get(kind);
   if (type === undefined || !fits(type, stat) || Math.max(Number(uid), Number(gid)) > MAX_ID) return false;
-  const isDevice = type === S_IFBLK || type === S_IFCHR;
-  if (isDevice !== (major !== undefined)) return false;
-  // Of what only stands for it: the block of a long xattr.
-  if (type !== (stat.mode & S_IFMT)) stat.blocks = 0;
+  const standsIn = type !== (stat.mode & S_IFMT);
+  if ((isDevice(type) && standsIn) !== (major !== undefined) && !namesItself(type, stat, major, minor)) return false;
+  // Device 0:0 is how layers say that something is gone.
+  if (isDevice(type) && standsIn && Number(major) === 0 && Number(minor) === 0) return false;
+  if (standsIn) {
+    // Of the file that stands for it: the block of a long xattr.
+    stat.blocks = 0;
+    stat.size = 0;
+    stat.rdevMajor = Number(major ?? 0);
+    stat.rdevMinor = Number(minor ?? 0);
+  }
   stat.uid = Number(uid);
   stat.gid = Number(gid);
   stat.mode = type | (told & 0o7777);
-  stat.rdevMajor = Number(major ?? 0);
-  stat.rdevMinor = Number(minor ?? 0);
   return true;
+}
+
+/** A real device may be told with its own number. */
+function namesItself(type: number, own: FileStat, major: string | undefined, minor: string | undefined): boolean {
+  return isDevice(type) && Number(major) === own.rdevMajor && Number(minor) === own.rdevMinor;
 }
 
 /** fuse-overlayfs 1.x puts the type into the mode. Of a device that would need more. */
@@ -72,6 +82,12 @@ function fits(type: number, { mode }: FileStat): boolean {
 export function textOf({ uid, gid, mode, rdevMajor, rdevMinor }: ToldStat): string {
   const permissions = (mode & 0o7777).toString(8).padStart(4, '0');
   return `${uid}:${gid}:${permissions}:${kindOf(mode)}${isDevice(mode) ? `-${rdevMajor}-${rdevMinor}` : ''}`;
+}
+
+/** As fuse-overlayfs 1.x writes it, the kind in the mode; a device that only stands for one needs its number behind that. */
+export function shortTextOf(told: ToldStat): string {
+  const { uid, gid, mode } = told;
+  return `${uid}:${gid}:${(mode & (S_IFMT | 0o7777)).toString(8)}`;
 }
 
 function isDevice(mode: number): boolean {

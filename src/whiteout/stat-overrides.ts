@@ -1,12 +1,12 @@
 /**
  * Attributes that a layer keeps in xattrs (`xattr_permissions`): all files are physically those of whoever serves the
- * layer, who needs no right to give them away. Devices, fifos and sockets are made as empty regular files.
+ * layer, who needs no right to give them away. In `user.` xattrs, devices, fifos and sockets are made as empty regular files.
  *
  * A layer says that it does so by such an xattr on its root. An object without one shows its own attributes.
  */
 import { displayName } from '../core/entry-name.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
-import { isDirectory, isRegular, isSymlink, S_IFDIR, S_IFMT, S_IFREG, withoutSetIdBits } from '../core/file-mode.js';
+import { isDirectory, isRegular, isSymlink, S_IFMT, S_IFREG, withoutSetIdBits } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { chmodAt, chmodPathFd, chownAt, chownFd, KEEP_ID } from '../sys/inode-ops.js';
 import { statAt, statFd } from '../sys/stat.js';
@@ -18,7 +18,7 @@ import {
   OVERRIDE_PREFIX,
   PRIVILEGED_OVERRIDE,
 } from './override-names.js';
-import { applyTold, type ToldStat, textOf } from './override-stat.js';
+import { applyTold, shortTextOf, type ToldStat, textOf } from './override-stat.js';
 
 /** `xattr_permissions=1` and `=2`. */
 export type OverrideKind = 'privileged' | 'user';
@@ -48,10 +48,11 @@ export class StatOverrides {
    */
   static of(root: number, asked: OverrideKind | null, log: (line: string) => void): StatOverrides | null {
     const names = [PRIVILEGED_OVERRIDE, CONTAINERS_OVERRIDE, FOREIGN_OVERRIDE].filter((name) => isMarked(root, name));
-    if (asked !== null) {
-      const wanted = NAME_OF[asked];
-      const others = names.filter((name) => name !== wanted);
-      names.splice(0, names.length, wanted, ...others);
+    const wanted = asked === null ? null : NAME_OF[asked];
+    // What fuse-overlayfs 1.x began goes on by its name: that program knows no other.
+    const goesOn = wanted === CONTAINERS_OVERRIDE && names.includes(FOREIGN_OVERRIDE);
+    if (wanted !== null && !goesOn && names[0] !== wanted) {
+      names.splice(0, names.length, wanted, ...names.filter((name) => name !== wanted));
     }
     if (names.length === 0) return null;
     statFd(root, scratch);
@@ -68,14 +69,19 @@ export class StatOverrides {
     return this.name !== PRIVILEGED_OVERRIDE;
   }
 
-  /** Says on the layer's root that its objects have such xattrs, unless it says so. */
+  /** Whether the layer's root says already that its objects have such xattrs. */
+  isMarked(root: number): boolean {
+    return isMarked(root, this.name);
+  }
+
+  /** Says on the layer's root that its objects have such xattrs. */
   markRoot(root: number, told: ToldStat): void {
-    if (!isMarked(root, this.name)) setXattr(root, '', this.name, Buffer.from(textOf(told)));
+    setXattr(root, '', this.name, this.textOf(told));
   }
 
   /** Whether an object of this kind can have such an xattr: a `user.` one is for files and directories only (man xattr(7)). */
   private canBeOn(mode: number): boolean {
-    return !this.isAnybodys || isRegular(mode) || isDirectory(mode);
+    return this.name === PRIVILEGED_OVERRIDE || isRegular(mode) || isDirectory(mode);
   }
 
   /** Puts what `name` under `dirfd`, or `dirfd` itself for `''`, says of itself over its own attributes. EIO: nonsense. */
@@ -89,32 +95,38 @@ export class StatOverrides {
     }
   }
 
-  /** The mode that an object of this kind is physically made with. */
+  /**
+   * The mode that an object of this kind is physically made with. What cannot have a `user.` xattr, but a symlink, is a file that
+   * stands for it; fuse-overlayfs 1.x knows of no such files, and has it with its own attributes.
+   */
   physicalMode(mode: number): number {
-    const type = mode & S_IFMT;
-    if (isSymlink(mode)) return mode;
-    return (type === S_IFDIR ? S_IFDIR : S_IFREG) | this.permissions;
+    if (this.canBeOn(mode)) return (mode & S_IFMT) | this.permissions;
+    return isSymlink(mode) || this.name === FOREIGN_OVERRIDE ? mode : S_IFREG | this.permissions;
+  }
+
+  /** fuse-overlayfs's own xattrs are in the form of its version 1. */
+  private textOf(told: ToldStat): Buffer {
+    return Buffer.from(this.name === CONTAINERS_OVERRIDE ? textOf(told) : shortTextOf(told));
   }
 
   /** Gives an object that nobody sees yet its attributes. {@link seal} follows when all else is set. */
   give(dirfd: number, name: string, told: ToldStat): void {
     if (!this.canBeOn(this.physicalMode(told.mode))) {
-      chownLink(dirfd, name, told.uid, told.gid);
+      this.chownItself(dirfd, name, told);
       return;
     }
-    setXattr(dirfd, name, this.name, Buffer.from(textOf(told)));
+    setXattr(dirfd, name, this.name, this.textOf(told));
   }
 
   /** Gives an object of this kind, that nobody sees yet, the permissions that it has physically. */
   seal(dirfd: number, name: string, mode: number): void {
-    if (!isSymlink(mode)) chmodObject(dirfd, name, this.permissions);
+    if (!isSymlink(mode)) chmodObject(dirfd, name, this.physicalMode(mode) & 0o7777);
   }
 
   chown(dirfd: number, name: string, uid: number, gid: number): void {
     statObject(dirfd, name, scratch);
     if (!this.canBeOn(scratch.mode)) {
-      if (isSymlink(scratch.mode)) chownLink(dirfd, name, uid, gid);
-      else chownObject(dirfd, name, uid, gid);
+      this.chownItself(dirfd, name, { mode: scratch.mode, uid, gid });
       return;
     }
     this.change(dirfd, name, (stat) => {
@@ -123,6 +135,12 @@ export class StatOverrides {
       // As chown(2) does for whoever has CAP_FSETID (fs/attr.c:setattr_should_drop_suidgid).
       if (!isDirectory(stat.mode)) stat.mode = withoutSetIdBits(stat.mode, () => true);
     });
+  }
+
+  /** Of what has its own attributes. */
+  private chownItself(dirfd: number, name: string, { mode, uid, gid }: Pick<ToldStat, 'mode' | 'uid' | 'gid'>): void {
+    if (isSymlink(mode)) chownLink(dirfd, name, uid, gid);
+    else chownObject(dirfd, name, uid, gid);
   }
 
   chmod(dirfd: number, name: string, permissions: number): void {
@@ -145,7 +163,7 @@ export class StatOverrides {
     // Made without such an xattr. A `user.` one takes write permission.
     const needed = isDirectory(own) ? OWNER_ALL : OWNER_RW;
     if (!isSymlink(own) && (own & needed) !== needed) chmodObject(dirfd, name, (own & 0o777) | needed);
-    setXattr(dirfd, name, this.name, Buffer.from(textOf(stat)));
+    setXattr(dirfd, name, this.name, this.textOf(stat));
   }
 
   /**

@@ -154,9 +154,19 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
     sys.lchown(at('link'), 3, 4);
     expect(listed(dirs.mountpoint)).toMatchObject({ file: 'regular file 600 7:8', link: 'symbolic link 777 3:4' });
     expect(sys.getxattr(join(dirs.upper, 'file'), 'security.fuseoverlayfs.override_stat').toString()).toBe(
-      '7:8:0600:file',
+      '7:8:100600',
     );
     expect(facts(join(dirs.upper, 'link'))).toBe('symbolic link 777 0:0');
+  });
+
+  it('with xattr_permissions=2 an upper that has content, and does not say so, is refused: its owners could have set them', () => {
+    writeFileSync(join(dirs.upper, 'su'), '', { mode: 0o755 });
+    mark(join(dirs.upper, 'su'), '0:0:4755:file');
+    const options = overlayOptions(dirs, ['xattr_permissions=2']);
+    const { status, stderr } = spawnSync(PLYFS, ['mount', '-o', options, dirs.mountpoint], { encoding: 'utf8' });
+    expect(status).toBe(1);
+    expect(stderr).toContain(`upperdir: ${dirs.upper}: has files that were made without xattr_permissions`);
+    expect(sys.listxattr(dirs.upper)).toEqual([]);
   });
 
   describe('a layer that says on its root that it keeps them so', () => {
@@ -270,6 +280,13 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
       expect(listed(dirs.mountpoint)).toEqual(wanted);
       chmodSync(at('file'), 0o600);
       expect(facts(at('file'))).toBe('regular file 600 7:8');
+      writeFileSync(at('made'), 'x');
+      // In `security.` xattrs it takes no notice of those of a fifo.
+      if (kind === 2) sys.mknod(at('pipe'), sys.S_IFIFO | 0o600, 0);
+      const left = listed(dirs.mountpoint);
+      unmount(dirs.mountpoint);
+      expect(spawnSync('fuse-overlayfs', ['-o', options, dirs.mountpoint]).status).toBe(0);
+      expect(listed(dirs.mountpoint)).toEqual(left);
     },
   );
 

@@ -13,6 +13,9 @@ export interface Mounted {
 /** The program under test. PLYFS_PROGRAM names another one that takes the same arguments, to compare with. */
 export const PLYFS = process.env.PLYFS_PROGRAM ?? fileURLToPath(new URL('../../bin/plyfs', import.meta.url));
 
+/** Without it the command line is that of fuse-overlayfs, and means what that does by it. */
+const COMMAND = process.env.PLYFS_PROGRAM === undefined ? ['mount'] : [];
+
 /** The transport under test, by PLYFS_TRANSPORT; undefined: the default one. */
 export const TRANSPORT = process.env.PLYFS_TRANSPORT as 'direct' | 'fuse-native' | undefined;
 const TRANSPORT_ARGS = TRANSPORT === undefined ? [] : ['-o', `transport=${TRANSPORT}`];
@@ -63,7 +66,7 @@ export function mountAufs(layers: LayerDirs, extra: readonly string[] = []): Mou
 }
 
 function mountWith(args: readonly string[], layers: LayerDirs): Mounted {
-  run(PLYFS, [...TRANSPORT_ARGS, ...args, layers.mountpoint]);
+  run(PLYFS, [...COMMAND, ...TRANSPORT_ARGS, ...args, layers.mountpoint]);
   const guard = guardConnection(layers.mountpoint);
   return {
     mountpoint: layers.mountpoint,
@@ -91,7 +94,7 @@ export async function mountForeground(
   args = ['-o', overlayOptions(layers, extra)],
   [program, ...before]: readonly [string, ...string[]] = [PLYFS],
 ): Promise<ForegroundMount> {
-  const server = spawn(program, [...before, '-f', ...TRANSPORT_ARGS, ...args, layers.mountpoint], {
+  const server = spawn(program, [...before, ...COMMAND, '-f', ...TRANSPORT_ARGS, ...args, layers.mountpoint], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let log = '';

@@ -24,7 +24,7 @@ const scratch = new FileStat();
 export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryName): Entry {
   const node = union.nodes.file(nodeid);
   const dir = union.nodes.directory(parent);
-  union.checkName(name);
+  union.checkNewName(name);
   assertWritable(union, dir);
   assertChangeable(union, node);
   assertFree(node);

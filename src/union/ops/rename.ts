@@ -45,6 +45,7 @@ export function rename(
   const from = { dir: union.nodes.directory(parent), name };
   const to = { dir: union.nodes.directory(newParent), name: newName };
   const source = existing(union, from.dir, name);
+  union.checkNewName(newName);
   const target = lookup(union, to.dir, newName, scratch);
   // Two names of one file: rename(2) leaves both.
   if (source === target) return;

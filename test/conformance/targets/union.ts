@@ -10,6 +10,7 @@ import {
   mountsUnavailable,
 } from '../../harness/mounts.js';
 import { type LayerDirs, makeLayerDirs } from '../../harness/scratch.js';
+import { setxattr } from '../../harness/sys/index.js';
 import type { Capability, Case } from '../case.js';
 import { aufsForm, overlayForm } from '../forms.js';
 import { materialize } from '../materialize.js';
@@ -102,7 +103,11 @@ export const plyfsFeatures = unionTarget(
 /** Owners and modes in xattrs, of what the upper is given; what the cases have put there has its own. There are no ACLs. */
 export const plyfsOverrides = unionTarget(
   'plyfs with xattr_permissions',
-  (layers) => mountPlyfs(layers, ['xattr_permissions=2']),
+  (layers) => {
+    // As if it had always been one, so that it may have content.
+    if (layers.upper !== null) setxattr(layers.upper, 'user.containers.override_stat', '0:0:0755:dir');
+    return mountPlyfs(layers, ['xattr_permissions=2']);
+  },
   null,
   mountsUnavailable,
   PLYFS_OVERLAY.filter((capability) => capability !== 'acls' && capability !== 'own-attributes'),

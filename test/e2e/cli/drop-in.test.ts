@@ -1,5 +1,14 @@
 /** The forms in which container tools run a mount program. */
-import { mkdirSync, readdirSync, rmSync, statfsSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountsUnavailable, PLYFS } from '../../harness/mounts.js';
 import { run, Sandbox } from './sandbox.js';
@@ -37,6 +46,37 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
     expect(box.plyfs('-o', 'lowerdir=top', 'mnt').status).toBe(0);
     expect(readdirSync(box.mountpoint)).toEqual(['from-top']);
     expect(run('touch', [box.at('mnt/x')]).stderr).toContain('Read-only file system');
+  });
+
+  describe('.wh. files of the upper', () => {
+    /** As podman does it to find out what a layer has changed, and as fuse-overlayfs leaves an upper where it can make no devices. */
+    beforeEach(() => {
+      writeFileSync(box.at('up/.wh.from-base'), '');
+      mkdirSync(box.at('base/dir/sub'), { recursive: true });
+      mkdirSync(box.at('up/dir'));
+      writeFileSync(box.at('up/dir/.wh.sub'), '');
+    });
+
+    it('are whiteouts, as for fuse-overlayfs', () => {
+      expect(box.plyfs('-o', box.options, box.mountpoint)).toMatchObject({ status: 0, stderr: '' });
+      expect([readdirSync(box.mountpoint).sort(), readdirSync(box.at('mnt/dir'))]).toEqual([['dir', 'from-top'], []]);
+      expect(existsSync(box.at('mnt/from-base'))).toBe(false);
+      expect(run('touch', [box.at('mnt/.wh.new')]).stderr).toContain('Operation not permitted');
+      expect(run('mv', [box.at('mnt/from-top'), box.at('mnt/.wh.moved')]).stderr).toContain('Operation not permitted');
+      writeFileSync(box.at('mnt/from-base'), 'again');
+      mkdirSync(box.at('mnt/dir/sub'));
+      expect(run('umount', [box.mountpoint]).status).toBe(0);
+      expect(box.plyfs('-o', box.options, box.mountpoint).status).toBe(0);
+      expect(readFileSync(box.at('mnt/from-base'), 'utf8')).toBe('again');
+      rmSync(box.at('mnt/dir'), { recursive: true });
+      rmSync(box.at('mnt/from-base'));
+      expect(readdirSync(box.mountpoint)).toEqual(['from-top']);
+    });
+
+    it('are files with plyfs mount, as in the kernel', () => {
+      expect(box.plyfs('mount', '-o', box.options, box.mountpoint)).toMatchObject({ status: 0, stderr: '' });
+      expect(readdirSync(box.mountpoint).sort()).toEqual(['.wh.from-base', 'dir', 'from-base', 'from-top']);
+    });
   });
 
   it('mount.fuse3: the source first, options after the mountpoint, -o more than once', () => {

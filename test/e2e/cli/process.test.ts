@@ -189,6 +189,15 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
       expect(box.isMounted()).toBe(false);
     });
 
+    it("SIGUSR1, which makes fuse-overlayfs tell of itself, does not open Node's debugger to all users of the machine", async () => {
+      const { child, said } = await foreground();
+      child.kill('SIGUSR1');
+      expect(readdirSync(box.mountpoint)).toContain('from-top');
+      child.kill();
+      expect(await once(child, 'exit')).toEqual([0, null]);
+      expect(said()).toBe('');
+    });
+
     it('ends with 0 when it is unmounted from outside', async () => {
       const { child, said } = await foreground();
       expect(spawnSync('umount', [box.mountpoint]).status).toBe(0);

@@ -52,6 +52,22 @@ describe.skipIf(unavailable !== null)(`podman build and buildah ${unavailable ??
     expect(actual.flat().filter((line) => /^data\/\.wh\.gone /.test(line)).length).toBe(1);
   });
 
+  it('podman diff of the image lists what its last layer has changed', () => {
+    // For this podman mounts the layer as it lies in the store, deletions as `.wh.` files, as the upper.
+    const image = 'six';
+    writeFileSync(plyfs.at('Containerfile'), 'FROM six\nRUN rm -r /data/kinds && rm /etc/group && mkdir /data/kinds\n');
+    writeFileSync(
+      kernel.at('Containerfile'),
+      'FROM six\nRUN rm -r /data/kinds && rm /etc/group && mkdir /data/kinds\n',
+    );
+    const [expected, actual] = [kernel, plyfs].map((store) => {
+      store.podman('build', '--network=host', '--tag=less', '--file', store.at('Containerfile'), store.at('tmp'));
+      return [image, 'less'].map((name) => store.podman('diff', name).trim().split('\n').sort());
+    });
+    expect(actual).toEqual(expected);
+    expect(actual?.[1]).toContain('D /etc/group');
+  });
+
   it('buildah builds all of them in one container', () => {
     const [expected, actual] = [kernel, plyfs].map((store) => {
       store.buildah('build', '--network=host', '--no-cache', '--layers=false', '--tag=one', store.at('six-layers'));

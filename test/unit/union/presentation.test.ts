@@ -227,4 +227,17 @@ describe('other things shown', () => {
     union.setxattr(node, 'user.a', Buffer.from('b'), 0, false);
     expect(union.listxattr(node, caller(0, 0))).toEqual(['user.a']);
   });
+
+  it.each(['no-acls', 'none'] as const)(
+    'with %s the umask counts, whatever default ACL a directory has on disk',
+    (xattrs) => {
+      open({});
+      const grantsAll = Buffer.from('0200000001000700ffffffff04000700ffffffff20000700ffffffff', 'hex');
+      union.setxattr(find('dir'), 'system.posix_acl_default', grantsAll, 0, false);
+      union.close();
+      open({ xattrs });
+      const made = union.create(find('dir'), 'private' as EntryName, 0o666, 1, { ...caller(0, 0), umask: 0o077 });
+      expect((made.entry.attr.mode & 0o777).toString(8)).toBe('600');
+    },
+  );
 });

@@ -62,6 +62,7 @@ describe('what an xattr says of an object', () => {
     '0:0:0644:symlink',
     '0:0:0644:char',
     '0:0:0644:char-1',
+    '0:0:0644:char-0-0',
     '0:0:0644:file-1-3',
     '4294967295:0:0644:file',
     '0:4294967295:0644:file',
