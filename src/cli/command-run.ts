@@ -87,9 +87,14 @@ async function enter(order: InsideOrder): Promise<number> {
     say('only your own user is there: no subordinate ids (man subuid(5)); files of others belong to nobody');
   }
   const [program = ''] = process.argv.slice(1);
+  // Should we be killed, nobody is there to take anything down: the command is not to go on either (man prctl(2), PR_SET_PDEATHSIG).
   const child = spawn(
-    'unshare',
+    'setpriv',
     [
+      '--pdeathsig',
+      'KILL',
+      '--',
+      'unshare',
       ...args,
       '--mount',
       '--pid',

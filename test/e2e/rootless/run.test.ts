@@ -1,7 +1,7 @@
 /** `plyfs run`: a command in a layered tree, by root and by an ordinary user. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { idOf, Overlay2Store } from '../../harness/docker-store.js';
@@ -182,6 +182,35 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
     const [status] = (await once(child, 'exit')) as [number | null];
     expect(status).toBe(143);
     await waitFor(() => processesOf(box.dir).length === 0, 'all to have ended');
+  });
+
+  it.each(['SIGUSR1', 'SIGUSR2'] as const)('passes %s on to the command', async (signal) => {
+    const script = `trap 'echo got it; exit 3' ${signal.slice(3)}; echo ready; while :; do sleep 0.05; done`;
+    const child = spawn(PLYFS, ['run', '--rootfs', 'top:base', '--ephemeral', 'sh', '-c', script], {
+      cwd: box.dir,
+      env: { ...process.env, TMPDIR: box.at('tmp') },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let said = '';
+    child.stdout.on('data', (text: Buffer) => {
+      said += text;
+    });
+    await waitFor(() => said === 'ready\n', 'the command');
+    child.kill(signal);
+    expect(await once(child, 'exit')).toEqual([3, null]);
+    expect(said).toBe('ready\ngot it\n');
+  });
+
+  it('killed by SIGKILL, it takes the command with it', async () => {
+    const child = spawn(PLYFS, ['run', '--rootfs', 'top:base', '--ephemeral', 'sh', '-c', 'echo ready; sleep 1000'], {
+      cwd: box.dir,
+      env: { ...process.env, TMPDIR: box.at('tmp') },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    child.kill('SIGKILL');
+    await waitFor(() => processesOf(box.dir).length === 0, 'all to have ended');
+    for (const name of readdirSync(box.at('tmp'))) rmSync(box.at(`tmp/${name}`), { recursive: true });
   });
 
   it('an ordinary user with subordinate ids has other users', () => {
