@@ -6,22 +6,27 @@ import type { EntryName } from '../core/brand.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
 import { S_IFCHR } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
-import { RENAME_EXCHANGE, RENAME_WHITEOUT } from '../core/flags.js';
+import { O_CREAT, O_EXCL, O_RDWR, RENAME_EXCHANGE, RENAME_WHITEOUT } from '../core/flags.js';
 import { UndoStack } from '../core/undo.js';
 import { mknodAt, renameAt, tryLinkAt, unlinkAt } from '../sys/inode-ops.js';
+import { close, openAt } from '../sys/open.js';
 import { withWriteToMove } from '../sys/owner-permission.js';
 import { statAt } from '../sys/stat.js';
-import { setXattr } from '../sys/xattr.js';
+import { findXattr, setXattr } from '../sys/xattr.js';
 import { movingOverEmptied, removedEmpty } from './clone-directory.js';
 import type { Hiding, MovePlan } from './dialect.js';
 import type { OverlayDialect } from './overlay-dialect.js';
 import type { WorkDirectory } from './work-directory.js';
 
 const YES = Buffer.from('y');
+/** In the place of {@link YES}: the directory is not opaque, but holds whiteouts that are attributes. */
+const MAY_HAVE_XATTR_WHITEOUTS = Buffer.from('x');
 
 export class OverlayHiding implements Hiding {
   /** A whiteout kept in the work directory; the others of this mount are hard links to it. */
   private source: EntryName | null = null;
+  /** Whether a whiteout is a device; undefined: not known yet. */
+  private makesDevices: boolean | undefined;
 
   constructor(
     private readonly work: WorkDirectory,
@@ -29,16 +34,19 @@ export class OverlayHiding implements Hiding {
   ) {}
 
   hide(upper: number, name: EntryName): void {
+    this.prepareToHide(upper);
     this.linkWhiteout(upper, name);
   }
 
   removeAndHide(upper: number, name: EntryName): void {
+    this.prepareToHide(upper);
     const staged = this.stageWhiteout();
     this.orDiscard(staged, () => renameAt(this.work.fd, staged, upper, name));
   }
 
   removeDirectory(upper: number, name: EntryName, hide: boolean): void {
     if (!hide && removedEmpty(upper, name)) return;
+    if (hide) this.prepareToHide(upper);
     const staged = hide ? this.stageWhiteout() : this.work.temporaryName();
     const stat = new FileStat();
     statAt(upper, name, stat);
@@ -81,6 +89,7 @@ export class OverlayHiding implements Hiding {
 
   private moveOnto(plan: MovePlan): void {
     const { from, name, to, newName } = plan;
+    if (plan.hideSource) this.prepareToHide(from);
     if (plan.ontoWhiteout && (plan.hideSource || plan.isDirectory)) {
       // The whiteout changes places with the object; at the old name it is wanted, or removed.
       const undo = new UndoStack();
@@ -98,9 +107,9 @@ export class OverlayHiding implements Hiding {
     try {
       renameAt(from, name, to, newName, RENAME_WHITEOUT);
     } catch (error) {
-      // A file system without RENAME_WHITEOUT: in this order a crash in between shows an old lower object again;
-      // in the other order it would lose the upper one.
-      if (!isErrno(error, 'EINVAL')) throw error;
+      // A file system without RENAME_WHITEOUT, or without devices (EPERM): in this order a crash in between shows an old lower
+      // object again; in the other order it would lose the upper one.
+      if (!isErrno(error, 'EINVAL', 'EPERM')) throw error;
       this.moveThenHide(plan);
     }
   }
@@ -133,17 +142,52 @@ export class OverlayHiding implements Hiding {
         throw fsError(-result, 'linkat');
       }
       if (result === -Errno.EPERM) {
-        mknodAt(dirfd, name, S_IFCHR, 0);
+        this.makeWhiteout(dirfd, name);
         return;
       }
       this.work.discard(this.source);
     }
-    const source = this.work.temporaryName();
-    mknodAt(this.work.fd, source, S_IFCHR, 0);
-    this.source = source;
-    const result = tryLinkAt(this.work.fd, source, dirfd, name);
-    if (result === -Errno.EPERM) mknodAt(dirfd, name, S_IFCHR, 0);
+    const result = tryLinkAt(this.work.fd, this.newSource(), dirfd, name);
+    if (result === -Errno.EPERM) this.makeWhiteout(dirfd, name);
     else if (result < 0) throw fsError(-result, 'linkat');
+  }
+
+  private newSource(): EntryName {
+    const source = this.work.temporaryName();
+    this.makeWhiteout(this.work.fd, source);
+    this.source = source;
+    return source;
+  }
+
+  /**
+   * A device; where none can be made, such as on another overlay (EPERM, whoever asks), an empty file with an attribute, which the
+   * kernel's overlayfs reads as well (fs/overlayfs/util.c:ovl_path_check_xwhiteout_xattr).
+   */
+  private makeWhiteout(dirfd: number, name: EntryName): void {
+    if (this.makesDevices !== false) {
+      try {
+        mknodAt(dirfd, name, S_IFCHR, 0);
+        this.makesDevices = true;
+        return;
+      } catch (error) {
+        if (this.makesDevices === true || !isErrno(error, 'EPERM')) throw error;
+      }
+    }
+    close(openAt(dirfd, name, O_CREAT | O_EXCL | O_RDWR, 0o600));
+    try {
+      setXattr(dirfd, name, this.dialect.whiteoutXattr, Buffer.alloc(0));
+    } catch (error) {
+      unlinkAt(dirfd, name);
+      throw error;
+    }
+    this.makesDevices = false;
+  }
+
+  /** Before a whiteout comes into the directory `dirfd`: one that is an attribute is listed as a file, unless the directory says so. */
+  private prepareToHide(dirfd: number): void {
+    if (this.makesDevices === undefined) this.newSource();
+    if (this.makesDevices === true || findXattr(dirfd, '', this.dialect.opaqueXattr) !== null) return;
+    setXattr(dirfd, '', this.dialect.opaqueXattr, MAY_HAVE_XATTR_WHITEOUTS);
   }
 
   private orDiscard(staged: string, body: () => void): void {
