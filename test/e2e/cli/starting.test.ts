@@ -18,6 +18,7 @@ import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountsUnavailable, PLYFS, TRANSPORT, waitFor } from '../../harness/mounts.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
+import { threadTraceOptions, threadTraces } from '../../harness/strace.js';
 import { type Outcome, run, Sandbox } from './sandbox.js';
 
 const unavailable = mountsUnavailable();
@@ -138,7 +139,7 @@ describe.skipIf(unavailable !== null)(`starting a mount ${unavailable ?? ''}`, (
     const trace = box.at('trace');
     const certificates = box.at('certificates');
     writeFileSync(certificates, '');
-    const strace = ['-f', '-qq', '-e', 'trace=execve,openat', '-o', trace];
+    const strace = [...threadTraceOptions(trace), '-qq', '-e', 'trace=execve,openat'];
     const tracer = spawn('strace', [...strace, PLYFS, '-o', box.options, box.mountpoint], {
       env: { ...process.env, NODE_EXTRA_CA_CERTS: certificates },
       stdio: 'ignore',
@@ -148,9 +149,7 @@ describe.skipIf(unavailable !== null)(`starting a mount ${unavailable ?? ''}`, (
     await waitFor(() => box.isMounted() || tracer.exitCode !== null, 'the mount');
     spawnSync('umount', [box.mountpoint]);
     expect(await ended).toEqual([0, null]);
-    const done = readFileSync(trace, 'utf8')
-      .split('\n')
-      .filter((line) => !/ = -1 E|<unfinished/.test(line));
+    const done = threadTraces(trace).filter((line) => !/ = -1 E/.test(line));
     const executed = done.flatMap((line) => /execve\("([^"]+)"/.exec(line)?.[1] ?? []).map((path) => basename(path));
     expect(executed.filter((name) => name === 'node')).toHaveLength(1);
     expect(executed.length).toBeLessThanOrEqual(3); // The shell; find(1) in a checkout; Node.

@@ -103,9 +103,9 @@ export class DockerDaemon {
       .filter((command) => command.includes(`${this.dir}/`) && !/^(dockerd|containerd) /.test(command));
   }
 
-  /** What the daemon has open. */
-  descriptors(): string[] {
-    return this.machine.descriptors(this.pid);
+  /** Files and directories of layers that the daemon has open. Its connections to containers are not among them. */
+  layerDescriptors(): string[] {
+    return this.machine.descriptors(this.pid).filter((path) => path.startsWith(`${this.layers}/`));
   }
 
   runs(): boolean {

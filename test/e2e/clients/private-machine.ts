@@ -6,6 +6,7 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { coverDirectories } from '../../harness/covered-directories.js';
 import { waitFor } from '../../harness/mounts.js';
 import type { Outcome } from '../cli/sandbox.js';
 
@@ -21,7 +22,7 @@ const FIRST_PROCESS = `
   set -e
   resolv=$(readlink -f /etc/resolv.conf)
   names=$(cat "$resolv")
-  for dir in ${MACHINES_OWN.join(' ')}; do mount -t tmpfs -o mode=755 tmpfs "$dir"; done
+  ${coverDirectories(MACHINES_OWN)}
   chmod 1777 /dev/shm
   mkdir -p "\${resolv%/*}"
   [ -e "$resolv" ] || echo "$names" > "$resolv"

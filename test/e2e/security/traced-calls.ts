@@ -1,5 +1,5 @@
 /** The system calls of a server that take a path, as strace(1) has written them down. */
-import { readFileSync } from 'node:fs';
+import { threadTraces } from '../../harness/strace.js';
 
 export interface TracedCall {
   readonly name: string;
@@ -9,17 +9,18 @@ export interface TracedCall {
   readonly rest: string;
 }
 
-/** What strace has to be told for {@link readTrace}. */
-export const STRACE = ['-f', '-qq', '-xx', '-s', '9000', '-e', 'trace=%file,open_by_handle_at,name_to_handle_at'];
+/** Options of strace for {@link readTrace}, beside those of `THREAD_TRACES`. */
+export const STRACE = ['-qq', '-xx', '-s', '9000', '-e', 'trace=%file,open_by_handle_at,name_to_handle_at'];
 
 const STRING = /"((?:\\x[0-9a-f]{2})*)"(?:\.\.\.)?/g;
 
-/** Calls from `offset` on. Of one that was interrupted by another's line the arguments stand in its first part. */
-export function readTrace(file: string, offset: number): TracedCall[] {
-  const lines = readFileSync(file, 'latin1').slice(offset).split('\n').slice(1);
-  return lines.flatMap((written) => {
-    const line = written.replace(/ <unfinished \.\.\.>$/, ')');
-    const name = /^\d+\s+(\w+)\(/.exec(line)?.[1];
+/**
+ * The calls of all threads, those of each thread in their order.
+ * @param from as in {@link threadTraces}
+ */
+export function readTrace(file: string, from: ReadonlyMap<string, number>): TracedCall[] {
+  return threadTraces(file, from).flatMap((line) => {
+    const name = /^(\w+)\(/.exec(line)?.[1];
     if (name === undefined) return [];
     const strings = [...line.matchAll(STRING)].map(([, hex]) =>
       Buffer.from((hex ?? '').replaceAll('\\x', ''), 'hex').toString('latin1'),
@@ -72,7 +73,7 @@ export function isConfined({ name, strings, rest }: TracedCall): boolean {
     case 'openat2':
       return startsWithFd(rest) && /RESOLVE_BENEATH/.test(rest) && /RESOLVE_NO_SYMLINKS/.test(rest);
     case 'newfstatat':
-      // Of the descriptor itself. Of one that was interrupted the flags are not written down.
+      // Of the descriptor itself.
       if (strings.length === 1 && path === '') return startsWithFd(rest);
       return startsWithFd(rest) && isComponent(path) && noFollow(rest);
     case 'statx':
