@@ -1,13 +1,11 @@
 /** Inode flags that a copy keeps (man ioctl_iflags(2)); what protects an object is kept in another way. */
-import { Errno, fsError } from '../core/errno.js';
+import { fsError } from '../core/errno.js';
 import { FS_NOATIME_FL, FS_SYNC_FL } from '../core/flags.js';
 import { setInodeFlags, tryGetInodeFlags } from '../sys/ioctl.js';
+import { NO_INODE_FLAGS } from '../sys/own-protection.js';
 
 /** fs/overlayfs/overlayfs.h:OVL_COPY_FS_FLAGS_MASK. */
 const KEPT = FS_SYNC_FL | FS_NOATIME_FL;
-
-/** Why a file system does not tell: it has no such flags. */
-const NONE: ReadonlySet<number> = new Set([Errno.ENOTTY, Errno.EINVAL, Errno.EOPNOTSUPP, Errno.ENOSYS]);
 
 /** Both are open files or directories. Where one of the two file systems has no flags, nothing is kept, as in the kernel. */
 export function copyInodeFlags(from: number, to: number): void {
@@ -15,7 +13,7 @@ export function copyInodeFlags(from: number, to: number): void {
   if (wanted === 0) return;
   const own = tryGetInodeFlags(to);
   if (own < 0) {
-    if (NONE.has(-own)) return;
+    if (NO_INODE_FLAGS.has(-own)) return;
     throw fsError(-own, 'FS_IOC_GETFLAGS');
   }
   setInodeFlags(to, (own & ~KEPT) | wanted);
@@ -24,6 +22,6 @@ export function copyInodeFlags(from: number, to: number): void {
 function flagsOf(fd: number): number {
   const flags = tryGetInodeFlags(fd);
   if (flags >= 0) return flags;
-  if (NONE.has(-flags)) return 0;
+  if (NO_INODE_FLAGS.has(-flags)) return 0;
   throw fsError(-flags, 'FS_IOC_GETFLAGS');
 }

@@ -22,12 +22,19 @@ export class FileStat {
   mtimeNsec = 0;
   ctimeSec = 0;
   ctimeNsec = 0;
-  /** Inode flags that forbid changes (man ioctl_iflags(2)). */
+  /**
+   * What statx(2) says of flags that forbid changes (man ioctl_iflags(2)). A file system that is never written to can say it of all
+   * its objects: `sys/own-protection.ts` finds out.
+   */
   immutable = false;
   appendOnly = false;
 
   /** The same as FS_IMMUTABLE_FL and FS_APPEND_FL. Either: no name of the object may go, nor its attributes change. */
   get protection(): number {
     return (this.immutable ? FS_IMMUTABLE_FL : 0) | (this.appendOnly ? FS_APPEND_FL : 0);
+  }
+  set protection(flags: number) {
+    this.immutable = (flags & FS_IMMUTABLE_FL) !== 0;
+    this.appendOnly = (flags & FS_APPEND_FL) !== 0;
   }
 }

@@ -8,6 +8,7 @@ import { isDirectory } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY } from '../core/flags.js';
 import { close } from '../sys/open.js';
+import { keepOwnProtection } from '../sys/own-protection.js';
 import { statAt } from '../sys/stat.js';
 import { listXattrs } from '../sys/xattr.js';
 import type { LayerObject, LayerSource } from '../whiteout/layer-form.js';
@@ -56,6 +57,7 @@ class LayerWalk {
     return withPath(path, () => {
       const stat = new FileStat();
       if (!statAt(dirfd, name, stat)) throw new FsError(Errno.ENOENT, 'the layer is being changed', path);
+      keepOwnProtection(dirfd, name, stat);
       const object: WalkedObject = { dirfd, name, path, stat, xattrs: listXattrs(dirfd, name) };
       if (this.source.isWhiteout(object)) return true;
       if (isDirectory(stat.mode)) this.directory(object, belowOpaque);

@@ -124,6 +124,12 @@ export function reopen(fd: number, flags: number): number {
   return check(openat(AT_FDCWD, cPath(`/proc/self/fd/${fd}`), flags | O_CLOEXEC, 0), 'openat');
 }
 
+/** As {@link reopen}, but a failure is the negative errno. */
+export function tryReopen(fd: number, flags: number): number {
+  const opened = openat(AT_FDCWD, cPath(`/proc/self/fd/${fd}`), flags | O_CLOEXEC, 0);
+  return opened < 0 ? -lastErrno() : opened;
+}
+
 /** Opens a directory for reading its entries. */
 export function openDirectoryAt(dirfd: number, name: string): number {
   return openAt(dirfd, name, O_RDONLY | O_DIRECTORY);

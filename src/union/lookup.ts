@@ -109,7 +109,7 @@ export function adoptDirectory(
     isUpper ? real : null,
     isUpper ? lowers : [real, ...lowers],
   );
-  if (!isUpper) node.protection = stat.protection;
+  if (!isUpper && stat.protection === 0) node.protection = 0;
   union.nodes.add(node);
   stat.ino = node.ino;
   if (node.isMerged) stat.nlink = 1;
@@ -154,7 +154,7 @@ export function adoptFile(
     findData(union, node, dir, home, name);
     showStat(node, stat);
   }
-  if (!isUpper) node.protection = stat.protection;
+  if (!isUpper && stat.protection === 0) node.protection = 0;
   union.nodes.add(node);
   if (shared) union.nodes.share(node);
   if (group !== null) join(union, node, group, isUpper ? null : home, stat);

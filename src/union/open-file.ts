@@ -18,6 +18,7 @@ import { O_ACCMODE, O_APPEND, O_RDONLY, O_RDWR } from '../core/flags.js';
 import type { Opened } from '../fuse/operations.js';
 import { prefetch } from '../sys/file-io.js';
 import { close } from '../sys/open.js';
+import { keepOwnProtection } from '../sys/own-protection.js';
 import { statFd } from '../sys/stat.js';
 import { withoutFsetid } from '../sys/thread.js';
 import { PREFETCH } from './foresight.js';
@@ -108,6 +109,7 @@ function fitForWriting(union: Union, node: FileNode, open: OpenFile, flags: numb
 /** What opening the file anew would refuse: the fd that serves all opens is older than its inode flags. */
 function checkWritable(fd: number, flags: number): void {
   statFd(fd, scratch);
+  keepOwnProtection(fd, '', scratch);
   if (scratch.immutable || (scratch.appendOnly && (flags & O_APPEND) === 0)) throw fsError(Errno.EPERM, 'open');
 }
 

@@ -6,7 +6,7 @@ import { withWriteInto } from '../sys/owner-permission.js';
 import { statAt, statFd } from '../sys/stat.js';
 import { RealDirectory } from './layer.js';
 import type { DirectoryNode, UnionNode } from './node.js';
-import { statReal } from './real-object.js';
+import { statToCopy } from './protection.js';
 import type { Union } from './union.js';
 
 const fresh = new FileStat();
@@ -37,7 +37,7 @@ function copyUpInto(union: Union, dir: DirectoryNode, home: RealDirectory): Real
   const dirfd = union.fds.get(lower.parent as RealDirectory);
   const origin = union.lowerFiles?.originOf(lower.layer, dirfd, lower.name) ?? null;
   const source = { dirfd, name: lower.name, stat: new FileStat(), overrides: lower.layer.overrides, origin };
-  statReal(union, dir, source.stat);
+  statToCopy(union, dir, source.stat);
   refuseProtected(source.stat, upper.copyUp);
   markImpure(union, dir.parent);
   const destination = { upper: union.fds.get(home), name: dir.name };

@@ -22,7 +22,8 @@ import type { LinkGroup } from './link-group.js';
 import type { FileNode } from './node.js';
 import { repoint } from './open-file.js';
 import { copyUpDirectory, markImpure, noteCopiedUp } from './promote-directory.js';
-import { lacksData, statReal } from './real-object.js';
+import { statToCopy } from './protection.js';
+import { lacksData } from './real-object.js';
 import type { Union } from './union.js';
 import { bringKnownName } from './upper-names.js';
 
@@ -81,7 +82,7 @@ function isParting(union: Union, links: number): boolean {
 function sourceOf(union: Union, node: FileNode, home: RealDirectory): CopyUpSource {
   const dirfd = union.fds.get(home);
   const stat = new FileStat();
-  statReal(union, node, stat);
+  statToCopy(union, node, stat);
   refuseProtected(stat, union.writable().copyUp);
   const origin = isParting(union, stat.nlink)
     ? null

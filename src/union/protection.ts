@@ -8,6 +8,7 @@
 import { Errno, fsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import { FS_APPEND_FL, FS_IMMUTABLE_FL, O_ACCMODE, O_APPEND, O_RDONLY, O_TRUNC } from '../core/flags.js';
+import { keepOwnProtection } from '../sys/own-protection.js';
 import type { UnionNode } from './node.js';
 import { reachOf, statReal } from './real-object.js';
 import type { Union } from './union.js';
@@ -23,6 +24,8 @@ export function protectionOf(union: Union, node: UnionNode): number {
 function readProtection(union: Union, node: UnionNode): number {
   if (!isUpper(node)) {
     statReal(union, node, scratch);
+    const { fd, name } = reachOf(union, node);
+    keepOwnProtection(fd, name, scratch);
     return scratch.protection;
   }
   const { protections } = union.dialect;
@@ -33,6 +36,12 @@ function readProtection(union: Union, node: UnionNode): number {
 
 function isUpper(node: UnionNode): boolean {
   return node.kind === 'directory' ? node.upper !== null : node.isUpper;
+}
+
+/** Stats the real object of a node that is to be copied up: the copy gets the flags that are the object's own. */
+export function statToCopy(union: Union, node: UnionNode, into: FileStat): void {
+  statReal(union, node, into);
+  if (into.protection !== 0) into.protection = protectionOf(union, node);
 }
 
 /** Content may change, or the names in a directory (inode_permission with MAY_WRITE). */

@@ -11,5 +11,6 @@ export * from './identity.js';
 export * from './locks.js';
 export * from './memory.js';
 export * from './names.js';
+export * from './own-mounts.js';
 export * from './root-directory.js';
 export * from './xattrs.js';

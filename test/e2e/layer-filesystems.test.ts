@@ -1,0 +1,191 @@
+/**
+ * Layers on file systems that lack something, or report something, which others do not: what the kernel's overlayfs does over them
+ * is required of plyfs. All conformance cases over all file systems: `npm run conformance -- --filesystems`.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { FileStat } from '../../src/core/file-stat.js';
+import { flagsOfOpened, keepOwnProtection } from '../../src/sys/own-protection.js';
+import { statAt } from '../../src/sys/stat.js';
+import { materialize } from '../conformance/materialize.js';
+import { dir, special, symlink, type Tree } from '../conformance/tree.js';
+import { fileSystem, type Shown } from '../harness/filesystems.js';
+import {
+  kernelOverlayUnavailable,
+  type Mounted,
+  mountAufs,
+  mountKernel,
+  mountPlyfs,
+  mountsUnavailable,
+  PLYFS,
+} from '../harness/mounts.js';
+import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../harness/scratch.js';
+import { snapshot } from '../harness/snapshot.js';
+import * as sys from '../harness/sys/index.js';
+
+const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
+
+const UNIONS: readonly (readonly [string, (layers: LayerDirs) => Mounted])[] = [
+  ['the kernel', (layers) => mountKernel(layers)],
+  ['plyfs', (layers) => mountPlyfs(layers)],
+  ['plyfs with features', (layers) => mountPlyfs(layers, ['redirect_dir=on', 'metacopy=on', 'index=on'])],
+  ['plyfs in the aufs dialect', (layers) => mountAufs(layers)],
+  ['plyfs with xattr_permissions', (layers) => mountPlyfs(layers, ['xattr_permissions=2'])],
+];
+
+describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailable ?? ''}`, () => {
+  let base: string;
+  let layers: LayerDirs & { readonly upper: string };
+  let skip: (why: string) => void;
+  /** Unmounted in the reverse order. */
+  let mounted: (Mounted | Shown)[];
+
+  beforeAll(() => sys.ownMounts());
+  beforeEach((test) => {
+    skip = test.skip;
+    base = makeScratch('filesystems');
+    layers = makeLayerDirs(base);
+    mounted = [];
+  });
+  afterEach(() => {
+    for (const each of mounted.reverse()) each.unmount();
+    removeScratch(base);
+  });
+
+  /** The directory `content` on this file system. */
+  function showDirectory(name: string, content: string): string {
+    const system = fileSystem(name);
+    const why = system.unavailable();
+    if (why !== null) skip(`${name}: ${why}`);
+    const at = join(base, `on ${name}`);
+    mkdirSync(at);
+    const shown = system.show(content, at);
+    mounted.push(shown);
+    return shown.root;
+  }
+
+  function show(name: string, tree: Tree): string {
+    const content = join(base, `content of ${name}`);
+    mkdirSync(content);
+    materialize(content, tree);
+    return showDirectory(name, content);
+  }
+
+  /** The merged tree of this lower layer and an empty upper. */
+  function mountOver(lower: string, mount: (layers: LayerDirs) => Mounted): string {
+    mounted.push(mount({ ...layers, lowers: [lower] }));
+    return layers.mountpoint;
+  }
+
+  describe('a file system that reports all of its objects as immutable', () => {
+    const TREE: Tree = {
+      f: 'content',
+      g: 'content',
+      l: symlink('f'),
+      p: special(sys.S_IFIFO),
+      c: special(sys.S_IFCHR, 256 + 3),
+      d: dir({ x: 'x', y: 'y', s: dir({ z: 'z' }) }),
+      gone: dir({ x: 'x', s: dir({ z: 'z' }) }),
+    };
+
+    function changeAll(root: string): void {
+      sys.writeFile(`${root}/f`, 'written');
+      sys.chmod(`${root}/g`, 0o600);
+      sys.setxattr(`${root}/g`, 'trusted.note', '1');
+      sys.link(`${root}/g`, `${root}/linked`);
+      sys.lchown(`${root}/l`, 7, 7);
+      sys.rename(`${root}/l`, `${root}/moved`);
+      sys.chmod(`${root}/p`, 0o600);
+      sys.unlink(`${root}/c`);
+      sys.writeFile(`${root}/d/new`, 'new');
+      sys.mkdir(`${root}/d/s/made`);
+      sys.unlink(`${root}/d/x`);
+      sys.rename(`${root}/d/y`, `${root}/d/s/y`);
+      sys.chmod(`${root}/d`, 0o700);
+      expect(spawnSync('rm', ['-r', `${root}/gone`]).status).toBe(0);
+    }
+
+    /** No object that was copied up is protected in the upper. */
+    function expectUnprotected(root: string): void {
+      for (const facts of Object.values(snapshot(layers.upper))) expect(facts).not.toContain('protattr');
+      sys.writeFile(`${root}/f`, 'written again');
+      expect(sys.readFile(`${root}/f`)).toBe('written again');
+    }
+
+    it.each(UNIONS)('can be changed through %s', (_, mount) => {
+      const root = mountOver(show('erofs', TREE), mount);
+      changeAll(root);
+      expectUnprotected(root);
+    });
+
+    it.each(UNIONS)(
+      "can be changed through %s also below the kernel's overlayfs, but not what is immutable there itself",
+      (_, mount) => {
+        const packed = show('erofs', TREE);
+        const [lower1] = layers.lowers as [string];
+        materialize(lower1, { kept: 'kept', d: dir({ kept: dir() }) });
+        expect(spawnSync('chattr', ['+i', `${lower1}/kept`, `${lower1}/d/kept`]).status).toBe(0);
+        const between = makeLayerDirs(mkdir(join(base, 'between')));
+        mounted.push(mountKernel({ ...between, lowers: [lower1, packed] }));
+        const root = mountOver(between.mountpoint, mount);
+        changeAll(root);
+        expectUnprotected(root);
+        expect(sys.outcome(() => sys.writeFile(`${root}/kept`, 'changed'))).toBe('EPERM');
+        expect(sys.outcome(() => sys.unlink(`${root}/kept`))).toBe('EPERM');
+        expect(sys.outcome(() => sys.mkdir(`${root}/d/kept/new`))).toBe('EPERM');
+      },
+    );
+
+    it('is below an upper: each opening of a file for writing succeeds', () => {
+      const outside = showDirectory('overlay', show('erofs', { upper: dir({ f: 'content' }), work: dir() }));
+      mounted.push(mountPlyfs({ ...layers, upper: `${outside}/upper`, work: `${outside}/work` }));
+      const fds = [1, 2].map(() => sys.open(`${layers.mountpoint}/f`, sys.O_RDWR));
+      for (const fd of fds) sys.close(fd);
+    });
+
+    it('is converted, as it is and through an overlay', () => {
+      const packed = show('erofs', TREE);
+      for (const [i, lower] of [packed, showDirectory('overlay', packed)].entries()) {
+        const to = join(base, `converted ${i}`);
+        const done = spawnSync(PLYFS, ['convert', '--from', 'aufs', '--to', 'overlay', lower, to], {
+          encoding: 'utf8',
+        });
+        expect(done).toMatchObject({ status: 0, stderr: '' });
+        expect(snapshot(to)).toEqual(snapshot(lower));
+      }
+    });
+
+    it('is told from one with flags also by a kernel that can ask open objects only', () => {
+      const packed = show('erofs', TREE);
+      const real = makeScratch('flags');
+      mounted.push({ root: real, unmount: () => removeScratch(real) });
+      materialize(real, { kept: 'kept', free: 'free', d: dir() });
+      expect(spawnSync('chattr', ['+i', `${real}/kept`]).status).toBe(0);
+      expect(spawnSync('chattr', ['+a', `${real}/d`]).status).toBe(0);
+      const told = (root: string, names: readonly string[]): number[] => {
+        const fd = sys.open(root, sys.O_RDONLY);
+        const stat = new FileStat();
+        const flags = names.flatMap((name) => {
+          statAt(fd, name, stat);
+          const opened = flagsOfOpened(fd, name, stat) & stat.protection;
+          keepOwnProtection(fd, name, stat);
+          return [opened, stat.protection];
+        });
+        sys.close(fd);
+        return flags;
+      };
+      expect(told(packed, ['f', 'l', 'p', 'c', 'd'])).toEqual(Array(10).fill(0));
+      const { FS_APPEND_FL, FS_IMMUTABLE_FL } = sys;
+      expect(told(real, ['kept', 'free', 'd'])).toEqual(
+        [FS_IMMUTABLE_FL, 0, FS_APPEND_FL].flatMap((flags) => [flags, flags]),
+      );
+    });
+  });
+});
+
+function mkdir(path: string): string {
+  mkdirSync(path);
+  return path;
+}
