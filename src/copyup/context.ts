@@ -12,6 +12,8 @@ export interface CopyUpContext {
   readonly overrides: StatOverrides | null;
   /** fsync a file before it is published; false for a volatile mount. */
   readonly sync: boolean;
+  /** Is called when an ACL is written without entries that it has in the source; tells the user once. */
+  readonly noteCutAcl: () => void;
 }
 
 /** A file whose data is on its way into the upper. */

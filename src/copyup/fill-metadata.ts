@@ -6,12 +6,16 @@
 import { Errno, FsError } from '../core/errno.js';
 import { isSymlink } from '../core/file-mode.js';
 import type { FileStat } from '../core/file-stat.js';
+import { modeWithin, withoutForeignIds } from '../core/posix-acl.js';
 import { chmodAt, chmodFd, chownAt, chownFd, utimesAt, utimesFd } from '../sys/inode-ops.js';
 import { findXattr, getXattr, listXattrs, setXattr } from '../sys/xattr.js';
 import { isOverrideXattr } from '../whiteout/override-names.js';
 import type { StatOverrides } from '../whiteout/stat-overrides.js';
 import type { CopyUpContext, CopyUpSource } from './context.js';
 import { foldAcl } from './fold-acl.js';
+
+const ACL = 'system.posix_acl_';
+const ACL_ACCESS = `${ACL}access`;
 
 const myUid = process.geteuid?.() ?? 0;
 const myGid = process.getegid?.() ?? 0;
@@ -31,13 +35,13 @@ export function fillMetadata(source: CopyUpSource, staged: StagedObject, context
     if (open) chownFd(staged.dirfd, stat.uid, stat.gid);
     else chownAt(staged.dirfd, staged.name, stat.uid, stat.gid);
   }
-  copyXattrs(source, staged, context);
+  const mode = copyXattrs(source, staged, context);
   // Before the mode, which can forbid it to an ordinary user.
   if (stat.protection !== 0) context.dialect.protections?.write(staged.dirfd, staged.name, stat.protection);
   if (source.origin !== null) context.dialect.origins?.mark(staged.dirfd, staged.name, source.origin);
-  if (overrides !== null) overrides.seal(staged.dirfd, staged.name, stat.mode);
-  else if (open) chmodFd(staged.dirfd, stat.mode & 0o7777);
-  else if (!isSymlink(stat.mode)) chmodAt(staged.dirfd, staged.name, stat.mode & 0o7777);
+  if (overrides !== null) overrides.seal(staged.dirfd, staged.name, mode);
+  else if (open) chmodFd(staged.dirfd, mode & 0o7777);
+  else if (!isSymlink(mode)) chmodAt(staged.dirfd, staged.name, mode & 0o7777);
   copyTimes(stat, staged);
 }
 
@@ -47,24 +51,32 @@ function tellAttributes(
   staged: StagedObject,
   to: StatOverrides,
 ): void {
-  const acl = own === null ? findXattr(dirfd, name, 'system.posix_acl_access') : null;
+  const acl = own === null ? findXattr(dirfd, name, ACL_ACCESS) : null;
   const mode = acl === null ? stat.mode : foldAcl(stat.mode, acl);
   const { uid, gid, rdevMajor, rdevMinor } = stat;
   to.give(staged.dirfd, staged.name, { uid, gid, mode, rdevMajor, rdevMinor });
 }
 
-function copyXattrs(source: CopyUpSource, staged: StagedObject, context: CopyUpContext): void {
+/** Returns the mode that the copy is to have: the source's, cut down with its access ACL where that cannot be copied whole. */
+function copyXattrs(source: CopyUpSource, staged: StagedObject, context: CopyUpContext): number {
+  let { mode } = source.stat;
   for (const xattr of listXattrs(source.dirfd, source.name)) {
     const onDisk = nameInUpper(xattr, source, context);
     if (onDisk === null) continue;
     const value = getXattr(source.dirfd, source.name, xattr);
     if (value === null) continue;
+    const written = xattr.startsWith(ACL) ? withoutForeignIds(value) : value;
+    if (written !== value) {
+      context.noteCutAcl();
+      if (xattr === ACL_ACCESS) mode = modeWithin(mode, written);
+    }
     try {
-      setXattr(staged.dirfd, staged.name, onDisk, value);
+      setXattr(staged.dirfd, staged.name, onDisk, written);
     } catch (error) {
       if (!isTolerated(xattr, error)) throw error;
     }
   }
+  return mode;
 }
 
 /** null: it stays behind. */
@@ -84,7 +96,7 @@ function nameInUpper(xattr: string, source: CopyUpSource, { dialect, overrides }
 function isTolerated(xattr: string, error: unknown): boolean {
   if (!(error instanceof FsError)) return false;
   const security = xattr.startsWith('security.');
-  if (error.errno === Errno.EOPNOTSUPP) return !security && !xattr.startsWith('system.posix_acl_');
+  if (error.errno === Errno.EOPNOTSUPP) return !security && !xattr.startsWith(ACL);
   return error.errno === Errno.EPERM && security && xattr !== 'security.capability';
 }
 

@@ -1,12 +1,7 @@
 /** User and group ids inside of xattr values. */
 import { Errno, fsError } from '../core/errno.js';
 import type { IdMap } from '../core/id-map.js';
-
-/** struct posix_acl_xattr_header and posix_acl_xattr_entry (linux/posix_acl_xattr.h). */
-const HEADER = 4;
-const ENTRY = 8;
-const USER = 0x02;
-const GROUP = 0x08;
+import { ACL_GROUP, ACL_USER, forEachAclEntry } from '../core/posix-acl.js';
 
 /** struct vfs_cap_data, and vfs_ns_cap_data of a capability that counts below one user's namespace (linux/capability.h). */
 const PLAIN = 0x02000000;
@@ -25,13 +20,12 @@ export const toDisk: Direction = (map, id) => map.disk(id);
 /** A copy of an ACL with its users and groups mapped. EINVAL for one that cannot be (fs/posix_acl.c:posix_acl_from_xattr). */
 export function mapAcl(acl: Buffer, uids: IdMap, gids: IdMap, direction: Direction): Buffer {
   const mapped = Buffer.from(acl);
-  for (let at = HEADER; at + ENTRY <= mapped.length; at += ENTRY) {
-    const tag = mapped.readUInt16LE(at);
-    if (tag !== USER && tag !== GROUP) continue;
-    const id = direction(tag === USER ? uids : gids, mapped.readUInt32LE(at + 4));
+  forEachAclEntry(mapped, (at, tag) => {
+    if (tag !== ACL_USER && tag !== ACL_GROUP) return;
+    const id = direction(tag === ACL_USER ? uids : gids, mapped.readUInt32LE(at + 4));
     if (id === null) throw fsError(Errno.EINVAL, 'xattr');
     mapped.writeUInt32LE(id, at + 4);
-  }
+  });
   return mapped;
 }
 

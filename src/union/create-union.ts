@@ -20,6 +20,9 @@ const MAX_DIRECTORIES = 8192;
 /** Fds for everything else: Node's own, copies under way, files that have lost their name while in use. */
 const RESERVE = 400;
 
+const CUT_ACL =
+  'an ACL names users or groups outside of this user namespace: the upper gets it without them, and grants nobody more (told once)';
+
 /**
  * Opens all layers and builds the union.
  * @throws FsError with the path of the layer that cannot be opened
@@ -101,7 +104,8 @@ function openUpper(
   markUpper(layer, lowers);
   const work = keep(format.openWork(layer));
   fixNumbers(numbers, [layer, ...lowers]);
-  const copyUp = { work, dialect, overrides: layer.overrides, sync: !config.volatile };
+  const noteCutAcl = sayOnce(config.log, CUT_ACL);
+  const copyUp = { work, dialect, overrides: layer.overrides, sync: !config.volatile, noteCutAcl };
   const lowerFiles =
     dialect.origins &&
     new LowerFiles(lowers, layer, dialect.origins, {
@@ -110,6 +114,15 @@ function openUpper(
     });
   const links = format.links({ ...parts, layer, lowers, lowerFiles });
   return { layer, work, hiding: format.hiding(layer, work), copyUp, lowerFiles, links };
+}
+
+/** A function that logs `line` at its first call. */
+function sayOnce(log: (line: string) => void, line: string): () => void {
+  let said = false;
+  return () => {
+    if (!said) log(line);
+    said = true;
+  };
 }
 
 /** In this order at every mount, so that the numbers shown are the same ones. */

@@ -4,13 +4,7 @@
  * kernel does this.
  */
 
-/** Tags of `struct posix_acl_xattr_entry` (linux/posix_acl.h). */
-const USER_OBJ = 0x01;
-const GROUP_OBJ = 0x04;
-const MASK = 0x10;
-const OTHER = 0x20;
-const HEADER_BYTES = 4;
-const ENTRY_BYTES = 8;
+import { ACL_GROUP_OBJ, ACL_MASK, ACL_OTHER, ACL_USER_OBJ, forEachAclEntry } from '../core/posix-acl.js';
 
 export interface InheritedAcl {
   /** The new object's mode: the one asked for, cut down to what the ACL grants. */
@@ -34,16 +28,15 @@ export function inheritAcl(defaultAcl: Buffer, mode: number): InheritedAcl {
     access.writeUInt16LE(permissions, at + 2);
     granted = (granted & ~(0o7 << shift)) | (permissions << shift);
   };
-  for (let at = HEADER_BYTES; at + ENTRY_BYTES <= access.length; at += ENTRY_BYTES) {
-    const tag = access.readUInt16LE(at);
-    if (tag === USER_OBJ) limit(at, 6);
-    else if (tag === OTHER) limit(at, 0);
-    else if (tag === GROUP_OBJ) groupAt = at;
+  forEachAclEntry(access, (at, tag) => {
+    if (tag === ACL_USER_OBJ) limit(at, 6);
+    else if (tag === ACL_OTHER) limit(at, 0);
+    else if (tag === ACL_GROUP_OBJ) groupAt = at;
     else {
       extended = true;
-      if (tag === MASK) maskAt = at;
+      if (tag === ACL_MASK) maskAt = at;
     }
-  }
+  });
   // With a mask, the group bits of the mode are the mask's (man acl(5)).
   if (maskAt >= 0) limit(maskAt, 3);
   else if (groupAt >= 0) limit(groupAt, 3);

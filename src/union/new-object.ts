@@ -8,6 +8,7 @@ import { Errno, fsError, isErrno } from '../core/errno.js';
 import { isDirectory, isSymlink, S_IFMT, S_ISGID } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { RENAME_NOREPLACE } from '../core/flags.js';
+import { modeWithin, withoutForeignIds } from '../core/posix-acl.js';
 import type { Caller } from '../fuse/operations.js';
 import { chmodAt, chmodFd, chownAt, chownFd, majorOf, minorOf, renameAt, unlinkAt } from '../sys/inode-ops.js';
 import { close } from '../sys/open.js';
@@ -112,7 +113,7 @@ function modeInPlace(union: Union, dir: DirectoryNode, mode: number, caller: Cal
   return isSymlink(mode) || defaultAclOf(union, dir) !== null ? mode : mode & ~caller.umask;
 }
 
-/** The default ACL of `dir`, which is in the upper, where there are ACLs; kept on the node, and forgotten when it is set. */
+/** The default ACL of `dir`, which is in the upper, as it is on disk, where there are ACLs; kept on the node, and forgotten when it is set. */
 export function defaultAclOf(union: Union, dir: DirectoryNode): Buffer | null {
   if (!union.hasAcls || dir.top.layer.overrides !== null) return null;
   if (dir.defaultAcl === undefined) dir.defaultAcl = findXattr(union.fds.get(dir.top), '', ACL_DEFAULT);
@@ -201,6 +202,11 @@ export function attributesFor(union: Union, dir: DirectoryNode, mode: number, ca
   const withGroup = setgid && isDirectory(mode) ? mode | S_ISGID : mode;
   const defaultAcl = isSymlink(mode) ? null : defaultAclOf(union, dir);
   if (defaultAcl === null) return { uid, gid, mode: withGroup & ~caller.umask, access: null, inherited: null };
+  const inherited = withoutForeignIds(defaultAcl);
+  if (inherited !== defaultAcl) union.writable().copyUp.noteCutAcl();
   const acl = inheritAcl(defaultAcl, withGroup);
-  return { uid, gid, mode: acl.mode, access: acl.access, inherited: isDirectory(mode) ? defaultAcl : null };
+  // After the mask was cut down by the mode: what it leaves of a lost entry is what that one granted.
+  const access = acl.access && withoutForeignIds(acl.access);
+  const granted = access === null ? acl.mode : modeWithin(acl.mode, access);
+  return { uid, gid, mode: granted, access, inherited: isDirectory(mode) ? inherited : null };
 }

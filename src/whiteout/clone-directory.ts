@@ -3,12 +3,16 @@ import type { EntryName } from '../core/brand.js';
 import { isErrno } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import { RENAME_EXCHANGE } from '../core/flags.js';
+import { modeWithin, withoutForeignIds } from '../core/posix-acl.js';
 import { UndoStack } from '../core/undo.js';
 import { chmodAt, chownAt, mkdirAt, renameAt, rmdirAt, utimesAt } from '../sys/inode-ops.js';
 import { moveKeepingMode, withWriteToMove } from '../sys/owner-permission.js';
 import { statAt } from '../sys/stat.js';
 import { getXattr, listXattrs, setXattr } from '../sys/xattr.js';
 import type { WorkDirectory } from './work-directory.js';
+
+const ACL = 'system.posix_acl_';
+const ACL_DEFAULT = `${ACL}default`;
 
 /** A directory that is physically empty goes without a detour. */
 export function removedEmpty(dirfd: number, name: EntryName): boolean {
@@ -32,11 +36,15 @@ function cloneAttributes(
 ): void {
   const { dirfd, name, stat } = source;
   chownAt(workFd, staged, stat.uid, stat.gid);
+  let { mode } = stat;
   for (const xattr of listXattrs(dirfd, name)) {
     const value = getXattr(dirfd, name, xattr);
-    if (value !== null) setXattr(workFd, staged, xattr, value);
+    if (value === null) continue;
+    const written = xattr.startsWith(ACL) ? withoutForeignIds(value) : value;
+    if (written !== value && xattr !== ACL_DEFAULT) mode = modeWithin(mode, written);
+    setXattr(workFd, staged, xattr, written);
   }
-  chmodAt(workFd, staged, stat.mode & 0o7777);
+  chmodAt(workFd, staged, mode & 0o7777);
   const atime = { sec: stat.atimeSec, nsec: stat.atimeNsec };
   const mtime = { sec: stat.mtimeSec, nsec: stat.mtimeNsec };
   utimesAt(workFd, staged, atime, mtime);

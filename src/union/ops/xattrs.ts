@@ -1,6 +1,7 @@
 import type { NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { S_ISGID } from '../../core/file-mode.js';
+import { withoutForeignIds } from '../../core/posix-acl.js';
 import type { Caller } from '../../fuse/operations.js';
 import { isAdministrator } from '../../sys/process-credentials.js';
 import { getXattr, listXattrs, removeXattr, setXattr } from '../../sys/xattr.js';
@@ -48,7 +49,8 @@ export function getxattr(union: Union, nodeid: NodeId, name: string): Buffer | n
   const { fd, name: at } = reachOf(union, node);
   const value = getXattr(fd, at, onDisk);
   if (asksCapability) node.lacksCapability = value === null;
-  return value;
+  // The kernel takes an ACL with an unknown id for a failure of its permission check (fs/posix_acl.c:posix_acl_from_xattr).
+  return value !== null && isAcl(name) ? withoutForeignIds(value) : value;
 }
 
 /** Names that the caller may see: `trusted.` ones only for those with CAP_SYS_ADMIN, as on any file system (man xattr(7)). */
