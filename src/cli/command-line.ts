@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { TRANSPORTS } from '../server/mount-config.js';
 import { printable } from '../server/mount-error.js';
+import type { CommandLineForm } from './apply-options.js';
 import type { ConvertArguments } from './command-convert.js';
 import type { RunArguments } from './command-run.js';
 import type { DockerArguments } from './docker-arguments.js';
@@ -22,8 +23,7 @@ export interface MountArguments {
   /** How deletions are stored in the layers. */
   readonly dialect: 'overlay' | 'aufs';
   readonly mountpoint: string;
-  /** See `MountConfig`. */
-  readonly markersInUpper: boolean;
+  readonly form: CommandLineForm;
   /** Layers that Docker keeps; absent: those of the options. */
   readonly docker?: DockerArguments;
 }
@@ -166,7 +166,7 @@ function addMount(program: Command, commands: Commands, finish: (status: number)
         source: docker === undefined && paths.length === 2 ? paths[0] : undefined,
         dialect: flags.t === 'aufs' ? 'aufs' : 'overlay',
         mountpoint,
-        markersInUpper: flags.asFuseOverlayfs === true,
+        form: flags.asFuseOverlayfs === true ? 'fuse-overlayfs' : 'plyfs',
         ...(docker === undefined ? {} : { docker }),
       }),
     );

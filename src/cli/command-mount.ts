@@ -1,12 +1,13 @@
 /** `plyfs mount`. */
 import { checkConfig } from '../server/check-config.js';
 import { chooseServer } from '../server/choose-server.js';
-import { defaultConfig, type MountConfig } from '../server/mount-config.js';
+import { defaultConfig, HIGHEST_MAX_LAYERS, type MountConfig } from '../server/mount-config.js';
 import { MountError } from '../server/mount-error.js';
 import type { Server } from '../server/server.js';
 import type { ThreadServer } from '../server/thread-server.js';
 import type { DockerLayers } from '../store/docker.js';
 import { StoreError } from '../store/store-error.js';
+import { applyOptions } from './apply-options.js';
 import { takeAufsOptions } from './aufs-options.js';
 import { serveInBackground } from './background.js';
 import { mountBehindFront, readSettings } from './behind-front.js';
@@ -15,8 +16,7 @@ import { applyDocker, type DockerArguments } from './docker-arguments.js';
 import { FAILURE } from './exit-status.js';
 import { serveInForeground } from './foreground.js';
 import type { Front } from './front.js';
-import { say, warnUnknownOption } from './message.js';
-import { applyOptions } from './mount-options.js';
+import { say, warnIgnored } from './message.js';
 import type { MountSettings } from './option-kinds.js';
 import { splitOptions } from './option-list.js';
 
@@ -71,7 +71,10 @@ async function serverOf(config: MountConfig, early: ThreadServer | undefined): P
 async function settingsOf(args: MountArguments): Promise<MountSettings> {
   const config = defaultConfig(process.geteuid?.() === 0);
   config.mountpoint = args.mountpoint;
-  if (args.markersInUpper) config.markersInUpper = true;
+  if (args.form === 'fuse-overlayfs') {
+    config.markersInUpper = true;
+    config.maxLayers = HIGHEST_MAX_LAYERS;
+  }
   if (args.source !== undefined) config.fsname = args.source;
   const settings: MountSettings = { config };
   const docker = args.docker === undefined ? null : await layersOf(args.docker);
@@ -82,7 +85,7 @@ async function settingsOf(args: MountArguments): Promise<MountSettings> {
     warnings.forEach(say);
     options = rest;
   }
-  applyOptions(options, settings).forEach(warnUnknownOption);
+  warnIgnored(applyOptions(options, settings, args.form));
   if (docker !== null) applyDocker(docker.args, docker.layers, config);
   if (args.debug) config.debug = true;
   return settings;

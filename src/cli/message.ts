@@ -2,6 +2,7 @@
 import { writeSync } from 'node:fs';
 import { Errno } from '../core/errno.js';
 import { errnoOf, printable } from '../server/mount-error.js';
+import type { IgnoredOptions } from './apply-options.js';
 
 const STDERR = 2;
 
@@ -22,7 +23,8 @@ export function say(line: string): void {
   }
 }
 
-/** A warning about bytes that came from the command line. */
-export function warnUnknownOption(option: string): void {
-  say(`unknown option ignored: ${printable(option)}`);
+/** Names the options that have no effect. */
+export function warnIgnored({ unknown, refused }: IgnoredOptions): void {
+  for (const option of unknown) say(`unknown option ignored: ${printable(option)}`);
+  for (const why of refused) say(`option ignored: ${why}`);
 }

@@ -1,11 +1,10 @@
-/** The options of `-o`: one table, from which they are parsed, checked and explained. */
-import { HIGHEST_MAX_LAYERS, type MountConfig } from '../server/mount-config.js';
-import { printable } from '../server/mount-error.js';
-import type { MountOption, MountSettings, Toggle, Valued } from './option-kinds.js';
-import { type GivenOption, unescapePath } from './option-list.js';
+/** The options of `-o`: one table, by which `apply-options.ts` parses and checks them, and from which the help is made. */
+import { DEFAULT_MAX_LAYERS, HIGHEST_MAX_LAYERS, type MountConfig } from '../server/mount-config.js';
+import type { MountOption, Toggle } from './option-kinds.js';
+import { unescapePath } from './option-list.js';
 import { invalid, parseChoice, parseLayers, parseNumber, parsePath } from './option-value.js';
 import { OVERLAY_OPTIONS } from './overlay-options.js';
-import { PRESENTATION_OPTIONS, settleOwners } from './presentation-options.js';
+import { PRESENTATION_OPTIONS } from './presentation-options.js';
 
 export const MOUNT_OPTIONS: readonly MountOption[] = [
   {
@@ -121,7 +120,7 @@ export const MOUNT_OPTIONS: readonly MountOption[] = [
     kind: 'value',
     name: 'max_layers',
     placeholder: 'N',
-    help: `how many lower layers are accepted (default 128, at most ${HIGHEST_MAX_LAYERS})`,
+    help: `how many lower layers are accepted (default ${DEFAULT_MAX_LAYERS}, at most ${HIGHEST_MAX_LAYERS})`,
     set: ({ config }, value) => {
       config.maxLayers = parseNumber('max_layers', value, { min: 1, max: HIGHEST_MAX_LAYERS, whole: true });
     },
@@ -203,7 +202,7 @@ function addLayer(config: MountConfig, name: 'lowerdir+' | 'datadir+', path: str
 }
 
 /** Options that mean nothing here, or only say what is the case anyway: accepted without a word. */
-const SILENT: ReadonlyMap<string, RegExp | undefined> = new Map([
+export const SILENT: ReadonlyMap<string, RegExp | undefined> = new Map([
   // Whose rights count on the layers: always those of the process that serves the mount.
   ['override_creds', undefined],
   ['nooverride_creds', undefined],
@@ -228,61 +227,6 @@ const SILENT: ReadonlyMap<string, RegExp | undefined> = new Map([
     (name) => [name, undefined] as const,
   ),
 ]);
-
-const TOGGLES = new Map<string, (settings: MountSettings) => void>();
-const VALUED = new Map<string, Valued>();
-for (const option of MOUNT_OPTIONS) {
-  if (option.kind === 'value') {
-    VALUED.set(option.name, option);
-    continue;
-  }
-  TOGGLES.set(option.on, (settings) => option.set(settings, true));
-  if (option.off !== undefined) TOGGLES.set(option.off, (settings) => option.set(settings, false));
-}
-
-/**
- * Applies options in their order.
- * @returns the unknown ones, as given, each once: container tools pass options of other programs, which must not fail
- */
-export function applyOptions(options: readonly GivenOption[], settings: MountSettings): string[] {
-  const unknown = new Set<string>();
-  const values = new Map<string, string>();
-  for (const option of options) {
-    if (!applyOption(option, settings, values)) unknown.add(asGiven(option));
-  }
-  const added = ['lowerdir+', 'datadir+'].find((name) => values.has(name));
-  if (added !== undefined && values.has('lowerdir')) throw invalid(added, values.get(added), 'contradicts lowerdir');
-  const fsync = values.get('fsync');
-  if (settings.config.volatile && (fsync === '1' || fsync === '0' || fsync === 'auto')) {
-    throw invalid('fsync', fsync, 'contradicts volatile');
-  }
-  settleOwners(settings);
-  return [...unknown];
-}
-
-function applyOption({ name, value }: GivenOption, settings: MountSettings, values: Map<string, string>): boolean {
-  const valued = VALUED.get(name);
-  if (valued !== undefined) {
-    const earlier = values.get(name);
-    if (value === undefined) throw invalid(name, undefined, `needs a value: ${name}=${valued.placeholder}`);
-    if (earlier !== undefined && earlier !== value && valued.again === undefined)
-      throw invalid(name, value, `given twice, first as ${printable(earlier)}`);
-    values.set(name, value);
-    valued.set(settings, value);
-    return true;
-  }
-  const switched = TOGGLES.get(name);
-  if (switched !== undefined) {
-    if (value !== undefined) throw invalid(name, undefined, `takes no value, and was given ${printable(value)}`);
-    switched(settings);
-    return true;
-  }
-  return SILENT.has(name) && (SILENT.get(name)?.test(value ?? '') ?? true);
-}
-
-function asGiven({ name, value }: GivenOption): string {
-  return value === undefined ? name : `${name}=${value}`;
-}
 
 /** The table as lines of help. */
 export function describeOptions(): string {

@@ -22,6 +22,8 @@ export interface MountSettings {
 
 interface OptionBase {
   readonly help: string;
+  /** fuse-overlayfs does not know the option, and ignores it: on its command line it cannot make a mount fail. */
+  readonly isForeign?: true;
 }
 
 /** A word that is there or not, with its opposite; the last one given holds, as in mount(8). */

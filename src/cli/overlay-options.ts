@@ -7,6 +7,7 @@ const SWITCH = { on: true, off: false } as const;
 
 export const OVERLAY_OPTIONS: readonly MountOption[] = [
   feature('redirect_dir', 'on|follow|nofollow|off', {
+    isForeign: false, // fuse-overlayfs refuses each value but off.
     help: 'on: directories of lower layers can be renamed; off (default), follow: read only; nofollow: not read',
     set: (asked, value) => {
       asked.redirectDir = parseChoice('redirect_dir', value, {
@@ -57,6 +58,7 @@ export const OVERLAY_OPTIONS: readonly MountOption[] = [
   {
     kind: 'toggle',
     on: 'userxattr',
+    isForeign: true,
     help: 'keep private attributes in user., as is the default for all but root (who keeps them in trusted.)',
     set: ({ config }) => {
       config.overlay.userxattr = true;
@@ -64,18 +66,22 @@ export const OVERLAY_OPTIONS: readonly MountOption[] = [
   },
 ];
 
+interface Feature {
+  readonly help: string;
+  /** Default: true. */
+  readonly isForeign?: boolean;
+  readonly set: (asked: OverlayOptions, value: string) => void;
+}
+
 /** The last one given holds, as in the kernel: tools append what the user wants to what they want themselves. */
-function feature(
-  name: string,
-  placeholder: string,
-  { help, set }: { readonly help: string; readonly set: (asked: OverlayOptions, value: string) => void },
-): MountOption {
+function feature(name: string, placeholder: string, { help, isForeign = true, set }: Feature): MountOption {
   return {
     kind: 'value',
     name,
     again: 'holds',
     placeholder,
     help,
+    ...(isForeign ? { isForeign } : {}),
     set: ({ config }: MountSettings, value: string) => set(config.overlay, value),
   };
 }

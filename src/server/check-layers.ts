@@ -63,7 +63,7 @@ function checkCount({ lowers, maxLayers }: MountConfig): void {
   const advice =
     lowers.length <= HIGHEST_MAX_LAYERS
       ? `raise it with -o max_layers=${lowers.length} (at most ${HIGHEST_MAX_LAYERS})`
-      : `max_layers= can be at most ${HIGHEST_MAX_LAYERS}, as in the kernel`;
+      : `${maxLayers === HIGHEST_MAX_LAYERS ? 'that is' : `max_layers=${HIGHEST_MAX_LAYERS} is`} the most, as in the kernel`;
   throw MountError.of({
     what: 'lowerdir',
     why: `${lowers.length} lower layers, and the limit is ${maxLayers}`,

@@ -76,14 +76,17 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     ],
     ['a timeout that is no number', 'lowerdir=top,timeout=soon', 'timeout: soon: must be a number from 0'],
     ['an unknown passthrough', 'lowerdir=top,passthrough=all', 'passthrough: all: must be auto or off'],
-    ['fsync against volatile', 'lowerdir=top,volatile,fsync=1', 'fsync: 1: contradicts volatile'],
-    ['an option given twice', 'lowerdir=top,lowerdir=base', 'lowerdir: base: given twice, first as top'],
-    ['a value for a word', 'lowerdir=top,ro=1', 'ro: takes no value, and was given 1 (EINVAL)'],
   ];
   it.each(options)('%s', (_, text, line) => {
     expectRefused(['-o', text, 'mnt'], line);
     expectRefused(['mount', '-o', text, 'mnt'], line);
   });
+
+  it.each([
+    ['fsync against volatile', 'lowerdir=top,volatile,fsync=1', 'fsync: 1: contradicts volatile'],
+    ['an option given twice', 'lowerdir=top,lowerdir=base', 'lowerdir: base: given twice, first as top'],
+    ['a value for a word', 'lowerdir=top,ro=1', 'ro: takes no value, and was given 1 (EINVAL)'],
+  ])('plyfs mount: %s', (_, text, line) => expectRefused(['mount', '-o', text, 'mnt'], line));
 
   it('a layer given twice through a symlink, and one inside another through a bind mount', () => {
     symlinkSync('top', box.at('link'));
@@ -175,9 +178,17 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     for (const name of lowers) mkdirSync(box.at(name));
     const all = `lowerdir=${lowers.join(':')}`;
     expectRefused(
-      ['-o', all, 'mnt'],
+      ['mount', '-o', all, 'mnt'],
       'lowerdir: 129 lower layers, and the limit is 128 (EINVAL); raise it with -o max_layers=129 (at most 500)',
     );
+    expectRefused(['-o', `${all},max_layers=128`, 'mnt'], 'lowerdir: 129 lower layers, and the limit is 128');
+  });
+
+  it("501 layers: the kernel's limit is named", () => {
+    const lowers = Array.from({ length: 501 }, (_, i) => `n${i}`);
+    for (const name of lowers) mkdirSync(box.at(name));
+    const line = 'lowerdir: 501 lower layers, and the limit is 500 (EINVAL); that is the most, as in the kernel';
+    expectRefused(['-o', `lowerdir=${lowers.join(':')}`, 'mnt'], line);
   });
 
   it('a wrong command line has status 2', () => {

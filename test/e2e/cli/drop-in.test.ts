@@ -183,6 +183,18 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
     );
   });
 
+  it.each([
+    ['fsync=0,volatile', []],
+    ['volatile,fsync=1', []],
+    ['metacopy=on,redirect_dir=off', ['plyfs: option ignored: metacopy: on: contradicts redirect_dir=off']],
+    ['verity=require,nfs_export=on', ['plyfs: option ignored: verity: require:', 'plyfs: option ignored: nfs_export:']],
+    ['volatile=1', ['plyfs: unknown option ignored: volatile=1']],
+  ])('what fuse-overlayfs does not take for an error is none: %s', (words, lines) => {
+    const { status, stderr } = box.plyfs('-o', `${box.options},${words}`, 'mnt');
+    expect([status, stderr.split('\n')]).toEqual([0, [...lines.map((line) => expect.stringContaining(line)), '']]);
+    expect(readdirSync(box.mountpoint).sort()).toEqual(['from-base', 'from-top']);
+  });
+
   it('an environment without PATH, through a link of another name in another directory', () => {
     mkdirSync(box.at('bin'));
     symlinkSync(PLYFS, box.at('bin/real'));

@@ -26,11 +26,13 @@ describe.skipIf(unavailable !== null)(`many layers ${unavailable ?? ''}`, () => 
   }
 
   it.each([
-    [128, ''],
-    [129, ',max_layers=129'],
-    [500, ',max_layers=500'],
-  ])('%i layers are one tree', (count, extra) => {
-    const outcome = box.plyfs('-o', `${makeLayers(count)},upperdir=up,workdir=work${extra}`, 'mnt');
+    [128, ['mount'], ''],
+    [129, ['mount'], ',max_layers=129'],
+    [500, ['mount'], ',max_layers=500'],
+    // Newer containers/storage makes as many, and knows of no max_layers.
+    [500, [], ''],
+  ])('%i layers are one tree', (count, command, extra) => {
+    const outcome = box.plyfs(...command, '-o', `${makeLayers(count)},upperdir=up,workdir=work${extra}`, 'mnt');
     expect(outcome).toMatchObject({ status: 0, stderr: '' });
     expect(readdirSync(box.at('mnt/shared'))).toHaveLength(count);
     expect(box.read('mnt/top-of-all')).toBe('0');

@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { applyOptions } from '../../../src/cli/mount-options.js';
+import { applyOptions } from '../../../src/cli/apply-options.js';
 import { splitOptions } from '../../../src/cli/option-list.js';
 import { isErrno } from '../../../src/core/errno.js';
 import { checkConfig } from '../../../src/server/check-config.js';
@@ -67,7 +67,7 @@ function kernel(list: string): Answer {
 function plyfs(list: string): Answer {
   try {
     const config = { ...defaultConfig(true), mountpoint: paths('@mnt') };
-    const unknown = applyOptions(splitOptions(paths(list)), { config });
+    const unknown = applyOptions(splitOptions(paths(list)), { config }).unknown;
     expect(unknown).toEqual([]);
     const { redirect, metacopy, index, xattrs } = settleOverlay(checkConfig(config));
     return { redirect, metacopy, index, xattrs };
@@ -173,7 +173,7 @@ describe.skipIf(unavailable !== null)(`the options of an overlay ${unavailable ?
     ['verity=require', 'verity: require: digests'],
     ['uuid=on', 'uuid: on: a FUSE mount has no'],
   ])('%s, which plyfs does not do, is refused in one line', (words, why) => {
-    const done = spawnSync(PLYFS, ['-o', paths(`lowerdir=@a:@b,${UPPER},${words}`), paths('@mnt')], {
+    const done = spawnSync(PLYFS, ['mount', '-o', paths(`lowerdir=@a:@b,${UPPER},${words}`), paths('@mnt')], {
       encoding: 'utf8',
     });
     expect(done).toMatchObject({ status: 1, stdout: '' });
@@ -188,7 +188,7 @@ describe.skipIf(unavailable !== null)(`the options of an overlay ${unavailable ?
     ['userxattr,redirect_dir=on', 'plyfs: redirect_dir: on: contradicts userxattr'],
     ['userxattr,metacopy=on', 'plyfs: metacopy: on: contradicts userxattr'],
   ])('%s is refused in one line', (words, line) => {
-    const done = spawnSync(PLYFS, ['-o', paths(`lowerdir=@a:@b,${UPPER},${words}`), paths('@mnt')], {
+    const done = spawnSync(PLYFS, ['mount', '-o', paths(`lowerdir=@a:@b,${UPPER},${words}`), paths('@mnt')], {
       encoding: 'utf8',
     });
     expect(done).toMatchObject({ status: 1, stdout: '' });

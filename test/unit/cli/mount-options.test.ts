@@ -1,15 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { applyOptions, describeOptions } from '../../../src/cli/mount-options.js';
+import { applyOptions, type CommandLineForm, type IgnoredOptions } from '../../../src/cli/apply-options.js';
+import { describeOptions } from '../../../src/cli/mount-options.js';
 import type { MountSettings } from '../../../src/cli/option-kinds.js';
 import { splitOptions } from '../../../src/cli/option-list.js';
 import { MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../../../src/core/flags.js';
 import { defaultConfig, mountFlags } from '../../../src/server/mount-config.js';
 
-function apply(list: string, root = true): MountSettings & { unknown: string[] } {
+function apply(list: string, root = true, form: CommandLineForm = 'plyfs'): MountSettings & IgnoredOptions {
   const settings: MountSettings = { config: defaultConfig(root) };
-  const unknown = applyOptions(splitOptions(list), settings);
-  return { ...settings, unknown };
+  const ignored = applyOptions(splitOptions(list), settings, form);
+  return { ...settings, ...ignored };
 }
+
+const asFuseOverlayfs = (list: string): ReturnType<typeof apply> => apply(list, true, 'fuse-overlayfs');
 
 describe('mount options', () => {
   it('layers, numbers and choices reach the config', () => {
@@ -54,6 +57,48 @@ describe('mount options', () => {
     expect(apply('fsync=auto').config).toMatchObject({ volatile: false, fsync: true });
     expect(() => apply('fsync=0,volatile')).toThrow('fsync: 0: contradicts volatile (EINVAL)');
     expect(() => apply('fsync=1,volatile')).toThrow('fsync: 1: contradicts volatile (EINVAL)');
+  });
+
+  describe("in fuse-overlayfs's command line", () => {
+    it.each(['fsync=0,volatile', 'volatile,fsync=0', 'fsync=1,volatile', 'volatile,fsync=auto', 'fsync=volatile'])(
+      '%s: volatile, which promises least',
+      (list) => {
+        const { config, unknown, refused } = asFuseOverlayfs(list);
+        expect([config.volatile, unknown, refused]).toEqual([true, [], []]);
+      },
+    );
+
+    it('of several values of an option the last one holds', () => {
+      expect(asFuseOverlayfs('lowerdir=a,lowerdir=b,fsync=0,fsync=1').config).toMatchObject({
+        lowers: ['b'],
+        fsync: true,
+      });
+    });
+
+    it.each(['userxattr,metacopy=on', 'metacopy=on,redirect_dir=off', 'redirect_dir=off,metacopy=on'])(
+      '%s: without metacopy',
+      (list) => {
+        const { config, refused } = asFuseOverlayfs(list);
+        expect(config.overlay.metacopy).toBe(false);
+        expect(refused).toEqual([expect.stringMatching(/^metacopy: on: contradicts (userxattr|redirect_dir=off) /)]);
+      },
+    );
+
+    it('metacopy=on alone, and beside redirect_dir=on, stays', () => {
+      for (const list of ['metacopy=on', 'metacopy=on,redirect_dir=on']) {
+        expect(asFuseOverlayfs(list)).toMatchObject({ config: { overlay: { metacopy: true } }, refused: [] });
+      }
+    });
+
+    it('what fuse-overlayfs ignores cannot fail', () => {
+      expect(asFuseOverlayfs('nfs_export=on,verity=require,uuid=on,xino=1,index,metacopy=x').refused).toHaveLength(6);
+      expect(asFuseOverlayfs('volatile=1,ro=1,userxattr=1').unknown).toEqual(['volatile=1', 'ro=1', 'userxattr=1']);
+    });
+
+    it.each(['redirect_dir=yes', 'fsync=2', 'lowerdir=', 'passthrough=x', 'lowerdir=a,lowerdir+=b', 'uidmapping=x'])(
+      '%s is refused all the same',
+      (list) => expect(() => asFuseOverlayfs(list)).toThrow(/EINVAL/),
+    );
   });
 
   it('unknown options come back once each, known ones of other programs not at all', () => {

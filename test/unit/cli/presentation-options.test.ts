@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { applyOptions } from '../../../src/cli/mount-options.js';
+import { applyOptions } from '../../../src/cli/apply-options.js';
 import { splitOptions } from '../../../src/cli/option-list.js';
 import { defaultConfig, type MountConfig } from '../../../src/server/mount-config.js';
 
 function apply(list: string): MountConfig & { unknown: string[] } {
   const config = defaultConfig(true);
-  const unknown = applyOptions(splitOptions(`lowerdir=/l,${list}`), { config });
+  const unknown = applyOptions(splitOptions(`lowerdir=/l,${list}`), { config }).unknown;
   return { ...config, unknown };
 }
 

@@ -1,0 +1,132 @@
+/** What the options of `-o` set, in their order. */
+import { Errno } from '../core/errno.js';
+import type { OverlayOptions } from '../server/mount-config.js';
+import { MountError, printable } from '../server/mount-error.js';
+import { MOUNT_OPTIONS, SILENT } from './mount-options.js';
+import type { MountSettings, Toggle, Valued } from './option-kinds.js';
+import type { GivenOption } from './option-list.js';
+import { invalid } from './option-value.js';
+import { settleOwners } from './presentation-options.js';
+
+/**
+ * Whose command line it is. `plyfs` refuses options that contradict each other. `fuse-overlayfs` fails for no option that that
+ * program ignores: container engines append such options to those of their user. There the last of several values holds, and of two
+ * options that contradict each other the one that promises less.
+ */
+export type CommandLineForm = 'plyfs' | 'fuse-overlayfs';
+
+/** What was given and has no effect. */
+export interface IgnoredOptions {
+  /** As given, each once: container tools pass options of other programs, which must not fail. */
+  readonly unknown: readonly string[];
+  /** Which known ones, and why; only in the form `fuse-overlayfs`. */
+  readonly refused: readonly string[];
+}
+
+const TOGGLES = new Map<string, { readonly option: Toggle; readonly on: boolean }>();
+const VALUED = new Map<string, Valued>();
+for (const option of MOUNT_OPTIONS) {
+  if (option.kind === 'value') {
+    VALUED.set(option.name, option);
+    continue;
+  }
+  TOGGLES.set(option.on, { option, on: true });
+  if (option.off !== undefined) TOGGLES.set(option.off, { option, on: false });
+}
+
+/**
+ * Applies options in their order.
+ * @throws {@link MountError} for a value that is wrong, and in the form `plyfs` for a contradiction
+ */
+export function applyOptions(
+  options: readonly GivenOption[],
+  settings: MountSettings,
+  form: CommandLineForm = 'plyfs',
+): IgnoredOptions {
+  const unknown = new Set<string>();
+  const refused: string[] = [];
+  const values = new Map<string, string>();
+  for (const option of options) {
+    try {
+      if (!applyOption(option, settings, values, form)) unknown.add(asGiven(option));
+    } catch (error) {
+      if (form === 'plyfs' || !isForeign(option) || !isInvalid(error)) throw error;
+      refused.push(error.message);
+    }
+  }
+  const added = ['lowerdir+', 'datadir+'].find((name) => values.has(name));
+  if (added !== undefined && values.has('lowerdir')) throw invalid(added, values.get(added), 'contradicts lowerdir');
+  if (form === 'plyfs') refuseContradictions(settings, values);
+  else refused.push(...withoutContradictions(settings.config.overlay));
+  settleOwners(settings);
+  return { unknown: [...unknown], refused };
+}
+
+/** `volatile` beside any other word about fsync. On the command line of fuse-overlayfs it holds, as the one that promises least. */
+function refuseContradictions({ config }: MountSettings, values: ReadonlyMap<string, string>): void {
+  const fsync = values.get('fsync');
+  if (config.volatile && fsync !== undefined && fsync !== 'volatile') {
+    throw invalid('fsync', fsync, 'contradicts volatile');
+  }
+}
+
+/** Gives `metacopy=on` up where `settleOverlay` would refuse it because of another option. */
+function withoutContradictions(overlay: OverlayOptions): string[] {
+  const { metacopy, userxattr, redirectDir } = overlay;
+  if (metacopy !== true) return [];
+  const other = userxattr === true ? 'userxattr' : `redirect_dir=${redirectDir ?? 'on'}`;
+  if (other === 'redirect_dir=on') return [];
+  overlay.metacopy = false;
+  return [invalid('metacopy', 'on', `contradicts ${other}`).message];
+}
+
+/** False: the option is unknown. */
+function applyOption(
+  given: GivenOption,
+  settings: MountSettings,
+  values: Map<string, string>,
+  form: CommandLineForm,
+): boolean {
+  const { name, value } = given;
+  const valued = VALUED.get(name);
+  if (valued !== undefined) {
+    setValue(valued, value, settings, values, form);
+    return true;
+  }
+  const switched = TOGGLES.get(name);
+  if (switched === undefined) return SILENT.has(name) && (SILENT.get(name)?.test(value ?? '') ?? true);
+  if (value === undefined) {
+    switched.option.set(settings, switched.on);
+    return true;
+  }
+  if (form === 'fuse-overlayfs') return false; // That program knows the word alone.
+  throw invalid(name, undefined, `takes no value, and was given ${printable(value)}`);
+}
+
+function isForeign({ name }: GivenOption): boolean {
+  return (VALUED.get(name) ?? TOGGLES.get(name)?.option)?.isForeign === true;
+}
+
+function isInvalid(error: unknown): error is MountError {
+  return error instanceof MountError && error.errno === Errno.EINVAL;
+}
+
+function setValue(
+  { name, placeholder, again, set }: Valued,
+  value: string | undefined,
+  settings: MountSettings,
+  values: Map<string, string>,
+  form: CommandLineForm,
+): void {
+  if (value === undefined) throw invalid(name, undefined, `needs a value: ${name}=${placeholder}`);
+  const earlier = values.get(name);
+  if (form === 'plyfs' && earlier !== undefined && earlier !== value && again === undefined) {
+    throw invalid(name, value, `given twice, first as ${printable(earlier)}`);
+  }
+  values.set(name, value);
+  set(settings, value);
+}
+
+function asGiven({ name, value }: GivenOption): string {
+  return value === undefined ? name : `${name}=${value}`;
+}
