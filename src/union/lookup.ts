@@ -137,8 +137,8 @@ export function adoptFile(
   const ino = group?.ino ?? number;
   const identity = group === null ? own : ino;
   stat.ino = ino;
-  const shared = several && (isUpper || group !== null);
-  if (shared) {
+  // Also with a link count of 1: the node can be one that was found by another name, which has gone.
+  if (!isNew && (isUpper || group !== null)) {
     const linked = union.nodes.linkedFile(identity);
     if (linked !== undefined && leadsTo(linked, isUpper, group)) {
       if (linked.parent === null || isLikelyNext(union, linked, isUpper)) rename(union, linked, dir, name, home);
@@ -156,7 +156,7 @@ export function adoptFile(
   }
   if (!isUpper && stat.protection === 0) node.protection = 0;
   union.nodes.add(node);
-  if (shared) union.nodes.share(node);
+  if (several && (isUpper || group !== null)) union.nodes.share(node);
   if (group !== null) join(union, node, group, isUpper ? null : home, stat);
   return node;
 }

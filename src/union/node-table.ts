@@ -8,7 +8,10 @@ import { NodePages } from './node-pages.js';
 /** All living nodes. Nodeids are never reused, so a late FORGET or a stale handle cannot reach another node. */
 export class NodeTable {
   private readonly nodes = new NodePages();
-  /** Files with several links, by their identity: their names share one node. */
+  /**
+   * Files that have, or had while the node lives, several names, by their identity: all names lead to the one node. It stays when only
+   * one name is left, because the node can be known by a name that has gone, and the kernel may look up the one that is left.
+   */
   private readonly linked = new Map<number, FileNode>();
   private nextId = ROOT_ID as number;
 
@@ -67,7 +70,7 @@ export class NodeTable {
     }
   }
 
-  /** The node of a file by its identity, if it is known to have several links. */
+  /** The node of a file by its identity, if it has or had several links. */
   linkedFile(identity: number): FileNode | undefined {
     return this.linked.get(identity);
   }

@@ -42,11 +42,12 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
     linkOverWhiteout(union, node, home, name);
     undo.push(() => union.writable().hiding.removeAndHide(union.fds.get(home), name));
   } else undo.push(() => unlinkAt(union.fds.get(home), name));
+  // Before anything can fail: should the name stay when it is to be taken back, it must lead to this node.
+  union.nodes.share(node);
   // Whoever is told of a failure must not find the name.
   undo.guard(() => statReal(union, node, attr));
   if (node.parent === null) giveName(union, node, dir, name);
   showStat(node, attr);
-  if (attr.nlink > 1) union.nodes.share(node);
   noteAdded(union, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
   return handOut(union, node);
 }
