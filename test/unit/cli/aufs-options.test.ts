@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { takeAufsOptions } from '../../../src/cli/aufs-options.js';
 import { applyOptions } from '../../../src/cli/apply-options.js';
+import { takeAufsOptions } from '../../../src/cli/aufs-options.js';
 import { splitOptions } from '../../../src/cli/option-list.js';
 import { defaultConfig, isReadOnly, type MountConfig } from '../../../src/server/mount-config.js';
 
-function apply(list: string): { config: MountConfig; warnings: readonly string[]; unknown: string[] } {
+function apply(list: string): { config: MountConfig; warnings: readonly string[]; unknown: readonly string[] } {
   const config = defaultConfig(true);
   const { rest, warnings } = takeAufsOptions(splitOptions(list), config);
   return { config, warnings, unknown: applyOptions(rest, { config }).unknown };

@@ -3,7 +3,7 @@ import { applyOptions } from '../../../src/cli/apply-options.js';
 import { splitOptions } from '../../../src/cli/option-list.js';
 import { defaultConfig, type MountConfig } from '../../../src/server/mount-config.js';
 
-function apply(list: string): MountConfig & { unknown: string[] } {
+function apply(list: string): MountConfig & { unknown: readonly string[] } {
   const config = defaultConfig(true);
   const unknown = applyOptions(splitOptions(`lowerdir=/l,${list}`), { config }).unknown;
   return { ...config, unknown };
