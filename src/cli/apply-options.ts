@@ -71,12 +71,12 @@ function refuseContradictions({ config }: MountSettings, values: ReadonlyMap<str
 }
 
 /** Gives `metacopy=on` up where `settleOverlay` would refuse it because of another option. */
-function withoutContradictions(overlay: OverlayOptions): string[] {
-  const { metacopy, userxattr, redirectDir } = overlay;
+function withoutContradictions(asked: OverlayOptions): string[] {
+  const { metacopy, userxattr, redirectDir } = asked;
   if (metacopy !== true) return [];
   const other = userxattr === true ? 'userxattr' : `redirect_dir=${redirectDir ?? 'on'}`;
   if (other === 'redirect_dir=on') return [];
-  overlay.metacopy = false;
+  asked.metacopy = false;
   return [invalid('metacopy', 'on', `contradicts ${other}`).message];
 }
 
