@@ -31,7 +31,7 @@ export const PRESENTATION_OPTIONS: readonly MountOption[] = [
   {
     kind: 'toggle',
     on: 'squash_to_root',
-    help: 'show all files as of root and its group; who owns them on the layers is not changed by that',
+    help: "show all files as of root and its group; on the layers owners stay, but a copy that an ordinary user makes becomes that user's",
     set: (settings) => {
       ownersOf(settings).squashToRoot = true;
     },

@@ -3,6 +3,7 @@ import type { FileStat } from '../core/file-stat.js';
 import type { Dialect } from '../whiteout/dialect.js';
 import type { StatOverrides } from '../whiteout/stat-overrides.js';
 import type { WorkDirectory } from '../whiteout/work-directory.js';
+import type { Squash } from './give-owner.js';
 
 /** What every copy-up of a mount shares. */
 export interface CopyUpContext {
@@ -10,6 +11,8 @@ export interface CopyUpContext {
   readonly dialect: Dialect;
   /** Where the upper's objects have their attributes; null: themselves. */
   readonly overrides: StatOverrides | null;
+  /** The owner that the mount shows for all objects; null: there is none. */
+  readonly squash: Squash | null;
   /** fsync a file before it is published; false for a volatile mount. */
   readonly sync: boolean;
   /** Is called when an ACL is written without entries that it has in the source; tells the user once. */

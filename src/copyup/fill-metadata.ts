@@ -7,35 +7,26 @@ import { Errno, FsError } from '../core/errno.js';
 import { isSymlink } from '../core/file-mode.js';
 import type { FileStat } from '../core/file-stat.js';
 import { modeWithin, withoutForeignIds } from '../core/posix-acl.js';
-import { chmodAt, chmodFd, chownAt, chownFd, utimesAt, utimesFd } from '../sys/inode-ops.js';
+import { chmodAt, chmodFd, utimesAt, utimesFd } from '../sys/inode-ops.js';
 import { findXattr, getXattr, listXattrs, setXattr } from '../sys/xattr.js';
 import { isOverrideXattr } from '../whiteout/override-names.js';
 import type { StatOverrides } from '../whiteout/stat-overrides.js';
 import type { CopyUpContext, CopyUpSource } from './context.js';
 import { foldAcl } from './fold-acl.js';
+import { giveOwner } from './give-owner.js';
+import type { StagedObject } from './staged-object.js';
 
 const ACL = 'system.posix_acl_';
 const ACL_ACCESS = `${ACL}access`;
-
-const myUid = process.geteuid?.() ?? 0;
-const myGid = process.getegid?.() ?? 0;
-
-/** A staged object: `name` under `dirfd`, or an open file when `name` is `''`. */
-export interface StagedObject {
-  readonly dirfd: number;
-  readonly name: string;
-}
 
 export function fillMetadata(source: CopyUpSource, staged: StagedObject, context: CopyUpContext): void {
   const { stat } = source;
   const { overrides } = context;
   const open = staged.name === '';
+  let { mode } = stat;
   if (overrides !== null) tellAttributes(source, staged, overrides);
-  else if (stat.uid !== myUid || stat.gid !== myGid) {
-    if (open) chownFd(staged.dirfd, stat.uid, stat.gid);
-    else chownAt(staged.dirfd, staged.name, stat.uid, stat.gid);
-  }
-  const mode = copyXattrs(source, staged, context);
+  else mode = giveOwner(staged, stat, context.squash);
+  mode = copyXattrs(source, staged, mode, context);
   // Before the mode, which can forbid it to an ordinary user.
   if (stat.protection !== 0) context.dialect.protections?.write(staged.dirfd, staged.name, stat.protection);
   if (source.origin !== null) context.dialect.origins?.mark(staged.dirfd, staged.name, source.origin);
@@ -57,9 +48,9 @@ function tellAttributes(
   to.give(staged.dirfd, staged.name, { uid, gid, mode, rdevMajor, rdevMinor });
 }
 
-/** Returns the mode that the copy is to have: the source's, cut down with its access ACL where that cannot be copied whole. */
-function copyXattrs(source: CopyUpSource, staged: StagedObject, context: CopyUpContext): number {
-  let { mode } = source.stat;
+/** Returns the mode that the copy is to have: `mode`, cut down with its access ACL where that cannot be copied whole. */
+function copyXattrs(source: CopyUpSource, staged: StagedObject, mode: number, context: CopyUpContext): number {
+  let granted = mode;
   for (const xattr of listXattrs(source.dirfd, source.name)) {
     const onDisk = nameInUpper(xattr, source, context);
     if (onDisk === null) continue;
@@ -68,15 +59,15 @@ function copyXattrs(source: CopyUpSource, staged: StagedObject, context: CopyUpC
     const written = xattr.startsWith(ACL) ? withoutForeignIds(value) : value;
     if (written !== value) {
       context.noteCutAcl();
-      if (xattr === ACL_ACCESS) mode = modeWithin(mode, written);
+      if (xattr === ACL_ACCESS) granted = modeWithin(granted, written);
     }
     try {
       setXattr(staged.dirfd, staged.name, onDisk, written);
     } catch (error) {
-      if (!isTolerated(xattr, error)) throw error;
+      if (!isTolerated(xattr, error, context)) throw error;
     }
   }
-  return mode;
+  return granted;
 }
 
 /** null: it stays behind. */
@@ -91,13 +82,13 @@ function nameInUpper(xattr: string, source: CopyUpSource, { dialect, overrides }
  * - EOPNOTSUPP: the upper's file system has no such xattrs; fatal for ACLs and for `security.*`, which decide who may
  *   do what (fs/overlayfs/copy_up.c:ovl_copy_xattr).
  * - EPERM on `security.*` but capabilities: labels that only the initial user namespace may write; the security
- *   module gives the copy one of its own.
+ *   module gives the copy one of its own. Capabilities too, where the copy does not get its owner either.
  */
-function isTolerated(xattr: string, error: unknown): boolean {
+function isTolerated(xattr: string, error: unknown, { squash }: CopyUpContext): boolean {
   if (!(error instanceof FsError)) return false;
   const security = xattr.startsWith('security.');
   if (error.errno === Errno.EOPNOTSUPP) return !security && !xattr.startsWith(ACL);
-  return error.errno === Errno.EPERM && security && xattr !== 'security.capability';
+  return error.errno === Errno.EPERM && security && (xattr !== 'security.capability' || squash !== null);
 }
 
 export function copyTimes(stat: FileStat, staged: StagedObject): void {

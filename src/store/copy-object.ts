@@ -1,6 +1,7 @@
 /** One object of a layer copied with everything that it is. Nothing is tolerated to be lost, unlike at copy-up. */
 import { cloneData, copyData } from '../copyup/fill-data.js';
-import { copyTimes, type StagedObject } from '../copyup/fill-metadata.js';
+import { copyTimes } from '../copyup/fill-metadata.js';
+import type { StagedObject } from '../copyup/staged-object.js';
 import { FsError } from '../core/errno.js';
 import { isRegular, isSymlink, S_IFMT } from '../core/file-mode.js';
 import { O_CREAT, O_EXCL, O_WRONLY } from '../core/flags.js';

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import type { Squash } from '../copyup/give-owner.js';
+import type { IdRule } from '../core/id-map.js';
 import type { Operations } from '../fuse/operations.js';
 import { CopyJobs } from './copy-jobs.js';
 import { DirectoryFds } from './directory-fds.js';
@@ -9,7 +11,7 @@ import { type LayerFormat, layerFormat } from './layer-format.js';
 import { markUpper, overridesOfLower, overridesOfUpper } from './layer-overrides.js';
 import { LowerFiles } from './lower-files.js';
 import { NodeTable } from './node-table.js';
-import { PresentedFilesystem } from './presented-filesystem.js';
+import { type Presentation, PresentedFilesystem } from './presented-filesystem.js';
 import { cachedListings, Union, type Upper } from './union.js';
 import type { UnionConfig } from './union-config.js';
 import { UnionFilesystem } from './union-filesystem.js';
@@ -105,7 +107,8 @@ function openUpper(
   const work = keep(format.openWork(layer));
   fixNumbers(numbers, [layer, ...lowers]);
   const noteCutAcl = sayOnce(config.log, CUT_ACL);
-  const copyUp = { work, dialect, overrides: layer.overrides, sync: !config.volatile, noteCutAcl };
+  const squash = squashOf(config.presentation);
+  const copyUp = { work, dialect, overrides: layer.overrides, squash, sync: !config.volatile, noteCutAcl };
   const lowerFiles =
     dialect.origins &&
     new LowerFiles(lowers, layer, dialect.origins, {
@@ -123,6 +126,13 @@ function sayOnce(log: (line: string) => void, line: string): () => void {
     if (!said) log(line);
     said = true;
   };
+}
+
+/** The owner that all objects are shown with; null: there is none. */
+function squashOf(presentation: Presentation | undefined): Squash | null {
+  const idOf = (rule: IdRule | undefined): number | null => (rule !== undefined && 'all' in rule ? rule.all : null);
+  const [uid, gid] = [idOf(presentation?.uids), idOf(presentation?.gids)];
+  return uid === null && gid === null ? null : { uid, gid };
 }
 
 /** In this order at every mount, so that the numbers shown are the same ones. */

@@ -6,7 +6,7 @@
  * recognised by the inode number shown. What entries are called, how long they stay and what else is noted depends on
  * the dialect: pseudo-links (`plinks.ts`) or an index (`link-index.ts`).
  */
-import type { StagedObject } from '../copyup/fill-metadata.js';
+import type { StagedObject } from '../copyup/staged-object.js';
 import type { EntryName } from '../core/brand.js';
 import { S_IFMT } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';

@@ -3,7 +3,7 @@
  * names it has, those of the lower layer that still show included (fs/overlayfs/util.c:ovl_nlink_start). So a name of such
  * a file goes only when the copy has a link in its place.
  */
-import type { StagedObject } from '../copyup/fill-metadata.js';
+import type { StagedObject } from '../copyup/staged-object.js';
 import type { EntryName } from '../core/brand.js';
 import { displayName } from '../core/entry-name.js';
 import { Errno, FsError, fsError, isErrno } from '../core/errno.js';

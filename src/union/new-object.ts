@@ -2,7 +2,8 @@
  * Making an object that is new to the union, with the owner, mode and ACL that the kernel would give it on ext4
  * (fs/inode.c:inode_init_owner), at a free name or over a whiteout.
  */
-import type { StagedObject } from '../copyup/fill-metadata.js';
+import { giveOwner } from '../copyup/give-owner.js';
+import type { StagedObject } from '../copyup/staged-object.js';
 import type { EntryName } from '../core/brand.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
 import { isDirectory, isSymlink, S_IFMT, S_ISGID } from '../core/file-mode.js';
@@ -10,7 +11,7 @@ import { FileStat } from '../core/file-stat.js';
 import { RENAME_NOREPLACE } from '../core/flags.js';
 import { modeWithin, withoutForeignIds } from '../core/posix-acl.js';
 import type { Caller } from '../fuse/operations.js';
-import { chmodAt, chmodFd, chownAt, chownFd, majorOf, minorOf, renameAt, unlinkAt } from '../sys/inode-ops.js';
+import { chmodAt, chmodFd, majorOf, minorOf, renameAt, unlinkAt } from '../sys/inode-ops.js';
 import { close } from '../sys/open.js';
 import { moveKeepingMode } from '../sys/owner-permission.js';
 import { findXattr, setXattr } from '../sys/xattr.js';
@@ -162,19 +163,19 @@ function makeStaged(
 export function giveAttributes(
   union: Union,
   { dirfd, name }: StagedObject,
-  { uid, gid, mode, access, inherited }: NewAttributes,
+  attributes: NewAttributes,
   rdev = 0,
 ): number {
-  const { overrides } = union.writable().layer;
+  const { layer, copyUp } = union.writable();
+  const { overrides } = layer;
+  const { uid, gid, access, inherited } = attributes;
   if (overrides !== null) {
+    const { mode } = attributes;
     overrides.give(dirfd, name, { uid, gid, mode, rdevMajor: majorOf(rdev), rdevMinor: minorOf(rdev) });
     overrides.seal(dirfd, name, mode);
     return overrides.physicalMode(mode);
   }
-  if (uid !== myUid || gid !== myGid) {
-    if (name === '') chownFd(dirfd, uid, gid);
-    else chownAt(dirfd, name, uid, gid);
-  }
+  const mode = giveOwner({ dirfd, name }, attributes, copyUp.squash);
   if (isSymlink(mode)) return mode;
   if (access !== null) setXattr(dirfd, name, ACL_ACCESS, access);
   if (inherited !== null) setXattr(dirfd, name, ACL_DEFAULT, inherited);

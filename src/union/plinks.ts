@@ -2,7 +2,7 @@
  * Links kept as aufs does it (pseudo-links): entries are in a directory of the upper (`LinkEntries`), for as long as the
  * mount lives. Because numbers are given out again, a lower file is recognised by its origin too (`origins.ts`).
  */
-import type { StagedObject } from '../copyup/fill-metadata.js';
+import type { StagedObject } from '../copyup/staged-object.js';
 import type { EntryName } from '../core/brand.js';
 import { displayName } from '../core/entry-name.js';
 import { isErrno } from '../core/errno.js';

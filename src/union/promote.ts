@@ -2,8 +2,8 @@
 
 import type { CopyUpSource } from '../copyup/context.js';
 import { copyUpOther, copyUpUnnamed, publishFile, refuseProtected } from '../copyup/copy-up.js';
-import type { StagedObject } from '../copyup/fill-metadata.js';
 import { StagedFile } from '../copyup/staged-file.js';
+import type { StagedObject } from '../copyup/staged-object.js';
 import type { EntryName } from '../core/brand.js';
 import { displayName } from '../core/entry-name.js';
 import { Errno, FsError, fsError } from '../core/errno.js';

@@ -1,0 +1,109 @@
+/** One owner shown for all objects, on a mount of an ordinary user, who cannot give files away. */
+import { chmodSync, lchownSync, lstatSync, readdirSync, symlinkSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { PLYFS, waitFor } from '../../harness/mounts.js';
+import { setxattr } from '../../harness/sys/index.js';
+import { type Outcome, run, Sandbox } from '../cli/sandbox.js';
+import {
+  giveToUser,
+  NAME,
+  openFuseDevice,
+  plyfsAsUser,
+  rootlessUnavailable,
+  runAsUser,
+  userNamespacesUnavailable,
+} from './ordinary-user.js';
+
+const ANOTHER = 61_000;
+const unavailable = rootlessUnavailable();
+const noNamespaces = userNamespacesUnavailable();
+
+/** Files of somebody else, readable by all. */
+const CHANGES = `cd mnt
+echo more >> file; chmod 640 file; mv file renamed; ln renamed linked; touch -h symlink; touch dir/child
+chmod 600 fifo; touch setid capable with-acl; rm dir/child; mkdir dir/new; touch dir/new/made`;
+
+function prepare(): Sandbox {
+  const box = new Sandbox();
+  giveToUser(box.dir);
+  for (const name of ['file', 'setid', 'capable', 'with-acl', 'dir/child']) box.write(`base/${name}`, 'low\n');
+  symlinkSync('nowhere', box.at('base/symlink'));
+  run('mkfifo', [box.at('base/fifo')]);
+  for (const name of ['', 'file', 'setid', 'capable', 'with-acl', 'dir', 'dir/child', 'symlink', 'fifo']) {
+    lchownSync(box.at(`base/${name}`), ANOTHER, ANOTHER);
+  }
+  chmodSync(box.at('base/setid'), 0o6775);
+  run('setcap', ['cap_net_raw+ep', box.at('base/capable')]);
+  run('setfacl', ['-m', 'user:7:rw-', box.at('base/with-acl')]);
+  setxattr(box.at('base/file'), 'user.kept', 'yes');
+  return box;
+}
+
+describe.skipIf(unavailable !== null)(`squash_to_* without root ${unavailable ?? ''}`, () => {
+  let box: Sandbox;
+  let closeDevice: () => void;
+  let uid: number;
+  beforeAll(() => {
+    closeDevice = openFuseDevice();
+    uid = Number(run('id', ['-u', NAME]).stdout);
+  });
+  afterAll(() => closeDevice());
+  beforeEach(() => {
+    box = prepare();
+  });
+  afterEach(() => box.dispose());
+
+  async function checkUpper(): Promise<void> {
+    for (const name of ['renamed', 'symlink', 'dir', 'dir/new/made', 'fifo', 'setid', 'capable', 'with-acl']) {
+      expect([name, lstatSync(box.at(`up/${name}`)).uid]).toEqual([name, uid]);
+    }
+    const mode = (name: string): string => lstatSync(box.at(`up/${name}`)).mode.toString(8);
+    // Nobody's program runs as the user who has copied it up.
+    expect([mode('setid'), mode('renamed'), mode('dir')]).toEqual(['100775', '100640', '40755']);
+    expect(run('getfattr', ['--only-values', '-n', 'user.kept', box.at('up/renamed')]).stdout).toBe('yes');
+    expect(run('getfacl', ['-cn', box.at('up/with-acl')]).stdout).toContain('group::r--');
+    await waitFor(() => box.daemon() === undefined, 'the daemon to end', 20_000);
+    expect(readdirSync(box.at('work/work'))).toEqual([]);
+  }
+
+  const shell = (script: string): Outcome => runAsUser(['sh', '-ec', script], box.dir);
+
+  it.each(['squash_to_uid=UID', 'squash_to_uid=UID,squash_to_gid=7'])(
+    'lets an ordinary user change what is shown as its own: %s',
+    async (options) => {
+      const mount = `${box.options},${options.replace('UID', String(uid))}`;
+      expect(plyfsAsUser(['-o', mount, 'mnt'], box.dir)).toMatchObject({ status: 0, stderr: '' });
+      expect(shell(CHANGES)).toMatchObject({ status: 0, stderr: '' });
+      expect(shell('stat -c %u mnt/* | sort -u')).toMatchObject({ stdout: `${uid}\n` });
+      expect(plyfsAsUser(['umount', 'mnt'], box.dir).status).toBe(0);
+      await checkUpper();
+    },
+  );
+
+  it.each(['squash_to_root', 'squash_to_gid=0'])('lets an ordinary user change what all may write: %s', (options) => {
+    run('chmod', ['o+w', box.at('base/file')]);
+    expect(plyfsAsUser(['-o', `${box.options},${options}`, 'mnt'], box.dir)).toMatchObject({ status: 0, stderr: '' });
+    expect(shell('echo more >> mnt/file; cat mnt/file; stat -c %g mnt/file')).toEqual({
+      status: 0,
+      stdout: 'low\nmore\n0\n',
+      stderr: '',
+    });
+  });
+
+  it.skipIf(noNamespaces !== null)('lets the root of a user namespace change all: squash_to_root', async () => {
+    const script = `"${PLYFS}" -o "${box.options},squash_to_root" mnt\n(${CHANGES}; stat -c %u:%g * | sort -u)\numount mnt`;
+    expect(runAsUser(['unshare', '-Urm', 'sh', '-ec', script], box.dir)).toEqual({
+      status: 0,
+      stdout: '0:0\n',
+      stderr: '',
+    });
+    await checkUpper();
+  });
+
+  it('is needed for that: without it nothing is copied up', () => {
+    expect(plyfsAsUser(['-o', box.options, 'mnt'], box.dir).status).toBe(0);
+    run('chmod', ['666', box.at('base/file')]);
+    expect(runAsUser(['sh', '-c', 'echo more >> mnt/file'], box.dir).status).not.toBe(0);
+    expect(readdirSync(box.at('up'))).toEqual([]);
+  });
+});
