@@ -10,7 +10,7 @@ import { FileStat } from '../../src/core/file-stat.js';
 import { flagsOfOpened, keepOwnProtection } from '../../src/sys/own-protection.js';
 import { statAt } from '../../src/sys/stat.js';
 import { materialize } from '../conformance/materialize.js';
-import { dir, special, symlink, type Tree } from '../conformance/tree.js';
+import { dir, file, special, symlink, type Tree } from '../conformance/tree.js';
 import { fileSystem, type Shown } from '../harness/filesystems.js';
 import {
   kernelOverlayUnavailable,
@@ -40,7 +40,7 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
   let layers: LayerDirs & { readonly upper: string };
   let skip: (why: string) => void;
   /** Unmounted in the reverse order. */
-  let mounted: (Mounted | Shown)[];
+  let mounted: (Mounted | Pick<Shown, 'unmount'>)[];
 
   beforeAll(() => sys.ownMounts());
   beforeEach((test) => {
@@ -49,8 +49,8 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
     layers = makeLayerDirs(base);
     mounted = [];
   });
-  afterEach(() => {
-    for (const each of mounted.reverse()) each.unmount();
+  afterEach(async () => {
+    for (const each of mounted.reverse()) await each.unmount();
     removeScratch(base);
   });
 
@@ -160,7 +160,7 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
     it('is told from one with flags also by a kernel that can ask open objects only', () => {
       const packed = show('erofs', TREE);
       const real = makeScratch('flags');
-      mounted.push({ root: real, unmount: () => removeScratch(real) });
+      mounted.push({ unmount: async () => removeScratch(real) });
       materialize(real, { kept: 'kept', free: 'free', d: dir() });
       expect(spawnSync('chattr', ['+i', `${real}/kept`]).status).toBe(0);
       expect(spawnSync('chattr', ['+a', `${real}/d`]).status).toBe(0);
@@ -181,6 +181,83 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
       expect(told(real, ['kept', 'free', 'd'])).toEqual(
         [FS_IMMUTABLE_FL, 0, FS_APPEND_FL].flatMap((flags) => [flags, flags]),
       );
+    });
+  });
+
+  describe('a file system without ACLs', () => {
+    const TREE: Tree = {
+      f: file('content', { mode: 0o644 }),
+      g: file('content', { mode: 0o640, gid: sys.STAFF }),
+      h: 'content',
+      d: dir({ x: 'x' }),
+      drop: dir({}, { mode: 0o777 }),
+    };
+    const WITHOUT_ACLS = [
+      ['squashfs', UNIONS],
+      ['ramfs', UNIONS.slice(0, 2)],
+      ['btrfs noacl', UNIONS.slice(0, 2)],
+    ] as const;
+    const ACL = sys.acl('u::rw- user:61002:rw- g::r-- m::rw- o::r--');
+
+    const asAlice = (body: () => unknown): string => sys.outcome(() => sys.asUser(sys.ALICE, sys.STAFF, body));
+    const aclOf = (path: string, name: string): string =>
+      sys.outcome(() => sys.getxattr(path, `system.posix_acl_${name}`));
+    const list = (path: string): void => sys.close(sys.open(path, sys.O_RDONLY | sys.O_DIRECTORY));
+
+    it.each(WITHOUT_ACLS.flatMap(([name, unions]) => unions.map(([union, mount]) => [name, union, mount] as const)))(
+      '%s lets others than the owner do what the mode allows, through %s',
+      (name, _, mount) => {
+        const root = mountOver(show(name, TREE), mount);
+        expect(asAlice(() => sys.readFile(`${root}/f`))).toBe('ok');
+        expect(asAlice(() => sys.readFile(`${root}/g`))).toBe('ok');
+        expect(asAlice(() => list(`${root}/d`))).toBe('ok');
+        expect(asAlice(() => sys.readFile(`${root}/d/x`))).toBe('ok');
+        expect(asAlice(() => sys.writeFile(`${root}/drop/new`, 'new'))).toBe('ok');
+        expect(asAlice(() => sys.writeFile(`${root}/f`, 'written'))).toBe('EACCES');
+        expect(asAlice(() => sys.writeFile(`${root}/d/new`, 'new'))).toBe('EACCES');
+        expect([aclOf(`${root}/f`, 'access'), aclOf(`${root}/d`, 'access'), aclOf(`${root}/d`, 'default')]).toEqual(
+          Array(3).fill('ENODATA'),
+        );
+      },
+    );
+
+    it.each(UNIONS.filter(([union]) => !union.includes('xattr_permissions')))(
+      'has none until an object is copied up through %s; a copy can have them',
+      (_, mount) => {
+        const root = mountOver(show('squashfs', TREE), mount);
+        expect(sys.outcome(() => sys.removexattr(`${root}/f`, 'system.posix_acl_access'))).toBe('EOPNOTSUPP');
+        expect(sys.outcome(() => sys.lstat(`${layers.upper}/f`))).toBe('ENOENT');
+        sys.chmod(`${root}/f`, 0o600);
+        sys.setxattr(`${root}/f`, 'system.posix_acl_access', ACL);
+        expect(sys.getxattr(`${root}/f`, 'system.posix_acl_access')).toEqual(ACL);
+        expect(aclOf(`${root}/g`, 'access')).toBe('ENODATA');
+      },
+    );
+
+    it('gives a lower object an ACL at once where the upper has them (the kernel: not before it is copied up)', () => {
+      const root = mountOver(show('squashfs', TREE), mountPlyfs);
+      sys.setxattr(`${root}/h`, 'system.posix_acl_access', ACL);
+      expect(sys.getxattr(`${root}/h`, 'system.posix_acl_access')).toEqual(ACL);
+    });
+
+    it.each(UNIONS.slice(0, 2))('is below the upper of %s: nothing is copied up for an ACL', (_, mount) => {
+      const upperOn = show('ramfs', { upper: dir(), work: dir() });
+      materialize(layers.lowers[0] as string, TREE);
+      mounted.push(mount({ ...layers, upper: `${upperOn}/upper`, work: `${upperOn}/work` }));
+      const { mountpoint: root } = layers;
+      const set = (): void => sys.setxattr(`${root}/f`, 'system.posix_acl_access', ACL);
+      expect(sys.outcome(set)).toBe('EOPNOTSUPP');
+      expect(sys.outcome(() => sys.lstat(`${upperOn}/upper/f`))).toBe('ENOENT');
+      sys.writeFile(`${root}/f`, 'written');
+      expect([aclOf(`${root}/f`, 'access'), aclOf(`${root}/h`, 'access')]).toEqual(['ENODATA', 'ENODATA']);
+      expect(sys.outcome(set)).toBe('EOPNOTSUPP');
+      expect(asAlice(() => sys.readFile(`${root}/f`))).toBe('ok');
+    });
+
+    it('such as procfs is open to all users through plyfs', () => {
+      const root = mountOver('/proc/sys', mountPlyfs);
+      expect(asAlice(() => list(`${root}/kernel`))).toBe('ok');
+      expect(asAlice(() => sys.readFile(`${root}/kernel/ostype`))).toBe('ok');
     });
   });
 });

@@ -2,7 +2,14 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { kernelOverlayUnavailable, mountKernel, mountPlyfs, mountsUnavailable, unmount } from './mounts.js';
+import {
+  kernelOverlayUnavailable,
+  mountKernel,
+  mountPlyfs,
+  mountsUnavailable,
+  unmountLayers,
+  waitFor,
+} from './mounts.js';
 
 export interface FileSystem {
   readonly name: string;
@@ -22,7 +29,8 @@ export interface FileSystem {
 
 export interface Shown {
   readonly root: string;
-  unmount(): void;
+  /** Waits for the server of a union that had it as a layer to close it. */
+  unmount(): Promise<void>;
 }
 
 function run(program: string, args: readonly string[]): void {
@@ -46,7 +54,7 @@ function mountAt(base: string, type: string, device: string, options: string): S
   const root = join(base, 'root');
   mkdirSync(root);
   run('mount', ['-t', type, '-o', options, device, root]);
-  return { root, unmount: () => unmount(root) };
+  return { root, unmount: () => unmountLayers(root) };
 }
 
 /** A file system that is packed from a directory and never changes. */
@@ -122,7 +130,16 @@ function union(name: string, mount: typeof mountKernel, unavailable: () => strin
       ];
       for (const each of [upper, work, mountpoint]) mkdirSync(each);
       const mounted = mount({ lowers: [content], upper, work, mountpoint });
-      return { root: mountpoint, unmount: () => mounted.unmount() };
+      return {
+        root: mountpoint,
+        async unmount() {
+          await waitFor(
+            () => spawnSync('umount', [mountpoint], { stdio: 'ignore' }).status === 0,
+            'the layers to be free',
+          );
+          mounted.unmount();
+        },
+      };
     },
   };
 }

@@ -4,7 +4,7 @@ import { S_ISGID } from '../../core/file-mode.js';
 import { withoutForeignIds } from '../../core/posix-acl.js';
 import type { Caller } from '../../fuse/operations.js';
 import { isAdministrator } from '../../sys/process-credentials.js';
-import { getXattr, listXattrs, removeXattr, setXattr } from '../../sys/xattr.js';
+import { findXattr, getXattr, listXattrs, removeXattr, setXattr } from '../../sys/xattr.js';
 import { isOverrideXattr } from '../../whiteout/override-names.js';
 import type { StatOverrides } from '../../whiteout/stat-overrides.js';
 import { ACL_ACCESS, ACL_DEFAULT, isAcl } from '../new-object.js';
@@ -47,7 +47,9 @@ export function getxattr(union: Union, nodeid: NodeId, name: string): Buffer | n
   const onDisk = nameOnDisk(union, overridesOf(union, node), name);
   if (onDisk === null) return null;
   const { fd, name: at } = reachOf(union, node);
-  const value = getXattr(fd, at, onDisk);
+  // What a layer has no ACLs for has none (fs/overlayfs/inode.c:do_ovl_get_acl). Its EOPNOTSUPP would be the outcome of the kernel's
+  // own permission checks (fs/fuse/acl.c:__fuse_get_acl).
+  const value = isAcl(name) ? findXattr(fd, at, onDisk) : getXattr(fd, at, onDisk);
   if (asksCapability) node.lacksCapability = value === null;
   // The kernel takes an ACL with an unknown id for a failure of its permission check (fs/posix_acl.c:posix_acl_from_xattr).
   return value !== null && isAcl(name) ? withoutForeignIds(value) : value;
@@ -86,6 +88,8 @@ export function setxattr(
   const node = union.nodes.get(nodeid);
   assertChangeable(union, node);
   const onDisk = nameToChange(union, union.writable().layer.overrides, name);
+  // The upper's answer, before the object is copied up for nothing (fs/overlayfs/inode.c:ovl_set_acl).
+  if (isAcl(name) && !isUpper(node)) getXattr(union.writable().layer.root.fd, '', onDisk);
   toUpper(union, node);
   if (name === CAPABILITY && node.kind === 'file') node.lacksCapability = false;
   const { fd, name: at } = reachOf(union, node);
