@@ -32,7 +32,7 @@ describe.skipIf(unavailable !== null)(`many mounts at once${unavailable === null
   });
 
   function untilEnded(): Promise<void> {
-    return waitFor(() => !processes().some(({ command }) => command.includes(base)), 'servers to end', 5000);
+    return waitFor(() => !processes().some(({ command }) => command.includes(base)), 'servers to end');
   }
 
   /** Mounts the two layers below an upper of its own, in the background, and gives its server. */
@@ -76,7 +76,7 @@ describe.skipIf(unavailable !== null)(`many mounts at once${unavailable === null
       for (let i = 0; i < 100; i++) use(first);
       mountpoints.forEach(use);
       // close(2) does not wait for the server.
-      await waitFor(() => open() <= before, `${before} open files at most`, 5000);
+      await waitFor(() => open() <= before, `${before} open files at most`);
     });
 
     it('are gone with their mounts', async () => {

@@ -151,7 +151,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
         stdio: ['ignore', 'pipe', 'ignore'],
       });
       expect((await once(child, 'exit'))[0]).toBe(status);
-      await waitFor(() => !box.isMounted(), 'the mount to go', 5000);
+      await waitFor(() => !box.isMounted(), 'the mount to go');
     }
   });
 });

@@ -26,7 +26,7 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
   }
 
   function untilEnded(): Promise<void> {
-    return waitFor(() => box.daemon() === undefined, 'the daemon to end', 5000);
+    return waitFor(() => box.daemon() === undefined, 'the daemon to end');
   }
 
   async function foreground(...args: string[]): Promise<{ child: ChildProcess; said: () => string }> {
@@ -65,9 +65,9 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
     });
 
     it('creates files with the mode and umask of the caller, whatever its own', () => {
-      expect(run('/bin/sh', ['-c', `umask 077; exec "${PLYFS}" -o ${box.options} mnt`], { cwd: box.dir }).status).toBe(
-        0,
-      );
+      expect(
+        run('/bin/sh', ['-c', `umask 077; exec "${PLYFS}" -o "${box.options}" mnt`], { cwd: box.dir }).status,
+      ).toBe(0);
       expect(spawnSync('/bin/sh', ['-c', `umask 002; echo > ${box.mountpoint}/new`]).status).toBe(0);
       expect(statSync(box.at('up/new')).mode & 0o777).toBe(0o664);
     });
@@ -147,8 +147,8 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
         child.kill('SIGKILL');
         const [status] = await exit;
         if (status === 0) spawnSync('umount', [box.mountpoint]);
-        await waitFor(() => !box.becomesDaemon(), 'the daemon to end', 5000);
-        await waitFor(() => !box.isMounted(), 'the mount to go', 5000);
+        await waitFor(() => !box.becomesDaemon(), 'the daemon to end');
+        await waitFor(() => !box.isMounted(), 'the mount to go');
       }
     });
 

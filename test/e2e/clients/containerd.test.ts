@@ -137,7 +137,7 @@ describe.skipIf(unavailable !== null)(`containerd ${unavailable ?? ''}`, () => {
   it('containers in a row leave no mount and no process', async () => {
     for (let i = 0; i < ROUNDS; i++) await runOnce('plyfs', IMAGE, 'echo x > /data/new; rm -r /data/keep');
     expect(daemon.mounts()).toEqual([]);
-    await waitFor(() => daemon.processes().length === 0, 'servers and shims to end', 10_000);
+    await waitFor(() => daemon.processes().length === 0, 'servers and shims to end');
   });
 
   it('what belongs to no image any more is collected', async () => {

@@ -226,8 +226,8 @@ describe.skipIf(unavailable !== null)(`docker ${unavailable ?? ''}`, () => {
     const before = open();
     for (let i = 1; i <= ROUNDS; i++) use(i);
     expect(plyfs.mounts()).toEqual([]);
-    await waitFor(() => plyfs.processes().length === 0, 'servers and shims to end', 10_000);
-    await waitFor(() => open() <= before, `at most ${before} open files in layers`, 10_000);
+    await waitFor(() => plyfs.processes().length === 0, 'servers and shims to end');
+    await waitFor(() => open() <= before, `at most ${before} open files in layers`);
   });
 
   it('rm, rmi and prune leave as little as they do with the kernel', async () => {
@@ -242,7 +242,7 @@ describe.skipIf(unavailable !== null)(`docker ${unavailable ?? ''}`, () => {
     expect(readdirSync(plyfs.layers)).toEqual(['l']);
     expect(readdirSync(join(plyfs.layers, 'l'))).toEqual([]);
     expect(plyfs.mounts()).toEqual([]);
-    await waitFor(() => plyfs.processes().length === 0, 'servers to end', 10_000);
+    await waitFor(() => plyfs.processes().length === 0, 'servers to end');
   });
 });
 

@@ -51,13 +51,13 @@ describe.skipIf(unavailable !== null)(`an ordinary user with fusermount3 ${unava
     expect(readFileSync(box.at('up/dir/low'), 'utf8')).toBe('low\nmore\n');
     expect(plyfsAsUser(['umount', 'mnt'], box.dir)).toMatchObject({ status: 0, stderr: '' });
     expect(box.isMounted()).toBe(false);
-    await waitFor(() => box.daemon() === undefined, 'the daemon to end', 5000);
+    await waitFor(() => box.daemon() === undefined, 'the daemon to end');
   });
 
   it('SIGTERM unmounts through fusermount3', async () => {
     expect(plyfsAsUser(['-o', box.options, 'mnt'], box.dir).status).toBe(0);
     process.kill(box.daemon() ?? Number.NaN, 'SIGTERM');
-    await waitFor(() => box.daemon() === undefined, 'the daemon to end', 5000);
+    await waitFor(() => box.daemon() === undefined, 'the daemon to end');
     expect(box.isMounted()).toBe(false);
   });
 
@@ -99,7 +99,7 @@ describe.skipIf(unavailable !== null)(`an ordinary user with fusermount3 ${unava
     for (const change of changes) expect(shell(`cd mnt/own; ${change}`)).toMatchObject({ status: 0, stderr: '' });
     expect(readFileSync(box.at('up/own/ro/f'), 'utf8')).toBe('low\nmore\n');
     expect(plyfsAsUser(['umount', 'mnt'], box.dir).status).toBe(0);
-    await waitFor(() => box.daemon() === undefined, 'the daemon to end', 5000);
+    await waitFor(() => box.daemon() === undefined, 'the daemon to end');
     expect(readdirSync(box.at('work/work'))).toEqual([]);
   });
 
@@ -125,7 +125,7 @@ describe.skipIf(unavailable !== null)(`an ordinary user with fusermount3 ${unava
       expect(full).toMatchObject({ status: 0, stdout: `${mode}\n` });
       expect(mounted(`rmdir ${dir}; ! test -e ${dir}`)).toMatchObject({ status: 0, stderr: '' });
     }
-    await waitFor(() => box.daemon() === undefined, 'the daemon to end', 5000);
+    await waitFor(() => box.daemon() === undefined, 'the daemon to end');
     expect(readdirSync(box.at('work/work'))).toEqual([]);
   });
 
@@ -145,8 +145,8 @@ describe.skipIf(unavailable !== null)(`an ordinary user without access ${unavail
         '-m',
         'sh',
         '-c',
-        `cd ${box.dir}; mount -t tmpfs tmpfs /dev; mknod -m 600 /dev/fuse c 10 229; mknod -m 666 /dev/null c 1 3;
-         exec setpriv --reuid plyfs-test --regid plyfs-test --clear-groups -- ${PLYFS} -o ${box.options} mnt`,
+        `cd "${box.dir}"; mount -t tmpfs tmpfs /dev; mknod -m 600 /dev/fuse c 10 229; mknod -m 666 /dev/null c 1 3;
+         exec setpriv --reuid plyfs-test --regid plyfs-test --clear-groups -- "${PLYFS}" -o "${box.options}" mnt`,
       ]);
       expect(stderr).toBe(
         'plyfs: mount: /dev/fuse: permission denied (EACCES); this user needs read and write access to /dev/fuse\n',

@@ -62,7 +62,7 @@ describe.skipIf(unavailable !== null)(`squash_to_* without root ${unavailable ??
     expect([mode('setid'), mode('renamed'), mode('dir')]).toEqual(['100775', '100640', '40755']);
     expect(run('getfattr', ['--only-values', '-n', 'user.kept', box.at('up/renamed')]).stdout).toBe('yes');
     expect(run('getfacl', ['-cn', box.at('up/with-acl')]).stdout).toContain('group::r--');
-    await waitFor(() => box.daemon() === undefined, 'the daemon to end', 20_000);
+    await waitFor(() => box.daemon() === undefined, 'the daemon to end');
     expect(readdirSync(box.at('work/work'))).toEqual([]);
   }
 

@@ -346,7 +346,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
   describe('the command', () => {
     it('shows its progress on a terminal, on one line that goes away', () => {
       sys.writeFile(`${src}/file`, 'content');
-      const { stdout } = run('script', ['-qec', `${PLYFS} convert --to aufs ${src} ${dst}`, '/dev/null']);
+      const { stdout } = run('script', ['-qec', `"${PLYFS}" convert --to aufs "${src}" "${dst}"`, '/dev/null']);
       const texts = stdout.split('\r\u001b[K');
       expect(texts[1]).toMatch(/^checking: \d objects$/);
       expect(texts).toContainEqual(expect.stringMatching(/^converting: \d of 2 objects, \d B of 7 B$/));
@@ -439,14 +439,14 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
 
     it.each([0o077, 0o777, 0])('writes marks of the same modes under the umask %o', (umask) => {
       overlayMarks.whiteout(src, 'gone');
-      const command = `umask ${umask.toString(8)}; exec ${PLYFS} convert --to aufs ${src} ${dst}`;
+      const command = `umask ${umask.toString(8)}; exec "${PLYFS}" convert --to aufs "${src}" "${dst}"`;
       expect(run('sh', ['-c', command])).toEqual({ status: 0, stdout: '', stderr: '' });
       expect(sys.lstat(`${dst}/.wh.gone`).mode).toBe(0o100444);
       for (const name of ['.wh..wh.plnk', '.wh..wh.orph']) expect(sys.lstat(`${dst}/${name}`).mode).toBe(0o040700);
     });
 
     it('fails when it cannot say what it did', () => {
-      const { status, stderr } = run('sh', ['-c', `${PLYFS} convert --to aufs --json ${src} ${dst} > /dev/full`]);
+      const { status, stderr } = run('sh', ['-c', `"${PLYFS}" convert --to aufs --json "${src}" "${dst}" > /dev/full`]);
       expect(stderr).toBe('plyfs: stdout: no space left on device (ENOSPC)\n');
       expect(status).toBe(1);
     });

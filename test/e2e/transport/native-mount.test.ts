@@ -47,7 +47,7 @@ describe.skipIf(unavailable !== null)(`--transport fuse-native ${unavailable ?? 
     expect(box.read('up/from-base')).toBe('changed');
     expect(fs.statSync(box.at('up/from-top')).isCharacterDevice()).toBe(true);
     expect(box.plyfs('umount', 'mnt').status).toBe(0);
-    await waitFor(() => server() === undefined && box.daemon() === undefined, 'both processes to end', 5000);
+    await waitFor(() => server() === undefined && box.daemon() === undefined, 'both processes to end');
     expect(box.isMounted()).toBe(false);
   });
 
@@ -73,7 +73,7 @@ describe.skipIf(unavailable !== null)(`--transport fuse-native ${unavailable ?? 
     mount(`log=${box.at('log')}`);
     const fd = fs.openSync(box.at('mnt/from-top'), 'r');
     process.kill(server() ?? 0, 'SIGKILL');
-    await waitFor(() => !box.isMounted() && box.daemon() === undefined, 'the mount to go', 5000);
+    await waitFor(() => !box.isMounted() && box.daemon() === undefined, 'the mount to go');
     expect(() => fs.fstatSync(fd)).toThrow(/ENOTCONN/);
     expect(() => fs.closeSync(fd)).toThrow(/ENOTCONN/);
     expect(box.read('log')).toMatch(/^\S+ plyfs\[\d+\]: serving process: ended by SIGKILL\n$/);
@@ -82,7 +82,7 @@ describe.skipIf(unavailable !== null)(`--transport fuse-native ${unavailable ?? 
   it('takes the mount away when whoever mounted is killed', async () => {
     mount();
     process.kill(box.daemon() ?? 0, 'SIGKILL');
-    await waitFor(() => !box.isMounted() && server() === undefined, 'the mount to go', 5000);
+    await waitFor(() => !box.isMounted() && server() === undefined, 'the mount to go');
   });
 
   it('refuses a mountpoint that is one already, in one line', () => {
