@@ -33,8 +33,8 @@ export function answerFor(union: Union, node: UnionNode): Union['answer'] {
 }
 
 /**
- * While a file is open for writing in passthrough mode, a mapping of it changes size-less attributes (mtime, blocks)
- * with no request that would tell the kernel's FUSE side.
+ * While a file is open for writing in passthrough mode, a mapping of it changes size-less attributes (mtime, blocks), and a write can
+ * take set-id bits away, with no request that would tell the kernel's FUSE side.
  */
 function changesUnseen(node: UnionNode): boolean {
   return node.kind === 'file' && node.open !== null && node.open.backingId !== 0 && node.open.writers > 0;
@@ -56,6 +56,8 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
   else prepareFile(union, node, change, caller);
   if (change.uid !== undefined || change.gid !== undefined || namesNobody) {
     changeOwner(union, node, change, caller);
+  } else if (isEmpty(change) && changesUnseen(node) && !isRoot(caller)) {
+    dropSetIdBits(union, node, caller, stat);
   }
   if (change.mode !== undefined) chmodReal(union, node, change.mode & 0o7777);
   if (change.atime !== undefined || change.mtime !== undefined) {
@@ -99,18 +101,22 @@ function checkProtection(union: Union, node: UnionNode, change: AttributeChange)
  * chown(2) that names neither an owner nor a group takes set-id bits away all the same, and on some file systems more (man
  * chown(2)). It comes as a SETATTR without anything in it. So does a part of a write, which the kernel sends ahead of it
  * (fs/inode.c:file_remove_privs): to a file with capabilities, after it has removed those, and to one with set-id bits by an
- * ordinary user. The write takes those bits itself; that of somebody who is not the owner, and must not chmod, says nothing.
+ * ordinary user. A WRITE takes those bits itself, so that the one sent ahead of it by somebody who is not the owner, and must not
+ * chmod, does nothing. A write in passthrough takes only bits that the real file has itself, not those of `xattr_permissions`: while a
+ * writer has the file open in passthrough, the one sent ahead takes them, whoever sends it.
  */
 function isNamelessChown(union: Union, node: UnionNode, change: AttributeChange, caller: Caller): boolean {
-  const { uid, gid, mode, size, atime, mtime } = change;
   const ofWrite = union.lostCapability === node;
   union.lostCapability = null;
-  const isEmpty = [uid, gid, mode, size, atime, mtime].every((member) => member === undefined);
-  if (!isEmpty || ofWrite) return false;
+  if (!isEmpty(change) || ofWrite) return false;
   if (isRoot(caller)) return true;
   const { attr } = union.answer;
   statReal(union, node, attr);
   return caller.uid === attr.uid;
+}
+
+function isEmpty({ uid, gid, mode, size, atime, mtime }: AttributeChange): boolean {
+  return [uid, gid, mode, size, atime, mtime].every((member) => member === undefined);
 }
 
 function prepareDirectory(union: Union, node: DirectoryNode, change: AttributeChange): void {
@@ -138,13 +144,18 @@ function setSize(union: Union, node: FileNode, size: number, killSetIdFor: Calle
 /**
  * Before `caller`, who lacks CAP_FSETID, changes a file's content: should the change fail, the bits are gone all the same
  * (mm/filemap.c:generic_write_checks, fs/inode.c:file_remove_privs).
+ *
+ * After a write the kernel asks for size and times again, but keeps the mode (fs/fuse/file.c:fuse_write_update_attr), and execve(2)
+ * takes the set-id bits from there: it has to be told before the data changes.
  */
 export function dropSetIdBits(union: Union, node: UnionNode, caller: Caller, scratch: FileStat): void {
   statReal(union, node, scratch);
   const { mode, gid } = scratch;
   if (!isRegular(mode) || !hasSetIdBits(mode)) return;
   const left = withoutSetIdBits(mode, () => isInGroup(caller, gid));
-  if (left !== mode) chmodReal(union, node, left & 0o7777);
+  if (left === mode) return;
+  chmodReal(union, node, left & 0o7777);
+  union.channel?.invalidateAttributes(node.id);
 }
 
 function timeValue(time: TimeChange | undefined): TimeValue {

@@ -23,6 +23,7 @@ const statfsCall = bind<(path: number, into: number) => number>('int statfs(intp
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 const AT_EACCESS = 0x200;
+const AT_STATX_FORCE_SYNC = 0x2000;
 
 /** (uid_t) -1: leave the owner or the group as it is. */
 export const KEEP = 0xffffffff;
@@ -52,9 +53,22 @@ export interface Stat {
   readonly ctime: Time;
 }
 
-function readStat(fd: number, path: string, flags: number): Stat {
+/** Bits of the mask of statx(2). */
+export const STATX = {
+  mode: 0x2,
+  nlink: 0x4,
+  uid: 0x8,
+  gid: 0x10,
+  atime: 0x20,
+  mtime: 0x40,
+  ctime: 0x80,
+  size: 0x200,
+  blocks: 0x400,
+} as const;
+
+function readStat(fd: number, path: string, flags: number, mask = 0x7ff): Stat {
   const { buffer, address } = allocate(256);
-  check(statxCall(fd, cPath(path), flags, 0x7ff, address), 'stat', path === '' ? fd : path);
+  check(statxCall(fd, cPath(path), flags, mask, address), 'stat', path === '' ? fd : path);
   const time = (at: number): Time => ({ sec: Number(buffer.readBigInt64LE(at)), nsec: buffer.readUInt32LE(at + 8) });
   return {
     ino: Number(buffer.readBigUInt64LE(32)),
@@ -79,6 +93,19 @@ export function stat(path: string): Stat {
 
 export function lstat(path: string): Stat {
   return readStat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+}
+
+/**
+ * One attribute, asked for alone: what a file system's cache has of the others is not brought up to date by it, as stat(2) does,
+ * which asks for all of them.
+ */
+export function statOne<A extends keyof typeof STATX>(path: string, attribute: A): Stat[A] {
+  return readStat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX[attribute])[attribute];
+}
+
+/** All attributes as the server has them, whatever the kernel has cached. */
+export function statAfresh(path: string): Stat {
+  return readStat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC);
 }
 
 export function fstat(fd: number): Stat {

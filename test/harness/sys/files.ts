@@ -28,6 +28,10 @@ const copyRangeCall = bind<
 const sendfileCall = bind<(to: number, from: number, offset: number, size: number) => number>(
   'long sendfile64(int, int, intptr_t, size_t)',
 );
+const spliceCall = bind<
+  (from: number, fromAt: number, to: number, toAt: number, size: number, flags: number) => number
+>('long splice(int, intptr_t, int, intptr_t, size_t, uint)');
+const pipeCall = bind<(into: number) => number>('int pipe(intptr_t)');
 const fsyncCall = bind<(fd: number) => number>('int fsync(int)');
 const fdatasyncCall = bind<(fd: number) => number>('int fdatasync(int)');
 const syncfsCall = bind<(fd: number) => number>('int syncfs(int)');
@@ -123,6 +127,20 @@ export function copyFileRange(
 
 export function sendfile(to: number, from: number, size: number): number {
   return check(sendfileCall(to, from, 0, size), 'sendfile', from);
+}
+
+/** splice(2) of `text` into a file at its position, by way of a pipe. */
+export function spliceInto(to: number, text: string): number {
+  const { buffer, address } = allocate(8);
+  check(pipeCall(address), 'pipe', to);
+  const [from, end] = [buffer.readInt32LE(0), buffer.readInt32LE(4)];
+  try {
+    write(end, text);
+    return check(spliceCall(from, 0, to, 0, text.length, 0), 'splice', to);
+  } finally {
+    close(from);
+    close(end);
+  }
 }
 
 export function fsync(fd: number): void {

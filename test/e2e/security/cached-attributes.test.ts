@@ -1,0 +1,143 @@
+/**
+ * The kernel keeps attributes for as long as the server allows, and execve(2) and the permission checks use what it keeps. So what changes
+ * an attribute without a request that returns it must take it back. Each attribute is asked for alone: stat(2) asks for all, and brings
+ * them all up to date when one of them is not.
+ */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Mounted, mountAufs, mountPlyfs, mountsUnavailable } from '../../harness/mounts.js';
+import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import * as sys from '../../harness/sys/index.js';
+
+const unavailable = mountsUnavailable();
+const CONTENT = 'x'.repeat(10_000);
+const PUNCH_HOLE = 3;
+
+/** `fd` is the stranger's, open for reading and writing; `source` a file to copy from. */
+type Change = (fd: number, path: string, source: number) => void;
+
+/** Every way in which somebody who is not the owner changes the content of a file that all may write to. */
+const CHANGES: Readonly<Record<string, Change>> = {
+  write: (fd) => sys.write(fd, 'X'),
+  'write beyond the end': (fd) => sys.pwrite(fd, 'X', 20_000),
+  'write with O_APPEND': (_, path) => withFile(path, sys.O_WRONLY | sys.O_APPEND, (fd) => sys.write(fd, 'X')),
+  'write with O_DIRECT': (_, path) =>
+    withFile(path, sys.O_WRONLY | sys.O_DIRECT, (fd) => sys.pwriteAligned(fd, 0x58, 4096, 0)),
+  fallocate: (fd) => sys.fallocate(fd, 0, 0, 30_000),
+  'fallocate of a hole': (fd) => sys.fallocate(fd, PUNCH_HOLE, 0, 4096),
+  copy_file_range: (fd, _, source) => sys.copyFileRange(source, 0, fd, 0, 100),
+  sendfile: (fd, _, source) => sys.sendfile(fd, source, 100),
+  splice: (fd) => sys.spliceInto(fd, 'X'),
+  truncate: (_, path) => sys.truncate(path, 5),
+  ftruncate: (fd) => sys.ftruncate(fd, 5),
+  'open with O_TRUNC': (_, path) => withFile(path, sys.O_WRONLY | sys.O_TRUNC, () => undefined),
+};
+
+function withFile(path: string, flags: number, use: (fd: number) => unknown): void {
+  const fd = sys.open(path, flags);
+  try {
+    use(fd);
+  } finally {
+    sys.close(fd);
+  }
+}
+
+function asStranger<T>(body: () => T): T {
+  return sys.asUser(sys.ALICE, sys.STAFF, body);
+}
+
+/** What there is before the stranger's open, and when the bits are set. */
+const MOMENTS = ['before the open', 'before the open, beside a reader', 'after the open'] as const;
+
+const PLACES = ['upper', 'lower1'] as const;
+
+describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ? '' : `: ${unavailable}`}`, () => {
+  describe.each([
+    { name: 'as mounted by default', mount: (layers: LayerDirs) => mountPlyfs(layers) },
+    { name: 'without passthrough', mount: (layers: LayerDirs) => mountPlyfs(layers, ['passthrough=off']) },
+    { name: 'aufs', mount: (layers: LayerDirs) => mountAufs(layers) },
+    {
+      name: 'with xattr_permissions',
+      mount: (layers: LayerDirs) => {
+        sys.setxattr(layers.upper as string, 'user.containers.override_stat', '0:0:0755:dir');
+        return mountPlyfs(layers, ['xattr_permissions=2']);
+      },
+    },
+  ])('$name', ({ mount }) => {
+    let base: string;
+    let mounted: Mounted;
+    let last = 0;
+    beforeAll(() => {
+      base = makeScratch('cached-attributes');
+      mounted = mount(makeLayerDirs(base));
+    });
+    afterAll(() => {
+      mounted?.unmount();
+      removeScratch(base);
+    });
+
+    /** A file that all may write to, in one of the layers. Returns its path in the union. */
+    function make(place: (typeof PLACES)[number], mode: number, from?: string): string {
+      const name = `f${last++}`;
+      const real = join(base, place, name);
+      if (from === undefined) sys.writeFile(real, CONTENT);
+      else copyFileSync(from, real);
+      sys.chmod(real, mode);
+      return join(mounted.mountpoint, name);
+    }
+
+    /** The mode that the kernel has after `change`; every file of a moment goes through the same steps. */
+    function modeAfter(change: Change, place: (typeof PLACES)[number], moment: (typeof MOMENTS)[number]): number {
+      const path = make(place, moment === 'after the open' ? 0o777 : 0o6777);
+      const source = sys.open(make(place, 0o644), sys.O_RDONLY);
+      const reader = moment === 'before the open, beside a reader' ? sys.open(path, sys.O_RDONLY) : -1;
+      const fd = asStranger(() => sys.open(path, sys.O_RDWR));
+      try {
+        if (moment === 'after the open') sys.chmod(path, 0o6777);
+        expect(sys.lstat(path).mode & 0o7777).toBe(0o6777);
+        asStranger(() => change(fd, path, source));
+        return sys.statOne(path, 'mode') & 0o7777;
+      } finally {
+        for (const open of [fd, source, reader]) if (open >= 0) sys.close(open);
+      }
+    }
+
+    it.each(Object.entries(CHANGES))(
+      '%s by a stranger takes set-id bits from the mode that the kernel has',
+      (_, change) => {
+        const cases = PLACES.flatMap((place) => MOMENTS.map((moment) => ({ place, moment })));
+        const seen = cases.map(
+          ({ place, moment }) => `${place}, set ${moment}: ${modeAfter(change, place, moment).toString(8)}`,
+        );
+        expect(seen).toEqual(cases.map(({ place, moment }) => `${place}, set ${moment}: 777`));
+      },
+    );
+
+    it.each(PLACES)(
+      'set-gid without group execute, %s, set while the file is open, goes at the write of a stranger',
+      (place) => {
+        const path = make(place, 0o666);
+        const fd = asStranger(() => sys.open(path, sys.O_RDWR));
+        try {
+          sys.chmod(path, 0o2666);
+          asStranger(() => sys.write(fd, 'X'));
+          expect(sys.statOne(path, 'mode') & 0o7777).toBe(0o666);
+        } finally {
+          sys.close(fd);
+        }
+      },
+    );
+
+    it.each(PLACES)('a set-user-ID program, %s, that a stranger has written to runs as whoever starts it', (place) => {
+      const path = make(place, 0o6777, '/usr/bin/id');
+      const start = (): string =>
+        spawnSync('setpriv', ['--reuid=61001', '--regid=62001', '--clear-groups', path, '-u'], { encoding: 'utf8' })
+          .stdout;
+      expect(start()).toBe('0\n');
+      asStranger(() => withFile(path, sys.O_WRONLY, (fd) => sys.write(fd, '\x7f')));
+      expect(start()).toBe('61001\n');
+    });
+  });
+});
