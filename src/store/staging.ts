@@ -8,11 +8,12 @@ import { Errno, FsError, fsError, isErrno } from '../core/errno.js';
 import { isDirectory } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { sync } from '../sys/file-io.js';
+import { dropInheritedAcl } from '../sys/inherited-acl.js';
 import { chmodFd, mkdirAt, renameAt, rmdirAt } from '../sys/inode-ops.js';
 import { tryLock } from '../sys/lock.js';
 import { close, openOnSameMount } from '../sys/open.js';
 import { statAt, statFd } from '../sys/stat.js';
-import { removeXattr } from '../sys/xattr.js';
+
 import { type Destination, isEmpty } from './destination.js';
 import { identityOf, identityOfOpen } from './identity.js';
 import { checkRemovable, openForChanges, removeContents } from './leftover.js';
@@ -144,16 +145,4 @@ function occupied({ path }: Destination): StoreError {
 function inTheWay({ stagingPath }: Destination, why: string, errno: number, at = ''): StoreError {
   const advice = 'the new layer would be written under this name; remove it, or choose another DST';
   return new StoreError({ what: 'convert', where: `${stagingPath}${at}`, why, errno, advice });
-}
-
-/** A default ACL of the directory around it would come down to everything that is made in here. */
-function dropInheritedAcl(fd: number): void {
-  for (const acl of ['system.posix_acl_default', 'system.posix_acl_access']) {
-    try {
-      removeXattr(fd, '', acl);
-    } catch (error) {
-      // ENODATA: none was inherited; EOPNOTSUPP: a file system without ACLs.
-      if (!isErrno(error, 'ENODATA', 'EOPNOTSUPP')) throw error;
-    }
-  }
 }

@@ -7,6 +7,7 @@ import type { EntryName } from '../core/brand.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
 import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
 import { LayerRefusal } from '../core/layer-refusal.js';
+import { dropInheritedAcl } from '../sys/inherited-acl.js';
 import { chmodFd, mkdirAt } from '../sys/inode-ops.js';
 import { close, openDirectoryAt, openTrusted } from '../sys/open.js';
 import { readDirectory } from '../sys/read-directory.js';
@@ -122,6 +123,7 @@ function openOrMake(parent: number): number {
     if (!isErrno(error, 'EEXIST')) throw error;
   }
   const fd = openDirectoryAt(parent, 'index');
+  dropInheritedAcl(fd);
   chmodFd(fd, 0);
   return fd;
 }

@@ -9,6 +9,7 @@ import { DT_DIR, DT_UNKNOWN, isDirectory } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY, O_RDONLY, RENAME_NOREPLACE } from '../core/flags.js';
 import { LayerRefusal } from '../core/layer-refusal.js';
+import { dropInheritedAcl } from '../sys/inherited-acl.js';
 import { chmodAt, chmodFd, mkdirAt, renameAt, rmdirAt, unlinkAt } from '../sys/inode-ops.js';
 import { tryLock, tryShareLock } from '../sys/lock.js';
 import { close, openAt, openDirectoryAt, openTrusted } from '../sys/open.js';
@@ -69,6 +70,8 @@ export class WorkDirectory {
    */
   static openInside(parent: number, name: string, log: (line: string) => void, patience: number): WorkDirectory {
     const fd = openDirectoryAt(parent, name);
+    // Of the upper's root: all that is made or copied up through here would have it.
+    dropInheritedAcl(fd);
     if (lockInTime(fd, patience)) removeContents(fd);
     else log('the upper is in use by another mount; the two must not write to it at once');
     tryShareLock(fd);
@@ -135,6 +138,8 @@ function openOrMake(parent: number): number {
   const privileged = process.geteuid?.() === 0;
   if (!privileged) chmodAt(parent, 'work', 0o700);
   const fd = openDirectoryAt(parent, 'work');
+  // Of WORKDIR's default ACL: all that is made or copied up through here would have it.
+  dropInheritedAcl(fd);
   if (privileged) chmodFd(fd, 0);
   return fd;
 }
