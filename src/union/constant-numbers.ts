@@ -9,15 +9,18 @@ import { DT_DIR, direntType, isRegular } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { statAt } from '../sys/stat.js';
 import { Descent } from './descent.js';
-import type { RealDirectory } from './layer.js';
+import { RealDirectory } from './layer.js';
 import type { ListedEntry } from './listing.js';
 import type { DirectoryNode } from './node.js';
 import type { Union } from './union.js';
 
 const lower = new FileStat();
+const atPlace = new FileStat();
 
 /**
- * The number of a file of the upper.
+ * The number of a file of the upper. Several can say that they are copies of one lower file, such as those that cp -a has made in an
+ * upper that was not mounted, and the lower file can show as well. The first that is asked for shows the number, and the
+ * others show their own: programs take two names with one number for one file.
  * @param own the number of the file itself, with the file system's index
  * @param type as in a directory entry
  */
@@ -33,8 +36,24 @@ export function numberOfFile(union: Union, dir: DirectoryNode, name: EntryName, 
   // Its other links, in the lower layer, have the number.
   if (lower.nlink > 1) return own;
   const number = union.numbers.own(lower.devMajor, lower.devMinor, lower.ino);
-  union.numbers.keepNumber(own, number);
-  return number;
+  // A number of its own is kept as well: it stays when what shows the other one goes.
+  const shown = isShownByOther(union, dir, name, own, number) ? own : number;
+  union.numbers.keepNumber(own, shown);
+  return shown;
+}
+
+/** Whether something else shows the number of the lower file of which `name` of `dir` says that it is a copy. */
+function isShownByOther(union: Union, dir: DirectoryNode, name: EntryName, own: number, number: number): boolean {
+  if (union.numbers.isHeldByOther(number, own)) return true;
+  return !hidesItsOrigin(union, dir, name, number) && union.nodes.hasLowerFile(number);
+}
+
+/** Whether a copy has the place of its lower file, which so does not show. */
+function hidesItsOrigin(union: Union, dir: DirectoryNode, name: EntryName, number: number): boolean {
+  return dir.lowers.some((home) => {
+    if (!statAt(union.fds.get(home), name, atPlace)) return false;
+    return union.numbers.own(atPlace.devMajor, atPlace.devMinor, atPlace.ino) === number;
+  });
 }
 
 /** Whether `lower`, as it physically is, may stand for an object of another kind. */
@@ -58,12 +77,24 @@ function findLower(union: Union, dir: DirectoryNode, name: EntryName, origin: Ui
   return false;
 }
 
-/** The number of a directory that the upper has. @param below the topmost of its lower parts */
-export function numberOfDirectory(union: Union, own: number, below: RealDirectory | undefined): number {
-  const kept = union.numbers.kept(own);
+/**
+ * The number of a directory that the upper has.
+ * @param below the topmost of its lower parts
+ * @param isMoved a redirect leads to these; so can that of another directory
+ */
+export function numberOfDirectory(
+  union: Union,
+  own: number,
+  below: RealDirectory | undefined,
+  isMoved: boolean,
+): number {
+  const { numbers } = union;
+  const kept = numbers.kept(own);
   if (kept !== undefined || below === undefined || union.lowerFiles === null) return kept ?? own;
-  const parent = below.parent as RealDirectory;
-  return numberOfLower(union, own, parent, below.name);
+  const number = numberOfLower(union, own, below.parent as RealDirectory, below.name);
+  const shown = numbers.isHeldByOther(number, own) ? own : number;
+  if (isMoved || shown === own) numbers.keepNumber(own, shown);
+  return shown;
 }
 
 function numberOfLower(union: Union, own: number, home: RealDirectory, name: EntryName): number {
@@ -74,9 +105,15 @@ function numberOfLower(union: Union, own: number, home: RealDirectory, name: Ent
 /** Puts the numbers that stat will show into entries that have the objects' own ones. */
 export function correctNumbers(union: Union, dir: DirectoryNode, entries: readonly ListedEntry[]): void {
   for (const entry of entries) {
+    if (!entry.home.layer.isUpper) continue;
     const kept = union.numbers.kept(entry.ino);
     if (kept !== undefined) entry.ino = kept;
-    else if (entry.home.layer.isUpper && (dir.impure || entry.below !== null)) correct(union, dir, entry);
+    else if (dir.impure || entry.below !== null) correct(union, dir, entry);
+  }
+  if (!union.numbers.keepsAny) return;
+  // After those of the upper, which may show numbers of lower files from now on.
+  for (const entry of entries) {
+    if (!entry.home.layer.isUpper && union.links?.has(entry.ino) !== true) entry.ino = union.numbers.ofLower(entry.ino);
   }
 }
 
@@ -92,6 +129,9 @@ function correct(union: Union, dir: DirectoryNode, entry: ListedEntry): void {
 }
 
 function listedDirectory(union: Union, dir: DirectoryNode, { name, ino, home, below }: ListedEntry): number {
-  const step = new Descent(union, dir, home, name, below ?? [], 'directory').next();
-  return step === null ? ino : numberOfLower(union, ino, step.home, step.name);
+  const descent = new Descent(union, dir, home, name, below ?? [], 'directory');
+  const step = descent.next();
+  if (step === null) return ino;
+  const part = new RealDirectory(step.home.layer, step.home, step.name);
+  return numberOfDirectory(union, ino, part, descent.marks.redirect !== null);
 }

@@ -18,6 +18,8 @@ export class InodeNumbers {
   private readonly synthetic = new Map<string, number>();
   /** Own number of an upper object → the number shown before its copy-up. */
   private readonly numbersKept = new Map<number, number>();
+  /** The other way round: a number → the own number of the upper object that shows it instead. No two objects show one number. */
+  private readonly holders = new Map<number, number>();
 
   /** The number of a real object, its copy-up not considered. */
   own(devMajor: number, devMinor: number, ino: number): number {
@@ -51,6 +53,21 @@ export class InodeNumbers {
   /** As {@link keep}, of an upper object's own number. */
   keepNumber(own: number, shown: number): void {
     this.numbersKept.set(own, shown);
+    if (shown !== own) this.holders.set(shown, own);
+  }
+
+  /** Whether an object other than the one with the own number `own` shows `number`, which is not its own. */
+  isHeldByOther(number: number, own: number): boolean {
+    const holder = this.holders.get(number);
+    return holder !== undefined && holder !== own;
+  }
+
+  /** The number to show for a lower object: another than its own if an upper one shows that already. */
+  ofLower(own: number): number {
+    if (this.numbersKept.size === 0) return own;
+    const kept = this.numbersKept.get(own);
+    if (kept !== undefined) return kept;
+    return this.holders.has(own) ? this.partNumber(own) : own;
   }
 
   /** The number that the upper object of this own number shows instead; undefined: none is known. */
@@ -60,15 +77,24 @@ export class InodeNumbers {
 
   /** Gives a real object a number of its own, because what it would show is shown by something else. Returns it. */
   part(devMajor: number, devMinor: number, ino: number): number {
+    return this.partNumber(this.own(devMajor, devMinor, ino));
+  }
+
+  private partNumber(own: number): number {
     const number = MAX_INDEX * SPAN + this.synthetic.size;
     this.synthetic.set(`parted:${this.synthetic.size}`, number);
-    this.numbersKept.set(this.own(devMajor, devMinor, ino), number);
+    this.numbersKept.set(own, number);
     return number;
   }
 
   /** The upper object is gone and its own number may be given to another. */
   release(devMajor: number, devMinor: number, ino: number): void {
-    if (this.numbersKept.size > 0) this.numbersKept.delete(this.own(devMajor, devMinor, ino));
+    if (this.numbersKept.size === 0) return;
+    const own = this.own(devMajor, devMinor, ino);
+    const shown = this.numbersKept.get(own);
+    if (shown === undefined) return;
+    this.numbersKept.delete(own);
+    if (this.holders.get(shown) === own) this.holders.delete(shown);
   }
 
   /**

@@ -102,6 +102,11 @@ export abstract class KeptLinks {
     return group !== undefined && group.entry !== null && group.own === own ? group : null;
   }
 
+  /** Whether the number is that of a group, all of whose names show it. */
+  has(ino: number): boolean {
+    return this.groups.has(ino);
+  }
+
   /** The groups that have a copy. */
   copied(): LinkGroup[] {
     return [...this.groups.values()].filter(({ entry }) => entry !== null);

@@ -78,7 +78,7 @@ export function adoptStack(
   for (let step = descent.next(); step !== null; step = descent.next()) {
     below.push(new RealDirectory(step.home.layer, step.home, step.name));
   }
-  const node = adoptDirectory(union, dir, name, home, below, stat);
+  const node = adoptDirectory(union, dir, name, home, below, stat, descent.marks.redirect !== null);
   if (node.upper !== null) {
     node.redirect = descent.marks.redirect;
     node.impure = descent.marks.impure;
@@ -89,6 +89,7 @@ export function adoptStack(
 /**
  * Makes a node of a directory whose real stat is `stat`; leaves in `stat` what is shown.
  * @param lowers the real directories of the layers below that are merged in, top first
+ * @param isMoved what leads to these is a redirect
  */
 export function adoptDirectory(
   union: Union,
@@ -97,6 +98,7 @@ export function adoptDirectory(
   home: RealDirectory,
   lowers: readonly RealDirectory[],
   stat: FileStat,
+  isMoved = false,
 ): DirectoryNode {
   const { isUpper } = home.layer;
   const real = new RealDirectory(home.layer, home, name);
@@ -105,7 +107,7 @@ export function adoptDirectory(
     union.nodes.newId(),
     dir,
     name,
-    isUpper ? numberOfDirectory(union, own, lowers[0]) : own,
+    isUpper ? numberOfDirectory(union, own, lowers[0], isMoved) : union.numbers.ofLower(own),
     isUpper ? real : null,
     isUpper ? lowers : [real, ...lowers],
   );
@@ -132,7 +134,7 @@ export function adoptFile(
   const several = stat.nlink > 1;
   const own = union.numbers.own(stat.devMajor, stat.devMinor, stat.ino);
   const number =
-    isUpper && !isNew ? numberOfFile(union, dir, name, own, direntType(stat.mode)) : (union.numbers.kept(own) ?? own);
+    isNew || !isUpper ? knownNumber(union, own, stat) : numberOfFile(union, dir, name, own, direntType(stat.mode));
   const group = several ? groupOf(union, dir, name, isUpper, number, stat) : null;
   const ino = group?.ino ?? number;
   const identity = group === null ? own : ino;
@@ -159,6 +161,13 @@ export function adoptFile(
   if (several && (isUpper || group !== null)) union.nodes.share(node);
   if (group !== null) join(union, node, group, isUpper ? null : home, stat);
   return node;
+}
+
+/** The number of a file that says nothing of another that it shows: a new one, or one of a lower layer. */
+function knownNumber(union: Union, own: number, stat: FileStat): number {
+  // All names of a group show the number of its copy.
+  if (stat.nlink > 1 && union.links !== null) return union.numbers.kept(own) ?? own;
+  return union.numbers.ofLower(own);
 }
 
 /** What keeps the names of a file with several links together, if anything does. `stat` is its real one. */

@@ -13,6 +13,8 @@ export class NodeTable {
    * one name is left, because the node can be known by a name that has gone, and the kernel may look up the one that is left.
    */
   private readonly linked = new Map<number, FileNode>();
+  /** Numbers of living lower files that have no group; null until somebody asks for them, which few mounts need. */
+  private lowerFiles: Set<number> | null = null;
   private nextId = ROOT_ID as number;
 
   /** @param freed is told of each directory that nothing holds any more */
@@ -32,6 +34,16 @@ export class NodeTable {
   add(node: UnionNode): void {
     this.nodes.add(node);
     node.parent?.children.set(node.name, node);
+    if (this.lowerFiles !== null && isLowerFile(node)) this.lowerFiles.add(node.ino);
+  }
+
+  /** Whether a living file of a lower layer shows this number. */
+  hasLowerFile(ino: number): boolean {
+    if (this.lowerFiles === null) {
+      this.lowerFiles = new Set();
+      for (const node of this.nodes) if (isLowerFile(node)) this.lowerFiles.add(node.ino);
+    }
+    return this.lowerFiles.has(ino);
   }
 
   get(id: NodeId): UnionNode {
@@ -80,8 +92,9 @@ export class NodeTable {
     this.linked.set(node.identity, node);
   }
 
-  /** From now on the names of a file are recognised by another identity. */
+  /** From now on the names of a file, which is in the upper, are recognised by another identity. */
   identify(node: FileNode, identity: number): void {
+    this.lowerFiles?.delete(node.ino);
     const isShared = this.linked.get(node.identity) === node;
     if (isShared) this.linked.delete(node.identity);
     node.identity = identity;
@@ -118,6 +131,7 @@ export class NodeTable {
 
   private free(node: UnionNode): void {
     this.nodes.delete(node);
+    if (this.lowerFiles !== null && isLowerFile(node)) this.lowerFiles.delete(node.ino);
     if (node.parent?.children.get(node.name) === node) {
       node.parent.children.delete(node.name);
       node.parent.isComplete = false;
@@ -138,4 +152,8 @@ export class NodeTable {
     if (node.open !== null) close(node.open.fd);
     node.open = null;
   }
+}
+
+function isLowerFile(node: UnionNode): boolean {
+  return node.kind === 'file' && !node.isUpper && node.group === null;
 }

@@ -1,6 +1,7 @@
 /** Upper objects that say which lower file they are copies of: whose inode number they show, and whose not. */
 import {
   closeSync,
+  copyFileSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -175,6 +176,78 @@ it('two files that say that they are copies of one lower file are two files', ()
   expect(a2).toBe(a);
   expect(b2).toBe(b);
   expect(b).not.toBe(a);
+});
+
+describe('files that claim one number', () => {
+  const LOWER = 'a of lower';
+  /** What cp -a does in an upper that is not mounted. */
+  const copyOf = (from: string, to: string): void => {
+    copyFileSync(join(home, from), join(home, to));
+    mark(to, ORIGIN, markOf(from, ORIGIN) as Buffer);
+  };
+  const orders = [
+    ['d/a', 'd/copy'],
+    ['d/copy', 'd/a'],
+  ];
+
+  it.runIf(isRoot).each(orders)(
+    'each show a number of their own: two copies of one lower file, first %s',
+    (...order) => {
+      copyUp('d/a');
+      between(() => copyOf('upper/d/a', 'upper/d/copy'));
+      const numbers = order.map((path) => walk(path).ino);
+      expect(numbers).toEqual([lowerNumber('d/a'), upperNumber(order[1] as string)]);
+      expect(order.map((path) => walk(path).ino)).toEqual(numbers);
+      expect(numbersListed('d')).toMatchObject(Object.fromEntries(order.map((path, i) => [path.slice(2), numbers[i]])));
+      union.unlink(walk('d').nodeid, (order[0] as string).slice(2) as EntryName);
+      expect(walk(order[1] as string).ino).toBe(numbers[1]);
+    },
+  );
+
+  it.runIf(isRoot).each([
+    ['d/a', 'e/moved'],
+    ['e/moved', 'd/a'],
+  ])('each show a number of their own: a lower file and a copy that was moved away from it, first %s', (...order) => {
+    copyUp('d/a');
+    union.setattr(walk('d/a').nodeid, { size: 1 }, CALLER);
+    union.mkdir(walk('e').nodeid, 'x' as EntryName, 0o755, CALLER);
+    between(() => {
+      renameSync(join(home, 'upper/d/a'), join(home, 'upper/e/moved'));
+      mark('upper/e', IMPURE, Buffer.from('y'));
+    });
+    const numbers = order.map((path) => walk(path).ino);
+    expect(numbers[0]).toBe(lowerNumber('d/a'));
+    expect(numbers[1]).not.toBe(numbers[0]);
+    for (const [i, path] of order.entries()) {
+      const [dir, name] = path.split('/') as [string, string];
+      expect(numbersListed(dir)[name]).toBe(numbers[i]);
+      expect(walk(path).ino).toBe(numbers[i]);
+    }
+    expect(lstatSync(join(home, 'lower/d/a')).size).toBe(LOWER.length);
+  });
+
+  it.runIf(isRoot)('are listed with the numbers that they show, also when nobody has asked for them before', () => {
+    copyUp('d/a');
+    between(() => {
+      renameSync(join(home, 'upper/d/a'), join(home, 'upper/d/z'));
+      copyOf('upper/d/z', 'upper/d/y');
+    });
+    const listed = numbersListed('d');
+    expect(new Set(Object.values(listed)).size).toBe(Object.keys(listed).length);
+    for (const name of ['a', 'y', 'z']) expect(walk(`d/${name}`).ino).toBe(listed[name]);
+  });
+
+  it.runIf(isRoot)('and directories: two of the upper that a redirect leads to one lower directory', () => {
+    between(() => {
+      for (const name of ['one', 'two']) {
+        mkdirSync(join(home, 'upper', name));
+        mark(`upper/${name}`, `${xattrs}.overlay.redirect`, Buffer.from('/d'));
+      }
+    });
+    const numbers = ['one', 'two'].map((name) => walk(name).ino);
+    expect(numbers).toEqual([lowerNumber('d'), upperNumber('two')]);
+    expect(numbersListed('one')).toMatchObject({ a: lowerNumber('d/a') });
+  });
 });
 
 it('a directory that was copied up shows the number of its lower part, in a parent that does not say that it has copies', () => {
