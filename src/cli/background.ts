@@ -39,7 +39,7 @@ export async function serveInBackground(
   }
   log = sink;
   try {
-    await front.release();
+    await front.release({ keeping: config.deviceFd });
   } catch (error) {
     await stopForGood(mount);
     // EPIPE: whoever asked for the mount was killed while waiting, and does not want it any more.

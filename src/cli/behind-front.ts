@@ -1,21 +1,28 @@
 /** Mounting in the background where `bin/plyfs` has not seen that this is what is wanted: we become the front. */
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
 import { MountError } from '../server/mount-error.js';
 import { Front } from './front.js';
 import type { MountSettings } from './option-kinds.js';
 
+/** What a mount that is made already is known by in the child. */
+const DEVICE_FD = 3;
+
 /** Starts this program once more, which serves the mount. Resolves with the exit status when it answers, or never will. */
 export async function mountBehindFront(settings: MountSettings): Promise<number> {
   const [program = ''] = process.argv.slice(1);
+  const { deviceFd } = settings.config;
   const child = spawn(process.execPath, [...process.execArgv, program, Front.argumentFor(process.pid)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+    // Node hands no other file on.
+    stdio: ['pipe', 'pipe', 'inherit', ...(deviceFd === undefined ? [] : [deviceFd])],
+  }) as ChildProcessByStdio<Writable, Readable, null>;
   const ended = once(child, 'exit');
   ended.catch(() => {}); // Not started: then nothing is read below either.
   child.stdin.on('error', () => {}); // EPIPE: it has ended already.
-  child.stdin.end(JSON.stringify(settings));
+  const config = deviceFd === undefined ? settings.config : { ...settings.config, deviceFd: DEVICE_FD };
+  child.stdin.end(JSON.stringify({ ...settings, config }));
   let answer = '';
   for await (const text of child.stdout.setEncoding('utf8')) answer += text;
   if (answer !== '') {

@@ -47,13 +47,14 @@ export class Front {
   /**
    * The mount answers: lets the front go, and keeps nothing of what came from there: session and terminal, working
    * directory, stdio and other files. Throws EPIPE if it is gone already; whoever asked for the mount does not want it then.
+   * @param keeping an fd that was inherited to be served
    */
-  async release(): Promise<void> {
+  async release({ keeping }: { keeping: number | undefined }): Promise<void> {
     // Native, like what ends the mount: it has been loaded while the server started.
     const { newSession, replaceFd } = await import('../sys/session.js');
     newSession();
     process.chdir('/');
-    for (const fd of this.#inherited()) closeSync(fd);
+    for (const fd of this.#inherited()) if (fd !== keeping) closeSync(fd);
     const nothing = openSync('/dev/null', constants.O_RDWR);
     replaceFd(STDIN, nothing);
     replaceFd(STDERR, nothing);

@@ -51,6 +51,7 @@ ${describeAufsOptions()}
 Unknown options are named on stderr and ignored. Paths may start at the working directory.
 Options that contradict each other are refused. Without the word mount (the command line of fuse-overlayfs) the last of
 several values holds, and of two contradicting options the one that promises less; up to 500 lower layers are accepted.
+A MOUNTPOINT /dev/fd/N is an open file of /dev/fuse that the caller has mounted already: it is served as it is.
 The mount is served by a process in the background, which ends when it is unmounted. SIGTERM, SIGINT and SIGHUP
 make it unmount first, lazily if somebody is using the mount: they get ENOTCONN from then on.
 ${DOCKER_HELP}`;

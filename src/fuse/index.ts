@@ -1,5 +1,6 @@
 /** The transport: a file system's {@link Operations}, served to the kernel over /dev/fuse. */
 export { mountDirect } from './mount-direct.js';
+export { takeMounted } from './mount-given.js';
 export { mountWithHelper } from './mount-helper.js';
 export { HelperError, type MountRequest } from './mount-request.js';
 export { NativeSession, type NativeSessionOptions } from './native/session.js';

@@ -1,19 +1,21 @@
 /** Everything that can be known to be wrong with a mount before the first layer is opened for good. */
 import { checkLayers } from './check-layers.js';
 import { checkDevice, resolveMountpoint } from './check-mountpoint.js';
+import { onGivenDevice } from './given-device.js';
 import { withoutIdmapped } from './idmapped-layers.js';
 import type { MountConfig } from './mount-config.js';
 import { refuseOverlayOptions, settleOverlay } from './overlay-options.js';
 
 /**
  * Throws `MountError` for the first thing that is wrong; changes nothing.
- * @returns the config with an absolute mountpoint, and layers whose owners are not mapped by another
+ * @returns the config with an absolute mountpoint (or one that is mounted already), and layers whose owners are not mapped by another
  */
 export function checkConfig(config: MountConfig): MountConfig {
-  const checked = { ...config, mountpoint: resolveMountpoint(config.mountpoint) };
+  const given = onGivenDevice(config);
+  const checked = given ?? { ...config, mountpoint: resolveMountpoint(config.mountpoint) };
   if (config.dialect === 'aufs') refuseOverlayOptions(config);
   else settleOverlay(config);
   checkLayers(checked);
-  checkDevice();
+  if (given === undefined) checkDevice();
   return withoutIdmapped(checked);
 }

@@ -12,7 +12,7 @@ import { ancestorKeys, isInside, keyOf, type Place, PlaceFinder } from './place.
 
 /**
  * Throws {@link MountError} for the first thing wrong. Reads the disk, changes nothing.
- * @param config its mountpoint is absolute and a directory
+ * @param config its mountpoint is absolute and a directory, or mounted already
  */
 export function checkLayers(config: MountConfig): void {
   checkPresence(config);
@@ -78,7 +78,7 @@ function wordsOf({ dialect }: MountConfig): { lower: string; upper: string } {
 }
 
 function checkPlaces(config: MountConfig): void {
-  const { lowers, upper, mountpoint } = config;
+  const { lowers, upper } = config;
   const work = config.dialect === 'aufs' ? undefined : config.work;
   const words = wordsOf(config);
   const finder = new PlaceFinder();
@@ -90,7 +90,8 @@ function checkPlaces(config: MountConfig): void {
   checkOverlaps(words, lowers, lowerPlaces, upperPlace, workPlace);
   const walkedInto = lowerPlaces.filter((_, i) => !canCloneTree(lowers[i] as string));
   if (upperPlace !== undefined) walkedInto.push(upperPlace);
-  checkOutside(walkedInto, placeOf(finder, 'mountpoint', mountpoint), mountpoint);
+  const mountpoint = placeOfMountpoint(finder, config);
+  if (mountpoint !== undefined) checkOutside(walkedInto, mountpoint, config.mountpoint);
 }
 
 /** Whether the union will see this lower layer without what is mounted in it, as the kernel's overlayfs does. */
@@ -123,6 +124,29 @@ function placeOf(finder: PlaceFinder, what: string, path: string): Place {
     const errno = errnoOf(error);
     if (errno === undefined) throw error;
     throw MountError.of({ what, where: path, errno });
+  }
+}
+
+/**
+ * Undefined: mounted already, where we cannot get, and so cannot meet it in a layer. What is mounted so cannot be opened before it
+ * is served.
+ */
+function placeOfMountpoint(finder: PlaceFinder, { mountpoint, deviceFd }: MountConfig): Place | undefined {
+  if (deviceFd === undefined) return placeOf(finder, 'mountpoint', mountpoint);
+  const slash = mountpoint.lastIndexOf('/');
+  if (mountpoint === `/dev/fd/${deviceFd}`) return undefined;
+  const parent = unlessBarred(() => finder.findUnreadable(mountpoint.slice(0, slash) || '/'));
+  if (parent === undefined) return undefined;
+  return { ...parent, path: `${parent.path === '/' ? '' : parent.path}${mountpoint.slice(slash)}` };
+}
+
+/** Undefined: we may not search one of the directories on the way (EACCES). */
+function unlessBarred(find: () => Place): Place | undefined {
+  try {
+    return find();
+  } catch (error) {
+    if (errnoOf(error) !== Errno.EACCES) throw error;
+    return undefined;
   }
 }
 

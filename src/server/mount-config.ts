@@ -19,6 +19,11 @@ export interface MountConfig {
   upper?: string;
   work?: string;
   mountpoint: string;
+  /**
+   * An fd of /dev/fuse that whoever started us has mounted already, given as `/dev/fd/N`. `mountpoint` is where, or those words if
+   * that cannot be seen from here.
+   */
+  deviceFd?: number;
   /** Asked for; a mount without an upper is read-only in any case. */
   readOnly: boolean;
   suid: boolean;

@@ -10,6 +10,8 @@ export interface MountEntry {
   readonly mountpoint: string;
   readonly type: string;
   readonly source: string;
+  /** Options of the file system, whichever mount of it this is. */
+  readonly fileSystemOptions: readonly string[];
   /** Owners are not those of the disk (man mount_setattr(2)). */
   readonly isIdmapped: boolean;
 }
@@ -32,6 +34,7 @@ export function parseLine(line: string): MountEntry {
     mountpoint: field(4),
     type: field(dash + 1),
     source: field(dash + 2),
+    fileSystemOptions: field(dash + 3).split(','),
     isIdmapped: field(5).split(',').includes('idmapped'),
   };
 }

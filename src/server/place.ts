@@ -1,5 +1,6 @@
 /** Where a directory lies, so that two can be compared as the kernel's overlayfs compares them. */
 import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync } from 'node:fs';
+import { O_PATH } from '../core/flags.js';
 import type { MountEntry } from './mountinfo.js';
 import { readMountinfo } from './mountinfo.js';
 
@@ -21,7 +22,16 @@ export class PlaceFinder {
 
   /** Opens `path` (bytes; symlinks are followed) as a readable directory, and says where it lies. Errors are Node's. */
   find(path: string): Place {
-    const fd = openSync(Buffer.from(path, 'latin1'), constants.O_RDONLY | constants.O_DIRECTORY);
+    return this.#opened(path, constants.O_RDONLY);
+  }
+
+  /** As {@link find}, for a directory that need not be readable. */
+  findUnreadable(path: string): Place {
+    return this.#opened(path, O_PATH);
+  }
+
+  #opened(path: string, mode: number): Place {
+    const fd = openSync(Buffer.from(path, 'latin1'), mode | constants.O_DIRECTORY);
     try {
       return this.#placeOf(fd);
     } finally {

@@ -70,7 +70,9 @@ export class ServedMount {
         advice: 'leave it, or unmount it lazily',
       });
     }
-    if (lazy) this.#stopServer();
+    // Mounted by somebody else, elsewhere: what we can do is not to serve it any more.
+    const isOutOfReach = this.config.deviceFd !== undefined && this.#mountId === undefined;
+    if (lazy || isOutOfReach) this.#stopServer();
     await this.closed;
   }
 

@@ -4,7 +4,7 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { displayName } from '../core/entry-name.js';
-import { mountDirect, mountWithHelper, raiseReadahead, Session, unmount } from '../fuse/index.js';
+import { mountDirect, mountWithHelper, raiseReadahead, Session, takeMounted, unmount } from '../fuse/index.js';
 import type { Operations } from '../fuse/operations.js';
 import { openEventfd } from '../sys/eventfd.js';
 import { close } from '../sys/open.js';
@@ -27,8 +27,9 @@ function say(line: string): void {
 
 const log = limitLines(say);
 
-/** Root, also of a user namespace, mounts by itself; anybody else through the set-uid helper. */
+/** Root, also of a user namespace, mounts by itself; anybody else through the set-uid helper. It can be mounted already. */
 function mount(config: MountConfig): number {
+  if (config.deviceFd !== undefined) return takeMounted(config.deviceFd);
   const direct = process.geteuid?.() === 0;
   return (direct ? mountDirect : mountWithHelper)(mountRequest(config));
 }
@@ -62,9 +63,14 @@ function connect(config: MountConfig, operations: Operations, deviceFd: number):
     close(deviceFd);
     post({ kind: 'released' });
     operations.close();
-    unmount(config.mountpoint, { lazy: true });
+    detach(config);
     throw error;
   }
+}
+
+/** After a failure. A mount that we did not make is for those who made it. */
+function detach({ mountpoint, deviceFd }: MountConfig): void {
+  if (deviceFd === undefined) unmount(mountpoint, { lazy: true });
 }
 
 /** Serves until the end of the mount. The session closes the device and the operations, however it ends. */
@@ -74,7 +80,7 @@ function run(config: MountConfig, session: Session, controlFd: number): void {
     post({ kind: 'released' });
   } catch (error) {
     post({ kind: 'released' });
-    unmount(config.mountpoint, { lazy: true });
+    detach(config);
     throw error;
   }
 }

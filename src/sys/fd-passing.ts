@@ -12,6 +12,8 @@ const AF_UNIX = 1;
 const SOCK_STREAM = 1;
 const SOCK_CLOEXEC = 0o2000000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const O_NONBLOCK = 0o4000;
@@ -40,6 +42,11 @@ export function receiveFd(socket: number): number {
   const got = check(recvmsg(socket, message.address, MSG_CMSG_CLOEXEC), 'recvmsg');
   if (got === 0 || control.buffer.readUInt32LE(0) !== CMSG_LEN) throw fsError(Errno.EPROTO, 'recvmsg');
   return control.buffer.readInt32LE(16);
+}
+
+/** No program that this one starts gets `fd` (man fcntl(2), FD_CLOEXEC). */
+export function closeOnExec(fd: number): void {
+  check(fcntlCall(fd, F_SETFD, FD_CLOEXEC), 'fcntl');
 }
 
 /** Sets O_NONBLOCK on the open file that `fd` names. */

@@ -1,9 +1,10 @@
 import { isDirectory } from '../core/file-mode.js';
 import { chmodAt, chmodPathFd } from './inode-ops.js';
+import { CAP_DAC_OVERRIDE, hasCapability } from './own-capabilities.js';
 
 const OWNER_ALL = 0o700;
-/** CAP_DAC_OVERRIDE makes every directory movable; root has it, in a user namespace over what is mapped there. */
-const privileged = process.geteuid?.() === 0;
+/** Makes every directory movable; in a user namespace those of mapped owners. */
+const privileged = hasCapability(CAP_DAC_OVERRIDE);
 
 /**
  * Moving a directory to another parent rewrites its `..`, which needs write permission on the directory itself

@@ -12,6 +12,7 @@ import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
 import { LayerRefusal } from '../core/layer-refusal.js';
 import { mkdirAt, mknodAt } from '../sys/inode-ops.js';
 import { close, openDirectoryAt, openTrusted } from '../sys/open.js';
+import { CAP_DAC_OVERRIDE, hasCapability } from '../sys/own-capabilities.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
 
@@ -64,7 +65,7 @@ export function refuseIncompatibleAt(path: string): void {
  */
 export function markVolatile(work: number): void {
   // As WORKDIR/work itself: the kernel keeps everybody out, which would include an ordinary user's own next mount.
-  const mode = process.geteuid?.() === 0 ? 0 : 0o700;
+  const mode = hasCapability(CAP_DAC_OVERRIDE) ? 0 : 0o700;
   const incompat = makeDirectory(work, INCOMPATIBLE, mode);
   try {
     const volatile = makeDirectory(incompat, VOLATILE, mode);

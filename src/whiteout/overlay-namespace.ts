@@ -1,5 +1,6 @@
 /** Which of its two attribute namespaces an overlay uses. */
 import { readFileSync } from 'node:fs';
+import { CAP_SYS_ADMIN, hasCapability } from '../sys/own-capabilities.js';
 import type { XattrNamespace } from './overlay-dialect.js';
 
 /**
@@ -7,9 +8,7 @@ import type { XattrNamespace } from './overlay-dialect.js';
  * overlay format has its `user.` form.
  */
 export function xattrNamespace(): XattrNamespace {
-  const capabilities = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
-  const sysAdmin = (BigInt(`0x${capabilities}`) >> 21n) & 1n;
-  return isInitialNamespace() && sysAdmin === 1n ? 'trusted' : 'user';
+  return isInitialNamespace() && hasCapability(CAP_SYS_ADMIN) ? 'trusted' : 'user';
 }
 
 /** Whether user ids are the machine's own: those of the initial user namespace. */

@@ -13,6 +13,7 @@ import { dropInheritedAcl } from '../sys/inherited-acl.js';
 import { chmodAt, chmodFd, mkdirAt, renameAt, rmdirAt, unlinkAt } from '../sys/inode-ops.js';
 import { tryLock, tryShareLock } from '../sys/lock.js';
 import { close, openAt, openDirectoryAt, openTrusted } from '../sys/open.js';
+import { CAP_DAC_OVERRIDE, hasCapability } from '../sys/own-capabilities.js';
 import { withWriteToMove } from '../sys/owner-permission.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
@@ -135,7 +136,7 @@ function openOrMake(parent: number): number {
     if (!isErrno(error, 'EEXIST')) throw error;
   }
   // The kernel gives it mode 0, so that nobody walks in; without CAP_DAC_OVERRIDE that would lock us out as well.
-  const privileged = process.geteuid?.() === 0;
+  const privileged = hasCapability(CAP_DAC_OVERRIDE);
   if (!privileged) chmodAt(parent, 'work', 0o700);
   const fd = openDirectoryAt(parent, 'work');
   // Of WORKDIR's default ACL: all that is made or copied up through here would have it.

@@ -17,6 +17,7 @@ describe('a line of mountinfo', () => {
         mountpoint: '/mnt a',
         type: 'fuse.plyfs',
         source: 'my source',
+        fileSystemOptions: ['rw', 'user_id=0'],
         isIdmapped: false,
       });
     }

@@ -1,0 +1,73 @@
+/**
+ * A mount that is made already: `/dev/fd/N` as mountpoint names an fd of /dev/fuse that only has to be served, as libfuse 3
+ * does it (lib/helper.c:fuse_mnt_parse_fuse_fd). mount.fuse3 -o drop_privileges gives such a one, and Apptainer's --fusemount.
+ */
+import { fstatSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { displayName } from '../core/entry-name.js';
+import { Errno } from '../core/errno.js';
+import { S_IFCHR, S_IFMT } from '../core/file-mode.js';
+import type { MountConfig } from './mount-config.js';
+import { errnoOf, MountError } from './mount-error.js';
+import { type MountEntry, readMountinfo } from './mountinfo.js';
+
+/** makedev(10, 229): Documentation/admin-guide/devices.txt. */
+const FUSE_DEVICE = (10 << 8) | 229;
+
+/** The fd that `mountpoint` names, if it is one of /dev/fuse. Throws {@link MountError} if it is not open. */
+function givenDevice(mountpoint: string): number | undefined {
+  const [, digits] = /^\/dev\/fd\/(\d+)$/.exec(mountpoint) ?? [];
+  if (digits === undefined) return undefined;
+  const fd = Number(digits);
+  try {
+    const { mode, rdev } = fstatSync(fd);
+    // Any other is a path like all paths: of a directory that the caller has open.
+    return (mode & S_IFMT) === S_IFCHR && rdev === FUSE_DEVICE ? fd : undefined;
+  } catch (error) {
+    if (errnoOf(error) !== Errno.EBADF) throw error;
+    throw MountError.of({ what: 'mountpoint', where: mountpoint, why: 'not an open file', errno: Errno.EBADF });
+  }
+}
+
+/** The mounts that the device serves, as far as they are in this namespace. Before Linux 6.6 none can be told. */
+function mountsOf(fd: number): MountEntry[] {
+  const connection = /^fuse_connection:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
+  return connection === undefined ? [] : readMountinfo().filter(({ device }) => device === `0:${connection}`);
+}
+
+/**
+ * The config of a mount that is made already, or undefined if it is still to be made. Touches no layer.
+ * @throws {@link MountError} for what such a mount cannot be
+ */
+export function onGivenDevice(config: MountConfig): MountConfig | undefined {
+  const where = config.mountpoint;
+  const deviceFd = givenDevice(where);
+  if (deviceFd === undefined) return undefined;
+  const refuse = (why: string, errno: number, advice: string): MountError =>
+    MountError.of({ what: 'mountpoint', where, why, errno, advice });
+  if (config.transport === 'fuse-native') {
+    throw refuse('mounted already, which libfuse 2 cannot serve', Errno.EINVAL, 'use transport=direct');
+  }
+  const mounts = mountsOf(deviceFd);
+  const checksPermissions = mounts.some((mount) => mount.fileSystemOptions.includes('default_permissions'));
+  // With ACLs the kernel checks permissions whatever the mount says (fs/fuse/inode.c:process_init_reply).
+  if (!checksPermissions && (config.presentation?.xattrs ?? 'all') !== 'all') {
+    throw refuse('mounted without default_permissions', Errno.EINVAL, 'mount it so, or leave out noacl and noxattrs');
+  }
+  const inside = layersOf(config).find((layer) => mounts.some(({ mountpoint }) => lies(layer, mountpoint)));
+  // Opening it would wait for ourselves.
+  if (inside !== undefined) {
+    const advice = 'give its path from elsewhere, such as a bind mount';
+    throw refuse(`hides the layer ${displayName(inside)}`, Errno.ELOOP, advice);
+  }
+  return { ...config, deviceFd, mountpoint: mounts.at(-1)?.mountpoint ?? where };
+}
+
+function layersOf({ lowers, upper, work }: MountConfig): string[] {
+  return [...lowers, ...[upper, work].filter((path) => path !== undefined)];
+}
+
+function lies(path: string, directory: string): boolean {
+  const whole = resolve(path);
+  return whole === directory || whole.startsWith(`${directory}/`);
+}
