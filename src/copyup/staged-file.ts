@@ -1,8 +1,8 @@
 /** A regular file on its way up: source and copy open, not visible under any name of the upper yet. */
 import type { EntryName } from '../core/brand.js';
-import { Errno, fsError } from '../core/errno.js';
+import { Errno, fsError, isErrno } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
-import { O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TMPFILE, RENAME_NOREPLACE } from '../core/flags.js';
+import { O_CREAT, O_EXCL, O_PATH, O_RDONLY, O_RDWR, O_TMPFILE, RENAME_NOREPLACE } from '../core/flags.js';
 import { sync, truncate } from '../sys/file-io.js';
 import { linkFd, renameAt } from '../sys/inode-ops.js';
 import { close, openAt, openKnownAt, tryOpenAt } from '../sys/open.js';
@@ -35,6 +35,19 @@ function refuseAnother(fd: number, { ino, devMajor, devMinor }: FileStat): void 
   }
 }
 
+/**
+ * @param reads its data is wanted
+ * @returns an fd; an O_PATH one of a file that the server may not read, when only its attributes are wanted
+ */
+function openLower({ dirfd, name }: CopyUpSource, reads: boolean): number {
+  try {
+    return openKnownAt(dirfd, name, O_RDONLY);
+  } catch (error) {
+    if (reads || !isErrno(error, 'EACCES')) throw error;
+    return openKnownAt(dirfd, name, O_PATH);
+  }
+}
+
 export class StagedFile implements Filling {
   private sourceClosed = false;
 
@@ -56,9 +69,10 @@ export class StagedFile implements Filling {
 
   /** @param dataFd the data of a lower metacopy; taken, also when this fails. -1: the file is whole */
   static open(source: CopyUpSource, context: CopyUpContext, length: number, dataFd = -1): StagedFile {
-    return StagedFile.prepare(source, context, dataFd, (lowerFd, fd, name) => {
+    const wanted = Math.min(length, source.stat.size);
+    const open = (): number => openLower(source, dataFd < 0 && wanted > 0);
+    return StagedFile.prepare(open, source, context, dataFd, (lowerFd, fd, name) => {
       const sourceFd = dataFd < 0 ? lowerFd : dataFd;
-      const wanted = Math.min(length, source.stat.size);
       const cloned = wanted > 0 && wanted === source.stat.size && cloneData(sourceFd, fd);
       // The data of a metacopy may be longer than the file says.
       if (cloned && dataFd >= 0) truncate(fd, wanted);
@@ -68,13 +82,20 @@ export class StagedFile implements Filling {
 
   /** A copy of all but the data (a metacopy), which stays where it is. */
   static withoutData(source: CopyUpSource, context: CopyUpContext): StagedFile {
-    return StagedFile.prepare(source, context, -1, (lowerFd, fd, name) => {
-      truncate(fd, source.stat.size);
-      return new StagedFile(lowerFd, -1, fd, name, source, context, 0, false);
-    });
+    return StagedFile.prepare(
+      () => openLower(source, false),
+      source,
+      context,
+      -1,
+      (lowerFd, fd, name) => {
+        truncate(fd, source.stat.size);
+        return new StagedFile(lowerFd, -1, fd, name, source, context, 0, false);
+      },
+    );
   }
 
   private static prepare(
+    open: () => number,
     source: CopyUpSource,
     context: CopyUpContext,
     dataFd: number,
@@ -82,7 +103,7 @@ export class StagedFile implements Filling {
   ): StagedFile {
     const fds = dataFd < 0 ? [] : [dataFd];
     try {
-      const lowerFd = openKnownAt(source.dirfd, source.name, O_RDONLY);
+      const lowerFd = open();
       fds.push(lowerFd);
       refuseAnother(lowerFd, source.stat);
       const { fd, name } = openUnnamed(context.work);

@@ -4,6 +4,7 @@ import { close } from '../sys/open.js';
 import type { DirectoryFds } from './directory-fds.js';
 import type { DirectoryNode, FileNode, UnionNode } from './node.js';
 import { NodePages } from './node-pages.js';
+import { closeFds } from './open-fds.js';
 
 /** All living nodes. Nodeids are never reused, so a late FORGET or a stale handle cannot reach another node. */
 export class NodeTable {
@@ -149,7 +150,7 @@ export class NodeTable {
     }
     if (node.pin >= 0) close(node.pin);
     node.pin = -1;
-    if (node.open !== null) close(node.open.fd);
+    if (node.open !== null) closeFds(node.open);
     node.open = null;
   }
 }

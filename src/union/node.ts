@@ -76,7 +76,12 @@ export interface OpenFile {
    * reader sees every write.
    */
   fd: number;
-  /** `fd` is open for writing as well. */
+  /**
+   * The same file for reading: `fd`, or another one where the server may write the file and not read it, and `fd` is open
+   * for writing only. -1: then nobody has opened it for reading.
+   */
+  readFd: number;
+  /** `fd` is open for writing. */
   writable: boolean;
   /** Registered backing file (passthrough), or 0: requests come here (cached). */
   backingId: number;

@@ -14,7 +14,7 @@ import { displayName } from '../core/entry-name.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
 import { hasSetIdBits } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
-import { O_ACCMODE, O_APPEND, O_RDONLY, O_RDWR } from '../core/flags.js';
+import { O_ACCMODE, O_APPEND, O_RDONLY, O_RDWR, O_WRONLY } from '../core/flags.js';
 import type { Opened } from '../fuse/operations.js';
 import { prefetch } from '../sys/file-io.js';
 import { close } from '../sys/open.js';
@@ -24,6 +24,7 @@ import { withoutFsetid } from '../sys/thread.js';
 import { PREFETCH } from './foresight.js';
 import type { Layer } from './layer.js';
 import type { FileNode, OpenFile } from './node.js';
+import { closeFds, closeReadFd, replaceFds, replaceWriteFd } from './open-fds.js';
 import { isAppendOnly } from './protection.js';
 import { lacksData, openForReading, openReal, overridesOf } from './real-object.js';
 import type { Union } from './union.js';
@@ -39,13 +40,14 @@ export function openNode(union: Union, node: FileNode, flags: number, isFetched 
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
   if (node.open === null) {
     if (!writes) return openFirstReader(union, node, isFetched);
-    const { fd, appends } = openForWriting(union, node, flags);
-    orClose(fd, () => refuseUnreadable(union, node, fd));
-    const opened = openFirst(union, node, fd, true, true, appends);
+    const fresh = openForWriting(union, node, flags);
+    orClose(fresh.fd, () => refuseUnreadable(union, node, fresh.fd));
+    const opened = openFirst(union, node, fresh, true);
     noteUnseenWriter(union, node, true);
     return opened;
   }
   if (writes) fitForWriting(union, node, node.open, flags);
+  if ((flags & O_ACCMODE) !== O_WRONLY) fitForReading(union, node, node.open);
   const opened = count(node, node.open, writes);
   noteUnseenWriter(union, node, writes);
   return opened;
@@ -56,7 +58,7 @@ function openFirstReader(union: Union, node: FileNode, isFetched: boolean): Open
   const { size } = scratch;
   orClose(fd, () => refuseUnreadable(union, node, fd));
   const isNew = !node.wasOpened;
-  const opened = openFirst(union, node, fd, false, false, false);
+  const opened = openFirst(union, node, { fd, reads: true, writable: false, appends: false }, false);
   if (opened.backingId === 0) provide(union, node, fd, isNew ? size : 0, isFetched);
   return opened;
 }
@@ -75,6 +77,8 @@ function provide(union: Union, node: FileNode, fd: number, size: number, isFetch
 
 interface Fresh {
   readonly fd: number;
+  readonly reads: boolean;
+  readonly writable: boolean;
   readonly appends: boolean;
 }
 
@@ -83,12 +87,27 @@ interface Fresh {
  * own descriptor, which the kernel forbids only where it knows of the inode flag. Real inode flags leave no choice.
  */
 function openForWriting(union: Union, node: FileNode, flags: number): Fresh {
-  if (isAppendOnly(union, node)) return { fd: openReal(union, node, O_RDWR | O_APPEND), appends: true };
+  if (isAppendOnly(union, node)) return openWritable(union, node, flags, O_APPEND);
   try {
-    return { fd: openReal(union, node, O_RDWR), appends: false };
+    return openWritable(union, node, flags, 0);
   } catch (error) {
     if ((flags & O_APPEND) === 0 || !isErrno(error, 'EPERM')) throw error;
-    return { fd: openReal(union, node, O_RDWR | O_APPEND), appends: true };
+    return openWritable(union, node, flags, O_APPEND);
+  }
+}
+
+/**
+ * For reading too, because all opens of a node share its fd. A server without root may have a file that it may write and not read
+ * (EACCES), and a caller that only writes needs no more. (A reader can be there all the same: a file's mode can change.)
+ * @param append O_APPEND, or 0
+ */
+function openWritable(union: Union, node: FileNode, flags: number, append: number): Fresh {
+  const fresh = { writable: true, appends: append !== 0 };
+  try {
+    return { ...fresh, fd: openReal(union, node, O_RDWR | append), reads: true };
+  } catch (error) {
+    if ((flags & O_ACCMODE) !== O_WRONLY || !isErrno(error, 'EACCES')) throw error;
+    return { ...fresh, fd: openReal(union, node, O_WRONLY | append), reads: false };
   }
 }
 
@@ -99,11 +118,15 @@ function fitForWriting(union: Union, node: FileNode, open: OpenFile, flags: numb
     checkWritable(open.fd, flags);
     return;
   }
-  const { fd, appends } = openForWriting(union, node, flags);
-  close(open.fd);
-  open.fd = fd;
-  open.writable = true;
+  const { fd, reads, appends } = openForWriting(union, node, flags);
+  if (reads) replaceFds(open, fd);
+  else replaceWriteFd(open, fd);
   open.appends = appends;
+}
+
+/** Gives an open file an fd that can be read, if it has none. */
+function fitForReading(union: Union, node: FileNode, open: OpenFile): void {
+  if (open.readFd < 0) open.readFd = openForReading(union, node);
 }
 
 /** What opening the file anew would refuse: the fd that serves all opens is older than its inode flags. */
@@ -134,7 +157,9 @@ function orClose<T>(fd: number, use: () => T): T {
  */
 export function openNew(union: Union, node: FileNode, fd: number, flags: number, mode?: number): Opened {
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
-  if (node.open === null) return openFirst(union, node, fd, writes, true, false, mode);
+  if (node.open === null) {
+    return openFirst(union, node, { fd, reads: true, writable: true, appends: false }, writes, mode);
+  }
   if (fd >= 0) close(fd);
   return count(node, node.open, writes);
 }
@@ -142,14 +167,13 @@ export function openNew(union: Union, node: FileNode, fd: number, flags: number,
 function openFirst(
   union: Union,
   node: FileNode,
-  fd: number,
+  { fd, reads, writable, appends }: Fresh,
   writes: boolean,
-  writable: boolean,
-  appends: boolean,
   mode?: number,
 ): Opened {
-  const passes = orClose(fd, () => canPassThrough(union, node, fd, mode));
-  const open: OpenFile = { fd, writable, appends, backingId: 0, opens: 0, writers: 0 };
+  // What is opened past the server can be read by a later opener through the same backing file.
+  const passes = reads && orClose(fd, () => canPassThrough(union, node, fd, mode));
+  const open: OpenFile = { fd, readFd: reads ? fd : -1, writable, appends, backingId: 0, opens: 0, writers: 0 };
   node.open = open;
   node.wasOpened = true;
   union.openFiles++;
@@ -229,8 +253,10 @@ export function releaseOpen(union: Union, node: FileNode, flags: number): void {
   union.openFiles--;
   if (open.backingId !== 0) union.channel?.backingClose(open.backingId);
   // A file without a name is reached through this fd for as long as the kernel may ask for it.
-  if (node.home === null && node.pin < 0) node.pin = open.fd;
-  else close(open.fd);
+  if (node.home === null && node.pin < 0) {
+    node.pin = open.fd;
+    closeReadFd(open);
+  } else closeFds(open);
   union.nodes.release(node);
 }
 
@@ -238,9 +264,7 @@ export function releaseOpen(union: Union, node: FileNode, flags: number): void {
 export function repoint(node: FileNode, fd: number): number {
   const { open } = node;
   if (open === null) return fd;
-  close(open.fd);
-  open.fd = fd;
-  open.writable = true;
+  replaceFds(open, fd);
   open.appends = false;
   return -1;
 }

@@ -71,11 +71,11 @@ function writableOf(node: FileNode): OpenFile {
 }
 
 export function read(union: Union, nodeid: NodeId, into: Buffer, at: number, size: number, offset: number): number {
-  const { fd } = openOf(union.nodes.file(nodeid));
+  const { readFd } = openOf(union.nodes.file(nodeid));
   // A short read means the end of the file to the kernel, so go on until it is.
   let done = 0;
   while (done < size) {
-    const got = preadInto(fd, into, at + done, size - done, offset + done);
+    const got = preadInto(readFd, into, at + done, size - done, offset + done);
     if (got === 0) break;
     done += got;
   }
@@ -164,7 +164,7 @@ export function copyFileRange(
   assertWritable(union, target);
   const { fd } = writableOf(target);
   dropSetIdBitsFor(union, target, caller);
-  const copied = tryCopyRange(source.fd, fromOffset, fd, toOffset, Math.min(length, MAX_COPY));
+  const copied = tryCopyRange(source.readFd, fromOffset, fd, toOffset, Math.min(length, MAX_COPY));
   if (copied < 0) throw fsError(-copied, 'copy_file_range');
   return copied;
 }

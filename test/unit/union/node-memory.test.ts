@@ -95,7 +95,7 @@ describe('memory of nodes', () => {
 describe('a file node', () => {
   const file = (id: number): FileNode =>
     new FileNode(id as NodeId, null, 'name' as EntryName, 2 ** 48 + id, false, null, 'name' as EntryName);
-  const open: OpenFile = { fd: 3, writable: false, backingId: 0, opens: 1, writers: 0, appends: false };
+  const open: OpenFile = { fd: 3, readFd: 3, writable: false, backingId: 0, opens: 1, writers: 0, appends: false };
 
   it('says of itself what it was told, each apart from the others', () => {
     const node = file(1);
