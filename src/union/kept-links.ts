@@ -79,6 +79,9 @@ export abstract class KeptLinks {
   /** Before the copy gets another name, or loses one. */
   abstract count(group: LinkGroup): void;
 
+  /** Asks the lower file of a copy for its link count, where it can be found. */
+  abstract recount(group: LinkGroup): void;
+
   /**
    * The group of a lower file with several links that has the real stat `stat` and shows the number `ino`; of another
    * number where the number has become that of another file, which has a copy.
@@ -92,7 +95,7 @@ export abstract class KeptLinks {
       const own = this.numbers.part(stat.devMajor, stat.devMinor, stat.ino);
       return new LinkGroup(own, type, origin, stat.nlink);
     }
-    group.lowerLinks ??= stat.nlink;
+    group.noteLowerLinks(stat.nlink);
     return group;
   }
 

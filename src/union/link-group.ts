@@ -27,9 +27,20 @@ export class LinkGroup {
     return this.lowerLinks === null ? 0 : Math.max(0, this.lowerLinks - this.hidden);
   }
 
+  /**
+   * Takes over the lower file's link count, where it has grown: a layer can be given names while it is mounted. A smaller one says
+   * nothing, because the name that has gone can be one that was hidden.
+   */
+  noteLowerLinks(links: number): void {
+    if (this.lowerLinks === null || links > this.lowerLinks) this.lowerLinks = links;
+  }
+
   /** The number of names in the merged tree. @param real link count of the lower file, or of the copy */
   names(real: number): number {
-    if (this.entry === null) return this.lowerNames;
+    if (this.entry === null) {
+      this.noteLowerLinks(real);
+      return this.lowerNames;
+    }
     return this.lowerLinks === null ? real : this.lowerNames + real - 1;
   }
 }

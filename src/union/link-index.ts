@@ -144,6 +144,7 @@ export class LinkIndex extends KeptLinks {
   }
 
   announce(group: LinkGroup): void {
+    this.recount(group);
     if (group.entry === null || group.lowerLinks === null || !statAt(this.index.fd, group.entry, copy)) return;
     const difference = group.names(copy.nlink) - group.lowerLinks;
     this.index.writeLinks(this.index.fd, group.entry, { relativeTo: 'lower', difference });
@@ -153,8 +154,15 @@ export class LinkIndex extends KeptLinks {
   /** A count relative to the copy's own. */
   count(group: LinkGroup): void {
     if (group.isCounted || group.entry === null) return;
+    this.recount(group);
     this.index.writeLinks(this.index.fd, group.entry, { relativeTo: 'copy', difference: group.lowerNames - 1 });
     group.isCounted = true;
+  }
+
+  recount(group: LinkGroup): void {
+    if (group.entry === null) return;
+    const found = this.lowerFiles.find(this.index.originOf(group.entry), lower) === 'found';
+    if (found) group.noteLowerLinks(lower.nlink);
   }
 
   override hide(group: LinkGroup): void {

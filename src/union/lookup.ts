@@ -134,7 +134,7 @@ export function adoptFile(
   const several = stat.nlink > 1;
   const own = union.numbers.own(stat.devMajor, stat.devMinor, stat.ino);
   const number =
-    isNew || !isUpper ? knownNumber(union, own, stat) : numberOfFile(union, dir, name, own, direntType(stat.mode));
+    isNew || !isUpper ? knownNumber(union, own) : numberOfFile(union, dir, name, own, direntType(stat.mode));
   const group = several ? groupOf(union, dir, name, isUpper, number, stat) : null;
   const ino = group?.ino ?? number;
   const identity = group === null ? own : ino;
@@ -144,6 +144,7 @@ export function adoptFile(
     const linked = union.nodes.linkedFile(identity);
     if (linked !== undefined && leadsTo(linked, isUpper, group)) {
       if (linked.parent === null || isLikelyNext(union, linked, isUpper)) rename(union, linked, dir, name, home);
+      if (!isUpper) linked.group?.noteLowerLinks(stat.nlink);
       if (linked.group !== null) statNode(union, linked, stat);
       else showStat(linked, stat);
       return linked;
@@ -164,9 +165,9 @@ export function adoptFile(
 }
 
 /** The number of a file that says nothing of another that it shows: a new one, or one of a lower layer. */
-function knownNumber(union: Union, own: number, stat: FileStat): number {
+function knownNumber(union: Union, own: number): number {
   // All names of a group show the number of its copy.
-  if (stat.nlink > 1 && union.links !== null) return union.numbers.kept(own) ?? own;
+  if (union.links?.has(own) === true) return union.numbers.kept(own) ?? own;
   return union.numbers.ofLower(own);
 }
 

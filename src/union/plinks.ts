@@ -133,6 +133,9 @@ export class Plinks extends KeptLinks {
 
   count(): void {}
 
+  /** A lower file that gets a name is another one from then on, by its ctime (`origins.ts`). */
+  recount(): void {}
+
   private setOrigin({ dirfd, name }: StagedObject, origin: string): void {
     try {
       setXattr(dirfd, name, this.entries.originXattr, Buffer.from(origin, 'latin1'));

@@ -181,6 +181,7 @@ function finish(
     staged.seal(synced);
     if (Number.isFinite(length)) truncate(staged.fd, length);
     statFd(staged.fd, fresh);
+    node.group?.noteLowerLinks(staged.sourceLinks);
     enterGroup(union, node, { dirfd: staged.fd, name: '' }, staged.origin);
     if (home === null && node.group === null && node.open === null) pin = reopen(staged.fd, O_PATH);
     fd = orWithdraw(union, node, () =>
@@ -225,6 +226,7 @@ function copyUpSpecial(union: Union, node: FileNode, source: CopyUpSource): void
   const upper = union.writable();
   const enter = (dirfd: number, name: EntryName): void => {
     statAt(dirfd, name, fresh);
+    node.group?.noteLowerLinks(source.stat.nlink);
     enterGroup(union, node, { dirfd, name }, source.origin);
   };
   if (node.parent === null) {

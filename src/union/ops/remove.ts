@@ -133,7 +133,10 @@ function forgetLink(
   // Where they fail, the entry stays until the end of the mount; it shows nowhere.
   afterwards(() => {
     statReal(union, node, scratch);
-    node.removed = group.exact && group.names(scratch.nlink) === 0;
+    const { nlink } = scratch;
+    // Before the last name is taken for gone.
+    if (group.exact && group.names(nlink) === 0) union.links?.recount(group);
+    node.removed = group.exact && group.names(nlink) === 0;
     if (!node.removed) return;
     union.jobs.takeFailure(node);
     union.links?.dissolve(group, node);

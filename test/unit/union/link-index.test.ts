@@ -187,6 +187,63 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
     expect(indexed()).toEqual([]);
   });
 
+  describe('names that the lower layer gets while it is mounted', () => {
+    const add = (): void => {
+      for (const late of ['late', 'later']) linkSync(join(home, 'lower/d/a'), join(home, 'lower/e', late));
+    };
+    /** What a plain directory counts, while one name after the other goes. */
+    function expectCounts(): void {
+      expect(shown('e')).toEqual({ late: 'the file 600 5', later: 'the file 600 5' });
+      for (const [i, path] of ['d/a', 'd/b', 'd/c'].entries()) {
+        unlink(path);
+        expect(shown('e')).toEqual({ late: `the file 600 ${4 - i}`, later: `the file 600 ${4 - i}` });
+      }
+      link('e/later', 'd/new');
+      unlink('e/later');
+      unlink('e/late');
+      expect(shown()).toEqual({ new: 'the file 600 1' });
+      remount();
+      expect(shown()).toEqual({ new: 'the file 600 1' });
+      unlink('d/new');
+      expect(indexed()).toEqual([]);
+    }
+
+    it('are counted, when they are looked up before the first change', () => {
+      const id = walk('d/a');
+      add();
+      expect(walk('e/late')).toBe(id);
+      expect(union.getattr(id).attr.nlink).toBe(5);
+      chmod('d/a', 0o600);
+      expectCounts();
+    });
+
+    it('are counted, when they are made after the first change', () => {
+      chmod('d/a', 0o600);
+      walk('d/b');
+      add();
+      expectCounts();
+    });
+
+    it('show the copy, when all names that were there before are gone', () => {
+      chmod('d/a', 0o600);
+      add();
+      for (const path of ['d/a', 'd/b', 'd/c']) unlink(path);
+      expect(shown('e')).toEqual({ late: 'the file 600 2', later: 'the file 600 2' });
+      remount();
+      expect(shown('e')).toEqual({ late: 'the file 600 2', later: 'the file 600 2' });
+    });
+
+    it('show the lower file, with a number of its own, when that had one name and has been copied up', () => {
+      writeFileSync(join(home, 'lower/e/single'), 'lower', { mode: 0o644 });
+      remount();
+      chmod('e/single', 0o600);
+      const copy = union.getattr(walk('e/single')).attr.ino;
+      linkSync(join(home, 'lower/e/single'), join(home, 'lower/e/late'));
+      expect(shown('e')).toEqual({ late: 'another 644 2', single: 'another 600 1' });
+      expect(union.getattr(walk('e/late')).attr.ino).not.toBe(copy);
+    });
+  });
+
   it('names that are renamed, replaced and exchanged', () => {
     writeFileSync(join(home, 'lower/e/single'), 'single', { mode: 0o644 });
     remount();
