@@ -17,6 +17,7 @@ const MOUNT_ATTR_RDONLY = 0x1;
 const MOUNT_ATTR_NODEV = 0x4;
 const MOUNT_ATTR_ATIME_MASK = 0x70;
 const MOUNT_ATTR_NOATIME = 0x10;
+const MS_PRIVATE = 1 << 18;
 /** sizeof(struct mount_attr), linux/mount.h. */
 const MOUNT_ATTR_BYTES = 32;
 
@@ -42,9 +43,21 @@ const attributes = allocate(MOUNT_ATTR_BYTES);
  * opened. A failure is the negative errno (ENOSYS before Linux 5.12).
  */
 export function trySetReadOnly(tree: number): number {
-  attributes.buffer.fill(0);
-  attributes.buffer.writeUInt32LE(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME, 0);
-  attributes.buffer.writeUInt32LE(MOUNT_ATTR_ATIME_MASK, 8);
+  return trySetAttributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME, MOUNT_ATTR_ATIME_MASK);
+}
+
+/** Detaches a new mount from the others of its directory, so that nothing mounted there shows in it. A failure is the negative errno. */
+export function tryMakePrivate(tree: number): number {
+  return trySetAttributes(tree, 0, 0);
+}
+
+/** mount_setattr(2) of a mount that no other mount propagates to. */
+function trySetAttributes(tree: number, set: number, clear: number): number {
+  const { buffer } = attributes;
+  buffer.fill(0);
+  buffer.writeUInt32LE(set, 0);
+  buffer.writeUInt32LE(clear, 8);
+  buffer.writeUInt32LE(MS_PRIVATE, 16);
   const result = syscall5(SYS_MOUNT_SETATTR, tree, cPath(''), AT_EMPTY_PATH, attributes.address, MOUNT_ATTR_BYTES);
   return result < 0 ? -lastErrno() : 0;
 }

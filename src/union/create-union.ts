@@ -15,6 +15,7 @@ import { type Presentation, PresentedFilesystem } from './presented-filesystem.j
 import { cachedListings, Union, type Upper } from './union.js';
 import type { UnionConfig } from './union-config.js';
 import { UnionFilesystem } from './union-filesystem.js';
+import { UpperMount } from './upper-mount.js';
 
 /** Share of the process's open files that cached directories may use; open files of applications need the rest. */
 const DIRECTORY_SHARE = 0.25;
@@ -98,13 +99,18 @@ function openUpper(
   }
   const { dialect } = format;
   const path = config.upper;
+  const mount = keep(UpperMount.open(path, config.aufs === undefined ? config.work : undefined));
   const layer = keep(
-    Layer.open(path, { depth: 0, isUpper: true }, format.upperReader, (root, stat) =>
-      overridesOfUpper(config, path, root, stat),
+    Layer.open(
+      path,
+      { depth: 0, isUpper: true },
+      format.upperReader,
+      (root, stat) => overridesOfUpper(config, path, root, stat),
+      () => mount.openUpper(),
     ),
   );
   markUpper(layer, lowers);
-  const work = keep(format.openWork(layer));
+  const work = keep(format.openWork(layer, mount));
   fixNumbers(numbers, [layer, ...lowers]);
   const noteCutAcl = sayOnce(config.log, CUT_ACL);
   const squash = squashOf(config.presentation);
@@ -115,8 +121,8 @@ function openUpper(
       toleratesNull: !allowsOfflineChanges(config),
       ignoresUuid: config.overlay?.ignoresUuid === true,
     });
-  const links = format.links({ ...parts, layer, lowers, lowerFiles });
-  return { layer, work, hiding: format.hiding(layer, work), copyUp, lowerFiles, links };
+  const links = format.links({ ...parts, mount, layer, lowers, lowerFiles });
+  return { mount, layer, work, hiding: format.hiding(layer, work), copyUp, lowerFiles, links };
 }
 
 /** A function that logs `line` at its first call. */

@@ -20,11 +20,14 @@ import type { Layer, RealDirectory } from './layer.js';
 import { LinkGroup } from './link-group.js';
 import type { LowerFiles } from './lower-files.js';
 import type { FileNode } from './node.js';
+import type { UpperMount } from './upper-mount.js';
 
 const scratch = new FileStat();
 
 /** What keeping links takes. */
 export interface LinkParts {
+  /** Leads to the upper and its work directory. */
+  readonly mount: UpperMount;
   /** The upper. */
   readonly layer: Layer;
   readonly lowers: readonly Layer[];

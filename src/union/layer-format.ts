@@ -20,6 +20,7 @@ import type { Layer } from './layer.js';
 import { LinkIndex } from './link-index.js';
 import { Plinks } from './plinks.js';
 import { type AufsSettings, defaultOverlay, type UnionConfig } from './union-config.js';
+import type { UpperMount } from './upper-mount.js';
 
 /** How long a server that is ending may take to turn its pseudo-links into hard links before we go on without it. */
 const SETTLING_MS = 10_000;
@@ -29,7 +30,7 @@ export interface LayerFormat {
   readonly upperReader: LayerReader;
   /** @param index of the lower layer, top first */
   lowerReader(index: number): LayerReader;
-  openWork(upper: Layer): WorkDirectory;
+  openWork(upper: Layer, mount: UpperMount): WorkDirectory;
   /** Tells of what this mount cannot show of a layer. */
   noteUnread(layer: Layer): void;
   hiding(upper: Layer, work: WorkDirectory): Hiding;
@@ -52,10 +53,14 @@ function overlayFormat({ work, log, overlay, volatileMark, topIsUpper, markersIn
     upperReader,
     lowerReader: (index) => (topIsUpper === true && index === 0 ? upperReader : lowerReader),
     noteUnread: () => {},
-    openWork(upper) {
+    openWork(upper, mount) {
       if (work === undefined) throw new FsError(Errno.EINVAL, 'an upper layer needs a work directory', upper.path);
       return LayerRefusal.inTermsOf('workdir', work, 'work', () =>
-        WorkDirectory.open(work, log, { marked: volatileMark === true, exclusive: index }),
+        WorkDirectory.open(work, log, {
+          marked: volatileMark === true,
+          exclusive: index,
+          openParent: () => mount.openWork(),
+        }),
       );
     },
     hiding: (_upper, opened) => new OverlayHiding(opened, dialect),

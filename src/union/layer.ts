@@ -1,13 +1,21 @@
 import type { EntryName, LayerPath } from '../core/brand.js';
 import { FsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
-import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
 import { trySetReadOnly } from '../sys/mount.js';
-import { close, openTreeRoot, openTrusted } from '../sys/open.js';
+import { close, openTreeRoot } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
 import type { DirectoryMemory, LayerReader } from '../whiteout/dialect.js';
 import { OverridingReader } from '../whiteout/overriding-reader.js';
 import type { StatOverrides } from '../whiteout/stat-overrides.js';
+
+/**
+ * A lower is its file system alone where that can be had: so a mountpoint may lie inside a layer (`lowerdir=/`); otherwise the
+ * server would walk into its own mount, and wait for itself. Of that mount nothing can be changed, and no device opened,
+ * whatever we or the layer do wrong; where the kernel cannot do that (before 5.12) we do without.
+ */
+function openLower(path: string): number {
+  return openTreeRoot(path, trySetReadOnly);
+}
 
 /** One directory tree of the union. A lower layer is never written to. */
 export class Layer {
@@ -38,21 +46,18 @@ export class Layer {
    * @param path bytes, latin1-decoded; relative to the working directory, symlinks followed
    * @param place where in the union the layer is
    * @param overridesOf whether the layer with this open root keeps its attributes in xattrs
+   * @param open opens the layer's root
    */
   static open(
     path: string,
     { depth, isUpper }: { readonly depth: number; readonly isUpper: boolean },
     reader: LayerReader,
     overridesOf: (root: number, stat: FileStat) => StatOverrides | null,
+    open = openLower,
   ): Layer {
     let fd = -1;
     try {
-      // The upper stays on the mount it shares with the work directory, or nothing could be moved between the two.
-      // A lower is its file system alone where that can be had: so a mountpoint may lie inside a layer (`lowerdir=/`);
-      // otherwise the server would walk into its own mount, and wait for itself. Of that mount nothing can be changed,
-      // and no device opened, whatever we or the layer do wrong; where the kernel cannot do that (before 5.12) we do
-      // without.
-      fd = isUpper ? openTrusted(path, O_RDONLY | O_DIRECTORY) : openTreeRoot(path, trySetReadOnly);
+      fd = open(path);
       const stat = new FileStat();
       statFd(fd, stat);
       const overrides = overridesOf(fd, stat);

@@ -43,7 +43,7 @@ export class LinkIndex extends KeptLinks {
    * @throws FsError if it must not be used with these layers, or holds what cannot be told
    */
   static open(work: string, dialect: OverlayDialect, parts: LinkParts): LinkIndex | null {
-    const { lowerFiles, layer, lowers, keep, log } = parts;
+    const { lowerFiles, mount, layer, lowers, keep, log } = parts;
     const root = lowers[0] as Layer | undefined;
     if (lowerFiles === null || root === undefined) return null;
     const ofUpper = lowerFiles.identify(layer);
@@ -57,7 +57,7 @@ export class LinkIndex extends KeptLinks {
       const roots = { upper: layer.root.fd, ofUpper, ofLower };
       const index = keep(
         LayerRefusal.inTermsOf('workdir', work, 'index', () =>
-          IndexDirectory.open({ work, upper: layer.path }, dialect, roots),
+          IndexDirectory.open({ work, upper: layer.path }, () => mount.openWork(), dialect, roots),
         ),
       );
       const links = new LinkIndex(index, lowerFiles, parts);

@@ -215,6 +215,7 @@ export class UnionFilesystem implements Operations {
       union.upper.links?.close();
       union.upper.work.close();
       union.upper.layer.close();
+      union.upper.mount.close();
     }
     for (const layer of [...union.lowers, ...union.dataLayers]) layer.close();
   }

@@ -22,9 +22,11 @@ import type { LowerFiles } from './lower-files.js';
 import { DirectoryNode, type UnionNode } from './node.js';
 import type { NodeTable } from './node-table.js';
 import { Scout } from './scout.js';
+import type { UpperMount } from './upper-mount.js';
 
 /** What only a union with an upper layer has. */
 export interface Upper {
+  readonly mount: UpperMount;
   readonly layer: Layer;
   readonly work: WorkDirectory;
   readonly hiding: Hiding;

@@ -5,11 +5,10 @@
  */
 import type { EntryName } from '../core/brand.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
-import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
 import { LayerRefusal } from '../core/layer-refusal.js';
 import { dropInheritedAcl } from '../sys/inherited-acl.js';
 import { chmodFd, mkdirAt } from '../sys/inode-ops.js';
-import { close, openDirectoryAt, openTrusted } from '../sys/open.js';
+import { close, openDirectoryAt } from '../sys/open.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { findXattr, setXattr } from '../sys/xattr.js';
 import type { FileIdentity } from './dialect.js';
@@ -39,14 +38,16 @@ export class IndexDirectory {
   /**
    * Opens `work`/index, or makes it. The upper's root says which lower root it was used with, and the index which upper:
    * entries would mean other files with others.
+   * @param openWork opens `work`
    * @throws LayerRefusal ESTALE if they are others
    */
   static open(
     { work, upper }: { readonly work: string; readonly upper: string },
+    openWork: () => number,
     dialect: OverlayDialect,
     roots: { readonly upper: number; readonly ofUpper: FileIdentity; readonly ofLower: FileIdentity },
   ): IndexDirectory {
-    const parent = openTrusted(work, O_RDONLY | O_DIRECTORY);
+    const parent = openWork();
     try {
       if (!isNoted(roots.upper, dialect.originXattr, encodeOrigin(roots.ofLower))) {
         throw stale(

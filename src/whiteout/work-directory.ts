@@ -42,9 +42,14 @@ export class WorkDirectory {
    * @param marked leave word that the upper must not be trusted any more
    * @param exclusive EBUSY if another mount holds it and is not at its end: a server still closes what it has open when
    * its mount has gone already, and whoever has unmounted it may mount again at once
+   * @param openParent opens `path`
    */
-  static open(path: string, log: (line: string) => void, { marked = false, exclusive = false } = {}): WorkDirectory {
-    const parent = openTrusted(path, O_RDONLY | O_DIRECTORY);
+  static open(
+    path: string,
+    log: (line: string) => void,
+    { marked = false, exclusive = false, openParent = (): number => openTrusted(path, O_RDONLY | O_DIRECTORY) } = {},
+  ): WorkDirectory {
+    const parent = openParent();
     let fd = -1;
     try {
       fd = openOrMake(parent);

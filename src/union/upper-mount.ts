@@ -1,0 +1,135 @@
+/**
+ * How the upper and its work directory are reached: through a mount of their own, which no mount table shows. The kernel's overlayfs
+ * does the same (fs/overlayfs/super.c:ovl_get_upper, fs/namespace.c:clone_private_mount). So the file system that they are on can be
+ * unmounted while the server has them open, and what is mounted inside the upper is no part of it.
+ */
+import { readlinkSync } from 'node:fs';
+import { Errno, FsError, fsError } from '../core/errno.js';
+import { FileStat } from '../core/file-stat.js';
+import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
+import { tryMakePrivate } from '../sys/mount.js';
+import { close, NO_TREE, openDirectoryAt, openTrusted, tryCloneTree, tryOpenBeneath } from '../sys/open.js';
+import { statFd } from '../sys/stat.js';
+
+const DIRECTORY = O_RDONLY | O_DIRECTORY;
+/**
+ * Why there is no such mount. ENOENT, ENOTDIR, EACCES: the directory above both has no path that leads there for us (a chroot, a
+ * namespace, a directory that has been moved meanwhile).
+ */
+const WITHOUT: ReadonlySet<number> = new Set([...NO_TREE, Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES]);
+
+interface Roots {
+  readonly tree: number;
+  readonly upper: number;
+  /** -1: the work directory is in the upper. */
+  readonly work: number;
+}
+
+/** Owns its fds until {@link close}; what it opens is the caller's. */
+export class UpperMount {
+  private constructor(
+    private readonly path: string,
+    private readonly workPath: string | undefined,
+    private readonly roots: Roots | null,
+  ) {}
+
+  /**
+   * Where no such mount can be had (an ordinary user, a kernel before 5.2), both are reached by their paths.
+   * @param path bytes, relative to the working directory, symlinks followed
+   * @param work the same of the directory that holds the work directory; undefined: it is in the upper
+   * @throws FsError with `path` if the upper cannot be opened
+   */
+  static open(path: string, work?: string): UpperMount {
+    const upper = openNamed(path);
+    let beside = -1;
+    try {
+      // If this fails, `openWork` does, in terms of the work directory.
+      if (work !== undefined) beside = openTrusted(work, DIRECTORY);
+      return new UpperMount(path, work, cloneBoth(upper, beside));
+    } catch (error) {
+      if (error instanceof FsError && work !== undefined && beside < 0) return new UpperMount(path, work, null);
+      throw error;
+    } finally {
+      close(upper);
+      if (beside >= 0) close(beside);
+    }
+  }
+
+  openUpper(): number {
+    return this.roots === null ? openNamed(this.path) : openDirectoryAt(this.roots.upper, '.');
+  }
+
+  /** @throws FsError also where no work directory was given: EINVAL */
+  openWork(): number {
+    if (this.workPath === undefined) throw fsError(Errno.EINVAL, 'open');
+    return this.roots === null ? openTrusted(this.workPath, DIRECTORY) : openDirectoryAt(this.roots.work, '.');
+  }
+
+  close(): void {
+    if (this.roots !== null) closeRoots(this.roots);
+  }
+}
+
+function openNamed(path: string): number {
+  try {
+    return openTrusted(path, DIRECTORY);
+  } catch (error) {
+    if (error instanceof FsError) throw new FsError(error.errno, error.syscall, path);
+    throw error;
+  }
+}
+
+function closeRoots({ tree, upper, work }: Roots): void {
+  for (const fd of [work, upper, tree]) if (fd >= 0) close(fd);
+}
+
+/** The same two directories on one new mount: nothing can be renamed or linked from one mount to another. */
+function cloneBoth(upper: number, work: number): Roots | null {
+  const upperPath = pathOf(upper);
+  const workPath = work < 0 ? upperPath : pathOf(work);
+  const common = commonDirectory(upperPath, workPath);
+  const tree = tryCloneTree(common);
+  if (tree < 0) {
+    if (WITHOUT.has(-tree)) return null;
+    throw fsError(-tree, 'open_tree');
+  }
+  // What is mounted on the original later shows there only. Before Linux 5.12 the new mount cannot be told so.
+  tryMakePrivate(tree);
+  const roots = {
+    tree,
+    upper: reach(tree, common, upperPath, upper),
+    work: work < 0 ? -1 : reach(tree, common, workPath, work),
+  };
+  if (roots.upper >= 0 && (work < 0 || roots.work >= 0)) return roots;
+  closeRoots(roots);
+  return null;
+}
+
+function pathOf(fd: number): string {
+  return readlinkSync(`/proc/self/fd/${fd}`, 'latin1');
+}
+
+/** The deepest directory that both absolute paths lead through. */
+export function commonDirectory(one: string, other: string): string {
+  const names = one.split('/');
+  const others = other.split('/');
+  let same = 0;
+  while (same < names.length && names[same] === others[same]) same++;
+  return names.slice(0, same).join('/') || '/';
+}
+
+const found = new FileStat();
+const expected = new FileStat();
+
+/** An fd of what `path` leads to in `tree`, a mount of `common`; -1 if that is not the directory `original`. */
+function reach(tree: number, common: string, path: string, original: number): number {
+  const below = path.slice(common === '/' ? 1 : common.length + 1);
+  const fd = tryOpenBeneath(tree, below, DIRECTORY);
+  if (fd < 0) return -1;
+  statFd(fd, found);
+  statFd(original, expected);
+  if (found.ino === expected.ino && found.devMinor === expected.devMinor && found.devMajor === expected.devMajor)
+    return fd;
+  close(fd);
+  return -1;
+}
