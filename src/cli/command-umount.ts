@@ -2,20 +2,29 @@
 import { realpathSync } from 'node:fs';
 import { Errno, isErrno } from '../core/errno.js';
 import { askToSettle } from '../fuse/ask-to-settle.js';
-import { unmount } from '../fuse/unmount.js';
-import { asMountError, errnoOf, MountError } from '../server/mount-error.js';
+import { openServerEnd, waitForServerEnd } from '../fuse/server-end.js';
+import { type UnmountOptions, unmount } from '../fuse/unmount.js';
+import { asMountError, errnoOf, MountError, printable } from '../server/mount-error.js';
 import { type MountEntry, mountedOn } from '../server/mountinfo.js';
+import { close } from '../sys/open.js';
 import type { UmountArguments } from './command-line.js';
 import { FAILURE, OK } from './exit-status.js';
 import { say } from './message.js';
+
+/** How long a server may take to close its layers, on a busy machine. */
+const ENDING_MS = 10_000;
 
 export function commandUmount({ mountpoint, lazy }: UmountArguments): number {
   try {
     const path = resolve(mountpoint);
     requireFuse(mountedOn(path), mountpoint);
     // A lazy unmount is for what hangs, and waits for nothing: the server settles when its last user has gone.
-    if (!lazy) settle(path);
-    take(path, lazy);
+    if (lazy) {
+      take(path, { lazy });
+      return OK;
+    }
+    settle(path);
+    takeAndWait(path);
     return OK;
   } catch (error) {
     say(asMountError(error, 'umount').message);
@@ -69,7 +78,22 @@ function settle(path: string): void {
   }
 }
 
-function take(path: string, lazy: boolean): void {
+/** Returns when the server has closed its layers: their file systems can be unmounted then. */
+function takeAndWait(path: string): void {
+  const end = openServerEnd(path);
+  try {
+    take(path, { lazy: false });
+    if (end >= 0 && !waitForServerEnd(end, ENDING_MS)) {
+      say(
+        `umount: ${printable(path)}: it is unmounted, but its server has not ended yet; its layers can be busy for a while`,
+      );
+    }
+  } finally {
+    if (end >= 0) close(end);
+  }
+}
+
+function take(path: string, { lazy }: UnmountOptions): void {
   try {
     unmount(path, { lazy });
   } catch (error) {

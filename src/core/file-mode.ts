@@ -26,6 +26,10 @@ export function isRegular(mode: number): boolean {
   return (mode & S_IFMT) === S_IFREG;
 }
 
+export function isFifo(mode: number): boolean {
+  return (mode & S_IFMT) === S_IFIFO;
+}
+
 export function isSymlink(mode: number): boolean {
   return (mode & S_IFMT) === S_IFLNK;
 }

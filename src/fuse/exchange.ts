@@ -3,6 +3,7 @@ import { DirentBuffer } from './dirent-buffer.js';
 import type { Caller, Operations } from './operations.js';
 import { Reply } from './reply.js';
 import { Request } from './request.js';
+import { ServerEnd } from './server-end.js';
 
 /** The caller of the current request; reused for the next. */
 class CurrentCaller implements Caller {
@@ -27,6 +28,8 @@ export class Exchange {
   setxattrExt = false;
   /** How many entries of nodes the kernel has said to forget. */
   forgotten = 0;
+  /** Closed by the session, when all else is. */
+  readonly end = new ServerEnd();
   private readonly current: CurrentCaller;
 
   constructor(

@@ -112,7 +112,11 @@ export class Session {
     } finally {
       machine.close();
       this.device.close();
-      this.operations.close();
+      try {
+        this.operations.close();
+      } finally {
+        this.exchange.end.close();
+      }
     }
   }
 

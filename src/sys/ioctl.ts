@@ -20,6 +20,14 @@ export function tryIoctl(fd: number, request: number, value: number): number {
   return result < 0 ? -lastErrno() : result;
 }
 
+/** An ioctl that fills `into`, at most 32 bytes: negative errno on failure. */
+export function tryReadIoctl(fd: number, request: number, into: Buffer): number {
+  argument.buffer.fill(0);
+  const result = tryIoctl(fd, request, argument.address);
+  if (result >= 0) argument.buffer.copy(into, 0, 0, into.length);
+  return result;
+}
+
 /** Shares all blocks of `from` with the empty file `to`. 0, or a negative errno (man ioctl_ficlone(2)). */
 export function tryClone(to: number, from: number): number {
   return tryIoctl(to, FICLONE, from);

@@ -1,12 +1,13 @@
 /**
  * IOCTL: inode flags and project attributes, which the kernel also asks for itself (man ioctl_iflags(2), lsattr(1)), and
- * a wish of `plyfs umount`.
+ * what `plyfs umount` asks.
  */
 import { ROOT_ID } from '../../core/brand.js';
 import { Errno } from '../../core/errno.js';
 import { IN_HEADER, IOCTL_OUT_SIZE } from '../abi.js';
 import type { Exchange } from '../exchange.js';
 import type { Request } from '../request.js';
+import { PLYFS_SERVER_END } from '../server-end.js';
 
 const FS_IOC_GETFLAGS = 0x80086601;
 const FS_IOC_SETFLAGS = 0x40086602;
@@ -69,6 +70,14 @@ export function ioctl(exchange: Exchange): number {
       if (nodeid !== ROOT_ID) return Errno.ENOTTY;
       operations.settle(exchange.caller());
       break;
+    case PLYFS_SERVER_END: {
+      if (nodeid !== ROOT_ID) return Errno.ENOTTY;
+      const place = exchange.end.describe();
+      if (room < place.length) return Errno.EINVAL;
+      reply.size = IOCTL_OUT_SIZE;
+      reply.bytes(place);
+      break;
+    }
     default:
       return Errno.ENOTTY;
   }

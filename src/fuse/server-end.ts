@@ -1,0 +1,109 @@
+/**
+ * How somebody who unmounts learns that the server has closed its layers: umount(2) does not wait for it. The server holds both ends
+ * of a pipe. A client asks the mount where the read end is, opens it before it unmounts, and waits for the hangup, which comes
+ * when the server closes the write end, or is killed.
+ */
+import { Errno, fsError, isErrno } from '../core/errno.js';
+import { isFifo } from '../core/file-mode.js';
+import { FileStat } from '../core/file-stat.js';
+import { O_DIRECTORY, O_NONBLOCK, O_PATH, O_RDONLY } from '../core/flags.js';
+import { tryReadIoctl } from '../sys/ioctl.js';
+import { close, openTrusted, reopen } from '../sys/open.js';
+import { openPipe } from '../sys/pipe.js';
+import { pollReadable } from '../sys/poll.js';
+import { statFd } from '../sys/stat.js';
+
+/** _IOR('y', 'e', 16): a number of our own, for the root of a mount. Answers with a {@link PipePlace}. */
+export const PLYFS_SERVER_END = 0x80107965;
+const PLACE_BYTES = 16;
+const stat = new FileStat();
+
+/** The answer's layout: u32 pid, u32 fd, u64 inode number of the pipe. */
+interface PipePlace {
+  readonly pid: number;
+  readonly fd: number;
+  readonly ino: number;
+}
+
+/** The server's side. Its pipe is opened when somebody asks for it. */
+export class ServerEnd {
+  private pipe: readonly [readEnd: number, writeEnd: number] | null = null;
+
+  /** The bytes of a {@link PipePlace}. The process id is that of the server's own namespace. */
+  describe(): Buffer {
+    this.pipe ??= openPipe();
+    const [readEnd] = this.pipe;
+    statFd(readEnd, stat);
+    const bytes = Buffer.alloc(PLACE_BYTES);
+    bytes.writeUInt32LE(process.pid, 0);
+    bytes.writeUInt32LE(readEnd, 4);
+    bytes.writeBigUInt64LE(BigInt(stat.ino), 8);
+    return bytes;
+  }
+
+  /** Everything is closed. */
+  close(): void {
+    if (this.pipe === null) return;
+    const [readEnd, writeEnd] = this.pipe;
+    this.pipe = null;
+    close(writeEnd);
+    close(readEnd);
+  }
+}
+
+/** Why a mount does not say where its pipe is: another program's mount, or fuse-native, which passes no ioctl(2). */
+const UNKNOWN = new Set<number>([Errno.ENOTTY, Errno.ENOSYS, Errno.EINVAL]);
+
+/**
+ * A client's fd of the pipe of the server of `mountpoint` (bytes); -1 where that server cannot be waited for: it is another
+ * program, another user's, or in another PID namespace. The caller's.
+ */
+export function openServerEnd(mountpoint: string): number {
+  const place = placeOf(mountpoint);
+  if (place === null) return -1;
+  let found = -1;
+  try {
+    found = openTrusted(`/proc/${place.pid}/fd/${place.fd}`, O_PATH);
+    statFd(found, stat);
+    // Of another PID namespace, the process with this number has something else open there.
+    return isFifo(stat.mode) && stat.ino === place.ino ? reopen(found, O_RDONLY | O_NONBLOCK) : -1;
+  } catch (error) {
+    // ENOENT: no such process, or no such fd of it. EACCES, EPERM: another user's (man proc_pid_fd(5)).
+    if (isErrno(error, 'ENOENT', 'EACCES', 'EPERM')) return -1;
+    throw error;
+  } finally {
+    if (found >= 0) close(found);
+  }
+}
+
+function placeOf(mountpoint: string): PipePlace | null {
+  let root: number;
+  try {
+    root = openTrusted(mountpoint, O_RDONLY | O_DIRECTORY);
+  } catch (error) {
+    // ENOTCONN: the server has died. EACCES: the mount is another user's.
+    if (isErrno(error, 'ENOTCONN', 'EACCES')) return null;
+    throw error;
+  }
+  try {
+    const bytes = Buffer.alloc(PLACE_BYTES);
+    const result = tryReadIoctl(root, PLYFS_SERVER_END, bytes);
+    if (result < 0) {
+      if (UNKNOWN.has(-result)) return null;
+      throw fsError(-result, 'ioctl');
+    }
+    return { pid: bytes.readUInt32LE(0), fd: bytes.readUInt32LE(4), ino: Number(bytes.readBigUInt64LE(8)) };
+  } finally {
+    close(root);
+  }
+}
+
+/** Waits until the server behind `pipe` has closed everything, at most `timeout` ms. False: it has not. */
+export function waitForServerEnd(pipe: number, timeout: number): boolean {
+  const deadline = Date.now() + timeout;
+  for (let left = timeout; left > 0; left = deadline - Date.now()) {
+    // Nothing is ever written to it, so that it is ready when it is hung up.
+    if (pollReadable([pipe], left) !== 0) return true;
+  }
+  return false;
+}

@@ -1,0 +1,111 @@
+/** What is left of a mount when it has been unmounted, and what its layers' file systems can do while it is mounted. */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  isMounted,
+  kernelOverlayUnavailable,
+  mountAufs,
+  mountKernel,
+  mountPlyfs,
+  mountsUnavailable,
+  PLYFS,
+  TRANSPORT,
+  waitFor,
+} from '../harness/mounts.js';
+import { serverOf } from '../harness/processes.js';
+import { type LayerDirs, makeScratch, removeScratch } from '../harness/scratch.js';
+
+const unavailable = mountsUnavailable();
+const withoutKernel = kernelOverlayUnavailable() !== null;
+const withoutStrace = spawnSync('strace', ['-V']).error !== undefined;
+
+describe.skipIf(unavailable !== null)(`unmounting${unavailable === null ? '' : `: ${unavailable}`}`, () => {
+  let base: string;
+  let disk: string;
+  let layers: LayerDirs;
+
+  beforeEach(() => {
+    base = makeScratch('unmounting');
+    disk = join(base, 'disk');
+    mkdirSync(disk);
+    spawnSync('mount', ['-t', 'tmpfs', 'plyfs-test', disk]);
+    const at = (name: string): string => join(disk, name);
+    for (const name of ['lower', 'upper', 'work']) mkdirSync(at(name));
+    mkdirSync(join(base, 'merged'));
+    writeFileSync(join(disk, 'lower', 'file'), 'lower\n');
+    layers = { lowers: [at('lower')], upper: at('upper'), work: at('work'), mountpoint: join(base, 'merged') };
+  });
+  afterEach(() => {
+    for (const path of [layers.mountpoint, disk]) if (isMounted(path)) spawnSync('umount', ['-l', path]);
+    removeScratch(base);
+  });
+
+  it.each([
+    { program: "the kernel's overlayfs", mount: mountKernel, skips: withoutKernel },
+    { program: 'plyfs', mount: mountPlyfs, skips: false },
+    { program: 'plyfs with index=on', mount: (dirs: LayerDirs) => mountPlyfs(dirs, ['index=on']), skips: false },
+    { program: 'plyfs with aufs branches', mount: mountAufs, skips: false },
+  ])('the file system of all layers can be unmounted below $program, which goes on', ({ mount, skips }) => {
+    if (skips) return;
+    const mounted = mount(layers);
+    expect(spawnSync('umount', [disk], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+    expect(existsSync(join(disk, 'lower'))).toBe(false);
+    writeFileSync(join(mounted.mountpoint, 'new'), 'new');
+    writeFileSync(join(mounted.mountpoint, 'file'), 'changed');
+    expect(readdirSync(mounted.mountpoint).sort()).toEqual(['file', 'new']);
+    expect(readFileSync(join(mounted.mountpoint, 'file'), 'utf8')).toBe('changed');
+    mounted.unmount();
+  });
+
+  it('what is mounted in the upper directory is no part of the union', () => {
+    mkdirSync(join(disk, 'upper', 'directory'));
+    spawnSync('mount', ['-t', 'tmpfs', 'plyfs-test', join(disk, 'upper', 'directory')]);
+    writeFileSync(join(disk, 'upper', 'directory', 'elsewhere'), '');
+    try {
+      const mounted = mountPlyfs(layers);
+      expect(readdirSync(join(mounted.mountpoint, 'directory'))).toEqual([]);
+      mounted.unmount();
+    } finally {
+      spawnSync('umount', [join(disk, 'upper', 'directory')]);
+    }
+  });
+
+  /** Whether the server `pid` has a file of the layers open; false when it has ended. */
+  function holdsLayers(pid: number): boolean {
+    const links = (): string[] => readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+    try {
+      return links().some((path) => /\/(?:lower|upper|work)\b/.test(path));
+    } catch (error) {
+      // Of a process, or an fd, that has gone meanwhile; the latter is asked again.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      return existsSync(`/proc/${pid}`) && holdsLayers(pid);
+    }
+  }
+
+  const untraced = withoutStrace || TRANSPORT === 'fuse-native';
+  it.skipIf(untraced).each([
+    ['plyfs umount', (path: string) => [PLYFS, 'umount', path]],
+    [
+      'umount.fuse.plyfs, as umount(8) calls it,',
+      (path: string) => [join(base, 'umount.fuse.plyfs'), path, '-n', '-t', 'fuse.plyfs'],
+    ],
+  ])('%s returns when a slow server has closed its layers', async (_, command) => {
+    symlinkSync(PLYFS, join(base, 'umount.fuse.plyfs'));
+    mountPlyfs(layers);
+    const pid = serverOf(layers.mountpoint) ?? 0;
+    expect(holdsLayers(pid)).toBe(true);
+    const slowly = ['-f', '-qq', '-e', 'trace=close', '-e', 'inject=close:delay_enter=20000'];
+    const tracer = spawn('strace', [...slowly, '-o', '/dev/null', '-p', `${pid}`], { stdio: 'ignore' });
+    try {
+      await waitFor(() => /^TracerPid:\s*[1-9]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')), 'the tracer');
+      const [program = '', ...args] = command(layers.mountpoint);
+      expect(spawnSync(program, args, { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+      expect(holdsLayers(pid)).toBe(false);
+      expect(isMounted(layers.mountpoint)).toBe(false);
+    } finally {
+      tracer.kill();
+    }
+  });
+});
