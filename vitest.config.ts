@@ -1,5 +1,29 @@
 import { defineConfig } from 'vitest/config';
 
+/**
+ * Files of test/e2e and test/model that `scripts/test` leaves to `scripts/test --long`, because each of them takes long: container
+ * engines start containers, and the others try the same thing at each of many moments or with many processes.
+ */
+const LONG = [
+  'test/e2e/clients/**/*.test.ts',
+  'test/e2e/concurrency.test.ts',
+  'test/e2e/faults.test.ts',
+  'test/e2e/kills.test.ts',
+  'test/e2e/realwork.test.ts',
+];
+
+/**
+ * Real mounts: one file after another, each in a process of its own, so that a mount that hangs takes nothing else with it.
+ * Blocking system calls on a mount are fine: the server is another process.
+ */
+const MOUNTING = {
+  pool: 'forks' as const,
+  fileParallelism: false,
+  // A busy machine is slow, not wrong.
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+};
+
 export default defineConfig({
   test: {
     projects: [
@@ -8,23 +32,19 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           pool: 'forks',
-          // A busy machine is slow, not wrong.
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
       },
       {
         test: {
-          // Real mounts: one file after another, each in a process of its own, so that a mount that hangs takes
-          // nothing else with it. Blocking system calls on a mount are fine: the server is another process.
+          ...MOUNTING,
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/model/**/*.test.ts'],
-          pool: 'forks',
-          fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          exclude: LONG,
         },
       },
+      { test: { ...MOUNTING, name: 'long', include: LONG } },
     ],
   },
 });

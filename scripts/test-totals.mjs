@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Prints the totals of a vitest JSON report in one line, after the names of the skipped tests, grouped by file.
+// Prints the totals of a vitest JSON report in one line, after the slowest files and the names of the skipped tests, by file.
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 
@@ -9,7 +9,10 @@ function readReport(file) {
   return text === '' ? { testResults: [], unreadable: true } : JSON.parse(text);
 }
 
+const SLOWEST = 10;
+
 const report = readReport(process.argv[2]);
+printSlowest(report.testResults);
 const count = { passed: 0, failed: report.unreadable ? 1 : 0, skipped: 0 };
 for (const file of report.testResults) {
   // A file that could not be loaded has failed without a single test.
@@ -24,6 +27,17 @@ for (const file of report.testResults) {
 }
 console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
 process.exitCode = count.failed === 0 ? 0 : 1;
+
+function printSlowest(files) {
+  const seconds = ({ startTime, endTime }) => (endTime - startTime) / 1000;
+  const slowest = files
+    .filter(seconds)
+    .sort((a, b) => seconds(b) - seconds(a))
+    .slice(0, SLOWEST);
+  for (const file of slowest) {
+    console.log(`${seconds(file).toFixed(1).padStart(6)} s  ${relative(process.cwd(), file.name)}`);
+  }
+}
 
 function summary(names) {
   const shown = names.slice(0, 5).join('; ');
