@@ -1,5 +1,6 @@
 /** Brings directories to the upper layer: themselves, never what they contain. */
-import { copyUpOther, refuseProtected } from '../copyup/copy-up.js';
+import type { CopyUpSource } from '../copyup/context.js';
+import { copyUpOther, copyUpUnnamed, refuseProtected } from '../copyup/copy-up.js';
 import { Errno, fsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import { withWriteInto } from '../sys/owner-permission.js';
@@ -13,10 +14,12 @@ const fresh = new FileStat();
 
 /**
  * The real directory of `dir` in the upper layer; made now, with all missing ancestors, topmost first, if it was in
- * lower layers only. Only directories themselves are copied, never what they contain.
+ * lower layers only. Only directories themselves are copied, never what they contain. The copy of one that has been removed, and
+ * that somebody still refers to, gets no name either.
  */
 export function copyUpDirectory(union: Union, dir: DirectoryNode): RealDirectory {
   if (dir.upper !== null) return dir.upper;
+  if (dir.removed) return copyUpRemoved(union, dir);
   union.writable();
   // A tree can be deeper than a stack of calls.
   const missing: DirectoryNode[] = [];
@@ -30,15 +33,32 @@ export function copyUpDirectory(union: Union, dir: DirectoryNode): RealDirectory
   return home;
 }
 
-/** Copies a directory up whose parent is in the upper at `home`. */
-function copyUpInto(union: Union, dir: DirectoryNode, home: RealDirectory): RealDirectory {
-  const upper = union.writable();
+/** The lower object of `dir`. */
+function sourceOf(union: Union, dir: DirectoryNode): CopyUpSource {
   const lower = dir.top;
   const dirfd = union.fds.get(lower.parent as RealDirectory);
   const origin = union.lowerFiles?.originOf(lower.layer, dirfd, lower.name) ?? null;
-  const source = { dirfd, name: lower.name, stat: new FileStat(), overrides: lower.layer.overrides, origin };
-  statToCopy(union, dir, source.stat);
-  refuseProtected(source.stat, upper.copyUp);
+  const stat = new FileStat();
+  statToCopy(union, dir, stat);
+  refuseProtected(stat, union.writable().copyUp);
+  return { dirfd, name: lower.name, stat, overrides: lower.layer.overrides, origin };
+}
+
+/** Whoever holds a removed directory can change its attributes on ext4. (The kernel's overlayfs: ENOTDIR.) */
+function copyUpRemoved(union: Union, dir: DirectoryNode): RealDirectory {
+  const { layer, copyUp } = union.writable();
+  const real = new RealDirectory(layer, layer.root, dir.name);
+  real.fd = copyUpUnnamed(sourceOf(union, dir), copyUp);
+  real.pinned = true;
+  dir.upper = real;
+  noteCopiedUp(union, dir);
+  return real;
+}
+
+/** Copies a directory up whose parent is in the upper at `home`. */
+function copyUpInto(union: Union, dir: DirectoryNode, home: RealDirectory): RealDirectory {
+  const upper = union.writable();
+  const source = sourceOf(union, dir);
   markImpure(union, dir.parent);
   const destination = { upper: union.fds.get(home), name: dir.name };
   // Before it has its name: from then on nothing may fail.

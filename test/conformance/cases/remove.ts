@@ -13,6 +13,17 @@ const WITHOUT_CONTENT = [
   { what: 'device', object: special(sys.S_IFCHR, 256 + 3) },
   { what: 'symlink', object: symlink('to') },
 ];
+/** How an empty directory loses its name. */
+const LOSSES = [
+  { how: 'removed', lose: sys.rmdir },
+  {
+    how: 'replaced',
+    lose: (path: string): void => {
+      sys.mkdir(`${path}-new`);
+      sys.rename(`${path}-new`, path);
+    },
+  },
+];
 const empty = (path: string): void => {
   for (const name of ['a', 'b', 'c']) sys.unlink(`${path}/${name}`);
 };
@@ -211,6 +222,33 @@ export const removeCases: readonly Case[] = [
       equal(sys.fstat(fd).nlink, 0);
     },
   }),
+  ...LOSSES.flatMap(({ how, lose }) =>
+    onFile({
+      id: `rmdir-held-${how}`,
+      operation: 'rmdir',
+      // The kernel's overlayfs: ENOTDIR, unless it is in the upper.
+      title: `an empty directory that is ${how} while it is open goes on without a name: fchmod, fchown, times, xattrs`,
+      needs: ['unlinked-lower', 'nameless-objects'],
+      object: dir({}, { mode: 0o750 }),
+      run(ctx, path) {
+        const fd = ctx.open('d/f', O_RDONLY);
+        const { ino } = sys.fstat(fd);
+        lose(path);
+        sys.fchmod(fd, 0o711);
+        sys.fchown(fd, 1, 2);
+        sys.futimens(fd, { sec: 1, nsec: 0 }, { sec: 2, nsec: 0 });
+        sys.setxattr(`/proc/self/fd/${fd}/.`, 'user.x', 'value');
+        equal(sys.fgetxattr(fd, 'user.x'), 'value');
+        sys.fremovexattr(fd, 'user.x');
+        const after = sys.fstat(fd);
+        deepEqual(
+          [after.mode & 0o7777, after.uid, after.gid, after.mtime, after.nlink, after.ino],
+          [0o711, 1, 2, { sec: 2, nsec: 0 }, 0, ino],
+        );
+        fails('ENOENT', () => sys.open('new', sys.O_CREAT | O_RDWR, 0o644, fd));
+      },
+    }),
+  ),
   ...onDirectory({
     id: 'rmdir-dots',
     operation: 'rmdir',
