@@ -22,16 +22,19 @@ export function listingOf(union: Union, dir: DirectoryNode): Listing {
 }
 
 function readMerged(union: Union, dir: DirectoryNode): ListedEntry[] {
+  if (dir.isMerged) return readStack(union, dir.upper === null ? dir.lowers : [dir.upper, ...dir.lowers]);
   const entries: ListedEntry[] = [];
-  if (!dir.isMerged) {
-    readLayer(union, dir.top, (name, ino, type) => entries.push(entryOf(union, dir.top, name, ino, type)), null);
-    return entries;
-  }
+  readLayer(union, dir.top, (name, ino, type) => entries.push(entryOf(union, dir.top, name, ino, type)), null);
+  return entries;
+}
+
+/** What the real directories of a merged one, top first, show together. */
+export function readStack(union: Union, stack: readonly RealDirectory[]): ListedEntry[] {
+  const entries: ListedEntry[] = [];
   /** Decided names: the entry, or null for a name that is hidden from here on. */
   const seen = new Map<EntryName, ListedEntry | null>();
   /** Names whose directory stack has ended. */
   const closed = new Set<EntryName>();
-  const stack = dir.upper === null ? dir.lowers : [dir.upper, ...dir.lowers];
   for (const home of stack) {
     const whiteouts: EntryName[] = [];
     const add = (name: EntryName, ino: number, type: number): void => {

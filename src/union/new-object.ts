@@ -16,6 +16,7 @@ import { close } from '../sys/open.js';
 import { moveKeepingMode } from '../sys/owner-permission.js';
 import { findXattr, setXattr } from '../sys/xattr.js';
 import { inheritAcl } from './default-acl.js';
+import { closeNew } from './hidden-names.js';
 import type { RealDirectory } from './layer.js';
 import type { DirectoryNode } from './node.js';
 import { copyUpDirectory } from './promote-directory.js';
@@ -46,6 +47,8 @@ export interface Made {
   readonly home: RealDirectory;
   /** What {@link NewObject.make} returned; the caller's. */
   readonly fd: number;
+  /** The lower directories that a new directory merges with, although it shows nothing of them; top first. */
+  readonly lowers: readonly RealDirectory[];
   /** Takes it away again, for when the rest of the request fails: what was at its name is there again. */
   remove(): void;
 }
@@ -64,7 +67,7 @@ export function makeObject(union: Union, dir: DirectoryNode, name: EntryName, ob
   if (asWeAre && !needsStaging(union, home, name, object.mode)) {
     try {
       const fd = object.make(dirfd, name, modeInPlace(union, dir, object.mode, caller));
-      return made(union, home, name, object, fd, false);
+      return made(union, home, name, object, { fd, lowers: [] }, false);
     } catch (error) {
       // Perhaps a whiteout: the name is free as far as the caller can see.
       if (!isErrno(error, 'EEXIST')) throw error;
@@ -72,16 +75,23 @@ export function makeObject(union: Union, dir: DirectoryNode, name: EntryName, ob
   }
   const hidden = home.layer.reader.probe(dirfd, name, scratch);
   if (hidden === 'present') throw fsError(Errno.EEXIST, 'create');
-  const fd = makeStaged(union, dir, name, object, caller, hidden === 'whiteout');
-  return made(union, home, name, object, fd, hidden === 'whiteout');
+  const staged = makeStaged(union, dir, name, object, caller, hidden === 'whiteout');
+  return made(union, home, name, object, staged, hidden === 'whiteout');
 }
 
 /** @param hid the name had a whiteout */
-function made(union: Union, home: RealDirectory, name: EntryName, object: NewObject, fd: number, hid: boolean): Made {
+function made(
+  union: Union,
+  home: RealDirectory,
+  name: EntryName,
+  object: NewObject,
+  result: Pick<Made, 'fd' | 'lowers'>,
+  hid: boolean,
+): Made {
   const { hiding } = union.writable();
   return {
     home,
-    fd,
+    ...result,
     remove(): void {
       const dirfd = union.fds.get(home);
       if (isDirectory(object.mode)) hiding.removeDirectory(dirfd, name, hid);
@@ -129,7 +139,7 @@ function makeStaged(
   object: NewObject,
   caller: Caller,
   overWhiteout: boolean,
-): number {
+): Pick<Made, 'fd' | 'lowers'> {
   const { work, hiding, layer } = union.writable();
   const dirfd = union.fds.get(dir.upper as RealDirectory);
   const staged = work.temporaryName();
@@ -141,14 +151,14 @@ function makeStaged(
     // The whiteout says that lower layers have something there: a new directory must not merge with it. Marked while
     // the mode lets us, because a `user.` xattr needs write permission.
     const opaque = overWhiteout || union.dialect.opaqueMarks === 'always';
-    if (directory && opaque) hiding.markOpaque(work.fd, staged);
+    const lowers = directory && opaque ? closeNew(union, dir, name, staged) : [];
     const attributes = attributesFor(union, dir, object.mode, caller);
     const mode = giveAttributes(union, { dirfd: work.fd, name: staged }, attributes, object.rdev);
     moveKeepingMode({ dirfd: work.fd, name: staged }, { dirfd, name }, mode, () => {
       if (!overWhiteout) renameAt(work.fd, staged, dirfd, name, RENAME_NOREPLACE);
       else hiding.publishOverWhiteout(staged, dirfd, name, directory);
     });
-    return fd;
+    return { fd, lowers };
   } catch (error) {
     if (fd >= 0) close(fd);
     work.discard(staged);

@@ -1,17 +1,16 @@
 /**
  * Lower layers of the overlay dialect that have whiteouts in the form of aufs, too: `.wh.NAME` and `.wh..wh..opq` are what
  * OCI tars hold, what Docker and podman unpack for fuse-overlayfs, and what that writes itself. They are read by the
- * rule of OCI layers: a whiteout hides what lies below its layer, never an entry beside it. It must be an empty regular
- * file; anything else of such a name is an ordinary entry, and in an upper everything is.
+ * rule of OCI layers: a whiteout hides what lies below its layer, never an entry beside it. The name alone counts, whatever
+ * has it, as it does for fuse-overlayfs; no such name is an entry. So what aufs keeps in the root of a branch does not show either.
  */
 import type { EntryName } from '../core/brand.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
-import { DT_REG, DT_UNKNOWN, direntType, isRegular } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_PATH } from '../core/flags.js';
 import { close, tryOpenBeneath } from '../sys/open.js';
 import { readDirectory } from '../sys/read-directory.js';
-import { statAt, statFd } from '../sys/stat.js';
+import { statAt } from '../sys/stat.js';
 import { hiddenBy, OPAQUE_MARKER, WHITEOUT_PREFIX, whiteoutOf } from './aufs-names.js';
 import type { DirectoryMemory, LayerDirectorySink, LayerReader, MarkerFiles, Presence } from './dialect.js';
 import type { Marks } from './marks.js';
@@ -31,27 +30,18 @@ export class OverlayLowerReader implements LayerReader, MarkerFiles {
   constructor(private readonly overlay: OverlayDialect) {}
 
   probe(dirfd: number, name: EntryName, into: FileStat): Presence {
-    const presence = this.overlay.probe(dirfd, name, into);
-    return presence === 'present' && name.startsWith(WHITEOUT_PREFIX) && isMarker(into) ? 'absent' : presence;
+    return name.startsWith(WHITEOUT_PREFIX) ? 'absent' : this.overlay.probe(dirfd, name, into);
   }
 
   list(dirfd: number, sink: LayerDirectorySink, memory?: DirectoryMemory): void {
-    let candidates: { name: EntryName; ino: number; type: number }[] | null = null;
     const hidden = new Set<EntryName>();
     this.overlay.list(dirfd, {
       whiteout: (name) => sink.whiteout(name),
       entry: (name, ino, type) => {
-        if (name.startsWith(WHITEOUT_PREFIX) && (type === DT_REG || type === DT_UNKNOWN)) {
-          candidates ??= [];
-          candidates.push({ name, ino, type });
-        } else sink.entry(name, ino, type);
+        if (name.startsWith(WHITEOUT_PREFIX)) note(hidden, name);
+        else sink.entry(name, ino, type);
       },
     });
-    for (const { name, ino, type } of candidates ?? []) {
-      if (!statAt(dirfd, name, scratch)) continue;
-      if (isMarker(scratch)) note(hidden, name);
-      else sink.entry(name, ino, type === DT_UNKNOWN ? direntType(scratch.mode) : type);
-    }
     for (const name of hidden) sink.whiteout(name);
     if (memory !== undefined) memory.hidden = hidden.size === 0 ? null : hidden;
   }
@@ -63,26 +53,18 @@ export class OverlayLowerReader implements LayerReader, MarkerFiles {
   hides(dirfd: number, name: EntryName, memory: DirectoryMemory): boolean {
     if (memory.hidden === undefined && ++memory.misses > MISSES) learn(dirfd, memory);
     if (memory.hidden !== undefined) return memory.hidden?.has(name) === true;
-    return statAt(dirfd, whiteoutOf(name), scratch) && isMarker(scratch);
+    return statAt(dirfd, whiteoutOf(name), scratch);
   }
 
   hasOpaqueMarker(dirfd: number, name: EntryName): boolean {
     const fd = tryOpenBeneath(dirfd, `${name}/${OPAQUE_MARKER}`, O_PATH);
-    if (fd < 0) {
-      if (NO_MARKER.has(-fd)) return false;
-      throw fsError(-fd, 'openat2');
-    }
-    try {
-      statFd(fd, scratch);
-      return isMarker(scratch);
-    } finally {
+    if (fd >= 0) {
       close(fd);
+      return true;
     }
+    if (NO_MARKER.has(-fd)) return false;
+    throw fsError(-fd, 'openat2');
   }
-}
-
-function isMarker({ mode, size }: FileStat): boolean {
-  return isRegular(mode) && size === 0;
 }
 
 function note(hidden: Set<EntryName>, marker: EntryName): void {
@@ -92,10 +74,10 @@ function note(hidden: Set<EntryName>, marker: EntryName): void {
 
 /** Finds out which names the directory hides. */
 function learn(dirfd: number, memory: DirectoryMemory): void {
-  const markers: EntryName[] = [];
+  const hidden = new Set<EntryName>();
   try {
-    readDirectory(dirfd, (name, _ino, type) => {
-      if (name.startsWith(WHITEOUT_PREFIX) && (type === DT_REG || type === DT_UNKNOWN)) markers.push(name);
+    readDirectory(dirfd, (name) => {
+      if (name.startsWith(WHITEOUT_PREFIX)) note(hidden, name);
     });
   } catch (error) {
     // A directory that may be searched but not listed: each name goes on being asked for.
@@ -103,7 +85,5 @@ function learn(dirfd: number, memory: DirectoryMemory): void {
     memory.misses = Number.NEGATIVE_INFINITY;
     return;
   }
-  const hidden = new Set<EntryName>();
-  for (const marker of markers) if (statAt(dirfd, marker, scratch) && isMarker(scratch)) note(hidden, marker);
   memory.hidden = hidden.size === 0 ? null : hidden;
 }

@@ -78,13 +78,28 @@ export class OverlayHiding implements Hiding {
       // The target directory is empty as far as anybody sees, but whiteouts lie in it.
       if (!plan.isDirectory || !isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
     }
-    const closed = (staged: EntryName): void => this.markOpaque(this.work.fd, staged);
-    movingOverEmptied(this.work, plan.to, plan.newName, closed, () => this.moveOnto(plan));
+    movingOverEmptied(
+      this.work,
+      plan.to,
+      plan.newName,
+      (staged) => this.closeEmptied(staged),
+      () => this.moveOnto(plan),
+    );
   }
 
   close(): void {
     if (this.source !== null) this.work.discard(this.source);
     this.source = null;
+  }
+
+  /** A directory that is to be replaced, and shows nothing for the moment that it has its name. */
+  private closeEmptied(staged: EntryName): void {
+    try {
+      this.markOpaque(this.work.fd, staged);
+    } catch (error) {
+      // An upper without attributes: what is moved has no mark either, so that there is nothing at this name to be hidden.
+      if (!isErrno(error, 'EOPNOTSUPP')) throw error;
+    }
   }
 
   private moveOnto(plan: MovePlan): void {

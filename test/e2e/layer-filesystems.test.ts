@@ -10,7 +10,7 @@ import { FileStat } from '../../src/core/file-stat.js';
 import { flagsOfOpened, keepOwnProtection } from '../../src/sys/own-protection.js';
 import { statAt } from '../../src/sys/stat.js';
 import { materialize } from '../conformance/materialize.js';
-import { dir, file, special, symlink, type Tree } from '../conformance/tree.js';
+import { dir, file, opaqueDir, special, symlink, type Tree } from '../conformance/tree.js';
 import { fileSystem, type Shown } from '../harness/filesystems.js';
 import {
   kernelOverlayUnavailable,
@@ -258,6 +258,47 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
       const root = mountOver('/proc/sys', mountPlyfs);
       expect(asAlice(() => list(`${root}/kernel`))).toBe('ok');
       expect(asAlice(() => sys.readFile(`${root}/kernel/ostype`))).toBe('ok');
+    });
+  });
+  describe('an upper without extended attributes', () => {
+    const LOWER1: Tree = { d: dir({ x: 'x', s: dir({ deep: 'deep' }) }), e: dir({ y: 'y' }), f: 'file' };
+    const LOWER2: Tree = {
+      d: dir({ z: 'z', s: dir({ deeper: 'deeper' }) }),
+      e: opaqueDir({ x: 'x' }),
+      f: dir({ g: 'g' }),
+    };
+    const LOWER3: Tree = { e: dir({ unseen: 'unseen' }) };
+
+    it.each([
+      ['plyfs', []],
+      ['plyfs with features', ['redirect_dir=on', 'metacopy=on', 'index=on']],
+    ])('lets %s make directories where lower ones were removed', (_, options) => {
+      const upperOn = show('ramfs', { upper: dir(), work: dir() });
+      for (const [i, tree] of [LOWER1, LOWER2, LOWER3].entries()) materialize(layers.lowers[i] as string, tree);
+      const on = { ...layers, upper: `${upperOn}/upper`, work: `${upperOn}/work` };
+      const { mountpoint: root } = layers;
+      let union = mountPlyfs(on, options);
+      mounted.push({ unmount: async () => union.unmount() });
+      expect(spawnSync('rm', ['-r', `${root}/d`, `${root}/e`, `${root}/f`]).status).toBe(0);
+      for (const name of ['d', 'e', 'f']) sys.mkdir(`${root}/${name}`, 0o750);
+      sys.writeFile(`${root}/d/x`, 'new');
+      sys.mkdir(`${root}/d/s`);
+      sys.mkdir(`${root}/made`);
+      sys.writeFile(`${root}/made/in`, 'in');
+      // No lower layer has anything at the new name; at the other one lower names would show.
+      sys.rename(`${root}/made`, `${root}/moved`);
+      sys.rmdir(`${root}/e`);
+      expect(sys.outcome(() => sys.rename(`${root}/moved`, `${root}/e`))).toBe('EXDEV');
+      sys.rmdir(`${root}/f`);
+      sys.rename(`${root}/moved`, `${root}/f`);
+      const tree = snapshot(root);
+      expect(Object.keys(tree).sort()).toEqual(['.', 'd', 'd/s', 'd/x', 'f', 'f/in']);
+      union.unmount();
+      union = mountPlyfs(on, options);
+      expect(snapshot(root)).toEqual(tree);
+      union.unmount();
+      union = mountKernel(on);
+      expect(snapshot(root)).toEqual(tree);
     });
   });
 });

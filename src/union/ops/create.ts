@@ -66,7 +66,7 @@ function make(union: Union, parent: NodeId, name: EntryName, caller: Caller, obj
     const dirfd = union.fds.get(made.home);
     if (!statAt(dirfd, name, union.answer.attr)) throw fsError(Errno.ESTALE, 'create');
     made.home.layer.overrides?.apply(dirfd, name, union.answer.attr);
-    return handOutNew(union, dir, name, made.home, isDirectory(object.mode));
+    return handOutNew(union, dir, name, made, isDirectory(object.mode));
   });
 }
 
@@ -104,7 +104,7 @@ export function create(
   const made = makeObject(union, dir, name, object, caller);
   return orRemove(dir, made, () => {
     statOrClose(made, union.answer.attr);
-    const entry = handOutNew(union, dir, name, made.home, false);
+    const entry = handOutNew(union, dir, name, made, false);
     try {
       return { opened: openNew(union, union.nodes.file(entry.nodeid), made.fd, flags, union.answer.attr.mode), entry };
     } catch (error) {

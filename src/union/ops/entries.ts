@@ -1,9 +1,9 @@
 import type { EntryName, NodeId } from '../../core/brand.js';
 import { direntType } from '../../core/file-mode.js';
 import type { Entry } from '../../fuse/operations.js';
-import type { RealDirectory } from '../layer.js';
 import { adoptDirectory, adoptFile, lookup as find } from '../lookup.js';
 import { noteAdded } from '../merge-directory.js';
+import type { Made } from '../new-object.js';
 import type { DirectoryNode, UnionNode } from '../node.js';
 import { readlinkReal } from '../real-object.js';
 import type { Union } from '../union.js';
@@ -26,12 +26,12 @@ export function handOutNew(
   union: Union,
   dir: DirectoryNode,
   name: EntryName,
-  home: RealDirectory,
+  { home, lowers }: Pick<Made, 'home' | 'lowers'>,
   isDirectory: boolean,
 ): Entry {
   const { attr } = union.answer;
   const node = isDirectory
-    ? adoptDirectory(union, dir, name, home, [], attr)
+    ? adoptDirectory(union, dir, name, home, lowers, attr)
     : adoptFile(union, dir, name, home, attr, true);
   node.protection = 0;
   if (node.kind === 'directory') node.isComplete = true;

@@ -10,6 +10,7 @@ import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../core/flags.js';
 import { afterwards } from '../../core/undo.js';
 import { renameAt } from '../../sys/inode-ops.js';
 import { statFd } from '../../sys/stat.js';
+import { lowerNamesIn } from '../hidden-names.js';
 import type { RealDirectory } from '../layer.js';
 import { lookup, lowerHas } from '../lookup.js';
 import { isEmpty, lowersAreBare, noteAdded, noteRemoved } from '../merge-directory.js';
@@ -132,7 +133,7 @@ function prepare(union: Union, source: UnionNode, from: Place, to: Place): void 
   copyUpDirectory(union, source);
   const dirfd = union.fds.get(fromPlace);
   if (takesLowers(union, source)) redirectDirectory(union, source, dirfd, from.dir === to.dir);
-  else if (mustBeOpaque(union, to)) closeAgainst(union, source, dirfd);
+  else if (mustBeOpaque(union, to)) closeAgainst(union, source, dirfd, to);
 }
 
 /** What tells a metacopy's data from others' is its place, and that changes. */
@@ -160,13 +161,15 @@ function mustBeOpaque(union: Union, { dir, name }: Place): boolean {
 }
 
 /** Before an upper directory moves. Harmless if the move fails: nothing that shows lies below it where it is. */
-function closeAgainst(union: Union, node: DirectoryNode, dirfd: number): void {
+function closeAgainst(union: Union, node: DirectoryNode, dirfd: number, { dir, name }: Place): void {
   try {
     union.writable().hiding.markOpaque(dirfd, node.name);
   } catch (error) {
+    if (!isErrno(error, 'EOPNOTSUPP', 'ENOSPC', 'ERANGE')) throw error;
+    // Nothing to hide: the mark would only have been for layers that change while they are not mounted.
+    if (isErrno(error, 'EOPNOTSUPP') && lowerNamesIn(union, dir, name).length === 0) return;
     // An upper without such xattrs cannot keep the lower names hidden (fs/overlayfs/dir.c:ovl_set_opaque_xerr).
-    if (isErrno(error, 'EOPNOTSUPP', 'ENOSPC', 'ERANGE')) throw fsError(Errno.EXDEV, 'rename');
-    throw error;
+    throw fsError(Errno.EXDEV, 'rename');
   }
 }
 

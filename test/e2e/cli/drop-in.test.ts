@@ -57,6 +57,13 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
       writeFileSync(box.at('up/dir/.wh.sub'), '');
     });
 
+    it('are whiteouts also where the upper is an aufs branch with its bookkeeping', () => {
+      for (const name of ['up/.wh..wh.plnk', 'up/.wh..wh.orph', 'base/.wh..wh.orph']) mkdirSync(box.at(name));
+      writeFileSync(box.at('up/.wh..wh.plnk/1.2'), '');
+      expect(box.plyfs('-o', box.options, box.mountpoint)).toMatchObject({ status: 0, stderr: '' });
+      expect(readdirSync(box.mountpoint).sort()).toEqual(['dir', 'from-top']);
+    });
+
     it('are whiteouts, as for fuse-overlayfs', () => {
       expect(box.plyfs('-o', box.options, box.mountpoint)).toMatchObject({ status: 0, stderr: '' });
       expect([readdirSync(box.mountpoint).sort(), readdirSync(box.at('mnt/dir'))]).toEqual([['dir', 'from-top'], []]);

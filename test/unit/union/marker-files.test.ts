@@ -114,10 +114,19 @@ describe('.wh.NAME', () => {
     expectNames('d', ['name'], ['.wh.name', '.wh.other']);
   });
 
-  it('is an ordinary entry unless it is an empty regular file', () => {
-    mount(['d/.wh.a=text', 'd/.wh.b/', 'd/.wh.'], ['d/a', 'd/b']);
-    expectNames('d', ['.wh.a', '.wh.b', 'a', 'b'], ['.wh.']);
-    expect(content('d/.wh.a')).toBe('text');
+  it.each<[string, (at: string) => void]>([
+    ['a file with content', (at) => writeFileSync(at, 'text')],
+    ['a directory', (at) => mkdirSync(at)],
+    ['a symlink', (at) => sys.symlink('nowhere', at)],
+    ['a fifo', (at) => sys.mknod(at, sys.S_IFIFO | 0o644)],
+  ])('hides NAME whatever it is: %s', (_, make) => {
+    for (const layer of ['0/d', '1/d/gone']) mkdirSync(join(home, layer), { recursive: true });
+    make(join(home, '0/d/.wh.gone'));
+    mount(['d/kept'], ['d/gone/inside', 'd/also']);
+    expectNames('d', ['kept', 'also'], ['gone', '.wh.gone']);
+    union.close();
+    remount(2);
+    expect(list('d')).toEqual(['also', 'kept']);
   });
 
   it('is an ordinary name in the upper', () => {
@@ -159,9 +168,9 @@ describe('.wh.NAME', () => {
     expect(list('d')).toHaveLength(28);
   });
 
-  it('bookkeeping of aufs is not shown', () => {
-    mount(['.wh..wh.aufs', 'a'], ['b']);
-    expectNames('', ['a', 'b'], ['.wh..wh.aufs']);
+  it('is what aufs keeps in a branch: nothing of it is shown', () => {
+    mount(['.wh..wh.aufs', '.wh..wh.plnk/1.2', '.wh..wh.orph/', '.wh.', 'a'], ['b']);
+    expectNames('', ['a', 'b'], ['.wh..wh.aufs', '.wh..wh.plnk', '.wh..wh.orph', '.wh.']);
   });
 });
 
@@ -183,10 +192,11 @@ describe('.wh..wh..opq', () => {
     expectNames('p/d', ['top'], ['bottom']);
   });
 
-  it('must be an empty regular file', () => {
-    mount(['d/.wh..wh..opq=text', 'e/.wh..wh..opq/'], ['d/old', 'e/old']);
-    expectNames('d', ['.wh..wh..opq', 'old'], []);
-    expectNames('e', ['.wh..wh..opq', 'old'], []);
+  it('may be anything', () => {
+    mount(['d/.wh..wh..opq=text', 'e/.wh..wh..opq/', 'f/new'], ['d/old', 'e/old', 'f/old']);
+    sys.symlink('nowhere', join(home, '0/f/.wh..wh..opq'));
+    for (const name of ['d', 'e']) expectNames(name, [], ['old', '.wh..wh..opq']);
+    expectNames('f', ['new'], ['old', '.wh..wh..opq']);
   });
 });
 

@@ -1,0 +1,73 @@
+/** What lower layers have under a name that the upper hides, or that a new directory of the upper is to hide. */
+import type { EntryName } from '../core/brand.js';
+import { isErrno } from '../core/errno.js';
+import { isDirectory } from '../core/file-mode.js';
+import { FileStat } from '../core/file-stat.js';
+import { close, openDirectoryAt } from '../sys/open.js';
+import { Descent } from './descent.js';
+import { RealDirectory } from './layer.js';
+import { readStack } from './merge-directory.js';
+import type { DirectoryNode } from './node.js';
+import { presenceOf } from './presence.js';
+import type { Union } from './union.js';
+
+const stat = new FileStat();
+
+/**
+ * Names that would show in a directory of the upper at `name` of `dir` if nothing hid them: those of the lower directories that it
+ * would merge with. None if lower layers have something else there, or nothing.
+ */
+export function lowerNamesIn(union: Union, dir: DirectoryNode, name: EntryName): EntryName[] {
+  const stack = lowerStack(union, dir, name);
+  try {
+    return stack.length === 0 ? [] : readStack(union, stack).map((entry) => entry.name);
+  } finally {
+    for (const home of stack) union.fds.drop(home);
+  }
+}
+
+/** The lower directories at `name` of `dir`, top first. */
+function lowerStack(union: Union, dir: DirectoryNode, name: EntryName): RealDirectory[] {
+  const lowest = dir.lowers.at(-1);
+  for (const home of dir.lowers) {
+    const presence = presenceOf(union, home, name, stat, home === lowest);
+    if (presence === 'absent') continue;
+    if (presence === 'whiteout' || !isDirectory(stat.mode)) return [];
+    const stack = [new RealDirectory(home.layer, home, name)];
+    const descent = new Descent(union, dir, home, name, null, 'directory');
+    for (let step = descent.next(); step !== null; step = descent.next()) {
+      stack.push(new RealDirectory(step.home.layer, step.home, step.name));
+    }
+    return stack;
+  }
+  return [];
+}
+
+/**
+ * Keeps a new, empty directory, `staged` in the work directory, from showing what lower layers have at `name` of `dir`, where it is to be.
+ * On an upper without attributes a whiteout of each of their names does it.
+ * @returns the lower directories that it merges with all the same, top first: what is made in it has to hide what these have
+ */
+export function closeNew(
+  union: Union,
+  dir: DirectoryNode,
+  name: EntryName,
+  staged: EntryName,
+): readonly RealDirectory[] {
+  const { hiding, work } = union.writable();
+  try {
+    hiding.markOpaque(work.fd, staged);
+    return [];
+  } catch (error) {
+    if (!isErrno(error, 'EOPNOTSUPP')) throw error;
+  }
+  const stack = lowerStack(union, dir, name);
+  if (stack.length === 0) return stack;
+  const fd = openDirectoryAt(work.fd, staged);
+  try {
+    for (const hidden of readStack(union, stack)) hiding.hide(fd, hidden.name);
+    return stack;
+  } finally {
+    close(fd);
+  }
+}
