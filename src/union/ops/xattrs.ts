@@ -5,7 +5,7 @@ import { withoutForeignIds } from '../../core/posix-acl.js';
 import type { Caller } from '../../fuse/operations.js';
 import { isAdministrator } from '../../sys/process-credentials.js';
 import { findXattr, getXattr, listXattrs, removeXattr, setXattr } from '../../sys/xattr.js';
-import { isOverrideXattr } from '../../whiteout/override-names.js';
+import { escapeOverride, unescapeOverride } from '../../whiteout/override-names.js';
 import type { StatOverrides } from '../../whiteout/stat-overrides.js';
 import { ACL_ACCESS, ACL_DEFAULT, isAcl } from '../new-object.js';
 import type { UnionNode } from '../node.js';
@@ -25,18 +25,18 @@ const MAX_NAME = 255;
  * (fs/overlayfs/xattrs.c:ovl_xattr_escape_name).
  */
 function nameOnDisk(union: Union, overrides: StatOverrides | null, name: string): string | null {
-  if (isOverrideXattr(name)) return null;
-  const kept = overrides === null ? name : overrides.xattrOnDisk(name);
+  const escaped = escapeOverride(name);
+  const kept = overrides === null ? escaped : overrides.xattrOnDisk(escaped);
   if (kept === null) return null;
   const onDisk = union.dialect.xattrOnDisk(kept);
   if (onDisk.length > MAX_NAME) throw fsError(Errno.EOPNOTSUPP, 'xattr');
   return onDisk;
 }
 
-/** As {@link nameOnDisk}, to be changed. EPERM for what is kept for the union, as fuse-overlayfs says it. */
+/** As {@link nameOnDisk}, to be changed. EOPNOTSUPP if nothing can hold it. */
 function nameToChange(union: Union, overrides: StatOverrides | null, name: string): string {
   const onDisk = nameOnDisk(union, overrides, name);
-  if (onDisk === null) throw fsError(isOverrideXattr(name) ? Errno.EPERM : Errno.EOPNOTSUPP, 'xattr');
+  if (onDisk === null) throw fsError(Errno.EOPNOTSUPP, 'xattr');
   return onDisk;
 }
 
@@ -73,8 +73,8 @@ function nameShown(union: Union, node: UnionNode, onDisk: string): string | null
   const kept = union.dialect.xattrShown(onDisk);
   if (kept === null) return null;
   const overrides = overridesOf(union, node);
-  if (overrides !== null) return overrides.xattrShown(kept);
-  return isOverrideXattr(kept) ? null : kept;
+  const own = overrides === null ? kept : overrides.xattrShown(kept);
+  return own === null ? null : unescapeOverride(own);
 }
 
 export function setxattr(

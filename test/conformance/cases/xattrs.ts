@@ -8,6 +8,16 @@ import { dir, file, opaqueDir, symlink } from '../tree.js';
 const { XATTR_CREATE, XATTR_REPLACE } = sys;
 const MARKED = file(CONTENT, { xattrs: { 'user.one': 'first', 'user.empty': '', 'trusted.mine': 't' }, mtime: 1000 });
 
+/** By which fuse-overlayfs and containers/storage know their own layers; and how such names are stored by plyfs. */
+const NESTED = [
+  'security.fuseoverlayfs.override_stat',
+  'user.containers.override_security.capability',
+  'user.containers.override_stat',
+  'user.fuseoverlayfs.opaque',
+  'user.fuseoverlayfs.origin',
+  'user.plyfs.escaped.containers.override_stat',
+];
+
 export const xattrCases: readonly Case[] = [
   ...onFile({
     id: 'getxattr',
@@ -67,6 +77,31 @@ export const xattrCases: readonly Case[] = [
       sys.fsetxattr(ctx.open('d/f', sys.O_RDONLY), 'user.by', 'fd');
       equal(sys.getxattr(path, 'user.by').toString(), 'fd');
     },
+  }),
+  ...['file', 'directory'].flatMap((kind) => {
+    const on = kind === 'file' ? onFile : onDirectory;
+    return on({
+      id: `xattr-of-nested-tools-${kind}`,
+      operation: 'setxattr',
+      title: `what container tools keep in xattrs of a ${kind} can be set, read, listed and removed`,
+      run(_, path) {
+        const { mode, uid } = sys.stat(path);
+        for (const name of NESTED) {
+          fails('ENODATA', () => sys.getxattr(path, name));
+          fails('ENODATA', () => sys.removexattr(path, name));
+          fails('ENODATA', () => sys.setxattr(path, name, '7:7:04777:file', XATTR_REPLACE));
+          sys.setxattr(path, name, '7:7:04777:file', XATTR_CREATE);
+          fails('EEXIST', () => sys.setxattr(path, name, 'y', XATTR_CREATE));
+        }
+        deepEqual(sys.listxattr(path).sort(), NESTED);
+        deepEqual([sys.stat(path).mode, sys.stat(path).uid], [mode, uid]);
+        for (const name of NESTED) {
+          equal(sys.getxattr(path, name).toString(), '7:7:04777:file');
+          sys.removexattr(path, name);
+        }
+        deepEqual(sys.listxattr(path), []);
+      },
+    });
   }),
   ...onFile({
     id: 'xattr-survives-copy-up',
