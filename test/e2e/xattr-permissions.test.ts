@@ -244,7 +244,7 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
   });
 
   it.each([[[]], [['xattr_permissions=2']]])(
-    'nobody in the mount sees such xattrs; whoever sets one sets another, which nothing is decided by (%j)',
+    'nobody in the mount sees such xattrs, and nobody can set one that counts (%j)',
     (options: string[]) => {
       mark(top, '0:0:0755:dir');
       writeFileSync(join(top, 'file'), 'x');
