@@ -8,6 +8,7 @@ import { StoreError } from '../store/store-error.js';
 import { FAILURE, OK } from './exit-status.js';
 import { say } from './message.js';
 import { ProgressLine, readableSize } from './progress-line.js';
+import type { PathRule } from './removed-directory.js';
 
 export interface ConvertArguments extends ConversionRequest {
   /** Print what was done, or what stands against it, as one JSON object. */
@@ -18,7 +19,7 @@ export interface ConvertArguments extends ConversionRequest {
 const SHOWN = 100;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-export async function commandConvert({ json, ...request }: ConvertArguments): Promise<number> {
+export async function commandConvert({ json, ...request }: ConvertArguments, paths: PathRule): Promise<number> {
   // Every mode is given as it shall be. Not by ownUmask, as for a mount: unshare(2) is refused in many containers.
   process.umask(0);
   const line = new ProgressLine();
@@ -26,6 +27,7 @@ export async function commandConvert({ json, ...request }: ConvertArguments): Pr
   const stop = (): void => interrupt.abort();
   for (const signal of SIGNALS) process.on(signal, stop);
   try {
+    paths.check({ SRC: request.source, DST: request.destination });
     const begin = (pass: 'scan' | 'write', progress: Progress, counts: LayerCounts | null): void =>
       line.show(() => describe(pass, progress, counts));
     const result = await convert(request, { begin, signal: interrupt.signal });

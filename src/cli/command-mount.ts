@@ -19,18 +19,23 @@ import type { Front } from './front.js';
 import { say, warnIgnored } from './message.js';
 import type { MountSettings } from './option-kinds.js';
 import { splitOptions } from './option-list.js';
+import type { PathRule } from './removed-directory.js';
 
 /**
+ * @param paths which paths can be followed
  * @param front who waits, if it is to be a mount in the background
  * @param early a server that has been started already
  */
 export async function commandMount(
   args: MountArguments,
+  paths: PathRule,
   front: Front | undefined,
   early: ThreadServer | undefined,
 ): Promise<number> {
   return await saying(async () => {
+    if (args.docker !== undefined) paths.check({ '--docker': args.docker.directory });
     const settings = await settingsOf(args);
+    checkPaths(settings, paths);
     const config = checkConfig(settings.config);
     if (args.foreground || config.debug) return await serveInForeground(config, await serverOf(config, early));
     if (front !== undefined) {
@@ -39,6 +44,11 @@ export async function commandMount(
     await early?.dismiss();
     return await mountBehindFront({ ...settings, config });
   });
+}
+
+function checkPaths({ config, logFile }: MountSettings, paths: PathRule): void {
+  const { mountpoint, lowers, upper, work } = config;
+  paths.check({ mountpoint, lowerdir: lowers, upperdir: upper, workdir: work, log: logFile });
 }
 
 /** As {@link commandMount}, where a front of this same program has read the command line. */

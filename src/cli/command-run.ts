@@ -9,6 +9,8 @@ import { statusOf } from './child-status.js';
 import { RUN_FAILURE } from './exit-status.js';
 import { say } from './message.js';
 import { userNamespace } from './namespaces.js';
+import { parseLayers } from './option-value.js';
+import type { PathRule } from './removed-directory.js';
 import type { InsideOrder } from './run-inside.js';
 
 /** All strings are bytes. */
@@ -26,10 +28,13 @@ export interface RunArguments {
 }
 
 /** Resolves with the command's status; 128 and the signal's number, if one ended it. */
-export async function commandRun(args: RunArguments): Promise<number> {
+export async function commandRun(args: RunArguments, paths: PathRule): Promise<number> {
   const made: string[] = [];
   let scratch: string | undefined;
   try {
+    const rootfs = args.rootfs === undefined ? [] : parseLayers(args.rootfs).layers;
+    const { upper, work, docker } = args;
+    paths.check({ '--rootfs': rootfs, '--docker': docker?.directory, '--upper': upper, '--work': work });
     scratch = mkdtempSync(join(tmpdir(), 'plyfs-run-'));
     const status = await enter(prepare(args, scratch, made));
     if (status === RUN_FAILURE) takeBack(made);

@@ -10,12 +10,14 @@ import { close } from '../sys/open.js';
 import type { UmountArguments } from './command-line.js';
 import { FAILURE, OK } from './exit-status.js';
 import { say } from './message.js';
+import type { PathRule } from './removed-directory.js';
 
 /** How long a server may take to close its layers, on a busy machine. */
 const ENDING_MS = 10_000;
 
-export function commandUmount({ mountpoint, lazy }: UmountArguments): number {
+export function commandUmount({ mountpoint, lazy }: UmountArguments, paths: PathRule): number {
   try {
+    paths.check({ mountpoint });
     const path = resolve(mountpoint);
     requireFuse(mountedOn(path), mountpoint);
     // A lazy unmount is for what hangs, and waits for nothing: the server settles when its last user has gone.

@@ -3,12 +3,14 @@ import { ThreadServer } from '../server/thread-server.js';
 import { FAILURE } from './exit-status.js';
 import { Front } from './front.js';
 import { rawArguments } from './raw-arguments.js';
+import { leaveRemovedDirectory, type PathRule } from './removed-directory.js';
 
 /** Arguments that mean something else than a mount. A wrong guess costs time, nothing else. */
 const OTHERWISE = /^(umount|convert|run|run-inside|help|--help|-h|--version|-V)$/;
 
 async function run(
   args: readonly string[],
+  paths: PathRule,
   front: Front | undefined,
   early: ThreadServer | undefined,
 ): Promise<number> {
@@ -17,22 +19,12 @@ async function run(
   if (front !== undefined && args.length === 0) return (await mounting()).mountAsTold(front, early);
   const { runCommandLine } = await import('./command-line.js');
   return await runCommandLine(args, {
-    mount: async (mountArgs) => (await mounting()).commandMount(mountArgs, front, early),
-    umount: async (umountArgs) => (await import('./command-umount.js')).commandUmount(umountArgs),
-    convert: async (convertArgs) => (await import('./command-convert.js')).commandConvert(convertArgs),
-    run: async (runArgs) => (await import('./command-run.js')).commandRun(runArgs),
+    mount: async (mountArgs) => (await mounting()).commandMount(mountArgs, paths, front, early),
+    umount: async (umountArgs) => (await import('./command-umount.js')).commandUmount(umountArgs, paths),
+    convert: async (convertArgs) => (await import('./command-convert.js')).commandConvert(convertArgs, paths),
+    run: async (runArgs) => (await import('./command-run.js')).commandRun(runArgs, paths),
     runInside: async (order) => (await import('./run-inside.js')).runInside(order),
   });
-}
-
-/** A thread asks for it as it starts, and would end all of us with a stack trace. */
-function workingDirectoryIsGone(): boolean {
-  try {
-    process.cwd();
-    return false;
-  } catch {
-    return true;
-  }
 }
 
 async function main(): Promise<number> {
@@ -42,16 +34,12 @@ async function main(): Promise<number> {
   const front = Front.of(given[0]);
   const args = front === undefined ? given : given.slice(1);
   const otherwise = given.length === 0 || args.some((arg) => OTHERWISE.test(arg));
-  if (!otherwise && workingDirectoryIsGone()) {
-    process.stderr.write('plyfs: the working directory has been removed (ENOENT); change to another one\n');
-    front?.answer(FAILURE);
-    return FAILURE;
-  }
+  const paths = leaveRemovedDirectory();
   // Before anything else is known, because it takes longer than all the rest: most mounts are served by it.
   const early = otherwise ? undefined : new ThreadServer();
   let status = FAILURE;
   try {
-    status = await run(args, front, early);
+    status = await run(args, paths, front, early);
   } catch (error) {
     process.stderr.write(`plyfs: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
   }

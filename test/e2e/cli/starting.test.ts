@@ -13,7 +13,6 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountsUnavailable, PLYFS, TRANSPORT, waitFor } from '../../harness/mounts.js';
@@ -40,15 +39,6 @@ describe('a mount that is refused', () => {
     );
     expect(refused).toEqual(refused.map(() => [1, 2]));
   });
-});
-
-it('a working directory that has been removed: status 1, and a line of ours', () => {
-  const script = 'mkdir "$0" && cd "$0" && rmdir "$0" && exec "$1" mount $2 -o lowerdir=/ /nowhere';
-  for (const flag of ['', '-f']) {
-    const outcome = run('sh', ['-c', script, join(tmpdir(), `plyfs-gone-${process.pid}`), PLYFS, flag]);
-    expect(outcome).toMatchObject({ status: 1, stderr: expect.stringMatching(/^plyfs: the working directory.*\n$/m) });
-    expect(outcome.stderr).not.toContain('    at ');
-  }
 });
 
 describe('the file that bin/plyfs starts', () => {

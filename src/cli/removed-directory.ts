@@ -1,0 +1,42 @@
+/** A working directory that has been removed: the only paths that lead anywhere are absolute. */
+import { Errno } from '../core/errno.js';
+import { errnoOf, MountError } from '../server/mount-error.js';
+
+/**
+ * Goes to `/` if the working directory has been removed: a thread of Node asks for it when it starts, and would end the process with
+ * a trace. From then on {@link PathRule.check} refuses relative paths, which would start at `/`.
+ */
+export function leaveRemovedDirectory(): PathRule {
+  try {
+    process.cwd();
+    return new PathRule(true);
+  } catch (error) {
+    if (errnoOf(error) !== Errno.ENOENT) throw error;
+    process.chdir('/');
+    return new PathRule(false);
+  }
+}
+
+/** Which paths of the command line can be followed. */
+export class PathRule {
+  constructor(private readonly relativeIsPossible: boolean) {}
+
+  /**
+   * @param paths by what each of them is; undefined: not given
+   * @throws {@link MountError} for the first relative one, if there is no directory where it could start
+   */
+  check(paths: Readonly<Record<string, string | readonly string[] | undefined>>): void {
+    if (this.relativeIsPossible) return;
+    for (const [what, given] of Object.entries(paths)) {
+      const where = [given ?? []].flat().find((path) => !path.startsWith('/'));
+      if (where === undefined) continue;
+      throw MountError.of({
+        what,
+        where,
+        why: 'the working directory, where this path would start, has been removed',
+        errno: Errno.ENOENT,
+        advice: 'give an absolute path, or change to another directory',
+      });
+    }
+  }
+}
