@@ -8,12 +8,14 @@
  */
 import type { StagedObject } from '../copyup/staged-object.js';
 import type { EntryName } from '../core/brand.js';
+import { FsError } from '../core/errno.js';
 import { S_IFMT } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_PATH } from '../core/flags.js';
 import { linkAt, linkFd, unlinkAt } from '../sys/inode-ops.js';
 import { openAt } from '../sys/open.js';
 import { statAt } from '../sys/stat.js';
+import type { LinkCount } from '../whiteout/link-count.js';
 import type { DirectoryFds } from './directory-fds.js';
 import type { InodeNumbers } from './inode-numbers.js';
 import type { Layer, RealDirectory } from './layer.js';
@@ -76,11 +78,8 @@ export abstract class KeptLinks {
   /** Names of the file go only by way of the copy, which has to be there first (`ops/remove.ts:prepareRemoval`). */
   abstract readonly countsNames: boolean;
 
-  /** Before the copy gets a link at the place of a lower name that shows. */
-  abstract announce(group: LinkGroup): void;
-
-  /** Before the copy gets another name, or loses one. */
-  abstract count(group: LinkGroup): void;
+  /** Writes down with the copy how many names it has. */
+  protected abstract note(entry: EntryName, group: LinkGroup, count: LinkCount): void;
 
   /** Asks the lower file of a copy for its link count, where it can be found. */
   abstract recount(group: LinkGroup): void;
@@ -118,10 +117,35 @@ export abstract class KeptLinks {
     return [...this.groups.values()].filter(({ entry }) => entry !== null);
   }
 
+  /** Before the copy gets a link at the place of a lower name that shows. */
+  announce(group: LinkGroup): void {
+    this.recount(group);
+    const { entry, lowerLinks } = group;
+    if (entry === null || lowerLinks === null || !statAt(this.fds.get(this.directory), entry, scratch)) return;
+    this.note(entry, group, { relativeTo: 'lower', difference: group.names(scratch.nlink) - lowerLinks });
+    group.isCounted = false;
+  }
+
+  /** Before the copy gets another name, or loses one: a count relative to the copy's own. */
+  count(group: LinkGroup): void {
+    if (group.isCounted || group.entry === null) return;
+    this.recount(group);
+    if (!group.knowsLowerNames) return;
+    this.note(group.entry, group, { relativeTo: 'copy', difference: group.lowerNames - 1 });
+    group.isCounted = true;
+  }
+
   /** One more lower name of the file is hidden by the upper: by a whiteout, or by a link to the copy. */
   hide(group: LinkGroup): void {
-    group.hidden++;
+    group.hide();
     this.groups.set(group.ino, group);
+    group.isCounted = false;
+    try {
+      this.count(group);
+    } catch (error) {
+      // The name is hidden, and what has been announced is true, until the next change, before which it is tried again.
+      if (!(error instanceof FsError)) throw error;
+    }
   }
 
   /**

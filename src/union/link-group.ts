@@ -1,4 +1,5 @@
 import type { EntryName } from '../core/brand.js';
+import type { LinkCount } from '../whiteout/link-count.js';
 
 /** One lower file with several links. Lives as long as its node, and from its first change on as long as the mount. */
 export class LinkGroup {
@@ -10,8 +11,11 @@ export class LinkGroup {
   hidden = 0;
   /** Whether {@link hidden} counts all names hidden since the file was first changed: not for what was read back. */
   exact = true;
-  /** The copy says on disk how many lower names show, in a way that stays true when names of its own come and go. */
+  /** The copy says on disk how many lower names show, in a way that stays true when it gets or loses names of its own. */
   isCounted = false;
+
+  /** Lower names that show, as a copy said that was read back; null: it did not say, or {@link hidden} says it since. */
+  private noted: number | null = null;
 
   constructor(
     readonly ino: number,
@@ -24,7 +28,24 @@ export class LinkGroup {
 
   /** Lower names that the upper does not hide, as far as we know: not fewer than there are, if {@link exact}. */
   get lowerNames(): number {
-    return this.lowerLinks === null ? 0 : Math.max(0, this.lowerLinks - this.hidden);
+    return this.lowerLinks === null ? (this.noted ?? 0) : Math.max(0, this.lowerLinks - this.hidden);
+  }
+
+  /** Whether {@link lowerNames} can be said. */
+  get knowsLowerNames(): boolean {
+    return this.lowerLinks !== null || this.noted !== null;
+  }
+
+  /** One more lower name is hidden. */
+  hide(): void {
+    this.hidden++;
+    if (this.noted !== null) this.noted--;
+  }
+
+  /** Takes over what the copy says, which has `links` links of its own, its entry included. */
+  readBack({ relativeTo, difference }: LinkCount, links: number): void {
+    if (relativeTo === 'copy') this.noted = difference + 1;
+    else this.hidden = links - 1 - difference;
   }
 
   /**
@@ -32,7 +53,10 @@ export class LinkGroup {
    * nothing, because the name that has gone can be one that was hidden.
    */
   noteLowerLinks(links: number): void {
-    if (this.lowerLinks === null || links > this.lowerLinks) this.lowerLinks = links;
+    if (this.lowerLinks !== null && links <= this.lowerLinks) return;
+    this.lowerLinks = links;
+    if (this.noted !== null) this.hidden = links - this.noted;
+    this.noted = null;
   }
 
   /** The number of names in the merged tree. @param real link count of the lower file, or of the copy */
@@ -41,6 +65,6 @@ export class LinkGroup {
       this.noteLowerLinks(real);
       return this.lowerNames;
     }
-    return this.lowerLinks === null ? real : this.lowerNames + real - 1;
+    return this.knowsLowerNames ? this.lowerNames + real - 1 : real;
   }
 }

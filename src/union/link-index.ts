@@ -13,6 +13,7 @@ import { LayerRefusal } from '../core/layer-refusal.js';
 import { unlinkAt } from '../sys/inode-ops.js';
 import { statAt } from '../sys/stat.js';
 import { IndexDirectory } from '../whiteout/index-directory.js';
+import type { LinkCount } from '../whiteout/link-count.js';
 import { isWhiteout, type OverlayDialect } from '../whiteout/overlay-dialect.js';
 import { KeptLinks, type LinkParts } from './kept-links.js';
 import { type Layer, RealDirectory } from './layer.js';
@@ -143,37 +144,14 @@ export class LinkIndex extends KeptLinks {
     unlinkAt(this.index.fd, entry);
   }
 
-  announce(group: LinkGroup): void {
-    this.recount(group);
-    if (group.entry === null || group.lowerLinks === null || !statAt(this.index.fd, group.entry, copy)) return;
-    const difference = group.names(copy.nlink) - group.lowerLinks;
-    this.index.writeLinks(this.index.fd, group.entry, { relativeTo: 'lower', difference });
-    group.isCounted = false;
-  }
-
-  /** A count relative to the copy's own. */
-  count(group: LinkGroup): void {
-    if (group.isCounted || group.entry === null) return;
-    this.recount(group);
-    this.index.writeLinks(this.index.fd, group.entry, { relativeTo: 'copy', difference: group.lowerNames - 1 });
-    group.isCounted = true;
+  protected note(entry: EntryName, _group: LinkGroup, count: LinkCount): void {
+    this.index.writeLinks(this.index.fd, entry, count);
   }
 
   recount(group: LinkGroup): void {
     if (group.entry === null) return;
     const found = this.lowerFiles.find(this.index.originOf(group.entry), lower) === 'found';
     if (found) group.noteLowerLinks(lower.nlink);
-  }
-
-  override hide(group: LinkGroup): void {
-    super.hide(group);
-    group.isCounted = false;
-    try {
-      this.count(group);
-    } catch (error) {
-      // The name is there, and what has been announced is true, until the next change, before which it is tried again.
-      if (!(error instanceof FsError)) throw error;
-    }
   }
 
   override close(): void {

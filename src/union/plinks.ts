@@ -15,6 +15,7 @@ import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
 import { findXattr, removeXattr, setXattr } from '../sys/xattr.js';
 import type { LinkEntries } from '../whiteout/dialect.js';
+import { formatLinkCount, type LinkCount, parseLinkCount } from '../whiteout/link-count.js';
 import type { DirectoryFds } from './directory-fds.js';
 import type { InodeNumbers } from './inode-numbers.js';
 import { KeptLinks } from './kept-links.js';
@@ -69,7 +70,9 @@ export class Plinks extends KeptLinks {
     readDirectory(dirfd, (name) => found.push(name));
     for (const name of found) {
       const link = this.entries.parse(name);
-      const origin = findXattr(dirfd, name, this.entries.originXattr)?.toString('latin1') ?? '';
+      const [origin = '', count = ''] = (
+        findXattr(dirfd, name, this.entries.originXattr)?.toString('latin1') ?? ''
+      ).split(' ');
       const shown = this.origins.shownNumber(origin, this.numbers);
       const isLink = statAt(dirfd, name, scratch) && scratch.ino === link?.own && !isDirectory(scratch.mode);
       if (link === null || shown === null || !isLink || this.groups.has(shown)) {
@@ -79,8 +82,10 @@ export class Plinks extends KeptLinks {
       const group = new LinkGroup(shown, scratch.mode & S_IFMT, origin, null);
       group.entry = name;
       group.own = link.own;
-      // Each name of the copy most likely hides the lower name at which it was copied up.
+      // Of a copy that does not say it: each of its names most likely hides the lower name at which it was copied up.
       group.hidden = scratch.nlink - 1;
+      const noted = parseLinkCount(count);
+      if (noted !== null) group.readBack(noted, scratch.nlink);
       group.exact = false;
       this.groups.set(group.ino, group);
       this.numbers.keep(scratch, group.ino);
@@ -101,7 +106,7 @@ export class Plinks extends KeptLinks {
     const entry = this.entries.entryName({ shown: group.ino, own: copy.ino });
     // Before there is an entry: one that does not say whose it is would be left alone by the next mount, and with it the
     // only name of the copy.
-    this.setOrigin(staged, group.origin);
+    this.setOrigin(staged, group, { relativeTo: 'lower', difference: -group.hidden });
     try {
       this.link(staged, entry);
     } catch (error) {
@@ -129,16 +134,18 @@ export class Plinks extends KeptLinks {
     }
   }
 
-  announce(): void {}
-
-  count(): void {}
+  protected note(entry: EntryName, group: LinkGroup, count: LinkCount): void {
+    this.setOrigin({ dirfd: this.fds.get(this.directory), name: entry }, group, count);
+  }
 
   /** A lower file that gets a name is another one from then on, by its ctime (`origins.ts`). */
   recount(): void {}
 
-  private setOrigin({ dirfd, name }: StagedObject, origin: string): void {
+  /** An origin, and behind a blank the count of names. */
+  private setOrigin({ dirfd, name }: StagedObject, { origin }: LinkGroup, count: LinkCount): void {
     try {
-      setXattr(dirfd, name, this.entries.originXattr, Buffer.from(origin, 'latin1'));
+      const text = `${origin} ${formatLinkCount(count)}`;
+      setXattr(dirfd, name, this.entries.originXattr, Buffer.from(text, 'latin1'));
     } catch (error) {
       // A file system without such xattrs, or (in a user namespace) an object that can have none: after a kill the
       // entry is not read back.

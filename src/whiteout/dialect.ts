@@ -148,7 +148,7 @@ export interface Dialect {
 export interface LinkEntries {
   /** The directory, in the upper's root; it is there from when the upper is opened. */
   readonly directory: EntryName;
-  /** The private xattr of a copy that says which lower file it is of, for as long as it has an entry. */
+  /** The private xattr of a copy that says which lower file it is of, and how many names it has (`LinkCount`), for as long as it has an entry. */
   readonly originXattr: string;
   entryName(link: KeptLink): EntryName;
   /** null: not the name of an entry. */

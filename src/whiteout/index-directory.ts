@@ -12,6 +12,7 @@ import { close, openDirectoryAt } from '../sys/open.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { findXattr, setXattr } from '../sys/xattr.js';
 import type { FileIdentity } from './dialect.js';
+import { formatLinkCount, type LinkCount, parseLinkCount } from './link-count.js';
 import type { OverlayDialect } from './overlay-dialect.js';
 import { decodeOrigin, encodeOrigin } from './overlay-origin.js';
 import { removeTree } from './work-directory.js';
@@ -19,14 +20,6 @@ import { removeTree } from './work-directory.js';
 /** Prefix of what the kernel, which makes its temporary objects here, left when it was killed. */
 const TEMPORARY = '#';
 const HEX = /^(?:[0-9a-f]{2})+$/i;
-/** `U+1`: as many links more than the copy has; `L-1`: one less than the lower file has (ovl_get_nlink). */
-const LINKS = /^([UL])([+-]\d{1,9})$/;
-
-export interface LinkCount {
-  /** What the count is told by. */
-  readonly relativeTo: 'copy' | 'lower';
-  readonly difference: number;
-}
 
 export class IndexDirectory {
   private constructor(
@@ -99,16 +92,12 @@ export class IndexDirectory {
   }
 
   readLinks(name: EntryName): LinkCount | null {
-    const [, from, difference] =
-      LINKS.exec(findXattr(this.fd, name, this.dialect.linksXattr)?.toString('latin1') ?? '') ?? [];
-    if (from === undefined) return null;
-    return { relativeTo: from === 'U' ? 'copy' : 'lower', difference: Number(difference) };
+    return parseLinkCount(findXattr(this.fd, name, this.dialect.linksXattr)?.toString('latin1') ?? '');
   }
 
-  /** Says on the object `name` under `dirfd` how many names it has, lower ones that still show included. */
-  writeLinks(dirfd: number, name: string, { relativeTo, difference }: LinkCount): void {
-    const value = `${relativeTo === 'copy' ? 'U' : 'L'}${difference < 0 ? '' : '+'}${difference}`;
-    setXattr(dirfd, name, this.dialect.linksXattr, Buffer.from(value, 'latin1'));
+  /** Says on the object `name` under `dirfd` how many names it has. */
+  writeLinks(dirfd: number, name: string, count: LinkCount): void {
+    setXattr(dirfd, name, this.dialect.linksXattr, Buffer.from(formatLinkCount(count), 'latin1'));
   }
 
   close(): void {

@@ -23,6 +23,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EntryName, type NodeId, ROOT_ID } from '../../../src/core/brand.js';
 import type { Operations } from '../../../src/fuse/operations.js';
 import { getInodeFlags, setInodeFlags } from '../../../src/sys/ioctl.js';
+import { findXattr, setXattr } from '../../../src/sys/xattr.js';
 import { createUnion } from '../../../src/union/index.js';
 
 const caller = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, pid: process.pid, umask: 0o022 };
@@ -81,6 +82,19 @@ function die(): void {
 function kill(): void {
   die();
   union = open();
+}
+
+/** Replaces what the only entry says of its names. */
+function noteCount(count: string): void {
+  const xattr = `${process.geteuid?.() === 0 ? 'trusted' : 'user'}.plyfs.origin`;
+  const fd = openSync(onDisk('.wh..wh.plnk'), 'r');
+  try {
+    const [entry = ''] = entries();
+    const [origin = ''] = (findXattr(fd, entry, xattr)?.toString('latin1') ?? '').split(' ');
+    setXattr(fd, entry, xattr, Buffer.from(`${origin} ${count}`.trim(), 'latin1'));
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function name(text: string): EntryName {
@@ -344,6 +358,7 @@ describe('the next mount, after a kill', () => {
     const { ino } = stat('d/a');
     write('d/a', 'copy');
     rmSync(onDisk('d/a'));
+    noteCount('L+0');
     kill();
     for (const path of ['e/c', 'd/b', 'd/a'])
       expect([read(path), stat(path)]).toMatchObject(['copy', { ino, nlink: 3 }]);
@@ -356,11 +371,45 @@ describe('the next mount, after a kill', () => {
   it('goes on where the last one was killed while it settled', () => {
     write('d/a', 'copy');
     mkdirSync(onDisk('e'));
+    noteCount('L+0');
     linkSync(onDisk('d/a'), onDisk('e/c'));
     kill();
     for (const path of ['d/a', 'd/b', 'e/c']) expect([read(path), stat(path).nlink]).toEqual(['copy', 3]);
     remount();
     expect([statSync(onDisk('d/b')).nlink, entries()]).toEqual([3, []]);
+  });
+
+  it('shows the link count that the last one showed, whatever names the file had got and lost', () => {
+    const steps: readonly (() => void)[] = [
+      () => write('d/a', 'copy'),
+      () => union.link(walk('d/a'), ...split('new')),
+      () => unlink('d/b'),
+      () => rename('e/c', 'd/moved'),
+      () => rename('d/single', 'd/a'),
+      () => union.link(walk('d/moved'), ...split('e/c')),
+      () => rename('new', 'd/moved2', 0),
+      () => unlink('d/moved'),
+      () => unlink('e/c'),
+    ];
+    const counts = steps.map((step) => {
+      step();
+      const names = ['d/a', 'd/b', 'e/c', 'new', 'd/moved', 'd/moved2'].filter(shows);
+      const count = (): number[] => names.filter((path) => read(path) === 'copy').map((path) => stat(path).nlink);
+      const before = count();
+      kill();
+      expect(count()).toEqual(before);
+      expect(new Set(before).size).toBe(1);
+      expect(before[0]).toBe(before.length);
+      return before[0];
+    });
+    expect(counts).toEqual([3, 4, 3, 3, 2, 3, 3, 2, 1]);
+  });
+
+  it('takes a copy that does not say how many names it has for one whose names each hide one of its file', () => {
+    write('d/a', 'copy');
+    noteCount('');
+    kill();
+    for (const path of ['d/a', 'd/b', 'e/c']) expect([read(path), stat(path).nlink]).toEqual(['copy', 3]);
   });
 
   it('never gives up the entry while a lower name may be left', () => {
