@@ -102,6 +102,7 @@ export const Fattr = {
 
 /** `fuse_open_out.open_flags`. */
 export const Fopen = {
+  DIRECT_IO: 1 << 0,
   KEEP_CACHE: 1 << 1,
   NOFLUSH: 1 << 5,
   /** 7.40 */

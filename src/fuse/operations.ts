@@ -44,6 +44,11 @@ export interface Opened {
   readonly keepCache: boolean;
   /** Id of a registered backing file for passthrough; 0: reads and writes come as requests. */
   readonly backingId: number;
+  /**
+   * With a backing file: reads and writes of this open come as requests all the same, with the flags that the descriptor has at that moment.
+   * Mappings use the backing file.
+   */
+  readonly direct: boolean;
 }
 
 /** A time to set: a value, or the server's clock. */
@@ -142,10 +147,25 @@ export interface Operations {
   /** An unnamed file in `parent`'s file system (O_TMPFILE); `link` can give it a name. */
   tmpfile(parent: NodeId, mode: number, flags: number, caller: Caller): { entry: Entry; opened: Opened };
   release(nodeid: NodeId, flags: number): void;
-  /** Reads up to `size` bytes at `offset` into `into` from `at`; returns how many. */
-  read(nodeid: NodeId, into: Buffer, at: number, size: number, offset: number): number;
-  /** `killSetIdFor`: the caller, if without CAP_FSETID (FUSE_WRITE_KILL_SUIDGID), else null. Returns bytes written. */
-  write(nodeid: NodeId, from: Buffer, at: number, size: number, offset: number, killSetIdFor: Caller | null): number;
+  /**
+   * Reads up to `size` bytes at `offset` into `into` from `at`; returns how many.
+   * @param flags the descriptor's, as they are now
+   */
+  read(nodeid: NodeId, into: Buffer, at: number, size: number, offset: number, flags?: number): number;
+  /**
+   * Returns bytes written.
+   * @param killSetIdFor the caller, if without CAP_FSETID (FUSE_WRITE_KILL_SUIDGID), else null
+   * @param flags the descriptor's, as they are now, and what the write itself asks for (O_DSYNC, O_SYNC)
+   */
+  write(
+    nodeid: NodeId,
+    from: Buffer,
+    at: number,
+    size: number,
+    offset: number,
+    killSetIdFor: Caller | null,
+    flags?: number,
+  ): number;
   fsync(nodeid: NodeId, datasync: boolean): void;
   fsyncdir(nodeid: NodeId, datasync: boolean): void;
   fallocate(nodeid: NodeId, mode: number, offset: number, length: number, caller: Caller): void;

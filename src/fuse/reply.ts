@@ -126,12 +126,13 @@ export class Reply {
 
   /**
    * NOFLUSH: a close has nothing to tell us, every write has been answered already. A passthrough open has no cache to
-   * keep, and with KEEP_CACHE the kernel fails it (fs/fuse/iomode.c:FOPEN_PASSTHROUGH_MASK).
+   * keep, and with KEEP_CACHE the kernel fails it (fs/fuse/iomode.c:FOPEN_PASSTHROUGH_MASK). DIRECT_IO overrides PASSTHROUGH for reads
+   * and writes (fs/fuse/file.c:fuse_file_write_iter).
    */
-  opened({ keepCache, backingId }: Opened): void {
+  opened({ keepCache, backingId, direct }: Opened): void {
     const at = this.size;
     let flags: number = Fopen.NOFLUSH;
-    if (backingId > 0) flags |= Fopen.PASSTHROUGH;
+    if (backingId > 0) flags |= direct ? Fopen.PASSTHROUGH | Fopen.DIRECT_IO : Fopen.PASSTHROUGH;
     else if (keepCache) flags |= Fopen.KEEP_CACHE;
     this.setU64(at, 0); // fh: a node needs no handles
     this.setU32(at + 8, flags);

@@ -14,7 +14,7 @@ import { displayName } from '../core/entry-name.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
 import { hasSetIdBits } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
-import { O_ACCMODE, O_APPEND, O_RDONLY, O_RDWR, O_WRONLY } from '../core/flags.js';
+import { O_ACCMODE, O_APPEND, O_DIRECT, O_RDONLY, O_RDWR, O_WRONLY } from '../core/flags.js';
 import type { Opened } from '../fuse/operations.js';
 import { prefetch } from '../sys/file-io.js';
 import { close } from '../sys/open.js';
@@ -29,7 +29,7 @@ import { isAppendOnly } from './protection.js';
 import { lacksData, openForReading, openReal, overridesOf } from './real-object.js';
 import type { Union } from './union.js';
 
-const answer = { keepCache: true, backingId: 0 };
+const answer = { keepCache: true, backingId: 0, direct: false };
 const scratch = new FileStat();
 
 /**
@@ -39,26 +39,26 @@ const scratch = new FileStat();
 export function openNode(union: Union, node: FileNode, flags: number, isFetched = false): Opened {
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
   if (node.open === null) {
-    if (!writes) return openFirstReader(union, node, isFetched);
+    if (!writes) return openFirstReader(union, node, flags, isFetched);
     const fresh = openForWriting(union, node, flags);
     orClose(fresh.fd, () => refuseUnreadable(union, node, fresh.fd));
-    const opened = openFirst(union, node, fresh, true);
+    const opened = openFirst(union, node, fresh, flags);
     noteUnseenWriter(union, node, true);
     return opened;
   }
   if (writes) fitForWriting(union, node, node.open, flags);
   if ((flags & O_ACCMODE) !== O_WRONLY) fitForReading(union, node, node.open);
-  const opened = count(node, node.open, writes);
+  const opened = count(node, node.open, flags);
   noteUnseenWriter(union, node, writes);
   return opened;
 }
 
-function openFirstReader(union: Union, node: FileNode, isFetched: boolean): Opened {
+function openFirstReader(union: Union, node: FileNode, flags: number, isFetched: boolean): Opened {
   const fd = openForReading(union, node, scratch);
   const { size } = scratch;
   orClose(fd, () => refuseUnreadable(union, node, fd));
   const isNew = !node.wasOpened;
-  const opened = openFirst(union, node, { fd, reads: true, writable: false, appends: false }, false);
+  const opened = openFirst(union, node, { fd, reads: true, writable: false, appends: false }, flags);
   if (opened.backingId === 0) provide(union, node, fd, isNew ? size : 0, isFetched);
   return opened;
 }
@@ -156,29 +156,29 @@ function orClose<T>(fd: number, use: () => T): T {
  * @param mode the file's, if it is known
  */
 export function openNew(union: Union, node: FileNode, fd: number, flags: number, mode?: number): Opened {
-  const writes = (flags & O_ACCMODE) !== O_RDONLY;
   if (node.open === null) {
-    return openFirst(union, node, { fd, reads: true, writable: true, appends: false }, writes, mode);
+    return openFirst(union, node, { fd, reads: true, writable: true, appends: false }, flags, mode);
   }
   if (fd >= 0) close(fd);
-  return count(node, node.open, writes);
+  return count(node, node.open, flags);
 }
 
 function openFirst(
   union: Union,
   node: FileNode,
   { fd, reads, writable, appends }: Fresh,
-  writes: boolean,
+  flags: number,
   mode?: number,
 ): Opened {
   // What is opened past the server can be read by a later opener through the same backing file.
-  const passes = reads && orClose(fd, () => canPassThrough(union, node, fd, mode));
+  const mayPass = reads && !mustSharePages(flags);
+  const passes = mayPass && orClose(fd, () => canPassThrough(union, node, fd, mode));
   const open: OpenFile = { fd, readFd: reads ? fd : -1, writable, appends, backingId: 0, opens: 0, writers: 0 };
   node.open = open;
   node.wasOpened = true;
   union.openFiles++;
   if (passes) open.backingId = register(union, node, fd);
-  return count(node, open, writes);
+  return count(node, open, flags);
 }
 
 /**
@@ -194,6 +194,23 @@ function refuseUnreadable(union: Union, node: FileNode, fd: number): void {
   if (node.home === null || !lacksData(union, node.home.layer, fd, '')) return;
   union.log(`${displayName(node.name)}: its data is in another layer; not followed (metacopy=off)`);
   throw fsError(Errno.EPERM, 'open');
+}
+
+/**
+ * The kernel opens the backing file with the flags of the application's open, and passes on what fcntl(2) adds to them later, but not
+ * what it takes away (fs/fuse/passthrough.c:fuse_passthrough_open, fs/backing-file.c:BACKING_IOCB_MASK): without O_APPEND writes
+ * would still go to the end, without O_DIRECT pieces of blocks would still be EINVAL. So such an open's reads and writes come here.
+ */
+function hasChangingFlags(flags: number): boolean {
+  return (flags & O_DIRECT) !== 0 || ((flags & O_APPEND) !== 0 && (flags & O_ACCMODE) !== O_RDONLY);
+}
+
+/**
+ * sendfile(2) and splice(2) from an open that appends read through pages that FUSE keeps, as they would for no open in passthrough
+ * (fs/fuse/file.c:fuse_splice_read): whoever writes must write through the same pages. With O_DIRECT they use none.
+ */
+function mustSharePages(flags: number): boolean {
+  return (flags & (O_APPEND | O_DIRECT)) === O_APPEND && (flags & O_ACCMODE) === O_RDWR;
 }
 
 function canPassThrough(union: Union, node: FileNode, fd: number, mode?: number): boolean {
@@ -230,13 +247,15 @@ function refused(union: Union, node: FileNode, errno: number): void {
   if (errno === Errno.ELOOP && layer !== undefined) layer.refusesBacking = true;
 }
 
-function count(node: FileNode, open: OpenFile, writes: boolean): Opened {
+function count(node: FileNode, open: OpenFile, flags: number): Opened {
+  const writes = (flags & O_ACCMODE) !== O_RDONLY;
   open.opens++;
   if (writes) {
     open.writers++;
     if (open.backingId !== 0) node.stalePages = true;
   }
   answer.backingId = open.backingId;
+  answer.direct = hasChangingFlags(flags);
   answer.keepCache = open.backingId !== 0 || !node.stalePages;
   if (open.backingId === 0) node.stalePages = false;
   return answer;

@@ -174,8 +174,9 @@ export class PresentedFilesystem extends UnionFilesystem {
     size: number,
     offset: number,
     killSetIdFor: Caller | null,
+    flags?: number,
   ): number {
-    return super.write(nodeid, from, at, size, offset, killSetIdFor && this.onDisk.of(killSetIdFor));
+    return super.write(nodeid, from, at, size, offset, killSetIdFor && this.onDisk.of(killSetIdFor), flags);
   }
 
   override fallocate(nodeid: NodeId, mode: number, offset: number, length: number, caller: Caller): void {

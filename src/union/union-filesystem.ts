@@ -112,12 +112,20 @@ export class UnionFilesystem implements Operations {
     data.release(this.union, nodeid, flags);
   }
 
-  read(nodeid: NodeId, into: Buffer, at: number, size: number, offset: number): number {
-    return data.read(this.union, nodeid, into, at, size, offset);
+  read(nodeid: NodeId, into: Buffer, at: number, size: number, offset: number, flags = 0): number {
+    return data.read(this.union, nodeid, into, at, size, offset, flags);
   }
 
-  write(nodeid: NodeId, from: Buffer, at: number, size: number, offset: number, killSetIdFor: Caller | null): number {
-    return data.write(this.union, nodeid, from, at, size, offset, killSetIdFor);
+  write(
+    nodeid: NodeId,
+    from: Buffer,
+    at: number,
+    size: number,
+    offset: number,
+    killSetIdFor: Caller | null,
+    flags = 0,
+  ): number {
+    return data.write(this.union, nodeid, from, at, size, offset, killSetIdFor, flags);
   }
 
   fsync(nodeid: NodeId, datasync: boolean): void {

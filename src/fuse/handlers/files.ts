@@ -1,5 +1,6 @@
 /** Requests about the data of regular files. */
 import { Errno } from '../../core/errno.js';
+import { O_SYNC } from '../../core/flags.js';
 import { FSYNC_FDATASYNC, IN_HEADER, MAX_DATA, OPEN_KILL_SUIDGID, OUT_HEADER, WRITE_KILL_SUIDGID } from '../abi.js';
 import type { Exchange } from '../exchange.js';
 import type { Entry, Opened } from '../operations.js';
@@ -49,18 +50,18 @@ export function release({ request, operations }: Exchange): number {
   return 0;
 }
 
-/** u64 fh, offset, u32 size, … */
+/** u64 fh, offset, u32 size, read_flags, u64 lock_owner, u32 flags, padding */
 export function read({ request, reply, operations }: Exchange): number {
   request.expectBody(40);
   const size = Math.min(request.u32(16), MAX_DATA);
   const offset = request.u64(8);
   // Behind the end of any file.
   if (offset > Number.MAX_SAFE_INTEGER) return 0;
-  reply.size = operations.read(request.nodeid, reply.buffer, OUT_HEADER, size, offset);
+  reply.size = operations.read(request.nodeid, reply.buffer, OUT_HEADER, size, offset, request.u32(32));
   return 0;
 }
 
-/** u64 fh, offset, u32 size, write_flags, …; data */
+/** u64 fh, offset, u32 size, write_flags, u64 lock_owner, u32 flags, padding; data */
 export function write(exchange: Exchange): number {
   const { request, reply, operations } = exchange;
   request.expectBody(WRITE_IN);
@@ -68,7 +69,10 @@ export function write(exchange: Exchange): number {
   if (request.length !== IN_HEADER + WRITE_IN + size) throw new ProtocolError('WRITE without all of its data');
   const killFor = (request.u32(20) & WRITE_KILL_SUIDGID) !== 0 ? exchange.caller() : null;
   const from = IN_HEADER + WRITE_IN;
-  reply.u32Answer(operations.write(request.nodeid, request.buffer, from, size, request.fileOffset(8), killFor));
+  const offset = request.fileOffset(8);
+  // With a volatile upper nothing waits for the disk.
+  const flags = operations.noSync ? request.u32(32) & ~O_SYNC : request.u32(32);
+  reply.u32Answer(operations.write(request.nodeid, request.buffer, from, size, offset, killFor, flags));
   return 0;
 }
 

@@ -1,7 +1,8 @@
 import type { NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
-import { FALLOC_FL_KEEP_SIZE, O_ACCMODE, O_RDONLY, O_TRUNC } from '../../core/flags.js';
+import { FALLOC_FL_KEEP_SIZE, O_ACCMODE, O_DIRECT, O_DSYNC, O_RDONLY, O_SYNC, O_TRUNC } from '../../core/flags.js';
 import type { Caller, Opened } from '../../fuse/operations.js';
+import { preadDirect, pwriteDirect } from '../../sys/direct-io.js';
 import { allocateRange, dataSync, preadInto, pwriteFrom, seek, sync, tryCopyRange } from '../../sys/file-io.js';
 import { close } from '../../sys/open.js';
 import type { FileNode, OpenFile } from '../node.js';
@@ -12,6 +13,7 @@ import { openReal, truncateReal } from '../real-object.js';
 import type { Union } from '../union.js';
 import { dropSetIdBits } from './attributes.js';
 import { isRoot } from './caller.js';
+import { dropCapability } from './xattrs.js';
 
 /** copy_file_range(2) may copy less than asked for; a piece of this size does not hold up other requests for long. */
 const MAX_COPY = 16 << 20;
@@ -70,8 +72,17 @@ function writableOf(node: FileNode): OpenFile {
   return opened;
 }
 
-export function read(union: Union, nodeid: NodeId, into: Buffer, at: number, size: number, offset: number): number {
-  const { readFd } = openOf(union.nodes.file(nodeid));
+export function read(
+  union: Union,
+  nodeid: NodeId,
+  into: Buffer,
+  at: number,
+  size: number,
+  offset: number,
+  flags: number,
+): number {
+  const { readFd, backingId } = openOf(union.nodes.file(nodeid));
+  if (backingId !== 0 && (flags & O_DIRECT) !== 0) return preadDirect(readFd, into, at, size, offset);
   // A short read means the end of the file to the kernel, so go on until it is.
   let done = 0;
   while (done < size) {
@@ -90,11 +101,19 @@ export function write(
   size: number,
   offset: number,
   killSetIdFor: Caller | null,
+  flags: number,
 ): number {
   const node = union.nodes.file(nodeid);
-  const { fd } = writableOf(node);
+  const { fd, backingId } = writableOf(node);
   if (killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor, union.answer.attr);
-  return pwriteFrom(fd, from, at, size, offset);
+  if (backingId === 0) return pwriteFrom(fd, from, at, size, offset);
+  // Of a direct open. What the kernel does around other writes is left to us (fs/fuse/file.c:fuse_direct_write_iter).
+  dropCapability(union, node);
+  const isDirect = (flags & O_DIRECT) !== 0;
+  const written = isDirect ? pwriteDirect(fd, from, at, size, offset) : pwriteFrom(fd, from, at, size, offset);
+  if ((flags & O_SYNC) === O_SYNC) sync(fd);
+  else if ((flags & O_DSYNC) !== 0) dataSync(fd);
+  return written;
 }
 
 export function fsync(union: Union, nodeid: NodeId, datasync: boolean): void {

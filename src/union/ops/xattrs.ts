@@ -8,7 +8,7 @@ import { findXattr, getXattr, listXattrs, removeXattr, setXattr } from '../../sy
 import { escapeOverride, unescapeOverride } from '../../whiteout/override-names.js';
 import type { StatOverrides } from '../../whiteout/stat-overrides.js';
 import { ACL_ACCESS, ACL_DEFAULT, isAcl } from '../new-object.js';
-import type { UnionNode } from '../node.js';
+import type { FileNode, UnionNode } from '../node.js';
 import { ensureUpper } from '../promote.js';
 import { copyUpDirectory } from '../promote-directory.js';
 import { assertChangeable } from '../protection.js';
@@ -122,6 +122,16 @@ export function removexattr(union: Union, nodeid: NodeId, name: string): void {
   removeXattr(fd, at, onDisk);
   noteAcl(node, name);
   if (name === CAPABILITY) union.lostCapability = node;
+}
+
+/** Takes away what a write takes away. An upper file's own capability goes by the write itself. */
+export function dropCapability(union: Union, node: FileNode): void {
+  const overrides = overridesOf(union, node);
+  if (overrides === null || node.lacksCapability) return;
+  const onDisk = nameToChange(union, overrides, CAPABILITY);
+  const { fd, name } = reachOf(union, node);
+  if (getXattr(fd, name, onDisk) !== null) removeXattr(fd, name, onDisk);
+  node.lacksCapability = true;
 }
 
 function isUpper(node: UnionNode): boolean {

@@ -27,6 +27,7 @@ import { removeCases } from './remove.js';
 import { renameCases } from './rename.js';
 import { renameDirectoryCases } from './rename-directory.js';
 import { setIdCases } from './set-id.js';
+import { statusFlagCases } from './status-flags.js';
 import { xattrCases } from './xattrs.js';
 
 /** The group whose targets are mounted without an upper: the layers of its cases are all lower ones. */
@@ -52,6 +53,7 @@ export const caseGroups: ReadonlyMap<string, readonly Case[]> = new Map([
   ['attributes', attributeCases],
   [MARKS_GROUP, markCases],
   ['set-id bits and capabilities', setIdCases],
+  ['status flags of open files', statusFlagCases],
   ['inode flags', inodeFlagCases],
   ['xattrs', xattrCases],
   ['ACLs', aclCases],

@@ -90,6 +90,24 @@ export const setIdCases: readonly Case[] = [
       equal(modeOf(path), 0o6755);
     },
   }),
+  ...[sys.O_APPEND, sys.O_DIRECT].flatMap((flag) =>
+    onFile({
+      id: `write-clears-setid-${flag === sys.O_APPEND ? 'append' : 'direct'}`,
+      operation: 'write',
+      title: `a write through a descriptor with flag ${flag} takes set-id bits and capabilities away, set while it is open`,
+      needs: flag === sys.O_DIRECT ? ['o-direct'] : [],
+      object: file('x'.repeat(8192), { mode: 0o777 }),
+      run(ctx, path) {
+        ctx.open('d/f', O_WRONLY);
+        const fd = sys.asUser(sys.ALICE, sys.STAFF, () => ctx.open('d/f', O_WRONLY | flag));
+        sys.setxattr(path, 'security.capability', sys.capability());
+        sys.chmod(path, 0o6777);
+        sys.asUser(sys.ALICE, sys.STAFF, () => sys.pwriteAligned(fd, 0x58, 4096, 0));
+        equal(modeOf(path), 0o777);
+        fails('ENODATA', () => sys.getxattr(path, 'security.capability'));
+      },
+    }),
+  ),
   ...onFile({
     id: 'truncate-clears-setid',
     operation: 'truncate',

@@ -1,6 +1,7 @@
 /** What the kernel writes → what the file system is asked, and what the kernel reads back, byte by byte. */
 import { describe, expect, it } from 'vitest';
 import { Errno, fsError } from '../../../src/core/errno.js';
+import { O_DIRECT, O_SYNC, O_WRONLY } from '../../../src/core/flags.js';
 import { Opcode } from '../../../src/fuse/abi.js';
 import { type DirectorySink, Parked } from '../../../src/fuse/operations.js';
 import { attr, type Call, entry, errnoOf, Serving } from './serving.js';
@@ -85,9 +86,9 @@ describe('requests', () => {
 
   it('READ: data lands behind the header', () => {
     const serving = new Serving();
-    serving.override.read = (_node, into, at, size, offset) => into.write(`${size}@${offset}`, at);
-    const [answer] = serving.serve(message(Opcode.READ, [u64(0, 2 ** 33), u32(4096, 0), u64(0), u32(0, 0)]));
-    expect(answer?.subarray(16).toString()).toBe(`4096@${2 ** 33}`);
+    serving.override.read = (_node, into, at, size, offset, flags) => into.write(`${size}@${offset} ${flags}`, at);
+    const [answer] = serving.serve(message(Opcode.READ, [u64(0, 2 ** 33), u32(4096, 0), u64(0), u32(O_DIRECT, 0)]));
+    expect(answer?.subarray(16).toString()).toBe(`4096@${2 ** 33} ${O_DIRECT}`);
   });
 
   it('WRITE: data is taken where it stands', () => {
@@ -98,6 +99,18 @@ describe('requests', () => {
     };
     const body = [u64(0, 2 ** 33), u32(4, 4), u64(0), u32(0, 0), Buffer.from('data')];
     expect(serving.serve(message(Opcode.WRITE, body))[0]?.subarray(16)).toEqual(u32(4, 0));
+  });
+
+  it('WRITE: the flags of the descriptor come with it; with a volatile upper nothing is synced', () => {
+    const flags = O_WRONLY | O_DIRECT | O_SYNC;
+    for (const [noSync, seen] of [
+      [false, flags],
+      [true, O_WRONLY | O_DIRECT],
+    ] as const) {
+      const serving = new Serving(1, true, noSync);
+      serving.serve(message(Opcode.WRITE, [u64(0, 0), u32(4, 0), u64(0), u32(flags, 0), Buffer.from('data')]));
+      expect(serving.calls[0]?.at(-1)).toBe(seen);
+    }
   });
 });
 
@@ -153,8 +166,10 @@ describe('answers', () => {
 
   it('a passed-through file never keeps a cache: the kernel would fail the open', () => {
     const serving = new Serving();
-    serving.override.open = () => ({ keepCache: true, backingId: 9 });
+    serving.override.open = () => ({ keepCache: true, backingId: 9, direct: false });
     expect(answerTo(Opcode.OPEN, [u32(0, 0)], serving)).toEqual(success(u64(0), u32(0b10100000, 9)));
+    serving.override.open = () => ({ keepCache: true, backingId: 9, direct: true });
+    expect(answerTo(Opcode.OPEN, [u32(0, 0)], serving)).toEqual(success(u64(0), u32(0b10100001, 9)));
   });
 
   it('a target, a position, a count', () => {
@@ -344,7 +359,7 @@ describe('parked requests', () => {
     let ready = false;
     serving.override.open = () => {
       if (!ready) throw new Parked(4);
-      return { keepCache: false, backingId: 0 };
+      return { keepCache: false, backingId: 0, direct: false };
     };
     expect(serving.serve(message(Opcode.OPEN, [u32(0o1002, 0)], { unique: 10, nodeid: 6 }))).toEqual([]);
     expect(serving.serve(message(Opcode.GETATTR, [u32(0, 0), u64(0)], { unique: 12 }))).toHaveLength(1);

@@ -1,0 +1,50 @@
+/** Reading and writing past the page cache (O_DIRECT) through an fd that was opened without, and by memory that is not aligned. */
+import { O_DIRECT } from '../core/flags.js';
+import { pread, pwrite } from './file-io.js';
+import { addressOf, allocate, bind, check, type Memory } from './libc.js';
+
+const fcntl = bind<(fd: number, command: number, argument: number) => number>('int fcntl(int, int, intptr_t)');
+const memcpy = bind<(to: number, from: number, size: number) => number>('intptr_t memcpy(intptr_t, intptr_t, size_t)');
+
+const F_GETFL = 3;
+const F_SETFL = 4;
+/** No block device asks for more. */
+const ALIGNMENT = 4096;
+
+let memory: Memory | null = null;
+let aligned = 0;
+
+/** The address of aligned memory for `size` bytes, the same each time. */
+function alignedMemory(size: number): number {
+  if (memory === null || memory.buffer.length < size + ALIGNMENT) {
+    memory = allocate(size + ALIGNMENT);
+    aligned = Math.ceil(memory.address / ALIGNMENT) * ALIGNMENT;
+  }
+  return aligned;
+}
+
+/** Runs `transfer` while `fd` has O_DIRECT. EINVAL: its file system cannot do that. */
+function directly(fd: number, transfer: () => number): number {
+  const flags = check(fcntl(fd, F_GETFL, 0), 'fcntl');
+  check(fcntl(fd, F_SETFL, flags | O_DIRECT), 'fcntl');
+  try {
+    return transfer();
+  } finally {
+    check(fcntl(fd, F_SETFL, flags), 'fcntl');
+  }
+}
+
+/** One pread(2) with O_DIRECT into `buffer` from `at`. EINVAL for an offset or a size that is no whole number of blocks. */
+export function preadDirect(fd: number, buffer: Buffer, at: number, size: number, offset: number): number {
+  const from = alignedMemory(size);
+  const got = directly(fd, () => pread(fd, from, size, offset));
+  memcpy(addressOf(buffer) + at, from, got);
+  return got;
+}
+
+/** One pwrite(2) with O_DIRECT from `buffer` from `at`; errnos as for {@link preadDirect}. */
+export function pwriteDirect(fd: number, buffer: Buffer, at: number, size: number, offset: number): number {
+  const to = alignedMemory(size);
+  memcpy(to, addressOf(buffer) + at, size);
+  return directly(fd, () => pwrite(fd, to, size, offset));
+}
