@@ -17,14 +17,15 @@ import type { UnionConfig } from './union-config.js';
 import { UnionFilesystem } from './union-filesystem.js';
 import { UpperMount } from './upper-mount.js';
 
-/** Share of the process's open files that cached directories may use; open files of applications need the rest. */
+/** Share of the process's open files that cached directories may use, for as long as open files of applications do not need it. */
 const DIRECTORY_SHARE = 0.25;
 const MAX_DIRECTORIES = 8192;
-/** Fds for everything else: Node's own, copies under way, files that have lost their name while in use. */
-const RESERVE = 400;
 
 const CUT_ACL =
   'an ACL names users or groups outside of this user namespace: the upper gets it without them, and grants nobody more (told once)';
+
+/** Fds for everything else: Node's own, some 35, copies under way, files that have lost their name while in use. */
+const reserveOf = (limit: number): number => Math.min(400, Math.max(100, Math.floor(limit / 8)));
 
 /**
  * Opens all layers and builds the union.
@@ -60,11 +61,12 @@ function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
   const grace = 2 * (lowers.length + 1) + 16;
   const limit = maxOpenFiles();
   const directories = Math.max(grace, Math.min(MAX_DIRECTORIES, Math.floor(limit * DIRECTORY_SHARE)));
-  const fds = new DirectoryFds(directories, grace);
+  const shared = limit - grace - opened.length - reserveOf(limit);
+  const fds = new DirectoryFds(directories, grace, shared);
   const numbers = new InodeNumbers();
   const upper = openUpper(config, format, lowers, { fds, numbers, keep, log: config.log });
   for (const layer of upper === null ? lowers : [upper.layer, ...lowers]) format.noteUnread(layer);
-  const openFiles = Math.max(16, limit - directories - grace - opened.length - RESERVE);
+  const openFiles = Math.max(16, shared - grace);
   const jobs = keep(new CopyJobs(config.log));
   const listings = cachedListings();
   const union = new Union(

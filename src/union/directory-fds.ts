@@ -21,12 +21,20 @@ export class DirectoryFds {
   /** Directories whose fd is an O_PATH one. */
   private readonly searchOnly = new WeakSet<RealDirectory>();
 
-  /** @param grace more than any one operation opens: two per layer and a few */
+  /** How many may be open now. */
+  private room = 0;
+
+  /**
+   * @param grace more than any one operation opens: two per layer and a few. So many are kept in any case
+   * @param shared fds for directories and for files that applications have open, together
+   */
   constructor(
-    max: number,
+    private readonly max: number,
     private readonly grace: number,
+    private readonly shared = Number.POSITIVE_INFINITY,
   ) {
     this.cache = new LRUCache({ max, dispose: (fd, dir) => this.retire(fd, dir), noDisposeOnSet: true });
+    this.leaveRoomFor(0);
   }
 
   /** An open fd of `dir`, valid for the rest of the current operation. */
@@ -38,7 +46,14 @@ export class DirectoryFds {
     const fd = this.open(dir);
     dir.fd = fd;
     this.cache.set(dir, fd);
+    if (this.cache.size > this.room) this.cache.pop();
     return fd;
+  }
+
+  /** Gives up directories for files: those can be opened again, and a file that cannot be opened is a failure. @param files that are open */
+  leaveRoomFor(files: number): void {
+    this.room = Math.min(this.max, Math.max(this.grace, this.shared - files));
+    while (this.cache.size > this.room) this.cache.pop();
   }
 
   /** Takes the fd out of the bounded set: a directory that is about to lose its name. */

@@ -177,6 +177,7 @@ function openFirst(
   node.open = open;
   node.wasOpened = true;
   union.openFiles++;
+  union.fds.leaveRoomFor(union.openFiles);
   if (passes) open.backingId = register(union, node, fd);
   return count(node, open, flags);
 }
@@ -270,6 +271,7 @@ export function releaseOpen(union: Union, node: FileNode, flags: number): void {
   if (open.opens > 0) return;
   node.open = null;
   union.openFiles--;
+  union.fds.leaveRoomFor(union.openFiles);
   if (open.backingId !== 0) union.channel?.backingClose(open.backingId);
   // A file without a name is reached through this fd for as long as the kernel may ask for it.
   if (node.home === null && node.pin < 0) {

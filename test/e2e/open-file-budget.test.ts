@@ -1,6 +1,8 @@
 /** When applications have used up the files that the server can keep open, only opening fails. */
+
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ForegroundMount, mountForeground, mountsUnavailable, PLYFS } from '../harness/mounts.js';
@@ -9,9 +11,11 @@ import * as sys from '../harness/sys/index.js';
 
 const unavailable = mountsUnavailable();
 /** Fds of the server. A part of them it keeps back for itself. */
-const LIMIT = 2000;
+const LIMIT = 1400;
 /** More than it can have open. */
 const FILES = 1300;
+/** More than it keeps open. */
+const DIRECTORIES = 500;
 
 describe.skipIf(unavailable !== null)(`open files used up${unavailable === null ? '' : `: ${unavailable}`}`, () => {
   let base: string;
@@ -25,6 +29,7 @@ describe.skipIf(unavailable !== null)(`open files used up${unavailable === null 
     sys.mkdir(join(base, 'lower1', 'd'));
     sys.mkdir(join(base, 'lower1', 'other'));
     for (let i = 0; i < FILES; i++) sys.writeFile(join(base, 'lower1', 'd', `f${i}`), `content ${i}`);
+    for (let i = 0; i < DIRECTORIES; i++) mkdirSync(join(base, 'lower1', 'many', `d${i}`), { recursive: true });
     mounted = await mountForeground(layers, ['fsync=0'], undefined, ['prlimit', `--nofile=${LIMIT}:${LIMIT}`, PLYFS]);
   });
   afterEach(async () => {
@@ -70,6 +75,25 @@ describe.skipIf(unavailable !== null)(`open files used up${unavailable === null 
     expect(sys.stat(at(`d/f${opened}`)).size).toBe(`content ${opened}`.length);
   });
 
+  it('directories that the server has open give way to files', () => {
+    const walked = spawnSync('find', [mounted.mountpoint, '-links', '99'], { encoding: 'utf8' });
+    expect([walked.status, walked.stderr]).toEqual([0, '']);
+    const directories = (): number =>
+      readdirSync(`/proc/${mounted.server.pid}/fd`).filter((fd) => {
+        try {
+          return /lower1\/many\/|^\/many\//.test(readlinkSync(`/proc/${mounted.server.pid}/fd/${fd}`));
+        } catch {
+          return false;
+        }
+      }).length;
+    expect(directories()).toBeGreaterThan(DIRECTORIES / 2);
+    expect(useUp(sys.O_RDONLY)).toBeGreaterThan(0.8 * LIMIT);
+    expect(directories()).toBeLessThan(50);
+    expect(spawnSync('find', [mounted.mountpoint, '-links', '99'], { encoding: 'utf8' })).toMatchObject({
+      ...{ status: 0, stderr: '' },
+    });
+  });
+
   it('all that opens nothing goes on', () => {
     const opened = useUp(sys.O_RDONLY);
     expect(readdirSync(at('d'))).toHaveLength(FILES);
@@ -111,6 +135,6 @@ describe.skipIf(unavailable !== null)(`open files used up${unavailable === null 
     for (const fd of held) expect(sys.pread(fd, 10, 0).toString()).toBe('kept');
     closeAll();
     rmSync(at('d'), { recursive: true });
-    expect(readdirSync(mounted.mountpoint)).toEqual(['other']);
+    expect(readdirSync(mounted.mountpoint)).toEqual(['many', 'other']);
   });
 });

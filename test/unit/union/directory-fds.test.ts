@@ -56,6 +56,27 @@ describe('directory fds', () => {
     for (const fd of taken) expect(fstatSync(fd).isDirectory()).toBe(true);
   });
 
+  it('give way to files that are open, and come back when these are closed', () => {
+    const small = new DirectoryFds(20, 4, 24);
+    try {
+      const before = openFds();
+      for (const dir of directories) small.get(dir);
+      expect(openFds() - before).toBe(20 + 4);
+      for (let files = 1; files <= 30; files++) small.leaveRoomFor(files);
+      expect(openFds() - before).toBe(4 + 4);
+      for (const dir of directories) small.get(dir);
+      expect(openFds() - before).toBe(4 + 4);
+      small.leaveRoomFor(10);
+      for (const dir of directories) small.get(dir);
+      expect(openFds() - before).toBe(14 + 4);
+      small.leaveRoomFor(0);
+      for (const dir of directories) small.get(dir);
+      expect(openFds() - before).toBe(20 + 4);
+    } finally {
+      small.close();
+    }
+  });
+
   it('survive every eviction once pinned', () => {
     const dir = directories[0] as RealDirectory;
     fds.pin(dir);
