@@ -11,6 +11,12 @@ function run(program, args) {
   if (done.status !== 0) process.exit(done.status ?? 1);
 }
 
+// Once more, in a user namespace.
+if (process.argv.includes('--rootless') && process.env.PLYFS_IN_NAMESPACE === undefined) {
+  run(process.execPath, [`${checkout}scripts/in-namespace.mjs`, ...process.argv]);
+  process.exit(0);
+}
+
 const tsc = `${checkout}node_modules/.bin/tsc`;
 if (!existsSync(tsc)) {
   console.error(`soak: ${tsc} is missing; run: npm ci`);
@@ -20,5 +26,4 @@ run(tsc, ['-p', 'tsconfig.json']);
 run(tsc, ['-p', 'test/tsconfig.json', '--noEmit', 'false', '--outDir', compiled]);
 
 process.env.PLYFS_CHECKOUT = checkout;
-process.env.PLYFS_PROGRAM ??= `${checkout}bin/plyfs`;
 await import(`${compiled}/test/model/soak.js`);

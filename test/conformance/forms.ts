@@ -9,20 +9,23 @@ export interface LayerForm {
   isOpaque(directory: string): boolean;
 }
 
-const OVERLAY_OPAQUE = 'trusted.overlay.opaque';
-
 /** A character device 0:0; `trusted.overlay.opaque` = `y`. */
-export const overlayForm: LayerForm = {
-  makeWhiteout: (directory, name) => sys.mknod(join(directory, name), sys.S_IFCHR, 0),
-  isWhiteout(directory, name) {
-    const { mode, rdev } = sys.lstat(join(directory, name));
-    return (mode & sys.S_IFMT) === sys.S_IFCHR && rdev === '0:0';
-  },
-  markOpaque: (directory) => sys.setxattr(directory, OVERLAY_OPAQUE, 'y'),
-  isOpaque: (directory) =>
-    sys.outcome(() => sys.getxattr(directory, OVERLAY_OPAQUE)) === 'ok' &&
-    sys.getxattr(directory, OVERLAY_OPAQUE).toString() === 'y',
-};
+export const overlayForm = overlayFormWith('trusted.overlay.opaque');
+/** As written without root: with `userxattr`. */
+export const userxattrForm = overlayFormWith('user.overlay.opaque');
+
+function overlayFormWith(opaque: string): LayerForm {
+  return {
+    makeWhiteout: (directory, name) => sys.mknod(join(directory, name), sys.S_IFCHR, 0),
+    isWhiteout(directory, name) {
+      const { mode, rdev } = sys.lstat(join(directory, name));
+      return (mode & sys.S_IFMT) === sys.S_IFCHR && rdev === '0:0';
+    },
+    markOpaque: (directory) => sys.setxattr(directory, opaque, 'y'),
+    isOpaque: (directory) =>
+      sys.outcome(() => sys.getxattr(directory, opaque)) === 'ok' && sys.getxattr(directory, opaque).toString() === 'y',
+  };
+}
 
 const AUFS_OPAQUE = '.wh..wh..opq';
 

@@ -2,8 +2,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { CHECKOUT } from './checkout.js';
 import type { LayerDirs } from './scratch.js';
+import * as sys from './sys/index.js';
 
 export interface Mounted {
   readonly mountpoint: string;
@@ -11,7 +13,7 @@ export interface Mounted {
 }
 
 /** The program under test. PLYFS_PROGRAM names another one that takes the same arguments, to compare with. */
-export const PLYFS = process.env.PLYFS_PROGRAM ?? fileURLToPath(new URL('../../bin/plyfs', import.meta.url));
+export const PLYFS = process.env.PLYFS_PROGRAM ?? join(CHECKOUT, 'bin/plyfs');
 
 /** Without it the command line is that of fuse-overlayfs, and means what that does by it. */
 const COMMAND = process.env.PLYFS_PROGRAM === undefined ? ['mount'] : [];
@@ -46,7 +48,7 @@ export function kernelFeatures(wanted: readonly string[]): string[] {
 }
 
 export function mountKernel(layers: LayerDirs, extra: readonly string[] = PLAIN): Mounted {
-  run('mount', ['-t', 'overlay', 'overlay', '-o', overlayOptions(layers, extra), layers.mountpoint]);
+  sys.mountType('overlay', 'overlay', layers.mountpoint, overlayOptions(layers, extra));
   return { mountpoint: layers.mountpoint, unmount: () => unmount(layers.mountpoint) };
 }
 
@@ -150,10 +152,10 @@ function guardConnection(mountpoint: string): ChildProcess {
 /** Unmounts. What is busy is detached so that nothing stays behind, and reported: somebody left a file open. */
 export function unmount(mountpoint: string): void {
   if (!isMounted(mountpoint)) return;
-  const done = spawnSync('umount', [mountpoint], { encoding: 'utf8' });
-  if (done.status === 0) return;
+  const came = sys.outcome(() => sys.umount(mountpoint));
+  if (came === 'ok') return;
   spawnSync('umount', ['-l', mountpoint]);
-  throw new Error(`umount ${mountpoint}: ${done.stderr.trim()}`);
+  throw new Error(`umount ${mountpoint}: ${came}`);
 }
 
 /** Unmounts a file system that held layers: their server closes them after its mount has gone. */

@@ -2,28 +2,32 @@
 import { createHash } from 'node:crypto';
 import * as sys from '../harness/sys/index.js';
 
-/** Path → facts. Reading leaves no trace (O_NOATIME), but in symlinks, whose access times are left out. */
-export function fingerprint(root: string): ReadonlyMap<string, string> {
+/**
+ * Path → facts. Reading leaves no trace (O_NOATIME), but in symlinks, whose access times are left out.
+ * @param accessTimes whether those of other objects count
+ */
+export function fingerprint(root: string, accessTimes: boolean): ReadonlyMap<string, string> {
   const facts = new Map<string, string>();
-  visit(root, '.', facts);
+  visit(root, '.', facts, accessTimes);
   return facts;
 }
 
-function visit(root: string, relative: string, facts: Map<string, string>): void {
+function visit(root: string, relative: string, facts: Map<string, string>, accessTimes: boolean): void {
   const path = `${root}/${relative}`;
   const stat = sys.lstat(path);
   const { atime, ...others } = stat;
   const parts: unknown[] = [others];
   for (const name of sys.listxattr(path)) parts.push([name, sys.getxattr(path, name).toString('hex')]);
   if (sys.isSymlink(stat.mode)) parts.push(sys.readlink(path));
-  else parts.push(atime);
+  else if (accessTimes) parts.push(atime);
   if (sys.isRegular(stat.mode)) parts.push(hashOf(path));
   facts.set(relative, JSON.stringify(parts));
   if (!sys.isDirectory(stat.mode)) return;
   const fd = sys.open(path, sys.O_RDONLY | sys.O_DIRECTORY | sys.O_NOATIME);
   const names = sys.getdentsToEnd(fd).map(({ name }) => name);
   sys.close(fd);
-  for (const name of names.sort()) if (name !== '.' && name !== '..') visit(root, `${relative}/${name}`, facts);
+  for (const name of names.sort())
+    if (name !== '.' && name !== '..') visit(root, `${relative}/${name}`, facts, accessTimes);
 }
 
 function hashOf(path: string): string {

@@ -18,7 +18,7 @@ export class HeldMapping {
     readonly writable: boolean,
     readonly found: string | null,
   ) {
-    const { size } = sys.fstat(fd);
+    const size = sys.statOne(fd, 'size');
     this.#bound = Math.min(size, found?.length ?? size);
     this.#mapping = new sys.Mapping(fd, Math.max(PAGE, size), { writable });
     this.fd = sys.duplicate(fd);
@@ -26,7 +26,7 @@ export class HeldMapping {
 
   /** How many bytes can be touched. */
   get length(): number {
-    return Math.min(this.#bound, sys.fstat(this.fd).size);
+    return Math.min(this.#bound, sys.statOne(this.fd, 'size'));
   }
 
   read(): string {

@@ -11,7 +11,8 @@ import {
   takeBackDataTimes,
   takeBackTimes,
 } from './deviations.js';
-import { formatOperation, LOOK, type Operation, perform } from './operation.js';
+import { COLD_START, formatOperation, LOOK, type Operation, perform } from './operation.js';
+import type { Target } from './target.js';
 import { CLOCK } from './values.js';
 
 /** What the two sides did not agree on. */
@@ -61,8 +62,7 @@ export function lookAtBoth(where: string, { oracle, subject }: Pair): void {
 export interface Progress {
   steps: number;
   readonly met: Met;
-  /** See `Target`. */
-  readonly isAufs: boolean;
+  readonly target: Pick<Target, 'isAufs' | 'omits'>;
 }
 
 /** @param told is given both answers, alike or not */
@@ -79,11 +79,15 @@ export function step(
     lookAtBoth(where, pair);
     return;
   }
+  if (operation.call === COLD_START) {
+    throw new Error(`${where}: mounts are not ours to take down here`);
+  }
+  if (progress.target.omits(operation)) return;
   const parted = partFromUnlinkedLowerFiles(pair, progress.met);
   if (parted !== null) throw new Difference(where, 'the same content', parted);
   const expected = perform(operation, oracle);
   // What the subject does could not be done on the other side.
-  if (progress.isAufs && isLeftToAufs(operation, expected)) {
+  if (progress.target.isAufs && isLeftToAufs(operation, expected)) {
     count(progress.met, 'what only aufs does');
     return;
   }

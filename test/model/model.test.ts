@@ -20,7 +20,10 @@ describe.each(TARGETS)('model: $target.name', ({ target, runs }) => {
     { timeout: (SHRINK_SECONDS + 300) * 1000 },
     async () => {
       const tally = newTally();
-      const failure = await search({ target, seed, runs, steps: STEPS, shrinkSeconds: SHRINK_SECONDS }, tally);
+      const failure = await search(
+        { target, seed, runs, steps: STEPS, isForgetful: false, shrinkSeconds: SHRINK_SECONDS },
+        tally,
+      );
       if (failure !== null) expect.fail(failure);
       expect(tally.operations).toBe(runs * (STEPS[0] + STEPS[1]));
     },

@@ -2,9 +2,10 @@
 import fc from 'fast-check';
 import * as sys from '../harness/sys/index.js';
 import { ACTOR_NAMES, type Actor, actAs } from './actors.js';
-import type { Argument, Arguments } from './call.js';
-import { CALLS } from './calls/index.js';
+import type { Argument, Arguments, Call } from './call.js';
+import { CALLS, FORGETTING_CALLS, PLAIN_CALLS } from './calls/index.js';
 import type { Side } from './side.js';
+import { aFewPath } from './values.js';
 
 export interface Operation {
   readonly actor: Actor;
@@ -14,19 +15,51 @@ export interface Operation {
 
 /** Compares the whole trees, instead of a call. */
 export const LOOK = 'look';
+/** Unmounts both sides and mounts them again, instead of a call. What is open is closed before. */
+export const COLD_START = 'coldStart';
 
 const anActor = fc.oneof(
   { weight: 6, arbitrary: fc.constant<Actor>('root') },
   { weight: 4, arbitrary: fc.constantFrom<Actor>('alice', 'bob') },
 );
 
-const calls = Object.entries(CALLS).map(([name, { weight, arguments: args }]) => ({
-  weight,
-  arbitrary: fc.record({ actor: anActor, call: fc.constant(name), arguments: fc.record(args) }),
-}));
-const look = fc.constant<Operation>({ actor: 'root', call: LOOK, arguments: {} });
+type Weighted = fc.WeightedArbitrary<Operation>;
 
-export const anOperation: fc.Arbitrary<Operation> = fc.oneof(...calls, { weight: 2, arbitrary: look });
+function weighted(calls: Readonly<Record<string, Call>>, actor: fc.Arbitrary<Actor>, times: number): Weighted[] {
+  return Object.entries(calls).map(([name, { weight, arguments: args }]) => ({
+    weight: weight * times,
+    arbitrary: fc.record({ actor, call: fc.constant(name), arguments: fc.record(args) }),
+  }));
+}
+
+const root = fc.constant<Actor>('root');
+const always = (call: string): fc.Arbitrary<Operation> => fc.constant({ actor: 'root', call, arguments: {} });
+
+export const anOperation: fc.Arbitrary<Operation> = fc.oneof(...weighted(PLAIN_CALLS, anActor, 1), {
+  weight: 2,
+  arbitrary: always(LOOK),
+});
+
+/** Two of three times on one of few paths, so that what the kernel has forgotten is met again. */
+const aNearOperation = fc
+  .tuple(fc.oneof(...weighted(PLAIN_CALLS, anActor, 1)), fc.option(fc.tuple(aFewPath, aFewPath), { freq: 3 }))
+  .map(([operation, few]): Operation => {
+    if (few === null) return operation;
+    const { path, to } = operation.arguments;
+    const near = {
+      ...(typeof path === 'string' ? { path: few[0] } : {}),
+      ...(typeof to === 'string' ? { to: few[1] } : {}),
+    };
+    return { ...operation, arguments: { ...operation.arguments, ...near } };
+  });
+
+/** Between the operations the kernel forgets what it kept, or both sides are unmounted and mounted again. */
+export const anOperationOfForgetfulKernel: fc.Arbitrary<Operation> = fc.oneof(
+  { weight: 6000, arbitrary: aNearOperation },
+  ...weighted(FORGETTING_CALLS, root, 1),
+  { weight: 12, arbitrary: always(LOOK) },
+  { weight: 4, arbitrary: always(COLD_START) },
+);
 
 /** What the call returned as text, or the errno's name. */
 export function perform({ actor, call, arguments: args }: Operation, side: Side): string {

@@ -2,16 +2,13 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { LAYER_NAMES } from '../conformance/tree.js';
+import { CHECKOUT } from '../harness/checkout.js';
 import { layersOf } from './layers.js';
-import { formatOperation, type Operation } from './operation.js';
+import { COLD_START, formatOperation, type Operation } from './operation.js';
 import { type Part, scriptOf } from './script.js';
 import { commandsFor, type FormName } from './shell.js';
-import type { Target } from './target.js';
-
-/** The checkout that this is of, also when it runs compiled below .cache. */
-const CHECKOUT = process.env.PLYFS_CHECKOUT ?? fileURLToPath(new URL('../..', import.meta.url));
+import { shellMountsOf, type Target } from './target.js';
 
 /** Writes the file and returns its path. `found`: what was wrong, and how it was found. */
 export function writeReproduction(parts: readonly Part[], target: Target, found: string): string {
@@ -22,7 +19,7 @@ export function writeReproduction(parts: readonly Part[], target: Target, found:
 
 export function reproduction(parts: readonly Part[], target: Target, found: string): string {
   const { items, first, second } = scriptOf(parts);
-  const layers = layersOf(items);
+  const layers = layersOf(items.map((item) => target.takes(item)).filter((item) => item !== null));
   const comment = found
     .split('\n')
     .map((line) => `# ${line}`.trimEnd())
@@ -31,10 +28,16 @@ export function reproduction(parts: readonly Part[], target: Target, found: stri
     LAYER_NAMES.flatMap((name) => commandsFor(name, layers[name] ?? {}, form))
       .map((line) => `  ${line}\n`)
       .join('');
+  const withoutOmitted = (operations: readonly Operation[]): Operation[] =>
+    operations.filter((one) => !target.omits(one));
+  const fills = [...new Set(Object.values(target.forms))]
+    .map((form) => `fill_${form}() {\n  :\n${fill(form)}}\n`)
+    .join('');
+  const [oracle, plyfs] = target.changesHands ? ['plyfs', 'oracle'] : ['oracle', 'plyfs'];
   return `#!/bin/bash
 ${comment}
 #
-# Run as root: bash FILE. It lays the layers out twice, mounts them with both, and takes the same steps on both; each
+# Run as root: ${target.inNamespace ? 'node scripts/in-namespace.mjs ' : ''}bash FILE. It lays the layers out twice, mounts them with both, and takes the same steps on both; each
 # line of a step can be changed or left out. PLYFS_DIR names another checkout (built with npm run build).
 set -eu
 plyfs=\${PLYFS_DIR:-${CHECKOUT.replace(/\/$/, '')}}
@@ -48,34 +51,41 @@ make() {
   cd "$base/$1"
   mkdir -m 755 upper lower1 lower2 lower3 work merged
 }
-fill_overlay() {
-  :
-${fill('overlay')}}
-${target.form === 'overlay' ? '' : `fill_${target.form}() {\n  :\n${fill(target.form)}}\n`}
+${fills}
 make oracle
-fill_overlay
+fill_${target.forms.oracle}
 make plyfs
-fill_${target.form}
+fill_${target.forms.subject}
 cd "$base"
 umask 022
 
-${target.shellMounts}
+${shellMountsOf(target)}
 
 steps() { node "$plyfs/scripts/soak.mjs" --steps ${target.isAufs ? '--aufs ' : ''}"$base/$1/merged" "$base/$2/merged"; }
+again() {
+  umount "$base/$1/merged" "$base/$2/merged"
+  mount_oracle "$1"
+  mount_plyfs "$2"
+}
 tree() { node "$plyfs/scripts/soak.mjs" --tree "$base/$1/merged"; }
 
 mount_oracle oracle
 mount_plyfs plyfs
 echo "== steps: the oracle's answers, and plyfs's"
-${stepsText('oracle plyfs', first)}
+${stepsText('oracle plyfs', withoutOmitted(first))}
 tree plyfs > plyfs.left
 umount oracle/merged plyfs/merged
-${target.shellSecond}
+mount_oracle ${oracle}
+mount_plyfs ${plyfs}
 echo '== what plyfs left, and how it is shown now'
 tree plyfs | diff plyfs.left - && echo the same
-${second.length === 0 ? '' : `echo '== steps after the mounts have changed hands'\n${stepsText(target.shellSides, second)}`}`;
+${second.length === 0 ? '' : `echo '== steps after the mounts have changed hands'\n${stepsText(`${oracle} ${plyfs}`, withoutOmitted(second))}`}`;
 }
 
+/** A cold start ends the program that takes the steps, which would keep the mounts busy. */
 function stepsText(sides: string, operations: readonly Operation[]): string {
-  return [`steps ${sides} <<'END'`, ...operations.map(formatOperation), 'END'].join('\n');
+  const lines = operations.map((operation) =>
+    operation.call === COLD_START ? `END\nagain ${sides}\nsteps ${sides} <<'END'` : formatOperation(operation),
+  );
+  return [`steps ${sides} <<'END'`, ...lines, 'END'].join('\n');
 }

@@ -1,14 +1,14 @@
 /** One script from the layers to the last look. */
 import { makeScratch, removeScratch } from '../harness/scratch.js';
-import type { Met } from './deviations.js';
+import type { Met, Pair } from './deviations.js';
 import { changeBetween, fingerprint } from './fingerprint.js';
 import { layersOf } from './layers.js';
 import { compareTrees, Difference, lookAtBoth, type Progress, step, treeOf } from './lockstep.js';
-import type { Operation } from './operation.js';
+import { COLD_START, type Operation } from './operation.js';
 import { type Part, scriptOf } from './script.js';
 import { lastStage, markReached } from './sequence.js';
 import { Side } from './side.js';
-import type { MountedPair, Stages, Target } from './target.js';
+import { lay, type MountedPair, type Stages, type Target } from './target.js';
 
 /** What runs have done so far. */
 export interface Tally {
@@ -25,24 +25,21 @@ export function newTally(): Tally {
 export async function runScript(parts: readonly Part[], target: Target, tally: Tally): Promise<void> {
   const { items, first, second } = scriptOf(parts);
   const base = makeScratch('model');
-  const progress: Progress = { steps: 0, met: tally.met, isAufs: target.isAufs };
+  const progress: Progress = { steps: 0, met: tally.met, target };
   let stage = 0;
   try {
-    const stages = target.lay(base, layersOf(items));
-    const before = stages.untouched.map(fingerprint);
+    const taken = items.map((item) => target.takes(item)).filter((item) => item !== null);
+    const stages = lay(base, layersOf(taken), target);
+    const before = stages.untouched.map((directory) => fingerprint(directory, target.keepsAccessTimes));
     stage = 1;
-    const left = await play(await stages.first(), first, 'first', progress, ({ oracle, subject }) => ({
-      oracle: treeOf(oracle),
-      subject: treeOf(subject),
-    }));
-    checkLeftovers(stages);
+    const left = await play(
+      { mount: stages.first, stages, operations: first, phase: 'first', progress },
+      ({ oracle, subject }) => ({ oracle: treeOf(oracle), subject: treeOf(subject) }),
+    );
     if (lastStage(parts) > 1) {
       stage = 2;
       const leftLast = await play(
-        await stages.second(),
-        second,
-        'second',
-        progress,
+        { mount: stages.second, stages, operations: second, phase: 'second', progress },
         ({ subject }) => treeOf(subject),
         ({ oracle, subject }) => {
           // Nothing may look different to the one that shows it now, not even times that the clock set.
@@ -51,7 +48,6 @@ export async function runScript(parts: readonly Part[], target: Target, tally: T
           compareTrees('what the other left, shown anew', left.oracle, treeOf(byOther));
         },
       );
-      checkLeftovers(stages);
       const third = stages.third();
       try {
         compareTrees('what plyfs left at last, shown anew', leftLast, treeOf(third));
@@ -59,7 +55,7 @@ export async function runScript(parts: readonly Part[], target: Target, tally: T
         third.end();
       }
     }
-    checkUntouched(stages, before);
+    checkUntouched(stages, before, target);
   } catch (error) {
     markReached(parts, { count: reachedPart(parts, progress.steps), stage });
     throw error;
@@ -70,44 +66,72 @@ export async function runScript(parts: readonly Part[], target: Target, tally: T
   }
 }
 
+/** The steps that are taken between one change of hands and the next. */
+interface Phase {
+  readonly mount: () => Promise<MountedPair>;
+  readonly stages: Stages;
+  readonly operations: readonly Operation[];
+  readonly phase: string;
+  readonly progress: Progress;
+}
+
 /** Mounts are taken down whatever happens, and nothing of the script is open by then. */
 async function play<T>(
-  mounted: MountedPair,
-  operations: readonly Operation[],
-  phase: string,
-  progress: Progress,
+  { mount, stages, operations, phase, progress }: Phase,
   atEnd: (pair: MountedPair) => T,
   atStart: (pair: MountedPair) => void = () => undefined,
 ): Promise<T> {
+  let mounted = await mount();
   const pair = { oracle: new Side(mounted.oracle.mountpoint), subject: new Side(mounted.subject.mountpoint) };
   let result: T;
   try {
     atStart(mounted);
     lookAtBoth(`before the ${phase} part`, pair);
-    for (const operation of operations) step(operation, pair, progress);
+    for (const operation of operations) {
+      if (operation.call !== COLD_START) step(operation, pair, progress);
+      else {
+        progress.steps++;
+        const where = `step ${progress.steps}: a cold start`;
+        closeAll(pair);
+        const left = treeOf(mounted.subject);
+        await end(mounted, stages, where);
+        mounted = await mount();
+        compareTrees(where, left, treeOf(mounted.subject));
+        lookAtBoth(where, pair);
+      }
+    }
     lookAtBoth(`after the ${phase} part`, pair);
-    pair.oracle.closeAll();
-    pair.subject.closeAll();
+    closeAll(pair);
     result = atEnd(mounted);
   } catch (error) {
-    pair.oracle.closeAll();
-    pair.subject.closeAll();
+    closeAll(pair);
     await mounted.end();
     throw error;
   }
-  const said = await mounted.end();
-  if (said !== null) throw new Difference(`the end of the ${phase} part`, 'an end without a word', said);
+  await end(mounted, stages, `the end of the ${phase} part`);
   return result;
 }
 
-function checkLeftovers(stages: Stages): void {
-  const left = stages.leftBehind();
-  if (left !== null) throw new Difference('after the unmount', 'nothing left behind', left);
+function closeAll({ oracle, subject }: Pair): void {
+  oracle.closeAll();
+  subject.closeAll();
 }
 
-function checkUntouched({ untouched }: Stages, before: readonly ReadonlyMap<string, string>[]): void {
+/** Unmounts both; throws when the server says anything or leaves something behind. */
+async function end(mounted: MountedPair, stages: Stages, where: string): Promise<void> {
+  const said = await mounted.end();
+  if (said !== null) throw new Difference(where, 'an end without a word', said);
+  const left = stages.leftBehind();
+  if (left !== null) throw new Difference(`${where}, after the unmount`, 'nothing left behind', left);
+}
+
+function checkUntouched(
+  { untouched }: Stages,
+  before: readonly ReadonlyMap<string, string>[],
+  { keepsAccessTimes }: Target,
+): void {
   untouched.forEach((directory, i) => {
-    const change = changeBetween(before[i] ?? new Map(), fingerprint(directory));
+    const change = changeBetween(before[i] ?? new Map(), fingerprint(directory, keepsAccessTimes));
     if (change !== null) throw new Difference(`the lower layer ${directory}`, 'not a byte changed', change);
   });
 }

@@ -1,7 +1,7 @@
 /** What a run does: layers, the steps on them, and more steps after the mounts have changed hands. */
 import type fc from 'fast-check';
 import { aLayerItem, type LayerItem } from './layers.js';
-import { anOperation, type Operation } from './operation.js';
+import { anOperation, anOperationOfForgetfulKernel, type Operation } from './operation.js';
 import { Sequence } from './sequence.js';
 
 /** One part of a script. A script is a flat list of them, so that any part of it can be left out. */
@@ -16,14 +16,22 @@ export interface Script {
 }
 
 const aLayerPart = aLayerItem.map((item): Part => ({ in: 'layers', item }));
-const aFirstPart = anOperation.map((operation): Part => ({ in: 'first', operation }));
-const aSecondPart = anOperation.map((operation): Part => ({ in: 'second', operation }));
+/** How much of what a script has. */
+export interface Amounts {
+  readonly items: number;
+  readonly first: number;
+  readonly second: number;
+}
 
-export function someParts(items: number, first: number, second: number): Sequence<Part> {
+/** @param isForgetful whether the kernel forgets now and then what it keeps of the mounts */
+export function someParts({ items, first, second }: Amounts, isForgetful: boolean): Sequence<Part> {
+  const one = isForgetful ? anOperationOfForgetfulKernel : anOperation;
+  const stepsIn = (phase: 'first' | 'second', count: number): fc.Arbitrary<Part>[] =>
+    new Array<fc.Arbitrary<Part>>(count).fill(one.map((operation): Part => ({ in: phase, operation })));
   return new Sequence<Part>([
     ...new Array<fc.Arbitrary<Part>>(items).fill(aLayerPart),
-    ...new Array<fc.Arbitrary<Part>>(first).fill(aFirstPart),
-    ...new Array<fc.Arbitrary<Part>>(second).fill(aSecondPart),
+    ...stepsIn('first', first),
+    ...stepsIn('second', second),
   ]);
 }
 

@@ -11,6 +11,8 @@ export interface Search {
   readonly runs: number;
   /** Steps before and after the mounts change hands. */
   readonly steps: readonly [number, number];
+  /** Whether the kernel forgets now and then what it keeps of the mounts. */
+  readonly isForgetful: boolean;
   /** How long to go on making a script smaller that has failed. */
   readonly shrinkSeconds: number;
 }
@@ -19,11 +21,11 @@ const LAYER_ITEMS = 80;
 
 /** What failed, for people, and the file to run; null: nothing did. */
 export async function search(
-  { target, seed, runs, steps, shrinkSeconds }: Search,
+  { target, seed, runs, steps: [first, second], isForgetful, shrinkSeconds }: Search,
   tally: Tally,
 ): Promise<string | null> {
   let deadline = Number.POSITIVE_INFINITY;
-  const property = fc.asyncProperty(someParts(LAYER_ITEMS, ...steps), async (parts) => {
+  const property = fc.asyncProperty(someParts({ items: LAYER_ITEMS, first, second }, isForgetful), async (parts) => {
     // A run takes its time and never waits: others have to get on.
     await new Promise((resolve) => setImmediate(resolve));
     // What was found by then is small enough: every smaller one passes.

@@ -15,6 +15,10 @@ const FORMS = {
     whiteout: (at: string, name: string) => `mknod ${quoted(`${at}/${name}`)} c 0 0`,
     opaque: (path: string) => `setfattr -n trusted.overlay.opaque -v y ${quoted(path)}`,
   },
+  userxattr: {
+    whiteout: (at: string, name: string) => `mknod ${quoted(`${at}/${name}`)} c 0 0`,
+    opaque: (path: string) => `setfattr -n user.overlay.opaque -v y ${quoted(path)}`,
+  },
   aufs: {
     whiteout: (at: string, name: string) => `install -m 444 /dev/null ${quoted(`${at}/.wh.${name}`)}`,
     opaque: (path: string) => `install -m 444 /dev/null ${quoted(`${path}/.wh..wh..opq`)}`,

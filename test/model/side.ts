@@ -41,6 +41,7 @@ class Slots<T> {
 export class Side {
   readonly files = new Slots<OpenFile>(({ fd }) => sys.close(fd));
   readonly directories = new Slots<DirectoryReader>((reader) => reader.close());
+  readonly sockets = new Slots<number>((fd) => sys.close(fd));
   readonly mappings = new Slots<HeldMapping>((mapping) => mapping.close());
 
   constructor(readonly mountpoint: string) {}
@@ -53,5 +54,6 @@ export class Side {
     this.mappings.clear();
     this.directories.clear();
     this.files.clear();
+    this.sockets.clear();
   }
 }

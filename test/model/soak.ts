@@ -4,21 +4,35 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { CALLS } from './calls/index.js';
 import { treeOf } from './lockstep.js';
+import type { Operation } from './operation.js';
 import { newTally, type Tally } from './run.js';
 import { search } from './search.js';
 import { playSteps } from './steps.js';
-import { overlayTarget, type Target } from './target.js';
-import { STEPS, TARGETS } from './targets.js';
+import type { Target } from './target.js';
+import {
+  FORGETFUL_ROOTLESS_TARGETS,
+  FORGETFUL_STEPS,
+  FORGETFUL_TARGETS,
+  overlayTarget,
+  STEPS,
+  TARGETS,
+} from './targets.js';
 
 const USAGE = `usage: npm run soak -- [--operations N] [--minutes M] [--seed S] [--target WORD] [--features LIST] [--shrink-seconds N]
+                       [--memory [--rootless]] [--without CALLS]
        node scripts/soak.mjs --steps [--aufs] ORACLE SUBJECT < STEPS
                        the steps of a reproduction on two mounts
        node scripts/soak.mjs --tree DIRECTORY
                        all facts of a tree, to compare it with another
        --operations  stop after so many (default 1000000); --minutes  or after so long
+       --without     leave these calls out, such as setFlags,flock: go on behind a failure that is known
+       --memory      between the steps the kernel forgets what it keeps of the mounts, or both are unmounted and mounted again
+       --rootless    with --memory: in a user namespace, so without passthrough
        --features    mount options for both instead, such as redirect_dir=on,metacopy=on
-       --target      only targets whose name holds WORD: ${TARGETS.map(({ target }) => target.name).join('; ')}`;
+       --target      only targets whose name holds WORD: ${TARGETS.map(({ target }) => target.name).join('; ')};
+                     with --memory ${[...FORGETFUL_TARGETS, ...FORGETFUL_ROOTLESS_TARGETS].map(({ name }) => name).join('; ')}`;
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -32,9 +46,10 @@ interface Settings {
   readonly seed: number;
   readonly targets: readonly Target[];
   readonly shrinkSeconds: number;
+  readonly isForgetful: boolean;
 }
 
-async function soak({ operations, minutes, seed, targets, shrinkSeconds }: Settings): Promise<boolean> {
+async function soak({ operations, minutes, seed, targets, ...how }: Settings): Promise<boolean> {
   const started = Date.now();
   const tallies = new Map<Target, Tally>(targets.map((target) => [target, newTally()]));
   const failures: string[] = [];
@@ -45,10 +60,11 @@ async function soak({ operations, minutes, seed, targets, shrinkSeconds }: Setti
       stopped = true;
     });
   }
+  const steps = how.isForgetful ? FORGETFUL_STEPS : STEPS;
   for (let round = 0; !stopped && done() < operations && Date.now() - started < minutes * 60_000; round++) {
     const target = targets[round % targets.length] as Target;
     const tally = tallies.get(target) as Tally;
-    const failure = await search({ target, seed: seed + round, runs: 1, steps: STEPS, shrinkSeconds }, tally);
+    const failure = await search({ target, seed: seed + round, runs: 1, steps, ...how }, tally);
     if (failure !== null) {
       failures.push(failure);
       say(`\nFAILED ${failure}\n`);
@@ -89,8 +105,19 @@ function settingsOf(values: Readonly<Record<string, string | boolean | undefined
   const text = (option: string): string | undefined => values[option] as string | undefined;
   const wanted = text('target') ?? '';
   const features = text('features');
-  const known = features === undefined ? TARGETS.map(({ target }) => target) : [overlayTarget(features.split(','))];
-  const targets = known.filter(({ name }) => name.includes(wanted));
+  const isForgetful = values.memory === true;
+  if (values.rootless === true && !isForgetful) throw new UsageError('--rootless goes with --memory');
+  const usual = isForgetful
+    ? values.rootless === true
+      ? FORGETFUL_ROOTLESS_TARGETS
+      : FORGETFUL_TARGETS
+    : TARGETS.map(({ target }) => target);
+  const known = features === undefined ? usual : [overlayTarget(features.split(','))];
+  const left = text('without')?.split(',') ?? [];
+  for (const name of left) if (CALLS[name] === undefined) throw new UsageError(`--without: there is no call ${name}`);
+  const targets = known
+    .filter(({ name }) => name.includes(wanted))
+    .map((target) => ({ ...target, omits: (one: Operation) => left.includes(one.call) || target.omits(one) }));
   if (targets.length === 0) throw new UsageError(`--target: no target's name holds ${wanted}`);
   for (const target of targets) {
     const unavailable = target.unavailable();
@@ -106,6 +133,7 @@ function settingsOf(values: Readonly<Record<string, string | boolean | undefined
     seed: numberOf('seed', text('seed'), 1),
     targets,
     shrinkSeconds: numberOf('shrink-seconds', text('shrink-seconds'), 300),
+    isForgetful,
   };
 }
 
@@ -118,8 +146,11 @@ async function main(): Promise<boolean> {
       minutes: option,
       seed: option,
       target: option,
+      without: option,
       features: option,
       'shrink-seconds': option,
+      memory: { type: 'boolean' },
+      rootless: { type: 'boolean' },
       steps: { type: 'boolean' },
       aufs: { type: 'boolean' },
       tree: { type: 'boolean' },

@@ -12,7 +12,7 @@ export function playSteps(
   print: (line: string) => void,
 ): boolean {
   const pair: Pair = { oracle: new Side(oracle), subject: new Side(subject) };
-  const progress = { steps: 0, met: new Map<string, number>(), isAufs };
+  const progress = { steps: 0, met: new Map<string, number>(), target: { isAufs, omits: () => false } };
   let agreed = true;
   try {
     for (const line of text.split('\n').filter((one) => one.trim() !== '' && !one.startsWith('#'))) {

@@ -2,21 +2,13 @@
 import { once } from 'node:events';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { aufsForm, overlayForm } from '../conformance/forms.js';
+import { aufsForm, overlayForm, userxattrForm } from '../conformance/forms.js';
 import { materialize } from '../conformance/materialize.js';
 import { LAYER_NAMES, type Layers } from '../conformance/tree.js';
-import {
-  aufsArguments,
-  type ForegroundMount,
-  kernelFeatures,
-  kernelOverlayUnavailable,
-  type Mounted,
-  mountAufs,
-  mountForeground,
-  mountKernel,
-  mountsUnavailable,
-} from '../harness/mounts.js';
+import { type ForegroundMount, type Mounted, mountKernel } from '../harness/mounts.js';
 import { type LayerDirs, makeLayerDirs } from '../harness/scratch.js';
+import type { LayerItem } from './layers.js';
+import type { Operation } from './operation.js';
 import type { FormName } from './shell.js';
 
 export interface MountedPair {
@@ -26,7 +18,7 @@ export interface MountedPair {
   end(): Promise<string | null>;
 }
 
-/** The stages of a run, each over what the one before left on disk. */
+/** The stages of a run, each over what the one before left on disk. A stage can be mounted again and again. */
 export interface Stages {
   first(): Promise<MountedPair>;
   /** Where it changes hands, the oracle shows now what the subject wrote, and the other way round; else each its own. */
@@ -51,107 +43,69 @@ export interface Target {
   readonly changesHands: boolean;
   /** The subject does what the oracle refuses, and is not asked to then; see deviations.ts. */
   readonly isAufs: boolean;
-  /** How the subject's layers are stored. */
-  readonly form: FormName;
+  /** Whether both are mounted in a user namespace, in which a run has to be. */
+  readonly inNamespace: boolean;
+  /** Whether reading leaves the access times of lower layers alone. */
+  readonly keepsAccessTimes: boolean;
+  /** How the layers are stored. */
+  readonly forms: { readonly oracle: FormName; readonly subject: FormName };
   /** Why it cannot be used here, or null. */
   unavailable(): string | null;
-  /** The same in a shell script: functions that mount the sides' directories, and the mounts that change hands. */
-  readonly shellMounts: string;
-  readonly shellSecond: string;
-  /** The sides' directories in the second part: first the oracle's, then the subject's. */
-  readonly shellSides: string;
-  /** Lays `layers` out below the empty directory `base`. */
-  lay(base: string, layers: Layers): Stages;
+  /** What of a script's layers there can be here. */
+  takes(item: LayerItem): LayerItem | null;
+  /** Whether a step means nothing here and is left out. */
+  omits(operation: Operation): boolean;
+  /** Mounts the subject on these directories. */
+  mount(dirs: LayerDirs): Promise<ForegroundMount>;
+  /** The same without a process of ours to wait for, for one last look. */
+  mountAlone(dirs: LayerDirs): Mounted;
+  /** Options of the kernel's mount. */
+  readonly oracleOptions: readonly string[];
+  /** The subject's mount command in a shell script, for the directories of side `$1`. */
+  readonly shellMount: string;
 }
 
-const FORMS = { overlay: overlayForm, aufs: aufsForm } as const;
+const FORMS = { overlay: overlayForm, userxattr: userxattrForm, aufs: aufsForm } as const;
 
-const LAYERS_IN_SHELL = `layers() {
+/** The mounts of both sides as functions of a shell script, each given the side whose directories it is to mount. */
+export function shellMountsOf({ oracleOptions, shellMount }: Target): string {
+  const options = ['$(layers "$1")', ...oracleOptions].join(',');
+  return `layers() {
   echo "lowerdir=$base/$1/lower1:$base/$1/lower2:$base/$1/lower3,upperdir=$base/$1/upper,workdir=$base/$1/work"
-}`;
-
-function oracleInShell(features: readonly string[]): string {
-  const options = ['$(layers "$1")', ...kernelFeatures(features)].join(',');
-  return `mount_oracle() { mount -t overlay overlay -o "${options}" "$base/$1/merged"; }`;
+}
+mount_oracle() { mount -t overlay overlay -o "${options}" "$base/$1/merged"; }
+mount_plyfs() { ${shellMount}; }`;
 }
 
-function unavailable(): string | null {
-  return mountsUnavailable() ?? kernelOverlayUnavailable();
-}
-
-/** Both with the same options. */
-export function overlayTarget(features: readonly string[]): Target {
-  return {
-    name: ['overlay', ...features].join(' '),
-    changesHands: true,
-    isAufs: false,
-    form: 'overlay',
-    unavailable,
-    shellMounts: `${LAYERS_IN_SHELL}
-${oracleInShell(features)}
-mount_plyfs() { "$plyfs/bin/plyfs" mount -o "${['$(layers "$1")', ...features].join(',')}" "$base/$1/merged"; }`,
-    shellSecond: 'mount_oracle plyfs\nmount_plyfs oracle',
-    shellSides: 'plyfs oracle',
-    lay: (base, layers) => layOverlay(base, layers, features),
-  };
-}
-
-/** aufs branches beside the kernel's overlayfs; without pseudo-links, so that hard links part in both. */
-export const aufsTarget: Target = {
-  name: 'aufs noplink',
-  changesHands: false,
-  isAufs: true,
-  form: 'aufs',
-  unavailable,
-  shellMounts: `${LAYERS_IN_SHELL}
-branches() { echo "br:$base/$1/upper=rw:$base/$1/lower1=ro+wh:$base/$1/lower2=ro+wh:$base/$1/lower3=ro+wh"; }
-${oracleInShell([])}
-mount_plyfs() { "$plyfs/bin/plyfs" mount -t aufs -o "$(branches "$1"),noplink" "$base/$1/merged"; }`,
-  shellSecond: 'mount_oracle oracle\nmount_plyfs plyfs',
-  shellSides: 'oracle plyfs',
-  lay: layAufs,
-};
-
-function layDirectories(base: string, layers: Layers, form: FormName): [LayerDirs, LayerDirs] {
-  return (['oracle', 'plyfs'] as const).map((side) => {
-    mkdirSync(join(base, side));
-    const dirs = makeLayerDirs(join(base, side));
-    const stored = FORMS[side === 'plyfs' ? form : 'overlay'];
-    for (const name of LAYER_NAMES) materialize(join(base, side, name), layers[name] ?? {}, stored);
-    return dirs;
-  }) as [LayerDirs, LayerDirs];
-}
-
-function layOverlay(base: string, layers: Layers, features: readonly string[]): Stages {
-  const [ofOracle, ofSubject] = layDirectories(base, layers, 'overlay');
+/** Lays `layers` out below the empty directory `base`. */
+export function lay(base: string, layers: Layers, target: Target): Stages {
+  const ofOracle = layOut(join(base, 'oracle'), layers, target.forms.oracle);
+  const ofSubject = layOut(join(base, 'plyfs'), layers, target.forms.subject);
   let last = ofSubject;
-  const kernel = (dirs: LayerDirs): Mounted => mountKernel(dirs, kernelFeatures(features));
-  const plyfs = (dirs: LayerDirs): Promise<ForegroundMount> => {
-    last = dirs;
-    return mountForeground(dirs, features);
+  const kernel = (dirs: LayerDirs): Mounted => mountKernel(dirs, target.oracleOptions);
+  const pair = (oracles: LayerDirs, subjects: LayerDirs): Promise<MountedPair> => {
+    last = subjects;
+    return both(kernel(oracles), () => target.mount(subjects));
   };
+  const { changesHands } = target;
   return {
-    first: () => both(kernel(ofOracle), () => plyfs(ofSubject)),
-    second: () => both(kernel(ofSubject), () => plyfs(ofOracle)),
-    third: () => alone(kernel(ofOracle)),
-    untouched: [...ofOracle.lowers, ...ofSubject.lowers],
-    // One whiteout is kept there, to be linked to every name that is to be hidden, as the kernel does.
-    leftBehind: () => leftIn(join(last.work, 'work'), overlayForm.isWhiteout),
+    first: () => pair(ofOracle, ofSubject),
+    second: () => (changesHands ? pair(ofSubject, ofOracle) : pair(ofOracle, ofSubject)),
+    third: () => alone(changesHands ? kernel(ofOracle) : target.mountAlone(ofSubject)),
+    untouched: [...(changesHands ? ofOracle.lowers : []), ...ofSubject.lowers],
+    leftBehind: () =>
+      target.isAufs
+        ? leftIn(join(last.upper ?? '', '.wh..wh.orph'), () => false)
+        : // One whiteout is kept there, to be linked to every name that is to be hidden, as the kernel does.
+          leftIn(join(last.work, 'work'), overlayForm.isWhiteout),
   };
 }
 
-function layAufs(base: string, layers: Layers): Stages {
-  const [ofOracle, ofSubject] = layDirectories(base, layers, 'aufs');
-  const options = ['noplink'];
-  const pair = (): Promise<MountedPair> =>
-    both(mountKernel(ofOracle), () => mountForeground(ofSubject, [], aufsArguments(ofSubject, options)));
-  return {
-    first: pair,
-    second: pair,
-    third: () => alone(mountAufs(ofSubject, options)),
-    untouched: ofSubject.lowers,
-    leftBehind: () => leftIn(join(ofSubject.upper ?? '', '.wh..wh.orph'), () => false),
-  };
+function layOut(base: string, layers: Layers, form: FormName): LayerDirs {
+  mkdirSync(base);
+  const dirs = makeLayerDirs(base);
+  for (const name of LAYER_NAMES) materialize(join(base, name), layers[name] ?? {}, FORMS[form]);
+  return dirs;
 }
 
 /** What lies in the directory where changes are prepared, but for what `may`. */

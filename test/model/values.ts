@@ -11,6 +11,7 @@ export const aPath: fc.Arbitrary<string> = fc.oneof(
   { weight: 5, arbitrary: fc.tuple(aName, aName).map((names) => names.join('/')) },
   { weight: 4, arbitrary: fc.tuple(aName, aName, aName).map((names) => names.join('/')) },
 );
+export const aFewPath: fc.Arbitrary<string> = fc.constantFrom('a', 'b', 'c', 'd/a', 'd/b', 'd/a/a', 'd/a/b');
 /** Also the root of the tree. */
 export const aDirectoryPath = fc.oneof({ weight: 8, arbitrary: aPath }, { weight: 1, arbitrary: fc.constant('.') });
 /** Dangling ones and loops come of themselves. */

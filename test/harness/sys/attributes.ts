@@ -62,6 +62,7 @@ export const STATX = {
   atime: 0x20,
   mtime: 0x40,
   ctime: 0x80,
+  ino: 0x100,
   size: 0x200,
   blocks: 0x400,
 } as const;
@@ -95,21 +96,27 @@ export function lstat(path: string): Stat {
   return readStat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
 }
 
+export type StatxField = keyof typeof STATX;
+
 /**
- * One attribute, asked for alone: what a file system's cache has of the others is not brought up to date by it, as stat(2) does,
- * which asks for all of them.
+ * One attribute of a path (of a symlink itself, if not `follow`) or an open file, asked for alone: what a file system's cache has
+ * of the others is not brought up to date by it, as stat(2) does, which asks for all of them.
  */
-export function statOne<A extends keyof typeof STATX>(path: string, attribute: A): Stat[A] {
-  return readStat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX[attribute])[attribute];
+export function statOne<A extends StatxField>(of: string | number, attribute: A, follow = false): Stat[A] {
+  return statOf(of, follow ? 0 : AT_SYMLINK_NOFOLLOW, STATX[attribute])[attribute];
 }
 
 /** All attributes as the server has them, whatever the kernel has cached. */
-export function statAfresh(path: string): Stat {
-  return readStat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC);
+export function statAfresh(of: string | number): Stat {
+  return statOf(of, AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC);
 }
 
 export function fstat(fd: number): Stat {
   return readStat(fd, '', AT_EMPTY_PATH);
+}
+
+function statOf(of: string | number, flags: number, mask?: number): Stat {
+  return typeof of === 'number' ? readStat(of, '', flags | AT_EMPTY_PATH, mask) : readStat(AT_FDCWD, of, flags, mask);
 }
 
 export function chmod(path: string, mode: number): void {

@@ -154,6 +154,21 @@ export function openByHandle(mountFd: number, handle: Buffer, flags: number): nu
   return check(openHandleCall(mountFd, address, flags), 'open_by_handle_at', mountFd);
 }
 
+/** Mounts a file system of this type; `data` are its options. */
+export function mountType(type: string, from: string, at: string, data: string): void {
+  const bytes = [`${type}\0`, `${data}\0`].map((text) => {
+    const memory = allocate(text.length);
+    memory.buffer.write(text, 'latin1');
+    return memory.address;
+  }) as [number, number];
+  check(mountCall(cPath(from), cPath2(at), bytes[0], 0, bytes[1]), 'mount', at);
+}
+
+/** Takes a mount away that nobody uses. */
+export function umount(at: string): void {
+  check(umountCall(cPath(at), 0), 'umount', at);
+}
+
 const MS_BIND = 4096;
 
 /** Mounts `from` on `at` too; the returned function takes it away. */

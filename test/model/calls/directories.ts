@@ -20,6 +20,18 @@ export const directoryCalls = {
       sys.close(fd);
     }
   }),
+  /** Without a stat of each: the kernel may know them then from the listing alone. */
+  listNames: call(4, { path: aDirectoryPath }, ({ path }, { side }) => {
+    const fd = sys.open(side.at(path), sys.O_RDONLY | sys.O_DIRECTORY);
+    try {
+      return sys
+        .getdentsToEnd(fd)
+        .map(({ name, type }) => `${name}:${type}`)
+        .sort();
+    } finally {
+      sys.close(fd);
+    }
+  }),
   openDirectory: call(4, { slot: aSlot, path: aDirectoryPath }, ({ slot, path }, { side, actor }) =>
     side.directories.put(actor, slot, new DirectoryReader(side.at(path))),
   ),

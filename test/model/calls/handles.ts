@@ -57,7 +57,7 @@ function flagsOf(text: string): number {
 }
 
 /** A call on the file in the actor's slot. */
-function onFile<A extends Arguments>(
+export function onFile<A extends Arguments>(
   weight: number,
   args: { readonly [K in keyof A]: fc.Arbitrary<A[K]> },
   run: (fd: number, args: A, doer: Doer & { readonly file: OpenFile }) => unknown,
@@ -71,7 +71,7 @@ function onFile<A extends Arguments>(
 /** What a reader found when it opened the file; null where that is no question. */
 function found(fd: number, flags: number): string | null {
   const reads = (flags & (sys.O_ACCMODE | sys.O_PATH)) === sys.O_RDONLY;
-  if (!reads || !sys.isRegular(sys.fstat(fd).mode)) return null;
+  if (!reads || !sys.isRegular(sys.statOne(fd, 'mode'))) return null;
   return sys.pread(fd, 1 << 16, 0).toString('latin1');
 }
 
@@ -83,6 +83,8 @@ const ALLOCATIONS = {
   'zero range': 0x10,
   'zero range, keep size': 0x11,
 };
+const STATUS_FLAGS = { '': 0, APPEND: sys.O_APPEND, NOATIME: sys.O_NOATIME } as const;
+const LOCKS = { shared: sys.LOCK_SH, exclusive: sys.LOCK_EX, none: sys.LOCK_UN } as const;
 const keysOf = <T extends object>(table: T): fc.Arbitrary<Extract<keyof T, string>> =>
   fc.constantFrom(...(Object.keys(table) as Extract<keyof T, string>[]));
 
@@ -123,7 +125,7 @@ export const handleCalls = {
   writeOn: onFile(4, { text: aText }, (fd, { text }) => sys.write(fd, text)),
   // Positions in a directory are its file system's own affair; calls/directories.ts has them.
   lseek: onFile(4, { offset: anOffset, whence: keysOf(SEEKS) }, (fd, { offset, whence }) =>
-    sys.isDirectory(sys.fstat(fd).mode) ? 'a directory' : sys.lseek(fd, offset, SEEKS[whence]),
+    sys.isDirectory(sys.statOne(fd, 'mode')) ? 'a directory' : sys.lseek(fd, offset, SEEKS[whence]),
   ),
   fallocate: onFile(
     4,
@@ -138,5 +140,15 @@ export const handleCalls = {
       return target === undefined ? NOTHING_HELD : sys.copyFileRange(fd, offset, target.fd, toOffset, length);
     },
   ),
+  sendFile: onFile(3, { to: aSlot, length: aLength }, (fd, { to, length }, { side, actor }) => {
+    const target = side.files.get(actor, to);
+    return target === undefined ? NOTHING_HELD : sys.sendfile(target.fd, fd, length);
+  }),
   fsync: onFile(1, {}, (fd) => sys.fsync(fd)),
+  // What fcntl(2) can change later of how a file was opened.
+  setFlags: onFile(3, { flags: fc.constantFrom('', 'APPEND', 'APPEND', 'NOATIME') }, (fd, { flags }) =>
+    sys.setStatusFlags(fd, STATUS_FLAGS[flags as keyof typeof STATUS_FLAGS] | sys.O_NONBLOCK),
+  ),
+  getFlags: onFile(1, {}, (fd) => sys.getStatusFlags(fd) & (sys.O_ACCMODE | sys.O_APPEND | sys.O_NOATIME)),
+  flock: onFile(5, { lock: keysOf(LOCKS) }, (fd, { lock }) => sys.flock(fd, LOCKS[lock] | sys.LOCK_NB)),
 };

@@ -1,0 +1,23 @@
+/** What makes the kernel forget, so that it must ask again. It changes nothing that can be seen. */
+import fc from 'fast-check';
+import { pressureUnavailable, putUnderPressure } from '../../harness/memory-pressure.js';
+import * as sys from '../../harness/sys/index.js';
+import { type Call, call } from '../call.js';
+import type { Side } from '../side.js';
+
+/** Far more often what reaches this mount alone: the other ones slow the whole machine down. */
+export const forgettingCalls = {
+  /** Names, and the inodes behind them that nobody has open. */
+  forgetNames: call(300, {}, (_, { side }) => sys.forgetNames(side.mountpoint)),
+  /** The pages of what is open. */
+  forgetPages: call(100, {}, (_, { side }) => forgetPages(side)),
+  dropCaches: call(1, { what: fc.constantFrom(1, 2, 3) }, ({ what }) => sys.dropCaches(what as 1 | 2 | 3)),
+  pressure: call(2, {}, () => {
+    if (pressureUnavailable() === null) putUnderPressure();
+  }),
+} satisfies Record<string, Call>;
+
+function forgetPages(side: Side): void {
+  const descriptors = [...side.files.all(), ...side.mappings.all()].map(({ fd }) => fd);
+  for (const fd of descriptors) sys.outcome(() => sys.forgetPages(fd));
+}

@@ -1,0 +1,46 @@
+/**
+ * Calls that ask for one attribute alone. The kernel's FUSE keeps attributes and renews all of them when one that is asked
+ * for is out of date: stat(2), which asks for all, mends what nobody has told the kernel of. These find it.
+ */
+import fc from 'fast-check';
+import * as sys from '../../harness/sys/index.js';
+import { call } from '../call.js';
+import { timeText } from '../facts.js';
+import { aDirectoryPath } from '../values.js';
+import { onFile } from './handles.js';
+
+const aField = fc.constantFrom(...(Object.keys(sys.STATX) as sys.StatxField[]).filter((one) => one !== 'atime'));
+
+export const oneFieldCalls = {
+  statx: call(12, { path: aDirectoryPath, field: aField }, ({ path, field }, { side }) =>
+    answerOf(side.at(path), field),
+  ),
+  fstatx: onFile(10, { field: aField }, (fd, { field }) => answerOf(fd, field)),
+};
+
+/** What can be compared with another file system, and whether it is what the file system's server says as well. */
+function answerOf(of: string | number, field: sys.StatxField): string {
+  const asked = sys.statOne(of, field);
+  const right = sys.statAfresh(of);
+  const shown = comparable(field, asked, right.mode);
+  const [was, is] = [asked, right[field]].map((value) => JSON.stringify(value));
+  return was === is ? shown : `${shown}: ${field} ${was}, but it is ${is}`;
+}
+
+function comparable(field: sys.StatxField, value: sys.Stat[sys.StatxField], mode: number): string {
+  switch (field) {
+    case 'mode':
+      return (value as number).toString(8);
+    case 'uid':
+    case 'gid':
+      return String(value);
+    case 'nlink':
+    case 'size':
+      return sys.isDirectory(mode) ? 'of a directory' : String(value);
+    case 'mtime':
+      return timeText(value as sys.Time);
+    // The clock's, or the file system's own affair.
+    default:
+      return 'its own';
+  }
+}

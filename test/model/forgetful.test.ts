@@ -1,0 +1,51 @@
+/**
+ * The model test on a kernel that forgets: between the steps it drops what it keeps of the mounts, names and the inodes behind
+ * them, pages, or both, and now and then both sides are unmounted and mounted again. So the server is asked again for what
+ * somebody has open, under whatever names are left. Attributes are asked for one by one besides: stat(2) asks for all, and what
+ * is out of date is renewed then.
+ *
+ * PLYFS_SEED=7 tries other scripts; `npm run soak -- --memory` many of them.
+ */
+import { spawnSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { CHECKOUT } from '../harness/checkout.js';
+import { mountsUnavailable } from '../harness/mounts.js';
+import { newTally } from './run.js';
+import { search } from './search.js';
+import type { Target } from './target.js';
+import { FORGETFUL_ROOTLESS_TARGETS, FORGETFUL_TARGETS } from './targets.js';
+
+const seed = Number(process.env.PLYFS_SEED ?? 1);
+const STEPS = [240, 120] as const;
+const SHRINK_SECONDS = 120;
+const TIMEOUT = { timeout: (SHRINK_SECONDS + 200) * 1000 };
+const unavailable = mountsUnavailable();
+const isInside = process.env.PLYFS_IN_NAMESPACE === '1';
+
+async function tryOne(target: Target): Promise<void> {
+  const tally = newTally();
+  const how = { seed, runs: 1, steps: STEPS, isForgetful: true, shrinkSeconds: SHRINK_SECONDS };
+  const failure = await search({ target, ...how }, tally);
+  if (failure !== null) expect.fail(failure);
+  expect(tally.operations).toBe(STEPS[0] + STEPS[1]);
+}
+
+describe.each(isInside ? FORGETFUL_ROOTLESS_TARGETS : FORGETFUL_TARGETS)('a kernel that forgets: $name', (target) => {
+  const missing = target.unavailable();
+  it.skipIf(missing !== null)(`${STEPS[0] + STEPS[1]} operations ${missing ?? ''}`, TIMEOUT, () => tryOne(target));
+});
+
+describe.skipIf(isInside || unavailable !== null)(
+  `a kernel that forgets, in a user namespace ${unavailable ?? ''}`,
+  () => {
+    it('the same without root', TIMEOUT, () => {
+      const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'e2e', 'test/model/forgetful.test.ts'];
+      const { status, stdout, stderr } = spawnSync(
+        process.execPath,
+        ['scripts/in-namespace.mjs', process.execPath, ...vitest],
+        { cwd: CHECKOUT, encoding: 'utf8' },
+      );
+      expect({ status, said: status === 0 ? '' : stdout + stderr }).toEqual({ status: 0, said: '' });
+    });
+  },
+);
