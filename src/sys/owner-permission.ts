@@ -26,6 +26,17 @@ export function withWriteInto<T>(dirfd: number, mode: number, use: () => T): T {
   }
 }
 
+/** Runs `use`, which opens the directory `name` of `dirfd` and empties it, with all permissions for that moment. */
+export function withWriteToEmpty<T>(dirfd: number, name: string, mode: number, use: () => T): T {
+  if (!needsPermission(mode)) return use();
+  chmodAt(dirfd, name, (mode & 0o7777) | OWNER_ALL);
+  try {
+    return use();
+  } finally {
+    chmodAt(dirfd, name, mode & 0o7777);
+  }
+}
+
 /** Runs `move`, which moves `name` of `dirfd` to another directory, with write permission on it for that moment. */
 export function withWriteToMove(dirfd: number, name: string, mode: number, move: () => void): void {
   if (!needsPermission(mode)) {

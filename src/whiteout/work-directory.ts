@@ -14,14 +14,13 @@ import { chmodAt, chmodFd, mkdirAt, renameAt, rmdirAt, unlinkAt } from '../sys/i
 import { tryLock, tryShareLock } from '../sys/lock.js';
 import { close, openAt, openDirectoryAt, openTrusted } from '../sys/open.js';
 import { CAP_DAC_OVERRIDE, hasCapability } from '../sys/own-capabilities.js';
-import { withWriteToMove } from '../sys/owner-permission.js';
+import { withWriteToEmpty, withWriteToMove } from '../sys/owner-permission.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
 import { markVolatile, refuseIncompatible } from './incompatible-work.js';
 
 /** How long a server may take to end after its mount has, on a busy machine. */
 const ENDING_MS = 3000;
-const OWNER_ALL = 0o700;
 
 export class WorkDirectory {
   private serial = 0;
@@ -169,9 +168,17 @@ export function removeTree(dirfd: number, name: string): void {
   }
 }
 
-/** Removes the directory `name` with all in it but the directories, which lie in `dirfd` afterwards, by the names returned. */
+/**
+ * Removes the directory `name` with all in it but the directories, which are in `dirfd` afterwards, by the names returned. It keeps
+ * its mode: a caller can have it open.
+ */
 function flatten(dirfd: number, name: string, mode: number): string[] {
-  if ((mode & OWNER_ALL) !== OWNER_ALL) chmodAt(dirfd, name, OWNER_ALL);
+  const moved = withWriteToEmpty(dirfd, name, mode, () => emptied(dirfd, name));
+  rmdirAt(dirfd, name);
+  return moved;
+}
+
+function emptied(dirfd: number, name: string): string[] {
   const fd = openAt(dirfd, name, O_RDONLY | O_DIRECTORY);
   const moved: string[] = [];
   const stat = new FileStat();
@@ -195,7 +202,6 @@ function flatten(dirfd: number, name: string, mode: number): string[] {
   } finally {
     close(fd);
   }
-  rmdirAt(dirfd, name);
   return moved;
 }
 

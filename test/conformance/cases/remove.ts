@@ -222,6 +222,19 @@ export const removeCases: readonly Case[] = [
       equal(sys.fstat(fd).nlink, 0);
     },
   }),
+  ...onDirectory({
+    id: 'rmdir-open-mode',
+    operation: 'rmdir',
+    title: 'a directory removed while it is open keeps its mode, also one that gives its owner no rights',
+    needs: ['nameless-objects'],
+    run(ctx, path) {
+      const fd = ctx.open('d', O_RDONLY);
+      empty(path);
+      sys.chmod(path, 0o5067);
+      sys.rmdir(path);
+      equal(sys.fstat(fd).mode & 0o7777, 0o5067);
+    },
+  }),
   ...LOSSES.flatMap(({ how, lose }) =>
     onFile({
       id: `rmdir-held-${how}`,
