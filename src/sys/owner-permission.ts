@@ -1,10 +1,17 @@
+import { Errno, fsError } from '../core/errno.js';
 import { isDirectory } from '../core/file-mode.js';
+import { FileStat } from '../core/file-stat.js';
 import { chmodAt, chmodPathFd } from './inode-ops.js';
 import { CAP_DAC_OVERRIDE, hasCapability } from './own-capabilities.js';
+import { statAt, statFd } from './stat.js';
 
 const OWNER_ALL = 0o700;
+const OWNER_WRITE = 0o200;
 /** Makes every directory movable; in a user namespace those of mapped owners. */
 const privileged = hasCapability(CAP_DAC_OVERRIDE);
+
+/** Whether the permissions of a directory can keep the server from what it does in it. */
+export const canLackPermission = !privileged;
 
 /**
  * Moving a directory to another parent rewrites its `..`, which needs write permission on the directory itself
@@ -35,6 +42,42 @@ export function withWriteToEmpty<T>(dirfd: number, name: string, mode: number, u
   } finally {
     chmodAt(dirfd, name, mode & 0o7777);
   }
+}
+
+/**
+ * Runs `use`, which sets or removes a `user.` xattr of `name` under `dirfd`, or of `dirfd` itself for `''`, with the write permission
+ * that this takes (man xattr(7)) for that moment: a mark of ours is no change that an application needs a right for.
+ */
+export function withWriteOn<T>(dirfd: number, name: string, use: () => T): T {
+  return withPermissions(dirfd, name, OWNER_WRITE, use);
+}
+
+/** Runs `use`, which reads what the directory `name` of `dirfd` has, with all permissions on it for that moment. */
+export function withAllOn<T>(dirfd: number, name: string, use: () => T): T {
+  return withPermissions(dirfd, name, OWNER_ALL, use);
+}
+
+function withPermissions<T>(dirfd: number, name: string, needed: number, use: () => T): T {
+  if (privileged) return use();
+  const { mode } = statOf(dirfd, name);
+  if ((mode & needed) === needed) return use();
+  const chmod = (permissions: number): void => {
+    if (name === '') chmodPathFd(dirfd, permissions);
+    else chmodAt(dirfd, name, permissions);
+  };
+  chmod((mode & 0o7777) | needed);
+  try {
+    return use();
+  } finally {
+    chmod(mode & 0o7777);
+  }
+}
+
+function statOf(dirfd: number, name: string): FileStat {
+  const stat = new FileStat();
+  if (name === '') statFd(dirfd, stat);
+  else if (!statAt(dirfd, name, stat)) throw fsError(Errno.ESTALE, 'statx');
+  return stat;
 }
 
 /** Runs `move`, which moves `name` of `dirfd` to another directory, with write permission on it for that moment. */

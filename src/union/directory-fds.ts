@@ -3,11 +3,18 @@ import { Errno, fsError, isErrno } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY, O_PATH, O_RDONLY } from '../core/flags.js';
 import { close, openKnownAt, openKnownBeneath, reopen } from '../sys/open.js';
-import { withWriteInto } from '../sys/owner-permission.js';
+import { canLackPermission, withWriteInto } from '../sys/owner-permission.js';
 import { statFd } from '../sys/stat.js';
 import type { RealDirectory } from './layer.js';
 
 const stat = new FileStat();
+const myUid = process.geteuid?.();
+
+/** Fills `stat`. */
+function isOwn(fd: number): boolean {
+  statFd(fd, stat);
+  return stat.uid === myUid;
+}
 
 /**
  * Keeps a bounded number of real directories open, the most recently used ones.
@@ -98,11 +105,12 @@ export class DirectoryFds {
       fd = this.get(dir);
     }
     if (!this.searchOnly.has(dir)) {
-      list(fd);
+      // It may have been opened when its mode allowed more, and whether a name is a whiteout is asked by that name.
+      if (canLackPermission && dir.layer.isUpper && isOwn(fd)) withWriteInto(fd, stat.mode, () => list(fd));
+      else list(fd);
       return;
     }
-    statFd(fd, stat);
-    if (!dir.layer.isUpper || stat.uid !== process.geteuid?.()) throw fsError(Errno.EACCES, 'getdents64');
+    if (!dir.layer.isUpper || !isOwn(fd)) throw fsError(Errno.EACCES, 'getdents64');
     withWriteInto(fd, stat.mode, () => {
       const readable = reopen(fd, O_RDONLY | O_DIRECTORY);
       try {

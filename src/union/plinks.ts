@@ -11,6 +11,7 @@ import { FileStat } from '../core/file-stat.js';
 import { O_PATH } from '../core/flags.js';
 import { unlinkAt } from '../sys/inode-ops.js';
 import { close, openAt } from '../sys/open.js';
+import { withWriteOn } from '../sys/owner-permission.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
 import { findXattr, removeXattr, setXattr } from '../sys/xattr.js';
@@ -144,8 +145,8 @@ export class Plinks extends KeptLinks {
   /** An origin, and behind a blank the count of names. */
   private setOrigin({ dirfd, name }: StagedObject, { origin }: LinkGroup, count: LinkCount): void {
     try {
-      const text = `${origin} ${formatLinkCount(count)}`;
-      setXattr(dirfd, name, this.entries.originXattr, Buffer.from(text, 'latin1'));
+      const text = Buffer.from(`${origin} ${formatLinkCount(count)}`, 'latin1');
+      withWriteOn(dirfd, name, () => setXattr(dirfd, name, this.entries.originXattr, text));
     } catch (error) {
       // A file system without such xattrs, or (in a user namespace) an object that can have none: after a kill the
       // entry is not read back.
@@ -155,7 +156,7 @@ export class Plinks extends KeptLinks {
 
   private removeOrigin({ dirfd, name }: StagedObject): void {
     try {
-      removeXattr(dirfd, name, this.entries.originXattr);
+      withWriteOn(dirfd, name, () => removeXattr(dirfd, name, this.entries.originXattr));
     } catch (error) {
       // See setOrigin.
       if (!isErrno(error, 'ENODATA', 'EOPNOTSUPP', 'EPERM')) throw error;

@@ -6,7 +6,7 @@ import { RENAME_EXCHANGE } from '../core/flags.js';
 import { modeWithin, withoutForeignIds } from '../core/posix-acl.js';
 import { UndoStack } from '../core/undo.js';
 import { chmodAt, chownAt, mkdirAt, renameAt, rmdirAt, utimesAt } from '../sys/inode-ops.js';
-import { moveKeepingMode, withWriteToMove } from '../sys/owner-permission.js';
+import { moveKeepingMode, withAllOn, withWriteToMove } from '../sys/owner-permission.js';
 import { statAt } from '../sys/stat.js';
 import { getXattr, listXattrs, setXattr } from '../sys/xattr.js';
 import type { WorkDirectory } from './work-directory.js';
@@ -75,7 +75,7 @@ export function movingOverEmptied(
   undo.push(() => work.discard(staged));
   undo.guard(() => {
     mkdirAt(work.fd, staged, 0o700);
-    cloneAttributes({ dirfd: upper, name, stat }, work.fd, staged);
+    withAllOn(upper, name, () => cloneAttributes({ dirfd: upper, name, stat }, work.fd, staged));
     prepare(staged);
     exchange();
     undo.push(exchange);

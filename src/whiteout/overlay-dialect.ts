@@ -8,6 +8,7 @@ import { Errno, isErrno } from '../core/errno.js';
 import { DT_CHR, DT_REG, DT_UNKNOWN, direntType, isRegular, S_IFCHR, S_IFMT } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { FS_APPEND_FL, FS_IMMUTABLE_FL } from '../core/flags.js';
+import { withWriteOn } from '../sys/owner-permission.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
 import { findXattr, listXattrs, removeXattr, setXattr } from '../sys/xattr.js';
@@ -107,7 +108,8 @@ export class OverlayDialect implements Dialect, LayerReader {
     this.redirects = {
       written: redirectDir === 'on',
       followed: redirectDir !== 'nofollow',
-      mark: (dirfd, name, redirect) => setXattr(dirfd, name, `${this.prefix}redirect`, Buffer.from(redirect, 'latin1')),
+      mark: (dirfd, name, redirect) =>
+        withWriteOn(dirfd, name, () => setXattr(dirfd, name, this.redirectXattr, Buffer.from(redirect, 'latin1'))),
     };
     this.metacopies = {
       enabled: metacopy,

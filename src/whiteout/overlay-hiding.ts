@@ -10,7 +10,7 @@ import { O_CREAT, O_EXCL, O_RDWR, RENAME_EXCHANGE, RENAME_WHITEOUT } from '../co
 import { UndoStack } from '../core/undo.js';
 import { mknodAt, renameAt, tryLinkAt, unlinkAt } from '../sys/inode-ops.js';
 import { close, openAt } from '../sys/open.js';
-import { withWriteToMove } from '../sys/owner-permission.js';
+import { withWriteOn, withWriteToMove } from '../sys/owner-permission.js';
 import { statAt } from '../sys/stat.js';
 import { findXattr, setXattr } from '../sys/xattr.js';
 import { movingOverEmptied, removedEmpty } from './clone-directory.js';
@@ -67,7 +67,7 @@ export class OverlayHiding implements Hiding {
   }
 
   markOpaque(dirfd: number, name: string): void {
-    setXattr(dirfd, name, this.dialect.opaqueXattr, YES);
+    withWriteOn(dirfd, name, () => setXattr(dirfd, name, this.dialect.opaqueXattr, YES));
   }
 
   move(plan: MovePlan): void {
