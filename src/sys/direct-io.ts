@@ -1,7 +1,8 @@
 /** Reading and writing past the page cache (O_DIRECT) through an fd that was opened without, and by memory that is not aligned. */
+import { Errno, fsError } from '../core/errno.js';
 import { O_DIRECT } from '../core/flags.js';
 import { pread, pwrite } from './file-io.js';
-import { addressOf, allocate, bind, check, type Memory } from './libc.js';
+import { addressOf, allocate, bind, check, lastErrno, type Memory } from './libc.js';
 
 const fcntl = bind<(fd: number, command: number, argument: number) => number>('int fcntl(int, int, intptr_t)');
 const memcpy = bind<(to: number, from: number, size: number) => number>('intptr_t memcpy(intptr_t, intptr_t, size_t)');
@@ -21,6 +22,18 @@ function alignedMemory(size: number): number {
     aligned = Math.ceil(memory.address / ALIGNMENT) * ALIGNMENT;
   }
   return aligned;
+}
+
+/** Whether the file system of `fd` can do without the page cache. */
+export function supportsDirect(fd: number): boolean {
+  const flags = check(fcntl(fd, F_GETFL, 0), 'fcntl');
+  if (fcntl(fd, F_SETFL, flags | O_DIRECT) < 0) {
+    const errno = lastErrno();
+    if (errno === Errno.EINVAL) return false;
+    throw fsError(errno, 'fcntl');
+  }
+  check(fcntl(fd, F_SETFL, flags), 'fcntl');
+  return true;
 }
 
 /** Runs `transfer` while `fd` has O_DIRECT. EINVAL: its file system cannot do that. */

@@ -12,21 +12,19 @@
 
 import { displayName } from '../core/entry-name.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
-import { hasSetIdBits } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
-import { O_ACCMODE, O_APPEND, O_DIRECT, O_RDONLY, O_RDWR, O_WRONLY } from '../core/flags.js';
+import { O_ACCMODE, O_APPEND, O_RDONLY, O_RDWR, O_WRONLY } from '../core/flags.js';
 import type { Opened } from '../fuse/operations.js';
 import { prefetch } from '../sys/file-io.js';
 import { close } from '../sys/open.js';
 import { keepOwnProtection } from '../sys/own-protection.js';
 import { statFd } from '../sys/stat.js';
-import { withoutFsetid } from '../sys/thread.js';
 import { PREFETCH } from './foresight.js';
-import type { Layer } from './layer.js';
 import type { FileNode, OpenFile } from './node.js';
 import { closeFds, closeReadFd, replaceFds, replaceWriteFd } from './open-fds.js';
+import { canPassThrough, hasChangingFlags, register, takesFlags } from './passthrough.js';
 import { isAppendOnly } from './protection.js';
-import { lacksData, openForReading, openReal, overridesOf } from './real-object.js';
+import { lacksData, openForReading, openReal } from './real-object.js';
 import type { Union } from './union.js';
 
 const answer = { keepCache: true, backingId: 0, direct: false };
@@ -46,6 +44,7 @@ export function openNode(union: Union, node: FileNode, flags: number, isFetched 
     noteUnseenWriter(union, node, true);
     return opened;
   }
+  if (node.open.backingId !== 0 && !takesFlags(node.open.fd, flags)) throw fsError(Errno.EINVAL, 'open');
   if (writes) fitForWriting(union, node, node.open, flags);
   if ((flags & O_ACCMODE) !== O_WRONLY) fitForReading(union, node, node.open);
   const opened = count(node, node.open, flags);
@@ -171,8 +170,7 @@ function openFirst(
   mode?: number,
 ): Opened {
   // What is opened past the server can be read by a later opener through the same backing file.
-  const mayPass = reads && !mustSharePages(flags);
-  const passes = mayPass && orClose(fd, () => canPassThrough(union, node, fd, mode));
+  const passes = reads && orClose(fd, () => canPassThrough(union, node, fd, flags, mode));
   const open: OpenFile = { fd, readFd: reads ? fd : -1, writable, appends, backingId: 0, opens: 0, writers: 0 };
   node.open = open;
   node.wasOpened = true;
@@ -195,57 +193,6 @@ function refuseUnreadable(union: Union, node: FileNode, fd: number): void {
   if (node.home === null || !lacksData(union, node.home.layer, fd, '')) return;
   union.log(`${displayName(node.name)}: its data is in another layer; not followed (metacopy=off)`);
   throw fsError(Errno.EPERM, 'open');
-}
-
-/**
- * The kernel opens the backing file with the flags of the application's open, and passes on what fcntl(2) adds to them later, but not
- * what it takes away (fs/fuse/passthrough.c:fuse_passthrough_open, fs/backing-file.c:BACKING_IOCB_MASK): without O_APPEND writes
- * would still go to the end, without O_DIRECT pieces of blocks would still be EINVAL. So such an open's reads and writes come here.
- */
-function hasChangingFlags(flags: number): boolean {
-  return (flags & O_DIRECT) !== 0 || ((flags & O_APPEND) !== 0 && (flags & O_ACCMODE) !== O_RDONLY);
-}
-
-/**
- * sendfile(2) and splice(2) from an open that appends read through pages that FUSE keeps, as they would for no open in passthrough
- * (fs/fuse/file.c:fuse_splice_read): whoever writes must write through the same pages. With O_DIRECT they use none.
- */
-function mustSharePages(flags: number): boolean {
-  return (flags & (O_APPEND | O_DIRECT)) === O_APPEND && (flags & O_ACCMODE) === O_RDWR;
-}
-
-function canPassThrough(union: Union, node: FileNode, fd: number, mode?: number): boolean {
-  if (!union.passthrough) return false;
-  if (union.upper !== null && (!node.isUpper || node.data !== null)) return false;
-  if (dataLayer(union, node)?.refusesBacking === true) return false;
-  if (union.upper === null) return true;
-  if (mode === undefined) {
-    statFd(fd, scratch);
-    overridesOf(union, node)?.apply(fd, '', scratch);
-  }
-  return !hasSetIdBits(mode ?? scratch.mode);
-}
-
-/** The layer that has the data of an open file. */
-function dataLayer(union: Union, node: FileNode): Layer | undefined {
-  return node.data?.layer ?? node.home?.layer ?? union.upper?.layer;
-}
-
-/** A backing id, or 0: the kernel would not have it, and reads and writes come as requests. */
-function register(union: Union, node: FileNode, fd: number): number {
-  const { channel } = union;
-  if (channel === null) return 0;
-  const id = union.upper === null ? channel.backingOpen(fd) : withoutFsetid(() => channel.backingOpen(fd));
-  if (id > 0) return id;
-  refused(union, node, -id);
-  return 0;
-}
-
-/** EPERM: not allowed in this user namespace, ever. ELOOP: this layer's file system is itself stacked too deep. */
-function refused(union: Union, node: FileNode, errno: number): void {
-  if (errno === Errno.EPERM) union.passthrough = false;
-  const layer = dataLayer(union, node);
-  if (errno === Errno.ELOOP && layer !== undefined) layer.refusesBacking = true;
 }
 
 function count(node: FileNode, open: OpenFile, flags: number): Opened {
