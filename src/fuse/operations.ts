@@ -21,8 +21,8 @@ export interface Caller {
   readonly umask: number;
   /** Has the rights of the superuser here; absent: if uid is 0. */
   readonly isRoot?: boolean;
-  /** Absent: if it is gid, or a supplementary group of pid. */
-  isInGroup?(gid: number): boolean;
+  /** Whether set-gid without group execute stays on a file of this owner and group that the caller changes; absent: as pid's rights say. */
+  mayKeepSetGid?(uid: number, gid: number): boolean;
 }
 
 /** A name that leads to a node. Each one handed out counts as one lookup of the node, taken back by `forget`. */

@@ -14,7 +14,7 @@ import type {
 } from '../fuse/operations.js';
 import { mapAcl, mapCapability, toDisk, toShown } from './acl-ids.js';
 import { isAcl } from './new-object.js';
-import { isInGroup, isRoot } from './ops/caller.js';
+import { isRoot, mayKeepSetGid } from './ops/caller.js';
 import type { Union } from './union.js';
 import { UnionFilesystem } from './union-filesystem.js';
 
@@ -67,8 +67,8 @@ class CallerOnDisk implements Caller {
     return isRoot(this.caller) || this.uids.disk(this.caller.uid) === 0;
   }
 
-  isInGroup(gid: number): boolean {
-    return isInGroup(this.caller, this.gids.shown(gid));
+  mayKeepSetGid(uid: number, gid: number): boolean {
+    return mayKeepSetGid(this.caller, this.uids.shown(uid), this.gids.shown(gid));
   }
 }
 

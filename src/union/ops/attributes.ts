@@ -22,7 +22,7 @@ import {
   utimesReal,
 } from '../real-object.js';
 import type { Union } from '../union.js';
-import { isInGroup, isRoot } from './caller.js';
+import { isRoot, mayKeepSetGid } from './caller.js';
 
 /** The shared answer for `node`, whose attributes are in `union.answer.attr`. */
 export function answerFor(union: Union, node: UnionNode): Union['answer'] {
@@ -84,7 +84,7 @@ function changeOwner(union: Union, node: UnionNode, { uid, gid }: AttributeChang
 function dropsSetGid(union: Union, node: UnionNode, caller: Caller): boolean {
   const stat = union.answer.attr;
   statReal(union, node, stat);
-  return !isDirectory(stat.mode) && (stat.mode & S_ISGID) !== 0 && !isInGroup(caller, stat.gid);
+  return !isDirectory(stat.mode) && (stat.mode & S_ISGID) !== 0 && !mayKeepSetGid(caller, stat.uid, stat.gid);
 }
 
 /** fs/attr.c:notify_change, and fs/open.c:vfs_truncate for the size. */
@@ -147,12 +147,19 @@ function setSize(union: Union, node: FileNode, size: number, killSetIdFor: Calle
  *
  * After a write the kernel asks for size and times again, but keeps the mode (fs/fuse/file.c:fuse_write_update_attr), and execve(2)
  * takes the set-id bits from there: it has to be told before the data changes.
+ * @param keeps asked where the kernel has not said it: whether `caller` has CAP_FSETID after all
  */
-export function dropSetIdBits(union: Union, node: UnionNode, caller: Caller, scratch: FileStat): void {
+export function dropSetIdBits(
+  union: Union,
+  node: UnionNode,
+  caller: Caller,
+  scratch: FileStat,
+  keeps?: () => boolean,
+): void {
   statReal(union, node, scratch);
-  const { mode, gid } = scratch;
-  if (!isRegular(mode) || !hasSetIdBits(mode)) return;
-  const left = withoutSetIdBits(mode, () => isInGroup(caller, gid));
+  const { mode, uid, gid } = scratch;
+  if (!isRegular(mode) || !hasSetIdBits(mode) || keeps?.() === true) return;
+  const left = withoutSetIdBits(mode, () => mayKeepSetGid(caller, uid, gid));
   if (left === mode) return;
   chmodReal(union, node, left & 0o7777);
   union.channel?.invalidateAttributes(node.id);

@@ -5,6 +5,7 @@ import type { Caller, Opened } from '../../fuse/operations.js';
 import { preadDirect, pwriteDirect } from '../../sys/direct-io.js';
 import { allocateRange, dataSync, preadInto, pwriteFrom, seek, sync, tryCopyRange } from '../../sys/file-io.js';
 import { close } from '../../sys/open.js';
+import { keepsSetIdBits } from '../../sys/process-credentials.js';
 import type { FileNode, OpenFile } from '../node.js';
 import { checkBudget, openNew, openNode, releaseOpen } from '../open-file.js';
 import { copyUp } from '../promote.js';
@@ -12,7 +13,6 @@ import { assertChangeable, assertMayOpen, assertWritable, isAppendOnly } from '.
 import { openReal, truncateReal } from '../real-object.js';
 import type { Union } from '../union.js';
 import { dropSetIdBits } from './attributes.js';
-import { isRoot } from './caller.js';
 import { dropCapability } from './xattrs.js';
 
 /** copy_file_range(2) may copy less than asked for; a piece of this size does not hold up other requests for long. */
@@ -160,9 +160,9 @@ export function fallocate(
   allocateRange(fd, mode, offset, length);
 }
 
-/** The requests that carry no kill flag: who is not root has no CAP_FSETID, as far as we can tell. */
+/** For the requests that carry no kill flag. */
 function dropSetIdBitsFor(union: Union, node: FileNode, caller: Caller): void {
-  if (!isRoot(caller)) dropSetIdBits(union, node, caller, union.answer.attr);
+  dropSetIdBits(union, node, caller, union.answer.attr, () => keepsSetIdBits(caller.pid));
 }
 
 export function lseek(union: Union, nodeid: NodeId, offset: number, whence: number): number {

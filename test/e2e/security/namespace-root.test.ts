@@ -1,0 +1,110 @@
+/** The root of a user namespace has CAP_FSETID over files of its users, and none of the machine's: it may keep set-gid, and not set-uid. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  kernelOverlayUnavailable,
+  type Mounted,
+  mountKernel,
+  mountPlyfs,
+  mountsUnavailable,
+} from '../../harness/mounts.js';
+import { makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import * as sys from '../../harness/sys/index.js';
+
+const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
+
+/** What the root of a namespace does with "$1"; "$2" has content. */
+const CHANGES: Readonly<Record<string, string>> = {
+  truncate: 'truncate -s 3 "$1"',
+  'open with O_TRUNC': ': > "$1"',
+  append: 'printf x >> "$1"',
+  write: 'printf x | dd of="$1" conv=notrunc status=none',
+  fallocate: 'fallocate -l 10000 "$1"',
+  copy: 'cat "$2" > "$1"',
+  'chown to its own owner': 'chown 1000 "$1"',
+};
+
+/** Owner and group are ids that the namespace has, and root is not in the group. */
+const OWNED = { uid: 1000, gid: 2000 };
+const MODES = [0o6644, 0o6754, 0o2666];
+const ALL_IDS = '0 0 65536\n';
+
+/** Runs a script as root of a user namespace that has the first 65,536 ids. Returns its status. */
+async function asNamespaceRoot(script: string, args: readonly string[]): Promise<number | null> {
+  // Only a program that is started by uid 0 has capabilities, and before there are ids nobody is.
+  const waiting = 'echo ready; read -r go; exec sh -c "$@"';
+  const child: ChildProcess = spawn('unshare', ['-U', 'sh', '-c', waiting, 'sh', script, 'sh', ...args], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'close');
+  // Its namespace is there, and has no ids yet.
+  await once(child.stdout as NodeJS.ReadableStream, 'data');
+  for (const map of ['uid_map', 'gid_map']) writeFileSync(`/proc/${child.pid}/${map}`, ALL_IDS);
+  child.stdin?.end('go\n');
+  await ended;
+  return child.exitCode;
+}
+
+describe.skipIf(unavailable !== null)(`the root of a user namespace ${unavailable ?? ''}`, () => {
+  const bases: string[] = [];
+  const mounts: Mounted[] = [];
+  /** The roots of the trees, the plain directory's first. */
+  const roots: string[] = [];
+  beforeAll(() => {
+    const mounters = [
+      mountKernel,
+      mountPlyfs,
+      (layers: Parameters<typeof mountPlyfs>[0]) => mountPlyfs(layers, ['passthrough=off']),
+    ];
+    const plain = makeScratch('namespace-root');
+    bases.push(plain);
+    fill(plain);
+    roots.push(plain);
+    for (const mount of mounters) {
+      const base = makeScratch('namespace-root');
+      bases.push(base);
+      const layers = makeLayerDirs(base);
+      fill(layers.upper);
+      mounts.push(mount(layers));
+      roots.push(layers.mountpoint);
+    }
+  });
+  afterAll(() => {
+    for (const mounted of mounts) mounted.unmount();
+    for (const base of bases) removeScratch(base);
+  });
+
+  function fill(dir: string): void {
+    sys.writeFile(join(dir, 'source'), 'source');
+    for (const change of Object.keys(CHANGES)) {
+      for (const mode of MODES) {
+        const path = join(dir, `${change} ${mode}`);
+        sys.writeFile(path, 'content');
+        sys.chown(path, OWNED.uid, OWNED.gid);
+        sys.chmod(path, mode);
+      }
+    }
+  }
+
+  it.each(Object.entries(CHANGES))(
+    '%s leaves of set-id bits what it leaves on a plain directory',
+    async (change, script) => {
+      const left: string[][] = [];
+      for (const root of roots) {
+        const modes: string[] = [];
+        for (const mode of MODES) {
+          const path = join(root, `${change} ${mode}`);
+          expect(sys.lstat(path).mode & 0o7777).toBe(mode);
+          expect(await asNamespaceRoot(script, [path, join(root, 'source')])).toBe(0);
+          modes.push((sys.statOne(path, 'mode') & 0o7777).toString(8));
+        }
+        left.push(modes);
+      }
+      expect(left).toEqual(left.map(() => left[0]));
+      expect(left[0]).toEqual(['2644', '754', '2666']);
+    },
+  );
+});
