@@ -1,5 +1,7 @@
 /** The options of `-o`: one table, by which `apply-options.ts` parses and checks them, and from which the help is made. */
+
 import { DEFAULT_MAX_LAYERS, HIGHEST_MAX_LAYERS, type MountConfig } from '../server/mount-config.js';
+import { ACCESS_TIME_OPTIONS } from './access-time-options.js';
 import type { MountOption, Toggle } from './option-kinds.js';
 import { unescapePath } from './option-list.js';
 import { invalid, parseChoice, parseLayers, parseNumber, parsePath } from './option-value.js';
@@ -69,9 +71,7 @@ export const MOUNT_OPTIONS: readonly MountOption[] = [
   toggle('exec', 'noexec', 'let programs run (default)', ({ config }, on) => {
     config.exec = on;
   }),
-  toggle('atime', 'noatime', 'accepted; reading never changes an access time on the layers', ({ config }, on) => {
-    config.atime = on;
-  }),
+  ...ACCESS_TIME_OPTIONS,
   toggle('allow_other', undefined, 'let other users in (default for root)', ({ config }, on) => {
     config.allowOther = on;
   }),
@@ -221,11 +221,9 @@ export const SILENT: ReadonlyMap<string, RegExp | undefined> = new Map([
     'splice_write',
     'splice_move',
   ].map((name) => [name, undefined] as const),
-  // fstab(5) words and atime policies: nothing of a FUSE mount depends on them.
+  // fstab(5) words, and lazytime, which is for the file system that the upper is on.
   ...['defaults', 'auto', 'noauto', 'user', 'nofail', '_netdev', 'async'].map((name) => [name, undefined] as const),
-  ...['lazytime', 'nolazytime', 'relatime', 'norelatime', 'strictatime', 'diratime', 'nodiratime'].map(
-    (name) => [name, undefined] as const,
-  ),
+  ...['lazytime', 'nolazytime'].map((name) => [name, undefined] as const),
 ]);
 
 /** The table as lines of help. */

@@ -2,7 +2,7 @@
 import type { EntryName } from '../core/brand.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
-import { O_CREAT, O_EXCL, O_PATH, O_RDONLY, O_RDWR, O_TMPFILE, RENAME_NOREPLACE } from '../core/flags.js';
+import { O_CREAT, O_EXCL, O_NOATIME, O_PATH, O_RDONLY, O_RDWR, O_TMPFILE, RENAME_NOREPLACE } from '../core/flags.js';
 import { sync, truncate } from '../sys/file-io.js';
 import { linkFd, renameAt } from '../sys/inode-ops.js';
 import { close, openAt, openKnownAt, tryOpenAt } from '../sys/open.js';
@@ -41,7 +41,7 @@ function refuseAnother(fd: number, { ino, devMajor, devMinor }: FileStat): void 
  */
 function openLower({ dirfd, name }: CopyUpSource, reads: boolean): number {
   try {
-    return openKnownAt(dirfd, name, O_RDONLY);
+    return openKnownAt(dirfd, name, O_RDONLY | O_NOATIME);
   } catch (error) {
     if (reads || !isErrno(error, 'EACCES')) throw error;
     return openKnownAt(dirfd, name, O_PATH);

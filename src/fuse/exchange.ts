@@ -26,6 +26,8 @@ export class Exchange {
   readonly listing: DirentBuffer;
   /** SETXATTR carries its extended struct (7.33); settled by INIT. */
   setxattrExt = false;
+  /** The kernel may answer a listing from its cache. */
+  keepsListings = true;
   /** How many entries of nodes the kernel has said to forget. */
   forgotten = 0;
   /** Closed by the session, when all else is. */

@@ -85,9 +85,7 @@ const rows: { readonly [name in keyof typeof Opcode]: Partial<Row> & Pick<Row, '
   // A close has nothing to tell us: no write is held back on our side.
   FLUSH: { handle: notServed },
 
-  // ENOSYS once (with NO_OPENDIR_SUPPORT) and the kernel opens directories by itself, with the flags FOPEN_KEEP_CACHE |
-  // FOPEN_CACHE_DIR (fs/fuse/file.c:fuse_file_open): it keeps listings, and drops them when the directory changes.
-  OPENDIR: { handle: notServed },
+  OPENDIR: { handle: directories.opendir },
   RELEASEDIR: { handle: nothingToDo },
   READDIR: { handle: directories.readdir },
   READDIRPLUS: { handle: directories.readdirplus, grants: 'entries' },

@@ -149,7 +149,7 @@ export interface Operations {
   release(nodeid: NodeId, flags: number): void;
   /**
    * Reads up to `size` bytes at `offset` into `into` from `at`; returns how many.
-   * @param flags the descriptor's, as they are now
+   * @param flags the descriptor's, as they are now; with O_NOATIME the access time stays
    */
   read(nodeid: NodeId, into: Buffer, at: number, size: number, offset: number, flags?: number): number;
   /**
@@ -173,8 +173,8 @@ export interface Operations {
   lseek(nodeid: NodeId, offset: number, whence: number): number;
   copyFileRange(from: NodeId, fromOffset: number, to: NodeId, toOffset: number, length: number, caller: Caller): number;
 
-  /** Adds entries after `cookie` (0: from the start) until the sink is full or the directory ends. */
-  readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink): void;
+  /** Adds entries after `cookie` (0: from the start) until the sink is full or the directory ends. With `isQuiet` its access time stays. */
+  readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink, isQuiet?: boolean): void;
 
   statfs(nodeid: NodeId): StatFs;
   /** null: not set (ENODATA). */

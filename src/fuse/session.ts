@@ -18,6 +18,8 @@ export interface SessionOptions {
   passthrough: 'auto' | 'off';
   /** False: every request that would change the tree is answered with EROFS. */
   writable: boolean;
+  /** False: each listing of a directory is asked for. */
+  keepsListings?: boolean;
   /** Takes one line per request. */
   debug?: (line: string) => void;
   log: (line: string) => void;
@@ -55,6 +57,7 @@ export class Session {
   ) {
     this.device = new Device(deviceFd, options.log);
     this.exchange = new Exchange(operations, options.timeout);
+    this.exchange.keepsListings = options.keepsListings !== false;
     this.dispatcher = new Dispatcher(this.device, this.exchange, options);
   }
 

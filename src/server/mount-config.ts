@@ -1,5 +1,15 @@
 /** What a mount is made of: plain data that crosses to the daemon and to the serving thread. */
-import { MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../core/flags.js';
+import { type AccessTimes, DEFAULT_ACCESS_TIMES } from '../core/access-times.js';
+import {
+  MS_NOATIME,
+  MS_NODEV,
+  MS_NODIRATIME,
+  MS_NOEXEC,
+  MS_NOSUID,
+  MS_RDONLY,
+  MS_RELATIME,
+  MS_STRICTATIME,
+} from '../core/flags.js';
 import type { AufsSettings, OverrideKind, Presentation } from '../union/index.js';
 
 export type { OverrideKind, Presentation };
@@ -29,7 +39,7 @@ export interface MountConfig {
   suid: boolean;
   dev: boolean;
   exec: boolean;
-  atime: boolean;
+  accessTimes: AccessTimes;
   allowOther: boolean;
   /** What is shown otherwise than the layers have it; absent: nothing. */
   presentation?: Presentation;
@@ -95,7 +105,7 @@ export function defaultConfig(root: boolean): MountConfig {
     suid: root,
     dev: root,
     exec: true,
-    atime: false,
+    accessTimes: DEFAULT_ACCESS_TIMES,
     allowOther: root,
     volatile: false,
     fsync: true,
@@ -114,6 +124,8 @@ export function isReadOnly(config: MountConfig): boolean {
   return config.readOnly || config.upper === undefined;
 }
 
+const ATIME_FLAGS = { relatime: MS_RELATIME, strictatime: MS_STRICTATIME, noatime: MS_NOATIME } as const;
+
 /** mount(2) flags. */
 export function mountFlags(config: MountConfig): number {
   return (
@@ -121,6 +133,7 @@ export function mountFlags(config: MountConfig): number {
     (config.suid ? 0 : MS_NOSUID) |
     (config.dev ? 0 : MS_NODEV) |
     (config.exec ? 0 : MS_NOEXEC) |
-    (config.atime ? 0 : MS_NOATIME)
+    ATIME_FLAGS[config.accessTimes.mode] |
+    (config.accessTimes.directories ? 0 : MS_NODIRATIME)
   );
 }

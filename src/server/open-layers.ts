@@ -11,6 +11,7 @@ export function openLayers(config: MountConfig, writeLog: (line: string) => void
   const dialect = config.dialect === 'aufs' ? { aufs: config.aufs } : { overlay: settleOverlay(config, log) };
   const common = {
     ...dialect,
+    accessTimes: config.accessTimes,
     volatile: config.volatile || !config.fsync,
     volatileMark: config.volatile,
     ...(config.presentation === undefined ? {} : { presentation: config.presentation }),

@@ -46,6 +46,13 @@ function addressOfRecent(buffer: Buffer): number {
   return recentAddress;
 }
 
+const oneByte = allocate(8);
+
+/** As `touchDirectory`, for an open file. */
+export function touchFile(fd: number): void {
+  pread64(fd, oneByte.address, 1, 0);
+}
+
 /** As {@link pread}, into `buffer` from `at`. */
 export function preadInto(fd: number, buffer: Buffer, at: number, size: number, offset: number): number {
   return pread(fd, addressOfRecent(buffer) + at, size, offset);

@@ -1,4 +1,5 @@
 /** mount(2), umount2(2). */
+import type { AccessTimes } from '../core/access-times.js';
 import { AT_EMPTY_PATH, allocate, bind, check, cPath, cPath2, lastErrno } from './libc.js';
 
 const mountCall = bind<(source: number, target: number, type: number, flags: number, data: number) => number>(
@@ -16,7 +17,10 @@ const SYS_MOUNT_SETATTR = 442;
 const MOUNT_ATTR_RDONLY = 0x1;
 const MOUNT_ATTR_NODEV = 0x4;
 const MOUNT_ATTR_ATIME_MASK = 0x70;
+const MOUNT_ATTR_RELATIME = 0;
 const MOUNT_ATTR_NOATIME = 0x10;
+const MOUNT_ATTR_STRICTATIME = 0x20;
+const MOUNT_ATTR_NODIRATIME = 0x80;
 const MS_PRIVATE = 1 << 18;
 /** sizeof(struct mount_attr), linux/mount.h. */
 const MOUNT_ATTR_BYTES = 32;
@@ -44,6 +48,21 @@ const attributes = allocate(MOUNT_ATTR_BYTES);
  */
 export function trySetReadOnly(tree: number): number {
   return trySetAttributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME, MOUNT_ATTR_ATIME_MASK);
+}
+
+const ATIME_ATTRIBUTES = {
+  relatime: MOUNT_ATTR_RELATIME,
+  strictatime: MOUNT_ATTR_STRICTATIME,
+  noatime: MOUNT_ATTR_NOATIME,
+} as const;
+
+/**
+ * Makes a detached mount follow `accessTimes`, whatever the mount does that it was cloned from. A failure is the negative errno:
+ * ENOSYS before Linux 5.12; EPERM where the original belongs to another user namespace, which has fixed them.
+ */
+export function trySetAccessTimes(tree: number, { mode, directories }: AccessTimes): number {
+  const set = ATIME_ATTRIBUTES[mode] | (directories ? 0 : MOUNT_ATTR_NODIRATIME);
+  return trySetAttributes(tree, set, MOUNT_ATTR_ATIME_MASK | MOUNT_ATTR_NODIRATIME);
 }
 
 /** Detaches a new mount from the others of its directory, so that nothing mounted there shows in it. A failure is the negative errno. */

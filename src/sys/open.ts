@@ -1,6 +1,6 @@
 /** Opening, always relative to a directory fd and never through a symlink in the last component. */
 import { Errno, FsError, fsError } from '../core/errno.js';
-import { O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY } from '../core/flags.js';
+import { O_CLOEXEC, O_DIRECTORY, O_NOATIME, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY } from '../core/flags.js';
 import { AT_FDCWD, allocate, bind, check, cPath, lastErrno } from './libc.js';
 
 const openat = bind<(dirfd: number, path: number, flags: number, mode: number) => number>(
@@ -46,10 +46,12 @@ const REPLACED: ReadonlySet<number> = new Set([
 /**
  * As {@link openAt}, of an object that is known to be there. O_NONBLOCK is added: a fifo that somebody has put in its place
  * must not hold up the server. It changes nothing for a regular file or a directory; the caller makes sure that it is one.
+ * O_NOATIME is left out where it is not permitted.
  */
 export function openKnownAt(dirfd: number, name: string, flags: number): number {
   const fd = tryOpenAt(dirfd, name, flags | O_NONBLOCK);
   if (fd >= 0) return fd;
+  if (isNotOwner(-fd, flags)) return openKnownAt(dirfd, name, flags & ~O_NOATIME);
   throw fsError(REPLACED.has(-fd) ? Errno.ESTALE : -fd, 'openat');
 }
 
@@ -58,9 +60,16 @@ export function openKnownBeneath(dirfd: number, path: string, flags: number): nu
   try {
     return openBeneath(dirfd, path, flags | O_NONBLOCK);
   } catch (error) {
-    if (error instanceof FsError && REPLACED.has(error.errno)) throw fsError(Errno.ESTALE, 'openat2');
+    if (!(error instanceof FsError)) throw error;
+    if (isNotOwner(error.errno, flags)) return openKnownBeneath(dirfd, path, flags & ~O_NOATIME);
+    if (REPLACED.has(error.errno)) throw fsError(Errno.ESTALE, 'openat2');
     throw error;
   }
+}
+
+/** O_NOATIME is for the owner of a file, and else a wish that cannot be had: the file is opened without it. */
+function isNotOwner(errno: number, flags: number): boolean {
+  return errno === Errno.EPERM && (flags & O_NOATIME) !== 0;
 }
 
 /**
@@ -121,7 +130,10 @@ export function tryCloneTree(path: string): number {
 
 /** A second fd for what an fd already names, opened anew with `flags` (through /proc, man open(2) O_PATH). */
 export function reopen(fd: number, flags: number): number {
-  return check(openat(AT_FDCWD, cPath(`/proc/self/fd/${fd}`), flags | O_CLOEXEC, 0), 'openat');
+  const opened = tryReopen(fd, flags);
+  if (opened >= 0) return opened;
+  if (isNotOwner(-opened, flags)) return reopen(fd, flags & ~O_NOATIME);
+  throw fsError(-opened, 'openat');
 }
 
 /** As {@link reopen}, but a failure is the negative errno. */

@@ -31,6 +31,14 @@ export function readDirectory(fd: number, each: (name: EntryName, ino: number, t
   }
 }
 
+/**
+ * Reads a little of an open directory, so that its file system moves the access time as its mount says. A failure only leaves that time
+ * as it is (EBADF: an O_PATH fd), as in the kernel (fs/inode.c:touch_atime).
+ */
+export function touchDirectory(fd: number): void {
+  getdents64(fd, memory.address, BYTES);
+}
+
 /** The NUL-terminated name of a `struct linux_dirent64` that starts at `start` and ends before `end`. */
 function entryName(start: number, end: number): EntryName {
   const { buffer } = memory;

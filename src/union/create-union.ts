@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Squash } from '../copyup/give-owner.js';
+import { type AccessTimes, DEFAULT_ACCESS_TIMES } from '../core/access-times.js';
 import type { IdRule } from '../core/id-map.js';
 import type { Operations } from '../fuse/operations.js';
 import { CopyJobs } from './copy-jobs.js';
@@ -83,9 +84,14 @@ function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
     config.log,
   );
   const { presentation, volatile } = config;
+  union.accessTimes = accessTimesOf(config);
   union.hasAcls = (presentation?.xattrs ?? 'all') === 'all';
   if (presentation !== undefined) return new PresentedFilesystem(union, volatile, presentation);
   return new UnionFilesystem(union, volatile);
+}
+
+function accessTimesOf({ accessTimes }: UnionConfig): AccessTimes {
+  return accessTimes ?? DEFAULT_ACCESS_TIMES;
 }
 
 function openUpper(
@@ -101,7 +107,7 @@ function openUpper(
   }
   const { dialect } = format;
   const path = config.upper;
-  const mount = keep(UpperMount.open(path, config.aufs === undefined ? config.work : undefined));
+  const mount = keep(UpperMount.open(path, config.aufs === undefined ? config.work : undefined, accessTimesOf(config)));
   const layer = keep(
     Layer.open(
       path,

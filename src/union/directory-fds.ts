@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { Errno, fsError, isErrno } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
-import { O_DIRECTORY, O_PATH, O_RDONLY } from '../core/flags.js';
+import { O_DIRECTORY, O_NOATIME, O_PATH, O_RDONLY } from '../core/flags.js';
 import { close, openKnownAt, openKnownBeneath, reopen } from '../sys/open.js';
 import { canLackPermission, withWriteInto } from '../sys/owner-permission.js';
 import { statFd } from '../sys/stat.js';
@@ -112,11 +112,23 @@ export class DirectoryFds {
     }
     if (!dir.layer.isUpper || !isOwn(fd)) throw fsError(Errno.EACCES, 'getdents64');
     withWriteInto(fd, stat.mode, () => {
-      const readable = reopen(fd, O_RDONLY | O_DIRECTORY);
+      const readable = reopen(fd, O_RDONLY | O_DIRECTORY | dir.layer.directoryFlags);
       try {
         list(readable);
       } finally {
         close(readable);
+      }
+    });
+  }
+
+  /** As {@link listing}, by an fd that leaves the access time alone, where that is permitted. */
+  quietListing(dir: RealDirectory, list: (fd: number) => void): void {
+    this.listing(dir, (fd) => {
+      const quiet = reopen(fd, O_RDONLY | O_DIRECTORY | O_NOATIME);
+      try {
+        list(quiet);
+      } finally {
+        close(quiet);
       }
     });
   }
@@ -128,7 +140,7 @@ export class DirectoryFds {
     const open = (flags: number): number =>
       near ? openKnownAt(at, dir.name, flags) : openKnownBeneath(at, dir.path, flags);
     try {
-      const fd = open(O_RDONLY | O_DIRECTORY);
+      const fd = open(O_RDONLY | O_DIRECTORY | layer.directoryFlags);
       this.searchOnly.delete(dir);
       return fd;
     } catch (error) {

@@ -69,7 +69,7 @@ export class FileData {
       if (this.found !== null && !isSame(scratch, this.found)) throw fsError(Errno.ESTALE, 'metacopy');
       if (!isRegular(scratch.mode)) throw fsError(Errno.ENOENT, 'metacopy');
       const found = factsOf(scratch);
-      const fd = reopen(path, O_RDONLY);
+      const fd = reopen(path, O_RDONLY | layer.fileFlags);
       this.layers = [layer];
       this.found = found;
       return fd;

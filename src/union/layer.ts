@@ -1,6 +1,7 @@
 import type { EntryName, LayerPath } from '../core/brand.js';
 import { FsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
+import { O_NOATIME } from '../core/flags.js';
 import { trySetReadOnly } from '../sys/mount.js';
 import { close, openTreeRoot } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
@@ -13,14 +14,30 @@ import type { StatOverrides } from '../whiteout/stat-overrides.js';
  * server would walk into its own mount, and wait for itself. Of that mount nothing can be changed, and no device opened,
  * whatever we or the layer do wrong; where the kernel cannot do that (before 5.12) we do without.
  */
-function openLower(path: string): number {
-  return openTreeRoot(path, trySetReadOnly);
+function openLower(path: string): LayerRoot {
+  let isQuiet = false;
+  const fd = openTreeRoot(path, (tree) => {
+    isQuiet = trySetReadOnly(tree) === 0;
+  });
+  const flags = isQuiet ? 0 : O_NOATIME;
+  return { fd, fileFlags: flags, directoryFlags: flags };
+}
+
+/** A layer as it was opened. */
+export interface LayerRoot {
+  readonly fd: number;
+  /** O_NOATIME where access times are to stay and the mount of the layer does not see to it, else 0. */
+  readonly fileFlags: number;
+  readonly directoryFlags: number;
 }
 
 /** One directory tree of the union. A lower layer is never written to. */
 export class Layer {
   /** The layer's root; its fd stays open until {@link close}. */
   readonly root: RealDirectory;
+  /** What its files, and its directories, are opened for reading with; see {@link LayerRoot}. */
+  readonly fileFlags: number;
+  readonly directoryFlags: number;
   /** A backing file on this layer was refused: its file system is stacked too deep for passthrough. */
   refusesBacking = false;
 
@@ -32,14 +49,16 @@ export class Layer {
     readonly reader: LayerReader,
     /** null: objects have their attributes themselves. */
     readonly overrides: StatOverrides | null,
-    fd: number,
+    opened: LayerRoot,
     /** Device of the root: what a directory entry's inode number belongs to. */
     readonly devMajor: number,
     readonly devMinor: number,
   ) {
     this.root = new RealDirectory(this, null, '' as EntryName);
-    this.root.fd = fd;
+    this.root.fd = opened.fd;
     this.root.pinned = true;
+    this.fileFlags = opened.fileFlags;
+    this.directoryFlags = opened.directoryFlags;
   }
 
   /**
@@ -57,12 +76,13 @@ export class Layer {
   ): Layer {
     let fd = -1;
     try {
-      fd = open(path);
+      const opened = open(path);
+      fd = opened.fd;
       const stat = new FileStat();
       statFd(fd, stat);
       const overrides = overridesOf(fd, stat);
       const reading = overrides === null ? reader : new OverridingReader(reader, overrides);
-      return new Layer(path, depth, isUpper, reading, overrides, fd, stat.devMajor, stat.devMinor);
+      return new Layer(path, depth, isUpper, reading, overrides, opened, stat.devMajor, stat.devMinor);
     } catch (error) {
       if (fd >= 0) close(fd);
       if (error instanceof FsError) throw new FsError(error.errno, error.syscall, path);

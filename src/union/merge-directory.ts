@@ -8,12 +8,15 @@ import { cookieOf, type ListedEntry, Listing } from './listing.js';
 import type { DirectoryNode } from './node.js';
 import type { Union } from './union.js';
 
-/** The listing of `dir`, from the cache or read now. */
-export function listingOf(union: Union, dir: DirectoryNode): Listing {
+/**
+ * The listing of `dir`, from the cache or read now.
+ * @param isQuiet reading it leaves the access time of the upper directory alone
+ */
+export function listingOf(union: Union, dir: DirectoryNode, isQuiet = false): Listing {
   let listing = union.listings.get(dir);
   if (listing === undefined) {
     union.scout.listed(dir);
-    const entries = readMerged(union, dir);
+    const entries = readMerged(union, dir, isQuiet);
     correctNumbers(union, dir, entries);
     listing = new Listing(entries);
     union.listings.set(dir, listing);
@@ -21,15 +24,18 @@ export function listingOf(union: Union, dir: DirectoryNode): Listing {
   return listing;
 }
 
-function readMerged(union: Union, dir: DirectoryNode): ListedEntry[] {
-  if (dir.isMerged) return readStack(union, dir.upper === null ? dir.lowers : [dir.upper, ...dir.lowers]);
+function readMerged(union: Union, dir: DirectoryNode, isQuiet: boolean): ListedEntry[] {
+  if (dir.isMerged) return readStack(union, dir.upper === null ? dir.lowers : [dir.upper, ...dir.lowers], isQuiet);
   const entries: ListedEntry[] = [];
-  readLayer(union, dir.top, (name, ino, type) => entries.push(entryOf(union, dir.top, name, ino, type)), null);
+  const add = (name: EntryName, ino: number, type: number): void => {
+    entries.push(entryOf(union, dir.top, name, ino, type));
+  };
+  readLayer(union, dir.top, add, null, isQuiet);
   return entries;
 }
 
 /** What the real directories of a merged one, top first, show together. */
-export function readStack(union: Union, stack: readonly RealDirectory[]): ListedEntry[] {
+export function readStack(union: Union, stack: readonly RealDirectory[], isQuiet = false): ListedEntry[] {
   const entries: ListedEntry[] = [];
   /** Decided names: the entry, or null for a name that is hidden from here on. */
   const seen = new Map<EntryName, ListedEntry | null>();
@@ -50,7 +56,7 @@ export function readStack(union: Union, stack: readonly RealDirectory[]): Listed
         } else closed.add(name);
       }
     };
-    readLayer(union, home, add, whiteouts);
+    readLayer(union, home, add, whiteouts, isQuiet);
     // After the layer's own entries: a whiteout hides what lies below this layer, never what is in it.
     for (const name of whiteouts) {
       if (seen.has(name)) closed.add(name);
@@ -65,10 +71,12 @@ function readLayer(
   home: RealDirectory,
   add: (name: EntryName, ino: number, type: number) => void,
   whiteouts: EntryName[] | null,
+  isQuiet: boolean,
 ): void {
-  union.fds.listing(home, (fd) =>
-    home.layer.reader.list(fd, { entry: add, whiteout: (name) => whiteouts?.push(name) }, home),
-  );
+  const list = (fd: number): void =>
+    home.layer.reader.list(fd, { entry: add, whiteout: (name) => whiteouts?.push(name) }, home);
+  if (isQuiet && home.layer.isUpper) union.fds.quietListing(home, list);
+  else union.fds.listing(home, list);
 }
 
 function entryOf(union: Union, home: RealDirectory, name: EntryName, ino: number, type: number): ListedEntry {

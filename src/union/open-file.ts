@@ -10,12 +10,13 @@
  *   later, what we register is registered without CAP_FSETID. Both hold for readers too: a writer shares their backing.
  */
 
+import { movesAccessTime } from '../core/access-times.js';
 import { displayName } from '../core/entry-name.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
-import { O_ACCMODE, O_APPEND, O_RDONLY, O_RDWR, O_WRONLY } from '../core/flags.js';
+import { O_ACCMODE, O_APPEND, O_NOATIME, O_RDONLY, O_RDWR, O_WRONLY } from '../core/flags.js';
 import type { Opened } from '../fuse/operations.js';
-import { prefetch } from '../sys/file-io.js';
+import { prefetch, touchFile } from '../sys/file-io.js';
 import { close } from '../sys/open.js';
 import { keepOwnProtection } from '../sys/own-protection.js';
 import { statFd } from '../sys/stat.js';
@@ -58,8 +59,24 @@ function openFirstReader(union: Union, node: FileNode, flags: number, isFetched:
   orClose(fd, () => refuseUnreadable(union, node, fd));
   const isNew = !node.wasOpened;
   const opened = openFirst(union, node, { fd, reads: true, writable: false, appends: false }, flags);
-  if (opened.backingId === 0) provide(union, node, fd, isNew ? size : 0, isFetched);
+  if (opened.backingId !== 0) return opened;
+  // Each READ of such a reader leaves the access time alone; what is stored here would be read without.
+  if ((flags & O_NOATIME) !== 0) return opened;
+  noteRead(union, node, fd);
+  provide(union, node, fd, isNew ? size : 0, isFetched);
   return opened;
+}
+
+/**
+ * Moves the access time of an upper file that is read through the server. Opening it counts as reading it: the kernel does not ask for
+ * pages that it has.
+ */
+function noteRead(union: Union, node: FileNode, fd: number): void {
+  if (!node.isUpper || node.data !== null || union.accessTimes.mode === 'noatime') return;
+  statFd(fd, scratch);
+  if (!movesAccessTime(union.accessTimes, scratch)) return;
+  touchFile(fd);
+  union.channel?.invalidateAttributes(node.id);
 }
 
 /**

@@ -194,16 +194,17 @@ export class PresentedFilesystem extends UnionFilesystem {
     return super.copyFileRange(from, fromOffset, to, toOffset, length, this.onDisk.of(caller));
   }
 
-  override readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink): void {
+  override readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink, isQuiet: boolean): void {
     if (!plus) {
-      super.readdir(nodeid, cookie, plus, sink);
+      super.readdir(nodeid, cookie, plus, sink, isQuiet);
       return;
     }
-    super.readdir(nodeid, cookie, plus, {
+    const showing: DirectorySink = {
       fits: (bytes) => sink.fits(bytes),
       add: (name, ino, type, at) => sink.add(name, ino, type, at),
       addPlus: (name, ino, type, at, entry) => sink.addPlus(name, ino, type, at, entry && this.show(entry)),
-    });
+    };
+    super.readdir(nodeid, cookie, plus, showing, isQuiet);
   }
 
   /** The errno of a file system that has no such attributes, or none at all (man xattr(7)). */

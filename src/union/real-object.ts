@@ -197,7 +197,12 @@ const opened = new FileStat();
 /** A new fd of a regular file or directory; the caller's. It need not hold the data: {@link openForReading}. */
 export function openReal(union: Union, node: UnionNode, flags: number): number {
   const { fd, name } = reachOf(union, node);
-  return name === '' ? reopen(fd, flags) : openByName(fd, name, flags, opened);
+  const all = flags | (node.kind === 'file' ? fileFlagsOf(union, node) : node.top.layer.directoryFlags);
+  return name === '' ? reopen(fd, all) : openByName(fd, name, all, opened);
+}
+
+function fileFlagsOf(union: Union, node: FileNode): number {
+  return (node.home?.layer ?? union.upper?.layer)?.fileFlags ?? 0;
 }
 
 function openByName(dirfd: number, name: string, flags: number, into: FileStat): number {
@@ -220,7 +225,8 @@ export function openForReading(union: Union, node: FileNode, into = opened): num
   into.size = 0;
   if (node.data !== null) return node.data.open();
   const { fd, name } = reachOf(union, node);
-  return name === '' ? reopen(fd, O_RDONLY) : openByName(fd, name, O_RDONLY, into);
+  const flags = O_RDONLY | fileFlagsOf(union, node);
+  return name === '' ? reopen(fd, flags) : openByName(fd, name, flags, into);
 }
 
 /** Sets the size of a file of the upper, whether it is open or not, and for whatever. */

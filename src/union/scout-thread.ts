@@ -5,10 +5,10 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { EntryName } from '../core/brand.js';
-import { FsError } from '../core/errno.js';
+import { Errno, FsError } from '../core/errno.js';
 import { DT_DIR } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
-import { O_DIRECTORY, O_NONBLOCK, O_RDONLY } from '../core/flags.js';
+import { O_DIRECTORY, O_NOATIME, O_NONBLOCK, O_RDONLY } from '../core/flags.js';
 import { close, tryOpenBeneath } from '../sys/open.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
@@ -42,7 +42,7 @@ class LayerEyes implements Eyes {
   }
 
   private lookInto(root: number, path: string, stats: boolean, directories: Set<EntryName>): void {
-    const fd = tryOpenBeneath(root, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+    const fd = openToList(root, path);
     if (fd < 0) return;
     try {
       const names: EntryName[] = [];
@@ -68,6 +68,13 @@ class LayerEyes implements Eyes {
     this.spent = 0;
     return wasFast;
   }
+}
+
+/** Access times of lower layers stay; EPERM: of another user's directory that cannot be had. */
+function openToList(root: number, path: string): number {
+  const flags = O_RDONLY | O_DIRECTORY | O_NONBLOCK;
+  const fd = tryOpenBeneath(root, path, flags | O_NOATIME);
+  return fd === -Errno.EPERM ? tryOpenBeneath(root, path, flags) : fd;
 }
 
 /** A thread without orders for so long gives its memory back. */

@@ -1,3 +1,4 @@
+import type { AccessTimes } from '../core/access-times.js';
 import type { OverrideKind } from '../whiteout/stat-overrides.js';
 import type { Presentation } from './presented-filesystem.js';
 
@@ -22,6 +23,8 @@ export interface UnionConfig {
   readonly aufs?: AufsSettings;
   /** Owners, modes and kinds are kept in xattrs by the upper; absent: if its root says so. See `StatOverrides`. */
   readonly overrides?: OverrideKind;
+  /** When reading moves access times in the upper; absent: relatime. Those of lower layers never move. */
+  readonly accessTimes?: AccessTimes;
   /** Never wait for the disk: what a crash of the machine loses is lost. */
   readonly volatile: boolean;
   /** Leaves word in the work directory that the upper is such a one, so that it is not mounted again. */

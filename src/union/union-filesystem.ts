@@ -155,8 +155,8 @@ export class UnionFilesystem implements Operations {
     return data.copyFileRange(this.union, from, fromOffset, to, toOffset, length, caller);
   }
 
-  readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink): void {
-    readdir(this.union, nodeid, cookie, plus, sink);
+  readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink, isQuiet = false): void {
+    readdir(this.union, nodeid, cookie, plus, sink, isQuiet);
   }
 
   statfs(_nodeid: NodeId): StatFs {

@@ -1,8 +1,10 @@
 /**
  * The state of one mounted union, which the operations in `ops/` work on. One thread owns it all; nothing here locks.
  */
+
 import { LRUCache } from 'lru-cache';
 import type { CopyUpContext } from '../copyup/context.js';
+import { type AccessTimes, DEFAULT_ACCESS_TIMES } from '../core/access-times.js';
 import type { EntryName } from '../core/brand.js';
 import { Errno, fsError } from '../core/errno.js';
 import { S_IFREG } from '../core/file-mode.js';
@@ -58,6 +60,7 @@ export class Union {
   /** Set when the transport is ready. */
   channel: KernelChannel | null = null;
   passthrough = false;
+  accessTimes: AccessTimes = DEFAULT_ACCESS_TIMES;
   /** ACLs are shown, checked and inherited; false: the mount is to do without, whatever the layers have. */
   hasAcls = true;
   /** The file whose capabilities were removed last, until an attribute is set. */

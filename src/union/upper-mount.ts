@@ -1,15 +1,18 @@
 /**
  * How the upper and its work directory are reached: through a mount of their own, which no mount table shows. The kernel's overlayfs
  * does the same (fs/overlayfs/super.c:ovl_get_upper, fs/namespace.c:clone_private_mount). So the file system that they are on can be
- * unmounted while the server has them open, and what is mounted inside the upper is no part of it.
+ * unmounted while the server has them open, what is mounted inside the upper is no part of it, and access times move as the options of
+ * the union say, not as those of the mount that the upper is on.
  */
 import { readlinkSync } from 'node:fs';
+import type { AccessTimes } from '../core/access-times.js';
 import { Errno, FsError, fsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
-import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
-import { tryMakePrivate } from '../sys/mount.js';
+import { O_DIRECTORY, O_NOATIME, O_RDONLY } from '../core/flags.js';
+import { tryMakePrivate, trySetAccessTimes } from '../sys/mount.js';
 import { close, NO_TREE, openDirectoryAt, openTrusted, tryCloneTree, tryOpenBeneath } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
+import type { LayerRoot } from './layer.js';
 
 const DIRECTORY = O_RDONLY | O_DIRECTORY;
 /**
@@ -23,6 +26,8 @@ interface Roots {
   readonly upper: number;
   /** -1: the work directory is in the upper. */
   readonly work: number;
+  /** Access times are as this mount says. */
+  readonly keepsTimes: boolean;
 }
 
 /** Owns its fds until {@link close}; what it opens is the caller's. */
@@ -30,6 +35,7 @@ export class UpperMount {
   private constructor(
     private readonly path: string,
     private readonly workPath: string | undefined,
+    private readonly accessTimes: AccessTimes,
     private readonly roots: Roots | null,
   ) {}
 
@@ -39,15 +45,16 @@ export class UpperMount {
    * @param work the same of the directory that holds the work directory; undefined: it is in the upper
    * @throws FsError with `path` if the upper cannot be opened
    */
-  static open(path: string, work?: string): UpperMount {
+  static open(path: string, work: string | undefined, accessTimes: AccessTimes): UpperMount {
     const upper = openNamed(path);
     let beside = -1;
     try {
       // If this fails, `openWork` does, in terms of the work directory.
       if (work !== undefined) beside = openTrusted(work, DIRECTORY);
-      return new UpperMount(path, work, cloneBoth(upper, beside));
+      return new UpperMount(path, work, accessTimes, cloneBoth(upper, beside, accessTimes));
     } catch (error) {
-      if (error instanceof FsError && work !== undefined && beside < 0) return new UpperMount(path, work, null);
+      if (error instanceof FsError && work !== undefined && beside < 0)
+        return new UpperMount(path, work, accessTimes, null);
       throw error;
     } finally {
       close(upper);
@@ -55,8 +62,14 @@ export class UpperMount {
     }
   }
 
-  openUpper(): number {
-    return this.roots === null ? openNamed(this.path) : openDirectoryAt(this.roots.upper, '.');
+  openUpper(): LayerRoot {
+    const { mode, directories } = this.accessTimes;
+    const isSeenTo = this.roots?.keepsTimes === true;
+    return {
+      fd: this.roots === null ? openNamed(this.path) : openDirectoryAt(this.roots.upper, '.'),
+      fileFlags: isSeenTo || mode !== 'noatime' ? 0 : O_NOATIME,
+      directoryFlags: isSeenTo || (mode !== 'noatime' && directories) ? 0 : O_NOATIME,
+    };
   }
 
   /** @throws FsError also where no work directory was given: EINVAL */
@@ -84,7 +97,7 @@ function closeRoots({ tree, upper, work }: Roots): void {
 }
 
 /** The same two directories on one new mount: nothing can be renamed or linked from one mount to another. */
-function cloneBoth(upper: number, work: number): Roots | null {
+function cloneBoth(upper: number, work: number, accessTimes: AccessTimes): Roots | null {
   const upperPath = pathOf(upper);
   const workPath = work < 0 ? upperPath : pathOf(work);
   const common = commonDirectory(upperPath, workPath);
@@ -93,9 +106,11 @@ function cloneBoth(upper: number, work: number): Roots | null {
     if (WITHOUT.has(-tree)) return null;
     throw fsError(-tree, 'open_tree');
   }
+  const keepsTimes = trySetAccessTimes(tree, accessTimes) === 0;
   // What is mounted on the original later shows there only. Before Linux 5.12 the new mount cannot be told so.
-  tryMakePrivate(tree);
+  if (!keepsTimes) tryMakePrivate(tree);
   const roots = {
+    keepsTimes,
     tree,
     upper: reach(tree, common, upperPath, upper),
     work: work < 0 ? -1 : reach(tree, common, workPath, work),

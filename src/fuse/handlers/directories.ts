@@ -1,15 +1,31 @@
-/** Requests about open directories. There is no OPENDIR: see the row in the table of opcodes. */
-import { FsError } from '../../core/errno.js';
+/** Requests about open directories. */
+import { Errno, FsError } from '../../core/errno.js';
+import { O_NOATIME } from '../../core/flags.js';
 import { FSYNC_FDATASYNC } from '../abi.js';
 import type { Exchange } from '../exchange.js';
 
-/** u64 fh, offset, u32 size, … */
+/** sizeof(struct fuse_open_out). */
+const OPEN_OUT = 16;
+
+/**
+ * ENOSYS once (with NO_OPENDIR_SUPPORT) and the kernel opens directories by itself, with the flags FOPEN_KEEP_CACHE |
+ * FOPEN_CACHE_DIR (fs/fuse/file.c:fuse_file_open): it keeps listings, and drops them when the directory changes. With
+ * strictatime it must ask each time.
+ */
+export function opendir({ reply, keepsListings }: Exchange): number {
+  if (keepsListings) return Errno.ENOSYS;
+  reply.zero(0, OPEN_OUT);
+  reply.size = OPEN_OUT;
+  return 0;
+}
+
+/** As READ. */
 function list(exchange: Exchange, plus: boolean): number {
   const { request, listing, operations } = exchange;
   request.expectBody(40);
   listing.begin(request.u32(16), plus);
   try {
-    operations.readdir(request.nodeid, request.u64(8), plus, listing);
+    operations.readdir(request.nodeid, request.u64(8), plus, listing, (request.u32(32) & O_NOATIME) !== 0);
   } catch (error) {
     // Entries of READDIRPLUS that were added count as lookups already, so they must reach the kernel. The error is
     // not lost: the kernel asks again from the last cookie and meets it there.

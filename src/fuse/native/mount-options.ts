@@ -43,6 +43,7 @@ export function libfuseOptions(request: MountRequest, timeout: number): string {
     ...(has(MS_NOSUID) ? [] : ['suid']),
     ...(has(MS_NODEV) ? [] : ['dev']),
     ...(has(MS_NOEXEC) ? ['noexec'] : []),
+    // The only one of its kind that libfuse 2 knows; what it does not know the server does.
     ...(has(MS_NOATIME) ? ['noatime'] : []),
     ...(shown === '' ? [] : [`fsname=${escaped(toExactText(shown))}`]),
     ...(subtype === '' ? [] : [`subtype=${escaped(toExactText(subtype))}`]),

@@ -63,9 +63,17 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
   if (change.atime !== undefined || change.mtime !== undefined) {
     utimesReal(union, node, timeValue(change.atime), timeValue(change.mtime));
   }
+  if (node.kind === 'directory') dropKernelListing(union, node);
   statReal(union, node, stat);
   showStat(node, stat);
   return answerFor(union, node);
+}
+
+/** A listing moves the access time of a directory that has changed since, which takes a request: the kernel's own listing gives none. */
+function dropKernelListing(union: Union, node: DirectoryNode): void {
+  const { mode, directories } = union.accessTimes;
+  if (mode !== 'relatime' || !directories || union.listings.peek(node) === undefined) return;
+  union.channel?.invalidateData(node.id);
 }
 
 /**

@@ -1,10 +1,19 @@
 import type { NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
-import { FALLOC_FL_KEEP_SIZE, O_ACCMODE, O_DIRECT, O_DSYNC, O_RDONLY, O_SYNC, O_TRUNC } from '../../core/flags.js';
+import {
+  FALLOC_FL_KEEP_SIZE,
+  O_ACCMODE,
+  O_DIRECT,
+  O_DSYNC,
+  O_NOATIME,
+  O_RDONLY,
+  O_SYNC,
+  O_TRUNC,
+} from '../../core/flags.js';
 import type { Caller, Opened } from '../../fuse/operations.js';
 import { preadDirect, pwriteDirect } from '../../sys/direct-io.js';
 import { allocateRange, dataSync, preadInto, pwriteFrom, seek, sync, tryCopyRange } from '../../sys/file-io.js';
-import { close } from '../../sys/open.js';
+import { close, reopen } from '../../sys/open.js';
 import { keepsSetIdBits } from '../../sys/process-credentials.js';
 import type { FileNode, OpenFile } from '../node.js';
 import { checkBudget, openNew, openNode, releaseOpen } from '../open-file.js';
@@ -81,12 +90,26 @@ export function read(
   offset: number,
   flags: number,
 ): number {
-  const { readFd, backingId } = openOf(union.nodes.file(nodeid));
-  if (backingId !== 0 && (flags & O_DIRECT) !== 0) return preadDirect(readFd, into, at, size, offset);
-  // A short read means the end of the file to the kernel, so go on until it is.
+  const node = union.nodes.file(nodeid);
+  const { readFd, backingId } = openOf(node);
+  const readBy = backingId !== 0 && (flags & O_DIRECT) !== 0 ? preadDirect : readWhole;
+  // Lower files, and all files of a mount with noatime, are open in such a way already.
+  if ((flags & O_NOATIME) === 0 || !node.isUpper || union.accessTimes.mode === 'noatime') {
+    return readBy(readFd, into, at, size, offset);
+  }
+  const quiet = reopen(readFd, O_RDONLY | O_NOATIME);
+  try {
+    return readBy(quiet, into, at, size, offset);
+  } finally {
+    close(quiet);
+  }
+}
+
+/** A short read means the end of the file to the kernel, so go on until it is. */
+function readWhole(fd: number, into: Buffer, at: number, size: number, offset: number): number {
   let done = 0;
   while (done < size) {
-    const got = preadInto(readFd, into, at + done, size - done, offset + done);
+    const got = preadInto(fd, into, at + done, size - done, offset + done);
     if (got === 0) break;
     done += got;
   }

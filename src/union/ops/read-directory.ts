@@ -2,6 +2,7 @@ import type { EntryName, NodeId } from '../../core/brand.js';
 import { FsError } from '../../core/errno.js';
 import { DT_DIR } from '../../core/file-mode.js';
 import type { DirectorySink, Entry } from '../../fuse/operations.js';
+import { touchDirectory } from '../../sys/read-directory.js';
 import { DOT_COOKIE, DOT_DOT_COOKIE, type ListedEntry } from '../listing.js';
 import { adoptFile, adoptStack } from '../lookup.js';
 import { listingOf } from '../merge-directory.js';
@@ -14,9 +15,17 @@ const DOT = '.' as EntryName;
 const DOT_DOT = '..' as EntryName;
 
 /** Lists `nodeid` after `cookie` until the sink is full. A removed directory is empty, as on any Linux file system. */
-export function readdir(union: Union, nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink): void {
+export function readdir(
+  union: Union,
+  nodeid: NodeId,
+  cookie: number,
+  plus: boolean,
+  sink: DirectorySink,
+  isQuiet: boolean,
+): void {
   const dir = union.nodes.directory(nodeid);
   if (dir.removed) return;
+  if (cookie === 0 && !isQuiet) noteRead(union, dir);
   const add = (name: EntryName, ino: number, type: number, at: number): boolean => {
     if (!sink.fits(name.length)) return false;
     if (plus) sink.addPlus(name, ino, type, at, null);
@@ -25,7 +34,7 @@ export function readdir(union: Union, nodeid: NodeId, cookie: number, plus: bool
   };
   if (cookie < DOT_COOKIE && !add(DOT, dir.ino, DT_DIR, DOT_COOKIE)) return;
   if (cookie < DOT_DOT_COOKIE && !add(DOT_DOT, (dir.parent ?? dir).ino, DT_DIR, DOT_DOT_COOKIE)) return;
-  listingOf(union, dir).after(cookie, (listed) => {
+  listingOf(union, dir, isQuiet).after(cookie, (listed) => {
     if (!plus) return add(listed.name, inoOf(dir, listed), listed.type, listed.cookie);
     if (!sink.fits(listed.name.length)) return false;
     // Listed, although nothing can be done with it (aufs, whose names end earlier than those of its branches).
@@ -35,6 +44,16 @@ export function readdir(union: Union, nodeid: NodeId, cookie: number, plus: bool
     if (entry !== null) sink.addPlus(listed.name, entry.attr.ino, listed.type, listed.cookie, entry);
     return true;
   });
+}
+
+/**
+ * A listing that is kept is answered without reading the upper directory, whose access time moves all the same. One system call, and
+ * only when the kernel has no listing of its own: at the first one, and after each change of the directory.
+ */
+function noteRead(union: Union, dir: DirectoryNode): void {
+  const { mode, directories } = union.accessTimes;
+  if (dir.upper === null || mode === 'noatime' || !directories || union.listings.peek(dir) === undefined) return;
+  touchDirectory(union.fds.get(dir.upper));
 }
 
 /** The number that stat would show: a living node knows it best. */

@@ -234,7 +234,7 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
   it('shows name and type as asked', () => {
     expectMounted(box.plyfs('-o', `${box.options},fsname=my name,subtype=thing,nosuid,nodev,noexec`, 'mnt'));
     const { stdout } = run('findmnt', ['-nro', 'SOURCE,FSTYPE,OPTIONS', box.mountpoint]);
-    expect(stdout).toMatch(/^my\\x20name fuse\.thing rw,nosuid,nodev,noexec,noatime/);
+    expect(stdout).toMatch(/^my\\x20name fuse\.thing rw,nosuid,nodev,noexec,relatime/);
     expect(stdout).toContain('default_permissions,allow_other');
   });
 });

@@ -41,7 +41,7 @@ describe.skipIf(unavailable !== null)(`an ordinary user with fusermount3 ${unava
   it('mounts, reads, writes and unmounts', async () => {
     expect(plyfsAsUser(['-o', box.options, 'mnt'], box.dir)).toEqual({ status: 0, stdout: '', stderr: '' });
     expect(run('findmnt', ['-nro', 'SOURCE,FSTYPE,OPTIONS', box.mountpoint]).stdout).toMatch(
-      /^plyfs fuse\.plyfs rw,nosuid,nodev,noatime,\S*default_permissions/,
+      /^plyfs fuse\.plyfs rw,nosuid,nodev,relatime,\S*default_permissions/,
     );
     expect(shell('cat mnt/from-top mnt/dir/low; echo more >> mnt/dir/low; cat mnt/dir/low')).toEqual({
       status: 0,

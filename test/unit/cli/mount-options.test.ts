@@ -3,7 +3,16 @@ import { applyOptions, type CommandLineForm, type IgnoredOptions } from '../../.
 import { describeOptions } from '../../../src/cli/mount-options.js';
 import type { MountSettings } from '../../../src/cli/option-kinds.js';
 import { splitOptions } from '../../../src/cli/option-list.js';
-import { MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../../../src/core/flags.js';
+import {
+  MS_NOATIME,
+  MS_NODEV,
+  MS_NODIRATIME,
+  MS_NOEXEC,
+  MS_NOSUID,
+  MS_RDONLY,
+  MS_RELATIME,
+  MS_STRICTATIME,
+} from '../../../src/core/flags.js';
 import { defaultConfig, mountFlags } from '../../../src/server/mount-config.js';
 
 function apply(list: string, root = true, form: CommandLineForm = 'plyfs'): MountSettings & IgnoredOptions {
@@ -35,17 +44,25 @@ describe('mount options', () => {
   });
 
   it('root gets suid, dev and allow_other; others do not', () => {
-    expect(apply('').config).toMatchObject({ suid: true, dev: true, allowOther: true, exec: true, atime: false });
+    expect(apply('').config).toMatchObject({ suid: true, dev: true, allowOther: true, exec: true });
     expect(apply('', false).config).toMatchObject({ suid: false, dev: false, allowOther: false, exec: true });
   });
 
   it.each([
-    ['upperdir=u', MS_NOATIME],
-    ['', MS_RDONLY | MS_NOATIME],
-    ['upperdir=u,ro', MS_RDONLY | MS_NOATIME],
-    ['upperdir=u,ro,rw', MS_NOATIME],
-    ['upperdir=u,nosuid,nodev,noexec,atime', MS_NOSUID | MS_NODEV | MS_NOEXEC],
-    ['upperdir=u,nosuid,suid,nodev,dev', MS_NOATIME],
+    ['upperdir=u', MS_RELATIME],
+    ['', MS_RDONLY | MS_RELATIME],
+    ['upperdir=u,ro', MS_RDONLY | MS_RELATIME],
+    ['upperdir=u,ro,rw', MS_RELATIME],
+    ['upperdir=u,nosuid,nodev,noexec', MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME],
+    ['upperdir=u,nosuid,suid,nodev,dev', MS_RELATIME],
+    ['upperdir=u,noatime', MS_NOATIME],
+    ['upperdir=u,noatime,atime', MS_RELATIME],
+    ['upperdir=u,noatime,norelatime', MS_NOATIME],
+    ['upperdir=u,noatime,relatime', MS_RELATIME],
+    ['upperdir=u,noatime,strictatime', MS_STRICTATIME],
+    ['upperdir=u,strictatime,nostrictatime', MS_RELATIME],
+    ['upperdir=u,nodiratime', MS_RELATIME | MS_NODIRATIME],
+    ['upperdir=u,nodiratime,diratime,strictatime', MS_STRICTATIME],
   ])('flags of %j: the last word holds', (list, flags) => {
     expect(mountFlags(apply(list).config)).toBe(flags);
   });

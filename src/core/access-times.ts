@@ -1,0 +1,21 @@
+/** When reading moves the access time of what is read: options of a mount (man mount(8), relatime). */
+import type { FileStat } from './file-stat.js';
+
+export interface AccessTimes {
+  readonly mode: 'relatime' | 'strictatime' | 'noatime';
+  /** False: those of directories never move (nodiratime). */
+  readonly directories: boolean;
+}
+
+/** The kernel's default. */
+export const DEFAULT_ACCESS_TIMES: AccessTimes = { mode: 'relatime', directories: true };
+
+const DAY = 24 * 60 * 60;
+
+/** Whether reading a file with this stat moves its access time (fs/inode.c:relatime_need_update). */
+export function movesAccessTime({ mode }: AccessTimes, stat: FileStat, now = Date.now() / 1000): boolean {
+  if (mode !== 'relatime') return mode === 'strictatime';
+  const { atimeSec, atimeNsec, mtimeSec, mtimeNsec, ctimeSec, ctimeNsec } = stat;
+  const isAfter = (sec: number, nsec: number): boolean => atimeSec > sec || (atimeSec === sec && atimeNsec > nsec);
+  return !isAfter(mtimeSec, mtimeNsec) || !isAfter(ctimeSec, ctimeNsec) || now - atimeSec >= DAY;
+}
