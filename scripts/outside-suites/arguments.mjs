@@ -1,0 +1,96 @@
+/** The command line of scripts/suites. */
+import { parseArgs } from 'node:util';
+import { Refusal } from './shell.mjs';
+import { suites } from './suites.mjs';
+import { targets } from './targets.mjs';
+
+const places = Object.entries(suites).map(
+  ([word, { about, url }]) => `  --${word.padEnd(11)}DIR  ${about}\n${' '.repeat(20)}git clone ${url}`,
+);
+const setupLines = Object.entries(suites).flatMap(([word, { setups }]) =>
+  Object.entries(setups).map(
+    ([name, { about, onRequest }]) => `  ${word}: ${name}${onRequest ? ' (only with --setup)' : ''}\n      ${about}`,
+  ),
+);
+
+export const HELP = `usage: scripts/suites [--build] --SUITE DIR... [options] [TEST...]
+
+Runs test suites of other projects on plyfs and says which of their failures are plyfs's. It needs root and Debian's packages,
+which it names when they are missing. It mounts and makes users in a mount namespace of its own, which ends with it.
+
+Suites, and where people get them:
+${places.join('\n')}
+
+Options:
+  --build            build in DIR what is not built yet
+  --setup NAME       only this set-up of the suites; may be repeated (below)
+  --on TARGET        run the suites on plyfs (default), or on kernel, fuse-overlayfs or plain (a plain directory)
+  --beside TARGET    run what fails, and is not known to, on this target too; may be repeated
+  --scratch DIR      where images and layers are made (default $TMPDIR); up to 10 GiB
+  --json FILE        write all results, those that passed as well
+  --from FILE        judge what an earlier run has written with --json, and run nothing
+  --write            write the outcome to docs/suites.md and docs/suites.json; needs all tests of the set-ups that run
+  --list             only print the names of the tests
+  --help
+  TEST               only these tests, by their names: chmod/00, rename-file, overlay/0*, utimensat01
+
+Set-ups:
+${setupLines.join('\n')}
+
+Which failures are expected, each with its reason, is in scripts/outside-suites/known. PLYFS_PROGRAM is another plyfs to test.
+Status: 0 when every failure is an expected one, 1 otherwise.
+`;
+
+/** @throws {Refusal} for what cannot be meant */
+export function readArguments(words) {
+  const { values, positionals } = parse(words);
+  const chosen = Object.keys(suites).filter((word) => values[word] !== undefined);
+  if (values.help) return { help: true };
+  if (chosen.length === 0 && values.from === undefined)
+    throw new Refusal(`which suite? one of --${Object.keys(suites).join(', --')}`);
+  for (const target of [values.on, ...values.beside])
+    if (!Object.hasOwn(targets, target))
+      throw new Refusal(`${target}: no such target (${Object.keys(targets).join(', ')})`);
+  const setups = chosen.flatMap((word) => Object.keys(suites[word].setups));
+  for (const name of values.setup)
+    if (!setups.includes(name)) throw new Refusal(`${name}: no such set-up (${setups.join(', ')})`);
+  if (values.write && (positionals.length > 0 || values.on !== 'plyfs'))
+    throw new Refusal('--write: the document shows all tests on plyfs');
+  return { ...values, chosen: chosen.map((word) => ({ word, checkout: values[word] })), patterns: positionals };
+}
+
+function parse(words) {
+  const place = { type: 'string' };
+  const several = { type: 'string', multiple: true, default: [] };
+  const flag = { type: 'boolean', default: false };
+  try {
+    return parseArgs({
+      args: words,
+      allowPositionals: true,
+      options: {
+        ...Object.fromEntries(Object.keys(suites).map((word) => [word, place])),
+        build: flag,
+        setup: several,
+        on: { type: 'string', default: 'plyfs' },
+        beside: several,
+        scratch: place,
+        json: place,
+        from: place,
+        write: flag,
+        list: flag,
+        help: flag,
+      },
+    });
+  } catch (error) {
+    throw new Refusal(error.message);
+  }
+}
+
+/** Whether a test is one of those that were asked for: by its name, in which * is anything. */
+export function isChosen(test, patterns) {
+  if (patterns.length === 0) return true;
+  return patterns.some((pattern) => {
+    const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+    return new RegExp(`^${parts.join('.*')}$`).test(test);
+  });
+}

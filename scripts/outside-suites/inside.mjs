@@ -1,0 +1,22 @@
+/** What runs in a sandbox: reads its order from standard input and writes a line for each result to descriptor 3. */
+import { mkdirSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { installHelpers } from './helpers.mjs';
+import { hideTmp } from './private-tmp.mjs';
+import { suites } from './suites.mjs';
+import { programRoot, targetOf } from './targets.mjs';
+
+const RESULTS = 3;
+
+const { word, setupName, targetName, checkout, tests, scratch } = JSON.parse(readFileSync(0, 'utf8'));
+const suite = suites[word];
+const target = targetOf(targetName);
+const machine = join(scratch, 'machine');
+mkdirSync(machine);
+hideTmp(join(scratch, 'tmp'), [checkout, scratch, programRoot(target)].filter(Boolean));
+const { record } = installHelpers(target, machine);
+const report = (result) => writeSync(RESULTS, `${JSON.stringify(result)}\n`);
+// Tests become other users, and have to get to the directory.
+process.umask(0o022);
+await suite.run({ checkout, scratch, target, targetName, tests, setup: suite.setups[setupName], report, record });
+process.exit(0);

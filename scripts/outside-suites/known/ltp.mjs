@@ -1,0 +1,2 @@
+/** @type {import('../judge.mjs').Known[]} */
+export const known = [];

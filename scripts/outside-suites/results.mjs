@@ -1,0 +1,29 @@
+/**
+ * What came of one test of a suite.
+ * @typedef {{
+ *   test: string,
+ *   outcome: 'passed' | 'failed' | 'skipped',
+ *   cases?: { passed: number, failed: number, skipped: number },
+ *   detail?: string,
+ * }} Result
+ * `cases` counts what a test tries, where it says so; `detail` is what failed, or why the test was not run.
+ */
+
+/** How many tests, or cases of tests, passed, failed and were skipped. */
+export function countCases(results) {
+  const sum = { passed: 0, failed: 0, skipped: 0 };
+  for (const { outcome, cases } of results) {
+    if (cases === undefined) sum[outcome]++;
+    else for (const key of Object.keys(sum)) sum[key] += cases[key];
+  }
+  return sum;
+}
+
+/** Printable, on one line, and not longer than a table can have it. */
+export function oneLine(text, limit = 160) {
+  const line = text
+    .replace(/\p{Cc}\[[0-9;]*m/gu, '')
+    .replace(/[\p{Cc}\s]+/gu, ' ')
+    .trim();
+  return line.length > limit ? `${line.slice(0, limit - 1)}…` : line;
+}
