@@ -102,14 +102,25 @@ function numberOfLower(union: Union, own: number, home: RealDirectory, name: Ent
   return union.numbers.own(lower.devMajor, lower.devMinor, lower.ino);
 }
 
-/** Puts the numbers that stat will show into entries that have the objects' own ones. */
-export function correctNumbers(union: Union, dir: DirectoryNode, entries: readonly ListedEntry[]): void {
+/**
+ * Puts the numbers that stat will show into entries that have the objects' own ones.
+ * @returns whether an entry of the upper shows the number of a lower object, as far as can be said
+ */
+export function correctNumbers(union: Union, dir: DirectoryNode, entries: readonly ListedEntry[]): boolean {
+  let hasCopies = false;
   for (const entry of entries) {
     if (!entry.home.layer.isUpper) continue;
-    const kept = union.numbers.kept(entry.ino);
+    const own = entry.ino;
+    const kept = union.numbers.kept(own);
     if (kept !== undefined) entry.ino = kept;
-    else if (dir.impure || entry.below !== null) correct(union, dir, entry);
+    else if ((dir.impure || entry.below !== null) && !correct(union, dir, entry)) hasCopies = true;
+    if (entry.ino !== own) hasCopies = true;
   }
+  correctLowerNumbers(union, entries);
+  return hasCopies || union.lowerFiles?.isBarred === true;
+}
+
+function correctLowerNumbers(union: Union, entries: readonly ListedEntry[]): void {
   if (!union.numbers.keepsAny) return;
   // After those of the upper, which may show numbers of lower files from now on.
   for (const entry of entries) {
@@ -117,14 +128,17 @@ export function correctNumbers(union: Union, dir: DirectoryNode, entries: readon
   }
 }
 
-function correct(union: Union, dir: DirectoryNode, entry: ListedEntry): void {
+/** False: it cannot be said which number the entry shows. */
+function correct(union: Union, dir: DirectoryNode, entry: ListedEntry): boolean {
   const { name, ino, type } = entry;
-  if (union.lowerFiles === null) return;
+  if (union.lowerFiles === null) return true;
   try {
     entry.ino = type === DT_DIR ? listedDirectory(union, dir, entry) : numberOfFile(union, dir, name, ino, type);
+    return true;
   } catch (error) {
     // What is wrong with an object is said to whoever asks for it, not to those who list its directory.
     if (!(error instanceof FsError)) throw error;
+    return false;
   }
 }
 

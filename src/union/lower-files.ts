@@ -99,6 +99,11 @@ export class LowerFiles {
     return 'unknown';
   }
 
+  /** Whether {@link find} is `barred`. */
+  get isBarred(): boolean {
+    return !this.mayOpen;
+  }
+
   /** What tells the root of a layer from every other; null: its file system has no handles. */
   identify({ root }: Layer): FileIdentity | null {
     const handle = fileHandle(root.fd, '');

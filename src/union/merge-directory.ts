@@ -5,7 +5,8 @@ import { readDirectory } from '../sys/read-directory.js';
 import { correctNumbers } from './constant-numbers.js';
 import type { RealDirectory } from './layer.js';
 import { cookieOf, type ListedEntry, Listing } from './listing.js';
-import type { DirectoryNode } from './node.js';
+import type { DirectoryNode, UnionNode } from './node.js';
+import { dropImpure } from './promote-directory.js';
 import type { Union } from './union.js';
 
 /**
@@ -17,7 +18,8 @@ export function listingOf(union: Union, dir: DirectoryNode, isQuiet = false): Li
   if (listing === undefined) {
     union.scout.listed(dir);
     const entries = readMerged(union, dir, isQuiet);
-    correctNumbers(union, dir, entries);
+    const hasCopies = correctNumbers(union, dir, entries);
+    if (dir.impure && !hasCopies && !dir.isMerged) dropImpure(union, dir);
     listing = new Listing(entries);
     union.listings.set(dir, listing);
   }
@@ -124,6 +126,16 @@ export function noteAdded(
 ): void {
   const listing = union.listings.peek(dir);
   listing?.add({ ...entry, name, cookie: cookieOf(name), below: null, gone: false });
+}
+
+/**
+ * An object has gone from `dir`, or is about to. If it is a copy, it may be the last one there, which is found out when the directory is read
+ * anew: from then on it need not be marked (`dropImpure`).
+ */
+export function noteLost(union: Union, dir: DirectoryNode, node: UnionNode): void {
+  if (!dir.impure || dir.isMerged) return;
+  const isCopy = node.kind === 'directory' ? node.lowers.length > 0 : node.isCopy;
+  if (isCopy) union.listings.delete(dir);
 }
 
 /** A name has gone from `dir`. */

@@ -3,6 +3,7 @@ import type { CopyUpSource } from '../copyup/context.js';
 import { copyUpOther, copyUpUnnamed, refuseProtected } from '../copyup/copy-up.js';
 import { Errno, fsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
+import { afterwards } from '../core/undo.js';
 import { withWriteInto } from '../sys/owner-permission.js';
 import { statAt, statFd } from '../sys/stat.js';
 import { RealDirectory } from './layer.js';
@@ -81,6 +82,20 @@ export function markImpure(union: Union, dir: DirectoryNode | null): void {
   statFd(dirfd, fresh);
   withWriteInto(dirfd, fresh.mode, () => origins.markImpure(dirfd));
   dir.impure = true;
+}
+
+/** Takes the mark from a directory of the upper that holds no copies any more (fs/overlayfs/readdir.c:ovl_cache_get_impure). */
+export function dropImpure(union: Union, dir: DirectoryNode): void {
+  const { origins } = union.dialect;
+  if (dir.upper === null || origins === null) return;
+  const dirfd = union.fds.get(dir.upper);
+  dir.impure = false;
+  // A mark that stays, on a disk that fails or is mounted read-only, costs time when the directory is listed, and nothing else.
+  afterwards(() => {
+    statFd(dirfd, fresh);
+    withWriteInto(dirfd, fresh.mode, () => origins.unmarkImpure(dirfd));
+    union.channel?.invalidateAttributes(dir.id);
+  });
 }
 
 /** The kernel's cached attributes are out of date: the node's, and those of its directory, which has got an entry on disk. */

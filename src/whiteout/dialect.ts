@@ -101,6 +101,8 @@ export interface OriginMarks {
   mark(dirfd: number, name: string, origin: Uint8Array): void;
   /** Says of the upper directory `dirfd` that copies with such a mark lie in it. */
   markImpure(dirfd: number): void;
+  /** Takes back {@link markImpure}. */
+  unmarkImpure(dirfd: number): void;
 }
 
 /** What holds for all layers of a union. */

@@ -4,7 +4,7 @@
  */
 import { isErrno } from '../core/errno.js';
 import { UUID_BYTES } from '../sys/file-handle.js';
-import { setXattr } from '../sys/xattr.js';
+import { removeXattr, setXattr } from '../sys/xattr.js';
 import type { FileIdentity, OriginMarks } from './dialect.js';
 
 /** `struct ovl_fb` (fs/overlayfs/overlayfs.h): version, magic, length, flags, handle type, UUID, handle. */
@@ -65,5 +65,9 @@ export class OverlayOrigins implements OriginMarks {
       // No such xattrs (as above); `user.` ones of a directory that is somebody else's, or has the sticky bit.
       if (!isErrno(error, 'EOPNOTSUPP', 'EPERM', 'EACCES')) throw error;
     }
+  }
+
+  unmarkImpure(dirfd: number): void {
+    removeXattr(dirfd, '', this.impureXattr);
   }
 }

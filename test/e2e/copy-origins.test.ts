@@ -64,6 +64,24 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
   },
 };
 
+/** Directories that get copies, are listed, and lose them, each in another way; the last one keeps its own. */
+const LOST_COPIES: Script = (at) => {
+  for (const name of ['removed', 'left', 'replaced', 'exchanged', 'kept']) sys.mkdir(`${at}/${name}`);
+  sys.rename(`${at}/d/file`, `${at}/removed/file`);
+  sys.rename(`${at}/d/second`, `${at}/left/second`);
+  sys.rename(`${at}/e/third`, `${at}/replaced/third`);
+  sys.rename(`${at}/d/fifo`, `${at}/exchanged/fifo`);
+  sys.rename(`${at}/d/symlink`, `${at}/kept/symlink`);
+  for (const name of ['removed', 'left', 'replaced', 'exchanged', 'kept']) readdirSync(`${at}/${name}`);
+  sys.unlink(`${at}/removed/file`);
+  sys.rename(`${at}/left/second`, `${at}/kept/second`);
+  sys.writeFile(`${at}/replaced/new`, 'new');
+  sys.rename(`${at}/replaced/new`, `${at}/replaced/third`);
+  sys.writeFile(`${at}/kept/new`, 'new');
+  sys.rename(`${at}/kept/new`, `${at}/exchanged/fifo`, sys.RENAME_EXCHANGE);
+  sys.unlink(`${at}/kept/second`);
+};
+
 /** Names of a file with several links, changed in such an order that each is found to be changed by its own name. */
 const LINKS: Script = (at) => {
   sys.unlink(`${at}/d/hard1`);
@@ -151,6 +169,16 @@ describe.skipIf(unavailable !== null)(`origins of copies${unavailable === null ?
       expect(onDiskOfPlyfs).toEqual(onDiskOfKernel);
       expect(Object.keys(byPlyfs)).toEqual(Object.keys(byKernel));
     });
+  });
+
+  it('a directory that has lost its last copy is not marked any more, when it has been listed', () => {
+    const [, byKernel] = run(LOST_COPIES, 'kernel');
+    const [, byPlyfs] = run(LOST_COPIES, 'plyfs');
+    expect(byPlyfs).toEqual(byKernel);
+    const marked = ['removed', 'left', 'replaced', 'exchanged', 'kept'].filter((name) =>
+      byPlyfs[`/${name}`]?.includes('impure'),
+    );
+    expect(marked).toEqual(['kept']);
   });
 
   it('index=on: a copy that a killed server left without a name shows by all names, by either', () => {

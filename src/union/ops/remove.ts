@@ -9,7 +9,7 @@ import { statFd } from '../../sys/stat.js';
 import type { RealDirectory } from '../layer.js';
 import type { LinkGroup } from '../link-group.js';
 import { lookup, lowerHas } from '../lookup.js';
-import { isEmpty, noteRemoved } from '../merge-directory.js';
+import { isEmpty, noteLost, noteRemoved } from '../merge-directory.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
 import { assertFree, ensureUpper } from '../promote.js';
 import { copyUpDirectory } from '../promote-directory.js';
@@ -103,6 +103,7 @@ function isHeld(node: FileNode): boolean {
  * @param inUpper the name was one of the upper, not one that has been hidden now
  */
 export function forgetName(union: Union, node: FileNode, dir: DirectoryNode, name: EntryName, inUpper: boolean): void {
+  noteLost(union, dir, node);
   if (node.group !== null) {
     forgetLink(union, node, node.group, dir, name, inUpper);
     return;
@@ -180,6 +181,7 @@ function removeUpper(union: Union, dir: DirectoryNode, node: DirectoryNode, uppe
 
 /** A directory that has lost its name; whoever has it open sees it as empty. */
 export function forgetDirectory(union: Union, node: DirectoryNode): void {
+  if (node.parent !== null) noteLost(union, node.parent, node);
   node.removed = true;
   union.listings.delete(node);
   union.nodes.detach(node);

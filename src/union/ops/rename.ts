@@ -13,7 +13,7 @@ import { statFd } from '../../sys/stat.js';
 import { lowerNamesIn } from '../hidden-names.js';
 import type { RealDirectory } from '../layer.js';
 import { lookup, lowerHas } from '../lookup.js';
-import { isEmpty, lowersAreBare, noteAdded, noteRemoved } from '../merge-directory.js';
+import { isEmpty, lowersAreBare, noteAdded, noteLost, noteRemoved } from '../merge-directory.js';
 import { isHiddenUnseen, placeFor } from '../new-object.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
 import { assertFree, ensureUpper, ensureWhole } from '../promote.js';
@@ -213,6 +213,7 @@ function commit(union: Union, source: UnionNode, from: Place, to: Place): void {
 
 /** `node`, found at `from` before, is at `to` now. */
 function settle(union: Union, node: UnionNode, from: Place, to: Place): void {
+  noteLost(union, from.dir, node);
   const home = placeFor(union, to.dir);
   if (node.kind === 'directory') {
     union.nodes.move(node, to.dir, to.name);
