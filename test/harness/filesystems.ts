@@ -7,8 +7,8 @@ import {
   mountKernel,
   mountPlyfs,
   mountsUnavailable,
+  unmount,
   unmountLayers,
-  waitFor,
 } from './mounts.js';
 
 export interface FileSystem {
@@ -22,9 +22,9 @@ export interface FileSystem {
   /**
    * Mounts one that has what the directory `content` has, as far as it can hold that.
    * @param base an empty directory for its image and mountpoint
-   * @returns its root
+   * @param isUpper its content is to be changed
    */
-  show(content: string, base: string): Shown;
+  show(content: string, base: string, isUpper?: boolean): Shown;
 }
 
 export interface Shown {
@@ -76,6 +76,18 @@ function packed(
   };
 }
 
+/** What the file system cannot hold, such as attributes, stays behind. Unmounts it when anything else fails. */
+function copyInto(content: string, root: string): void {
+  const done = spawnSync('cp', ['-a', `${content}/.`, root], {
+    encoding: 'utf8',
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  const failures = done.stderr.split('\n').filter((line) => line !== '' && !line.endsWith(': Operation not supported'));
+  if (done.error === undefined && failures.length === 0) return;
+  unmount(root);
+  throw new Error(`cp -a: ${done.error ?? failures.join('\n')}`);
+}
+
 interface Writable {
   readonly name: string;
   readonly type: string;
@@ -108,35 +120,33 @@ function writable({ name, type, options = 'defaults', make }: Writable): FileSys
         make === undefined ? type : image,
         make === undefined ? options : `loop,${options}`,
       );
-      // What the file system cannot hold, such as attributes, stays behind.
-      run('cp', ['-a', `${content}/.`, shown.root]);
+      copyInto(content, shown.root);
       return shown;
     },
   };
 }
 
-/** A union whose lower layer is the content: what is changed in it goes into an upper of its own. */
+/** A union that has the content in a lower layer; or in its upper, if it is to be changed. */
 function union(name: string, mount: typeof mountKernel, unavailable: () => string | null): FileSystem {
   return {
     name,
     writable: true,
     showsMarks: false,
     unavailable,
-    show(content, base) {
-      const [upper, work, mountpoint] = ['upper', 'work', 'root'].map((each) => join(base, each)) as [
+    show(content, base, isUpper = false) {
+      const [empty, upper, work, root] = ['empty', 'upper', 'work', 'root'].map((each) => join(base, each)) as [
+        string,
         string,
         string,
         string,
       ];
-      for (const each of [upper, work, mountpoint]) mkdirSync(each);
-      const mounted = mount({ lowers: [content], upper, work, mountpoint });
+      for (const each of [empty, upper, work, root]) mkdirSync(each);
+      const mounted = mount({ lowers: [isUpper ? empty : content], upper, work, mountpoint: root });
+      if (isUpper) copyInto(content, root);
       return {
-        root: mountpoint,
+        root,
         async unmount() {
-          await waitFor(
-            () => spawnSync('umount', [mountpoint], { stdio: 'ignore' }).status === 0,
-            'the layers to be free',
-          );
+          await unmountLayers(root);
           mounted.unmount();
         },
       };

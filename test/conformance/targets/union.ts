@@ -58,7 +58,7 @@ function unionTarget(
 }
 
 /** Each case's tree of `layer` in a directory named by its id; a case without any layer gets an empty upper. */
-function treeOf(layer: LayerName, cases: readonly Case[]): Tree {
+export function treeOf(layer: LayerName, cases: readonly Case[]): Tree {
   return Object.fromEntries(
     cases.flatMap(({ id, layers }) => {
       const tree = layers[layer];

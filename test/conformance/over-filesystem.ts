@@ -1,0 +1,155 @@
+/**
+ * The cases with layers on another file system than the one that the tests lie on. What a file system does not have, a case can
+ * fail for: so each case runs on the kernel's overlayfs over the same layers first, and what passes there is required of plyfs.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FileSystem, Shown } from '../harness/filesystems.js';
+import { type Mounted, mountKernel, mountPlyfs } from '../harness/mounts.js';
+import type { LayerDirs } from '../harness/scratch.js';
+import type { Case } from './case.js';
+import { overlayForm } from './forms.js';
+import { materialize } from './materialize.js';
+import { missingCapabilities, runCase } from './run-case.js';
+import type { Stage } from './targets/target.js';
+import { kernelOverlay, plyfsOverlay, treeOf } from './targets/union.js';
+import { asEntry, LAYER_NAMES, type LayerName, type Tree } from './tree.js';
+
+/** Which layers lie on the file system. */
+export type Role = 'lower' | 'upper';
+
+const ON: Readonly<Record<Role, readonly LayerName[]>> = { lower: ['lower1', 'lower2', 'lower3'], upper: ['upper'] };
+
+/** The cases that can be run with the layers of `role` on `system`. */
+export function casesOn(system: FileSystem, role: Role, cases: readonly Case[]): Case[] {
+  return cases.filter((one) => {
+    const missing = [kernelOverlay, plyfsOverlay].flatMap((target) => missingCapabilities(one, target));
+    return missing.length === 0 && (system.showsMarks || !ON[role].some((layer) => hasMarks(one.layers[layer] ?? {})));
+  });
+}
+
+/** Whether the tree holds what a union that it lies on takes for its own. */
+function hasMarks(tree: Tree): boolean {
+  return Object.values(tree)
+    .map(asEntry)
+    .some((entry) => {
+      if (entry.kind === 'whiteout') return true;
+      if (Object.keys(entry.facts.xattrs ?? {}).some((name) => name.startsWith('trusted.overlay.'))) return true;
+      return entry.kind === 'directory' && (entry.opaque || hasMarks(entry.entries));
+    });
+}
+
+/** A union of layers of which those of one role lie on the file system. */
+interface Union {
+  readonly stage: Stage;
+  readonly layers: LayerDirs;
+  remount(mount: (layers: LayerDirs) => Mounted): void;
+}
+
+export class Layered {
+  private readonly unions: Union[] = [];
+  private shown: Shown | null = null;
+  /** The kernel's overlayfs and plyfs: each on an upper of its own, both on the same lowers. */
+  readonly kernel: Union;
+  readonly plyfs: Union;
+  /** Why the kernel's overlayfs has its upper elsewhere; null: it has not. */
+  readonly kernelElsewhere: string | null;
+
+  /** Lays out the layers below the empty directory `base`, and mounts both. */
+  constructor(system: FileSystem, role: Role, cases: readonly Case[], base: string) {
+    const at = (...names: string[]): string => join(base, ...names);
+    for (const name of ['on', 'content', 'off']) mkdirSync(at(name));
+    const places = new Map<string, string>();
+    for (const who of ['kernel', 'plyfs'] as const) {
+      for (const layer of LAYER_NAMES) {
+        const isShared = layer !== 'upper';
+        if (isShared && who === 'plyfs') continue;
+        const name = isShared ? layer : `${layer} of ${who}`;
+        const within = ON[role].includes(layer) ? 'content' : 'off';
+        mkdirSync(at(within, name));
+        materialize(at(within, name), treeOf(layer, cases), overlayForm);
+        if (layer === 'upper') mkdirSync(at(within, `work of ${who}`));
+        places.set(name, within);
+      }
+    }
+    this.shown = system.show(at('content'), at('on'), role === 'upper');
+    const { root } = this.shown;
+    const placeOf = (name: string): string => (places.get(name) === 'off' ? at('off', name) : join(root, name));
+    const layersOf = (who: 'kernel' | 'plyfs'): LayerDirs => {
+      mkdirSync(at(who));
+      const upper = placeOf(`upper of ${who}`);
+      const lowers = ON.lower.map(placeOf);
+      return { lowers, upper, work: join(upper, '..', `work of ${who}`), mountpoint: at(who) };
+    };
+    try {
+      this.plyfs = this.mount(layersOf('plyfs'), mountPlyfs);
+      const kernel = layersOf('kernel');
+      let elsewhere: string | null = null;
+      try {
+        this.kernel = this.mount(kernel, (layers) => mountKernel(layers));
+      } catch (error) {
+        if (role === 'lower') throw error;
+        elsewhere = String(error);
+        mkdirSync(at('off', 'upper'));
+        mkdirSync(at('off', 'work'));
+        materialize(at('off', 'upper'), treeOf('upper', cases), overlayForm);
+        const plain = { ...kernel, upper: at('off', 'upper'), work: at('off', 'work') };
+        this.kernel = this.mount(plain, (layers) => mountKernel(layers));
+      }
+      this.kernelElsewhere = elsewhere;
+    } catch (error) {
+      void this.close();
+      throw error;
+    }
+  }
+
+  private mount(layers: LayerDirs, mount: (layers: LayerDirs) => Mounted): Union {
+    let mounted = mount(layers);
+    const stage: Stage = {
+      root: layers.mountpoint,
+      upper: layers.upper,
+      form: overlayForm,
+      remount: null,
+      showWithKernel: null,
+      close: () => mounted.unmount(),
+    };
+    const union: Union = {
+      stage,
+      layers,
+      remount(next) {
+        mounted.unmount();
+        mounted = next(layers);
+      },
+    };
+    this.unions.push(union);
+    return union;
+  }
+
+  async close(): Promise<void> {
+    for (const { stage } of this.unions) stage.close();
+    await this.shown?.unmount();
+  }
+}
+
+/** What became of one case. */
+export type Verdict =
+  | { readonly kind: 'passed' }
+  /** The file system lacks what the case needs. */
+  | { readonly kind: 'not here'; readonly why: string; readonly passesOnPlyfs: boolean }
+  | { readonly kind: 'differs'; readonly why: string };
+
+export function compare(one: Case, { kernel, plyfs }: Layered): Verdict {
+  const expected = failureOf(one, kernel.stage);
+  const got = failureOf(one, plyfs.stage);
+  if (expected !== null) return { kind: 'not here', why: expected, passesOnPlyfs: got === null };
+  return got === null ? { kind: 'passed' } : { kind: 'differs', why: got };
+}
+
+function failureOf(one: Case, stage: Stage): string | null {
+  try {
+    runCase(one, stage);
+    return null;
+  } catch (error) {
+    return String(error instanceof Error ? error.message : error);
+  }
+}
