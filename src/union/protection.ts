@@ -22,16 +22,18 @@ export function protectionOf(union: Union, node: UnionNode): number {
 }
 
 function readProtection(union: Union, node: UnionNode): number {
-  if (!isUpper(node)) {
-    statReal(union, node, scratch);
-    const { fd, name } = reachOf(union, node);
-    keepOwnProtection(fd, name, scratch);
-    return scratch.protection;
-  }
+  if (!isUpper(node)) return flagsOnDisk(union, node);
   const { protections } = union.dialect;
   if (protections === null) return 0;
   const { fd, name } = reachOf(union, node);
   return protections.read(fd, name);
+}
+
+function flagsOnDisk(union: Union, node: UnionNode): number {
+  statReal(union, node, scratch);
+  const { fd, name } = reachOf(union, node);
+  keepOwnProtection(fd, name, scratch);
+  return scratch.protection;
 }
 
 function isUpper(node: UnionNode): boolean {
@@ -58,6 +60,24 @@ export function assertChangeable(union: Union, node: UnionNode): void {
 export function assertRemovable(union: Union, dir: UnionNode, node: UnionNode): void {
   refuse(union, dir, FS_IMMUTABLE_FL | FS_APPEND_FL, 'remove');
   refuse(union, node, FS_IMMUTABLE_FL | FS_APPEND_FL, 'remove');
+}
+
+/**
+ * Before an errno that the union finds by itself: EPERM where the file system of the upper would have said that first, because a
+ * name cannot be taken from `dir` by the real inode flags of the two (fs/namei.c:may_delete). Asked only then: it costs a system call.
+ */
+export function assertRemovableOnDisk(union: Union, dir: UnionNode, node: UnionNode): void {
+  refuseOnDisk(union, dir, FS_IMMUTABLE_FL | FS_APPEND_FL);
+  refuseOnDisk(union, node, FS_IMMUTABLE_FL | FS_APPEND_FL);
+}
+
+/** As {@link assertRemovableOnDisk}, for a name that comes into `dir` (may_create). */
+export function assertWritableOnDisk(union: Union, dir: UnionNode): void {
+  refuseOnDisk(union, dir, FS_IMMUTABLE_FL);
+}
+
+function refuseOnDisk(union: Union, node: UnionNode, by: number): void {
+  if (isUpper(node) && (flagsOnDisk(union, node) & by) !== 0) throw fsError(Errno.EPERM, 'remove');
 }
 
 /** An append-only file is opened for writing by those who append (may_open). */

@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { inodeFlagsUnavailable } from '../harness/inode-flags.js';
 import { kernelOverlayUnavailable, mountPlyfs, mountsUnavailable, overlayOptions, unmount } from '../harness/mounts.js';
 import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../harness/scratch.js';
 import * as sys from '../harness/sys/index.js';
@@ -143,13 +144,6 @@ const CASES = KINDS.flatMap(({ kind, below, flags }) => [
 ]);
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable() ?? inodeFlagsUnavailable();
-
-function inodeFlagsUnavailable(): string | null {
-  const base = makeScratch('flags');
-  const done = spawnSync('chattr', ['+i', base], { encoding: 'utf8' });
-  removeScratch(base);
-  return done.status === 0 ? null : `no inode flags here: ${done.stderr.trim()}`;
-}
 
 describe.skipIf(unavailable !== null)(`immutable and append-only objects ${unavailable ?? ''}`, () => {
   let bases: string[];

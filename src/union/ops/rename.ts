@@ -18,7 +18,7 @@ import { isHiddenUnseen, placeFor } from '../new-object.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
 import { assertFree, ensureUpper, ensureWhole } from '../promote.js';
 import { copyUpDirectory, markImpure } from '../promote-directory.js';
-import { assertRemovable, assertWritable } from '../protection.js';
+import { assertRemovable, assertRemovableOnDisk, assertWritable, assertWritableOnDisk } from '../protection.js';
 import { refuseWithoutData, statReal } from '../real-object.js';
 import { redirectDirectory, redirectMetacopy } from '../redirect.js';
 import type { Union } from '../union.js';
@@ -56,6 +56,26 @@ export function rename(
   // A file with several links goes on being known by the name that it has.
   from.dir.isComplete = false;
   to.dir.isComplete = false;
+  try {
+    change(union, source, from, target, to, flags);
+  } catch (error) {
+    if (isErrno(error, 'EXDEV', 'ENOTEMPTY')) {
+      assertRemovableOnDisk(union, from.dir, source);
+      if (target === null) assertWritableOnDisk(union, to.dir);
+      else assertRemovableOnDisk(union, to.dir, target);
+    }
+    throw error;
+  }
+}
+
+function change(
+  union: Union,
+  source: UnionNode,
+  from: Place,
+  target: UnionNode | null,
+  to: Place,
+  flags: number,
+): void {
   if ((flags & RENAME_EXCHANGE) !== 0) {
     if (target === null) throw fsError(Errno.ENOENT, 'rename');
     exchange(union, source, from, target, to);
