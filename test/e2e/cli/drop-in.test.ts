@@ -125,6 +125,20 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
       expect(run('findmnt', ['-no', 'SOURCE,FSTYPE', box.mountpoint]).stdout).toMatch(/^overlay\s+fuse\.plyfs$/m);
     });
 
+    it('refuses what plyfs mount refuses', () => {
+      const outcome = run(helper, ['overlay', box.mountpoint, '-o', `${box.options},nfs_export=on`], { cwd: box.dir });
+      expect(outcome).toMatchObject({ status: 1, stderr: expect.stringMatching(/^plyfs: nfs_export: on: .*\n$/) });
+      expect(box.isMounted()).toBe(false);
+    });
+
+    it('refuses less in the place of fuse-overlayfs', () => {
+      const inItsPlace = box.at('mount.fuse.fuse-overlayfs');
+      symlinkSync(PLYFS, inItsPlace);
+      const args = ['overlay', box.mountpoint, '-o', `${box.options},nfs_export=on`];
+      expect(run(inItsPlace, args, { cwd: box.dir })).toMatchObject({ status: 0 });
+      expect(box.isMounted()).toBe(true);
+    });
+
     it('-f mounts nothing', () => {
       expect(run(helper, ['overlay', box.mountpoint, '-f', '-o', box.options], { cwd: box.dir })).toMatchObject({
         status: 0,
