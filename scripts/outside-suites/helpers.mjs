@@ -28,7 +28,7 @@ export function installHelpers(target, directory) {
     else writeScript(direct, callOf(program));
     writeScript(
       join(programs, 'mount.overlay'),
-      recordingHelper(target.unmounter ? `'${program}' mount` : `'${direct}'`, record),
+      recordingHelper(direct, record),
     );
     if (target.unmounter) symlinkSync(program, join(programs, `umount.${target.type}`));
   }
@@ -48,7 +48,7 @@ function callOf(program) {
 }
 
 /** A helper for type overlay. A FUSE mount shows few of its options in /proc/mounts, so they are written down here. */
-function recordingHelper(call, record) {
+function recordingHelper(helper, record) {
   return [
     'source=$1 options= next=',
     'for word in "$@"; do',
@@ -56,7 +56,7 @@ function recordingHelper(call, record) {
     '  next=',
     `  case $word in -o) next=yes ;; -o*) options+=,\${word#-o} ;; esac`,
     'done',
-    `${call} "$@" || exit`,
+    `'${helper}' "$@" || exit`,
     `printf '%s %s\\n' "$source" "\${options#,}" >>'${record}'`,
   ].join('\n');
 }
