@@ -1,5 +1,11 @@
 import { FS_APPEND_FL, FS_IMMUTABLE_FL } from './flags.js';
 
+/** A moment: seconds since the epoch, negative before 1970; nanoseconds always 0..999,999,999. */
+export interface Moment {
+  readonly sec: number;
+  readonly nsec: number;
+}
+
 /** What statx(2) says of one object. Numbers, not bigints: sizes and inode numbers up to 2^53 are exact. */
 export class FileStat {
   ino = 0;

@@ -16,6 +16,7 @@ export const OUT_HEADER = 16;
 export const ATTR_SIZE = 88;
 export const ENTRY_OUT_SIZE = 128;
 export const ATTR_OUT_SIZE = 104;
+export const STATX_OUT_SIZE = 288;
 export const OPEN_OUT_SIZE = 16;
 export const STATFS_OUT_SIZE = 80;
 export const INIT_OUT_SIZE = 64;
@@ -99,6 +100,10 @@ export const Fattr = {
   MTIME_NOW: 1 << 8,
   KILL_SUIDGID: 1 << 11,
 } as const;
+
+/** `fuse_statx.mask`. */
+export const STATX_BASIC_STATS = 0x7ff;
+export const STATX_BTIME = 0x800;
 
 /** `fuse_open_out.open_flags`. */
 export const Fopen = {

@@ -66,8 +66,8 @@ const rows: { readonly [name in keyof typeof Opcode]: Partial<Row> & Pick<Row, '
   SETATTR: { handle: attributes.setattr, changes: true },
   READLINK: { handle: attributes.readlink },
   STATFS: { handle: attributes.statfs },
-  // 7.39; what GETATTR says is all that is known of a node.
-  STATX: { handle: notServed },
+  // 7.39; asked for by whoever wants to know when an object was made, once while the kernel remembers it.
+  STATX: { handle: attributes.statx },
   // Permissions are the kernel's to check (default_permissions).
   ACCESS: { handle: notServed },
 

@@ -11,7 +11,7 @@
  *   holds for it, which is what lets a reader see what is written after a copy-up.
  */
 import type { EntryName, NodeId } from '../core/brand.js';
-import type { FileStat } from '../core/file-stat.js';
+import type { FileStat, Moment } from '../core/file-stat.js';
 
 /** Who asks. `umask` is set only for requests that create (the transport asks the kernel not to apply it). */
 export interface Caller {
@@ -122,6 +122,8 @@ export interface Operations {
   lookup(parent: NodeId, name: EntryName): Entry | null;
   forget(nodeid: NodeId, nlookup: number): void;
   getattr(nodeid: NodeId): Attributes;
+  /** When the object was made; null: unknown. */
+  birth(nodeid: NodeId): Moment | null;
   setattr(nodeid: NodeId, change: AttributeChange, caller: Caller): Attributes;
   /** The target's bytes, latin1-decoded. */
   readlink(nodeid: NodeId): string;

@@ -1,5 +1,5 @@
 /** The reply being written: one buffer for all, header first. Offsets given to the methods count from the body's start. */
-import type { FileStat } from '../core/file-stat.js';
+import type { FileStat, Moment } from '../core/file-stat.js';
 import { allocate } from '../sys/libc.js';
 import {
   ATTR_OUT_SIZE,
@@ -10,6 +10,9 @@ import {
   OPEN_OUT_SIZE,
   OUT_HEADER,
   STATFS_OUT_SIZE,
+  STATX_BASIC_STATS,
+  STATX_BTIME,
+  STATX_OUT_SIZE,
 } from './abi.js';
 import type { Attributes, Entry, Opened, StatFs } from './operations.js';
 
@@ -122,6 +125,35 @@ export class Reply {
     this.setU32(12, 0);
     this.setAttr(ATTR_OUT_SIZE - ATTR_SIZE, answer.attr);
     this.size = ATTR_OUT_SIZE;
+  }
+
+  /** struct fuse_statx_out, with a struct statx (linux/stat.h) from byte 32 on. What has no inode flags says of none that it knows them. */
+  statx(answer: Attributes, birth: Moment | null): void {
+    const { attr } = answer;
+    this.zero(0, STATX_OUT_SIZE);
+    this.setU64(0, answer.cacheAttr ? this.timeoutSec : 0);
+    this.setU32(8, answer.cacheAttr ? this.timeoutNsec : 0);
+    this.setU32(32, birth === null ? STATX_BASIC_STATS : STATX_BASIC_STATS | STATX_BTIME);
+    this.setU32(36, attr.blksize);
+    this.setU32(48, attr.nlink);
+    this.setU32(52, attr.uid);
+    this.setU32(56, attr.gid);
+    this.setU32(60, attr.mode);
+    this.setU64(64, attr.ino);
+    this.setU64(72, attr.size);
+    this.setU64(80, attr.blocks);
+    this.setMoment(96, attr.atimeSec, attr.atimeNsec);
+    if (birth !== null) this.setMoment(112, birth.sec, birth.nsec);
+    this.setMoment(128, attr.ctimeSec, attr.ctimeNsec);
+    this.setMoment(144, attr.mtimeSec, attr.mtimeNsec);
+    this.setU32(160, attr.rdevMajor);
+    this.setU32(164, attr.rdevMinor);
+    this.size = STATX_OUT_SIZE;
+  }
+
+  private setMoment(at: number, sec: number, nsec: number): void {
+    this.setU64(at, sec);
+    this.setU32(at + 8, nsec);
   }
 
   /**

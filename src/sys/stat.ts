@@ -1,6 +1,6 @@
 /** statx(2) and fstatfs(2). */
 import { Errno, fsError } from '../core/errno.js';
-import type { FileStat } from '../core/file-stat.js';
+import type { FileStat, Moment } from '../core/file-stat.js';
 import { inodeNumber } from './inode-number.js';
 import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, allocate, bind, check, cPath, lastErrno } from './libc.js';
 
@@ -10,6 +10,7 @@ const statx = bind<(fd: number, path: number, flags: number, mask: number, into:
 const fstatfs = bind<(fd: number, into: number) => number>('int fstatfs(int, intptr_t)');
 
 const STATX_BASIC_STATS = 0x7ff;
+const STATX_BTIME = 0x800;
 const FLAGS = AT_SYMLINK_NOFOLLOW | 0x800; /* AT_NO_AUTOMOUNT */
 const STATX_ATTR_IMMUTABLE = 0x10;
 const STATX_ATTR_APPEND = 0x20;
@@ -67,6 +68,16 @@ export function statAt(dirfd: number, name: string, into: FileStat): boolean {
 export function statFd(fd: number, into: FileStat): void {
   check(statx(fd, cPath(''), FLAGS | AT_EMPTY_PATH, STATX_BASIC_STATS, memory.address), 'statx');
   decode(into);
+}
+
+/**
+ * When the object `name` under `dirfd` was made (`''`: that `dirfd` is), without following a symlink; null: its file system does not say.
+ */
+export function birthTime(dirfd: number, name: string): Moment | null {
+  const flags = name === '' ? FLAGS | AT_EMPTY_PATH : FLAGS;
+  check(statx(dirfd, cPath(name), flags, STATX_BTIME, memory.address), 'statx');
+  if (((u32[0] as number) & STATX_BTIME) === 0) return null;
+  return { sec: (i32[21] as number) * HIGH + (u32[20] as number), nsec: u32[22] as number };
 }
 
 export interface FsStat {

@@ -5,7 +5,7 @@
 import { displayName } from '../core/entry-name.js';
 import { Errno, fsError } from '../core/errno.js';
 import { isRegular } from '../core/file-mode.js';
-import { FileStat } from '../core/file-stat.js';
+import { FileStat, type Moment } from '../core/file-stat.js';
 import { O_RDONLY, O_WRONLY } from '../core/flags.js';
 import { truncate } from '../sys/file-io.js';
 import {
@@ -21,7 +21,7 @@ import {
   utimesPathFd,
 } from '../sys/inode-ops.js';
 import { close, openKnownAt, reopen } from '../sys/open.js';
-import { statAt, statFd } from '../sys/stat.js';
+import { birthTime, statAt, statFd } from '../sys/stat.js';
 import type { StatOverrides } from '../whiteout/stat-overrides.js';
 import type { Layer } from './layer.js';
 import type { FileNode, OpenFile, UnionNode } from './node.js';
@@ -76,19 +76,29 @@ export function statReal(union: Union, node: UnionNode, into: FileStat): void {
 }
 
 function statPhysically(union: Union, node: UnionNode, into: FileStat): void {
-  if (node.kind === 'directory') {
-    const { top } = node;
-    // A stat by name spares opening a directory that nobody lists.
-    if (top.fd < 0 && top.parent !== null) statPresent(union.fds.get(top.parent), top.name, into);
-    else statFd(union.fds.get(top), into);
-  } else if (opensItself(node)) statFd(heldFd(node), into);
-  else if (node.home !== null) statPresent(union.fds.get(node.home), node.realName, into);
-  else statFd(node.pin, into);
+  const { fd, name } = lookAt(union, node);
+  if (name === '') statFd(fd, into);
+  // A name that was there and is not: somebody else changed the layer.
+  else if (!statAt(fd, name, into)) throw fsError(Errno.ESTALE, 'statx');
 }
 
-function statPresent(dirfd: number, name: string, into: FileStat): void {
-  // A name that was there and is not: somebody else changed the layer.
-  if (!statAt(dirfd, name, into)) throw fsError(Errno.ESTALE, 'statx');
+/** As {@link reachOf}, for a stat: by an fd that there is already, or else by name, which spares opening a directory that nobody lists. */
+function lookAt(union: Union, node: UnionNode): Reach {
+  if (node.kind === 'file' && opensItself(node)) {
+    reach.fd = heldFd(node);
+    reach.name = '';
+    return reach;
+  }
+  if (node.kind === 'file' || node.top.fd >= 0 || node.top.parent === null) return reachOf(union, node);
+  reach.fd = union.fds.get(node.top.parent);
+  reach.name = node.top.name;
+  return reach;
+}
+
+/** When the real object was made; null: its file system does not say. A copy has its own (fs/overlayfs/inode.c:ovl_getattr). */
+export function birthOf(union: Union, node: UnionNode): Moment | null {
+  const { fd, name } = lookAt(union, node);
+  return birthTime(fd, name);
 }
 
 /** Stats a node as the union shows it. */

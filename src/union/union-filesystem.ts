@@ -1,4 +1,5 @@
 import type { EntryName, NodeId } from '../core/brand.js';
+import type { Moment } from '../core/file-stat.js';
 import type {
   AttributeChange,
   Attributes,
@@ -52,6 +53,10 @@ export class UnionFilesystem implements Operations {
 
   getattr(nodeid: NodeId): Attributes {
     return attributes.getattr(this.union, nodeid);
+  }
+
+  birth(nodeid: NodeId): Moment | null {
+    return attributes.birth(this.union, nodeid);
   }
 
   setattr(nodeid: NodeId, change: AttributeChange, caller: Caller): Attributes {

@@ -1,7 +1,7 @@
 import type { NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { hasSetIdBits, isDirectory, isRegular, S_ISGID, withoutSetIdBits } from '../../core/file-mode.js';
-import type { FileStat } from '../../core/file-stat.js';
+import type { FileStat, Moment } from '../../core/file-stat.js';
 import type { AttributeChange, Attributes, Caller, StatFs, TimeChange } from '../../fuse/operations.js';
 import { KEEP_ID, TIME_NOW, TIME_OMIT, type TimeValue } from '../../sys/inode-ops.js';
 import { close } from '../../sys/open.js';
@@ -12,6 +12,7 @@ import { copyUp, ensureUpper } from '../promote.js';
 import { copyUpDirectory } from '../promote-directory.js';
 import { assertChangeable, assertWritable } from '../protection.js';
 import {
+  birthOf,
   chmodReal,
   chownReal,
   refuseWithoutData,
@@ -44,6 +45,10 @@ export function getattr(union: Union, nodeid: NodeId): Attributes {
   const node = union.nodes.get(nodeid);
   statNode(union, node, union.answer.attr);
   return answerFor(union, node);
+}
+
+export function birth(union: Union, nodeid: NodeId): Moment | null {
+  return birthOf(union, union.nodes.get(nodeid));
 }
 
 /** One SETATTR can hold several changes: data first, owner before mode (chown clears set-id bits), times last. */

@@ -111,6 +111,16 @@ export function statAfresh(of: string | number): Stat {
   return statOf(of, AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC);
 }
 
+const STATX_BTIME = 0x800;
+
+/** When the object was made; null: its file system does not say. @param mask of what else is asked for in the same call */
+export function birth(path: string, mask = 0): Time | null {
+  const { buffer, address } = allocate(256);
+  check(statxCall(AT_FDCWD, cPath(path), AT_SYMLINK_NOFOLLOW, mask | STATX_BTIME, address), 'stat', path);
+  if ((buffer.readUInt32LE(0) & STATX_BTIME) === 0) return null;
+  return { sec: Number(buffer.readBigInt64LE(80)), nsec: buffer.readUInt32LE(88) };
+}
+
 export function fstat(fd: number): Stat {
   return readStat(fd, '', AT_EMPTY_PATH);
 }

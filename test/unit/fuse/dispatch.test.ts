@@ -150,6 +150,24 @@ describe('answers', () => {
     expect(answerTo(Opcode.GETATTR, [u32(0, 0), u64(0)])).toEqual(success(u64(1), u32(500_000_000, 0), attrBytes));
   });
 
+  it('attributes, and when the object was made', () => {
+    const head = [u64(1), u32(500_000_000, 0), u64(0, 0)];
+    const moments = [u64(10), u32(1, 0), u64(-40), u32(4, 0), u64(30), u32(3, 0), u64(-2), u32(2, 0)];
+    const known = [u32(0xfff, 4096), u64(0), u32(2, 1000, 100, 0o100644), u64(attr.ino, attr.size, 24, 0)];
+    const rest = Buffer.alloc(128);
+    const body = [u32(0, 0), u64(0), u32(0, 0xfff)];
+    const serving = new Serving();
+    expect(answerTo(Opcode.STATX, body, serving)).toEqual(success(...head, ...known, ...moments, rest));
+    expect(serving.calls).toEqual([
+      ['getattr', 1],
+      ['birth', 1],
+    ]);
+    serving.override.birth = () => null;
+    const unknown = answerTo(Opcode.STATX, body, serving);
+    expect(unknown.readUInt32LE(16 + 32)).toBe(0x7ff);
+    expect(unknown.subarray(16 + 112, 16 + 128)).toEqual(Buffer.alloc(16));
+  });
+
   it('attributes that must not be kept', () => {
     expect(answerTo(Opcode.SETATTR, [Buffer.alloc(88)])).toEqual(success(u64(0), u32(0, 0), attrBytes));
   });
@@ -301,7 +319,6 @@ describe('failures', () => {
     ['OPENDIR, once', Opcode.OPENDIR],
     ['FLUSH, once', Opcode.FLUSH],
     ['ACCESS, once', Opcode.ACCESS],
-    ['STATX, once', Opcode.STATX],
   ])('ENOSYS: %s', (_, opcode) => {
     expect(errnoOf(answerTo(opcode, []))).toBe(Errno.ENOSYS);
   });

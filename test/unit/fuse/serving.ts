@@ -32,6 +32,7 @@ export type Call = readonly [name: string, ...args: unknown[]];
 const ANSWERS: Record<string, unknown> = {
   lookup: entry,
   getattr: { attr, cacheAttr: true },
+  birth: { sec: -40, nsec: 4 },
   setattr: { attr, cacheAttr: false },
   readlink: 'a/target',
   mknod: entry,
