@@ -33,6 +33,11 @@ export async function commandMount(
   early: ThreadServer | undefined,
 ): Promise<number> {
   return await saying(async () => {
+    if (args.options.flatMap(splitOptions).some(({ name }) => name === 'remount')) {
+      paths.check({ mountpoint: args.mountpoint });
+      await early?.dismiss();
+      return (await import('./command-remount.js')).commandRemount(args);
+    }
     if (args.docker !== undefined) paths.check({ '--docker': args.docker.directory });
     const settings = await settingsOf(args);
     checkPaths(settings, paths);

@@ -179,9 +179,12 @@ export const MOUNT_OPTIONS: readonly MountOption[] = [
       settings.logFile = parsePath('log', value);
     },
   },
-  toggle('remount', undefined, 'refused: unmount, and mount anew', () => {
-    throw invalid('remount', undefined, 'a mount cannot be changed; unmount it, and mount it anew with other options');
-  }),
+  toggle(
+    'remount',
+    undefined,
+    'change a mount that is there: ro, rw (where it was made so), suid, dev, exec and access times; nothing else',
+    () => {},
+  ),
   toggle('debug', undefined, 'stay in the foreground and print every request', ({ config }, on) => {
     config.debug = on;
   }),

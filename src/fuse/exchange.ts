@@ -26,6 +26,8 @@ export class Exchange {
   readonly listing: DirentBuffer;
   /** SETXATTR carries its extended struct (7.33); settled by INIT. */
   setxattrExt = false;
+  /** Requests that change the tree are served. */
+  isWritable = true;
   /** The kernel may answer a listing from its cache. */
   keepsListings = true;
   /** How many entries of nodes the kernel has said to forget. */

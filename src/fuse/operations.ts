@@ -10,6 +10,7 @@
  * - Every node is named by its nodeid. There are no file handles: all opens of a node share what the file system
  *   holds for it, which is what lets a reader see what is written after a copy-up.
  */
+import type { AccessTimes } from '../core/access-times.js';
 import type { EntryName, NodeId } from '../core/brand.js';
 import type { FileStat, Moment } from '../core/file-stat.js';
 
@@ -199,6 +200,8 @@ export interface Operations {
    * for before an orderly unmount, and repeated by {@link close}. EPERM for a caller who may not ask.
    */
   settle(caller: Caller): void;
+  /** The mount has got other flags. @param syncs what was written is to reach the disk; see `tellRemounted` for what is thrown */
+  remounted(change: { readonly accessTimes: AccessTimes; readonly syncs: boolean }, caller: Caller): void;
 
   /**
    * Does a little of what will probably be asked for next: called when no request waits, so that one that comes does not

@@ -57,6 +57,7 @@ export class Session {
   ) {
     this.device = new Device(deviceFd, options.log);
     this.exchange = new Exchange(operations, options.timeout);
+    this.exchange.isWritable = options.writable;
     this.exchange.keepsListings = options.keepsListings !== false;
     this.dispatcher = new Dispatcher(this.device, this.exchange, options);
   }

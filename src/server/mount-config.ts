@@ -126,14 +126,21 @@ export function isReadOnly(config: MountConfig): boolean {
 
 const ATIME_FLAGS = { relatime: MS_RELATIME, strictatime: MS_STRICTATIME, noatime: MS_NOATIME } as const;
 
+/** What is said of a mount by flags of mount(2). */
+export type FlagSettings = Pick<MountConfig, 'readOnly' | 'suid' | 'dev' | 'exec' | 'accessTimes'>;
+
 /** mount(2) flags. */
 export function mountFlags(config: MountConfig): number {
+  return flagsOf({ ...config, readOnly: isReadOnly(config) });
+}
+
+export function flagsOf({ readOnly, suid, dev, exec, accessTimes }: FlagSettings): number {
   return (
-    (isReadOnly(config) ? MS_RDONLY : 0) |
-    (config.suid ? 0 : MS_NOSUID) |
-    (config.dev ? 0 : MS_NODEV) |
-    (config.exec ? 0 : MS_NOEXEC) |
-    ATIME_FLAGS[config.accessTimes.mode] |
-    (config.accessTimes.directories ? 0 : MS_NODIRATIME)
+    (readOnly ? MS_RDONLY : 0) |
+    (suid ? 0 : MS_NOSUID) |
+    (dev ? 0 : MS_NODEV) |
+    (exec ? 0 : MS_NOEXEC) |
+    ATIME_FLAGS[accessTimes.mode] |
+    (accessTimes.directories ? 0 : MS_NODIRATIME)
   );
 }

@@ -10,6 +10,8 @@ export interface MountEntry {
   readonly mountpoint: string;
   readonly type: string;
   readonly source: string;
+  /** Options of this mount of it, `ro` and `nosuid` among them. */
+  readonly options: readonly string[];
   /** Options of the file system, whichever mount of it this is. */
   readonly fileSystemOptions: readonly string[];
   /** Owners are not those of the disk (man mount_setattr(2)). */
@@ -34,13 +36,14 @@ export function parseLine(line: string): MountEntry {
     mountpoint: field(4),
     type: field(dash + 1),
     source: field(dash + 2),
+    options: field(5).split(','),
     fileSystemOptions: field(dash + 3).split(','),
     isIdmapped: field(5).split(',').includes('idmapped'),
   };
 }
 
-/** Space, tab, newline, backslash (and overlayfs's colons) come as three octal digits. */
-function unescaped(field: string): string {
+/** Space, tab, newline, backslash (and overlayfs's colons) come as three octal digits; fstab(5) has the same escapes. */
+export function unescaped(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 

@@ -28,6 +28,12 @@ export function tryReadIoctl(fd: number, request: number, into: Buffer): number 
   return result;
 }
 
+/** An ioctl that takes `from`, at most 32 bytes: negative errno on failure. */
+export function tryWriteIoctl(fd: number, request: number, from: Buffer): number {
+  from.copy(argument.buffer);
+  return tryIoctl(fd, request, argument.address);
+}
+
 /** Shares all blocks of `from` with the empty file `to`. 0, or a negative errno (man ioctl_ficlone(2)). */
 export function tryClone(to: number, from: number): number {
   return tryIoctl(to, FICLONE, from);

@@ -21,6 +21,7 @@ const MOUNT_ATTR_RELATIME = 0;
 const MOUNT_ATTR_NOATIME = 0x10;
 const MOUNT_ATTR_STRICTATIME = 0x20;
 const MOUNT_ATTR_NODIRATIME = 0x80;
+const MS_REMOUNT = 32;
 const MS_PRIVATE = 1 << 18;
 /** sizeof(struct mount_attr), linux/mount.h. */
 const MOUNT_ATTR_BYTES = 32;
@@ -34,6 +35,11 @@ export function mountFs(source: string, target: string, type: string, flags: num
     return strings.address + at;
   };
   check(mountCall(cPath2(source), cPath(target), put(type, 0), flags, put(data, 256)), 'mount');
+}
+
+/** Gives a mount, and its file system, other MS_* flags: all of them (mount(2), MS_REMOUNT). */
+export function remountFs(target: string, flags: number): void {
+  check(mountCall(0, cPath(target), 0, flags | MS_REMOUNT, 0), 'mount');
 }
 
 export function umountFs(target: string, flags = 0): void {

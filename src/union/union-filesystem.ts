@@ -1,3 +1,4 @@
+import type { AccessTimes } from '../core/access-times.js';
 import type { EntryName, NodeId } from '../core/brand.js';
 import type { Moment } from '../core/file-stat.js';
 import type {
@@ -22,6 +23,7 @@ import * as remove from './ops/remove.js';
 import { rename } from './ops/rename.js';
 import * as xattrs from './ops/xattrs.js';
 import { finishJobs } from './promote.js';
+import { remounted } from './remounted.js';
 import { settleAtEnd, settleFor } from './settle.js';
 import type { Union } from './union.js';
 
@@ -202,6 +204,10 @@ export class UnionFilesystem implements Operations {
 
   settle(caller: Caller): void {
     settleFor(this.union, caller);
+  }
+
+  remounted(change: { readonly accessTimes: AccessTimes; readonly syncs: boolean }, caller: Caller): void {
+    remounted(this.union, change, caller);
   }
 
   anticipate(): boolean {

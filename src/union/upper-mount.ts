@@ -35,7 +35,7 @@ export class UpperMount {
   private constructor(
     private readonly path: string,
     private readonly workPath: string | undefined,
-    private readonly accessTimes: AccessTimes,
+    private accessTimes: AccessTimes,
     private readonly roots: Roots | null,
   ) {}
 
@@ -60,6 +60,16 @@ export class UpperMount {
       close(upper);
       if (beside >= 0) close(beside);
     }
+  }
+
+  /** From now on access times move otherwise. @throws FsError EOPNOTSUPP where only the layer's own mount could see to it */
+  follow(accessTimes: AccessTimes): void {
+    const { mode, directories } = this.accessTimes;
+    if (accessTimes.mode === mode && accessTimes.directories === directories) return;
+    if (this.roots?.keepsTimes !== true) throw fsError(Errno.EOPNOTSUPP, 'remount');
+    const result = trySetAccessTimes(this.roots.tree, accessTimes);
+    if (result < 0) throw fsError(-result, 'mount_setattr');
+    this.accessTimes = accessTimes;
   }
 
   openUpper(): LayerRoot {

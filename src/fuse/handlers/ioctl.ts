@@ -6,6 +6,7 @@ import { ROOT_ID } from '../../core/brand.js';
 import { Errno } from '../../core/errno.js';
 import { IN_HEADER, IOCTL_OUT_SIZE } from '../abi.js';
 import type { Exchange } from '../exchange.js';
+import { decodeRemounted, PLYFS_IS_WRITABLE, PLYFS_REMOUNTED } from '../remount.js';
 import type { Request } from '../request.js';
 import { PLYFS_SERVER_END } from '../server-end.js';
 
@@ -76,6 +77,19 @@ export function ioctl(exchange: Exchange): number {
       if (room < place.length) return Errno.EINVAL;
       reply.size = IOCTL_OUT_SIZE;
       reply.bytes(place);
+      break;
+    }
+    case PLYFS_IS_WRITABLE:
+      if (nodeid !== ROOT_ID) return Errno.ENOTTY;
+      if (room < 4) return Errno.EINVAL;
+      reply.setU32(IOCTL_OUT_SIZE, exchange.isWritable ? 1 : 0);
+      break;
+    case PLYFS_REMOUNTED: {
+      if (nodeid !== ROOT_ID) return Errno.ENOTTY;
+      const change = decodeRemounted(input(request, 0));
+      if (change === null) return Errno.EINVAL;
+      const { accessTimes, readOnly } = change;
+      operations.remounted({ accessTimes, syncs: readOnly && !operations.noSync }, exchange.caller());
       break;
     }
     default:

@@ -15,6 +15,7 @@ describe('a line of mountinfo', () => {
         device: '0:40',
         root: '/ro\\ot',
         mountpoint: '/mnt a',
+        options: ['rw', 'relatime'],
         type: 'fuse.plyfs',
         source: 'my source',
         fileSystemOptions: ['rw', 'user_id=0'],

@@ -1,0 +1,69 @@
+/** What `-o remount` asks a mount's server, and tells it: the kernel sends no request when a mount gets other flags. */
+import type { AccessTimes } from '../core/access-times.js';
+import { Errno, fsError } from '../core/errno.js';
+import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
+import { tryReadIoctl, tryWriteIoctl } from '../sys/ioctl.js';
+import { close, openTrusted } from '../sys/open.js';
+
+/** _IOR('y', 'w', 4), a number of our own, for the root of a mount: u32, 1 where the server can write. */
+export const PLYFS_IS_WRITABLE = 0x80047977;
+/** _IOW('y', 'r', 12): an encoded {@link Remounted}. */
+export const PLYFS_REMOUNTED = 0x400c7972;
+const REMOUNTED_BYTES = 12;
+
+/** Numbers of the modes in the message. */
+const MODES = ['relatime', 'strictatime', 'noatime'] as const;
+
+export interface Remounted {
+  readonly accessTimes: AccessTimes;
+  /** Nothing is written any more: what was is to reach the disk. */
+  readonly readOnly: boolean;
+}
+
+/** u32 mode, directories, readOnly */
+function encode({ accessTimes, readOnly }: Remounted): Buffer {
+  const bytes = Buffer.alloc(REMOUNTED_BYTES);
+  bytes.writeUInt32LE(MODES.indexOf(accessTimes.mode), 0);
+  bytes.writeUInt32LE(accessTimes.directories ? 1 : 0, 4);
+  bytes.writeUInt32LE(readOnly ? 1 : 0, 8);
+  return bytes;
+}
+
+/** null: not such a message. */
+export function decodeRemounted(bytes: Buffer | null): Remounted | null {
+  if (bytes === null || bytes.length < REMOUNTED_BYTES) return null;
+  const mode = MODES[bytes.readUInt32LE(0)];
+  if (mode === undefined) return null;
+  return { accessTimes: { mode, directories: bytes.readUInt32LE(4) !== 0 }, readOnly: bytes.readUInt32LE(8) !== 0 };
+}
+
+/** Why a server does not answer: it is another program's, or fuse-native's, which passes no ioctl(2). */
+const UNKNOWN = new Set<number>([Errno.ENOTTY, Errno.ENOSYS, Errno.EINVAL]);
+
+/** Whether the server of `mountpoint` (bytes) can write to its upper; null: it does not say. Throws what opening the mount failed with. */
+export function isServerWritable(mountpoint: string): boolean | null {
+  const answer = Buffer.alloc(4);
+  const result = onRoot(mountpoint, (root) => tryReadIoctl(root, PLYFS_IS_WRITABLE, answer));
+  if (result >= 0) return answer.readUInt32LE(0) !== 0;
+  if (UNKNOWN.has(-result)) return null;
+  throw fsError(-result, 'ioctl');
+}
+
+/**
+ * Tells the server of `mountpoint` (bytes) what holds from now on.
+ * @throws FsError: EOPNOTSUPP where it cannot change what reading does to access times; EPERM for a user that is neither root nor
+ *   the server's
+ */
+export function tellRemounted(mountpoint: string, remounted: Remounted): void {
+  const result = onRoot(mountpoint, (root) => tryWriteIoctl(root, PLYFS_REMOUNTED, encode(remounted)));
+  if (result < 0) throw fsError(UNKNOWN.has(-result) ? Errno.EOPNOTSUPP : -result, 'ioctl');
+}
+
+function onRoot(mountpoint: string, use: (root: number) => number): number {
+  const root = openTrusted(mountpoint, O_RDONLY | O_DIRECTORY);
+  try {
+    return use(root);
+  } finally {
+    close(root);
+  }
+}
