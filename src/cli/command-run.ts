@@ -1,17 +1,19 @@
 /** `plyfs run`: a command in a layered tree, in namespaces of its own. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { toBytesName } from '../core/entry-name.js';
 import { Errno } from '../core/errno.js';
-import { asMountError, errnoOf, MountError } from '../server/mount-error.js';
-import { statusOf } from './child-status.js';
+import { asMountError, errnoOf, errnoText, MountError } from '../server/mount-error.js';
+import { setTerminal, type TerminalSettings, terminalSettings } from './caller-terminal.js';
+import { onSignals, statusOf } from './child-status.js';
 import { RUN_FAILURE } from './exit-status.js';
 import { say } from './message.js';
 import { userNamespace } from './namespaces.js';
 import { parseLayers } from './option-value.js';
 import type { PathRule } from './removed-directory.js';
 import type { InsideOrder } from './run-inside.js';
+import { ScratchDirectory } from './scratch-directory.js';
 
 /** All strings are bytes. */
 export interface RunArguments {
@@ -30,13 +32,14 @@ export interface RunArguments {
 /** Resolves with the command's status; 128 and the signal's number, if one ended it. */
 export async function commandRun(args: RunArguments, paths: PathRule): Promise<number> {
   const made: string[] = [];
-  let scratch: string | undefined;
+  let scratch: ScratchDirectory | undefined;
+  const terminal = terminalSettings();
   try {
     const rootfs = args.rootfs === undefined ? [] : parseLayers(args.rootfs).layers;
     const { upper, work, docker } = args;
     paths.check({ '--rootfs': rootfs, '--docker': docker?.directory, '--upper': upper, '--work': work });
-    scratch = mkdtempSync(join(tmpdir(), 'plyfs-run-'));
-    const status = await enter(prepare(args, scratch, made));
+    scratch = await ScratchDirectory.make();
+    const status = await enter(prepare(args, scratch.path, made), terminal);
     if (status === RUN_FAILURE) takeBack(made);
     return status;
   } catch (error) {
@@ -46,26 +49,42 @@ export async function commandRun(args: RunArguments, paths: PathRule): Promise<n
     say(asMountError(error, 'run').message);
     return RUN_FAILURE;
   } finally {
-    if (scratch !== undefined) remove(scratch);
+    // The inner process does it as well, unless it was killed.
+    if (terminal !== undefined) setTerminal([terminal]);
+    scratch?.remove();
   }
 }
 
+/** What is to be mounted where, and run in it. */
+type Order = Omit<InsideOrder, 'terminal' | 'mapsOwners'>;
+
 /** @param made takes the directories that were not there before */
-function prepare(args: RunArguments, scratch: string, made: string[]): InsideOrder {
+function prepare(args: RunArguments, scratch: string, made: string[]): Order {
   const root = join(scratch, 'root');
   mkdirSync(root);
   const upper = args.ephemeral ? join(scratch, 'upper') : text('--upper', args.upper ?? '');
   const work = args.ephemeral ? join(scratch, 'work') : text('--work', args.work ?? `${resolve(upper)}.work`);
-  for (const directory of [upper, work]) {
-    if (existsSync(directory)) continue;
-    mkdirSync(directory);
-    made.push(directory);
-  }
+  makeDirectory('--upper', upper, made);
+  makeDirectory('--work', work, made);
   return {
     mount: [...layersOf(args, upper, work), ...args.options.flatMap((option) => ['-o', text('-o', option)]), root],
     root,
     command: args.command.length === 0 ? ['/bin/sh'] : args.command.map((word) => text('the command', word)),
   };
+}
+
+/** Unless it is there. */
+function makeDirectory(what: string, directory: string, made: string[]): void {
+  if (existsSync(directory)) return;
+  try {
+    mkdirSync(directory);
+    made.push(directory);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    const why = `cannot be made: ${errnoText(errno)}`;
+    throw MountError.of({ what, where: toBytesName(directory), why, errno });
+  }
 }
 
 function layersOf({ rootfs, docker }: RunArguments, upper: string, work: string): string[] {
@@ -86,16 +105,24 @@ function text(what: string, bytes: string): string {
   throw MountError.of({ what, where: bytes, why: 'not UTF-8', advice: 'mount it with plyfs mount, and use chroot(8)' });
 }
 
-async function enter(order: InsideOrder): Promise<number> {
+async function enter(order: Order, terminal: TerminalSettings | undefined): Promise<number> {
   const { args, hasOthers } = userNamespace();
   if (!hasOthers) {
     say('only your own user is there: no subordinate ids (man subuid(5)); files of others belong to nobody');
   }
+  const inside: InsideOrder = {
+    ...order,
+    mapsOwners: args.length > 0,
+    ...(terminal === undefined ? {} : { terminal }),
+  };
   const [program = ''] = process.argv.slice(1);
   // Should we be killed, nobody is there to take anything down: the command is not to go on either (man prctl(2), PR_SET_PDEATHSIG).
   const child = spawn(
-    'setpriv',
+    'env',
     [
+      // unshare(1) would end of those for our whole group.
+      '--ignore-signal=HUP,QUIT,USR1,USR2,ALRM',
+      'setpriv',
       '--pdeathsig',
       'KILL',
       '--',
@@ -110,24 +137,16 @@ async function enter(order: InsideOrder): Promise<number> {
       process.execPath,
       program,
       'run-inside',
-      JSON.stringify(order),
+      JSON.stringify(inside),
     ],
-    { stdio: 'inherit' },
+    // unshare(1) passes no signal on, and the process that it starts cannot tell one of ours from one of the terminal: we write to it.
+    { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] },
   );
-  return await statusOf(child, (signal) => forward(child, signal));
-}
-
-/** unshare(1) lets no SIGTERM end it while it waits: what it waits for is told. */
-function forward(unshare: ChildProcess, signal: NodeJS.Signals): void {
-  const { pid } = unshare;
-  if (pid === undefined) return;
-  try {
-    const inner = Number.parseInt(readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1'), 10);
-    process.kill(inner, signal);
-  } catch {
-    // ENOENT: a kernel that does not tell. No number, ESRCH: there is none yet, or no more. It ends with unshare(1) (--kill-child).
-    unshare.kill('SIGKILL');
-  }
+  onSignals((signal) => {
+    // A failure means that it has ended.
+    if (child.connected) child.send(signal, () => {});
+  });
+  return await statusOf(child);
 }
 
 /** The tree could not be mounted: an upper that was made for it goes, if nothing is in it. */
@@ -139,11 +158,4 @@ function takeBack(made: readonly string[]): void {
       if (errnoOf(error) !== Errno.ENOTEMPTY) throw error;
     }
   }
-}
-
-/** What the command has made can belong to users that exist in its namespace only. */
-function remove(scratch: string): void {
-  const { args } = userNamespace();
-  if (args.length > 0) spawnSync('unshare', [...args, '--', 'rm', '-rf', '--', scratch], { stdio: 'inherit' });
-  rmSync(scratch, { recursive: true, force: true });
 }

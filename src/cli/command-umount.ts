@@ -25,8 +25,10 @@ export function commandUmount({ mountpoint, lazy }: UmountArguments, paths: Path
       take(path, { lazy });
       return OK;
     }
-    settle(path);
+    const unsettled = settle(path);
     takeAndWait(path);
+    // Not before: a mount that stays is not at its end.
+    if (unsettled !== null) say(unsettled.message);
     return OK;
   } catch (error) {
     say(asMountError(error, 'umount').message);
@@ -68,15 +70,16 @@ function requireFuse(entry: MountEntry | undefined, where: string): void {
   });
 }
 
-/** Nothing is lost if it fails, so that it does not stop the unmount. */
-function settle(path: string): void {
+/** Nothing is lost if it fails, so that it does not stop the unmount. Returns how it failed. */
+function settle(path: string): MountError | null {
   try {
     askToSettle(path);
+    return null;
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === undefined) throw error;
     const why = 'hard links could not all be made real in the upper; the next mount with -t aufs shows them';
-    say(MountError.of({ what: 'umount', where: path, why, errno }).message);
+    return MountError.of({ what: 'umount', where: path, why, errno });
   }
 }
 

@@ -90,7 +90,8 @@ export function runHelp(): string {
 The command sees the layers as its root directory, with /proc and a minimal /dev, and is root there: in a user namespace, unless
 root runs it. An ordinary user gets other users from /etc/subuid and /etc/subgid, as podman does (packages: uidmap).
 Network, host name and time are those of the machine; the environment has PATH, HOME and TERM only. When the command ends, so do the
-processes that it has started. It is not confined: who is root in a chroot can leave it, to files of the user who runs this.
+processes that it has started. Signals to plyfs run are passed on to it. If stdin is a terminal, the command gets one of its own.
+It is not confined: root inside the chroot can escape it, to files of the user who runs this.
 
 The status is the command's, 128 and more if a signal ended it; 126 and 127 if it cannot be run or is not there;
 125 if the tree could not be mounted.

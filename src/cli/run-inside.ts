@@ -18,9 +18,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Errno } from '../core/errno.js';
 import { asMountError, errnoOf, MountError } from '../server/mount-error.js';
-import { statusOf } from './child-status.js';
+import type { TerminalSettings } from './caller-terminal.js';
+import { CommandSignals, statusOf, statusOfSignal } from './child-status.js';
+import { CommandTerminal } from './command-terminal.js';
 import { RUN_FAILURE } from './exit-status.js';
 import { say } from './message.js';
+import { describeUnmappedOwners } from './unmapped-owners.js';
 
 export interface InsideOrder {
   /** Arguments of `plyfs mount`. */
@@ -28,6 +31,10 @@ export interface InsideOrder {
   /** Where that mounts. */
   readonly root: string;
   readonly command: readonly string[];
+  /** The command gets a terminal of its own, in the place of the caller's, which has these settings. */
+  readonly terminal?: TerminalSettings;
+  /** Users of the layers can be outside of the user namespace. */
+  readonly mapsOwners: boolean;
 }
 
 const PLYFS = fileURLToPath(new URL('../../bin/plyfs', import.meta.url));
@@ -46,18 +53,23 @@ const PATIENCE_MS = 10_000;
 
 export async function runInside(order: InsideOrder): Promise<number> {
   const { root } = order;
+  const signals = new CommandSignals();
   const mounted = spawnSync(PLYFS, ['mount', ...order.mount], { stdio: ['ignore', 'ignore', 'inherit'] });
   if (mounted.error !== undefined) throw mounted.error;
   if (mounted.status !== 0) return RUN_FAILURE; // It has said why.
+  let terminal: CommandTerminal | undefined;
   try {
+    const unmapped = order.mapsOwners ? describeUnmappedOwners(root) : null;
+    if (unmapped !== null) say(unmapped);
     furnish(root);
-    return await run(order);
+    if (order.terminal !== undefined) terminal = await CommandTerminal.open(root, order.terminal);
+    return await run(order, signals, terminal);
   } catch (error) {
     if (!(error instanceof MountError) && errnoOf(error) === undefined) throw error;
     say(asMountError(error, 'run').message);
     return RUN_FAILURE;
   } finally {
-    await takeDown(root);
+    await takeDown(root, terminal);
   }
 }
 
@@ -98,21 +110,36 @@ function must(program: string, args: readonly string[]): void {
     throw MountError.of({ what: program, where: args.at(-1) ?? '', why: `failed with status ${status}` });
 }
 
-async function run({ root, command }: InsideOrder): Promise<number> {
+async function run(
+  { root, command }: InsideOrder,
+  signals: CommandSignals,
+  terminal: CommandTerminal | undefined,
+): Promise<number> {
   const { TERM } = process.env;
-  const child = spawn('chroot', [root, ...command], {
-    stdio: 'inherit',
+  // A message can wait for the event loop, which has stood still until here.
+  await new Promise((resolve) => setImmediate(resolve));
+  if (signals.early !== undefined) return statusOfSignal(signals.early);
+  // A session of its own, with stdin as its terminal (man setsid(1)).
+  const [program, ...args] = [...(terminal === undefined ? [] : ['setsid', '--ctty']), 'chroot', root, ...command] as [
+    string,
+    ...string[],
+  ];
+  const child = spawn(program, args, {
+    stdio: terminal?.stdio ?? 'inherit',
     env: { PATH, HOME: '/root', ...(TERM === undefined ? {} : { TERM }) },
   });
-  return await statusOf(child, (signal) => child.kill(signal));
+  signals.attach(child, terminal !== undefined);
+  terminal?.relay();
+  return await statusOf(child);
 }
 
-async function takeDown(root: string): Promise<void> {
+async function takeDown(root: string, terminal: CommandTerminal | undefined): Promise<void> {
   await until(() => {
     const left = others().filter((pid) => isInside(pid, root));
     for (const pid of left) end(pid);
     return left.length === 0;
   });
+  await terminal?.close();
   for (const place of ['dev', 'proc']) spawnSync('umount', ['-R', join(root, place)], { stdio: 'ignore' });
   spawnSync(PLYFS, ['umount', root], { stdio: 'inherit' });
   // The server ends by itself. What is left after that is killed with the namespace.

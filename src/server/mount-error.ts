@@ -1,6 +1,6 @@
 /** Why a mount was refused, in one line that a person can act on. */
 import { getSystemErrorMap } from 'node:util';
-import { displayName } from '../core/entry-name.js';
+import { displayName, toBytesName } from '../core/entry-name.js';
 import { errnoName, FsError } from '../core/errno.js';
 import { LayerRefusal } from '../core/layer-refusal.js';
 import { HelperError } from '../fuse/mount-request.js';
@@ -76,6 +76,15 @@ export function errnoOf(error: unknown): number | undefined {
   return undefined;
 }
 
+/** What Node says of a system call that failed, apart from its own words. */
+function systemError(error: unknown): { syscall: string; path?: string; errno: number } | undefined {
+  if (!(error instanceof Error && 'errno' in error && 'syscall' in error)) return undefined;
+  const { errno, syscall } = error;
+  if (typeof errno !== 'number' || typeof syscall !== 'string') return undefined;
+  const path = 'path' in error && typeof error.path === 'string' ? error.path : undefined;
+  return { syscall, ...(path === undefined ? {} : { path }), errno };
+}
+
 /** Any throwable as the refusal of step `what`; what is not an errno is a bug and keeps its stack in `cause`. */
 export function asMountError(error: unknown, what: string): MountError {
   if (error instanceof MountError) return error;
@@ -86,6 +95,12 @@ export function asMountError(error: unknown, what: string): MountError {
   if (error instanceof FsError) {
     const at = error.path === undefined ? {} : { where: error.path };
     return MountError.of({ what: `${what}: ${error.syscall}`, ...at, errno: error.errno });
+  }
+  const system = systemError(error);
+  if (system !== undefined) {
+    const { syscall, path, errno } = system;
+    const at = path === undefined ? {} : { where: toBytesName(path) };
+    return MountError.of({ what: `${what}: ${syscall}`, ...at, errno: Math.abs(errno) });
   }
   if (error instanceof HelperError) return MountError.of({ what, why: error.message });
   const refused = MountError.of({ what, why: error instanceof Error ? error.message : String(error) });

@@ -118,14 +118,21 @@ export function openTrusted(path: string, flags: number): number {
 
 const SYS_OPEN_TREE = 428;
 const OPEN_TREE_CLONE = 1;
+const AT_RECURSIVE = 0x8000;
 
 /**
  * Opens a directory as a mount of its own, without what is mounted below it (open_tree(2)): its file system alone, as
- * the kernel's overlayfs sees a layer. Returns a negative errno where that is not allowed.
+ * the kernel's overlayfs sees a layer. In a user namespace what is mounted below it can only be had with it, as it is now; what
+ * is mounted there later is not seen. Returns a negative errno where neither is allowed.
  */
 export function tryCloneTree(path: string): number {
-  const fd = syscall4(SYS_OPEN_TREE, AT_FDCWD, cPath(path), OPEN_TREE_CLONE | O_CLOEXEC, 0);
-  return fd < 0 ? -lastErrno() : fd;
+  const clone = (flags: number): number => {
+    const fd = syscall4(SYS_OPEN_TREE, AT_FDCWD, cPath(path), OPEN_TREE_CLONE | O_CLOEXEC | flags, 0);
+    return fd < 0 ? -lastErrno() : fd;
+  };
+  const tree = clone(0);
+  // fs/namespace.c:has_locked_children.
+  return tree === -Errno.EINVAL ? clone(AT_RECURSIVE) : tree;
 }
 
 /** A second fd for what an fd already names, opened anew with `flags` (through /proc, man open(2) O_PATH). */

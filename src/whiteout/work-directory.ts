@@ -55,7 +55,7 @@ export class WorkDirectory {
       refuseIncompatible(fd, path);
       if (lockInTime(fd, exclusive ? ENDING_MS : 0)) removeContents(fd);
       else if (exclusive) throw inUse(path);
-      else log(`workdir ${path} is in use by another mount; the two must not write to the same upper at once`);
+      else log(mountedBeside(`workdir ${path}`));
       // Whoever uses it holds it, also who was not the first: a third must not clean it when the first has gone.
       tryShareLock(fd);
       if (marked) markVolatile(fd);
@@ -78,7 +78,7 @@ export class WorkDirectory {
     // Of the upper's root: all that is made or copied up through here would have it.
     dropInheritedAcl(fd);
     if (lockInTime(fd, patience)) removeContents(fd);
-    else log('the upper is in use by another mount; the two must not write to it at once');
+    else log(mountedBeside('the upper'));
     tryShareLock(fd);
     return new WorkDirectory(fd, log);
   }
@@ -117,6 +117,10 @@ function inUse(path: string): LayerRefusal {
     'in use by another mount, and two would spoil the index',
     'unmount that one first, or mount with index=off',
   );
+}
+
+function mountedBeside(what: string): string {
+  return `mounted all the same: ${what} is in use by another mount too, and only one of the two may write to the upper at a time`;
 }
 
 /** Asks again and again: flock(2) has no timeout. */

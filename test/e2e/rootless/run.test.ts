@@ -1,5 +1,5 @@
 /** `plyfs run`: a command in a layered tree, by root and by an ordinary user. */
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,19 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
   afterAll(() => closeDevice());
   beforeEach(() => {
     box = new Sandbox();
-    makeRootDirectory(box.at('base'), ['sh', 'id', 'ls', 'cat', 'rm', 'sleep', 'mkdir', 'chown', 'mount']);
+    makeRootDirectory(box.at('base'), [
+      'sh',
+      'tty',
+      'stty',
+      'id',
+      'ls',
+      'cat',
+      'rm',
+      'sleep',
+      'mkdir',
+      'chown',
+      'mount',
+    ]);
     mkdirSync(box.at('tmp'));
     giveToUser(box.dir);
   });
@@ -211,6 +223,158 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
     child.kill('SIGKILL');
     await waitFor(() => processesOf(box.dir).length === 0, 'all to have ended');
     for (const name of readdirSync(box.at('tmp'))) rmSync(box.at(`tmp/${name}`), { recursive: true });
+  });
+
+  /** plyfs run in the sandbox, with its own TMPDIR. */
+  function start(args: readonly string[], program: readonly string[] = [PLYFS]): ChildProcessWithoutNullStreams {
+    const [first = '', ...rest] = [...program, 'run', '--rootfs', 'top:base', '--ephemeral', ...args];
+    return spawn(first, rest, { cwd: box.dir, env: { ...process.env, TMPDIR: box.at('tmp') } });
+  }
+
+  function outputOf(child: ChildProcessWithoutNullStreams): () => string {
+    let said = '';
+    child.stdout.on('data', (text: Buffer) => {
+      said += text;
+    });
+    return () => said;
+  }
+
+  describe('on a terminal', () => {
+    /** With a terminal between us and plyfs. What is typed is the next line as soon as `prompt` has been shown. */
+    async function typed(
+      command: string,
+      lines: readonly (readonly [prompt: string, line: string])[],
+    ): Promise<Outcome> {
+      const script = `stty rows 33 columns 101; stty -a > before; "$0" run --rootfs top:base --ephemeral -- ${command}; status=$?; stty -a > after; exit $status`;
+      const child = spawn('script', ['--quiet', '--return', '--command', script.replace('$0', PLYFS), '/dev/null'], {
+        cwd: box.dir,
+        env: { ...process.env, TMPDIR: box.at('tmp') },
+      });
+      const said = outputOf(child);
+      const ended = once(child, 'exit');
+      for (const [prompt, line] of lines) {
+        await waitFor(() => said().includes(prompt) || child.exitCode !== null, prompt);
+        child.stdin.write(line);
+      }
+      const [status] = (await ended) as [number | null];
+      expect(box.read('after')).toBe(box.read('before'));
+      return { status, stdout: said(), stderr: '' };
+    }
+
+    it('the command has one of its own, of the same size, and its shell controls jobs', async () => {
+      const { status, stdout } = await typed('sh', [
+        ['# ', 'tty; stty size; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo all$((3))\n'],
+        ['all3', 'sh -c "echo runs$((1)); exec sleep 1000"\n'],
+        ['runs1', '\x1a'],
+        ['topped', 'kill %1; fg; echo ended$?\n'],
+        ['ended', 'exit 7\n'],
+      ]);
+      expect(stdout).toMatch(/\/dev\/pts\/0\r\n33 101\r\n/);
+      expect(stdout).not.toContain('job control');
+      expect([status, stdout.match(/ended\d+/)?.[0]]).toEqual([7, 'ended143']);
+    });
+
+    it('^C is for the command', async () => {
+      expect(
+        await typed('cat', [
+          ['', 'hello\n'],
+          ['hello\r\nhello', '\x03'],
+        ]),
+      ).toMatchObject({ status: 130 });
+    });
+  });
+
+  it.each(['SIGINT', 'SIGQUIT'] as const)(
+    '%s to plyfs run alone, and to its group, reach the command once',
+    async (signal) => {
+      const script = `trap 'echo got' ${signal.slice(3)}; trap 'exit 3' TERM; echo ready; while :; do sleep 0.05; done`;
+      // A group of its own, so that a signal to it is none to us.
+      const child = start(['sh', '-c', script], ['setsid', PLYFS]);
+      const said = outputOf(child);
+      await waitFor(() => said() === 'ready\n', 'the command');
+      child.kill(signal);
+      await waitFor(() => said() === 'ready\ngot\n', 'the signal');
+      // Later than what could be taken for the same signal.
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      process.kill(-(child.pid ?? 0), signal);
+      await waitFor(() => said() === 'ready\ngot\ngot\n', 'the signal to the group');
+      child.kill('SIGTERM');
+      expect(await once(child, 'exit')).toEqual([3, null]);
+      expect(said()).toBe('ready\ngot\ngot\n');
+    },
+  );
+
+  it('what a killed run has left is removed by the next one, what a living one uses is not', async () => {
+    const killed = start(['sh', '-c', 'echo > /made; echo ready; sleep 1000']);
+    await once(killed.stdout, 'data');
+    killed.kill('SIGKILL');
+    await waitFor(() => processesOf(box.dir).length === 0, 'all to have ended');
+    const left = readdirSync(box.at('tmp'));
+    expect(left).toHaveLength(1);
+    const living = start(['sh', '-c', 'echo > /made; echo ready; read line; cat /made; echo still']);
+    const said = outputOf(living);
+    await waitFor(() => said() === 'ready\n', 'the command');
+    const used = readdirSync(box.at('tmp'));
+    expect(used).toHaveLength(1);
+    expect(used).not.toEqual(left);
+    const env = { ...process.env, TMPDIR: box.at('tmp') };
+    expect(run(PLYFS, ['run', '--rootfs', 'top:base', '--ephemeral', 'true'], { cwd: box.dir, env }).status).toBe(127); // No such program there.
+    expect(readdirSync(box.at('tmp'))).toEqual(used);
+    living.stdin.end('\n');
+    expect(await once(living, 'exit')).toEqual([0, null]);
+    expect(said()).toBe('ready\n\nstill\n');
+  });
+
+  it.each([
+    ['TMPDIR', { TMPDIR: '/missing' }, ['--ephemeral'], 'TMPDIR: /missing: no such file or directory (ENOENT); '],
+    ['--upper', {}, ['--upper', '/proc/x'], '--upper: /proc/x: cannot be made: no such file or directory (ENOENT)'],
+    [
+      '--work',
+      {},
+      ['--upper', 'up', '--work', 'no/x'],
+      '--work: no/x: cannot be made: no such file or directory (ENOENT)',
+    ],
+  ])('%s that cannot be made or used: one line', (_, env, args, line) => {
+    const outcome = run(PLYFS, ['run', '--rootfs', 'base', ...args, 'true'], {
+      cwd: box.dir,
+      env: { ...process.env, TMPDIR: box.at('tmp'), ...env },
+    });
+    expect(outcome).toMatchObject({ status: 125, stdout: '' });
+    expect(outcome.stderr.split('\n')).toEqual([expect.stringContaining(`plyfs: ${line}`), '']);
+  });
+
+  it('an ordinary user runs in the root directory of the machine, and is told whose it is', () => {
+    const tree = ['run', '--rootfs', '/', '--ephemeral', '--', 'sh', '-c'];
+    const outcome = runAsUser(
+      ['env', `TMPDIR=${box.at('tmp')}`, PLYFS, ...tree, 'id -u; [ -d /etc ] && echo there'],
+      '/',
+    );
+    expect(outcome).toMatchObject({ status: 0, stdout: '0\nthere\n' });
+    expect(outcome.stderr).toMatch(
+      /^plyfs: run: \d+ of the \d+ topmost objects of this tree belong to users outside of /m,
+    );
+  });
+
+  it("plyfs umount of root's mount by an ordinary user is refused in one line", () => {
+    box.mount();
+    expect(plyfsAsUser(['umount', box.mountpoint], box.dir)).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^plyfs: [^\n]*umount[^\n]*\n$/),
+    });
+    expect(box.plyfs('umount', 'mnt').status).toBe(0);
+    expect(box.isMounted()).toBe(false);
+  });
+
+  it('a workdir that another mount uses: the line says that the mount was made', () => {
+    box.mount();
+    mkdirSync(box.at('second'));
+    const { status, stderr } = box.plyfs('mount', '-o', box.options, 'second');
+    expect([status, stderr]).toEqual([
+      0,
+      `plyfs: mounted all the same: workdir ${box.at('work')} is in use by another mount too, and only one of the two may write to the upper at a time\n`,
+    ]);
+    for (const name of ['second', 'mnt']) expect(box.plyfs('umount', name)).toMatchObject({ status: 0, stderr: '' });
   });
 
   it('an ordinary user with subordinate ids has other users', () => {
