@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { inodeFlagsUnavailable } from '../harness/inode-flags.js';
 import {
   kernelOverlayUnavailable,
+  libfuse2Lacks,
   type Mounted,
   mountAufs,
   mountKernel,
@@ -14,7 +15,8 @@ import {
 import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../harness/scratch.js';
 import * as sys from '../harness/sys/index.js';
 
-const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable() ?? inodeFlagsUnavailable();
+const unavailable =
+  libfuse2Lacks('RENAME_EXCHANGE') ?? mountsUnavailable() ?? kernelOverlayUnavailable() ?? inodeFlagsUnavailable();
 const PLACES = ['upper', 'lower', 'merged'] as const;
 
 type Change = (it: string, beside: string) => unknown;

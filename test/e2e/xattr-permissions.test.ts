@@ -3,7 +3,7 @@
  * keep them so. The rest of what such a mount does is in the conformance suite (its target `overrides`).
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -278,6 +278,11 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
   it.skipIf(noPeer !== '')(`fuse-overlayfs keeps its attributes on a mount${noPeer}`, () => {
     mounted();
     const nested = makeLayerDirs(join(dirs.mountpoint));
+    const [top] = nested.lowers as [string, string];
+    for (const name of ['gone', 'again']) {
+      mkdirSync(join(top, name));
+      writeFileSync(join(top, name, 'low'), '');
+    }
     const peer = (): void => {
       const options = overlayOptions(nested, ['xattr_permissions=2']);
       expect(spawnSync('fuse-overlayfs', ['-o', options, nested.mountpoint]).status).toBe(0);
@@ -289,12 +294,15 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
       chmodSync(inside('file'), 0o640);
       chownSync(inside('file'), 7, 8);
       expect(facts(inside('file'))).toBe('regular file 640 7:8');
+      for (const name of ['gone', 'again']) rmSync(inside(name), { recursive: true });
+      mkdirSync(inside('again'));
       unmount(nested.mountpoint);
       expect(facts(join(nested.upper as string, 'file'))).toMatch(/^regular file \d+ 0:0$/);
       unmount(dirs.mountpoint);
       mounted();
       peer();
       expect(facts(inside('file'))).toBe('regular file 640 7:8');
+      expect([readdirSync(nested.mountpoint).sort(), readdirSync(inside('again'))]).toEqual([['again', 'file'], []]);
     } finally {
       unmount(nested.mountpoint);
     }

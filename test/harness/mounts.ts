@@ -20,6 +20,12 @@ const COMMAND = process.env.PLYFS_PROGRAM === undefined ? ['mount'] : [];
 
 /** The transport under test, by PLYFS_TRANSPORT; undefined: the default one. */
 export const TRANSPORT = process.env.PLYFS_TRANSPORT as 'direct' | 'fuse-native' | undefined;
+
+/** Why a test cannot run over the transport under test, if `what` is needed for it; or null. */
+export function libfuse2Lacks(what: string): string | null {
+  return TRANSPORT === 'fuse-native' ? `libfuse 2 does not carry ${what}` : null;
+}
+
 const TRANSPORT_ARGS = TRANSPORT === undefined ? [] : ['-o', `transport=${TRANSPORT}`];
 
 /** How long a mount may live before its connection is aborted: a test that hangs in a system call then fails. */

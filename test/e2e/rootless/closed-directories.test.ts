@@ -1,11 +1,11 @@
 /** Directories that their owner may not write to or read, on that user's own mount: beside a plain directory. */
 import { cpSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { waitFor } from '../../harness/mounts.js';
+import { libfuse2Lacks, waitFor } from '../../harness/mounts.js';
 import { type Outcome, run, Sandbox } from '../cli/sandbox.js';
 import { giveToUser, openFuseDevice, plyfsAsUser, rootlessUnavailable, runAsUser } from './ordinary-user.js';
 
-const unavailable = rootlessUnavailable();
+const unavailable = libfuse2Lacks('RENAME_EXCHANGE') ?? rootlessUnavailable();
 
 /** renameat2(2) with RENAME_EXCHANGE. */
 const EXCHANGE = `exchange() { perl -e 'exit(syscall(316, -100, $ARGV[0], -100, $ARGV[1], 2) != 0)' "$1" "$2" || echo failed; }`;

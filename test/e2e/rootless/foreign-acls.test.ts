@@ -1,11 +1,11 @@
 /** ACLs that name users and groups outside of the mounter's user namespace. */
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { PLYFS } from '../../harness/mounts.js';
+import { libfuse2Lacks, PLYFS } from '../../harness/mounts.js';
 import { type Outcome, run, Sandbox } from '../cli/sandbox.js';
 import { giveToUser, lendSubordinates, openFuseDevice, runAsUser, userNamespacesUnavailable } from './ordinary-user.js';
 
-const unavailable = userNamespacesUnavailable();
+const unavailable = libfuse2Lacks('ACLs') ?? userNamespacesUnavailable();
 /** Nobody in the namespace. */
 const FOREIGN = 1234;
 
