@@ -1,6 +1,7 @@
 /** The serving thread's side of the helper threads that copy large files. */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { Errno } from '../core/errno.js';
+import { type LoadedFlag, newLoadedFlag, waitUntilLoaded } from '../sys/loaded-flag.js';
 import { threadIds } from '../sys/thread.js';
 
 /** One file's data to copy. All fds stay the orderer's. */
@@ -28,11 +29,13 @@ export interface CopyThreadData {
   readonly port: MessagePort;
   /** A timerfd, to be rung after each report. */
   readonly doneFd: number;
+  readonly loaded: LoadedFlag;
 }
 
 interface CopyThread {
   readonly worker: Worker;
   readonly port: MessagePort;
+  readonly loaded: LoadedFlag;
   /** Ids of which one is the thread's: exactly it, once it has said so. */
   ids: readonly number[];
   /** Orders that it has not reported the end of, by key. */
@@ -75,7 +78,8 @@ export class CopyPool {
 
   /** Ends idle threads; one in the middle of a copy ends with the process. */
   close(): void {
-    for (const { port, worker } of this.threads) {
+    for (const { port, worker, loaded, ids } of this.threads) {
+      waitUntilLoaded(loaded, ids);
       port.close();
       void worker.terminate();
     }
@@ -117,7 +121,8 @@ export class CopyPool {
 
   private start(): CopyThread {
     const { port1, port2 } = new MessageChannel();
-    const data: CopyThreadData = { port: port2, doneFd: this.doneFd };
+    const loaded = newLoadedFlag();
+    const data: CopyThreadData = { port: port2, doneFd: this.doneFd, loaded };
     // No event tells us of its end, because our event loop does not turn. It has its id from the constructor on; one that dies
     // while it loads says nothing. Threads that others start at the same moment are told apart by what it says of itself.
     const before = new Set(threadIds());
@@ -129,7 +134,7 @@ export class CopyPool {
     worker.on('error', () => {});
     worker.unref();
     const ids = threadIds().filter((id) => !before.has(id));
-    const thread = { worker, port: port1, ids, orders: new Set<number>() };
+    const thread = { worker, port: port1, loaded, ids, orders: new Set<number>() };
     this.threads.push(thread);
     return thread;
   }

@@ -5,12 +5,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Errno, FsError } from '../core/errno.js';
 import { sync } from '../sys/file-io.js';
+import { setLoaded } from '../sys/loaded-flag.js';
 import { ownThreadId } from '../sys/thread.js';
 import { ringTimer } from '../sys/timerfd.js';
 import { type CopyOrder, type CopyReport, type CopyThreadData, type CopyThreadMessage, LOOK_MS } from './copy-pool.js';
 import { copyData } from './fill-data.js';
 
-const { port, doneFd } = workerData as CopyThreadData;
+const { port, doneFd, loaded } = workerData as CopyThreadData;
+setLoaded(loaded);
 // The port keeps the thread alive; its parent's loop never runs, so nothing goes over the parent port.
 parentPort?.unref();
 

@@ -22,7 +22,11 @@ export type PassResult =
   | { readonly kind: 'written' }
   | { readonly kind: 'failed'; readonly errno: number; readonly syscall: string; readonly path: string | undefined };
 
+/** Said first: the thread can be terminated from now on (sys/loaded-flag.ts). */
+export type Loaded = { readonly kind: 'loaded' };
+
 const { request, pass, progress } = workerData as PassData;
+parentPort?.postMessage({ kind: 'loaded' } satisfies Loaded);
 parentPort?.postMessage(perform() satisfies PassResult);
 
 function perform(): PassResult {

@@ -7,7 +7,7 @@ import { Errno, errnoName, FsError } from '../core/errno.js';
 import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
 import { close, openTrusted } from '../sys/open.js';
 import type { ConversionRequest } from './conversion-request.js';
-import type { Pass, PassData, PassResult } from './convert-thread.js';
+import type { Loaded, Pass, PassData, PassResult } from './convert-thread.js';
 import { Destination } from './destination.js';
 import { identityOfOpen } from './identity.js';
 import { Progress } from './progress.js';
@@ -116,15 +116,18 @@ function failure({ source, destination }: ConversionRequest, result: PassResult)
 function inThread(data: PassData, signal: AbortSignal): Promise<PassResult> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./convert-thread.js', import.meta.url), { workerData: data });
-    // Ends between two system calls; its open files end with the process.
+    let result: PassResult | undefined;
+    let hasLoaded = false;
+    // Ends between two system calls; its open files end with the process. Not while it loads: see sys/loaded-flag.ts.
     const stop = (): void => {
-      void worker.terminate();
+      if (hasLoaded) void worker.terminate();
     };
     signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-    let result: PassResult | undefined;
-    worker.once('message', (message: PassResult) => {
-      result = message;
+    worker.on('message', (message: PassResult | Loaded) => {
+      if (message.kind === 'loaded') {
+        hasLoaded = true;
+        if (signal.aborted) stop();
+      } else result = message;
     });
     worker.once('error', reject);
     worker.once('exit', () => {

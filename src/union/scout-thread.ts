@@ -9,13 +9,15 @@ import { Errno, FsError } from '../core/errno.js';
 import { DT_DIR } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY, O_NOATIME, O_NONBLOCK, O_RDONLY } from '../core/flags.js';
+import { setLoaded } from '../sys/loaded-flag.js';
 import { close, tryOpenBeneath } from '../sys/open.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
 import type { ScoutData } from './scout.js';
 import { ENDED, type Eyes, type ScoutOrder, ScoutWalk, Shared } from './scout-walk.js';
 
-const { port, roots, shared } = workerData as ScoutData;
+const { port, roots, shared, loaded } = workerData as ScoutData;
+setLoaded(loaded);
 // The port keeps the thread alive; its parent's loop never runs, so nothing goes over the parent port.
 parentPort?.unref();
 

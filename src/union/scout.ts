@@ -3,6 +3,8 @@
  * waits for the disk several times in each directory, once for each layer, and nobody else has anything to do meanwhile.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { type LoadedFlag, newLoadedFlag, waitUntilLoaded } from '../sys/loaded-flag.js';
+import { threadIds } from '../sys/thread.js';
 import type { Layer } from './layer.js';
 import type { DirectoryNode } from './node.js';
 import { ENDED, type ScoutOrder, Shared } from './scout-walk.js';
@@ -12,10 +14,12 @@ export interface ScoutData {
   /** Fds of the lower layers' roots. */
   readonly roots: readonly number[];
   readonly shared: Int32Array;
+  readonly loaded: LoadedFlag;
 }
 
 export interface ScoutThread {
   send(order: ScoutOrder): void;
+  /** Returns when the thread is not loading its modules any more. */
   end(): void;
 }
 
@@ -106,7 +110,9 @@ export class Scout {
 
 function startThread(roots: readonly number[], shared: Int32Array): ScoutThread {
   const { port1, port2 } = new MessageChannel();
-  const data: ScoutData = { port: port2, roots, shared };
+  const loaded = newLoadedFlag();
+  const data: ScoutData = { port: port2, roots, shared, loaded };
+  const before = new Set(threadIds());
   const worker = new Worker(new URL('./scout-thread.js', import.meta.url), {
     workerData: data,
     transferList: [port2],
@@ -117,9 +123,11 @@ function startThread(roots: readonly number[], shared: Int32Array): ScoutThread 
   worker.on('error', () => {});
   worker.unref();
   port1.unref();
+  const ids = threadIds().filter((id) => !before.has(id));
   return {
     send: (order) => port1.postMessage(order),
     end: () => {
+      waitUntilLoaded(loaded, ids);
       port1.close();
       void worker.terminate();
     },

@@ -21,6 +21,13 @@ const unavailable = mountsUnavailable();
 const COPY_THREAD = 'copyup/copy-thread.js';
 /** Small enough to be used up soon. */
 const LITTLE_MEMORY = '--max-old-space-size=64';
+
+function openAndList(path: string): number {
+  const fd = sys.open(path, sys.O_RDONLY | sys.O_DIRECTORY);
+  sys.getdentsToEnd(fd);
+  return fd;
+}
+
 const EXHAUST = 'const hoard = []; for (;;) hoard.push(new Array(1e5).fill(hoard.length + 0.5));';
 
 describe.skipIf(unavailable !== null)(`plyfs goes wrong${unavailable === null ? '' : `: ${unavailable}`}`, () => {
@@ -41,7 +48,8 @@ describe.skipIf(unavailable !== null)(`plyfs goes wrong${unavailable === null ? 
   afterEach(async () => {
     for (const child of children.splice(0)) child.kill('SIGKILL');
     mounted?.unmount();
-    if (mounted !== undefined && mounted.server.exitCode === null) await once(mounted.server, 'exit');
+    const { server } = mounted ?? {};
+    if (server?.exitCode === null && server.signalCode === null) await once(server, 'exit');
     mounted = undefined;
     removeScratch(base);
   });
@@ -116,6 +124,20 @@ describe.skipIf(unavailable !== null)(`plyfs goes wrong${unavailable === null ? 
     patched.restore(COPY_THREAD);
     expect(await openBig()).toBe('ok');
     expect(logged()).toHaveLength(1);
+  });
+
+  it('the mount ends while a thread that walks ahead of a reader still loads its native code: not a word', async () => {
+    const names = Array.from({ length: 20 }, (_, i) => `d${i}`);
+    for (const name of names) sys.mkdir(join(base, 'lower1', name));
+    // Each system call takes a moment to be bound, so that the thread needs longer than the end of the mount waits for its walk.
+    const slowly = 'for (const end = performance.now() + 15; performance.now() < end; ) lib.func(prototype);';
+    patched.intoFunction('sys/libc.js', 'bind', slowly);
+    await mount();
+    const { server, unmount } = mounted as ForegroundMount;
+    for (const path of [layers.mountpoint, ...names.map(at)]) sys.close(openAndList(path));
+    const ended = once(server, 'exit');
+    unmount();
+    expect([...(await ended), logged()]).toEqual([0, null, []]);
   });
 
   it('the serving thread runs out of memory: its callers are told, and the mount ends with a line', async () => {
