@@ -122,6 +122,7 @@ const IS_COPY = 8;
 const LACKS_CAPABILITY = 16;
 const KNOWS_PROTECTION = 32;
 const WAS_OPENED = 64;
+const MAY_BE_MAPPED = 128;
 const PROTECTION_SHIFT = 8;
 
 /** Everything that is not a directory. */
@@ -197,6 +198,14 @@ export class FileNode implements NodeBase {
   }
   set wasOpened(holds: boolean) {
     this.note(WAS_OPENED, holds);
+  }
+
+  /** It was open for reading and writing in passthrough: a mapping can go on to write to it when it has been closed. */
+  get mayBeMapped(): boolean {
+    return (this.facts & MAY_BE_MAPPED) !== 0;
+  }
+  set mayBeMapped(holds: boolean) {
+    this.note(MAY_BE_MAPPED, holds);
   }
 
   get protection(): number | null {

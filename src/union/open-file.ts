@@ -217,7 +217,10 @@ function count(node: FileNode, open: OpenFile, flags: number): Opened {
   open.opens++;
   if (writes) {
     open.writers++;
-    if (open.backingId !== 0) node.stalePages = true;
+    if (open.backingId !== 0) {
+      node.stalePages = true;
+      if ((flags & O_ACCMODE) === O_RDWR) node.mayBeMapped = true;
+    }
   }
   answer.backingId = open.backingId;
   answer.direct = hasChangingFlags(flags);

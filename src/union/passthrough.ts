@@ -1,16 +1,18 @@
 /**
  * Whether an open file is read and written past the server, and what is registered for that (`OpenFile.backingId`).
  */
-import { Errno } from '../core/errno.js';
+import { Errno, FsError } from '../core/errno.js';
 import { hasSetIdBits } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_ACCMODE, O_APPEND, O_DIRECT, O_RDONLY, O_RDWR } from '../core/flags.js';
 import { supportsDirect } from '../sys/direct-io.js';
+import { hasNoWriters } from '../sys/lease.js';
+import { close } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
 import { withoutFsetid } from '../sys/thread.js';
 import type { Layer } from './layer.js';
 import type { FileNode } from './node.js';
-import { overridesOf } from './real-object.js';
+import { openReal, overridesOf } from './real-object.js';
 import type { Union } from './union.js';
 
 const scratch = new FileStat();
@@ -37,7 +39,9 @@ function mustSharePages(flags: number): boolean {
  * @param mode the file's, if it is known
  */
 export function canPassThrough(union: Union, node: FileNode, fd: number, flags: number, mode?: number): boolean {
-  if (!union.passthrough || mustSharePages(flags) || !takesFlags(fd, flags)) return false;
+  if (!union.passthrough || !takesFlags(fd, flags)) return false;
+  // A mapping from before writes to the backing file only.
+  if (mustSharePages(flags) && !node.mayBeMapped) return false;
   if (union.upper !== null && (!node.isUpper || node.data !== null)) return false;
   if (dataLayer(union, node)?.refusesBacking === true) return false;
   if (union.upper === null) return true;
@@ -56,6 +60,38 @@ function dataLayer(union: Union, node: FileNode): Layer | undefined {
 /** False: the kernel would fail to open the backing file `fd` with `flags`, and say EIO (fs/fuse/iomode.c:fuse_file_io_open). */
 export function takesFlags(fd: number, flags: number): boolean {
   return (flags & O_DIRECT) === 0 || supportsDirect(fd);
+}
+
+/**
+ * Whether data and times of `node` may have changed without a request since it was looked at: by a writer that has it open in passthrough,
+ * or by a mapping that is left of one (fs/backing-file.c:backing_file_mmap gives it the backing file, so that RELEASE says nothing of it).
+ * A mapping that has gone by now can have been there a moment ago.
+ */
+export function changesUnseen(union: Union, node: FileNode): boolean {
+  if (isWrittenInPassthrough(node)) return true;
+  if (!node.mayBeMapped) return false;
+  node.mayBeMapped = node.open?.writable === true || !isFree(union, node);
+  return true;
+}
+
+export function isWrittenInPassthrough({ open }: FileNode): boolean {
+  return open !== null && open.backingId !== 0 && open.writers > 0;
+}
+
+function isFree(union: Union, node: FileNode): boolean {
+  let fd: number;
+  try {
+    fd = openReal(union, node, O_RDONLY);
+  } catch (error) {
+    // Whatever keeps us from opening it, this is only asked to know what the kernel may cache.
+    if (error instanceof FsError) return false;
+    throw error;
+  }
+  try {
+    return hasNoWriters(fd);
+  } finally {
+    close(fd);
+  }
 }
 
 /** A backing id, or 0: the kernel would not have it, and reads and writes come as requests. */

@@ -8,6 +8,7 @@ import { close } from '../../sys/open.js';
 import { statFs } from '../../sys/stat.js';
 import type { Layer } from '../layer.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
+import { changesUnseen, isWrittenInPassthrough } from '../passthrough.js';
 import { copyUp, ensureUpper } from '../promote.js';
 import { copyUpDirectory } from '../promote-directory.js';
 import { assertChangeable, assertWritable } from '../protection.js';
@@ -29,16 +30,8 @@ import { isRoot, mayKeepSetGid } from './caller.js';
 export function answerFor(union: Union, node: UnionNode): Union['answer'] {
   const { answer } = union;
   answer.nodeid = node.id;
-  answer.cacheAttr = !changesUnseen(node);
+  answer.cacheAttr = node.kind === 'directory' || !changesUnseen(union, node);
   return answer;
-}
-
-/**
- * While a file is open for writing in passthrough mode, a mapping of it changes size-less attributes (mtime, blocks), and a write can
- * take set-id bits away, with no request that would tell the kernel's FUSE side.
- */
-function changesUnseen(node: UnionNode): boolean {
-  return node.kind === 'file' && node.open !== null && node.open.backingId !== 0 && node.open.writers > 0;
 }
 
 export function getattr(union: Union, nodeid: NodeId): Attributes {
@@ -61,7 +54,7 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
   else prepareFile(union, node, change, caller);
   if (change.uid !== undefined || change.gid !== undefined || namesNobody) {
     changeOwner(union, node, change, caller);
-  } else if (isEmpty(change) && changesUnseen(node) && !isRoot(caller)) {
+  } else if (isEmpty(change) && node.kind === 'file' && isWrittenInPassthrough(node) && !isRoot(caller)) {
     dropSetIdBits(union, node, caller, stat);
   }
   if (change.mode !== undefined) chmodReal(union, node, change.mode & 0o7777);

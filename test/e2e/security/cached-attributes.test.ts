@@ -51,6 +51,8 @@ function asStranger<T>(body: () => T): T {
 /** What there is before the stranger's open, and when the bits are set. */
 const MOMENTS = ['before the open', 'before the open, beside a reader', 'after the open'] as const;
 
+const TIMES_AND_BLOCKS = ['mtime', 'ctime', 'blocks'] as const;
+
 const PLACES = ['upper', 'lower1'] as const;
 
 describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ? '' : `: ${unavailable}`}`, () => {
@@ -114,6 +116,28 @@ describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ?
         expect(seen).toEqual(cases.map(({ place, moment }) => `${place}, set ${moment}: 777`));
       },
     );
+
+    it.each(PLACES)('a mapping, %s, changes times and blocks also when its descriptor is closed', (place) => {
+      const seen = TIMES_AND_BLOCKS.map((attribute) => {
+        const path = make(place, 0o644);
+        sys.truncate(path, 0);
+        sys.truncate(path, 8192);
+        sys.utimens(path, { sec: 1000, nsec: 1 }, { sec: 1000, nsec: 1 });
+        const fd = sys.open(path, sys.O_RDWR);
+        const mapping = new sys.Mapping(fd, 8192, { writable: true });
+        sys.close(fd);
+        try {
+          // The kernel gets to know them after RELEASE, as often as it likes.
+          for (let i = 0; i < 3; i++) sys.lstat(path);
+          mapping.write(0, 'M');
+          mapping.sync();
+          return [attribute, sys.statOne(path, attribute), sys.statAfresh(path)[attribute]];
+        } finally {
+          mapping.unmap();
+        }
+      });
+      expect(seen).toEqual(seen.map(([attribute, , afresh]) => [attribute, afresh, afresh]));
+    });
 
     it.each(PLACES)(
       'set-gid without group execute, %s, set while the file is open, goes at the write of a stranger',
