@@ -26,10 +26,7 @@ export function installHelpers(target, directory) {
     const direct = join(programs, `mount.${target.type}`);
     if (target.unmounter) symlinkSync(program, direct);
     else writeScript(direct, callOf(program));
-    writeScript(
-      join(programs, 'mount.overlay'),
-      recordingHelper(direct, record),
-    );
+    writeScript(join(programs, 'mount.overlay'), recordingHelper(direct, record));
     if (target.unmounter) symlinkSync(program, join(programs, `umount.${target.type}`));
   }
   run('mount', ['-i', '-t', 'overlay', '-o', `lowerdir=${programs}:/usr/sbin,ro`, 'none', '/usr/sbin']);

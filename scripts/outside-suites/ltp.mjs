@@ -67,7 +67,12 @@ export const ltp = {
         KCONFIG_SKIP_CHECK: '1',
         PATH: `${root}/testcases/bin:${process.env.PATH}`,
       };
-      const done = runTest('sh', ['-c', shell], { seconds: SECONDS, cwd: folder ?? directory, env });
+      // The limit of an ordinary login; some tests open as many files as they may. The server has the hard limit.
+      const done = runTest('sh', ['-c', `ulimit -Sn 1024; ${shell}`], {
+        seconds: SECONDS,
+        cwd: folder ?? directory,
+        env,
+      });
       report({ test, ...readStatus(done) });
     }
   },

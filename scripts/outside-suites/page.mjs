@@ -102,4 +102,4 @@ function notRunOf(reasons) {
 }
 
 /** Text as it is, within a table. */
-const cell = (text) => text.replace(/[|\\\\<>*_`]/g, '\\\\$&');
+const cell = (text) => text.replace(/[|\\<>*_`]/g, '\\$&');

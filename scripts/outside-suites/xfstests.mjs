@@ -61,7 +61,12 @@ export const xfstests = {
   built: ['ltp/fsstress', 'src/t_dir_type'],
   build: [['make']],
   setups: {
-    overlay: { about: 'the overlay group, on an xfs image', groups: ['overlay/auto'] },
+    overlay: {
+      about: 'the overlay group, on an xfs image, without stress tests and without what the other suite does',
+      groups: ['overlay/auto'],
+      without: ['stress', 'union'],
+    },
+    'overlay, whole': { about: 'all of the overlay group', groups: ['overlay/auto'], onRequest: true },
     generic: {
       about: 'the quick tests of the generic group, on an xfs image, without those of what a union does not have',
       groups: ['generic/quick'],
