@@ -1,6 +1,8 @@
 /** The first pass of a conversion: what is in the layer, and what of it the other dialect cannot store. */
 import type { EntryName } from '../core/brand.js';
 import { isRegular, isSymlink, S_IFBLK, S_IFCHR, S_IFMT } from '../core/file-mode.js';
+import { withoutForeignIds } from '../core/posix-acl.js';
+import { getXattr } from '../sys/xattr.js';
 import type { LayerSource, LayerTarget } from '../whiteout/layer-form.js';
 import { identityOf } from './identity.js';
 import { type LayerVisitor, type WalkedObject, walkLayer } from './layer-walk.js';
@@ -139,7 +141,10 @@ class LayerScan implements LayerVisitor {
     return likeness === null ? null : `${likeness}; say with --from in which dialect the layer is`;
   }
 
-  private cannotMake({ stat }: WalkedObject): string | null {
+  private cannotMake(object: WalkedObject): string | null {
+    const { stat } = object;
+    if (namesForeignIds(object))
+      return 'its ACL names a user or group outside of this user namespace; convert it outside';
     if (stat.protection !== 0) return 'immutable or append-only (see lsattr), which a copy would not be';
     const { ordinaryUser } = this.options;
     if (ordinaryUser === null) return null;
@@ -154,4 +159,12 @@ class LayerScan implements LayerVisitor {
     this.obstacleCount++;
     if (this.obstacles.length < MAX_OBSTACLES) this.obstacles.push({ path, why });
   }
+}
+
+/** No ACL with such an id can be written. */
+function namesForeignIds({ dirfd, name, xattrs }: WalkedObject): boolean {
+  return xattrs.some((xattr) => {
+    const acl = xattr.startsWith('system.posix_acl_') ? getXattr(dirfd, name, xattr) : null;
+    return acl !== null && withoutForeignIds(acl) !== acl;
+  });
 }

@@ -98,4 +98,15 @@ chmod 777 made; ${another} 'mkdir made/dir; echo > made/dir/file; ls -A made/dir
     expect(inNamespace('plyfs', 'touch file closed dir; mkdir made/dir', [], `,log=${box.at('log')}`).stderr).toBe('');
     expect(readFileSync(box.at('log'), 'utf8').match(/outside of this user namespace/g)).toHaveLength(1);
   });
+
+  it('are an obstacle to a conversion, which loses nothing', () => {
+    const script = `"${PLYFS}" convert --to aufs base converted || ls -d converted*`;
+    const { stdout, stderr } = runAsUser(['unshare', '-Urm', 'sh', '-c', script], box.dir);
+    for (const name of ['file', 'dir', 'inherits']) {
+      expect(stderr).toMatch(
+        new RegExp(`^plyfs: convert: base/${name}: its ACL names .* outside of this user namespace`, 'm'),
+      );
+    }
+    expect(stdout).toBe('');
+  });
 });
