@@ -12,6 +12,7 @@
 import { toBytesName } from './core/entry-name.js';
 import { Errno } from './core/errno.js';
 import { checkConfig } from './server/check-config.js';
+import { refuseUnknownProperties } from './server/known-properties.js';
 import {
   defaultConfig,
   HIGHEST_MAX_LAYERS,
@@ -139,12 +140,56 @@ export async function mount(options: MountOptions): Promise<Mount> {
   const served = await ServedMount.start(checkConfig(configOf(options)), options.log ?? (() => {}));
   return {
     mountpoint: Buffer.from(served.config.mountpoint, 'latin1').toString(),
-    unmount: ({ lazy = false } = {}) => served.unmount({ lazy }),
+    unmount: async (how = {}) => {
+      refuseUnknownProperties('unmount', how, { lazy: true });
+      await served.unmount({ lazy: how.lazy ?? false });
+    },
     closed: served.closed,
   };
 }
 
+const MOUNT_PROPERTIES = {
+  dialect: true,
+  overlay: true,
+  aufs: true,
+  lowers: true,
+  dataLayers: true,
+  upper: true,
+  work: true,
+  mountpoint: true,
+  readOnly: true,
+  suid: true,
+  dev: true,
+  exec: true,
+  allowOther: true,
+  volatile: true,
+  fsync: true,
+  passthrough: true,
+  transport: true,
+  requestTimeout: true,
+  timeout: true,
+  maxLayers: true,
+  fsname: true,
+  log: true,
+} satisfies Record<keyof MountOptions, true>;
+const OVERLAY_PROPERTIES = {
+  redirectDir: true,
+  metacopy: true,
+  index: true,
+  uuid: true,
+  userxattr: true,
+} satisfies Record<keyof OverlayOptions, true>;
+const AUFS_PROPERTIES = {
+  ignoresWhiteouts: true,
+  linkWhiteouts: true,
+  alwaysOpaque: true,
+  keepLinks: true,
+} satisfies Record<keyof AufsOptions, true>;
+
 function configOf(options: MountOptions): MountConfig {
+  refuseUnknownProperties('mount', options, MOUNT_PROPERTIES);
+  refuseUnknownProperties('overlay', options.overlay ?? {}, OVERLAY_PROPERTIES);
+  refuseUnknownProperties('aufs', options.aufs ?? {}, AUFS_PROPERTIES);
   const root = process.geteuid?.() === 0;
   const { lowers, dataLayers = [], upper, work, mountpoint, log: _, fsname, aufs, overlay = {}, ...rest } = options;
   const { dialect = 'overlay', ...plain } = rest;

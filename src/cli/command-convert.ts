@@ -11,7 +11,7 @@ import { ProgressLine, readableSize } from './progress-line.js';
 import type { PathRule } from './removed-directory.js';
 
 export interface ConvertArguments extends ConversionRequest {
-  /** Print what was done, or what stands against it, as one JSON object. */
+  /** Print what was done, or why it was not, as one JSON object. */
   readonly json: boolean;
 }
 
@@ -35,13 +35,32 @@ export async function commandConvert({ json, ...request }: ConvertArguments, pat
     return await report(request, result, json);
   } catch (error) {
     line.end();
-    if (error instanceof StoreError) say(MountError.of(error.problem).message);
-    else if (errnoOf(error) !== undefined) say(asMountError(error, 'convert').message);
-    else throw error;
+    const refusal = asRefusal(error);
+    say(refusal.message);
+    if (json && !(error instanceof OutputError)) await printRefusal(refusal);
     return FAILURE;
   } finally {
     for (const signal of SIGNALS) process.off(signal, stop);
   }
+}
+
+/** The answer could not be printed: there is no use in printing another one. */
+class OutputError extends MountError {}
+
+async function printRefusal({ message, code }: MountError): Promise<void> {
+  try {
+    await printJson({ converted: false, error: message, ...(code === undefined ? {} : { code }) });
+  } catch (error) {
+    if (!(error instanceof OutputError)) throw error;
+    say(error.message);
+  }
+}
+
+/** Throws what is none: a bug. */
+function asRefusal(error: unknown): MountError {
+  if (error instanceof StoreError) return MountError.of(error.problem);
+  if (error instanceof MountError || errnoOf(error) !== undefined) return asMountError(error, 'convert');
+  throw error;
 }
 
 function describe(pass: 'scan' | 'write', { objects, bytes }: Progress, counts: LayerCounts | null): string {
@@ -77,7 +96,7 @@ function readable({ path, why }: Obstacle): Obstacle {
   return { path: printable(path), why };
 }
 
-/** Resolves when it is written: who reads the exit status relies on it. */
+/** Resolves when it is written: callers read it when they have the exit status. Throws {@link OutputError}. */
 async function printJson(value: unknown): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {
@@ -87,6 +106,6 @@ async function printJson(value: unknown): Promise<void> {
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === undefined) throw error;
-    throw MountError.of({ what: 'stdout', errno });
+    throw new OutputError(MountError.of({ what: 'stdout', errno }).message, errno);
   }
 }

@@ -200,7 +200,7 @@ function addUmount(program: Command, commands: Commands, finish: (status: number
 }
 
 interface ConvertFlags {
-  to: ConvertArguments['to'];
+  to?: ConvertArguments['to'];
   from?: NonNullable<ConvertArguments['from']>;
   xattrs?: NonNullable<ConvertArguments['xattrs']>;
   volatile?: true;
@@ -213,9 +213,8 @@ function addConvert(program: Command, commands: Commands, finish: (status: numbe
     .description('rewrite a layer in the other on-disk form')
     .argument('<SRC>', 'the layer; it is not changed')
     .argument('<DST>', 'the new layer: a free name, or an empty directory')
-    .addOption(
-      new Option('--to <form>', 'the form of the new layer').choices(['aufs', 'overlay']).makeOptionMandatory(),
-    )
+    // Needed, but commander would ask for it before it names an unknown option.
+    .addOption(new Option('--to <form>', 'the form of the new layer; needed').choices(['aufs', 'overlay']))
     .addOption(
       new Option('--from <form>', 'the form of SRC (default: the other one)').choices([
         'aufs',
@@ -230,9 +229,12 @@ function addConvert(program: Command, commands: Commands, finish: (status: numbe
       ).choices(['trusted', 'user']),
     )
     .option('--volatile', 'do not wait for the disk')
-    .option('--json', 'print what was done, or what stands against it, as one JSON object')
+    .option('--json', 'print what was done, or why it was not, as one JSON object')
     .addHelpText('after', convertHelp());
   quietly(command).action(async (source: string, destination: string, flags: ConvertFlags) => {
+    if (flags.to === undefined) {
+      return command.error(`error: --to is missing: give the form of the new layer, --to aufs or --to overlay`);
+    }
     if (flags.from === flags.to) command.error(`error: --from ${flags.from} --to ${flags.to}: nothing to convert`);
     const { to, from, xattrs } = flags;
     finish(

@@ -79,6 +79,11 @@ fails or is interrupted removes it; one that was killed leaves it to the next co
 SRC must not be mounted writable meanwhile. An ordinary user can convert layers of files of their own, and neither sees
 nor keeps attributes in trusted.
 
+With --json stdout has one object, also if the conversion is refused or fails:
+  {"converted":true, ...}            how many objects of each kind were converted
+  {"converted":false,"obstacles":[{"path":...,"why":...}], "obstacleCount":...}
+  {"converted":false,"error":"...","code":"ENOTEMPTY"}
+
 Examples:
   plyfs convert --to overlay /var/lib/docker/aufs/diff/ID /srv/layers/base
   plyfs convert --to aufs /srv/upper /srv/branch

@@ -48,6 +48,23 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     expect(readdirSync(box.at('up'))).toEqual(['new']);
   });
 
+  it('a property that it does not know is refused, and named', async () => {
+    const wrong = (more: object): Promise<unknown> => mount({ ...layers(), ...more });
+    for (const [more, line] of [
+      [{ uper: box.at('up') }, /^mount: uper: no such property \(EINVAL\); those that are known: .*\bupper\b/],
+      [{ overlay: { metaCopy: true } }, /^overlay: metaCopy: no such property .*\bmetacopy\b/],
+      [{ dialect: 'aufs', aufs: { keeplinks: true } }, /^aufs: keeplinks: no such property .*\bkeepLinks\b/],
+      [{ overlay: 'index' }, /^overlay: must be an object \(EINVAL\)/],
+    ] as const) {
+      await expect(wrong(more)).rejects.toThrow(line);
+      await expect(wrong(more)).rejects.toBeInstanceOf(MountError);
+    }
+    expect(box.isMounted()).toBe(false);
+    tree = await mount(layers());
+    await expect(tree.unmount({ lasy: true } as object)).rejects.toThrow('unmount: lasy: no such property');
+    expect(box.isMounted()).toBe(true);
+  });
+
   it('options of the overlay are settled as on the command line', async () => {
     const conflict = mount({ ...layers(), overlay: { metacopy: true, redirectDir: 'nofollow' } });
     await expect(conflict).rejects.toThrow('metacopy: on: needs redirect_dir=on, and redirect_dir=nofollow was given');

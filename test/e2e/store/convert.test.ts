@@ -378,6 +378,27 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(JSON.parse(stdout)).toMatchObject({ converted: false, obstacleCount: 1, obstacles: [{ path: '.wh.x' }] });
     });
 
+    it('says as JSON why it was refused before it began', () => {
+      expect(convert('--to', 'aufs', src, dst).status).toBe(0);
+      writeFileSync(`${dst}/file`, '');
+      for (const [source, code, what] of [
+        [src, 'ENOTEMPTY', dst],
+        [`${src}-missing`, 'ENOENT', `${src}-missing`],
+      ] as const) {
+        const { stdout, stderr, status } = convert('--to', 'aufs', '--json', source, dst);
+        const answer = JSON.parse(stdout) as { error: string };
+        expect([status, answer]).toEqual([1, { converted: false, error: expect.stringContaining(what), code }]);
+        expect(stderr).toBe(`plyfs: ${answer.error}\n`);
+      }
+    });
+
+    it('names a misspelt option before one that is missing', () => {
+      for (const args of [['--hepl'], ['--hepl', src, dst], ['--form', 'aufs', src, dst]]) {
+        const line = `plyfs: unknown option '${args[0]}'`;
+        expect(convert(...args)).toMatchObject({ status: 2, stderr: expect.stringContaining(line) });
+      }
+    });
+
     it('needs to be told what to do', () => {
       expect(convert(src, dst)).toMatchObject({ status: 2, stderr: expect.stringContaining('--to') });
       expect(convert('--to', 'zfs', src, dst)).toMatchObject({ status: 2 });
