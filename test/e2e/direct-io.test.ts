@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Mounted, mountPlyfs, mountsUnavailable, unmountLayers } from '../harness/mounts.js';
+import { type Mounted, mountPlyfs, mountsUnavailable, TRANSPORT, unmountLayers } from '../harness/mounts.js';
 import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../harness/scratch.js';
 import * as sys from '../harness/sys/index.js';
 
@@ -43,7 +43,7 @@ describe.skipIf(unavailable !== null)(`O_DIRECT ${unavailable ?? ''}`, () => {
     expect(readFileSync(to).equals(content)).toBe(true);
   });
 
-  it('is no input/output error on a file system that has none', () => {
+  it.skipIf(TRANSPORT === 'fuse-native')('is no input/output error on a file system that has none', () => {
     expect(spawnSync('mount', ['-t', 'ramfs', 'ramfs', base]).status).toBe(0);
     onRam = true;
     layers = makeLayerDirs(base);

@@ -208,5 +208,7 @@ export function copyFileRange(
   dropSetIdBitsFor(union, target, caller);
   const copied = tryCopyRange(source.readFd, fromOffset, fd, toOffset, Math.min(length, MAX_COPY));
   if (copied < 0) throw fsError(-copied, 'copy_file_range');
+  // The source has been read, which the kernel does not know of (fs/fuse/file.c:__fuse_copy_file_range).
+  union.channel?.invalidateAttributes(from);
   return copied;
 }
