@@ -381,11 +381,11 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
     it('says as JSON why it was refused before it began', () => {
       expect(convert('--to', 'aufs', src, dst).status).toBe(0);
       writeFileSync(`${dst}/file`, '');
-      for (const [source, code, what] of [
-        [src, 'ENOTEMPTY', dst],
-        [`${src}-missing`, 'ENOENT', `${src}-missing`],
+      for (const [source, destination, code, what] of [
+        [src, dst, 'ENOTEMPTY', dst],
+        [`${src}-missing`, `${dst}2`, 'ENOENT', `${src}-missing`],
       ] as const) {
-        const { stdout, stderr, status } = convert('--to', 'aufs', '--json', source, dst);
+        const { stdout, stderr, status } = convert('--to', 'aufs', '--json', source, destination);
         const answer = JSON.parse(stdout) as { error: string };
         expect([status, answer]).toEqual([1, { converted: false, error: expect.stringContaining(what), code }]);
         expect(stderr).toBe(`plyfs: ${answer.error}\n`);
