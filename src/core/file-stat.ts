@@ -21,6 +21,8 @@ export class FileStat {
   rdevMinor = 0;
   devMajor = 0;
   devMinor = 0;
+  /** The mount that shows the object (STATX_MNT_ID); 0 before Linux 5.8. */
+  mount = 0;
   /** Seconds since the epoch, negative before 1970; nanoseconds always 0..999,999,999. */
   atimeSec = 0;
   atimeNsec = 0;

@@ -47,6 +47,8 @@ function decode(into: FileStat): void {
   into.rdevMinor = u32[33] as number;
   into.devMajor = u32[34] as number;
   into.devMinor = u32[35] as number;
+  // Filled in whether it is asked for or not (fs/stat.c:vfs_statx_path).
+  into.mount = u32[36] as number;
 }
 
 /**

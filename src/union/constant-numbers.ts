@@ -28,14 +28,14 @@ export function numberOfFile(union: Union, dir: DirectoryNode, name: EntryName, 
   const kept = union.numbers.kept(own);
   if (kept !== undefined || !dir.impure || dir.upper === null) return kept ?? own;
   const { origin } = dir.upper.layer.reader.marks(union.fds.get(dir.upper), name);
-  if (origin === null || !findLower(union, dir, name, origin)) return own;
+  const number = origin === null ? null : findLower(union, dir, name, origin);
+  if (number === null) return own;
   if (direntType(lower.mode) !== type && !mayStandIn(union)) {
     union.log(`${displayName(name)}: the lower file that it was copied from is of another type`);
     throw fsError(Errno.EIO, 'origin');
   }
   // Its other links, in the lower layer, have the number.
   if (lower.nlink > 1) return own;
-  const number = union.numbers.own(lower.devMajor, lower.devMinor, lower.ino);
   // A number of its own is kept as well: it stays when what shows the other one goes.
   const shown = isShownByOther(union, dir, name, own, number) ? own : number;
   union.numbers.keepNumber(own, shown);
@@ -52,7 +52,7 @@ function isShownByOther(union: Union, dir: DirectoryNode, name: EntryName, own: 
 function hidesItsOrigin(union: Union, dir: DirectoryNode, name: EntryName, number: number): boolean {
   return dir.lowers.some((home) => {
     if (!statAt(union.fds.get(home), name, atPlace)) return false;
-    return union.numbers.own(atPlace.devMajor, atPlace.devMinor, atPlace.ino) === number;
+    return union.numbers.ownOfLower(atPlace, home.layer, atPlace.ino) === number;
   });
 }
 
@@ -61,20 +61,22 @@ function mayStandIn(union: Union): boolean {
   return isRegular(lower.mode) && union.lowers.some(({ overrides }) => overrides !== null);
 }
 
-/** Fills `lower` with the stat of the file that `origin`, found on `name` of `dir`, says; false: not known. */
-function findLower(union: Union, dir: DirectoryNode, name: EntryName, origin: Uint8Array): boolean {
-  const { lowerFiles } = union;
-  if (lowerFiles === null) return false;
+/** Fills `lower` with the stat of the file that `origin`, found on `name` of `dir`, says, and returns its number; null: not known. */
+function findLower(union: Union, dir: DirectoryNode, name: EntryName, origin: Uint8Array): number | null {
+  const { lowerFiles, numbers } = union;
+  if (lowerFiles === null) return null;
   const result = lowerFiles.find(origin, lower);
-  if (result !== 'barred') return result === 'found';
+  if (result === 'found') return numbers.own(lower.devMajor, lower.devMinor, lower.ino);
+  if (result !== 'barred') return null;
   // An ordinary user finds those that still have the name of their copy.
   for (const home of dir.lowers) {
     const dirfd = union.fds.get(home);
     if (home.layer.reader.probe(dirfd, name, lower) !== 'absent') {
-      return lowerFiles.isOrigin(origin, home.layer, dirfd, name);
+      const isOrigin = lowerFiles.isOrigin(origin, home.layer, dirfd, name);
+      return isOrigin ? numbers.ownOfLower(lower, home.layer, lower.ino) : null;
     }
   }
-  return false;
+  return null;
 }
 
 /**
@@ -99,7 +101,7 @@ export function numberOfDirectory(
 
 function numberOfLower(union: Union, own: number, home: RealDirectory, name: EntryName): number {
   if (!statAt(union.fds.get(home), name, lower)) return own;
-  return union.numbers.own(lower.devMajor, lower.devMinor, lower.ino);
+  return union.numbers.ownOfLower(lower, home.layer, lower.ino);
 }
 
 /**

@@ -5,6 +5,13 @@ const SPAN = 2 ** 48;
 /** 2^53 / SPAN: what a JavaScript number holds exactly. */
 const MAX_INDEX = 31;
 
+/** Where an object of a lower layer lies, or the layer's root. */
+interface LowerPlace {
+  readonly devMajor: number;
+  readonly devMinor: number;
+  readonly mount: number;
+}
+
 /**
  * The inode numbers that the union shows: the real ones where all layers lie on one file system, as the kernel does;
  * otherwise made unique by the file system's index in the high bits (fs/overlayfs/inode.c:ovl_map_dev_ino, xino).
@@ -23,14 +30,29 @@ export class InodeNumbers {
 
   /** The number of a real object, its copy-up not considered. */
   own(devMajor: number, devMinor: number, ino: number): number {
-    const device = devMajor * 0x10_0000 + devMinor;
-    let index = this.devices.get(device);
+    return this.numberOn(devMajor * 0x10_0000 + devMinor, ino);
+  }
+
+  /**
+   * As {@link own}, of an object of a lower layer. What a bind mount shows inside of the layer can have a second place there. These are two
+   * files here: either can be copied up, and the other stays.
+   * @param stat of the object, or of the directory that has it
+   */
+  ownOfLower(stat: LowerPlace, layer: LowerPlace, ino: number): number {
+    const { devMajor, devMinor, mount } = stat;
+    const isBound = mount !== layer.mount && devMajor === layer.devMajor && devMinor === layer.devMinor;
+    return isBound ? this.numberOn(-1 - mount, ino) : this.own(devMajor, devMinor, ino);
+  }
+
+  /** @param place a device, or a mount as a negative number */
+  private numberOn(place: number, ino: number): number {
+    let index = this.devices.get(place);
     if (index === undefined) {
       index = this.devices.size;
-      this.devices.set(device, index);
+      this.devices.set(place, index);
     }
     if (ino < SPAN && index < MAX_INDEX) return index * SPAN + ino;
-    const key = `${device}:${ino}`;
+    const key = `${place}:${ino}`;
     let number = this.synthetic.get(key);
     if (number === undefined) {
       number = MAX_INDEX * SPAN + this.synthetic.size;

@@ -16,11 +16,13 @@ import type { StatOverrides } from '../whiteout/stat-overrides.js';
  */
 function openLower(path: string): LayerRoot {
   let isQuiet = false;
+  let isAlone = false;
   const fd = openTreeRoot(path, (tree) => {
+    isAlone = true;
     isQuiet = trySetReadOnly(tree) === 0;
   });
   const flags = isQuiet ? 0 : O_NOATIME;
-  return { fd, fileFlags: flags, directoryFlags: flags };
+  return { fd, fileFlags: flags, directoryFlags: flags, isAlone };
 }
 
 /** A layer as it was opened. */
@@ -29,6 +31,8 @@ export interface LayerRoot {
   /** O_NOATIME where access times are to stay and the mount of the layer does not see to it, else 0. */
   readonly fileFlags: number;
   readonly directoryFlags: number;
+  /** Nothing that is mounted inside of the layer shows in it. */
+  readonly isAlone?: boolean;
 }
 
 /** One directory tree of the union. A lower layer is never written to. */
@@ -38,6 +42,8 @@ export class Layer {
   /** What its files, and its directories, are opened for reading with; see {@link LayerRoot}. */
   readonly fileFlags: number;
   readonly directoryFlags: number;
+  /** Something else can be mounted inside of it, and shows. */
+  readonly mayHoldMounts: boolean;
   /** A backing file on this layer was refused: its file system is stacked too deep for passthrough. */
   refusesBacking = false;
 
@@ -53,10 +59,13 @@ export class Layer {
     /** Device of the root: what a directory entry's inode number belongs to. */
     readonly devMajor: number,
     readonly devMinor: number,
+    /** The mount of the root. Objects that others show lie in something that is mounted inside of the layer. */
+    readonly mount: number,
   ) {
     this.root = new RealDirectory(this, null, '' as EntryName);
     this.root.fd = opened.fd;
     this.root.pinned = true;
+    this.mayHoldMounts = opened.isAlone !== true;
     this.fileFlags = opened.fileFlags;
     this.directoryFlags = opened.directoryFlags;
   }
@@ -82,7 +91,7 @@ export class Layer {
       statFd(fd, stat);
       const overrides = overridesOf(fd, stat);
       const reading = overrides === null ? reader : new OverridingReader(reader, overrides);
-      return new Layer(path, depth, isUpper, reading, overrides, opened, stat.devMajor, stat.devMinor);
+      return new Layer(path, depth, isUpper, reading, overrides, opened, stat.devMajor, stat.devMinor, stat.mount);
     } catch (error) {
       if (fd >= 0) close(fd);
       if (error instanceof FsError) throw new FsError(error.errno, error.syscall, path);

@@ -102,7 +102,7 @@ export function adoptDirectory(
 ): DirectoryNode {
   const { isUpper } = home.layer;
   const real = new RealDirectory(home.layer, home, name);
-  const own = union.numbers.own(stat.devMajor, stat.devMinor, stat.ino);
+  const own = ownNumber(union, home, stat);
   const node = new DirectoryNode(
     union.nodes.newId(),
     dir,
@@ -132,7 +132,7 @@ export function adoptFile(
 ): FileNode {
   const { isUpper } = home.layer;
   const several = stat.nlink > 1;
-  const own = union.numbers.own(stat.devMajor, stat.devMinor, stat.ino);
+  const own = ownNumber(union, home, stat);
   const number =
     isNew || !isUpper ? knownNumber(union, own) : numberOfFile(union, dir, name, own, direntType(stat.mode));
   const group = several ? groupOf(union, dir, name, isUpper, number, stat) : null;
@@ -164,6 +164,12 @@ export function adoptFile(
   return node;
 }
 
+/** The number of the real object that `home` has, its copy-up not considered. */
+function ownNumber(union: Union, { layer }: RealDirectory, stat: FileStat): number {
+  if (!layer.isUpper) return union.numbers.ownOfLower(stat, layer, stat.ino);
+  return union.numbers.own(stat.devMajor, stat.devMinor, stat.ino);
+}
+
 /** The number of a file that says nothing of another that it shows: a new one, or one of a lower layer. */
 function knownNumber(union: Union, own: number): number {
   // All names of a group show the number of its copy.
@@ -193,7 +199,8 @@ function findLowerLinks(union: Union, group: LinkGroup, dir: DirectoryNode, name
   for (const home of dir.lowers) {
     const presence = home.layer.reader.probe(union.fds.get(home), name, lower);
     if (presence === 'absent') continue;
-    const same = presence === 'present' && union.numbers.shown(lower.devMajor, lower.devMinor, lower.ino) === group.ino;
+    const own = union.numbers.ownOfLower(lower, home.layer, lower.ino);
+    const same = presence === 'present' && (union.numbers.kept(own) ?? own) === group.ino;
     if (same && lower.nlink > 1) union.links?.ofLower(group.ino, lower);
     return;
   }

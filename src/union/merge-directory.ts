@@ -1,13 +1,17 @@
 /** Reads all real directories of a merged one into one listing (fs/overlayfs/readdir.c:ovl_dir_read_merged). */
 import type { EntryName } from '../core/brand.js';
 import { DT_DIR } from '../core/file-mode.js';
+import { FileStat } from '../core/file-stat.js';
 import { readDirectory } from '../sys/read-directory.js';
+import { statFd } from '../sys/stat.js';
 import { correctNumbers } from './constant-numbers.js';
-import type { RealDirectory } from './layer.js';
+import type { Layer, RealDirectory } from './layer.js';
 import { cookieOf, type ListedEntry, Listing } from './listing.js';
 import type { DirectoryNode, UnionNode } from './node.js';
 import { dropImpure } from './promote-directory.js';
 import type { Union } from './union.js';
+
+const stat = new FileStat();
 
 /**
  * The listing of `dir`, from the cache or read now.
@@ -30,7 +34,7 @@ function readMerged(union: Union, dir: DirectoryNode, isQuiet: boolean): ListedE
   if (dir.isMerged) return readStack(union, dir.upper === null ? dir.lowers : [dir.upper, ...dir.lowers], isQuiet);
   const entries: ListedEntry[] = [];
   const add = (name: EntryName, ino: number, type: number): void => {
-    entries.push(entryOf(union, dir.top, name, ino, type));
+    entries.push(entryOf(dir.top, name, ino, type));
   };
   readLayer(union, dir.top, add, null, isQuiet);
   return entries;
@@ -48,7 +52,7 @@ export function readStack(union: Union, stack: readonly RealDirectory[], isQuiet
     const add = (name: EntryName, ino: number, type: number): void => {
       const above = seen.get(name);
       if (above === undefined) {
-        const entry = entryOf(union, home, name, ino, type);
+        const entry = entryOf(home, name, ino, type);
         entries.push(entry);
         seen.set(name, entry);
       } else if (above !== null && above.type === DT_DIR && !closed.has(name)) {
@@ -75,18 +79,29 @@ function readLayer(
   whiteouts: EntryName[] | null,
   isQuiet: boolean,
 ): void {
-  const list = (fd: number): void =>
-    home.layer.reader.list(fd, { entry: add, whiteout: (name) => whiteouts?.push(name) }, home);
-  if (isQuiet && home.layer.isUpper) union.fds.quietListing(home, list);
+  const { layer } = home;
+  const list = (fd: number): void => {
+    const place = placeOf(layer, fd);
+    const entry = (name: EntryName, ino: number, type: number): void =>
+      add(name, union.numbers.ownOfLower(place, layer, ino), type);
+    layer.reader.list(fd, { entry, whiteout: (name) => whiteouts?.push(name) }, home);
+  };
+  if (isQuiet && layer.isUpper) union.fds.quietListing(home, list);
   else union.fds.listing(home, list);
 }
 
-function entryOf(union: Union, home: RealDirectory, name: EntryName, ino: number, type: number): ListedEntry {
-  const { devMajor, devMinor } = home.layer;
+/** What the inode numbers in a listing of the open directory `fd` belong to: something else can be mounted on it. */
+function placeOf(layer: Layer, fd: number): Layer | FileStat {
+  if (layer.isUpper || !layer.mayHoldMounts) return layer;
+  statFd(fd, stat);
+  return stat;
+}
+
+function entryOf(home: RealDirectory, name: EntryName, ino: number, type: number): ListedEntry {
   return {
     name,
     cookie: cookieOf(name),
-    ino: union.numbers.own(devMajor, devMinor, ino),
+    ino,
     type,
     home,
     below: null,

@@ -1,5 +1,6 @@
 /** Without root: through fusermount3, and in a user namespace. What is found on disk is looked at as root. */
-import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PLYFS, waitFor } from '../../harness/mounts.js';
 import { type Outcome, run, Sandbox } from '../cli/sandbox.js';
@@ -70,6 +71,33 @@ describe.skipIf(unavailable !== null)(`an ordinary user with fusermount3 ${unava
     expect(plyfsAsUser(['umount', 'mnt'], box.dir).status).toBe(0);
     expect(plyfsAsUser(['-o', box.options, 'mnt'], box.dir).status).toBe(0);
     expect(shell(listing).stdout).toBe(before);
+  });
+
+  it('shows two files where a bind mount has a file of a lower at a second place', () => {
+    mkdirSync(box.at('base/bound'));
+    expect(run('mount', ['--bind', box.at('base/dir'), box.at('base/bound')]).status).toBe(0);
+    try {
+      expect(plyfsAsUser(['-o', box.options, 'mnt'], box.dir).status).toBe(0);
+      const numbers = (): number[] =>
+        ['dir/low', 'bound/low'].map((name) => {
+          const shown = shell(`stat -c %i mnt/${name}; ls -i mnt/${dirname(name)}`).stdout;
+          const [, ino, listed] = /^(\d+)\n(?:.*\n)*?\s*(\d+) low$/m.exec(shown) ?? [];
+          expect(listed, name).toBe(ino);
+          return Number(ino);
+        });
+      const before = numbers();
+      expect(before[0]).not.toBe(before[1]);
+      expect(shell('echo more >> mnt/dir/low; cat mnt/dir/low mnt/bound/low').stdout).toBe('low\nmore\nlow\n');
+      expect(numbers()).toEqual(before);
+      expect(shell('diff -q mnt/dir/low mnt/bound/low').status).toBe(1);
+      expect(plyfsAsUser(['umount', 'mnt'], box.dir).status).toBe(0);
+      expect(plyfsAsUser(['-o', box.options, 'mnt'], box.dir).status).toBe(0);
+      expect(numbers()).toEqual(before);
+      expect(plyfsAsUser(['umount', 'mnt'], box.dir).status).toBe(0);
+    } finally {
+      run('umount', ['-l', box.mountpoint]);
+      run('umount', ['-l', box.at('base/bound')]);
+    }
   });
 
   it('shows the same inode numbers at the next mount for copies that kept their names', () => {
