@@ -27,7 +27,7 @@ const DIRECTORIES = ['d', 'e', 'new'];
 
 const KINDS = [
   ...(['create', 'write', 'hold', 'release', 'link', 'link', 'unlink', 'rename', 'exchange'] as const),
-  ...(['forget', 'forget', 'list', 'check'] as const),
+  ...(['forget', 'forget', 'list', 'check', 'settle', 'tmpfile'] as const),
 ];
 
 interface File {
@@ -112,6 +112,10 @@ class Kernel {
     },
     forget: (path) => this.dropDentry(path),
     list: (path) => this.list(path.slice(0, path.indexOf('/'))),
+    settle: () => this.union.settle(CALLER),
+    tmpfile: (path, _, file) => {
+      if (file === undefined) this.tmpfile(path);
+    },
     check: () => {
       for (const name of this.files.keys()) this.look(name);
     },
@@ -172,6 +176,18 @@ class Kernel {
     this.files.set(path, { names: new Set([path]), text: '', counts: true });
     const { entry } = this.union.create(...this.at(path), 0o644, O_RDWR, CALLER);
     const nodeid = this.take(path, entry);
+    this.union.release(nodeid, O_RDWR);
+  }
+
+  /** A file that gets its first name when it is open. */
+  private tmpfile(path: string): void {
+    const [dir] = this.at(path);
+    const { entry } = this.union.tmpfile(dir, 0o644, O_RDWR, CALLER);
+    const { nodeid } = entry;
+    const file = { names: new Set([path]), text: '', counts: true };
+    this.inodes.set(nodeid, { file, nlookup: 1, opens: 0 });
+    this.files.set(path, file);
+    expect(this.take(path, this.union.link(nodeid, ...this.at(path)))).toBe(nodeid);
     this.union.release(nodeid, O_RDWR);
   }
 
