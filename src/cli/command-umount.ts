@@ -6,6 +6,7 @@ import { openServerEnd, waitForServerEnd } from '../fuse/server-end.js';
 import { type UnmountOptions, unmount } from '../fuse/unmount.js';
 import { asMountError, errnoOf, MountError, printable } from '../server/mount-error.js';
 import { type MountEntry, mountedOn } from '../server/mountinfo.js';
+import { isMountedAnywhere } from '../sys/mount-mark.js';
 import { close } from '../sys/open.js';
 import type { UmountArguments } from './command-line.js';
 import { FAILURE, OK } from './exit-status.js';
@@ -19,14 +20,15 @@ export function commandUmount({ mountpoint, lazy }: UmountArguments, paths: Path
   try {
     paths.check({ mountpoint });
     const path = resolve(mountpoint);
-    requireFuse(mountedOn(path), mountpoint);
+    const entry = mountedOn(path);
+    requireFuse(entry, mountpoint);
     // A lazy unmount is for what hangs, and waits for nothing: the server settles when its last user has gone.
     if (lazy) {
       take(path, { lazy });
       return OK;
     }
     const unsettled = settle(path);
-    takeAndWait(path);
+    takeAndWait(path, entry);
     // Not before: a mount that stays is not at its end.
     if (unsettled !== null) say(unsettled.message);
     return OK;
@@ -56,7 +58,7 @@ function followed(path: string): string {
   return realpathSync.native(Buffer.from(path, 'latin1'), 'latin1');
 }
 
-function requireFuse(entry: MountEntry | undefined, where: string): void {
+function requireFuse(entry: MountEntry | undefined, where: string): asserts entry is MountEntry {
   if (entry === undefined) {
     throw MountError.of({ what: 'umount', where, why: 'nothing is mounted there', errno: Errno.EINVAL });
   }
@@ -84,10 +86,12 @@ function settle(path: string): MountError | null {
 }
 
 /** Returns when the server has closed its layers: their file systems can be unmounted then. */
-function takeAndWait(path: string): void {
+function takeAndWait(path: string, { device }: MountEntry): void {
   const end = openServerEnd(path);
   try {
     take(path, { lazy: false });
+    // Mounted in another place or namespace too: its server goes on.
+    if (isMountedAnywhere(Number(device.replace(/^0:/, '')))) return;
     if (end >= 0 && !waitForServerEnd(end, ENDING_MS)) {
       say(
         `umount: ${printable(path)}: it is unmounted, but its server has not ended yet; its layers can be busy for a while`,

@@ -13,6 +13,7 @@ import { mountedOn } from './mountinfo.js';
 import { openLayers } from './open-layers.js';
 import type { ServerMessage } from './server.js';
 import { onStopSignals } from './stop-signals.js';
+import { tellMounted } from './tell-mounted.js';
 
 /** Resolves when the other side has it, or is gone. */
 function post(message: ServerMessage): Promise<void> {
@@ -39,6 +40,7 @@ async function open(config: MountConfig): Promise<NativeSession> {
   });
   try {
     await session.mount(mountRequest(config));
+    tellMounted(config.mountpoint, operations);
     return session;
   } catch (error) {
     await session.close();

@@ -15,6 +15,7 @@ import { isReadOnly, type MountConfig } from './mount-config.js';
 import { asMountError } from './mount-error.js';
 import { mountRequest } from './mount-request.js';
 import { openLayers } from './open-layers.js';
+import { tellMounted } from './tell-mounted.js';
 import type { ThreadMessage } from './thread-message.js';
 
 function post(message: ThreadMessage): void {
@@ -94,6 +95,7 @@ function serve(config: MountConfig): void {
   // Every layer is open: the directory that the command was started in need not stay busy.
   changeDirectory('/');
   raiseReadahead(config.mountpoint);
+  tellMounted(config.mountpoint, operations);
   post({ kind: 'ready' });
   run(config, session, controlFd);
 }

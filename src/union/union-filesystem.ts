@@ -206,6 +206,10 @@ export class UnionFilesystem implements Operations {
     settleFor(this.union, caller);
   }
 
+  mounted(minor: number): void {
+    this.union.upper?.work.markUse(minor);
+  }
+
   remounted(change: { readonly accessTimes: AccessTimes; readonly syncs: boolean }, caller: Caller): void {
     remounted(this.union, change, caller);
   }

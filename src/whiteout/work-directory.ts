@@ -12,6 +12,7 @@ import { LayerRefusal } from '../core/layer-refusal.js';
 import { dropInheritedAcl } from '../sys/inherited-acl.js';
 import { chmodAt, chmodFd, mkdirAt, renameAt, rmdirAt, unlinkAt } from '../sys/inode-ops.js';
 import { tryLock, tryShareLock } from '../sys/lock.js';
+import { markUse, usersAreGone } from '../sys/mount-mark.js';
 import { close, openAt, openDirectoryAt, openTrusted } from '../sys/open.js';
 import { CAP_DAC_OVERRIDE, hasCapability } from '../sys/own-capabilities.js';
 import { withWriteToEmpty, withWriteToMove } from '../sys/owner-permission.js';
@@ -36,7 +37,7 @@ export class WorkDirectory {
 
   /**
    * Opens `path`/work, creates it if need be and removes what a killed mount left in it. A work directory that another
-   * live mount holds is used as it is: container engines mount one snapshot twice for a moment.
+   * live mount holds is used as it is: container engines mount one snapshot twice for a moment. A server whose mount is gone is waited for.
    * @param path bytes, latin1-decoded
    * @param marked leave word that the upper must not be trusted any more
    * @param exclusive EBUSY if another mount holds it and is not at its end: a server still closes what it has open when
@@ -83,6 +84,11 @@ export class WorkDirectory {
     return new WorkDirectory(fd, log);
   }
 
+  /** The mount that uses it is that of the device 0:`minor`. */
+  markUse(minor: number): void {
+    markUse(this.fd, minor);
+  }
+
   /** A name that nothing in the work directory has; the token keeps two mounts of one workdir apart. */
   temporaryName(): EntryName {
     this.serial++;
@@ -123,9 +129,13 @@ function mountedBeside(what: string): string {
   return `mounted all the same: ${what} is in use by another mount too, and only one of the two may write to the upper at a time`;
 }
 
-/** Asks again and again: flock(2) has no timeout. */
+/**
+ * Asks again and again: flock(2) has no timeout.
+ * @param patience ms for which to wait for a holder that may be at its end; one whose mount is gone is waited for in any case
+ */
 function lockInTime(fd: number, patience: number): boolean {
-  const deadline = Date.now() + patience;
+  if (tryLock(fd)) return true;
+  const deadline = Date.now() + (usersAreGone(fd) ? Math.max(patience, ENDING_MS) : patience);
   const pause = new Int32Array(new SharedArrayBuffer(4));
   while (!tryLock(fd)) {
     if (Date.now() >= deadline) return false;

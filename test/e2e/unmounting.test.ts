@@ -1,6 +1,16 @@
 /** What is left of a mount when it has been unmounted, and what its layers' file systems can do while it is mounted. */
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -10,6 +20,7 @@ import {
   mountKernel,
   mountPlyfs,
   mountsUnavailable,
+  overlayOptions,
   PLYFS,
   TRANSPORT,
   waitFor,
@@ -84,6 +95,15 @@ describe.skipIf(unavailable !== null)(`unmounting${unavailable === null ? '' : `
     }
   }
 
+  /** Makes the server wait so long before each close(2), until the process returned is killed. */
+  async function slowDown(pid: number, milliseconds = 40): Promise<ChildProcess> {
+    const slowly = ['-f', '-qq', '-e', 'trace=close', '-e', `inject=close:delay_enter=${milliseconds}000`];
+    const tracer = spawn('strace', [...slowly, '-o', '/dev/null', '-p', `${pid}`], { stdio: 'ignore' });
+    const isTraced = (): boolean => /^TracerPid:\s*[1-9]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    await waitFor(isTraced, 'the tracer');
+    return tracer;
+  }
+
   const untraced = withoutStrace || TRANSPORT === 'fuse-native';
   it.skipIf(untraced).each([
     ['plyfs umount', (path: string) => [PLYFS, 'umount', path]],
@@ -96,16 +116,46 @@ describe.skipIf(unavailable !== null)(`unmounting${unavailable === null ? '' : `
     mountPlyfs(layers);
     const pid = serverOf(layers.mountpoint) ?? 0;
     expect(holdsLayers(pid)).toBe(true);
-    const slowly = ['-f', '-qq', '-e', 'trace=close', '-e', 'inject=close:delay_enter=20000'];
-    const tracer = spawn('strace', [...slowly, '-o', '/dev/null', '-p', `${pid}`], { stdio: 'ignore' });
+    const tracer = await slowDown(pid);
     try {
-      await waitFor(() => /^TracerPid:\s*[1-9]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')), 'the tracer');
       const [program = '', ...args] = command(layers.mountpoint);
       expect(spawnSync(program, args, { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
       expect(holdsLayers(pid)).toBe(false);
       expect(isMounted(layers.mountpoint)).toBe(false);
     } finally {
       tracer.kill();
+    }
+  });
+
+  it.skipIf(untraced)(
+    'a mount right after umount(2) waits for the slow server before it, and warns of nobody',
+    async () => {
+      mountPlyfs(layers);
+      const pid = serverOf(layers.mountpoint) ?? 0;
+      const tracer = await slowDown(pid, 300);
+      try {
+        expect(spawnSync('umount', [layers.mountpoint]).status).toBe(0);
+        expect(holdsLayers(pid)).toBe(true);
+        const args = ['mount', '-o', overlayOptions(layers), layers.mountpoint];
+        expect(spawnSync(PLYFS, args, { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+      } finally {
+        tracer.kill();
+      }
+    },
+  );
+
+  it('a mount that is detached and in use counts as one that uses its work directory', () => {
+    mountPlyfs(layers);
+    const fd = openSync(join(layers.mountpoint, 'file'), 'r');
+    try {
+      expect(spawnSync('umount', ['-l', layers.mountpoint]).status).toBe(0);
+      const args = ['mount', '-o', overlayOptions(layers), layers.mountpoint];
+      expect(spawnSync(PLYFS, args, { encoding: 'utf8' })).toMatchObject({
+        status: 0,
+        stderr: expect.stringContaining('in use by another mount'),
+      });
+    } finally {
+      closeSync(fd);
     }
   });
 });
