@@ -16,6 +16,24 @@ const KNOWN: readonly Known[] = [
     cases: /^acl-locking-bit-copy-up-/,
     why: 'plyfs refuses to copy up what has an ACL where the copy would lose it (EOPNOTSUPP); the kernel loses it',
   },
+  {
+    role: 'upper',
+    systems: ['overlay', 'plyfs'],
+    cases: /^argument-direct-/,
+    why: 'the kernel does not stack passthrough so deep, and without it O_DIRECT takes any length',
+  },
+  {
+    role: 'upper',
+    systems: ['overlay', 'plyfs'],
+    cases: /^disk-(?:unlink|unlink-merged|rename)$/,
+    why: 'no device 0:0 can be made there: whiteouts are attributes',
+  },
+  {
+    role: 'upper',
+    systems: ['plyfs'],
+    cases: /^(?:write-clears-capability-root|write-locking-bit-(?:member|root)|acl-locking-bit-copy-up)-/,
+    why: 'a file that gets set-id bits while it is open in passthrough loses them at the next write of root (ARCHITECTURE.md)',
+  },
 ];
 
 /** Why the case may differ; null: it may not. */

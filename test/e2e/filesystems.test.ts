@@ -12,7 +12,7 @@ import { casesOn, compare, Layered, type Role } from '../conformance/over-filesy
 import { FILE_SYSTEMS, type FileSystem, fileSystem } from '../harness/filesystems.js';
 import { kernelOverlayUnavailable, mountKernel, mountPlyfs } from '../harness/mounts.js';
 import { makeScratch, removeScratch } from '../harness/scratch.js';
-import { type Snapshot, snapshot } from '../harness/snapshot.js';
+import { type Snapshot, type SnapshotOptions, snapshot } from '../harness/snapshot.js';
 import { ownMounts } from '../harness/sys/index.js';
 
 const asked = process.env.PLYFS_FILESYSTEMS;
@@ -92,13 +92,15 @@ function runOn(system: FileSystem, role: Role): void {
     it('shows the same tree after a remount, and with the kernel', ({ skip }) => {
       const kept = groups.flatMap(([name, members]) => (SHOWN_ONCE.has(name) ? [] : members));
       const shown = kept.filter((one) => cases.includes(one));
-      const trees = (): Snapshot[] => shown.map(({ id }) => snapshot(`${layered.plyfs.stage.root}/${id}`));
+      const trees = (options: SnapshotOptions = {}): Snapshot[] =>
+        shown.map(({ id }) => snapshot(`${layered.plyfs.stage.root}/${id}`, options));
       const before = trees();
       layered.plyfs.remount(mountPlyfs);
       expect(trees()).toEqual(before);
       if (layered.kernelElsewhere !== null) skip(`the kernel cannot mount it: ${layered.kernelElsewhere}`);
       layered.plyfs.remount((layers) => mountKernel(layers));
-      expect(trees()).toEqual(before);
+      // Where a directory entry does not say what it is of, the kernel's overlayfs lists whiteouts in directories that do not merge.
+      expect(trees({ withoutGhosts: true })).toEqual(before);
     });
   });
 }
