@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { LayerName } from '../conformance/tree.js';
 import * as sys from './sys/index.js';
 
@@ -10,7 +10,7 @@ const MEMORY = '/dev/shm';
 
 /** PLYFS_TEST_DIR names another place than the system's, say a real disk where /tmp is memory. */
 export function makeScratch(purpose: string): string {
-  const dir = mkdtempSync(join(process.env.PLYFS_TEST_DIR ?? tmpdir(), `plyfs-${purpose}-`));
+  const dir = mkdtempSync(resolve(process.env.PLYFS_TEST_DIR ?? tmpdir(), `plyfs-${purpose}-`));
   // Tests act as other users too, who have to get through.
   chmodSync(dir, 0o755);
   return dir;

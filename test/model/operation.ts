@@ -15,7 +15,10 @@ export interface Operation {
 
 /** Compares the whole trees, instead of a call. */
 export const LOOK = 'look';
-/** Unmounts both sides and mounts them again, instead of a call. What is open is closed before. */
+/**
+ * Unmounts both sides and mounts them again, instead of a call. What is open is closed before. With `path` and `to` a file is copied
+ * in the uppers meanwhile, see offline.ts.
+ */
 export const COLD_START = 'coldStart';
 
 const anActor = fc.oneof(
@@ -40,6 +43,8 @@ export const anOperation: fc.Arbitrary<Operation> = fc.oneof(...weighted(PLAIN_C
   arbitrary: always(LOOK),
 });
 
+const aFewPaths = fc.record({ path: aFewPath, to: aFewPath });
+
 /** Two of three times on one of few paths, so that what the kernel has forgotten is met again. */
 const aNearOperation = fc
   .tuple(fc.oneof(...weighted(PLAIN_CALLS, anActor, 1)), fc.option(fc.tuple(aFewPath, aFewPath), { freq: 3 }))
@@ -58,7 +63,8 @@ export const anOperationOfForgetfulKernel: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 6000, arbitrary: aNearOperation },
   ...weighted(FORGETTING_CALLS, root, 1),
   { weight: 12, arbitrary: always(LOOK) },
-  { weight: 4, arbitrary: always(COLD_START) },
+  { weight: 3, arbitrary: always(COLD_START) },
+  { weight: 2, arbitrary: fc.record({ actor: root, call: fc.constant(COLD_START), arguments: aFewPaths }) },
 );
 
 /** What the call returned as text, or the errno's name. */

@@ -7,7 +7,7 @@ import { CHECKOUT } from '../harness/checkout.js';
 import { layersOf } from './layers.js';
 import { COLD_START, formatOperation, type Operation } from './operation.js';
 import { type Part, scriptOf } from './script.js';
-import { commandsFor, type FormName } from './shell.js';
+import { commandsFor, type FormName, quoted } from './shell.js';
 import { shellMountsOf, type Target } from './target.js';
 
 /** Writes the file and returns its path. `found`: what was wrong, and how it was found. */
@@ -62,8 +62,18 @@ umask 022
 ${shellMountsOf(target)}
 
 steps() { node "$plyfs/scripts/soak.mjs" --steps ${target.isAufs ? '--aufs ' : ''}"$base/$1/merged" "$base/$2/merged"; }
+can_copy() {
+  local upper=$base/$1/upper at
+  at=$upper/$(dirname "$3")
+  [ -f "$upper/$2" ] && [ ! -L "$upper/$2" ] && [ -d "$at" ] && [ ! -e "$upper/$3" ] && [ ! -L "$upper/$3" ] &&
+    [ ! -e "$at/.wh.$(basename "$3")" ]
+}
+# Unmounts both, copies a file in both uppers (where both have $3 and nothing at $4), and mounts both again.
 again() {
   umount "$base/$1/merged" "$base/$2/merged"
+  if [ $# -gt 2 ] && can_copy "$1" "$3" "$4" && can_copy "$2" "$3" "$4"; then
+    for side in "$1" "$2"; do cp -a -T "$base/$side/upper/$3" "$base/$side/upper/$4"; done
+  fi
   mount_oracle "$1"
   mount_plyfs "$2"
 }
@@ -82,10 +92,16 @@ tree plyfs | diff plyfs.left - && echo the same
 ${second.length === 0 ? '' : `echo '== steps after the mounts have changed hands'\n${stepsText(`${oracle} ${plyfs}`, withoutOmitted(second))}`}`;
 }
 
+function namesOf({ arguments: { path, to } }: Operation): string {
+  return typeof path === 'string' && typeof to === 'string' ? ` ${quoted(path)} ${quoted(to)}` : '';
+}
+
 /** A cold start ends the program that takes the steps, which would keep the mounts busy. */
 function stepsText(sides: string, operations: readonly Operation[]): string {
   const lines = operations.map((operation) =>
-    operation.call === COLD_START ? `END\nagain ${sides}\nsteps ${sides} <<'END'` : formatOperation(operation),
+    operation.call === COLD_START
+      ? `END\nagain ${sides}${namesOf(operation)}\nsteps ${sides} <<'END'`
+      : formatOperation(operation),
   );
   return [`steps ${sides} <<'END'`, ...lines, 'END'].join('\n');
 }

@@ -1,10 +1,11 @@
 /** One script from the layers to the last look. */
 import { makeScratch, removeScratch } from '../harness/scratch.js';
-import type { Met, Pair } from './deviations.js';
+import type { Met, Pair } from './deviations/met.js';
 import { changeBetween, fingerprint } from './fingerprint.js';
 import { layersOf } from './layers.js';
-import { compareTrees, Difference, lookAtBoth, type Progress, step, treeOf } from './lockstep.js';
-import { COLD_START, type Operation } from './operation.js';
+import { compareTrees, Difference, lookAtBoth, type Progress, step, treeOf, treeOfKernel } from './lockstep.js';
+import { copyInUppers, upperBeside } from './offline.js';
+import { COLD_START, formatOperation, type Operation } from './operation.js';
 import { type Part, scriptOf } from './script.js';
 import { lastStage, markReached } from './sequence.js';
 import { Side } from './side.js';
@@ -34,7 +35,7 @@ export async function runScript(parts: readonly Part[], target: Target, tally: T
     stage = 1;
     const left = await play(
       { mount: stages.first, stages, operations: first, phase: 'first', progress },
-      ({ oracle, subject }) => ({ oracle: treeOf(oracle), subject: treeOf(subject) }),
+      ({ oracle, subject }) => ({ oracle: treeOfKernel(oracle), subject: treeOf(subject) }),
     );
     if (lastStage(parts) > 1) {
       stage = 2;
@@ -43,14 +44,16 @@ export async function runScript(parts: readonly Part[], target: Target, tally: T
         ({ subject }) => treeOf(subject),
         ({ oracle, subject }) => {
           // Nothing may look different to the one that shows it now, not even times that the clock set.
-          const [byPlyfs, byOther] = target.changesHands ? [oracle, subject] : [subject, oracle];
-          compareTrees('what plyfs left, shown anew', left.subject, treeOf(byPlyfs));
-          compareTrees('what the other left, shown anew', left.oracle, treeOf(byOther));
+          const [byKernel, byPlyfs] = [treeOfKernel(oracle), treeOf(subject)];
+          const { changesHands } = target;
+          compareTrees('what plyfs left, shown anew', left.subject, changesHands ? byKernel : byPlyfs);
+          compareTrees('what the other left, shown anew', left.oracle, changesHands ? byPlyfs : byKernel);
         },
       );
       const third = stages.third();
       try {
-        compareTrees('what plyfs left at last, shown anew', leftLast, treeOf(third));
+        const shown = target.changesHands ? treeOfKernel(third) : treeOf(third);
+        compareTrees('what plyfs left at last, shown anew', leftLast, shown);
       } finally {
         third.end();
       }
@@ -91,12 +94,13 @@ async function play<T>(
       if (operation.call !== COLD_START) step(operation, pair, progress);
       else {
         progress.steps++;
-        const where = `step ${progress.steps}: a cold start`;
+        const where = `step ${progress.steps}: ${formatOperation(operation)}`;
         closeAll(pair);
         const left = treeOf(mounted.subject);
         await end(mounted, stages, where);
+        const edited = edit(operation, pair);
         mounted = await mount();
-        compareTrees(where, left, treeOf(mounted.subject));
+        if (!edited) compareTrees(where, left, treeOf(mounted.subject));
         lookAtBoth(where, pair);
       }
     }
@@ -110,6 +114,16 @@ async function play<T>(
   }
   await end(mounted, stages, `the end of the ${phase} part`);
   return result;
+}
+
+/** Does in both uppers what a cold start says; returns whether anything. */
+function edit({ arguments: { path, to } }: Operation, { oracle, subject }: Pair): boolean {
+  if (typeof path !== 'string' || typeof to !== 'string') return false;
+  return copyInUppers(
+    [oracle, subject].map(({ mountpoint }) => upperBeside(mountpoint)),
+    path,
+    to,
+  );
 }
 
 function closeAll({ oracle, subject }: Pair): void {

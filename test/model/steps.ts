@@ -1,6 +1,6 @@
 /** Steps from a file of lines, on two mounted trees: what a reproduction runs, and what a person can play with. */
-import type { Pair } from './deviations.js';
-import { compareTrees, Difference, step, treeOf, withoutClock } from './lockstep.js';
+import type { Pair } from './deviations/met.js';
+import { compareTrees, Difference, step, treeOf, treeOfKernel, withoutClock } from './lockstep.js';
 import { parseOperation } from './operation.js';
 import { Side } from './side.js';
 
@@ -28,7 +28,7 @@ export function playSteps(
     const problem = differenceIn(() =>
       compareTrees(
         'at the end',
-        withoutClock(treeOf({ mountpoint: oracle })),
+        withoutClock(treeOfKernel({ mountpoint: oracle })),
         withoutClock(treeOf({ mountpoint: subject })),
       ),
     );

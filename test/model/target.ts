@@ -41,7 +41,7 @@ export interface Target {
   readonly name: string;
   /** Whether the two sides read each other's layers. */
   readonly changesHands: boolean;
-  /** The subject does what the oracle refuses, and is not asked to then; see deviations.ts. */
+  /** The subject does what the oracle refuses, and is not asked to then; see deviations/. */
   readonly isAufs: boolean;
   /** Whether both are mounted in a user namespace, in which a run has to be. */
   readonly inNamespace: boolean;

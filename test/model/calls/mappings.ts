@@ -13,7 +13,7 @@ export const mappingCalls = {
     side.mappings.put(actor, slot, new HeldMapping(held.fd, right === 'write', held.found));
     return null;
   }),
-  /** Two answers: what the mapping shows, and what the file has; where they may differ is for deviations.ts. */
+  /** Two answers: what the mapping shows, and what the file has; where they may differ is for deviations/. */
   mapRead: onMapping(6, {}, (mapping) => [mapping.read(), mapping.readFile(), mapping.found]),
   mapWrite: onMapping(
     5,
