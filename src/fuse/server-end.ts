@@ -6,12 +6,13 @@
 import { Errno, fsError, isErrno } from '../core/errno.js';
 import { isFifo } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
-import { O_DIRECTORY, O_NONBLOCK, O_PATH, O_RDONLY } from '../core/flags.js';
+import { O_NONBLOCK, O_PATH, O_RDONLY } from '../core/flags.js';
 import { tryReadIoctl } from '../sys/ioctl.js';
 import { close, openTrusted, reopen } from '../sys/open.js';
 import { openPipe } from '../sys/pipe.js';
 import { pollReadable } from '../sys/poll.js';
 import { statFd } from '../sys/stat.js';
+import { openMountRoot } from './mount-root.js';
 
 /** _IOR('y', 'e', 16): a number of our own, for the root of a mount. Answers with a {@link PipePlace}. */
 export const PLYFS_SERVER_END = 0x80107965;
@@ -77,14 +78,8 @@ export function openServerEnd(mountpoint: string): number {
 }
 
 function placeOf(mountpoint: string): PipePlace | null {
-  let root: number;
-  try {
-    root = openTrusted(mountpoint, O_RDONLY | O_DIRECTORY);
-  } catch (error) {
-    // ENOTCONN: the server has died. EACCES: the mount is another user's.
-    if (isErrno(error, 'ENOTCONN', 'EACCES')) return null;
-    throw error;
-  }
+  const root = openMountRoot(mountpoint);
+  if (root < 0) return null;
   try {
     const bytes = Buffer.alloc(PLACE_BYTES);
     const result = tryReadIoctl(root, PLYFS_SERVER_END, bytes);
