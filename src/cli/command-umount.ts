@@ -6,7 +6,7 @@ import { openServerEnd, waitForServerEnd } from '../fuse/server-end.js';
 import { type UnmountOptions, unmount } from '../fuse/unmount.js';
 import { asMountError, errnoOf, MountError, printable } from '../server/mount-error.js';
 import { type MountEntry, mountedOn } from '../server/mountinfo.js';
-import { isMountedAnywhere } from '../sys/mount-mark.js';
+import { mountedId } from '../sys/mount-mark.js';
 import { close } from '../sys/open.js';
 import type { UmountArguments } from './command-line.js';
 import { FAILURE, OK } from './exit-status.js';
@@ -88,10 +88,11 @@ function settle(path: string): MountError | null {
 /** Returns when the server has closed its layers: their file systems can be unmounted then. */
 function takeAndWait(path: string, { device }: MountEntry): void {
   const end = openServerEnd(path);
+  const id = mountedId(device);
   try {
     take(path, { lazy: false });
     // Mounted in another place or namespace too: its server goes on.
-    if (isMountedAnywhere(Number(device.replace(/^0:/, '')))) return;
+    if (id !== null && mountedId(device) === id) return;
     if (end >= 0 && !waitForServerEnd(end, ENDING_MS)) {
       say(
         `umount: ${printable(path)}: it is unmounted, but its server has not ended yet; its layers can be busy for a while`,

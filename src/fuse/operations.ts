@@ -200,8 +200,8 @@ export interface Operations {
    * for before an orderly unmount, and repeated by {@link close}. EPERM for a caller who may not ask.
    */
   settle(caller: Caller): void;
-  /** The mount is there, as the device 0:`minor`. */
-  mounted(minor: number): void;
+  /** The mount is there. @param id see `mountedId` */
+  mounted(id: number): void;
   /** The mount has got other flags. @param syncs what was written is to reach the disk; see `tellRemounted` for what is thrown */
   remounted(change: { readonly accessTimes: AccessTimes; readonly syncs: boolean }, caller: Caller): void;
 

@@ -1,8 +1,10 @@
 import type { Operations } from '../fuse/operations.js';
+import { mountedId } from '../sys/mount-mark.js';
 import { mountedOn } from './mountinfo.js';
 
-/** Tells the union which device its mount is. One that is not in the mount table, as somebody else has mounted it elsewhere, stays untold. */
+/** Tells the union which mount it is. One that is not in the mount table, as somebody else has mounted it elsewhere, stays untold. */
 export function tellMounted(mountpoint: string, operations: Pick<Operations, 'mounted'>): void {
-  const [, minor] = /^0:(\d+)$/.exec(mountedOn(mountpoint)?.device ?? '') ?? [];
-  if (minor !== undefined) operations.mounted(Number(minor));
+  const device = mountedOn(mountpoint)?.device;
+  const id = device === undefined ? null : mountedId(device);
+  if (id !== null) operations.mounted(id);
 }

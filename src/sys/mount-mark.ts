@@ -1,8 +1,8 @@
 /**
- * A mark on a directory that says which mount uses it: a read lock of one byte, at the position of the mount's device number
- * (fcntl(2), F_OFD_SETLK). It ends with the open file, is on no disk, and can be seen by everybody who opens the directory.
+ * A mark on a directory that says which mounted file system uses it: a read lock of one byte, whose position is a number of that file
+ * system (fcntl(2), F_OFD_SETLK). It ends with the open file, is on no disk, and can be seen by everybody who opens the directory.
  */
-import { existsSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { allocate, bind } from './libc.js';
 
 const fcntl = bind<(fd: number, command: number, argument: number) => number>('int fcntl(int, int, intptr_t)');
@@ -23,36 +23,55 @@ function fill(type: number, start: number, length: number): void {
 }
 
 /**
- * Marks the open directory `fd` as used by the mount of the device 0:`minor`. Where a file system has no such locks there is no
- * mark: others take a holder without one for living.
+ * Marks the open directory `fd` as used by the mounted file system `id`. Where there are no such locks there is no mark: others take a
+ * holder without one for living.
  */
-export function markUse(fd: number, minor: number): void {
-  fill(F_RDLCK, minor, 1);
+export function markUse(fd: number, id: number): void {
+  fill(F_RDLCK, id, 1);
   fcntl(fd, F_OFD_SETLK, lock.address);
 }
 
-/** The minor numbers by which others have marked the open directory `fd`. */
+/** The ids by which others have marked the open directory `fd`. */
 function markedUses(fd: number): number[] {
-  const minors: number[] = [];
+  const ids: number[] = [];
   for (let from = 0; ; ) {
     fill(F_WRLCK, from, 0); // a length of 0: to the end
-    if (fcntl(fd, F_OFD_GETLK, lock.address) < 0 || lock.buffer.readInt16LE(0) === F_UNLCK) return minors;
-    const minor = Number(lock.buffer.readBigInt64LE(8));
-    minors.push(minor);
-    from = Math.max(from, minor) + 1;
+    if (fcntl(fd, F_OFD_GETLK, lock.address) < 0 || lock.buffer.readInt16LE(0) === F_UNLCK) return ids;
+    const id = Number(lock.buffer.readBigInt64LE(8));
+    ids.push(id);
+    from = Math.max(from, id) + 1;
   }
 }
 
-/** By their device numbers, those of other mount namespaces too; absent where /sys is not mounted. */
-const DEVICES = '/sys/class/bdi';
+/** One directory for each mounted file system that needs one, by device number; those of other mount namespaces too. */
+const MOUNTED = '/sys/class/bdi';
 
-/** Whether the file system of the device 0:`minor` is mounted anywhere. False also where /sys is not mounted. */
-export function isMountedAnywhere(minor: number): boolean {
-  return existsSync(`${DEVICES}/0:${minor}`);
+/**
+ * The id of the mounted file system of `device` (`MAJOR:MINOR`): the inode number of its directory in /sys, which is not given again
+ * soon, as the device number is. null: it is not mounted, or /sys is not.
+ */
+export function mountedId(device: string): number | null {
+  try {
+    return statSync(`${MOUNTED}/${device}`, { throwIfNoEntry: false })?.ino ?? null;
+  } catch {
+    return null; // EACCES: a sandbox keeps /sys from us.
+  }
 }
 
-/** Whether all mounts that have marked the open directory `fd` are gone, so that their servers are at their end. False: one lives, or none has. */
-export function usersAreGone(fd: number, isThere = isMountedAnywhere): boolean {
-  const minors = markedUses(fd);
-  return minors.length > 0 && existsSync(DEVICES) && !minors.some(isThere);
+/** The ids of all mounted file systems; null where /sys is not mounted. */
+function allMountedIds(): Set<number> | null {
+  try {
+    return new Set(readdirSync(MOUNTED).map((device) => mountedId(device) ?? 0));
+  } catch {
+    return null; // ENOENT, EACCES: likewise.
+  }
+}
+
+/**
+ * Whether all mounts that have marked the open directory `fd` are gone, so that their servers are at their end. False: one lives, or
+ * none has.
+ */
+export function usersAreGone(fd: number, mounted = allMountedIds()): boolean {
+  const ids = markedUses(fd);
+  return ids.length > 0 && mounted !== null && !ids.some((id) => mounted.has(id));
 }

@@ -206,8 +206,8 @@ export class UnionFilesystem implements Operations {
     settleFor(this.union, caller);
   }
 
-  mounted(minor: number): void {
-    this.union.upper?.work.markUse(minor);
+  mounted(id: number): void {
+    this.union.upper?.work.markUse(id);
   }
 
   remounted(change: { readonly accessTimes: AccessTimes; readonly syncs: boolean }, caller: Caller): void {

@@ -84,9 +84,9 @@ export class WorkDirectory {
     return new WorkDirectory(fd, log);
   }
 
-  /** The mount that uses it is that of the device 0:`minor`. */
-  markUse(minor: number): void {
-    markUse(this.fd, minor);
+  /** Says which mount uses it. @param id see `mountedId` */
+  markUse(id: number): void {
+    markUse(this.fd, id);
   }
 
   /** A name that nothing in the work directory has; the token keeps two mounts of one workdir apart. */
