@@ -1,9 +1,10 @@
 /** Everything that can be known to be wrong with a mount before the first layer is opened for good. */
+import { refuseLayersInUse } from './check-in-use.js';
 import { checkLayers } from './check-layers.js';
 import { checkDevice, resolveMountpoint } from './check-mountpoint.js';
 import { onGivenDevice } from './given-device.js';
 import { withoutIdmapped } from './idmapped-layers.js';
-import type { MountConfig } from './mount-config.js';
+import { isReadOnly, type MountConfig } from './mount-config.js';
 import { refuseOverlayOptions, settleOverlay } from './overlay-options.js';
 
 /**
@@ -14,8 +15,9 @@ export function checkConfig(config: MountConfig): MountConfig {
   const given = onGivenDevice(config);
   const checked = given ?? { ...config, mountpoint: resolveMountpoint(config.mountpoint) };
   if (config.dialect === 'aufs') refuseOverlayOptions(config);
-  else settleOverlay(config);
+  const hasIndex = config.dialect === 'overlay' && settleOverlay(config).index && !isReadOnly(config);
   checkLayers(checked);
+  if (hasIndex) refuseLayersInUse(checked);
   if (given === undefined) checkDevice();
   return withoutIdmapped(checked);
 }

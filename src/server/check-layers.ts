@@ -4,7 +4,7 @@
  */
 import { accessSync, constants } from 'node:fs';
 import { Errno } from '../core/errno.js';
-import { close, tryCloneTree } from '../sys/open.js';
+import { close, tryCloneLower } from '../sys/open.js';
 import type { MountConfig } from './mount-config.js';
 import { HIGHEST_MAX_LAYERS, isReadOnly } from './mount-config.js';
 import { errnoOf, MountError } from './mount-error.js';
@@ -96,7 +96,7 @@ function checkPlaces(config: MountConfig): void {
 
 /** Whether the union will see this lower layer without what is mounted in it, as the kernel's overlayfs does. */
 function canCloneTree(path: string): boolean {
-  const tree = tryCloneTree(path);
+  const tree = tryCloneLower(path);
   if (tree < 0) return false;
   close(tree);
   return true;

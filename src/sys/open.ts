@@ -122,17 +122,24 @@ const AT_RECURSIVE = 0x8000;
 
 /**
  * Opens a directory as a mount of its own, without what is mounted below it (open_tree(2)): its file system alone, as
- * the kernel's overlayfs sees a layer. In a user namespace what is mounted below it can only be had with it, as it is now; what
- * is mounted there later is not seen. Returns a negative errno where neither is allowed.
+ * the kernel's overlayfs sees a layer. Returns a negative errno where that is not allowed.
  */
 export function tryCloneTree(path: string): number {
-  const clone = (flags: number): number => {
-    const fd = syscall4(SYS_OPEN_TREE, AT_FDCWD, cPath(path), OPEN_TREE_CLONE | O_CLOEXEC | flags, 0);
-    return fd < 0 ? -lastErrno() : fd;
-  };
-  const tree = clone(0);
-  // fs/namespace.c:has_locked_children.
-  return tree === -Errno.EINVAL ? clone(AT_RECURSIVE) : tree;
+  return cloneTree(path, 0);
+}
+
+/**
+ * The same of a lower layer. In a user namespace what is mounted below it can only be had with it, as it is now
+ * (fs/namespace.c:has_locked_children); what is mounted there later is not seen, the union itself for one.
+ */
+export function tryCloneLower(path: string): number {
+  const tree = cloneTree(path, 0);
+  return tree === -Errno.EINVAL ? cloneTree(path, AT_RECURSIVE) : tree;
+}
+
+function cloneTree(path: string, flags: number): number {
+  const fd = syscall4(SYS_OPEN_TREE, AT_FDCWD, cPath(path), OPEN_TREE_CLONE | O_CLOEXEC | flags, 0);
+  return fd < 0 ? -lastErrno() : fd;
 }
 
 /** A second fd for what an fd already names, opened anew with `flags` (through /proc, man open(2) O_PATH). */
@@ -171,7 +178,7 @@ export const NO_TREE: ReadonlySet<number> = new Set([Errno.EPERM, Errno.EINVAL, 
  * @param prepare is given the mount's fd before anything is opened in it
  */
 export function openTreeRoot(path: string, prepare?: (tree: number) => void): number {
-  const tree = tryCloneTree(path);
+  const tree = tryCloneLower(path);
   if (tree < 0) {
     if (NO_TREE.has(-tree)) return openTrusted(path, O_RDONLY | O_DIRECTORY);
     throw fsError(-tree, 'open_tree');
