@@ -100,6 +100,20 @@ describe.skipIf(unavailable !== null)(`squash_to_* without root ${unavailable ??
     await checkUpper();
   });
 
+  it("lets another user make objects, which become the mounting user's on disk (allow_other)", () => {
+    box.write('fuse.conf', 'user_allow_other\n');
+    const options = `${box.options},allow_other,squash_to_uid=${uid}`;
+    const script = `mount --bind fuse.conf /etc/fuse.conf
+setpriv --reuid ${NAME} --regid ${NAME} --clear-groups -- "${PLYFS}" -o "${options}" mnt
+touch mnt/new; mkdir mnt/made; ln -s x mnt/link; stat -c %u mnt/new mnt/made mnt/link; umount mnt`;
+    expect(run('unshare', ['-m', 'sh', '-ec', script], { cwd: box.dir })).toEqual({
+      status: 0,
+      stdout: `${uid}\n`.repeat(3),
+      stderr: '',
+    });
+    for (const name of ['new', 'made', 'link']) expect(lstatSync(box.at(`up/${name}`)).uid).toBe(uid);
+  });
+
   it('is needed for that: without it nothing is copied up', () => {
     expect(plyfsAsUser(['-o', box.options, 'mnt'], box.dir).status).toBe(0);
     run('chmod', ['666', box.at('base/file')]);
