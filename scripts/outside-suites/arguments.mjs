@@ -29,6 +29,7 @@ Options:
   --scratch DIR      where images and layers are made (default $TMPDIR); up to 10 GiB
   --json FILE        write all results, those that passed as well
   --from FILE        judge what an earlier run has written with --json, and run nothing
+  --again FILE       run only what failed in an earlier run with --json, and replace that
   --write            write the outcome to docs/suites.md and docs/suites.json; needs all tests of the set-ups that run
   --list             only print the names of the tests
   --help
@@ -76,6 +77,7 @@ function parse(words) {
         scratch: place,
         json: place,
         from: place,
+        again: place,
         write: flag,
         list: flag,
         help: flag,

@@ -34,7 +34,7 @@ export function pageOf(outcomes) {
 
 function tableOf(entries) {
   const rows = entries.map(({ suite, setupName, summary }) => {
-    const { counts, expected, unexpected, seconds, date, commit, linux, tests, total } = summary;
+    const { counts, expected, unexpected, seconds, date, commit, linux, tests, total, failuresAt } = summary;
     const part = tests < total ? ` (the first ${tests} of ${total} tests)` : '';
     const cells = [
       suite.name,
@@ -45,7 +45,7 @@ function tableOf(entries) {
       counts.skipped,
       timeOf(seconds),
     ];
-    return `| ${[...cells, `${date}, ${commit}, Linux ${linux}`].join(' | ')} |`;
+    return `| ${[...cells, `${date}, ${commit}${failuresAt ? ` (its failures again at ${failuresAt})` : ''}, Linux ${linux}`].join(' | ')} |`;
   });
   return [
     '## Outcome',
