@@ -17,7 +17,6 @@ import { cachedListings, Union, type Upper } from './union.js';
 import type { UnionConfig } from './union-config.js';
 import { UnionFilesystem } from './union-filesystem.js';
 import { UpperMount } from './upper-mount.js';
-import { UseMarks } from './use-marks.js';
 
 /** Share of the process's open files that cached directories may use, for as long as open files of applications do not need it. */
 const DIRECTORY_SHARE = 0.25;
@@ -120,7 +119,7 @@ function openUpper(
   );
   markUpper(layer, lowers);
   const work = keep(format.openWork(layer, mount));
-  keep(new UseMarks(mount, config.aufs === undefined && config.work !== undefined));
+  mount.markInUse();
   fixNumbers(numbers, [layer, ...lowers]);
   const noteCutAcl = sayOnce(config.log, CUT_ACL);
   const squash = squashOf(config.presentation);

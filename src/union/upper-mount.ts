@@ -12,6 +12,7 @@ import { O_DIRECTORY, O_NOATIME, O_RDONLY } from '../core/flags.js';
 import { tryMakePrivate, trySetAccessTimes } from '../sys/mount.js';
 import { close, NO_TREE, openDirectoryAt, openTrusted, tryCloneTree, tryOpenBeneath } from '../sys/open.js';
 import { statFd } from '../sys/stat.js';
+import { markInUse } from '../sys/use-mark.js';
 import type { LayerRoot } from './layer.js';
 
 const DIRECTORY = O_RDONLY | O_DIRECTORY;
@@ -38,6 +39,9 @@ export class UpperMount {
     private accessTimes: AccessTimes,
     private readonly roots: Roots | null,
   ) {}
+
+  /** Open for as long as the directories are to have their marks. */
+  private readonly marked: number[] = [];
 
   /**
    * Where no such mount can be had (an ordinary user, a kernel before 5.2), both are reached by their paths.
@@ -88,7 +92,18 @@ export class UpperMount {
     return this.roots === null ? openTrusted(this.workPath, DIRECTORY) : openDirectoryAt(this.roots.work, '.');
   }
 
+  /**
+   * Says of both directories, until {@link close}, that they are in use: another mount with `index=on` must not have them, or what is
+   * inside of them, among its layers (fs/overlayfs/super.c:ovl_inuse_trylock).
+   */
+  markInUse(): void {
+    this.marked.push(this.openUpper().fd);
+    if (this.workPath !== undefined) this.marked.push(this.openWork());
+    this.marked.forEach(markInUse);
+  }
+
   close(): void {
+    for (const fd of this.marked.splice(0)) close(fd);
     if (this.roots !== null) closeRoots(this.roots);
   }
 }
