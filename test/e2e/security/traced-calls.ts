@@ -33,7 +33,7 @@ export function readTrace(file: string, from: ReadonlyMap<string, number>): Trac
 const OWN_FD = /^\/proc\/self\/fd\/\d+$/;
 const BELOW_OWN_FD = /^\/proc\/self\/fd\/\d+\/[^/]+$/;
 /** What is read of callers, of this process, and of the machine. */
-const PROC = /^\/proc\/((\d+|self)\/(status|ns\/user|limits|uid_map|mountinfo|stat|maps)|loadavg)$/;
+const PROC = /^\/proc\/((\d+|self)\/(status|ns\/user|limits|uid_map|mountinfo|stat|maps|task)|loadavg)$/;
 
 /** One name of an open directory: nothing that leads up, out or further. */
 function isComponent(path: string | undefined): boolean {
