@@ -50,7 +50,7 @@ describe.skipIf(unavailable !== null)(`surroundings ${unavailable ?? ''}`, () =>
     /** What a mount needs, and what a command does that serves nothing. */
     const [mount, other] = {
       '-v': [4_194_304, 1_000_000],
-      '-d': [200_000, 100_000],
+      '-d': [500_000, 100_000],
       '-s': [256, 256],
       '-n': [128, 48],
     }[letter] as [number, number];
