@@ -121,8 +121,10 @@ function fstab(): string {
 }
 
 function requireWritable(mountpoint: string, where: string): void {
-  if (isServerWritable(mountpoint) === true) return;
-  throw refusal(where, 'the mount was made read-only', Errno.EROFS, 'unmount it, and mount it anew');
+  const isWritable = isServerWritable(mountpoint);
+  if (isWritable === true) return;
+  const why = isWritable === null ? 'its server does not say whether it can write' : 'the mount was made read-only';
+  throw refusal(where, why, Errno.EROFS, 'unmount it, and mount it anew');
 }
 
 function tell(mountpoint: string, where: string, { accessTimes, readOnly }: FlagSettings): void {
