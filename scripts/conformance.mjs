@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const HELP = `Usage: npm run conformance -- [--targets LIST] [VITEST ARGUMENTS]
-       npm run conformance -- --filesystems[=LIST] [VITEST ARGUMENTS]
+       npm run conformance -- --filesystems[=LIST] [--features] [VITEST ARGUMENTS]
 
 Runs the conformance cases and prints which of them passed where.
 
@@ -14,6 +14,7 @@ Runs the conformance cases and prints which of them passed where.
                        written to: squashfs, erofs, xfs, btrfs, btrfs noacl, tmpfs, ramfs, ext4 without filetype,
                        ext4 without extents, overlay, plyfs. What passes on the kernel's overlayfs there is
                        required of plyfs. Default: all of them, which takes about half an hour
+  --features           mounts these with redirect_dir=on,metacopy=on,index=on
   -h, --help           this text
 
 Other arguments go to vitest: -u writes docs/conformance.md, -t 'part of a title' selects cases.
@@ -24,7 +25,7 @@ const others = [];
 for (const argument of process.argv.slice(2)) {
   // Without a value parseArgs would take the next argument for one.
   if (argument === '--filesystems') own.push('--filesystems=all');
-  else if (/^(?:-h|--help|--filesystems=.*|--targets=.*)$/s.test(argument) || own.at(-1) === '--targets')
+  else if (/^(?:-h|--help|--features|--filesystems=.*|--targets=.*)$/s.test(argument) || own.at(-1) === '--targets')
     own.push(argument);
   else if (argument === '--targets') own.push(argument);
   else others.push(argument);
@@ -35,6 +36,7 @@ function parse() {
     const options = {
       targets: { type: 'string' },
       filesystems: { type: 'string' },
+      features: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     };
     return parseArgs({ args: own, options }).values;
@@ -44,7 +46,7 @@ function parse() {
   }
 }
 
-const { targets, filesystems, help } = parse();
+const { targets, filesystems, features, help } = parse();
 if (help) {
   process.stdout.write(HELP);
   process.exit(0);
@@ -53,11 +55,15 @@ if (targets !== undefined && filesystems !== undefined) {
   console.error('conformance: --targets and --filesystems are two different runs; give one of them');
   process.exit(2);
 }
+if (features && filesystems === undefined) {
+  console.error('conformance: --features belongs to --filesystems; the target is --targets features');
+  process.exit(2);
+}
 const checkout = fileURLToPath(new URL('..', import.meta.url));
 const [file, environment] =
   filesystems === undefined
     ? ['conformance', { PLYFS_TARGETS: targets ?? process.env.PLYFS_TARGETS ?? 'all' }]
-    : ['filesystems', { PLYFS_FILESYSTEMS: filesystems }];
+    : ['filesystems', { PLYFS_FILESYSTEMS: filesystems, PLYFS_FEATURES: features ? 'on' : 'off' }];
 const done = spawnSync(
   `${checkout}node_modules/.bin/vitest`,
   ['run', '--project', 'e2e', `test/e2e/${file}.test.ts`, ...others],

@@ -15,6 +15,8 @@ export interface CopyUpContext {
   readonly squash: Squash | null;
   /** fsync a file before it is published; false for a volatile mount. */
   readonly sync: boolean;
+  /** A change of attributes copies these alone up, where that is enough. */
+  readonly makesMetacopies: boolean;
   /** Is called when an ACL is written without entries that it has in the source; tells the user once. */
   readonly noteCutAcl: () => void;
 }

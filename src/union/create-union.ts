@@ -11,6 +11,7 @@ import { Layer } from './layer.js';
 import { type LayerFormat, layerFormat } from './layer-format.js';
 import { markUpper, overridesOfLower, overridesOfUpper } from './layer-overrides.js';
 import { LowerFiles } from './lower-files.js';
+import { makesMetacopies } from './metacopy-support.js';
 import { NodeTable } from './node-table.js';
 import { type Presentation, PresentedFilesystem } from './presented-filesystem.js';
 import { cachedListings, Union, type Upper } from './union.js';
@@ -123,7 +124,15 @@ function openUpper(
   fixNumbers(numbers, [layer, ...lowers]);
   const noteCutAcl = sayOnce(config.log, CUT_ACL);
   const squash = squashOf(config.presentation);
-  const copyUp = { work, dialect, overrides: layer.overrides, squash, sync: !config.volatile, noteCutAcl };
+  const copyUp = {
+    work,
+    dialect,
+    overrides: layer.overrides,
+    squash,
+    sync: !config.volatile,
+    makesMetacopies: makesMetacopies(dialect, work, config.log),
+    noteCutAcl,
+  };
   const lowerFiles =
     dialect.origins &&
     new LowerFiles(lowers, layer, dialect.origins, {

@@ -114,8 +114,8 @@ function release(fd: number): void {
  * ovl_need_meta_copy_up). False: it has to be copied whole; one without a name has no place that could lead to its data.
  */
 function copyUpAttributes(union: Union, node: FileNode): boolean {
-  if (union.dialect.metacopies?.enabled !== true || node.parent === null) return false;
   const upper = union.writable();
+  if (!upper.copyUp.makesMetacopies || node.parent === null) return false;
   assertFree(node);
   const home = node.home as RealDirectory;
   const source = sourceOf(union, node, home);

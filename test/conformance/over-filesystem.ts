@@ -11,8 +11,16 @@ import type { Case } from './case.js';
 import { overlayForm } from './forms.js';
 import { materialize } from './materialize.js';
 import { missingCapabilities, runCase } from './run-case.js';
-import type { Stage } from './targets/target.js';
-import { kernelOverlay, plyfsOverlay, treeOf } from './targets/union.js';
+import type { Stage, Target } from './targets/target.js';
+import {
+  featuredKernel,
+  featuredPlyfs,
+  kernelFeatures,
+  kernelOverlay,
+  plyfsFeatures,
+  plyfsOverlay,
+  treeOf,
+} from './targets/union.js';
 import { asEntry, LAYER_NAMES, type LayerName, type Tree } from './tree.js';
 
 /** Which layers lie on the file system. */
@@ -20,10 +28,30 @@ export type Role = 'lower' | 'upper';
 
 const ON: Readonly<Record<Role, readonly LayerName[]>> = { lower: ['lower1', 'lower2', 'lower3'], upper: ['upper'] };
 
+/** How the two unions are mounted. */
+export interface Mode {
+  readonly mountKernel: (layers: LayerDirs) => Mounted;
+  readonly mountPlyfs: (layers: LayerDirs) => Mounted;
+  /** The targets that they are, by what these can do. */
+  readonly targets: readonly Target[];
+}
+
+export const PLAIN: Mode = {
+  mountKernel: (layers) => mountKernel(layers),
+  mountPlyfs: (layers) => mountPlyfs(layers),
+  targets: [kernelOverlay, plyfsOverlay],
+};
+/** `redirect_dir=on,metacopy=on,index=on`. */
+export const FEATURED: Mode = {
+  mountKernel: featuredKernel,
+  mountPlyfs: featuredPlyfs,
+  targets: [kernelFeatures, plyfsFeatures],
+};
+
 /** The cases that can be run with the layers of `role` on `system`. */
-export function casesOn(system: FileSystem, role: Role, cases: readonly Case[]): Case[] {
+export function casesOn(system: FileSystem, role: Role, mode: Mode, cases: readonly Case[]): Case[] {
   return cases.filter((one) => {
-    const missing = [kernelOverlay, plyfsOverlay].flatMap((target) => missingCapabilities(one, target));
+    const missing = mode.targets.flatMap((target) => missingCapabilities(one, target));
     return missing.length === 0 && (system.showsMarks || !ON[role].some((layer) => hasMarks(one.layers[layer] ?? {})));
   });
 }
@@ -56,7 +84,7 @@ export class Layered {
   readonly kernelElsewhere: string | null;
 
   /** Lays out the layers below the empty directory `base`, and mounts both. */
-  constructor(system: FileSystem, role: Role, cases: readonly Case[], base: string) {
+  constructor(system: FileSystem, role: Role, mode: Mode, cases: readonly Case[], base: string) {
     const at = (...names: string[]): string => join(base, ...names);
     for (const name of ['on', 'content', 'off']) mkdirSync(at(name));
     const places = new Map<string, string>();
@@ -82,11 +110,11 @@ export class Layered {
       return { lowers, upper, work: join(upper, '..', `work of ${who}`), mountpoint: at(who) };
     };
     try {
-      this.plyfs = this.mount(layersOf('plyfs'), mountPlyfs);
+      this.plyfs = this.mount(layersOf('plyfs'), mode.mountPlyfs);
       const kernel = layersOf('kernel');
       let elsewhere: string | null = null;
       try {
-        this.kernel = this.mount(kernel, (layers) => mountKernel(layers));
+        this.kernel = this.mount(kernel, mode.mountKernel);
       } catch (error) {
         if (role === 'lower') throw error;
         elsewhere = String(error);
@@ -94,7 +122,7 @@ export class Layered {
         mkdirSync(at('off', 'work'));
         materialize(at('off', 'upper'), treeOf('upper', cases), overlayForm);
         const plain = { ...kernel, upper: at('off', 'upper'), work: at('off', 'work') };
-        this.kernel = this.mount(plain, (layers) => mountKernel(layers));
+        this.kernel = this.mount(plain, mode.mountKernel);
       }
       this.kernelElsewhere = elsewhere;
     } catch (error) {

@@ -1,21 +1,22 @@
 /**
  * Conformance cases with layers on other file systems: as lowers on each, and as upper on each that can be written to.
  *
- * PLYFS_FILESYSTEMS=erofs,ramfs runs all cases on these, `all` on all; without it a part of the cases runs on those that differ
+ * PLYFS_FILESYSTEMS=erofs,ramfs runs all cases on these, `all` on all, with PLYFS_FEATURES=on as unions with features; without it a part of the cases runs on those that differ
  * most from what layers usually lie on (`npm run conformance -- --filesystems`).
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Case } from '../conformance/case.js';
 import { caseGroups, READ_ONLY_GROUP, SHOWN_ONCE } from '../conformance/cases/index.js';
 import { knownDifference } from '../conformance/known-over-filesystem.js';
-import { casesOn, compare, Layered, type Role } from '../conformance/over-filesystem.js';
+import { casesOn, compare, FEATURED, Layered, PLAIN, type Role } from '../conformance/over-filesystem.js';
 import { FILE_SYSTEMS, type FileSystem, fileSystem } from '../harness/filesystems.js';
-import { kernelOverlayUnavailable, mountKernel, mountPlyfs } from '../harness/mounts.js';
+import { kernelOverlayUnavailable } from '../harness/mounts.js';
 import { makeScratch, removeScratch } from '../harness/scratch.js';
 import { type Snapshot, type SnapshotOptions, snapshot } from '../harness/snapshot.js';
 import { ownMounts } from '../harness/sys/index.js';
 
 const asked = process.env.PLYFS_FILESYSTEMS;
+const mode = process.env.PLYFS_FEATURES === 'on' ? FEATURED : PLAIN;
 
 /** What the default run takes: where objects lie, the operations, and the file systems that matter most. */
 const USUAL: Readonly<Record<Role, { readonly systems: readonly string[]; readonly placements: readonly string[] }>> = {
@@ -50,7 +51,7 @@ function runOn(system: FileSystem, role: Role): void {
   const title = `${role} on ${system.name}`;
   describe.skipIf(unavailable !== null)(`${title}${unavailable === null ? '' : `: ${unavailable}`}`, () => {
     const { placements } = USUAL[role];
-    const cases = casesOn(system, role, all).filter(
+    const cases = casesOn(system, role, mode, all).filter(
       ({ placement }) => asked !== undefined || placements.includes(placement),
     );
     const outcomes = { passed: 0, notHere: new Map<string, string>(), known: new Map<string, string>() };
@@ -59,7 +60,7 @@ function runOn(system: FileSystem, role: Role): void {
 
     beforeAll(() => {
       base = makeScratch('layered');
-      layered = new Layered(system, role, cases, base);
+      layered = new Layered(system, role, mode, cases, base);
     });
     afterAll(async () => {
       await layered?.close();
@@ -95,10 +96,10 @@ function runOn(system: FileSystem, role: Role): void {
       const trees = (options: SnapshotOptions = {}): Snapshot[] =>
         shown.map(({ id }) => snapshot(`${layered.plyfs.stage.root}/${id}`, options));
       const before = trees();
-      layered.plyfs.remount(mountPlyfs);
+      layered.plyfs.remount(mode.mountPlyfs);
       expect(trees()).toEqual(before);
       if (layered.kernelElsewhere !== null) skip(`the kernel cannot mount it: ${layered.kernelElsewhere}`);
-      layered.plyfs.remount((layers) => mountKernel(layers));
+      layered.plyfs.remount(mode.mountKernel);
       // Where a directory entry does not say what it is of, the kernel's overlayfs lists whiteouts in directories that do not merge.
       expect(trees({ withoutGhosts: true })).toEqual(before);
     });

@@ -261,7 +261,12 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
     });
   });
   describe('an upper without extended attributes', () => {
-    const LOWER1: Tree = { d: dir({ x: 'x', s: dir({ deep: 'deep' }) }), e: dir({ y: 'y' }), f: 'file' };
+    const LOWER1: Tree = {
+      d: dir({ x: 'x', s: dir({ deep: 'deep' }) }),
+      e: dir({ y: 'y' }),
+      f: 'file',
+      whole: 'whole',
+    };
     const LOWER2: Tree = {
       d: dir({ z: 'z', s: dir({ deeper: 'deeper' }) }),
       e: opaqueDir({ x: 'x' }),
@@ -291,8 +296,10 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
       expect(sys.outcome(() => sys.rename(`${root}/moved`, `${root}/e`))).toBe('EXDEV');
       sys.rmdir(`${root}/f`);
       sys.rename(`${root}/moved`, `${root}/f`);
+      sys.chmod(`${root}/whole`, 0o600);
+      expect(sys.readFile(`${upperOn}/upper/whole`)).toBe('whole');
       const tree = snapshot(root);
-      expect(Object.keys(tree).sort()).toEqual(['.', 'd', 'd/s', 'd/x', 'f', 'f/in']);
+      expect(Object.keys(tree).sort()).toEqual(['.', 'd', 'd/s', 'd/x', 'f', 'f/in', 'whole']);
       union.unmount();
       union = mountPlyfs(on, options);
       expect(snapshot(root)).toEqual(tree);

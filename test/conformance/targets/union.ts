@@ -71,7 +71,9 @@ export function treeOf(layer: LayerName, cases: readonly Case[]): Tree {
 /** Options, which write what only some programs understand. */
 const FEATURES = ['redirect_dir=on', 'metacopy=on', 'index=on'];
 const plainKernel = (layers: LayerDirs): Mounted => mountKernel(layers);
-const featuredKernel = (layers: LayerDirs): Mounted => mountKernel(layers, FEATURES);
+export const featuredKernel = (layers: LayerDirs): Mounted => mountKernel(layers, FEATURES);
+
+export const featuredPlyfs = (layers: LayerDirs): Mounted => mountPlyfs(layers, FEATURES);
 
 export const kernelOverlay = unionTarget('kernel overlayfs', plainKernel, null, kernelOverlayUnavailable, [
   ...WITHOUT_FEATURES,
@@ -92,13 +94,10 @@ const STRICTER: readonly Capability[] = ['coherent-mappings', 'unlinked-lower', 
 const PLYFS_OVERLAY: readonly Capability[] = [...WITHOUT_FEATURES, ...STRICTER];
 
 export const plyfsOverlay = unionTarget('plyfs', mountPlyfs, plainKernel, mountsUnavailable, PLYFS_OVERLAY);
-export const plyfsFeatures = unionTarget(
-  'plyfs with features',
-  (layers) => mountPlyfs(layers, FEATURES),
-  featuredKernel,
-  mountsUnavailable,
-  [...WITH_FEATURES, ...STRICTER],
-);
+export const plyfsFeatures = unionTarget('plyfs with features', featuredPlyfs, featuredKernel, mountsUnavailable, [
+  ...WITH_FEATURES,
+  ...STRICTER,
+]);
 
 /** Owners and modes in xattrs, of what the upper is given; what the cases have put there has its own. There are no ACLs. */
 export const plyfsOverrides = unionTarget(
