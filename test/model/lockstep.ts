@@ -10,7 +10,7 @@ import {
   takeBackTruncationTimes,
 } from './deviations/effects.js';
 import { count, type Met, type Pair } from './deviations/met.js';
-import { COLD_START, formatOperation, LOOK, type Operation, perform } from './operation.js';
+import { COLD_START, checkAfter, formatOperation, LOOK, type Operation, perform } from './operation.js';
 import type { Target } from './target.js';
 import { CLOCK } from './values.js';
 
@@ -112,6 +112,12 @@ export function step(
   takeBackDataTimes(done, progress.met);
   takeBackTruncationTimes(done, progress.met);
   if (!answersAgree(done, progress.met)) throw new Difference(where, expected, got);
+  checkBoth(operation, pair, where);
+}
+
+function checkBoth(operation: Operation, { oracle, subject }: Pair, where: string): void {
+  const [expected, got] = [checkAfter(operation, oracle), checkAfter(operation, subject)];
+  if (expected !== got) throw new Difference(`${where}, and what it left`, String(expected), String(got));
 }
 
 /** Tells open directories which names a step may have changed. */

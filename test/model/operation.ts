@@ -4,6 +4,7 @@ import * as sys from '../harness/sys/index.js';
 import { ACTOR_NAMES, type Actor, actAs } from './actors.js';
 import type { Argument, Arguments, Call } from './call.js';
 import { CALLS, FORGETTING_CALLS, PLAIN_CALLS } from './calls/index.js';
+import { aField, answerOf } from './calls/one-field.js';
 import type { Side } from './side.js';
 import { aFewPath } from './values.js';
 
@@ -21,6 +22,22 @@ export const LOOK = 'look';
  */
 export const COLD_START = 'coldStart';
 
+/** The argument that any call can have: a field of statx(2) that is asked for afterwards, of the call's file or path. */
+export const CHECK = 'check';
+
+/** The attribute that a step asks for besides; null: none, or there is nothing to ask. */
+export function checkAfter({ actor, arguments: { check, slot, path } }: Operation, side: Side): string | null {
+  if (typeof check !== 'string') return null;
+  const of = typeof slot === 'number' ? side.files.get(actor, slot)?.fd : path;
+  if (typeof of === 'number') return answerOf(of, check as sys.StatxField);
+  if (typeof of !== 'string') return null;
+  let answer = '';
+  const came = sys.outcome(() => {
+    answer = answerOf(side.at(of), check as sys.StatxField);
+  });
+  return came === 'ok' ? answer : came;
+}
+
 const anActor = fc.oneof(
   { weight: 6, arbitrary: fc.constant<Actor>('root') },
   { weight: 4, arbitrary: fc.constantFrom<Actor>('alice', 'bob') },
@@ -30,7 +47,7 @@ type Weighted = fc.WeightedArbitrary<Operation>;
 
 function weighted(calls: Readonly<Record<string, Call>>, actor: fc.Arbitrary<Actor>, times: number): Weighted[] {
   return Object.entries(calls).map(([name, { weight, arguments: args }]) => ({
-    weight: weight * times,
+    weight: Math.ceil(weight * times),
     arbitrary: fc.record({ actor, call: fc.constant(name), arguments: fc.record(args) }),
   }));
 }
@@ -45,15 +62,43 @@ export const anOperation: fc.Arbitrary<Operation> = fc.oneof(...weighted(PLAIN_C
 
 const aFewPaths = fc.record({ path: aFewPath, to: aFewPath });
 
-/** Two of three times on one of few paths, so that what the kernel has forgotten is met again. */
+/** What makes and removes names of one file, and what those who hold it do to one another. */
+const MORE_OFTEN: Readonly<Record<string, number>> = {
+  link: 6,
+  unlink: 3,
+  flock: 3,
+  write: 3,
+  pwrite: 3,
+  pread: 2,
+  chmod: 2,
+  rmdir: 0.3,
+};
+const nearCalls = Object.fromEntries(
+  Object.entries(PLAIN_CALLS).map(([name, one]) => [name, { ...one, weight: one.weight * (MORE_OFTEN[name] ?? 1) }]),
+);
+
+/** Oftener what decides on rights, and on whether names are of one file. */
+const aCheck = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom<sys.StatxField>('mode', 'nlink', 'ino') },
+  { weight: 2, arbitrary: aField },
+);
+
+/**
+ * Three of four times on one of few paths, so that what the kernel has forgotten is met again, and half of the times with a question for
+ * one attribute of what it was done to.
+ */
 const aNearOperation = fc
-  .tuple(fc.oneof(...weighted(PLAIN_CALLS, anActor, 1)), fc.option(fc.tuple(aFewPath, aFewPath), { freq: 3 }))
-  .map(([operation, few]): Operation => {
-    if (few === null) return operation;
+  .record({
+    operation: fc.oneof(...weighted(nearCalls, anActor, 10)),
+    few: fc.option(aFewPaths, { freq: 4 }),
+    check: fc.option(aCheck, { freq: 3 }),
+  })
+  .map(({ operation, few, check }): Operation => {
     const { path, to } = operation.arguments;
     const near = {
-      ...(typeof path === 'string' ? { path: few[0] } : {}),
-      ...(typeof to === 'string' ? { to: few[1] } : {}),
+      ...(few !== null && typeof path === 'string' ? { path: few.path } : {}),
+      ...(few !== null && typeof to === 'string' ? { to: few.to } : {}),
+      ...(check === null ? {} : { [CHECK]: check }),
     };
     return { ...operation, arguments: { ...operation.arguments, ...near } };
   });

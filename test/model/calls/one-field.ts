@@ -13,7 +13,7 @@ import { onFile } from './handles.js';
  * Not the access time, which only a listing or a read by the server changes, nor the blocks, which a file system can give a file when
  * it writes the data back: neither is a change of anybody's.
  */
-const aField = fc.constantFrom<sys.StatxField>('mode', 'nlink', 'uid', 'gid', 'mtime', 'ctime', 'ino', 'size');
+export const aField = fc.constantFrom<sys.StatxField>('mode', 'nlink', 'uid', 'gid', 'mtime', 'ctime', 'ino', 'size');
 
 export const oneFieldCalls = {
   statx: call(12, { path: aDirectoryPath, field: aField }, ({ path, field }, { side }) =>
@@ -23,7 +23,7 @@ export const oneFieldCalls = {
 };
 
 /** What can be compared with another file system, and whether it is what the file system's server says as well. */
-function answerOf(of: string | number, field: sys.StatxField): string {
+export function answerOf(of: string | number, field: sys.StatxField): string {
   const asked = sys.statOne(of, field);
   const right = sys.statAfresh(of);
   const shown = comparable(field, asked, right.mode);

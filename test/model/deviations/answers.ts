@@ -45,8 +45,8 @@ const listsThatFit: AnswerDeviation = {
 
 /**
  * A copy-up keeps every hole. The kernel copies up in pieces of 1 MiB, and fills a hole that does not begin or end with one
- * (fs/overlayfs/copy_up.c:ovl_copy_up_file). What is a hole to the subject alone must read as nothing; both go on from the
- * subject's position.
+ * (fs/overlayfs/copy_up.c:ovl_copy_up_file). And preallocated blocks are data to ext4 as long as somebody's pages of them are in
+ * memory. What is a hole to one of them alone must read as nothing; both go on from the subject's position.
  */
 const holesThatStay: AnswerDeviation = {
   name: 'a hole that the kernel has filled',
@@ -59,10 +59,10 @@ const holesThatStay: AnswerDeviation = {
     const size = sys.statOne(theirs.fd, 'size');
     const [right, shown] = [expected, got].map((answer) => (answer === 'ENXIO' ? size : Number(answer.slice(3))));
     if (right === undefined || shown === undefined || Number.isNaN(right) || Number.isNaN(shown)) return false;
-    // Up to the next data, or up to where the oracle's hole begins, there must be nothing.
-    const [from, to] = whence === 'data' ? [offset, shown] : [shown, Math.min(right, shown + 1)];
-    if (whence === 'data' ? shown < right : shown > right) return false;
-    if (contentOf(theirs.fd, from, to).some((byte) => byte !== 0)) return false;
+    // What is data to one of them alone must be nothing. At a hole of the subject alone other data can follow.
+    const [from, to] = [Math.min(shown, right), Math.max(shown, right)];
+    const end = whence === 'hole' && shown < right ? from + 1 : to;
+    if (contentOf(theirs.fd, from, end).some((byte) => byte !== 0)) return false;
     sys.lseek(theirs.fd, sys.lseek(ours.fd, 0, sys.SEEK_CUR), sys.SEEK_SET);
     return true;
   },
