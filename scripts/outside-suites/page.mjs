@@ -76,11 +76,11 @@ function sectionOf(suite, entries) {
 function failuresOf(failures, kind, title) {
   const byReason = new Map();
   for (const failure of failures.filter((each) => each.kind === kind)) {
-    const reason = failure.reason || failure.detail || '';
+    const reason = failure.reason || cell(failure.detail ?? '');
     byReason.set(reason, [...(byReason.get(reason) ?? []), failure.test]);
   }
   if (byReason.size === 0) return [];
-  const rows = [...byReason].map(([reason, tests]) => `| ${tests.join(', ')} | ${cell(reason)} |`);
+  const rows = [...byReason].map(([reason, tests]) => `| ${tests.join(', ')} | ${reason} |`);
   return [`| failed: ${title} | reason |`, '|---|---|', ...rows, ''];
 }
 
