@@ -6,7 +6,7 @@ import type { Argument, Arguments, Call } from './call.js';
 import { CALLS, FORGETTING_CALLS, PLAIN_CALLS } from './calls/index.js';
 import { aField, answerOf } from './calls/one-field.js';
 import type { Side } from './side.js';
-import { aFewPath } from './values.js';
+import { aFewPath, aPath } from './values.js';
 
 export interface Operation {
   readonly actor: Actor;
@@ -61,6 +61,8 @@ export const anOperation: fc.Arbitrary<Operation> = fc.oneof(...weighted(PLAIN_C
 });
 
 const aFewPaths = fc.record({ path: aFewPath, to: aFewPath });
+/** Copied to a name that is free more often. */
+const aCopy = fc.record({ path: aFewPath, to: aPath });
 
 /** What makes and removes names of one file, and what those who hold it do to one another. */
 const MORE_OFTEN: Readonly<Record<string, number>> = {
@@ -109,7 +111,7 @@ export const anOperationOfForgetfulKernel: fc.Arbitrary<Operation> = fc.oneof(
   ...weighted(FORGETTING_CALLS, root, 1),
   { weight: 12, arbitrary: always(LOOK) },
   { weight: 3, arbitrary: always(COLD_START) },
-  { weight: 2, arbitrary: fc.record({ actor: root, call: fc.constant(COLD_START), arguments: aFewPaths }) },
+  { weight: 5, arbitrary: fc.record({ actor: root, call: fc.constant(COLD_START), arguments: aCopy }) },
 );
 
 /** What the call returned as text, or the errno's name. */

@@ -55,6 +55,7 @@ const WRITES = new Set([
   'ftruncate',
   'fallocate',
   'copyRange',
+  'sendFile',
   'open',
 ]);
 
