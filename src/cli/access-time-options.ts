@@ -1,4 +1,4 @@
-/** The options of mount(8) that say when reading moves access times in the upper. The last one given holds. */
+/** The options of mount(8) for access times in the upper. The last one given holds. */
 import type { AccessTimes } from '../core/access-times.js';
 import type { MountOption, MountSettings } from './option-kinds.js';
 
@@ -23,15 +23,15 @@ export const ACCESS_TIME_OPTIONS: readonly MountOption[] = [
   mode(
     'relatime',
     'norelatime',
-    'reading moves an access time in the upper that is older than the last change, or than a day (default); in lower layers never',
+    'reading updates an access time in the upper that is older than the last change or than a day (default); never in lower layers',
   ),
-  mode('strictatime', 'nostrictatime', 'each reading moves it'),
-  mode('noatime', 'atime', 'no reading moves it'),
+  mode('strictatime', 'nostrictatime', 'each read updates it'),
+  mode('noatime', 'atime', 'no read updates it'),
   {
     kind: 'toggle',
     on: 'nodiratime',
     off: 'diratime',
-    help: 'listing a directory does not move its access time',
+    help: 'listing a directory does not update its access time',
     set: ({ config }, isOn) => setTimes(config, { directories: !isOn }),
   },
 ];

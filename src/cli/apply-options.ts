@@ -1,4 +1,4 @@
-/** What the options of `-o` set, in their order. */
+/** Applies the options of `-o` to the settings of a mount. */
 import { Errno } from '../core/errno.js';
 import type { OverlayOptions } from '../server/mount-config.js';
 import { MountError, printable } from '../server/mount-error.js';
@@ -9,17 +9,18 @@ import { invalid } from './option-value.js';
 import { settleOwners } from './presentation-options.js';
 
 /**
- * Whose command line it is. `plyfs` refuses options that contradict each other. `fuse-overlayfs` fails for no option that that
- * program ignores: container engines append such options to those of their user. There the last of several values holds, and of two
- * options that contradict each other the one that promises less.
+ * Whose rules the command line follows. `plyfs` refuses options that contradict each other. `fuse-overlayfs` never
+ * fails because of an option that the program fuse-overlayfs ignores: container engines append such options to those of
+ * their user. In this form the last of several values holds. Of two contradicting options the one holds that promises
+ * less.
  */
 export type CommandLineForm = 'plyfs' | 'fuse-overlayfs';
 
-/** What was given and has no effect. */
+/** Options that were given and have no effect. */
 export interface IgnoredOptions {
-  /** As given, each once: container tools pass options of other programs, which must not fail. */
+  /** As given, each once. They are no error: container tools also pass options of other programs. */
   readonly unknown: readonly string[];
-  /** Which known ones, and why; only in the form `fuse-overlayfs`. */
+  /** For each known option that is ignored, the message why; only in the form `fuse-overlayfs`. */
   readonly refused: readonly string[];
 }
 
@@ -62,7 +63,9 @@ export function applyOptions(
   return { unknown: [...unknown], refused };
 }
 
-/** `volatile` beside any other word about fsync. On the command line of fuse-overlayfs it holds, as the one that promises least. */
+/**
+ * Throws if `volatile` is given with another `fsync`. In the form `fuse-overlayfs` `volatile` holds: it promises less.
+ */
 function refuseContradictions({ config }: MountSettings, values: ReadonlyMap<string, string>): void {
   const fsync = values.get('fsync');
   if (config.volatile && fsync !== undefined && fsync !== 'volatile') {
@@ -70,7 +73,7 @@ function refuseContradictions({ config }: MountSettings, values: ReadonlyMap<str
   }
 }
 
-/** Gives `metacopy=on` up where `settleOverlay` would refuse it because of another option. */
+/** Turns `metacopy=on` off if `settleOverlay` would refuse it because of another option; returns the message why. */
 function withoutContradictions(asked: OverlayOptions): string[] {
   const { metacopy, userxattr, redirectDir } = asked;
   if (metacopy !== true) return [];
@@ -80,7 +83,7 @@ function withoutContradictions(asked: OverlayOptions): string[] {
   return [invalid('metacopy', 'on', `contradicts ${other}`).message];
 }
 
-/** False: the option is unknown. */
+/** Returns false if the option is unknown. */
 function applyOption(
   given: GivenOption,
   settings: MountSettings,
@@ -99,7 +102,7 @@ function applyOption(
     switched.option.set(settings, switched.on);
     return true;
   }
-  if (form === 'fuse-overlayfs') return false; // That program knows the word alone.
+  if (form === 'fuse-overlayfs') return false; // That program knows the option only without a value.
   throw invalid(name, undefined, `takes no value, and was given ${printable(value)}`);
 }
 

@@ -7,15 +7,17 @@ import { MountError } from '../server/mount-error.js';
 import { Front } from './front.js';
 import type { MountSettings } from './option-kinds.js';
 
-/** What a mount that is made already is known by in the child. */
+/** The number that the child has for a descriptor of /dev/fuse that the caller has mounted already. */
 const DEVICE_FD = 3;
 
-/** Starts this program once more, which serves the mount. Resolves with the exit status when it answers, or never will. */
+/**
+ * Starts this program once more, which serves the mount. Resolves with the exit status when it answers, or never will.
+ */
 export async function mountBehindFront(settings: MountSettings): Promise<number> {
   const [program = ''] = process.argv.slice(1);
   const { deviceFd } = settings.config;
   const child = spawn(process.execPath, [...process.execArgv, program, Front.argumentFor(process.pid)], {
-    // Node hands no other file on.
+    // A child of Node inherits only the files listed here.
     stdio: ['pipe', 'pipe', 'inherit', ...(deviceFd === undefined ? [] : [deviceFd])],
   }) as ChildProcessByStdio<Writable, Readable, null>;
   const ended = once(child, 'exit');

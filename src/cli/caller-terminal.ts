@@ -3,12 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
-/** What stty(1) brings a terminal back to. */
+/** Output of `stty -g`: as an argument of stty(1) it restores a terminal. */
 export type TerminalSettings = string;
 
 /**
- * The settings of the terminal on stdin; undefined: there is none, or others have it now (we run in the background), or it cannot be
- * changed.
+ * The settings of the terminal on stdin. Undefined if stdin is no terminal, if we run in its background, or if stty(1)
+ * fails.
  */
 export function terminalSettings(): TerminalSettings | undefined {
   if (!isatty(0) || !isInForeground()) return undefined;
@@ -16,12 +16,19 @@ export function terminalSettings(): TerminalSettings | undefined {
   return status === 0 ? stdout.trim() : undefined;
 }
 
-/** @param fd of the terminal */
+/**
+ * Changes a terminal with stty(1); a failure is ignored, because the terminal may have been closed.
+ * @param settings arguments of stty(1)
+ * @param fd of the terminal; `inherit`: stdin
+ */
 export function setTerminal(settings: readonly string[], fd: number | 'inherit' = 'inherit'): void {
   spawnSync('stty', settings, { stdio: [fd, 'ignore', 'ignore'] });
 }
 
-/** Fields 5 and 8 of /proc/self/stat: our process group, and that which has the terminal (man proc_pid_stat(5)). */
+/**
+ * Compares fields 5 and 8 of /proc/self/stat: our process group and the terminal's foreground group (man
+ * proc_pid_stat(5)).
+ */
 function isInForeground(): boolean {
   const stat = readFileSync('/proc/self/stat', 'latin1');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

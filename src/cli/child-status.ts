@@ -1,17 +1,17 @@
-/** Waiting for a program, and the signals that are meant for it. */
+/** Waits for a program and passes signals on to it. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 
-/** What ends a program that does not know it, or what it may know. */
+/** Signals that end a program unless it handles them. */
 const PASSED_ON = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const;
 
-/** Within this time of each other, milliseconds, a signal that two processes got was one to their group. */
+/** If two processes get a signal within this time, in milliseconds, it was sent to their process group. */
 const SAME_MS = 250;
-/** How much later than the other one of the two may get it. */
+/** How long to wait for our own copy of a signal that the outer process has reported, in milliseconds. */
 const LATER_MS = 30;
 
-/** Calls `take` for each signal of a kind that is passed on. */
+/** Calls `take` for each of the signals that are passed on. */
 export function onSignals(take: (signal: NodeJS.Signals) => void): void {
   for (const signal of PASSED_ON) process.on(signal, () => take(signal));
 }
@@ -22,39 +22,40 @@ export async function statusOf(child: ChildProcess): Promise<number> {
   return status ?? statusOfSignal(signal ?? 'SIGKILL');
 }
 
+/** The exit status that stands for the end by `signal` (as in a shell). */
 export function statusOfSignal(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal];
 }
 
 /**
- * Signals for the command of `plyfs run`, in the process that starts it. The outer process tells of those that it gets. A command in our
- * process group gets those of the terminal (and others that are for the group) by itself: as we do then. Those that only the outer
- * process got are passed on.
+ * Signals for the command of `plyfs run`, in the inner process, which starts it. The outer process reports each signal
+ * that it gets. The terminal and `kill -- -PGID` signal a whole process group: then the kernel signals the outer
+ * process, us and a command in our group. A signal that only the outer process got is passed on to the command.
  */
 export class CommandSignals {
   #command: ChildProcess | undefined;
   #hasOwnTerminal = false;
+  /** When we got each signal ourselves. */
   readonly #ownAt = new Map<NodeJS.Signals, number>();
-  /** Before there was a command. */
   #early: NodeJS.Signals | undefined;
 
   constructor() {
     onSignals((signal) => this.#ownAt.set(signal, Date.now()));
-    process.on('message', (signal: NodeJS.Signals) => this.#told(signal));
+    process.on('message', (signal: NodeJS.Signals) => this.#reported(signal));
   }
 
-  /** One that came before there was a command: it is not to be started. */
+  /** A signal that was reported before the command was started; if there is one, the command must not be started. */
   get early(): NodeJS.Signals | undefined {
     return this.#early;
   }
 
-  /** @param hasOwnTerminal it is in a session of its own, and gets nothing that we get */
+  /** @param hasOwnTerminal the command is in a session of its own, where it gets no signal of our group */
   attach(command: ChildProcess, hasOwnTerminal: boolean): void {
     this.#command = command;
     this.#hasOwnTerminal = hasOwnTerminal;
   }
 
-  #told(signal: NodeJS.Signals): void {
+  #reported(signal: NodeJS.Signals): void {
     const command = this.#command;
     if (command === undefined) this.#early = signal;
     else if (this.#hasOwnTerminal) command.kill(signal);

@@ -44,7 +44,7 @@ export async function commandConvert({ json, ...request }: ConvertArguments, pat
   }
 }
 
-/** The answer could not be printed: there is no use in printing another one. */
+/** Writing the JSON answer to stdout failed; printing an error there would fail as well. */
 class OutputError extends MountError {}
 
 async function printRefusal({ message, code }: MountError): Promise<void> {
@@ -56,7 +56,7 @@ async function printRefusal({ message, code }: MountError): Promise<void> {
   }
 }
 
-/** Throws what is none: a bug. */
+/** The message for an expected error. Any other error is a bug and is thrown. */
 function asRefusal(error: unknown): MountError {
   if (error instanceof StoreError) return MountError.of(error.problem);
   if (error instanceof MountError || errnoOf(error) !== undefined) return asMountError(error, 'convert');
@@ -96,7 +96,7 @@ function readable({ path, why }: Obstacle): Obstacle {
   return { path: printable(path), why };
 }
 
-/** Resolves when it is written: callers read it when they have the exit status. Throws {@link OutputError}. */
+/** Resolves when all is written, because the process exits next. Throws {@link OutputError}. */
 async function printJson(value: unknown): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {

@@ -51,7 +51,9 @@ function looksLikeCommand(word: string): boolean {
   return /^[^-/][^/]*$/.test(word) && !FIRST.has(word) && !existsSync(Buffer.from(word, 'latin1'));
 }
 
-/** Says that the word `mount` was not given: it is the command line of fuse-overlayfs, and means what that does by it. */
+/**
+ * Says that the word `mount` was not given: it is the command line of fuse-overlayfs, and means what that does by it.
+ */
 const AS_FUSE_OVERLAYFS = '--as-fuse-overlayfs';
 
 /** Runs the command that `args` ask for. Returns the exit status. */
@@ -213,7 +215,7 @@ function addConvert(program: Command, commands: Commands, finish: (status: numbe
     .description('rewrite a layer in the other on-disk form')
     .argument('<SRC>', 'the layer; it is not changed')
     .argument('<DST>', 'the new layer: a free name, or an empty directory')
-    // Needed, but commander would ask for it before it names an unknown option.
+    // Mandatory, but checked below: commander would report it as missing before it reports an unknown option.
     .addOption(new Option('--to <form>', 'the form of the new layer; needed').choices(['aufs', 'overlay']))
     .addOption(
       new Option('--from <form>', 'the form of SRC (default: the other one)').choices([

@@ -22,7 +22,7 @@ import { splitOptions } from './option-list.js';
 import type { PathRule } from './removed-directory.js';
 
 /**
- * @param paths which paths can be followed
+ * @param paths checks the paths of the command line
  * @param front who waits, if it is to be a mount in the background
  * @param early a server that has been started already
  */
@@ -106,7 +106,9 @@ async function settingsOf(args: MountArguments): Promise<MountSettings> {
   return settings;
 }
 
-/** Looking for them needs system calls, which nothing else here does: what is native loads in the server's thread first. */
+/**
+ * Looking for them needs system calls, which nothing else here does: what is native loads in the server's thread first.
+ */
 async function layersOf(args: DockerArguments): Promise<{ args: DockerArguments; layers: DockerLayers }> {
   const { findDockerLayers } = await import('../store/docker.js');
   return { args, layers: findDockerLayers(args.directory, args.layer) };

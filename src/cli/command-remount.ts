@@ -1,4 +1,4 @@
-/** `plyfs mount -o remount,...`: a mount that is there gets other flags, as any file system gets them from mount(8). */
+/** `plyfs mount -o remount,...`: changes the flags of an existing mount, as mount(8) does for any file system. */
 import { readFileSync } from 'node:fs';
 import { Errno } from '../core/errno.js';
 import { isServerWritable, tellRemounted } from '../fuse/remount.js';
@@ -13,13 +13,13 @@ import { OK } from './exit-status.js';
 import { SILENT } from './mount-options.js';
 import { type GivenOption, splitOptions, unescapePath } from './option-list.js';
 
-/** What can be changed while a mount lives. */
+/** The options that can be changed while the mount exists. */
 const FLAGS = new Set([
   ...['ro', 'rw', 'suid', 'nosuid', 'dev', 'nodev', 'exec', 'noexec', 'atime', 'noatime', 'diratime', 'nodiratime'],
   ...['relatime', 'norelatime', 'strictatime', 'nostrictatime'],
 ]);
 
-/** Flags of mount(2) that have no option here, by their names in mountinfo: they stay. */
+/** Flags of mount(2) that have no option here, by their names in mountinfo. A remount keeps them. */
 const OTHER_FLAGS: ReadonlyMap<string, number> = new Map([
   ['sync', 16],
   ['dirsync', 128],
@@ -27,7 +27,10 @@ const OTHER_FLAGS: ReadonlyMap<string, number> = new Map([
   ['lazytime', 1 << 25],
 ]);
 
-/** Throws {@link MountError} if anything is refused; then nothing has changed. */
+/**
+ * Returns the exit status.
+ * @throws {@link MountError} if anything is refused; then nothing has changed
+ */
 export function commandRemount({ mountpoint: given, options }: Pick<MountArguments, 'mountpoint' | 'options'>): number {
   const mountpoint = resolveMountpoint(given);
   const entry = mountedOn(mountpoint);
@@ -37,15 +40,11 @@ export function commandRemount({ mountpoint: given, options }: Pick<MountArgumen
   const before = settingsOf(entry);
   const after = changed(before, entry, options.flatMap(splitOptions));
   if (before.readOnly && !after.readOnly) requireWritable(mountpoint, given);
-  const others = [...entry.options, ...entry.fileSystemOptions].reduce(
-    (all, name) => all | (OTHER_FLAGS.get(name) ?? 0),
-    0,
-  );
-  // First what can be taken back.
+  // The server first: that change can be undone if the kernel refuses the flags.
   const changesTimes = flagsOf({ ...after, ...unflagged }) !== flagsOf({ ...before, ...unflagged });
   if (changesTimes) tell(mountpoint, given, { ...after, readOnly: false });
   try {
-    remountFs(mountpoint, flagsOf(after) | others);
+    remountFs(mountpoint, flagsOf(after) | otherFlagsOf(entry));
   } catch (error) {
     if (changesTimes) tellRemounted(mountpoint, { ...before, readOnly: false });
     throw explained(error, given);
@@ -54,8 +53,12 @@ export function commandRemount({ mountpoint: given, options }: Pick<MountArgumen
   return OK;
 }
 
-/** So that two settings differ in their access times only. */
+/** Spread over two settings, it leaves access times as their only difference. */
 const unflagged = { readOnly: false, suid: true, dev: true, exec: true };
+
+function otherFlagsOf({ options, fileSystemOptions }: MountEntry): number {
+  return [...options, ...fileSystemOptions].reduce((flags, name) => flags | (OTHER_FLAGS.get(name) ?? 0), 0);
+}
 
 function settingsOf({ options, fileSystemOptions }: MountEntry): FlagSettings {
   const has = (name: string): boolean => options.includes(name);
@@ -69,7 +72,7 @@ function settingsOf({ options, fileSystemOptions }: MountEntry): FlagSettings {
   };
 }
 
-/** Throws {@link MountError} for an option that would change something else. */
+/** The flags with `options` applied. Throws {@link MountError} for an option that would change anything else. */
 function changed(before: FlagSettings, entry: MountEntry, options: readonly GivenOption[]): FlagSettings {
   const config = { ...defaultConfig(true), ...before };
   const written = optionsInFstab(entry.mountpoint);
@@ -88,7 +91,7 @@ function changed(before: FlagSettings, entry: MountEntry, options: readonly Give
   return config;
 }
 
-/** Whether the mount has this option: mount(8) gives all that it has. */
+/** Whether the mount already has this option: mount(8) repeats all options of the mount. */
 function isSo(
   { source, type, fileSystemOptions }: MountEntry,
   { name, value = '' }: GivenOption,
@@ -99,7 +102,7 @@ function isSo(
   return fileSystemOptions.includes(text);
 }
 
-/** What /etc/fstab says of the mountpoint: mount(8) adds it, and it is no wish for a change. */
+/** The options of the mountpoint's line in /etc/fstab: mount(8) adds them, so they request no change. */
 function optionsInFstab(mountpoint: string): ReadonlySet<string> {
   const given = new Set<string>();
   for (const line of fstab().split('\n')) {
@@ -123,7 +126,7 @@ function fstab(): string {
 function requireWritable(mountpoint: string, where: string): void {
   const isWritable = isServerWritable(mountpoint);
   if (isWritable === true) return;
-  const why = isWritable === null ? 'its server does not say whether it can write' : 'the mount was made read-only';
+  const why = isWritable === null ? 'its server does not answer whether it can write' : 'the mount was made read-only';
   throw refusal(where, why, Errno.EROFS, 'unmount it, and mount it anew');
 }
 
@@ -132,9 +135,9 @@ function tell(mountpoint: string, where: string, { accessTimes, readOnly }: Flag
     tellRemounted(mountpoint, { accessTimes, readOnly });
   } catch (error) {
     if (errnoOf(error) !== Errno.EOPNOTSUPP) throw explained(error, where);
-    // Of fuse-native, whose server need not know of `ro`.
+    // A server with the transport fuse-native, which need not know about `ro`.
     if (readOnly) return;
-    throw refusal(where, 'what moves access times cannot be changed on this mount', Errno.EOPNOTSUPP, 'mount it anew');
+    throw refusal(where, 'the access time options of this mount cannot be changed', Errno.EOPNOTSUPP, 'mount it anew');
   }
 }
 

@@ -49,13 +49,13 @@ export async function commandRun(args: RunArguments, paths: PathRule): Promise<n
     say(asMountError(error, 'run').message);
     return RUN_FAILURE;
   } finally {
-    // The inner process does it as well, unless it was killed.
+    // The inner process restores the terminal too, unless it was killed.
     if (terminal !== undefined) setTerminal([terminal]);
     scratch?.remove();
   }
 }
 
-/** What is to be mounted where, and run in it. */
+/** What to mount, where, and which command to run in it. */
 type Order = Omit<InsideOrder, 'terminal' | 'mapsOwners'>;
 
 /** @param made takes the directories that were not there before */
@@ -73,7 +73,7 @@ function prepare(args: RunArguments, scratch: string, made: string[]): Order {
   };
 }
 
-/** Unless it is there. */
+/** Makes `directory` unless it exists, and adds it to `made`. `what` is the option's name, for messages. */
 function makeDirectory(what: string, directory: string, made: string[]): void {
   if (existsSync(directory)) return;
   try {
@@ -116,11 +116,12 @@ async function enter(order: Order, terminal: TerminalSettings | undefined): Prom
     ...(terminal === undefined ? {} : { terminal }),
   };
   const [program = ''] = process.argv.slice(1);
-  // Should we be killed, nobody is there to take anything down: the command is not to go on either (man prctl(2), PR_SET_PDEATHSIG).
+  // Should we be killed, nobody is there to take anything down: the command is not to go on either (man prctl(2),
+  // PR_SET_PDEATHSIG).
   const child = spawn(
     'env',
     [
-      // unshare(1) would end of those for our whole group.
+      // When our whole process group gets one of these signals, unshare(1) must not end.
       '--ignore-signal=HUP,QUIT,USR1,USR2,ALRM',
       'setpriv',
       '--pdeathsig',
@@ -139,11 +140,12 @@ async function enter(order: Order, terminal: TerminalSettings | undefined): Prom
       'run-inside',
       JSON.stringify(inside),
     ],
-    // unshare(1) passes no signal on, and the process that it starts cannot tell one of ours from one of the terminal: we write to it.
+    // unshare(1) passes no signal on. If we signalled the inner process ourselves, it could not distinguish our signal
+    // from one of the terminal. So we report signals to it over this channel.
     { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] },
   );
   onSignals((signal) => {
-    // A failure means that it has ended.
+    // Sending fails only if the inner process has ended.
     if (child.connected) child.send(signal, () => {});
   });
   return await statusOf(child);

@@ -1,7 +1,7 @@
 /**
- * A terminal for the command of `plyfs run`. That of the caller belongs to a session outside of the command's namespaces, where the command
- * can neither name it (tty(1)) nor give it to its process groups (job control). So it gets one of its own, and we pass on what is
- * written at either end, as container engines do.
+ * A terminal for the command of `plyfs run`. The caller's terminal belongs to a session outside of the command's
+ * namespaces: the command can neither find its name (tty(1)) nor give it to process groups of its own (job control). So
+ * the command gets a pseudo-terminal, and we copy bytes between the two terminals, as container engines do.
  */
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,9 +10,9 @@ import { Errno } from '../core/errno.js';
 import { errnoOf } from '../server/mount-error.js';
 import { setTerminal, type TerminalSettings } from './caller-terminal.js';
 
-/** How long to wait before writing to a terminal again whose reader does not read. */
+/** How long to wait before writing again to a terminal whose input queue is full, in milliseconds. */
 const RETRY_MS = 5;
-/** How long output may take that was written before everybody at the other end had ended. */
+/** How long to read the remaining output after all processes of the command have ended, in milliseconds. */
 const REST_MS = 1000;
 
 export class CommandTerminal {
@@ -30,7 +30,7 @@ export class CommandTerminal {
     this.#output = new ReadStream(master);
     this.#ended = new Promise((resolve) => {
       this.#output.once('close', resolve);
-      // EIO: nobody has the other end open any more.
+      // EIO: no process has the other end open any more.
       this.#output.once('error', () => this.#output.destroy());
     });
   }
@@ -48,17 +48,17 @@ export class CommandTerminal {
     return new CommandTerminal(master, slave, settings, copyWindowSize);
   }
 
-  /** For the command: what is the caller's terminal becomes this one, other files stay what they are. */
+  /** The command's stdio: this terminal in place of the caller's; files and pipes stay. */
   get stdio(): (number | 'inherit')[] {
     return [0, 1, 2].map((fd) => (isatty(fd) ? this.slave : 'inherit'));
   }
 
-  /** From when the command has been started. */
+  /** Starts to copy between the two terminals; to be called when the command has been started. */
   relay(): void {
     closeSync(this.slave);
     setTerminal(['raw', '-echo']);
     const screen = isatty(1) ? process.stdout : process.stderr;
-    // The caller's terminal is gone: so is the command, by SIGHUP.
+    // Errors mean that the caller's terminal was closed. The kernel then sends SIGHUP, which ends the command as well.
     for (const stream of [screen, process.stdin]) stream.on('error', () => {});
     this.#output.on('data', (data) => screen.write(data));
     process.stdin.on('data', (data) => this.#type(data));
@@ -89,7 +89,10 @@ export class CommandTerminal {
     }
   }
 
-  /** When all who could write to it have ended: shows what they have written, and gives the caller's terminal back. */
+  /**
+   * To be called when all processes of the command have ended: shows their remaining output and restores the caller's
+   * terminal.
+   */
   async close(): Promise<void> {
     process.removeAllListeners('SIGWINCH');
     process.stdin.pause();

@@ -13,7 +13,7 @@ import { FAILURE, OK } from './exit-status.js';
 import { say } from './message.js';
 import type { PathRule } from './removed-directory.js';
 
-/** How long a server may take to close its layers, on a busy machine. */
+/** How long a server on a busy machine may need to close its layers. */
 const ENDING_MS = 10_000;
 
 export function commandUmount({ mountpoint, lazy }: UmountArguments, paths: PathRule): number {
@@ -22,14 +22,15 @@ export function commandUmount({ mountpoint, lazy }: UmountArguments, paths: Path
     const path = resolve(mountpoint);
     const entry = mountedOn(path);
     requireFuse(entry, mountpoint);
-    // A lazy unmount is for what hangs, and waits for nothing: the server settles when its last user has gone.
+    // A lazy unmount is for a mount that hangs, so it waits for nothing. The server settles when the last file is
+    // closed.
     if (lazy) {
       take(path, { lazy });
       return OK;
     }
     const unsettled = settle(path);
     takeAndWait(path, entry);
-    // Not before: a mount that stays is not at its end.
+    // Only now: if the unmount is refused, the server still has its chance to settle.
     if (unsettled !== null) say(unsettled.message);
     return OK;
   } catch (error) {
@@ -72,7 +73,7 @@ function requireFuse(entry: MountEntry | undefined, where: string): asserts entr
   });
 }
 
-/** Nothing is lost if it fails, so that it does not stop the unmount. Returns how it failed. */
+/** Asks the server to settle. A failure loses nothing and does not prevent the unmount; it is returned. */
 function settle(path: string): MountError | null {
   try {
     askToSettle(path);
@@ -85,13 +86,13 @@ function settle(path: string): MountError | null {
   }
 }
 
-/** Returns when the server has closed its layers: their file systems can be unmounted then. */
+/** Unmounts, and waits until the server has closed its layers: then their file systems can be unmounted too. */
 function takeAndWait(path: string, { device }: MountEntry): void {
   const end = openServerEnd(path);
   const id = mountedId(device);
   try {
     take(path, { lazy: false });
-    // Mounted in another place or namespace too: its server goes on.
+    // It is still mounted at another place or in another namespace, so that its server does not end.
     if (id !== null && mountedId(device) === id) return;
     if (end >= 0 && !waitForServerEnd(end, ENDING_MS)) {
       say(

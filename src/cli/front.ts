@@ -29,7 +29,10 @@ export class Front {
     return `--front=${pid}`;
   }
 
-  /** Whether it is there, and has not been released. Another process may have its pid: {@link release} is what makes sure. */
+  /**
+   * Whether it is there, and has not been released. Another process may have its pid: {@link release} is what makes
+   * sure.
+   */
   get waits(): boolean {
     return this.#waits && isAlive(Number(this.pid));
   }
@@ -46,8 +49,9 @@ export class Front {
 
   /**
    * The mount answers: lets the front go, and keeps nothing of what came from there: session and terminal, working
-   * directory, stdio and other files. Throws EPIPE if it is gone already; whoever asked for the mount does not want it then.
-   * @param keeping an fd that was inherited to be served
+   * directory, stdio and other files. Throws EPIPE if it is gone already; whoever asked for the mount does not want it
+   * then.
+   * @param keeping an inherited fd that stays open: a descriptor of /dev/fuse that the caller has mounted
    */
   async release({ keeping }: { keeping: number | undefined }): Promise<void> {
     // Native, like what ends the mount: it has been loaded while the server started.
@@ -65,8 +69,8 @@ export class Front {
   }
 
   /**
-   * Fds that the front was called with, by accident or for a reason (flock(1) on one): what it would hand on, and we have
-   * too. Told by what is open there, because the front has files of its own that it did not hand on.
+   * Fds that the front was called with, by accident or for a reason (flock(1) on one): what it would hand on, and we
+   * have too. Told by what is open there, because the front has files of its own that it did not hand on.
    */
   #inherited(): number[] {
     const { pid } = this;

@@ -48,10 +48,10 @@ ${describeOptions()}
 Options with -t aufs (xino, dio, udba, dirperm1 and the like are accepted):
 ${describeAufsOptions()}
 
-Unknown options are named on stderr and ignored. Paths may start at the working directory.
+Unknown options are named on stderr and ignored. Paths may be relative.
 Options that contradict each other are refused. Without the word mount (the command line of fuse-overlayfs) the last of
 several values holds, and of two contradicting options the one that promises less; up to 500 lower layers are accepted.
-A MOUNTPOINT /dev/fd/N is an open file of /dev/fuse that the caller has mounted already: it is served as it is.
+MOUNTPOINT can be /dev/fd/N, a descriptor of /dev/fuse that the caller has mounted already; plyfs then only serves it.
 The mount is served by a process in the background, which ends when it is unmounted. SIGTERM, SIGINT and SIGHUP
 make it unmount first, lazily if somebody is using the mount: they get ENOTCONN from then on.
 ${DOCKER_HELP}`;
@@ -79,7 +79,7 @@ fails or is interrupted removes it; one that was killed leaves it to the next co
 SRC must not be mounted writable meanwhile. An ordinary user can convert layers of files of their own, and neither sees
 nor keeps attributes in trusted.
 
-With --json stdout has one object, also if the conversion is refused or fails:
+With --json plyfs prints one object on stdout, even if the conversion is refused or fails:
   {"converted":true, ...}            how many objects of each kind were converted
   {"converted":false,"obstacles":[{"path":...,"why":...}], "obstacleCount":...}
   {"converted":false,"error":"...","code":"ENOTEMPTY"}
@@ -95,7 +95,7 @@ export function runHelp(): string {
 The command sees the layers as its root directory, with /proc and a minimal /dev, and is root there: in a user namespace, unless
 root runs it. An ordinary user gets other users from /etc/subuid and /etc/subgid, as podman does (packages: uidmap).
 Network, host name and time are those of the machine; the environment has PATH, HOME and TERM only. When the command ends, so do the
-processes that it has started. Signals to plyfs run are passed on to it. If stdin is a terminal, the command gets one of its own.
+processes that it has started. plyfs run passes signals on to it. If stdin is a terminal, the command gets one of its own.
 It is not confined: root inside the chroot can escape it, to files of the user who runs this.
 
 The status is the command's, 128 and more if a signal ended it; 126 and 127 if it cannot be run or is not there;

@@ -1,5 +1,4 @@
-/** The options of `-o`: one table, by which `apply-options.ts` parses and checks them, and from which the help is made. */
-
+/** The table of the options of `-o`: `apply-options.ts` parses and checks by it, and the help is made from it. */
 import { DEFAULT_MAX_LAYERS, HIGHEST_MAX_LAYERS, type MountConfig } from '../server/mount-config.js';
 import { ACCESS_TIME_OPTIONS } from './access-time-options.js';
 import type { MountOption, Toggle } from './option-kinds.js';
@@ -182,7 +181,7 @@ export const MOUNT_OPTIONS: readonly MountOption[] = [
   toggle(
     'remount',
     undefined,
-    'change a mount that is there: ro, rw (where it was made so), suid, dev, exec and access times; nothing else',
+    'change an existing mount: ro, rw (if it was mounted rw), suid, dev, exec and access times; nothing else',
     () => {},
   ),
   toggle('debug', undefined, 'stay in the foreground and print every request', ({ config }, on) => {
@@ -204,7 +203,7 @@ function addLayer(config: MountConfig, name: 'lowerdir+' | 'datadir+', path: str
   if (isData) config.dataLayers++;
 }
 
-/** Options that mean nothing here, or only say what is the case anyway: accepted without a word. */
+/** Options that have no meaning here, or ask for what plyfs does anyway: accepted without a message. */
 export const SILENT: ReadonlyMap<string, RegExp | undefined> = new Map([
   // Whose rights count on the layers: always those of the process that serves the mount.
   ['override_creds', undefined],
@@ -224,7 +223,7 @@ export const SILENT: ReadonlyMap<string, RegExp | undefined> = new Map([
     'splice_write',
     'splice_move',
   ].map((name) => [name, undefined] as const),
-  // fstab(5) words, and lazytime, which is for the file system that the upper is on.
+  // Options of fstab(5); and lazytime, which only the file system of the upper could follow.
   ...['defaults', 'auto', 'noauto', 'user', 'nofail', '_netdev', 'async'].map((name) => [name, undefined] as const),
   ...['lazytime', 'nolazytime'].map((name) => [name, undefined] as const),
 ]);

@@ -22,7 +22,10 @@ export interface MountSettings {
 
 interface OptionBase {
   readonly help: string;
-  /** fuse-overlayfs does not know the option, and ignores it: on its command line it cannot make a mount fail. */
+  /**
+   * fuse-overlayfs does not know the option and ignores it: in that program's form of the command line it cannot make a
+   * mount fail.
+   */
   readonly isForeign?: true;
 }
 

@@ -1,4 +1,6 @@
-/** Options of the kernel's overlayfs, by its own words (Documentation/filesystems/overlayfs.rst, fs/overlayfs/params.c). */
+/**
+ * Options of the kernel's overlayfs, by its own words (Documentation/filesystems/overlayfs.rst, fs/overlayfs/params.c).
+ */
 import type { OverlayOptions } from '../server/mount-config.js';
 import type { MountOption, MountSettings } from './option-kinds.js';
 import { invalid, parseChoice } from './option-value.js';
@@ -7,7 +9,7 @@ const SWITCH = { on: true, off: false } as const;
 
 export const OVERLAY_OPTIONS: readonly MountOption[] = [
   feature('redirect_dir', 'on|follow|nofollow|off', {
-    isForeign: false, // fuse-overlayfs refuses each value but off.
+    isForeign: false, // fuse-overlayfs refuses every value but off.
     help: 'on: directories of lower layers can be renamed; off (default), follow: read only; nofollow: not read',
     set: (asked, value) => {
       asked.redirectDir = parseChoice('redirect_dir', value, {

@@ -31,7 +31,7 @@ export const PRESENTATION_OPTIONS: readonly MountOption[] = [
   {
     kind: 'toggle',
     on: 'squash_to_root',
-    help: "show all files as of root and its group; on the layers owners stay, but a copy that an ordinary user makes becomes that user's",
+    help: 'show all files as owned by root:root; owners on the layers do not change, but a copy made without root belongs to its maker',
     set: (settings) => {
       ownersOf(settings).squashToRoot = true;
     },

@@ -1,10 +1,10 @@
-/** A working directory that has been removed: the only paths that lead anywhere are absolute. */
+/** Started in a working directory that has been removed: only absolute paths can be resolved. */
 import { Errno } from '../core/errno.js';
 import { errnoOf, MountError } from '../server/mount-error.js';
 
 /**
- * Goes to `/` if the working directory has been removed: a thread of Node asks for it when it starts, and would end the process with
- * a trace. From then on {@link PathRule.check} refuses relative paths, which would start at `/`.
+ * Changes to `/` if the working directory has been removed: each thread of Node asks for it when it starts, and would
+ * end the process with a stack trace. {@link PathRule.check} then refuses relative paths, which would start at `/`.
  */
 export function leaveRemovedDirectory(): PathRule {
   try {
@@ -17,13 +17,13 @@ export function leaveRemovedDirectory(): PathRule {
   }
 }
 
-/** Which paths of the command line can be followed. */
+/** Decides which paths of the command line can be resolved. */
 export class PathRule {
   constructor(private readonly relativeIsPossible: boolean) {}
 
   /**
-   * @param paths by what each of them is; undefined: not given
-   * @throws {@link MountError} for the first relative one, if there is no directory where it could start
+   * @param paths by the name of the option or argument; undefined: not given
+   * @throws {@link MountError} for the first relative path, if the working directory has been removed
    */
   check(paths: Readonly<Record<string, string | readonly string[] | undefined>>): void {
     if (this.relativeIsPossible) return;

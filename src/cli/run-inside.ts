@@ -1,7 +1,7 @@
 /**
- * The inner half of `plyfs run`: the first process of its namespaces. Mounts the union and what a program expects to find in it, runs the
- * command, and takes everything down in order: a server that is killed with its namespace has nothing to lose, but pseudo-links
- * of aufs would stay as they are.
+ * The inner half of `plyfs run`: the first process of its namespaces. Mounts the union and what a program expects to
+ * find in it, runs the command, and takes everything down in order: a server that is killed with its namespace has
+ * nothing to lose, but pseudo-links of aufs would stay as they are.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import {
@@ -31,9 +31,9 @@ export interface InsideOrder {
   /** Where that mounts. */
   readonly root: string;
   readonly command: readonly string[];
-  /** The command gets a terminal of its own, in the place of the caller's, which has these settings. */
+  /** Settings of the caller's terminal; the command gets a terminal of its own in its place. Absent: it gets none. */
   readonly terminal?: TerminalSettings;
-  /** Users of the layers can be outside of the user namespace. */
+  /** A user namespace is used, so that owners in the layers can be outside of it. */
   readonly mapsOwners: boolean;
 }
 
@@ -116,10 +116,10 @@ async function run(
   terminal: CommandTerminal | undefined,
 ): Promise<number> {
   const { TERM } = process.env;
-  // A message can wait for the event loop, which has stood still until here.
+  // The event loop has been blocked until here: let it deliver signals that have been reported meanwhile.
   await new Promise((resolve) => setImmediate(resolve));
   if (signals.early !== undefined) return statusOfSignal(signals.early);
-  // A session of its own, with stdin as its terminal (man setsid(1)).
+  // setsid --ctty: a session of its own, with stdin as its controlling terminal (man setsid(1)).
   const [program, ...args] = [...(terminal === undefined ? [] : ['setsid', '--ctty']), 'chroot', root, ...command] as [
     string,
     ...string[],

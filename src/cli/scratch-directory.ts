@@ -1,6 +1,6 @@
 /**
- * The directory of one `plyfs run`: its mountpoint, and its changes if they are thrown away. A lock on it lasts as long as that run, so
- * that the next one finds what a killed one has left.
+ * The temporary directory of one `plyfs run`: its mountpoint, and its changes if they are not kept. The run holds a
+ * lock on it, so that a later run recognizes and removes what a killed run has left.
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, constants, lstatSync, mkdtempSync, openSync, readdirSync, renameSync } from 'node:fs';
@@ -11,9 +11,9 @@ import { Errno } from '../core/errno.js';
 import { errnoOf, MountError } from '../server/mount-error.js';
 import { userNamespace } from './namespaces.js';
 
-/** What mkdtemp(3) makes of this. */
+/** Names that mkdtemp(3) makes from `plyfs-run-`. */
 const NAME = /^plyfs-run-[A-Za-z0-9]{6}$/;
-/** Of a directory that has no lock yet. */
+/** Prefix of a directory that is not locked yet. */
 const UNLOCKED = 'plyfs-new-run-';
 
 export class ScratchDirectory {
@@ -30,7 +30,7 @@ export class ScratchDirectory {
       const unlocked = mkdtempSync(join(home, UNLOCKED));
       const lock = openSync(unlocked, constants.O_RDONLY);
       tryLock(lock);
-      // By this name it is looked for, and now that it has its lock it can be found.
+      // Other runs look for this name. They may find it only now that it is locked.
       const path = unlocked.replace(UNLOCKED, 'plyfs-run-');
       renameSync(unlocked, path);
       removeAbandoned(home, tryLock);
@@ -43,13 +43,14 @@ export class ScratchDirectory {
     }
   }
 
+  /** Removes the directory with all in it. What cannot be removed is named on stderr, by rm(1). */
   remove(): void {
     removeTree(this.path);
     closeSync(this.lock);
   }
 }
 
-/** Those of our own user only, whose lock nobody holds. */
+/** Removes directories of our own user that no run holds a lock on. */
 function removeAbandoned(home: string, tryLock: (fd: number) => boolean): void {
   for (const name of readdirSync(home)) {
     if (!NAME.test(name)) continue;
@@ -70,13 +71,13 @@ function openUnlessGone(path: string): number | undefined {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_DIRECTORY);
   } catch (error) {
-    // Another run has just removed it.
+    // ENOENT: another run has just removed it.
     if (errnoOf(error) === Errno.ENOENT) return undefined;
     throw error;
   }
 }
 
-/** What the command has made can belong to users that exist in its namespace only. What cannot be removed rm(1) names. */
+/** In the user namespace, because files that the command made can belong to users that exist only there. */
 function removeTree(path: string): void {
   const { args } = userNamespace();
   const [program = '', ...rest] = [...(args.length === 0 ? [] : ['unshare', ...args, '--']), 'rm'];

@@ -11,13 +11,13 @@ export interface CopyUpContext {
   readonly dialect: Dialect;
   /** Where the upper's objects have their attributes; null: themselves. */
   readonly overrides: StatOverrides | null;
-  /** The owner that the mount shows for all objects; null: there is none. */
+  /** The one owner that the mount shows for all objects; null: it shows the owners of the disk. */
   readonly squash: Squash | null;
   /** fsync a file before it is published; false for a volatile mount. */
   readonly sync: boolean;
-  /** A change of attributes copies these alone up, where that is enough. */
+  /** A change of attributes copies only attributes up, not the data, if that is enough. */
   readonly makesMetacopies: boolean;
-  /** Is called when an ACL is written without entries that it has in the source; tells the user once. */
+  /** Called when an ACL is written without some of the source's entries. Warns the user once. */
   readonly noteCutAcl: () => void;
 }
 

@@ -7,7 +7,10 @@ import { NO_INODE_FLAGS } from '../sys/own-protection.js';
 /** fs/overlayfs/overlayfs.h:OVL_COPY_FS_FLAGS_MASK. */
 const KEPT = FS_SYNC_FL | FS_NOATIME_FL;
 
-/** Both are open files or directories, `from` may be an O_PATH fd. Where one of the two file systems has no flags, nothing is kept, as in the kernel. */
+/**
+ * Both are open files or directories; `from` can be an O_PATH fd. If one of the two file systems has no inode flags,
+ * none is kept, as in the kernel.
+ */
 export function copyInodeFlags(from: number, to: number): void {
   const wanted = flagsOf(from) & KEPT;
   if (wanted === 0) return;
@@ -22,7 +25,7 @@ export function copyInodeFlags(from: number, to: number): void {
 function flagsOf(fd: number): number {
   const flags = tryGetInodeFlags(fd);
   if (flags >= 0) return flags;
-  // EBADF: an O_PATH fd, of a file that the server may not read. Its flags cannot be asked for either.
+  // EBADF: an O_PATH fd, of a file that the server cannot read. Its flags cannot be read either.
   if (NO_INODE_FLAGS.has(-flags) || flags === -Errno.EBADF) return 0;
   throw fsError(-flags, 'FS_IOC_GETFLAGS');
 }

@@ -48,7 +48,7 @@ function tellAttributes(
   to.give(staged.dirfd, staged.name, { uid, gid, mode, rdevMajor, rdevMinor });
 }
 
-/** Returns the mode that the copy is to have: `mode`, cut down with its access ACL where that cannot be copied whole. */
+/** Returns the mode for the copy: `mode`, without permissions that the copied access ACL does not grant. */
 function copyXattrs(source: CopyUpSource, staged: StagedObject, mode: number, context: CopyUpContext): number {
   let granted = mode;
   for (const xattr of listXattrs(source.dirfd, source.name)) {
@@ -82,7 +82,8 @@ function nameInUpper(xattr: string, source: CopyUpSource, { dialect, overrides }
  * - EOPNOTSUPP: the upper's file system has no such xattrs; fatal for ACLs and for `security.*`, which decide who may
  *   do what (fs/overlayfs/copy_up.c:ovl_copy_xattr).
  * - EPERM on `security.*` but capabilities: labels that only the initial user namespace may write; the security
- *   module gives the copy one of its own. Capabilities too, where the copy does not get its owner either.
+ *   module gives the copy one of its own. Capabilities too if the mount squashes owners: then the copy may lack its
+ *   owner too.
  */
 function isTolerated(xattr: string, error: unknown, { squash }: CopyUpContext): boolean {
   if (!(error instanceof FsError)) return false;

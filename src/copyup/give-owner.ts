@@ -6,13 +6,13 @@ import type { StagedObject } from './staged-object.js';
 const myUid = process.geteuid?.() ?? 0;
 const myGid = process.getegid?.() ?? 0;
 
-/** The owner that a mount shows for all objects (`squash_to_uid` and the like); null: that of the disk. */
+/** The owner that a mount shows for all objects (`squash_to_uid` and the like); null: the owner on disk. */
 export interface Squash {
   readonly uid: number | null;
   readonly gid: number | null;
 }
 
-/** The attributes of a staged object that chown(2) is about. */
+/** The attributes that {@link giveOwner} sets or changes. */
 export interface Owned {
   readonly uid: number;
   readonly gid: number;
@@ -20,14 +20,15 @@ export interface Owned {
 }
 
 /**
- * Gives an object that nobody sees yet its owner and group, before all else: chown clears mode bits.
+ * Gives a staged object its owner and group. To be called before the mode is set, because chown(2) clears mode bits.
  *
- * Without root an object cannot be given away (EPERM, or EINVAL for an id that a user namespace does not have). A mount that shows
- * one owner for all objects shows that one in any case, so that there such an object gets the shown owner if that is possible,
+ * Without root an object cannot be given away (EPERM, or EINVAL for an id that the user namespace does not map). On a
+ * mount that shows one owner for all objects this is no failure: the object gets the shown owner if that is possible,
  * and else stays the server's.
- * @param squash null: a refusal is thrown
- * @returns the mode that the object is to have: without the set-id bit of an owner or group that it did not get, which would
- *   make somebody else's program run as the server's user
+ * @param squash null: EPERM and EINVAL are thrown
+ * @returns the mode for the object. It lacks the set-id bit of an owner or group that the object did not get: with that
+ * bit
+ *   another user's program would run as the server's user
  */
 export function giveOwner(staged: StagedObject, { uid, gid, mode }: Owned, squash: Squash | null): number {
   if (uid === myUid && gid === myGid) return mode;
@@ -43,7 +44,7 @@ export function giveOwner(staged: StagedObject, { uid, gid, mode }: Owned, squas
   return mode & ~lost;
 }
 
-/** Whether it has got the first one. */
+/** Tries `first`, then `second`. Returns whether the object got `first`. */
 function giveEither(first: number, second: number | null, give: (id: number) => boolean): boolean {
   if (give(first)) return true;
   if (second !== null) give(second);

@@ -36,8 +36,8 @@ function refuseAnother(fd: number, { ino, devMajor, devMinor }: FileStat): void 
 }
 
 /**
- * @param reads its data is wanted
- * @returns an fd; an O_PATH one of a file that the server may not read, when only its attributes are wanted
+ * @param reads its data is needed
+ * @returns an fd; it is an O_PATH fd if the server cannot read the file and its data is not needed
  */
 function openLower({ dirfd, name }: CopyUpSource, reads: boolean): number {
   try {
@@ -56,7 +56,10 @@ export class StagedFile implements Filling {
     private readonly lowerFd: number,
     /** Its data: the same, or another file's if the lower one is a metacopy; -1: the copy gets none of it. */
     readonly sourceFd: number,
-    /** The copy, open for reading and writing. Taken by {@link publish} or {@link keepUnnamed}, else closed by {@link abandon}. */
+    /**
+     * The copy, open for reading and writing. Taken by {@link publish} or {@link keepUnnamed}, else closed by
+     * {@link abandon}.
+     */
     readonly fd: number,
     private readonly name: EntryName | null,
     private readonly source: Pick<CopyUpSource, 'stat' | 'overrides' | 'origin'>,

@@ -1,4 +1,4 @@
-/** An object that nobody sees yet: `name` under `dirfd`, or an open file when `name` is `''`. */
+/** An object that has no name in the union yet: `name` under `dirfd`, or the open file `dirfd` if `name` is `''`. */
 export interface StagedObject {
   readonly dirfd: number;
   readonly name: string;

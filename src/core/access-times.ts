@@ -1,9 +1,9 @@
-/** When reading moves the access time of what is read: options of a mount (man mount(8), relatime). */
+/** Whether reading a file or directory updates its access time: options of a mount (man mount(8), relatime). */
 import type { FileStat } from './file-stat.js';
 
 export interface AccessTimes {
   readonly mode: 'relatime' | 'strictatime' | 'noatime';
-  /** False: those of directories never move (nodiratime). */
+  /** False: access times of directories are never updated (nodiratime). */
   readonly directories: boolean;
 }
 
@@ -12,7 +12,7 @@ export const DEFAULT_ACCESS_TIMES: AccessTimes = { mode: 'relatime', directories
 
 const DAY = 24 * 60 * 60;
 
-/** Whether reading a file with this stat moves its access time (fs/inode.c:relatime_need_update). */
+/** Whether reading an object with this stat updates its access time (fs/inode.c:relatime_need_update). */
 export function movesAccessTime({ mode }: AccessTimes, stat: FileStat, now = Date.now() / 1000): boolean {
   if (mode !== 'relatime') return mode === 'strictatime';
   const { atimeSec, atimeNsec, mtimeSec, mtimeNsec, ctimeSec, ctimeNsec } = stat;

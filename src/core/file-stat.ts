@@ -31,8 +31,8 @@ export class FileStat {
   ctimeSec = 0;
   ctimeNsec = 0;
   /**
-   * What statx(2) says of flags that forbid changes (man ioctl_iflags(2)). A file system that is never written to can say it of all
-   * its objects: `sys/own-protection.ts` finds out.
+   * The flags that forbid changes (man ioctl_iflags(2)), as statx(2) returns them. A read-only file system can return
+   * them for all objects, even those without such a flag: see `sys/own-protection.ts`.
    */
   immutable = false;
   appendOnly = false;

@@ -10,7 +10,9 @@ export const ACL_OTHER = 0x20;
 export const ACL_HEADER_BYTES = 4;
 export const ACL_ENTRY_BYTES = 8;
 
-/** What the kernel shows in place of an id that the reader's user namespace does not have; no ACL with it can be set. */
+/**
+ * The kernel shows this in place of an id that the reader's user namespace does not map. An ACL with it cannot be set.
+ */
 const FOREIGN_ID = 0xffff_ffff;
 
 /** Calls `visit` with the offset, tag and permissions of each entry. */
@@ -21,11 +23,11 @@ export function forEachAclEntry(acl: Buffer, visit: (at: number, tag: number, pe
 }
 
 /**
- * `acl` without the entries of users and groups that this user namespace does not have; `acl` itself if all are known.
+ * `acl` without the entries of users and groups that this user namespace does not map; `acl` itself if it maps all.
  *
- * Nobody gains: whoever loses an entry is checked as a member of the group or as one of the others from then on (man acl(5),
- * ACCESS CHECK ALGORITHM), so that these entries are cut down to what the lost one granted. The mask stays, because the
- * group bits of a mode are the mask's.
+ * Nobody gains permissions. A user without an entry of their own is checked against the entries of groups or others
+ * (man acl(5), ACCESS CHECK ALGORITHM). So these entries lose all permissions that a removed entry did not grant. The
+ * mask stays, because the group bits of a mode are the mask.
  */
 export function withoutForeignIds(acl: Buffer): Buffer {
   const foreign = new Set<number>();
@@ -37,7 +39,8 @@ export function withoutForeignIds(acl: Buffer): Buffer {
     if ((tag !== ACL_USER && tag !== ACL_GROUP) || acl.readUInt32LE(at + 4) !== FOREIGN_ID) return;
     foreign.add(at);
     others &= permissions;
-    // A named user can be in any group. A member of a named group had what any of the user's groups granted.
+    // A named user can be in any group, so the entries of groups lose permissions too. A member of a removed group
+    // keeps only what their other groups had granted before.
     if (tag === ACL_USER) groups &= permissions;
   });
   if (foreign.size === 0) return acl;
@@ -52,7 +55,7 @@ export function withoutForeignIds(acl: Buffer): Buffer {
   return Buffer.concat(kept);
 }
 
-/** `mode` of an object that is given the access ACL `acl`, cut down to what the ACL grants to others. */
+/** `mode`, without permissions for others that the access ACL `acl` does not grant. */
 export function modeWithin(mode: number, acl: Buffer): number {
   let others = 7;
   forEachAclEntry(acl, (_, tag, permissions) => {

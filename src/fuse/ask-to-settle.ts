@@ -8,8 +8,8 @@ import { openMountRoot } from './mount-root.js';
 const UNKNOWN = new Set<number>([Errno.ENOTTY, Errno.ENOSYS, Errno.EINVAL]);
 
 /**
- * Asks the server of a mount to make its layers complete while it still can be told of a failure (`Operations.settle`).
- * Returns without having asked where nobody can be asked: the server settles when it ends. Throws what the server answered.
+ * Asks the server of a mount to make its layers complete while a caller still can get the error (`Operations.settle`).
+ * Does nothing if the server cannot be asked: it settles when it ends. Throws the server's errno.
  */
 export function askToSettle(mountpoint: string): void {
   const fd = openMountRoot(mountpoint);

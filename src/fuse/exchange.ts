@@ -26,13 +26,13 @@ export class Exchange {
   readonly listing: DirentBuffer;
   /** SETXATTR carries its extended struct (7.33); settled by INIT. */
   setxattrExt = false;
-  /** Requests that change the tree are served. */
+  /** Requests that change the tree are served, not refused with EROFS. */
   isWritable = true;
   /** The kernel may answer a listing from its cache. */
   keepsListings = true;
   /** How many entries of nodes the kernel has said to forget. */
   forgotten = 0;
-  /** Closed by the session, when all else is. */
+  /** The session closes it last. */
   readonly end = new ServerEnd();
   private readonly current: CurrentCaller;
 

@@ -1,7 +1,10 @@
-/** Serving what somebody else has mounted. */
+/** Serves a mount that another program has made. */
 import { closeOnExec, setNonBlocking } from '../sys/fd-passing.js';
 
-/** Prepares `fd`, an fd of /dev/fuse that is mounted already, for a session, which is to own it from here on. */
+/**
+ * Prepares `fd`, a descriptor of /dev/fuse that is mounted already, for a session. The session is to own it from here
+ * on.
+ */
 export function takeMounted(fd: number): number {
   closeOnExec(fd);
   setNonBlocking(fd);

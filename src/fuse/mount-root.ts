@@ -3,10 +3,11 @@ import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
 import { openTrusted } from '../sys/open.js';
 
 /**
- * The root of a mount that is about to be unmounted, to ask its server something; -1 where it cannot be opened. The caller's.
+ * Opens the root of a mount that is about to be unmounted, so that its server can be asked something. Returns an fd,
+ * which the caller owns, or -1 if the root cannot be opened.
  *
- * Any errno is possible, and none of them may keep the mount: ENOTCONN of a server that has died, EACCES of another user's
- * mount, and whatever a layer answers whose disk has failed (EIO, ESTALE, ENXIO), when the kernel asks for the root's attributes.
+ * Every errno is tolerated, because none may prevent the unmount: ENOTCONN if the server has died, EACCES for another
+ * user's mount, and EIO, ESTALE or ENXIO from a layer whose disk has failed.
  */
 export function openMountRoot(mountpoint: string): number {
   try {

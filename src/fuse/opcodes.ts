@@ -66,7 +66,7 @@ const rows: { readonly [name in keyof typeof Opcode]: Partial<Row> & Pick<Row, '
   SETATTR: { handle: attributes.setattr, changes: true },
   READLINK: { handle: attributes.readlink },
   STATFS: { handle: attributes.statfs },
-  // 7.39; asked for by whoever wants to know when an object was made, once while the kernel remembers it.
+  // 7.39; sent when a caller asks statx(2) for the time of birth, which GETATTR does not carry.
   STATX: { handle: attributes.statx },
   // Permissions are the kernel's to check (default_permissions).
   ACCESS: { handle: notServed },

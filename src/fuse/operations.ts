@@ -22,7 +22,10 @@ export interface Caller {
   readonly umask: number;
   /** Has the rights of the superuser here; absent: if uid is 0. */
   readonly isRoot?: boolean;
-  /** Whether set-gid without group execute stays on a file of this owner and group that the caller changes; absent: as pid's rights say. */
+  /**
+   * Whether the caller's changes leave set-gid without group execute on a file of this owner and group. Absent: decided
+   * by the groups and capabilities of pid.
+   */
   mayKeepSetGid?(uid: number, gid: number): boolean;
 }
 
@@ -46,8 +49,8 @@ export interface Opened {
   /** Id of a registered backing file for passthrough; 0: reads and writes come as requests. */
   readonly backingId: number;
   /**
-   * With a backing file: reads and writes of this open come as requests all the same, with the flags that the descriptor has at that moment.
-   * Mappings use the backing file.
+   * With a backing file: the kernel still sends reads and writes of this open as requests, with the flags that the
+   * descriptor has at that moment. Only mappings use the backing file.
    */
   readonly direct: boolean;
 }
@@ -100,8 +103,8 @@ export interface KernelChannel {
   /** The largest `size` for {@link storeData}; 0: the transport cannot do that. */
   readonly storeLimit: number;
   /**
-   * Puts the first `size` bytes of the file `fd` where the kernel looks before it asks for them with READ. Only for a node of which
-   * the kernel has no pages, because nobody has had it open yet. That it fails says nothing: READ comes.
+   * Puts the first `size` bytes of the file `fd` where the kernel looks before it asks for them with READ. Only for a
+   * node of which the kernel has no pages, because nobody has had it open yet. That it fails says nothing: READ comes.
    */
   storeData(nodeid: NodeId, fd: number, size: number): void;
 }
@@ -123,7 +126,7 @@ export interface Operations {
   lookup(parent: NodeId, name: EntryName): Entry | null;
   forget(nodeid: NodeId, nlookup: number): void;
   getattr(nodeid: NodeId): Attributes;
-  /** When the object was made; null: unknown. */
+  /** The time of birth of the object (man statx(2)); null: unknown. */
   birth(nodeid: NodeId): Moment | null;
   setattr(nodeid: NodeId, change: AttributeChange, caller: Caller): Attributes;
   /** The target's bytes, latin1-decoded. */
@@ -152,13 +155,13 @@ export interface Operations {
   release(nodeid: NodeId, flags: number): void;
   /**
    * Reads up to `size` bytes at `offset` into `into` from `at`; returns how many.
-   * @param flags the descriptor's, as they are now; with O_NOATIME the access time stays
+   * @param flags the descriptor's flags at this moment; with O_NOATIME the access time is not updated
    */
   read(nodeid: NodeId, into: Buffer, at: number, size: number, offset: number, flags?: number): number;
   /**
    * Returns bytes written.
    * @param killSetIdFor the caller, if without CAP_FSETID (FUSE_WRITE_KILL_SUIDGID), else null
-   * @param flags the descriptor's, as they are now, and what the write itself asks for (O_DSYNC, O_SYNC)
+   * @param flags the descriptor's flags at this moment, and those of the write itself (O_DSYNC, O_SYNC)
    */
   write(
     nodeid: NodeId,
@@ -176,7 +179,10 @@ export interface Operations {
   lseek(nodeid: NodeId, offset: number, whence: number): number;
   copyFileRange(from: NodeId, fromOffset: number, to: NodeId, toOffset: number, length: number, caller: Caller): number;
 
-  /** Adds entries after `cookie` (0: from the start) until the sink is full or the directory ends. With `isQuiet` its access time stays. */
+  /**
+   * Adds entries after `cookie` (0: from the start) until the sink is full or the directory ends.
+   * @param isQuiet do not update the directory's access time
+   */
   readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink, isQuiet?: boolean): void;
 
   statfs(nodeid: NodeId): StatFs;
@@ -184,7 +190,10 @@ export interface Operations {
   getxattr(nodeid: NodeId, name: string): Buffer | null;
   /** Names, without terminating NULs. */
   listxattr(nodeid: NodeId, caller: Caller): string[];
-  /** `flags`: XATTR_CREATE, XATTR_REPLACE. `killSetGid`: an ACL set by a caller outside the group (FUSE_SETXATTR_ACL_KILL_SGID). */
+  /**
+   * `flags`: XATTR_CREATE, XATTR_REPLACE. `killSetGid`: an ACL set by a caller outside the group
+   * (FUSE_SETXATTR_ACL_KILL_SGID).
+   */
   setxattr(nodeid: NodeId, name: string, value: Buffer, flags: number, killSetGid: boolean): void;
   removexattr(nodeid: NodeId, name: string): void;
 
@@ -196,18 +205,22 @@ export interface Operations {
   setFsxattr(nodeid: NodeId, fsxattr: Buffer): void;
 
   /**
-   * Makes what the file system keeps only while it is mounted part of its layers (pseudo-links become hard links): asked
-   * for before an orderly unmount, and repeated by {@link close}. EPERM for a caller who may not ask.
+   * Makes what the file system keeps only while it is mounted part of its layers (pseudo-links become hard links):
+   * asked for before an orderly unmount, and repeated by {@link close}. EPERM for a caller who may not ask.
    */
   settle(caller: Caller): void;
-  /** The mount is there. @param id see `mountedId` */
+  /** Called once, when the mount exists. @param id see `mountedId` */
   mounted(id: number): void;
-  /** The mount has got other flags. @param syncs what was written is to reach the disk; see `tellRemounted` for what is thrown */
+  /**
+   * Called when the flags of the mount have changed.
+   * @param change `syncs`: write what was written so far to disk
+   * @throws see `tellRemounted`
+   */
   remounted(change: { readonly accessTimes: AccessTimes; readonly syncs: boolean }, caller: Caller): void;
 
   /**
-   * Does a little of what will probably be asked for next: called when no request waits, so that one that comes does not
-   * wait long. Fails silently. False: there is nothing to do until the next request.
+   * Does a little of what will probably be asked for next: called when no request waits, so that one that comes does
+   * not wait long. Fails silently. False: there is nothing to do until the next request.
    */
   anticipate(): boolean;
 

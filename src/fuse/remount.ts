@@ -1,11 +1,14 @@
-/** What `-o remount` asks a mount's server, and tells it: the kernel sends no request when a mount gets other flags. */
+/** Messages from `-o remount` to a mount's server: the kernel sends no request when the flags of a mount change. */
 import type { AccessTimes } from '../core/access-times.js';
 import { Errno, fsError } from '../core/errno.js';
 import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
 import { tryReadIoctl, tryWriteIoctl } from '../sys/ioctl.js';
 import { close, openTrusted } from '../sys/open.js';
 
-/** _IOR('y', 'w', 4), a number of our own, for the root of a mount: u32, 1 where the server can write. */
+/**
+ * _IOR('y', 'w', 4), a number of our own, for the root of a mount. Returns a u32: 1 if the server can write to its
+ * upper.
+ */
 export const PLYFS_IS_WRITABLE = 0x80047977;
 /** _IOW('y', 'r', 12): an encoded {@link Remounted}. */
 export const PLYFS_REMOUNTED = 0x400c7972;
@@ -16,7 +19,7 @@ const MODES = ['relatime', 'strictatime', 'noatime'] as const;
 
 export interface Remounted {
   readonly accessTimes: AccessTimes;
-  /** Nothing is written any more: what was is to reach the disk. */
+  /** The mount becomes read-only: the server writes to disk what was written so far. */
   readonly readOnly: boolean;
 }
 
@@ -29,7 +32,7 @@ function encode({ accessTimes, readOnly }: Remounted): Buffer {
   return bytes;
 }
 
-/** null: not such a message. */
+/** Null if `bytes` are no such message. */
 export function decodeRemounted(bytes: Buffer | null): Remounted | null {
   if (bytes === null || bytes.length < REMOUNTED_BYTES) return null;
   const mode = MODES[bytes.readUInt32LE(0)];
@@ -37,10 +40,16 @@ export function decodeRemounted(bytes: Buffer | null): Remounted | null {
   return { accessTimes: { mode, directories: bytes.readUInt32LE(4) !== 0 }, readOnly: bytes.readUInt32LE(8) !== 0 };
 }
 
-/** Why a server does not answer: it is another program's, or fuse-native's, which passes no ioctl(2). */
+/**
+ * Errnos of a server that does not know the request: that of another program, or one with fuse-native, which passes no
+ * ioctl(2).
+ */
 const UNKNOWN = new Set<number>([Errno.ENOTTY, Errno.ENOSYS, Errno.EINVAL]);
 
-/** Whether the server of `mountpoint` (bytes) can write to its upper; null: it does not say. Throws what opening the mount failed with. */
+/**
+ * Whether the server of `mountpoint` (bytes) can write to its upper; null: it does not answer. Throws the errno of
+ * opening the mount.
+ */
 export function isServerWritable(mountpoint: string): boolean | null {
   const answer = Buffer.alloc(4);
   const result = onRoot(mountpoint, (root) => tryReadIoctl(root, PLYFS_IS_WRITABLE, answer));
@@ -50,9 +59,10 @@ export function isServerWritable(mountpoint: string): boolean | null {
 }
 
 /**
- * Tells the server of `mountpoint` (bytes) what holds from now on.
- * @throws FsError: EOPNOTSUPP where it cannot change what reading does to access times; EPERM for a user that is neither root nor
- *   the server's
+ * Reports changed flags to the server of `mountpoint` (bytes).
+ * @throws FsError: EOPNOTSUPP if the server cannot change when it updates access times; EPERM if the caller is neither
+ * root nor
+ *   the server's user
  */
 export function tellRemounted(mountpoint: string, remounted: Remounted): void {
   const result = onRoot(mountpoint, (root) => tryWriteIoctl(root, PLYFS_REMOUNTED, encode(remounted)));

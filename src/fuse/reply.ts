@@ -1,4 +1,6 @@
-/** The reply being written: one buffer for all, header first. Offsets given to the methods count from the body's start. */
+/**
+ * The reply being written: one buffer for all, header first. Offsets given to the methods count from the body's start.
+ */
 import type { FileStat, Moment } from '../core/file-stat.js';
 import { allocate } from '../sys/libc.js';
 import {
@@ -43,7 +45,9 @@ export class Reply {
     this.timeoutNsec = Math.floor((timeout % 1) * 1e9);
   }
 
-  /** Writes the header of an answer to `unique`. `error`: 0, or a positive errno, which has no body. Returns the length. */
+  /**
+   * Writes the header of an answer to `unique`. `error`: 0, or a positive errno, which has no body. Returns the length.
+   */
   seal(unique: number, error: number): number {
     const length = OUT_HEADER + (error === 0 ? this.size : 0);
     this.u32s[0] = length;
@@ -127,7 +131,10 @@ export class Reply {
     this.size = ATTR_OUT_SIZE;
   }
 
-  /** struct fuse_statx_out, with a struct statx (linux/stat.h) from byte 32 on. What has no inode flags says of none that it knows them. */
+  /**
+   * struct fuse_statx_out, with a struct statx (linux/stat.h) from byte 32 on. Its stx_attributes_mask is 0: no inode
+   * flag is known.
+   */
   statx(answer: Attributes, birth: Moment | null): void {
     const { attr } = answer;
     this.zero(0, STATX_OUT_SIZE);
@@ -158,8 +165,8 @@ export class Reply {
 
   /**
    * NOFLUSH: a close has nothing to tell us, every write has been answered already. A passthrough open has no cache to
-   * keep, and with KEEP_CACHE the kernel fails it (fs/fuse/iomode.c:FOPEN_PASSTHROUGH_MASK). DIRECT_IO overrides PASSTHROUGH for reads
-   * and writes (fs/fuse/file.c:fuse_file_write_iter).
+   * keep, and with KEEP_CACHE the kernel fails it (fs/fuse/iomode.c:FOPEN_PASSTHROUGH_MASK). DIRECT_IO overrides
+   * PASSTHROUGH for reads and writes (fs/fuse/file.c:fuse_file_write_iter).
    */
   opened({ keepCache, backingId, direct }: Opened): void {
     const at = this.size;

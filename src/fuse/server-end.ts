@@ -1,7 +1,8 @@
 /**
- * How somebody who unmounts learns that the server has closed its layers: umount(2) does not wait for it. The server holds both ends
- * of a pipe. A client asks the mount where the read end is, opens it before it unmounts, and waits for the hangup, which comes
- * when the server closes the write end, or is killed.
+ * Lets the program that unmounts wait until the server has closed its layers: umount(2) does not wait for that. The
+ * server holds both ends of a pipe. The client asks it for its process id and the number of the read end, and opens
+ * that end through /proc before it unmounts. Then it waits for the hangup: the kernel hangs up when the server closes
+ * the write end or is killed.
  */
 import { Errno, fsError, isErrno } from '../core/errno.js';
 import { isFifo } from '../core/file-mode.js';
@@ -14,7 +15,7 @@ import { pollReadable } from '../sys/poll.js';
 import { statFd } from '../sys/stat.js';
 import { openMountRoot } from './mount-root.js';
 
-/** _IOR('y', 'e', 16): a number of our own, for the root of a mount. Answers with a {@link PipePlace}. */
+/** _IOR('y', 'e', 16): a number of our own, for the root of a mount. Returns a {@link PipePlace}. */
 export const PLYFS_SERVER_END = 0x80107965;
 const PLACE_BYTES = 16;
 const stat = new FileStat();
@@ -26,11 +27,11 @@ interface PipePlace {
   readonly ino: number;
 }
 
-/** The server's side. Its pipe is opened when somebody asks for it. */
+/** The server's side. The pipe is made when a client first asks for it. */
 export class ServerEnd {
   private pipe: readonly [readEnd: number, writeEnd: number] | null = null;
 
-  /** The bytes of a {@link PipePlace}. The process id is that of the server's own namespace. */
+  /** The bytes of a {@link PipePlace}. The process id is the one in the server's own PID namespace. */
   describe(): Buffer {
     this.pipe ??= openPipe();
     const [readEnd] = this.pipe;
@@ -42,7 +43,7 @@ export class ServerEnd {
     return bytes;
   }
 
-  /** Everything is closed. */
+  /** Hangs up: the client sees that the server has closed everything else. */
   close(): void {
     if (this.pipe === null) return;
     const [readEnd, writeEnd] = this.pipe;
@@ -52,12 +53,15 @@ export class ServerEnd {
   }
 }
 
-/** Why a mount does not say where its pipe is: another program's mount, or fuse-native, which passes no ioctl(2). */
+/**
+ * Errnos of a server that does not know the request: that of another program, or one with fuse-native, which passes no
+ * ioctl(2).
+ */
 const UNKNOWN = new Set<number>([Errno.ENOTTY, Errno.ENOSYS, Errno.EINVAL]);
 
 /**
- * A client's fd of the pipe of the server of `mountpoint` (bytes); -1 where that server cannot be waited for: it is another
- * program, another user's, or in another PID namespace. The caller's.
+ * Opens the pipe of the server of `mountpoint` (bytes). Returns an fd, which the caller owns, or -1 if the server
+ * cannot be waited for: it is another program or another user's, or it runs in another PID namespace.
  */
 export function openServerEnd(mountpoint: string): number {
   const place = placeOf(mountpoint);
@@ -66,7 +70,7 @@ export function openServerEnd(mountpoint: string): number {
   try {
     found = openTrusted(`/proc/${place.pid}/fd/${place.fd}`, O_PATH);
     statFd(found, stat);
-    // Of another PID namespace, the process with this number has something else open there.
+    // If the server is in another PID namespace, another process has this number here, and its fd is something else.
     return isFifo(stat.mode) && stat.ino === place.ino ? reopen(found, O_RDONLY | O_NONBLOCK) : -1;
   } catch (error) {
     // ENOENT: no such process, or no such fd of it. EACCES, EPERM: another user's (man proc_pid_fd(5)).
@@ -93,11 +97,11 @@ function placeOf(mountpoint: string): PipePlace | null {
   }
 }
 
-/** Waits until the server behind `pipe` has closed everything, at most `timeout` ms. False: it has not. */
+/** Waits at most `timeout` ms until the server behind `pipe` has closed everything. Returns false if it has not. */
 export function waitForServerEnd(pipe: number, timeout: number): boolean {
   const deadline = Date.now() + timeout;
   for (let left = timeout; left > 0; left = deadline - Date.now()) {
-    // Nothing is ever written to it, so that it is ready when it is hung up.
+    // Nothing is ever written to the pipe, so it becomes readable only by the hangup.
     if (pollReadable([pipe], left) !== 0) return true;
   }
   return false;

@@ -18,7 +18,7 @@ export interface SessionOptions {
   passthrough: 'auto' | 'off';
   /** False: every request that would change the tree is answered with EROFS. */
   writable: boolean;
-  /** False: each listing of a directory is asked for. */
+  /** False: the kernel asks for each listing of a directory, and caches none. */
   keepsListings?: boolean;
   /** Takes one line per request. */
   debug?: (line: string) => void;

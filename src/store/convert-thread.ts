@@ -1,4 +1,6 @@
-/** The thread that does one pass of a conversion, synchronously, while another keeps an eye on signals and terminals. */
+/**
+ * The thread that does one pass of a conversion, synchronously, while another keeps an eye on signals and terminals.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { FsError } from '../core/errno.js';
 import { close } from '../sys/open.js';
@@ -22,7 +24,7 @@ export type PassResult =
   | { readonly kind: 'written' }
   | { readonly kind: 'failed'; readonly errno: number; readonly syscall: string; readonly path: string | undefined };
 
-/** Said first: the thread can be terminated from now on (sys/loaded-flag.ts). */
+/** The first message: from now on the thread can be terminated (sys/loaded-flag.ts). */
 export type Loaded = { readonly kind: 'loaded' };
 
 const { request, pass, progress } = workerData as PassData;

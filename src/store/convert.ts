@@ -118,7 +118,8 @@ function inThread(data: PassData, signal: AbortSignal): Promise<PassResult> {
     const worker = new Worker(new URL('./convert-thread.js', import.meta.url), { workerData: data });
     let result: PassResult | undefined;
     let hasLoaded = false;
-    // Ends between two system calls; its open files end with the process. Not while it loads: see sys/loaded-flag.ts.
+    // Ends the thread between two system calls; the process closes its files. Not while it loads: see
+    // sys/loaded-flag.ts.
     const stop = (): void => {
       if (hasLoaded) void worker.terminate();
     };

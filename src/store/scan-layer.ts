@@ -161,7 +161,7 @@ class LayerScan implements LayerVisitor {
   }
 }
 
-/** No ACL with such an id can be written. */
+/** Whether an ACL of the object has an id that this user namespace does not map. Such an ACL cannot be written. */
 function namesForeignIds({ dirfd, name, xattrs }: WalkedObject): boolean {
   return xattrs.some((xattr) => {
     const acl = xattr.startsWith('system.posix_acl_') ? getXattr(dirfd, name, xattr) : null;

@@ -30,8 +30,8 @@ export interface LayerReader {
    */
   list(dirfd: number, sink: LayerDirectorySink, memory?: DirectoryMemory): void;
   /**
-   * What the layer says about the object `name` under `dirfd`, or what `dirfd` names when `name` is `''`: a directory, or
-   * anything where the dialect has marks of files too ({@link Dialect.metacopies}).
+   * What the layer says about the object `name` under `dirfd`, or what `dirfd` names when `name` is `''`: a directory,
+   * or anything where the dialect has marks of files too ({@link Dialect.metacopies}).
    */
   marks(dirfd: number, name: string): Marks;
   /** null: what hides a name takes the name itself, or is found by {@link probe} in any case. */
@@ -55,8 +55,8 @@ export interface MarkerFiles {
 }
 
 /**
- * How it is told of an object of the upper that it is immutable or append-only, when its real inode flags stay free: with
- * them it could not be given a name or a mark any more. Values are FS_IMMUTABLE_FL and FS_APPEND_FL.
+ * How it is told of an object of the upper that it is immutable or append-only, when its real inode flags stay free:
+ * with them it could not be given a name or a mark any more. Values are FS_IMMUTABLE_FL and FS_APPEND_FL.
  */
 export interface Protections {
   /** Of `name` under `dirfd`, or of `dirfd` itself when `name` is `''`. */
@@ -150,7 +150,10 @@ export interface Dialect {
 export interface LinkEntries {
   /** The directory, in the upper's root; it is there from when the upper is opened. */
   readonly directory: EntryName;
-  /** The private xattr of a copy that says which lower file it is of, and how many names it has (`LinkCount`), for as long as it has an entry. */
+  /**
+   * The private xattr of a copy with an entry. It holds the identity of the lower file and the number of names of the
+   * copy (`LinkCount`).
+   */
   readonly originXattr: string;
   entryName(link: KeptLink): EntryName;
   /** null: not the name of an entry. */
@@ -186,7 +189,10 @@ export interface Hiding {
   publishOverWhiteout(staged: string, upper: number, name: EntryName, isDirectory: boolean): void;
   /** Makes the directory `name` under `dirfd` opaque. */
   markOpaque(dirfd: number, name: string): void;
-  /** Moves an upper object over whatever the upper has at the new name, and a directory also over one that holds whiteouts only. */
+  /**
+   * Moves an upper object over whatever the upper has at the new name, and a directory also over one that holds
+   * whiteouts only.
+   */
   move(plan: MovePlan): void;
   /** Leaves nothing of its own in the work directory. */
   close(): void;

@@ -64,7 +64,8 @@ export function refuseIncompatibleAt(path: string): void {
  * any change of the upper has this earlier one.
  */
 export function markVolatile(work: number): void {
-  // As WORKDIR/work itself: the kernel keeps everybody out, which would include an ordinary user's own next mount.
+  // As for WORKDIR/work itself: the kernel uses mode 0. It would also lock out the next mount of a server without
+  // CAP_DAC_OVERRIDE.
   const mode = hasCapability(CAP_DAC_OVERRIDE) ? 0 : 0o700;
   const incompat = makeDirectory(work, INCOMPATIBLE, mode);
   try {

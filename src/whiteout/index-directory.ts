@@ -1,7 +1,7 @@
 /**
- * The index (`index=on`): a directory beside the work directory in which each copy of a lower file with several links has an
- * entry, a hard link to the copy, by which it is found from every name of the lower file. The entry's name is that file's
- * handle in hex (fs/overlayfs/namei.c:ovl_get_index_name). Layout and private xattrs as the kernel's.
+ * The index (`index=on`): a directory beside the work directory in which each copy of a lower file with several links
+ * has an entry, a hard link to the copy, by which it is found from every name of the lower file. The entry's name is
+ * that file's handle in hex (fs/overlayfs/namei.c:ovl_get_index_name). Layout and private xattrs as the kernel's.
  */
 import type { EntryName } from '../core/brand.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
@@ -29,8 +29,8 @@ export class IndexDirectory {
   ) {}
 
   /**
-   * Opens `work`/index, or makes it. The upper's root says which lower root it was used with, and the index which upper:
-   * entries would mean other files with others.
+   * Opens `work`/index, or makes it. The upper's root says which lower root it was used with, and the index which
+   * upper: entries would mean other files with others.
    * @param openWork opens `work`
    * @throws LayerRefusal ESTALE if they are others
    */
@@ -95,7 +95,7 @@ export class IndexDirectory {
     return parseLinkCount(findXattr(this.fd, name, this.dialect.linksXattr)?.toString('latin1') ?? '');
   }
 
-  /** Says on the object `name` under `dirfd` how many names it has. */
+  /** Writes on the object `name` under `dirfd` how many names it has. */
   writeLinks(dirfd: number, name: string, count: LinkCount): void {
     setXattr(dirfd, name, this.dialect.linksXattr, Buffer.from(formatLinkCount(count), 'latin1'));
   }

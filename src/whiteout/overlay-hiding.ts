@@ -92,12 +92,16 @@ export class OverlayHiding implements Hiding {
     this.source = null;
   }
 
-  /** A directory that is to be replaced, and shows nothing for the moment that it has its name. */
+  /**
+   * Marks the empty directory that stands in for an emptied one until the move replaces it: nothing below may show in
+   * it.
+   */
   private closeEmptied(staged: EntryName): void {
     try {
       this.markOpaque(this.work.fd, staged);
     } catch (error) {
-      // An upper without attributes: what is moved has no mark either, so that there is nothing at this name to be hidden.
+      // An upper without xattrs: the moved directory has no opaque mark either, so there is nothing below this name to
+      // hide.
       if (!isErrno(error, 'EOPNOTSUPP')) throw error;
     }
   }
@@ -122,8 +126,8 @@ export class OverlayHiding implements Hiding {
     try {
       renameAt(from, name, to, newName, RENAME_WHITEOUT);
     } catch (error) {
-      // A file system without RENAME_WHITEOUT, or without devices (EPERM): in this order a crash in between shows an old lower
-      // object again; in the other order it would lose the upper one.
+      // A file system without RENAME_WHITEOUT, or without devices (EPERM): in this order a crash in between shows an
+      // old lower object again; in the other order it would lose the upper one.
       if (!isErrno(error, 'EINVAL', 'EPERM')) throw error;
       this.moveThenHide(plan);
     }
@@ -175,8 +179,8 @@ export class OverlayHiding implements Hiding {
   }
 
   /**
-   * A device; where none can be made, such as on another overlay (EPERM, whoever asks), an empty file with an attribute, which the
-   * kernel's overlayfs reads as well (fs/overlayfs/util.c:ovl_path_check_xwhiteout_xattr).
+   * A device; where none can be made, such as on another overlay (EPERM, whoever asks), an empty file with an
+   * attribute, which the kernel's overlayfs reads as well (fs/overlayfs/util.c:ovl_path_check_xwhiteout_xattr).
    */
   private makeWhiteout(dirfd: number, name: EntryName): void {
     if (this.makesDevices !== false) {
@@ -198,7 +202,10 @@ export class OverlayHiding implements Hiding {
     this.makesDevices = false;
   }
 
-  /** Before a whiteout comes into the directory `dirfd`: one that is an attribute is listed as a file, unless the directory says so. */
+  /**
+   * Before a whiteout comes into the directory `dirfd`: one that is an attribute is listed as a file, unless the
+   * directory says so.
+   */
   private prepareToHide(dirfd: number): void {
     if (this.makesDevices === undefined) this.newSource();
     if (this.makesDevices === true || findXattr(dirfd, '', this.dialect.opaqueXattr) !== null) return;

@@ -13,19 +13,21 @@ export const OVERRIDE_PREFIX = 'user.containers.override_';
 /** All that container tools and fuse-overlayfs keep for themselves. */
 const PREFIXES = [OVERRIDE_PREFIX, 'user.fuseoverlayfs.', 'security.fuseoverlayfs.'];
 
-/** Whether an xattr is one of these on disk, whatever the layer: shown nowhere, and copied up by nobody. */
+/** Whether an xattr on disk is one of these, in any layer. Such an xattr is never shown and never copied up. */
 export function isOverrideXattr(name: string): boolean {
   return PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
-/** After the namespace: the rest is the name of an attribute that an application inside of a mount has set. */
+/**
+ * Follows the namespace in the on-disk name of an xattr that an application in the mount has set under a reserved name.
+ */
 const ESCAPE = 'plyfs.escaped.';
 const NAMESPACES = ['user.', 'security.'];
 
 /**
- * The name by which a layer has what an application calls `name`. An application that is itself such a program, in a container,
- * must be able to set these attributes, and they must mean nothing to whoever mounts the layer: with them it could own any file
- * as soon as the layer is taken for one that keeps attributes so.
+ * The name on disk for the xattr that an application calls `name`. fuse-overlayfs or plyfs in a container must be able
+ * to set these attributes. Unescaped, they would let it take over any file once the layer is mounted with
+ * `xattr_permissions`.
  */
 export function escapeOverride(name: string): string {
   const namespace = NAMESPACES.find((one) => name.startsWith(one));
@@ -34,12 +36,12 @@ export function escapeOverride(name: string): string {
   return isReserved ? namespace + ESCAPE + name.slice(namespace.length) : name;
 }
 
-/** What an application calls an attribute that a layer has as `name`; null: it is not shown. */
+/** The name that applications see for the on-disk xattr `name`; null: it is not shown. */
 export function unescapeOverride(name: string): string | null {
   if (isOverrideXattr(name)) return null;
   const namespace = NAMESPACES.find((one) => name.startsWith(one + ESCAPE));
   if (namespace === undefined) return name;
   const shown = namespace + name.slice(namespace.length + ESCAPE.length);
-  // Made by hand: no application could ask for it.
+  // A name that escapeOverride never makes: applications could not read it, so they do not see it.
   return escapeOverride(shown) === name ? shown : null;
 }

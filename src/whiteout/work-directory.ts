@@ -37,7 +37,8 @@ export class WorkDirectory {
 
   /**
    * Opens `path`/work, creates it if need be and removes what a killed mount left in it. A work directory that another
-   * live mount holds is used as it is: container engines mount one snapshot twice for a moment. A server whose mount is gone is waited for.
+   * live mount holds is used as it is: container engines mount one snapshot twice for a moment. If the mount of its
+   * holder is gone, the call waits for that server to end.
    * @param path bytes, latin1-decoded
    * @param marked leave word that the upper must not be trusted any more
    * @param exclusive EBUSY if another mount holds it and is not at its end: a server still closes what it has open when
@@ -76,7 +77,7 @@ export class WorkDirectory {
    */
   static openInside(parent: number, name: string, log: (line: string) => void, patience: number): WorkDirectory {
     const fd = openDirectoryAt(parent, name);
-    // Of the upper's root: all that is made or copied up through here would have it.
+    // Inherited from the upper's root: every object that is made or copied up in here would inherit it in turn.
     dropInheritedAcl(fd);
     if (lockInTime(fd, patience)) removeContents(fd);
     else log(mountedBeside('the upper'));
@@ -84,7 +85,7 @@ export class WorkDirectory {
     return new WorkDirectory(fd, log);
   }
 
-  /** Says which mount uses it. @param id see `mountedId` */
+  /** Marks the directory as used by the mount `id` (see `mountedId`). */
   markUse(id: number): void {
     markUse(this.fd, id);
   }
@@ -96,8 +97,9 @@ export class WorkDirectory {
   }
 
   /**
-   * Removes a temporary object, whatever it is; one that is gone already is what was wanted. What cannot be removed stays until
-   * the next mount, and harms nothing: that is no failure of whoever made it (fs/overlayfs/dir.c:ovl_cleanup).
+   * Removes a temporary object, whatever it is; one that is gone already is what was wanted. What cannot be removed
+   * stays until the next mount, and harms nothing: that is no failure of whoever made it
+   * (fs/overlayfs/dir.c:ovl_cleanup).
    */
   discard(name: string): void {
     try {
@@ -131,7 +133,8 @@ function mountedBeside(what: string): string {
 
 /**
  * Asks again and again: flock(2) has no timeout.
- * @param patience ms for which to wait for a holder that may be at its end; one whose mount is gone is waited for in any case
+ * @param patience how long to wait for a holder that may be about to end, in ms; a holder whose mount is gone always
+ * gets ENDING_MS
  */
 function lockInTime(fd: number, patience: number): boolean {
   if (tryLock(fd)) return true;
@@ -157,7 +160,7 @@ function openOrMake(parent: number): number {
   const privileged = hasCapability(CAP_DAC_OVERRIDE);
   if (!privileged) chmodAt(parent, 'work', 0o700);
   const fd = openDirectoryAt(parent, 'work');
-  // Of WORKDIR's default ACL: all that is made or copied up through here would have it.
+  // Inherited from WORKDIR: every object that is made or copied up in here would inherit it in turn.
   dropInheritedAcl(fd);
   if (privileged) chmodFd(fd, 0);
   return fd;
@@ -183,8 +186,8 @@ export function removeTree(dirfd: number, name: string): void {
 }
 
 /**
- * Removes the directory `name` with all in it but the directories, which are in `dirfd` afterwards, by the names returned. It keeps
- * its mode: a caller can have it open.
+ * Removes the directory `name` with all in it except directories. It moves these to `dirfd` and returns their new
+ * names. The mode of `name` is restored, because an application can have the directory open.
  */
 function flatten(dirfd: number, name: string, mode: number): string[] {
   const moved = withWriteToEmpty(dirfd, name, mode, () => emptied(dirfd, name));

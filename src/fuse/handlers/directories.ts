@@ -8,9 +8,9 @@ import type { Exchange } from '../exchange.js';
 const OPEN_OUT = 16;
 
 /**
- * ENOSYS once (with NO_OPENDIR_SUPPORT) and the kernel opens directories by itself, with the flags FOPEN_KEEP_CACHE |
- * FOPEN_CACHE_DIR (fs/fuse/file.c:fuse_file_open): it keeps listings, and drops them when the directory changes. With
- * strictatime it must ask each time.
+ * After ENOSYS (with NO_OPENDIR_SUPPORT) the kernel sends no more OPENDIR. It opens directories itself, with the flags
+ * FOPEN_KEEP_CACHE | FOPEN_CACHE_DIR (fs/fuse/file.c:fuse_file_open): it caches listings and drops them when the
+ * directory changes. With strictatime each listing must reach the server, so OPENDIR succeeds without these flags.
  */
 export function opendir({ reply, keepsListings }: Exchange): number {
   if (keepsListings) return Errno.ENOSYS;
@@ -19,7 +19,7 @@ export function opendir({ reply, keepsListings }: Exchange): number {
   return 0;
 }
 
-/** As READ. */
+/** The body is that of READ. */
 function list(exchange: Exchange, plus: boolean): number {
   const { request, listing, operations } = exchange;
   request.expectBody(40);

@@ -70,7 +70,7 @@ export function write(exchange: Exchange): number {
   const killFor = (request.u32(20) & WRITE_KILL_SUIDGID) !== 0 ? exchange.caller() : null;
   const from = IN_HEADER + WRITE_IN;
   const offset = request.fileOffset(8);
-  // With a volatile upper nothing waits for the disk.
+  // With a volatile upper no write waits for the disk.
   const flags = operations.noSync ? request.u32(32) & ~O_SYNC : request.u32(32);
   reply.u32Answer(operations.write(request.nodeid, request.buffer, from, size, offset, killFor, flags));
   return 0;

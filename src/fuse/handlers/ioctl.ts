@@ -1,6 +1,6 @@
 /**
- * IOCTL: inode flags and project attributes, which the kernel also asks for itself (man ioctl_iflags(2), lsattr(1)), and
- * what `plyfs umount` asks.
+ * IOCTL: inode flags and project attributes, which the kernel also asks for itself (man ioctl_iflags(2), lsattr(1)),
+ * and requests of `plyfs umount` and of `plyfs mount -o remount`.
  */
 import { ROOT_ID } from '../../core/brand.js';
 import { Errno } from '../../core/errno.js';

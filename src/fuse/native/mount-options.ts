@@ -13,9 +13,9 @@ function escaped(text: string): string {
 }
 
 /**
- * What the kernel may keep: names, because all changes of names go through it. No attributes while they can change, since
- * files of several names are files of their own to the kernel here, and nothing tells it that a copy-up or a change
- * through another name has made its attributes old.
+ * What the kernel may keep: names, because all changes of names go through it. No attributes while they can change,
+ * since files of several names are files of their own to the kernel here, and nothing tells it that a copy-up or a
+ * change through another name has made its attributes old.
  */
 function caching(timeout: number, readOnly: boolean): string[] {
   return [
@@ -43,7 +43,7 @@ export function libfuseOptions(request: MountRequest, timeout: number): string {
     ...(has(MS_NOSUID) ? [] : ['suid']),
     ...(has(MS_NODEV) ? [] : ['dev']),
     ...(has(MS_NOEXEC) ? ['noexec'] : []),
-    // The only one of its kind that libfuse 2 knows; what it does not know the server does.
+    // libfuse 2 knows no other option for access times. The server applies the others itself.
     ...(has(MS_NOATIME) ? ['noatime'] : []),
     ...(shown === '' ? [] : [`fsname=${escaped(toExactText(shown))}`]),
     ...(subtype === '' ? [] : [`subtype=${escaped(toExactText(subtype))}`]),
