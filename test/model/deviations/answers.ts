@@ -59,9 +59,9 @@ const holesThatStay: AnswerDeviation = {
     const size = sys.statOne(theirs.fd, 'size');
     const [right, shown] = [expected, got].map((answer) => (answer === 'ENXIO' ? size : Number(answer.slice(3))));
     if (right === undefined || shown === undefined || Number.isNaN(right) || Number.isNaN(shown)) return false;
-    // What is data to one of them alone must be nothing. At a hole of the subject alone other data can follow.
+    // What is data to one of them alone must be nothing. Behind a hole of one of them alone other data can follow.
     const [from, to] = [Math.min(shown, right), Math.max(shown, right)];
-    const end = whence === 'hole' && shown < right ? from + 1 : to;
+    const end = whence === 'hole' ? Math.min(from + 1, to) : to;
     if (contentOf(theirs.fd, from, end).some((byte) => byte !== 0)) return false;
     sys.lseek(theirs.fd, sys.lseek(ours.fd, 0, sys.SEEK_CUR), sys.SEEK_SET);
     return true;
