@@ -50,13 +50,15 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
   const stat = union.answer.attr;
   checkProtection(union, node, change);
   const namesNobody = isNamelessChown(union, node, change, caller);
+  if (isEmpty(change) && !namesNobody) {
+    // Nothing is copied up for a request that changes nothing.
+    const isOfWrite = node.kind === 'file' && isWrittenInPassthrough(node) && !isRoot(caller);
+    if (isOfWrite) dropSetIdBits(union, node, caller, stat);
+    return getattr(union, nodeid);
+  }
   if (node.kind === 'directory') prepareDirectory(union, node, change);
   else prepareFile(union, node, change, caller);
-  if (change.uid !== undefined || change.gid !== undefined || namesNobody) {
-    changeOwner(union, node, change, caller);
-  } else if (isEmpty(change) && node.kind === 'file' && isWrittenInPassthrough(node) && !isRoot(caller)) {
-    dropSetIdBits(union, node, caller, stat);
-  }
+  if (change.uid !== undefined || change.gid !== undefined || namesNobody) changeOwner(union, node, change, caller);
   if (change.mode !== undefined) chmodReal(union, node, change.mode & 0o7777);
   if (change.atime !== undefined || change.mtime !== undefined) {
     utimesReal(union, node, timeValue(change.atime), timeValue(change.mtime));

@@ -48,6 +48,18 @@ export const onDiskCases: readonly Case[] = [
     },
   }),
   disk({
+    id: 'disk-chown-nobody-stranger',
+    operation: 'chown',
+    placement: 'lower',
+    needs: ['caller'],
+    title: 'chown that names nobody copies no set-id file of somebody else up',
+    layers: { lower1: { d: dir({ f: file('#!', { mode: 0o6755 }) }) } },
+    run(ctx) {
+      sys.asUser(sys.ALICE, sys.STAFF, () => sys.outcome(() => sys.chown(ctx.path('d/f'), sys.KEEP, sys.KEEP)));
+      absent(ctx.upper('d'));
+    },
+  }),
+  disk({
     id: 'disk-copy-up',
     operation: 'write',
     placement: 'lower',

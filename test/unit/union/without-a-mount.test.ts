@@ -1,5 +1,15 @@
 /** The union driven through the Operations contract, as a transport drives it, on real directories but without a mount. */
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -157,6 +167,20 @@ describe('what the kernel forgets', () => {
     union.setattr(id, { mode: 0o600 }, caller);
     union.forget(id, 1);
     expect(union.getattr(walk('d/b')).attr.ino).toBe(ino);
+  });
+
+  it.each([
+    ['file', 'd/b'],
+    ['directory', 'd'],
+    ['symlink', 'link'],
+  ])('a change of nothing by a stranger copies no %s up', (_, path) => {
+    symlinkSync('d/b', join(home, 'base/link'));
+    const id = walk(path);
+    const shown = { ...union.getattr(id).attr };
+    expect({ ...union.setattr(id, {}, { ...caller, uid: caller.uid + 1000 }).attr }).toEqual(shown);
+    expect(readdirSync(join(home, 'upper'))).toEqual([]);
+    union.setattr(id, {}, caller);
+    expect(readdirSync(join(home, 'upper'))).toHaveLength(1);
   });
 
   it('does not leave its number to others when it was copied up without a name', () => {
