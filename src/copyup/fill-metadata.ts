@@ -6,7 +6,7 @@
 import { Errno, FsError } from '../core/errno.js';
 import { isSymlink } from '../core/file-mode.js';
 import type { FileStat } from '../core/file-stat.js';
-import { modeWithin, withoutForeignIds } from '../core/posix-acl.js';
+import { ACL_ACCESS, isAcl, modeWithin, withoutForeignIds } from '../core/posix-acl.js';
 import { chmodAt, chmodFd, utimesAt, utimesFd } from '../sys/inode-ops.js';
 import { findXattr, getXattr, listXattrs, setXattr } from '../sys/xattr.js';
 import { isOverrideXattr } from '../whiteout/override-names.js';
@@ -15,9 +15,6 @@ import type { CopyUpContext, CopyUpSource } from './context.js';
 import { foldAcl } from './fold-acl.js';
 import { giveOwner } from './give-owner.js';
 import type { StagedObject } from './staged-object.js';
-
-const ACL = 'system.posix_acl_';
-const ACL_ACCESS = `${ACL}access`;
 
 export function fillMetadata(source: CopyUpSource, staged: StagedObject, context: CopyUpContext): void {
   const { stat } = source;
@@ -56,7 +53,7 @@ function copyXattrs(source: CopyUpSource, staged: StagedObject, mode: number, co
     if (onDisk === null) continue;
     const value = getXattr(source.dirfd, source.name, xattr);
     if (value === null) continue;
-    const written = xattr.startsWith(ACL) ? withoutForeignIds(value) : value;
+    const written = isAcl(xattr) ? withoutForeignIds(value) : value;
     if (written !== value) {
       context.noteCutAcl();
       if (xattr === ACL_ACCESS) granted = modeWithin(granted, written);
@@ -88,7 +85,7 @@ function nameInUpper(xattr: string, source: CopyUpSource, { dialect, overrides }
 function isTolerated(xattr: string, error: unknown, { squash }: CopyUpContext): boolean {
   if (!(error instanceof FsError)) return false;
   const security = xattr.startsWith('security.');
-  if (error.errno === Errno.EOPNOTSUPP) return !security && !xattr.startsWith(ACL);
+  if (error.errno === Errno.EOPNOTSUPP) return !security && !isAcl(xattr);
   return error.errno === Errno.EPERM && security && (xattr !== 'security.capability' || squash !== null);
 }
 

@@ -1,5 +1,14 @@
 /** POSIX ACLs as xattr values: struct posix_acl_xattr_header and posix_acl_xattr_entry (linux/posix_acl_xattr.h). */
 
+export const ACL_ACCESS = 'system.posix_acl_access';
+export const ACL_DEFAULT = 'system.posix_acl_default';
+
+/** Whether the xattr of this name is an ACL. */
+export function isAcl(xattr: string): boolean {
+  return xattr === ACL_ACCESS || xattr === ACL_DEFAULT;
+}
+
+/** Tags of entries. */
 export const ACL_USER_OBJ = 0x01;
 export const ACL_USER = 0x02;
 export const ACL_GROUP_OBJ = 0x04;
@@ -7,8 +16,8 @@ export const ACL_GROUP = 0x08;
 export const ACL_MASK = 0x10;
 export const ACL_OTHER = 0x20;
 
-export const ACL_HEADER_BYTES = 4;
-export const ACL_ENTRY_BYTES = 8;
+const ACL_HEADER_BYTES = 4;
+const ACL_ENTRY_BYTES = 8;
 
 /**
  * The kernel shows this in place of an id that the reader's user namespace does not map. An ACL with it cannot be set.

@@ -1,7 +1,7 @@
 /** The first pass of a conversion: what is in the layer, and what of it the other dialect cannot store. */
 import type { EntryName } from '../core/brand.js';
 import { isRegular, isSymlink, S_IFBLK, S_IFCHR, S_IFMT } from '../core/file-mode.js';
-import { withoutForeignIds } from '../core/posix-acl.js';
+import { isAcl, withoutForeignIds } from '../core/posix-acl.js';
 import { getXattr } from '../sys/xattr.js';
 import type { LayerSource, LayerTarget } from '../whiteout/layer-form.js';
 import { identityOf } from './identity.js';
@@ -164,7 +164,7 @@ class LayerScan implements LayerVisitor {
 /** Whether an ACL of the object has an id that this user namespace does not map. Such an ACL cannot be written. */
 function namesForeignIds({ dirfd, name, xattrs }: WalkedObject): boolean {
   return xattrs.some((xattr) => {
-    const acl = xattr.startsWith('system.posix_acl_') ? getXattr(dirfd, name, xattr) : null;
+    const acl = isAcl(xattr) ? getXattr(dirfd, name, xattr) : null;
     return acl !== null && withoutForeignIds(acl) !== acl;
   });
 }

@@ -1,4 +1,7 @@
-/** Reading and writing past the page cache (O_DIRECT) through an fd that was opened without, and by memory that is not aligned. */
+/**
+ * Reads and writes past the page cache (O_DIRECT), through an fd that was opened without O_DIRECT and with unaligned
+ * memory.
+ */
 import { Errno, fsError } from '../core/errno.js';
 import { O_DIRECT } from '../core/flags.js';
 import { pread, pwrite } from './file-io.js';
@@ -9,13 +12,13 @@ const memcpy = bind<(to: number, from: number, size: number) => number>('intptr_
 
 const F_GETFL = 3;
 const F_SETFL = 4;
-/** No block device asks for more. */
+/** No block device requires more. */
 const ALIGNMENT = 4096;
 
 let memory: Memory | null = null;
 let aligned = 0;
 
-/** The address of aligned memory for `size` bytes, the same each time. */
+/** The address of aligned memory of at least `size` bytes; all calls share it. */
 function alignedMemory(size: number): number {
   if (memory === null || memory.buffer.length < size + ALIGNMENT) {
     memory = allocate(size + ALIGNMENT);
@@ -24,7 +27,7 @@ function alignedMemory(size: number): number {
   return aligned;
 }
 
-/** Whether the file system of `fd` can do without the page cache. */
+/** Whether the file system of `fd` supports O_DIRECT. */
 export function supportsDirect(fd: number): boolean {
   const flags = check(fcntl(fd, F_GETFL, 0), 'fcntl');
   if (fcntl(fd, F_SETFL, flags | O_DIRECT) < 0) {
@@ -36,7 +39,7 @@ export function supportsDirect(fd: number): boolean {
   return true;
 }
 
-/** Runs `transfer` while `fd` has O_DIRECT. EINVAL: its file system cannot do that. */
+/** Runs `transfer` while `fd` has O_DIRECT. Throws EINVAL if its file system does not support that. */
 function directly(fd: number, transfer: () => number): number {
   const flags = check(fcntl(fd, F_GETFL, 0), 'fcntl');
   check(fcntl(fd, F_SETFL, flags | O_DIRECT), 'fcntl');
@@ -47,7 +50,10 @@ function directly(fd: number, transfer: () => number): number {
   }
 }
 
-/** One pread(2) with O_DIRECT into `buffer` from `at`. EINVAL for an offset or a size that is no whole number of blocks. */
+/**
+ * One pread(2) with O_DIRECT into `buffer` from `at`. Throws EINVAL if offset or size are no multiple of the block
+ * size.
+ */
 export function preadDirect(fd: number, buffer: Buffer, at: number, size: number, offset: number): number {
   const from = alignedMemory(size);
   const got = directly(fd, () => pread(fd, from, size, offset));

@@ -44,7 +44,7 @@ export function receiveFd(socket: number): number {
   return control.buffer.readInt32LE(16);
 }
 
-/** No program that this one starts gets `fd` (man fcntl(2), FD_CLOEXEC). */
+/** Keeps `fd` from programs that this process starts (man fcntl(2), FD_CLOEXEC). */
 export function closeOnExec(fd: number): void {
   check(fcntlCall(fd, F_SETFD, FD_CLOEXEC), 'fcntl');
 }

@@ -48,7 +48,7 @@ function addressOfRecent(buffer: Buffer): number {
 
 const oneByte = allocate(8);
 
-/** As `touchDirectory`, for an open file. */
+/** Reads one byte of an open file, so that its file system updates the access time. See `touchDirectory`. */
 export function touchFile(fd: number): void {
   pread64(fd, oneByte.address, 1, 0);
 }

@@ -1,13 +1,14 @@
-/** ACLs that a new object has from its directory's default ACL (man acl(5), OBJECT CREATION AND DEFAULT ACLs). */
+/** ACLs that a new object inherits from its directory's default ACL (man acl(5), OBJECT CREATION AND DEFAULT ACLs). */
 import { isErrno } from '../core/errno.js';
+import { ACL_ACCESS, ACL_DEFAULT } from '../core/posix-acl.js';
 import { removeXattr } from './xattr.js';
 
 /**
- * Takes both ACLs from the directory `fd`, which is to be as its mode says, and so must be all that is made in it
- * (fs/overlayfs/super.c:ovl_workdir_create). The mode is set afterwards: an ACL that limits it leaves its limit behind.
+ * Removes both ACLs of the directory `fd`, so that its mode alone decides, also for all objects that are made in it
+ * (fs/overlayfs/super.c:ovl_workdir_create). The caller sets the mode afterwards: an ACL has limited it.
  */
 export function dropInheritedAcl(fd: number): void {
-  for (const acl of ['system.posix_acl_default', 'system.posix_acl_access']) {
+  for (const acl of [ACL_DEFAULT, ACL_ACCESS]) {
     try {
       removeXattr(fd, '', acl);
     } catch (error) {

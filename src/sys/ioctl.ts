@@ -20,7 +20,7 @@ export function tryIoctl(fd: number, request: number, value: number): number {
   return result < 0 ? -lastErrno() : result;
 }
 
-/** An ioctl that fills `into`, at most 32 bytes: negative errno on failure. */
+/** An ioctl that fills `into`, at most 32 bytes. A failure is a negative errno. */
 export function tryReadIoctl(fd: number, request: number, into: Buffer): number {
   argument.buffer.fill(0);
   const result = tryIoctl(fd, request, argument.address);
@@ -28,7 +28,7 @@ export function tryReadIoctl(fd: number, request: number, into: Buffer): number 
   return result;
 }
 
-/** An ioctl that takes `from`, at most 32 bytes: negative errno on failure. */
+/** An ioctl that passes `from`, at most 32 bytes. A failure is a negative errno. */
 export function tryWriteIoctl(fd: number, request: number, from: Buffer): number {
   from.copy(argument.buffer);
   return tryIoctl(fd, request, argument.address);

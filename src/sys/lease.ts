@@ -1,4 +1,4 @@
-/** Leases (man fcntl(2), F_SETLEASE), as far as they tell whether a file is open for writing. */
+/** Uses a lease (man fcntl(2), F_SETLEASE) to find out whether a file is open for writing. */
 import { bind, check } from './libc.js';
 
 const fcntl = bind<(fd: number, command: number, argument: number) => number>('int fcntl(int, int, intptr_t)');
@@ -7,16 +7,18 @@ const F_SETSIG = 10;
 const F_SETLEASE = 1024;
 const F_RDLCK = 0;
 const F_UNLCK = 2;
-/** A signal that is ignored where nobody asks for it (man signal(7)). */
+/** A signal whose default action is to be ignored (man signal(7)). */
 const SIGURG = 23;
 
 /**
- * Whether nobody, the kernel included, has the file open for writing, or mapped by such an open file. A read lease can be had only then
- * (fs/locks.c:check_conflicting_open). False also where it cannot be told: the file system has no leases, or CAP_LEASE is missing.
+ * Whether no process, nor the kernel, has the file open for writing or mapped through such an open file. Only then does
+ * the kernel grant a read lease (fs/locks.c:check_conflicting_open). False also if that is unknown: the file system has
+ * no leases, or the server lacks CAP_LEASE.
  * @param fd open for reading only
  */
 export function hasNoWriters(fd: number): boolean {
-  // Somebody outside can open the file for writing while there is a lease, and the signal that tells of it, SIGIO, ends a process.
+  // If another process opens the file for writing while we hold the lease, the kernel signals us; its default, SIGIO,
+  // would end us.
   check(fcntl(fd, F_SETSIG, SIGURG), 'fcntl');
   if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0) return false;
   check(fcntl(fd, F_SETLEASE, F_UNLCK), 'fcntl');

@@ -37,7 +37,7 @@ export function mountFs(source: string, target: string, type: string, flags: num
   check(mountCall(cPath2(source), cPath(target), put(type, 0), flags, put(data, 256)), 'mount');
 }
 
-/** Gives a mount, and its file system, other MS_* flags: all of them (mount(2), MS_REMOUNT). */
+/** Replaces all MS_* flags of a mount and of its file system (mount(2), MS_REMOUNT). */
 export function remountFs(target: string, flags: number): void {
   check(mountCall(0, cPath(target), 0, flags | MS_REMOUNT, 0), 'mount');
 }
@@ -63,20 +63,24 @@ const ATIME_ATTRIBUTES = {
 } as const;
 
 /**
- * Makes a detached mount follow `accessTimes`, whatever the mount does that it was cloned from. A failure is the negative errno:
- * ENOSYS before Linux 5.12; EPERM where the original belongs to another user namespace, which has fixed them.
+ * Makes a detached mount follow `accessTimes`, independently of the mount that it was cloned from. A failure is the
+ * negative errno: ENOSYS before Linux 5.12; EPERM if the original belongs to another user namespace, which locks its
+ * options.
  */
 export function trySetAccessTimes(tree: number, { mode, directories }: AccessTimes): number {
   const set = ATIME_ATTRIBUTES[mode] | (directories ? 0 : MOUNT_ATTR_NODIRATIME);
   return trySetAttributes(tree, set, MOUNT_ATTR_ATIME_MASK | MOUNT_ATTR_NODIRATIME);
 }
 
-/** Detaches a new mount from the others of its directory, so that nothing mounted there shows in it. A failure is the negative errno. */
+/**
+ * Makes a new mount private, so that later mounts on the original do not propagate to it. A failure is the negative
+ * errno.
+ */
 export function tryMakePrivate(tree: number): number {
   return trySetAttributes(tree, 0, 0);
 }
 
-/** mount_setattr(2) of a mount that no other mount propagates to. */
+/** mount_setattr(2), which also makes the mount private. */
 function trySetAttributes(tree: number, set: number, clear: number): number {
   const { buffer } = attributes;
   buffer.fill(0);

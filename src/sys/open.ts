@@ -44,9 +44,9 @@ const REPLACED: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * As {@link openAt}, of an object that is known to be there. O_NONBLOCK is added: a fifo that somebody has put in its place
- * must not hold up the server. It changes nothing for a regular file or a directory; the caller makes sure that it is one.
- * O_NOATIME is left out where it is not permitted.
+ * As {@link openAt}, of an object that is known to be there. O_NONBLOCK is added: a fifo that somebody has put in its
+ * place must not hold up the server. It changes nothing for a regular file or a directory; the caller makes sure that
+ * it is one. If O_NOATIME is not permitted, the file is opened without it.
  */
 export function openKnownAt(dirfd: number, name: string, flags: number): number {
   const fd = tryOpenAt(dirfd, name, flags | O_NONBLOCK);
@@ -67,7 +67,7 @@ export function openKnownBeneath(dirfd: number, path: string, flags: number): nu
   }
 }
 
-/** O_NOATIME is for the owner of a file, and else a wish that cannot be had: the file is opened without it. */
+/** Whether opening failed only because O_NOATIME is permitted to the owner of a file alone. */
 function isNotOwner(errno: number, flags: number): boolean {
   return errno === Errno.EPERM && (flags & O_NOATIME) !== 0;
 }
@@ -87,7 +87,10 @@ export function openBeneath(dirfd: number, path: string, flags: number): number 
   }
 }
 
-/** An O_PATH fd of one component, a symlink itself too. EXDEV: something is mounted there, be it of the same file system. */
+/**
+ * An O_PATH fd of one component, a symlink itself too. EXDEV: something is mounted there, be it of the same file
+ * system.
+ */
 export function openOnSameMount(dirfd: number, name: string): number {
   return openResolved(dirfd, name, O_PATH, RESOLVE_NO_XDEV);
 }
@@ -129,8 +132,8 @@ export function tryCloneTree(path: string): number {
 }
 
 /**
- * The same of a lower layer. In a user namespace what is mounted below it can only be had with it, as it is now
- * (fs/namespace.c:has_locked_children); what is mounted there later is not seen, the union itself for one.
+ * As {@link tryCloneTree}, of a lower layer. In a user namespace the kernel clones it only together with the mounts
+ * below it (fs/namespace.c:has_locked_children). Later mounts, such as the union itself, do not show in the clone.
  */
 export function tryCloneLower(path: string): number {
   const tree = cloneTree(path, 0);
@@ -173,8 +176,8 @@ export function close(fd: number): void {
 export const NO_TREE: ReadonlySet<number> = new Set([Errno.EPERM, Errno.EINVAL, Errno.ENOSYS]);
 
 /**
- * Opens a directory by path (symlinks are followed) as a mount of its own, without what is mounted below it; as it is where
- * that cannot be had ({@link NO_TREE}).
+ * Opens a directory by path (symlinks are followed) as a mount of its own, without what is mounted below it; as it is
+ * where that cannot be had ({@link NO_TREE}).
  * @param prepare is given the mount's fd before anything is opened in it
  */
 export function openTreeRoot(path: string, prepare?: (tree: number) => void): number {

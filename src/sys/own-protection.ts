@@ -1,8 +1,8 @@
 /**
- * Whether an object that statx(2) calls immutable or append-only has these flags itself (`chattr +i`, `chattr +a`). A file system
- * that is never written to can call all of its objects immutable (fs/erofs/inode.c:erofs_getattr), and the kernel's overlayfs repeats
- * that for its lower objects. No system call on the object heeds this attribute: the kernel's checks look at the inode's flags alone
- * (include/linux/fs.h:IS_IMMUTABLE), which such a file system does not have.
+ * Whether an object that statx(2) reports as immutable or append-only has these flags itself (`chattr +i`, `chattr
+ * +a`). A read-only file system can report all of its objects as immutable (fs/erofs/inode.c:erofs_getattr), and the
+ * kernel's overlayfs repeats that for its lower objects. The kernel's own checks ignore that attribute. They look only
+ * at the inode's flags (include/linux/fs.h:IS_IMMUTABLE), which such a file system does not set.
  */
 import { Errno, fsError } from '../core/errno.js';
 import { isDirectory, isRegular } from '../core/file-mode.js';
@@ -22,7 +22,7 @@ const FILE_ATTR_SIZE = 24;
 const FS_XFLAG_IMMUTABLE = 0x8;
 const FS_XFLAG_APPEND = 0x10;
 
-/** Why a file system does not tell inode flags: it has none. */
+/** Errnos of a file system that has no inode flags. */
 export const NO_INODE_FLAGS: ReadonlySet<number> = new Set([
   Errno.ENOTTY,
   Errno.EINVAL,
@@ -33,20 +33,20 @@ export const NO_INODE_FLAGS: ReadonlySet<number> = new Set([
 const attributes = allocate(FILE_ATTR_SIZE);
 
 /**
- * Takes from `stat` what is no flag of the object that it is of: `name` under `dirfd`, or `dirfd` itself for `''`. It costs nothing for an
- * object that statx(2) does not call protected.
- * @throws FsError with the errno of a layer that cannot be read
+ * Clears those protection flags of `stat` that the object itself does not have: `name` under `dirfd`, or `dirfd` itself
+ * for `''`. Needs no system call for an object that statx(2) does not report as protected.
+ * @throws FsError with the errno of the layer if the flags cannot be read
  */
 export function keepOwnProtection(dirfd: number, name: string, stat: FileStat): void {
   if (stat.protection !== 0) stat.protection &= flagsOf(dirfd, name) ?? flagsOfOpened(dirfd, name, stat);
 }
 
-/** As FS_*_FL; null: this kernel does not have the call. */
+/** The object's flags as FS_*_FL; null: this kernel does not have the call. */
 function flagsOf(dirfd: number, name: string): number | null {
   let errno = getAttributes(dirfd, name, name === '' ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW);
-  // An O_PATH fd is none to this call; the link in /proc leads to the object itself.
+  // The call refuses an O_PATH fd with EBADF; its link in /proc leads to the same object.
   if (errno === Errno.EBADF && name === '') errno = getAttributes(AT_FDCWD, `/proc/self/fd/${dirfd}`, 0);
-  // EPERM: how seccomp profiles that are older than a call refuse it.
+  // EPERM: a seccomp profile that is older than the call refuses it so.
   if (errno === Errno.ENOSYS || errno === Errno.EPERM) return null;
   if (NO_INODE_FLAGS.has(errno)) return 0;
   if (errno !== 0) throw fsError(errno, 'file_getattr');
@@ -56,15 +56,16 @@ function flagsOf(dirfd: number, name: string): number | null {
   );
 }
 
-/** 0, or an errno. */
+/** Fills {@link attributes}. Returns 0, or an errno. */
 function getAttributes(dirfd: number, path: string, flags: number): number {
   const result = syscall5(SYS_FILE_GETATTR, dirfd, cPath(path), attributes.address, FILE_ATTR_SIZE, flags);
   return result < 0 ? lastErrno() : 0;
 }
 
 /**
- * The same before Linux 6.17, when only what can be opened could be asked for its flags, or be given any. So a symlink, device, fifo or
- * socket has none. An object that we may not open has those that statx(2) shows, if its directory has flags.
+ * The object's flags before Linux 6.17, where flags are read and set only through an open file. So a symlink, device,
+ * fifo or socket has none. For an object that we cannot open, the flags of statx(2) are trusted if its directory's file
+ * system has flags at all.
  */
 export function flagsOfOpened(dirfd: number, name: string, stat: FileStat): number {
   if (!isRegular(stat.mode) && !isDirectory(stat.mode)) return 0;

@@ -1,28 +1,31 @@
 import { Errno, fsError } from '../core/errno.js';
 import { isDirectory } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
+import { CAP_DAC_OVERRIDE, hasCapability } from './capabilities.js';
 import { chmodAt, chmodPathFd } from './inode-ops.js';
-import { CAP_DAC_OVERRIDE, hasCapability } from './own-capabilities.js';
 import { statAt, statFd } from './stat.js';
 
 const OWNER_ALL = 0o700;
 const OWNER_WRITE = 0o200;
-/** Makes every directory movable; in a user namespace those of mapped owners. */
+/** With this capability every directory can be moved; in a user namespace, those of mapped owners. */
 const privileged = hasCapability(CAP_DAC_OVERRIDE);
 
-/** Whether the permissions of a directory can keep the server from what it does in it. */
+/** Whether the permissions of a directory can prevent the server from working in it. */
 export const canLackPermission = !privileged;
 
 /**
  * Moving a directory to another parent rewrites its `..`, which needs write permission on the directory itself
- * (man rename(2), EACCES); to empty it afterwards takes the other two. Whether an ordinary user's directory of this mode
- * has to be given them first.
+ * (man rename(2), EACCES); to empty it afterwards takes the other two. Whether an ordinary user's directory of this
+ * mode has to be given them first.
  */
 function needsPermission(mode: number): boolean {
   return !privileged && isDirectory(mode) && (mode & OWNER_ALL) !== OWNER_ALL;
 }
 
-/** Runs `use`, which lists the directory `dirfd` of this mode or adds a name to it, with all permissions for that moment. */
+/**
+ * Runs `use`, which lists the directory `dirfd` of this mode or adds a name to it, with all permissions for that
+ * moment.
+ */
 export function withWriteInto<T>(dirfd: number, mode: number, use: () => T): T {
   if (!needsPermission(mode)) return use();
   chmodPathFd(dirfd, (mode & 0o7777) | OWNER_ALL);
@@ -33,7 +36,7 @@ export function withWriteInto<T>(dirfd: number, mode: number, use: () => T): T {
   }
 }
 
-/** Runs `use`, which opens the directory `name` of `dirfd` and empties it, with all permissions for that moment. */
+/** Runs `use`, which opens and empties the directory `name` of `dirfd`, with all permissions on it for that moment. */
 export function withWriteToEmpty<T>(dirfd: number, name: string, mode: number, use: () => T): T {
   if (!needsPermission(mode)) return use();
   chmodAt(dirfd, name, (mode & 0o7777) | OWNER_ALL);
@@ -45,14 +48,15 @@ export function withWriteToEmpty<T>(dirfd: number, name: string, mode: number, u
 }
 
 /**
- * Runs `use`, which sets or removes a `user.` xattr of `name` under `dirfd`, or of `dirfd` itself for `''`, with the write permission
- * that this takes (man xattr(7)) for that moment: a mark of ours is no change that an application needs a right for.
+ * Runs `use`, which sets or removes a `user.` xattr of `name` under `dirfd`, or of `dirfd` itself for `''`. That needs
+ * write permission (man xattr(7)), which the object gets for that moment: for a private mark the caller needs no
+ * permission.
  */
 export function withWriteOn<T>(dirfd: number, name: string, use: () => T): T {
   return withPermissions(dirfd, name, OWNER_WRITE, use);
 }
 
-/** Runs `use`, which reads what the directory `name` of `dirfd` has, with all permissions on it for that moment. */
+/** Runs `use`, which reads the directory `name` of `dirfd`, with all permissions on it for that moment. */
 export function withAllOn<T>(dirfd: number, name: string, use: () => T): T {
   return withPermissions(dirfd, name, OWNER_ALL, use);
 }

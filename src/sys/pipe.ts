@@ -4,7 +4,7 @@ import { allocate, bind, check } from './libc.js';
 
 const pipe2 = bind<(pair: number, flags: number) => number>('int pipe2(intptr_t, int)');
 
-/** The end to read from, and the one to write to. */
+/** Makes a pipe: its read end and its write end. */
 export function openPipe(): [number, number] {
   const pair = allocate(8);
   check(pipe2(pair.address, O_CLOEXEC), 'pipe2');

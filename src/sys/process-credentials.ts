@@ -1,49 +1,47 @@
 /**
- * What the kernel does not tell of a caller, read from /proc by its thread id. A caller that cannot be seen, because it has
- * ended or is of another pid namespace (pid 0), has nothing, which is the safe answer.
+ * What the kernel does not tell of a caller, read from /proc by its thread id. A caller that cannot be seen, because it
+ * has ended or is of another pid namespace (pid 0), has nothing, which is the safe answer.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
+import { CAP_FSETID, CAP_SYS_ADMIN, isEffective } from './capabilities.js';
 
-const CAP_FSETID = 4n;
-const CAP_SYS_ADMIN = 21n;
 /** The initial user namespace (linux/proc_ns.h:PROC_USER_INIT_INO). */
 const INITIAL_USER_NAMESPACE = 'user:[4026531837]';
 
-/** The file `name` of /proc/PID, or `''`. */
+/** The content of the file `name` of /proc/PID; `''` if it cannot be read. */
 function text(pid: number, name: string): string {
   try {
     return readFileSync(`/proc/${pid}/${name}`, 'latin1');
   } catch {
-    // ENOENT, ESRCH and EACCES all mean that there is nobody to ask.
+    // ENOENT, ESRCH: the caller has ended or is not visible here; EACCES: /proc hides it.
     return '';
   }
 }
 
-/** The line `field` of /proc/PID/status, or `''`. */
-function status(pid: number, field: string): string {
-  return new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(text(pid, 'status'))?.[1] ?? '';
-}
-
 /** The supplementary groups, as this process sees their ids. */
 export function supplementaryGroups(pid: number): number[] {
-  return status(pid, 'Groups').split(/\s+/).filter(Boolean).map(Number);
+  const groups = /^Groups:\s*(.*)$/m.exec(text(pid, 'status'))?.[1] ?? '';
+  return groups.split(/\s+/).filter(Boolean).map(Number);
 }
 
 /**
- * Whether the caller has CAP_SYS_ADMIN where this process has its own capabilities: uid 0 alone does not say so, neither in a
- * container that was given no such capability nor in a user namespace.
+ * Whether the caller has CAP_SYS_ADMIN where this process has its own capabilities: uid 0 alone does not say so,
+ * neither in a container that was given no such capability nor in a user namespace.
  */
 export function isAdministrator(pid: number): boolean {
   return hasCapability(pid, CAP_SYS_ADMIN) && userNamespace(pid) === userNamespace('self');
 }
 
-/** Whether the caller has CAP_FSETID on the machine, not only in a user namespace: its writes leave set-id bits alone. */
+/**
+ * Whether the caller has CAP_FSETID in the initial user namespace: the kernel then leaves set-id bits alone when it
+ * writes.
+ */
 export function keepsSetIdBits(pid: number): boolean {
   return hasCapability(pid, CAP_FSETID) && userNamespace(pid) === INITIAL_USER_NAMESPACE;
 }
 
 /**
- * Whether the caller has CAP_FSETID over an object of this owner and group: where its own user namespace has both ids
+ * Whether the caller has CAP_FSETID over an object of this owner and group: its user namespace must map both ids
  * (kernel/capability.c:capable_wrt_inode_uidgid).
  */
 export function hasFsetidOver(pid: number, uid: number, gid: number): boolean {
@@ -51,11 +49,13 @@ export function hasFsetidOver(pid: number, uid: number, gid: number): boolean {
 }
 
 function hasCapability(pid: number, capability: bigint): boolean {
-  const effective = BigInt(`0x${status(pid, 'CapEff') || '0'}`);
-  return ((effective >> capability) & 1n) === 1n;
+  return isEffective(text(pid, 'status'), capability);
 }
 
-/** @param id as this process sees it: the first column of the map if the caller shares its user namespace, else the second */
+/**
+ * Whether the caller's user namespace maps `id`, an id as this process sees it. /proc shows the map with ids of this
+ * process in its second column; in the caller's own namespace they are in the first.
+ */
 function isMapped(pid: number, map: 'uid_map' | 'gid_map', id: number): boolean {
   const column = userNamespace(pid) === userNamespace('self') ? 0 : 1;
   return text(pid, map)

@@ -8,20 +8,20 @@ const TIOCSPTLCK = 0x40045431;
 const TIOCGPTPEER = 0x5441;
 const TIOCGWINSZ = 0x5413;
 const TIOCSWINSZ = 0x5414;
-/** Opening it makes it nobody's controlling terminal. */
+/** The terminal does not become our controlling terminal. */
 const O_NOCTTY = 0o400;
 
 /** An int, or a struct winsize. */
 const argument = allocate(8);
 
-/** Opens the terminal whose other end `master` is; the caller's. */
+/** Opens the terminal end that belongs to `master`. The caller owns the fd. */
 export function openTerminal(master: number): number {
   argument.buffer.fill(0);
   must(tryIoctl(master, TIOCSPTLCK, argument.address), 'TIOCSPTLCK');
   return must(tryIoctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC), 'TIOCGPTPEER');
 }
 
-/** `to` gets the rows and columns of `from`. Whoever runs in it gets SIGWINCH, if they are others than before. */
+/** Gives `to` the rows and columns of `from`. If they differ, the kernel sends SIGWINCH to its foreground processes. */
 export function copyWindowSize(from: number, to: number): void {
   must(tryIoctl(from, TIOCGWINSZ, argument.address), 'TIOCGWINSZ');
   must(tryIoctl(to, TIOCSWINSZ, argument.address), 'TIOCSWINSZ');

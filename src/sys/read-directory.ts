@@ -32,8 +32,8 @@ export function readDirectory(fd: number, each: (name: EntryName, ino: number, t
 }
 
 /**
- * Reads a little of an open directory, so that its file system moves the access time as its mount says. A failure only leaves that time
- * as it is (EBADF: an O_PATH fd), as in the kernel (fs/inode.c:touch_atime).
+ * Reads some entries of an open directory, so that its file system updates the access time by the rules of its mount. A
+ * failure (EBADF: an O_PATH fd) is ignored, as in the kernel (fs/inode.c:touch_atime): the time only stays as it is.
  */
 export function touchDirectory(fd: number): void {
   getdents64(fd, memory.address, BYTES);

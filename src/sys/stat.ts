@@ -47,7 +47,7 @@ function decode(into: FileStat): void {
   into.rdevMinor = u32[33] as number;
   into.devMajor = u32[34] as number;
   into.devMinor = u32[35] as number;
-  // Filled in whether it is asked for or not (fs/stat.c:vfs_statx_path).
+  // The kernel fills it in even if it is not asked for (fs/stat.c:vfs_statx_path).
   into.mount = u32[36] as number;
 }
 
@@ -73,7 +73,8 @@ export function statFd(fd: number, into: FileStat): void {
 }
 
 /**
- * When the object `name` under `dirfd` was made (`''`: that `dirfd` is), without following a symlink; null: its file system does not say.
+ * The time of birth of `name` under `dirfd`, or of `dirfd` itself for `''`, without following a symlink; null: its file
+ * system has none.
  */
 export function birthTime(dirfd: number, name: string): Moment | null {
   const flags = name === '' ? FLAGS | AT_EMPTY_PATH : FLAGS;

@@ -1,6 +1,7 @@
 /**
  * The inode numbers of upper objects that were copied up, by whichever mount: those that the lower objects had, so that
- * they stay (fs/overlayfs/inode.c:ovl_getattr). What this mount has copied up it remembers; of the rest the copies tell.
+ * they stay (fs/overlayfs/inode.c:ovl_getattr). What this mount has copied up it remembers; of the rest the copies
+ * tell.
  */
 import type { EntryName } from '../core/brand.js';
 import { displayName } from '../core/entry-name.js';
@@ -18,9 +19,10 @@ const lower = new FileStat();
 const atPlace = new FileStat();
 
 /**
- * The number of a file of the upper. Several can say that they are copies of one lower file, such as those that cp -a has made in an
- * upper that was not mounted, and the lower file can show as well. The first that is asked for shows the number, and the
- * others show their own: programs take two names with one number for one file.
+ * The number of a file of the upper: a copy shows the number of its lower file. Several files can be marked as copies
+ * of one lower file, for instance if cp -a was used in an unmounted upper, and the lower file can be visible too. The
+ * first of them that is looked up shows the number. The others show their own, because programs take two names with one
+ * number for one file.
  * @param own the number of the file itself, with the file system's index
  * @param type as in a directory entry
  */
@@ -28,27 +30,27 @@ export function numberOfFile(union: Union, dir: DirectoryNode, name: EntryName, 
   const kept = union.numbers.kept(own);
   if (kept !== undefined || !dir.impure || dir.upper === null) return kept ?? own;
   const { origin } = dir.upper.layer.reader.marks(union.fds.get(dir.upper), name);
-  const number = origin === null ? null : findLower(union, dir, name, origin);
+  const number = origin === null ? null : findLower(union, dir, name, origin, lower);
   if (number === null) return own;
-  if (direntType(lower.mode) !== type && !mayStandIn(union)) {
+  if (direntType(lower.mode) !== type && !mayStandIn(union, lower)) {
     union.log(`${displayName(name)}: the lower file that it was copied from is of another type`);
     throw fsError(Errno.EIO, 'origin');
   }
   // Its other links, in the lower layer, have the number.
   if (lower.nlink > 1) return own;
-  // A number of its own is kept as well: it stays when what shows the other one goes.
+  // Its own number is remembered as well, so that it does not change when the other file is removed.
   const shown = isShownByOther(union, dir, name, own, number) ? own : number;
   union.numbers.keepNumber(own, shown);
   return shown;
 }
 
-/** Whether something else shows the number of the lower file of which `name` of `dir` says that it is a copy. */
+/** Whether another file shows `number`, that of the lower file from which `name` of `dir` was copied. */
 function isShownByOther(union: Union, dir: DirectoryNode, name: EntryName, own: number, number: number): boolean {
   if (union.numbers.isHeldByOther(number, own)) return true;
   return !hidesItsOrigin(union, dir, name, number) && union.nodes.hasLowerFile(number);
 }
 
-/** Whether a copy has the place of its lower file, which so does not show. */
+/** Whether the lower file is at `name` of `dir` too, so that its copy hides it. */
 function hidesItsOrigin(union: Union, dir: DirectoryNode, name: EntryName, number: number): boolean {
   return dir.lowers.some((home) => {
     if (!statAt(union.fds.get(home), name, atPlace)) return false;
@@ -56,24 +58,33 @@ function hidesItsOrigin(union: Union, dir: DirectoryNode, name: EntryName, numbe
   });
 }
 
-/** Whether `lower`, as it physically is, may stand for an object of another kind. */
-function mayStandIn(union: Union): boolean {
-  return isRegular(lower.mode) && union.lowers.some(({ overrides }) => overrides !== null);
+/** Whether a lower object with this physical stat can stand for an object of another type, by `xattr_permissions`. */
+function mayStandIn(union: Union, { mode }: FileStat): boolean {
+  return isRegular(mode) && union.lowers.some(({ overrides }) => overrides !== null);
 }
 
-/** Fills `lower` with the stat of the file that `origin`, found on `name` of `dir`, says, and returns its number; null: not known. */
-function findLower(union: Union, dir: DirectoryNode, name: EntryName, origin: Uint8Array): number | null {
+/**
+ * Finds the lower file that `origin`, an attribute of `name` in `dir`, names. Fills `into` with its stat and returns
+ * its number; null if it is not found.
+ */
+function findLower(
+  union: Union,
+  dir: DirectoryNode,
+  name: EntryName,
+  origin: Uint8Array,
+  into: FileStat,
+): number | null {
   const { lowerFiles, numbers } = union;
   if (lowerFiles === null) return null;
-  const result = lowerFiles.find(origin, lower);
-  if (result === 'found') return numbers.own(lower.devMajor, lower.devMinor, lower.ino);
+  const result = lowerFiles.find(origin, into);
+  if (result === 'found') return numbers.own(into.devMajor, into.devMinor, into.ino);
   if (result !== 'barred') return null;
-  // An ordinary user finds those that still have the name of their copy.
+  // An ordinary user cannot open files by handle. The lower file can still have the name of its copy.
   for (const home of dir.lowers) {
     const dirfd = union.fds.get(home);
-    if (home.layer.reader.probe(dirfd, name, lower) !== 'absent') {
+    if (home.layer.reader.probe(dirfd, name, into) !== 'absent') {
       const isOrigin = lowerFiles.isOrigin(origin, home.layer, dirfd, name);
-      return isOrigin ? numbers.ownOfLower(lower, home.layer, lower.ino) : null;
+      return isOrigin ? numbers.ownOfLower(into, home.layer, into.ino) : null;
     }
   }
   return null;
@@ -82,7 +93,7 @@ function findLower(union: Union, dir: DirectoryNode, name: EntryName, origin: Ui
 /**
  * The number of a directory that the upper has.
  * @param below the topmost of its lower parts
- * @param isMoved a redirect leads to these; so can that of another directory
+ * @param isMoved a redirect leads to its lower parts; the redirect of another directory can lead there too
  */
 export function numberOfDirectory(
   union: Union,
@@ -105,8 +116,8 @@ function numberOfLower(union: Union, own: number, home: RealDirectory, name: Ent
 }
 
 /**
- * Puts the numbers that stat will show into entries that have the objects' own ones.
- * @returns whether an entry of the upper shows the number of a lower object, as far as can be said
+ * Replaces the objects' own numbers in `entries` by those that stat will show.
+ * @returns whether an entry of the upper shows, or may show, the number of a lower object
  */
 export function correctNumbers(union: Union, dir: DirectoryNode, entries: readonly ListedEntry[]): boolean {
   let hasCopies = false;
@@ -124,13 +135,13 @@ export function correctNumbers(union: Union, dir: DirectoryNode, entries: readon
 
 function correctLowerNumbers(union: Union, entries: readonly ListedEntry[]): void {
   if (!union.numbers.keepsAny) return;
-  // After those of the upper, which may show numbers of lower files from now on.
+  // After the entries of the upper, which can have taken the numbers of lower files.
   for (const entry of entries) {
     if (!entry.home.layer.isUpper && union.links?.has(entry.ino) !== true) entry.ino = union.numbers.ofLower(entry.ino);
   }
 }
 
-/** False: it cannot be said which number the entry shows. */
+/** Returns false if the entry's number cannot be found out. */
 function correct(union: Union, dir: DirectoryNode, entry: ListedEntry): boolean {
   const { name, ino, type } = entry;
   if (union.lowerFiles === null) return true;

@@ -10,10 +10,13 @@ import type { RealDirectory } from './layer.js';
 const stat = new FileStat();
 const myUid = process.geteuid?.();
 
-/** Fills `stat`. */
-function isOwn(fd: number): boolean {
+/**
+ * The mode of an open directory of the upper that belongs to the server's user, who can change it; null: of any other.
+ */
+function ownMode({ layer }: RealDirectory, fd: number): number | null {
+  if (!layer.isUpper) return null;
   statFd(fd, stat);
-  return stat.uid === myUid;
+  return stat.uid === myUid ? stat.mode : null;
 }
 
 /**
@@ -28,12 +31,13 @@ export class DirectoryFds {
   /** Directories whose fd is an O_PATH one. */
   private readonly searchOnly = new WeakSet<RealDirectory>();
 
-  /** How many may be open now. */
+  /** How many of the cached directories can be open now. */
   private room = 0;
 
   /**
-   * @param grace more than any one operation opens: two per layer and a few. So many are kept in any case
-   * @param shared fds for directories and for files that applications have open, together
+   * @param max how many directories are kept open at most
+   * @param grace more than any one operation opens: two per layer and a few. At least so many directories are kept open
+   * @param shared how many fds there are for directories and for files that applications have open, together
    */
   constructor(
     private readonly max: number,
@@ -57,7 +61,11 @@ export class DirectoryFds {
     return fd;
   }
 
-  /** Gives up directories for files: those can be opened again, and a file that cannot be opened is a failure. @param files that are open */
+  /**
+   * Closes directories so that files can be opened: a directory can be opened again, but an application sees when a
+   * file cannot be.
+   * @param files how many files are open
+   */
   leaveRoomFor(files: number): void {
     this.room = Math.min(this.max, Math.max(this.grace, this.shared - files));
     while (this.cache.size > this.room) this.cache.pop();
@@ -94,8 +102,9 @@ export class DirectoryFds {
   }
 
   /**
-   * Runs `list` with an fd that the directory can be listed with. One of the upper that is our own may lack the
-   * permission: the kernel has asked it of whoever reads the directory; it takes none to remove an empty one.
+   * Runs `list` with an fd that can list the directory. An upper directory of the server's user gets the permissions
+   * for that moment: the kernel has already checked those of the caller, and rmdir(2), which lists too, needs none on
+   * the directory.
    */
   listing(dir: RealDirectory, list: (fd: number) => void): void {
     let fd = this.get(dir);
@@ -104,14 +113,21 @@ export class DirectoryFds {
       this.drop(dir);
       fd = this.get(dir);
     }
-    if (!this.searchOnly.has(dir)) {
-      // It may have been opened when its mode allowed more, and whether a name is a whiteout is asked by that name.
-      if (canLackPermission && dir.layer.isUpper && isOwn(fd)) withWriteInto(fd, stat.mode, () => list(fd));
-      else list(fd);
+    const isReadable = !this.searchOnly.has(dir);
+    if (isReadable && !canLackPermission) {
+      list(fd);
       return;
     }
-    if (!dir.layer.isUpper || !isOwn(fd)) throw fsError(Errno.EACCES, 'getdents64');
-    withWriteInto(fd, stat.mode, () => {
+    const mode = ownMode(dir, fd);
+    if (isReadable) {
+      // The mode may have lost search permission since the fd was opened, and a whiteout is recognised by a stat of its
+      // name.
+      if (mode === null) list(fd);
+      else withWriteInto(fd, mode, () => list(fd));
+      return;
+    }
+    if (mode === null) throw fsError(Errno.EACCES, 'getdents64');
+    withWriteInto(fd, mode, () => {
       const readable = reopen(fd, O_RDONLY | O_DIRECTORY | dir.layer.directoryFlags);
       try {
         list(readable);
@@ -121,7 +137,7 @@ export class DirectoryFds {
     });
   }
 
-  /** As {@link listing}, by an fd that leaves the access time alone, where that is permitted. */
+  /** As {@link listing}, but with O_NOATIME if that is permitted. */
   quietListing(dir: RealDirectory, list: (fd: number) => void): void {
     this.listing(dir, (fd) => {
       const quiet = reopen(fd, O_RDONLY | O_DIRECTORY | O_NOATIME);

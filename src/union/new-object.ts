@@ -9,7 +9,7 @@ import { Errno, fsError, isErrno } from '../core/errno.js';
 import { isDirectory, isSymlink, S_IFMT, S_ISGID } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { RENAME_NOREPLACE } from '../core/flags.js';
-import { modeWithin, withoutForeignIds } from '../core/posix-acl.js';
+import { ACL_ACCESS, ACL_DEFAULT, modeWithin, withoutForeignIds } from '../core/posix-acl.js';
 import type { Caller } from '../fuse/operations.js';
 import { chmodAt, chmodFd, majorOf, minorOf, renameAt, unlinkAt } from '../sys/inode-ops.js';
 import { close } from '../sys/open.js';
@@ -23,13 +23,6 @@ import { copyUpDirectory } from './promote-directory.js';
 import { assertWritable } from './protection.js';
 import { statReal } from './real-object.js';
 import type { Union } from './union.js';
-
-export const ACL_ACCESS = 'system.posix_acl_access';
-export const ACL_DEFAULT = 'system.posix_acl_default';
-
-export function isAcl(xattr: string): boolean {
-  return xattr === ACL_ACCESS || xattr === ACL_DEFAULT;
-}
 
 const myUid = process.geteuid?.() ?? 0;
 const myGid = process.getegid?.() ?? 0;
@@ -47,7 +40,7 @@ export interface Made {
   readonly home: RealDirectory;
   /** What {@link NewObject.make} returned; the caller's. */
   readonly fd: number;
-  /** The lower directories that a new directory merges with, although it shows nothing of them; top first. */
+  /** Lower directories that a new directory merges with, top first; whiteouts in it hide all their names. */
   readonly lowers: readonly RealDirectory[];
   /** Takes it away again, for when the rest of the request fails: what was at its name is there again. */
   remove(): void;
@@ -124,7 +117,10 @@ function modeInPlace(union: Union, dir: DirectoryNode, mode: number, caller: Cal
   return isSymlink(mode) || defaultAclOf(union, dir) !== null ? mode : mode & ~caller.umask;
 }
 
-/** The default ACL of `dir`, which is in the upper, as it is on disk, where there are ACLs; kept on the node, and forgotten when it is set. */
+/**
+ * The default ACL, as it is on disk, of `dir`, which is in the upper; null: none. The node caches it until it is set
+ * anew.
+ */
 export function defaultAclOf(union: Union, dir: DirectoryNode): Buffer | null {
   if (!union.hasAcls || dir.top.layer.overrides !== null) return null;
   if (dir.defaultAcl === undefined) dir.defaultAcl = findXattr(union.fds.get(dir.top), '', ACL_DEFAULT);
@@ -216,7 +212,7 @@ export function attributesFor(union: Union, dir: DirectoryNode, mode: number, ca
   const inherited = withoutForeignIds(defaultAcl);
   if (inherited !== defaultAcl) union.writable().copyUp.noteCutAcl();
   const acl = inheritAcl(defaultAcl, withGroup);
-  // After the mask was cut down by the mode: what it leaves of a lost entry is what that one granted.
+  // Only now, when the mode has limited the mask: a removed entry granted no more than the mask lets through.
   const access = acl.access && withoutForeignIds(acl.access);
   const granted = access === null ? acl.mode : modeWithin(acl.mode, access);
   return { uid, gid, mode: granted, access, inherited: isDirectory(mode) ? inherited : null };

@@ -3,6 +3,7 @@ import { Errno, fsError } from '../core/errno.js';
 import { isDirectory } from '../core/file-mode.js';
 import type { FileStat } from '../core/file-stat.js';
 import { IdMap, type IdRule, NOBODY } from '../core/id-map.js';
+import { isAcl } from '../core/posix-acl.js';
 import type {
   AttributeChange,
   Attributes,
@@ -13,7 +14,6 @@ import type {
   Operations,
 } from '../fuse/operations.js';
 import { mapAcl, mapCapability, toDisk, toShown } from './acl-ids.js';
-import { isAcl } from './new-object.js';
 import { isRoot, mayKeepSetGid } from './ops/caller.js';
 import type { Union } from './union.js';
 import { UnionFilesystem } from './union-filesystem.js';
@@ -73,9 +73,9 @@ class CallerOnDisk implements Caller {
 }
 
 /**
- * A union whose owners are mapped. Inside, all ids are those of the disk; here they are mapped on their way in and out. An id
- * that a change names and that the disk has no counterpart for is EOVERFLOW, as on an idmapped mount (fs/attr.c:notify_change);
- * the root directory of the mount keeps its owner then.
+ * A union whose owners are mapped. Inside, all ids are those of the disk; here they are mapped on their way in and out.
+ * An id that a change names and that the disk has no counterpart for is EOVERFLOW, as on an idmapped mount
+ * (fs/attr.c:notify_change); the root directory of the mount keeps its owner then.
  */
 export class PresentedFilesystem extends UnionFilesystem {
   override readonly xattrs: Operations['xattrs'];

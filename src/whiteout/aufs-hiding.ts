@@ -1,8 +1,8 @@
 /**
  * Changes of an rw branch in the aufs dialect. Each takes several steps, in the order that aufs has them (i_op_add.c,
- * i_op_del.c, i_op_ren.c): a whiteout comes before what it hides goes, and goes after what it hid has come. In between a
- * name and its whiteout stand side by side, where the name counts (see `aufs-reader.ts`), so that each state shows the
- * tree as before or as after.
+ * i_op_del.c, i_op_ren.c): a whiteout comes before what it hides goes, and goes after what it hid has come. In between
+ * a name and its whiteout stand side by side, where the name counts (see `aufs-reader.ts`), so that each state shows
+ * the tree as before or as after.
  */
 import type { EntryName } from '../core/brand.js';
 import { isErrno } from '../core/errno.js';

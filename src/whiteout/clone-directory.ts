@@ -3,16 +3,13 @@ import type { EntryName } from '../core/brand.js';
 import { isErrno } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import { RENAME_EXCHANGE } from '../core/flags.js';
-import { modeWithin, withoutForeignIds } from '../core/posix-acl.js';
+import { ACL_DEFAULT, isAcl, modeWithin, withoutForeignIds } from '../core/posix-acl.js';
 import { UndoStack } from '../core/undo.js';
 import { chmodAt, chownAt, mkdirAt, renameAt, rmdirAt, utimesAt } from '../sys/inode-ops.js';
 import { moveKeepingMode, withAllOn, withWriteToMove } from '../sys/owner-permission.js';
 import { statAt } from '../sys/stat.js';
 import { getXattr, listXattrs, setXattr } from '../sys/xattr.js';
 import type { WorkDirectory } from './work-directory.js';
-
-const ACL = 'system.posix_acl_';
-const ACL_DEFAULT = `${ACL}default`;
 
 /** A directory that is physically empty goes without a detour. */
 export function removedEmpty(dirfd: number, name: EntryName): boolean {
@@ -40,7 +37,7 @@ function cloneAttributes(
   for (const xattr of listXattrs(dirfd, name)) {
     const value = getXattr(dirfd, name, xattr);
     if (value === null) continue;
-    const written = xattr.startsWith(ACL) ? withoutForeignIds(value) : value;
+    const written = isAcl(xattr) ? withoutForeignIds(value) : value;
     if (written !== value && xattr !== ACL_DEFAULT) mode = modeWithin(mode, written);
     setXattr(workFd, staged, xattr, written);
   }

@@ -10,9 +10,9 @@ import { isDirectory, S_IFREG } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY, O_RDONLY } from '../core/flags.js';
 import { LayerRefusal } from '../core/layer-refusal.js';
+import { CAP_DAC_OVERRIDE, hasCapability } from '../sys/capabilities.js';
 import { mkdirAt, mknodAt } from '../sys/inode-ops.js';
 import { close, openDirectoryAt, openTrusted } from '../sys/open.js';
-import { CAP_DAC_OVERRIDE, hasCapability } from '../sys/own-capabilities.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
 

@@ -22,7 +22,9 @@ export interface Unsettled {
   readonly why: string;
 }
 
-/** A way to read a layer. `fuse-overlayfs`: the marks of both dialects count, as that program writes them side by side. */
+/**
+ * A way to read a layer. `fuse-overlayfs`: the marks of both dialects count, as that program writes them side by side.
+ */
 export type SourceName = 'overlay' | 'aufs' | 'fuse-overlayfs';
 
 export interface LayerSource {

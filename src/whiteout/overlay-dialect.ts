@@ -33,8 +33,8 @@ const OPAQUE_YES = 'y';
 /** Of `overlay.opaque` too: the directory is not opaque, but its listing may need a look at each file. */
 const MAY_HAVE_XATTR_WHITEOUTS = 'x';
 /**
- * What fuse-overlayfs sets where it has no `trusted.` xattrs. Read in the upper too, where only it can have set it: a container
- * that it has written goes on with us, and what was deleted there must not come back.
+ * What fuse-overlayfs sets where it has no `trusted.` xattrs. Read in the upper too, where only it can have set it: a
+ * container that it has written goes on with us, and what was deleted there must not come back.
  */
 export const FOREIGN_OPAQUE = 'user.fuseoverlayfs.opaque';
 
@@ -172,7 +172,10 @@ export class OverlayDialect implements Dialect, LayerReader {
     }
   }
 
-  /** An empty file with a mark; how it got there is not our business (fs/overlayfs/util.c:ovl_path_check_xwhiteout_xattr). */
+  /**
+   * An empty file with a mark; how it got there is not our business
+   * (fs/overlayfs/util.c:ovl_path_check_xwhiteout_xattr).
+   */
   private isXattrWhiteout(dirfd: number, name: EntryName, { mode, size }: FileStat): boolean {
     return size === 0 && isRegular(mode) && readable(dirfd, name, this.whiteoutXattr) !== null;
   }
@@ -239,8 +242,8 @@ export class OverlayDialect implements Dialect, LayerReader {
 }
 
 /**
- * An xattr that was listed; null if it has gone since, or cannot be read: `user.` ones of an object without read permission,
- * of which then nothing can be shown that could be wrong (fs/overlayfs/util.c:ovl_check_metacopy_xattr).
+ * An xattr that was listed; null if it has gone since, or cannot be read: `user.` ones of an object without read
+ * permission, of which then nothing can be shown that could be wrong (fs/overlayfs/util.c:ovl_check_metacopy_xattr).
  */
 function readable(dirfd: number, name: string, xattr: string): Buffer | null {
   try {

@@ -1,6 +1,6 @@
 /** Which of its two attribute namespaces an overlay uses. */
 import { readFileSync } from 'node:fs';
-import { CAP_SYS_ADMIN, hasCapability } from '../sys/own-capabilities.js';
+import { CAP_SYS_ADMIN, hasCapability } from '../sys/capabilities.js';
 import type { XattrNamespace } from './overlay-dialect.js';
 
 /**

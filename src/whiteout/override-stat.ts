@@ -1,6 +1,6 @@
 /**
- * Owner, mode and kind of an object as text, `UID:GID:MODE:KIND`: what containers/storage (pkg/idtools) and fuse-overlayfs
- * keep in an xattr of a file or directory whose own attributes are those of whoever may store it.
+ * Owner, mode and kind of an object as text, `UID:GID:MODE:KIND`: what containers/storage (pkg/idtools) and
+ * fuse-overlayfs keep in an xattr of a file or directory whose own attributes are those of whoever may store it.
  */
 
 import {
@@ -84,7 +84,10 @@ export function textOf({ uid, gid, mode, rdevMajor, rdevMinor }: ToldStat): stri
   return `${uid}:${gid}:${permissions}:${kindOf(mode)}${isDevice(mode) ? `-${rdevMajor}-${rdevMinor}` : ''}`;
 }
 
-/** As fuse-overlayfs 1.x writes it, the kind in the mode; a device that only stands for one needs its number behind that. */
+/**
+ * As fuse-overlayfs 1.x writes it, the kind in the mode; a device that only stands for one needs its number behind
+ * that.
+ */
 export function shortTextOf(told: ToldStat): string {
   const { uid, gid, mode } = told;
   return `${uid}:${gid}:${(mode & (S_IFMT | 0o7777)).toString(8)}`;

@@ -1,6 +1,7 @@
 /**
  * Attributes that a layer keeps in xattrs (`xattr_permissions`): all files are physically those of whoever serves the
- * layer, who needs no right to give them away. In `user.` xattrs, devices, fifos and sockets are made as empty regular files.
+ * layer, who needs no right to give them away. In `user.` xattrs, devices, fifos and sockets are made as empty regular
+ * files.
  *
  * A layer says that it does so by such an xattr on its root. An object without one shows its own attributes.
  */
@@ -8,6 +9,7 @@ import { displayName } from '../core/entry-name.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
 import { isDirectory, isRegular, isSymlink, S_IFMT, S_IFREG, withoutSetIdBits } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
+import { isAcl } from '../core/posix-acl.js';
 import { chmodAt, chmodPathFd, chownAt, chownFd, KEEP_ID } from '../sys/inode-ops.js';
 import { statAt, statFd } from '../sys/stat.js';
 import { findXattr, getXattr, setXattr } from '../sys/xattr.js';
@@ -26,7 +28,6 @@ export type OverrideKind = 'privileged' | 'user';
 const NAME_OF: Readonly<Record<OverrideKind, string>> = { privileged: PRIVILEGED_OVERRIDE, user: CONTAINERS_OVERRIDE };
 
 const SECURITY = 'security.';
-const ACL = 'system.posix_acl_';
 const OWNER_RW = 0o600;
 const OWNER_ALL = 0o700;
 
@@ -79,12 +80,17 @@ export class StatOverrides {
     setXattr(root, '', this.name, this.textOf(told));
   }
 
-  /** Whether an object of this kind can have such an xattr: a `user.` one is for files and directories only (man xattr(7)). */
+  /**
+   * Whether an object of this kind can have such an xattr: a `user.` one is for files and directories only (man
+   * xattr(7)).
+   */
   private canBeOn(mode: number): boolean {
     return this.name === PRIVILEGED_OVERRIDE || isRegular(mode) || isDirectory(mode);
   }
 
-  /** Puts what `name` under `dirfd`, or `dirfd` itself for `''`, says of itself over its own attributes. EIO: nonsense. */
+  /**
+   * Puts what `name` under `dirfd`, or `dirfd` itself for `''`, says of itself over its own attributes. EIO: nonsense.
+   */
   apply(dirfd: number, name: string, stat: FileStat): void {
     for (const xattr of this.names) {
       const value = readable(dirfd, name, xattr);
@@ -96,8 +102,8 @@ export class StatOverrides {
   }
 
   /**
-   * The mode that an object of this kind is physically made with. What cannot have a `user.` xattr, but a symlink, is a file that
-   * stands for it; fuse-overlayfs 1.x knows of no such files, and has it with its own attributes.
+   * The mode that an object of this kind is physically made with. What cannot have a `user.` xattr, but a symlink, is a
+   * file that stands for it; fuse-overlayfs 1.x knows of no such files, and has it with its own attributes.
    */
   physicalMode(mode: number): number {
     if (this.canBeOn(mode)) return (mode & S_IFMT) | this.permissions;
@@ -167,11 +173,11 @@ export class StatOverrides {
   }
 
   /**
-   * The xattr that holds what the application calls `name`; null: nothing can. What is `security.` is kept beside, as by
-   * fuse-overlayfs; an ACL would speak of the permissions that the file has physically.
+   * The xattr that holds what the application calls `name`; null: nothing can. What is `security.` is kept beside, as
+   * by fuse-overlayfs; an ACL would speak of the permissions that the file has physically.
    */
   xattrOnDisk(name: string): string | null {
-    if (name.startsWith(ACL)) return null;
+    if (isAcl(name)) return null;
     return this.name === CONTAINERS_OVERRIDE && name.startsWith(SECURITY) ? OVERRIDE_PREFIX + name : name;
   }
 
@@ -181,7 +187,7 @@ export class StatOverrides {
       if (onDisk.startsWith(OVERRIDE_PREFIX + SECURITY)) return onDisk.slice(OVERRIDE_PREFIX.length);
       if (onDisk.startsWith(SECURITY)) return null;
     }
-    return isOverrideXattr(onDisk) || onDisk.startsWith(ACL) ? null : onDisk;
+    return isOverrideXattr(onDisk) || isAcl(onDisk) ? null : onDisk;
   }
 }
 
@@ -218,8 +224,9 @@ function chownObject(dirfd: number, name: string, uid: number, gid: number): voi
 }
 
 /**
- * A symlink has its own owner, or ours: EPERM and EINVAL (an id that a user namespace does not have) are what an ordinary user
- * gets who gives it away. Nothing is decided by who owns a symlink, but in a sticky directory who may remove it.
+ * A symlink has its own owner, or ours: EPERM and EINVAL (an id that a user namespace does not have) are what an
+ * ordinary user gets who gives it away. Nothing is decided by who owns a symlink, but in a sticky directory who may
+ * remove it.
  */
 function chownLink(dirfd: number, name: string, uid: number, gid: number): void {
   try {

@@ -1,13 +1,12 @@
 import type { NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { S_ISGID } from '../../core/file-mode.js';
-import { withoutForeignIds } from '../../core/posix-acl.js';
+import { ACL_ACCESS, ACL_DEFAULT, isAcl, withoutForeignIds } from '../../core/posix-acl.js';
 import type { Caller } from '../../fuse/operations.js';
 import { isAdministrator } from '../../sys/process-credentials.js';
 import { findXattr, getXattr, listXattrs, removeXattr, setXattr } from '../../sys/xattr.js';
 import { escapeOverride, unescapeOverride } from '../../whiteout/override-names.js';
 import type { StatOverrides } from '../../whiteout/stat-overrides.js';
-import { ACL_ACCESS, ACL_DEFAULT, isAcl } from '../new-object.js';
 import type { FileNode, UnionNode } from '../node.js';
 import { ensureUpper } from '../promote.js';
 import { copyUpDirectory } from '../promote-directory.js';
@@ -21,8 +20,8 @@ const CAPABILITY = 'security.capability';
 const MAX_NAME = 255;
 
 /**
- * The xattr that holds `name` in a layer with these `overrides`; null: nothing can. EOPNOTSUPP for a name that is too long when it is escaped
- * (fs/overlayfs/xattrs.c:ovl_xattr_escape_name).
+ * The xattr that holds `name` in a layer with these `overrides`; null: nothing can. EOPNOTSUPP for a name that is too
+ * long when it is escaped (fs/overlayfs/xattrs.c:ovl_xattr_escape_name).
  */
 function nameOnDisk(union: Union, overrides: StatOverrides | null, name: string): string | null {
   const escaped = escapeOverride(name);
@@ -33,7 +32,7 @@ function nameOnDisk(union: Union, overrides: StatOverrides | null, name: string)
   return onDisk;
 }
 
-/** As {@link nameOnDisk}, to be changed. EOPNOTSUPP if nothing can hold it. */
+/** As {@link nameOnDisk}, for a change. Throws EOPNOTSUPP if the layer cannot hold such an xattr. */
 function nameToChange(union: Union, overrides: StatOverrides | null, name: string): string {
   const onDisk = nameOnDisk(union, overrides, name);
   if (onDisk === null) throw fsError(Errno.EOPNOTSUPP, 'xattr');
@@ -47,15 +46,18 @@ export function getxattr(union: Union, nodeid: NodeId, name: string): Buffer | n
   const onDisk = nameOnDisk(union, overridesOf(union, node), name);
   if (onDisk === null) return null;
   const { fd, name: at } = reachOf(union, node);
-  // What a layer has no ACLs for has none (fs/overlayfs/inode.c:do_ovl_get_acl). Its EOPNOTSUPP would be the outcome of the kernel's
-  // own permission checks (fs/fuse/acl.c:__fuse_get_acl).
+  // On a layer without ACLs an object has no ACL (fs/overlayfs/inode.c:do_ovl_get_acl). The layer's EOPNOTSUPP would
+  // become the result of the kernel's permission checks (fs/fuse/acl.c:__fuse_get_acl).
   const value = isAcl(name) ? findXattr(fd, at, onDisk) : getXattr(fd, at, onDisk);
   if (asksCapability) node.lacksCapability = value === null;
-  // The kernel takes an ACL with an unknown id for a failure of its permission check (fs/posix_acl.c:posix_acl_from_xattr).
+  // With an unknown id in an ACL the kernel's permission check would fail (fs/posix_acl.c:posix_acl_from_xattr).
   return value !== null && isAcl(name) ? withoutForeignIds(value) : value;
 }
 
-/** Names that the caller may see: `trusted.` ones only for those with CAP_SYS_ADMIN, as on any file system (man xattr(7)). */
+/**
+ * Names that the caller may see: `trusted.` ones only for those with CAP_SYS_ADMIN, as on any file system (man
+ * xattr(7)).
+ */
 export function listxattr(union: Union, nodeid: NodeId, caller: Caller): string[] {
   const node = union.nodes.get(nodeid);
   const { fd, name } = reachOf(union, node);
@@ -88,7 +90,8 @@ export function setxattr(
   const node = union.nodes.get(nodeid);
   assertChangeable(union, node);
   const onDisk = nameToChange(union, union.writable().layer.overrides, name);
-  // The upper's answer, before the object is copied up for nothing (fs/overlayfs/inode.c:ovl_set_acl).
+  // Throws EOPNOTSUPP if the upper has no ACLs, before the object is copied up in vain
+  // (fs/overlayfs/inode.c:ovl_set_acl).
   if (isAcl(name) && !isUpper(node)) getXattr(union.writable().layer.root.fd, '', onDisk);
   toUpper(union, node);
   if (name === CAPABILITY && node.kind === 'file') node.lacksCapability = false;
@@ -108,8 +111,8 @@ export function removexattr(union: Union, nodeid: NodeId, name: string): void {
   assertChangeable(union, node);
   if (!isUpper(node)) {
     const below = nameToChange(union, overridesOf(union, node), name);
-    // Taking away what is not there must not copy a file up (fs/overlayfs/xattrs.c:ovl_xattr_set). In the upper its file
-    // system answers: an ACL that is not there can be taken away.
+    // Taking away what is not there must not copy a file up (fs/overlayfs/xattrs.c:ovl_xattr_set). In the upper its
+    // file system answers: an ACL that is not there can be taken away.
     const before = reachOf(union, node);
     if (getXattr(before.fd, before.name, below) === null) throw fsError(Errno.ENODATA, 'removexattr');
     toUpper(union, node);
@@ -124,7 +127,10 @@ export function removexattr(union: Union, nodeid: NodeId, name: string): void {
   if (name === CAPABILITY) union.lostCapability = node;
 }
 
-/** Takes away what a write takes away. An upper file's own capability goes by the write itself. */
+/**
+ * Removes the file capability that `xattr_permissions` keeps in an xattr, because a write must remove it. A capability
+ * of the real file is removed by the write itself.
+ */
 export function dropCapability(union: Union, node: FileNode): void {
   const overrides = overridesOf(union, node);
   if (overrides === null || node.lacksCapability) return;
