@@ -22,10 +22,10 @@ export async function loadPrograms(signal) {
 }
 
 /**
- * In a virtual machine, free memory has gone back to the host (virtio-balloon's free page reporting, two seconds after it
- * is freed), and each first touch of such a page fetches it again: as much as half of the time of a large read, paid by
- * whoever comes when the machine has rested, and spared to the one whose predecessor has just freed most. So everyone
- * begins with memory that has just been in use.
+ * In a virtual machine, free memory has gone back to the host (virtio-balloon's free page reporting, two seconds after
+ * it is freed), and each first touch of such a page fetches it again: as much as half of the time of a large read, paid
+ * by whoever comes when the machine has rested, and spared to the one whose predecessor has just freed most. So
+ * everyone begins with memory that has just been in use.
  * @param {number} bytes More than the work fills with page cache.
  */
 export async function claimMemory(signal, bytes) {

@@ -22,12 +22,17 @@ export function machineFacts(directory) {
   };
 }
 
-/** Microseconds that it takes to ask another thread: what every server of a file system adds. See programs/round-trip.c. */
+/**
+ * Microseconds that it takes to ask another thread: what every server of a file system adds. See programs/round-trip.c.
+ */
 function roundTrip(output) {
   return readRoundTrip(output(compiledProgram('round-trip')));
 }
 
-/** @param {string | null} text What round-trip has printed; null if nothing: Ctrl-C ends it as well, and is answered when it is gone. */
+/**
+ * @param {string | null} text What round-trip has printed; null if nothing: Ctrl-C ends it as well, and is answered
+ * when it is gone.
+ */
 export function readRoundTrip(text) {
   if (text === null) return null;
   const [asleep, awake, working] = text.split(' ').map(Number);

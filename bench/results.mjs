@@ -6,7 +6,8 @@ import { SECONDS } from './works.mjs';
  * @typedef {object} Results
  * @property {Record<string, unknown>} machine
  * @property {{runs: number, isQuick: boolean}} settings
- * @property {{name: string, version: string, isAside?: boolean}[]} contenders In the order of the tables; the first is the subject of the ratios.
+ * @property {{name: string, version: string, isAside?: boolean}[]} contenders In the order of the tables; the first is
+ * the subject of the ratios.
  * @property {WorkResult[]} works
  *
  * @typedef {object} WorkResult
@@ -51,7 +52,10 @@ function metricResult(metric, samples, subject) {
   return { ...metric, contenders, ratios };
 }
 
-/** @param {Results} results @param {string} work @param {string} [metric] Undefined: the first. @returns {MetricResult | undefined} */
+/**
+ * @param {Results} results @param {string} work @param {string} [metric] Undefined: the first. @returns {MetricResult |
+ * undefined}
+ */
 export function findMetric(results, work, metric) {
   const metrics = results.works.find(({ name }) => name === work)?.metrics;
   return metric === undefined ? metrics?.[0] : metrics?.find(({ name }) => name === metric);

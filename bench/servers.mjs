@@ -1,4 +1,7 @@
-/** The processes that serve a mount, found by what /proc says of them: each contender goes into the background its own way. */
+/**
+ * The processes that serve a mount, found by what /proc says of them: each contender goes into the background its own
+ * way.
+ */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** @param {string} root A mountpoint. @returns {number[]} None for a mount of the kernel's own. */

@@ -14,7 +14,10 @@ import { findMetric } from './results.mjs';
  * @property {boolean | undefined} isMet Undefined: not measured, or only reported.
  */
 
-/** @param {import('./results.mjs').Results} results @param {import('./targets.mjs').Target[]} targets @returns {Verdict[]} */
+/**
+ * @param {import('./results.mjs').Results} results @param {import('./targets.mjs').Target[]} targets @returns
+ * {Verdict[]}
+ */
 export function judge(results, targets) {
   const subject = results.contenders[0]?.name;
   return targets.flatMap(({ title, of, limits }) =>

@@ -25,7 +25,8 @@ import { works as write } from './work/write.mjs';
  * @property {string} recipe Which layers.
  * @property {number} [depth] How many of them; all.
  * @property {'read-only' | 'writable'} access How the layers are mounted.
- * @property {string[]} [changes] Undefined: it only reads. Otherwise the paths, from the root, of what it needs there and changes.
+ * @property {string[]} [changes] Undefined: it only reads. Otherwise the paths, from the root, of what it needs there
+ * and changes.
  * @property {string} [notPlain] Why it cannot be done on a plain directory.
  * @property {boolean} [isUser] Mounted and done by an ordinary user.
  * @property {boolean} [metacopy] With metacopy=on, for those that know it.

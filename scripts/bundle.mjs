@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Makes dist/program from src: the program in a few files of CommonJS, which Node loads in a fraction of the time that the
- * modules in dist take. Those are for the library and the tests.
+ * Makes dist/program from src: the program in a few files of CommonJS, which Node loads in a fraction of the time that
+ * the modules in dist take. Those are for the library and the tests.
  */
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -30,7 +30,9 @@ await writeFile(`${staging}/package.json`, '{ "type": "commonjs" }\n');
 await rm(target, { recursive: true, force: true });
 await rename(staging, target);
 
-/** Each by itself, so that a thread loads nothing that only another one needs. Names and lines stay readable in a stack. */
+/**
+ * Each by itself, so that a thread loads nothing that only another one needs. Names and lines stay readable in a stack.
+ */
 async function bundle(entry) {
   const made = await rolldown({
     cwd: root,

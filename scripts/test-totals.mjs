@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Prints the totals of a vitest JSON report in one line, after the slowest files and the names of the skipped tests, by file.
+// Prints the totals of a vitest JSON report in one line, after the slowest files and the names of the skipped tests, by
+// file.
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 

@@ -43,8 +43,8 @@ export interface MountOptions {
   /** The layer that takes all changes. Without it the mount is read-only. */
   upper?: Path;
   /**
-   * An empty directory on the same mount as `upper`, and not inside it; needed with `upper`, except in the aufs dialect,
-   * which has no use for it.
+   * An empty directory on the same mount as `upper`, and not inside it; needed with `upper`, except in the aufs
+   * dialect, which has no use for it.
    */
   work?: Path;
   /** The directory to mount on. */
@@ -60,8 +60,8 @@ export interface MountOptions {
   /** Let other users in. Default: as root. */
   allowOther?: boolean;
   /**
-   * fsync does nothing: fast, but a crash of the machine can leave `upper` incomplete, so that it cannot be mounted again
-   * with this `work`. Default: false.
+   * fsync does nothing: fast, but a crash of the machine can leave `upper` incomplete, so that it cannot be mounted
+   * again with this `work`. Default: false.
    */
   volatile?: boolean;
   /** False: fsync does nothing, and nothing says so later. Default: true. */
@@ -69,8 +69,8 @@ export interface MountOptions {
   /** `auto`: the kernel reads and writes the layers' files itself where it can. Default: `auto`. */
   passthrough?: 'auto' | 'off';
   /**
-   * `direct`: the kernel's FUSE protocol, served by a thread. `fuse-native`: libfuse 2, through that package, which must
-   * be installed; served by a process of its own, with limits (docs/transports.md). Default: `direct`.
+   * `direct`: the kernel's FUSE protocol, served by a thread. `fuse-native`: libfuse 2, through that package, which
+   * must be installed; served by a process of its own, with limits (docs/transports.md). Default: `direct`.
    */
   transport?: 'direct' | 'fuse-native';
   /** `fuse-native`: seconds after which a request that makes no progress is given up. Default: 300. */
@@ -88,8 +88,8 @@ export interface MountOptions {
 /** On-disk features of the kernel's overlayfs, by the names of its options. */
 export interface OverlayOptions {
   /**
-   * `on`: directories of lower layers can be renamed. `follow` or `off`: such a rename fails with EXDEV, one that is stored
-   * in a layer is read. `nofollow`: not even that. Default: `off`.
+   * `on`: directories of lower layers can be renamed. `follow` or `off`: such a rename fails with EXDEV, one that is
+   * stored in a layer is read. `nofollow`: not even that. Default: `off`.
    */
   redirectDir?: 'on' | 'follow' | 'nofollow' | 'off';
   /** chmod, chown and the like of a lower file copy no data; implies `redirectDir: 'on'`. Default: false. */
@@ -97,8 +97,8 @@ export interface OverlayOptions {
   /** Hard links of a lower file stay one file when it is copied up. Default: false. */
   index?: boolean;
   /**
-   * False (`uuid=off`): copies do not say on which file system their origin is, if all layers are on one, so that it can be
-   * given another UUID. Default: true.
+   * False (`uuid=off`): copies do not say on which file system their origin is, if all layers are on one, so that it
+   * can be given another UUID. Default: true.
    */
   uuid?: boolean;
   /** Private attributes are kept in `user.`, for root too, who keeps them in `trusted.` otherwise. Default: false. */
@@ -133,7 +133,8 @@ export interface Mount {
 }
 
 /**
- * Mounts layers as one tree, served by a worker thread of this process (or by one of its own, see `transport`). Resolves when the mount answers.
+ * Mounts layers as one tree, served by a worker thread of this process (or by one of its own, see `transport`).
+ * Resolves when the mount answers.
  * @throws {MountError} if it is refused; then nothing is mounted and nothing was created
  */
 export async function mount(options: MountOptions): Promise<Mount> {

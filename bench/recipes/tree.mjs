@@ -1,6 +1,6 @@
 /**
- * 40,000 small files in 4,000 directories, in three layers. tree/a and tree/b have one half each. Beside the layers: a tar
- * file of tree/a, and its files in a random order.
+ * 40,000 small files in 4,000 directories, in three layers. tree/a and tree/b have one half each. Beside the layers: a
+ * tar file of tree/a, and its files in a random order.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';

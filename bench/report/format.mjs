@@ -16,7 +16,9 @@ export function amount(value, unit) {
   return `${digits(value * scale)} ${shown}`;
 }
 
-/** A median with its range, if there is one. @param {import('../statistics.mjs').Summary} summary @param {string} unit */
+/**
+ * A median with its range, if there is one. @param {import('../statistics.mjs').Summary} summary @param {string} unit
+ */
 export function spread({ median, low, high }, unit) {
   if (low === high) return amount(median, unit);
   const [scale] = scaleOf(median, unit);

@@ -52,7 +52,10 @@ export function targetTable(verdicts) {
   return table(['target', 'work', 'against', 'measured', 'limit', ''], rows);
 }
 
-/** Medians and ratios of some of the work. @param {import('../results.mjs').Results} results @param {string[]} chosen Names of works. */
+/**
+ * Medians and ratios of some of the work. @param {import('../results.mjs').Results} results @param {string[]} chosen
+ * Names of works.
+ */
 export function shortTable(results, chosen) {
   const [subject] = results.contenders.map(({ name }) => name);
   const shown = [subject, ...RIVALS];
@@ -87,7 +90,10 @@ function runsText({ runs }, contenders) {
   return runs === 1 || aside.length === 0 ? text : `${text}, but a third as many of ${aside.join(', ')}`;
 }
 
-/** What any server adds to a request, whatever it does; empty where it was not measured. @param {import('../results.mjs').Results} results */
+/**
+ * What any server adds to a request, whatever it does; empty where it was not measured. @param
+ * {import('../results.mjs').Results} results
+ */
 export function roundTripText({ machine: { roundTrip: trip } }) {
   if (!trip?.working) return '';
   return [

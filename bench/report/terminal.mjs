@@ -1,7 +1,10 @@
 import { linesOf } from '../results.mjs';
 import { factor, spread } from './format.mjs';
 
-/** One piece of work: a line for each contender. @param {import('../results.mjs').WorkResult} work @param {string} subject */
+/**
+ * One piece of work: a line for each contender. @param {import('../results.mjs').WorkResult} work @param {string}
+ * subject
+ */
 export function workText(work, subject) {
   return linesOf({ works: [work] })
     .map(({ title, metric }) => [`${work.name}: ${title}`, ...contenderLines(metric, subject)].join('\n'))

@@ -1,6 +1,6 @@
 /**
- * What a suite finds on its machine: mount helpers in /sbin and the users that xfstests wants. All of it is mounted over
- * the machine's own, in a mount namespace of the run alone, and is gone with it.
+ * What a suite finds on its machine: mount helpers in /sbin and the users that xfstests wants. All of it is mounted
+ * over the machine's own, in a mount namespace of the run alone, and is gone with it.
  */
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,9 +1,11 @@
-/** What a failure is held to be: an expected one with a reason, one that another file system has as well, or plyfs's. */
+/**
+ * What a failure is held to be: an expected one with a reason, one that another file system has as well, or plyfs's.
+ */
 
 /**
- * @typedef {{ suite: string, setups?: string[], test: string, kind: 'fuse' | 'elsewhere' | 'chosen' | 'open', reason: string }} Known
- * kind: `fuse`, no file system over FUSE can pass; `elsewhere`, the kernel's overlayfs or a plain directory fails as well;
- * `chosen`, plyfs differs on purpose; `open`, a fault of plyfs
+ * @typedef {{ suite: string, setups?: string[], test: string, kind: 'fuse' | 'elsewhere' | 'chosen' | 'open', reason:
+ * string }} Known kind: `fuse`, no file system over FUSE can pass; `elsewhere`, the kernel's overlayfs or a plain
+ * directory fails as well; `chosen`, plyfs differs on purpose; `open`, a fault of plyfs
  */
 
 export const KINDS = {

@@ -73,7 +73,9 @@ export const SYSCALLS = [
   ...['ustat', 'utime', 'utimensat', 'utimes', 'vmsplice', 'write', 'writev'],
 ];
 
-/** A test that makes a file system of its own, on a loop device, says nothing of the directory that it is started in. */
+/**
+ * A test that makes a file system of its own, on a loop device, says nothing of the directory that it is started in.
+ */
 export const OWN_FILE_SYSTEM = /\.(mount_device|all_filesystems|format_device|dev_fs_type)\s*=/;
 
 /** In the chosen folders, and not about a file of the directory that the test is started in. */

@@ -1,4 +1,6 @@
-/** LTP, the Linux Test Project: its tests of system calls on files, and those of runtest/fs, each started in the union. */
+/**
+ * LTP, the Linux Test Project: its tests of system calls on files, and those of runtest/fs, each started in the union.
+ */
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeImage, mountImage } from './images.mjs';
@@ -8,7 +10,10 @@ import { oneLine } from './results.mjs';
 import { Refusal, run, runTest } from './shell.mjs';
 
 const SECONDS = 300;
-/** The bits of a test's exit status (include/tst_res_flags.h). A warning is that something could not be cleaned up or asked. */
+/**
+ * The bits of a test's exit status (include/tst_res_flags.h). A warning is that something could not be cleaned up or
+ * asked.
+ */
 const [FAILED, BROKEN, WARNED, UNCONFIGURED] = [1, 2, 4, 32];
 
 export const ltp = {
@@ -78,7 +83,10 @@ export const ltp = {
   },
 };
 
-/** A populated lower, an upper, and in the merged directory a directory that only the lower has: every test's files are below it. */
+/**
+ * A populated lower, an upper, and in the merged directory a directory that only the lower has: every test's files are
+ * below it.
+ */
 function mountLayers(scratch, target) {
   const image = join(scratch, 'layers.img');
   const layers = join(scratch, 'layers');

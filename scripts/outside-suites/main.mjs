@@ -36,7 +36,10 @@ async function main(settings) {
   return isGood ? 0 : 1;
 }
 
-/** Runs the chosen set-ups, or what failed in those of an earlier run, and keeps what came of all so far in the file of --json. */
+/**
+ * Runs the chosen set-ups, or what failed in those of an earlier run, and keeps what came of all so far in the file of
+ * --json.
+ */
 async function* runAll(settings, earlier) {
   if (process.getuid() !== 0) throw new Refusal('the suites mount and become other users: they need root');
   checkPrograms();

@@ -50,7 +50,9 @@ export const pjdfstest = {
   },
 };
 
-/** Layers on an ext4 image; `work`, where the tests run, is a merged directory unless the set-up is that of the upper. */
+/**
+ * Layers on an ext4 image; `work`, where the tests run, is a merged directory unless the set-up is that of the upper.
+ */
 function mountLayers(scratch, target, setup) {
   const image = join(scratch, 'layers.img');
   const layers = join(scratch, 'layers');
@@ -74,8 +76,8 @@ function populate(directory) {
 }
 
 /**
- * Reads the Test Anything Protocol: a plan, 1..N, and a line for each case. A case that is planned and missing has failed.
- * "not ok … # TODO" is what the suite itself does not expect to pass on this system.
+ * Reads the Test Anything Protocol: a plan, 1..N, and a line for each case. A case that is planned and missing has
+ * failed. "not ok … # TODO" is what the suite itself does not expect to pass on this system.
  */
 export function readTap(output, { status, timedOut }) {
   const cases = { passed: 0, failed: 0, skipped: 0 };

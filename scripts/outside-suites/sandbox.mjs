@@ -1,6 +1,6 @@
 /**
- * Runs tests in namespaces of their own: mounts, users and processes of a run end with it, also when a test hangs. Then the
- * test that was under way has failed, and the rest runs in a new sandbox.
+ * Runs tests in namespaces of their own: mounts, users and processes of a run end with it, also when a test hangs. Then
+ * the test that was under way has failed, and the rest runs in a new sandbox.
  */
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -59,14 +59,18 @@ async function runOnce({ word, setupName, targetName, checkout, tests, silence, 
 
 function start(order) {
   const namespaces = ['--mount', '--pid', '--fork', '--mount-proc', '--kill-child', '--propagation', 'private'];
-  // The first process of the namespace is a shell, because it has to wait for orphans. bash would become its last command.
+  // The first process of the namespace is a shell, because it has to wait for orphans. bash would become its last
+  // command.
   const shell = ['bash', '-c', '"$0" "$@" <&0; exit $?', process.execPath, INSIDE];
   const child = spawn('unshare', [...namespaces, ...shell], { stdio: ['pipe', 2, 2, 'pipe'] });
   child.stdin.end(JSON.stringify(order));
   return child;
 }
 
-/** Hands on the results of a sandbox. `hung` says that it was ended because none came, `interruption` is the signal that has ended it. */
+/**
+ * Hands on the results of a sandbox. `hung` says that it was ended because none came, `interruption` is the signal that
+ * has ended it.
+ */
 async function watch(child, silence, add) {
   const outcome = { hung: false, status: undefined, interruption: undefined };
   const end = () => child.kill('SIGKILL');

@@ -24,8 +24,8 @@ const overlayOptions = ({ lowers, upper, work, options }) =>
   [...options, `lowerdir=${lowers.join(':')}`, `upperdir=${upper}`, `workdir=${work}`].join(',');
 
 /**
- * `mountUnion` mounts a union in the overlay form. `type` is that of its mounts in /proc/mounts. `helper` is the program
- * that mount(8) starts for it with the arguments of a mount helper, where it is not the kernel that mounts.
+ * `mountUnion` mounts a union in the overlay form. `type` is that of its mounts in /proc/mounts. `helper` is the
+ * program that mount(8) starts for it with the arguments of a mount helper, where it is not the kernel that mounts.
  */
 export const targets = {
   plyfs: {

@@ -9,7 +9,10 @@ const MOVES = /^rename-(dir|empty-dir|pop-dir|move-dir)$/;
 /** A test that its own list of tests lacks. */
 const UNLISTED = ['dir-weird-open-dir'];
 
-/** `layers` is how many times the upper becomes a lower while a test runs. `differing` puts the lower on another file system. */
+/**
+ * `layers` is how many times the upper becomes a lower while a test runs. `differing` puts the lower on another file
+ * system.
+ */
 const setups = {
   default: { about: 'the default options', options: [] },
   redirect: { about: '`redirect_dir=on`', options: ['redirect_dir=on'] },

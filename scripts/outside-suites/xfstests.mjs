@@ -13,8 +13,9 @@ import { CheckOutput } from './xfstests-output.mjs';
 const GIBIBYTES = 12;
 
 /**
- * Groups about what a union does not have: its own disk, which can fail, be shut down, frozen and swapped to; quotas, encryption
- * and labels, which are the layers' own; shared blocks, for which FUSE has no request; and those that load a machine for long.
+ * Groups about what a union does not have: its own disk, which can fail, be shut down, frozen and swapped to; quotas,
+ * encryption and labels, which are the layers' own; shared blocks, for which FUSE has no request; and those that load a
+ * machine for long.
  */
 const NOT_OF_UNIONS = [
   ...['quota', 'encrypt', 'verity', 'label', 'casefold', 'parent', 'bigtime', 'fsproperties', 'online_scrub', 'repair'],

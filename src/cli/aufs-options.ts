@@ -68,7 +68,10 @@ export function takeAufsOptions(options: readonly GivenOption[], config: MountCo
   return { rest, warnings };
 }
 
-/** `br:LIST`, `br=LIST` or `dirs=LIST`. The option list was cut at the first `=`, which is inside LIST in the first form. */
+/**
+ * `br:LIST`, `br=LIST` or `dirs=LIST`. The option list was cut at the first `=`, which is inside LIST in the first
+ * form.
+ */
 function branchList({ name, value }: GivenOption): string | undefined {
   if (name.startsWith('br:')) return value === undefined ? name.slice(3) : `${name.slice(3)}=${value}`;
   return name === 'br' || name === 'dirs' ? (value ?? '') : undefined;

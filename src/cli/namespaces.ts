@@ -1,4 +1,7 @@
-/** unshare(1): programs in namespaces of their own. A process with threads, as every Node is, cannot make itself a user namespace. */
+/**
+ * unshare(1): programs in namespaces of their own. A process with threads, as every Node is, cannot make itself a user
+ * namespace.
+ */
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -9,7 +12,10 @@ export interface UserNamespace {
   readonly hasOthers: boolean;
 }
 
-/** Root needs no other users than there are. Anybody else is root inside, with the users that /etc/subuid gives him (man subuid(5)). */
+/**
+ * Root needs no other users than there are. Anybody else is root inside, with the users that /etc/subuid gives him (man
+ * subuid(5)).
+ */
 export function userNamespace(): UserNamespace {
   if (process.geteuid?.() === 0) return { args: [], hasOthers: true };
   if (!hasSubordinates()) return { args: ['--user', '--map-root-user'], hasOthers: false };

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { FUSE_MAJOR, FUSE_MIN_MINOR, FUSE_MINOR } from '../fuse/abi.js';
 
-/** The version in package.json, and of what matters beside it: `podman info` shows all of it as that of the mount program. */
+/**
+ * The version in package.json, and of what matters beside it: `podman info` shows all of it as that of the mount
+ * program.
+ */
 export function version(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   const { version } = JSON.parse(text) as { version: string };

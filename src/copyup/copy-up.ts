@@ -117,9 +117,9 @@ export function refuseProtected(stat: FileStat, { dialect }: CopyUpContext): voi
 const parentStat = new FileStat();
 
 /**
- * Runs `publish`, which adds a name to the directory `dirfd`, without a trace in that directory's times. The copy-up has
- * happened by then, so that times which cannot be restored (a directory of another owner, a disk that fails) are no failure of
- * it (fs/overlayfs/copy_up.c:ovl_set_timestamps is best effort as well).
+ * Runs `publish`, which adds a name to the directory `dirfd`, without a trace in that directory's times. The copy-up
+ * has happened by then, so that times which cannot be restored (a directory of another owner, a disk that fails) are no
+ * failure of it (fs/overlayfs/copy_up.c:ovl_set_timestamps is best effort as well).
  */
 export function keepingTimes<T>(dirfd: number, publish: () => T): T {
   statFd(dirfd, parentStat);

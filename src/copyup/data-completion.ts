@@ -1,8 +1,8 @@
 /**
- * A metacopy of the upper on its way to be a whole file: the data comes into the file that is there, because all its names
- * lead to that (fs/overlayfs/copy_up.c:ovl_copy_up_meta_inode_data). Until the mark goes, at the very end, it is a
- * metacopy as before, whatever of the data has come. (Killed in between, it can have a later mtime and lack its capabilities:
- * what the write that was to come would have done to it.)
+ * A metacopy of the upper on its way to be a whole file: the data comes into the file that is there, because all its
+ * names lead to that (fs/overlayfs/copy_up.c:ovl_copy_up_meta_inode_data). Until the mark goes, at the very end, it is
+ * a metacopy as before, whatever of the data has come. (Killed in between, it can have a later mtime and lack its
+ * capabilities: what the write that was to come would have done to it.)
  */
 
 import { FsError } from '../core/errno.js';
@@ -62,8 +62,8 @@ export class DataCompletion implements Filling {
   }
 
   /**
-   * Once the data is there: makes the file whole, with its rights and times as they were, for nothing has been written yet
-   * that anybody knows of. Returns its fd, which is the caller's now.
+   * Once the data is there: makes the file whole, with its rights and times as they were, for nothing has been written
+   * yet that anybody knows of. Returns its fd, which is the caller's now.
    * @param synced the data is on the disk
    */
   seal(synced: boolean): number {
@@ -78,8 +78,8 @@ export class DataCompletion implements Filling {
   }
 
   /**
-   * Instead of {@link fill} and {@link seal}: makes the file whole and empty. Empty first: a file that is both empty and
-   * a metacopy shows as empty, but to who reads without asking for the size from the kernel's overlayfs.
+   * Instead of {@link fill} and {@link seal}: makes the file whole and empty. Empty first: a file that is both empty
+   * and a metacopy shows as empty, but to who reads without asking for the size from the kernel's overlayfs.
    */
   sealEmpty(): number {
     truncate(this.fd, 0);
@@ -98,8 +98,8 @@ export class DataCompletion implements Filling {
   }
 
   /**
-   * What cannot be undone does no harm: nobody reads what came of the data, and the next attempt begins again. Capabilities
-   * that find no room are gone, as in the kernel, and as they are after any write.
+   * What cannot be undone does no harm: nobody reads what came of the data, and the next attempt begins again.
+   * Capabilities that find no room are gone, as in the kernel, and as they are after any write.
    */
   private undo(): void {
     const regrow = (): void => truncate(this.fd, this.length);

@@ -1,4 +1,7 @@
-/** Flags of system calls that both the kernel protocol and the layers speak (asm-generic/fcntl.h, linux/fs.h, linux/falloc.h). */
+/**
+ * Flags of system calls that both the kernel protocol and the layers speak (asm-generic/fcntl.h, linux/fs.h,
+ * linux/falloc.h).
+ */
 
 export const O_ACCMODE = 0o3;
 export const O_RDONLY = 0;

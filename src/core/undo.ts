@@ -1,8 +1,8 @@
 import { FsError } from './errno.js';
 
 /**
- * A step after the point of no return. The change has happened, and its caller must not be told otherwise: that a step like
- * this fails may leave something behind, never a wrong tree. Each caller says what.
+ * A step after the point of no return. The change has happened, and its caller must not be told otherwise: that a step
+ * like this fails may leave something behind, never a wrong tree. Each caller says what.
  */
 export function afterwards(step: () => void): void {
   try {

@@ -75,8 +75,9 @@ export class Device implements KernelChannel {
   }
 
   /**
-   * The kernel waits for locked pages here as well (see {@link invalidateData}). A page beyond those that are stored, and the last one if
-   * the kernel believes the file to be longer, is asked for as ever (fs/fuse/dev.c:fuse_notify_store).
+   * The kernel waits for locked pages here as well (see {@link invalidateData}). A page beyond those that are stored,
+   * and the last one if the kernel believes the file to be longer, is asked for as ever
+   * (fs/fuse/dev.c:fuse_notify_store).
    */
   storeData(nodeid: NodeId, fd: number, size: number): void {
     const { address } = this.store;

@@ -1,6 +1,6 @@
 /**
- * Serves one message after the other: request → handler → exactly one answer. An operation that fails, fails alone: this is
- * the one place where a throwable becomes an errno.
+ * Serves one message after the other: request → handler → exactly one answer. An operation that fails, fails alone:
+ * this is the one place where a throwable becomes an errno.
  */
 import { Errno, FsError } from '../core/errno.js';
 import { UndoError } from '../core/undo.js';
@@ -15,8 +15,8 @@ import { describeOutcome, describeRequest } from './trace.js';
 import { takeBack } from './unanswered.js';
 
 /**
- * What a change does not fail with by a rule, but in the middle of itself. Taken back or not, it has moved times, and perhaps
- * mode bits, that the kernel has cached.
+ * What a change does not fail with by a rule, but in the middle of itself. Taken back or not, it has moved times, and
+ * perhaps mode bits, that the kernel has cached.
  */
 const BROKEN_OFF = new Set<number>([
   Errno.EIO,

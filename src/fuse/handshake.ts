@@ -16,9 +16,9 @@ import type { Request } from './request.js';
 /**
  * What we ask for where the kernel offers it.
  *
- * Left out on purpose: POSIX_LOCKS and FLOCK_LOCKS (the kernel's own locks serve one machine), AUTO_INVAL_DATA (we are the
- * only writer, and say what changed), WRITEBACK_CACHE (excludes passthrough), EXPORT_SUPPORT (a lookup of `.` by a nodeid
- * that has been forgotten), SPLICE_* (one buffer serves all), HANDLE_KILLPRIV (version 2 is the VFS's own rule),
+ * Left out on purpose: POSIX_LOCKS and FLOCK_LOCKS (the kernel's own locks serve one machine), AUTO_INVAL_DATA (we are
+ * the only writer, and say what changed), WRITEBACK_CACHE (excludes passthrough), EXPORT_SUPPORT (a lookup of `.` by a
+ * nodeid that has been forgotten), SPLICE_* (one buffer serves all), HANDLE_KILLPRIV (version 2 is the VFS's own rule),
  * ABORT_ERROR (an aborted connection ends as an unmounted one), SECURITY_CTX and CREATE_SUPP_GROUP (layers' owners
  * decide).
  */
@@ -55,7 +55,9 @@ const WANTED =
  * works, and BACKING_OPEN of a file on an overlay answers ELOOP: such layers are read through the server.
  */
 const MAX_STACK_DEPTH = 1;
-/** Requests in the background (readahead, direct I/O) before their callers wait; the thread serves one at a time anyway. */
+/**
+ * Requests in the background (readahead, direct I/O) before their callers wait; the thread serves one at a time anyway.
+ */
 const MAX_BACKGROUND = 64;
 const CONGESTION_THRESHOLD = 48;
 

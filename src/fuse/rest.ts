@@ -8,7 +8,9 @@ import { runInNewContext } from 'node:vm';
 /** So long without a request is rest, milliseconds: a collection stops the thread. */
 export const REST_MS = 1000;
 
-/** Less garbage is not worth it, bytes; nor is less than a quarter of what lives, as a collection looks at all of that. */
+/**
+ * Less garbage is not worth it, bytes; nor is less than a quarter of what lives, as a collection looks at all of that.
+ */
 const WORTHWHILE = 4 << 20;
 /** About what a node takes with its place in its directory, bytes. */
 const NODE = 250;
@@ -26,7 +28,10 @@ export class Rest {
   private forgotten = 0;
   /** Bytes in use after the last collection. */
   private lives: number;
-  /** The last collection found so much that another is due: only that one gives back the pages that are nearly empty now. */
+  /**
+   * The last collection found so much that another is due: only that one gives back the pages that are nearly empty
+   * now.
+   */
   private again = false;
 
   constructor(private readonly heap: Heap = threadHeap) {

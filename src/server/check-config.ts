@@ -9,7 +9,8 @@ import { refuseOverlayOptions, settleOverlay } from './overlay-options.js';
 
 /**
  * Throws `MountError` for the first thing that is wrong; changes nothing.
- * @returns the config with an absolute mountpoint (or one that is mounted already), and layers whose owners are not mapped by another
+ * @returns the config with an absolute mountpoint (or a device that is mounted already), and layers whose owners no
+ * other mount maps
  */
 export function checkConfig(config: MountConfig): MountConfig {
   const given = onGivenDevice(config);

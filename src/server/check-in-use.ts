@@ -1,6 +1,7 @@
 /**
- * Layers that another mount uses as its upper or work directory, or that lie inside of one (fs/overlayfs/super.c:ovl_check_layer,
- * ovl_is_inuse). With `index=on` the kernel refuses them: the index names lower files by what they are now.
+ * Refuses layers that another mount uses as its upper or work directory, or that are inside of one, as the kernel does
+ * with `index=on` (fs/overlayfs/super.c:ovl_check_layer, ovl_is_inuse): if a lower file is replaced, the index names
+ * another file.
  */
 import { closeSync, constants, openSync } from 'node:fs';
 import { Errno } from '../core/errno.js';
@@ -10,12 +11,12 @@ import { errnoOf, MountError } from './mount-error.js';
 import { type MountEntry, readMountinfo } from './mountinfo.js';
 import { ancestorKeys, keyOf, type Place, PlaceFinder } from './place.js';
 
-/** How long a server may take to end after its mount has, on a busy machine. */
+/** How long a server on a busy machine may need to end after its mount is gone, in milliseconds. */
 const ENDING_MS = 3000;
 const PAUSE_MS = 10;
 
 /**
- * @param config whose layers exist
+ * @param config its layers exist
  * @throws {@link MountError} EBUSY for the first layer that is in use
  */
 export function refuseLayersInUse(config: MountConfig): void {
@@ -31,7 +32,7 @@ export function refuseLayersInUse(config: MountConfig): void {
       remembering((place) => isMarked(place, mounts, finder)),
     );
     if (marked === undefined) return;
-    // The mount may be gone, and its server at its end.
+    // The mount may be gone already, and its server about to end: look again.
     if (Date.now() >= deadline) throw marked;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
   }
@@ -48,7 +49,7 @@ function findLayerInUse(
     const place = finder.find(path);
     if (isUsed(place) || isInsideUsed(place, isUsed)) return inUse('lowerdir', path);
   }
-  // The work directory itself is looked at when it is opened.
+  // Opening the work directory finds out whether it is in use itself.
   if (upper !== undefined) {
     const place = finder.find(upper);
     if (isUsed(place) || isInsideUsed(place, isUsed)) return inUse('upperdir', upper);
@@ -64,7 +65,10 @@ function isInsideUsed(place: Place, isUsed: Test): boolean {
   return false;
 }
 
-/** The keys of what the kernel's own overlays of this namespace have as upper and work directory, as far as their options tell. */
+/**
+ * Keys of the upper and work directories of the kernel's overlays in this mount namespace, as far as their options show
+ * them.
+ */
 function usedByKernel(mounts: readonly MountEntry[], finder: PlaceFinder): ReadonlySet<string> {
   const keys = new Set<string>();
   for (const { type, fileSystemOptions } of mounts) {
@@ -78,7 +82,7 @@ function usedByKernel(mounts: readonly MountEntry[], finder: PlaceFinder): Reado
   return keys;
 }
 
-/** Layers have most of their ancestors in common. */
+/** Asks `test` once for each place: layers share most of their ancestors. */
 function remembering(test: Test): Test {
   const answers = new Map<string, boolean>();
   return (place) => {
@@ -89,18 +93,19 @@ function remembering(test: Test): Test {
   };
 }
 
-/** Asks the directory itself, by a mount that shows it. One that none shows cannot be asked. */
+/** Whether the directory has a mark, looked up through a mount that shows it. False if no mount shows it. */
 function isMarked(place: Place, mounts: readonly MountEntry[], finder: PlaceFinder): boolean {
   for (const mount of mounts) {
     if (mount.device !== place.device) continue;
     const path = pathIn(mount, place.path);
-    // Something else may be mounted there.
+    // Another mount may hide it there.
     const found = path === null ? undefined : unlessUnreachable(() => finder.find(path));
     if (path !== null && found !== undefined && keyOf(found) === keyOf(place)) return hasMark(path);
   }
   return false;
 }
 
+/** The path at which `mount` shows `path`, a path in its file system; null: it does not show it. */
 function pathIn({ root, mountpoint }: MountEntry, path: string): string | null {
   const prefix = root === '/' ? '' : root;
   if (path !== root && !path.startsWith(`${prefix}/`)) return null;
@@ -117,7 +122,7 @@ function hasMark(path: string): boolean {
   }
 }
 
-/** Undefined: not for us to open, or not there any more, or its server is dead. */
+/** Undefined for any errno: the directory cannot be opened, is gone, or is on a mount whose server has died. */
 function unlessUnreachable(find: () => Place): Place | undefined {
   try {
     return find();

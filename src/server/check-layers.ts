@@ -12,7 +12,7 @@ import { ancestorKeys, isInside, keyOf, type Place, PlaceFinder } from './place.
 
 /**
  * Throws {@link MountError} for the first thing wrong. Reads the disk, changes nothing.
- * @param config its mountpoint is absolute and a directory, or mounted already
+ * @param config its mountpoint is an absolute path of a directory, or is mounted already
  */
 export function checkLayers(config: MountConfig): void {
   checkPresence(config);
@@ -128,8 +128,8 @@ function placeOf(finder: PlaceFinder, what: string, path: string): Place {
 }
 
 /**
- * Undefined: mounted already, where we cannot get, and so cannot meet it in a layer. What is mounted so cannot be opened before it
- * is served.
+ * The place of the mountpoint. If it is mounted already, opening it would wait for the server, which is not running
+ * yet: then its place is found by its parent. Undefined if we cannot reach it; then no layer leads into it either.
  */
 function placeOfMountpoint(finder: PlaceFinder, { mountpoint, deviceFd }: MountConfig): Place | undefined {
   if (deviceFd === undefined) return placeOf(finder, 'mountpoint', mountpoint);
@@ -140,7 +140,7 @@ function placeOfMountpoint(finder: PlaceFinder, { mountpoint, deviceFd }: MountC
   return { ...parent, path: `${parent.path === '/' ? '' : parent.path}${mountpoint.slice(slash)}` };
 }
 
-/** Undefined: we may not search one of the directories on the way (EACCES). */
+/** Undefined: we cannot search one of the directories of the path (EACCES). */
 function unlessBarred(find: () => Place): Place | undefined {
   try {
     return find();

@@ -1,6 +1,7 @@
 /**
- * A mount that is made already: `/dev/fd/N` as mountpoint names an fd of /dev/fuse that only has to be served, as libfuse 3
- * does it (lib/helper.c:fuse_mnt_parse_fuse_fd). mount.fuse3 -o drop_privileges gives such a one, and Apptainer's --fusemount.
+ * A mount that the caller has made already. The mountpoint `/dev/fd/N` names its descriptor of /dev/fuse, which we only
+ * have to serve, as libfuse 3 does (lib/helper.c:fuse_mnt_parse_fuse_fd). mount.fuse3 -o drop_privileges and
+ * Apptainer's --fusemount pass such a descriptor.
  */
 import { fstatSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -21,7 +22,7 @@ function givenDevice(mountpoint: string): number | undefined {
   const fd = Number(digits);
   try {
     const { mode, rdev } = fstatSync(fd);
-    // Any other is a path like all paths: of a directory that the caller has open.
+    // Any other file: an ordinary path, of a directory that the caller has open.
     return (mode & S_IFMT) === S_IFCHR && rdev === FUSE_DEVICE ? fd : undefined;
   } catch (error) {
     if (errnoOf(error) !== Errno.EBADF) throw error;
@@ -29,15 +30,17 @@ function givenDevice(mountpoint: string): number | undefined {
   }
 }
 
-/** The mounts that the device serves, as far as they are in this namespace. Before Linux 6.6 none can be told. */
+/**
+ * The mounts of the device in this mount namespace. None before Linux 6.6, which does not show the connection's number.
+ */
 function mountsOf(fd: number): MountEntry[] {
   const connection = /^fuse_connection:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
   return connection === undefined ? [] : readMountinfo().filter(({ device }) => device === `0:${connection}`);
 }
 
 /**
- * The config of a mount that is made already, or undefined if it is still to be made. Touches no layer.
- * @throws {@link MountError} for what such a mount cannot be
+ * The config for a mount that is made already, or undefined if the mount is still to be made. Opens no layer.
+ * @throws {@link MountError} if such a mount cannot do what is asked for
  */
 export function onGivenDevice(config: MountConfig): MountConfig | undefined {
   const where = config.mountpoint;
@@ -55,7 +58,7 @@ export function onGivenDevice(config: MountConfig): MountConfig | undefined {
     throw refuse('mounted without default_permissions', Errno.EINVAL, 'mount it so, or leave out noacl and noxattrs');
   }
   const inside = layersOf(config).find((layer) => mounts.some(({ mountpoint }) => lies(layer, mountpoint)));
-  // Opening it would wait for ourselves.
+  // Opening this layer would wait for an answer of ours.
   if (inside !== undefined) {
     const advice = 'give its path from elsewhere, such as a bind mount';
     throw refuse(`hides the layer ${displayName(inside)}`, Errno.ELOOP, advice);

@@ -1,7 +1,7 @@
 /**
- * Layers that lie on an idmapped mount (man mount_setattr(2)), where their owners are mapped already. podman gives such lowers
- * together with `uidmapping`: mapping them again would show nobody's files. As one mapping holds for all layers, such a layer is
- * taken from where the same directory is mounted without one.
+ * Layers that lie on an idmapped mount (man mount_setattr(2)), where their owners are mapped already. podman gives such
+ * lowers together with `uidmapping`: mapping them again would show nobody's files. As one mapping holds for all layers,
+ * such a layer is taken from where the same directory is mounted without one.
  */
 import { statSync } from 'node:fs';
 import { Errno } from '../core/errno.js';
@@ -10,7 +10,10 @@ import { MountError } from './mount-error.js';
 import { type MountEntry, readMountinfo } from './mountinfo.js';
 import { type Place, PlaceFinder } from './place.js';
 
-/** The config with each layer where its owners are those of the disk. Throws {@link MountError} for one that is nowhere so. */
+/**
+ * The config with each layer where its owners are those of the disk. Throws {@link MountError} for one that is nowhere
+ * so.
+ */
 export function withoutIdmapped(config: MountConfig, mounts: readonly MountEntry[] = readMountinfo()): MountConfig {
   const mapsOwners = config.presentation?.uids !== undefined || config.presentation?.gids !== undefined;
   if (!mapsOwners || !mounts.some(({ isIdmapped }) => isIdmapped)) return config;

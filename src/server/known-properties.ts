@@ -2,10 +2,11 @@ import { Errno } from '../core/errno.js';
 import { MountError } from './mount-error.js';
 
 /**
- * Refuses an object of a caller whose compiler did not check it: a property with a misspelt name would have no effect, unseen.
- * @param what what the object is called
- * @param known has all properties that it can have
- * @throws {@link MountError} EINVAL for another one, or for what is no object
+ * Refuses an object with an unknown property: without a type checker, nobody would notice that a misspelt option has no
+ * effect.
+ * @param what the name of the object, for the message
+ * @param known all properties that the object can have
+ * @throws {@link MountError} EINVAL for an unknown property, or if `given` is no object
  */
 export function refuseUnknownProperties(what: string, given: object, known: Readonly<Record<string, true>>): void {
   if (typeof given !== 'object' || given === null) {

@@ -30,8 +30,8 @@ export interface MountConfig {
   work?: string;
   mountpoint: string;
   /**
-   * An fd of /dev/fuse that whoever started us has mounted already, given as `/dev/fd/N`. `mountpoint` is where, or those words if
-   * that cannot be seen from here.
+   * A descriptor of /dev/fuse that the caller has mounted already, given as `/dev/fd/N`. `mountpoint` is the path of
+   * that mount, or `/dev/fd/N` if this mount namespace does not show it.
    */
   deviceFd?: number;
   /** Asked for; a mount without an upper is read-only in any case. */
@@ -85,7 +85,9 @@ export interface OverlayOptions {
 export const TRANSPORTS = ['direct', 'fuse-native'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
-/** Docker's limit for overlay2; the kernel's own is {@link HIGHEST_MAX_LAYERS} (fs/overlayfs/params.h OVL_MAX_STACK). */
+/**
+ * Docker's limit for overlay2; the kernel's own is {@link HIGHEST_MAX_LAYERS} (fs/overlayfs/params.h OVL_MAX_STACK).
+ */
 export const DEFAULT_MAX_LAYERS = 128;
 export const HIGHEST_MAX_LAYERS = 500;
 
@@ -126,7 +128,7 @@ export function isReadOnly(config: MountConfig): boolean {
 
 const ATIME_FLAGS = { relatime: MS_RELATIME, strictatime: MS_STRICTATIME, noatime: MS_NOATIME } as const;
 
-/** What is said of a mount by flags of mount(2). */
+/** The settings of a mount that flags of mount(2) express. */
 export type FlagSettings = Pick<MountConfig, 'readOnly' | 'suid' | 'dev' | 'exec' | 'accessTimes'>;
 
 /** mount(2) flags. */
@@ -134,6 +136,7 @@ export function mountFlags(config: MountConfig): number {
   return flagsOf({ ...config, readOnly: isReadOnly(config) });
 }
 
+/** The flags of mount(2) for these settings. */
 export function flagsOf({ readOnly, suid, dev, exec, accessTimes }: FlagSettings): number {
   return (
     (readOnly ? MS_RDONLY : 0) |

@@ -76,7 +76,7 @@ export function errnoOf(error: unknown): number | undefined {
   return undefined;
 }
 
-/** What Node says of a system call that failed, apart from its own words. */
+/** The facts of an error that Node throws for a failed system call; undefined: another error. */
 function systemError(error: unknown): { syscall: string; path?: string; errno: number } | undefined {
   if (!(error instanceof Error && 'errno' in error && 'syscall' in error)) return undefined;
   const { errno, syscall } = error;

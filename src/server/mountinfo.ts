@@ -10,9 +10,9 @@ export interface MountEntry {
   readonly mountpoint: string;
   readonly type: string;
   readonly source: string;
-  /** Options of this mount of it, `ro` and `nosuid` among them. */
+  /** Options of this mount, such as `ro` and `nosuid`. */
   readonly options: readonly string[];
-  /** Options of the file system, whichever mount of it this is. */
+  /** Options of the file system, the same for all its mounts. */
   readonly fileSystemOptions: readonly string[];
   /** Owners are not those of the disk (man mount_setattr(2)). */
   readonly isIdmapped: boolean;
@@ -42,7 +42,10 @@ export function parseLine(line: string): MountEntry {
   };
 }
 
-/** Space, tab, newline, backslash (and overlayfs's colons) come as three octal digits; fstab(5) has the same escapes. */
+/**
+ * Decodes three octal digits for space, tab, newline and backslash (and overlayfs's colons); fstab(5) has the same
+ * escapes.
+ */
 export function unescaped(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

@@ -25,7 +25,7 @@ export class PlaceFinder {
     return this.#opened(path, constants.O_RDONLY);
   }
 
-  /** As {@link find}, for a directory that need not be readable. */
+  /** As {@link find}, but the directory need not be readable. */
   findUnreadable(path: string): Place {
     return this.#opened(path, O_PATH);
   }

@@ -70,7 +70,7 @@ export class ServedMount {
         advice: 'leave it, or unmount it lazily',
       });
     }
-    // Mounted by somebody else, elsewhere: what we can do is not to serve it any more.
+    // The caller has mounted it in another mount namespace: we cannot unmount it, only stop serving it.
     const isOutOfReach = this.config.deviceFd !== undefined && this.#mountId === undefined;
     if (lazy || isOutOfReach) this.#stopServer();
     await this.closed;

@@ -28,7 +28,10 @@ function say(line: string): void {
 
 const log = limitLines(say);
 
-/** Root, also of a user namespace, mounts by itself; anybody else through the set-uid helper. It can be mounted already. */
+/**
+ * Root, also of a user namespace, mounts itself; other users mount with the set-uid helper, unless the caller has
+ * mounted already.
+ */
 function mount(config: MountConfig): number {
   if (config.deviceFd !== undefined) return takeMounted(config.deviceFd);
   const direct = process.geteuid?.() === 0;
@@ -70,7 +73,7 @@ function connect(config: MountConfig, operations: Operations, deviceFd: number):
   }
 }
 
-/** After a failure. A mount that we did not make is for those who made it. */
+/** Unmounts after a failure, unless the caller has made the mount. */
 function detach({ mountpoint, deviceFd }: MountConfig): void {
   if (deviceFd === undefined) unmount(mountpoint, { lazy: true });
 }

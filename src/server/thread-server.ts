@@ -12,8 +12,9 @@ interface ThreadFds {
 }
 
 /**
- * How much memory new objects may take before V8 looks which of them live. Nearly all that a request makes is garbage when it
- * has been answered: a walk takes as long with 3 as with V8's own 48, which it does not give back for a long time.
+ * How much memory new objects may take before V8 looks which of them live. Nearly all that a request makes is garbage
+ * when it has been answered: a walk takes as long with 3 as with V8's own 48, which it does not give back for a long
+ * time.
  */
 const YOUNG_MB = 6;
 
@@ -43,8 +44,9 @@ export class ThreadServer implements Server {
   }
 
   /**
-   * It is not needed after all, unless {@link start} has been called. The thread ends by itself: one that is terminated, or whose process
-   * ends, while it loads native code takes the process with it (SIGABRT, as an addon cannot throw any more).
+   * It is not needed after all, unless {@link start} has been called. The thread ends by itself: one that is
+   * terminated, or whose process ends, while it loads native code takes the process with it (SIGABRT, as an addon
+   * cannot throw any more).
    */
   async dismiss(): Promise<void> {
     if (this.#isTaken || this.#hasEnded) return;

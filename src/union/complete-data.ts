@@ -11,7 +11,8 @@ import type { Union } from './union.js';
 
 /**
  * Brings the data of an upper metacopy. As for {@link copyUp}, but all of it or nothing: a file that is both cut and
- * without its data would be neither what it was nor what it is to be, should we be killed. Then the file gets its `length`.
+ * without its data would be neither what it was nor what it is to be, should we be killed. Then the file gets its
+ * `length`.
  */
 export function completeData(union: Union, node: FileNode, length: number): number {
   const upper = union.writable();

@@ -22,7 +22,10 @@ export interface CopyJob {
 
 /** The copy-ups that are under way in helper threads, and how the failed ones ended. */
 export class CopyJobs {
-  /** Readable when {@link takeFinished} may have something: when a thread has said so, and now and then while any is at work. */
+  /**
+   * Readable when {@link takeFinished} may have something: when a thread has said so, and now and then while any is at
+   * work.
+   */
   readonly doneFd = openTimerfd();
   private readonly pool: CopyPool;
   private readonly running = new Map<number, CopyJob>();
@@ -34,7 +37,10 @@ export class CopyJobs {
     this.pool = new CopyPool(this.doneFd, log);
   }
 
-  /** Hands the data of `filling`, which it takes, to a helper thread and marks `node` busy. Returns the key to park under. */
+  /**
+   * Hands the data of `filling`, which it takes, to a helper thread and marks `node` busy. Returns the key to park
+   * under.
+   */
   start(node: FileNode, filling: Filling, sync: boolean, complete: () => void): number {
     const key = this.nextKey++;
     const { sourceFd, fd, length, sparse } = filling;

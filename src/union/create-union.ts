@@ -19,14 +19,14 @@ import type { UnionConfig } from './union-config.js';
 import { UnionFilesystem } from './union-filesystem.js';
 import { UpperMount } from './upper-mount.js';
 
-/** Share of the process's open files that cached directories may use, for as long as open files of applications do not need it. */
+/** Share of the process's file descriptors for cached directories. Open files of applications can take from it. */
 const DIRECTORY_SHARE = 0.25;
 const MAX_DIRECTORIES = 8192;
 
 const CUT_ACL =
   'an ACL names users or groups outside of this user namespace: the upper gets it without them, and grants nobody more (told once)';
 
-/** Fds for everything else: Node's own, some 35, copies under way, files that have lost their name while in use. */
+/** Fds for everything else: some 35 of Node, those of running copies, those of files that were removed while in use. */
 const reserveOf = (limit: number): number => Math.min(400, Math.max(100, Math.floor(limit / 8)));
 
 /**
@@ -152,7 +152,7 @@ function sayOnce(log: (line: string) => void, line: string): () => void {
   };
 }
 
-/** The owner that all objects are shown with; null: there is none. */
+/** The one owner that the mount shows for all objects; null: it shows the owners of the disk. */
 function squashOf(presentation: Presentation | undefined): Squash | null {
   const idOf = (rule: IdRule | undefined): number | null => (rule !== undefined && 'all' in rule ? rule.all : null);
   const [uid, gid] = [idOf(presentation?.uids), idOf(presentation?.gids)];

@@ -185,8 +185,8 @@ export class Descent {
   }
 
   /**
-   * The marks of an object, if they could matter: in the lowest layer there is nothing below to hide or to find, but that
-   * a file is not whole matters there too.
+   * The marks of an object, if they could matter: in the lowest layer there is nothing below to hide or to find, but
+   * that a file is not whole matters there too.
    * @param below how many real directories of its merged parent lie below it
    */
   private marksOf(home: RealDirectory, name: EntryName, below: number, isLast: boolean): Marks {

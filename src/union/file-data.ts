@@ -13,8 +13,8 @@ const scratch = new FileStat();
 type Found = Pick<FileStat, 'ino' | 'devMajor' | 'devMinor' | 'blocks'>;
 
 /**
- * The data of a metacopy, that is of a file of which its own layer has the attributes only: one file of a lower layer, which
- * nothing changes.
+ * The data of a metacopy, that is of a file of which its own layer has the attributes only: one file of a lower layer,
+ * which nothing changes.
  */
 export class FileData {
   private constructor(
@@ -41,7 +41,9 @@ export class FileData {
     return this.found === null ? null : (this.layers[0] as Layer);
   }
 
-  /** The blocks to show for a file of this data; guessed by its size before the data was looked for, as the kernel does. */
+  /**
+   * The blocks to show for a file of this data; guessed by its size before the data was looked for, as the kernel does.
+   */
   blocksFor(stat: FileStat): number {
     return this.found?.blocks ?? Math.ceil(stat.size / stat.blksize) * (stat.blksize / 512);
   }

@@ -1,4 +1,4 @@
-/** What lower layers have under a name that the upper hides, or that a new directory of the upper is to hide. */
+/** Lower objects under a name that the upper hides, or that a new directory of the upper must hide. */
 import type { EntryName } from '../core/brand.js';
 import { isErrno } from '../core/errno.js';
 import { isDirectory } from '../core/file-mode.js';
@@ -14,8 +14,8 @@ import type { Union } from './union.js';
 const stat = new FileStat();
 
 /**
- * Names that would show in a directory of the upper at `name` of `dir` if nothing hid them: those of the lower directories that it
- * would merge with. None if lower layers have something else there, or nothing.
+ * Names that an unmarked directory of the upper at `name` of `dir` would show from lower directories that it merges
+ * with. None if lower layers have no directory there.
  */
 export function lowerNamesIn(union: Union, dir: DirectoryNode, name: EntryName): EntryName[] {
   const stack = lowerStack(union, dir, name);
@@ -44,9 +44,10 @@ function lowerStack(union: Union, dir: DirectoryNode, name: EntryName): RealDire
 }
 
 /**
- * Keeps a new, empty directory, `staged` in the work directory, from showing what lower layers have at `name` of `dir`, where it is to be.
- * On an upper without attributes a whiteout of each of their names does it.
- * @returns the lower directories that it merges with all the same, top first: what is made in it has to hide what these have
+ * Hides the lower directories at `name` of `dir` from a new, empty directory, `staged` in the work directory, that is
+ * to get this name. On an upper without xattrs it makes a whiteout for each of their names.
+ * @returns the lower directories that the new one merges with nevertheless, top first: an object made in it may have to
+ * hide one of theirs
  */
 export function closeNew(
   union: Union,

@@ -5,7 +5,7 @@ const SPAN = 2 ** 48;
 /** 2^53 / SPAN: what a JavaScript number holds exactly. */
 const MAX_INDEX = 31;
 
-/** Where an object of a lower layer lies, or the layer's root. */
+/** The device and mount of a lower object, or of a layer's root. */
 interface LowerPlace {
   readonly devMajor: number;
   readonly devMinor: number;
@@ -25,7 +25,9 @@ export class InodeNumbers {
   private readonly synthetic = new Map<string, number>();
   /** Own number of an upper object → the number shown before its copy-up. */
   private readonly numbersKept = new Map<number, number>();
-  /** The other way round: a number → the own number of the upper object that shows it instead. No two objects show one number. */
+  /**
+   * The inverse: a number → the own number of the upper object that shows it instead. No two objects show one number.
+   */
   private readonly holders = new Map<number, number>();
 
   /** The number of a real object, its copy-up not considered. */
@@ -34,9 +36,10 @@ export class InodeNumbers {
   }
 
   /**
-   * As {@link own}, of an object of a lower layer. What a bind mount shows inside of the layer can have a second place there. These are two
-   * files here: either can be copied up, and the other stays.
-   * @param stat of the object, or of the directory that has it
+   * As {@link own}, of an object of a lower layer. A bind mount inside the layer can show a file a second time. The
+   * union has two files then, with two numbers: if one is copied up, the other does not change.
+   * @param stat of the object, or of its directory
+   * @param layer the layer's root
    */
   ownOfLower(stat: LowerPlace, layer: LowerPlace, ino: number): number {
     const { devMajor, devMinor, mount } = stat;
@@ -78,13 +81,13 @@ export class InodeNumbers {
     if (shown !== own) this.holders.set(shown, own);
   }
 
-  /** Whether an object other than the one with the own number `own` shows `number`, which is not its own. */
+  /** Whether an upper object, other than the one with the own number `own`, shows `number` in place of its own. */
   isHeldByOther(number: number, own: number): boolean {
     const holder = this.holders.get(number);
     return holder !== undefined && holder !== own;
   }
 
-  /** The number to show for a lower object: another than its own if an upper one shows that already. */
+  /** The number to show for a lower object: a new one if an upper object shows its own number already. */
   ofLower(own: number): number {
     if (this.numbersKept.size === 0) return own;
     const kept = this.numbersKept.get(own);

@@ -28,7 +28,7 @@ const scratch = new FileStat();
 
 /** What keeping links takes. */
 export interface LinkParts {
-  /** Leads to the upper and its work directory. */
+  /** Opens the upper and its work directory. */
   readonly mount: UpperMount;
   /** The upper. */
   readonly layer: Layer;
@@ -43,8 +43,8 @@ export interface LinkParts {
 
 export abstract class KeptLinks {
   /**
-   * Entries go when the mount ends, and the upper alone says then what is one file (`settle.ts`); if not, they are there
-   * for the next mount.
+   * Entries go when the mount ends, and the upper alone says then what is one file (`settle.ts`); if not, they are
+   * there for the next mount.
    */
   abstract readonly settles: boolean;
   /** Copied-up groups and those with hidden names, by the inode number shown. */
@@ -78,10 +78,10 @@ export abstract class KeptLinks {
   /** Names of the file go only by way of the copy, which has to be there first (`ops/remove.ts:prepareRemoval`). */
   abstract readonly countsNames: boolean;
 
-  /** Writes down with the copy how many names it has. */
+  /** Stores with the copy how many names it has. */
   protected abstract note(entry: EntryName, group: LinkGroup, count: LinkCount): void;
 
-  /** Asks the lower file of a copy for its link count, where it can be found. */
+  /** Reads the link count of a copy's lower file again, if that file can be found. */
   abstract recount(group: LinkGroup): void;
 
   /**
@@ -117,7 +117,9 @@ export abstract class KeptLinks {
     return [...this.groups.values()].filter(({ entry }) => entry !== null);
   }
 
-  /** Before the copy gets a link at the place of a lower name that shows. */
+  /**
+   * To be called before a lower name is replaced by a link to the copy: stores a count relative to the lower file's.
+   */
   announce(group: LinkGroup): void {
     this.recount(group);
     const { entry, lowerLinks } = group;
@@ -126,7 +128,7 @@ export abstract class KeptLinks {
     group.isCounted = false;
   }
 
-  /** Before the copy gets another name, or loses one: a count relative to the copy's own. */
+  /** To be called before the copy gets another name or loses one: stores a count relative to the copy's. */
   count(group: LinkGroup): void {
     if (group.isCounted || group.entry === null) return;
     this.recount(group);
@@ -143,7 +145,8 @@ export abstract class KeptLinks {
     try {
       this.count(group);
     } catch (error) {
-      // The name is hidden, and what has been announced is true, until the next change, before which it is tried again.
+      // The name is hidden, and the count that `announce` stored is correct until the next change. Before that, it is
+      // stored again.
       if (!(error instanceof FsError)) throw error;
     }
   }

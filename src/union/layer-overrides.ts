@@ -16,8 +16,8 @@ type Asked = Pick<UnionConfig, 'overrides' | 'log'>;
 const isMachineRoot = process.geteuid?.() === 0 && isInitialNamespace();
 
 /**
- * The attributes that the lower layer `path` keeps in xattrs, if its root says so and may be believed: an `xattr_permissions`
- * option vouches for all layers.
+ * The attributes that the lower layer `path` keeps in xattrs, if its root says so and may be believed: an
+ * `xattr_permissions` option vouches for all layers.
  * @param root open, with the stat `stat`
  */
 export function overridesOfLower(config: Asked, path: string, root: number, stat: FileStat): StatOverrides | null {
@@ -43,9 +43,10 @@ function believed(
 }
 
 /**
- * Makes an upper that keeps its attributes in xattrs say so. Its root goes on looking as it did, or like that of the first
- * lower layer of this kind, which container engines have made its root after.
- * @throws LayerRefusal if such an xattr cannot be set, or if the upper has something in it already: whose xattrs those are, nobody
+ * Makes an upper that keeps its attributes in xattrs say so. Its root goes on looking as it did, or like that of the
+ * first lower layer of this kind, which container engines have made its root after.
+ * @throws LayerRefusal if such an xattr cannot be set, or if the upper has something in it already: whose xattrs those
+ * are, nobody
  *   can know, and one that its owner has set would make a file root's
  */
 export function markUpper(upper: Layer, lowers: readonly Layer[]): void {

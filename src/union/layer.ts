@@ -10,9 +10,10 @@ import { OverridingReader } from '../whiteout/overriding-reader.js';
 import type { StatOverrides } from '../whiteout/stat-overrides.js';
 
 /**
- * A lower is its file system alone where that can be had: so a mountpoint may lie inside a layer (`lowerdir=/`); otherwise the
- * server would walk into its own mount, and wait for itself. Of that mount nothing can be changed, and no device opened,
- * whatever we or the layer do wrong; where the kernel cannot do that (before 5.12) we do without.
+ * Opens a lower layer through a private clone of its mount, if the kernel permits that. The clone does not show mounts
+ * inside the layer. So the mountpoint can be inside a layer (`lowerdir=/`): otherwise the server would walk into its
+ * own mount and wait for itself. The clone is read-only and opens no devices, which also limits bugs of ours (not
+ * before Linux 5.12).
  */
 function openLower(path: string): LayerRoot {
   let isQuiet = false;
@@ -28,10 +29,10 @@ function openLower(path: string): LayerRoot {
 /** A layer as it was opened. */
 export interface LayerRoot {
   readonly fd: number;
-  /** O_NOATIME where access times are to stay and the mount of the layer does not see to it, else 0. */
+  /** O_NOATIME if reading must not update access times and the layer's mount does not prevent that, else 0. */
   readonly fileFlags: number;
   readonly directoryFlags: number;
-  /** Nothing that is mounted inside of the layer shows in it. */
+  /** Mounts inside of the layer do not show in it. */
   readonly isAlone?: boolean;
 }
 
@@ -39,10 +40,10 @@ export interface LayerRoot {
 export class Layer {
   /** The layer's root; its fd stays open until {@link close}. */
   readonly root: RealDirectory;
-  /** What its files, and its directories, are opened for reading with; see {@link LayerRoot}. */
+  /** Flags for opening its files and its directories for reading; see {@link LayerRoot}. */
   readonly fileFlags: number;
   readonly directoryFlags: number;
-  /** Something else can be mounted inside of it, and shows. */
+  /** Mounts inside of the layer show in it. */
   readonly mayHoldMounts: boolean;
   /** A backing file on this layer was refused: its file system is stacked too deep for passthrough. */
   refusesBacking = false;
@@ -59,7 +60,7 @@ export class Layer {
     /** Device of the root: what a directory entry's inode number belongs to. */
     readonly devMajor: number,
     readonly devMinor: number,
-    /** The mount of the root. Objects that others show lie in something that is mounted inside of the layer. */
+    /** The mount of the root. An object with another mount is on something that is mounted inside of the layer. */
     readonly mount: number,
   ) {
     this.root = new RealDirectory(this, null, '' as EntryName);

@@ -11,10 +11,13 @@ export class LinkGroup {
   hidden = 0;
   /** Whether {@link hidden} counts all names hidden since the file was first changed: not for what was read back. */
   exact = true;
-  /** The copy says on disk how many lower names show, in a way that stays true when it gets or loses names of its own. */
+  /** The copy has a count on disk that stays correct when the copy gets or loses names. */
   isCounted = false;
 
-  /** Lower names that show, as a copy said that was read back; null: it did not say, or {@link hidden} says it since. */
+  /**
+   * Number of visible lower names, as read from the copy's count on disk; null: none was read, or {@link hidden}
+   * replaces it.
+   */
   private noted: number | null = null;
 
   constructor(
@@ -31,7 +34,7 @@ export class LinkGroup {
     return this.lowerLinks === null ? (this.noted ?? 0) : Math.max(0, this.lowerLinks - this.hidden);
   }
 
-  /** Whether {@link lowerNames} can be said. */
+  /** Whether {@link lowerNames} is known. */
   get knowsLowerNames(): boolean {
     return this.lowerLinks !== null || this.noted !== null;
   }
@@ -42,15 +45,15 @@ export class LinkGroup {
     if (this.noted !== null) this.noted--;
   }
 
-  /** Takes over what the copy says, which has `links` links of its own, its entry included. */
+  /** Takes over the count that a copy has on disk. @param links the copy's link count, its entry included */
   readBack({ relativeTo, difference }: LinkCount, links: number): void {
     if (relativeTo === 'copy') this.noted = difference + 1;
     else this.hidden = links - 1 - difference;
   }
 
   /**
-   * Takes over the lower file's link count, where it has grown: a layer can be given names while it is mounted. A smaller one says
-   * nothing, because the name that has gone can be one that was hidden.
+   * Takes over the lower file's link count if it has grown: somebody may add names to a layer while it is mounted. A
+   * smaller count is ignored, because the removed name may be one that was hidden.
    */
   noteLowerLinks(links: number): void {
     if (this.lowerLinks !== null && links <= this.lowerLinks) return;

@@ -1,7 +1,7 @@
 /**
  * Links kept as the kernel's overlayfs does it with `index=on`: entries stay over mounts, and each copy notes how many
- * names it has, those of the lower layer that still show included (fs/overlayfs/util.c:ovl_nlink_start). So a name of such
- * a file goes only when the copy has a link in its place.
+ * names it has, those of the lower layer that still show included (fs/overlayfs/util.c:ovl_nlink_start). So a name of
+ * such a file goes only when the copy has a link in its place.
  */
 import type { StagedObject } from '../copyup/staged-object.js';
 import type { EntryName } from '../core/brand.js';

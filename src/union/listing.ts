@@ -49,7 +49,10 @@ export class Listing {
   private entries: ListedEntry[];
   private added: ListedEntry[] = [];
   private byName: Map<EntryName, ListedEntry> | null = null;
-  /** Cookie of the file that was opened for reading last, and of the last one that was brought into the page cache; 0: none. */
+  /**
+   * Cookie of the file that was opened for reading last, and of the last one that was brought into the page cache; 0:
+   * none.
+   */
   openedTo = 0;
   fetchedTo = 0;
 

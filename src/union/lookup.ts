@@ -89,7 +89,7 @@ export function adoptStack(
 /**
  * Makes a node of a directory whose real stat is `stat`; leaves in `stat` what is shown.
  * @param lowers the real directories of the layers below that are merged in, top first
- * @param isMoved what leads to these is a redirect
+ * @param isMoved a redirect leads to `lowers`
  */
 export function adoptDirectory(
   union: Union,
@@ -139,7 +139,7 @@ export function adoptFile(
   const ino = group?.ino ?? number;
   const identity = group === null ? own : ino;
   stat.ino = ino;
-  // Also with a link count of 1: the node can be one that was found by another name, which has gone.
+  // Also with a link count of 1: the node may have been found by another name, which has been removed since.
   if (!isNew && (isUpper || group !== null)) {
     const linked = union.nodes.linkedFile(identity);
     if (linked !== undefined && leadsTo(linked, isUpper, group)) {
@@ -164,13 +164,13 @@ export function adoptFile(
   return node;
 }
 
-/** The number of the real object that `home` has, its copy-up not considered. */
+/** The number of the real object in `home` with this stat, its copy-up not considered. */
 function ownNumber(union: Union, { layer }: RealDirectory, stat: FileStat): number {
   if (!layer.isUpper) return union.numbers.ownOfLower(stat, layer, stat.ino);
   return union.numbers.own(stat.devMajor, stat.devMinor, stat.ino);
 }
 
-/** The number of a file that says nothing of another that it shows: a new one, or one of a lower layer. */
+/** The number to show for a file without an origin: a new one, or one of a lower layer. */
 function knownNumber(union: Union, own: number): number {
   // All names of a group show the number of its copy.
   if (union.links?.has(own) === true) return union.numbers.kept(own) ?? own;
@@ -213,7 +213,10 @@ function leadsTo(linked: FileNode, isUpper: boolean, group: LinkGroup | null): b
   return linked.group !== null && linked.group.origin === group?.origin;
 }
 
-/** A copy-up gives the copy the name that the node is known by; requests name nodes, so that the last one asked for is it. */
+/**
+ * A copy-up gives the copy the name that the node is known by; requests name nodes, so that the last one asked for is
+ * it.
+ */
 function isLikelyNext(union: Union, node: FileNode, isUpper: boolean): boolean {
   if (node.isUpper && (isUpper || union.links?.countsNames !== true)) return false;
   return node.busy === 0;

@@ -71,8 +71,8 @@ export class LowerFiles {
   }
 
   /**
-   * Finds the file that `origin` names, and stats it. `unknown`: it is gone, or not of these layers, or that is not said.
-   * `barred`: files cannot be found in this way, which takes CAP_DAC_READ_SEARCH; see {@link isOrigin}.
+   * Finds the file that `origin` names, and stats it. `unknown`: it is gone, or not of these layers, or that is not
+   * said. `barred`: files cannot be found in this way, which takes CAP_DAC_READ_SEARCH; see {@link isOrigin}.
    */
   find(origin: Uint8Array, into: FileStat): 'found' | 'unknown' | 'barred' {
     const file = this.marks.decode(origin);
@@ -99,7 +99,7 @@ export class LowerFiles {
     return 'unknown';
   }
 
-  /** Whether {@link find} is `barred`. */
+  /** Whether {@link find} always returns `barred`, because the server cannot open files by handle. */
   get isBarred(): boolean {
     return !this.mayOpen;
   }

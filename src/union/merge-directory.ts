@@ -15,7 +15,7 @@ const stat = new FileStat();
 
 /**
  * The listing of `dir`, from the cache or read now.
- * @param isQuiet reading it leaves the access time of the upper directory alone
+ * @param isQuiet do not update the access time of the upper directory
  */
 export function listingOf(union: Union, dir: DirectoryNode, isQuiet = false): Listing {
   let listing = union.listings.get(dir);
@@ -40,7 +40,7 @@ function readMerged(union: Union, dir: DirectoryNode, isQuiet: boolean): ListedE
   return entries;
 }
 
-/** What the real directories of a merged one, top first, show together. */
+/** The merged entries of several real directories, top first. */
 export function readStack(union: Union, stack: readonly RealDirectory[], isQuiet = false): ListedEntry[] {
   const entries: ListedEntry[] = [];
   /** Decided names: the entry, or null for a name that is hidden from here on. */
@@ -90,7 +90,10 @@ function readLayer(
   else union.fds.listing(home, list);
 }
 
-/** What the inode numbers in a listing of the open directory `fd` belong to: something else can be mounted on it. */
+/**
+ * The device and mount that the inode numbers in a listing of `fd` belong to: another file system can be mounted on the
+ * directory.
+ */
 function placeOf(layer: Layer, fd: number): Layer | FileStat {
   if (layer.isUpper || !layer.mayHoldMounts) return layer;
   statFd(fd, stat);
@@ -144,8 +147,8 @@ export function noteAdded(
 }
 
 /**
- * An object has gone from `dir`, or is about to. If it is a copy, it may be the last one there, which is found out when the directory is read
- * anew: from then on it need not be marked (`dropImpure`).
+ * To be called when an object leaves `dir`. If the object is a copy, it may have been the last one there. Reading the
+ * directory again finds that out: then the mark that it holds copies can be removed (`dropImpure`).
  */
 export function noteLost(union: Union, dir: DirectoryNode, node: UnionNode): void {
   if (!dir.impure || dir.isMerged) return;

@@ -1,4 +1,4 @@
-/** Whether the upper's file system can say of a copy that its data is in another layer. */
+/** Whether the upper's file system can hold the mark of a metacopy. */
 import { openUnnamed } from '../copyup/staged-file.js';
 import { FsError, isErrno } from '../core/errno.js';
 import { close } from '../sys/open.js';
@@ -6,8 +6,8 @@ import type { Dialect } from '../whiteout/dialect.js';
 import type { WorkDirectory } from '../whiteout/work-directory.js';
 
 /**
- * Whether copies are to be left without their data: it is asked for (`metacopy=on`), and the upper takes the attribute that says so;
- * the log says where it does not (fs/overlayfs/super.c:ovl_make_workdir).
+ * Whether a change of attributes makes metacopies: with `metacopy=on`, if the upper accepts the xattr that marks them.
+ * If it does not, the log names the reason (fs/overlayfs/super.c:ovl_make_workdir).
  */
 export function makesMetacopies({ metacopies }: Dialect, work: WorkDirectory, log: (line: string) => void): boolean {
   if (metacopies?.enabled !== true) return false;
@@ -21,7 +21,7 @@ export function makesMetacopies({ metacopies }: Dialect, work: WorkDirectory, lo
     }
   } catch (error) {
     if (!(error instanceof FsError)) throw error;
-    // A full disk, or one that fails, is no reason: each copy-up will say that of itself.
+    // Another errno, of a full or failing disk, proves nothing; a copy-up will fail with it.
     if (!isErrno(error, 'EOPNOTSUPP')) return true;
     log("metacopy=on: files are copied up whole: the upper's file system has no such extended attributes");
     return false;

@@ -10,11 +10,14 @@ import { closeFds } from './open-fds.js';
 export class NodeTable {
   private readonly nodes = new NodePages();
   /**
-   * Files that have, or had while the node lives, several names, by their identity: all names lead to the one node. It stays when only
-   * one name is left, because the node can be known by a name that has gone, and the kernel may look up the one that is left.
+   * Files that have or had several names since their node was made, by identity: all names lead to one node. A file
+   * stays here when only one name is left: the node may be known by a removed name only, and the kernel may look up the
+   * remaining one.
    */
   private readonly linked = new Map<number, FileNode>();
-  /** Numbers of living lower files that have no group; null until somebody asks for them, which few mounts need. */
+  /**
+   * Inode numbers of the lower files with a node and without a group; null until {@link hasLowerFile} is called first.
+   */
   private lowerFiles: Set<number> | null = null;
   private nextId = ROOT_ID as number;
 
@@ -38,7 +41,7 @@ export class NodeTable {
     if (this.lowerFiles !== null && isLowerFile(node)) this.lowerFiles.add(node.ino);
   }
 
-  /** Whether a living file of a lower layer shows this number. */
+  /** Whether a lower file that has a node shows this number. */
   hasLowerFile(ino: number): boolean {
     if (this.lowerFiles === null) {
       this.lowerFiles = new Set();

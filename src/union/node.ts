@@ -21,7 +21,9 @@ interface NodeBase {
   ino: number;
   /** The name is gone from the merged tree. */
   removed: boolean;
-  /** FS_IMMUTABLE_FL and FS_APPEND_FL, where the union has to see to them itself; null: not known. See `protection.ts`. */
+  /**
+   * FS_IMMUTABLE_FL and FS_APPEND_FL, where the union has to see to them itself; null: not known. See `protection.ts`.
+   */
   protection: number | null;
 }
 
@@ -33,8 +35,9 @@ export class DirectoryNode implements NodeBase {
   /** Nodes of entries that are alive, not all entries. Keyed by each node's own `name`. */
   readonly children = new Map<EntryName, UnionNode>();
   /**
-   * `children` has all entries: of a directory that was made here, for as long as none of its nodes is freed while it has its name,
-   * and none comes in by a name that its node is not known by. What is to be made there need not be looked for on disk.
+   * `children` has all entries: of a directory that was made here, for as long as none of its nodes is freed while it
+   * has its name, and none comes in by a name that its node is not known by. What is to be made there need not be
+   * looked for on disk.
    */
   isComplete = false;
   /** The upper directory's default ACL: null for none, undefined when not asked yet. */
@@ -72,13 +75,13 @@ export class DirectoryNode implements NodeBase {
  */
 export interface OpenFile {
   /**
-   * The file that has the data; replaced by the copy when the node, or the data of a metacopy, is copied up, so that every
-   * reader sees every write.
+   * The file that has the data; replaced by the copy when the node, or the data of a metacopy, is copied up, so that
+   * every reader sees every write.
    */
   fd: number;
   /**
-   * The same file for reading: `fd`, or another one where the server may write the file and not read it, and `fd` is open
-   * for writing only. -1: then nobody has opened it for reading.
+   * An fd for reading the same file. It is `fd`, unless the server could open the file only for writing when `fd` was
+   * opened. -1: `fd` is write-only, and no application has opened the file for reading.
    */
   readFd: number;
   /** `fd` is open for writing. */
@@ -182,8 +185,8 @@ export class FileNode implements NodeBase {
   }
 
   /**
-   * It has no `security.capability`, which the kernel asks for before the first write of each open file and before each change of
-   * owner. Taken back when one is set.
+   * It has no `security.capability`, which the kernel asks for before the first write of each open file and before each
+   * change of owner. Taken back when one is set.
    */
   get lacksCapability(): boolean {
     return (this.facts & LACKS_CAPABILITY) !== 0;
@@ -200,7 +203,9 @@ export class FileNode implements NodeBase {
     this.note(WAS_OPENED, holds);
   }
 
-  /** It was open for reading and writing in passthrough: a mapping can go on to write to it when it has been closed. */
+  /**
+   * It was open for reading and writing in passthrough. A mapping can still write to it after the file has been closed.
+   */
   get mayBeMapped(): boolean {
     return (this.facts & MAY_BE_MAPPED) !== 0;
   }
@@ -226,8 +231,8 @@ export class FileNode implements NodeBase {
   }
 
   /**
-   * An fd (O_PATH is enough) of an upper object that has lost the name it was known by, and is not open, or is open as a
-   * metacopy, that is by its data; or -1. Owned.
+   * An fd (O_PATH is enough) of an upper object that has lost the name it was known by, and is not open, or is open as
+   * a metacopy, that is by its data; or -1. Owned.
    */
   get pin(): number {
     return this.rare === null ? -1 : this.rare.pin;
@@ -279,8 +284,8 @@ export class FileNode implements NodeBase {
   }
 
   /**
-   * What other names of the same file are recognised by (`NodeTable.share`): the number shown, of a file with a `group`;
-   * else the file's own. Not the number shown, because two copies can claim to be of one lower file.
+   * What other names of the same file are recognised by (`NodeTable.share`): the number shown, of a file with a
+   * `group`; else the file's own. Not the number shown, because two copies can claim to be of one lower file.
    */
   get identity(): number {
     return this.rare?.identity ?? this.ino;

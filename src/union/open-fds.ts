@@ -1,18 +1,19 @@
-/** The fds of an open file: one, or one for each direction. */
+/** The fds of an open file: one for both directions, or one for each. */
 import { close } from '../sys/open.js';
 import type { OpenFile } from './node.js';
 
+/** Closes all fds of an open file. */
 export function closeFds({ fd, readFd }: OpenFile): void {
   close(fd);
   closeReadFd({ fd, readFd });
 }
 
-/** Closes what is open for reading only beside `fd`. */
+/** Closes the separate fd for reading, if there is one. */
 export function closeReadFd({ fd, readFd }: Pick<OpenFile, 'fd' | 'readFd'>): void {
   if (readFd >= 0 && readFd !== fd) close(readFd);
 }
 
-/** @param fd open for reading and writing; taken */
+/** Replaces all fds by one. @param fd open for reading and writing; owned by `open` from now on */
 export function replaceFds(open: OpenFile, fd: number): void {
   closeFds(open);
   open.fd = fd;
@@ -20,7 +21,7 @@ export function replaceFds(open: OpenFile, fd: number): void {
   open.writable = true;
 }
 
-/** Readers keep the fd that they have. @param fd open for writing only; taken */
+/** Replaces the fd for writing; readers keep theirs. @param fd open for writing only; owned by `open` from now on */
 export function replaceWriteFd(open: OpenFile, fd: number): void {
   if (open.fd !== open.readFd) close(open.fd);
   open.fd = fd;

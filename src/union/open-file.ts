@@ -2,9 +2,9 @@
  * Opening a node: which real file, and which I/O mode (see `OpenFile`).
  *
  * - A read-only union reads everything past the server (passthrough): containers that share a layer share its pages.
- * - A writable union does so for files of the upper. A lower file, or lower data, is opened `cached`: it may be copied up
- *   later, and a passthrough reader would stay on the old data. A node that is open and cached stays so until its last close, on
- *   the copy once there is one, so that every reader sees every write.
+ * - A writable union does so for files of the upper. A lower file, or lower data, is opened `cached`: it may be copied
+ *   up later, and a passthrough reader would keep reading the old data. A node that is open and cached stays so until its
+ *   last close, on the copy once there is one, so that every reader sees every write.
  * - A file of a writable union that has set-id bits is cached, because a write in passthrough runs with the rights of
  *   whoever registered the backing file, and ours is to keep those bits (fs/backing-file.c). For bits that are set
  *   later, what we register is registered without CAP_FSETID. Both hold for readers too: a writer shares their backing.
@@ -60,7 +60,7 @@ function openFirstReader(union: Union, node: FileNode, flags: number, isFetched:
   const isNew = !node.wasOpened;
   const opened = openFirst(union, node, { fd, reads: true, writable: false, appends: false }, flags);
   if (opened.backingId !== 0) return opened;
-  // Each READ of such a reader leaves the access time alone; what is stored here would be read without.
+  // With O_NOATIME each READ must leave the access time alone. Pages stored here would be read without any READ.
   if ((flags & O_NOATIME) !== 0) return opened;
   noteRead(union, node, fd);
   provide(union, node, fd, isNew ? size : 0, isFetched);
@@ -68,8 +68,8 @@ function openFirstReader(union: Union, node: FileNode, flags: number, isFetched:
 }
 
 /**
- * Moves the access time of an upper file that is read through the server. Opening it counts as reading it: the kernel does not ask for
- * pages that it has.
+ * Updates the access time of an upper file that is read through the server. Opening counts as reading: for pages in its
+ * cache the kernel sends no READ.
  */
 function noteRead(union: Union, node: FileNode, fd: number): void {
   if (!node.isUpper || node.data !== null || union.accessTimes.mode === 'noatime') return;
@@ -80,9 +80,10 @@ function noteRead(union: Union, node: FileNode, fd: number): void {
 }
 
 /**
- * Who opens a file reads it. A small one is given to the kernel before our answer to OPEN: its READ would be one request more, and so,
- * at the next open, the GETATTR for an access time that FUSE drops after each READ (fs/fuse/dir.c:fuse_invalidate_atime). With
- * a larger one the disk is at work while our answer and the first READ travel.
+ * Who opens a file reads it. A small one is given to the kernel before our answer to OPEN: its READ would be one
+ * request more, and so, at the next open, the GETATTR for an access time that FUSE drops after each READ
+ * (fs/fuse/dir.c:fuse_invalidate_atime). With a larger one the disk is at work while our answer and the first READ
+ * travel.
  * @param size of a file that the kernel has no pages of; else 0
  */
 function provide(union: Union, node: FileNode, fd: number, size: number, isFetched: boolean): void {
@@ -99,8 +100,8 @@ interface Fresh {
 }
 
 /**
- * An append-only file is written through an fd that appends: whoever opens such a file could take O_APPEND away from his
- * own descriptor, which the kernel forbids only where it knows of the inode flag. Real inode flags leave no choice.
+ * An append-only file is written through an fd that appends: whoever opens such a file could take O_APPEND away from
+ * his own descriptor, which the kernel forbids only where it knows of the inode flag. Real inode flags leave no choice.
  */
 function openForWriting(union: Union, node: FileNode, flags: number): Fresh {
   if (isAppendOnly(union, node)) return openWritable(union, node, flags, O_APPEND);
@@ -113,8 +114,9 @@ function openForWriting(union: Union, node: FileNode, flags: number): Fresh {
 }
 
 /**
- * For reading too, because all opens of a node share its fd. A server without root may have a file that it may write and not read
- * (EACCES), and a caller that only writes needs no more. (A reader can be there all the same: a file's mode can change.)
+ * Opens a file for writing, and for reading too, because all opens of a node share its fd. A server without root can
+ * lack read permission (EACCES). Then the file is opened for writing only, which is enough for a caller that only
+ * writes. (A reader can still exist, from before the mode was changed.)
  * @param append O_APPEND, or 0
  */
 function openWritable(union: Union, node: FileNode, flags: number, append: number): Fresh {
@@ -127,7 +129,9 @@ function openWritable(union: Union, node: FileNode, flags: number, append: numbe
   }
 }
 
-/** Gives an open file an fd that serves one more writer, if it has none. Earlier writers keep writing where they did. */
+/**
+ * Gives an open file an fd that serves one more writer, if it has none. Earlier writers keep writing where they did.
+ */
 function fitForWriting(union: Union, node: FileNode, open: OpenFile, flags: number): void {
   const wanted = isAppendOnly(union, node);
   if (open.writable && (open.appends === wanted || (wanted && open.writers > 0))) {
@@ -140,7 +144,7 @@ function fitForWriting(union: Union, node: FileNode, open: OpenFile, flags: numb
   open.appends = appends;
 }
 
-/** Gives an open file an fd that can be read, if it has none. */
+/** Opens the file for reading as well, if it is open for writing only. */
 function fitForReading(union: Union, node: FileNode, open: OpenFile): void {
   if (open.readFd < 0) open.readFd = openForReading(union, node);
 }
@@ -186,7 +190,7 @@ function openFirst(
   flags: number,
   mode?: number,
 ): Opened {
-  // What is opened past the server can be read by a later opener through the same backing file.
+  // In passthrough a later opener reads through this same backing file, so the fd must be readable.
   const passes = reads && orClose(fd, () => canPassThrough(union, node, fd, flags, mode));
   const open: OpenFile = { fd, readFd: reads ? fd : -1, writable, appends, backingId: 0, opens: 0, writers: 0 };
   node.open = open;
@@ -248,7 +252,9 @@ export function releaseOpen(union: Union, node: FileNode, flags: number): void {
   union.nodes.release(node);
 }
 
-/** Whoever has the file open reads and writes the copy from now on. Returns its fd, or -1 if the open file has taken it. */
+/**
+ * Whoever has the file open reads and writes the copy from now on. Returns its fd, or -1 if the open file has taken it.
+ */
 export function repoint(node: FileNode, fd: number): number {
   const { open } = node;
   if (open === null) return fd;

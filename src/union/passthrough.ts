@@ -1,5 +1,6 @@
 /**
- * Whether an open file is read and written past the server, and what is registered for that (`OpenFile.backingId`).
+ * Decides whether the kernel reads and writes an open file without the server (passthrough), and registers the backing
+ * file.
  */
 import { Errno, FsError } from '../core/errno.js';
 import { hasSetIdBits } from '../core/file-mode.js';
@@ -18,17 +19,20 @@ import type { Union } from './union.js';
 const scratch = new FileStat();
 
 /**
- * The kernel opens the backing file with the flags of the application's open, and passes on what fcntl(2) adds to them later, but not
- * what it takes away (fs/fuse/passthrough.c:fuse_passthrough_open, fs/backing-file.c:BACKING_IOCB_MASK): without O_APPEND writes
- * would still go to the end, without O_DIRECT pieces of blocks would still be EINVAL. So such an open's reads and writes come here.
+ * Whether an application can remove one of these flags with fcntl(2). The kernel opens the backing file with the flags
+ * of the open. It applies flags that are added later, but not the removal of flags
+ * (fs/fuse/passthrough.c:fuse_passthrough_open, fs/backing-file.c:BACKING_IOCB_MASK): after O_APPEND is removed, writes
+ * would still append; after O_DIRECT is removed, a write of less than a block would still fail with EINVAL. So the
+ * server serves reads and writes of such an open.
  */
 export function hasChangingFlags(flags: number): boolean {
   return (flags & O_DIRECT) !== 0 || ((flags & O_APPEND) !== 0 && (flags & O_ACCMODE) !== O_RDONLY);
 }
 
 /**
- * sendfile(2) and splice(2) from an open that appends read through pages that FUSE keeps, as they would for no open in passthrough
- * (fs/fuse/file.c:fuse_splice_read): whoever writes must write through the same pages. With O_DIRECT they use none.
+ * Whether all opens of the file must use the pages of FUSE. sendfile(2) and splice(2) read through these pages if the
+ * open appends (fs/fuse/file.c:fuse_splice_read), unlike for an open in passthrough. So writers must write through them
+ * too. With O_DIRECT no pages are used.
  */
 function mustSharePages(flags: number): boolean {
   return (flags & (O_APPEND | O_DIRECT)) === O_APPEND && (flags & O_ACCMODE) === O_RDWR;
@@ -36,11 +40,11 @@ function mustSharePages(flags: number): boolean {
 
 /**
  * Whether the first open of `node`, with `flags`, can be in passthrough.
- * @param mode the file's, if it is known
+ * @param mode the file's mode, if the caller knows it
  */
 export function canPassThrough(union: Union, node: FileNode, fd: number, flags: number, mode?: number): boolean {
   if (!union.passthrough || !takesFlags(fd, flags)) return false;
-  // A mapping from before writes to the backing file only.
+  // An earlier mapping writes to the backing file, not to the pages of FUSE: then they cannot be shared anyway.
   if (mustSharePages(flags) && !node.mayBeMapped) return false;
   if (union.upper !== null && (!node.isUpper || node.data !== null)) return false;
   if (dataLayer(union, node)?.refusesBacking === true) return false;
@@ -57,33 +61,38 @@ function dataLayer(union: Union, node: FileNode): Layer | undefined {
   return node.data?.layer ?? node.home?.layer ?? union.upper?.layer;
 }
 
-/** False: the kernel would fail to open the backing file `fd` with `flags`, and say EIO (fs/fuse/iomode.c:fuse_file_io_open). */
+/**
+ * False: the kernel could not open the backing file `fd` with `flags`, and open(2) would fail with EIO
+ * (fs/fuse/iomode.c:fuse_file_io_open).
+ */
 export function takesFlags(fd: number, flags: number): boolean {
   return (flags & O_DIRECT) === 0 || supportsDirect(fd);
 }
 
 /**
- * Whether data and times of `node` may have changed without a request since it was looked at: by a writer that has it open in passthrough,
- * or by a mapping that is left of one (fs/backing-file.c:backing_file_mmap gives it the backing file, so that RELEASE says nothing of it).
- * A mapping that has gone by now can have been there a moment ago.
+ * Whether data and times of `node` can have changed without a request since the last call: by a writer that has it open
+ * in passthrough, or by a mapping that such a writer has left. RELEASE does not mean that the mapping is gone, because
+ * it uses the backing file (fs/backing-file.c:backing_file_mmap). If it is gone now, it may still have written since
+ * the last call: the result is true once more.
  */
 export function changesUnseen(union: Union, node: FileNode): boolean {
   if (isWrittenInPassthrough(node)) return true;
   if (!node.mayBeMapped) return false;
-  node.mayBeMapped = node.open?.writable === true || !isFree(union, node);
+  node.mayBeMapped = node.open?.writable === true || !isWithoutWriters(union, node);
   return true;
 }
 
+/** Whether an application has the file open for writing in passthrough. */
 export function isWrittenInPassthrough({ open }: FileNode): boolean {
   return open !== null && open.backingId !== 0 && open.writers > 0;
 }
 
-function isFree(union: Union, node: FileNode): boolean {
+function isWithoutWriters(union: Union, node: FileNode): boolean {
   let fd: number;
   try {
     fd = openReal(union, node, O_RDONLY);
   } catch (error) {
-    // Whatever keeps us from opening it, this is only asked to know what the kernel may cache.
+    // No errno matters here: the answer only decides whether the kernel can cache attributes.
     if (error instanceof FsError) return false;
     throw error;
   }
@@ -94,7 +103,7 @@ function isFree(union: Union, node: FileNode): boolean {
   }
 }
 
-/** A backing id, or 0: the kernel would not have it, and reads and writes come as requests. */
+/** Registers a backing file. Returns its id, or 0 if the kernel refuses it: then reads and writes come as requests. */
 export function register(union: Union, node: FileNode, fd: number): number {
   const { channel } = union;
   if (channel === null) return 0;
@@ -104,7 +113,7 @@ export function register(union: Union, node: FileNode, fd: number): number {
   return 0;
 }
 
-/** EPERM: not allowed in this user namespace, ever. ELOOP: this layer's file system is itself stacked too deep. */
+/** EPERM: never allowed in this user namespace. ELOOP: this layer's file system is stacked too deep itself. */
 function refused(union: Union, node: FileNode, errno: number): void {
   if (errno === Errno.EPERM) union.passthrough = false;
   const layer = dataLayer(union, node);

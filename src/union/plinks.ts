@@ -1,6 +1,6 @@
 /**
- * Links kept as aufs does it (pseudo-links): entries are in a directory of the upper (`LinkEntries`), for as long as the
- * mount lives. Because numbers are given out again, a lower file is recognised by its origin too (`origins.ts`).
+ * Links kept as aufs does it (pseudo-links): entries are in a directory of the upper (`LinkEntries`), for as long as
+ * the mount lives. Because numbers are given out again, a lower file is recognised by its origin too (`origins.ts`).
  */
 import type { StagedObject } from '../copyup/staged-object.js';
 import type { EntryName } from '../core/brand.js';
@@ -83,7 +83,7 @@ export class Plinks extends KeptLinks {
       const group = new LinkGroup(shown, scratch.mode & S_IFMT, origin, null);
       group.entry = name;
       group.own = link.own;
-      // Of a copy that does not say it: each of its names most likely hides the lower name at which it was copied up.
+      // Without a count: each name of the copy most likely hides the lower name at which it was copied up.
       group.hidden = scratch.nlink - 1;
       const noted = parseLinkCount(count);
       if (noted !== null) group.readBack(noted, scratch.nlink);
@@ -105,8 +105,8 @@ export class Plinks extends KeptLinks {
   protected makeEntry(group: LinkGroup, staged: StagedObject, copy: FileStat): EntryName {
     const dirfd = this.fds.get(this.directory);
     const entry = this.entries.entryName({ shown: group.ino, own: copy.ino });
-    // Before there is an entry: one that does not say whose it is would be left alone by the next mount, and with it the
-    // only name of the copy.
+    // Before there is an entry: one that does not say whose it is would be left alone by the next mount, and with it
+    // the only name of the copy.
     this.setOrigin(staged, group, { relativeTo: 'lower', difference: -group.hidden });
     try {
       this.link(staged, entry);
@@ -120,9 +120,9 @@ export class Plinks extends KeptLinks {
   }
 
   /**
-   * The copy says no more what it is of: it is an upper file like any other. The entry goes first: should we be killed in
-   * between, an xattr that nobody looks at stays behind. In the other order it would be an entry that nobody removes, and
-   * the file would count as having one name more for ever.
+   * The copy says no more what it is of: it is an upper file like any other. The entry goes first: should we be killed
+   * in between, an xattr that nobody looks at stays behind. In the other order it would be an entry that nobody
+   * removes, and the file would count as having one name more for ever.
    */
   protected leave(entry: EntryName): void {
     const dirfd = this.fds.get(this.directory);
@@ -139,10 +139,10 @@ export class Plinks extends KeptLinks {
     this.setOrigin({ dirfd: this.fds.get(this.directory), name: entry }, group, count);
   }
 
-  /** A lower file that gets a name is another one from then on, by its ctime (`origins.ts`). */
+  /** Does nothing: a lower file that gets a name has another origin from then on, by its ctime (`origins.ts`). */
   recount(): void {}
 
-  /** An origin, and behind a blank the count of names. */
+  /** Writes the origin, a space and the count of names. */
   private setOrigin({ dirfd, name }: StagedObject, { origin }: LinkGroup, count: LinkCount): void {
     try {
       const text = Buffer.from(`${origin} ${formatLinkCount(count)}`, 'latin1');

@@ -15,8 +15,8 @@ const fresh = new FileStat();
 
 /**
  * The real directory of `dir` in the upper layer; made now, with all missing ancestors, topmost first, if it was in
- * lower layers only. Only directories themselves are copied, never what they contain. The copy of one that has been removed, and
- * that somebody still refers to, gets no name either.
+ * lower layers only. Only directories themselves are copied, never what they contain. The copy of a directory that was
+ * removed while in use gets no name.
  */
 export function copyUpDirectory(union: Union, dir: DirectoryNode): RealDirectory {
   if (dir.upper !== null) return dir.upper;
@@ -34,7 +34,7 @@ export function copyUpDirectory(union: Union, dir: DirectoryNode): RealDirectory
   return home;
 }
 
-/** The lower object of `dir`. */
+/** The lower directory of `dir`, as a source for copy-up. */
 function sourceOf(union: Union, dir: DirectoryNode): CopyUpSource {
   const lower = dir.top;
   const dirfd = union.fds.get(lower.parent as RealDirectory);
@@ -45,7 +45,10 @@ function sourceOf(union: Union, dir: DirectoryNode): CopyUpSource {
   return { dirfd, name: lower.name, stat, overrides: lower.layer.overrides, origin };
 }
 
-/** Whoever holds a removed directory can change its attributes on ext4. (The kernel's overlayfs: ENOTDIR.) */
+/**
+ * Lets a process that has a removed directory open change its attributes, as on ext4. (The kernel's overlayfs:
+ * ENOTDIR.)
+ */
 function copyUpRemoved(union: Union, dir: DirectoryNode): RealDirectory {
   const { layer, copyUp } = union.writable();
   const real = new RealDirectory(layer, layer.root, dir.name);
@@ -84,13 +87,16 @@ export function markImpure(union: Union, dir: DirectoryNode | null): void {
   dir.impure = true;
 }
 
-/** Takes the mark from a directory of the upper that holds no copies any more (fs/overlayfs/readdir.c:ovl_cache_get_impure). */
+/**
+ * Removes the mark of a directory of the upper that no longer holds copies
+ * (fs/overlayfs/readdir.c:ovl_cache_get_impure).
+ */
 export function dropImpure(union: Union, dir: DirectoryNode): void {
   const { origins } = union.dialect;
   if (dir.upper === null || origins === null) return;
   const dirfd = union.fds.get(dir.upper);
   dir.impure = false;
-  // A mark that stays, on a disk that fails or is mounted read-only, costs time when the directory is listed, and nothing else.
+  // If the mark cannot be removed (a failing or read-only disk), listing the directory only takes longer.
   afterwards(() => {
     statFd(dirfd, fresh);
     withWriteInto(dirfd, fresh.mode, () => origins.unmarkImpure(dirfd));
@@ -98,7 +104,10 @@ export function dropImpure(union: Union, dir: DirectoryNode): void {
   });
 }
 
-/** The kernel's cached attributes are out of date: the node's, and those of its directory, which has got an entry on disk. */
+/**
+ * The kernel's cached attributes are out of date: the node's, and those of its directory, which has got an entry on
+ * disk.
+ */
 export function noteCopiedUp(union: Union, node: UnionNode): void {
   union.channel?.invalidateAttributes(node.id);
   if (node.parent !== null) union.channel?.invalidateAttributes(node.parent.id);

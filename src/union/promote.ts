@@ -36,8 +36,8 @@ export function assertFree(node: FileNode): void {
 
 /**
  * Copies a file up if it is in a lower layer. Throws `Parked` while a helper thread copies its data.
- * @param length the size that the copy is to have: 0 for O_TRUNC, the new size for a truncation. It has that before it has its
- *   name, because nothing could bring back what a truncation after it had failed has cut off
+ * @param length the size for the copy: 0 for O_TRUNC, the new size for a truncation. The copy gets that size before it
+ *   gets its name: a later truncation that failed half-way could not be undone
  * @returns an fd of the copy, open for reading and writing and the caller's to close, or -1 if there is none
  */
 export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_INFINITY): number {
@@ -111,7 +111,8 @@ function release(fd: number): void {
 
 /**
  * Copies all of a lower file but its data, as the kernel does with metacopy=on (fs/overlayfs/copy_up.c:
- * ovl_need_meta_copy_up). False: it has to be copied whole; one without a name has no place that could lead to its data.
+ * ovl_need_meta_copy_up). False: it has to be copied whole; one without a name has no place that could lead to its
+ * data.
  */
 function copyUpAttributes(union: Union, node: FileNode): boolean {
   const upper = union.writable();

@@ -2,8 +2,8 @@
  * Immutable and append-only objects: the checks that the kernel makes for a file system whose inodes have these flags
  * (fs/namei.c, fs/attr.c, fs/xattr.c), and that it cannot make here, because FUSE tells it nothing of them.
  *
- * A lower object has the flags themselves. On an upper one they would stand in the way of the union itself, which has to
- * link it and mark it; there `Dialect.protections` keeps them, and it takes care of nobody but us.
+ * A lower object has the flags themselves. On an upper one they would stand in the way of the union itself, which has
+ * to link it and mark it; there `Dialect.protections` keeps them, and it takes care of nobody but us.
  */
 import { Errno, fsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
@@ -15,7 +15,10 @@ import type { Union } from './union.js';
 
 const scratch = new FileStat();
 
-/** FS_IMMUTABLE_FL and FS_APPEND_FL, as far as `node` has them. Real flags of an upper object are its file system's care. */
+/**
+ * FS_IMMUTABLE_FL and FS_APPEND_FL, as far as `node` has them. Real flags of an upper object are its file system's
+ * care.
+ */
 export function protectionOf(union: Union, node: UnionNode): number {
   if (node.protection === null) node.protection = readProtection(union, node);
   return node.protection;
@@ -40,7 +43,9 @@ function isUpper(node: UnionNode): boolean {
   return node.kind === 'directory' ? node.upper !== null : node.isUpper;
 }
 
-/** Stats the real object of a node that is to be copied up: the copy gets the flags that are the object's own. */
+/**
+ * Stats the real object of a node that is to be copied up. `into` has only the protection flags of the object itself.
+ */
 export function statToCopy(union: Union, node: UnionNode, into: FileStat): void {
   statReal(union, node, into);
   if (into.protection !== 0) into.protection = protectionOf(union, node);
@@ -63,15 +68,16 @@ export function assertRemovable(union: Union, dir: UnionNode, node: UnionNode): 
 }
 
 /**
- * Before an errno that the union finds by itself: EPERM where the file system of the upper would have said that first, because a
- * name cannot be taken from `dir` by the real inode flags of the two (fs/namei.c:may_delete). Asked only then: it costs a system call.
+ * To be called before the union fails with an errno of its own. Throws EPERM if the file system of the upper would have
+ * failed with it first, because the inode flags of `dir` or `node` forbid the removal (fs/namei.c:may_delete). Only
+ * then, because it costs a system call.
  */
 export function assertRemovableOnDisk(union: Union, dir: UnionNode, node: UnionNode): void {
   refuseOnDisk(union, dir, FS_IMMUTABLE_FL | FS_APPEND_FL);
   refuseOnDisk(union, node, FS_IMMUTABLE_FL | FS_APPEND_FL);
 }
 
-/** As {@link assertRemovableOnDisk}, for a name that comes into `dir` (may_create). */
+/** As {@link assertRemovableOnDisk}, for a new name in `dir` (may_create). */
 export function assertWritableOnDisk(union: Union, dir: UnionNode): void {
   refuseOnDisk(union, dir, FS_IMMUTABLE_FL);
 }

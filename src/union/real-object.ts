@@ -82,7 +82,10 @@ function statPhysically(union: Union, node: UnionNode, into: FileStat): void {
   else if (!statAt(fd, name, into)) throw fsError(Errno.ESTALE, 'statx');
 }
 
-/** As {@link reachOf}, for a stat: by an fd that there is already, or else by name, which spares opening a directory that nobody lists. */
+/**
+ * As {@link reachOf}, for a stat: an open fd if there is one, else the name, so that a directory that nobody lists is
+ * not opened.
+ */
 function lookAt(union: Union, node: UnionNode): Reach {
   if (node.kind === 'file' && opensItself(node)) {
     reach.fd = heldFd(node);
@@ -95,7 +98,10 @@ function lookAt(union: Union, node: UnionNode): Reach {
   return reach;
 }
 
-/** When the real object was made; null: its file system does not say. A copy has its own (fs/overlayfs/inode.c:ovl_getattr). */
+/**
+ * The real object's time of birth; null: its file system has none. A copy has a time of its own
+ * (fs/overlayfs/inode.c:ovl_getattr).
+ */
 export function birthOf(union: Union, node: UnionNode): Moment | null {
   const { fd, name } = lookAt(union, node);
   return birthTime(fd, name);
@@ -129,7 +135,9 @@ export function refuseWithoutData(union: Union, node: FileNode, call: string): v
   throw fsError(Errno.EPERM, call);
 }
 
-/** Turns a real stat into what the union shows: the number kept over a copy-up, link counts of what is merged or gone. */
+/**
+ * Turns a real stat into what the union shows: the number kept over a copy-up, link counts of what is merged or gone.
+ */
 export function showStat(node: UnionNode, stat: FileStat): void {
   stat.ino = node.ino;
   if (node.kind === 'file' && node.data !== null) stat.blocks = node.data.blocksFor(stat);
@@ -145,8 +153,8 @@ export function showStat(node: UnionNode, stat: FileStat): void {
 }
 
 /**
- * The fd that a file of the upper is open by, or -1: a change through it spares the walk to the name, which takes longer
- * than most changes.
+ * The fd that a file of the upper is open by, or -1: a change through it spares the walk to the name, which takes
+ * longer than most changes.
  */
 function openFd(node: UnionNode): number {
   return node.kind === 'file' && opensItself(node) ? heldFd(node) : -1;

@@ -1,6 +1,7 @@
 /**
  * Says of an object of the upper where the rest of it is, which layers below have, before it gets another place
- * (fs/overlayfs/dir.c:ovl_set_redirect). Harmless if it gets none in the end, because it is true where the object is, too.
+ * (fs/overlayfs/dir.c:ovl_set_redirect). Harmless if it gets none in the end, because it is true where the object is,
+ * too.
  */
 import { Errno, fsError, isErrno } from '../core/errno.js';
 import { lowerLinks } from './lookup.js';

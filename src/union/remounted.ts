@@ -5,8 +5,9 @@ import { syncFs } from '../sys/file-io.js';
 import type { Union } from './union.js';
 
 /**
- * The mount has got other flags. The kernel checks `ro` itself.
- * @throws FsError EOPNOTSUPP if access times cannot be changed, EPERM for a caller that is neither root nor the server's user
+ * Applies changed flags of the mount. The kernel enforces `ro` itself.
+ * @throws FsError EOPNOTSUPP if access times cannot be changed, EPERM for a caller that is neither root nor the
+ * server's user
  */
 export function remounted(
   union: Union,
@@ -15,7 +16,7 @@ export function remounted(
 ): void {
   if (caller.uid !== 0 && caller.uid !== process.geteuid?.()) throw fsError(Errno.EPERM, 'remount');
   const { upper } = union;
-  // Nothing can be written, and no access time moves.
+  // Without an upper nothing is written, and no access time is updated.
   if (upper === null) return;
   upper.mount.follow(accessTimes);
   union.accessTimes = accessTimes;

@@ -2,7 +2,9 @@
 import type { EntryName } from '../core/brand.js';
 import { cookieOf } from './listing.js';
 
-/** Walk `root` from behind `place` on: a path from the layers' roots, and the names that lead from there to the reader. */
+/**
+ * Walk `root` from behind `place` on: a path from the layers' roots, and the names that lead from there to the reader.
+ */
 export interface ScoutOrder {
   readonly number: number;
   readonly root: string;
@@ -62,7 +64,9 @@ export class ScoutWalk {
     }
   }
 
-  /** What comes after the reader's place in the order of the listings: behind it at each level, then what is below it. */
+  /**
+   * What comes after the reader's place in the order of the listings: behind it at each level, then what is below it.
+   */
   private begin(): void {
     const { root, place } = this.order;
     let path = root;

@@ -1,6 +1,7 @@
 /**
- * Notices who goes through a tree (`find`, `du`, `tar`, a backup) and sends a helper thread ahead. On a cold cache such a reader
- * waits for the disk several times in each directory, once for each layer, and nobody else has anything to do meanwhile.
+ * Notices who goes through a tree (`find`, `du`, `tar`, a backup) and sends a helper thread ahead. On a cold cache such
+ * a reader waits for the disk several times in each directory, once for each layer, and nobody else has anything to do
+ * meanwhile.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { type LoadedFlag, newLoadedFlag, waitUntilLoaded } from '../sys/loaded-flag.js';
@@ -19,13 +20,16 @@ export interface ScoutData {
 
 export interface ScoutThread {
   send(order: ScoutOrder): void;
-  /** Returns when the thread is not loading its modules any more. */
+  /** Ends the thread; waits until it has loaded its modules. */
   end(): void;
 }
 
 /** So many directories, listed for the first time one after the other below one of them, are a walk. */
 const PATTERN = 16;
-/** After so many more the thread is sent again if it has left the reader: he had paused, or passed through what was in memory. */
+/**
+ * After so many more the thread is sent again if it has left the reader: he had paused, or passed through what was in
+ * memory.
+ */
 const AGAIN = 512;
 /** How long the end of a mount waits for the thread to close its fds; a layer that hangs keeps them. Milliseconds. */
 const END_MS = 200;

@@ -1,8 +1,10 @@
 /**
- * Ends pseudo-links (`KeptLinks.settles`; as auplink(8) does): the copy of a lower file with several links gets a real link in the upper for
- * each lower name that still shows, and then its entry goes. The upper alone says afterwards what is one file.
+ * Ends pseudo-links (`KeptLinks.settles`; as auplink(8) does): the copy of a lower file with several links gets a real
+ * link in the upper for each lower name that still shows, and then its entry goes. The upper alone says afterwards what
+ * is one file.
  *
- * Killed at any moment of it, the tree shows the same: a name shows the copy by its link or, through the entry, as before.
+ * Killed at any moment of it, the tree shows the same: a name shows the copy by its link or, through the entry, as
+ * before.
  */
 import type { EntryName } from '../core/brand.js';
 import { Errno, FsError, fsError } from '../core/errno.js';

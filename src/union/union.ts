@@ -1,7 +1,6 @@
 /**
  * The state of one mounted union, which the operations in `ops/` work on. One thread owns it all; nothing here locks.
  */
-
 import { LRUCache } from 'lru-cache';
 import type { CopyUpContext } from '../copyup/context.js';
 import { type AccessTimes, DEFAULT_ACCESS_TIMES } from '../core/access-times.js';

@@ -1,8 +1,8 @@
 /**
- * How the upper and its work directory are reached: through a mount of their own, which no mount table shows. The kernel's overlayfs
- * does the same (fs/overlayfs/super.c:ovl_get_upper, fs/namespace.c:clone_private_mount). So the file system that they are on can be
- * unmounted while the server has them open, what is mounted inside the upper is no part of it, and access times move as the options of
- * the union say, not as those of the mount that the upper is on.
+ * Opens the upper and its work directory through a mount of their own, which no mount table shows. The kernel's
+ * overlayfs does the same (fs/overlayfs/super.c:ovl_get_upper, fs/namespace.c:clone_private_mount). So the mount that
+ * they are on can be unmounted while the server has them open. Mounts inside the upper do not show. Access times follow
+ * the options of the union, not those of that mount.
  */
 import { readlinkSync } from 'node:fs';
 import type { AccessTimes } from '../core/access-times.js';
@@ -17,8 +17,8 @@ import type { LayerRoot } from './layer.js';
 
 const DIRECTORY = O_RDONLY | O_DIRECTORY;
 /**
- * Why there is no such mount. ENOENT, ENOTDIR, EACCES: the directory above both has no path that leads there for us (a chroot, a
- * namespace, a directory that has been moved meanwhile).
+ * Errnos with which we do without such a mount. ENOENT, ENOTDIR, EACCES: the path of the directory above both does not
+ * lead there (we are in a chroot or a namespace, or the directory has been moved meanwhile).
  */
 const WITHOUT: ReadonlySet<number> = new Set([...NO_TREE, Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES]);
 
@@ -27,7 +27,7 @@ interface Roots {
   readonly upper: number;
   /** -1: the work directory is in the upper. */
   readonly work: number;
-  /** Access times are as this mount says. */
+  /** This mount updates access times by the options of the union. */
   readonly keepsTimes: boolean;
 }
 
@@ -40,20 +40,20 @@ export class UpperMount {
     private readonly roots: Roots | null,
   ) {}
 
-  /** Open for as long as the directories are to have their marks. */
+  /** Fds that carry the marks of {@link markInUse}. */
   private readonly marked: number[] = [];
 
   /**
-   * Where no such mount can be had (an ordinary user, a kernel before 5.2), both are reached by their paths.
+   * If there can be no such mount (an ordinary user, Linux before 5.2), both are opened by their paths.
    * @param path bytes, relative to the working directory, symlinks followed
-   * @param work the same of the directory that holds the work directory; undefined: it is in the upper
+   * @param work the path of the directory that holds the work directory; undefined: the work directory is in the upper
    * @throws FsError with `path` if the upper cannot be opened
    */
   static open(path: string, work: string | undefined, accessTimes: AccessTimes): UpperMount {
     const upper = openNamed(path);
     let beside = -1;
     try {
-      // If this fails, `openWork` does, in terms of the work directory.
+      // If this fails, `openWork` fails too, with a message about the work directory.
       if (work !== undefined) beside = openTrusted(work, DIRECTORY);
       return new UpperMount(path, work, accessTimes, cloneBoth(upper, beside, accessTimes));
     } catch (error) {
@@ -66,7 +66,10 @@ export class UpperMount {
     }
   }
 
-  /** From now on access times move otherwise. @throws FsError EOPNOTSUPP where only the layer's own mount could see to it */
+  /**
+   * Changes how access times are updated. @throws FsError EOPNOTSUPP if we have no mount of our own, whose options
+   * could be changed
+   */
   follow(accessTimes: AccessTimes): void {
     const { mode, directories } = this.accessTimes;
     if (accessTimes.mode === mode && accessTimes.directories === directories) return;
@@ -76,25 +79,28 @@ export class UpperMount {
     this.accessTimes = accessTimes;
   }
 
+  /** Opens the upper's root; the caller owns the fd. */
   openUpper(): LayerRoot {
     const { mode, directories } = this.accessTimes;
-    const isSeenTo = this.roots?.keepsTimes === true;
+    const mountKeepsTimes = this.roots?.keepsTimes === true;
     return {
       fd: this.roots === null ? openNamed(this.path) : openDirectoryAt(this.roots.upper, '.'),
-      fileFlags: isSeenTo || mode !== 'noatime' ? 0 : O_NOATIME,
-      directoryFlags: isSeenTo || (mode !== 'noatime' && directories) ? 0 : O_NOATIME,
+      fileFlags: mountKeepsTimes || mode !== 'noatime' ? 0 : O_NOATIME,
+      directoryFlags: mountKeepsTimes || (mode !== 'noatime' && directories) ? 0 : O_NOATIME,
     };
   }
 
-  /** @throws FsError also where no work directory was given: EINVAL */
+  /**
+   * Opens the directory that holds the work directory; the caller owns the fd. @throws FsError EINVAL if none was given
+   */
   openWork(): number {
     if (this.workPath === undefined) throw fsError(Errno.EINVAL, 'open');
     return this.roots === null ? openTrusted(this.workPath, DIRECTORY) : openDirectoryAt(this.roots.work, '.');
   }
 
   /**
-   * Says of both directories, until {@link close}, that they are in use: another mount with `index=on` must not have them, or what is
-   * inside of them, among its layers (fs/overlayfs/super.c:ovl_inuse_trylock).
+   * Marks both directories as in use, until {@link close}: another mount with `index=on` must not have them, or
+   * directories inside of them, among its layers (fs/overlayfs/super.c:ovl_inuse_trylock).
    */
   markInUse(): void {
     this.marked.push(this.openUpper().fd);
@@ -121,7 +127,7 @@ function closeRoots({ tree, upper, work }: Roots): void {
   for (const fd of [work, upper, tree]) if (fd >= 0) close(fd);
 }
 
-/** The same two directories on one new mount: nothing can be renamed or linked from one mount to another. */
+/** Opens the same two directories on one new mount, because rename(2) and link(2) do not work between two mounts. */
 function cloneBoth(upper: number, work: number, accessTimes: AccessTimes): Roots | null {
   const upperPath = pathOf(upper);
   const workPath = work < 0 ? upperPath : pathOf(work);
@@ -132,7 +138,7 @@ function cloneBoth(upper: number, work: number, accessTimes: AccessTimes): Roots
     throw fsError(-tree, 'open_tree');
   }
   const keepsTimes = trySetAccessTimes(tree, accessTimes) === 0;
-  // What is mounted on the original later shows there only. Before Linux 5.12 the new mount cannot be told so.
+  // Later mounts on the original must not propagate to the new mount. Before Linux 5.12 that cannot be prevented.
   if (!keepsTimes) tryMakePrivate(tree);
   const roots = {
     keepsTimes,
@@ -149,7 +155,7 @@ function pathOf(fd: number): string {
   return readlinkSync(`/proc/self/fd/${fd}`, 'latin1');
 }
 
-/** The deepest directory that both absolute paths lead through. */
+/** The deepest directory that both absolute paths have in common. */
 export function commonDirectory(one: string, other: string): string {
   const names = one.split('/');
   const others = other.split('/');
@@ -161,7 +167,7 @@ export function commonDirectory(one: string, other: string): string {
 const found = new FileStat();
 const expected = new FileStat();
 
-/** An fd of what `path` leads to in `tree`, a mount of `common`; -1 if that is not the directory `original`. */
+/** Opens `path` in `tree`, a mount of the directory `common`. Returns -1 if that is not the directory `original`. */
 function reach(tree: number, common: string, path: string, original: number): number {
   const below = path.slice(common === '/' ? 1 : common.length + 1);
   const fd = tryOpenBeneath(tree, below, DIRECTORY);

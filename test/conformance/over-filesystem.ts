@@ -1,6 +1,7 @@
 /**
- * The cases with layers on another file system than the one that the tests lie on. What a file system does not have, a case can
- * fail for: so each case runs on the kernel's overlayfs over the same layers first, and what passes there is required of plyfs.
+ * The cases with layers on another file system than the one that the tests lie on. What a file system does not have, a
+ * case can fail for: so each case runs on the kernel's overlayfs over the same layers first, and what passes there is
+ * required of plyfs.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -91,7 +91,9 @@ export interface AbsenceCase extends Placed {
   run(ctx: Context, path: string): void;
 }
 
-/** Cases about making the name `d/n`, which is not there; in `whiteout` and `opaque` a lower directory is hidden by it. */
+/**
+ * Cases about making the name `d/n`, which is not there; in `whiteout` and `opaque` a lower directory is hidden by it.
+ */
 export function onAbsence(spec: AbsenceCase): Case[] {
   return spread(
     spec,

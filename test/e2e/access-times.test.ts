@@ -1,4 +1,7 @@
-/** When reading moves access times: on a plain directory, on the kernel's overlayfs and on plyfs, under each option of mount(8). */
+/**
+ * When reading moves access times: on a plain directory, on the kernel's overlayfs and on plyfs, under each option of
+ * mount(8).
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

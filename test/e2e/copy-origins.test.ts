@@ -213,7 +213,10 @@ describe.skipIf(unavailable !== null)(`origins of copies${unavailable === null ?
   });
 });
 
-/** Entry of the index → its private xattrs. The index itself says which upper it is of; the kernel has its whiteout there. */
+/**
+ * Entry of the index → its private xattrs. The index itself says which upper it is of; the kernel has its whiteout
+ * there.
+ */
 function entriesOf(index: string): Record<string, string> {
   if (!existsSync(index)) return {};
   return Object.fromEntries(

@@ -112,7 +112,9 @@ describe.skipIf(unavailable !== null).each([
   );
 });
 
-/** Each request that waits for an answer must have one, with its own length in its header, and no other may have one. */
+/**
+ * Each request that waits for an answer must have one, with its own length in its header, and no other may have one.
+ */
 function wrongAnswers(answers: readonly Buffer[], shapes: readonly Shaped[]): string[] {
   const due = shapes.flatMap(({ opcode }, i) => (rowOf(opcode).replies ? [2 * i + 2] : []));
   // Notifications have no request: unique 0.

@@ -1,4 +1,6 @@
-/** A machine with many containers has a server for each: what they cost while nobody asks for anything, and afterwards. */
+/**
+ * A machine with many containers has a server for each: what they cost while nobody asks for anything, and afterwards.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

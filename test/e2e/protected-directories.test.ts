@@ -1,4 +1,6 @@
-/** Directories with real inode flags, in whichever layer: each refusal as on a plain directory, whatever else is wrong. */
+/**
+ * Directories with real inode flags, in whichever layer: each refusal as on a plain directory, whatever else is wrong.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';

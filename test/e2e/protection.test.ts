@@ -1,7 +1,7 @@
 /**
- * Immutable and append-only objects: what the kernel's overlayfs and plyfs allow on them, operation by operation, and what
- * they store. Below they have real inode flags; in the upper they have an attribute, which each of the two honours when
- * the other has written it.
+ * Immutable and append-only objects: what the kernel's overlayfs and plyfs allow on them, operation by operation, and
+ * what they store. Below they have real inode flags; in the upper they have an attribute, which each of the two honours
+ * when the other has written it.
  */
 import { spawnSync } from 'node:child_process';
 import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** How many requests it takes to read a small file: it is given to the kernel when it is opened, before anybody asks for data. */
+/**
+ * How many requests it takes to read a small file: it is given to the kernel when it is opened, before anybody asks for
+ * data.
+ */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

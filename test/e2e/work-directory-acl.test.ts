@@ -1,6 +1,6 @@
 /**
- * A default ACL of the directory that work directories are made in is inherited by nothing that is made or copied up through them:
- * the upper is what the kernel's overlayfs makes of it.
+ * A default ACL of the directory that work directories are made in is inherited by nothing that is made or copied up
+ * through them: the upper is what the kernel's overlayfs makes of it.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

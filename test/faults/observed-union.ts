@@ -53,7 +53,10 @@ export class ObservedUnion {
     return aufs ? { plyfs: own } : { plyfs: own, kernel: kernelView(layers, this.viewpoint, name) };
   }
 
-  /** Files that the server has open. Of directories it keeps a bounded number, and a thread that starts has fds of its own. */
+  /**
+   * Files that the server has open. Of directories it keeps a bounded number, and a thread that starts has fds of its
+   * own.
+   */
   openFiles(): string[] {
     const fds = `/proc/${this.union.server.pid}/fd`;
     const open: string[] = [];

@@ -30,11 +30,13 @@ export interface FaultedOperation {
    */
   readonly losesCapability?: boolean;
   /**
-   * It answers with attributes. A layer that carries out the change and then fails to tell them leaves the change made and the
-   * caller with the errno.
+   * It answers with attributes. A layer that carries out the change and then fails to tell them leaves the change made
+   * and the caller with the errno.
    */
   readonly describes?: boolean;
-  /** It marks a directory first. No room for that is EXDEV, as in the kernel (fs/overlayfs/dir.c:ovl_set_opaque_xerr). */
+  /**
+   * It marks a directory first. No room for that is EXDEV, as in the kernel (fs/overlayfs/dir.c:ovl_set_opaque_xerr).
+   */
   readonly marks?: boolean;
 }
 

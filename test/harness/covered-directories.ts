@@ -1,6 +1,7 @@
 /**
- * Directories of the machine that are empty for a test: in a mount namespace of its own a tmpfs covers each of them. What the
- * test itself needs (the checkout, the directory for scratch files) can lie below one of them and stays reachable.
+ * Directories of the machine that are empty for a test: in a mount namespace of its own a tmpfs covers each of them.
+ * What the test itself needs (the checkout, the directory for scratch files) can lie below one of them and stays
+ * reachable.
  */
 import { realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,8 +16,8 @@ export function neededByTests(): string[] {
 }
 
 /**
- * Lines of sh(1) that cover `places`, in a mount namespace of the script's own. Directories in `needed` that lie below one of
- * them are shown again at the same path.
+ * Lines of sh(1) that cover `places`, in a mount namespace of the script's own. Directories in `needed` that lie below
+ * one of them are shown again at the same path.
  * @param needed absolute paths without symlinks; at most six may lie below a place
  */
 export function coverDirectories(places: readonly string[], needed: readonly string[] = neededByTests()): string {

@@ -1,6 +1,6 @@
 /**
- * What strace(1) writes of a program with several threads: a file for each thread. In one file for all of them strace would
- * split the line of a call wherever a call of another thread comes in between.
+ * What strace(1) writes of a program with several threads: a file for each thread. In one file for all of them strace
+ * would split the line of a call wherever a call of another thread comes in between.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';

@@ -9,8 +9,9 @@ export function upperBeside(mountpoint: string): string {
 }
 
 /**
- * Copies a file of each of the uppers with all its xattrs, as an administrator does with cp -a, where all of them have it and have
- * nothing at the new place: what a copy-up has written of the file's origin is true of one of the two only. Returns whether it did.
+ * Copies a file of each of the uppers with all its xattrs, as an administrator does with cp -a, where all of them have
+ * it and have nothing at the new place: what a copy-up has written of the file's origin is true of one of the two only.
+ * Returns whether it did.
  */
 export function copyInUppers(uppers: readonly string[], path: string, to: string): boolean {
   if (!uppers.every((upper) => canCopy(upper, path, to))) return false;

@@ -37,8 +37,9 @@ export function reproduction(parts: readonly Part[], target: Target, found: stri
   return `#!/bin/bash
 ${comment}
 #
-# Run as root: ${target.inNamespace ? 'node scripts/in-namespace.mjs ' : ''}bash FILE. It lays the layers out twice, mounts them with both, and takes the same steps on both; each
-# line of a step can be changed or left out. PLYFS_DIR names another checkout (built with npm run build).
+# Run as root: ${target.inNamespace ? 'node scripts/in-namespace.mjs ' : ''}bash FILE. It lays the layers out twice,
+# mounts them with both, and takes the same steps on both; each line of a step can be changed or left out. PLYFS_DIR
+# names another checkout (built with npm run build).
 set -eu
 plyfs=\${PLYFS_DIR:-${CHECKOUT.replace(/\/$/, '')}}
 base=$(mktemp -d)

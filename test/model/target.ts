@@ -21,7 +21,9 @@ export interface MountedPair {
 /** The stages of a run, each over what the one before left on disk. A stage can be mounted again and again. */
 export interface Stages {
   first(): Promise<MountedPair>;
-  /** Where it changes hands, the oracle shows now what the subject wrote, and the other way round; else each its own. */
+  /**
+   * Where it changes hands, the oracle shows now what the subject wrote, and the other way round; else each its own.
+   */
   second(): Promise<MountedPair>;
   /** Once more over what the subject left last. */
   third(): MountedAlone;

@@ -111,8 +111,8 @@ export const TARGETS: readonly { readonly target: Target; readonly runs: number 
 ];
 
 /**
- * What a kernel that forgets is tried with: each dialect and set of features with the ways to do I/O, and with what the kernel may keep
- * for ever, for a moment, or not at all.
+ * What a kernel that forgets is tried with: each dialect and set of features with the ways to do I/O, and with what the
+ * kernel may keep for ever, for a moment, or not at all.
  */
 export const FORGETFUL_TARGETS: readonly Target[] = [
   overlayTarget([]),

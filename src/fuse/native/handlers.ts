@@ -23,8 +23,8 @@ function counted(reply: Reply): Answer<number> {
 }
 
 /**
- * What fuse-native takes as operations. access, flush, opendir and releasedir are left out: libfuse answers them itself,
- * and the kernel stops asking.
+ * What fuse-native takes as operations. access, flush, opendir and releasedir are left out: libfuse answers them
+ * itself, and the kernel stops asking.
  */
 export function handlers(tree: Tree, requests: Requests): Record<string, Handler> {
   function see(what: string, operation: () => unknown, reply: Reply): void {

@@ -7,7 +7,9 @@ import { PathTable } from './path-table.js';
 import { ShortNumbers } from './stat.js';
 import { toBytes } from './text.js';
 
-/** What the handlers of one mount share: the file system, and what leads from libfuse's paths and numbers to its nodes. */
+/**
+ * What the handlers of one mount share: the file system, and what leads from libfuse's paths and numbers to its nodes.
+ */
 export class Tree {
   readonly paths: PathTable;
   readonly files = new OpenFiles();

@@ -69,7 +69,10 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
   return answerFor(union, node);
 }
 
-/** A listing moves the access time of a directory that has changed since, which takes a request: the kernel's own listing gives none. */
+/**
+ * Drops the kernel's cached listing of a directory whose attributes change: the next listing must update its access
+ * time (relatime), and from the cache it would send no request.
+ */
 function dropKernelListing(union: Union, node: DirectoryNode): void {
   const { mode, directories } = union.accessTimes;
   if (mode !== 'relatime' || !directories || union.listings.peek(node) === undefined) return;
@@ -77,8 +80,8 @@ function dropKernelListing(union: Union, node: DirectoryNode): void {
 }
 
 /**
- * The file system below drops set-id bits as for us, who have CAP_FSETID. An ordinary user's chown also takes set-gid from a
- * file without group execute, if the user is not in its group (fs/attr.c:setattr_should_drop_sgid).
+ * The file system below drops set-id bits as for us, who have CAP_FSETID. An ordinary user's chown also takes set-gid
+ * from a file without group execute, if the user is not in its group (fs/attr.c:setattr_should_drop_sgid).
  */
 function changeOwner(union: Union, node: UnionNode, { uid, gid }: AttributeChange, caller: Caller): void {
   const stat = union.answer.attr;
@@ -106,12 +109,13 @@ function checkProtection(union: Union, node: UnionNode, change: AttributeChange)
 }
 
 /**
- * chown(2) that names neither an owner nor a group takes set-id bits away all the same, and on some file systems more (man
- * chown(2)). It comes as a SETATTR without anything in it. So does a part of a write, which the kernel sends ahead of it
- * (fs/inode.c:file_remove_privs): to a file with capabilities, after it has removed those, and to one with set-id bits by an
- * ordinary user. A WRITE takes those bits itself, so that the one sent ahead of it by somebody who is not the owner, and must not
- * chmod, does nothing. A write in passthrough takes only bits that the real file has itself, not those of `xattr_permissions`: while a
- * writer has the file open in passthrough, the one sent ahead takes them, whoever sends it.
+ * chown(2) that names neither an owner nor a group takes set-id bits away all the same, and on some file systems more
+ * (man chown(2)). It comes as a SETATTR without anything in it. So does a part of a write, which the kernel sends ahead
+ * of it (fs/inode.c:file_remove_privs): to a file with capabilities, after it has removed those, and to one with set-id
+ * bits by an ordinary user. A WRITE clears those bits itself. So an empty SETATTR from a caller who is not the owner,
+ * and cannot chmod, has no effect. A write in passthrough clears only bits of the real file, not those that
+ * `xattr_permissions` keeps in an xattr. So while a writer has the file open in passthrough, the empty SETATTR clears
+ * them, whoever sends it.
  */
 function isNamelessChown(union: Union, node: UnionNode, change: AttributeChange, caller: Caller): boolean {
   const ofWrite = union.lostCapability === node;
@@ -150,12 +154,12 @@ function setSize(union: Union, node: FileNode, size: number, killSetIdFor: Calle
 }
 
 /**
- * Before `caller`, who lacks CAP_FSETID, changes a file's content: should the change fail, the bits are gone all the same
- * (mm/filemap.c:generic_write_checks, fs/inode.c:file_remove_privs).
+ * Before `caller`, who lacks CAP_FSETID, changes a file's content: should the change fail, the bits are gone all the
+ * same (mm/filemap.c:generic_write_checks, fs/inode.c:file_remove_privs).
  *
- * After a write the kernel asks for size and times again, but keeps the mode (fs/fuse/file.c:fuse_write_update_attr), and execve(2)
- * takes the set-id bits from there: it has to be told before the data changes.
- * @param keeps asked where the kernel has not said it: whether `caller` has CAP_FSETID after all
+ * After a write the kernel invalidates size and times, but not the mode (fs/fuse/file.c:fuse_write_update_attr), and
+ * execve(2) uses the cached set-id bits. So the cached mode is invalidated before the data changes.
+ * @param keeps for a request that does not carry it: whether `caller` has CAP_FSETID
  */
 export function dropSetIdBits(
   union: Union,

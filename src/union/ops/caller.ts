@@ -1,4 +1,4 @@
-/** What the one who asks may do, as far as the server has to know. */
+/** Permissions of the caller that the server has to check itself. */
 import type { Caller } from '../../fuse/operations.js';
 import { hasFsetidOver, supplementaryGroups } from '../../sys/process-credentials.js';
 
@@ -7,8 +7,9 @@ export function isRoot(caller: Caller): boolean {
 }
 
 /**
- * Whether a change by the caller leaves set-gid to a file of this owner and group that its group may not execute: by one of the
- * group, or by one with CAP_FSETID over the file, as the root of a user namespace has it (fs/inode.c:in_group_or_capable).
+ * Whether set-gid stays on a file without group execute, of this owner and group, when the caller changes it. The
+ * caller must be in the group or have CAP_FSETID over the file, as the root of a user namespace can have it
+ * (fs/inode.c:in_group_or_capable).
  * @param uid, gid in the ids of `caller`
  */
 export function mayKeepSetGid(caller: Caller, uid: number, gid: number): boolean {

@@ -82,9 +82,9 @@ function orRemove<T>(dir: DirectoryNode, made: Made, use: () => T): T {
 }
 
 /**
- * Creates and opens in one step (O_CREAT of a name that is not there). The entry's attributes may be cached, although the
- * file is open for writing (see `changesUnseen`): before a mapping can write to an empty file, a request or a write must
- * have made it larger, and from then on the kernel asks again.
+ * Creates and opens in one step (O_CREAT of a name that is not there). The entry's attributes may be cached, although
+ * the file is open for writing (see `changesUnseen`): before a mapping can write to an empty file, a request or a write
+ * must have made it larger, and from then on the kernel asks again.
  */
 export function create(
   union: Union,
@@ -115,7 +115,10 @@ export function create(
   });
 }
 
-/** An open can fail when the file has been made already: a layer on a network is asked whether it may be (fs/namei.c:do_open). */
+/**
+ * An open can fail when the file has been made already: a layer on a network is asked whether it may be
+ * (fs/namei.c:do_open).
+ */
 function createFile(dirfd: number, name: string, permissions: number): number {
   const fd = tryOpenAt(dirfd, name, O_CREAT | O_EXCL | O_RDWR, permissions & 0o7777);
   if (fd >= 0) return fd;

@@ -93,7 +93,7 @@ export function read(
   const node = union.nodes.file(nodeid);
   const { readFd, backingId } = openOf(node);
   const readBy = backingId !== 0 && (flags & O_DIRECT) !== 0 ? preadDirect : readWhole;
-  // Lower files, and all files of a mount with noatime, are open in such a way already.
+  // Lower files, and all files of a mount with noatime, have been opened so that reading leaves the access time alone.
   if ((flags & O_NOATIME) === 0 || !node.isUpper || union.accessTimes.mode === 'noatime') {
     return readBy(readFd, into, at, size, offset);
   }
@@ -130,7 +130,8 @@ export function write(
   const { fd, backingId } = writableOf(node);
   if (killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor, union.answer.attr);
   if (backingId === 0) return pwriteFrom(fd, from, at, size, offset);
-  // Of a direct open. What the kernel does around other writes is left to us (fs/fuse/file.c:fuse_direct_write_iter).
+  // A write of a direct open. The kernel leaves to us what it does itself for other writes
+  // (fs/fuse/file.c:fuse_direct_write_iter).
   dropCapability(union, node);
   const isDirect = (flags & O_DIRECT) !== 0;
   const written = isDirect ? pwriteDirect(fd, from, at, size, offset) : pwriteFrom(fd, from, at, size, offset);
@@ -183,7 +184,7 @@ export function fallocate(
   allocateRange(fd, mode, offset, length);
 }
 
-/** For the requests that carry no kill flag. */
+/** For a request that does not say whether the caller has CAP_FSETID. */
 function dropSetIdBitsFor(union: Union, node: FileNode, caller: Caller): void {
   dropSetIdBits(union, node, caller, union.answer.attr, () => keepsSetIdBits(caller.pid));
 }
@@ -208,7 +209,8 @@ export function copyFileRange(
   dropSetIdBitsFor(union, target, caller);
   const copied = tryCopyRange(source.readFd, fromOffset, fd, toOffset, Math.min(length, MAX_COPY));
   if (copied < 0) throw fsError(-copied, 'copy_file_range');
-  // The source has been read, which the kernel does not know of (fs/fuse/file.c:__fuse_copy_file_range).
+  // Reading has changed the source's access time, and the kernel keeps the cached one
+  // (fs/fuse/file.c:__fuse_copy_file_range).
   union.channel?.invalidateAttributes(from);
   return copied;
 }

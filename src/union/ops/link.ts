@@ -42,7 +42,7 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
     linkOverWhiteout(union, node, home, name);
     undo.push(() => union.writable().hiding.removeAndHide(union.fds.get(home), name));
   } else undo.push(() => unlinkAt(union.fds.get(home), name));
-  // Before anything can fail: should the name stay when it is to be taken back, it must lead to this node.
+  // Before the steps that can fail: if removing the new name fails too, the name must lead to this node.
   union.nodes.share(node);
   // Whoever is told of a failure must not find the name.
   undo.guard(() => statReal(union, node, attr));

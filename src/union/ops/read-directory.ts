@@ -47,8 +47,8 @@ export function readdir(
 }
 
 /**
- * A listing that is kept is answered without reading the upper directory, whose access time moves all the same. One system call, and
- * only when the kernel has no listing of its own: at the first one, and after each change of the directory.
+ * Updates the access time of an upper directory whose listing comes from the cache. Costs one system call, and only if
+ * the kernel has no cached listing: for the first listing, and after each change of the directory.
  */
 function noteRead(union: Union, dir: DirectoryNode): void {
   const { mode, directories } = union.accessTimes;
@@ -62,8 +62,8 @@ function inoOf(dir: DirectoryNode, { name, ino }: ListedEntry): number {
 }
 
 /**
- * What a lookup of the listed name gives, without searching the layers again; undefined where the lookup fails: the name
- * is listed without attributes, so that whoever asks for those is told why, and nobody else.
+ * What a lookup of the listed name gives, without searching the layers again; undefined where the lookup fails: the
+ * name is listed without attributes, so that whoever asks for those is told why, and nobody else.
  */
 function entryOf(union: Union, dir: DirectoryNode, listed: ListedEntry): Entry | null | undefined {
   try {
@@ -85,8 +85,8 @@ function lookupListed(union: Union, dir: DirectoryNode, listed: ListedEntry): En
   const presence = home.layer.reader.probe(union.fds.get(home), name, attr);
   // Gone behind our back: leave it out, as a lookup would not find it either.
   if (presence === 'absent') return null;
-  // An attribute whiteout in a directory that does not say that it has any: listed, but a lookup does not find it, and attributes
-  // given here would be taken for the answer of one.
+  // An attribute whiteout in a directory that does not say that it has any: listed, but a lookup does not find it, and
+  // attributes given here would be taken for the answer of one.
   if (presence === 'whiteout') return undefined;
   const node =
     type === DT_DIR ? adoptStack(union, dir, name, home, below ?? [], attr) : adoptFile(union, dir, name, home, attr);

@@ -186,7 +186,8 @@ function closeAgainst(union: Union, node: DirectoryNode, dirfd: number, { dir, n
     union.writable().hiding.markOpaque(dirfd, node.name);
   } catch (error) {
     if (!isErrno(error, 'EOPNOTSUPP', 'ENOSPC', 'ERANGE')) throw error;
-    // Nothing to hide: the mark would only have been for layers that change while they are not mounted.
+    // There is nothing to hide: the mark would only protect against lower layers that change while they are not
+    // mounted.
     if (isErrno(error, 'EOPNOTSUPP') && lowerNamesIn(union, dir, name).length === 0) return;
     // An upper without such xattrs cannot keep the lower names hidden (fs/overlayfs/dir.c:ovl_set_opaque_xerr).
     throw fsError(Errno.EXDEV, 'rename');

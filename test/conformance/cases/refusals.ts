@@ -157,7 +157,8 @@ export const refusalCases: readonly Case[] = [
         () => sys.link(at('g'), at('s/g')),
       ]) {
         const came = sys.outcome(change);
-        // A name that is made is refused by the permission check of the directory, which says EACCES for immutable ones.
+        // A name that is made is refused by the permission check of the directory, which says EACCES for immutable
+        // ones.
         equal(came === 'EACCES' ? 'EPERM' : came, 'EPERM');
       }
       equal(sys.readFile(at('s/x')), 'x');

@@ -9,7 +9,10 @@ const DIGITS = '0123456789';
 const BLOCK = 4096;
 const BLOCKS = 'x'.repeat(2 * BLOCK);
 
-/** The descriptors that a file is open by when the one of the case is opened: whether it is passed through depends on them. */
+/**
+ * The descriptors that a file is open by when the one of the case is opened: whether it is passed through depends on
+ * them.
+ */
 const BESIDE: readonly (readonly [string, (ctx: Context) => void])[] = [
   ['alone', () => undefined],
   ['beside-reader', (ctx) => sys.pread(ctx.open('d/f', O_RDONLY), 1, 0)],

@@ -99,7 +99,9 @@ export const plyfsFeatures = unionTarget('plyfs with features', featuredPlyfs, f
   ...STRICTER,
 ]);
 
-/** Owners and modes in xattrs, of what the upper is given; what the cases have put there has its own. There are no ACLs. */
+/**
+ * Owners and modes in xattrs, of what the upper is given; what the cases have put there has its own. There are no ACLs.
+ */
 export const plyfsOverrides = unionTarget(
   'plyfs with xattr_permissions',
   (layers) => {

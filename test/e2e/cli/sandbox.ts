@@ -72,7 +72,9 @@ export class Sandbox {
     return this.daemon() !== undefined || processes().some(({ command }) => starting(command));
   }
 
-  /** Unmounts whatever is mounted below the sandbox, ends a daemon that is left in another namespace, and removes all. */
+  /**
+   * Unmounts whatever is mounted below the sandbox, ends a daemon that is left in another namespace, and removes all.
+   */
   dispose(): void {
     for (const path of mountpoints().reverse()) {
       if (path.startsWith(`${this.dir}/`)) spawnSync('umount', ['-l', path]);

@@ -1,4 +1,7 @@
-/** What plyfs is started with: environment, limits and working directory of the caller do not steer Node, and never show it. */
+/**
+ * What plyfs is started with: environment, limits and working directory of the caller do not steer Node, and never show
+ * it.
+ */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

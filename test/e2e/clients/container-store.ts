@@ -6,7 +6,10 @@ import { type Outcome, run } from '../cli/sandbox.js';
 import { type Driver, overlayOptions } from './drivers.js';
 import type { PrivateMachine, RunOptions } from './private-machine.js';
 
-/** The limit of open files can be beyond what a machine without CAP_SYS_RESOURCE may set, so podman is not left to choose. */
+/**
+ * The limit of open files can be beyond what a machine without CAP_SYS_RESOURCE may set, so podman is not left to
+ * choose.
+ */
 const CONTAINERS_CONF = (tmpDir: string): string => `
 [containers]
 netns = "host"
@@ -43,7 +46,8 @@ export class ContainerStore {
     this.runRoot = this.makeDir('run');
     for (const name of ['home', 'tmp', 'libpod', 'runtime']) this.makeDir(name);
     const { user, storageConf = (dirs) => storageConfOf(driver, dirs, user), idmappedLowers = true } = options;
-    // What containers-storage has found out about the kernel it keeps as files of such names (overlay.go:checkSupportsIDMapped).
+    // What containers-storage has found out about the kernel it keeps as files of such names
+    // (overlay.go:checkSupportsIDMapped).
     if (!idmappedLowers) writeFileSync(join(this.makeDir('run/overlay'), 'idmapped-lower-dir-false'), '');
     writeFileSync(join(this.dir, 'storage.conf'), storageConf(this));
     writeFileSync(join(this.dir, 'containers.conf'), CONTAINERS_CONF(join(this.dir, 'libpod')));
@@ -75,8 +79,8 @@ export class ContainerStore {
   }
 
   /**
-   * Removes a container whatever it does. Podman's own cleaning up after one that has just ended can have its shared memory
-   * mounted for another moment, on every driver.
+   * Removes a container whatever it does. Podman's own cleaning up after one that has just ended can have its shared
+   * memory mounted for another moment, on every driver.
    */
   removeContainer(name: string): void {
     const command = ['podman', 'rm', '--force', '--time=0', name] as const;

@@ -1,4 +1,7 @@
-/** containerd, whose snapshots plyfs mounts as `fuse3.plyfs`: the same as by its own snapshotter, the kernel's overlayfs. */
+/**
+ * containerd, whose snapshots plyfs mounts as `fuse3.plyfs`: the same as by its own snapshotter, the kernel's
+ * overlayfs.
+ */
 import { readdirSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

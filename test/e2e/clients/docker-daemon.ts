@@ -1,4 +1,6 @@
-/** A dockerd of a test's own, whose containers have their root directories from the kernel's overlayfs or from plyfs. */
+/**
+ * A dockerd of a test's own, whose containers have their root directories from the kernel's overlayfs or from plyfs.
+ */
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PLYFS, waitFor } from '../../harness/mounts.js';

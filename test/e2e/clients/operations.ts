@@ -1,6 +1,6 @@
 /**
- * What users do with containers and images, each by itself. What an operation gives tells all that can be seen of it, and
- * must be the same on every driver.
+ * What users do with containers and images, each by itself. What an operation gives tells all that can be seen of it,
+ * and must be the same on every driver.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -45,7 +45,9 @@ function told({ store }: Scene, ...command: readonly [string, ...string[]]): str
   return [`status ${status}`, ...stdout.split('\n'), ...stderr.split('\n')];
 }
 
-/** How many of {@link OPERATIONS}, which begin with those that tell most, are tried where another place tries them all. */
+/**
+ * How many of {@link OPERATIONS}, which begin with those that tell most, are tried where another place tries them all.
+ */
 export const SOME = TRIES_ALL ? Number.POSITIVE_INFINITY : 4;
 
 export const OPERATIONS: readonly (readonly [string, Operation])[] = [

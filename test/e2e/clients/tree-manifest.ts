@@ -15,9 +15,9 @@ const ENGINES = [
 ];
 
 /**
- * A line for each object: kind, mode, owners, links, size, time, target; then contents and extended attributes. How many
- * links a directory has depends on how the layers are cut; a time is told when somebody has set it. Paths in full: the shell
- * takes its own programs before those of that name.
+ * A line for each object: kind, mode, owners, links, size, time, target; then contents and extended attributes. How
+ * many links a directory has depends on how the layers are cut; a time is told when somebody has set it. Paths in full:
+ * the shell takes its own programs before those of that name.
  */
 export const TREE_SCRIPT = `
   cd /

@@ -21,8 +21,8 @@ export function startCopyUp(path: string): ChildProcess {
 }
 
 /**
- * Whether the server has a file of some data open below the work directory: a copy in the making, which has a name there or
- * none at all (O_TMPFILE).
+ * Whether the server has a file of some data open below the work directory: a copy in the making, which has a name
+ * there or none at all (O_TMPFILE).
  */
 export function copyUpStarted(server: ChildProcess, base: string, work = join(base, 'work')): boolean {
   const fds = `/proc/${server.pid}/fd`;

@@ -79,8 +79,8 @@ export class Stage {
   }
 
   /**
-   * What a volatile mount leaves keeps everybody from the upper, and nobody changes anything of it. Somebody who knows that the
-   * machine has not crashed takes it away.
+   * What a volatile mount leaves keeps everybody from the upper, and nobody changes anything of it. Somebody who knows
+   * that the machine has not crashed takes it away.
    */
   private async pardon(): Promise<void> {
     const { layers, mode } = this;
@@ -92,7 +92,8 @@ export class Stage {
       await this.executors.show(order);
     });
     if (facts() !== before) throw new Error('the upper of a volatile mount was refused, and has changed');
-    // It empties the work directory all the same, but for the mark (fs/overlayfs/readdir.c:ovl_workdir_cleanup_recurse).
+    // It empties the work directory all the same, but for the mark
+    // (fs/overlayfs/readdir.c:ovl_workdir_cleanup_recurse).
     await this.expectRefusal('the kernel', 'EINVAL', async () => {
       mode.kernelShows?.(layers, false);
     });

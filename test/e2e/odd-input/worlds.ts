@@ -54,7 +54,9 @@ export interface Opened {
   close(): void;
 }
 
-/** Has `lay` put things into the lower layers, top first, and opens what they show. In a plain directory all are one. */
+/**
+ * Has `lay` put things into the lower layers, top first, and opens what they show. In a plain directory all are one.
+ */
 export function openWorld(world: World, base: string, lay: (lower1: string, lower2: string) => void): Opened {
   if (world.mount === null) {
     const root = join(base, 'plain');

@@ -17,8 +17,8 @@ const CHANGES: Readonly<Record<string, string>> = {
 };
 
 /**
- * What each change by one who acts through `as` leaves of each mode. `stat -c %a` asks for the mode alone (statx(2), STATX_MODE), so that it
- * shows what the kernel has cached.
+ * What each change by one who acts through `as` leaves of each mode. `stat -c %a` asks for the mode alone (statx(2),
+ * STATX_MODE), so that it shows what the kernel has cached.
  */
 function script(as: string): string {
   const each = Object.entries(CHANGES).map(

@@ -1,6 +1,6 @@
 /**
- * Layers that somebody changes under a living mount: what a name leads to becomes something else between two calls. That is
- * not supported, and must not be a way out of the layers, nor one to stop the server.
+ * Layers that somebody changes under a living mount: what a name leads to becomes something else between two calls.
+ * That is not supported, and must not be a way out of the layers, nor one to stop the server.
  */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

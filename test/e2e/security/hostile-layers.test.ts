@@ -1,4 +1,6 @@
-/** Layers made by an attacker: what they show is what the kernel's overlayfs shows of them, and nothing else is reached. */
+/**
+ * Layers made by an attacker: what they show is what the kernel's overlayfs shows of them, and nothing else is reached.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -41,7 +43,8 @@ function mountKernelWith(layers: LayerDirs, options: readonly string[]): Mounted
 const DEVIATIONS: readonly RegExp[] = [
   // A redirect with a NUL is invalid; the kernel takes what stands before it.
   /^\/(metacopy and )?redirect: a NUL/,
-  // An attribute makes it a whiteout, and its directory does not say that it has such: both list it, plyfs shows what it listed.
+  // An attribute makes it a whiteout, and its directory does not say that it has such: both list it, plyfs shows what
+  // it listed.
   /^\/whiteout: something \(file\)/,
 ];
 /** Scratch directories differ, and stand in the targets of symlinks. */
@@ -64,7 +67,9 @@ describe.skipIf(unavailable !== null)(`hostile layers${unavailable === null ? ''
   });
   afterAll(() => removeScratch(base));
 
-  /** The layers of one mount, all below a directory of its own: what a kernel mount writes is not to be found by ours. */
+  /**
+   * The layers of one mount, all below a directory of its own: what a kernel mount writes is not to be found by ours.
+   */
   function lay(name: string, place: Place): { layers: Writable; outside: Outside; names: string[] } {
     const at = join(base, name);
     mkdirSync(at);

@@ -200,7 +200,10 @@ function setMark(path: string, mark: string, value: Buffer): void {
   else if (result !== 'ok') throw new Error(`${path}: ${mark}: ${result}`);
 }
 
-/** What a tree shows, as far as its symlinks lead and `depth` goes: each path with its facts, or the errno that hides them. */
+/**
+ * What a tree shows, as far as its symlinks lead and `depth` goes: each path with its facts, or the errno that hides
+ * them.
+ */
 export function look(root: string, depth = 3): Record<string, string> {
   const seen: Record<string, string> = {};
   const visit = (path: string, left: number): void => {

@@ -1,4 +1,6 @@
-/** What the server says to the kernel while it serves layers made by an attacker: no path of theirs is ever followed. */
+/**
+ * What the server says to the kernel while it serves layers made by an attacker: no path of theirs is ever followed.
+ */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';

@@ -53,7 +53,9 @@ export class SysError extends Error {
   }
 }
 
-/** Is told of each call: its name, what it came to (`'ok'` or an errno's name), and the path or descriptor it was given. */
+/**
+ * Is told of each call: its name, what it came to (`'ok'` or an errno's name), and the path or descriptor it was given.
+ */
 export type Observer = (syscall: string, came: string, what: string | number) => void;
 let observer: Observer | null = null;
 

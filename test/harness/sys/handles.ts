@@ -1,4 +1,7 @@
-/** Other ways to an object than by a path alone: relative to a descriptor, by a handle, as a directory to be in, as a program. */
+/**
+ * Other ways to an object than by a path alone: relative to a descriptor, by a handle, as a directory to be in, as a
+ * program.
+ */
 import { AT_FDCWD, allocate, bind, check, checkReturned, cPath, cPath2 } from './call.js';
 
 const syscall6 = bind<(n: number, fd: number, path: number, a: number, b: number, c: number) => number>(

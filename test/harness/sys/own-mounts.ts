@@ -15,8 +15,8 @@ const MS_PRIVATE = 0x40000;
 const MNT_DETACH = 2;
 
 /**
- * Gives the calling thread, and all processes that it starts from then on, a mount namespace of their own. A loop device whose
- * mount is left over is free when the last of them has ended.
+ * Gives the calling thread, and all processes that it starts from then on, a mount namespace of their own. A loop
+ * device whose mount is left over is free when the last of them has ended.
  */
 export function ownMounts(): void {
   check(unshare(CLONE_NEWNS), 'unshare', 'CLONE_NEWNS');

@@ -1,6 +1,6 @@
 /**
- * Calls that ask for one attribute alone. The kernel's FUSE keeps attributes and renews all of them when one that is asked
- * for is out of date: stat(2), which asks for all, mends what nobody has told the kernel of. These find it.
+ * Calls that ask for one attribute alone. The kernel's FUSE keeps attributes and renews all of them when one that is
+ * asked for is out of date: stat(2), which asks for all, mends what nobody has told the kernel of. These find it.
  */
 import fc from 'fast-check';
 import * as sys from '../../harness/sys/index.js';
@@ -10,8 +10,8 @@ import { aDirectoryPath } from '../values.js';
 import { onFile } from './handles.js';
 
 /**
- * Not the access time, which only a listing or a read by the server changes, nor the blocks, which a file system can give a file when
- * it writes the data back: neither is a change of anybody's.
+ * Not the access time, which only a listing or a read by the server changes, nor the blocks, which a file system can
+ * give a file when it writes the data back: neither is a change of anybody's.
  */
 export const aField = fc.constantFrom<sys.StatxField>('mode', 'nlink', 'uid', 'gid', 'mtime', 'ctime', 'ino', 'size');
 

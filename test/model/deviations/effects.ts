@@ -1,6 +1,6 @@
 /**
- * Where plyfs is known to leave something else than what it is compared with. Each function makes the two trees alike again, so that
- * the script goes on; ARCHITECTURE.md tells users of them.
+ * Where plyfs is known to leave something else than what it is compared with. Each function makes the two trees alike
+ * again, so that the script goes on; ARCHITECTURE.md tells users of them.
  */
 import * as sys from '../../harness/sys/index.js';
 import type { Actor } from '../actors.js';
@@ -10,9 +10,9 @@ import type { Side } from '../side.js';
 import { count, type Done, type Met, type Pair } from './met.js';
 
 /**
- * Lets go of open files that the two sides cannot agree on any longer: what was unlinked while a reader had it open in a
- * lower layer is to plyfs a file without links that can be changed. The kernel shows the lower file's links, and fails
- * changes with EEXIST, because it copies up to the name, where the whiteout is. What it reads stays the same.
+ * Lets go of open files that the two sides cannot agree on any longer: what was unlinked while a reader had it open in
+ * a lower layer is to plyfs a file without links that can be changed. The kernel shows the lower file's links, and
+ * fails changes with EEXIST, because it copies up to the name, where the whiteout is. What it reads stays the same.
  */
 export function partFromUnlinkedLowerFiles({ oracle, subject }: Pair, met: Met): string | null {
   for (const [actor, slot, theirs] of oracle.files.entries()) {
@@ -60,9 +60,10 @@ const WRITES = new Set([
 ]);
 
 /**
- * A file that gets set-id bits while somebody has it open in passthrough loses them at the next write of root's too, and
- * set-gid without group execute also at the next write of a member of the group: passthrough writes run without
- * CAP_FSETID and with the server's groups. That keeps the bit, if it is of a group of the server, at a stranger's write. The mode is set back, so that the script goes on alike.
+ * A file that gets set-id bits while somebody has it open in passthrough loses them at the next write of root's too,
+ * and set-gid without group execute also at the next write of a member of the group: passthrough writes run without
+ * CAP_FSETID and with the server's groups. That keeps the bit, if it is of a group of the server, at a stranger's
+ * write. The mode is set back, so that the script goes on alike.
  */
 export function giveBackSetIdBits({ operation, oracle, subject }: Done, met: Met): void {
   const { actor, call } = operation;
@@ -114,8 +115,8 @@ export function takeBackDataTimes({ operation, expected, got, oracle, subject }:
 }
 
 /**
- * truncate(2) to the size that a file has changes its mtime, as ftruncate(2) does. With the kernel's overlayfs the upper's file system
- * decides: tmpfs, xfs and btrfs leave it alone, ext4 does not. It is set back there.
+ * truncate(2) to the size that a file has changes its mtime, as ftruncate(2) does. With the kernel's overlayfs the
+ * upper's file system decides: tmpfs, xfs and btrfs leave it alone, ext4 does not. It is set back there.
  */
 export function takeBackTruncationTimes({ operation, expected, got, oracle, subject }: Done, met: Met): void {
   const { path } = operation.arguments;
@@ -139,9 +140,9 @@ function onlyTheirsIsNew(theirs: sys.Time, ours: sys.Time): boolean {
 }
 
 /**
- * A rename over a directory that is not empty changes nothing. Under the kernel's overlayfs ext4 has put the whiteout in
- * place by the time it finds out, and taken it back: the old parent has a new mtime (fs/ext4/namei.c:ext4_rename). It is
- * set back there.
+ * A rename over a directory that is not empty changes nothing. Under the kernel's overlayfs ext4 has put the whiteout
+ * in place by the time it finds out, and taken it back: the old parent has a new mtime (fs/ext4/namei.c:ext4_rename).
+ * It is set back there.
  */
 export function takeBackTimes({ operation, expected, got, oracle, subject }: Done, met: Met): void {
   const { path } = operation.arguments;

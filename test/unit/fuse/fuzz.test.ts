@@ -16,7 +16,10 @@ const POSITIONS: Readonly<Record<string, readonly number[]>> = {
   copyFileRange: [1, 3, 4],
 };
 
-/** Whole numbers all, seconds of a time alone can be negative. Positions are exact; ids and cookies only as far as we give them out. */
+/**
+ * Whole numbers all, seconds of a time alone can be negative. Positions are exact; ids and cookies only as far as we
+ * give them out.
+ */
 function isTyped(value: unknown): boolean {
   if (typeof value === 'number') return Number.isInteger(value) && value >= 0;
   if (typeof value !== 'object' || value === null)

@@ -1,6 +1,6 @@
 /**
- * Whiteouts in the form of aufs in lower layers of the overlay dialect: `.wh.NAME` and `.wh..wh..opq`, as OCI layers have
- * them. What a lookup finds and what a listing shows is the same.
+ * Whiteouts in the form of aufs in lower layers of the overlay dialect: `.wh.NAME` and `.wh..wh..opq`, as OCI layers
+ * have them. What a lookup finds and what a listing shows is the same.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * Random changes of names, with a kernel that forgets names and files at any moment: as long as it knows a file, by a name or by
- * an open descriptor, every name of the file leads to the same node, and no other name does.
+ * Random changes of names, with a kernel that forgets names and files at any moment: as long as it knows a file, by a
+ * name or by an open descriptor, every name of the file leads to the same node, and no other name does.
  */
 import { linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -265,7 +265,9 @@ class Kernel {
     else this.dentries.delete(path);
   }
 
-  /** READDIRPLUS, as the kernel takes it: a name that it knows gets one more lookup, if it leads where it led before. */
+  /**
+   * READDIRPLUS, as the kernel takes it: a name that it knows gets one more lookup, if it leads where it led before.
+   */
   private list(dir: string): void {
     const entries: [string, Entry][] = [];
     const paths: string[] = [];
