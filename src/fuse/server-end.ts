@@ -3,20 +3,30 @@
  * server holds both ends of a pipe. The client asks it for its process id and the number of the read end, and opens
  * that end through /proc before it unmounts. Then it waits for the hangup: the kernel hangs up when the server closes
  * the write end or is killed.
+ *
+ * There are two ways to ask. ioctl(2) needs the open root, and for open(2) the kernel asks for the root's attributes,
+ * which fails with the layers. getxattr(2) does not need them, but the kernel sends no such request to a mount with
+ * `noxattrs`.
  */
-import { Errno, fsError, isErrno } from '../core/errno.js';
+import { FsError, isErrno } from '../core/errno.js';
 import { isFifo } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
-import { O_NONBLOCK, O_PATH, O_RDONLY } from '../core/flags.js';
+import { O_DIRECTORY, O_NONBLOCK, O_PATH, O_RDONLY } from '../core/flags.js';
 import { tryReadIoctl } from '../sys/ioctl.js';
 import { close, openTrusted, reopen } from '../sys/open.js';
 import { openPipe } from '../sys/pipe.js';
 import { pollReadable } from '../sys/poll.js';
 import { statFd } from '../sys/stat.js';
+import { getXattr } from '../sys/xattr.js';
 import { openMountRoot } from './mount-root.js';
 
 /** _IOR('y', 'e', 16): a number of our own, for the root of a mount. Returns a {@link PipePlace}. */
 export const PLYFS_SERVER_END = 0x80107965;
+/**
+ * The same as an attribute of the root, which no list shows. In this namespace the kernel checks no permission
+ * (fs/xattr.c:xattr_permission).
+ */
+export const SERVER_END_XATTR = 'system.plyfs.server_end';
 const PLACE_BYTES = 16;
 const stat = new FileStat();
 
@@ -54,12 +64,6 @@ export class ServerEnd {
 }
 
 /**
- * Errnos of a server that does not know the request: that of another program, or one with fuse-native, which passes no
- * ioctl(2).
- */
-const UNKNOWN = new Set<number>([Errno.ENOTTY, Errno.ENOSYS, Errno.EINVAL]);
-
-/**
  * Opens the pipe of the server of `mountpoint` (bytes). Returns an fd, which the caller owns, or -1 if the server
  * cannot be waited for: it is another program or another user's, or it runs in another PID namespace.
  */
@@ -82,18 +86,37 @@ export function openServerEnd(mountpoint: string): number {
 }
 
 function placeOf(mountpoint: string): PipePlace | null {
+  const bytes = askByIoctl(mountpoint) ?? askByXattr(mountpoint);
+  if (bytes === null || bytes.length !== PLACE_BYTES) return null;
+  return { pid: bytes.readUInt32LE(0), fd: bytes.readUInt32LE(4), ino: Number(bytes.readBigUInt64LE(8)) };
+}
+
+/**
+ * Null: no answer. Every errno is tolerated, because none may prevent the unmount: ENOTTY, ENOSYS or EINVAL of a server
+ * that does not know the request, ENOTCONN of one that has died, EMFILE of one that cannot make the pipe.
+ */
+function askByIoctl(mountpoint: string): Buffer | null {
   const root = openMountRoot(mountpoint);
   if (root < 0) return null;
   try {
     const bytes = Buffer.alloc(PLACE_BYTES);
-    const result = tryReadIoctl(root, PLYFS_SERVER_END, bytes);
-    if (result < 0) {
-      if (UNKNOWN.has(-result)) return null;
-      throw fsError(-result, 'ioctl');
-    }
-    return { pid: bytes.readUInt32LE(0), fd: bytes.readUInt32LE(4), ino: Number(bytes.readBigUInt64LE(8)) };
+    return tryReadIoctl(root, PLYFS_SERVER_END, bytes) < 0 ? null : bytes;
   } finally {
     close(root);
+  }
+}
+
+/** As {@link askByIoctl}: here EOPNOTSUPP or ENODATA of a server that does not know the attribute. */
+function askByXattr(mountpoint: string): Buffer | null {
+  let root = -1;
+  try {
+    root = openTrusted(mountpoint, O_PATH | O_DIRECTORY);
+    return getXattr(root, '', SERVER_END_XATTR);
+  } catch (error) {
+    if (error instanceof FsError) return null;
+    throw error;
+  } finally {
+    if (root >= 0) close(root);
   }
 }
 

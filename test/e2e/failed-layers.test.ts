@@ -6,6 +6,7 @@ import { dir } from '../conformance/tree.js';
 import { FaultStage } from '../faults/stage.js';
 import { isMounted, mountsUnavailable, PLYFS } from '../harness/mounts.js';
 import { makeScratch, removeScratch } from '../harness/scratch.js';
+import { cannotSlowDown, holdsLayers, slowDown } from './harness/slow-server.js';
 
 const unavailable = mountsUnavailable();
 
@@ -30,5 +31,19 @@ describe.skipIf(unavailable !== null).each(['overlay', 'aufs'] as const)('all la
     const done = spawnSync(PLYFS, ['umount', stage.root], { encoding: 'utf8', timeout: 60_000 });
     expect(done).toMatchObject({ status: 0, stderr: '' });
     expect(isMounted(stage.root)).toBe(false);
+  });
+
+  it.skipIf(cannotSlowDown)('plyfs umount returns when a slow server has closed the layers', async () => {
+    stage.faults.arm({ n: 1, errno: 'EIO', lasting: true });
+    const pid = stage.server.pid ?? 0;
+    expect(holdsLayers(pid)).toBe(true);
+    const tracer = await slowDown(pid);
+    try {
+      const done = spawnSync(PLYFS, ['umount', stage.root], { encoding: 'utf8', timeout: 60_000 });
+      expect(done).toMatchObject({ status: 0, stderr: '' });
+      expect(holdsLayers(pid)).toBe(false);
+    } finally {
+      tracer.kill();
+    }
   });
 });

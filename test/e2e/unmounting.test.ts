@@ -1,5 +1,5 @@
 /** What is left of a mount when it has been unmounted, and what its layers' file systems can do while it is mounted. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import {
   closeSync,
   existsSync,
@@ -7,7 +7,6 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -22,15 +21,13 @@ import {
   mountsUnavailable,
   overlayOptions,
   PLYFS,
-  TRANSPORT,
-  waitFor,
 } from '../harness/mounts.js';
 import { serverOf } from '../harness/processes.js';
 import { type LayerDirs, makeScratch, removeScratch } from '../harness/scratch.js';
+import { cannotSlowDown, holdsLayers, slowDown } from './harness/slow-server.js';
 
 const unavailable = mountsUnavailable();
 const withoutKernel = kernelOverlayUnavailable() !== null;
-const withoutStrace = spawnSync('strace', ['-V']).error !== undefined;
 
 describe.skipIf(unavailable !== null)(`unmounting${unavailable === null ? '' : `: ${unavailable}`}`, () => {
   let base: string;
@@ -83,29 +80,7 @@ describe.skipIf(unavailable !== null)(`unmounting${unavailable === null ? '' : `
     }
   });
 
-  /** Whether the server `pid` has a file of the layers open; false when it has ended. */
-  function holdsLayers(pid: number): boolean {
-    const links = (): string[] => readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
-    try {
-      return links().some((path) => /\/(?:lower|upper|work)\b/.test(path));
-    } catch (error) {
-      // Of a process, or an fd, that has gone meanwhile; the latter is asked again.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      return existsSync(`/proc/${pid}`) && holdsLayers(pid);
-    }
-  }
-
-  /** Makes the server wait so long before each close(2), until the process returned is killed. */
-  async function slowDown(pid: number, milliseconds = 40): Promise<ChildProcess> {
-    const slowly = ['-f', '-qq', '-e', 'trace=close', '-e', `inject=close:delay_enter=${milliseconds}000`];
-    const tracer = spawn('strace', [...slowly, '-o', '/dev/null', '-p', `${pid}`], { stdio: 'ignore' });
-    const isTraced = (): boolean => /^TracerPid:\s*[1-9]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    await waitFor(isTraced, 'the tracer');
-    return tracer;
-  }
-
-  const untraced = withoutStrace || TRANSPORT === 'fuse-native';
-  it.skipIf(untraced).each([
+  it.skipIf(cannotSlowDown).each([
     ['plyfs umount', (path: string) => [PLYFS, 'umount', path]],
     [
       'umount.fuse.plyfs, as umount(8) calls it,',
@@ -127,7 +102,7 @@ describe.skipIf(unavailable !== null)(`unmounting${unavailable === null ? '' : `
     }
   });
 
-  it.skipIf(untraced)(
+  it.skipIf(cannotSlowDown)(
     'a mount right after umount(2) waits for the slow server before it, and warns of nobody',
     async () => {
       mountPlyfs(layers);

@@ -35,13 +35,6 @@ export const known = [
   },
   {
     suite: 'xfstests',
-    test: 'overlay/078',
-    kind: 'open',
-    reason:
-      'after a disk has failed, `plyfs umount` cannot ask the server where its end is waited for, so that the disk stays in use for a moment',
-  },
-  {
-    suite: 'xfstests',
     test: 'overlay/081',
     kind: 'fuse',
     reason:

@@ -1,13 +1,17 @@
 /** Requests about extended attributes (man xattr(7)). */
+import { ROOT_ID } from '../../core/brand.js';
 import { Errno } from '../../core/errno.js';
 import { IN_HEADER, SETXATTR_ACL_KILL_SGID } from '../abi.js';
 import type { Exchange } from '../exchange.js';
+import { SERVER_END_XATTR } from '../server-end.js';
 
 /** u32 size, padding; name. `size` 0 asks how much room the value needs. */
-export function getxattr({ request, reply, operations }: Exchange): number {
+export function getxattr({ request, reply, operations, end }: Exchange): number {
   request.expectBody(8);
   const room = request.u32(0);
-  const value = operations.getxattr(request.nodeid, request.text(8));
+  const name = request.text(8);
+  const asksForEnd = request.nodeid === ROOT_ID && name === SERVER_END_XATTR;
+  const value = asksForEnd ? end.describe() : operations.getxattr(request.nodeid, name);
   if (value === null) return Errno.ENODATA;
   if (room === 0) reply.u32Answer(value.length);
   else if (value.length > room) return Errno.ERANGE;
