@@ -1,6 +1,7 @@
 /** What runs in a sandbox: reads its order from standard input and writes a line for each result to descriptor 3. */
 import { mkdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { detachForeignMounts } from './foreign-mounts.mjs';
 import { installHelpers } from './helpers.mjs';
 import { hideTmp } from './private-tmp.mjs';
 import { suites } from './suites.mjs';
@@ -13,7 +14,9 @@ const suite = suites[word];
 const target = targetOf(targetName);
 const machine = join(scratch, 'machine');
 mkdirSync(machine);
-hideTmp(join(scratch, 'tmp'), [checkout, scratch, programRoot(target)].filter(Boolean));
+const kept = [checkout, scratch, programRoot(target)].filter(Boolean);
+detachForeignMounts(kept);
+hideTmp(join(scratch, 'tmp'), kept);
 const { record } = installHelpers(target, machine);
 const report = (result) => writeSync(RESULTS, `${JSON.stringify(result)}\n`);
 // Tests become other users, and have to get to the directory.

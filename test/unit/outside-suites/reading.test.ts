@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isChosen } from '../../../scripts/outside-suites/arguments.mjs';
+import { foreignMounts } from '../../../scripts/outside-suites/foreign-mounts.mjs';
 import { readRuntest, readStatus, shorten } from '../../../scripts/outside-suites/ltp.mjs';
 import { readTap } from '../../../scripts/outside-suites/pjdfstest.mjs';
 import { countCases, oneLine } from '../../../scripts/outside-suites/results.mjs';
@@ -148,5 +149,25 @@ describe('all suites', () => {
   it('show what failed on one line', () => {
     expect(oneLine('a\n\tb\x1b[1mc', 10)).toBe('a bc');
     expect(oneLine('abcdef', 4)).toBe('abc…');
+  });
+});
+
+describe('a sandbox', () => {
+  it('detaches what others have mounted in scratch directories, the inner mounts first, and keeps what it needs', () => {
+    const mountinfo = [
+      '24 1 8:1 / / rw - ext4 /dev/sda1 rw',
+      '25 24 0:5 / /tmp rw - tmpfs tmpfs rw',
+      '26 25 0:6 / /tmp/a rw - tmpfs tmpfs rw',
+      '27 26 0:7 / /tmp/a/in\\040it rw - fuse.plyfs plyfs rw',
+      '28 25 0:8 / /tmp/needed rw - tmpfs tmpfs rw',
+      '29 25 0:9 / /tmp/need rw - tmpfs tmpfs rw',
+      '30 24 0:10 / /home/a rw - tmpfs tmpfs rw',
+      '',
+    ].join('\n');
+    expect(foreignMounts(mountinfo, ['/tmp'], ['/tmp/needed/checkout'])).toEqual([
+      '/tmp/a/in it',
+      '/tmp/need',
+      '/tmp/a',
+    ]);
   });
 });
