@@ -3,13 +3,14 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type * as Plyfs from '../../../src/index.js';
 import { fuseNativeUnavailable, waitFor } from '../../harness/mounts.js';
 import { type Outcome, run, Sandbox } from '../cli/sandbox.js';
 
 const unavailable = fuseNativeUnavailable();
-const project = new URL('../../../', import.meta.url).pathname;
+const project = fileURLToPath(new URL('../../../', import.meta.url));
 const library = new URL('../../../dist/index.js', import.meta.url).href;
 
 describe.skipIf(unavailable !== null)(`--transport fuse-native ${unavailable ?? ''}`, () => {
