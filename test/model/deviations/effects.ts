@@ -157,6 +157,40 @@ export function takeBackTimes({ operation, expected, got, oracle, subject }: Don
   count(met, 'the time of a directory after a rename that failed');
 }
 
+/**
+ * What a shared mapping writes through the server changes the times when the kernel writes it back, at the latest in msync(2). With
+ * the kernel's overlayfs it does so at once. It is written back there.
+ */
+export function takeBackMappedTimes({ operation, expected, got, oracle, subject }: Done, met: Met): void {
+  const { actor, call, arguments: args } = operation;
+  if (call !== 'mapWrite' || expected !== 'ok true' || got !== expected || typeof args.slot !== 'number') return;
+  const [theirs, ours] = [oracle.mappings.get(actor, args.slot), subject.mappings.get(actor, args.slot)];
+  if (theirs === undefined || ours === undefined) return;
+  if (!onlyTheirsIsNew(sys.statOne(theirs.fd, 'mtime'), sys.statOne(ours.fd, 'mtime'))) return;
+  ours.sync();
+  count(met, 'the time of what a mapping has written');
+}
+
+/** Before a time is set: what is written back later would change it. */
+export function writeBackMappings({ call }: Operation, { subject }: Pair): void {
+  if (call !== 'utimens' && call !== 'futimens') return;
+  for (const mapping of subject.mappings.all()) if (mapping.writable) mapping.sync();
+}
+
+/**
+ * Who removes an access ACL and is not in the group takes set-gid away in the kernel's overlayfs (fs/overlayfs/inode.c:
+ * ovl_set_or_remove_acl), but not on the file systems below it. It is given back there.
+ */
+export function giveBackSetGid({ operation, expected, got, oracle, subject }: Done, met: Met): void {
+  const { call, arguments: args } = operation;
+  if (call !== 'removeAcl' || expected !== 'ok null' || got !== expected || typeof args.path !== 'string') return;
+  const at = args.path;
+  const [theirs, ours] = [oracle, subject].map((side) => sys.statOne(side.at(at), 'mode')) as [number, number];
+  if (sys.isSymlink(ours) || (theirs | sys.S_ISGID) !== ours || theirs === ours) return;
+  sys.chmod(oracle.at(at), ours & 0o7777);
+  count(met, 'set-gid after the removal of an ACL');
+}
+
 /** The modes on both sides, and what sets the subject's. */
 type Modes = readonly [wanted: number, shown: number, setBack: (mode: number) => void];
 
