@@ -59,7 +59,7 @@ export const known = [
     reason:
       'the kernel takes the birth time from the answer to FUSE_STATX and leaves its attributes (fs/fuse/dir.c:fuse_do_statx), so that statx(2) shows none',
   },
-  ...['generic/394', 'generic/531'].map((test) => ({
+  ...['generic/394', 'generic/531', 'generic/564'].map((test) => ({
     suite: 'xfstests',
     test,
     kind: 'elsewhere',
