@@ -97,6 +97,7 @@ export function setxattr(
   if (name === CAPABILITY && node.kind === 'file') node.lacksCapability = false;
   const { fd, name: at } = reachOf(union, node);
   setXattr(fd, at, onDisk, value, flags);
+  noteBlocks(union, node);
   noteAcl(node, name);
   // A default ACL says nothing about the directory's own mode (fs/posix_acl.c:posix_acl_update_mode).
   if (killSetGid && name === ACL_ACCESS) {
@@ -123,8 +124,17 @@ export function removexattr(union: Union, nodeid: NodeId, name: string): void {
   const onDisk = nameToChange(union, overrides, name);
   const { fd, name: at } = reachOf(union, node);
   removeXattr(fd, at, onDisk);
+  noteBlocks(union, node);
   noteAcl(node, name);
   if (name === CAPABILITY) union.lostCapability = node;
+}
+
+/**
+ * Extended attributes that do not fit into the inode take a block, but the kernel asks for ctime alone again
+ * (fs/fuse/xattr.c:fuse_setxattr).
+ */
+function noteBlocks(union: Union, node: UnionNode): void {
+  union.channel?.invalidateAttributes(node.id);
 }
 
 /**

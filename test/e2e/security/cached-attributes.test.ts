@@ -133,6 +133,21 @@ describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ?
       }
     });
 
+    it('a block that extended attributes take or give back shows at once', () => {
+      const path = make('upper', 0o644);
+      const before = sys.lstat(path).blocks;
+      const seen = [
+        () => sys.setxattr(path, 'user.large', 'x'.repeat(2000)),
+        () => sys.removexattr(path, 'user.large'),
+      ].map((change) => {
+        change();
+        return [sys.statOne(path, 'blocks'), sys.statAfresh(path).blocks];
+      });
+      const most = seen[0]?.[1] as number;
+      expect(most).toBeGreaterThan(before);
+      expect(seen).toEqual([most, before].map((right) => [right, right]));
+    });
+
     it.each(PLACES)('a mapping, %s, changes times and blocks also when its descriptor is closed', (place) => {
       const seen = TIMES_AND_BLOCKS.map((attribute) => {
         const path = make(place, 0o644);
