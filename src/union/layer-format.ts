@@ -70,12 +70,12 @@ function overlayFormat({ work, log, overlay, volatileMark, topIsUpper, markersIn
 
 /** An rw branch is its own work directory: aufs keeps a directory in it that is never shown. */
 function aufsFormat(settings: AufsSettings, log: UnionConfig['log']): LayerFormat {
-  const honouring = new AufsReader(true);
-  const ignoring = new AufsReader(false);
+  const honouring = new AufsReader('ro+wh');
+  const ignoring = new AufsReader('ro');
   const xattrs = xattrNamespace();
   return {
     dialect: new AufsDialect({ xattrs, alwaysOpaque: settings.alwaysOpaque }),
-    upperReader: honouring,
+    upperReader: new AufsReader('rw'),
     lowerReader: (index) => (settings.ignoresWhiteouts.includes(index) ? ignoring : honouring),
     noteUnread: ({ path, root, isUpper }) => {
       if ((isUpper && settings.keepLinks) || !hasPseudoLinks(root.fd)) return;

@@ -15,7 +15,7 @@ import { OverlaySource } from './overlay-form.js';
 /** What aufs keeps in a branch's root is not content and is not listed; pseudo-links must have become hard links. */
 export class AufsSource implements LayerSource {
   readonly name = 'aufs';
-  private readonly reader = new AufsReader(true);
+  private readonly reader = new AufsReader('ro+wh');
 
   list(dirfd: number, sink: LayerDirectorySink): void {
     this.reader.list(dirfd, sink);

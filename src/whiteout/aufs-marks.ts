@@ -6,6 +6,7 @@ import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY, O_PATH } from '../core/flags.js';
 import { mknodAt, tryLinkAt, unlinkAt } from '../sys/inode-ops.js';
 import { close, openAt } from '../sys/open.js';
+import { withAllOn } from '../sys/owner-permission.js';
 import { statAt } from '../sys/stat.js';
 import { OPAQUE_MARKER, WHITEOUT_BASE, WHITEOUT_MODE, whiteoutOf } from './aufs-names.js';
 
@@ -22,9 +23,30 @@ function hasMarker(dirfd: number, marker: string): boolean {
   return true;
 }
 
-/** Whether the directory `name` of `dirfd` has an opaque marker in it. */
+/** Whether the directory `name` of `dirfd` has an opaque marker in it. Throws EACCES if it cannot be searched. */
 export function hasOpaqueMarker(dirfd: number, name: string): boolean {
   return within(dirfd, name, (fd) => hasMarker(fd, OPAQUE_MARKER));
+}
+
+/**
+ * As {@link hasOpaqueMarker}, for a mount whose server may lack search permission: a stat of the directory must not
+ * fail for that. In a writable branch a directory of the server's user gets the permission for that moment. Any other
+ * one cannot be searched or listed through the mount either, so that it does not matter what its marker hides.
+ */
+export function showsOpaqueMarker(dirfd: number, name: string, isWritable: boolean): boolean {
+  try {
+    return hasOpaqueMarker(dirfd, name);
+  } catch (error) {
+    if (!isErrno(error, 'EACCES')) throw error;
+  }
+  if (!isWritable) return false;
+  try {
+    return withAllOn(dirfd, name, () => hasOpaqueMarker(dirfd, name));
+  } catch (error) {
+    // The directory belongs to another user.
+    if (isErrno(error, 'EPERM')) return false;
+    throw error;
+  }
 }
 
 /** Calls `body` with an O_PATH fd of the directory `name`, which is never reached through a symlink. */

@@ -7,7 +7,7 @@ import type { EntryName } from '../core/brand.js';
 import type { FileStat } from '../core/file-stat.js';
 import { readDirectory } from '../sys/read-directory.js';
 import { statAt } from '../sys/stat.js';
-import { hasOpaqueMarker, hasWhiteout } from './aufs-marks.js';
+import { hasOpaqueMarker, hasWhiteout, showsOpaqueMarker } from './aufs-marks.js';
 import { hiddenBy, WHITEOUT_PREFIX } from './aufs-names.js';
 import type { LayerDirectorySink, LayerReader, Presence } from './dialect.js';
 import { type Marks, NO_MARKS } from './marks.js';
@@ -18,8 +18,12 @@ export class AufsReader implements LayerReader {
   /** They are looked for by each `probe`. */
   readonly markerFiles = null;
 
-  /** @param honoursWhiteouts a branch that is rw or has `+wh`; on others whiteouts are not shown and hide nothing */
-  constructor(private readonly honoursWhiteouts: boolean) {}
+  private readonly honoursWhiteouts: boolean;
+
+  /** @param kind of the branch; of `ro` branches without `+wh` whiteouts are not shown and hide nothing */
+  constructor(private readonly kind: 'rw' | 'ro+wh' | 'ro') {
+    this.honoursWhiteouts = kind !== 'ro';
+  }
 
   probe(dirfd: number, name: EntryName, into: FileStat): Presence {
     if (statAt(dirfd, name, into)) return 'present';
@@ -39,10 +43,15 @@ export class AufsReader implements LayerReader {
 
   /** aufs stores each object whole: only of a directory there can be something to say. */
   marks(dirfd: number, name: string): Marks {
-    return this.isOpaque(dirfd, name as EntryName) ? OPAQUE : NO_MARKS;
+    if (!this.honoursWhiteouts) return NO_MARKS;
+    const isOpaque = hasWhiteout(dirfd, name as EntryName) || showsOpaqueMarker(dirfd, name, this.kind === 'rw');
+    return isOpaque ? OPAQUE : NO_MARKS;
   }
 
-  /** Whether the directory `name` under `dirfd` hides the directories of the same path below it. */
+  /**
+   * Whether the directory `name` under `dirfd` hides the directories of the same path below it. Throws EACCES if it
+   * cannot be searched.
+   */
   isOpaque(dirfd: number, name: EntryName): boolean {
     return this.honoursWhiteouts && (hasWhiteout(dirfd, name) || hasOpaqueMarker(dirfd, name));
   }

@@ -1,7 +1,8 @@
 /** Directories that their owner may not write to or read, on that user's own mount: beside a plain directory. */
-import { cpSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { libfuse2Lacks, waitFor } from '../../harness/mounts.js';
+import * as sys from '../../harness/sys/index.js';
 import { type Outcome, run, Sandbox } from '../cli/sandbox.js';
 import { giveToUser, openFuseDevice, plyfsAsUser, rootlessUnavailable, runAsUser } from './ordinary-user.js';
 
@@ -61,6 +62,28 @@ describe.skipIf(unavailable !== null)(`a directory that its owner may not write 
     expect(plyfsAsUser(['mount', ...options, 'mnt'], box.dir)).toMatchObject({ status: 0, stderr: '' });
     const listing = 'find . | sort';
     expect(shell('mnt', listing)).toEqual(shell('plain', listing));
+  });
+
+  it.each(['overlay', 'aufs'])('is looked up again when the kernel has forgotten it (%s)', (dialect) => {
+    for (const dir of ['base', 'plain', 'below']) {
+      // Of another user, in a layer that is not the lowest.
+      mkdirSync(box.at(`${dir}/merged/shut`), { recursive: true });
+      chmodSync(box.at(`${dir}/merged/shut`), 0o700);
+    }
+    const { dir } = box;
+    const [branches, options] =
+      dialect === 'aufs'
+        ? [`br=${dir}/up=rw:${dir}/base=ro+wh:${dir}/below=ro+wh`, ['-t', 'aufs']]
+        : [`lowerdir=${dir}/base:${dir}/below,upperdir=${dir}/up,workdir=${dir}/work`, []];
+    const mount = ['mount', ...options, '-o', branches, 'mnt'];
+    expect(plyfsAsUser(mount, dir)).toMatchObject({ status: 0, stderr: '' });
+    for (const script of [
+      'stat -c %a shut; rm -r gone; mkdir gone; chmod 0 gone',
+      'stat -c %a gone; chmod 700 gone; ls -A gone',
+    ]) {
+      expect(shell('mnt', script)).toEqual(shell('plain', script));
+      sys.dropCaches(2);
+    }
   });
 
   it('is no obstacle to a mark of its own on a file either: pseudo-links of one that nobody may write', async () => {

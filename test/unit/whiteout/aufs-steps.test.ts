@@ -40,7 +40,7 @@ const { MarkerMaker } = await import('../../../src/whiteout/aufs-marks.js');
 const { AufsReader } = await import('../../../src/whiteout/aufs-reader.js');
 const { WorkDirectory } = await import('../../../src/whiteout/work-directory.js');
 
-const reader = new AufsReader(true);
+const reader = new AufsReader('rw');
 const name = (text: string): EntryName => text as EntryName;
 const OLD = name('old');
 const NEW = name('new');

@@ -30,7 +30,7 @@ let branch: string;
 let root: number;
 let work: WorkDirectory;
 let hiding: AufsHiding;
-const reader = new AufsReader(true);
+const reader = new AufsReader('rw');
 
 beforeEach(() => {
   branch = mkdtempSync(join(tmpdir(), 'plyfs-aufs-'));
@@ -97,7 +97,7 @@ describe('reading a branch', () => {
     hiding.hide(root, name('gone'));
     mkdirSync(at('d'));
     hiding.markOpaque(root, 'd');
-    const plain = new AufsReader(false);
+    const plain = new AufsReader('ro');
     const seen: string[] = [];
     plain.list(root, { entry: (entry) => seen.push(entry), whiteout: (entry) => seen.push(`-${entry}`) });
     expect(seen).toEqual(['d']);
