@@ -59,9 +59,14 @@ export function withoutClock(tree: Snapshot): Snapshot {
 }
 
 /** Throws what differs first. */
-export function compareTrees(where: string, expected: Snapshot, got: Snapshot): void {
+export function compareTrees(
+  where: string,
+  expected: Snapshot,
+  got: Snapshot,
+  { comparable }: Pick<Target, 'comparable'>,
+): void {
   const paths = [...new Set([...Object.keys(expected), ...Object.keys(got)])].sort();
-  const wrong = paths.filter((path) => expected[path] !== got[path]);
+  const wrong = paths.filter((path) => comparable(expected[path] ?? '') !== comparable(got[path] ?? ''));
   const [first] = wrong;
   if (first === undefined) return;
   const tell = (tree: Snapshot): string => `${JSON.stringify(first)} ${tree[first] ?? 'is not there'}`;
@@ -69,9 +74,9 @@ export function compareTrees(where: string, expected: Snapshot, got: Snapshot): 
   throw new Difference(`${where}: the trees differ${others}`, tell(expected), tell(got));
 }
 
-export function lookAtBoth(where: string, { oracle, subject }: Pair): void {
+export function lookAtBoth(where: string, { oracle, subject }: Pair, target: Pick<Target, 'comparable'>): void {
   const [theirs, ours] = [treeOfKernel(oracle), treeOf(subject)].map(withoutClock) as [Snapshot, Snapshot];
-  compareTrees(where, withNumbersOfSymlinks(theirs, ours), ours);
+  compareTrees(where, withNumbersOfSymlinks(theirs, ours), ours, target);
 }
 
 /**
@@ -93,7 +98,7 @@ function withNumbersOfSymlinks(theirs: Snapshot, ours: Snapshot): Snapshot {
 export interface Progress {
   steps: number;
   readonly met: Met;
-  readonly target: Pick<Target, 'isAufs' | 'omits'>;
+  readonly target: Pick<Target, 'isAufs' | 'omits' | 'comparable'>;
 }
 
 /** @param told is given both answers, alike or not */
@@ -107,7 +112,7 @@ export function step(
   progress.steps++;
   const where = `step ${progress.steps}: ${formatOperation(operation)}`;
   if (operation.call === LOOK) {
-    lookAtBoth(where, pair);
+    lookAtBoth(where, pair, progress.target);
     return;
   }
   if (operation.call === COLD_START) {
@@ -117,13 +122,14 @@ export function step(
   const parted = partFromUnlinkedLowerFiles(pair, progress.met);
   if (parted !== null) throw new Difference(where, 'the same content', parted);
   writeBackMappings(operation, pair);
-  const expected = perform(operation, oracle);
+  const { comparable } = progress.target;
+  const expected = comparable(perform(operation, oracle));
   // What the subject does could not be done on the other side.
   if (progress.target.isAufs && isLeftToAufs(operation, expected)) {
     count(progress.met, 'what only aufs does');
     return;
   }
-  const got = perform(operation, subject);
+  const got = comparable(perform(operation, subject));
   touchReaders(operation, pair);
   told(expected, got);
   const done = { ...pair, operation, expected, got };
@@ -134,11 +140,16 @@ export function step(
   takeBackTruncationTimes(done, progress.met);
   takeBackMappedTimes(done, progress.met);
   if (!answersAgree(done, progress.met)) throw new Difference(where, expected, got);
-  checkBoth(operation, pair, where);
+  checkBoth(operation, pair, where, comparable);
 }
 
-function checkBoth(operation: Operation, { oracle, subject }: Pair, where: string): void {
-  const [expected, got] = [checkAfter(operation, oracle), checkAfter(operation, subject)];
+function checkBoth(
+  operation: Operation,
+  { oracle, subject }: Pair,
+  where: string,
+  comparable: Target['comparable'],
+): void {
+  const [expected, got] = [oracle, subject].map((side) => comparable(String(checkAfter(operation, side))));
   if (expected !== got) throw new Difference(`${where}, and what it left`, String(expected), String(got));
 }
 

@@ -62,7 +62,7 @@ umask 022
 
 ${shellMountsOf(target)}
 
-steps() { node "$plyfs/scripts/soak.mjs" --steps ${target.isAufs ? '--aufs ' : ''}"$base/$1/merged" "$base/$2/merged"; }
+steps() { node "$plyfs/scripts/soak.mjs" --steps ${target.stepOptions.map((option) => `${option} `).join('')}"$base/$1/merged" "$base/$2/merged"; }
 can_copy() {
   local upper=$base/$1/upper at
   at=$upper/$(dirname "$3")

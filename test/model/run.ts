@@ -46,14 +46,14 @@ export async function runScript(parts: readonly Part[], target: Target, tally: T
           // Nothing may look different to the one that shows it now, not even times that the clock set.
           const [byKernel, byPlyfs] = [treeOfKernel(oracle), treeOf(subject)];
           const { changesHands } = target;
-          compareTrees('what plyfs left, shown anew', left.subject, changesHands ? byKernel : byPlyfs);
-          compareTrees('what the other left, shown anew', left.oracle, changesHands ? byPlyfs : byKernel);
+          compareTrees('what plyfs left, shown anew', left.subject, changesHands ? byKernel : byPlyfs, target);
+          compareTrees('what the other left, shown anew', left.oracle, changesHands ? byPlyfs : byKernel, target);
         },
       );
       const third = stages.third();
       try {
         const shown = target.changesHands ? treeOfKernel(third) : treeOf(third);
-        compareTrees('what plyfs left at last, shown anew', leftLast, shown);
+        compareTrees('what plyfs left at last, shown anew', leftLast, shown, target);
       } finally {
         third.end();
       }
@@ -84,12 +84,13 @@ async function play<T>(
   atEnd: (pair: MountedPair) => T,
   atStart: (pair: MountedPair) => void = () => undefined,
 ): Promise<T> {
+  const { target } = progress;
   let mounted = await mount();
   const pair = { oracle: new Side(mounted.oracle.mountpoint), subject: new Side(mounted.subject.mountpoint) };
   let result: T;
   try {
     atStart(mounted);
-    lookAtBoth(`before the ${phase} part`, pair);
+    lookAtBoth(`before the ${phase} part`, pair, target);
     for (const operation of operations) {
       if (operation.call !== COLD_START) step(operation, pair, progress);
       else {
@@ -100,11 +101,11 @@ async function play<T>(
         await end(mounted, stages, where);
         const edited = edit(operation, pair);
         mounted = await mount();
-        if (!edited) compareTrees(where, left, treeOf(mounted.subject));
-        lookAtBoth(where, pair);
+        if (!edited) compareTrees(where, left, treeOf(mounted.subject), target);
+        lookAtBoth(where, pair, target);
       }
     }
-    lookAtBoth(`after the ${phase} part`, pair);
+    lookAtBoth(`after the ${phase} part`, pair, target);
     closeAll(pair);
     result = atEnd(mounted);
   } catch (error) {

@@ -18,11 +18,12 @@ import {
   overlayTarget,
   STEPS,
   TARGETS,
+  withoutLinksOfFiles,
 } from './targets.js';
 
 const USAGE = `usage: npm run soak -- [--operations N] [--minutes M] [--seed S] [--target WORD] [--features LIST] [--shrink-seconds N]
                        [--memory [--rootless]] [--without CALLS]
-       node scripts/soak.mjs --steps [--aufs] ORACLE SUBJECT < STEPS
+       node scripts/soak.mjs --steps [--aufs [--plinks]] ORACLE SUBJECT < STEPS
                        the steps of a reproduction on two mounts
        node scripts/soak.mjs --tree DIRECTORY
                        all facts of a tree, to compare it with another
@@ -153,6 +154,7 @@ async function main(): Promise<boolean> {
       rootless: { type: 'boolean' },
       steps: { type: 'boolean' },
       aufs: { type: 'boolean' },
+      plinks: { type: 'boolean' },
       tree: { type: 'boolean' },
       help: { type: 'boolean' },
     },
@@ -163,7 +165,8 @@ async function main(): Promise<boolean> {
     return true;
   }
   if (values.steps === true && one !== undefined && two !== undefined) {
-    return playSteps(readFileSync(0, 'utf8'), [one, two], values.aufs === true, say);
+    const comparable = values.plinks === true ? withoutLinksOfFiles : (text: string): string => text;
+    return playSteps(readFileSync(0, 'utf8'), [one, two], { isAufs: values.aufs === true, comparable }, say);
   }
   if (values.tree === true && one !== undefined) {
     for (const [path, facts] of Object.entries(treeOf({ mountpoint: one }))) say(`${JSON.stringify(path)} ${facts}`);

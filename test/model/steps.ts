@@ -3,16 +3,17 @@ import type { Pair } from './deviations/met.js';
 import { compareTrees, Difference, step, treeOf, treeOfKernel, withoutClock } from './lockstep.js';
 import { parseOperation } from './operation.js';
 import { Side } from './side.js';
+import type { Target } from './target.js';
 
 /** Prints each step with both answers; returns whether all agreed. */
 export function playSteps(
   text: string,
   [oracle, subject]: readonly [string, string],
-  isAufs: boolean,
+  how: Pick<Target, 'isAufs' | 'comparable'>,
   print: (line: string) => void,
 ): boolean {
   const pair: Pair = { oracle: new Side(oracle), subject: new Side(subject) };
-  const progress = { steps: 0, met: new Map<string, number>(), target: { isAufs, omits: () => false } };
+  const progress = { steps: 0, met: new Map<string, number>(), target: { ...how, omits: () => false } };
   let agreed = true;
   try {
     for (const line of text.split('\n').filter((one) => one.trim() !== '' && !one.startsWith('#'))) {
@@ -30,6 +31,7 @@ export function playSteps(
         'at the end',
         withoutClock(treeOfKernel({ mountpoint: oracle })),
         withoutClock(treeOf({ mountpoint: subject })),
+        how,
       ),
     );
     if (problem !== null) print(`  DIFFERENT ${problem}`);

@@ -45,6 +45,8 @@ export interface Target {
   readonly changesHands: boolean;
   /** The subject does what the oracle refuses, and is not asked to then; see deviations/. */
   readonly isAufs: boolean;
+  /** What of an answer, or of what a tree shows of an object, is the same on both sides. */
+  comparable(text: string): string;
   /** Whether both are mounted in a user namespace, in which a run has to be. */
   readonly inNamespace: boolean;
   /** Whether reading leaves the access times of lower layers alone. */
@@ -63,6 +65,8 @@ export interface Target {
   mountAlone(dirs: LayerDirs): Mounted;
   /** Options of the kernel's mount. */
   readonly oracleOptions: readonly string[];
+  /** What `--steps` of the soak is given to compare these two. */
+  readonly stepOptions: readonly string[];
   /** The subject's mount command in a shell script, for the directories of side `$1`. */
   readonly shellMount: string;
 }

@@ -46,6 +46,7 @@ function comparable(field: sys.StatxField, value: sys.Stat[sys.StatxField], mode
     case 'gid':
       return String(value);
     case 'nlink':
+      return sys.isDirectory(mode) ? 'of a directory' : `${(mode & sys.S_IFMT).toString(8)} nlink=${value}`;
     case 'size':
       return sys.isDirectory(mode) ? 'of a directory' : String(value);
     case 'mtime':
