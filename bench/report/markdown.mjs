@@ -87,7 +87,7 @@ export function machineText({ machine, settings, contenders }) {
 function runsText({ runs }, contenders) {
   const text = `${runs} ${runs === 1 ? 'run' : 'runs'} of each, in turn`;
   const aside = contenders.filter(({ isAside }) => isAside).map(({ name }) => name);
-  return runs === 1 || aside.length === 0 ? text : `${text}, but a third as many of ${aside.join(', ')}`;
+  return runs === 1 || aside.length === 0 ? text : `${text}, a third as many of ${aside.join(', ')}`;
 }
 
 /**

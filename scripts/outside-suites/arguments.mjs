@@ -42,7 +42,7 @@ Which failures are expected, each with its reason, is in scripts/outside-suites/
 Status: 0 when every failure is an expected one, 1 otherwise.
 `;
 
-/** @throws {Refusal} for what cannot be meant */
+/** @throws {Refusal} for arguments that contradict each other */
 export function readArguments(words) {
   const { values, positionals } = parse(words);
   const chosen = Object.keys(suites).filter((word) => values[word] !== undefined);
@@ -88,7 +88,7 @@ function parse(words) {
   }
 }
 
-/** Whether a test is one of those that were asked for: by its name, in which * is anything. */
+/** Whether a test was chosen: by its name, or by a pattern in which * stands for any text. */
 export function isChosen(test, patterns) {
   if (patterns.length === 0) return true;
   return patterns.some((pattern) => {

@@ -1,4 +1,7 @@
-/** The checkouts of the suites: they are somebody's, are built where they are, and nothing of them is kept here. */
+/**
+ * The checkouts of the suites. They belong to the user and are built in place; this repository contains nothing of
+ * them.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * A mount namespace starts with copies of all mounts. As long as a sandbox has them, a file system that others unmount
- * meanwhile does not end: a FUSE server goes on, and the disk of its layers stays in use.
+ * A mount namespace starts with copies of all mounts. As long as a sandbox has them, a file system that other programs
+ * unmount does not end: its FUSE server keeps running, and the disk of its layers stays in use.
  */
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

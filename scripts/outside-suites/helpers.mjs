@@ -1,6 +1,6 @@
 /**
- * What a suite finds on its machine: mount helpers in /sbin and the users that xfstests wants. All of it is mounted
- * over the machine's own, in a mount namespace of the run alone, and is gone with it.
+ * Installs mount helpers in /sbin and the users that xfstests needs. All of it is mounted over the machine's own files,
+ * in a mount namespace of the run alone, and disappears with that namespace.
  */
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

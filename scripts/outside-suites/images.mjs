@@ -1,4 +1,4 @@
-/** Loop images: what a suite has below its union is of a known kind and size, whatever the machine's disk is. */
+/** Loop images: the layers of a suite are on a file system of known type and size, whatever the machine's disk is. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { Refusal, run } from './shell.mjs';
@@ -15,7 +15,7 @@ export function makeImage(file, type, gibibytes) {
   MAKERS[type](file);
 }
 
-/** Mounts an image. Its loop device goes with the mount. */
+/** Mounts an image. The kernel frees its loop device with the mount. */
 export function mountImage(file, directory) {
   mkdirSync(directory, { recursive: true });
   run('mount', ['-o', 'loop', file, directory]);

@@ -19,7 +19,7 @@ detachForeignMounts(kept);
 hideTmp(join(scratch, 'tmp'), kept);
 const { record } = installHelpers(target, machine);
 const report = (result) => writeSync(RESULTS, `${JSON.stringify(result)}\n`);
-// Tests become other users, and have to get to the directory.
+// Tests change to other users, which need search permission on the directory.
 process.umask(0o022);
 await suite.run({ checkout, scratch, target, targetName, tests, setup: suite.setups[setupName], report, record });
 process.exit(0);

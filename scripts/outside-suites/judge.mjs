@@ -1,5 +1,5 @@
 /**
- * What a failure is held to be: an expected one with a reason, one that another file system has as well, or plyfs's.
+ * Classifies a failure: expected, with a reason; one that another file system has as well; or a fault of plyfs.
  */
 
 /**
@@ -24,8 +24,8 @@ export function knownFailure(list, { word, setupName, test }) {
 }
 
 /**
- * Adds to each failure what is known of it.
- * @param beside {Record<string, Result[]>} what the other targets made of the failures that are not known
+ * Adds kind and reason to each failure.
+ * @param beside {Record<string, Result[]>} results of the other targets for the failures that are not known
  * @returns {{ failures: { test: string, detail: string, kind: keyof KINDS, reason: string }[], unexpected: number }}
  */
 export function judge(results, beside, known, where) {

@@ -1,4 +1,4 @@
-/** What of LTP is about files: the folders of testcases/kernel/syscalls, and what runtest/fs has besides. */
+/** The tests of LTP about files: folders of testcases/kernel/syscalls, and those of runtest/fs. */
 
 export const SYSCALLS = [
   ...['access', 'acct', 'chdir', 'chmod', 'chown', 'chroot', 'close', 'close_range', 'copy_file_range', 'creat'],
@@ -74,7 +74,7 @@ export const SYSCALLS = [
 ];
 
 /**
- * A test that makes a file system of its own, on a loop device, says nothing of the directory that it is started in.
+ * A test that makes a file system of its own, on a loop device, does not test the directory that it is started in.
  */
 export const OWN_FILE_SYSTEM = /\.(mount_device|all_filesystems|format_device|dev_fs_type)\s*=/;
 

@@ -11,8 +11,8 @@ import { Refusal, run, runTest } from './shell.mjs';
 
 const SECONDS = 300;
 /**
- * The bits of a test's exit status (include/tst_res_flags.h). A warning is that something could not be cleaned up or
- * asked.
+ * The bits of a test's exit status (include/tst_res_flags.h). A warning means that the test could not clean up or find
+ * something out.
  */
 const [FAILED, BROKEN, WARNED, UNCONFIGURED] = [1, 2, 4, 32];
 
@@ -72,7 +72,8 @@ export const ltp = {
         KCONFIG_SKIP_CHECK: '1',
         PATH: `${root}/testcases/bin:${process.env.PATH}`,
       };
-      // The limit of an ordinary login; some tests open as many files as they may. The server has the hard limit.
+      // The limit of an ordinary login: some tests open as many files as the limit permits. The server has the hard
+      // limit.
       const done = runTest('sh', ['-c', `ulimit -Sn 1024; ${shell}`], {
         seconds: SECONDS,
         cwd: folder ?? directory,
@@ -150,7 +151,7 @@ function sourceOf(program) {
   return existsSync(`${program}.c`) ? readFileSync(`${program}.c`, 'utf8') : '';
 }
 
-/** The outcome of a test by its exit status, and the first line that says what went wrong. */
+/** The outcome of a test by its exit status, and the first line that names the failure. */
 export function readStatus({ status, output, timedOut }) {
   if (timedOut) return { outcome: 'failed', detail: 'took too long' };
   const lines = output.split('\n');

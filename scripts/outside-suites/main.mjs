@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** scripts/suites: runs the test suites of other projects and says what came of them. */
+/** scripts/suites: runs the test suites of other projects and prints the results. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { HELP, readArguments } from './arguments.mjs';
 import { checkPrograms, prepareCheckout } from './checkouts.mjs';
@@ -37,7 +37,7 @@ async function main(settings) {
 }
 
 /**
- * Runs the chosen set-ups, or what failed in those of an earlier run, and keeps what came of all so far in the file of
+ * Runs the chosen set-ups, or the failed tests of an earlier run, and writes all results so far into the file of
  * --json.
  */
 async function* runAll(settings, earlier) {
@@ -67,7 +67,7 @@ function setupsOf(suite, settings) {
     .map(([name]) => name);
 }
 
-/** Judges an outcome and prints what it came to. */
+/** Judges an outcome and prints the verdict. */
 function conclude({ word, setupName, results, beside }) {
   const judged = judge(results, beside, known, { word, setupName });
   const { passed, failed, skipped } = countCases(results);

@@ -1,4 +1,4 @@
-/** docs/suites.md, of what docs/suites.json keeps. */
+/** Makes docs/suites.md from docs/suites.json. */
 import { KINDS } from './judge.mjs';
 import { suites } from './suites.mjs';
 

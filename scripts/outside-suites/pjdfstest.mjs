@@ -1,4 +1,4 @@
-/** pjdfstest: what POSIX and Linux say of the system calls that change files, each as an ordinary user and as root. */
+/** pjdfstest: the rules of POSIX and Linux for system calls that change files, each as an ordinary user and as root. */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeImage, mountImage } from './images.mjs';
@@ -77,7 +77,7 @@ function populate(directory) {
 
 /**
  * Reads the Test Anything Protocol: a plan, 1..N, and a line for each case. A case that is planned and missing has
- * failed. "not ok … # TODO" is what the suite itself does not expect to pass on this system.
+ * failed. "not ok … # TODO" is a case that the suite itself does not expect to pass on this system.
  */
 export function readTap(output, { status, timedOut }) {
   const cases = { passed: 0, failed: 0, skipped: 0 };

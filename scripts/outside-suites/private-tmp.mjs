@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { run } from './shell.mjs';
 
-/** Hides what /tmp has, but for these directories in it. `directory` becomes /tmp. */
+/** Hides the contents of /tmp, except these directories in it. `directory` becomes /tmp. */
 export function hideTmp(directory, kept) {
   mkdirSync(directory);
   chmodSync(directory, 0o1777);

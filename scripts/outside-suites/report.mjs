@@ -12,7 +12,7 @@ const ROOT = new URL('../../', import.meta.url);
 const DATA = fileURLToPath(new URL('docs/suites.json', ROOT));
 const PAGE = fileURLToPath(new URL('docs/suites.md', ROOT));
 
-/** Replaces what the documents say of one set-up. */
+/** Replaces the results of one set-up in both files. */
 export function updateDocuments(outcome) {
   const outcomes = existsSync(DATA) ? JSON.parse(readFileSync(DATA, 'utf8')) : {};
   outcomes[`${outcome.word}, ${outcome.setupName}`] = summaryOf(outcome);
@@ -20,7 +20,7 @@ export function updateDocuments(outcome) {
   writeFileSync(PAGE, pageOf(outcomes));
 }
 
-/** Which plyfs it was, and on what. A checkout whose program has changes is not its commit. */
+/** The commit of plyfs and the kernel. If the checkout's program has uncommitted changes, it is marked as changed. */
 export function facts() {
   const directory = dirname(realpathSync(plyfsProgram()));
   const git = (...args) => run('git', ['-C', directory, ...args]).trim();
@@ -32,7 +32,7 @@ export function facts() {
   };
 }
 
-/** What is worth keeping of an outcome: counts, what failed and why, and the reasons for which tests were not run. */
+/** A summary of an outcome: counts, failed tests with reasons, and the reasons why tests were not run. */
 export function summaryOf({ facts: provenance, total, seconds, results, failures, unexpected }) {
   const reasons = new Map();
   for (const { outcome, detail } of results)
@@ -56,7 +56,7 @@ export function summaryOf({ facts: provenance, total, seconds, results, failures
   };
 }
 
-/** A reason without what differs from run to run and from machine to machine. */
+/** A reason without the parts that differ between runs and machines. */
 function generalised(reason) {
   return reason.replace(/\/\S*plyfs-suites-\w+\/(\S*)/g, '$1').replace(/^\S+:\d+: (TCONF: )?/, '');
 }

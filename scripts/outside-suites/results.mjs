@@ -1,5 +1,5 @@
 /**
- * What came of one test of a suite.
+ * The result of one test of a suite.
  * @typedef {{
  *   test: string,
  *   outcome: 'passed' | 'failed' | 'skipped',
@@ -19,7 +19,7 @@ export function countCases(results) {
   return sum;
 }
 
-/** Printable, on one line, and not longer than a table can have it. */
+/** The text in printable characters, on one line, and shortened for a table. */
 export function oneLine(text, limit = 160) {
   const line = text
     .replace(/\p{Cc}\[[0-9;]*m/gu, '')

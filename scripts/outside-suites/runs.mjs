@@ -1,4 +1,4 @@
-/** One set-up of a suite is run: on plyfs or another target, and its failures on those that it is held against. */
+/** Runs one set-up of a suite on plyfs or another target, and its failed tests on the targets for comparison. */
 import { isChosen } from './arguments.mjs';
 import { knownFailure } from './judge.mjs';
 import { known } from './known/known.mjs';
@@ -8,7 +8,7 @@ import { suites } from './suites.mjs';
 
 /** @typedef {{ word: string, setupName: string, checkout: string }} Job */
 
-/** Runs the tests of a set-up. Undefined where they are only listed. */
+/** Runs the tests of a set-up. Undefined if they are only listed. */
 export async function runSetup(job, settings) {
   const { word, setupName, checkout } = job;
   const suite = suites[word];

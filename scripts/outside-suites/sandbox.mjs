@@ -1,6 +1,6 @@
 /**
- * Runs tests in namespaces of their own: mounts, users and processes of a run end with it, also when a test hangs. Then
- * the test that was under way has failed, and the rest runs in a new sandbox.
+ * Runs tests in namespaces of their own: mounts, users and processes of a run end with it, even if a test hangs. Then
+ * the running test has failed, and the rest runs in a new sandbox.
  */
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -44,7 +44,7 @@ export async function runInSandbox(job) {
   return results;
 }
 
-/** One sandbox, until its end or until nothing comes from it any more. */
+/** Runs one sandbox until it ends, or until it has sent no result for too long. */
 async function runOnce({ word, setupName, targetName, checkout, tests, silence, ...job }, add) {
   const scratch = mkdtempSync(join(job.scratch ?? tmpdir(), 'plyfs-suites-'));
   // Tests become other users, who go through it.
@@ -68,8 +68,8 @@ function start(order) {
 }
 
 /**
- * Hands on the results of a sandbox. `hung` says that it was ended because none came, `interruption` is the signal that
- * has ended it.
+ * Passes the results of a sandbox on. `hung`: it was killed because it sent none; `interruption`: the signal that ended
+ * it.
  */
 async function watch(child, silence, add) {
   const outcome = { hung: false, status: undefined, interruption: undefined };

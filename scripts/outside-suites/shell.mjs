@@ -1,10 +1,10 @@
-/** Programs that are started, and the one error that their failure is. */
+/** Starts programs; a failure is a Refusal. */
 import { spawnSync } from 'node:child_process';
 
-/** What a person has to read: without a stack trace. */
+/** An error for the user, printed without a stack trace. */
 export class Refusal extends Error {}
 
-/** Runs a program and returns its output. Throws a Refusal with what the program has said when it fails. */
+/** Runs a program and returns its output. If it fails, throws a Refusal with its output. */
 export function run(program, args, options = {}) {
   const done = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 2 ** 28, ...options });
   if (done.error) throw new Refusal(`${program}: ${done.error.message}`);
@@ -16,8 +16,8 @@ export function run(program, args, options = {}) {
 }
 
 /**
- * Runs a test program with a limit of time and returns what came of it, whatever that is. The program has a process
- * group of its own, which is killed at the limit: `timeout` does that, and returns 137.
+ * Runs a test program with a time limit and returns its outcome; a failure is no error. The program has a process group
+ * of its own, which `timeout` kills at the limit; it returns 137 then.
  */
 export function runTest(program, args, { seconds, ...options }) {
   const limited = ['--kill-after=5', String(seconds), program, ...args];

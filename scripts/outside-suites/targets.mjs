@@ -1,4 +1,4 @@
-/** What a suite runs on: plyfs, and what its failures are held against. */
+/** The targets of a suite: plyfs, and the file systems that failed tests also run on. */
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +25,7 @@ const overlayOptions = ({ lowers, upper, work, options }) =>
 
 /**
  * `mountUnion` mounts a union in the overlay form. `type` is that of its mounts in /proc/mounts. `helper` is the
- * program that mount(8) starts for it with the arguments of a mount helper, where it is not the kernel that mounts.
+ * program that mount(8) starts for it with the arguments of a mount helper, unless the kernel mounts it.
  */
 export const targets = {
   plyfs: {

@@ -1,4 +1,4 @@
-/** unionmount-testsuite: what opens, names and changes do to a union, with its own model of what must come of it. */
+/** unionmount-testsuite: opens, names and changes in a union, with a model of the expected results. */
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { oneLine } from './results.mjs';

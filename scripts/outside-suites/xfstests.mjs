@@ -1,6 +1,6 @@
 /**
- * xfstests: its overlay and generic groups. It believes that it tests the kernel's overlayfs: mount(8) starts plyfs for
- * type overlay, as a mount helper. That runs more of it than its own type fuse does, and all of the overlay group.
+ * xfstests: its overlay and generic groups. The suite assumes the kernel's overlayfs: mount(8) starts plyfs for type
+ * overlay, as a mount helper. So it runs more tests than with its own type fuse, and all of the overlay group.
  */
 import { spawn } from 'node:child_process';
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -141,8 +141,8 @@ function prepare({ checkout, scratch, target, record }) {
 }
 
 /**
- * What xfstests asks /proc/mounts, where a FUSE mount shows its own type and few options: the type is overlay, and the
- * options are those that the mount helper has written down. A shell function of the same name replaces its own.
+ * Answers what xfstests looks up in /proc/mounts, where a FUSE mount shows its own type and few options: the type is
+ * overlay, and the options are those that the mount helper has recorded. A shell function replaces that of xfstests.
  */
 const adaptation = (type, record) => `
 _fs_type() { _df_device $1 | $AWK_PROG '{ print $2 }' | sed -e 's/${type}/overlay/'; }

@@ -13,7 +13,7 @@ export interface UserNamespace {
 }
 
 /**
- * Root needs no other users than there are. Anybody else is root inside, with the users that /etc/subuid gives him (man
+ * Root needs no namespace of users. Any other user is root inside, with the further users that /etc/subuid grants (man
  * subuid(5)).
  */
 export function userNamespace(): UserNamespace {

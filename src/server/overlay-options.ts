@@ -52,7 +52,7 @@ function redirectOf(asked: OverlayOptions['redirectDir'], hasUpper: boolean): Ov
   return hasUpper ? 'follow' : 'on';
 }
 
-/** Whoever owns a file could set a `user.` xattr that leads to files he may not read. */
+/** The owner of a file could set a `user.` xattr that leads to files that the owner cannot read. */
 function refuseBesideUserxattr({ redirectDir, metacopy }: OverlayOptions): void {
   const why = 'contradicts userxattr: anybody can set such attributes, so they are not followed';
   if (redirectDir !== undefined && redirectDir !== 'nofollow') throw refusal('redirect_dir', redirectDir, why);

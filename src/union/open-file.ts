@@ -100,8 +100,8 @@ interface Fresh {
 }
 
 /**
- * An append-only file is written through an fd that appends: whoever opens such a file could take O_APPEND away from
- * his own descriptor, which the kernel forbids only where it knows of the inode flag. Real inode flags leave no choice.
+ * An append-only file is written through an fd with O_APPEND: an application could remove O_APPEND from its own
+ * descriptor, because the kernel's FUSE does not know of the inode flag. With real inode flags the open fails without it.
  */
 function openForWriting(union: Union, node: FileNode, flags: number): Fresh {
   if (isAppendOnly(union, node)) return openWritable(union, node, flags, O_APPEND);

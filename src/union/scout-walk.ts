@@ -1,4 +1,7 @@
-/** The way of a scout through a tree: what a reader who follows the listings will come to next, in his order. */
+/**
+ * The walk of a scout through a tree: the directories that a reader who follows the listings will reach next, in that
+ * order.
+ */
 import type { EntryName } from '../core/brand.js';
 import { cookieOf } from './listing.js';
 

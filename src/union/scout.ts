@@ -24,11 +24,11 @@ export interface ScoutThread {
   end(): void;
 }
 
-/** So many directories, listed for the first time one after the other below one of them, are a walk. */
+/** So many directories that are listed for the first time, one after the other below one of them, count as a walk. */
 const PATTERN = 16;
 /**
- * After so many more the thread is sent again if it has left the reader: he had paused, or passed through what was in
- * memory.
+ * After so many more directories the thread is started again if it has fallen behind or ended: the reader had paused, or
+ * its data was in memory already.
  */
 const AGAIN = 512;
 /** How long the end of a mount waits for the thread to close its fds; a layer that hangs keeps them. Milliseconds. */

@@ -1,4 +1,4 @@
-/** Where plyfs differs from the kernel's overlayfs over a file system, and means to. */
+/** Cases in which plyfs differs on purpose from the kernel's overlayfs over a file system. */
 import type { Role } from './over-filesystem.js';
 
 interface Known {
@@ -36,7 +36,7 @@ const KNOWN: readonly Known[] = [
   },
 ];
 
-/** Why the case may differ; null: it may not. */
+/** The reason why a case differs; null: it must not differ. */
 export function knownDifference(role: Role, system: string, id: string): string | null {
   return KNOWN.find((each) => each.role === role && each.systems.includes(system) && each.cases.test(id))?.why ?? null;
 }

@@ -1,7 +1,6 @@
 /**
- * The cases with layers on another file system than the one that the tests lie on. What a file system does not have, a
- * case can fail for: so each case runs on the kernel's overlayfs over the same layers first, and what passes there is
- * required of plyfs.
+ * The cases with layers on other file systems. A case can fail because the file system lacks something. So each case
+ * first runs on the kernel's overlayfs over the same layers; if it passes there, it must pass on plyfs.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -57,7 +56,7 @@ export function casesOn(system: FileSystem, role: Role, mode: Mode, cases: reado
   });
 }
 
-/** Whether the tree holds what a union that it lies on takes for its own. */
+/** Whether the tree has objects that a union below it would treat as its own marks. */
 function hasMarks(tree: Tree): boolean {
   return Object.values(tree)
     .map(asEntry)
@@ -160,7 +159,7 @@ export class Layered {
   }
 }
 
-/** What became of one case. */
+/** The result of one case. */
 export type Verdict =
   | { readonly kind: 'passed' }
   /** The file system lacks what the case needs. */

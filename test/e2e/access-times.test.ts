@@ -1,6 +1,6 @@
 /**
- * When reading moves access times: on a plain directory, on the kernel's overlayfs and on plyfs, under each option of
- * mount(8).
+ * Whether reading updates access times: on a plain directory, on the kernel's overlayfs and on plyfs, with each option
+ * of mount(8).
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ import {
 import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../harness/scratch.js';
 import * as sys from '../harness/sys/index.js';
 
-/** Of libfuse 2, which hands no flags of a reader on and keeps listings of its own. */
+/** For libfuse 2, which does not pass on a reader's flags and caches listings itself. */
 const unavailable = mountsUnavailable() ?? (TRANSPORT === 'fuse-native' ? 'only of the default transport' : null);
 
 const OLD = { sec: 1_000_000_000, nsec: 0 };

@@ -1,4 +1,4 @@
-/** statx(2) STATX_BTIME: when an object was made, as the kernel's overlayfs shows it: that of the real object. */
+/** statx(2) STATX_BTIME: the time of birth, as on the kernel's overlayfs: that of the real object. */
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {

@@ -1,4 +1,4 @@
-/** O_DIRECT: by a program that takes it away for the tail of a file, and on layers that have no such thing. */
+/** O_DIRECT: by a program that removes it for the tail of a file, and on layers that do not support it. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

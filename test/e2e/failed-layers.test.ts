@@ -1,4 +1,4 @@
-/** Layers that have failed for good, as on a disk that is gone: the union can be unmounted like any other. */
+/** Layers that have failed permanently, as on a disk that is gone: the union can still be unmounted. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

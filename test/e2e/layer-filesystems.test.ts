@@ -1,7 +1,6 @@
 /**
- * Layers on file systems that lack something, or report something, which others do not: what the kernel's overlayfs
- * does over them is required of plyfs. All conformance cases over all file systems: `npm run conformance --
- * --filesystems`.
+ * Layers on file systems that lack a feature, or report attributes that others do not: plyfs must do what the kernel's
+ * overlayfs does over them. All conformance cases over all file systems: `npm run conformance -- --filesystems`.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** What is left of a mount when it has been unmounted, and what its layers' file systems can do while it is mounted. */
+/** What remains of a mount after its unmount, and unmounting the layers' file systems while the union is mounted. */
 import { spawnSync } from 'node:child_process';
 import {
   closeSync,

@@ -1,6 +1,6 @@
 /**
- * A default ACL of the directory that work directories are made in is inherited by nothing that is made or copied up
- * through them: the upper is what the kernel's overlayfs makes of it.
+ * Objects that are made or copied up through the work directory do not inherit the default ACL of the directory around
+ * it: the upper is as the kernel's overlayfs would leave it.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
 import { fileURLToPath } from 'node:url';
 
-/** The checkout that this is of. PLYFS_CHECKOUT says which one where it runs compiled elsewhere. */
+/** The checkout that this file belongs to; PLYFS_CHECKOUT names it if the file runs compiled elsewhere. */
 export const CHECKOUT = process.env.PLYFS_CHECKOUT ?? fileURLToPath(new URL('../..', import.meta.url));

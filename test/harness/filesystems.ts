@@ -1,4 +1,4 @@
-/** File systems that layers lie on elsewhere: in memory, on loop devices with images made here, and unions. */
+/** File systems for layers: in memory, on loop devices with images made here, and unions. */
 import { spawnSync } from 'node:child_process';
 import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ export interface FileSystem {
   readonly name: string;
   /** Objects can be changed in it: it can be an upper. */
   readonly writable: boolean;
-  /** It has overlay attributes and devices 0:0 of its own, so that layers of any content lie on it. */
+  /** It has overlay attributes and devices 0:0 of its own, so that layers on it can have any content. */
   readonly showsMarks: boolean;
   /** Why it cannot be had on this machine, or null. */
   unavailable(): string | null;
@@ -96,7 +96,7 @@ interface Writable {
   readonly make?: readonly [program: string, ...args: string[]];
 }
 
-/** Sparse, and as large as the most demanding of these file systems wants it (mkfs.xfs: 300 MB). */
+/** Size of an image: the largest minimum of these file systems (mkfs.xfs: 300 MB). Images are sparse. */
 const IMAGE_BYTES = 512 * 1024 * 1024;
 
 function writable({ name, type, options = 'defaults', make }: Writable): FileSystem {

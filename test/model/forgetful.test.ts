@@ -1,8 +1,7 @@
 /**
- * The model test on a kernel that forgets: between the steps it drops what it keeps of the mounts, names and the inodes
- * behind them, pages, or both, and now and then both sides are unmounted and mounted again. So the server is asked
- * again for what somebody has open, under whatever names are left. Attributes are asked for one by one besides: stat(2)
- * asks for all, and what is out of date is renewed then.
+ * The model test on a kernel that forgets: between the steps the kernel drops names and inodes of the mounts, pages, or
+ * both, and now and then both sides are mounted again. So it sends requests again for open files, under whatever names
+ * are left. Attributes are also read one by one: stat(2) asks for all, and thereby renews those that are out of date.
  *
  * PLYFS_SEED=7 tries other scripts; `npm run soak -- --memory` many of them.
  */

@@ -1,4 +1,4 @@
-/** What somebody does to an upper while it is not mounted. */
+/** Changes of an upper while it is not mounted. */
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import * as sys from '../harness/sys/index.js';

@@ -19,7 +19,7 @@ const BESIDE: readonly (readonly [string, (ctx: Context) => void])[] = [
   ['beside-writer', (ctx) => sys.pwrite(ctx.open('d/f', O_RDWR), '0', 0)],
 ];
 
-/** What fcntl(2) F_SETFL changes of an open file holds for what is done through it from then on. */
+/** Flags that fcntl(2) F_SETFL changes apply to all later calls on the open file. */
 export const statusFlagCases: readonly Case[] = [
   ...BESIDE.flatMap(([name, beside]) =>
     [O_RDWR, O_WRONLY].flatMap((access) =>

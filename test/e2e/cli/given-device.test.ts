@@ -1,4 +1,4 @@
-/** `/dev/fd/N` as mountpoint: the mount is made already, and N is to be served. */
+/** `/dev/fd/N` as mountpoint: the caller has made the mount already, and plyfs only serves the descriptor N. */
 import { type ChildProcess, type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, closeSync, openSync, readdirSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ describe.skipIf(unavailable !== null)(`/dev/fd/N as mountpoint ${unavailable ?? 
     box = new Sandbox();
   });
   afterEach(() => {
-    // A mount that nobody serves lets everybody wait until its device is closed.
+    // Callers of a mount without a server wait until its device is closed.
     for (const child of children.splice(0)) child.kill('SIGKILL');
     box.dispose();
   });

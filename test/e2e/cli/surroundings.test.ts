@@ -1,6 +1,6 @@
 /**
- * What plyfs is started with: environment, limits and working directory of the caller do not steer Node, and never show
- * it.
+ * The caller's environment, limits and working directory: they do not control Node, and no error shows that Node is in
+ * use.
  */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -76,7 +76,7 @@ export const OPERATIONS: readonly (readonly [string, Operation])[] = [
     },
   ],
   [
-    'a program runs as the user that is asked for, and may what he may',
+    'a program runs as the user that is asked for, with the rights of that user',
     ({ store, image, options }) => {
       const script =
         'id; cat /data/owned/g; echo x >> /data/keep/one; echo mine > /data/keep/mine; rm /data/keep/two; ls -ln /data/keep/mine';
@@ -179,7 +179,7 @@ export const UNMAPPED: readonly (readonly [string, Operation])[] = [
   ],
 ];
 
-/** They need the engine's mounts where we are: root's are, those of a user are in his namespace. */
+/** They need the engine's mounts in our namespace. Those of root are; those of a user are in the user's own. */
 export const MOUNTS: readonly (readonly [string, Operation])[] = [
   [
     'image mount shows an image, read-only',

@@ -81,7 +81,7 @@ describe.skipIf(unavailable !== null)(`rootless podman ${unavailable ?? ''}`, ()
     expect(differences(withoutUsers(expected), withoutUsers(actual))).toEqual([]);
   });
 
-  it('--userns=keep-id: what the user makes in a directory of his is his', () => {
+  it('--userns=keep-id: an object that the user makes in a directory of their own belongs to the user', () => {
     const shared = plyfs.at('tmp/shared');
     mkdirSync(shared, { mode: 0o777 });
     machine.run(['chown', NAME, shared]);

@@ -97,7 +97,7 @@ export class PrivateMachine {
     return { status: done.status, stdout: done.stdout, stderr: done.stderr };
   }
 
-  /** Gives a user users and groups of his own (man subuid(5)), in here. */
+  /** Gives a user subordinate users and groups (man subuid(5)), in here. */
   lendSubordinates(user: string): void {
     for (const file of ['/etc/subuid', '/etc/subgid']) {
       const script = 'mkdir -p /run/etc; echo "$1:300000:65536" > "/run$2"; mount --bind "/run$2" "$2"';

@@ -45,7 +45,7 @@ export function mountManifest(store: ContainerStore, mountpoint: string): string
   return parseTree(stdout);
 }
 
-/** The tree of an image as a user's engine mounts it, in a namespace of his. */
+/** The tree of an image as a user's engine mounts it, in a namespace of the user. */
 export function unsharedManifest(store: ContainerStore, image: string): string[] {
   const script = `cd "$(podman image mount "$1")"; ${TREE_SCRIPT.replace('cd /', ':')}; cd /; podman image umount "$1" >/dev/null`;
   return parseTree(store.podman('unshare', 'sh', '-ec', script, 'sh', image));

@@ -1,4 +1,4 @@
-/** A server that takes its time to close its layers, so that a test sees whether anybody waits for it. */
+/** Slows down how a server closes its layers, so that a test sees whether a program waits for it. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { TRANSPORT, waitFor } from '../../harness/mounts.js';

@@ -24,7 +24,7 @@ function makeUser(): void {
   if (status !== 0) throw new Error(`useradd: ${stderr}`);
 }
 
-/** Gives him users and groups of his own (man subuid(5)); the returned function takes them back. */
+/** Gives the user subordinate users and groups (man subuid(5)); the returned function removes them. */
 export function lendSubordinates(): () => void {
   const range = '300000-365535';
   const change = (what: 'add' | 'del'): void => {

@@ -392,7 +392,7 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
     }
   });
 
-  it('an ordinary user without any has but his own, and is told', () => {
+  it('an ordinary user without any has only the own id, and is told', () => {
     chownSync(box.at('base/from-base'), 12_345, 12_345);
     const outcome = plyfsAsUser(['run', '--rootfs', 'top:base', '--ephemeral', 'ls', '-ln', '/from-base'], box.dir);
     expect(outcome.stderr).toMatch(/^plyfs: only your own user is there/);

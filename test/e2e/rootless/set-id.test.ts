@@ -1,4 +1,4 @@
-/** Set-id bits in a union that the root of a user namespace has mounted, who has no right to keep set-uid himself. */
+/** Set-id bits in a union that the root of a user namespace has mounted: that root has no right to keep set-uid. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PLYFS } from '../../harness/mounts.js';
 import { type Outcome, Sandbox } from '../cli/sandbox.js';
@@ -17,8 +17,8 @@ const CHANGES: Readonly<Record<string, string>> = {
 };
 
 /**
- * What each change by one who acts through `as` leaves of each mode. `stat -c %a` asks for the mode alone (statx(2),
- * STATX_MODE), so that it shows what the kernel has cached.
+ * The mode that each change, made by a process that `as` starts, leaves of each mode. `stat -c %a` asks for the mode
+ * alone (statx(2), STATX_MODE), so that it shows what the kernel has cached.
  */
 function script(as: string): string {
   const each = Object.entries(CHANGES).map(

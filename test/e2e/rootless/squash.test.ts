@@ -1,4 +1,4 @@
-/** One owner shown for all objects, on a mount of an ordinary user, who cannot give files away. */
+/** One owner shown for all objects, on a mount of an ordinary user: that user cannot change owners. */
 import { chmodSync, lchownSync, lstatSync, readdirSync, symlinkSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PLYFS, waitFor } from '../../harness/mounts.js';

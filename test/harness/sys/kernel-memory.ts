@@ -1,4 +1,4 @@
-/** Making the kernel forget what it keeps of a file system. */
+/** Makes the kernel drop its caches of a file system. */
 import { writeFileSync } from 'node:fs';
 import { AT_FDCWD, bind, check, cPath } from './call.js';
 import { fadvise } from './descriptors.js';

@@ -1,11 +1,11 @@
-/** What makes the kernel forget, so that it must ask again. It changes nothing that can be seen. */
+/** Calls that make the kernel drop its caches, so that it must send requests again. They change nothing visible. */
 import fc from 'fast-check';
 import { pressureUnavailable, putUnderPressure } from '../../harness/memory-pressure.js';
 import * as sys from '../../harness/sys/index.js';
 import { type Call, call } from '../call.js';
 import type { Side } from '../side.js';
 
-/** Far more often what reaches this mount alone: the other ones slow the whole machine down. */
+/** Calls that affect only this mount come far more often: the others slow the whole machine down. */
 export const forgettingCalls = {
   /** Names, and the inodes behind them that nobody has open. */
   forgetNames: call(300, {}, (_, { side }) => sys.forgetNames(side.mountpoint)),

@@ -1,6 +1,6 @@
 /**
- * Calls that ask for one attribute alone. The kernel's FUSE keeps attributes and renews all of them when one that is
- * asked for is out of date: stat(2), which asks for all, mends what nobody has told the kernel of. These find it.
+ * Calls that ask for one attribute alone. The kernel's FUSE renews all cached attributes if a requested one is out of
+ * date. So stat(2), which asks for all, hides a missing invalidation. These calls find it.
  */
 import fc from 'fast-check';
 import * as sys from '../../harness/sys/index.js';

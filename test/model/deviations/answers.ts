@@ -1,4 +1,4 @@
-/** Where plyfs is known to answer otherwise than what it is compared with; ARCHITECTURE.md tells users of them. */
+/** Known differences between the answers of plyfs and of the other side; ARCHITECTURE.md lists them for users. */
 import * as sys from '../../harness/sys/index.js';
 import { perform } from '../operation.js';
 import type { Side } from '../side.js';

@@ -1,6 +1,6 @@
 /**
- * Where plyfs is known to leave something else than what it is compared with. Each function makes the two trees alike
- * again, so that the script goes on; ARCHITECTURE.md tells users of them.
+ * Known differences between the trees that plyfs and the other side leave. Each function makes the two trees equal
+ * again, so that the script can continue; ARCHITECTURE.md lists them for users.
  */
 import * as sys from '../../harness/sys/index.js';
 import type { Actor } from '../actors.js';
@@ -158,8 +158,8 @@ export function takeBackTimes({ operation, expected, got, oracle, subject }: Don
 }
 
 /**
- * What a shared mapping writes through the server changes the times when the kernel writes it back, at the latest in msync(2). With
- * the kernel's overlayfs it does so at once. It is written back there.
+ * What a shared mapping writes through the server changes the times when the kernel writes it back, at the latest in
+ * msync(2). With the kernel's overlayfs it does so at once. It is written back there.
  */
 export function takeBackMappedTimes({ operation, expected, got, oracle, subject }: Done, met: Met): void {
   const { actor, call, arguments: args } = operation;

@@ -1,4 +1,4 @@
-/** A directory of a lower layer that has been removed, and that somebody still holds. */
+/** A directory of a lower layer that has been removed while it is open. */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

@@ -54,7 +54,7 @@ describe('a scout', () => {
     expect(scout(tree, { root: '', place: [] })).toEqual(all);
   });
 
-  it.each(all)('begins behind a reader who is at %s, and leaves out what he has passed', (place) => {
+  it.each(all)('begins behind a reader who is at %s, and leaves out what was passed', (place) => {
     expect(scout(tree, { root: '', place: place.split('/') })).toEqual(all.slice(all.indexOf(place) + 1));
   });
 

@@ -77,7 +77,7 @@ describe('a scout', () => {
     expect(ended()).toBe(1);
   });
 
-  it('is sent again, from where the reader is now, if it has left him', () => {
+  it('is sent again, from where the reader is now, if it has left the reader', () => {
     const { scout, orders, memory } = setUp();
     const many = Array.from({ length: 1100 }, (_, i) => directory(tree, `d${i}`));
     for (const dir of [tree, ...many.slice(0, 600)]) scout.listed(dir);
