@@ -108,7 +108,7 @@ class Walk {
     this.path.push({ dir, entries });
     // Collected first: making a name real changes the listing.
     const read = this.noting(() =>
-      listingOf(this.union, dir).after(0, (entry) => {
+      listingOf(this.union, dir, true).after(0, (entry) => {
         if (entry.type === DT_DIR || this.groups.has(entry.ino)) entries.push(entry);
         return true;
       }),
