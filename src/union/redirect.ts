@@ -56,6 +56,8 @@ function write(
     throw error;
   }
   node.redirect = value;
+  // The mark may have taken a block.
+  union.channel?.invalidateAttributes(node.id);
 }
 
 /** Where the layers below have an object: its path in the merged tree, as it was before any of its parts moved. */

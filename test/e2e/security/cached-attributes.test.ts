@@ -63,6 +63,7 @@ describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ?
   describe.each([
     { name: 'as mounted by default', mount: (layers: LayerDirs) => mountPlyfs(layers) },
     { name: 'without passthrough', mount: (layers: LayerDirs) => mountPlyfs(layers, ['passthrough=off']) },
+    { name: 'with redirects', mount: (layers: LayerDirs) => mountPlyfs(layers, ['redirect_dir=on']) },
     { name: 'aufs', mount: (layers: LayerDirs) => mountAufs(layers) },
     {
       name: 'with xattr_permissions',
@@ -146,6 +147,17 @@ describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ?
       const most = seen[0]?.[1] as number;
       expect(most).toBeGreaterThan(before);
       expect(seen).toEqual([most, before].map((right) => [right, right]));
+    });
+
+    it('a block that a redirect takes shows at once', () => {
+      const [from, to] = [`d${'x'.repeat(200)}`, 'moved'].map((name) => `${name}${last++}`) as [string, string];
+      sys.mkdir(join(base, 'lower1', from));
+      const [old, moved] = [from, to].map((name) => join(mounted.mountpoint, name)) as [string, string];
+      sys.chmod(old, 0o700);
+      sys.lstat(old);
+      // EXDEV where directories of a lower layer stay.
+      const at = sys.outcome(() => sys.rename(old, moved)) === 'ok' ? moved : old;
+      expect(sys.statOne(at, 'blocks')).toBe(sys.statAfresh(at).blocks);
     });
 
     it.each(PLACES)('a mapping, %s, changes times and blocks also when its descriptor is closed', (place) => {
