@@ -1,5 +1,5 @@
 /** `plyfs run`: a command in a layered tree, in namespaces of its own. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { toBytesName } from '../core/entry-name.js';
@@ -105,20 +105,32 @@ function text(what: string, bytes: string): string {
   throw MountError.of({ what, where: bytes, why: 'not UTF-8', advice: 'mount it with plyfs mount, and use chroot(8)' });
 }
 
+/** Runs the order in namespaces of its own. Resolves with the command's status. */
 async function enter(order: Order, terminal: TerminalSettings | undefined): Promise<number> {
   const { args, hasOthers } = userNamespace();
   if (!hasOthers) {
-    say('only your own user is there: no subordinate ids (man subuid(5)); files of others belong to nobody');
+    say('no subordinate ids (man subuid(5)): only your own user is mapped; other owners are shown as nobody');
   }
-  const inside: InsideOrder = {
+  const child = startInside(args, {
     ...order,
     mapsOwners: args.length > 0,
     ...(terminal === undefined ? {} : { terminal }),
-  };
+  });
+  onSignals((signal) => {
+    // Sending fails only if the inner process has ended.
+    if (child.connected) child.send(signal, () => {});
+  });
+  return await statusOf(child);
+}
+
+/**
+ * Starts the inner process, in new namespaces. If we are killed, nobody unmounts the tree: so the kernel then kills the
+ * inner process too (man prctl(2), PR_SET_PDEATHSIG).
+ * @param namespace arguments of unshare(1) for the user namespace
+ */
+function startInside(namespace: readonly string[], order: InsideOrder): ChildProcess {
   const [program = ''] = process.argv.slice(1);
-  // Should we be killed, nobody is there to take anything down: the command is not to go on either (man prctl(2),
-  // PR_SET_PDEATHSIG).
-  const child = spawn(
+  return spawn(
     'env',
     [
       // When our whole process group gets one of these signals, unshare(1) must not end.
@@ -128,7 +140,7 @@ async function enter(order: Order, terminal: TerminalSettings | undefined): Prom
       'KILL',
       '--',
       'unshare',
-      ...args,
+      ...namespace,
       '--mount',
       '--pid',
       '--fork',
@@ -138,17 +150,12 @@ async function enter(order: Order, terminal: TerminalSettings | undefined): Prom
       process.execPath,
       program,
       'run-inside',
-      JSON.stringify(inside),
+      JSON.stringify(order),
     ],
     // unshare(1) passes no signal on. If we signalled the inner process ourselves, it could not distinguish our signal
     // from one of the terminal. So we report signals to it over this channel.
     { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] },
   );
-  onSignals((signal) => {
-    // Sending fails only if the inner process has ended.
-    if (child.connected) child.send(signal, () => {});
-  });
-  return await statusOf(child);
 }
 
 /** The tree could not be mounted: an upper that was made for it goes, if nothing is in it. */

@@ -1,7 +1,7 @@
 import { Errno, fsError } from '../core/errno.js';
 import { tryIoctl } from '../sys/ioctl.js';
 import { close } from '../sys/open.js';
-import { PLYFS_SETTLE } from './handlers/ioctl.js';
+import { PLYFS_SETTLE } from './handlers/own-ioctl.js';
 import { openMountRoot } from './mount-root.js';
 
 /** A server that knows no such wish; one of another file system. */

@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
+import type { CopyUpContext } from '../copyup/context.js';
 import type { Squash } from '../copyup/give-owner.js';
 import { type AccessTimes, DEFAULT_ACCESS_TIMES } from '../core/access-times.js';
 import type { IdRule } from '../core/id-map.js';
 import type { Operations } from '../fuse/operations.js';
+import type { Dialect } from '../whiteout/dialect.js';
+import type { WorkDirectory } from '../whiteout/work-directory.js';
 import { CopyJobs } from './copy-jobs.js';
 import { DirectoryFds } from './directory-fds.js';
 import { InodeNumbers } from './inode-numbers.js';
@@ -122,17 +125,7 @@ function openUpper(
   const work = keep(format.openWork(layer, mount));
   mount.markInUse();
   fixNumbers(numbers, [layer, ...lowers]);
-  const noteCutAcl = sayOnce(config.log, CUT_ACL);
-  const squash = squashOf(config.presentation);
-  const copyUp = {
-    work,
-    dialect,
-    overrides: layer.overrides,
-    squash,
-    sync: !config.volatile,
-    makesMetacopies: makesMetacopies(dialect, work, config.log),
-    noteCutAcl,
-  };
+  const copyUp = copyUpContext(config, dialect, layer, work);
   const lowerFiles =
     dialect.origins &&
     new LowerFiles(lowers, layer, dialect.origins, {
@@ -141,6 +134,18 @@ function openUpper(
     });
   const links = format.links({ ...parts, mount, layer, lowers, lowerFiles });
   return { mount, layer, work, hiding: format.hiding(layer, work), copyUp, lowerFiles, links };
+}
+
+function copyUpContext(config: UnionConfig, dialect: Dialect, layer: Layer, work: WorkDirectory): CopyUpContext {
+  return {
+    work,
+    dialect,
+    overrides: layer.overrides,
+    squash: squashOf(config.presentation),
+    sync: !config.volatile,
+    makesMetacopies: makesMetacopies(dialect, work, config.log),
+    noteCutAcl: sayOnce(config.log, CUT_ACL),
+  };
 }
 
 /** A function that logs `line` at its first call. */

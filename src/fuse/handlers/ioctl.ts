@@ -1,14 +1,12 @@
 /**
  * IOCTL: inode flags and project attributes, which the kernel also asks for itself (man ioctl_iflags(2), lsattr(1)),
- * and requests of `plyfs umount` and of `plyfs mount -o remount`.
+ * and requests of other plyfs processes (`own-ioctl.ts`).
  */
-import { ROOT_ID } from '../../core/brand.js';
 import { Errno } from '../../core/errno.js';
-import { IN_HEADER, IOCTL_OUT_SIZE } from '../abi.js';
+import { IOCTL_OUT_SIZE } from '../abi.js';
 import type { Exchange } from '../exchange.js';
-import { decodeRemounted, PLYFS_IS_WRITABLE, PLYFS_REMOUNTED } from '../remount.js';
-import type { Request } from '../request.js';
-import { PLYFS_SERVER_END } from '../server-end.js';
+import { IOCTL_IN, input } from './ioctl-input.js';
+import { serveOwnIoctl } from './own-ioctl.js';
 
 const FS_IOC_GETFLAGS = 0x80086601;
 const FS_IOC_SETFLAGS = 0x40086602;
@@ -19,19 +17,6 @@ const FS_IOC_FSGETXATTR = 0x801c581f;
 const FS_IOC_FSSETXATTR = 0x401c5820;
 /** sizeof(struct fsxattr). */
 const FSXATTR_SIZE = 28;
-/** sizeof(struct fuse_ioctl_in). */
-const IOCTL_IN = 32;
-
-/** _IO('y', 'f'): a number of our own, see `askToSettle`. */
-export const PLYFS_SETTLE = 0x7966;
-
-/** The bytes the caller handed in, at least `least` of them. */
-function input(request: Request, least: number): Buffer | null {
-  const size = request.u32(24);
-  if (size < least) return null;
-  request.expectBody(IOCTL_IN + size);
-  return request.buffer.subarray(IN_HEADER + IOCTL_IN, IN_HEADER + IOCTL_IN + size);
-}
 
 /** u64 fh, u32 flags, cmd, u64 arg, u32 in_size, out_size; input */
 export function ioctl(exchange: Exchange): number {
@@ -67,33 +52,10 @@ export function ioctl(exchange: Exchange): number {
       operations.setFsxattr(nodeid, fsxattr.subarray(0, FSXATTR_SIZE));
       break;
     }
-    case PLYFS_SETTLE:
-      if (nodeid !== ROOT_ID) return Errno.ENOTTY;
-      operations.settle(exchange.caller());
-      break;
-    case PLYFS_SERVER_END: {
-      if (nodeid !== ROOT_ID) return Errno.ENOTTY;
-      const place = exchange.end.describe();
-      if (room < place.length) return Errno.EINVAL;
-      reply.size = IOCTL_OUT_SIZE;
-      reply.bytes(place);
-      break;
+    default: {
+      const errno = serveOwnIoctl(exchange, request.u32(12), room);
+      if (errno !== 0) return errno;
     }
-    case PLYFS_IS_WRITABLE:
-      if (nodeid !== ROOT_ID) return Errno.ENOTTY;
-      if (room < 4) return Errno.EINVAL;
-      reply.setU32(IOCTL_OUT_SIZE, exchange.isWritable ? 1 : 0);
-      break;
-    case PLYFS_REMOUNTED: {
-      if (nodeid !== ROOT_ID) return Errno.ENOTTY;
-      const change = decodeRemounted(input(request, 0));
-      if (change === null) return Errno.EINVAL;
-      const { accessTimes, readOnly } = change;
-      operations.remounted({ accessTimes, syncs: readOnly && !operations.noSync }, exchange.caller());
-      break;
-    }
-    default:
-      return Errno.ENOTTY;
   }
   reply.size = IOCTL_OUT_SIZE + room;
   return 0;
