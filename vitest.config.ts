@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+const CONFORMANCE = 'test/e2e/conformance.test.ts';
+
 /**
  * Files of test/e2e and test/model that `scripts/test` leaves to `scripts/test --long`, because each of them takes long: container
  * engines start containers, and the others try the same thing at each of many moments or with many processes.
@@ -7,10 +9,14 @@ import { defineConfig } from 'vitest/config';
 const LONG = [
   'test/e2e/clients/**/*.test.ts',
   'test/e2e/concurrency.test.ts',
+  CONFORMANCE,
   'test/e2e/faults.test.ts',
   'test/e2e/kills.test.ts',
   'test/e2e/realwork.test.ts',
 ];
+
+/** Conformance cases run on these targets in the short part too; in the long part on all usual ones. */
+const SHORT_TARGETS = 'plain,kernel,plyfs,aufs';
 
 /**
  * Real mounts: one file after another, each in a process of its own, so that a mount that hangs takes nothing else with it.
@@ -41,7 +47,8 @@ export default defineConfig({
           ...MOUNTING,
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/model/**/*.test.ts'],
-          exclude: LONG,
+          exclude: LONG.filter((path) => path !== CONFORMANCE),
+          env: { PLYFS_TARGETS: process.env.PLYFS_TARGETS ?? SHORT_TARGETS },
         },
       },
       { test: { ...MOUNTING, name: 'long', include: LONG } },
