@@ -1,6 +1,6 @@
 /** Files that take a while to copy up. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as sys from '../../harness/sys/index.js';
 
@@ -21,21 +21,27 @@ export function startCopyUp(path: string): ChildProcess {
 }
 
 /**
- * Whether the server has a file of some data open below the work directory: a copy in the making, which has a name
- * there or none at all (O_TMPFILE).
+ * Whether the server has a file of some data open for writing on the file system of the work directory: a copy in the making. It
+ * has a name there or none at all (O_TMPFILE), and its path begins at the server's own mount of the layers.
  */
 export function copyUpStarted(server: ChildProcess, base: string, work = join(base, 'work')): boolean {
-  const fds = `/proc/${server.pid}/fd`;
-  return readdirSync(fds).some((fd) => {
+  const { dev } = statSync(work);
+  return readdirSync(`/proc/${server.pid}/fd`).some((fd) => {
     try {
-      if (!readlinkSync(join(fds, fd)).startsWith(work)) return false;
-      return sys.isRegular(sys.stat(join(fds, fd)).mode) && sys.stat(join(fds, fd)).size > 0;
+      const stat = statSync(`/proc/${server.pid}/fd/${fd}`);
+      return stat.isFile() && stat.size > 0 && stat.dev === dev && isWritable(server, fd);
     } catch (error) {
-      // Closed since it was listed.
-      if (error instanceof sys.SysError || (error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+      // ENOENT: closed since it was listed.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
       throw error;
     }
   });
+}
+
+function isWritable(server: ChildProcess, fd: string): boolean {
+  const info = readFileSync(`/proc/${server.pid}/fdinfo/${fd}`, 'latin1');
+  const flags = Number.parseInt(/^flags:\s*(\d+)$/m.exec(info)?.[1] ?? '', 8);
+  return (flags & sys.O_ACCMODE) !== sys.O_RDONLY;
 }
 
 /** Whether the two files hold the same bytes. */

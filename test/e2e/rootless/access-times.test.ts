@@ -47,7 +47,7 @@ describe.each(WAYS)('$way', ({ reason, wrapped }) => {
 
     /** The objects on disk whose access times `READS` has moved on a mount with this option. */
     function moved(option: string): string[] {
-      const script = `${PLYFS} -o ${box.options},${option} mnt; { ${READS}; } >/dev/null; ${PLYFS} umount mnt`;
+      const script = `"${PLYFS}" -o "${box.options},${option}" mnt; { ${READS}; } >/dev/null; "${PLYFS}" umount mnt`;
       expect(runAsUser(wrapped(script), box.dir)).toEqual({ status: 0, stdout: '', stderr: '' });
       return OBJECTS.filter((path) => sys.lstat(box.at(path)).atime.sec !== OLD.sec);
     }

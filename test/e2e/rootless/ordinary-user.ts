@@ -1,6 +1,15 @@
 /** A user without any rights, and what it takes for one to mount. */
 import { spawnSync } from 'node:child_process';
-import { accessSync, chmodSync, constants, existsSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  appendFileSync,
+  chmodSync,
+  constants,
+  existsSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { mountsUnavailable, PLYFS } from '../../harness/mounts.js';
 import { type Outcome, run } from '../cli/sandbox.js';
@@ -26,13 +35,13 @@ function makeUser(): void {
 
 /** Gives the user subordinate users and groups (man subuid(5)); the returned function removes them. */
 export function lendSubordinates(): () => void {
-  const range = '300000-365535';
-  const change = (what: 'add' | 'del'): void => {
-    const { status, stderr } = run('usermod', [`--${what}-subuids`, range, `--${what}-subgids`, range, NAME]);
-    if (status !== 0) throw new Error(`usermod: ${stderr}`);
+  // usermod(8) would refuse while a process of the user, such as a server at its end, is left.
+  const files = ['/etc/subuid', '/etc/subgid'];
+  const range = `${NAME}:300000:65536\n`;
+  for (const file of files) appendFileSync(file, range);
+  return () => {
+    for (const file of files) writeFileSync(file, readFileSync(file, 'utf8').replace(range, ''));
   };
-  change('add');
-  return () => change('del');
 }
 
 /** Runs a program as the ordinary user. */
