@@ -74,6 +74,12 @@ again() {
   umount "$base/$1/merged" "$base/$2/merged"
   if [ $# -gt 2 ] && can_copy "$1" "$3" "$4" && can_copy "$2" "$3" "$4"; then
     for side in "$1" "$2"; do cp -a -T "$base/$side/upper/$3" "$base/$side/upper/$4"; done
+    # Of two copies with one origin the kernel's overlayfs shows only one.
+    for side in ${target.changesHands ? '"$1" "$2"' : '"$1"'}; do
+      for name in trusted.overlay.origin user.overlay.origin; do
+        setfattr -h -x $name "$base/$side/upper/$4" 2>/dev/null || true
+      done
+    done
   fi
   mount_oracle "$1"
   mount_plyfs "$2"

@@ -34,13 +34,13 @@ export async function runScript(parts: readonly Part[], target: Target, tally: T
     const before = stages.untouched.map((directory) => fingerprint(directory, target.keepsAccessTimes));
     stage = 1;
     const left = await play(
-      { mount: stages.first, stages, operations: first, phase: 'first', progress },
+      { mount: stages.first, stages, operations: first, phase: 'first', progress, target },
       ({ oracle, subject }) => ({ oracle: treeOfKernel(oracle), subject: treeOf(subject) }),
     );
     if (lastStage(parts) > 1) {
       stage = 2;
       const leftLast = await play(
-        { mount: stages.second, stages, operations: second, phase: 'second', progress },
+        { mount: stages.second, stages, operations: second, phase: 'second', progress, target },
         ({ subject }) => treeOf(subject),
         ({ oracle, subject }) => {
           // Nothing may look different to the one that shows it now, not even times that the clock set.
@@ -76,15 +76,15 @@ interface Phase {
   readonly operations: readonly Operation[];
   readonly phase: string;
   readonly progress: Progress;
+  readonly target: Target;
 }
 
 /** Mounts are taken down whatever happens, and nothing of the script is open by then. */
 async function play<T>(
-  { mount, stages, operations, phase, progress }: Phase,
+  { mount, stages, operations, phase, progress, target }: Phase,
   atEnd: (pair: MountedPair) => T,
   atStart: (pair: MountedPair) => void = () => undefined,
 ): Promise<T> {
-  const { target } = progress;
   let mounted = await mount();
   const pair = { oracle: new Side(mounted.oracle.mountpoint), subject: new Side(mounted.subject.mountpoint) };
   let result: T;
@@ -99,7 +99,7 @@ async function play<T>(
         closeAll(pair);
         const left = treeOf(mounted.subject);
         await end(mounted, stages, where);
-        const edited = edit(operation, pair);
+        const edited = edit(operation, pair, target);
         mounted = await mount();
         if (!edited) compareTrees(where, left, treeOf(mounted.subject), target);
         lookAtBoth(where, pair, target);
@@ -118,10 +118,13 @@ async function play<T>(
 }
 
 /** Does in both uppers what a cold start says; returns whether anything. */
-function edit({ arguments: { path, to } }: Operation, { oracle, subject }: Pair): boolean {
+function edit({ arguments: { path, to } }: Operation, pair: Pair, { changesHands }: Target): boolean {
   if (typeof path !== 'string' || typeof to !== 'string') return false;
   return copyInUppers(
-    [oracle, subject].map(({ mountpoint }) => upperBeside(mountpoint)),
+    [pair.oracle, pair.subject].map((side) => ({
+      path: upperBeside(side.mountpoint),
+      isKernels: changesHands || side === pair.oracle,
+    })),
     path,
     to,
   );
