@@ -12,7 +12,6 @@
 import { toBytesName } from './core/entry-name.js';
 import { Errno } from './core/errno.js';
 import { checkConfig } from './server/check-config.js';
-import { refuseUnknownProperties } from './server/known-properties.js';
 import {
   defaultConfig,
   HIGHEST_MAX_LAYERS,
@@ -21,6 +20,20 @@ import {
   TRANSPORTS,
 } from './server/mount-config.js';
 import { MountError } from './server/mount-error.js';
+import {
+  BOOLEAN,
+  type Check,
+  checkProperties,
+  FUNCTION,
+  listOf,
+  numberTo,
+  objectWith,
+  oneOf,
+  PATH,
+  required,
+  TEXT,
+  wholeNumberTo,
+} from './server/property-checks.js';
 import { ServedMount } from './server/served-mount.js';
 
 export { MountError } from './server/mount-error.js';
@@ -142,62 +155,61 @@ export async function mount(options: MountOptions): Promise<Mount> {
   return {
     mountpoint: Buffer.from(served.config.mountpoint, 'latin1').toString(),
     unmount: async (how = {}) => {
-      refuseUnknownProperties('unmount', how, { lazy: true });
+      checkProperties('unmount', how, UNMOUNT_PROPERTIES);
       await served.unmount({ lazy: how.lazy ?? false });
     },
     closed: served.closed,
   };
 }
 
-const MOUNT_PROPERTIES = {
-  dialect: true,
-  overlay: true,
-  aufs: true,
-  lowers: true,
-  dataLayers: true,
-  upper: true,
-  work: true,
-  mountpoint: true,
-  readOnly: true,
-  suid: true,
-  dev: true,
-  exec: true,
-  allowOther: true,
-  volatile: true,
-  fsync: true,
-  passthrough: true,
-  transport: true,
-  requestTimeout: true,
-  timeout: true,
-  maxLayers: true,
-  fsname: true,
-  log: true,
-} satisfies Record<keyof MountOptions, true>;
+const PATHS = listOf(PATH, 'paths');
 const OVERLAY_PROPERTIES = {
-  redirectDir: true,
-  metacopy: true,
-  index: true,
-  uuid: true,
-  userxattr: true,
-} satisfies Record<keyof OverlayOptions, true>;
+  redirectDir: oneOf(REDIRECT_MODES),
+  metacopy: BOOLEAN,
+  index: BOOLEAN,
+  uuid: BOOLEAN,
+  userxattr: BOOLEAN,
+} satisfies Record<keyof OverlayOptions, Check>;
 const AUFS_PROPERTIES = {
-  ignoresWhiteouts: true,
-  linkWhiteouts: true,
-  alwaysOpaque: true,
-  keepLinks: true,
-} satisfies Record<keyof AufsOptions, true>;
+  ignoresWhiteouts: listOf(wholeNumberTo(HIGHEST_MAX_LAYERS), 'indexes of lower layers'),
+  linkWhiteouts: BOOLEAN,
+  alwaysOpaque: BOOLEAN,
+  keepLinks: BOOLEAN,
+} satisfies Record<keyof AufsOptions, Check>;
+const MOUNT_PROPERTIES = {
+  dialect: oneOf(['overlay', 'aufs']),
+  overlay: objectWith(OVERLAY_PROPERTIES),
+  aufs: objectWith(AUFS_PROPERTIES),
+  lowers: required(PATHS),
+  dataLayers: PATHS,
+  upper: PATH,
+  work: PATH,
+  mountpoint: required(PATH),
+  readOnly: BOOLEAN,
+  suid: BOOLEAN,
+  dev: BOOLEAN,
+  exec: BOOLEAN,
+  allowOther: BOOLEAN,
+  volatile: BOOLEAN,
+  fsync: BOOLEAN,
+  passthrough: oneOf(['auto', 'off']),
+  transport: oneOf(TRANSPORTS),
+  requestTimeout: numberTo(1e6),
+  timeout: numberTo(1e9),
+  maxLayers: wholeNumberTo(HIGHEST_MAX_LAYERS),
+  fsname: TEXT,
+  log: FUNCTION,
+} satisfies Record<keyof MountOptions, Check>;
+const UNMOUNT_PROPERTIES = { lazy: BOOLEAN };
 
 function configOf(options: MountOptions): MountConfig {
-  refuseUnknownProperties('mount', options, MOUNT_PROPERTIES);
-  refuseUnknownProperties('overlay', options.overlay ?? {}, OVERLAY_PROPERTIES);
-  refuseUnknownProperties('aufs', options.aufs ?? {}, AUFS_PROPERTIES);
+  checkProperties('mount', options, MOUNT_PROPERTIES);
   const root = process.geteuid?.() === 0;
   const { lowers, dataLayers = [], upper, work, mountpoint, log: _, fsname, aufs, overlay = {}, ...rest } = options;
   const { dialect = 'overlay', ...plain } = rest;
-  checkGiven('lowers', Array.isArray(lowers) && lowers.every(isPath), 'must be a list of paths');
-  checkGiven('dataLayers', Array.isArray(dataLayers) && dataLayers.every(isPath), 'must be a list of paths');
-  checkGiven('mountpoint', isPath(mountpoint), 'must be a path');
-  checkGiven('dialect', dialect === 'overlay' || dialect === 'aufs', 'must be overlay or aufs');
+  if (lowers.length === 0 && (dialect === 'overlay' || upper === undefined)) {
+    throw MountError.of({ what: 'mount: lowers', why: 'must have at least one path', errno: Errno.EINVAL });
+  }
   const defaults = defaultConfig(root);
   const config: MountConfig = {
     ...defaults,
@@ -212,23 +224,7 @@ function configOf(options: MountOptions): MountConfig {
   if (upper !== undefined) config.upper = bytes(upper);
   if (work !== undefined) config.work = bytes(work);
   if (fsname !== undefined) config.fsname = toBytesName(fsname);
-  const { redirectDir } = config.overlay;
-  const knownMode = redirectDir === undefined || REDIRECT_MODES.includes(redirectDir);
-  checkGiven('overlay.redirectDir', knownMode, `must be one of ${REDIRECT_MODES.join(', ')}`);
-  checkGiven('transport', TRANSPORTS.includes(config.transport), `must be ${TRANSPORTS.join(' or ')}`);
-  checkRange('timeout', config.timeout, 1e9);
-  checkRange('requestTimeout', config.requestTimeout, 1e6);
-  checkRange('maxLayers', config.maxLayers, HIGHEST_MAX_LAYERS);
   return config;
-}
-
-/** For callers whose compiler did not say so. */
-function checkGiven(what: string, holds: boolean, why: string): void {
-  if (!holds) throw MountError.of({ what, why, errno: Errno.EINVAL });
-}
-
-function isPath(value: unknown): boolean {
-  return typeof value === 'string' || value instanceof Uint8Array;
 }
 
 /** The members that are not undefined, which would otherwise cover a default. */
@@ -238,9 +234,4 @@ function given<T extends object>(options: T): Partial<T> {
 
 function bytes(path: Path): string {
   return typeof path === 'string' ? toBytesName(path) : Buffer.from(path).toString('latin1');
-}
-
-function checkRange(what: string, value: number, max: number): void {
-  if (value >= 0 && value <= max) return;
-  throw MountError.of({ what, where: String(value), why: `must be from 0 to ${max}`, errno: Errno.EINVAL });
 }

@@ -52,9 +52,10 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     const wrong = (more: object): Promise<unknown> => mount({ ...layers(), ...more });
     for (const [more, line] of [
       [{ uper: box.at('up') }, /^mount: uper: no such property \(EINVAL\); those that are known: .*\bupper\b/],
-      [{ overlay: { metaCopy: true } }, /^overlay: metaCopy: no such property .*\bmetacopy\b/],
-      [{ dialect: 'aufs', aufs: { keeplinks: true } }, /^aufs: keeplinks: no such property .*\bkeepLinks\b/],
-      [{ overlay: 'index' }, /^overlay: must be an object \(EINVAL\)/],
+      [{ overlay: { metaCopy: true } }, /^mount: overlay.metaCopy: no such property .*\bmetacopy\b/],
+      [{ dialect: 'aufs', aufs: { keeplinks: true } }, /^mount: aufs.keeplinks: no such property .*\bkeepLinks\b/],
+      [{ index: true }, /^mount: index: no such property \(EINVAL\); it belongs under overlay: { overlay: { index: /],
+      [{ keepLinks: true }, /^mount: keepLinks: no such property \(EINVAL\); it belongs under aufs: /],
     ] as const) {
       await expect(wrong(more)).rejects.toThrow(line);
       await expect(wrong(more)).rejects.toBeInstanceOf(MountError);
@@ -65,15 +66,79 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     expect(box.isMounted()).toBe(true);
   });
 
+  it('a value that a property cannot have is refused, and named, and leaves no mark', async () => {
+    const path = 'a path: a string or bytes, not empty, without NUL characters';
+    const refusals: readonly (readonly [object, string])[] = [
+      ...['readOnly', 'suid', 'dev', 'exec', 'allowOther', 'volatile', 'fsync'].flatMap((name) => [
+        [{ [name]: 'false' }, `mount: ${name}: must be true or false, not 'false'`] as const,
+        [{ [name]: null }, `mount: ${name}: must be true or false, not null`] as const,
+      ]),
+      ...['metacopy', 'index', 'uuid', 'userxattr'].map(
+        (name) => [{ overlay: { [name]: 'off' } }, `mount: overlay.${name}: must be true or false, not 'off'`] as const,
+      ),
+      ...['linkWhiteouts', 'alwaysOpaque', 'keepLinks'].map(
+        (name) =>
+          [{ dialect: 'aufs', aufs: { [name]: 1 } }, `mount: aufs.${name}: must be true or false, not 1`] as const,
+      ),
+      ...['upper', 'work', 'mountpoint'].flatMap((name) => [
+        [{ [name]: 5 }, `mount: ${name}: must be ${path}, not 5`] as const,
+        [{ [name]: null }, `mount: ${name}: must be ${path}, not null`] as const,
+        [{ [name]: 'a\0b' }, `mount: ${name}: must be ${path}, not 'a\\x00b'`] as const,
+        [{ [name]: '' }, `mount: ${name}: must be ${path}, not ''`] as const,
+      ]),
+      [{ upper: Buffer.from([97, 0]) }, `mount: upper: must be ${path}, not `],
+      [{ mountpoint: undefined }, `mount: mountpoint: must be ${path}, not undefined`],
+      [{ lowers: undefined }, 'mount: lowers: must be a list of paths, not undefined'],
+      [{ lowers: box.at('base') }, `mount: lowers: must be a list of paths, not '${box.at('base')}'`],
+      [{ lowers: [5] }, 'mount: lowers: must be a list of paths, not [ 5 ]'],
+      [{ lowers: [] }, 'mount: lowers: must have at least one path'],
+      [{ lowers: [], dataLayers: [box.at('base')] }, 'mount: lowers: must have at least one path'],
+      [{ dialect: 'aufs', lowers: [], upper: undefined }, 'mount: lowers: must have at least one path'],
+      [{ dataLayers: {} }, 'mount: dataLayers: must be a list of paths, not {}'],
+      [{ overlay: null }, 'mount: overlay: must be an object, not null'],
+      [{ overlay: 'index' }, "mount: overlay: must be an object, not 'index'"],
+      [{ aufs: [] }, 'mount: aufs: must be an object, not []'],
+      [
+        { aufs: { ignoresWhiteouts: ['0'] } },
+        'mount: aufs.ignoresWhiteouts: must be a list of indexes of lower layers',
+      ],
+      [{ dialect: 'zfs' }, "mount: dialect: must be overlay or aufs, not 'zfs'"],
+      [{ passthrough: true }, 'mount: passthrough: must be auto or off, not true'],
+      [{ transport: 'tcp' }, "mount: transport: must be direct or fuse-native, not 'tcp'"],
+      [{ timeout: '1' }, "mount: timeout: must be a number from 0 to 1000000000, not '1'"],
+      [{ timeout: Number.NaN }, 'mount: timeout: must be a number from 0 to 1000000000, not NaN'],
+      [{ requestTimeout: -1 }, 'mount: requestTimeout: must be a number from 0 to 1000000, not -1'],
+      [{ maxLayers: 1.5 }, 'mount: maxLayers: must be a whole number from 0 to 500, not 1.5'],
+      [{ fsname: 5 }, 'mount: fsname: must be a string without NUL characters, not 5'],
+      [{ log: 'stderr' }, "mount: log: must be a function, not 'stderr'"],
+    ];
+    for (const [more, line] of refusals) {
+      const refused = await mount({ ...layers(), ...more }).then(
+        () => 'mounted',
+        (error: unknown) => error,
+      );
+      expect(refused).toBeInstanceOf(MountError);
+      expect(refused).toMatchObject({ code: 'EINVAL', message: expect.stringMatching(/^[^\n]*$/) });
+      expect((refused as Error).message).toContain(line);
+    }
+    await expect(mount(null as unknown as Plyfs.MountOptions)).rejects.toThrow('mount: must be an object, not null');
+    expect(box.isMounted()).toBe(false);
+    expect(readdirSync(box.at('work'))).toEqual([]);
+    tree = await mount({ ...layers(), volatile: undefined, overlay: undefined } as unknown as Plyfs.MountOptions);
+    await expect(tree.unmount({ lazy: 'no' } as object)).rejects.toThrow(
+      "unmount: lazy: must be true or false, not 'no' (EINVAL)",
+    );
+    expect(box.isMounted()).toBe(true);
+  });
+
   it('options of the overlay are settled as on the command line', async () => {
     const conflict = mount({ ...layers(), overlay: { metacopy: true, redirectDir: 'nofollow' } });
     await expect(conflict).rejects.toThrow('metacopy: on: needs redirect_dir=on, and redirect_dir=nofollow was given');
     await expect(conflict).rejects.toBeInstanceOf(MountError);
     const unknown = { redirectDir: 'sometimes' } as unknown as Plyfs.OverlayOptions;
     await expect(mount({ ...layers(), overlay: unknown })).rejects.toThrow(
-      'overlay.redirectDir: must be one of on, follow',
+      "mount: overlay.redirectDir: must be on or follow or nofollow or off, not 'sometimes' (EINVAL)",
     );
-    await expect(mount({ ...layers(), lowers: [], dataLayers: [box.at('base')] })).rejects.toThrow('lowerdir: missing');
     await expect(mount({ ...layers(), dialect: 'aufs', overlay: { index: true } })).rejects.toThrow(
       'index: on: the aufs dialect has no such thing',
     );
@@ -152,7 +217,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
       message: `lowerdir: ${box.at('nope')}: no such file or directory (ENOENT)`,
     });
     await expect(mount({ ...layers(), maxLayers: 1 })).rejects.toThrow(/the limit is 1/);
-    await expect(mount({ ...layers(), maxLayers: 501 })).rejects.toThrow(/maxLayers: 501/);
+    await expect(mount({ ...layers(), maxLayers: 501 })).rejects.toThrow(/^mount: maxLayers: .* not 501/);
     expect(box.isMounted()).toBe(false);
   });
 
