@@ -172,6 +172,8 @@ export interface Operations {
     killSetIdFor: Caller | null,
     flags?: number,
   ): number;
+  /** As {@link write}, for pages that a mapping has changed: file attributes other than times stay as they are. */
+  writeBack(nodeid: NodeId, from: Buffer, at: number, size: number, offset: number): number;
   fsync(nodeid: NodeId, datasync: boolean): void;
   fsyncdir(nodeid: NodeId, datasync: boolean): void;
   fallocate(nodeid: NodeId, mode: number, offset: number, length: number, caller: Caller): void;

@@ -135,6 +135,10 @@ export class UnionFilesystem implements Operations {
     return data.write(this.union, nodeid, from, at, size, offset, killSetIdFor, flags);
   }
 
+  writeBack(nodeid: NodeId, from: Buffer, at: number, size: number, offset: number): number {
+    return data.writeBack(this.union, nodeid, from, at, size, offset);
+  }
+
   fsync(nodeid: NodeId, datasync: boolean): void {
     data.fsync(this.union, nodeid, datasync);
   }

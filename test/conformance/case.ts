@@ -54,6 +54,8 @@ export type Capability =
   | 'nameless-objects'
   /** Set-gid without group execute is taken away by a writer outside the group. */
   | 'kill-set-gid'
+  /** A write to a mapping leaves capabilities. */
+  | 'capabilities-with-mapping'
   | 'o-direct'
   /** O_DIRECT refuses what is no whole block. */
   | 'direct-blocks'

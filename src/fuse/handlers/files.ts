@@ -1,7 +1,15 @@
 /** Requests about the data of regular files. */
 import { Errno } from '../../core/errno.js';
 import { O_SYNC } from '../../core/flags.js';
-import { FSYNC_FDATASYNC, IN_HEADER, MAX_DATA, OPEN_KILL_SUIDGID, OUT_HEADER, WRITE_KILL_SUIDGID } from '../abi.js';
+import {
+  FSYNC_FDATASYNC,
+  IN_HEADER,
+  MAX_DATA,
+  OPEN_KILL_SUIDGID,
+  OUT_HEADER,
+  WRITE_CACHE,
+  WRITE_KILL_SUIDGID,
+} from '../abi.js';
 import type { Exchange } from '../exchange.js';
 import type { Entry, Opened } from '../operations.js';
 import { ProtocolError } from '../request.js';
@@ -67,9 +75,14 @@ export function write(exchange: Exchange): number {
   request.expectBody(WRITE_IN);
   const size = request.u32(16);
   if (request.length !== IN_HEADER + WRITE_IN + size) throw new ProtocolError('WRITE without all of its data');
-  const killFor = (request.u32(20) & WRITE_KILL_SUIDGID) !== 0 ? exchange.caller() : null;
+  const writeFlags = request.u32(20);
   const from = IN_HEADER + WRITE_IN;
   const offset = request.fileOffset(8);
+  if ((writeFlags & WRITE_CACHE) !== 0) {
+    reply.u32Answer(operations.writeBack(request.nodeid, request.buffer, from, size, offset));
+    return 0;
+  }
+  const killFor = (writeFlags & WRITE_KILL_SUIDGID) !== 0 ? exchange.caller() : null;
   // With a volatile upper no write waits for the disk.
   const flags = operations.noSync ? request.u32(32) & ~O_SYNC : request.u32(32);
   reply.u32Answer(operations.write(request.nodeid, request.buffer, from, size, offset, killFor, flags));

@@ -22,6 +22,7 @@ import { assertChangeable, assertMayOpen, assertWritable, isAppendOnly } from '.
 import { openReal, truncateReal } from '../real-object.js';
 import type { Union } from '../union.js';
 import { dropSetIdBits } from './attributes.js';
+import { keepingPrivileges } from './privileges.js';
 import { dropCapability } from './xattrs.js';
 
 /** copy_file_range(2) may copy less than asked for; a piece of this size does not hold up other requests for long. */
@@ -138,6 +139,19 @@ export function write(
   if ((flags & O_SYNC) === O_SYNC) sync(fd);
   else if ((flags & O_DSYNC) !== 0) dataSync(fd);
   return written;
+}
+
+export function writeBack(
+  union: Union,
+  nodeid: NodeId,
+  from: Buffer,
+  at: number,
+  size: number,
+  offset: number,
+): number {
+  const node = union.nodes.file(nodeid);
+  const { fd } = writableOf(node);
+  return keepingPrivileges(union, node, fd, () => pwriteFrom(fd, from, at, size, offset));
 }
 
 export function fsync(union: Union, nodeid: NodeId, datasync: boolean): void {

@@ -15,7 +15,7 @@ import { chmodReal, overridesOf, reachOf, statReal } from '../real-object.js';
 import type { Union } from '../union.js';
 
 const TRUSTED = 'trusted.';
-const CAPABILITY = 'security.capability';
+export const CAPABILITY = 'security.capability';
 /** XATTR_NAME_MAX (linux/limits.h). */
 const MAX_NAME = 255;
 
@@ -23,7 +23,7 @@ const MAX_NAME = 255;
  * The xattr that holds `name` in a layer with these `overrides`; null: nothing can. EOPNOTSUPP for a name that is too
  * long when it is escaped (fs/overlayfs/xattrs.c:ovl_xattr_escape_name).
  */
-function nameOnDisk(union: Union, overrides: StatOverrides | null, name: string): string | null {
+export function nameOnDisk(union: Union, overrides: StatOverrides | null, name: string): string | null {
   const escaped = escapeOverride(name);
   const kept = overrides === null ? escaped : overrides.xattrOnDisk(escaped);
   if (kept === null) return null;

@@ -90,6 +90,22 @@ export const setIdCases: readonly Case[] = [
       equal(modeOf(path), 0o6755);
     },
   }),
+  ...onFile({
+    id: 'mmap-write-keeps-setid',
+    operation: 'mmap',
+    title: 'a write to a mapping leaves set-id bits and capabilities',
+    needs: ['capabilities-with-mapping'],
+    object: file(CONTENT, { ...CAPABLE, mode: 0o6777 }),
+    run(ctx, path) {
+      const mapping = new sys.Mapping(ctx.open('d/f', sys.O_RDWR), CONTENT.length, { writable: true });
+      ctx.defer(() => mapping.unmap());
+      mapping.write(0, 'MAP');
+      mapping.sync();
+      equal(sys.readFile(path), `MAP${CONTENT.slice(3)}`);
+      equal(modeOf(path), 0o6777);
+      equal(sys.getxattr(path, 'security.capability').toString('hex'), sys.capability().toString('hex'));
+    },
+  }),
   ...[sys.O_APPEND, sys.O_DIRECT].flatMap((flag) =>
     onFile({
       id: `write-clears-setid-${flag === sys.O_APPEND ? 'append' : 'direct'}`,

@@ -29,6 +29,7 @@ export const NOT_IN_LIBFUSE2: readonly Capability[] = [
   'acls',
   'nameless-objects',
   'kill-set-gid',
+  'capabilities-with-mapping',
   'inode-flags',
   'no-handles',
   'direct-blocks',

@@ -101,6 +101,13 @@ describe('requests', () => {
     expect(serving.serve(message(Opcode.WRITE, body))[0]?.subarray(16)).toEqual(u32(4, 0));
   });
 
+  it('WRITE of cached pages: what a mapping wrote is told apart from what a caller writes', () => {
+    const serving = new Serving();
+    const body = [u64(0, 2 ** 33), u32(4, 1), u64(0), u32(O_WRONLY, 0), Buffer.from('data')];
+    expect(serving.serve(message(Opcode.WRITE, body))[0]?.subarray(16)).toEqual(u32(4, 0));
+    expect(serving.calls.map(([name]) => name)).toEqual(['writeBack']);
+  });
+
   it('WRITE: the flags of the descriptor come with it; with a volatile upper nothing is synced', () => {
     const flags = O_WRONLY | O_DIRECT | O_SYNC;
     for (const [noSync, seen] of [

@@ -44,6 +44,7 @@ const ANSWERS: Record<string, unknown> = {
   tmpfile: { entry, opened: { keepCache: false, backingId: 0 } },
   read: 0,
   write: 0,
+  writeBack: 4,
   lseek: 2 ** 34,
   copyFileRange: 4096,
   statfs: { blocks: 1, bfree: 2, bavail: 3, files: 4, ffree: 5, bsize: 6, frsize: 7, namelen: 8 },
