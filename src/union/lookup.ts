@@ -111,7 +111,8 @@ export function adoptDirectory(
     isUpper ? real : null,
     isUpper ? lowers : [real, ...lowers],
   );
-  if (!isUpper && stat.protection === 0) node.protection = 0;
+  // Flags that are stored are read when they are needed.
+  if (stat.protection === 0 && (!isUpper || union.dialect.protections === null)) node.protection = 0;
   union.nodes.add(node);
   stat.ino = node.ino;
   if (node.isMerged) stat.nlink = 1;

@@ -20,7 +20,7 @@ import { closeNew } from './hidden-names.js';
 import type { RealDirectory } from './layer.js';
 import type { DirectoryNode } from './node.js';
 import { copyUpDirectory } from './promote-directory.js';
-import { assertWritable } from './protection.js';
+import { assertWhiteoutRemovable, assertWritable } from './protection.js';
 import { statReal } from './real-object.js';
 import type { Union } from './union.js';
 
@@ -68,6 +68,7 @@ export function makeObject(union: Union, dir: DirectoryNode, name: EntryName, ob
   }
   const hidden = home.layer.reader.probe(dirfd, name, scratch);
   if (hidden === 'present') throw fsError(Errno.EEXIST, 'create');
+  if (hidden === 'whiteout') assertWhiteoutRemovable(union, dir);
   const staged = makeStaged(union, dir, name, object, caller, hidden === 'whiteout');
   return made(union, home, name, object, staged, hidden === 'whiteout');
 }

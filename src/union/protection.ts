@@ -2,22 +2,27 @@
  * Immutable and append-only objects: the checks that the kernel makes for a file system whose inodes have these flags
  * (fs/namei.c, fs/attr.c, fs/xattr.c), and that it cannot make here, because FUSE tells it nothing of them.
  *
- * A lower object has the flags themselves. On an upper one they would stand in the way of the union itself, which has
- * to link it and mark it; there `Dialect.protections` keeps them, and it takes care of nobody but us.
+ * A lower object has the flags themselves. On an upper object they would keep the union from linking and marking it.
+ * There `Dialect.protections` stores them, and nobody but us enforces them.
+ *
+ * An upper directory can have real flags too. Its file system enforces them, but only on the entries that it has itself.
+ * It lets the union add a whiteout to an append-only directory, by which a lower entry is removed. So the real flags of
+ * an upper directory count here as the stored ones do.
  */
 import { Errno, fsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import { FS_APPEND_FL, FS_IMMUTABLE_FL, O_ACCMODE, O_APPEND, O_RDONLY, O_TRUNC } from '../core/flags.js';
 import { keepOwnProtection } from '../sys/own-protection.js';
-import type { UnionNode } from './node.js';
-import { reachOf, statReal } from './real-object.js';
+import type { DirectoryNode, UnionNode } from './node.js';
+import { reachOf, statOnDisk, statReal } from './real-object.js';
 import type { Union } from './union.js';
 
 const scratch = new FileStat();
 
 /**
- * FS_IMMUTABLE_FL and FS_APPEND_FL, as far as `node` has them. Real flags of an upper object are its file system's
- * care.
+ * FS_IMMUTABLE_FL and FS_APPEND_FL, if `node` has them. The node remembers them. Real flags of an upper file are not
+ * among them: its file system enforces these.
+ * @throws FsError with the errno of the layer if the flags cannot be read
  */
 export function protectionOf(union: Union, node: UnionNode): number {
   if (node.protection === null) node.protection = readProtection(union, node);
@@ -26,6 +31,11 @@ export function protectionOf(union: Union, node: UnionNode): number {
 
 function readProtection(union: Union, node: UnionNode): number {
   if (!isUpper(node)) return flagsOnDisk(union, node);
+  const stored = storedFlags(union, node);
+  return node.kind === 'directory' ? stored | flagsOnDisk(union, node) : stored;
+}
+
+function storedFlags(union: Union, node: UnionNode): number {
   const { protections } = union.dialect;
   if (protections === null) return 0;
   const { fd, name } = reachOf(union, node);
@@ -33,7 +43,8 @@ function readProtection(union: Union, node: UnionNode): number {
 }
 
 function flagsOnDisk(union: Union, node: UnionNode): number {
-  statReal(union, node, scratch);
+  statOnDisk(union, node, scratch);
+  if (scratch.protection === 0) return 0;
   const { fd, name } = reachOf(union, node);
   keepOwnProtection(fd, name, scratch);
   return scratch.protection;
@@ -68,22 +79,12 @@ export function assertRemovable(union: Union, dir: UnionNode, node: UnionNode): 
 }
 
 /**
- * To be called before the union fails with an errno of its own. Throws EPERM if the file system of the upper would have
- * failed with it first, because the inode flags of `dir` or `node` forbid the removal (fs/namei.c:may_delete). Only
- * then, because it costs a system call.
+ * A whiteout in `dir` may be removed, to give its name to a new object. It may not if the upper's directory is really
+ * append-only. Where flags are stored, they do not protect whiteouts, and real ones are left to the file system: the
+ * dialect replaces a whiteout in one step, which fails as a whole.
  */
-export function assertRemovableOnDisk(union: Union, dir: UnionNode, node: UnionNode): void {
-  refuseOnDisk(union, dir, FS_IMMUTABLE_FL | FS_APPEND_FL);
-  refuseOnDisk(union, node, FS_IMMUTABLE_FL | FS_APPEND_FL);
-}
-
-/** As {@link assertRemovableOnDisk}, for a new name in `dir` (may_create). */
-export function assertWritableOnDisk(union: Union, dir: UnionNode): void {
-  refuseOnDisk(union, dir, FS_IMMUTABLE_FL);
-}
-
-function refuseOnDisk(union: Union, node: UnionNode, by: number): void {
-  if (isUpper(node) && (flagsOnDisk(union, node) & by) !== 0) throw fsError(Errno.EPERM, 'remove');
+export function assertWhiteoutRemovable(union: Union, dir: DirectoryNode): void {
+  if (union.dialect.protections === null) refuse(union, dir, FS_IMMUTABLE_FL | FS_APPEND_FL, 'remove');
 }
 
 /** An append-only file is opened for writing by those who append (may_open). */

@@ -68,14 +68,15 @@ export function overridesOf(union: Union, node: UnionNode): StatOverrides | null
 
 /** Stats the real object, as its layer has it: real inode number and link count. */
 export function statReal(union: Union, node: UnionNode, into: FileStat): void {
-  statPhysically(union, node, into);
+  statOnDisk(union, node, into);
   const overrides = overridesOf(union, node);
   if (overrides === null) return;
   const { fd, name } = reachOf(union, node);
   overrides.apply(fd, name, into);
 }
 
-function statPhysically(union: Union, node: UnionNode, into: FileStat): void {
+/** As {@link statReal}, without what the layer keeps beside the object: owner, mode and type as they are on disk. */
+export function statOnDisk(union: Union, node: UnionNode, into: FileStat): void {
   const { fd, name } = lookAt(union, node);
   if (name === '') statFd(fd, into);
   // A name that was there and is not: somebody else changed the layer.

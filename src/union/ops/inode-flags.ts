@@ -64,12 +64,14 @@ function change(union: Union, nodeid: NodeId, flags: number, apply: (fd: number,
   if (node.kind === 'directory') copyUpDirectory(union, node);
   else ensureUpper(union, node);
   const { protections } = union.dialect;
+  // Read again when it is needed, whatever of this fails.
+  node.protection = null;
   if (protections === null) withFd(union, node, (fd) => apply(fd, flags));
   else {
     const { fd, name } = reachOf(union, node);
     protections.write(fd, name, flags & PROTECTION);
-    node.protection = flags & PROTECTION;
     withFd(union, node, (real) => apply(real, flags & ~PROTECTION));
+    node.protection = flags & PROTECTION;
   }
   // Immutable and append-only show in statx's attributes, which the kernel may have cached.
   union.channel?.invalidateAttributes(nodeid);

@@ -12,7 +12,7 @@ import { isHiddenUnseen, placeFor } from '../new-object.js';
 import type { DirectoryNode, FileNode } from '../node.js';
 import { assertFree, ensureUpper, ensureWhole } from '../promote.js';
 import { markImpure } from '../promote-directory.js';
-import { assertChangeable, assertWritable } from '../protection.js';
+import { assertChangeable, assertWhiteoutRemovable, assertWritable } from '../protection.js';
 import { heldFd, refuseWithoutData, showStat, statReal } from '../real-object.js';
 import { redirectMetacopy } from '../redirect.js';
 import type { Union } from '../union.js';
@@ -39,7 +39,7 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   dir.isComplete = false;
   const undo = new UndoStack();
   if (isHiddenUnseen(union, home, name) || !linkedInPlace(union, node, home, name)) {
-    linkOverWhiteout(union, node, home, name);
+    linkOverWhiteout(union, node, dir, home, name);
     undo.push(() => union.writable().hiding.removeAndHide(union.fds.get(home), name));
   } else undo.push(() => unlinkAt(union.fds.get(home), name));
   // Before the steps that can fail: if removing the new name fails too, the name must lead to this node.
@@ -68,10 +68,17 @@ function linkReal(union: Union, node: FileNode, dirfd: number, name: EntryName):
   else linkFd(heldFd(node), dirfd, name);
 }
 
-function linkOverWhiteout(union: Union, node: FileNode, home: RealDirectory, name: EntryName): void {
+function linkOverWhiteout(
+  union: Union,
+  node: FileNode,
+  dir: DirectoryNode,
+  home: RealDirectory,
+  name: EntryName,
+): void {
   const { work, hiding } = union.writable();
   const dirfd = union.fds.get(home);
   if (home.layer.reader.probe(dirfd, name, scratch) !== 'whiteout') throw fsError(Errno.EEXIST, 'link');
+  assertWhiteoutRemovable(union, dir);
   const staged = work.temporaryName();
   linkReal(union, node, work.fd, staged);
   try {

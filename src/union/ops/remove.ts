@@ -13,7 +13,7 @@ import { isEmpty, noteLost, noteRemoved } from '../merge-directory.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
 import { assertFree, ensureUpper } from '../promote.js';
 import { copyUpDirectory } from '../promote-directory.js';
-import { assertRemovable, assertRemovableOnDisk } from '../protection.js';
+import { assertRemovable } from '../protection.js';
 import { opensItself, statReal } from '../real-object.js';
 import type { Union } from '../union.js';
 import { bringName, hasUpperName } from '../upper-names.js';
@@ -163,10 +163,7 @@ export function rmdir(union: Union, parent: NodeId, name: EntryName): void {
   const node = existing(union, dir, name);
   if (node.kind === 'file') throw fsError(Errno.ENOTDIR, 'rmdir');
   assertRemovable(union, dir, node);
-  if (!isEmpty(union, node)) {
-    assertRemovableOnDisk(union, dir, node);
-    throw fsError(Errno.ENOTEMPTY, 'rmdir');
-  }
+  if (!isEmpty(union, node)) throw fsError(Errno.ENOTEMPTY, 'rmdir');
   if (node.upper === null) hiding.hide(union.fds.get(copyUpDirectory(union, dir)), name);
   else removeUpper(union, dir, node, node.upper);
   forgetDirectory(union, node);

@@ -18,7 +18,7 @@ import { isHiddenUnseen, placeFor } from '../new-object.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
 import { assertFree, ensureUpper, ensureWhole } from '../promote.js';
 import { copyUpDirectory, markImpure } from '../promote-directory.js';
-import { assertRemovable, assertRemovableOnDisk, assertWritable, assertWritableOnDisk } from '../protection.js';
+import { assertRemovable, assertWhiteoutRemovable, assertWritable } from '../protection.js';
 import { refuseWithoutData, statReal } from '../real-object.js';
 import { redirectDirectory, redirectMetacopy } from '../redirect.js';
 import type { Union } from '../union.js';
@@ -56,16 +56,7 @@ export function rename(
   // A file with several links goes on being known by the name that it has.
   from.dir.isComplete = false;
   to.dir.isComplete = false;
-  try {
-    change(union, source, from, target, to, flags);
-  } catch (error) {
-    if (isErrno(error, 'EXDEV', 'ENOTEMPTY')) {
-      assertRemovableOnDisk(union, from.dir, source);
-      if (target === null) assertWritableOnDisk(union, to.dir);
-      else assertRemovableOnDisk(union, to.dir, target);
-    }
-    throw error;
-  }
+  change(union, source, from, target, to, flags);
 }
 
 function change(
@@ -124,13 +115,15 @@ function replace(union: Union, source: UnionNode, from: Place, target: UnionNode
   const fromFd = union.fds.get(placeFor(union, from.dir));
   const toFd = union.fds.get(placeFor(union, to.dir));
   const inUpper = target !== null && hasUpperName(union, target, to.dir, to.name);
+  const ontoWhiteout = !inUpper && layer.reader.probe(toFd, to.name, scratch) === 'whiteout';
+  if (ontoWhiteout) assertWhiteoutRemovable(union, to.dir);
   const plan = {
     from: fromFd,
     name: from.name,
     to: toFd,
     newName: to.name,
     hideSource: lowerHas(union, from.dir, from.name),
-    ontoWhiteout: !inUpper && layer.reader.probe(toFd, to.name, scratch) === 'whiteout',
+    ontoWhiteout,
     isDirectory: source.kind === 'directory',
   };
   const move = (): void => hiding.move(plan);
