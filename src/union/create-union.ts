@@ -27,7 +27,7 @@ const DIRECTORY_SHARE = 0.25;
 const MAX_DIRECTORIES = 8192;
 
 const CUT_ACL =
-  'an ACL names users or groups outside of this user namespace: the upper gets it without them, and grants nobody more (told once)';
+  'an ACL names users or groups outside of this user namespace: the upper gets it without them, and grants nobody more; a later chmod or setfacl can (told once)';
 
 /** Fds for everything else: some 35 of Node, those of running copies, those of files that were removed while in use. */
 const reserveOf = (limit: number): number => Math.min(400, Math.max(100, Math.floor(limit / 8)));
