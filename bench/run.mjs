@@ -2,6 +2,7 @@
 /** Measures plyfs against other union file systems and a plain directory, all over the same layers. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { refuseCommandLine } from '../scripts/wrong-command-line.mjs';
 import { HELP, readCommandLine } from './command-line.mjs';
 import { chooseContenders } from './contenders.mjs';
 import { prepareLayers, QUICK_SCALE } from './layers.mjs';
@@ -18,7 +19,7 @@ import { chooseWorks } from './works.mjs';
 const ROOT = new URL('..', import.meta.url);
 
 async function main(signal) {
-  const settings = readCommandLine(process.argv.slice(2));
+  const settings = readSettings();
   if (settings.wantsHelp) {
     console.log(HELP);
     return;
@@ -29,6 +30,14 @@ async function main(signal) {
   const verdicts = judge(results, targets);
   console.log(verdictsText(verdicts));
   if (settings.updatesDocuments) updateDocuments(ROOT, results, verdicts);
+}
+
+function readSettings() {
+  try {
+    return readCommandLine(process.argv.slice(2));
+  } catch (error) {
+    return refuseCommandLine('bench', error, 'npm run bench -- --help');
+  }
 }
 
 /** @returns {Promise<import('./results.mjs').Results>} */

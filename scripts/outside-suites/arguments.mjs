@@ -4,6 +4,9 @@ import { Refusal } from './shell.mjs';
 import { suites } from './suites.mjs';
 import { targets } from './targets.mjs';
 
+/** The command line is wrong: status 2. */
+export class WrongArguments extends Refusal {}
+
 const places = Object.entries(suites).map(
   ([word, { about, url }]) => `  --${word.padEnd(11)}DIR  ${about}\n${' '.repeat(20)}git clone ${url}`,
 );
@@ -39,24 +42,24 @@ Set-ups:
 ${setupLines.join('\n')}
 
 Which failures are expected, each with its reason, is in scripts/outside-suites/known. PLYFS_PROGRAM is another plyfs to test.
-Status: 0 when every failure is an expected one, 1 otherwise.
+Status: 0 when every failure is an expected one, 1 otherwise; 2 for a wrong command line.
 `;
 
-/** @throws {Refusal} for arguments that contradict each other */
+/** @throws {WrongArguments} for arguments that contradict each other */
 export function readArguments(words) {
   const { values, positionals } = parse(words);
   const chosen = Object.keys(suites).filter((word) => values[word] !== undefined);
   if (values.help) return { help: true };
   if (chosen.length === 0 && values.from === undefined)
-    throw new Refusal(`which suite? one of --${Object.keys(suites).join(', --')}`);
+    throw new WrongArguments(`which suite? one of --${Object.keys(suites).join(', --')}`);
   for (const target of [values.on, ...values.beside])
     if (!Object.hasOwn(targets, target))
-      throw new Refusal(`${target}: no such target (${Object.keys(targets).join(', ')})`);
+      throw new WrongArguments(`${target}: no such target (${Object.keys(targets).join(', ')})`);
   const setups = chosen.flatMap((word) => Object.keys(suites[word].setups));
   for (const name of values.setup)
-    if (!setups.includes(name)) throw new Refusal(`${name}: no such set-up (${setups.join(', ')})`);
+    if (!setups.includes(name)) throw new WrongArguments(`${name}: no such set-up (${setups.join(', ')})`);
   if (values.write && (positionals.length > 0 || values.on !== 'plyfs'))
-    throw new Refusal('--write: the document shows all tests on plyfs');
+    throw new WrongArguments('--write: the document shows all tests on plyfs');
   return { ...values, chosen: chosen.map((word) => ({ word, checkout: values[word] })), patterns: positionals };
 }
 
@@ -84,7 +87,7 @@ function parse(words) {
       },
     });
   } catch (error) {
-    throw new Refusal(error.message);
+    throw new WrongArguments(error.message);
   }
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /** scripts/suites: runs the test suites of other projects and prints the results. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { HELP, readArguments } from './arguments.mjs';
+import { refuseCommandLine } from '../wrong-command-line.mjs';
+import { HELP, readArguments, WrongArguments } from './arguments.mjs';
 import { checkPrograms, prepareCheckout } from './checkouts.mjs';
 import { judge } from './judge.mjs';
 import { known } from './known/known.mjs';
@@ -14,6 +15,7 @@ import { suites } from './suites.mjs';
 try {
   process.exitCode = await main(readArguments(process.argv.slice(2)));
 } catch (error) {
+  if (error instanceof WrongArguments) refuseCommandLine('suites', error, 'scripts/suites --help');
   if (!(error instanceof Refusal)) throw error;
   console.error(`suites: ${error.message}`);
   process.exitCode = 1;
@@ -25,7 +27,7 @@ async function main(settings) {
     return 0;
   }
   const earlier = settings.from ?? settings.again;
-  const kept = earlier === undefined ? [] : JSON.parse(readFileSync(earlier, 'utf8'));
+  const kept = earlier === undefined ? [] : readOutcomes(earlier);
   const outcomes = settings.from ? kept : runAll(settings, kept);
   let isGood = true;
   for await (const outcome of outcomes) {
@@ -34,6 +36,17 @@ async function main(settings) {
     isGood &&= judged.unexpected === 0;
   }
   return isGood ? 0 : 1;
+}
+
+/** What an earlier run has written with --json. */
+function readOutcomes(file) {
+  try {
+    const outcomes = JSON.parse(readFileSync(file, 'utf8'));
+    if (Array.isArray(outcomes)) return outcomes;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw new WrongArguments(error.message);
+  }
+  throw new WrongArguments(`${file}: not a file of --json`);
 }
 
 /**

@@ -6,6 +6,7 @@
  * all. At the end a table says how many cases of which group passed, failed, or did not apply on which target.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FILE_SYSTEMS as NAMED_FILE_SYSTEMS, TARGETS as NAMED_TARGETS } from '../../scripts/conformance-choices.mjs';
 import type { Case } from '../conformance/case.js';
 import { caseGroups, READ_ONLY_GROUP, SHOWN_ONCE } from '../conformance/cases/index.js';
 import { coverageTable } from '../conformance/coverage.js';
@@ -25,6 +26,7 @@ import {
   plyfsOverlay,
   plyfsOverrides,
 } from '../conformance/targets/union.js';
+import { FILE_SYSTEMS } from '../harness/filesystems.js';
 import { makeScratch, removeScratch } from '../harness/scratch.js';
 import { snapshot } from '../harness/snapshot.js';
 
@@ -59,6 +61,10 @@ describe('the library', () => {
   it('has cases with ids of their own, 800 at least', () => {
     expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
     expect(all.length).toBeGreaterThanOrEqual(800);
+  });
+  it('has the targets and the file systems that npm run conformance knows', () => {
+    expect(NAMED_TARGETS).toEqual([...targets.keys()]);
+    expect(NAMED_FILE_SYSTEMS).toEqual(FILE_SYSTEMS.map(({ name }) => name));
   });
 });
 

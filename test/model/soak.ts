@@ -4,6 +4,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { applyOptions } from '../../src/cli/apply-options.js';
+import { splitOptions } from '../../src/cli/option-list.js';
+import { defaultConfig } from '../../src/server/mount-config.js';
+import { MountError } from '../../src/server/mount-error.js';
 import { CALLS } from './calls/index.js';
 import { treeOf } from './lockstep.js';
 import type { Operation } from './operation.js';
@@ -98,8 +102,19 @@ function progress(line: string): void {
 function numberOf(option: string, text: string | undefined, otherwise: number): number {
   if (text === undefined) return otherwise;
   const value = Number(text);
-  if (!(value >= 0)) throw new UsageError(`--${option}: ${text} is not a number`);
+  if (!(value >= 0)) throw new UsageError(`--${option}: ${text} is not a number from 0 on`);
   return value;
+}
+
+/** Neither plyfs nor the kernel's overlayfs would mount with a wrong one, or plyfs would ignore it. */
+function checkFeatures(features: string): void {
+  try {
+    const { unknown } = applyOptions(splitOptions(features), { config: defaultConfig(true) });
+    if (unknown.length > 0) throw new UsageError(`--features: no such mount option: ${unknown.join(', ')}`);
+  } catch (error) {
+    if (!(error instanceof MountError)) throw error;
+    throw new UsageError(`--features: ${error.message}`);
+  }
 }
 
 function settingsOf(values: Readonly<Record<string, string | boolean | undefined>>): Settings {
@@ -113,6 +128,7 @@ function settingsOf(values: Readonly<Record<string, string | boolean | undefined
       ? FORGETFUL_ROOTLESS_TARGETS
       : FORGETFUL_TARGETS
     : TARGETS.map(({ target }) => target);
+  if (features !== undefined) checkFeatures(features);
   const known = features === undefined ? usual : [overlayTarget(features.split(','))];
   const left = text('without')?.split(',') ?? [];
   for (const name of left) if (CALLS[name] === undefined) throw new UsageError(`--without: there is no call ${name}`);
@@ -181,6 +197,8 @@ try {
 } catch (error) {
   const parseError = (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
   if (!(error instanceof UsageError) && !parseError) throw error;
-  process.stderr.write(`soak: ${(error as Error).message}\n${USAGE}\n`);
+  // parseArgs explains in further lines how a value can begin with a dash.
+  const [reason] = (error as Error).message.split(/\.?\n|\. To specify/, 1);
+  process.stderr.write(`soak: ${reason}; see npm run soak -- --help\n`);
   process.exitCode = 2;
 }
