@@ -1,4 +1,7 @@
 /** The program: the only place that ends the process of the command line. */
+import { closeSync } from 'node:fs';
+import { Errno } from '../core/errno.js';
+import { errnoOf } from '../server/mount-error.js';
 import { ThreadServer } from '../server/thread-server.js';
 import { FAILURE } from './exit-status.js';
 import { Front } from './front.js';
@@ -48,4 +51,23 @@ async function main(): Promise<number> {
   return status;
 }
 
-void main().then((status) => process.exit(status));
+/**
+ * When Node exits, it restores the settings of the terminal on each of these fds, and aborts if the terminal has been
+ * hung up (EIO; src/node.cc:ResetStdio). It leaves a closed fd out. `plyfs run` restores the settings itself.
+ */
+function closeStdio(): void {
+  for (const fd of [0, 1, 2]) {
+    try {
+      closeSync(fd);
+    } catch (error) {
+      // EBADF: closed already. The others mean that the file system has failed; the fd is closed all the same.
+      const errno = errnoOf(error);
+      if (errno !== Errno.EBADF && errno !== Errno.EIO && errno !== Errno.ENOSPC && errno !== Errno.EDQUOT) throw error;
+    }
+  }
+}
+
+void main().then((status) => {
+  closeStdio();
+  process.exit(status);
+});

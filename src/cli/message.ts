@@ -18,8 +18,8 @@ export function say(line: string): void {
     const errno = errnoOf(error);
     // Somebody's pipe that does not wait, and is full: the stream does.
     if (errno === Errno.EAGAIN) process.stderr.write(text);
-    // Nobody reads any more.
-    else if (errno !== Errno.EPIPE) throw error;
+    // Nobody reads any more: of a pipe, or of a terminal that has been hung up.
+    else if (errno !== Errno.EPIPE && errno !== Errno.EIO) throw error;
   }
 }
 

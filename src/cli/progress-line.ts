@@ -1,4 +1,7 @@
 /** One line on a terminal that is written over and over, and gone in the end. Nothing where stderr is no terminal. */
+import { Errno } from '../core/errno.js';
+import { errnoOf } from '../server/mount-error.js';
+
 const INTERVAL_MS = 100;
 const CLEAR = '\r\x1b[K';
 
@@ -9,6 +12,7 @@ export class ProgressLine {
   show(text: () => string): void {
     this.end();
     if (!process.stderr.isTTY) return;
+    process.stderr.off('error', unlessHungUp).on('error', unlessHungUp);
     // 0: a terminal that does not know how wide it is.
     const columns = process.stderr.columns || 80;
     const write = (): void => {
@@ -24,6 +28,11 @@ export class ProgressLine {
     this.#timer = undefined;
     process.stderr.write(CLEAR);
   }
+}
+
+/** EIO: the terminal has been hung up, and the line is lost with it. */
+function unlessHungUp(error: Error): void {
+  if (errnoOf(error) !== Errno.EIO) throw error;
 }
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
