@@ -2,6 +2,7 @@
 import { realpathSync } from 'node:fs';
 import { Errno, isErrno } from '../core/errno.js';
 import { askToSettle } from '../fuse/ask-to-settle.js';
+import { HelperError } from '../fuse/mount-request.js';
 import { openServerEnd, waitForServerEnd } from '../fuse/server-end.js';
 import { type UnmountOptions, unmount } from '../fuse/unmount.js';
 import { asMountError, errnoOf, MountError, printable } from '../server/mount-error.js';
@@ -25,7 +26,7 @@ export function commandUmount({ mountpoint, lazy }: UmountArguments, paths: Path
     // A lazy unmount is for a mount that hangs, so it waits for nothing. The server settles when the last file is
     // closed.
     if (lazy) {
-      take(path, { lazy });
+      take(path, entry, { lazy });
       return OK;
     }
     const unsettled = settle(path);
@@ -87,11 +88,12 @@ function settle(path: string): MountError | null {
 }
 
 /** Unmounts, and waits until the server has closed its layers: then their file systems can be unmounted too. */
-function takeAndWait(path: string, { device }: MountEntry): void {
+function takeAndWait(path: string, entry: MountEntry): void {
+  const { device } = entry;
   const end = openServerEnd(path);
   const id = mountedId(device);
   try {
-    take(path, { lazy: false });
+    take(path, entry, { lazy: false });
     // It is still mounted at another place or in another namespace, so that its server does not end.
     if (id !== null && mountedId(device) === id) return;
     if (end >= 0 && !waitForServerEnd(end, ENDING_MS)) {
@@ -104,10 +106,11 @@ function takeAndWait(path: string, { device }: MountEntry): void {
   }
 }
 
-function take(path: string, { lazy }: UnmountOptions): void {
+function take(path: string, entry: MountEntry, options: UnmountOptions): void {
   try {
-    unmount(path, { lazy });
+    unmount(path, options);
   } catch (error) {
+    if (error instanceof HelperError) throw ofAnotherUser(path, entry) ?? error;
     if (!isErrno(error, 'EBUSY')) throw error;
     throw MountError.of({
       what: 'umount',
@@ -117,4 +120,18 @@ function take(path: string, { lazy }: UnmountOptions): void {
       advice: 'end what uses it (see fuser -m), or detach it with --lazy',
     });
   }
+}
+
+/**
+ * fusermount3 unmounts only mounts of the user who calls it; of others it says that they do not exist. Undefined: the
+ * mount is our own.
+ */
+function ofAnotherUser(path: string, { fileSystemOptions }: MountEntry): MountError | undefined {
+  const user = fileSystemOptions.find((option) => option.startsWith('user_id='))?.slice('user_id='.length);
+  if (user === undefined || Number(user) === process.getuid?.()) return undefined;
+  const [why, advice] =
+    user === '0'
+      ? ['mounted by root', 'only root can unmount it']
+      : ['mounted by another user', 'only that user and root can unmount it'];
+  return MountError.of({ what: 'umount', where: path, why, errno: Errno.EPERM, advice });
 }
