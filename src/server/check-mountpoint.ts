@@ -3,12 +3,22 @@ import { closeSync, constants, openSync, realpathSync, statSync } from 'node:fs'
 import { Errno } from '../core/errno.js';
 import { errnoOf, MountError } from './mount-error.js';
 
+/**
+ * Directories that the kernel fills and the server reads while it starts to serve: a mount that hides one waits for
+ * itself for ever. /proc/PID is that of any process, because the kernel removes it, and the mount, with the process.
+ */
+const NEEDED = /^\/(proc(\/\d+(\/.*)?)?|sys(\/class(\/bdi)?|\/devices(\/virtual(\/bdi)?)?)?)$/s;
+
 /** The mountpoint (bytes) as an absolute path without symlinks. Throws {@link MountError} if it cannot be one. */
 export function resolveMountpoint(path: string): string {
   try {
     const real = realpathSync.native(Buffer.from(path, 'latin1'), 'latin1');
     if (!statSync(Buffer.from(real, 'latin1')).isDirectory()) {
       throw MountError.of({ what: 'mountpoint', where: path, errno: Errno.ENOTDIR });
+    }
+    if (NEEDED.test(real)) {
+      const why = 'the server itself needs this directory';
+      throw MountError.of({ what: 'mountpoint', where: path, why, errno: Errno.EBUSY, advice: 'mount it elsewhere' });
     }
     return real;
   } catch (error) {

@@ -3,7 +3,7 @@
  * have to serve, as libfuse 3 does (lib/helper.c:fuse_mnt_parse_fuse_fd). mount.fuse3 -o drop_privileges and
  * Apptainer's --fusemount pass such a descriptor.
  */
-import { fstatSync, readFileSync } from 'node:fs';
+import { fstatSync, readFileSync, readSync, type Stats } from 'node:fs';
 import { resolve } from 'node:path';
 import { displayName } from '../core/entry-name.js';
 import { Errno } from '../core/errno.js';
@@ -15,19 +15,53 @@ import { type MountEntry, readMountinfo } from './mountinfo.js';
 /** makedev(10, 229): Documentation/admin-guide/devices.txt. */
 const FUSE_DEVICE = (10 << 8) | 229;
 
-/** The fd that `mountpoint` names, if it is one of /dev/fuse. Throws {@link MountError} if it is not open. */
+/** A larger number is no fd, and Node throws for it. */
+const HIGHEST_FD = 2 ** 31 - 1;
+
+/**
+ * The fd that `mountpoint` names, if it is one of /dev/fuse. Undefined: an ordinary path, also that of a directory that
+ * the caller has open. Throws {@link MountError} if the fd is not open, is another file, or is not mounted.
+ */
 function givenDevice(mountpoint: string): number | undefined {
   const [, digits] = /^\/dev\/fd\/(\d+)$/.exec(mountpoint) ?? [];
   if (digits === undefined) return undefined;
+  const refuse = (why: string, errno: number, advice?: string): MountError =>
+    MountError.of({ what: 'mountpoint', where: mountpoint, why, errno, ...(advice === undefined ? {} : { advice }) });
   const fd = Number(digits);
+  const stats = statsOf(fd);
+  if (stats === undefined) throw refuse('not an open file', Errno.EBADF);
+  if (stats.isDirectory()) return undefined;
+  if ((stats.mode & S_IFMT) !== S_IFCHR || stats.rdev !== FUSE_DEVICE) {
+    throw refuse('not an open file of /dev/fuse', Errno.EINVAL);
+  }
+  if (!isMounted(fd)) throw refuse('not mounted yet', Errno.EPERM, 'mount it before');
+  return fd;
+}
+
+/** Undefined: not an open file. */
+function statsOf(fd: number): Stats | undefined {
+  if (fd > HIGHEST_FD) return undefined;
   try {
-    const { mode, rdev } = fstatSync(fd);
-    // Any other file: an ordinary path, of a directory that the caller has open.
-    return (mode & S_IFMT) === S_IFCHR && rdev === FUSE_DEVICE ? fd : undefined;
+    return fstatSync(fd);
   } catch (error) {
     if (errnoOf(error) !== Errno.EBADF) throw error;
-    throw MountError.of({ what: 'mountpoint', where: mountpoint, why: 'not an open file', errno: Errno.EBADF });
+    return undefined;
   }
+}
+
+/**
+ * The kernel answers a read into a buffer that is too small for any request without waiting: EPERM if the fd is not
+ * mounted (fs/fuse/dev.c:fuse_dev_read), else EINVAL, or ENODEV if the mount is gone (fuse_dev_do_read).
+ */
+function isMounted(fd: number): boolean {
+  try {
+    readSync(fd, Buffer.alloc(1));
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === Errno.EPERM) return false;
+    if (errno !== Errno.EINVAL && errno !== Errno.ENODEV) throw error;
+  }
+  return true;
 }
 
 /**

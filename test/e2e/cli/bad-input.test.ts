@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { mountsUnavailable } from '../../harness/mounts.js';
+import { mountsUnavailable, PLYFS } from '../../harness/mounts.js';
 import { run, Sandbox } from './sandbox.js';
 
 const unavailable = mountsUnavailable();
@@ -167,6 +167,18 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     expectRefused(['-o', layers, 'mnt'], 'upperdir: other/up: read-only file system (EROFS)');
     expect(box.plyfs('-o', `${layers},ro`, 'mnt').status).toBe(0);
   });
+
+  it.each(['/proc', '/proc/self', '/dev/fd/', '/sys', '/sys/class/bdi'])(
+    'a directory that the server needs as mountpoint: %s',
+    (path) => {
+      const line = `plyfs: mountpoint: ${path}: the server itself needs this directory (EBUSY); mount it elsewhere\n`;
+      for (const flags of [[], ['-f']]) {
+        const args = ['--mount', '--propagation=private', PLYFS, 'mount', ...flags, '-o', 'lowerdir=base', path];
+        const outcome = run('unshare', args, { cwd: box.dir, timeout: 10_000 });
+        expect(outcome).toEqual({ status: 1, stdout: '', stderr: line });
+      }
+    },
+  );
 
   it('a mountpoint that is missing or is a file', () => {
     expectRefused(['-o', 'lowerdir=top', 'nope'], 'mountpoint: nope: no such file or directory (ENOENT)');

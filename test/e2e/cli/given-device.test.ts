@@ -138,4 +138,21 @@ describe.skipIf(unavailable !== null)(`/dev/fd/N as mountpoint ${unavailable ?? 
     expect(run('sh', ['-c', script, PLYFS, box.options], { cwd: box.dir })).toMatchObject({ status: 0, stderr: '' });
     expect(box.isMounted()).toBe(true);
   });
+
+  it.each([
+    ['9999999999999', 'not an open file (EBADF)'],
+    ['0', 'not an open file of /dev/fuse (EINVAL)'],
+    ['5', 'not mounted yet (EPERM); mount it before'],
+  ])('/dev/fd/%s: %s', (fd, why) => {
+    const script = 'exec 5<>/dev/fuse; exec "$@"';
+    // Without any layer: the mountpoint is looked at first.
+    for (const flags of [[], ['-f']]) {
+      const args = ['-c', script, 'sh', PLYFS, ...flags, '-o', 'lowerdir=nope', `/dev/fd/${fd}`];
+      expect(run('sh', args, { cwd: box.dir, stdio: ['ignore', 'pipe', 'pipe'] })).toEqual({
+        status: 1,
+        stdout: '',
+        stderr: `plyfs: mountpoint: /dev/fd/${fd}: ${why}\n`,
+      });
+    }
+  });
 });
