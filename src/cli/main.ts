@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs';
 import { Errno } from '../core/errno.js';
 import { errnoOf } from '../server/mount-error.js';
 import { ThreadServer } from '../server/thread-server.js';
-import { FAILURE } from './exit-status.js';
+import { FAILURE, RUN_FAILURE } from './exit-status.js';
 import { Front } from './front.js';
 import { rawArguments } from './raw-arguments.js';
 import { leaveRemovedDirectory, type PathRule } from './removed-directory.js';
@@ -40,7 +40,7 @@ async function main(): Promise<number> {
   const paths = leaveRemovedDirectory();
   // Before anything else is known, because it takes longer than all the rest: most mounts are served by it.
   const early = otherwise ? undefined : new ThreadServer();
-  let status = FAILURE;
+  let status = /^run(-inside)?$/.test(args[0] ?? '') ? RUN_FAILURE : FAILURE;
   try {
     status = await run(args, paths, front, early);
   } catch (error) {

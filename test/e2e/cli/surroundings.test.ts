@@ -43,8 +43,8 @@ describe.skipIf(unavailable !== null)(`surroundings ${unavailable ?? ''}`, () =>
   }
 
   describe.each(['-v', '-d', '-s', '-n'])('ulimit %s', (letter) => {
-    const refused = (least: number): object => ({
-      status: 1,
+    const refused = (least: number, status = 1): object => ({
+      status,
       stdout: '',
       stderr: expect.stringMatching(
         new RegExp(`^plyfs: ulimit ${letter} \\d+: too little for Node.js, which needs ${least}; raise the limit\n$`),
@@ -61,6 +61,8 @@ describe.skipIf(unavailable !== null)(`surroundings ${unavailable ?? ''}`, () =>
     it('too small: one line', () => {
       expect(limited(`${letter} ${mount - 1}`, ['-o', box.options, 'mnt'])).toMatchObject(refused(mount));
       expect(limited(`${letter} ${other - 1}`, ['--version'])).toMatchObject(refused(other));
+      const command = ['run', '--rootfs', '/', '--ephemeral', '--', 'true'];
+      expect(limited(`${letter} ${mount - 1}`, command)).toMatchObject(refused(mount, 125));
       expect(box.isMounted()).toBe(false);
     });
 
