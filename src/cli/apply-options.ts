@@ -9,10 +9,10 @@ import { invalid } from './option-value.js';
 import { settleOwners } from './presentation-options.js';
 
 /**
- * Whose rules the command line follows. `plyfs` refuses options that contradict each other. `fuse-overlayfs` never
- * fails because of an option that the program fuse-overlayfs ignores: container engines append such options to those of
- * their user. In this form the last of several values holds. Of two contradicting options the one holds that promises
- * less.
+ * Whose rules the command line follows. `plyfs` refuses options that contradict each other. `fuse-overlayfs` ignores a
+ * wrong value of an option of the kernel's overlayfs that the program fuse-overlayfs ignores: container engines append
+ * such options to those of their user. In this form the last of several values holds. Of two contradicting options the
+ * one holds that promises less.
  */
 export type CommandLineForm = 'plyfs' | 'fuse-overlayfs';
 
@@ -59,6 +59,7 @@ export function applyOptions(
   if (added !== undefined && values.has('lowerdir')) throw invalid(added, values.get(added), 'contradicts lowerdir');
   if (form === 'plyfs') refuseContradictions(settings, values);
   else refused.push(...withoutContradictions(settings.config.overlay));
+  if (form === 'fuse-overlayfs' && options.some(isReadOnly)) settings.config.readOnly = true;
   settleOwners(settings);
   return { unknown: [...unknown], refused };
 }
@@ -104,6 +105,11 @@ function applyOption(
   }
   if (form === 'fuse-overlayfs') return false; // That program knows the option only without a value.
   throw invalid(name, undefined, `takes no value, and was given ${printable(value)}`);
+}
+
+/** fuse-overlayfs does not know `rw`: with `ro` beside it, in whatever order, its mount is read-only. */
+function isReadOnly({ name, value }: GivenOption): boolean {
+  return name === 'ro' && value === undefined;
 }
 
 function isForeign({ name }: GivenOption): boolean {

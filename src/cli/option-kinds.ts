@@ -23,8 +23,8 @@ export interface MountSettings {
 interface OptionBase {
   readonly help: string;
   /**
-   * fuse-overlayfs does not know the option and ignores it: in that program's form of the command line it cannot make a
-   * mount fail.
+   * An option of the kernel's overlayfs that fuse-overlayfs ignores: in that program's form of the command line a wrong
+   * value of it is ignored.
    */
   readonly isForeign?: true;
 }

@@ -199,6 +199,11 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
     expect(readdirSync(box.at('work'))).toEqual([]);
   });
 
+  it.each(['ro,rw', 'rw,ro'])('%s: read-only, as with fuse-overlayfs, which does not know rw', (words) => {
+    expect(box.plyfs('-o', `${box.options},${words}`, 'mnt')).toMatchObject({ status: 0, stderr: '' });
+    expect(run('touch', [box.at('mnt/x')]).stderr).toContain('Read-only file system');
+  });
+
   it('unknown options are named once each and ignored; those of the kernel that change nothing are silent', () => {
     const extra = 'clone_fd,nonsense,nonsense,userxattr,index=off,lazytime,private,context="a:b,c"';
     expectMounted(
