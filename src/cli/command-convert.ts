@@ -47,7 +47,14 @@ export async function commandConvert({ json, ...request }: ConvertArguments, pat
 /** Writing the JSON answer to stdout failed; printing an error there would fail as well. */
 class OutputError extends MountError {}
 
-async function printRefusal({ message, code }: MountError): Promise<void> {
+/** What `--json` prints if nothing was converted. A failed write to stdout gets a line on stderr. */
+export async function printRefusal({
+  message,
+  code,
+}: {
+  readonly message: string;
+  readonly code?: string | undefined;
+}): Promise<void> {
   try {
     await printJson({ converted: false, error: message, ...(code === undefined ? {} : { code }) });
   } catch (error) {

@@ -76,9 +76,18 @@ export async function runCommandLine(args: readonly string[], commands: Commands
     await program.parseAsync(first === 'run' ? withLayerNamed(named) : [...named], { from: 'user' });
     return status;
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? OK : USAGE;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? OK : USAGE;
+    if (!(error instanceof WrongCommandLine)) throw error;
+    say(error.message);
+    if (first === 'convert' && asksForJson(args)) await (await import('./command-convert.js')).printRefusal(error);
+    return USAGE;
   }
+}
+
+/** As far as that can be told from a command line that could not be parsed. */
+function asksForJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return args.slice(0, end < 0 ? args.length : end).includes('--json');
 }
 
 function buildProgram(commands: Commands, finish: (status: number) => void): Command {
@@ -96,17 +105,26 @@ function buildProgram(commands: Commands, finish: (status: number) => void): Com
   return program;
 }
 
-/** Commander throws instead of leaving, and its messages are lines like all our others. */
+/** The command line is wrong; the message is one line like all our others. */
+class WrongCommandLine extends Error {}
+
+/** Commander throws instead of leaving, and leaves its messages to us. */
 function quietly(command: Command): Command {
-  return command.exitOverride().configureOutput({
-    outputError: (text) =>
-      say(
-        `${text
-          .replace(/^error: /, '')
-          .trim()
-          .replaceAll('\n', ' ')}; see plyfs --help`,
-      ),
+  return command.configureOutput({ outputError: () => {} }).exitOverride((error) => {
+    // No message: it has printed a help, or the version.
+    if (error.exitCode === 0 || error.code === 'commander.help') throw error;
+    throw new WrongCommandLine(usageLine(error.message, command));
   });
+}
+
+/** A message of commander's as one line that names the help of the command. */
+function usageLine(text: string, command: Command): string {
+  const words = text.replace(/^error: /, '').trim();
+  const line = words.replaceAll('\n', ' ').replace(/^missing required argument '(\w+)'$/, (_, name: string) => {
+    return `missing ${name === 'paths' ? 'MOUNTPOINT' : name.toUpperCase()}`;
+  });
+  const name = command.parent === null ? 'plyfs' : `plyfs ${command.name()}`;
+  return `${line}; see ${name} --help`;
 }
 
 /** Its default is none, which is not worth a word of help. */

@@ -79,7 +79,7 @@ fails or is interrupted removes it; one that was killed leaves it to the next co
 SRC must not be mounted writable meanwhile. An ordinary user can convert layers of files of their own, and neither sees
 nor keeps attributes in trusted.
 
-With --json plyfs prints one object on stdout, even if the conversion is refused or fails:
+With --json plyfs prints one object on stdout, even if the command line is wrong or the conversion fails:
   {"converted":true, ...}            how many objects of each kind were converted
   {"converted":false,"obstacles":[{"path":...,"why":...}], "obstacleCount":...}
   {"converted":false,"error":"...","code":"ENOTEMPTY"}

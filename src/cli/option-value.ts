@@ -34,12 +34,16 @@ export function parseLayers(value: string): LayerList {
   pieces.forEach((piece, i) => {
     const between = piece === '' && i > 0 && i + 1 < pieces.length;
     if (piece === '' && (!between || isData)) {
-      throw invalid('lowerdir', value, 'a colon at the start or end, or a third one in a row, leaves an empty path');
+      throw invalid(
+        'lowerdir',
+        `'${value}'`,
+        'a colon at the start or end, or a third one in a row, leaves an empty path',
+      );
     }
     if (piece !== '' && dataLayers > 0 && !isData) {
       throw invalid(
         'lowerdir',
-        value,
+        `'${value}'`,
         'a layer after a data-only one must be data-only too, and have two colons before it',
       );
     }

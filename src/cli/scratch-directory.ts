@@ -3,7 +3,7 @@
  * lock on it, so that a later run recognizes and removes what a killed run has left.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, lstatSync, mkdtempSync, openSync, readdirSync, renameSync } from 'node:fs';
+import { closeSync, constants, existsSync, lstatSync, mkdtempSync, openSync, readdirSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { toBytesName } from '../core/entry-name.js';
@@ -39,7 +39,9 @@ export class ScratchDirectory {
       const errno = errnoOf(error);
       if (errno === undefined) throw error;
       const advice = 'it is where plyfs run has its mountpoint; set TMPDIR to a directory that can be written to';
-      throw MountError.of({ what: 'TMPDIR', where: toBytesName(home), errno, advice });
+      // As mkdir(2) in /proc fails, where the kernel alone makes directories.
+      const why = errno === Errno.ENOENT && existsSync(home) ? { why: 'no directory can be made there' } : {};
+      throw MountError.of({ what: 'TMPDIR', where: toBytesName(home), ...why, errno, advice });
     }
   }
 

@@ -38,7 +38,7 @@ export class MountError extends Error {
 
 function sentence({ what, where, why, errno, advice }: Refusal): string {
   const parts = [what];
-  if (where !== undefined) parts.push(shortened(printable(where)));
+  if (where !== undefined) parts.push(where === '' ? "''" : shortened(printable(where)));
   const reason = why === undefined ? errnoText(errno) : shortened(oneLine(why));
   parts.push(errno === undefined ? reason : `${reason} (${errnoName(errno)})`);
   return parts.join(': ') + (advice === undefined ? '' : `; ${oneLine(advice)}`);

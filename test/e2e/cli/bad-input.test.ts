@@ -1,6 +1,7 @@
 /** What is refused: one line that says what and why, a status, and nothing mounted or made. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountsUnavailable, PLYFS } from '../../harness/mounts.js';
 import { run, Sandbox } from './sandbox.js';
@@ -39,9 +40,9 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     ['no lowerdir', 'upperdir=up,workdir=work', 'lowerdir: missing (EINVAL); give'],
     ['an empty lowerdir', 'lowerdir=', 'lowerdir: empty (EINVAL)'],
     ['a lowerdir without value', 'lowerdir', 'lowerdir: needs a value'],
-    ['a colon at the end', 'lowerdir=top:', 'lowerdir: top:: a colon at the start or end'],
-    ['a colon at the start', 'lowerdir=:top', 'lowerdir: :top: a colon at the start or end'],
-    ['a data-only layer without others', 'lowerdir=::base', 'lowerdir: ::base: a colon at the start or end'],
+    ['a colon at the end', 'lowerdir=top:', "lowerdir: 'top:': a colon at the start or end"],
+    ['a colon at the start', 'lowerdir=:top', "lowerdir: ':top': a colon at the start or end"],
+    ['a data-only layer without others', 'lowerdir=::base', "lowerdir: '::base': a colon at the start or end"],
     [
       'a missing upper',
       'lowerdir=top,upperdir=nope,workdir=work',
@@ -208,7 +209,11 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     expectRefused(['mount', '-t', 'ext4', '-o', 'lowerdir=top', 'mnt'], /'ext4' is invalid/, 2);
     expectRefused(['--wibble', '-o', 'lowerdir=top', 'mnt'], "unknown option '--wibble'", 2);
     expectRefused(['mount', '--wibble', 'mnt'], "unknown option '--wibble'", 2);
-    expectRefused(['-o', 'lowerdir=top'], "missing required argument 'paths'", 2);
+    expectRefused(['-o', 'lowerdir=top'], 'missing MOUNTPOINT; see plyfs mount --help', 2);
+    expectRefused(['mount', '-o', 'lowerdir=top'], 'missing MOUNTPOINT; see plyfs mount --help', 2);
+    expectRefused(['convert', '--to', 'aufs'], 'missing SRC; see plyfs convert --help', 2);
+    expectRefused(['run', '--wibble'], "unknown option '--wibble'; see plyfs run --help", 2);
+    expectRefused(['-o', 'lowerdir=top', ''], "mountpoint: '': no such file or directory (ENOENT)");
     expectRefused(['a', 'b', 'mnt', '-o', 'lowerdir=top'], 'expected [SOURCE] MOUNTPOINT, got 3', 2);
     expectRefused([], 'no mountpoint', 2);
     expectRefused(['frobnicate'], 'frobnicate: no plyfs command, and no directory to mount on; see plyfs --help', 2);
@@ -222,7 +227,13 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     mkdirSync(box.at('other'));
     expect(spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', box.at('other')]).status).toBe(0);
     expectRefused(['umount', 'other'], 'umount: other: not a FUSE mount, but tmpfs (EINVAL); use umount(8)');
-    expectRefused(['umount'], "missing required argument 'mountpoint'", 2);
+    expectRefused(['umount'], 'missing MOUNTPOINT; see plyfs umount --help', 2);
+    for (const args of [[], ['-l'], ['-f']]) {
+      symlinkSync(resolve(process.env.PLYFS_PROGRAM ?? 'bin/plyfs'), box.at('umount.fuse.plyfs'));
+      const { status, stderr } = run(box.at('umount.fuse.plyfs'), args);
+      rmSync(box.at('umount.fuse.plyfs'));
+      expect([status, stderr]).toEqual([2, 'plyfs: missing MOUNTPOINT; see plyfs umount --help\n']);
+    }
   });
 
   it('/dev/fuse without access, and missing', () => {

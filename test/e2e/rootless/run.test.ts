@@ -326,6 +326,12 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
   });
 
   it.each([
+    [
+      'TMPDIR below /proc',
+      { TMPDIR: '/proc' },
+      ['--ephemeral'],
+      'TMPDIR: /proc: no directory can be made there (ENOENT); ',
+    ],
     ['TMPDIR', { TMPDIR: '/missing' }, ['--ephemeral'], 'TMPDIR: /missing: no such file or directory (ENOENT); '],
     ['--upper', {}, ['--upper', '/proc/x'], '--upper: /proc/x: cannot be made: no such file or directory (ENOENT)'],
     [

@@ -392,6 +392,20 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       }
     });
 
+    it.each([
+      [['--to', 'aufs'], 'missing SRC'],
+      [['--to', 'aufs', 'src'], 'missing DST'],
+      [['--to', 'foo', 'src', 'dst'], "option '--to <form>' argument 'foo' is invalid"],
+      [['src', 'dst'], '--to is missing'],
+      [['--to', 'aufs', '--wibble', 'src', 'dst'], "unknown option '--wibble'"],
+    ])('says as JSON that the command line is wrong: %j', (args, line) => {
+      const { stdout, stderr, status } = convert('--json', ...args);
+      const answer = JSON.parse(stdout) as { error: string };
+      expect([status, answer]).toEqual([2, { converted: false, error: expect.stringContaining(line) }]);
+      expect(stderr).toBe(`plyfs: ${answer.error}\n`);
+      expect(answer.error).toContain('; see plyfs convert --help');
+    });
+
     it('names a misspelt option before one that is missing', () => {
       for (const args of [['--hepl'], ['--hepl', src, dst], ['--form', 'aufs', src, dst]]) {
         const line = `plyfs: unknown option '${args[0]}'`;

@@ -142,6 +142,10 @@ describe.skipIf(unavailable !== null)(`plyfs mount --docker ${unavailable ?? ''}
       ['--docker', 'docker', '-o', 'lowerdir=base', '1', 'mnt'],
       'lowerdir: contradicts --docker (EINVAL); see plyfs mount --help',
     );
-    refused(['--docker', 'docker', 'mnt'], '--docker needs the ID of a layer, and a MOUNTPOINT; see plyfs --help', 2);
+    refused(
+      ['--docker', 'docker', 'mnt'],
+      '--docker needs the ID of a layer, and a MOUNTPOINT; see plyfs mount --help',
+      2,
+    );
   });
 });

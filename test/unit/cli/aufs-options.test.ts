@@ -58,7 +58,7 @@ describe('branches', () => {
     ['br:/a=rw:/b=rw', 'br: /b: only the first branch can be rw here (EINVAL)'],
     ['br:/a=ro:/b=rw', 'br: /b: only the first branch can be rw here (EINVAL)'],
     ['br:', 'br: empty (EINVAL)'],
-    ['br:/a=rw:', 'br: : empty path (EINVAL)'],
+    ['br:/a=rw:', "br: '': empty path (EINVAL)"],
     ['br:/a,br:/b', 'br: /b: given twice (EINVAL)'],
     ['br:/a,lowerdir=/b', 'lowerdir: /b: contradicts br (EINVAL)'],
     ['br:/a,diropq=x', 'diropq: x: must be always (a) or whiteouted (w) (EINVAL)'],
