@@ -19,13 +19,14 @@ export class CommandTerminal {
   readonly #output: ReadStream;
   readonly #ended: Promise<void>;
   #input: Buffer[] = [];
+  #isRelaying = false;
 
   private constructor(
     private readonly master: number,
-    /** The command's end; closed by {@link relay}. */
+    /** The command's end; closed by {@link relay}, or by {@link close} if no command was started. */
     private readonly slave: number,
     private readonly settings: TerminalSettings,
-    private readonly copyWindowSize: (from: number, to: number) => void,
+    private readonly copyWindowSize: CopyWindowSize,
   ) {
     this.#output = new ReadStream(master);
     this.#ended = new Promise((resolve) => {
@@ -43,9 +44,10 @@ export class CommandTerminal {
     const { copyWindowSize, openTerminal } = await import('../sys/pseudo-terminal.js');
     const master = openSync(join(root, 'dev/pts/ptmx'), constants.O_RDWR | constants.O_NOCTTY);
     const slave = openTerminal(master);
-    copyWindowSize(0, master);
+    const terminal = new CommandTerminal(master, slave, settings, unlessHungUp(copyWindowSize));
+    terminal.copyWindowSize(0, master);
     setTerminal([settings], slave);
-    return new CommandTerminal(master, slave, settings, copyWindowSize);
+    return terminal;
   }
 
   /** The command's stdio: this terminal in place of the caller's; files and pipes stay. */
@@ -55,6 +57,7 @@ export class CommandTerminal {
 
   /** Starts to copy between the two terminals; to be called when the command has been started. */
   relay(): void {
+    this.#isRelaying = true;
     closeSync(this.slave);
     setTerminal(['raw', '-echo']);
     const screen = isatty(1) ? process.stdout : process.stderr;
@@ -94,6 +97,13 @@ export class CommandTerminal {
    * terminal.
    */
   async close(): Promise<void> {
+    if (!this.#isRelaying) {
+      // While they are open, the devpts of the tree is in use.
+      closeSync(this.slave);
+      this.#output.destroy();
+      await this.#ended;
+      return;
+    }
     process.removeAllListeners('SIGWINCH');
     process.stdin.pause();
     const timer = setTimeout(() => this.#output.destroy(), REST_MS);
@@ -101,4 +111,17 @@ export class CommandTerminal {
     clearTimeout(timer);
     setTerminal([this.settings]);
   }
+}
+
+type CopyWindowSize = (from: number, to: number) => void;
+
+/** EIO: the caller's terminal has been hung up, and has no size any more. The SIGHUP for it ends the command. */
+function unlessHungUp(copy: CopyWindowSize): CopyWindowSize {
+  return (from, to) => {
+    try {
+      copy(from, to);
+    } catch (error) {
+      if (errnoOf(error) !== Errno.EIO) throw error;
+    }
+  };
 }

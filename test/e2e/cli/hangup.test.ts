@@ -53,6 +53,14 @@ describe.skipIf(unavailable !== null)(`a terminal is hung up ${unavailable ?? ''
       expect(readdirSync(box.at('tmp'))).toEqual([]);
     });
 
+    it.skipIf(TRANSPORT === 'fuse-native')('plyfs run before the command is started: the same', async () => {
+      // The mount is being made.
+      const isBusy = (): boolean =>
+        readdirSync(box.at('tmp')).some((run) => existsSync(box.at(`tmp/${run}/work/work`)));
+      expect(await hangUp('run --rootfs / --ephemeral -- sleep 100', isBusy, redirection)).toEqual([129, '']);
+      expect(readdirSync(box.at('tmp'))).toEqual([]);
+    });
+
     it('plyfs mount -f unmounts and ends with 0', async () => {
       const args = `mount -f -o '${box.options}' mnt`;
       expect(await hangUp(args, () => box.isMounted(), redirection)).toEqual([0, '']);
