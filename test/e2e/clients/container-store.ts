@@ -95,15 +95,20 @@ export class ContainerStore {
     return this.machine.run(command, { ...this.asOwner(), ...options, env: { ...this.environment(), ...options.env } });
   }
 
-  /** Mountpoints that are this store's. */
+  /** Mountpoints of this store's layers and containers. */
   mounts(): string[] {
+    return this.allMounts().filter((path) => !path.endsWith('/overlay'));
+  }
+
+  /** Podman also mounts the directory of its driver on itself, for as long as any of its processes uses the store. */
+  private allMounts(): string[] {
     return this.machine.mounts().filter((path) => path.startsWith(`${this.dir}/`));
   }
 
   /** Ends what runs of it and removes it. What is left mounted is unmounted. */
   dispose(): void {
     this.try(['podman', 'rm', '--all', '--force', '--time=0']);
-    for (const path of this.mounts().reverse()) this.machine.run(['umount', '-l', path]);
+    for (const path of this.allMounts().reverse()) this.machine.run(['umount', '-l', path]);
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 

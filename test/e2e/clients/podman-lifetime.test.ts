@@ -38,10 +38,11 @@ describe.skipIf(unavailable !== null)(`podman and the processes of plyfs ${unava
     const [server] = servers();
     if (server === undefined) throw new Error('no server');
     store.podman('run', '--rm', BASE_IMAGE, 'true');
+    await waitFor(() => servers().length === 1, 'the server of the first to end');
     const [descriptors, before] = [machine.descriptors(server.pid).sort(), present().sort()];
     for (let i = 0; i < 20; i++) expect(store.podman('run', '--rm', BASE_IMAGE, 'echo', `${i}`)).toBe(`${i}\n`);
     await waitFor(() => servers().length === 1, 'the servers of what has ended to end');
-    expect(present().sort()).toEqual(before);
+    await waitFor(() => present().sort().join('\n') === before.join('\n'), 'what was there before, and nothing else');
     expect(machine.descriptors(server.pid).sort()).toEqual(descriptors);
     store.removeContainer(witness);
     await waitFor(() => servers().length === 0, 'the last server to end');
