@@ -4,13 +4,16 @@ const CONFORMANCE = 'test/e2e/conformance.test.ts';
 
 /**
  * Files of test/e2e and test/model that `scripts/test` leaves to `scripts/test --long`, because each of them takes long: container
- * engines start containers, and the others try the same thing at each of many moments or with many processes.
+ * engines start containers, threads are left to die, disks fill, and the others try the same thing at each of many moments or with
+ * many processes.
  */
 const LONG = [
   'test/e2e/clients/**/*.test.ts',
   'test/e2e/concurrency.test.ts',
   CONFORMANCE,
+  'test/e2e/dying-threads.test.ts',
   'test/e2e/faults.test.ts',
+  'test/e2e/full-disk.test.ts',
   'test/e2e/kills.test.ts',
   'test/e2e/realwork.test.ts',
 ];
