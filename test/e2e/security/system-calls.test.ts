@@ -29,7 +29,7 @@ function straceUnavailable(): string | null {
 const unavailable = straceUnavailable();
 
 /** The end of mounting, which may come after the trace has begun: the daemon's directory, and how far ahead is read. */
-const MOUNTING = /^(\/|\/sys\/class\/bdi\/[\d:]+\/read_ahead_kb)$/;
+const MOUNTING = /^(\/|\/sys\/class\/bdi\/[\d:]+(\/read_ahead_kb)?)$/;
 
 /** A thread that is started meanwhile loads the program's own files, */
 const PROGRAM = dirname(dirname(fileURLToPath(new URL('.', import.meta.url)))).replace(/\/test$/, '');
