@@ -4,7 +4,7 @@ const CONFORMANCE = 'test/e2e/conformance.test.ts';
 
 /**
  * Files of test/e2e and test/model that `scripts/test` leaves to `scripts/test --long`, because each of them takes long: container
- * engines start containers, threads are left to die, disks fill, and the others try the same thing at each of many moments or with
+ * engines start containers, threads die, layers hang, disks and tables of open files fill, and the others try the same thing at each of many moments or with
  * many processes.
  */
 const LONG = [
@@ -14,7 +14,10 @@ const LONG = [
   'test/e2e/dying-threads.test.ts',
   'test/e2e/faults.test.ts',
   'test/e2e/full-disk.test.ts',
+  'test/e2e/hanging-layer.test.ts',
   'test/e2e/kills.test.ts',
+  'test/e2e/odd-input/large-trees.test.ts',
+  'test/e2e/open-file-budget.test.ts',
   'test/e2e/realwork.test.ts',
 ];
 
