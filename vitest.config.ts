@@ -4,8 +4,8 @@ const CONFORMANCE = 'test/e2e/conformance.test.ts';
 
 /**
  * Files of test/e2e and test/model that `scripts/test` leaves to `scripts/test --long`, because each of them takes long: container
- * engines start containers, threads die, layers hang, disks and tables of open files fill, and the others try the same thing at each of many moments or with
- * many processes.
+ * engines start containers, threads die, layers hang, disks and tables of open files fill. The others try the same thing at each
+ * of many moments or with many processes.
  */
 const LONG = [
   'test/e2e/clients/**/*.test.ts',
