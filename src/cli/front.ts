@@ -49,8 +49,8 @@ export class Front {
 
   /**
    * The mount answers: lets the front go, and keeps nothing of what came from there: session and terminal, working
-   * directory, stdio and other files. Throws EPIPE if it is gone already; whoever asked for the mount does not want it
-   * then.
+   * directory, stdio and other files. Throws EPIPE if the front has ended already:
+   * then nobody waits for the mount.
    * @param keeping an inherited fd that stays open: a descriptor of /dev/fuse that the caller has mounted
    */
   async release({ keeping }: { keeping: number | undefined }): Promise<void> {

@@ -1,8 +1,8 @@
 /**
  * A metacopy of the upper on its way to be a whole file: the data comes into the file that is there, because all its
- * names lead to that (fs/overlayfs/copy_up.c:ovl_copy_up_meta_inode_data). Until the mark goes, at the very end, it is
- * a metacopy as before, whatever of the data has come. (Killed in between, it can have a later mtime and lack its
- * capabilities: what the write that was to come would have done to it.)
+ * names lead to that (fs/overlayfs/copy_up.c:ovl_copy_up_meta_inode_data). It stays a metacopy, however much
+ * data it has, until the mark is removed as the last step. (After a kill in between it can have a later mtime and lack its
+ * capabilities, as after the write that the copy was made for.)
  */
 
 import { FsError } from '../core/errno.js';
@@ -98,7 +98,7 @@ export class DataCompletion implements Filling {
   }
 
   /**
-   * What cannot be undone does no harm: nobody reads what came of the data, and the next attempt begins again.
+   * A failed undo does no harm: no reader uses the partly copied data, and the next attempt begins again.
    * Capabilities that find no room are gone, as in the kernel, and as they are after any write.
    */
   private undo(): void {

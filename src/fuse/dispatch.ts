@@ -15,8 +15,8 @@ import { describeOutcome, describeRequest } from './trace.js';
 import { takeBack } from './unanswered.js';
 
 /**
- * What a change does not fail with by a rule, but in the middle of itself. Taken back or not, it has moved times, and
- * perhaps mode bits, that the kernel has cached.
+ * Errnos of a change that failed half-way, and was not refused before it began. Even if it was taken back, times and mode
+ * bits that the kernel has cached can be out of date.
  */
 const BROKEN_OFF = new Set<number>([
   Errno.EIO,

@@ -23,7 +23,7 @@ function counted(reply: Reply): Answer<number> {
 }
 
 /**
- * What fuse-native takes as operations. access, flush, opendir and releasedir are left out: libfuse answers them
+ * The table of operations for fuse-native. access, flush, opendir and releasedir are left out: libfuse answers them
  * itself, and the kernel stops asking.
  */
 export function handlers(tree: Tree, requests: Requests): Record<string, Handler> {
