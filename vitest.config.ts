@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const CONFORMANCE = 'test/e2e/conformance.test.ts';
+const CONFORMANCE = 'test/e2e/conformance/conformance.test.ts';
 
 /**
  * Files of test/e2e and test/model that `scripts/test` leaves to `scripts/test --long`, because each of them takes long: container
@@ -9,16 +9,16 @@ const CONFORMANCE = 'test/e2e/conformance.test.ts';
  */
 const LONG = [
   'test/e2e/clients/**/*.test.ts',
-  'test/e2e/concurrency.test.ts',
+  'test/e2e/coherence/concurrency.test.ts',
   CONFORMANCE,
-  'test/e2e/dying-threads.test.ts',
-  'test/e2e/faults.test.ts',
-  'test/e2e/full-disk.test.ts',
-  'test/e2e/hanging-layer.test.ts',
-  'test/e2e/kills.test.ts',
+  'test/e2e/crash/dying-threads.test.ts',
+  'test/e2e/crash/faults.test.ts',
+  'test/e2e/limits/full-disk.test.ts',
+  'test/e2e/crash/hanging-layer.test.ts',
+  'test/e2e/crash/kills.test.ts',
   'test/e2e/odd-input/large-trees.test.ts',
-  'test/e2e/open-file-budget.test.ts',
-  'test/e2e/realwork.test.ts',
+  'test/e2e/limits/open-file-budget.test.ts',
+  'test/e2e/realwork/realwork.test.ts',
 ];
 
 /** Conformance cases run on these targets in the short part too; in the long part on all usual ones. */

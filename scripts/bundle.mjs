@@ -11,12 +11,12 @@ import { rolldown } from 'rolldown';
 /** What is started by the name of its file, by others that take it for a neighbour: `./NAME.js`. */
 const ENTRIES = [
   'cli/main',
-  'server/serving-thread',
-  'server/serving-process',
+  'server/thread/serving-thread',
+  'server/process/serving-process',
   'copyup/copy-thread',
-  'union/scout-thread',
-  'store/convert-thread',
-  'fuse/native/watchdog-thread',
+  'union/prefetch/scout-thread',
+  'store/convert/convert-thread',
+  'fuse/libfuse2/watchdog-thread',
 ];
 
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -1,25 +1,26 @@
 #!/usr/bin/env node
 /**
- * The architecture, checked: which folder of src may import which, what only one place may know, how long a file is.
+ * The architecture, checked: which folder and room of src may import which, what only one place may know, how long a file is, and
+ * how many files a room has.
  *
  *   check-architecture.mjs                check everything, ARCHITECTURE.md included when there is one
  *   check-architecture.mjs --check-docs   the same, and ARCHITECTURE.md must be there
- *   check-architecture.mjs --diagram      print the diagram that ARCHITECTURE.md shows
+ *   check-architecture.mjs --diagram      print the two diagrams that ARCHITECTURE.md shows: folders, and their rooms
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { findCycle } from './architecture/cycles.mjs';
-import { drawDiagram } from './architecture/diagram.mjs';
+import { drawDiagram, drawRooms } from './architecture/diagram.mjs';
 import { findForbiddenLiterals } from './architecture/literals.mjs';
-import { ALLOWED, folderOf, ruleViolation } from './architecture/rules.mjs';
+import { ALLOWED, folderOf, MAX_FILES, ROOMS, roomOf, ruleViolation } from './architecture/rules.mjs';
 import { readSources } from './architecture/sources.mjs';
 
 const MAX_LINES = 400;
 const DOCUMENT = 'ARCHITECTURE.md';
 
 const root = new URL('..', import.meta.url);
-const diagram = drawDiagram(ALLOWED);
+const diagrams = [drawDiagram(ALLOWED), drawRooms(ROOMS)];
 if (process.argv.includes('--diagram')) {
-  console.log(diagram);
+  console.log(diagrams.join('\n\n'));
 } else {
   const problems = check(readSources(root), process.argv.includes('--check-docs'));
   for (const problem of problems) console.error(problem);
@@ -41,12 +42,22 @@ function check(sources, documentRequired) {
   for (const folder of new Set(sources.map((source) => folderOf(source.path)))) {
     if (!ALLOWED.has(folder)) problems.push(`src/${folder}: not in the table of scripts/architecture/rules.mjs`);
   }
+  for (const [room, count] of countFiles(sources)) {
+    if (count > MAX_FILES) problems.push(`src/${room}: ${count} files; at most ${MAX_FILES}`);
+  }
   return [...problems, ...checkDocument(documentRequired)];
+}
+
+function countFiles(sources) {
+  const counts = new Map();
+  for (const { path } of sources) counts.set(roomOf(path), (counts.get(roomOf(path)) ?? 0) + 1);
+  return counts;
 }
 
 function checkDocument(required) {
   const file = new URL(DOCUMENT, root);
   if (!existsSync(file)) return required ? [`${DOCUMENT} is missing`] : [];
-  if (readFileSync(file, 'utf8').includes(diagram)) return [];
-  return [`${DOCUMENT}: does not show the diagram; paste: node scripts/check-architecture.mjs --diagram`];
+  const text = readFileSync(file, 'utf8');
+  if (diagrams.every((diagram) => text.includes(diagram))) return [];
+  return [`${DOCUMENT}: does not show the diagrams; paste: node scripts/check-architecture.mjs --diagram`];
 }

@@ -82,7 +82,7 @@ const [file, environment] =
     : ['filesystems', { PLYFS_FILESYSTEMS: filesystems, PLYFS_FEATURES: features ? 'on' : 'off' }];
 const done = spawnSync(
   `${checkout}node_modules/.bin/vitest`,
-  ['run', '--project', 'e2e', `test/e2e/${file}.test.ts`, ...others],
+  ['run', '--project', 'e2e', `test/e2e/conformance/${file}.test.ts`, ...others],
   { cwd: checkout, stdio: 'inherit', env: { ...process.env, ...environment } },
 );
 if (done.error !== undefined) {

@@ -30,6 +30,6 @@ if (help) {
 }
 // Three tests, one after the other: the decoder, and a session in each dialect.
 const env = { ...process.env, PLYFS_FUZZ_SECONDS: String((minutes * 60) / 3), PLYFS_FUZZ_SEED: String(seed) };
-const files = ['test/unit/fuse/fuzz.test.ts', 'test/e2e/fuzz.test.ts'];
+const files = ['test/unit/fuse/serve/fuzz.test.ts', 'test/e2e/conformance/fuzz.test.ts'];
 const done = spawnSync('npx', ['vitest', 'run', '--no-file-parallelism', ...files], { env, stdio: 'inherit' });
 process.exit(done.status ?? 1);

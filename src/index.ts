@@ -11,15 +11,7 @@
  */
 import { toBytesName } from './core/entry-name.js';
 import { Errno } from './core/errno.js';
-import { checkConfig } from './server/check-config.js';
-import {
-  defaultConfig,
-  HIGHEST_MAX_LAYERS,
-  type MountConfig,
-  REDIRECT_MODES,
-  TRANSPORTS,
-} from './server/mount-config.js';
-import { MountError } from './server/mount-error.js';
+import { checkConfig } from './server/checks/check-config.js';
 import {
   BOOLEAN,
   type Check,
@@ -33,10 +25,18 @@ import {
   required,
   TEXT,
   wholeNumberTo,
-} from './server/property-checks.js';
+} from './server/checks/property-checks.js';
+import {
+  defaultConfig,
+  HIGHEST_MAX_LAYERS,
+  type MountConfig,
+  REDIRECT_MODES,
+  TRANSPORTS,
+} from './server/config/mount-config.js';
+import { MountError } from './server/config/mount-error.js';
 import { ServedMount } from './server/served-mount.js';
 
-export { MountError } from './server/mount-error.js';
+export { MountError } from './server/config/mount-error.js';
 
 /** A path: a string, or the bytes of one that is not UTF-8. */
 export type Path = string | Uint8Array;

@@ -31,6 +31,16 @@ export function drawDiagram(allowed) {
   ].join('\n');
 }
 
+/**
+ * Draws the rooms of each folder, from top to bottom. Rooms with a comma between them are on the same floor.
+ * @param {Map<string, (string | string[])[]>} rooms
+ */
+export function drawRooms(rooms) {
+  const margin = Math.max(...[...rooms.keys()].map((folder) => folder.length));
+  const floors = (list) => list.map((floor) => [floor].flat().join(', '));
+  return [...rooms].map(([folder, list]) => `${folder.padEnd(margin)}  ${floors(list).join(' ▶ ')}`).join('\n');
+}
+
 /** A folder stands one floor above the highest that it imports. */
 function floorOf(folder, allowed) {
   return 1 + Math.max(0, ...(allowed.get(folder) ?? []).map((entry) => floorOf(folderOf(entry), allowed)));

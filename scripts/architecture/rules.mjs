@@ -15,6 +15,41 @@ export const ALLOWED = new Map([
   ['core', []],
 ]);
 
+/** Stands for the files of a folder that are in no room. */
+export const NO_ROOM = '.';
+
+/**
+ * The rooms (subfolders) of each folder, from top to bottom. A room imports only rooms further down the list. Rooms in
+ * one array are on the same floor: none of them imports another. An entry can also be one file of the folder.
+ */
+export const ROOMS = new Map([
+  ['cli', [NO_ROOM, 'commands', 'process', 'output', 'options']],
+  ['server', [NO_ROOM, ['thread', 'process'], ['serving', 'checks'], 'config']],
+  ['store', ['convert', ['layers', 'destination', 'docker'], NO_ROOM]],
+  [
+    'union',
+    [
+      NO_ROOM,
+      'filesystem',
+      'ops',
+      'create',
+      'lookup',
+      'promote',
+      'objects',
+      'state',
+      ['prefetch', 'links'],
+      'nodes',
+      'layers',
+    ],
+  ],
+  ['whiteout', ['aufs', ['overlay', 'overrides'], [NO_ROOM, 'work']]],
+  ['fuse', [NO_ROOM, 'libfuse2', 'libfuse2/paths', ['serve', 'mount'], 'handlers', 'control', 'wire', 'operations']],
+  ['sys', [['waiting', 'process', 'rights'], ['locks', 'files'], NO_ROOM]],
+]);
+
+/** A reader takes in a room of this many files at a glance. */
+export const MAX_FILES = 12;
+
 /** Packages that only one folder may import. */
 const PACKAGE_HOMES = new Map([
   ['koffi', 'sys'],
@@ -22,12 +57,14 @@ const PACKAGE_HOMES = new Map([
   ['fuse-native', 'fuse'],
 ]);
 
-/** src/union/node.ts → union; src/index.ts → index. */
+/** src/union/nodes/node.ts → union; src/index.ts → index. */
 export function folderOf(path) {
-  return path
-    .replace(/^src\//, '')
-    .split('/')[0]
-    .replace(/\.ts$/, '');
+  return pathInSource(path).split('/')[0];
+}
+
+/** The folder of src that holds `path`, subfolders included: src/union/nodes/node.ts → union/nodes. */
+export function roomOf(path) {
+  return pathInSource(path).split('/').slice(0, -1).join('/');
 }
 
 /** Says why `importer` may not import `target` (a path under src, or a package), or undefined when it may. */
@@ -38,8 +75,35 @@ export function ruleViolation(importer, target) {
     return home === undefined || home === from ? undefined : `only src/${home} may`;
   }
   const to = folderOf(target);
-  if (from === to) return undefined;
+  if (from === to) return roomViolation(importer, target);
   const allowed = ALLOWED.get(from) ?? [];
-  if (allowed.includes(to) || allowed.includes(target.replace(/^src\/|\.ts$/g, ''))) return undefined;
+  if (allowed.includes(to) || allowed.includes(pathInSource(target))) return undefined;
   return allowed.length > 0 ? `src/${from} may import only ${allowed.join(', ')}` : `src/${from} may import nothing`;
+}
+
+/** The same for two files of one folder: their rooms decide. */
+function roomViolation(importer, target) {
+  const from = floorOf(importer);
+  const to = floorOf(target);
+  if (from === undefined) return `the room of ${importer} is not in the table of scripts/architecture/rules.mjs`;
+  if (to === undefined) return `its room is not in the table of scripts/architecture/rules.mjs`;
+  if (from.room === to.room || from.index < to.index) return undefined;
+  return `room ${to.room} is not below room ${from.room}`;
+}
+
+/** The room of `path` and its place in the list, or undefined when its folder has no such room. */
+function floorOf(path) {
+  const folder = folderOf(path);
+  const floors = ROOMS.get(folder) ?? [NO_ROOM];
+  const inFolder = pathInSource(path).slice(folder.length + 1);
+  const subfolder = inFolder.split('/').slice(0, -1).join('/') || NO_ROOM;
+  for (const room of [inFolder, subfolder]) {
+    const index = floors.findIndex((floor) => [floor].flat().includes(room));
+    if (index >= 0) return { room, index };
+  }
+  return undefined;
+}
+
+function pathInSource(path) {
+  return path.replace(/^src\/|\.ts$/g, '');
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 /**
  * @typedef {object} Source
- * @property {string} path From the repository's root: src/union/node.ts.
+ * @property {string} path From the repository's root: src/union/nodes/node.ts.
  * @property {string} code The text without comments.
  * @property {number} lines
  * @property {string[]} imports Paths under src, and names of packages.

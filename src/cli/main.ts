@@ -1,12 +1,12 @@
 /** The program: the only place that ends the process of the command line. */
 import { closeSync } from 'node:fs';
 import { Errno } from '../core/errno.js';
-import { errnoOf } from '../server/mount-error.js';
-import { ThreadServer } from '../server/thread-server.js';
-import { FAILURE, RUN_FAILURE } from './exit-status.js';
-import { Front } from './front.js';
-import { rawArguments } from './raw-arguments.js';
-import { leaveRemovedDirectory, type PathRule } from './removed-directory.js';
+import { errnoOf } from '../server/config/mount-error.js';
+import { ThreadServer } from '../server/thread/thread-server.js';
+import { rawArguments } from './commands/raw-arguments.js';
+import { FAILURE, RUN_FAILURE } from './output/exit-status.js';
+import { Front } from './process/front.js';
+import { leaveRemovedDirectory, type PathRule } from './process/removed-directory.js';
 
 /** Arguments that mean something else than a mount. A wrong guess costs time, nothing else. */
 const OTHERWISE = /^(umount|convert|run|run-inside|help|--help|-h|--version|-V)$/;
@@ -18,15 +18,16 @@ async function run(
   early: ThreadServer | undefined,
 ): Promise<number> {
   // Not imported above: all of this loads while the server starts.
-  const mounting = async (): Promise<typeof import('./command-mount.js')> => import('./command-mount.js');
+  const mounting = async (): Promise<typeof import('./commands/command-mount.js')> =>
+    import('./commands/command-mount.js');
   if (front !== undefined && args.length === 0) return (await mounting()).mountAsTold(front, early);
-  const { runCommandLine } = await import('./command-line.js');
+  const { runCommandLine } = await import('./commands/command-line.js');
   return await runCommandLine(args, {
     mount: async (mountArgs) => (await mounting()).commandMount(mountArgs, paths, front, early),
-    umount: async (umountArgs) => (await import('./command-umount.js')).commandUmount(umountArgs, paths),
-    convert: async (convertArgs) => (await import('./command-convert.js')).commandConvert(convertArgs, paths),
-    run: async (runArgs) => (await import('./command-run.js')).commandRun(runArgs, paths),
-    runInside: async (order) => (await import('./run-inside.js')).runInside(order),
+    umount: async (umountArgs) => (await import('./commands/command-umount.js')).commandUmount(umountArgs, paths),
+    convert: async (convertArgs) => (await import('./commands/command-convert.js')).commandConvert(convertArgs, paths),
+    run: async (runArgs) => (await import('./commands/command-run.js')).commandRun(runArgs, paths),
+    runInside: async (order) => (await import('./commands/run-inside.js')).runInside(order),
   });
 }
 

@@ -1,8 +1,8 @@
 import type { EntryName } from '../core/brand.js';
 import type { FileStat } from '../core/file-stat.js';
 import type { Dialect } from '../whiteout/dialect.js';
-import type { StatOverrides } from '../whiteout/stat-overrides.js';
-import type { WorkDirectory } from '../whiteout/work-directory.js';
+import type { StatOverrides } from '../whiteout/overrides/stat-overrides.js';
+import type { WorkDirectory } from '../whiteout/work/work-directory.js';
 import type { Squash } from './give-owner.js';
 
 /** What every copy-up of a mount shares. */

@@ -2,7 +2,7 @@
 import { Errno, fsError } from '../core/errno.js';
 import { FS_NOATIME_FL, FS_SYNC_FL } from '../core/flags.js';
 import { setInodeFlags, tryGetInodeFlags } from '../sys/ioctl.js';
-import { NO_INODE_FLAGS } from '../sys/own-protection.js';
+import { NO_INODE_FLAGS } from '../sys/rights/own-protection.js';
 
 /** fs/overlayfs/overlayfs.h:OVL_COPY_FS_FLAGS_MASK. */
 const KEPT = FS_SYNC_FL | FS_NOATIME_FL;

@@ -1,8 +1,8 @@
 /** The serving thread's side of the helper threads that copy large files. */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { Errno } from '../core/errno.js';
-import { type LoadedFlag, newLoadedFlag, waitUntilLoaded } from '../sys/loaded-flag.js';
-import { threadIds } from '../sys/thread.js';
+import { type LoadedFlag, newLoadedFlag, waitUntilLoaded } from '../sys/process/loaded-flag.js';
+import { threadIds } from '../sys/process/thread.js';
 
 /** One file's data to copy. All fds stay the orderer's. */
 export interface CopyOrder {

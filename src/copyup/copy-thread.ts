@@ -4,10 +4,10 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Errno, FsError } from '../core/errno.js';
-import { sync } from '../sys/file-io.js';
-import { setLoaded } from '../sys/loaded-flag.js';
-import { ownThreadId } from '../sys/thread.js';
-import { ringTimer } from '../sys/timerfd.js';
+import { sync } from '../sys/files/file-io.js';
+import { setLoaded } from '../sys/process/loaded-flag.js';
+import { ownThreadId } from '../sys/process/thread.js';
+import { ringTimer } from '../sys/waiting/timerfd.js';
 import { type CopyOrder, type CopyReport, type CopyThreadData, type CopyThreadMessage, LOOK_MS } from './copy-pool.js';
 import { copyData } from './fill-data.js';
 

@@ -8,11 +8,11 @@
 import { FsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE } from '../core/flags.js';
-import { allocateRange, sync, truncate } from '../sys/file-io.js';
-import { chmodFd } from '../sys/inode-ops.js';
-import { close } from '../sys/open.js';
-import { statFd } from '../sys/stat.js';
-import { findXattr, setXattr } from '../sys/xattr.js';
+import { allocateRange, sync, truncate } from '../sys/files/file-io.js';
+import { chmodFd } from '../sys/files/inode-ops.js';
+import { close } from '../sys/files/open.js';
+import { statFd } from '../sys/files/stat.js';
+import { findXattr, setXattr } from '../sys/files/xattr.js';
 import type { CopyUpContext, Filling } from './context.js';
 import { cloneData, copyData } from './fill-data.js';
 import { copyTimes } from './fill-metadata.js';

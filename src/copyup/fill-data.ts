@@ -1,7 +1,7 @@
 /** Copies the content of a file: reflink, else copy_file_range, else read and write; holes stay holes. */
 import { Errno, fsError } from '../core/errno.js';
 import { SEEK_DATA, SEEK_HOLE } from '../core/flags.js';
-import { pread, pwrite, seekOrEnd, truncate, tryCopyRange } from '../sys/file-io.js';
+import { pread, pwrite, seekOrEnd, truncate, tryCopyRange } from '../sys/files/file-io.js';
 import { tryClone } from '../sys/ioctl.js';
 import { allocate, type Memory } from '../sys/libc.js';
 

@@ -1,6 +1,6 @@
 import { isErrno } from '../core/errno.js';
 import { isDirectory, S_ISGID, S_ISUID } from '../core/file-mode.js';
-import { chownAt, chownFd, KEEP_ID } from '../sys/inode-ops.js';
+import { chownAt, chownFd, KEEP_ID } from '../sys/files/inode-ops.js';
 import type { StagedObject } from './staged-object.js';
 
 const myUid = process.geteuid?.() ?? 0;

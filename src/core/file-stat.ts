@@ -32,7 +32,7 @@ export class FileStat {
   ctimeNsec = 0;
   /**
    * The flags that forbid changes (man ioctl_iflags(2)), as statx(2) returns them. A read-only file system can return
-   * them for all objects, even those without such a flag: see `sys/own-protection.ts`.
+   * them for all objects, even those without such a flag: see `sys/rights/own-protection.ts`.
    */
   immutable = false;
   appendOnly = false;

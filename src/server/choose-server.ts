@@ -1,7 +1,7 @@
-import type { MountConfig } from './mount-config.js';
-import { ProcessServer } from './process-server.js';
-import type { Server } from './server.js';
-import { ThreadServer } from './thread-server.js';
+import type { MountConfig } from './config/mount-config.js';
+import { ProcessServer } from './process/process-server.js';
+import type { Server } from './serving/server.js';
+import { ThreadServer } from './thread/thread-server.js';
 
 /** A server for the transport that `config` asks for. */
 export function chooseServer(config: MountConfig): Server {

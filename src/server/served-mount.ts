@@ -1,11 +1,11 @@
 /** One mount, seen from the thread that started it. */
 import { Errno } from '../core/errno.js';
 import { chooseServer } from './choose-server.js';
+import type { MountConfig } from './config/mount-config.js';
+import { asMountError, errnoOf, MountError } from './config/mount-error.js';
+import { mountedOn } from './config/mountinfo.js';
 import { type Deferred, deferred } from './deferred.js';
-import type { MountConfig } from './mount-config.js';
-import { asMountError, errnoOf, MountError } from './mount-error.js';
-import { mountedOn } from './mountinfo.js';
-import type { Control, Server, ServerMessage } from './server.js';
+import type { Control, Server, ServerMessage } from './serving/server.js';
 
 type Log = (line: string) => void;
 
@@ -14,7 +14,7 @@ export class ServedMount {
   readonly #ready: Deferred = deferred();
   readonly #closed: Deferred = deferred();
   /** Loads while the server starts. */
-  readonly #loading: Promise<Control> = import('./mount-control.js');
+  readonly #loading: Promise<Control> = import('./serving/mount-control.js');
   #control: Control | undefined;
   /** Id of our mount in mountinfo: somebody else's mount on the same directory is not ours to unmount. */
   #mountId: number | undefined;

@@ -1,6 +1,6 @@
 /** Which object of this machine it is. */
 import { FileStat } from '../core/file-stat.js';
-import { statFd } from '../sys/stat.js';
+import { statFd } from '../sys/files/stat.js';
 
 /** Equal for two names of one object, and for nothing else. */
 export function identityOf({ devMajor, devMinor, ino }: FileStat): string {

@@ -5,22 +5,22 @@ import { type AccessTimes, DEFAULT_ACCESS_TIMES } from '../core/access-times.js'
 import type { IdRule } from '../core/id-map.js';
 import type { Operations } from '../fuse/operations.js';
 import type { Dialect } from '../whiteout/dialect.js';
-import type { WorkDirectory } from '../whiteout/work-directory.js';
-import { CopyJobs } from './copy-jobs.js';
-import { DirectoryFds } from './directory-fds.js';
-import { InodeNumbers } from './inode-numbers.js';
-import type { LinkParts } from './kept-links.js';
-import { Layer } from './layer.js';
+import type { WorkDirectory } from '../whiteout/work/work-directory.js';
+import { type Presentation, PresentedFilesystem } from './filesystem/presented-filesystem.js';
+import { UnionFilesystem } from './filesystem/union-filesystem.js';
 import { type LayerFormat, layerFormat } from './layer-format.js';
 import { markUpper, overridesOfLower, overridesOfUpper } from './layer-overrides.js';
-import { LowerFiles } from './lower-files.js';
+import { DirectoryFds } from './layers/directory-fds.js';
+import { Layer } from './layers/layer.js';
+import { UpperMount } from './layers/upper-mount.js';
+import type { LinkParts } from './links/kept-links.js';
+import { LowerFiles } from './links/lower-files.js';
 import { makesMetacopies } from './metacopy-support.js';
-import { NodeTable } from './node-table.js';
-import { type Presentation, PresentedFilesystem } from './presented-filesystem.js';
-import { cachedListings, Union, type Upper } from './union.js';
+import { InodeNumbers } from './nodes/inode-numbers.js';
+import { NodeTable } from './nodes/node-table.js';
+import { CopyJobs } from './state/copy-jobs.js';
+import { cachedListings, Union, type Upper } from './state/union.js';
 import type { UnionConfig } from './union-config.js';
-import { UnionFilesystem } from './union-filesystem.js';
-import { UpperMount } from './upper-mount.js';
 
 /** Share of the process's file descriptors for cached directories. Open files of applications can take from it. */
 const DIRECTORY_SHARE = 0.25;

@@ -1,6 +1,6 @@
-export { refuseIncompatibleAt } from '../whiteout/incompatible-work.js';
-export { xattrNamespace } from '../whiteout/overlay-namespace.js';
-export type { OverrideKind } from '../whiteout/stat-overrides.js';
+export { xattrNamespace } from '../whiteout/overlay/overlay-namespace.js';
+export type { OverrideKind } from '../whiteout/overrides/stat-overrides.js';
+export { refuseIncompatibleAt } from '../whiteout/work/incompatible-work.js';
 export { createUnion } from './create-union.js';
-export type { Presentation } from './presented-filesystem.js';
+export type { Presentation } from './filesystem/presented-filesystem.js';
 export { type AufsSettings, defaultOverlay, type OverlaySettings, type UnionConfig } from './union-config.js';

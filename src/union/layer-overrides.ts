@@ -3,11 +3,11 @@ import { displayName } from '../core/entry-name.js';
 import { Errno, FsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import { LayerRefusal } from '../core/layer-refusal.js';
-import { readDirectory } from '../sys/read-directory.js';
-import { statFd } from '../sys/stat.js';
-import { isInitialNamespace } from '../whiteout/overlay-namespace.js';
-import { StatOverrides } from '../whiteout/stat-overrides.js';
-import type { Layer } from './layer.js';
+import { readDirectory } from '../sys/files/read-directory.js';
+import { statFd } from '../sys/files/stat.js';
+import { isInitialNamespace } from '../whiteout/overlay/overlay-namespace.js';
+import { StatOverrides } from '../whiteout/overrides/stat-overrides.js';
+import type { Layer } from './layers/layer.js';
 import type { UnionConfig } from './union-config.js';
 
 type Asked = Pick<UnionConfig, 'overrides' | 'log'>;

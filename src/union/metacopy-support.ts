@@ -1,9 +1,9 @@
 /** Whether the upper's file system can hold the mark of a metacopy. */
 import { openUnnamed } from '../copyup/staged-file.js';
 import { FsError, isErrno } from '../core/errno.js';
-import { close } from '../sys/open.js';
+import { close } from '../sys/files/open.js';
 import type { Dialect } from '../whiteout/dialect.js';
-import type { WorkDirectory } from '../whiteout/work-directory.js';
+import type { WorkDirectory } from '../whiteout/work/work-directory.js';
 
 /**
  * Whether a change of attributes makes metacopies: with `metacopy=on`, if the upper accepts the xattr that marks them.

@@ -1,6 +1,6 @@
 import type { AccessTimes } from '../core/access-times.js';
-import type { OverrideKind } from '../whiteout/stat-overrides.js';
-import type { Presentation } from './presented-filesystem.js';
+import type { OverrideKind } from '../whiteout/overrides/stat-overrides.js';
+import type { Presentation } from './filesystem/presented-filesystem.js';
 
 /** What a union is made of. Paths are bytes, latin1-decoded. */
 export interface UnionConfig {

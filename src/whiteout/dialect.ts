@@ -7,7 +7,7 @@
  */
 import type { EntryName } from '../core/brand.js';
 import type { FileStat } from '../core/file-stat.js';
-import type { FileHandle } from '../sys/file-handle.js';
+import type { FileHandle } from '../sys/files/file-handle.js';
 import type { Marks } from './marks.js';
 
 /** What one layer says of one name. */

@@ -6,7 +6,7 @@ import type { CallRecord } from './record.js';
 
 const HEAD = `# Conformance: system calls, errnos, placements
 
-Generated from what the conformance cases (\`test/conformance\`) really came to: \`npx vitest run test/e2e/conformance.test.ts -u\` writes
+Generated from what the conformance cases (\`test/conformance\`) really came to: \`npx vitest run test/e2e/conformance/conformance.test.ts -u\` writes
 this file, the same run without \`-u\` fails when it is out of date. Every case asserts the same errno on a plain directory, the
 kernel's overlayfs, and plyfs in both dialects and over both transports.
 

@@ -16,15 +16,15 @@ export const NOT_PROVOKED: readonly Reason[] = [
   { pairs: ['* EIO'], why: 'needs a failing file system below: `npm run test:faults`' },
   {
     pairs: ['* ENOSPC', '* EDQUOT'],
-    why: 'needs a full file system below: `test/e2e/no-space.test.ts`, `test/e2e/full-disk.test.ts`, `npm run test:faults`',
+    why: 'needs a full file system below: `test/e2e/limits/no-space.test.ts`, `test/e2e/limits/full-disk.test.ts`, `npm run test:faults`',
   },
   {
     pairs: ['* EINTR'],
-    why: 'for calls that wait for long: `test/e2e/large-copy-up.test.ts` kills a caller that waits for a copy-up',
+    why: 'for calls that wait for long: `test/e2e/coherence/large-copy-up.test.ts` kills a caller that waits for a copy-up',
   },
   {
     pairs: ['open EMFILE', '* ENFILE', 'execve EMFILE'],
-    why: "the kernel's own tables of open files, before any file system is asked. Those of plyfs: `test/e2e/open-file-budget.test.ts`",
+    why: "the kernel's own tables of open files, before any file system is asked. Those of plyfs: `test/e2e/limits/open-file-budget.test.ts`",
   },
   { pairs: ['* EOVERFLOW'], why: 'for callers whose `off_t` or `ino_t` has 32 bits' },
   { pairs: ['open EBUSY'], why: 'O_EXCL on a block device in use: asks the device, not the file system that names it' },
@@ -36,7 +36,7 @@ export const NOT_PROVOKED: readonly Reason[] = [
   { pairs: ['open O_TMPFILE EOPNOTSUPP'], why: 'fuse-native alone, see docs/transports.md' },
   { pairs: ['mkdir EINVAL'], why: 'no byte is forbidden in a name. Names that aufs reserves are EPERM: group aufs' },
   { pairs: ['mkdir EMLINK', 'rename EMLINK'], why: 'ext4, xfs and btrfs set no limit to subdirectories' },
-  { pairs: ['link EMLINK'], why: 'takes a file with 65,000 links: `test/e2e/limits.test.ts`' },
+  { pairs: ['link EMLINK'], why: 'takes a file with 65,000 links: `test/e2e/limits/limits.test.ts`' },
   { pairs: ['rmdir EEXIST'], why: 'Linux says ENOTEMPTY' },
   {
     pairs: ['rename other flags EPERM'],

@@ -2,7 +2,7 @@
  * Messages as the kernel could write them, and as it never would: each request's struct with odd values, then damaged.
  */
 import fc from 'fast-check';
-import { Opcode } from '../../src/fuse/abi.js';
+import { Opcode } from '../../src/fuse/wire/abi.js';
 import { message, u32, u64 } from '../unit/fuse/wire.js';
 
 type Field = 'u32' | 'size' | 'u64' | 'flags' | 'mode' | 'node' | 'name' | 'text' | 'data' | number;

@@ -4,10 +4,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { applyOptions } from '../../src/cli/apply-options.js';
-import { splitOptions } from '../../src/cli/option-list.js';
-import { defaultConfig } from '../../src/server/mount-config.js';
-import { MountError } from '../../src/server/mount-error.js';
+import { applyOptions } from '../../src/cli/options/apply-options.js';
+import { splitOptions } from '../../src/cli/options/option-list.js';
+import { defaultConfig } from '../../src/server/config/mount-config.js';
+import { MountError } from '../../src/server/config/mount-error.js';
 import { CALLS } from './calls/index.js';
 import { treeOf } from './lockstep.js';
 import type { Operation } from './operation.js';

@@ -1,8 +1,9 @@
 /** Requests about attributes of a node, and of the file system. */
-import { Fattr } from '../abi.js';
-import type { Exchange } from '../exchange.js';
+
 import type { AttributeChange, TimeChange } from '../operations.js';
-import type { Request } from '../request.js';
+import { Fattr } from '../wire/abi.js';
+import type { Request } from '../wire/request.js';
+import type { Exchange } from './exchange.js';
 
 /** u32 getattr_flags, padding, u64 fh: nodes are asked, never handles. */
 export function getattr({ request, reply, operations }: Exchange): number {

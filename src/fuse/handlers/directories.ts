@@ -1,8 +1,8 @@
 /** Requests about open directories. */
 import { Errno, FsError } from '../../core/errno.js';
 import { O_NOATIME } from '../../core/flags.js';
-import { FSYNC_FDATASYNC } from '../abi.js';
-import type { Exchange } from '../exchange.js';
+import { FSYNC_FDATASYNC } from '../wire/abi.js';
+import type { Exchange } from './exchange.js';
 
 /** sizeof(struct fuse_open_out). */
 const OPEN_OUT = 16;

@@ -1,6 +1,7 @@
 /** Requests about the data of regular files. */
 import { Errno } from '../../core/errno.js';
 import { O_SYNC } from '../../core/flags.js';
+import type { Entry, Opened } from '../operations.js';
 import {
   FSYNC_FDATASYNC,
   IN_HEADER,
@@ -9,10 +10,9 @@ import {
   OUT_HEADER,
   WRITE_CACHE,
   WRITE_KILL_SUIDGID,
-} from '../abi.js';
-import type { Exchange } from '../exchange.js';
-import type { Entry, Opened } from '../operations.js';
-import { ProtocolError } from '../request.js';
+} from '../wire/abi.js';
+import { ProtocolError } from '../wire/request.js';
+import type { Exchange } from './exchange.js';
 
 /** The kernel's own bound for one copy (fs.h MAX_RW_COUNT); COPY_FILE_RANGE's answer has 32 bits. */
 const MAX_RW_COUNT = 0x7ffff000;

@@ -1,5 +1,5 @@
-import { IN_HEADER } from '../abi.js';
-import type { Request } from '../request.js';
+import { IN_HEADER } from '../wire/abi.js';
+import type { Request } from '../wire/request.js';
 
 /** sizeof(struct fuse_ioctl_in). */
 export const IOCTL_IN = 32;

@@ -3,8 +3,8 @@
  * and requests of other plyfs processes (`own-ioctl.ts`).
  */
 import { Errno } from '../../core/errno.js';
-import { IOCTL_OUT_SIZE } from '../abi.js';
-import type { Exchange } from '../exchange.js';
+import { IOCTL_OUT_SIZE } from '../wire/abi.js';
+import type { Exchange } from './exchange.js';
 import { IOCTL_IN, input } from './ioctl-input.js';
 import { serveOwnIoctl } from './own-ioctl.js';
 

@@ -1,7 +1,7 @@
 /** Requests about names: look up, forget, create, link, remove, rename. */
 import type { NodeId } from '../../core/brand.js';
-import type { Exchange } from '../exchange.js';
 import type { Entry } from '../operations.js';
+import type { Exchange } from './exchange.js';
 
 function answerEntry(exchange: Exchange, entry: Entry): number {
   exchange.reply.entry(entry);

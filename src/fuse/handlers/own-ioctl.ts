@@ -4,10 +4,10 @@
  */
 import { ROOT_ID } from '../../core/brand.js';
 import { Errno } from '../../core/errno.js';
-import { IOCTL_OUT_SIZE } from '../abi.js';
-import type { Exchange } from '../exchange.js';
-import { decodeRemounted, PLYFS_IS_WRITABLE, PLYFS_REMOUNTED } from '../remount.js';
-import { PLYFS_SERVER_END } from '../server-end.js';
+import { decodeRemounted, PLYFS_IS_WRITABLE, PLYFS_REMOUNTED } from '../control/remount.js';
+import { PLYFS_SERVER_END } from '../control/server-end.js';
+import { IOCTL_OUT_SIZE } from '../wire/abi.js';
+import type { Exchange } from './exchange.js';
 import { input } from './ioctl-input.js';
 
 /** _IO('y', 'f'): a number of our own, see `askToSettle`. */

@@ -1,9 +1,9 @@
 /** Requests about extended attributes (man xattr(7)). */
 import { ROOT_ID } from '../../core/brand.js';
 import { Errno } from '../../core/errno.js';
-import { IN_HEADER, SETXATTR_ACL_KILL_SGID } from '../abi.js';
-import type { Exchange } from '../exchange.js';
-import { SERVER_END_XATTR } from '../server-end.js';
+import { SERVER_END_XATTR } from '../control/server-end.js';
+import { IN_HEADER, SETXATTR_ACL_KILL_SGID } from '../wire/abi.js';
+import type { Exchange } from './exchange.js';
 
 /** u32 size, padding; name. `size` 0 asks how much room the value needs. */
 export function getxattr({ request, reply, operations, end }: Exchange): number {

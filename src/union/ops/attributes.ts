@@ -3,15 +3,13 @@ import { Errno, fsError } from '../../core/errno.js';
 import { hasSetIdBits, isDirectory, isRegular, S_ISGID, withoutSetIdBits } from '../../core/file-mode.js';
 import type { FileStat, Moment } from '../../core/file-stat.js';
 import type { AttributeChange, Attributes, Caller, StatFs, TimeChange } from '../../fuse/operations.js';
-import { KEEP_ID, TIME_NOW, TIME_OMIT, type TimeValue } from '../../sys/inode-ops.js';
-import { close } from '../../sys/open.js';
-import { statFs } from '../../sys/stat.js';
-import type { Layer } from '../layer.js';
-import type { DirectoryNode, FileNode, UnionNode } from '../node.js';
-import { changesUnseen, isWrittenInPassthrough } from '../passthrough.js';
-import { copyUp, ensureUpper } from '../promote.js';
-import { copyUpDirectory } from '../promote-directory.js';
-import { assertChangeable, assertWritable } from '../protection.js';
+import { KEEP_ID, TIME_NOW, TIME_OMIT, type TimeValue } from '../../sys/files/inode-ops.js';
+import { close } from '../../sys/files/open.js';
+import { statFs } from '../../sys/files/stat.js';
+import type { Layer } from '../layers/layer.js';
+import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
+import { changesUnseen, isWrittenInPassthrough } from '../objects/passthrough.js';
+import { assertChangeable, assertWritable } from '../objects/protection.js';
 import {
   birthOf,
   chmodReal,
@@ -22,8 +20,10 @@ import {
   statReal,
   truncateReal,
   utimesReal,
-} from '../real-object.js';
-import type { Union } from '../union.js';
+} from '../objects/real-object.js';
+import { copyUp, ensureUpper } from '../promote/promote.js';
+import { copyUpDirectory } from '../promote/promote-directory.js';
+import type { Union } from '../state/union.js';
 import { isRoot, mayKeepSetGid } from './caller.js';
 
 /** The shared answer for `node`, whose attributes are in `union.answer.attr`. */

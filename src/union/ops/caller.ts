@@ -1,6 +1,6 @@
 /** Permissions of the caller that the server has to check itself. */
 import type { Caller } from '../../fuse/operations.js';
-import { hasFsetidOver, supplementaryGroups } from '../../sys/process-credentials.js';
+import { hasFsetidOver, supplementaryGroups } from '../../sys/rights/process-credentials.js';
 
 export function isRoot(caller: Caller): boolean {
   return caller.isRoot ?? caller.uid === 0;

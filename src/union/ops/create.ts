@@ -6,15 +6,15 @@ import { FileStat } from '../../core/file-stat.js';
 import { O_CREAT, O_EXCL, O_RDWR } from '../../core/flags.js';
 import { afterwards, UndoStack } from '../../core/undo.js';
 import type { Caller, Entry, Opened } from '../../fuse/operations.js';
-import { mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../../sys/inode-ops.js';
-import { close, tryOpenAt } from '../../sys/open.js';
-import { statAt, statFd } from '../../sys/stat.js';
-import { noteRemoved } from '../merge-directory.js';
-import { attributesFor, giveAttributes, type Made, makeObject, type NewObject } from '../new-object.js';
-import { type DirectoryNode, FileNode } from '../node.js';
-import { checkBudget, openNew } from '../open-file.js';
-import { assertWritable } from '../protection.js';
-import type { Union } from '../union.js';
+import { mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../../sys/files/inode-ops.js';
+import { close, tryOpenAt } from '../../sys/files/open.js';
+import { statAt, statFd } from '../../sys/files/stat.js';
+import { attributesFor, giveAttributes, type Made, makeObject, type NewObject } from '../create/new-object.js';
+import { noteRemoved } from '../lookup/merge-directory.js';
+import { type DirectoryNode, FileNode } from '../nodes/node.js';
+import { checkBudget, openNew } from '../objects/open-file.js';
+import { assertWritable } from '../objects/protection.js';
+import type { Union } from '../state/union.js';
 import { handOut, handOutNew } from './entries.js';
 
 export function mknod(

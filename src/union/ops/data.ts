@@ -11,16 +11,16 @@ import {
   O_TRUNC,
 } from '../../core/flags.js';
 import type { Caller, Opened } from '../../fuse/operations.js';
-import { preadDirect, pwriteDirect } from '../../sys/direct-io.js';
-import { allocateRange, dataSync, preadInto, pwriteFrom, seek, sync, tryCopyRange } from '../../sys/file-io.js';
-import { close, reopen } from '../../sys/open.js';
-import { keepsSetIdBits } from '../../sys/process-credentials.js';
-import type { FileNode, OpenFile } from '../node.js';
-import { checkBudget, openNew, openNode, releaseOpen } from '../open-file.js';
-import { copyUp } from '../promote.js';
-import { assertChangeable, assertMayOpen, assertWritable, isAppendOnly } from '../protection.js';
-import { openReal, truncateReal } from '../real-object.js';
-import type { Union } from '../union.js';
+import { preadDirect, pwriteDirect } from '../../sys/files/direct-io.js';
+import { allocateRange, dataSync, preadInto, pwriteFrom, seek, sync, tryCopyRange } from '../../sys/files/file-io.js';
+import { close, reopen } from '../../sys/files/open.js';
+import { keepsSetIdBits } from '../../sys/rights/process-credentials.js';
+import type { FileNode, OpenFile } from '../nodes/node.js';
+import { checkBudget, openNew, openNode, releaseOpen } from '../objects/open-file.js';
+import { assertChangeable, assertMayOpen, assertWritable, isAppendOnly } from '../objects/protection.js';
+import { openReal, truncateReal } from '../objects/real-object.js';
+import { copyUp } from '../promote/promote.js';
+import type { Union } from '../state/union.js';
 import { dropSetIdBits } from './attributes.js';
 import { keepingPrivileges } from './privileges.js';
 import { dropCapability } from './xattrs.js';

@@ -1,12 +1,12 @@
 import type { EntryName, NodeId } from '../../core/brand.js';
 import { direntType } from '../../core/file-mode.js';
 import type { Entry } from '../../fuse/operations.js';
-import { adoptDirectory, adoptFile, lookup as find } from '../lookup.js';
-import { noteAdded } from '../merge-directory.js';
-import type { Made } from '../new-object.js';
-import type { DirectoryNode, UnionNode } from '../node.js';
-import { readlinkReal } from '../real-object.js';
-import type { Union } from '../union.js';
+import type { Made } from '../create/new-object.js';
+import { adoptDirectory, adoptFile, lookup as find } from '../lookup/lookup.js';
+import { noteAdded } from '../lookup/merge-directory.js';
+import type { DirectoryNode, UnionNode } from '../nodes/node.js';
+import { readlinkReal } from '../objects/real-object.js';
+import type { Union } from '../state/union.js';
 import { answerFor } from './attributes.js';
 
 export function lookup(union: Union, parent: NodeId, name: EntryName): Entry | null {

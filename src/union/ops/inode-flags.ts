@@ -2,19 +2,19 @@ import type { NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { DT_DIR, DT_REG, direntType } from '../../core/file-mode.js';
 import { FS_APPEND_FL, FS_IMMUTABLE_FL, O_NONBLOCK, O_RDONLY } from '../../core/flags.js';
+import { close } from '../../sys/files/open.js';
 import {
   getInodeFlags,
   getFsxattr as readFsxattr,
   setInodeFlags,
   setFsxattr as writeFsxattr,
 } from '../../sys/ioctl.js';
-import { close } from '../../sys/open.js';
-import type { UnionNode } from '../node.js';
-import { ensureUpper } from '../promote.js';
-import { copyUpDirectory } from '../promote-directory.js';
-import { protectionOf } from '../protection.js';
-import { heldFd, openReal, opensItself, reachOf, statReal } from '../real-object.js';
-import type { Union } from '../union.js';
+import type { UnionNode } from '../nodes/node.js';
+import { protectionOf } from '../objects/protection.js';
+import { heldFd, openReal, opensItself, reachOf, statReal } from '../objects/real-object.js';
+import { ensureUpper } from '../promote/promote.js';
+import { copyUpDirectory } from '../promote/promote-directory.js';
+import type { Union } from '../state/union.js';
 
 const PROTECTION = FS_IMMUTABLE_FL | FS_APPEND_FL;
 /** The same in `struct fsxattr` (linux/fs.h). */

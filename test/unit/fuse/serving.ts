@@ -1,10 +1,10 @@
 /** A dispatcher whose device is memory, and a file system that records what it is asked. */
 import type { NodeId } from '../../../src/core/brand.js';
 import { FileStat } from '../../../src/core/file-stat.js';
-import type { Device } from '../../../src/fuse/device.js';
-import { Dispatcher } from '../../../src/fuse/dispatch.js';
-import { Exchange } from '../../../src/fuse/exchange.js';
+import { Exchange } from '../../../src/fuse/handlers/exchange.js';
 import type { Operations } from '../../../src/fuse/operations.js';
+import type { Device } from '../../../src/fuse/serve/device.js';
+import { Dispatcher } from '../../../src/fuse/serve/dispatch.js';
 
 export const attr = Object.assign(new FileStat(), {
   ino: 2 ** 40 + 5,

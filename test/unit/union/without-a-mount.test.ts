@@ -18,8 +18,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EntryName, type NodeId, ROOT_ID } from '../../../src/core/brand.js';
 import { isErrno } from '../../../src/core/errno.js';
 import type { DirectorySink, Entry, Operations } from '../../../src/fuse/operations.js';
+import { setXattr } from '../../../src/sys/files/xattr.js';
 import { getInodeFlags, setInodeFlags } from '../../../src/sys/ioctl.js';
-import { setXattr } from '../../../src/sys/xattr.js';
 import { createUnion } from '../../../src/union/index.js';
 
 const caller = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, pid: process.pid, umask: 0o022 };

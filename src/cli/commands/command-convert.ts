@@ -1,0 +1,118 @@
+/** `plyfs convert`. */
+import { asMountError, errnoOf, MountError, printable } from '../../server/config/mount-error.js';
+import type { ConversionRequest } from '../../store/convert/conversion-request.js';
+import { type ConversionResult, convert } from '../../store/convert/convert.js';
+import type { Progress } from '../../store/layers/progress.js';
+import type { LayerCounts, Obstacle } from '../../store/layers/scan-layer.js';
+import { StoreError } from '../../store/store-error.js';
+import { FAILURE, OK } from '../output/exit-status.js';
+import { say } from '../output/message.js';
+import { ProgressLine, readableSize } from '../output/progress-line.js';
+import type { PathRule } from '../process/removed-directory.js';
+
+export interface ConvertArguments extends ConversionRequest {
+  /** Print what was done, or why it was not, as one JSON object. */
+  readonly json: boolean;
+}
+
+/** How many obstacles are told to a person. */
+const SHOWN = 100;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+export async function commandConvert({ json, ...request }: ConvertArguments, paths: PathRule): Promise<number> {
+  // Every mode is given as it shall be. Not by ownUmask, as for a mount: unshare(2) is refused in many containers.
+  process.umask(0);
+  const line = new ProgressLine();
+  const interrupt = new AbortController();
+  const stop = (): void => interrupt.abort();
+  for (const signal of SIGNALS) process.on(signal, stop);
+  try {
+    paths.check({ SRC: request.source, DST: request.destination });
+    const begin = (pass: 'scan' | 'write', progress: Progress, counts: LayerCounts | null): void =>
+      line.show(() => describe(pass, progress, counts));
+    const result = await convert(request, { begin, signal: interrupt.signal });
+    line.end();
+    return await report(request, result, json);
+  } catch (error) {
+    line.end();
+    const refusal = asRefusal(error);
+    say(refusal.message);
+    if (json && !(error instanceof OutputError)) await printRefusal(refusal);
+    return FAILURE;
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, stop);
+  }
+}
+
+/** Writing the JSON answer to stdout failed; printing an error there would fail as well. */
+class OutputError extends MountError {}
+
+/** What `--json` prints if nothing was converted. A failed write to stdout gets a line on stderr. */
+export async function printRefusal({
+  message,
+  code,
+}: {
+  readonly message: string;
+  readonly code?: string | undefined;
+}): Promise<void> {
+  try {
+    await printJson({ converted: false, error: message, ...(code === undefined ? {} : { code }) });
+  } catch (error) {
+    if (!(error instanceof OutputError)) throw error;
+    say(error.message);
+  }
+}
+
+/** The message for an expected error. Any other error is a bug and is thrown. */
+function asRefusal(error: unknown): MountError {
+  if (error instanceof StoreError) return MountError.of(error.problem);
+  if (error instanceof MountError || errnoOf(error) !== undefined) return asMountError(error, 'convert');
+  throw error;
+}
+
+function describe(pass: 'scan' | 'write', { objects, bytes }: Progress, counts: LayerCounts | null): string {
+  if (pass === 'scan' || counts === null) return `checking: ${objects} objects`;
+  return `converting: ${objects} of ${total(counts)} objects, ${readableSize(bytes)} of ${readableSize(counts.bytes)}`;
+}
+
+function total({ directories, files, symlinks, special, hardLinks, whiteouts }: LayerCounts): number {
+  return directories + files + symlinks + special + hardLinks + whiteouts;
+}
+
+async function report(request: ConversionRequest, result: ConversionResult, json: boolean): Promise<number> {
+  if (result.kind === 'converted') {
+    if (json) await printJson({ converted: true, ...result.counts });
+    else if (process.stderr.isTTY) say(`${total(result.counts)} objects, ${readableSize(result.counts.bytes)}`);
+    return OK;
+  }
+  const { obstacles, obstacleCount } = result;
+  if (json) await printJson({ converted: false, obstacleCount, obstacles: obstacles.map(readable) });
+  for (const { path, why } of obstacles.slice(0, SHOWN)) {
+    say(
+      MountError.of({ what: 'convert', where: path === '' ? request.source : `${request.source}/${path}`, why })
+        .message,
+    );
+  }
+  const more = obstacleCount > SHOWN ? `, of which the first ${SHOWN} are shown` : '';
+  const are = obstacleCount === 1 ? '1 object' : `${obstacleCount} objects`;
+  say(`convert: nothing was written: ${are} cannot be stored in ${request.to} form${more}`);
+  return FAILURE;
+}
+
+function readable({ path, why }: Obstacle): Obstacle {
+  return { path: printable(path), why };
+}
+
+/** Resolves when all is written, because the process exits next. Throws {@link OutputError}. */
+async function printJson(value: unknown): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      process.stdout.once('error', reject);
+      process.stdout.write(`${JSON.stringify(value)}\n`, (error) => (error ? reject(error) : resolve()));
+    });
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    throw new OutputError(MountError.of({ what: 'stdout', errno }).message, errno);
+  }
+}

@@ -1,0 +1,158 @@
+/** `plyfs mount -o remount,...`: changes the flags of an existing mount, as mount(8) does for any file system. */
+import { readFileSync } from 'node:fs';
+import { Errno } from '../../core/errno.js';
+import { isServerWritable, tellRemounted } from '../../fuse/control/remount.js';
+import { resolveMountpoint } from '../../server/checks/check-mountpoint.js';
+import { defaultConfig, type FlagSettings, flagsOf } from '../../server/config/mount-config.js';
+import { asMountError, errnoOf, MountError } from '../../server/config/mount-error.js';
+import { type MountEntry, mountedOn, unescaped } from '../../server/config/mountinfo.js';
+import { remountFs } from '../../sys/mount.js';
+import { applyOptions } from '../options/apply-options.js';
+import { SILENT } from '../options/mount-options.js';
+import { type GivenOption, splitOptions, unescapePath } from '../options/option-list.js';
+import { OK } from '../output/exit-status.js';
+import type { MountArguments } from './command-line.js';
+
+/** The options that can be changed while the mount exists. */
+const FLAGS = new Set([
+  ...['ro', 'rw', 'suid', 'nosuid', 'dev', 'nodev', 'exec', 'noexec', 'atime', 'noatime', 'diratime', 'nodiratime'],
+  ...['relatime', 'norelatime', 'strictatime', 'nostrictatime'],
+]);
+
+/** Flags of mount(2) that have no option here, by their names in mountinfo. A remount keeps them. */
+const OTHER_FLAGS: ReadonlyMap<string, number> = new Map([
+  ['sync', 16],
+  ['dirsync', 128],
+  ['nosymfollow', 256],
+  ['lazytime', 1 << 25],
+]);
+
+/**
+ * Returns the exit status.
+ * @throws {@link MountError} if anything is refused; then nothing has changed
+ */
+export function commandRemount({ mountpoint: given, options }: Pick<MountArguments, 'mountpoint' | 'options'>): number {
+  const mountpoint = resolveMountpoint(given);
+  const entry = mountedOn(mountpoint);
+  if (entry === undefined || !/^fuse\b/.test(entry.type)) {
+    throw refusal(given, 'no FUSE mount is there', Errno.EINVAL, 'leave remount out to make one');
+  }
+  const before = settingsOf(entry);
+  const after = changed(before, entry, options.flatMap(splitOptions));
+  if (before.readOnly && !after.readOnly) requireWritable(mountpoint, given);
+  // The server first: that change can be undone if the kernel refuses the flags.
+  const changesTimes = flagsOf({ ...after, ...unflagged }) !== flagsOf({ ...before, ...unflagged });
+  if (changesTimes) tell(mountpoint, given, { ...after, readOnly: false });
+  try {
+    remountFs(mountpoint, flagsOf(after) | otherFlagsOf(entry));
+  } catch (error) {
+    if (changesTimes) tellRemounted(mountpoint, { ...before, readOnly: false });
+    throw explained(error, given);
+  }
+  if (after.readOnly && !before.readOnly) tell(mountpoint, given, after);
+  return OK;
+}
+
+/** Spread over two settings, it leaves access times as their only difference. */
+const unflagged = { readOnly: false, suid: true, dev: true, exec: true };
+
+function otherFlagsOf({ options, fileSystemOptions }: MountEntry): number {
+  return [...options, ...fileSystemOptions].reduce((flags, name) => flags | (OTHER_FLAGS.get(name) ?? 0), 0);
+}
+
+function settingsOf({ options, fileSystemOptions }: MountEntry): FlagSettings {
+  const has = (name: string): boolean => options.includes(name);
+  const mode = has('noatime') ? 'noatime' : has('relatime') ? 'relatime' : 'strictatime';
+  return {
+    readOnly: has('ro') || fileSystemOptions.includes('ro'),
+    suid: !has('nosuid'),
+    dev: !has('nodev'),
+    exec: !has('noexec'),
+    accessTimes: { mode, directories: !has('nodiratime') },
+  };
+}
+
+/** The flags with `options` applied. Throws {@link MountError} for an option that would change anything else. */
+function changed(before: FlagSettings, entry: MountEntry, options: readonly GivenOption[]): FlagSettings {
+  const config = { ...defaultConfig(true), ...before };
+  const written = optionsInFstab(entry.mountpoint);
+  for (const option of options) {
+    const text = option.value === undefined ? option.name : `${option.name}=${option.value}`;
+    if (FLAGS.has(option.name)) applyOptions([option], { config });
+    else if (
+      option.name !== 'remount' &&
+      !isSo(entry, option, text) &&
+      !SILENT.has(option.name) &&
+      !written.has(text)
+    ) {
+      throw refusal(text, 'cannot be changed while it is mounted', Errno.EINVAL, 'unmount it, and mount it anew');
+    }
+  }
+  return config;
+}
+
+/** Whether the mount already has this option: mount(8) repeats all options of the mount. */
+function isSo(
+  { source, type, fileSystemOptions }: MountEntry,
+  { name, value = '' }: GivenOption,
+  text: string,
+): boolean {
+  if (name === 'fsname') return unescapePath(value) === source;
+  if (name === 'subtype') return `fuse.${unescapePath(value)}` === type;
+  return fileSystemOptions.includes(text);
+}
+
+/** The options of the mountpoint's line in /etc/fstab: mount(8) adds them, so they request no change. */
+function optionsInFstab(mountpoint: string): ReadonlySet<string> {
+  const given = new Set<string>();
+  for (const line of fstab().split('\n')) {
+    const [, where = '', , options = ''] = line.trim().split(/\s+/);
+    if (line.startsWith('#') || unescaped(where) !== mountpoint) continue;
+    for (const { name, value } of splitOptions(unescaped(options)))
+      given.add(value === undefined ? name : `${name}=${value}`);
+  }
+  return given;
+}
+
+function fstab(): string {
+  try {
+    return readFileSync('/etc/fstab', 'latin1');
+  } catch (error) {
+    if (errnoOf(error) === Errno.ENOENT) return '';
+    throw error;
+  }
+}
+
+function requireWritable(mountpoint: string, where: string): void {
+  const isWritable = isServerWritable(mountpoint);
+  if (isWritable === true) return;
+  const why = isWritable === null ? 'its server does not answer whether it can write' : 'the mount was made read-only';
+  throw refusal(where, why, Errno.EROFS, 'unmount it, and mount it anew');
+}
+
+function tell(mountpoint: string, where: string, { accessTimes, readOnly }: FlagSettings): void {
+  try {
+    tellRemounted(mountpoint, { accessTimes, readOnly });
+  } catch (error) {
+    if (errnoOf(error) !== Errno.EOPNOTSUPP) throw explained(error, where);
+    // A server with the transport fuse-native, which need not know about `ro`.
+    if (readOnly) return;
+    throw refusal(where, 'the access time options of this mount cannot be changed', Errno.EOPNOTSUPP, 'mount it anew');
+  }
+}
+
+const WHY: ReadonlyMap<number, readonly [why: string, advice: string]> = new Map([
+  [Errno.EBUSY, ['files are open for writing', 'close them first (see fuser -m)']],
+  [Errno.EPERM, ["only root can change a mount's flags", 'unmount it, and mount it anew']],
+]);
+
+function explained(error: unknown, where: string): MountError {
+  const errno = errnoOf(error);
+  const [why, advice] = WHY.get(errno ?? 0) ?? [];
+  if (errno === undefined || why === undefined || advice === undefined) return asMountError(error, 'remount');
+  return refusal(where, why, errno, advice);
+}
+
+function refusal(where: string, why: string, errno: number, advice: string): MountError {
+  return MountError.of({ what: 'remount', where, why, errno, advice });
+}

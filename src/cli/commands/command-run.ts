@@ -1,0 +1,170 @@
+/** `plyfs run`: a command in a layered tree, in namespaces of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { toBytesName } from '../../core/entry-name.js';
+import { Errno } from '../../core/errno.js';
+import { asMountError, errnoOf, errnoText, MountError } from '../../server/config/mount-error.js';
+import { parseLayers } from '../options/option-value.js';
+import { RUN_FAILURE } from '../output/exit-status.js';
+import { say } from '../output/message.js';
+import { setTerminal, type TerminalSettings, terminalSettings } from '../process/caller-terminal.js';
+import { onSignals, statusOf } from '../process/child-status.js';
+import { userNamespace } from '../process/namespaces.js';
+import type { PathRule } from '../process/removed-directory.js';
+import { ScratchDirectory } from '../process/scratch-directory.js';
+import type { InsideOrder } from './run-inside.js';
+
+/** All strings are bytes. */
+export interface RunArguments {
+  /** What `lowerdir=` takes; absent: `docker`. */
+  readonly rootfs?: string;
+  readonly docker?: { readonly directory: string; readonly layer: string };
+  readonly upper?: string;
+  readonly work?: string;
+  /** What the command changes is thrown away. */
+  readonly ephemeral: boolean;
+  /** The texts after each `-o`. */
+  readonly options: readonly string[];
+  readonly command: readonly string[];
+}
+
+/** Resolves with the command's status; 128 and the signal's number, if one ended it. */
+export async function commandRun(args: RunArguments, paths: PathRule): Promise<number> {
+  const made: string[] = [];
+  let scratch: ScratchDirectory | undefined;
+  const terminal = terminalSettings();
+  try {
+    const rootfs = args.rootfs === undefined ? [] : parseLayers(args.rootfs).layers;
+    const { upper, work, docker } = args;
+    paths.check({ '--rootfs': rootfs, '--docker': docker?.directory, '--upper': upper, '--work': work });
+    scratch = await ScratchDirectory.make();
+    const status = await enter(prepare(args, scratch.path, made), terminal);
+    if (status === RUN_FAILURE) takeBack(made);
+    return status;
+  } catch (error) {
+    takeBack(made);
+    const known = error instanceof MountError || errnoOf(error) !== undefined;
+    if (!known) throw error;
+    say(asMountError(error, 'run').message);
+    return RUN_FAILURE;
+  } finally {
+    // The inner process restores the terminal too, unless it was killed.
+    if (terminal !== undefined) setTerminal([terminal]);
+    scratch?.remove();
+  }
+}
+
+/** What to mount, where, and which command to run in it. */
+type Order = Omit<InsideOrder, 'terminal' | 'mapsOwners'>;
+
+/** @param made takes the directories that were not there before */
+function prepare(args: RunArguments, scratch: string, made: string[]): Order {
+  const root = join(scratch, 'root');
+  mkdirSync(root);
+  const upper = args.ephemeral ? join(scratch, 'upper') : text('--upper', args.upper ?? '');
+  const work = args.ephemeral ? join(scratch, 'work') : text('--work', args.work ?? `${resolve(upper)}.work`);
+  makeDirectory('--upper', upper, made);
+  makeDirectory('--work', work, made);
+  return {
+    mount: [...layersOf(args, upper, work), ...args.options.flatMap((option) => ['-o', text('-o', option)]), root],
+    root,
+    command: args.command.length === 0 ? ['/bin/sh'] : args.command.map((word) => text('the command', word)),
+  };
+}
+
+/** Makes `directory` unless it exists, and adds it to `made`. `what` is the option's name, for messages. */
+function makeDirectory(what: string, directory: string, made: string[]): void {
+  if (existsSync(directory)) return;
+  try {
+    mkdirSync(directory);
+    made.push(directory);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    const why = `cannot be made: ${errnoText(errno)}`;
+    throw MountError.of({ what, where: toBytesName(directory), why, errno });
+  }
+}
+
+function layersOf({ rootfs, docker }: RunArguments, upper: string, work: string): string[] {
+  if (docker !== undefined) {
+    const directory = text('--docker', docker.directory);
+    return ['--docker', directory, '--upper', upper, '--work', work, text('the layer', docker.layer)];
+  }
+  const escaped = (path: string): string => path.replace(/[\\,:]/g, '\\$&');
+  // Layers stand with colons between them; a comma is none of the options'.
+  const layers = text('--rootfs', rootfs ?? '').replaceAll(',', '\\,');
+  return ['-o', `lowerdir=${layers},upperdir=${escaped(upper)},workdir=${escaped(work)}`];
+}
+
+/** Arguments of other programs are text to Node. */
+function text(what: string, bytes: string): string {
+  const decoded = Buffer.from(bytes, 'latin1').toString('utf8');
+  if (Buffer.from(decoded, 'utf8').toString('latin1') === bytes) return decoded;
+  throw MountError.of({ what, where: bytes, why: 'not UTF-8', advice: 'mount it with plyfs mount, and use chroot(8)' });
+}
+
+/** Runs the order in namespaces of its own. Resolves with the command's status. */
+async function enter(order: Order, terminal: TerminalSettings | undefined): Promise<number> {
+  const { args, hasOthers } = userNamespace();
+  if (!hasOthers) {
+    say('no subordinate ids (man subuid(5)): only your own user is mapped; other owners are shown as nobody');
+  }
+  const child = startInside(args, {
+    ...order,
+    mapsOwners: args.length > 0,
+    ...(terminal === undefined ? {} : { terminal }),
+  });
+  onSignals((signal) => {
+    // Sending fails only if the inner process has ended.
+    if (child.connected) child.send(signal, () => {});
+  });
+  return await statusOf(child);
+}
+
+/**
+ * Starts the inner process, in new namespaces. If we are killed, nobody unmounts the tree: so the kernel then kills the
+ * inner process too (man prctl(2), PR_SET_PDEATHSIG).
+ * @param namespace arguments of unshare(1) for the user namespace
+ */
+function startInside(namespace: readonly string[], order: InsideOrder): ChildProcess {
+  const [program = ''] = process.argv.slice(1);
+  return spawn(
+    'env',
+    [
+      // When our whole process group gets one of these signals, unshare(1) must not end.
+      '--ignore-signal=HUP,QUIT,USR1,USR2,ALRM',
+      'setpriv',
+      '--pdeathsig',
+      'KILL',
+      '--',
+      'unshare',
+      ...namespace,
+      '--mount',
+      '--pid',
+      '--fork',
+      '--kill-child',
+      '--mount-proc',
+      '--',
+      process.execPath,
+      program,
+      'run-inside',
+      JSON.stringify(order),
+    ],
+    // unshare(1) passes no signal on. If we signalled the inner process ourselves, it could not distinguish our signal
+    // from one of the terminal. So we report signals to it over this channel.
+    { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] },
+  );
+}
+
+/** The tree could not be mounted: an upper that was made for it goes, if nothing is in it. */
+function takeBack(made: readonly string[]): void {
+  for (const directory of made) {
+    try {
+      rmdirSync(directory);
+    } catch (error) {
+      if (errnoOf(error) !== Errno.ENOTEMPTY) throw error;
+    }
+  }
+}

@@ -1,0 +1,137 @@
+/** `plyfs umount`. */
+import { realpathSync } from 'node:fs';
+import { Errno, isErrno } from '../../core/errno.js';
+import { openServerEnd, waitForServerEnd } from '../../fuse/control/server-end.js';
+import { askToSettle } from '../../fuse/mount/ask-to-settle.js';
+import { HelperError } from '../../fuse/mount/mount-request.js';
+import { type UnmountOptions, unmount } from '../../fuse/mount/unmount.js';
+import { asMountError, errnoOf, MountError, printable } from '../../server/config/mount-error.js';
+import { type MountEntry, mountedOn } from '../../server/config/mountinfo.js';
+import { close } from '../../sys/files/open.js';
+import { mountedId } from '../../sys/locks/mount-mark.js';
+import { FAILURE, OK } from '../output/exit-status.js';
+import { say } from '../output/message.js';
+import type { PathRule } from '../process/removed-directory.js';
+import type { UmountArguments } from './command-line.js';
+
+/** How long a server on a busy machine may need to close its layers. */
+const ENDING_MS = 10_000;
+
+export function commandUmount({ mountpoint, lazy }: UmountArguments, paths: PathRule): number {
+  try {
+    paths.check({ mountpoint });
+    const path = resolve(mountpoint);
+    const entry = mountedOn(path);
+    requireFuse(entry, mountpoint);
+    // A lazy unmount is for a mount that hangs, so it waits for nothing. The server settles when the last file is
+    // closed.
+    if (lazy) {
+      take(path, entry, { lazy });
+      return OK;
+    }
+    const unsettled = settle(path);
+    takeAndWait(path, entry);
+    // Only now: if the unmount is refused, the server still has its chance to settle.
+    if (unsettled !== null) say(unsettled.message);
+    return OK;
+  } catch (error) {
+    say(asMountError(error, 'umount').message);
+    return FAILURE;
+  }
+}
+
+/** Absolute and without symlinks. The last component is not looked at: a mount whose server has died cannot be. */
+function resolve(path: string): string {
+  const [, parent = '', name = ''] = /^(.*?)([^/]*)\/*$/s.exec(path) ?? [];
+  try {
+    if (name === '' || name === '.' || name === '..') return realpathSync.native(Buffer.from(path, 'latin1'), 'latin1');
+    const directory = realpathSync.native(Buffer.from(parent === '' ? '.' : parent, 'latin1'), 'latin1');
+    return followed(directory === '/' ? `/${name}` : `${directory}/${name}`);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    throw MountError.of({ what: 'umount', where: path, errno });
+  }
+}
+
+/** A mountpoint given through a symlink; ENOTCONN is the dead server's. */
+function followed(path: string): string {
+  if (mountedOn(path) !== undefined) return path;
+  return realpathSync.native(Buffer.from(path, 'latin1'), 'latin1');
+}
+
+function requireFuse(entry: MountEntry | undefined, where: string): asserts entry is MountEntry {
+  if (entry === undefined) {
+    throw MountError.of({ what: 'umount', where, why: 'nothing is mounted there', errno: Errno.EINVAL });
+  }
+  if (entry.type === 'fuse' || entry.type.startsWith('fuse.')) return;
+  throw MountError.of({
+    what: 'umount',
+    where,
+    why: `not a FUSE mount, but ${entry.type}`,
+    errno: Errno.EINVAL,
+    advice: 'use umount(8)',
+  });
+}
+
+/** Asks the server to settle. A failure loses nothing and does not prevent the unmount; it is returned. */
+function settle(path: string): MountError | null {
+  try {
+    askToSettle(path);
+    return null;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    const why = 'hard links could not all be made real in the upper; the next mount with -t aufs shows them';
+    return MountError.of({ what: 'umount', where: path, why, errno });
+  }
+}
+
+/** Unmounts, and waits until the server has closed its layers: then their file systems can be unmounted too. */
+function takeAndWait(path: string, entry: MountEntry): void {
+  const { device } = entry;
+  const end = openServerEnd(path);
+  const id = mountedId(device);
+  try {
+    take(path, entry, { lazy: false });
+    // It is still mounted at another place or in another namespace, so that its server does not end.
+    if (id !== null && mountedId(device) === id) return;
+    if (end >= 0 && !waitForServerEnd(end, ENDING_MS)) {
+      say(
+        `umount: ${printable(path)}: it is unmounted, but its server has not ended yet; its layers can be busy for a while`,
+      );
+    }
+  } finally {
+    if (end >= 0) close(end);
+  }
+}
+
+function take(path: string, entry: MountEntry, options: UnmountOptions): void {
+  try {
+    unmount(path, options);
+  } catch (error) {
+    if (error instanceof HelperError) throw ofAnotherUser(path, entry) ?? error;
+    if (!isErrno(error, 'EBUSY')) throw error;
+    throw MountError.of({
+      what: 'umount',
+      where: path,
+      why: 'in use',
+      errno: Errno.EBUSY,
+      advice: 'end what uses it (see fuser -m), or detach it with --lazy',
+    });
+  }
+}
+
+/**
+ * fusermount3 unmounts only mounts of the user who calls it; of others it says that they do not exist. Undefined: the
+ * mount is our own.
+ */
+function ofAnotherUser(path: string, { fileSystemOptions }: MountEntry): MountError | undefined {
+  const user = fileSystemOptions.find((option) => option.startsWith('user_id='))?.slice('user_id='.length);
+  if (user === undefined || Number(user) === process.getuid?.()) return undefined;
+  const [why, advice] =
+    user === '0'
+      ? ['mounted by root', 'only root can unmount it']
+      : ['mounted by another user', 'only that user and root can unmount it'];
+  return MountError.of({ what: 'umount', where: path, why, errno: Errno.EPERM, advice });
+}

@@ -1,0 +1,67 @@
+/** The list of branches: `DIR[=PERM[+ATTRIBUTE...]]:...` (aufs(5), Branch Syntax). */
+import { printable } from '../../server/config/mount-error.js';
+import { splitLayers } from './option-list.js';
+import { invalid } from './option-value.js';
+
+export interface Branch {
+  /** Bytes. */
+  readonly path: string;
+  readonly writable: boolean;
+  readonly honoursWhiteouts: boolean;
+  readonly linkWhiteouts: boolean;
+}
+
+/** Attributes about where aufs copies to, moves from or counts: there is one rw branch here, so they decide nothing. */
+const IGNORED_ATTRIBUTE = /^(moo|coo_reg|coo_all|fhsm|unpin|icex(sec|sys|tr|usr|oth)?)$/;
+
+/**
+ * @param readOnly the mount is read-only, so that no branch is rw unless it says so
+ * @param warnings gets a line for each word that is not understood
+ */
+export function branchesFrom(list: string, readOnly: boolean, warnings: string[]): Branch[] {
+  if (list === '') throw invalid('br', undefined, 'empty');
+  const branches = splitLayers(list).map((text, i) => parseBranch(text, i === 0 && !readOnly, warnings));
+  const second = branches.findIndex(({ writable }, i) => writable && i > 0);
+  if (second > 0) {
+    throw invalid('br', branches[second]?.path, 'only the first branch can be rw here');
+  }
+  return branches;
+}
+
+function parseBranch(text: string, writableByDefault: boolean, warnings: string[]): Branch {
+  const equals = text.lastIndexOf('=');
+  const path = equals < 0 ? text : text.slice(0, equals);
+  if (path === '') throw invalid('br', text, 'empty path');
+  const [permission = '', ...attributes] = equals < 0 ? [] : text.slice(equals + 1).split('+');
+  const writable = isWritable(permission, writableByDefault, path, warnings);
+  for (const attribute of attributes) {
+    if (isKnownAttribute(attribute, writable)) continue;
+    warnings.push(`branch ${printable(path)}: attribute ignored: ${printable(attribute)}`);
+  }
+  return {
+    path,
+    writable,
+    honoursWhiteouts: writable || attributes.includes('wh'),
+    linkWhiteouts: !attributes.includes('nolwh'),
+  };
+}
+
+function isWritable(permission: string, byDefault: boolean, path: string, warnings: string[]): boolean {
+  switch (permission) {
+    case '':
+      return byDefault;
+    case 'rw':
+      return true;
+    case 'ro':
+    case 'rr':
+      return false;
+    default:
+      warnings.push(`branch ${printable(path)}: unknown permission ${printable(permission)}, taken as ro`);
+      return false;
+  }
+}
+
+function isKnownAttribute(attribute: string, writable: boolean): boolean {
+  if (IGNORED_ATTRIBUTE.test(attribute)) return true;
+  return writable ? attribute === 'nolwh' : attribute === 'wh';
+}

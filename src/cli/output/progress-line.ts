@@ -1,0 +1,45 @@
+/** One line on a terminal that is written over and over, and gone in the end. Nothing where stderr is no terminal. */
+import { Errno } from '../../core/errno.js';
+import { errnoOf } from '../../server/config/mount-error.js';
+
+const INTERVAL_MS = 100;
+const CLEAR = '\r\x1b[K';
+
+export class ProgressLine {
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param text asked for whenever the line is written */
+  show(text: () => string): void {
+    this.end();
+    if (!process.stderr.isTTY) return;
+    process.stderr.off('error', unlessHungUp).on('error', unlessHungUp);
+    // 0: a terminal that does not know how wide it is.
+    const columns = process.stderr.columns || 80;
+    const write = (): void => {
+      process.stderr.write(CLEAR + text().slice(0, columns - 1));
+    };
+    write();
+    this.#timer = setInterval(write, INTERVAL_MS);
+  }
+
+  end(): void {
+    if (this.#timer === undefined) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    process.stderr.write(CLEAR);
+  }
+}
+
+/** EIO: the terminal has been hung up, and the line is lost with it. */
+function unlessHungUp(error: Error): void {
+  if (errnoOf(error) !== Errno.EIO) throw error;
+}
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** `1536` → `"1.5 KiB"`. */
+export function readableSize(bytes: number): string {
+  const power = bytes < 1024 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(bytes) / 10));
+  const value = bytes / 1024 ** power;
+  return `${power === 0 ? value : value.toFixed(1)} ${UNITS[power]}`;
+}

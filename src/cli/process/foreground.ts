@@ -1,0 +1,21 @@
+/** Serving a mount in the process of the command line. */
+import type { MountConfig } from '../../server/config/mount-config.js';
+import { onStopSignals, stopForGood } from '../../server/process/stop-signals.js';
+import { ServedMount } from '../../server/served-mount.js';
+import type { Server } from '../../server/serving/server.js';
+import { OK } from '../output/exit-status.js';
+import { say } from '../output/message.js';
+
+/** Returns when the mount is gone, with the exit status. Throws `MountError` if there never was one. */
+export async function serveInForeground(config: MountConfig, server: Server): Promise<number> {
+  let mount: ServedMount | undefined;
+  let stopped = false;
+  onStopSignals(() => {
+    stopped = true;
+    if (mount !== undefined) stopForGood(mount);
+  });
+  mount = await ServedMount.start(config, say, server);
+  if (stopped) await stopForGood(mount);
+  await mount.closed;
+  return OK;
+}

@@ -1,0 +1,42 @@
+/** Started in a working directory that has been removed: only absolute paths can be resolved. */
+import { Errno } from '../../core/errno.js';
+import { errnoOf, MountError } from '../../server/config/mount-error.js';
+
+/**
+ * Changes to `/` if the working directory has been removed: each thread of Node asks for it when it starts, and would
+ * end the process with a stack trace. {@link PathRule.check} then refuses relative paths, which would start at `/`.
+ */
+export function leaveRemovedDirectory(): PathRule {
+  try {
+    process.cwd();
+    return new PathRule(true);
+  } catch (error) {
+    if (errnoOf(error) !== Errno.ENOENT) throw error;
+    process.chdir('/');
+    return new PathRule(false);
+  }
+}
+
+/** Decides which paths of the command line can be resolved. */
+export class PathRule {
+  constructor(private readonly relativeIsPossible: boolean) {}
+
+  /**
+   * @param paths by the name of the option or argument; undefined: not given
+   * @throws {@link MountError} for the first relative path, if the working directory has been removed
+   */
+  check(paths: Readonly<Record<string, string | readonly string[] | undefined>>): void {
+    if (this.relativeIsPossible) return;
+    for (const [what, given] of Object.entries(paths)) {
+      const where = [given ?? []].flat().find((path) => !path.startsWith('/'));
+      if (where === undefined) continue;
+      throw MountError.of({
+        what,
+        where,
+        why: 'the working directory, where this path would start, has been removed',
+        errno: Errno.ENOENT,
+        advice: 'give an absolute path, or change to another directory',
+      });
+    }
+  }
+}

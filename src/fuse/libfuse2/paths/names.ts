@@ -1,0 +1,108 @@
+/** Requests about names. Paths are as fuse-native gives them. */
+import { Errno, fsError } from '../../../core/errno.js';
+import { S_ISGID, S_ISUID } from '../../../core/file-mode.js';
+import type { DirectorySink, Entry } from '../../operations.js';
+import { HiddenFiles } from './hidden-files.js';
+import { listedStat } from './stat.js';
+import { toBytes, toExactText, toText } from './text.js';
+import type { Tree } from './tree.js';
+
+/**
+ * What a new object's mode may hold. Its owner is the server's user, not the caller, who must not get that user's
+ * rights by a set-id bit.
+ */
+export function modeOfNew(mode: number): number {
+  return mode & ~(S_ISUID | S_ISGID);
+}
+
+/** Makes something at `path` and remembers what it is. */
+function make(tree: Tree, path: string, by: (at: ReturnType<Tree['paths']['parent']>) => Entry): void {
+  const bytes = toBytes(path);
+  const entry = by(tree.paths.parent(bytes));
+  tree.paths.adopt(bytes, entry);
+}
+
+export function mknod(tree: Tree, path: string, mode: number, rdev: number): void {
+  make(tree, path, ({ parent, name }) => tree.operations.mknod(parent, name, modeOfNew(mode), rdev, tree.caller));
+}
+
+export function mkdir(tree: Tree, path: string, mode: number): void {
+  make(tree, path, ({ parent, name }) => tree.operations.mkdir(parent, name, modeOfNew(mode), tree.caller));
+}
+
+/** The target comes first, as in symlink(2). */
+export function symlink(tree: Tree, target: string, path: string): void {
+  const bytes = toBytes(target);
+  make(tree, path, ({ parent, name }) => tree.operations.symlink(parent, name, bytes, tree.caller));
+}
+
+export function link(tree: Tree, from: string, path: string): void {
+  const nodeid = tree.node(from);
+  make(tree, path, ({ parent, name }) => tree.operations.link(nodeid, parent, name));
+}
+
+export function unlink(tree: Tree, path: string): void {
+  const bytes = toBytes(path);
+  if (tree.hidden.remove(bytes)) return;
+  const { parent, name } = tree.paths.parent(bytes);
+  tree.operations.unlink(parent, name);
+  tree.paths.drop(bytes);
+}
+
+export function rmdir(tree: Tree, path: string): void {
+  const bytes = toBytes(path);
+  tree.checkUnused(bytes);
+  const { parent, name } = tree.paths.parent(bytes);
+  tree.operations.rmdir(parent, name);
+  tree.paths.drop(bytes);
+}
+
+export function rename(tree: Tree, from: string, to: string): void {
+  const [source, target] = [toBytes(from), toBytes(to)];
+  if (HiddenFiles.isHiding(source, target) && hide(tree, source, target)) return;
+  tree.checkUnused(target);
+  const old = tree.paths.parent(source);
+  const next = tree.paths.parent(target);
+  tree.operations.rename(old.parent, old.name, next.parent, next.name, 0);
+  tree.paths.drop(source);
+  tree.paths.drop(target);
+  tree.hidden.move(source, target);
+}
+
+/** Returns false when the file is not open, so that it is no hiding but somebody's own use of such a name. */
+function hide(tree: Tree, path: string, hidden: string): boolean {
+  const nodeid = tree.paths.resolve(path);
+  if (!tree.files.isOpen(nodeid)) return false;
+  const { parent, name } = tree.paths.parent(path);
+  tree.operations.unlink(parent, name);
+  tree.hidden.add(hidden, nodeid);
+  tree.paths.drop(path);
+  return true;
+}
+
+/** Throws EILSEQ for a target that is not UTF-8. */
+export function readlink(tree: Tree, path: string): string {
+  return toExactText(tree.operations.readlink(tree.node(path)));
+}
+
+export interface Listing {
+  readonly names: string[];
+  readonly stats: { readonly mode: number; readonly ino: number }[];
+}
+
+/** All of a directory: libfuse asks for it in one piece. */
+export function readdir(tree: Tree, path: string): Listing {
+  const listing: Listing = { names: [], stats: [] };
+  const sink: DirectorySink = {
+    fits: () => true,
+    add(name, ino, type) {
+      listing.names.push(toText(name));
+      listing.stats.push(listedStat(ino, type, tree.numbers));
+    },
+    addPlus() {
+      throw fsError(Errno.EIO, 'entries that were not asked for');
+    },
+  };
+  tree.operations.readdir(tree.node(path), 0, false, sink);
+  return listing;
+}

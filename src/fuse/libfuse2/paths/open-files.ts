@@ -1,0 +1,54 @@
+import type { NodeId } from '../../../core/brand.js';
+import { Errno, fsError } from '../../../core/errno.js';
+
+interface OpenFile {
+  readonly nodeid: NodeId;
+  /** As given to `open`, and to be given to `release`. */
+  readonly flags: number;
+}
+
+/** fuse-native keeps the number of an open file in an int32. */
+const LAST_NUMBER = 0x7fff_ffff;
+
+/** The numbers by which fuse-native knows open files. Each stands for one open of its node, ended by one release. */
+export class OpenFiles {
+  private readonly files = new Map<number, OpenFile>();
+  private readonly opens = new Map<NodeId, number>();
+  private last = 0;
+
+  /** Returns a number larger than 0: fuse-native takes 0 for none. */
+  add(nodeid: NodeId, flags: number): number {
+    do this.last = this.last === LAST_NUMBER ? 1 : this.last + 1;
+    while (this.files.has(this.last));
+    this.files.set(this.last, { nodeid, flags });
+    this.opens.set(nodeid, (this.opens.get(nodeid) ?? 0) + 1);
+    return this.last;
+  }
+
+  get(number: number): NodeId {
+    return this.find(number).nodeid;
+  }
+
+  isOpen(nodeid: NodeId): boolean {
+    return this.opens.has(nodeid);
+  }
+
+  remove(number: number): OpenFile {
+    const file = this.find(number);
+    this.files.delete(number);
+    const left = (this.opens.get(file.nodeid) ?? 1) - 1;
+    if (left === 0) this.opens.delete(file.nodeid);
+    else this.opens.set(file.nodeid, left);
+    return file;
+  }
+
+  get size(): number {
+    return this.files.size;
+  }
+
+  private find(number: number): OpenFile {
+    const file = this.files.get(number);
+    if (file === undefined) throw fsError(Errno.EBADF, 'open file');
+    return file;
+  }
+}

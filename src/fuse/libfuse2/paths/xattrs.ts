@@ -1,0 +1,30 @@
+/** Requests about extended attributes. Paths and names are as fuse-native gives them. */
+import { Errno, fsError } from '../../../core/errno.js';
+import { toBytes } from './text.js';
+import type { Tree } from './tree.js';
+
+/** How many bytes the answer has; an `into` of no length asks only that. */
+function fill(into: Buffer, answer: Buffer): number {
+  if (into.length === 0) return answer.length;
+  if (answer.length > into.length) throw fsError(Errno.ERANGE, 'xattr');
+  return answer.copy(into);
+}
+
+export function getxattr(tree: Tree, path: string, name: string, into: Buffer): number {
+  const value = tree.operations.getxattr(tree.node(path), toBytes(name));
+  if (value === null) throw fsError(Errno.ENODATA, 'getxattr');
+  return fill(into, value);
+}
+
+export function listxattr(tree: Tree, path: string, into: Buffer): number {
+  const names = tree.operations.listxattr(tree.node(path), tree.caller);
+  return fill(into, Buffer.from(names.map((name) => `${name}\0`).join(''), 'latin1'));
+}
+
+export function setxattr(tree: Tree, path: string, name: string, value: Buffer, flags: number): void {
+  tree.operations.setxattr(tree.node(path), toBytes(name), value, flags, false);
+}
+
+export function removexattr(tree: Tree, path: string, name: string): void {
+  tree.operations.removexattr(tree.node(path), toBytes(name));
+}

@@ -1,0 +1,25 @@
+/** Everything that can be known to be wrong with a mount before the first layer is opened for good. */
+
+import { isReadOnly, type MountConfig } from '../config/mount-config.js';
+import { refuseOverlayOptions, settleOverlay } from '../config/overlay-options.js';
+import { refuseLayersInUse } from './check-in-use.js';
+import { checkLayers } from './check-layers.js';
+import { checkDevice, resolveMountpoint } from './check-mountpoint.js';
+import { onGivenDevice } from './given-device.js';
+import { withoutIdmapped } from './idmapped-layers.js';
+
+/**
+ * Throws `MountError` for the first thing that is wrong; changes nothing.
+ * @returns the config with an absolute mountpoint (or a device that is mounted already), and layers whose owners no
+ * other mount maps
+ */
+export function checkConfig(config: MountConfig): MountConfig {
+  const given = onGivenDevice(config);
+  const checked = given ?? { ...config, mountpoint: resolveMountpoint(config.mountpoint) };
+  if (config.dialect === 'aufs') refuseOverlayOptions(config);
+  const hasIndex = config.dialect === 'overlay' && settleOverlay(config).index && !isReadOnly(config);
+  checkLayers(checked);
+  if (hasIndex) refuseLayersInUse(checked);
+  if (given === undefined) checkDevice();
+  return withoutIdmapped(checked);
+}

@@ -1,0 +1,212 @@
+/**
+ * The layers of a mount, before anything is opened for good: what is missing, what lies inside what. The rules and
+ * errnos are those of fs/overlayfs/super.c (ovl_check_layer, ovl_workdir_ok), so that the same layers are refused.
+ */
+import { accessSync, constants } from 'node:fs';
+import { Errno } from '../../core/errno.js';
+import { close, tryCloneLower } from '../../sys/files/open.js';
+import type { MountConfig } from '../config/mount-config.js';
+import { HIGHEST_MAX_LAYERS, isReadOnly } from '../config/mount-config.js';
+import { errnoOf, MountError } from '../config/mount-error.js';
+import { ancestorKeys, isInside, keyOf, type Place, PlaceFinder } from './place.js';
+
+/**
+ * Throws {@link MountError} for the first thing wrong. Reads the disk, changes nothing.
+ * @param config its mountpoint is an absolute path of a directory, or is mounted already
+ */
+export function checkLayers(config: MountConfig): void {
+  checkPresence(config);
+  checkCount(config);
+  checkPlaces(config);
+  if (!isReadOnly(config)) {
+    checkWritable(wordsOf(config).upper, config.upper);
+    if (config.dialect === 'overlay') checkWritable('workdir', config.work);
+  }
+}
+
+function checkPresence({ dialect, lowers, dataLayers, upper, work, readOnly }: MountConfig): void {
+  if (dialect === 'aufs') {
+    checkBranches(lowers, upper);
+    return;
+  }
+  if (lowers.length === dataLayers) {
+    throw MountError.of({
+      what: 'lowerdir',
+      why: 'missing',
+      errno: Errno.EINVAL,
+      advice: 'give at least one lower layer: -o lowerdir=DIR[:DIR...]',
+    });
+  }
+  if (upper !== undefined && work === undefined && !readOnly) {
+    throw MountError.of({
+      what: 'workdir',
+      why: 'missing, and upperdir needs it',
+      errno: Errno.EINVAL,
+      advice: 'give an empty directory on the same mount as the upper: -o workdir=DIR',
+    });
+  }
+}
+
+/** aufs is content with one branch, whichever. */
+function checkBranches(lowers: string[], upper: string | undefined): void {
+  if (lowers.length > 0 || upper !== undefined) return;
+  throw MountError.of({
+    what: 'br',
+    why: 'missing',
+    errno: Errno.EINVAL,
+    advice: 'give at least one branch: -o br:DIR=rw:DIR=ro+wh',
+  });
+}
+
+function checkCount({ lowers, maxLayers }: MountConfig): void {
+  if (lowers.length <= maxLayers) return;
+  const advice =
+    lowers.length <= HIGHEST_MAX_LAYERS
+      ? `raise it with -o max_layers=${lowers.length} (at most ${HIGHEST_MAX_LAYERS})`
+      : `${maxLayers === HIGHEST_MAX_LAYERS ? 'that is' : `max_layers=${HIGHEST_MAX_LAYERS} is`} the most, as in the kernel`;
+  throw MountError.of({
+    what: 'lowerdir',
+    why: `${lowers.length} lower layers, and the limit is ${maxLayers}`,
+    errno: Errno.EINVAL,
+    advice,
+  });
+}
+
+/** What the layers are called on the command line. */
+function wordsOf({ dialect }: MountConfig): { lower: string; upper: string } {
+  return dialect === 'aufs' ? { lower: 'branch', upper: 'rw branch' } : { lower: 'lowerdir', upper: 'upperdir' };
+}
+
+function checkPlaces(config: MountConfig): void {
+  const { lowers, upper } = config;
+  const work = config.dialect === 'aufs' ? undefined : config.work;
+  const words = wordsOf(config);
+  const finder = new PlaceFinder();
+  const lowerPlaces = lowers.map((path) => placeOf(finder, words.lower, path));
+  const upperPlace = upper === undefined ? undefined : placeOf(finder, words.upper, upper);
+  // Without an upper the kernel ignores the workdir.
+  const workPlace = upper === undefined || work === undefined ? undefined : placeOf(finder, 'workdir', work);
+  if (upperPlace !== undefined && workPlace !== undefined) checkWork(upperPlace, workPlace, work as string);
+  checkOverlaps(words, lowers, lowerPlaces, upperPlace, workPlace);
+  const walkedInto = lowerPlaces.filter((_, i) => !canCloneTree(lowers[i] as string));
+  if (upperPlace !== undefined) walkedInto.push(upperPlace);
+  const mountpoint = placeOfMountpoint(finder, config);
+  if (mountpoint !== undefined) checkOutside(walkedInto, mountpoint, config.mountpoint);
+}
+
+/** Whether the union will see this lower layer without what is mounted in it, as the kernel's overlayfs does. */
+function canCloneTree(path: string): boolean {
+  const tree = tryCloneLower(path);
+  if (tree < 0) return false;
+  close(tree);
+  return true;
+}
+
+/**
+ * A mount inside one of its own layers would lead the serving thread into itself, to wait for its own answer.
+ * @param layers those that are seen with what is mounted in them
+ */
+function checkOutside(layers: Place[], mountpoint: Place, where: string): void {
+  if (!layers.some((layer) => isInside(mountpoint, layer))) return;
+  throw MountError.of({
+    what: 'mountpoint',
+    where,
+    why: 'lies inside a layer',
+    errno: Errno.ELOOP,
+    advice: 'mount it on the layer itself or outside of all layers',
+  });
+}
+
+function placeOf(finder: PlaceFinder, what: string, path: string): Place {
+  try {
+    return finder.find(path);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    throw MountError.of({ what, where: path, errno });
+  }
+}
+
+/**
+ * The place of the mountpoint. If it is mounted already, opening it would wait for the server, which is not running
+ * yet: then its place is found by its parent. Undefined if we cannot reach it; then no layer leads into it either.
+ */
+function placeOfMountpoint(finder: PlaceFinder, { mountpoint, deviceFd }: MountConfig): Place | undefined {
+  if (deviceFd === undefined) return placeOf(finder, 'mountpoint', mountpoint);
+  const slash = mountpoint.lastIndexOf('/');
+  if (mountpoint === `/dev/fd/${deviceFd}`) return undefined;
+  const parent = unlessBarred(() => finder.findUnreadable(mountpoint.slice(0, slash) || '/'));
+  if (parent === undefined) return undefined;
+  return { ...parent, path: `${parent.path === '/' ? '' : parent.path}${mountpoint.slice(slash)}` };
+}
+
+/** Undefined: we cannot search one of the directories of the path (EACCES). */
+function unlessBarred(find: () => Place): Place | undefined {
+  try {
+    return find();
+  } catch (error) {
+    if (errnoOf(error) !== Errno.EACCES) throw error;
+    return undefined;
+  }
+}
+
+function checkWork(upper: Place, work: Place, where: string): void {
+  if (keyOf(upper) === keyOf(work) || isInside(work, upper) || isInside(upper, work)) {
+    throw MountError.of({
+      what: 'workdir',
+      where,
+      why: 'workdir and upperdir must be separate trees',
+      errno: Errno.EINVAL,
+      advice: 'put them beside each other',
+    });
+  }
+  if (upper.mountId !== work.mountId) {
+    throw MountError.of({
+      what: 'workdir',
+      where,
+      why: 'not on the same mount as upperdir',
+      errno: Errno.EINVAL,
+      advice: 'objects are moved from the workdir into the upper, which works within one mount only',
+    });
+  }
+}
+
+/** No lower may be another layer or lie inside one. An upper or work below a lower is allowed, as in the kernel. */
+function checkOverlaps(
+  words: ReturnType<typeof wordsOf>,
+  lowers: string[],
+  places: Place[],
+  upper?: Place,
+  work?: Place,
+): void {
+  const layers = new Map<string, string>();
+  if (upper !== undefined) layers.set(keyOf(upper), words.upper);
+  if (work !== undefined) layers.set(keyOf(work), 'workdir');
+  places.forEach((place, i) => {
+    const other = layers.get(keyOf(place));
+    if (other !== undefined) throw overlap(words.lower, lowers[i], `is also ${other}`, 'give each layer once');
+    layers.set(keyOf(place), `lower layer ${i + 1}`);
+  });
+  places.forEach((place, i) => {
+    for (const ancestor of ancestorKeys(place)) {
+      const outer = layers.get(ancestor);
+      if (outer !== undefined)
+        throw overlap(words.lower, lowers[i], `lies inside ${outer}`, 'layers must be separate trees');
+    }
+  });
+}
+
+function overlap(what: string, where: string | undefined, why: string, advice: string): MountError {
+  return MountError.of({ what, where: where ?? '', why, errno: Errno.ELOOP, advice });
+}
+
+function checkWritable(what: string, path: string | undefined): void {
+  if (path === undefined) return;
+  try {
+    accessSync(Buffer.from(path, 'latin1'), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    throw MountError.of({ what, where: path, errno, advice: 'it must be writable; for a read-only mount give -o ro' });
+  }
+}

@@ -1,0 +1,52 @@
+/** The mountpoint, and the way to mount on it. */
+import { closeSync, constants, openSync, realpathSync, statSync } from 'node:fs';
+import { Errno } from '../../core/errno.js';
+import { errnoOf, MountError } from '../config/mount-error.js';
+
+/**
+ * Directories that the kernel fills and the server reads while it starts to serve: a mount that hides one waits for
+ * itself for ever. /proc/PID is that of any process, because the kernel removes it, and the mount, with the process.
+ */
+const NEEDED = /^\/(proc(\/\d+(\/.*)?)?|sys(\/class(\/bdi)?|\/devices(\/virtual(\/bdi)?)?)?)$/s;
+
+/** The mountpoint (bytes) as an absolute path without symlinks. Throws {@link MountError} if it cannot be one. */
+export function resolveMountpoint(path: string): string {
+  try {
+    const real = realpathSync.native(Buffer.from(path, 'latin1'), 'latin1');
+    if (!statSync(Buffer.from(real, 'latin1')).isDirectory()) {
+      throw MountError.of({ what: 'mountpoint', where: path, errno: Errno.ENOTDIR });
+    }
+    if (NEEDED.test(real)) {
+      const why = 'the server itself needs this directory';
+      throw MountError.of({ what: 'mountpoint', where: path, why, errno: Errno.EBUSY, advice: 'mount it elsewhere' });
+    }
+    return real;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined || error instanceof MountError) throw error;
+    const dead = errno === Errno.ENOTCONN;
+    throw MountError.of({
+      what: 'mountpoint',
+      where: path,
+      errno,
+      ...(dead ? { why: 'a FUSE mount whose server has died', advice: 'unmount it first: plyfs umount' } : {}),
+    });
+  }
+}
+
+const DEVICE = '/dev/fuse';
+
+/** The kernel's FUSE device must be there for us; fusermount3 opens it with our own rights too. */
+export function checkDevice(): void {
+  try {
+    closeSync(openSync(DEVICE, constants.O_RDWR));
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    const missing = errno === Errno.ENOENT || errno === Errno.ENODEV || errno === Errno.ENXIO;
+    const advice = missing
+      ? 'load the fuse module (modprobe fuse), or pass the device into the container'
+      : `this user needs read and write access to ${DEVICE}`;
+    throw MountError.of({ what: 'mount', where: DEVICE, errno, advice });
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * A mount that the caller has made already. The mountpoint `/dev/fd/N` names its descriptor of /dev/fuse, which we only
+ * have to serve, as libfuse 3 does (lib/helper.c:fuse_mnt_parse_fuse_fd). mount.fuse3 -o drop_privileges and
+ * Apptainer's --fusemount pass such a descriptor.
+ */
+import { fstatSync, readFileSync, readSync, type Stats } from 'node:fs';
+import { resolve } from 'node:path';
+import { displayName } from '../../core/entry-name.js';
+import { Errno } from '../../core/errno.js';
+import { S_IFCHR, S_IFMT } from '../../core/file-mode.js';
+import type { MountConfig } from '../config/mount-config.js';
+import { errnoOf, MountError } from '../config/mount-error.js';
+import { type MountEntry, readMountinfo } from '../config/mountinfo.js';
+
+/** makedev(10, 229): Documentation/admin-guide/devices.txt. */
+const FUSE_DEVICE = (10 << 8) | 229;
+
+/** A larger number is no fd, and Node throws for it. */
+const HIGHEST_FD = 2 ** 31 - 1;
+
+/**
+ * The fd that `mountpoint` names, if it is one of /dev/fuse. Undefined: an ordinary path, also that of a directory that
+ * the caller has open. Throws {@link MountError} if the fd is not open, is another file, or is not mounted.
+ */
+function givenDevice(mountpoint: string): number | undefined {
+  const [, digits] = /^\/dev\/fd\/(\d+)$/.exec(mountpoint) ?? [];
+  if (digits === undefined) return undefined;
+  const refuse = (why: string, errno: number, advice?: string): MountError =>
+    MountError.of({ what: 'mountpoint', where: mountpoint, why, errno, ...(advice === undefined ? {} : { advice }) });
+  const fd = Number(digits);
+  const stats = statsOf(fd);
+  if (stats === undefined) throw refuse('not an open file', Errno.EBADF);
+  if (stats.isDirectory()) return undefined;
+  if ((stats.mode & S_IFMT) !== S_IFCHR || stats.rdev !== FUSE_DEVICE) {
+    throw refuse('not an open file of /dev/fuse', Errno.EINVAL);
+  }
+  if (!isMounted(fd)) throw refuse('not mounted yet', Errno.EPERM, 'mount it before');
+  return fd;
+}
+
+/** Undefined: not an open file. */
+function statsOf(fd: number): Stats | undefined {
+  if (fd > HIGHEST_FD) return undefined;
+  try {
+    return fstatSync(fd);
+  } catch (error) {
+    if (errnoOf(error) !== Errno.EBADF) throw error;
+    return undefined;
+  }
+}
+
+/**
+ * The kernel answers a read into a buffer that is too small for any request without waiting: EPERM if the fd is not
+ * mounted (fs/fuse/dev.c:fuse_dev_read), else EINVAL, or ENODEV if the mount is gone (fuse_dev_do_read).
+ */
+function isMounted(fd: number): boolean {
+  try {
+    readSync(fd, Buffer.alloc(1));
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === Errno.EPERM) return false;
+    if (errno !== Errno.EINVAL && errno !== Errno.ENODEV) throw error;
+  }
+  return true;
+}
+
+/**
+ * The mounts of the device in this mount namespace. None before Linux 6.6, which does not show the connection's number.
+ */
+function mountsOf(fd: number): MountEntry[] {
+  const connection = /^fuse_connection:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
+  return connection === undefined ? [] : readMountinfo().filter(({ device }) => device === `0:${connection}`);
+}
+
+/**
+ * The config for a mount that is made already, or undefined if the mount is still to be made. Opens no layer.
+ * @throws {@link MountError} if such a mount cannot do what is asked for
+ */
+export function onGivenDevice(config: MountConfig): MountConfig | undefined {
+  const where = config.mountpoint;
+  const deviceFd = givenDevice(where);
+  if (deviceFd === undefined) return undefined;
+  const refuse = (why: string, errno: number, advice: string): MountError =>
+    MountError.of({ what: 'mountpoint', where, why, errno, advice });
+  if (config.transport === 'fuse-native') {
+    throw refuse('mounted already, which libfuse 2 cannot serve', Errno.EINVAL, 'use transport=direct');
+  }
+  const mounts = mountsOf(deviceFd);
+  const checksPermissions = mounts.some((mount) => mount.fileSystemOptions.includes('default_permissions'));
+  // With ACLs the kernel checks permissions whatever the mount says (fs/fuse/inode.c:process_init_reply).
+  if (!checksPermissions && (config.presentation?.xattrs ?? 'all') !== 'all') {
+    throw refuse('mounted without default_permissions', Errno.EINVAL, 'mount it so, or leave out noacl and noxattrs');
+  }
+  const inside = layersOf(config).find((layer) => mounts.some(({ mountpoint }) => lies(layer, mountpoint)));
+  // Opening this layer would wait for an answer of ours.
+  if (inside !== undefined) {
+    const advice = 'give its path from elsewhere, such as a bind mount';
+    throw refuse(`hides the layer ${displayName(inside)}`, Errno.ELOOP, advice);
+  }
+  return { ...config, deviceFd, mountpoint: mounts.at(-1)?.mountpoint ?? where };
+}
+
+function layersOf({ lowers, upper, work }: MountConfig): string[] {
+  return [...lowers, ...[upper, work].filter((path) => path !== undefined)];
+}
+
+function lies(path: string, directory: string): boolean {
+  const whole = resolve(path);
+  return whole === directory || whole.startsWith(`${directory}/`);
+}

@@ -1,0 +1,109 @@
+/** Why a mount was refused, in one line that a person can act on. */
+import { getSystemErrorMap } from 'node:util';
+import { displayName, toBytesName } from '../../core/entry-name.js';
+import { errnoName, FsError } from '../../core/errno.js';
+import { LayerRefusal } from '../../core/layer-refusal.js';
+import { HelperError } from '../../fuse/mount/mount-request.js';
+
+export interface Refusal {
+  /** The option or the step: `lowerdir`, `mountpoint`, `mount`. */
+  readonly what: string;
+  /** The path or value concerned, as bytes. */
+  readonly where?: string;
+  /** Left out: the errno's own words. */
+  readonly why?: string;
+  readonly errno?: number;
+  /** What to do about it. */
+  readonly advice?: string;
+}
+
+/** Thrown when a mount or an unmount is refused; `message` reads `what: where: why (ERRNO); advice`. */
+export class MountError extends Error {
+  override readonly name = 'MountError';
+  /** Positive errno value; absent where no system call and no kernel rule stands behind the refusal. */
+  readonly errno: number | undefined;
+  /** The errno's name, as Node's own errors have it. */
+  readonly code: string | undefined;
+
+  constructor(message: string, errno?: number) {
+    super(message);
+    this.errno = errno;
+    this.code = errno === undefined ? undefined : errnoName(errno);
+  }
+
+  static of(refusal: Refusal): MountError {
+    return new MountError(sentence(refusal), refusal.errno);
+  }
+}
+
+function sentence({ what, where, why, errno, advice }: Refusal): string {
+  const parts = [what];
+  if (where !== undefined) parts.push(where === '' ? "''" : shortened(printable(where)));
+  const reason = why === undefined ? errnoText(errno) : shortened(oneLine(why));
+  parts.push(errno === undefined ? reason : `${reason} (${errnoName(errno)})`);
+  return parts.join(': ') + (advice === undefined ? '' : `; ${oneLine(advice)}`);
+}
+
+/** Bytes as one line of text: a name may contain line ends and other control characters. */
+export function printable(bytes: string): string {
+  return oneLine(displayName(bytes));
+}
+
+/** How much of one part of a message is shown. */
+const MAX_SHOWN = 2048;
+
+/** Without its middle, if it is too long for a line of a log. */
+function shortened(text: string): string {
+  if (text.length <= MAX_SHOWN) return text;
+  return `${text.slice(0, MAX_SHOWN / 2)}...${text.slice(-MAX_SHOWN / 2)}`;
+}
+
+/** What a layer calls its objects stands in the text: no control character of it reaches a log or a terminal. */
+export function oneLine(text: string): string {
+  return text.replace(/\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+/** `2` → `"no such file or directory"`. */
+export function errnoText(errno: number | undefined): string {
+  if (errno === undefined) return 'refused';
+  return getSystemErrorMap().get(-errno)?.[1] ?? errnoName(errno);
+}
+
+/** The errno of an error of Node's own fs functions or of ours; undefined for any other throwable. */
+export function errnoOf(error: unknown): number | undefined {
+  if (error instanceof FsError) return error.errno;
+  if (error instanceof Error && 'errno' in error && typeof error.errno === 'number') return Math.abs(error.errno);
+  return undefined;
+}
+
+/** The facts of an error that Node throws for a failed system call; undefined: another error. */
+function systemError(error: unknown): { syscall: string; path?: string; errno: number } | undefined {
+  if (!(error instanceof Error && 'errno' in error && 'syscall' in error)) return undefined;
+  const { errno, syscall } = error;
+  if (typeof errno !== 'number' || typeof syscall !== 'string') return undefined;
+  const path = 'path' in error && typeof error.path === 'string' ? error.path : undefined;
+  return { syscall, ...(path === undefined ? {} : { path }), errno };
+}
+
+/** Any throwable as the refusal of step `what`; what is not an errno is a bug and keeps its stack in `cause`. */
+export function asMountError(error: unknown, what: string): MountError {
+  if (error instanceof MountError) return error;
+  if (error instanceof LayerRefusal) {
+    const { path, errno, advice, why } = error;
+    return MountError.of({ what: error.what, where: path, why, errno, advice });
+  }
+  if (error instanceof FsError) {
+    const at = error.path === undefined ? {} : { where: error.path };
+    return MountError.of({ what: `${what}: ${error.syscall}`, ...at, errno: error.errno });
+  }
+  const system = systemError(error);
+  if (system !== undefined) {
+    const { syscall, path, errno } = system;
+    const at = path === undefined ? {} : { where: toBytesName(path) };
+    return MountError.of({ what: `${what}: ${syscall}`, ...at, errno: Math.abs(errno) });
+  }
+  if (error instanceof HelperError) return MountError.of({ what, why: error.message });
+  const refused = MountError.of({ what, why: error instanceof Error ? error.message : String(error) });
+  refused.cause = error;
+  return refused;
+}

@@ -1,0 +1,34 @@
+import type { Operations } from '../../fuse/operations.js';
+import { createUnion, refuseIncompatibleAt } from '../../union/index.js';
+import type { MountConfig } from '../config/mount-config.js';
+import { oneLine } from '../config/mount-error.js';
+import { settleOverlay } from '../config/overlay-options.js';
+
+/** On a mount that may not be written, what would be its upper is its topmost lower. */
+export function openLayers(config: MountConfig, writeLog: (line: string) => void): Operations {
+  const log = (line: string): void => writeLog(oneLine(line));
+  const { lowers, upper, work } = config;
+  const dialect = config.dialect === 'aufs' ? { aufs: config.aufs } : { overlay: settleOverlay(config, log) };
+  const common = {
+    ...dialect,
+    accessTimes: config.accessTimes,
+    volatile: config.volatile || !config.fsync,
+    volatileMark: config.volatile,
+    ...(config.presentation === undefined ? {} : { presentation: config.presentation }),
+    ...(config.markersInUpper === undefined ? {} : { markersInUpper: config.markersInUpper }),
+    ...(config.overrides === undefined ? {} : { overrides: config.overrides }),
+    log,
+  };
+  if (upper === undefined) return createUnion({ ...common, lowers });
+  if (config.readOnly && work !== undefined && config.dialect === 'overlay') refuseIncompatibleAt(work);
+  if (config.readOnly || (work === undefined && config.dialect === 'overlay')) {
+    return createUnion({ ...common, ...belowUpper(config), topIsUpper: true, lowers: [upper, ...lowers] });
+  }
+  return createUnion({ ...common, lowers, upper, ...(work === undefined ? {} : { work }) });
+}
+
+/** The layers' indexes when the upper has become the first of them. Its own whiteouts count. */
+function belowUpper({ dialect, aufs }: MountConfig): { aufs?: MountConfig['aufs'] } {
+  if (dialect === 'overlay') return {};
+  return { aufs: { ...aufs, ignoresWhiteouts: aufs.ignoresWhiteouts.map((index) => index + 1) } };
+}

@@ -1,0 +1,42 @@
+/** What to convert, in plain data that crosses to a thread. */
+import { AufsSource, AufsTarget, FuseOverlayfsSource } from '../../whiteout/aufs/aufs-form.js';
+import type { LayerSource, LayerTarget, SourceName } from '../../whiteout/layer-form.js';
+import type { XattrNamespace } from '../../whiteout/overlay/overlay-dialect.js';
+import { OverlaySource, OverlayTarget } from '../../whiteout/overlay/overlay-form.js';
+import { xattrNamespace } from '../../whiteout/overlay/overlay-namespace.js';
+
+export interface ConversionRequest {
+  /** Bytes. */
+  readonly source: string;
+  /** Bytes; a free name, or an empty directory. */
+  readonly destination: string;
+  readonly to: 'overlay' | 'aufs';
+  /** Absent: the other dialect, and a layer that looks like the target's own is refused. */
+  readonly from?: SourceName;
+  /**
+   * Which of its two attribute namespaces an overlay uses; absent: the one that the layer has, or this user can set.
+   */
+  readonly xattrs?: XattrNamespace;
+  /** Do not wait for the disk. */
+  readonly volatile: boolean;
+}
+
+export function sourceNameOf({ from, to }: ConversionRequest): SourceName {
+  return from ?? (to === 'aufs' ? 'overlay' : 'aufs');
+}
+
+export function sourceOf(request: ConversionRequest): LayerSource {
+  const namespaces: readonly XattrNamespace[] = request.xattrs === undefined ? ['trusted', 'user'] : [request.xattrs];
+  switch (sourceNameOf(request)) {
+    case 'aufs':
+      return new AufsSource();
+    case 'overlay':
+      return new OverlaySource(namespaces);
+    case 'fuse-overlayfs':
+      return new FuseOverlayfsSource(namespaces);
+  }
+}
+
+export function targetOf({ to, xattrs }: ConversionRequest): LayerTarget {
+  return to === 'aufs' ? new AufsTarget() : new OverlayTarget(xattrs ?? xattrNamespace());
+}

@@ -1,0 +1,70 @@
+/**
+ * The thread that does one pass of a conversion, synchronously, while another keeps an eye on signals and terminals.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { FsError } from '../../core/errno.js';
+import { close } from '../../sys/files/open.js';
+import { Progress } from '../layers/progress.js';
+import { type ScanReport, scanLayer } from '../layers/scan-layer.js';
+import { openLayerRoot } from '../layers/untouched.js';
+import { writeLayer } from '../layers/write-layer.js';
+import { type ConversionRequest, sourceOf, targetOf } from './conversion-request.js';
+
+/** One pass. */
+export type Pass = { readonly kind: 'scan' } | { readonly kind: 'write'; readonly fd: number };
+
+export interface PassData {
+  readonly request: ConversionRequest;
+  readonly pass: Pass;
+  readonly progress: SharedArrayBuffer;
+}
+
+export type PassResult =
+  | { readonly kind: 'scanned'; readonly report: ScanReport }
+  | { readonly kind: 'written' }
+  | { readonly kind: 'failed'; readonly errno: number; readonly syscall: string; readonly path: string | undefined };
+
+/** The first message: from now on the thread can be terminated (sys/process/loaded-flag.ts). */
+export type Loaded = { readonly kind: 'loaded' };
+
+const { request, pass, progress } = workerData as PassData;
+parentPort?.postMessage({ kind: 'loaded' } satisfies Loaded);
+parentPort?.postMessage(perform() satisfies PassResult);
+
+function perform(): PassResult {
+  try {
+    const root = openLayerRoot(request.source);
+    try {
+      return run(root);
+    } finally {
+      close(root);
+    }
+  } catch (error) {
+    if (!(error instanceof FsError)) throw error;
+    return { kind: 'failed', errno: error.errno, syscall: error.syscall, path: error.path };
+  }
+}
+
+function run(root: number): PassResult {
+  const source = sourceOf(request);
+  const target = targetOf(request);
+  if (pass.kind === 'write') {
+    writeLayer(root, pass.fd, source, target, { sync: !request.volatile }, new Progress(progress));
+    return { kind: 'written' };
+  }
+  const refuseLikeness = request.from === undefined;
+  const report = scanLayer(
+    root,
+    source,
+    target,
+    { refuseLikeness, ordinaryUser: ordinaryUser() },
+    new Progress(progress),
+  );
+  return { kind: 'scanned', report };
+}
+
+/** Root in a user namespace can give files to whom it maps; for others chown(2) will say so. */
+function ordinaryUser(): { uid: number; groups: number[] } | null {
+  const uid = process.geteuid?.() ?? 0;
+  return uid === 0 ? null : { uid, groups: [process.getegid?.() ?? 0, ...(process.getgroups?.() ?? [])] };
+}

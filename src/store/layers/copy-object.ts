@@ -1,0 +1,82 @@
+/** One object of a layer copied with everything that it is. Nothing is tolerated to be lost, unlike at copy-up. */
+import { cloneData, copyData } from '../../copyup/fill-data.js';
+import { copyTimes } from '../../copyup/fill-metadata.js';
+import type { StagedObject } from '../../copyup/staged-object.js';
+import { FsError } from '../../core/errno.js';
+import { isRegular, isSymlink, S_IFMT } from '../../core/file-mode.js';
+import { O_CREAT, O_EXCL, O_WRONLY } from '../../core/flags.js';
+import {
+  chmodAt,
+  chmodFd,
+  chownAt,
+  chownFd,
+  makeDev,
+  mknodAt,
+  readlinkAt,
+  symlinkAt,
+} from '../../sys/files/inode-ops.js';
+import { close, openAt } from '../../sys/files/open.js';
+import { getXattr, setXattr } from '../../sys/files/xattr.js';
+import type { LayerObject } from '../../whiteout/layer-form.js';
+import { openUntouched } from './untouched.js';
+
+/** The name that an xattr has in the copy; null: it stays behind. */
+export type XattrTranslation = (name: string) => string | null;
+
+/** Copies anything but a directory to `name` in `dirfd`, which is free. */
+export function copyObject(source: LayerObject, dirfd: number, translate: XattrTranslation): void {
+  const { name, stat } = source;
+  if (isRegular(stat.mode)) {
+    copyFile(source, dirfd, translate);
+    return;
+  }
+  if (isSymlink(stat.mode)) symlinkAt(readlinkAt(source.dirfd, name), dirfd, name);
+  else mknodAt(dirfd, name, (stat.mode & S_IFMT) | 0o600, makeDev(stat.rdevMajor, stat.rdevMinor));
+  copyAttributes(source, { dirfd, name }, translate);
+}
+
+function copyFile(source: LayerObject, dirfd: number, translate: XattrTranslation): void {
+  const { name, stat } = source;
+  const from = openUntouched(source.dirfd, name);
+  try {
+    const to = openAt(dirfd, name, O_CREAT | O_EXCL | O_WRONLY, 0o600);
+    try {
+      const { size } = stat;
+      if (size > 0 && !cloneData(from, to)) copyData(from, to, size, stat.blocks * 512 < size);
+      copyAttributes(source, { dirfd: to, name: '' }, translate);
+    } finally {
+      close(to);
+    }
+  } finally {
+    close(from);
+  }
+}
+
+/**
+ * The order that keeps them all: chown clears set-id bits and capabilities; the mode agrees with the ACL before it;
+ * times last.
+ */
+export function copyAttributes(source: LayerObject, copy: StagedObject, translate: XattrTranslation): void {
+  const { stat } = source;
+  const open = copy.name === '';
+  if (open) chownFd(copy.dirfd, stat.uid, stat.gid);
+  else chownAt(copy.dirfd, copy.name, stat.uid, stat.gid);
+  copyXattrs(source, copy, translate);
+  if (open) chmodFd(copy.dirfd, stat.mode & 0o7777);
+  else if (!isSymlink(stat.mode)) chmodAt(copy.dirfd, copy.name, stat.mode & 0o7777);
+  copyTimes(stat, copy);
+}
+
+function copyXattrs(source: LayerObject, copy: StagedObject, translate: XattrTranslation): void {
+  for (const xattr of source.xattrs) {
+    const name = translate(xattr);
+    const value = name === null ? null : getXattr(source.dirfd, source.name, xattr);
+    if (name === null || value === null) continue;
+    try {
+      setXattr(copy.dirfd, copy.name, name, value);
+    } catch (error) {
+      // Which one it was decides what to do about it.
+      throw error instanceof FsError ? new FsError(error.errno, `setxattr ${name}`) : error;
+    }
+  }
+}

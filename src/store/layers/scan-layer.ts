@@ -1,0 +1,170 @@
+/** The first pass of a conversion: what is in the layer, and what of it the other dialect cannot store. */
+import type { EntryName } from '../../core/brand.js';
+import { isRegular, isSymlink, S_IFBLK, S_IFCHR, S_IFMT } from '../../core/file-mode.js';
+import { isAcl, withoutForeignIds } from '../../core/posix-acl.js';
+import { getXattr } from '../../sys/files/xattr.js';
+import type { LayerSource, LayerTarget } from '../../whiteout/layer-form.js';
+import { identityOf } from '../identity.js';
+import { type LayerVisitor, type WalkedObject, walkLayer } from './layer-walk.js';
+import type { Progress } from './progress.js';
+
+export interface LayerCounts {
+  directories: number;
+  files: number;
+  symlinks: number;
+  /** Devices, fifos and sockets. */
+  special: number;
+  /** Names beyond the first of objects with several. */
+  hardLinks: number;
+  whiteouts: number;
+  opaque: number;
+  /** Sizes of the files, each counted once. */
+  bytes: number;
+}
+
+/** Something that the target cannot store. */
+export interface Obstacle {
+  /** From the layer's root, bytes. */
+  readonly path: string;
+  readonly why: string;
+}
+
+export interface ScanReport {
+  readonly counts: LayerCounts;
+  /** The first {@link MAX_OBSTACLES}. */
+  readonly obstacles: readonly Obstacle[];
+  /** How many there are in all. */
+  readonly obstacleCount: number;
+}
+
+export interface ScanOptions {
+  /** A likeness to the target is an obstacle: nobody has said in which dialect the layer is. */
+  readonly refuseLikeness: boolean;
+  /** Who converts, when that is not root: what others own cannot be made. */
+  readonly ordinaryUser: { readonly uid: number; readonly groups: readonly number[] } | null;
+}
+
+/** More would tell nobody more. */
+export const MAX_OBSTACLES = 1000;
+
+/** @param root fd of the layer's root */
+export function scanLayer(
+  root: number,
+  source: LayerSource,
+  target: LayerTarget,
+  options: ScanOptions,
+  progress: Progress,
+): ScanReport {
+  const scan = new LayerScan(source, target, options, progress);
+  walkLayer(root, source, scan);
+  return scan.report();
+}
+
+class LayerScan implements LayerVisitor {
+  private readonly counts: LayerCounts = {
+    directories: 0,
+    files: 0,
+    symlinks: 0,
+    special: 0,
+    hardLinks: 0,
+    whiteouts: 0,
+    opaque: 0,
+    bytes: 0,
+  };
+  private readonly obstacles: Obstacle[] = [];
+  private obstacleCount = 0;
+  /** Objects with several names, and how many of these are still to come. */
+  private readonly several = new Map<string, number>();
+
+  constructor(
+    private readonly source: LayerSource,
+    private readonly target: LayerTarget,
+    private readonly options: ScanOptions,
+    private readonly progress: Progress,
+  ) {}
+
+  report(): ScanReport {
+    return { counts: this.counts, obstacles: this.obstacles, obstacleCount: this.obstacleCount };
+  }
+
+  enter(directory: WalkedObject, opaque: boolean): void {
+    this.counts.directories++;
+    if (opaque) this.counts.opaque++;
+    this.check(directory);
+    if (directory.path === '') this.checkRoot(directory.dirfd);
+  }
+
+  private checkRoot(root: number): void {
+    const unsettled = this.source.unsettled(root);
+    if (unsettled !== null) this.obstacle(unsettled.name, unsettled.why);
+  }
+
+  leave(): void {}
+
+  object(object: WalkedObject): void {
+    this.check(object);
+    const { stat } = object;
+    if (stat.nlink > 1 && !this.isFirst(object)) this.counts.hardLinks++;
+    else if (isRegular(stat.mode)) {
+      this.counts.files++;
+      this.counts.bytes += stat.size;
+    } else if (isSymlink(stat.mode)) this.counts.symlinks++;
+    else this.counts.special++;
+  }
+
+  whiteout(dirfd: number, name: EntryName, path: string): void {
+    this.counts.whiteouts++;
+    this.progress.advance(0);
+    const problem = this.source.whiteoutProblem(dirfd, name) ?? this.target.whiteoutProblem(name);
+    if (problem !== null) this.obstacle(path, `its whiteout: ${problem}`);
+  }
+
+  private isFirst({ stat }: WalkedObject): boolean {
+    const identity = identityOf(stat);
+    const left = this.several.get(identity);
+    if (left === undefined) this.several.set(identity, stat.nlink - 1);
+    else if (left > 1) this.several.set(identity, left - 1);
+    else this.several.delete(identity);
+    return left === undefined;
+  }
+
+  private check(object: WalkedObject): void {
+    this.progress.advance(0);
+    const problem =
+      this.source.problem(object) ?? this.target.problem(object) ?? this.likeness(object) ?? this.cannotMake(object);
+    if (problem !== null) this.obstacle(object.path, problem);
+  }
+
+  private likeness(object: WalkedObject): string | null {
+    if (!this.options.refuseLikeness) return null;
+    const likeness = this.target.likeness(object);
+    return likeness === null ? null : `${likeness}; say with --from in which dialect the layer is`;
+  }
+
+  private cannotMake(object: WalkedObject): string | null {
+    const { stat } = object;
+    if (namesForeignIds(object))
+      return 'its ACL names a user or group outside of this user namespace; convert it outside';
+    if (stat.protection !== 0) return 'immutable or append-only (see lsattr), which a copy would not be';
+    const { ordinaryUser } = this.options;
+    if (ordinaryUser === null) return null;
+    const type = stat.mode & S_IFMT;
+    if (type === S_IFCHR || type === S_IFBLK) return 'a device, which only root can make';
+    if (stat.uid !== ordinaryUser.uid) return `its owner is ${stat.uid}, and only root can give that to a copy`;
+    if (!ordinaryUser.groups.includes(stat.gid)) return `its group is ${stat.gid}, which is none of this user's`;
+    return null;
+  }
+
+  private obstacle(path: string, why: string): void {
+    this.obstacleCount++;
+    if (this.obstacles.length < MAX_OBSTACLES) this.obstacles.push({ path, why });
+  }
+}
+
+/** Whether an ACL of the object has an id that this user namespace does not map. Such an ACL cannot be written. */
+function namesForeignIds({ dirfd, name, xattrs }: WalkedObject): boolean {
+  return xattrs.some((xattr) => {
+    const acl = isAcl(xattr) ? getXattr(dirfd, name, xattr) : null;
+    return acl !== null && withoutForeignIds(acl) !== acl;
+  });
+}

@@ -1,0 +1,105 @@
+/** The second pass of a conversion: the layer again, written in the other dialect. */
+import type { EntryName } from '../../core/brand.js';
+import { Errno, FsError } from '../../core/errno.js';
+import { isRegular } from '../../core/file-mode.js';
+import { syncFs } from '../../sys/files/file-io.js';
+import { mkdirAt } from '../../sys/files/inode-ops.js';
+import { close, openDirectoryAt } from '../../sys/files/open.js';
+import type { LayerSource, LayerTarget } from '../../whiteout/layer-form.js';
+import { identityOf, identityOfOpen } from '../identity.js';
+import { copyAttributes, copyObject, type XattrTranslation } from './copy-object.js';
+import { HardLinks } from './hard-links.js';
+import { type LayerVisitor, type WalkedObject, walkLayer } from './layer-walk.js';
+import type { Progress } from './progress.js';
+
+export interface WriteOptions {
+  /** Bring it to the disk in the end. */
+  readonly sync: boolean;
+}
+
+/**
+ * @param from fd of the layer's root
+ * @param to fd of an empty directory of mode 0700, which becomes the new layer's root
+ */
+export function writeLayer(
+  from: number,
+  to: number,
+  source: LayerSource,
+  target: LayerTarget,
+  options: WriteOptions,
+  progress: Progress,
+): void {
+  const writer = new LayerWriter(to, source, target, progress);
+  try {
+    walkLayer(from, source, writer);
+  } finally {
+    writer.close();
+  }
+  if (options.sync) syncFs(to);
+}
+
+class LayerWriter implements LayerVisitor {
+  /** The directories being written, from the root's child down to the innermost. */
+  private readonly open: number[] = [];
+  private readonly links: HardLinks;
+  private readonly translate: XattrTranslation;
+  private readonly own: string;
+
+  constructor(
+    private readonly root: number,
+    source: LayerSource,
+    private readonly target: LayerTarget,
+    private readonly progress: Progress,
+  ) {
+    this.links = new HardLinks(root);
+    this.translate = (name) => {
+      const shown = source.xattrShown(name);
+      return shown === null ? null : target.xattrOnDisk(shown);
+    };
+    this.own = identityOfOpen(root);
+  }
+
+  private get directory(): number {
+    return this.open.at(-1) ?? this.root;
+  }
+
+  enter({ name, path, stat }: WalkedObject, opaque: boolean): void {
+    if (identityOf(stat) === this.own) throw new FsError(Errno.ELOOP, 'the new layer lies inside the old one', path);
+    if (path === '') this.target.prepare(this.root);
+    else {
+      const parent = this.directory;
+      // Closed to others until it is complete.
+      mkdirAt(parent, name, 0o700);
+      this.open.push(openDirectoryAt(parent, name));
+    }
+    if (opaque) this.target.markOpaque(this.directory);
+  }
+
+  /** What was added to the directory has changed its times; now nothing will any more. */
+  leave(source: WalkedObject): void {
+    copyAttributes(source, { dirfd: this.directory, name: '' }, this.translate);
+    if (source.path !== '') close(this.open.pop() as number);
+    this.progress.advance(0);
+  }
+
+  object(source: WalkedObject): void {
+    const { name, path, stat } = source;
+    if (this.links.link(stat, this.directory, name)) {
+      this.progress.advance(0);
+      return;
+    }
+    copyObject(source, this.directory, this.translate);
+    this.links.remember(stat, path);
+    this.progress.advance(isRegular(stat.mode) ? stat.size : 0);
+  }
+
+  whiteout(_dirfd: number, name: EntryName): void {
+    this.target.hide(this.directory, name);
+    this.progress.advance(0);
+  }
+
+  /** Closes what a failure has left open. */
+  close(): void {
+    for (const fd of this.open) close(fd);
+  }
+}

@@ -1,0 +1,135 @@
+/** Data of open files: read, write, sync, holes, copying. Offsets and sizes are bytes. */
+import { Errno, fsError } from '../../core/errno.js';
+import { addressOf, allocate, bind, check, lastErrno } from '../libc.js';
+
+const pread64 = bind<(fd: number, into: number, size: number, offset: number) => number>(
+  'long pread64(int, intptr_t, size_t, int64_t)',
+);
+const pwrite64 = bind<(fd: number, from: number, size: number, offset: number) => number>(
+  'long pwrite64(int, intptr_t, size_t, int64_t)',
+);
+const readFd = bind<(fd: number, into: number, size: number) => number>('long read(int, intptr_t, size_t)');
+const writeFd = bind<(fd: number, from: number, size: number) => number>('long write(int, intptr_t, size_t)');
+const ftruncate64 = bind<(fd: number, size: number) => number>('int ftruncate64(int, int64_t)');
+const fsyncFd = bind<(fd: number) => number>('int fsync(int)');
+const syncfsFd = bind<(fd: number) => number>('int syncfs(int)');
+const fdatasyncFd = bind<(fd: number) => number>('int fdatasync(int)');
+const fallocate64 = bind<(fd: number, mode: number, offset: number, length: number) => number>(
+  'int fallocate64(int, int, int64_t, int64_t)',
+);
+const fadvise64 = bind<(fd: number, offset: number, length: number, advice: number) => number>(
+  'int posix_fadvise64(int, int64_t, int64_t, int)',
+);
+const lseek64 = bind<(fd: number, offset: number, whence: number) => number>('int64_t lseek64(int, int64_t, int)');
+const copyRange = bind<
+  (from: number, fromOffset: number, to: number, toOffset: number, size: number, flags: number) => number
+>('long copy_file_range(int, intptr_t, int, intptr_t, size_t, uint)');
+
+/** Reads at `offset` into memory at `address`. Returns bytes read, 0 at the end. */
+export function pread(fd: number, address: number, size: number, offset: number): number {
+  return check(pread64(fd, address, size, offset), 'pread');
+}
+
+export function pwrite(fd: number, address: number, size: number, offset: number): number {
+  return check(pwrite64(fd, address, size, offset), 'pwrite');
+}
+
+let recent: Buffer | null = null;
+let recentAddress = 0;
+
+/** The address of a Buffer that comes again and again: the transport's request and reply memory. */
+function addressOfRecent(buffer: Buffer): number {
+  if (buffer !== recent) {
+    recent = buffer;
+    recentAddress = addressOf(buffer);
+  }
+  return recentAddress;
+}
+
+const oneByte = allocate(8);
+
+/** Reads one byte of an open file, so that its file system updates the access time. See `touchDirectory`. */
+export function touchFile(fd: number): void {
+  pread64(fd, oneByte.address, 1, 0);
+}
+
+/** As {@link pread}, into `buffer` from `at`. */
+export function preadInto(fd: number, buffer: Buffer, at: number, size: number, offset: number): number {
+  return pread(fd, addressOfRecent(buffer) + at, size, offset);
+}
+
+/** As {@link pwrite}, from `buffer` from `at`. */
+export function pwriteFrom(fd: number, buffer: Buffer, at: number, size: number, offset: number): number {
+  return pwrite(fd, addressOfRecent(buffer) + at, size, offset);
+}
+
+/** pread(2) as it is: bytes read, or a negative errno. */
+export function tryPread(fd: number, address: number, size: number, offset: number): number {
+  const got = pread64(fd, address, size, offset);
+  return got < 0 ? -lastErrno() : got;
+}
+
+/** read(2) as it is: a negative errno instead of an exception, for loops that meet EAGAIN all the time. */
+export function tryRead(fd: number, address: number, size: number): number {
+  const got = readFd(fd, address, size);
+  return got < 0 ? -lastErrno() : got;
+}
+
+/** write(2) as it is: a negative errno instead of an exception. */
+export function tryWrite(fd: number, address: number, size: number): number {
+  const put = writeFd(fd, address, size);
+  return put < 0 ? -lastErrno() : put;
+}
+
+export function truncate(fd: number, size: number): void {
+  check(ftruncate64(fd, size), 'ftruncate');
+}
+
+export function sync(fd: number): void {
+  check(fsyncFd(fd), 'fsync');
+}
+
+/** Brings everything on the file system of `fd` to the disk. */
+export function syncFs(fd: number): void {
+  check(syncfsFd(fd), 'syncfs');
+}
+
+export function dataSync(fd: number): void {
+  check(fdatasyncFd(fd), 'fdatasync');
+}
+
+export function allocateRange(fd: number, mode: number, offset: number, length: number): void {
+  check(fallocate64(fd, mode, offset, length), 'fallocate');
+}
+
+const POSIX_FADV_WILLNEED = 3;
+
+/** Starts to bring a range into the page cache, and does not wait for it. Only a hint: that it fails says nothing. */
+export function prefetch(fd: number, offset: number, length: number): void {
+  fadvise64(fd, offset, length, POSIX_FADV_WILLNEED);
+}
+
+/** lseek(2). ENXIO (no data, or beyond the end) is thrown: the caller decides what it means. */
+export function seek(fd: number, offset: number, whence: number): number {
+  return check(lseek64(fd, offset, whence), 'lseek');
+}
+
+const offsets = allocate(16);
+const offsetWords = new BigInt64Array(offsets.buffer.buffer);
+
+/** copy_file_range(2) with both offsets given. Returns bytes copied, or a negative errno. */
+export function tryCopyRange(from: number, fromOffset: number, to: number, toOffset: number, size: number): number {
+  offsetWords[0] = BigInt(fromOffset);
+  offsetWords[1] = BigInt(toOffset);
+  const copied = copyRange(from, offsets.address, to, offsets.address + 8, size, 0);
+  return copied < 0 ? -lastErrno() : copied;
+}
+
+/** As {@link seek}; -1 for ENXIO: from `offset` on there is nothing of the kind asked for. */
+export function seekOrEnd(fd: number, offset: number, whence: number): number {
+  const at = lseek64(fd, offset, whence);
+  if (at >= 0) return at;
+  const errno = lastErrno();
+  if (errno === Errno.ENXIO) return -1;
+  throw fsError(errno, 'lseek');
+}

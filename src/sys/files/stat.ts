@@ -1,0 +1,122 @@
+/** statx(2) and fstatfs(2). */
+import { Errno, fsError } from '../../core/errno.js';
+import type { FileStat, Moment } from '../../core/file-stat.js';
+import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, allocate, bind, check, cPath, lastErrno } from '../libc.js';
+import { inodeNumber } from './inode-number.js';
+
+const statx = bind<(fd: number, path: number, flags: number, mask: number, into: number) => number>(
+  'int statx(int, intptr_t, int, uint, intptr_t)',
+);
+const fstatfs = bind<(fd: number, into: number) => number>('int fstatfs(int, intptr_t)');
+
+const STATX_BASIC_STATS = 0x7ff;
+const STATX_BTIME = 0x800;
+const FLAGS = AT_SYMLINK_NOFOLLOW | 0x800; /* AT_NO_AUTOMOUNT */
+const STATX_ATTR_IMMUTABLE = 0x10;
+const STATX_ATTR_APPEND = 0x20;
+const HIGH = 0x1_0000_0000;
+
+const memory = allocate(256);
+const u32 = new Uint32Array(memory.buffer.buffer);
+const i32 = new Int32Array(memory.buffer.buffer);
+
+/** High half of a size that a number no longer holds exactly: 2^53. */
+const HIGH_OF_UNSAFE = 0x20_0000;
+
+/** Decodes `struct statx` (linux/stat.h); indexes count 32-bit words. */
+function decode(into: FileStat): void {
+  into.blksize = u32[1] as number;
+  into.immutable = ((u32[2] as number) & STATX_ATTR_IMMUTABLE) !== 0;
+  into.appendOnly = ((u32[2] as number) & STATX_ATTR_APPEND) !== 0;
+  into.nlink = u32[4] as number;
+  into.uid = u32[5] as number;
+  into.gid = u32[6] as number;
+  into.mode = (u32[7] as number) & 0xffff;
+  into.ino = inodeNumber(u32[9] as number, u32[8] as number);
+  // A size that is nearly right would be a wrong one (man stat(2), EOVERFLOW).
+  if ((u32[11] as number) >= HIGH_OF_UNSAFE) throw fsError(Errno.EOVERFLOW, 'statx');
+  into.size = (u32[11] as number) * HIGH + (u32[10] as number);
+  into.blocks = (u32[13] as number) * HIGH + (u32[12] as number);
+  into.atimeSec = (i32[17] as number) * HIGH + (u32[16] as number);
+  into.atimeNsec = u32[18] as number;
+  into.ctimeSec = (i32[25] as number) * HIGH + (u32[24] as number);
+  into.ctimeNsec = u32[26] as number;
+  into.mtimeSec = (i32[29] as number) * HIGH + (u32[28] as number);
+  into.mtimeNsec = u32[30] as number;
+  into.rdevMajor = u32[32] as number;
+  into.rdevMinor = u32[33] as number;
+  into.devMajor = u32[34] as number;
+  into.devMinor = u32[35] as number;
+  // The kernel fills it in even if it is not asked for (fs/stat.c:vfs_statx_path).
+  into.mount = u32[36] as number;
+}
+
+/**
+ * Stats `name` under `dirfd` without following a symlink.
+ * @returns false when there is no such name: ENOENT, and ENAMETOOLONG, which a layer with shorter names than another
+ * answers for a name it cannot hold. Any other errno is thrown.
+ */
+export function statAt(dirfd: number, name: string, into: FileStat): boolean {
+  if (statx(dirfd, cPath(name), FLAGS, STATX_BASIC_STATS, memory.address) < 0) {
+    const errno = lastErrno();
+    if (errno === Errno.ENOENT || errno === Errno.ENAMETOOLONG) return false;
+    throw fsError(errno, 'statx');
+  }
+  decode(into);
+  return true;
+}
+
+/** Stats an open fd, O_PATH ones too. */
+export function statFd(fd: number, into: FileStat): void {
+  check(statx(fd, cPath(''), FLAGS | AT_EMPTY_PATH, STATX_BASIC_STATS, memory.address), 'statx');
+  decode(into);
+}
+
+/**
+ * The time of birth of `name` under `dirfd`, or of `dirfd` itself for `''`, without following a symlink; null: its file
+ * system has none.
+ */
+export function birthTime(dirfd: number, name: string): Moment | null {
+  const flags = name === '' ? FLAGS | AT_EMPTY_PATH : FLAGS;
+  check(statx(dirfd, cPath(name), flags, STATX_BTIME, memory.address), 'statx');
+  if (((u32[0] as number) & STATX_BTIME) === 0) return null;
+  return { sec: (i32[21] as number) * HIGH + (u32[20] as number), nsec: u32[22] as number };
+}
+
+export interface FsStat {
+  type: number;
+  bsize: number;
+  blocks: number;
+  bfree: number;
+  bavail: number;
+  files: number;
+  ffree: number;
+  /** f_fsid: tells file systems apart, and most keep it over mounts. */
+  fsid: string;
+  namelen: number;
+  frsize: number;
+  /** ST_* mount flags (man statvfs(3)). */
+  flags: number;
+}
+
+/** ST_RDONLY of {@link FsStat.flags}. */
+export const ST_RDONLY = 1;
+
+/** fstatfs(2) of the file system that holds `fd` (x86-64 and arm64 layout of `struct statfs`). */
+export function statFs(fd: number): FsStat {
+  check(fstatfs(fd, memory.address), 'fstatfs');
+  const u64 = (word: number): number => (u32[word + 1] as number) * HIGH + (u32[word] as number);
+  return {
+    type: u32[0] as number,
+    bsize: u64(2),
+    blocks: u64(4),
+    bfree: u64(6),
+    bavail: u64(8),
+    files: u64(10),
+    ffree: u64(12),
+    fsid: `${(u32[14] as number).toString(16)}.${(u32[15] as number).toString(16)}`,
+    namelen: u64(16),
+    frsize: u64(18),
+    flags: u64(20),
+  };
+}

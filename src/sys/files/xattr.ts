@@ -1,0 +1,187 @@
+/**
+ * Extended attributes (man xattr(7)). An object is named by an fd, or by a directory fd and a name: with the calls that
+ * take those (Linux 6.13), or else through /proc/self/fd, which takes twice the time.
+ */
+import { Errno, fsError, isErrno } from '../../core/errno.js';
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
+  allocate,
+  bind,
+  check,
+  cPath,
+  cPath2,
+  lastErrno,
+} from '../libc.js';
+
+type Get = (object: number, name: number, value: number, size: number) => number;
+type Set = (object: number, name: number, value: number, size: number, flags: number) => number;
+const lgetxattr = bind<Get>('long lgetxattr(intptr_t, intptr_t, intptr_t, size_t)');
+const getxattr = bind<Get>('long getxattr(intptr_t, intptr_t, intptr_t, size_t)');
+const lsetxattr = bind<Set>('int lsetxattr(intptr_t, intptr_t, intptr_t, size_t, int)');
+const setxattr = bind<Set>('int setxattr(intptr_t, intptr_t, intptr_t, size_t, int)');
+const llistxattr = bind<(path: number, into: number, size: number) => number>(
+  'long llistxattr(intptr_t, intptr_t, size_t)',
+);
+const listxattr = bind<(path: number, into: number, size: number) => number>(
+  'long listxattr(intptr_t, intptr_t, size_t)',
+);
+const lremovexattr = bind<(path: number, name: number) => number>('int lremovexattr(intptr_t, intptr_t)');
+const removexattr = bind<(path: number, name: number) => number>('int removexattr(intptr_t, intptr_t)');
+
+/** The calls with a directory fd; libc does not have them yet. Their numbers are the same on all architectures. */
+const syscall6 = bind<
+  (call: number, dirfd: number, path: number, flags: number, a: number, b: number, c: number) => number
+>('long syscall(long, long, intptr_t, long, intptr_t, intptr_t, long)');
+const SYS_SETXATTRAT = 463;
+const SYS_GETXATTRAT = 464;
+const SYS_LISTXATTRAT = 465;
+const SYS_REMOVEXATTRAT = 466;
+
+/** XATTR_SIZE_MAX and XATTR_LIST_MAX (linux/limits.h). */
+const MAX = 65536;
+/**
+ * What is offered first: the kernel allocates what it is offered, and for a value clears it, whatever comes of it
+ * (fs/xattr.c:listxattr, do_getxattr). Nearly all lists and values are none or small.
+ */
+const SMALL = 256;
+const value = allocate(MAX);
+
+/** struct xattr_args (linux/xattr.h): address of the value, its size, flags. */
+const ARGS_SIZE = 16;
+const args = allocate(ARGS_SIZE);
+args.buffer.writeBigUInt64LE(BigInt(value.address), 0);
+
+function xattrArgs(size: number, flags: number): number {
+  args.buffer.writeUInt32LE(size, 8);
+  args.buffer.writeUInt32LE(flags, 12);
+  return args.address;
+}
+
+/** Whether the kernel has the calls with a directory fd, and whoever confines us lets them through. */
+const hasAtCalls = ((): boolean => {
+  if (syscall6(SYS_LISTXATTRAT, AT_FDCWD, cPath('/'), 0, 0, 0, 0) >= 0) return true;
+  // EPERM: how seccomp profiles that are older than a call refuse it.
+  return lastErrno() !== Errno.ENOSYS && lastErrno() !== Errno.EPERM;
+})();
+
+/**
+ * Makes one call for `name` under `fd`, or for what `fd` names when `name` is `''`: by directory fd, or by a path that
+ * a symlink as its last component is (`link`) or is not (`object`) meant with. The result is negative on failure.
+ */
+function onObject(
+  fd: number,
+  name: string,
+  at: (path: number, flags: number) => number,
+  link: (path: number) => number,
+  object: (path: number) => number,
+): number {
+  if (hasAtCalls) {
+    const result = at(cPath(name), atFlags(name));
+    if (result >= 0 || !isPathFd(name)) return result;
+  }
+  return name === '' ? object(procPath(fd, name)) : link(procPath(fd, name));
+}
+
+/** After a failure: an O_PATH fd is none to the calls with a directory fd. */
+function isPathFd(name: string): boolean {
+  return name === '' && lastErrno() === Errno.EBADF;
+}
+
+function procPath(fd: number, name: string): number {
+  return cPath(name === '' ? `/proc/self/fd/${fd}` : `/proc/self/fd/${fd}/${name}`);
+}
+
+function absent(errno: number): boolean {
+  return errno === Errno.ENODATA || errno === Errno.EOPNOTSUPP;
+}
+
+/** Of `fd` itself, or of `name` under it: the flags of the calls with a directory fd. */
+function atFlags(name: string): number {
+  return name === '' ? AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW : AT_SYMLINK_NOFOLLOW;
+}
+
+/** Copies `size` bytes out of the scratch value; null for "not set". */
+function taken(size: number): Buffer | null {
+  if (size >= 0) return Buffer.from(value.buffer.subarray(0, size));
+  const errno = lastErrno();
+  if (errno === Errno.ENODATA) return null;
+  throw fsError(errno, 'getxattr');
+}
+
+/** The value, or null when it is not set (ENODATA). EOPNOTSUPP, for a namespace that is not known here, is thrown. */
+export function getXattr(fd: number, name: string, xattr: string): Buffer | null {
+  const key = cPath2(xattr);
+  const size = getInto(fd, name, key, SMALL);
+  return taken(size < 0 && lastErrno() === Errno.ERANGE ? getInto(fd, name, key, MAX) : size);
+}
+
+/** As `onObject`, without a closure: asked of nearly every object. */
+function getInto(fd: number, name: string, key: number, room: number): number {
+  if (hasAtCalls) {
+    const size = syscall6(SYS_GETXATTRAT, fd, cPath(name), atFlags(name), key, xattrArgs(room, 0), ARGS_SIZE);
+    if (size >= 0 || !isPathFd(name)) return size;
+  }
+  return (name === '' ? getxattr : lgetxattr)(procPath(fd, name), key, value.address, room);
+}
+
+/** As {@link getXattr}; null also where the file system has no such xattrs at all. */
+export function findXattr(fd: number, name: string, xattr: string): Buffer | null {
+  try {
+    return getXattr(fd, name, xattr);
+  } catch (error) {
+    if (isErrno(error, 'EOPNOTSUPP')) return null;
+    throw error;
+  }
+}
+
+/** `flags`: XATTR_CREATE, XATTR_REPLACE. */
+export function setXattr(fd: number, name: string, xattr: string, data: Uint8Array, flags = 0): void {
+  const size = data.length;
+  if (size > MAX) throw fsError(Errno.E2BIG, 'setxattr');
+  value.buffer.set(data);
+  const key = cPath2(xattr);
+  const result = onObject(
+    fd,
+    name,
+    (path, at) => syscall6(SYS_SETXATTRAT, fd, path, at, key, xattrArgs(size, flags), ARGS_SIZE),
+    (path) => lsetxattr(path, key, value.address, size, flags),
+    (path) => setxattr(path, key, value.address, size, flags),
+  );
+  check(result, 'setxattr');
+}
+
+/** Names; none where the file system has no xattrs. */
+export function listXattrs(fd: number, name: string): string[] {
+  let size = listInto(fd, name, SMALL);
+  if (size < 0 && lastErrno() === Errno.ERANGE) size = listInto(fd, name, MAX);
+  if (size < 0) {
+    const errno = lastErrno();
+    if (absent(errno)) return [];
+    throw fsError(errno, 'listxattr');
+  }
+  return size === 0 ? [] : value.buffer.toString('latin1', 0, size - 1).split('\0');
+}
+
+/** As `onObject`, without a closure: asked of nearly every object. */
+function listInto(fd: number, name: string, room: number): number {
+  if (hasAtCalls) {
+    const size = syscall6(SYS_LISTXATTRAT, fd, cPath(name), atFlags(name), value.address, room, 0);
+    if (size >= 0 || !isPathFd(name)) return size;
+  }
+  return (name === '' ? listxattr : llistxattr)(procPath(fd, name), value.address, room);
+}
+
+/** ENODATA is thrown: removing what is not there is an answer the caller gets. */
+export function removeXattr(fd: number, name: string, xattr: string): void {
+  const key = cPath2(xattr);
+  const result = onObject(
+    fd,
+    name,
+    (path, flags) => syscall6(SYS_REMOVEXATTRAT, fd, path, flags, key, 0, 0),
+    (path) => lremovexattr(path, key),
+    (path) => removexattr(path, key),
+  );
+  check(result, 'removexattr');
+}

@@ -1,0 +1,25 @@
+/** eventfd(2): a counter that threads wake each other with. */
+import { tryRead, tryWrite } from '../files/file-io.js';
+import { allocate, bind, check } from '../libc.js';
+
+const eventfdCall = bind<(initial: number, flags: number) => number>('int eventfd(uint, int)');
+const EFD_NONBLOCK = 0o4000;
+const EFD_CLOEXEC = 0o2000000;
+
+const counter = allocate(8);
+
+export function openEventfd(): number {
+  return check(eventfdCall(0, EFD_NONBLOCK | EFD_CLOEXEC), 'eventfd');
+}
+
+/** Makes `fd` readable. A full counter (EAGAIN) is readable already. */
+export function signalEventfd(fd: number): void {
+  counter.buffer.fill(0);
+  counter.buffer[0] = 1;
+  tryWrite(fd, counter.address, 8);
+}
+
+/** Makes `fd` unreadable until the next signal; nothing to read (EAGAIN) is the same. */
+export function drainEventfd(fd: number): void {
+  tryRead(fd, counter.address, 8);
+}

@@ -1,0 +1,46 @@
+/** poll(2) on a few fds. */
+import { Errno, fsError } from '../../core/errno.js';
+import { allocate, bind, lastErrno } from '../libc.js';
+
+const pollCall = bind<(fds: number, count: number, timeout: number) => number>('int poll(intptr_t, ulong, int)');
+const POLLIN = 1;
+const MAX_FDS = 8;
+const memory = allocate(8 * MAX_FDS);
+const i32 = new Int32Array(memory.buffer.buffer);
+
+/**
+ * Waits until one of `fds` is readable, has an error or is hung up.
+ * @param timeout milliseconds; -1: for ever
+ * @returns a bit per fd that has something to say; 0 after the timeout or a signal (EINTR)
+ */
+export function pollReadable(fds: readonly number[], timeout: number): number {
+  for (let i = 0; i < fds.length; i++) {
+    i32[i * 2] = fds[i] as number;
+    i32[i * 2 + 1] = POLLIN;
+  }
+  const ready = pollCall(memory.address, fds.length, timeout);
+  if (ready < 0) {
+    const errno = lastErrno();
+    if (errno === Errno.EINTR) return 0;
+    throw fsError(errno, 'poll');
+  }
+  let bits = 0;
+  for (let i = 0; i < fds.length; i++) if ((i32[i * 2 + 1] as number) >>> 16 !== 0) bits |= 1 << i;
+  return bits;
+}
+
+/**
+ * Waits up to `timeout` ms until `fd` has an error or is hung up, whatever there is to read from it, or until `stopFd`
+ * is readable.
+ */
+export function pollHangup(fd: number, stopFd: number, timeout: number): 'gone' | 'stopped' | 'nothing' {
+  i32.set([fd, 0, stopFd, POLLIN]);
+  const ready = pollCall(memory.address, 2, timeout);
+  if (ready < 0) {
+    const errno = lastErrno();
+    if (errno === Errno.EINTR) return 'nothing';
+    throw fsError(errno, 'poll');
+  }
+  if ((i32[3] as number) >>> 16 !== 0) return 'stopped';
+  return (i32[1] as number) >>> 16 !== 0 ? 'gone' : 'nothing';
+}

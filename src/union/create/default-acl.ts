@@ -1,0 +1,44 @@
+/**
+ * Inheriting a directory's default ACL by hand, for objects that are made in the work directory and moved into place
+ * (fs/posix_acl.c:posix_acl_create, posix_acl_create_masq). Where an object is made directly in its directory the
+ * kernel does this.
+ */
+
+import { ACL_GROUP_OBJ, ACL_MASK, ACL_OTHER, ACL_USER_OBJ, forEachAclEntry } from '../../core/posix-acl.js';
+
+export interface InheritedAcl {
+  /** The new object's mode: the one asked for, cut down to what the ACL grants. */
+  readonly mode: number;
+  /** Its access ACL as an xattr value; null: the mode says it all. */
+  readonly access: Buffer | null;
+}
+
+/**
+ * @param defaultAcl value of the parent's `system.posix_acl_default`
+ * @param mode as asked for by the caller; the umask does not count where there is a default ACL
+ */
+export function inheritAcl(defaultAcl: Buffer, mode: number): InheritedAcl {
+  const access = Buffer.from(defaultAcl);
+  let granted = mode & 0o777;
+  let extended = false;
+  let groupAt = -1;
+  let maskAt = -1;
+  const limit = (at: number, shift: number): void => {
+    const permissions = access.readUInt16LE(at + 2) & (granted >> shift) & 0o7;
+    access.writeUInt16LE(permissions, at + 2);
+    granted = (granted & ~(0o7 << shift)) | (permissions << shift);
+  };
+  forEachAclEntry(access, (at, tag) => {
+    if (tag === ACL_USER_OBJ) limit(at, 6);
+    else if (tag === ACL_OTHER) limit(at, 0);
+    else if (tag === ACL_GROUP_OBJ) groupAt = at;
+    else {
+      extended = true;
+      if (tag === ACL_MASK) maskAt = at;
+    }
+  });
+  // With a mask, the group bits of the mode are the mask's (man acl(5)).
+  if (maskAt >= 0) limit(maskAt, 3);
+  else if (groupAt >= 0) limit(groupAt, 3);
+  return { mode: (mode & ~0o777) | granted, access: extended ? access : null };
+}

@@ -1,0 +1,59 @@
+/** User and group ids inside of xattr values. */
+import { Errno, fsError } from '../../core/errno.js';
+import type { IdMap } from '../../core/id-map.js';
+import { ACL_GROUP, ACL_USER, forEachAclEntry } from '../../core/posix-acl.js';
+
+/**
+ * struct vfs_cap_data, and vfs_ns_cap_data of a capability that counts below one user's namespace (linux/capability.h).
+ */
+const PLAIN = 0x02000000;
+const PLAIN_SIZE = 20;
+const NAMESPACED = 0x03000000;
+const NAMESPACED_SIZE = 24;
+const REVISION_MASK = 0xff000000;
+const ROOT_ID = 20;
+
+/** Which way ids go; null: there is no such id on the other side. */
+export type Direction = (map: IdMap, id: number) => number | null;
+
+export const toShown: Direction = (map, id) => map.shown(id);
+export const toDisk: Direction = (map, id) => map.disk(id);
+
+/**
+ * A copy of an ACL with its users and groups mapped. EINVAL for one that cannot be
+ * (fs/posix_acl.c:posix_acl_from_xattr).
+ */
+export function mapAcl(acl: Buffer, uids: IdMap, gids: IdMap, direction: Direction): Buffer {
+  const mapped = Buffer.from(acl);
+  forEachAclEntry(mapped, (at, tag) => {
+    if (tag !== ACL_USER && tag !== ACL_GROUP) return;
+    const id = direction(tag === ACL_USER ? uids : gids, mapped.readUInt32LE(at + 4));
+    if (id === null) throw fsError(Errno.EINVAL, 'xattr');
+    mapped.writeUInt32LE(id, at + 4);
+  });
+  return mapped;
+}
+
+/**
+ * A copy of a file capability with the user it counts for mapped. One that names nobody counts for root, and where root
+ * is shown as another, for that one (security/commoncap.c:cap_inode_getsecurity): not for all of the machine.
+ */
+export function mapCapability(value: Buffer, uids: IdMap, direction: Direction): Buffer {
+  if (isOfRevision(value, PLAIN, PLAIN_SIZE) && direction === toShown && uids.shown(0) !== 0) {
+    const named = Buffer.concat([value, Buffer.alloc(NAMESPACED_SIZE - PLAIN_SIZE)]);
+    const flags = value.readUInt32LE(0) & ~REVISION_MASK;
+    named.writeUInt32LE(NAMESPACED | flags, 0);
+    named.writeUInt32LE(uids.shown(0), ROOT_ID);
+    return named;
+  }
+  if (!isOfRevision(value, NAMESPACED, NAMESPACED_SIZE)) return value;
+  const mapped = Buffer.from(value);
+  const id = direction(uids, mapped.readUInt32LE(ROOT_ID));
+  if (id === null) throw fsError(Errno.EINVAL, 'xattr');
+  mapped.writeUInt32LE(id, ROOT_ID);
+  return mapped;
+}
+
+function isOfRevision(value: Buffer, revision: number, size: number): boolean {
+  return value.length === size && (value.readUInt32LE(0) & REVISION_MASK) >>> 0 === revision;
+}

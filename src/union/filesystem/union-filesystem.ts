@@ -1,0 +1,249 @@
+import type { AccessTimes } from '../../core/access-times.js';
+import type { EntryName, NodeId } from '../../core/brand.js';
+import type { Moment } from '../../core/file-stat.js';
+import type {
+  AttributeChange,
+  Attributes,
+  Caller,
+  DirectorySink,
+  Entry,
+  KernelChannel,
+  Opened,
+  Operations,
+  StatFs,
+} from '../../fuse/operations.js';
+import * as attributes from '../ops/attributes.js';
+import * as create from '../ops/create.js';
+import * as data from '../ops/data.js';
+import * as entries from '../ops/entries.js';
+import * as inodeFlags from '../ops/inode-flags.js';
+import { link } from '../ops/link.js';
+import { readdir } from '../ops/read-directory.js';
+import * as remove from '../ops/remove.js';
+import { rename } from '../ops/rename.js';
+import * as xattrs from '../ops/xattrs.js';
+import { finishJobs } from '../promote/promote.js';
+import type { Union } from '../state/union.js';
+import { remounted } from './remounted.js';
+import { settleAtEnd, settleFor } from './settle.js';
+
+/** The union as the transport sees it: each request goes to its operation. No logic lives here. */
+export class UnionFilesystem implements Operations {
+  readonly xattrs: Operations['xattrs'] = 'all';
+
+  constructor(
+    private readonly union: Union,
+    readonly noSync: boolean,
+  ) {}
+
+  get completionFd(): number {
+    return this.union.jobs.doneFd;
+  }
+
+  attach(channel: KernelChannel, abilities: { readonly passthrough: boolean }): void {
+    this.union.channel = channel;
+    this.union.passthrough = abilities.passthrough;
+  }
+
+  lookup(parent: NodeId, name: EntryName): Entry | null {
+    return entries.lookup(this.union, parent, name);
+  }
+
+  forget(nodeid: NodeId, nlookup: number): void {
+    this.union.nodes.forget(nodeid, nlookup);
+  }
+
+  getattr(nodeid: NodeId): Attributes {
+    return attributes.getattr(this.union, nodeid);
+  }
+
+  birth(nodeid: NodeId): Moment | null {
+    return attributes.birth(this.union, nodeid);
+  }
+
+  setattr(nodeid: NodeId, change: AttributeChange, caller: Caller): Attributes {
+    return attributes.setattr(this.union, nodeid, change, caller);
+  }
+
+  readlink(nodeid: NodeId): string {
+    return entries.readlink(this.union, nodeid);
+  }
+
+  mknod(parent: NodeId, name: EntryName, mode: number, rdev: number, caller: Caller): Entry {
+    return create.mknod(this.union, parent, name, mode, rdev, caller);
+  }
+
+  mkdir(parent: NodeId, name: EntryName, mode: number, caller: Caller): Entry {
+    return create.mkdir(this.union, parent, name, mode, caller);
+  }
+
+  symlink(parent: NodeId, name: EntryName, target: string, caller: Caller): Entry {
+    return create.symlink(this.union, parent, name, target, caller);
+  }
+
+  link(nodeid: NodeId, parent: NodeId, name: EntryName): Entry {
+    return link(this.union, nodeid, parent, name);
+  }
+
+  unlink(parent: NodeId, name: EntryName): void {
+    remove.unlink(this.union, parent, name);
+  }
+
+  rmdir(parent: NodeId, name: EntryName): void {
+    remove.rmdir(this.union, parent, name);
+  }
+
+  rename(parent: NodeId, name: EntryName, newParent: NodeId, newName: EntryName, flags: number): void {
+    rename(this.union, parent, name, newParent, newName, flags);
+  }
+
+  open(nodeid: NodeId, flags: number, killSetIdFor: Caller | null): Opened {
+    return data.open(this.union, nodeid, flags, killSetIdFor);
+  }
+
+  create(
+    parent: NodeId,
+    name: EntryName,
+    mode: number,
+    flags: number,
+    caller: Caller,
+  ): { entry: Entry; opened: Opened } {
+    return create.create(this.union, parent, name, mode, flags, caller);
+  }
+
+  tmpfile(parent: NodeId, mode: number, flags: number, caller: Caller): { entry: Entry; opened: Opened } {
+    return create.tmpfile(this.union, parent, mode, flags, caller);
+  }
+
+  release(nodeid: NodeId, flags: number): void {
+    data.release(this.union, nodeid, flags);
+  }
+
+  read(nodeid: NodeId, into: Buffer, at: number, size: number, offset: number, flags = 0): number {
+    return data.read(this.union, nodeid, into, at, size, offset, flags);
+  }
+
+  write(
+    nodeid: NodeId,
+    from: Buffer,
+    at: number,
+    size: number,
+    offset: number,
+    killSetIdFor: Caller | null,
+    flags = 0,
+  ): number {
+    return data.write(this.union, nodeid, from, at, size, offset, killSetIdFor, flags);
+  }
+
+  writeBack(nodeid: NodeId, from: Buffer, at: number, size: number, offset: number): number {
+    return data.writeBack(this.union, nodeid, from, at, size, offset);
+  }
+
+  fsync(nodeid: NodeId, datasync: boolean): void {
+    data.fsync(this.union, nodeid, datasync);
+  }
+
+  fsyncdir(nodeid: NodeId, datasync: boolean): void {
+    data.fsyncdir(this.union, nodeid, datasync);
+  }
+
+  fallocate(nodeid: NodeId, mode: number, offset: number, length: number, caller: Caller): void {
+    data.fallocate(this.union, nodeid, mode, offset, length, caller);
+  }
+
+  lseek(nodeid: NodeId, offset: number, whence: number): number {
+    return data.lseek(this.union, nodeid, offset, whence);
+  }
+
+  copyFileRange(
+    from: NodeId,
+    fromOffset: number,
+    to: NodeId,
+    toOffset: number,
+    length: number,
+    caller: Caller,
+  ): number {
+    return data.copyFileRange(this.union, from, fromOffset, to, toOffset, length, caller);
+  }
+
+  readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink, isQuiet = false): void {
+    readdir(this.union, nodeid, cookie, plus, sink, isQuiet);
+  }
+
+  statfs(_nodeid: NodeId): StatFs {
+    return attributes.statfs(this.union);
+  }
+
+  getxattr(nodeid: NodeId, name: string): Buffer | null {
+    return xattrs.getxattr(this.union, nodeid, name);
+  }
+
+  listxattr(nodeid: NodeId, caller: Caller): string[] {
+    return xattrs.listxattr(this.union, nodeid, caller);
+  }
+
+  setxattr(nodeid: NodeId, name: string, value: Buffer, flags: number, killSetGid: boolean): void {
+    xattrs.setxattr(this.union, nodeid, name, value, flags, killSetGid);
+  }
+
+  removexattr(nodeid: NodeId, name: string): void {
+    xattrs.removexattr(this.union, nodeid, name);
+  }
+
+  getFlags(nodeid: NodeId): number {
+    return inodeFlags.getFlags(this.union, nodeid);
+  }
+
+  setFlags(nodeid: NodeId, flags: number): void {
+    inodeFlags.setFlags(this.union, nodeid, flags);
+  }
+
+  getFsxattr(nodeid: NodeId): Buffer {
+    return inodeFlags.getFsxattr(this.union, nodeid);
+  }
+
+  setFsxattr(nodeid: NodeId, fsxattr: Buffer): void {
+    inodeFlags.setFsxattr(this.union, nodeid, fsxattr);
+  }
+
+  settle(caller: Caller): void {
+    settleFor(this.union, caller);
+  }
+
+  mounted(id: number): void {
+    this.union.upper?.work.markUse(id);
+  }
+
+  remounted(change: { readonly accessTimes: AccessTimes; readonly syncs: boolean }, caller: Caller): void {
+    remounted(this.union, change, caller);
+  }
+
+  anticipate(): boolean {
+    return this.union.foresight.act();
+  }
+
+  takeCompleted(isAwaited: (key: number) => boolean): number[] {
+    return finishJobs(this.union, isAwaited);
+  }
+
+  progress(key: number): number {
+    return this.union.jobs.progress(key);
+  }
+
+  close(): void {
+    const { union } = this;
+    union.scout.close();
+    union.jobs.close();
+    settleAtEnd(union);
+    union.nodes.close();
+    union.fds.close();
+    if (union.upper !== null) {
+      union.upper.hiding.close();
+      union.upper.links?.close();
+      union.upper.work.close();
+      union.upper.layer.close();
+      union.upper.mount.close();
+    }
+    for (const layer of [...union.lowers, ...union.dataLayers]) layer.close();
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Links kept as the kernel's overlayfs does it with `index=on`: entries stay over mounts, and each copy notes how many
+ * names it has, those of the lower layer that still show included (fs/overlayfs/util.c:ovl_nlink_start). So a name of
+ * such a file goes only when the copy has a link in its place.
+ */
+import type { StagedObject } from '../../copyup/staged-object.js';
+import type { EntryName } from '../../core/brand.js';
+import { displayName } from '../../core/entry-name.js';
+import { Errno, FsError, fsError, isErrno } from '../../core/errno.js';
+import { isDirectory, S_IFMT } from '../../core/file-mode.js';
+import { FileStat } from '../../core/file-stat.js';
+import { LayerRefusal } from '../../core/layer-refusal.js';
+import { unlinkAt } from '../../sys/files/inode-ops.js';
+import { statAt } from '../../sys/files/stat.js';
+import type { LinkCount } from '../../whiteout/link-count.js';
+import { IndexDirectory } from '../../whiteout/overlay/index-directory.js';
+import { isWhiteout, type OverlayDialect } from '../../whiteout/overlay/overlay-dialect.js';
+import { type Layer, RealDirectory } from '../layers/layer.js';
+import { LinkGroup } from '../nodes/link-group.js';
+import { KeptLinks, type LinkParts } from './kept-links.js';
+import type { LowerFiles } from './lower-files.js';
+
+const copy = new FileStat();
+const lower = new FileStat();
+
+export class LinkIndex extends KeptLinks {
+  readonly settles = false;
+  readonly countsNames = true;
+
+  private constructor(
+    private readonly index: IndexDirectory,
+    private readonly lowerFiles: LowerFiles,
+    { layer, fds, numbers }: LinkParts,
+  ) {
+    const directory = new RealDirectory(layer, null, '' as EntryName);
+    directory.fd = index.fd;
+    directory.pinned = true;
+    super(directory, fds, numbers);
+  }
+
+  /**
+   * Opens the index of the upper, makes it, or says in the log why there can be none.
+   * @param work the work directory's path
+   * @throws FsError if it must not be used with these layers, or holds what cannot be told
+   */
+  static open(work: string, dialect: OverlayDialect, parts: LinkParts): LinkIndex | null {
+    const { lowerFiles, mount, layer, lowers, keep, log } = parts;
+    const root = lowers[0] as Layer | undefined;
+    if (lowerFiles === null || root === undefined) return null;
+    const ofUpper = lowerFiles.identify(layer);
+    const ofLower = lowerFiles.identify(root);
+    const obstacle = ofUpper === null ? "the upper's file system has no file handles" : lowerFiles.obstacle();
+    if (ofUpper === null || ofLower === null || obstacle !== null) {
+      log(`falling back to index=off: ${obstacle}`);
+      return null;
+    }
+    try {
+      const roots = { upper: layer.root.fd, ofUpper, ofLower };
+      const index = keep(
+        LayerRefusal.inTermsOf('workdir', work, 'index', () =>
+          IndexDirectory.open({ work, upper: layer.path }, () => mount.openWork(), dialect, roots),
+        ),
+      );
+      const links = new LinkIndex(index, lowerFiles, parts);
+      links.readBack(work);
+      return links;
+    } catch (error) {
+      if (!isErrno(error, 'EOPNOTSUPP')) throw error;
+      log("falling back to index=off: the upper's file system has no such extended attributes");
+      return null;
+    }
+  }
+
+  /** Reads the entries, and removes those that lead nowhere (fs/overlayfs/readdir.c:ovl_indexdir_cleanup). */
+  private readBack(work: string): void {
+    for (const name of this.index.list()) {
+      try {
+        if (statAt(this.index.fd, name, copy) && !this.adopt(name)) unlinkAt(this.index.fd, name);
+      } catch (error) {
+        if (!(error instanceof FsError)) throw error;
+        const why = `its index has an entry that cannot be told: ${displayName(name)}`;
+        throw new LayerRefusal(
+          error.errno,
+          'workdir',
+          work,
+          why,
+          'remove its directory index, or mount with index=off',
+        );
+      }
+    }
+  }
+
+  /** Takes over an entry whose stat is in `copy`; false: it is to go (ovl_verify_index). */
+  private adopt(name: EntryName): boolean {
+    const origin = this.index.originOf(name);
+    // Entries that only the kernel makes, with nfs_export=on.
+    if (isWhiteout(copy) || isDirectory(copy.mode)) return true;
+    if (!this.index.isNamedRight(name, origin)) return false;
+    const found = this.lowerFiles.find(origin, lower) === 'found';
+    // The lower file has gone. A copy that has names goes on as a file of its own.
+    if (!found) return copy.nlink > 1;
+    const type = copy.mode & S_IFMT;
+    if ((lower.mode & S_IFMT) !== type) throw fsError(Errno.EIO, 'index');
+    const lowerNames = this.lowerNames(name);
+    // It has lost its last name, or has been copied up and never got one: the latter says how many names it has.
+    if (copy.nlink === 1 && (lower.nlink === 1 || lowerNames === null || lowerNames <= 0)) return false;
+    const number = this.numbers.own(lower.devMajor, lower.devMinor, lower.ino);
+    const group = new LinkGroup(number, type, '', lower.nlink);
+    group.entry = name;
+    group.own = copy.ino;
+    group.hidden = lower.nlink - (lowerNames ?? 1);
+    this.groups.set(number, group);
+    this.numbers.keep(copy, number);
+    return true;
+  }
+
+  /** How many lower names of an entry show, as it is noted; null: it is not. */
+  private lowerNames(name: EntryName): number | null {
+    const count = this.index.readLinks(name);
+    if (count === null) return null;
+    const { relativeTo, difference } = count;
+    return relativeTo === 'copy' ? difference + 1 : lower.nlink + difference - copy.nlink + 1;
+  }
+
+  /** Handles tell files apart for good, and while we are mounted nobody changes the layers. */
+  protected originOf(): string {
+    return '';
+  }
+
+  protected makeEntry(group: LinkGroup, staged: StagedObject, _copy: FileStat, source: Uint8Array | null): EntryName {
+    const entry = this.index.entryName(source ?? new Uint8Array(0));
+    // By the lower file's count, because that of the copy is about to change.
+    this.index.writeLinks(staged.dirfd, staged.name, { relativeTo: 'lower', difference: -group.hidden });
+    try {
+      this.link(staged, entry);
+    } catch (error) {
+      // An entry of the file that was not taken over, such as one of another type (ovl_lookup_index).
+      throw isErrno(error, 'EEXIST') ? fsError(Errno.EIO, 'index') : error;
+    }
+    return entry;
+  }
+
+  protected leave(entry: EntryName): void {
+    unlinkAt(this.index.fd, entry);
+  }
+
+  protected note(entry: EntryName, _group: LinkGroup, count: LinkCount): void {
+    this.index.writeLinks(this.index.fd, entry, count);
+  }
+
+  recount(group: LinkGroup): void {
+    if (group.entry === null) return;
+    const found = this.lowerFiles.find(this.index.originOf(group.entry), lower) === 'found';
+    if (found) group.noteLowerLinks(lower.nlink);
+  }
+
+  override close(): void {
+    this.index.close();
+  }
+}

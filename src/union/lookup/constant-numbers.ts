@@ -1,0 +1,164 @@
+/**
+ * The inode numbers of upper objects that were copied up, by whichever mount: those that the lower objects had, so that
+ * they stay (fs/overlayfs/inode.c:ovl_getattr). What this mount has copied up it remembers; of the rest the copies
+ * tell.
+ */
+import type { EntryName } from '../../core/brand.js';
+import { displayName } from '../../core/entry-name.js';
+import { Errno, FsError, fsError } from '../../core/errno.js';
+import { DT_DIR, direntType, isRegular } from '../../core/file-mode.js';
+import { FileStat } from '../../core/file-stat.js';
+import { statAt } from '../../sys/files/stat.js';
+import { RealDirectory } from '../layers/layer.js';
+import type { ListedEntry } from '../nodes/listing.js';
+import type { DirectoryNode } from '../nodes/node.js';
+import type { Union } from '../state/union.js';
+import { Descent } from './descent.js';
+
+const lower = new FileStat();
+const atPlace = new FileStat();
+
+/**
+ * The number of a file of the upper: a copy shows the number of its lower file. Several files can be marked as copies
+ * of one lower file, for instance if cp -a was used in an unmounted upper, and the lower file can be visible too. The
+ * first of them that is looked up shows the number. The others show their own, because programs take two names with one
+ * number for one file.
+ * @param own the number of the file itself, with the file system's index
+ * @param type as in a directory entry
+ */
+export function numberOfFile(union: Union, dir: DirectoryNode, name: EntryName, own: number, type: number): number {
+  const kept = union.numbers.kept(own);
+  if (kept !== undefined || !dir.impure || dir.upper === null) return kept ?? own;
+  const { origin } = dir.upper.layer.reader.marks(union.fds.get(dir.upper), name);
+  const number = origin === null ? null : findLower(union, dir, name, origin, lower);
+  if (number === null) return own;
+  if (direntType(lower.mode) !== type && !mayStandIn(union, lower)) {
+    union.log(`${displayName(name)}: the lower file that it was copied from is of another type`);
+    throw fsError(Errno.EIO, 'origin');
+  }
+  // Its other links, in the lower layer, have the number.
+  if (lower.nlink > 1) return own;
+  // Its own number is remembered as well, so that it does not change when the other file is removed.
+  const shown = isShownByOther(union, dir, name, own, number) ? own : number;
+  union.numbers.keepNumber(own, shown);
+  return shown;
+}
+
+/** Whether another file shows `number`, that of the lower file from which `name` of `dir` was copied. */
+function isShownByOther(union: Union, dir: DirectoryNode, name: EntryName, own: number, number: number): boolean {
+  if (union.numbers.isHeldByOther(number, own)) return true;
+  return !hidesItsOrigin(union, dir, name, number) && union.nodes.hasLowerFile(number);
+}
+
+/** Whether the lower file is at `name` of `dir` too, so that its copy hides it. */
+function hidesItsOrigin(union: Union, dir: DirectoryNode, name: EntryName, number: number): boolean {
+  return dir.lowers.some((home) => {
+    if (!statAt(union.fds.get(home), name, atPlace)) return false;
+    return union.numbers.ownOfLower(atPlace, home.layer, atPlace.ino) === number;
+  });
+}
+
+/** Whether a lower object with this physical stat can stand for an object of another type, by `xattr_permissions`. */
+function mayStandIn(union: Union, { mode }: FileStat): boolean {
+  return isRegular(mode) && union.lowers.some(({ overrides }) => overrides !== null);
+}
+
+/**
+ * Finds the lower file that `origin`, an attribute of `name` in `dir`, names. Fills `into` with its stat and returns
+ * its number; null if it is not found.
+ */
+function findLower(
+  union: Union,
+  dir: DirectoryNode,
+  name: EntryName,
+  origin: Uint8Array,
+  into: FileStat,
+): number | null {
+  const { lowerFiles, numbers } = union;
+  if (lowerFiles === null) return null;
+  const result = lowerFiles.find(origin, into);
+  if (result === 'found') return numbers.own(into.devMajor, into.devMinor, into.ino);
+  if (result !== 'barred') return null;
+  // An ordinary user cannot open files by handle. The lower file can still have the name of its copy.
+  for (const home of dir.lowers) {
+    const dirfd = union.fds.get(home);
+    if (home.layer.reader.probe(dirfd, name, into) !== 'absent') {
+      const isOrigin = lowerFiles.isOrigin(origin, home.layer, dirfd, name);
+      return isOrigin ? numbers.ownOfLower(into, home.layer, into.ino) : null;
+    }
+  }
+  return null;
+}
+
+/**
+ * The number of a directory that the upper has.
+ * @param below the topmost of its lower parts
+ * @param isMoved a redirect leads to its lower parts; the redirect of another directory can lead there too
+ */
+export function numberOfDirectory(
+  union: Union,
+  own: number,
+  below: RealDirectory | undefined,
+  isMoved: boolean,
+): number {
+  const { numbers } = union;
+  const kept = numbers.kept(own);
+  if (kept !== undefined || below === undefined || union.lowerFiles === null) return kept ?? own;
+  const number = numberOfLower(union, own, below.parent as RealDirectory, below.name);
+  const shown = numbers.isHeldByOther(number, own) ? own : number;
+  if (isMoved || shown === own) numbers.keepNumber(own, shown);
+  return shown;
+}
+
+function numberOfLower(union: Union, own: number, home: RealDirectory, name: EntryName): number {
+  if (!statAt(union.fds.get(home), name, lower)) return own;
+  return union.numbers.ownOfLower(lower, home.layer, lower.ino);
+}
+
+/**
+ * Replaces the objects' own numbers in `entries` by those that stat will show.
+ * @returns whether an entry of the upper shows, or may show, the number of a lower object
+ */
+export function correctNumbers(union: Union, dir: DirectoryNode, entries: readonly ListedEntry[]): boolean {
+  let hasCopies = false;
+  for (const entry of entries) {
+    if (!entry.home.layer.isUpper) continue;
+    const own = entry.ino;
+    const kept = union.numbers.kept(own);
+    if (kept !== undefined) entry.ino = kept;
+    else if ((dir.impure || entry.below !== null) && !correct(union, dir, entry)) hasCopies = true;
+    if (entry.ino !== own) hasCopies = true;
+  }
+  correctLowerNumbers(union, entries);
+  return hasCopies || union.lowerFiles?.isBarred === true;
+}
+
+function correctLowerNumbers(union: Union, entries: readonly ListedEntry[]): void {
+  if (!union.numbers.keepsAny) return;
+  // After the entries of the upper, which can have taken the numbers of lower files.
+  for (const entry of entries) {
+    if (!entry.home.layer.isUpper && union.links?.has(entry.ino) !== true) entry.ino = union.numbers.ofLower(entry.ino);
+  }
+}
+
+/** Returns false if the entry's number cannot be found out. */
+function correct(union: Union, dir: DirectoryNode, entry: ListedEntry): boolean {
+  const { name, ino, type } = entry;
+  if (union.lowerFiles === null) return true;
+  try {
+    entry.ino = type === DT_DIR ? listedDirectory(union, dir, entry) : numberOfFile(union, dir, name, ino, type);
+    return true;
+  } catch (error) {
+    // What is wrong with an object is said to whoever asks for it, not to those who list its directory.
+    if (!(error instanceof FsError)) throw error;
+    return false;
+  }
+}
+
+function listedDirectory(union: Union, dir: DirectoryNode, { name, ino, home, below }: ListedEntry): number {
+  const descent = new Descent(union, dir, home, name, below ?? [], 'directory');
+  const step = descent.next();
+  if (step === null) return ino;
+  const part = new RealDirectory(step.home.layer, step.home, step.name);
+  return numberOfDirectory(union, ino, part, descent.marks.redirect !== null);
+}

@@ -1,0 +1,162 @@
+/** Reads all real directories of a merged one into one listing (fs/overlayfs/readdir.c:ovl_dir_read_merged). */
+import type { EntryName } from '../../core/brand.js';
+import { DT_DIR } from '../../core/file-mode.js';
+import { FileStat } from '../../core/file-stat.js';
+import { readDirectory } from '../../sys/files/read-directory.js';
+import { statFd } from '../../sys/files/stat.js';
+import type { Layer, RealDirectory } from '../layers/layer.js';
+import { cookieOf, type ListedEntry, Listing } from '../nodes/listing.js';
+import type { DirectoryNode, UnionNode } from '../nodes/node.js';
+import { dropImpure } from '../promote/promote-directory.js';
+import type { Union } from '../state/union.js';
+import { correctNumbers } from './constant-numbers.js';
+
+const stat = new FileStat();
+
+/**
+ * The listing of `dir`, from the cache or read now.
+ * @param isQuiet do not update the access time of the upper directory
+ */
+export function listingOf(union: Union, dir: DirectoryNode, isQuiet = false): Listing {
+  let listing = union.listings.get(dir);
+  if (listing === undefined) {
+    union.scout.listed(dir);
+    const entries = readMerged(union, dir, isQuiet);
+    const hasCopies = correctNumbers(union, dir, entries);
+    if (dir.impure && !hasCopies && !dir.isMerged) dropImpure(union, dir);
+    listing = new Listing(entries);
+    union.listings.set(dir, listing);
+  }
+  return listing;
+}
+
+function readMerged(union: Union, dir: DirectoryNode, isQuiet: boolean): ListedEntry[] {
+  if (dir.isMerged) return readStack(union, dir.upper === null ? dir.lowers : [dir.upper, ...dir.lowers], isQuiet);
+  const entries: ListedEntry[] = [];
+  const add = (name: EntryName, ino: number, type: number): void => {
+    entries.push(entryOf(dir.top, name, ino, type));
+  };
+  readLayer(union, dir.top, add, null, isQuiet);
+  return entries;
+}
+
+/** The merged entries of several real directories, top first. */
+export function readStack(union: Union, stack: readonly RealDirectory[], isQuiet = false): ListedEntry[] {
+  const entries: ListedEntry[] = [];
+  /** Decided names: the entry, or null for a name that is hidden from here on. */
+  const seen = new Map<EntryName, ListedEntry | null>();
+  /** Names whose directory stack has ended. */
+  const closed = new Set<EntryName>();
+  for (const home of stack) {
+    const whiteouts: EntryName[] = [];
+    const add = (name: EntryName, ino: number, type: number): void => {
+      const above = seen.get(name);
+      if (above === undefined) {
+        const entry = entryOf(home, name, ino, type);
+        entries.push(entry);
+        seen.set(name, entry);
+      } else if (above !== null && above.type === DT_DIR && !closed.has(name)) {
+        if (type === DT_DIR) {
+          above.below ??= [];
+          above.below.push(home);
+        } else closed.add(name);
+      }
+    };
+    readLayer(union, home, add, whiteouts, isQuiet);
+    // After the layer's own entries: a whiteout hides what lies below this layer, never what is in it.
+    for (const name of whiteouts) {
+      if (seen.has(name)) closed.add(name);
+      else seen.set(name, null);
+    }
+  }
+  return entries;
+}
+
+function readLayer(
+  union: Union,
+  home: RealDirectory,
+  add: (name: EntryName, ino: number, type: number) => void,
+  whiteouts: EntryName[] | null,
+  isQuiet: boolean,
+): void {
+  const { layer } = home;
+  const list = (fd: number): void => {
+    const place = placeOf(layer, fd);
+    const entry = (name: EntryName, ino: number, type: number): void =>
+      add(name, union.numbers.ownOfLower(place, layer, ino), type);
+    layer.reader.list(fd, { entry, whiteout: (name) => whiteouts?.push(name) }, home);
+  };
+  if (isQuiet && layer.isUpper) union.fds.quietListing(home, list);
+  else union.fds.listing(home, list);
+}
+
+/**
+ * The device and mount that the inode numbers in a listing of `fd` belong to: another file system can be mounted on the
+ * directory.
+ */
+function placeOf(layer: Layer, fd: number): Layer | FileStat {
+  if (layer.isUpper || !layer.mayHoldMounts) return layer;
+  statFd(fd, stat);
+  return stat;
+}
+
+function entryOf(home: RealDirectory, name: EntryName, ino: number, type: number): ListedEntry {
+  return {
+    name,
+    cookie: cookieOf(name),
+    ino,
+    type,
+    home,
+    below: null,
+    gone: false,
+  };
+}
+
+/** Whether the merged directory has no entries. Nobody has read it because of that: its access time stays. */
+export function isEmpty(union: Union, dir: DirectoryNode): boolean {
+  let empty = true;
+  listingOf(union, dir, true).after(0, () => {
+    empty = false;
+    return false;
+  });
+  return empty;
+}
+
+/** Whether the lower parts of `dir` hold nothing at all on disk. */
+export function lowersAreBare(union: Union, dir: DirectoryNode): boolean {
+  let bare = true;
+  for (const home of dir.lowers) {
+    union.fds.listing(home, (fd) => {
+      readDirectory(fd, () => {
+        bare = false;
+      });
+    });
+  }
+  return bare;
+}
+
+/** A name has come into `dir`. */
+export function noteAdded(
+  union: Union,
+  dir: DirectoryNode,
+  name: EntryName,
+  entry: { readonly ino: number; readonly type: number; readonly home: RealDirectory },
+): void {
+  const listing = union.listings.peek(dir);
+  listing?.add({ ...entry, name, cookie: cookieOf(name), below: null, gone: false });
+}
+
+/**
+ * To be called when an object leaves `dir`. If the object is a copy, it may have been the last one there. Reading the
+ * directory again finds that out: then the mark that it holds copies can be removed (`dropImpure`).
+ */
+export function noteLost(union: Union, dir: DirectoryNode, node: UnionNode): void {
+  if (!dir.impure || dir.isMerged) return;
+  const isCopy = node.kind === 'directory' ? node.lowers.length > 0 : node.isCopy;
+  if (isCopy) union.listings.delete(dir);
+}
+
+/** A name has gone from `dir`. */
+export function noteRemoved(union: Union, dir: DirectoryNode, name: EntryName): void {
+  union.listings.peek(dir)?.remove(name);
+}

@@ -1,0 +1,46 @@
+/** Names of files in the upper. A file of several links can be in the upper while some of its names are lower ones. */
+import { keepingTimes } from '../../copyup/copy-up.js';
+import type { EntryName } from '../../core/brand.js';
+import { FileStat } from '../../core/file-stat.js';
+import { linkAt } from '../../sys/files/inode-ops.js';
+import type { LinkGroup } from '../nodes/link-group.js';
+import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
+import type { Union } from '../state/union.js';
+import { copyUpDirectory, markImpure } from './promote-directory.js';
+
+const scratch = new FileStat();
+
+/** Whether the upper has `name` of `dir`, which leads to `node`. */
+export function hasUpperName(union: Union, node: UnionNode, dir: DirectoryNode, name: EntryName): boolean {
+  if (node.kind === 'directory') return node.upper !== null;
+  if (node.group === null || !node.isUpper) return node.isUpper;
+  return dir.upper !== null && dir.upper.layer.reader.probe(union.fds.get(dir.upper), name, scratch) === 'present';
+}
+
+/**
+ * Makes a lower name of a copied-up file a real link in the upper. The same tree shows before and after, so that the
+ * directory's times stay.
+ */
+export function bringName(union: Union, group: LinkGroup, dir: DirectoryNode, name: EntryName): void {
+  const { links } = union;
+  if (links === null || group.entry === null) return;
+  const home = copyUpDirectory(union, dir);
+  const dirfd = union.fds.get(home);
+  const entry = group.entry;
+  markImpure(union, dir);
+  links.announce(group);
+  keepingTimes(dirfd, () => linkAt(union.fds.get(links.directory), entry, dirfd, name));
+  links.hide(group);
+  union.listings.peek(dir)?.rehome(name, home, group.ino);
+  union.channel?.invalidateAttributes(dir.id);
+}
+
+/**
+ * Before the copy of a file changes that keeps its names over mounts: the name that it is asked for gets a link in the
+ * upper too, so that whoever reads the upper without its index sees the change (fs/overlayfs/copy_up.c:ovl_link_up).
+ */
+export function bringKnownName(union: Union, node: FileNode): void {
+  const { group, parent, name } = node;
+  if (group === null || parent === null || node.removed || union.links?.countsNames !== true) return;
+  if (!hasUpperName(union, node, parent, name)) bringName(union, group, parent, name);
+}

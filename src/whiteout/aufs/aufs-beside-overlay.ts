@@ -1,0 +1,95 @@
+/**
+ * Lower layers of the overlay dialect that have whiteouts in the form of aufs, too: `.wh.NAME` and `.wh..wh..opq` are
+ * what OCI tars hold, what Docker and podman unpack for fuse-overlayfs, and what that writes itself. They are read by
+ * the rule of OCI layers: a whiteout hides entries of the layers below, never an entry beside it. As for
+ * fuse-overlayfs, only the name counts, not the type of the object. No object with such a name is shown, so aufs's own
+ * directories in the root of a branch are hidden too.
+ */
+import type { EntryName } from '../../core/brand.js';
+import { Errno, fsError, isErrno } from '../../core/errno.js';
+import { FileStat } from '../../core/file-stat.js';
+import { O_PATH } from '../../core/flags.js';
+import { close, tryOpenBeneath } from '../../sys/files/open.js';
+import { readDirectory } from '../../sys/files/read-directory.js';
+import { statAt } from '../../sys/files/stat.js';
+import { hiddenBy, OPAQUE_MARKER, WHITEOUT_PREFIX, whiteoutOf } from '../aufs-names.js';
+import type { DirectoryMemory, LayerDirectorySink, LayerReader, MarkerFiles, Presence } from '../dialect.js';
+import type { Marks } from '../marks.js';
+import type { OverlayDialect } from '../overlay/overlay-dialect.js';
+
+/**
+ * After so many misses in a directory it is listed once: a miss costs a system call until then, and nothing from then
+ * on.
+ */
+const MISSES = 8;
+
+/**
+ * Why a directory, known to be one, has no opaque marker; EACCES: it may not be searched, so nothing in it can show.
+ */
+const NO_MARKER: ReadonlySet<number> = new Set([Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP, Errno.EACCES]);
+
+const scratch = new FileStat();
+
+export class OverlayLowerReader implements LayerReader, MarkerFiles {
+  readonly markerFiles = this;
+
+  constructor(private readonly overlay: OverlayDialect) {}
+
+  probe(dirfd: number, name: EntryName, into: FileStat): Presence {
+    return name.startsWith(WHITEOUT_PREFIX) ? 'absent' : this.overlay.probe(dirfd, name, into);
+  }
+
+  list(dirfd: number, sink: LayerDirectorySink, memory?: DirectoryMemory): void {
+    const hidden = new Set<EntryName>();
+    this.overlay.list(dirfd, {
+      whiteout: (name) => sink.whiteout(name),
+      entry: (name, ino, type) => {
+        if (name.startsWith(WHITEOUT_PREFIX)) note(hidden, name);
+        else sink.entry(name, ino, type);
+      },
+    });
+    for (const name of hidden) sink.whiteout(name);
+    if (memory !== undefined) memory.hidden = hidden.size === 0 ? null : hidden;
+  }
+
+  marks(dirfd: number, name: string): Marks {
+    return this.overlay.marks(dirfd, name);
+  }
+
+  hides(dirfd: number, name: EntryName, memory: DirectoryMemory): boolean {
+    if (memory.hidden === undefined && ++memory.misses > MISSES) learn(dirfd, memory);
+    if (memory.hidden !== undefined) return memory.hidden?.has(name) === true;
+    return statAt(dirfd, whiteoutOf(name), scratch);
+  }
+
+  hasOpaqueMarker(dirfd: number, name: EntryName): boolean {
+    const fd = tryOpenBeneath(dirfd, `${name}/${OPAQUE_MARKER}`, O_PATH);
+    if (fd >= 0) {
+      close(fd);
+      return true;
+    }
+    if (NO_MARKER.has(-fd)) return false;
+    throw fsError(-fd, 'openat2');
+  }
+}
+
+function note(hidden: Set<EntryName>, marker: EntryName): void {
+  const name = hiddenBy(marker);
+  if (name !== null) hidden.add(name);
+}
+
+/** Finds out which names the directory hides. */
+function learn(dirfd: number, memory: DirectoryMemory): void {
+  const hidden = new Set<EntryName>();
+  try {
+    readDirectory(dirfd, (name) => {
+      if (name.startsWith(WHITEOUT_PREFIX)) note(hidden, name);
+    });
+  } catch (error) {
+    // A directory that may be searched but not listed: each name goes on being asked for.
+    if (!isErrno(error, 'EBADF')) throw error;
+    memory.misses = Number.NEGATIVE_INFINITY;
+    return;
+  }
+  memory.hidden = hidden.size === 0 ? null : hidden;
+}

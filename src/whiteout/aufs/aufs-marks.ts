@@ -1,0 +1,118 @@
+/** Whiteouts and opaque markers on disk in the aufs dialect: empty files of a reserved name (fs/aufs/whout.c). */
+import type { EntryName } from '../../core/brand.js';
+import { Errno, fsError, isErrno } from '../../core/errno.js';
+import { isRegular, S_IFREG } from '../../core/file-mode.js';
+import { FileStat } from '../../core/file-stat.js';
+import { O_DIRECTORY, O_PATH } from '../../core/flags.js';
+import { mknodAt, tryLinkAt, unlinkAt } from '../../sys/files/inode-ops.js';
+import { close, openAt } from '../../sys/files/open.js';
+import { statAt } from '../../sys/files/stat.js';
+import { withAllOn } from '../../sys/rights/owner-permission.js';
+import { OPAQUE_MARKER, WHITEOUT_BASE, WHITEOUT_MODE, whiteoutOf } from '../aufs-names.js';
+
+const scratch = new FileStat();
+
+/** Whether `dirfd` has a whiteout of `name`. EIO if something else has the name of one (fs/aufs/whout.c:au_wh_test). */
+export function hasWhiteout(dirfd: number, name: EntryName): boolean {
+  return hasMarker(dirfd, whiteoutOf(name));
+}
+
+function hasMarker(dirfd: number, marker: string): boolean {
+  if (!statAt(dirfd, marker, scratch)) return false;
+  if (!isRegular(scratch.mode)) throw fsError(Errno.EIO, 'whiteout');
+  return true;
+}
+
+/** Whether the directory `name` of `dirfd` has an opaque marker in it. Throws EACCES if it cannot be searched. */
+export function hasOpaqueMarker(dirfd: number, name: string): boolean {
+  return within(dirfd, name, (fd) => hasMarker(fd, OPAQUE_MARKER));
+}
+
+/**
+ * As {@link hasOpaqueMarker}, for a mount whose server may lack search permission: a stat of the directory must not
+ * fail for that. In a writable branch a directory of the server's user gets the permission for that moment. Any other
+ * one cannot be searched or listed through the mount either, so that it does not matter what its marker hides.
+ */
+export function showsOpaqueMarker(dirfd: number, name: string, isWritable: boolean): boolean {
+  try {
+    return hasOpaqueMarker(dirfd, name);
+  } catch (error) {
+    if (!isErrno(error, 'EACCES')) throw error;
+  }
+  if (!isWritable) return false;
+  try {
+    return withAllOn(dirfd, name, () => hasOpaqueMarker(dirfd, name));
+  } catch (error) {
+    // The directory belongs to another user.
+    if (isErrno(error, 'EPERM')) return false;
+    throw error;
+  }
+}
+
+/** Calls `body` with an O_PATH fd of the directory `name`, which is never reached through a symlink. */
+export function within<T>(dirfd: number, name: string, body: (fd: number) => T): T {
+  const fd = openAt(dirfd, name, O_PATH | O_DIRECTORY);
+  try {
+    return body(fd);
+  } finally {
+    close(fd);
+  }
+}
+
+/** Makes the markers of one branch: hard links to the base in its root, as long as the file system makes them. */
+export class MarkerMaker {
+  /**
+   * @param root the branch's root; its owner's
+   * @param links false: each marker is a file of its own (the branch attribute `nolwh`)
+   */
+  constructor(
+    private readonly root: number,
+    private readonly links: boolean,
+  ) {}
+
+  /** Hides `name` in `dirfd`. False: it was hidden already. */
+  whiteout(dirfd: number, name: EntryName): boolean {
+    return this.make(dirfd, whiteoutOf(name));
+  }
+
+  /** Makes the open directory `dirfd` opaque. */
+  opaque(dirfd: number): void {
+    this.make(dirfd, OPAQUE_MARKER);
+  }
+
+  private make(dirfd: number, marker: string): boolean {
+    const result = this.links ? tryLinkAt(this.root, WHITEOUT_BASE, dirfd, marker) : -Errno.EPERM;
+    switch (-result) {
+      case 0:
+        return true;
+      case Errno.EEXIST:
+        return false;
+      case Errno.EPERM: // A file system without hard links, or protected ones; or `nolwh`.
+      case Errno.EMLINK: // The base has as many links as it can have.
+      case Errno.ENOENT: // Somebody has removed the base.
+      case Errno.EXDEV: // Something is mounted in the branch.
+        return makeFile(dirfd, marker);
+      default:
+        throw fsError(-result, 'linkat');
+    }
+  }
+}
+
+function makeFile(dirfd: number, marker: string): boolean {
+  try {
+    mknodAt(dirfd, marker, S_IFREG | WHITEOUT_MODE, 0);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+/** Removes the whiteout of `name`; one that is not there is what was wanted. */
+export function removeWhiteout(dirfd: number, name: EntryName): void {
+  try {
+    unlinkAt(dirfd, whiteoutOf(name));
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
+}

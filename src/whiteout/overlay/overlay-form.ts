@@ -1,0 +1,124 @@
+/** Layers of the overlay dialect, read and written as a whole. */
+import type { EntryName } from '../../core/brand.js';
+import { isDirectory, isRegular, S_IFCHR } from '../../core/file-mode.js';
+import { mknodAt } from '../../sys/files/inode-ops.js';
+import { findXattr, setXattr } from '../../sys/files/xattr.js';
+import type { LayerDirectorySink } from '../dialect.js';
+import type { LayerObject, LayerSource, LayerTarget, Unsettled } from '../layer-form.js';
+import { FOREIGN_OPAQUE, isWhiteout, OverlayDialect, type XattrNamespace } from './overlay-dialect.js';
+
+/** XATTR_NAME_MAX (linux/limits.h). */
+const MAX_XATTR_NAME = 255;
+
+const OPAQUE_YES = 'y'.charCodeAt(0);
+
+/** From where fuse-overlayfs 1.x copied an object up. */
+const FOREIGN_ORIGIN = 'user.fuseoverlayfs.origin';
+
+export class OverlaySource implements LayerSource {
+  readonly name: LayerSource['name'] = 'overlay';
+  private readonly dialects: readonly OverlayDialect[];
+  private readonly seen = new Set<XattrNamespace>();
+
+  /** @param namespaces both: whichever the layer has, as long as it has one of them only */
+  constructor(private readonly namespaces: readonly XattrNamespace[]) {
+    this.dialects = namespaces.map((namespace) => new OverlayDialect(namespace));
+  }
+
+  list(dirfd: number, sink: LayerDirectorySink): void {
+    this.dialects[0]?.list(dirfd, sink);
+  }
+
+  /** An empty file marked as a whiteout (Linux 6.7), for file systems on which no device can be made. */
+  isWhiteout({ stat, xattrs }: LayerObject): boolean {
+    if (!isRegular(stat.mode) || stat.size !== 0) return false;
+    return this.dialects.some(({ whiteoutXattr }) => xattrs.includes(whiteoutXattr));
+  }
+
+  isOpaque({ dirfd, name, xattrs }: LayerObject): boolean {
+    const marks = this.dialects.map(({ opaqueXattr }) => opaqueXattr);
+    return [...marks, FOREIGN_OPAQUE].some((mark) => xattrs.includes(mark) && saysYes(dirfd, name, mark));
+  }
+
+  problem({ xattrs }: LayerObject): string | null {
+    const feature = this.dialects.flatMap((dialect) => dialect.incompleteAmong(xattrs))[0];
+    if (feature !== undefined) {
+      return `part of it is in another layer (${feature}: written with metacopy=on or redirect_dir=on)`;
+    }
+    const protection = this.dialects.find(({ protectionXattr }) => xattrs.includes(protectionXattr));
+    if (protection !== undefined) {
+      return `immutable or append-only for the kernel's overlay alone (${protection.protectionXattr})`;
+    }
+    return this.namespaces.length > 1 ? this.oneNamespaceOnly(xattrs) : null;
+  }
+
+  private oneNamespaceOnly(xattrs: readonly string[]): string | null {
+    this.dialects.forEach((dialect, i) => {
+      const namespace = this.namespaces[i];
+      if (namespace !== undefined && xattrs.some((xattr) => dialect.isOverlayXattr(xattr))) this.seen.add(namespace);
+    });
+    if (this.seen.size < 2) return null;
+    this.seen.clear();
+    return 'the layer has marks in both trusted.overlay. and user.overlay.; say with --xattrs which are its own';
+  }
+
+  unsettled(_root: number): Unsettled | null {
+    return null;
+  }
+
+  whiteoutProblem(_dirfd: number, _name: EntryName): string | null {
+    return null;
+  }
+
+  xattrShown(name: string): string | null {
+    if (name === FOREIGN_OPAQUE || name === FOREIGN_ORIGIN) return null;
+    let shown: string | null = name;
+    for (const dialect of this.dialects) if (shown === name) shown = dialect.xattrShown(name);
+    return shown;
+  }
+}
+
+export class OverlayTarget implements LayerTarget {
+  readonly name = 'overlay';
+  private readonly dialect: OverlayDialect;
+
+  constructor(namespace: XattrNamespace) {
+    this.dialect = new OverlayDialect(namespace);
+  }
+
+  problem({ stat, xattrs }: LayerObject): string | null {
+    if (isWhiteout(stat)) {
+      return 'a character device 0:0, which overlay takes for a whiteout (one of fuse-overlayfs? see --from)';
+    }
+    const long = xattrs.find((xattr) => this.dialect.xattrOnDisk(xattr).length > MAX_XATTR_NAME);
+    return long === undefined ? null : `the name of its attribute ${long} would become too long`;
+  }
+
+  whiteoutProblem(): null {
+    return null;
+  }
+
+  likeness({ dirfd, name, stat, xattrs }: LayerObject): string | null {
+    const { opaqueXattr } = this.dialect;
+    const marked = isDirectory(stat.mode) && xattrs.includes(opaqueXattr) && saysYes(dirfd, name, opaqueXattr);
+    return marked ? `an opaque directory of an overlay (${opaqueXattr})` : null;
+  }
+
+  xattrOnDisk(name: string): string {
+    return this.dialect.xattrOnDisk(name);
+  }
+
+  prepare(): void {}
+
+  hide(dirfd: number, name: EntryName): void {
+    mknodAt(dirfd, name, S_IFCHR, 0);
+  }
+
+  markOpaque(dirfd: number): void {
+    setXattr(dirfd, '', this.dialect.opaqueXattr, Buffer.from([OPAQUE_YES]));
+  }
+}
+
+function saysYes(dirfd: number, name: string, xattr: string): boolean {
+  return findXattr(dirfd, name, xattr)?.[0] === OPAQUE_YES;
+}

@@ -1,0 +1,82 @@
+/** What both dialects need to take a directory out of the way that shows nothing and holds whiteouts. */
+import type { EntryName } from '../../core/brand.js';
+import { isErrno } from '../../core/errno.js';
+import { FileStat } from '../../core/file-stat.js';
+import { RENAME_EXCHANGE } from '../../core/flags.js';
+import { ACL_DEFAULT, isAcl, modeWithin, withoutForeignIds } from '../../core/posix-acl.js';
+import { UndoStack } from '../../core/undo.js';
+import { chmodAt, chownAt, mkdirAt, renameAt, rmdirAt, utimesAt } from '../../sys/files/inode-ops.js';
+import { statAt } from '../../sys/files/stat.js';
+import { getXattr, listXattrs, setXattr } from '../../sys/files/xattr.js';
+import { moveKeepingMode, withAllOn, withWriteToMove } from '../../sys/rights/owner-permission.js';
+import type { WorkDirectory } from './work-directory.js';
+
+/** A directory that is physically empty goes without a detour. */
+export function removedEmpty(dirfd: number, name: EntryName): boolean {
+  try {
+    rmdirAt(dirfd, name);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOTEMPTY', 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+/**
+ * Gives the directory `staged` of `workFd` what `source` has. Owner before mode before times, as everywhere: chown
+ * clears mode bits, and setting xattrs moves ctime only.
+ */
+function cloneAttributes(
+  source: { readonly dirfd: number; readonly name: EntryName; readonly stat: FileStat },
+  workFd: number,
+  staged: string,
+): void {
+  const { dirfd, name, stat } = source;
+  chownAt(workFd, staged, stat.uid, stat.gid);
+  let { mode } = stat;
+  for (const xattr of listXattrs(dirfd, name)) {
+    const value = getXattr(dirfd, name, xattr);
+    if (value === null) continue;
+    const written = isAcl(xattr) ? withoutForeignIds(value) : value;
+    if (written !== value && xattr !== ACL_DEFAULT) mode = modeWithin(mode, written);
+    setXattr(workFd, staged, xattr, written);
+  }
+  chmodAt(workFd, staged, mode & 0o7777);
+  const atime = { sec: stat.atimeSec, nsec: stat.atimeNsec };
+  const mtime = { sec: stat.mtimeSec, nsec: stat.mtimeNsec };
+  utimesAt(workFd, staged, atime, mtime);
+}
+
+/**
+ * Runs `move`, which moves something over the directory `name` of `upper`, with an empty directory with the same
+ * attributes in its place. If that fails, the directory is back: whoever holds it goes on with the same one.
+ * @param prepare what the empty directory still needs, which is at this name of `work` then
+ */
+export function movingOverEmptied(
+  work: WorkDirectory,
+  upper: number,
+  name: EntryName,
+  prepare: (staged: EntryName) => void,
+  move: () => void,
+): void {
+  const staged = work.temporaryName();
+  const stat = new FileStat();
+  statAt(upper, name, stat);
+  const exchange = (): void =>
+    withWriteToMove(upper, name, stat.mode, () =>
+      moveKeepingMode({ dirfd: work.fd, name: staged }, { dirfd: upper, name }, stat.mode, () =>
+        renameAt(work.fd, staged, upper, name, RENAME_EXCHANGE),
+      ),
+    );
+  const undo = new UndoStack();
+  undo.push(() => work.discard(staged));
+  undo.guard(() => {
+    mkdirAt(work.fd, staged, 0o700);
+    withAllOn(upper, name, () => cloneAttributes({ dirfd: upper, name, stat }, work.fd, staged));
+    prepare(staged);
+    exchange();
+    undo.push(exchange);
+    move();
+  });
+  work.discard(staged);
+}

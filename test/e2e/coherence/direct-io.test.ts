@@ -1,0 +1,65 @@
+/** O_DIRECT: by a program that removes it for the tail of a file, and on layers that do not support it. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Mounted, mountPlyfs, mountsUnavailable, TRANSPORT, unmountLayers } from '../../harness/mounts.js';
+import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import * as sys from '../../harness/sys/index.js';
+
+const unavailable = mountsUnavailable();
+
+describe.skipIf(unavailable !== null)(`O_DIRECT ${unavailable ?? ''}`, () => {
+  let base: string;
+  let layers: LayerDirs & { readonly upper: string };
+  let mounted: Mounted | null;
+  let onRam: boolean;
+  beforeEach(() => {
+    base = makeScratch('direct-io');
+    mounted = null;
+    onRam = false;
+  });
+  afterEach(async () => {
+    mounted?.unmount();
+    if (onRam) await unmountLayers(base);
+    removeScratch(base);
+  });
+
+  it('dd writes a file whose size is no whole number of blocks', () => {
+    layers = makeLayerDirs(base);
+    mounted = mountPlyfs(layers);
+    const content = Buffer.alloc(100_001, 'dd');
+    const to = join(mounted.mountpoint, 'copy');
+    const { status, stderr } = spawnSync(
+      'dd',
+      [`of=${to}`, 'oflag=direct', 'bs=64k', 'iflag=fullblock', 'status=none'],
+      {
+        input: content,
+        encoding: 'utf8',
+      },
+    );
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(readFileSync(join(layers.upper, 'copy')).equals(content)).toBe(true);
+    expect(readFileSync(to).equals(content)).toBe(true);
+  });
+
+  it.skipIf(TRANSPORT === 'fuse-native')('is no input/output error on a file system that has none', () => {
+    expect(spawnSync('mount', ['-t', 'ramfs', 'ramfs', base]).status).toBe(0);
+    onRam = true;
+    layers = makeLayerDirs(base);
+    sys.writeFile(join(layers.upper, 'f'), 'content');
+    expect(sys.outcome(() => sys.open(join(layers.upper, 'f'), sys.O_RDONLY | sys.O_DIRECT))).toBe('EINVAL');
+    mounted = mountPlyfs(layers);
+    const path = join(mounted.mountpoint, 'f');
+    const direct = sys.open(path, sys.O_RDWR | sys.O_DIRECT);
+    sys.pwrite(direct, 'C', 0);
+    expect(sys.pread(direct, 3, 0).toString()).toBe('Con');
+    sys.close(direct);
+    const reader = sys.open(path, sys.O_RDONLY);
+    try {
+      expect(sys.outcome(() => sys.open(path, sys.O_RDWR | sys.O_DIRECT))).toBe('EINVAL');
+    } finally {
+      sys.close(reader);
+    }
+  });
+});

@@ -1,0 +1,165 @@
+/**
+ * Every conformance case on every target. A case that fails on the plain directory or on the kernel's overlayfs is
+ * a wrong case; one that fails on plyfs alone is a defect of plyfs.
+ *
+ * PLYFS_TARGETS=plain,kernel,kernel-features,plyfs,features,aufs,native,aufs-native,overrides runs some of them, `all`
+ * all. At the end a table says how many cases of which group passed, failed, or did not apply on which target.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FILE_SYSTEMS as NAMED_FILE_SYSTEMS, TARGETS as NAMED_TARGETS } from '../../../scripts/conformance-choices.mjs';
+import type { Case } from '../../conformance/case.js';
+import { caseGroups, READ_ONLY_GROUP, SHOWN_ONCE } from '../../conformance/cases/index.js';
+import { coverageTable } from '../../conformance/coverage.js';
+import { errnoRows, errnoTable, spareReasons, unexplained } from '../../conformance/errno-table.js';
+import { Matrix } from '../../conformance/matrix.js';
+import { CallRecord } from '../../conformance/record.js';
+import { missingCapabilities, runCase } from '../../conformance/run-case.js';
+import { plainDirectory } from '../../conformance/targets/plain-directory.js';
+import type { Stage, Target } from '../../conformance/targets/target.js';
+import {
+  kernelFeatures,
+  kernelOverlay,
+  plyfsAufs,
+  plyfsAufsNative,
+  plyfsFeatures,
+  plyfsNative,
+  plyfsOverlay,
+  plyfsOverrides,
+} from '../../conformance/targets/union.js';
+import { FILE_SYSTEMS } from '../../harness/filesystems.js';
+import { makeScratch, removeScratch } from '../../harness/scratch.js';
+import { snapshot } from '../../harness/snapshot.js';
+
+const targets = new Map<string, Target>([
+  ['plain', plainDirectory],
+  ['kernel', kernelOverlay],
+  ['kernel-features', kernelFeatures],
+  ['plyfs', plyfsOverlay],
+  ['features', plyfsFeatures],
+  ['native', plyfsNative],
+  ['aufs', plyfsAufs],
+  ['aufs-native', plyfsAufsNative],
+  ['overrides', plyfsOverrides],
+]);
+/**
+ * What the test run has: the aufs dialect and libfuse 2, but not both at once, which differ from each alone in nothing;
+ * and not attributes in xattrs, which have a test of their own.
+ */
+const usual = [...targets.keys()].filter((name) => name !== 'aufs-native' && name !== 'overrides');
+const asked = process.env.PLYFS_TARGETS?.split(',') ?? usual;
+const chosen = asked.includes('all') ? [...targets.keys()] : asked;
+const all = [...caseGroups.values()].flat();
+/** Reason → what is not run for it. */
+const skipped = new Map<string, string[]>();
+/** How many cases apply to targets that are there, and how many of them ran: a filter leaves some out. */
+let applicable = 0;
+let ran = 0;
+const record = new CallRecord();
+const matrix = new Matrix([...caseGroups.keys()]);
+
+describe('the library', () => {
+  it('has cases with ids of their own, 800 at least', () => {
+    expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+    expect(all.length).toBeGreaterThanOrEqual(800);
+  });
+  it('has the targets and the file systems that npm run conformance knows', () => {
+    expect(NAMED_TARGETS).toEqual([...targets.keys()]);
+    expect(NAMED_FILE_SYSTEMS).toEqual(FILE_SYSTEMS.map(({ name }) => name));
+  });
+});
+
+for (const name of chosen) {
+  const target = targets.get(name);
+  if (target === undefined) throw new Error(`PLYFS_TARGETS: no target ${name}; there are ${[...targets.keys()]}`);
+  const unavailable = target.unavailable();
+  if (unavailable !== null) skip(`${target.name}: ${unavailable}`, 'every case');
+  describe.skipIf(unavailable !== null)(target.name, () => {
+    for (const [group, cases] of caseGroups) runGroup(target, group, cases);
+  });
+}
+
+function runGroup(target: Target, group: string, cases: readonly Case[]): void {
+  describe(group, () => {
+    let base: string;
+    let stage: Stage;
+    beforeAll(() => {
+      base = makeScratch('conformance');
+      // What does not apply could be what the target cannot even show.
+      stage = target.open(
+        base,
+        cases.filter((one) => missingCapabilities(one, target).length === 0),
+        group === READ_ONLY_GROUP,
+      );
+    });
+    afterAll(() => {
+      stage?.close();
+      removeScratch(base);
+    });
+    for (const one of cases) {
+      const missing = missingCapabilities(one, target);
+      if (missing.length === 0) {
+        applicable++;
+        it(`${one.id}: ${one.title}`, () => runCounted(target, group, one, stage));
+      } else {
+        skip(`${target.name} lacks ${missing.join(', ')}`, one.id);
+        matrix.count(group, target.name, 'notApplicable');
+      }
+    }
+    if (SHOWN_ONCE.has(group)) return;
+    it('shows the same tree after it was unmounted and mounted again', ({ skip }) => {
+      if (stage.remount === null) return skip(`${target.name} is not mounted`);
+      const before = snapshot(stage.root);
+      stage.remount();
+      expect(snapshot(stage.root)).toEqual(before);
+    });
+    it("shows the same tree when the kernel's overlayfs mounts the layers", ({ skip }) => {
+      if (stage.showWithKernel === null) return skip(`${target.name} needs no second opinion`);
+      const coarseTimes = !target.capabilities.has('exact-times');
+      const before = snapshot(stage.root, { coarseTimes });
+      stage.showWithKernel();
+      expect(snapshot(stage.root, { coarseTimes })).toEqual(before);
+    });
+  });
+}
+
+function skip(reason: string, what: string): void {
+  skipped.set(reason, [...(skipped.get(reason) ?? []), what]);
+}
+
+function runCounted(target: Target, group: string, one: Case, stage: Stage): void {
+  ran++;
+  try {
+    runCase(one, stage, (call, came) => record.add(call, came, one.placement, target.name));
+    matrix.count(group, target.name, 'passed');
+  } catch (error) {
+    matrix.count(group, target.name, 'failed');
+    throw error;
+  }
+}
+
+const usualTargets = [...targets].flatMap(([name, target]) => (usual.includes(name) ? [target] : []));
+const left = usualTargets.filter((target) => target.unavailable() !== null).map(({ name }) => name);
+const partly = usual.some((name) => !chosen.includes(name))
+  ? 'not all targets were chosen'
+  : left.map((name) => `no ${name}`).join(', ');
+
+describe.skipIf(partly !== '')(`what the calls came to${partly === '' ? '' : `: ${partly}`}`, () => {
+  const names = usualTargets.map(({ name }) => name);
+
+  it('has every errno that is documented for a call in every placement, or a reason', ({ skip: skipTest }) => {
+    if (ran < applicable) skipTest('only some cases were run');
+    const rows = errnoRows(record, names);
+    expect(unexplained(rows)).toEqual([]);
+    expect(spareReasons(rows)).toEqual([]);
+  });
+
+  it('is what docs/conformance.md says; vitest -u writes it', async ({ skip: skipTest }) => {
+    if (ran < applicable) skipTest('only some cases were run');
+    await expect(errnoTable(record, names)).toMatchFileSnapshot('../../../docs/conformance.md');
+  });
+});
+
+afterAll(() => {
+  process.stdout.write(`${coverageTable(all)}\n${matrix}\n`);
+  for (const [reason, ids] of skipped) process.stdout.write(`not run, ${reason}: ${ids.join(' ')}\n`);
+});

@@ -1,0 +1,155 @@
+/** plyfs itself goes wrong: the caller gets EIO, the log a line, and the mount goes on, or ends for all to see. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type ForegroundMount,
+  isMounted,
+  mountForeground,
+  mountsUnavailable,
+  overlayOptions,
+  waitFor,
+} from '../../harness/mounts.js';
+import { PatchedPlyfs } from '../../harness/patched-plyfs.js';
+import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import * as sys from '../../harness/sys/index.js';
+import { fillLarge } from '../harness/large-file.js';
+
+const unavailable = mountsUnavailable();
+const COPY_THREAD = 'copyup/copy-thread.js';
+/** Small enough to be used up soon. */
+const LITTLE_MEMORY = '--max-old-space-size=64';
+
+function openAndList(path: string): number {
+  const fd = sys.open(path, sys.O_RDONLY | sys.O_DIRECTORY);
+  sys.getdentsToEnd(fd);
+  return fd;
+}
+
+const EXHAUST = 'const hoard = []; for (;;) hoard.push(new Array(1e5).fill(hoard.length + 0.5));';
+
+describe.skipIf(unavailable !== null)(`plyfs goes wrong${unavailable === null ? '' : `: ${unavailable}`}`, () => {
+  let base: string;
+  let layers: LayerDirs;
+  let patched: PatchedPlyfs;
+  let mounted: ForegroundMount | undefined;
+  const children: ChildProcess[] = [];
+
+  beforeEach(() => {
+    base = makeScratch('dying');
+    layers = makeLayerDirs(base);
+    fillLarge(join(base, 'lower1', 'big'), 2 << 20);
+    sys.writeFile(join(base, 'lower1', 'file'), 'content');
+    sys.mkdir(join(base, 'plyfs'));
+    patched = new PatchedPlyfs(join(base, 'plyfs'));
+  });
+  afterEach(async () => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+    mounted?.unmount();
+    const { server } = mounted ?? {};
+    if (server?.exitCode === null && server.signalCode === null) await once(server, 'exit');
+    mounted = undefined;
+    removeScratch(base);
+  });
+
+  async function mount(nodeOptions = ''): Promise<void> {
+    const args = ['-o', overlayOptions(layers)];
+    mounted = await mountForeground(layers, [], args, ['env', `NODE_OPTIONS=${nodeOptions}`, patched.program]);
+  }
+  const at = (name: string): string => join(layers.mountpoint, name);
+  const logged = (): string[] => (mounted?.log() ?? '').split('\n').filter((line) => line !== '');
+
+  /** From another process: the errno of opening `big` for writing, or `ok`. */
+  async function openBig(): Promise<string> {
+    const script =
+      "require('fs').open(process.argv[1], 'r+', (error) => process.stdout.write(error ? error.code : 'ok'))";
+    const child = spawn(process.execPath, ['-e', script, at('big')], { stdio: ['ignore', 'pipe', 'ignore'] });
+    children.push(child);
+    let told = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      told += text;
+    });
+    await once(child, 'close');
+    return told;
+  }
+
+  it('an operation that throws what is no errno: EIO, one line, and the next request is served', async () => {
+    patched.intoFunction('union/ops/remove.js', 'unlink', 'undefined.oops();');
+    patched.intoFunction('union/ops/create.js', 'mkdir', 'new Uint8Array(2 ** 53);');
+    await mount();
+    expect(sys.outcome(() => sys.unlink(at('file')))).toBe('EIO');
+    expect(sys.outcome(() => sys.mkdir(at('dir')))).toBe('EIO');
+    expect(sys.readFile(at('file'))).toBe('content');
+    await waitFor(() => logged().length >= 2, 'the log');
+    expect(logged()).toEqual([
+      expect.stringMatching(/EIO to UNLINK .*TypeError/),
+      expect.stringMatching(/EIO to MKDIR .*RangeError/),
+    ]);
+  });
+
+  it('a large copy that is complete and cannot be published for a bug: EIO to who waits for it', async () => {
+    patched.intoFunction('copyup/fill-metadata.js', 'fillMetadata', 'undefined.oops();');
+    await mount();
+    expect(await openBig()).toBe('EIO');
+    expect(sys.readFile(at('file'))).toBe('content');
+    expect(logged()).toEqual([expect.stringMatching(/EIO to .* big .*TypeError/)]);
+    expect(readdirSync(join(layers.work, 'work'))).toEqual([]);
+  });
+
+  const SAYS_WHO = `
+    import { workerData } from 'node:worker_threads';
+    import { readlinkSync } from 'node:fs';
+    const { port } = workerData;
+    port.postMessage({ threadId: Number(readlinkSync('/proc/thread-self').split('/').at(-1)) });
+  `;
+  it.each([
+    { name: 'throws', code: `${SAYS_WHO} port.on('message', () => { throw new Error('a bug'); });`, options: '' },
+    { name: 'exits', code: `${SAYS_WHO} port.on('message', () => process.exit(3));`, options: '' },
+    {
+      name: 'runs out of memory',
+      code: `${SAYS_WHO} port.on('message', () => { ${EXHAUST} });`,
+      options: LITTLE_MEMORY,
+    },
+    { name: 'dies while it starts', code: 'this is no program', options: '' },
+    { name: 'cannot be loaded', code: null, options: '' },
+  ])('a copying thread that $name: EIO, one line, and the next copy gets another', async ({ code, options }) => {
+    patched.replace(COPY_THREAD, code);
+    await mount(options);
+    expect(await openBig()).toBe('EIO');
+    expect(sys.readFile(at('file'))).toBe('content');
+    expect(logged()).toEqual([expect.stringContaining('a thread that copies large files has died')]);
+    expect(readdirSync(join(layers.work, 'work'))).toEqual([]);
+    patched.restore(COPY_THREAD);
+    expect(await openBig()).toBe('ok');
+    expect(logged()).toHaveLength(1);
+  });
+
+  it('the mount ends while a thread that walks ahead of a reader still loads its native code: not a word', async () => {
+    const names = Array.from({ length: 20 }, (_, i) => `d${i}`);
+    for (const name of names) sys.mkdir(join(base, 'lower1', name));
+    // Each system call takes a moment to be bound, so that the thread needs longer than the end of the mount waits for
+    // its walk.
+    const slowly = 'for (const end = performance.now() + 15; performance.now() < end; ) lib.func(prototype);';
+    patched.intoFunction('sys/libc.js', 'bind', slowly);
+    await mount();
+    const { server, unmount } = mounted as ForegroundMount;
+    for (const path of [layers.mountpoint, ...names.map(at)]) sys.close(openAndList(path));
+    const ended = once(server, 'exit');
+    unmount();
+    expect([...(await ended), logged()]).toEqual([0, null, []]);
+  });
+
+  it('the serving thread runs out of memory: its callers are told, and the mount ends with a line', async () => {
+    patched.intoFunction('union/ops/remove.js', 'unlink', EXHAUST);
+    await mount(LITTLE_MEMORY);
+    const { server } = mounted as ForegroundMount;
+    const ended = once(server, 'close');
+    expect(sys.outcome(() => sys.unlink(at('file')))).toMatch(/^(ECONNABORTED|ENOTCONN)$/);
+    const [status] = await ended;
+    expect(status).toBe(1);
+    expect(isMounted(layers.mountpoint)).toBe(false);
+    expect(logged().some((line) => /memory/i.test(line))).toBe(true);
+  });
+});

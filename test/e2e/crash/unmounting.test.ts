@@ -1,0 +1,136 @@
+/** What remains of a mount after its unmount, and unmounting the layers' file systems while the union is mounted. */
+import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  isMounted,
+  kernelOverlayUnavailable,
+  mountAufs,
+  mountKernel,
+  mountPlyfs,
+  mountsUnavailable,
+  overlayOptions,
+  PLYFS,
+} from '../../harness/mounts.js';
+import { serverOf } from '../../harness/processes.js';
+import { type LayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { cannotSlowDown, holdsLayers, slowDown } from '../harness/slow-server.js';
+
+const unavailable = mountsUnavailable();
+const withoutKernel = kernelOverlayUnavailable() !== null;
+
+describe.skipIf(unavailable !== null)(`unmounting${unavailable === null ? '' : `: ${unavailable}`}`, () => {
+  let base: string;
+  let disk: string;
+  let layers: LayerDirs;
+
+  beforeEach(() => {
+    base = makeScratch('unmounting');
+    disk = join(base, 'disk');
+    mkdirSync(disk);
+    spawnSync('mount', ['-t', 'tmpfs', 'plyfs-test', disk]);
+    const at = (name: string): string => join(disk, name);
+    for (const name of ['lower', 'upper', 'work']) mkdirSync(at(name));
+    mkdirSync(join(base, 'merged'));
+    writeFileSync(join(disk, 'lower', 'file'), 'lower\n');
+    layers = { lowers: [at('lower')], upper: at('upper'), work: at('work'), mountpoint: join(base, 'merged') };
+  });
+  afterEach(() => {
+    for (const path of [layers.mountpoint, disk]) if (isMounted(path)) spawnSync('umount', ['-l', path]);
+    removeScratch(base);
+  });
+
+  it.each([
+    { program: "the kernel's overlayfs", mount: mountKernel, skips: withoutKernel },
+    { program: 'plyfs', mount: mountPlyfs, skips: false },
+    { program: 'plyfs with index=on', mount: (dirs: LayerDirs) => mountPlyfs(dirs, ['index=on']), skips: false },
+    { program: 'plyfs with aufs branches', mount: mountAufs, skips: false },
+  ])('the file system of all layers can be unmounted below $program, which goes on', ({ mount, skips }) => {
+    if (skips) return;
+    const mounted = mount(layers);
+    expect(spawnSync('umount', [disk], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+    expect(existsSync(join(disk, 'lower'))).toBe(false);
+    writeFileSync(join(mounted.mountpoint, 'new'), 'new');
+    writeFileSync(join(mounted.mountpoint, 'file'), 'changed');
+    expect(readdirSync(mounted.mountpoint).sort()).toEqual(['file', 'new']);
+    expect(readFileSync(join(mounted.mountpoint, 'file'), 'utf8')).toBe('changed');
+    mounted.unmount();
+  });
+
+  it('what is mounted in the upper directory is no part of the union', () => {
+    mkdirSync(join(disk, 'upper', 'directory'));
+    spawnSync('mount', ['-t', 'tmpfs', 'plyfs-test', join(disk, 'upper', 'directory')]);
+    writeFileSync(join(disk, 'upper', 'directory', 'elsewhere'), '');
+    try {
+      const mounted = mountPlyfs(layers);
+      expect(readdirSync(join(mounted.mountpoint, 'directory'))).toEqual([]);
+      mounted.unmount();
+    } finally {
+      spawnSync('umount', [join(disk, 'upper', 'directory')]);
+    }
+  });
+
+  it.skipIf(cannotSlowDown).each([
+    ['plyfs umount', (path: string) => [PLYFS, 'umount', path]],
+    [
+      'umount.fuse.plyfs, as umount(8) calls it,',
+      (path: string) => [join(base, 'umount.fuse.plyfs'), path, '-n', '-t', 'fuse.plyfs'],
+    ],
+  ])('%s returns when a slow server has closed its layers', async (_, command) => {
+    symlinkSync(PLYFS, join(base, 'umount.fuse.plyfs'));
+    mountPlyfs(layers);
+    const pid = serverOf(layers.mountpoint) ?? 0;
+    expect(holdsLayers(pid)).toBe(true);
+    const tracer = await slowDown(pid);
+    try {
+      const [program = '', ...args] = command(layers.mountpoint);
+      expect(spawnSync(program, args, { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+      expect(holdsLayers(pid)).toBe(false);
+      expect(isMounted(layers.mountpoint)).toBe(false);
+    } finally {
+      tracer.kill();
+    }
+  });
+
+  it.skipIf(cannotSlowDown)(
+    'a mount right after umount(2) waits for the slow server before it, and warns of nobody',
+    async () => {
+      mountPlyfs(layers);
+      const pid = serverOf(layers.mountpoint) ?? 0;
+      const tracer = await slowDown(pid, 300);
+      try {
+        expect(spawnSync('umount', [layers.mountpoint]).status).toBe(0);
+        expect(holdsLayers(pid)).toBe(true);
+        const args = ['mount', '-o', overlayOptions(layers), layers.mountpoint];
+        expect(spawnSync(PLYFS, args, { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+      } finally {
+        tracer.kill();
+      }
+    },
+  );
+
+  it('a mount that is detached and in use counts as one that uses its work directory', () => {
+    mountPlyfs(layers);
+    const fd = openSync(join(layers.mountpoint, 'file'), 'r');
+    try {
+      expect(spawnSync('umount', ['-l', layers.mountpoint]).status).toBe(0);
+      const args = ['mount', '-o', overlayOptions(layers), layers.mountpoint];
+      expect(spawnSync(PLYFS, args, { encoding: 'utf8' })).toMatchObject({
+        status: 0,
+        stderr: expect.stringContaining('in use by another mount'),
+      });
+    } finally {
+      closeSync(fd);
+    }
+  });
+});

@@ -1,0 +1,143 @@
+/**
+ * An upper on a small ext4 without a free block, or without a free inode: each operation that changes something is done
+ * or refused with ENOSPC, what is refused has changed nothing, and when there is room again it is done.
+ */
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ObservedUnion } from '../../faults/observed-union.js';
+import { operations } from '../../faults/operations.js';
+import { Subject } from '../../faults/subject.js';
+import {
+  aufsArguments,
+  type ForegroundMount,
+  kernelOverlayUnavailable,
+  mountForeground,
+  mountsUnavailable,
+  overlayOptions,
+  unmount,
+} from '../../harness/mounts.js';
+import { makeScratch, removeScratch } from '../../harness/scratch.js';
+import * as sys from '../../harness/sys/index.js';
+
+function run(program: string, ...args: string[]): string {
+  const done = spawnSync(program, args, { encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(`${program} ${args.join(' ')}: ${done.stderr}`);
+  return done.stdout;
+}
+
+/** Why no file system in a file can be mounted here, or null. */
+function loopUnavailable(): string | null {
+  const done = spawnSync('losetup', ['-f'], { encoding: 'utf8' });
+  if (done.error !== undefined || done.status !== 0) return 'there are no loop devices';
+  return spawnSync('mkfs.ext4', ['-V']).error === undefined ? null : 'mkfs.ext4 is missing';
+}
+
+const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable() ?? loopUnavailable();
+const BLOCK = 1024;
+
+/** Takes all that is left of something on a file system, and gives it back. */
+interface Scarcity {
+  readonly what: string;
+  take(filler: string): void;
+}
+
+let taken = 0;
+
+const SCARCITIES: readonly Scarcity[] = [
+  {
+    what: 'block',
+    take(filler) {
+      const fd = sys.open(join(filler, 'blocks'), sys.O_CREAT | sys.O_WRONLY | sys.O_APPEND);
+      for (let piece = 256 * BLOCK; piece >= BLOCK; piece /= 2) {
+        while (sys.outcome(() => sys.write(fd, Buffer.alloc(piece, 'x'))) === 'ok');
+      }
+      sys.fsync(fd);
+      sys.close(fd);
+    },
+  },
+  {
+    what: 'inode',
+    take(filler) {
+      for (;;) {
+        const outcome = sys.outcome(() => sys.mknod(join(filler, `inode-${++taken}`), sys.S_IFREG | 0o600));
+        if (outcome === 'ENOSPC') return;
+        if (outcome !== 'ok') throw new Error(outcome);
+      }
+    },
+  },
+];
+
+describe.skipIf(unavailable !== null)(`a full upper${unavailable === null ? '' : `: ${unavailable}`}`, () => {
+  describe.each([{ dialect: 'overlay' }, { dialect: 'aufs' }] as const)('$dialect', ({ dialect }) => {
+    let base: string;
+    let disk: string;
+    let filler: string;
+    let mounted: ForegroundMount;
+    let union: ObservedUnion;
+    let subjects: Subject[];
+
+    beforeEach(async () => {
+      subjects = [];
+      base = makeScratch('full');
+      for (const name of ['disk', 'lower1', 'lower2', 'merged', 'view']) sys.mkdir(join(base, name));
+      const image = join(base, 'image');
+      run('truncate', '-s', '24M', image);
+      run('mkfs.ext4', '-q', '-b', String(BLOCK), '-m', '0', '-N', '4096', '-O', '^has_journal', image);
+      disk = join(base, 'disk');
+      run('mount', '-o', 'loop', image, disk);
+      filler = join(disk, 'filler');
+      const places = {
+        upper: join(disk, 'upper'),
+        work: join(disk, 'work'),
+        lower1: join(base, 'lower1'),
+        lower2: join(base, 'lower2'),
+      };
+      for (const path of [places.upper, places.work, filler]) sys.mkdir(path);
+      const layers = { ...places, lowers: [places.lower1, places.lower2], mountpoint: join(base, 'merged') };
+      const args = dialect === 'aufs' ? aufsArguments(layers) : ['-o', overlayOptions(layers)];
+      mounted = await mountForeground(layers, [], args);
+      union = new ObservedUnion(dialect, places, mounted, join(base, 'view'));
+    });
+    afterEach(async () => {
+      for (const subject of subjects) subject.close();
+      try {
+        mounted?.unmount();
+        if (mounted !== undefined && mounted.server.exitCode === null) await once(mounted.server, 'exit');
+      } finally {
+        unmount(disk);
+        removeScratch(base);
+      }
+    });
+
+    it.each(SCARCITIES)('no free $what', async ({ take }) => {
+      for (const operation of operations) subjects.push(new Subject(union, operation));
+      const refused: Subject[] = [];
+      const wrong: string[] = [];
+      for (const subject of subjects) {
+        take(filler);
+        const outcome = subject.run();
+        if (outcome === 'ok') continue;
+        refused.push(subject);
+        const { id, marks } = subject.operation;
+        if (outcome !== 'ENOSPC' && !(outcome === 'EXDEV' && marks === true)) wrong.push(`${id}: ${outcome}`);
+        // ext4 keeps what it could allocate (fs/ext4/extents.c:ext4_alloc_file_blocks).
+        if (id === 'fallocate') continue;
+        wrong.push(...subject.differences(subject.before, true).map((difference) => `${id}: ${difference}`));
+      }
+      expect(wrong).toEqual([]);
+      expect(refused.length).toBeGreaterThan(10);
+
+      run('rm', '-r', filler);
+      const late = refused.map((subject) => `${subject.operation.id}: ${subject.run()}`);
+      expect(late.filter((line) => !line.endsWith(': ok'))).toEqual([]);
+      for (const subject of subjects) {
+        subject.close();
+        wrong.push(...subject.differences(subject.look(), false));
+      }
+      expect(wrong).toEqual([]);
+      expect(mounted.log()).toBe('');
+    });
+  });
+});

@@ -1,0 +1,122 @@
+/**
+ * A machine with many containers has a server for each: what they cost while nobody asks for anything, and afterwards.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CHECKOUT, coverDirectories } from '../../harness/covered-directories.js';
+import { isMounted, mountsUnavailable, PLYFS, TRANSPORT, waitFor } from '../../harness/mounts.js';
+import { processes, serverOf } from '../../harness/processes.js';
+import { makeScratch, removeScratch } from '../../harness/scratch.js';
+
+/** The serving process of fuse-native is another one, beside that of the command line. */
+const unavailable = mountsUnavailable() ?? (TRANSPORT === 'fuse-native' ? 'only of the default transport' : null);
+const MIB = 1 << 20;
+const MOUNTS = 20;
+const ROUNDS = 50;
+
+describe.skipIf(unavailable !== null)(`many mounts at once${unavailable === null ? '' : `: ${unavailable}`}`, () => {
+  let base: string;
+  const mountpoints: string[] = [];
+
+  beforeAll(() => {
+    base = makeScratch('idle');
+    for (const layer of ['top', 'base']) {
+      for (const directory of ['bin', 'etc', 'lib']) mkdirSync(join(base, layer, directory), { recursive: true });
+      for (let i = 0; i < 50; i++) writeFileSync(join(base, layer, 'lib', `${layer}-${i}`), `${layer} ${i}\n`);
+    }
+  });
+  afterAll(async () => {
+    for (const path of mountpoints) if (isMounted(path)) spawnSync('umount', ['-l', path]);
+    await untilEnded();
+    removeScratch(base);
+  });
+
+  function untilEnded(): Promise<void> {
+    return waitFor(() => !processes().some(({ command }) => command.includes(base)), 'servers to end');
+  }
+
+  /** Mounts the two layers below an upper of its own, in the background, and gives its server. */
+  function mount(name: string): number {
+    const at = (part: string): string => join(base, name, part);
+    for (const part of ['upper', 'work', 'merged']) mkdirSync(at(part), { recursive: true });
+    const options = `lowerdir=${join(base, 'top')}:${join(base, 'base')},upperdir=${at('upper')},workdir=${at('work')}`;
+    const done = spawnSync(PLYFS, ['-o', options, at('merged')], { encoding: 'utf8' });
+    expect(done).toMatchObject({ status: 0, stderr: '' });
+    mountpoints.push(at('merged'));
+    const server = serverOf(at('merged'));
+    if (server === undefined) throw new Error(`no server of ${at('merged')}`);
+    return server;
+  }
+
+  /** What a container does that soon waits for something: it reads files, and writes a few. */
+  function use(merged: string): void {
+    for (const name of readdirSync(join(merged, 'lib'))) readFileSync(join(merged, 'lib', name));
+    writeFileSync(join(merged, 'etc', 'new'), 'new');
+    writeFileSync(join(merged, 'lib', 'top-1'), 'changed');
+  }
+
+  describe('twenty of them', () => {
+    let servers: number[];
+
+    beforeAll(() => {
+      servers = Array.from({ length: MOUNTS }, (_, i) => mount(`container-${i}`));
+    });
+
+    it('take less than 25 MiB each, what they share counted once', () => {
+      mountpoints.forEach(use);
+      const total = servers.reduce((sum, server) => sum + proportionalMemory(server), 0);
+      expect(total / MOUNTS).toBeLessThan(25 * MIB);
+    });
+
+    it('have no more files open after a hundred uses than after two', async () => {
+      const open = (): number => Math.max(...servers.map((server) => readdirSync(`/proc/${server}/fd`).length));
+      mountpoints.forEach(use);
+      const before = open();
+      const [first = ''] = mountpoints;
+      for (let i = 0; i < 100; i++) use(first);
+      mountpoints.forEach(use);
+      // close(2) does not wait for the server.
+      await waitFor(() => open() <= before, `${before} open files at most`);
+    });
+
+    it('are gone with their mounts', async () => {
+      for (const path of mountpoints) expect(spawnSync('umount', [path]).status).toBe(0);
+      await untilEnded();
+      expect(mountpoints.filter(isMounted)).toEqual([]);
+    });
+  });
+
+  it('fifty one after the other leave no process, no mount and no file of their own', async () => {
+    // Nothing else on the machine writes to these places in this mount namespace: each new file is the program's.
+    const script = `
+      set -eu
+      ${coverDirectories(['/run', '/dev/shm', '/var/tmp'], [realpathSync(CHECKOUT), realpathSync(base)])}
+      mkdir "$1/tmp"; export TMPDIR="$1/tmp"
+      mkdir -p /run/mount # of mount(8) and umount(8)
+      files() { find /run /dev/shm /var/tmp "$TMPDIR" -xdev -path /run/mount -prune -o -print; }
+      before=$(files)
+      i=0
+      while [ $i -lt ${ROUNDS} ]; do
+        i=$((i + 1))
+        "$2" -o "lowerdir=$1/top:$1/base,upperdir=$1/upper,workdir=$1/work" "$1/merged"
+        echo $i > "$1/merged/etc/count"
+        umount "$1/merged"
+      done
+      mount | grep -F "$1/" || :
+      [ "$(files)" = "$before" ] || files`;
+    for (const part of ['upper', 'work', 'merged']) mkdirSync(join(base, part));
+    const done = spawnSync('unshare', ['-m', 'sh', '-c', script, 'sh', base, PLYFS], { encoding: 'utf8' });
+    expect(done).toMatchObject({ status: 0, stdout: '', stderr: '' });
+    expect(readFileSync(join(base, 'upper', 'etc', 'count'), 'utf8')).toBe(`${ROUNDS}\n`);
+    expect(readdirSync(join(base, 'work', 'work'))).toEqual([]);
+    await untilEnded();
+  });
+});
+
+/** Bytes of a process, each page divided by how many have it. */
+function proportionalMemory(pid: number): number {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
+  return Number(/^Pss:\s*(\d+) kB/m.exec(rollup)?.[1]) * 1024;
+}

@@ -1,0 +1,99 @@
+/**
+ * The server's memory: little while nothing is asked for, and given back when the kernel has forgotten what it knew.
+ */
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type ForegroundMount,
+  mountForeground,
+  mountsUnavailable,
+  TRANSPORT,
+  unmountLayers,
+  waitFor,
+} from '../../harness/mounts.js';
+import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import * as sys from '../../harness/sys/index.js';
+
+const DROP_CACHES = '/proc/sys/vm/drop_caches';
+const MB = 1 << 20;
+
+/** The serving process of fuse-native is another, and its heap is not looked after. */
+const unavailable = mountsUnavailable() ?? (TRANSPORT === 'fuse-native' ? 'only of the default transport' : null);
+
+function dropUnavailable(): string | null {
+  try {
+    accessSync(DROP_CACHES, constants.W_OK);
+    return null;
+  } catch {
+    return `${DROP_CACHES} cannot be written`;
+  }
+}
+
+const DIRECTORIES = 100;
+const FILES = 250;
+
+describe.skipIf(unavailable !== null)(`the server's memory${unavailable === null ? '' : `: ${unavailable}`}`, () => {
+  let base: string;
+  let layers: LayerDirs;
+  let mounted: ForegroundMount | undefined;
+  let ownMount: string | undefined;
+  beforeEach(() => {
+    base = makeScratch('memory');
+    layers = makeLayerDirs(base);
+  });
+  afterEach(async () => {
+    mounted?.unmount();
+    mounted = undefined;
+    if (ownMount !== undefined) await unmountLayers(ownMount);
+    ownMount = undefined;
+    removeScratch(base);
+  });
+
+  /** Bytes of `field` in /proc/PID/status. */
+  function memory(field: 'VmRSS' | 'RssAnon'): number {
+    const status = readFileSync(`/proc/${mounted?.server.pid}/status`, 'latin1');
+    return Number(new RegExp(`^${field}:\\s*(\\d+) kB`, 'm').exec(status)?.[1]) * 1024;
+  }
+
+  /** Stats every name of `directory`. */
+  function list(directory: string): string[] {
+    const fd = sys.open(directory, sys.O_RDONLY | sys.O_DIRECTORY);
+    const names = sys.getdentsToEnd(fd).map(({ name }) => name);
+    sys.close(fd);
+    const found = names.filter((name) => name !== '.' && name !== '..').map((name) => join(directory, name));
+    for (const path of found) sys.lstat(path);
+    return found;
+  }
+
+  it('80 MiB at most when it has just been mounted', async () => {
+    mounted = await mountForeground(layers);
+    expect(list(layers.mountpoint)).toEqual([]);
+    expect(memory('VmRSS')).toBeLessThan(80 * MB);
+  });
+
+  const cannotDrop = dropUnavailable();
+  it.skipIf(cannotDrop !== null)(`what a walk has added is given back ${cannotDrop ?? ''}`, async () => {
+    // Made, and gone again, at once.
+    const lower = join(base, 'lower1');
+    expect(spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', lower]).status).toBe(0);
+    ownMount = lower;
+    for (let d = 0; d < DIRECTORIES; d++) {
+      const directory = join(lower, `directory-${d}`);
+      mkdirSync(directory);
+      for (let f = 0; f < FILES; f++) writeFileSync(join(directory, `file-${f}`), '');
+    }
+    mounted = await mountForeground(layers);
+    list(layers.mountpoint);
+    // What is compiled, and the buffers, are not of the nodes.
+    list(join(layers.mountpoint, 'directory-0'));
+    const before = memory('RssAnon');
+    for (const directory of list(layers.mountpoint)) list(directory);
+    const walked = memory('RssAnon');
+    expect(walked - before).toBeGreaterThan(4 * MB);
+    writeFileSync(DROP_CACHES, '2');
+    await waitFor(() => memory('RssAnon') - before < (walked - before) / 2, 'memory to be given back');
+    expect(list(join(layers.mountpoint, 'directory-1'))).toHaveLength(FILES);
+  });
+});

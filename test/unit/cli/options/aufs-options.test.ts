@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { applyOptions } from '../../../../src/cli/options/apply-options.js';
+import { takeAufsOptions } from '../../../../src/cli/options/aufs-options.js';
+import { splitOptions } from '../../../../src/cli/options/option-list.js';
+import { defaultConfig, isReadOnly, type MountConfig } from '../../../../src/server/config/mount-config.js';
+
+function apply(list: string): { config: MountConfig; warnings: readonly string[]; unknown: readonly string[] } {
+  const config = defaultConfig(true);
+  const { rest, warnings } = takeAufsOptions(splitOptions(list), config);
+  return { config, warnings, unknown: applyOptions(rest, { config }).unknown };
+}
+
+describe('branches', () => {
+  it.each([
+    'br:/rw=rw:/l1=ro+wh:/l2=ro+wh',
+    'br=/rw=rw:/l1=ro+wh:/l2=rr+wh',
+    'dirs=/rw:/l1=ro+wh:/l2=ro+wh',
+    'upperdir=/rw,lowerdir=/l1:/l2',
+  ])('%s is one rw branch on two whose whiteouts count', (list) => {
+    const { config, warnings, unknown } = apply(list);
+    expect(config).toMatchObject({ upper: '/rw', lowers: ['/l1', '/l2'] });
+    expect(config.aufs).toMatchObject({ ignoresWhiteouts: [], linkWhiteouts: true });
+    expect([...warnings, ...unknown]).toEqual([]);
+  });
+
+  it('the first is rw and the others ro where nothing is said; whiteouts of a plain ro branch do not count', () => {
+    const { config } = apply('br:/a:/b:/c=ro+wh:/d=rr');
+    expect(config).toMatchObject({ upper: '/a', lowers: ['/b', '/c', '/d'] });
+    expect(config.aufs.ignoresWhiteouts).toEqual([0, 2]);
+  });
+
+  it('all are ro on a mount that is ro, unless one says otherwise', () => {
+    expect(apply('ro,br:/a:/b').config).toMatchObject({ lowers: ['/a', '/b'], readOnly: true });
+    expect(apply('br:/a=rw:/b,ro').config).toMatchObject({ upper: '/a', lowers: ['/b'], readOnly: true });
+    expect(isReadOnly(apply('br:/a=ro:/b=ro').config)).toBe(true);
+  });
+
+  it('paths can hold equals signs, escaped colons and commas', () => {
+    expect(apply('br:/a=b/c=rw:/d\\:e=ro:/f\\,g=ro').config).toMatchObject({
+      upper: '/a=b/c',
+      lowers: ['/d:e', '/f,g'],
+    });
+  });
+
+  it('nolwh is noted; attributes about copying and moving decide nothing', () => {
+    const { config, warnings } = apply('br:/a=rw+nolwh+moo+fhsm:/b=ro+coo_all+icexsec+unpin+wh');
+    expect(config.aufs).toMatchObject({ linkWhiteouts: false, ignoresWhiteouts: [] });
+    expect(warnings).toEqual([]);
+  });
+
+  it('an unknown permission is ro, an unknown attribute nothing, and both are told', () => {
+    const { config, warnings } = apply('br:/a=rw:/b=rx:/c=ro+what');
+    expect(config.lowers).toEqual(['/b', '/c']);
+    expect(warnings).toEqual(['branch /b: unknown permission rx, taken as ro', 'branch /c: attribute ignored: what']);
+  });
+
+  it.each([
+    ['br:/a=rw:/b=rw', 'br: /b: only the first branch can be rw here (EINVAL)'],
+    ['br:/a=ro:/b=rw', 'br: /b: only the first branch can be rw here (EINVAL)'],
+    ['br:', 'br: empty (EINVAL)'],
+    ['br:/a=rw:', "br: '': empty path (EINVAL)"],
+    ['br:/a,br:/b', 'br: /b: given twice (EINVAL)'],
+    ['br:/a,lowerdir=/b', 'lowerdir: /b: contradicts br (EINVAL)'],
+    ['br:/a,diropq=x', 'diropq: x: must be always (a) or whiteouted (w) (EINVAL)'],
+  ])('%s is refused', (list, message) => {
+    expect(() => apply(list)).toThrow(message);
+  });
+});
+
+describe('other options of aufs', () => {
+  it('those that change nothing are taken without a word', () => {
+    const silent =
+      'xino=/dev/shm/x,noxino,dio,udba=none,dirperm1,warn_perm,rdcache=10,create=tdp,cpup=tdp,diropq=w,plink';
+    expect(apply(`br:/a,${silent}`)).toMatchObject({ warnings: [], unknown: [] });
+  });
+
+  it('those that plyfs does not do are told', () => {
+    expect(apply('br:/a,shwh,create=mfs,append:/x=ro,dirren').warnings).toEqual([
+      'option of aufs that plyfs does not honour: shwh',
+      'option of aufs that plyfs does not honour: create=mfs',
+      'option of aufs that plyfs does not honour: append:/x=ro',
+      'option of aufs that plyfs does not honour: dirren',
+    ]);
+  });
+
+  it('a workdir is not needed', () => {
+    const { config, warnings } = apply('upperdir=/u,workdir=/w,lowerdir=/l');
+    expect(config.work).toBeUndefined();
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('noplink and diropq=always reach the config; what is nobody’s is unknown', () => {
+    const { config, unknown } = apply('br:/a,noplink,diropq=a,nonsense');
+    expect(config.aufs).toMatchObject({ keepLinks: false, alwaysOpaque: true });
+    expect(unknown).toEqual(['nonsense']);
+  });
+});

@@ -1,0 +1,136 @@
+/** Paths to nodes: each path in the table holds one lookup of its node, and gives it back when it goes. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { EntryName, NodeId } from '../../../../../src/core/brand.js';
+import { isErrno } from '../../../../../src/core/errno.js';
+import { S_IFDIR, S_IFREG } from '../../../../../src/core/file-mode.js';
+import { FileStat } from '../../../../../src/core/file-stat.js';
+import { type Lookups, PathTable } from '../../../../../src/fuse/libfuse2/paths/path-table.js';
+import type { Entry } from '../../../../../src/fuse/operations.js';
+
+/** A tree of nodes by name, which counts lookups as the kernel's FUSE would. */
+class Names implements Lookups {
+  readonly counts = new Map<NodeId, number>();
+  asked = 0;
+  private readonly ids = new Map<string, { id: NodeId; mode: number }>();
+  private readonly attr = new FileStat();
+
+  set(parent: number, name: string, id: number, mode = S_IFREG): void {
+    this.ids.set(`${parent}/${name}`, { id: id as NodeId, mode });
+  }
+
+  move(from: string, to: string): void {
+    const moved = this.ids.get(from);
+    if (moved === undefined) throw new Error(from);
+    this.ids.delete(from);
+    this.ids.set(to, moved);
+  }
+
+  lookup(parent: NodeId, name: EntryName): Entry | null {
+    this.asked++;
+    const found = this.ids.get(`${parent}/${name}`);
+    return found === undefined ? null : this.handOut(found.id, found.mode);
+  }
+
+  handOut(id: NodeId, mode = S_IFREG): Entry {
+    this.counts.set(id, (this.counts.get(id) ?? 0) + 1);
+    this.attr.mode = mode;
+    this.attr.ino = id;
+    return { nodeid: id, attr: this.attr, cacheAttr: true };
+  }
+
+  forget(nodeid: NodeId, nlookup: number): void {
+    // What an answer was made of may be used for the next: see the contract.
+    this.attr.ino = 0;
+    this.counts.set(nodeid, (this.counts.get(nodeid) ?? 0) - nlookup);
+  }
+
+  getattr(nodeid: NodeId): Entry {
+    this.attr.ino = nodeid;
+    return { nodeid, attr: this.attr, cacheAttr: true };
+  }
+
+  held(): Record<number, number> {
+    return Object.fromEntries([...this.counts].filter(([, count]) => count !== 0));
+  }
+}
+
+let names: Names;
+let table: PathTable;
+
+beforeEach(() => {
+  names = new Names();
+  names.set(1, 'd', 2, S_IFDIR);
+  names.set(2, 'e', 3, S_IFDIR);
+  names.set(3, 'f', 4);
+  names.set(1, 'dx', 5);
+  table = new PathTable(names);
+});
+
+describe('the path table', () => {
+  it('walks a path once, and knows every directory on the way', () => {
+    expect(table.resolve('/d/e/f')).toBe(4);
+    expect(names.asked).toBe(3);
+    expect([table.resolve('/d/e/f'), table.resolve('/d'), table.resolve('/')]).toEqual([4, 2, 1]);
+    expect(names.asked).toBe(3);
+    expect(names.held()).toEqual({ 2: 1, 3: 1, 4: 1 });
+  });
+
+  it('throws ENOENT for what is not there, and remembers nothing of it', () => {
+    const absent = (path: string): boolean => {
+      try {
+        table.resolve(path);
+        return false;
+      } catch (error) {
+        return isErrno(error, 'ENOENT');
+      }
+    };
+    expect([absent('/no'), absent('/d/no'), absent('/no/f')]).toEqual([true, true, true]);
+    expect(names.held()).toEqual({ 2: 1 });
+  });
+
+  it('gives a name and its directory, except for the root, which is in none', () => {
+    expect(table.parent('/d/e/new')).toEqual({ parent: 3, name: 'new' });
+    expect(table.parent('/new')).toEqual({ parent: 1, name: 'new' });
+    expect(() => table.parent('/')).toThrow(/EBUSY/);
+  });
+
+  it('holds one lookup however often a path is given a node', () => {
+    table.resolve('/dx');
+    table.adopt('/dx', names.handOut(5 as NodeId));
+    expect(names.held()).toEqual({ 5: 1 });
+    table.adopt('/dx', names.handOut(6 as NodeId));
+    expect(names.held()).toEqual({ 6: 1 });
+  });
+
+  it('drops a directory with everything below it, and nothing that only begins alike', () => {
+    table.resolve('/d/e/f');
+    table.resolve('/dx');
+    table.drop('/d');
+    expect(names.held()).toEqual({ 5: 1 });
+    names.move('1/d', '1/new');
+    expect(table.resolve('/new/e/f')).toBe(4);
+    expect(() => table.resolve('/d/e/f')).toThrow(/ENOENT/);
+  });
+
+  it('drops what is below a directory also when the directory itself was evicted', () => {
+    table = new PathTable(names, 2);
+    table.resolve('/d/e/f');
+    expect(table.size).toBe(2);
+    table.drop('/d');
+    expect(names.held()).toEqual({});
+  });
+
+  it('forgets what it evicts, and answers with attributes that are still valid', () => {
+    table = new PathTable(names, 1);
+    expect(table.attributes('/d/e/f', ({ ino }) => ino)).toBe(4);
+    expect(names.held()).toEqual({ 4: 1 });
+    expect(table.attributes('/d/e/f', ({ ino }) => ino)).toBe(4);
+  });
+
+  it('gives every lookup back at the end', () => {
+    table.resolve('/d/e/f');
+    table.resolve('/dx');
+    table.clear();
+    expect(names.held()).toEqual({});
+  });
+});

@@ -1,0 +1,127 @@
+/** Every request is answered exactly once, whatever its operation does. */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Errno, fsError } from '../../../../src/core/errno.js';
+import { Requests } from '../../../../src/fuse/libfuse2/requests.js';
+import { Parked } from '../../../../src/fuse/operations.js';
+import { close } from '../../../../src/sys/files/open.js';
+import { drainEventfd, openEventfd, signalEventfd } from '../../../../src/sys/waiting/eventfd.js';
+
+const LIMIT = 60_000;
+
+let completionFd: number;
+let progress: number;
+let log: string[];
+let answers: (number | string)[];
+let requests: Requests;
+let running: number;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  completionFd = openEventfd();
+  progress = 0;
+  running = 0;
+  log = [];
+  answers = [];
+  requests = serving(true);
+});
+
+afterEach(() => {
+  requests.close();
+  close(completionFd);
+  vi.useRealTimers();
+});
+
+function serving(writable: boolean): Requests {
+  const completions = {
+    completionFd,
+    progress: () => progress,
+    takeCompleted: () => {
+      drainEventfd(completionFd);
+      return [7];
+    },
+  };
+  const watch = {
+    begin: () => {
+      running++;
+    },
+    end: () => {
+      running--;
+    },
+  };
+  return new Requests(completions, { writable, limit: LIMIT, log: (line) => log.push(line), watch });
+}
+
+function ask(operation: () => string, changes = false): void {
+  requests.serve('op "/f"', changes, operation, {
+    ok: (value) => answers.push(value),
+    fail: (errno) => answers.push(errno),
+  });
+}
+
+describe('a request', () => {
+  it('is answered with what its operation returns', () => {
+    ask(() => 'value');
+    expect([answers, log, running]).toEqual([['value'], [], 0]);
+  });
+
+  it('is answered with the errno that its operation throws, without a word', () => {
+    ask(() => {
+      throw fsError(Errno.ENOTEMPTY, 'rmdir');
+    });
+    expect([answers, log, running]).toEqual([[Errno.ENOTEMPTY], [], 0]);
+  });
+
+  it('is answered with EIO for anything else that is thrown, and one line of log', () => {
+    ask(() => {
+      throw new TypeError('oops');
+    });
+    expect([answers, log, running]).toEqual([[Errno.EIO], ['EIO to op "/f": TypeError: oops'], 0]);
+  });
+
+  it('that changes something is refused on a mount that is not writable, without being tried', () => {
+    requests = serving(false);
+    ask(() => 'done', true);
+    ask(() => 'seen');
+    expect(answers).toEqual([Errno.EROFS, 'seen']);
+  });
+});
+
+describe('a request whose operation parks', () => {
+  let completed: boolean;
+
+  beforeEach(() => {
+    completed = false;
+    ask(() => {
+      if (!completed) throw new Parked(7);
+      return 'late';
+    });
+  });
+
+  it('waits, and starts again from the beginning when its work is done', () => {
+    vi.advanceTimersByTime(1000);
+    expect([answers, requests.parked, running]).toEqual([[], 1, 0]);
+    completed = true;
+    signalEventfd(completionFd);
+    vi.advanceTimersByTime(10);
+    expect([answers, requests.parked]).toEqual([['late'], 0]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('waits for as long as its work makes progress', () => {
+    for (let i = 0; i < 10; i++) {
+      progress++;
+      vi.advanceTimersByTime(LIMIT);
+    }
+    expect(answers).toEqual([]);
+  });
+
+  it('is answered with ETIMEDOUT when its work makes none for the time of the limit', () => {
+    vi.advanceTimersByTime(LIMIT + 10);
+    expect(answers).toEqual([Errno.ETIMEDOUT]);
+    expect(log).toEqual(['ETIMEDOUT to op "/f": no progress for 60 s']);
+    completed = true;
+    signalEventfd(completionFd);
+    vi.advanceTimersByTime(LIMIT);
+    expect(answers).toHaveLength(1);
+  });
+});

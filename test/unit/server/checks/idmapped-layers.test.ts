@@ -1,0 +1,60 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { withoutIdmapped } from '../../../../src/server/checks/idmapped-layers.js';
+import { PlaceFinder } from '../../../../src/server/checks/place.js';
+import { defaultConfig, type MountConfig } from '../../../../src/server/config/mount-config.js';
+import { type MountEntry, readMountinfo } from '../../../../src/server/config/mountinfo.js';
+
+let home: string;
+let config: MountConfig;
+
+beforeEach(() => {
+  home = realpathSync(mkdtempSync(join(tmpdir(), 'plyfs-idmapped-')));
+  mkdirSync(join(home, 'lower'));
+  config = {
+    ...defaultConfig(true),
+    lowers: [join(home, 'lower')],
+    presentation: { uids: { ranges: [{ disk: 0, shown: 1, count: 1 }] } },
+  };
+});
+
+afterEach(() => rmSync(home, { recursive: true }));
+
+/** The mounts of this machine, the one of the lower said to be idmapped, and some more. */
+function mounts(...more: ((theLower: MountEntry) => MountEntry)[]): MountEntry[] {
+  const all = readMountinfo();
+  const { mountId } = new PlaceFinder(all).find(join(home, 'lower'));
+  const own = all.find(({ id }) => id === mountId) as MountEntry;
+  return [
+    ...all.map((entry) => (entry.device === own.device ? { ...entry, isIdmapped: true } : entry)),
+    ...more.map((make) => make(own)),
+  ];
+}
+
+describe('a layer on an idmapped mount', () => {
+  it('is left where it is if no owners are mapped here', () => {
+    const { presentation: _, ...plain } = config;
+    expect(withoutIdmapped(plain, mounts()).lowers).toEqual(config.lowers);
+  });
+
+  it('is taken from another mount of its file system', () => {
+    const again = (own: MountEntry): MountEntry => ({ ...own, id: 1_000_000, isIdmapped: false });
+    expect(withoutIdmapped(config, mounts(again)).lowers).toEqual(config.lowers);
+  });
+
+  it('is refused where there is none', () => {
+    expect(() => withoutIdmapped(config, mounts())).toThrow('lies on an idmapped mount, and nowhere else');
+  });
+
+  it('is refused where something else is at that place', () => {
+    const elsewhere = (own: MountEntry): MountEntry => ({
+      ...own,
+      id: 1_000_000,
+      isIdmapped: false,
+      mountpoint: '/nowhere',
+    });
+    expect(() => withoutIdmapped(config, mounts(elsewhere))).toThrow('nowhere else');
+  });
+});
