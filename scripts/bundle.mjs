@@ -24,6 +24,20 @@ const target = `${root}dist/program`;
 /** Not in place until all of it is there. */
 const staging = `${target}.new`;
 
+/** Escapes what is not ASCII: V8 keeps a text with one character above U+00FF in two bytes for each character. */
+const asciiOnly = {
+  name: 'ascii-only',
+  generateBundle(_options, files) {
+    for (const file of Object.values(files)) {
+      if (file.type === 'chunk') file.code = file.code.replace(/[^\0-\x7f]/g, escaped);
+    }
+  },
+};
+
+function escaped(codeUnit) {
+  return `\\u${codeUnit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
 await rm(staging, { recursive: true, force: true });
 for (const entry of ENTRIES) await bundle(entry);
 await writeFile(`${staging}/package.json`, '{ "type": "commonjs" }\n');
@@ -40,7 +54,15 @@ async function bundle(entry) {
     platform: 'node',
     // Native.
     external: ['koffi', 'fuse-native'],
+    plugins: [asciiOnly],
   });
-  await made.write({ dir: staging, format: 'cjs', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' });
+  await made.write({
+    dir: staging,
+    format: 'cjs',
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name]-[hash].js',
+    // V8 keeps the text of each file for as long as the process lives.
+    comments: false,
+  });
   await made.close();
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Prints the totals of a vitest JSON report in one line, after the slowest files and the names of the skipped tests, by
-// file.
+// Prints the totals of a vitest JSON report in one line, after the slowest files, the names of the skipped tests by file,
+// and each failed test with the first lines of its message.
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 
@@ -11,21 +11,29 @@ function readReport(file) {
 }
 
 const SLOWEST = 10;
+/** As many lines of each failed test's message. */
+const FAILURE_LINES = 6;
 
 const report = readReport(process.argv[2]);
 printSlowest(report.testResults);
+const failures = [];
 const count = { passed: 0, failed: report.unreadable ? 1 : 0, skipped: 0 };
 for (const file of report.testResults) {
   // A file that could not be loaded has failed without a single test.
-  if (file.status === 'failed' && file.assertionResults.length === 0) count.failed++;
+  if (file.status === 'failed' && file.assertionResults.length === 0) {
+    count.failed++;
+    failures.push(failure(file, 'the whole file', file.message));
+  }
   const skipped = [];
-  for (const { status, fullName } of file.assertionResults) {
+  for (const { status, fullName, failureMessages } of file.assertionResults) {
+    if (status === 'failed') failures.push(failure(file, fullName, failureMessages.join('\n')));
     if (status === 'passed' || status === 'failed') count[status]++;
     else skipped.push(fullName);
   }
   count.skipped += skipped.length;
   if (skipped.length > 0) console.log(`skipped in ${relative(process.cwd(), file.name)}: ${summary(skipped)}`);
 }
+for (const text of failures) console.log(text);
 console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
 process.exitCode = count.failed === 0 ? 0 : 1;
 
@@ -38,6 +46,11 @@ function printSlowest(files) {
   for (const file of slowest) {
     console.log(`${seconds(file).toFixed(1).padStart(6)} s  ${relative(process.cwd(), file.name)}`);
   }
+}
+
+function failure(file, title, message) {
+  const lines = (message ?? '').split('\n').slice(0, FAILURE_LINES);
+  return `failed in ${relative(process.cwd(), file.name)}: ${title}\n${lines.map((line) => `    ${line}`).join('\n')}`;
 }
 
 function summary(names) {
