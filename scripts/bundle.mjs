@@ -14,7 +14,7 @@ const ENTRIES = [
   'server/thread/serving-thread',
   'server/process/serving-process',
   'copyup/copy-thread',
-  'union/prefetch/scout-thread',
+  'union/prefetch/tree-thread',
   'store/convert/convert-thread',
   'fuse/libfuse2/watchdog-thread',
 ];

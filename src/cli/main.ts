@@ -5,7 +5,7 @@ import { errnoOf } from '../server/config/mount-error.js';
 import { ThreadServer } from '../server/thread/thread-server.js';
 import { rawArguments } from './commands/raw-arguments.js';
 import { FAILURE, RUN_FAILURE } from './output/exit-status.js';
-import { Front } from './process/front.js';
+import { Launcher } from './process/launcher.js';
 import { leaveRemovedDirectory, type PathRule } from './process/removed-directory.js';
 
 /** Arguments that mean something else than a mount. A wrong guess costs time, nothing else. */
@@ -14,16 +14,16 @@ const OTHERWISE = /^(umount|convert|run|run-inside|help|--help|-h|--version|-V)$
 async function run(
   args: readonly string[],
   paths: PathRule,
-  front: Front | undefined,
+  launcher: Launcher | undefined,
   early: ThreadServer | undefined,
 ): Promise<number> {
   // Not imported above: all of this loads while the server starts.
   const mounting = async (): Promise<typeof import('./commands/command-mount.js')> =>
     import('./commands/command-mount.js');
-  if (front !== undefined && args.length === 0) return (await mounting()).mountAsTold(front, early);
+  if (launcher !== undefined && args.length === 0) return (await mounting()).mountAsTold(launcher, early);
   const { runCommandLine } = await import('./commands/command-line.js');
   return await runCommandLine(args, {
-    mount: async (mountArgs) => (await mounting()).commandMount(mountArgs, paths, front, early),
+    mount: async (mountArgs) => (await mounting()).commandMount(mountArgs, paths, launcher, early),
     umount: async (umountArgs) => (await import('./commands/command-umount.js')).commandUmount(umountArgs, paths),
     convert: async (convertArgs) => (await import('./commands/command-convert.js')).commandConvert(convertArgs, paths),
     run: async (runArgs) => (await import('./commands/command-run.js')).commandRun(runArgs, paths),
@@ -35,19 +35,19 @@ async function main(): Promise<number> {
   // Node would open its debugger, to which every user of the machine can talk.
   process.on('SIGUSR1', () => {});
   const given = rawArguments();
-  const front = Front.of(given[0]);
-  const args = front === undefined ? given : given.slice(1);
+  const launcher = Launcher.of(given[0]);
+  const args = launcher === undefined ? given : given.slice(1);
   const otherwise = given.length === 0 || args.some((arg) => OTHERWISE.test(arg));
   const paths = leaveRemovedDirectory();
   // Before anything else is known, because it takes longer than all the rest: most mounts are served by it.
   const early = otherwise ? undefined : new ThreadServer();
   let status = /^run(-inside)?$/.test(args[0] ?? '') ? RUN_FAILURE : FAILURE;
   try {
-    status = await run(args, paths, front, early);
+    status = await run(args, paths, launcher, early);
   } catch (error) {
     process.stderr.write(`plyfs: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
   }
-  if (front?.waits === true) front.answer(status);
+  if (launcher?.waits === true) launcher.answer(status);
   await early?.dismiss();
   return status;
 }

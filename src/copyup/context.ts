@@ -3,7 +3,7 @@ import type { FileStat } from '../core/file-stat.js';
 import type { Dialect } from '../whiteout/dialect.js';
 import type { StatOverrides } from '../whiteout/overrides/stat-overrides.js';
 import type { WorkDirectory } from '../whiteout/work/work-directory.js';
-import type { Squash } from './give-owner.js';
+import type { Squash } from './set-owner.js';
 
 /** What every copy-up of a mount shares. */
 export interface CopyUpContext {

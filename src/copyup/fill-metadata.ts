@@ -13,7 +13,7 @@ import { isOverrideXattr } from '../whiteout/overrides/override-names.js';
 import type { StatOverrides } from '../whiteout/overrides/stat-overrides.js';
 import type { CopyUpContext, CopyUpSource } from './context.js';
 import { foldAcl } from './fold-acl.js';
-import { giveOwner } from './give-owner.js';
+import { setOwner } from './set-owner.js';
 import type { StagedObject } from './staged-object.js';
 
 export function fillMetadata(source: CopyUpSource, staged: StagedObject, context: CopyUpContext): void {
@@ -22,7 +22,7 @@ export function fillMetadata(source: CopyUpSource, staged: StagedObject, context
   const open = staged.name === '';
   let { mode } = stat;
   if (overrides !== null) tellAttributes(source, staged, overrides);
-  else mode = giveOwner(staged, stat, context.squash);
+  else mode = setOwner(staged, stat, context.squash);
   mode = copyXattrs(source, staged, mode, context);
   // Before the mode, which can forbid it to an ordinary user.
   if (stat.protection !== 0) context.dialect.protections?.write(staged.dirfd, staged.name, stat.protection);

@@ -1,6 +1,6 @@
 /** The transport: a file system's {@link Operations}, served to the kernel over /dev/fuse. */
 
-export { NativeSession, type NativeSessionOptions } from './libfuse2/session.js';
+export { Libfuse2Session, type Libfuse2SessionOptions } from './libfuse2/libfuse2-session.js';
 export { mountDirect } from './mount/mount-direct.js';
 export { takeMounted } from './mount/mount-given.js';
 export { mountWithHelper } from './mount/mount-helper.js';

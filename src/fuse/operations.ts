@@ -210,13 +210,13 @@ export interface Operations {
    * Makes what the file system keeps only while it is mounted part of its layers (pseudo-links become hard links):
    * asked for before an orderly unmount, and repeated by {@link close}. EPERM for a caller who may not ask.
    */
-  settle(caller: Caller): void;
+  flushPseudoLinks(caller: Caller): void;
   /** Called once, when the mount exists. @param id see `mountedId` */
   mounted(id: number): void;
   /**
    * Called when the flags of the mount have changed.
    * @param change `syncs`: write what was written so far to disk
-   * @throws see `tellRemounted`
+   * @throws see `reportRemounted`
    */
   remounted(change: { readonly accessTimes: AccessTimes; readonly syncs: boolean }, caller: Caller): void;
 

@@ -1,20 +1,20 @@
 import { readFileSync } from 'node:fs';
 import type { CopyUpContext } from '../copyup/context.js';
-import type { Squash } from '../copyup/give-owner.js';
+import type { Squash } from '../copyup/set-owner.js';
 import { type AccessTimes, DEFAULT_ACCESS_TIMES } from '../core/access-times.js';
 import type { IdRule } from '../core/id-map.js';
 import type { Operations } from '../fuse/operations.js';
 import type { Dialect } from '../whiteout/dialect.js';
 import type { WorkDirectory } from '../whiteout/work/work-directory.js';
-import { type Presentation, PresentedFilesystem } from './filesystem/presented-filesystem.js';
+import { MappedFilesystem, type OwnershipView } from './filesystem/mapped-filesystem.js';
 import { UnionFilesystem } from './filesystem/union-filesystem.js';
 import { type LayerFormat, layerFormat } from './layer-format.js';
 import { markUpper, overridesOfLower, overridesOfUpper } from './layer-overrides.js';
 import { DirectoryFds } from './layers/directory-fds.js';
 import { Layer } from './layers/layer.js';
 import { UpperMount } from './layers/upper-mount.js';
-import type { LinkParts } from './links/kept-links.js';
-import { LowerFiles } from './links/lower-files.js';
+import type { LinkParts } from './links/hard-link-table.js';
+import { OriginHandles } from './links/origin-handles.js';
 import { makesMetacopies } from './metacopy-support.js';
 import { InodeNumbers } from './nodes/inode-numbers.js';
 import { NodeTable } from './nodes/node-table.js';
@@ -87,10 +87,10 @@ function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
     openFiles,
     config.log,
   );
-  const { presentation, volatile } = config;
+  const { ownership, volatile } = config;
   union.accessTimes = accessTimesOf(config);
-  union.hasAcls = (presentation?.xattrs ?? 'all') === 'all';
-  if (presentation !== undefined) return new PresentedFilesystem(union, volatile, presentation);
+  union.hasAcls = (ownership?.xattrs ?? 'all') === 'all';
+  if (ownership !== undefined) return new MappedFilesystem(union, volatile, ownership);
   return new UnionFilesystem(union, volatile);
 }
 
@@ -128,7 +128,7 @@ function openUpper(
   const copyUp = copyUpContext(config, dialect, layer, work);
   const lowerFiles =
     dialect.origins &&
-    new LowerFiles(lowers, layer, dialect.origins, {
+    new OriginHandles(lowers, layer, dialect.origins, {
       toleratesNull: !allowsOfflineChanges(config),
       ignoresUuid: config.overlay?.ignoresUuid === true,
     });
@@ -141,7 +141,7 @@ function copyUpContext(config: UnionConfig, dialect: Dialect, layer: Layer, work
     work,
     dialect,
     overrides: layer.overrides,
-    squash: squashOf(config.presentation),
+    squash: squashOf(config.ownership),
     sync: !config.volatile,
     makesMetacopies: makesMetacopies(dialect, work, config.log),
     noteCutAcl: sayOnce(config.log, CUT_ACL),
@@ -158,9 +158,9 @@ function sayOnce(log: (line: string) => void, line: string): () => void {
 }
 
 /** The one owner that the mount shows for all objects; null: it shows the owners of the disk. */
-function squashOf(presentation: Presentation | undefined): Squash | null {
+function squashOf(ownership: OwnershipView | undefined): Squash | null {
   const idOf = (rule: IdRule | undefined): number | null => (rule !== undefined && 'all' in rule ? rule.all : null);
-  const [uid, gid] = [idOf(presentation?.uids), idOf(presentation?.gids)];
+  const [uid, gid] = [idOf(ownership?.uids), idOf(ownership?.gids)];
   return uid === null && gid === null ? null : { uid, gid };
 }
 

@@ -2,5 +2,5 @@ export { xattrNamespace } from '../whiteout/overlay/overlay-namespace.js';
 export type { OverrideKind } from '../whiteout/overrides/stat-overrides.js';
 export { refuseIncompatibleAt } from '../whiteout/work/incompatible-work.js';
 export { createUnion } from './create-union.js';
-export type { Presentation } from './filesystem/presented-filesystem.js';
+export type { OwnershipView } from './filesystem/mapped-filesystem.js';
 export { type AufsSettings, defaultOverlay, type OverlaySettings, type UnionConfig } from './union-config.js';

@@ -7,7 +7,7 @@ import { hasPseudoLinks, prepareBranch } from '../whiteout/aufs/aufs-branch.js';
 import { AufsDialect } from '../whiteout/aufs/aufs-dialect.js';
 import { AufsHiding } from '../whiteout/aufs/aufs-hiding.js';
 import { MarkerMaker } from '../whiteout/aufs/aufs-marks.js';
-import { aufsPlinks } from '../whiteout/aufs/aufs-plinks.js';
+import { aufsPseudoLinks } from '../whiteout/aufs/aufs-pseudo-links.js';
 import { AufsReader } from '../whiteout/aufs/aufs-reader.js';
 import { ORPHAN_DIRECTORY } from '../whiteout/aufs-names.js';
 import type { Dialect, Hiding, LayerReader } from '../whiteout/dialect.js';
@@ -17,9 +17,9 @@ import { xattrNamespace } from '../whiteout/overlay/overlay-namespace.js';
 import { WorkDirectory } from '../whiteout/work/work-directory.js';
 import type { Layer } from './layers/layer.js';
 import type { UpperMount } from './layers/upper-mount.js';
-import type { KeptLinks, LinkParts } from './links/kept-links.js';
+import type { HardLinkTable, LinkParts } from './links/hard-link-table.js';
 import { LinkIndex } from './links/link-index.js';
-import { Plinks } from './links/plinks.js';
+import { PseudoLinks } from './links/pseudo-links.js';
 import { type AufsSettings, defaultOverlay, type UnionConfig } from './union-config.js';
 
 /** How long a server that is ending may take to turn its pseudo-links into hard links before we go on without it. */
@@ -35,7 +35,7 @@ export interface LayerFormat {
   noteUnread(layer: Layer): void;
   hiding(upper: Layer, work: WorkDirectory): Hiding;
   /** What keeps lower files with several links together when they are copied up; null: they part. */
-  links(parts: LinkParts): KeptLinks | null;
+  links(parts: LinkParts): HardLinkTable | null;
 }
 
 export function layerFormat(config: UnionConfig): LayerFormat {
@@ -95,6 +95,6 @@ function aufsFormat(settings: AufsSettings, log: UnionConfig['log']): LayerForma
     },
     hiding: ({ root }, opened) => new AufsHiding(opened, new MarkerMaker(root.fd, settings.linkWhiteouts)),
     links: ({ layer, lowers, fds, numbers }) =>
-      settings.keepLinks ? Plinks.open(layer, lowers, aufsPlinks(xattrs), fds, numbers, log) : null,
+      settings.keepLinks ? PseudoLinks.open(layer, lowers, aufsPseudoLinks(xattrs), fds, numbers, log) : null,
   };
 }

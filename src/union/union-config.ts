@@ -1,6 +1,6 @@
 import type { AccessTimes } from '../core/access-times.js';
 import type { OverrideKind } from '../whiteout/overrides/stat-overrides.js';
-import type { Presentation } from './filesystem/presented-filesystem.js';
+import type { OwnershipView } from './filesystem/mapped-filesystem.js';
 
 /** What a union is made of. Paths are bytes, latin1-decoded. */
 export interface UnionConfig {
@@ -30,7 +30,7 @@ export interface UnionConfig {
   /** Leaves word in the work directory that the upper is such a one, so that it is not mounted again. */
   readonly volatileMark?: boolean;
   /** What is shown otherwise than the layers have it; absent: nothing. */
-  readonly presentation?: Presentation;
+  readonly ownership?: OwnershipView;
   /** Receives one line about something odd that does not stop the mount. */
   readonly log: (line: string) => void;
 }

@@ -11,7 +11,7 @@ import type { FileHandle } from '../sys/files/file-handle.js';
 import type { Marks } from './marks.js';
 
 /** What one layer says of one name. */
-export type Presence = 'absent' | 'whiteout' | 'present';
+export type NameInLayer = 'absent' | 'whiteout' | 'present';
 
 /** Receives one real directory, whiteouts told apart from entries. */
 export interface LayerDirectorySink {
@@ -23,7 +23,7 @@ export interface LayerDirectorySink {
 /** How one layer is read. What counts as a whiteout can differ between the layers of one union. */
 export interface LayerReader {
   /** Looks for `name` in one layer; `into` is filled when it is present. */
-  probe(dirfd: number, name: EntryName, into: FileStat): Presence;
+  probe(dirfd: number, name: EntryName, into: FileStat): NameInLayer;
   /**
    * Lists one real directory, private names left out.
    * @param memory of that directory, if the listing may be used to fill it
@@ -155,12 +155,12 @@ export interface LinkEntries {
    * copy (`LinkCount`).
    */
   readonly originXattr: string;
-  entryName(link: KeptLink): EntryName;
+  entryName(link: HardLinkEntry): EntryName;
   /** null: not the name of an entry. */
-  parse(name: EntryName): KeptLink | null;
+  parse(name: EntryName): HardLinkEntry | null;
 }
 
-export interface KeptLink {
+export interface HardLinkEntry {
   /** The inode number that the union shows for the file, before its copy-up and after. */
   readonly shown: number;
   /** The copy's own inode number in the upper. */

@@ -14,22 +14,22 @@ import { splitOptions } from '../options/option-list.js';
 import { FAILURE } from '../output/exit-status.js';
 import { say, warnIgnored } from '../output/message.js';
 import { serveInBackground } from '../process/background.js';
-import { mountBehindFront, readSettings } from '../process/behind-front.js';
 import { serveInForeground } from '../process/foreground.js';
-import type { Front } from '../process/front.js';
+import type { Launcher } from '../process/launcher.js';
+import { mountBehindLauncher, readSettings } from '../process/relaunch.js';
 import type { PathRule } from '../process/removed-directory.js';
 import type { MountArguments } from './command-line.js';
 import { applyDocker, type DockerArguments } from './docker-arguments.js';
 
 /**
  * @param paths checks the paths of the command line
- * @param front who waits, if it is to be a mount in the background
+ * @param launcher who waits, if it is to be a mount in the background
  * @param early a server that has been started already
  */
 export async function commandMount(
   args: MountArguments,
   paths: PathRule,
-  front: Front | undefined,
+  launcher: Launcher | undefined,
   early: ThreadServer | undefined,
 ): Promise<number> {
   return await saying(async () => {
@@ -43,11 +43,11 @@ export async function commandMount(
     checkPaths(settings, paths);
     const config = checkConfig(settings.config);
     if (args.foreground || config.debug) return await serveInForeground(config, await serverOf(config, early));
-    if (front !== undefined) {
-      return await serveInBackground({ ...settings, config }, front, await serverOf(config, early));
+    if (launcher !== undefined) {
+      return await serveInBackground({ ...settings, config }, launcher, await serverOf(config, early));
     }
     await early?.dismiss();
-    return await mountBehindFront({ ...settings, config });
+    return await mountBehindLauncher({ ...settings, config });
   });
 }
 
@@ -56,11 +56,11 @@ function checkPaths({ config, logFile }: MountSettings, paths: PathRule): void {
   paths.check({ mountpoint, lowerdir: lowers, upperdir: upper, workdir: work, log: logFile });
 }
 
-/** As {@link commandMount}, where a front of this same program has read the command line. */
-export async function mountAsTold(front: Front, early: ThreadServer | undefined): Promise<number> {
+/** As {@link commandMount}, where a launcher of this same program has read the command line. */
+export async function mountAsTold(launcher: Launcher, early: ThreadServer | undefined): Promise<number> {
   return await saying(async () => {
     const settings = readSettings();
-    return await serveInBackground(settings, front, await serverOf(settings.config, early));
+    return await serveInBackground(settings, launcher, await serverOf(settings.config, early));
   });
 }
 

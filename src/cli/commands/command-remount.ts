@@ -1,7 +1,7 @@
 /** `plyfs mount -o remount,...`: changes the flags of an existing mount, as mount(8) does for any file system. */
 import { readFileSync } from 'node:fs';
 import { Errno } from '../../core/errno.js';
-import { isServerWritable, tellRemounted } from '../../fuse/control/remount.js';
+import { isServerWritable, reportRemounted } from '../../fuse/control/remount.js';
 import { resolveMountpoint } from '../../server/checks/check-mountpoint.js';
 import { defaultConfig, type FlagSettings, flagsOf } from '../../server/config/mount-config.js';
 import { asMountError, errnoOf, MountError } from '../../server/config/mount-error.js';
@@ -46,7 +46,7 @@ export function commandRemount({ mountpoint: given, options }: Pick<MountArgumen
   try {
     remountFs(mountpoint, flagsOf(after) | otherFlagsOf(entry));
   } catch (error) {
-    if (changesTimes) tellRemounted(mountpoint, { ...before, readOnly: false });
+    if (changesTimes) reportRemounted(mountpoint, { ...before, readOnly: false });
     throw explained(error, given);
   }
   if (after.readOnly && !before.readOnly) tell(mountpoint, given, after);
@@ -132,7 +132,7 @@ function requireWritable(mountpoint: string, where: string): void {
 
 function tell(mountpoint: string, where: string, { accessTimes, readOnly }: FlagSettings): void {
   try {
-    tellRemounted(mountpoint, { accessTimes, readOnly });
+    reportRemounted(mountpoint, { accessTimes, readOnly });
   } catch (error) {
     if (errnoOf(error) !== Errno.EOPNOTSUPP) throw explained(error, where);
     // A server with the transport fuse-native, which need not know about `ro`.

@@ -13,7 +13,7 @@ import { setTerminal, type TerminalSettings } from '../process/caller-terminal.j
 /** How long to wait before writing again to a terminal whose input queue is full, in milliseconds. */
 const RETRY_MS = 5;
 /** How long to read the remaining output after all processes of the command have ended, in milliseconds. */
-const REST_MS = 1000;
+const IDLE_MS = 1000;
 
 export class CommandTerminal {
   readonly #output: ReadStream;
@@ -106,7 +106,7 @@ export class CommandTerminal {
     }
     process.removeAllListeners('SIGWINCH');
     process.stdin.pause();
-    const timer = setTimeout(() => this.#output.destroy(), REST_MS);
+    const timer = setTimeout(() => this.#output.destroy(), IDLE_MS);
     await this.#ended;
     clearTimeout(timer);
     setTerminal([this.settings]);

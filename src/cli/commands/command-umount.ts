@@ -2,8 +2,8 @@
 import { realpathSync } from 'node:fs';
 import { Errno, isErrno } from '../../core/errno.js';
 import { openServerEnd, waitForServerEnd } from '../../fuse/control/server-end.js';
-import { askToSettle } from '../../fuse/mount/ask-to-settle.js';
 import { HelperError } from '../../fuse/mount/mount-request.js';
+import { requestPseudoLinkFlush } from '../../fuse/mount/request-flush.js';
 import { type UnmountOptions, unmount } from '../../fuse/mount/unmount.js';
 import { asMountError, errnoOf, MountError, printable } from '../../server/config/mount-error.js';
 import { type MountEntry, mountedOn } from '../../server/config/mountinfo.js';
@@ -23,13 +23,13 @@ export function commandUmount({ mountpoint, lazy }: UmountArguments, paths: Path
     const path = resolve(mountpoint);
     const entry = mountedOn(path);
     requireFuse(entry, mountpoint);
-    // A lazy unmount is for a mount that hangs, so it waits for nothing. The server settles when the last file is
+    // A lazy unmount is for a mount that hangs, so it waits for nothing. The server flushes pseudo-links when the last file is
     // closed.
     if (lazy) {
       take(path, entry, { lazy });
       return OK;
     }
-    const unsettled = settle(path);
+    const unsettled = flushPseudoLinks(path);
     takeAndWait(path, entry);
     // Only now: if the unmount is refused, the server still has its chance to settle.
     if (unsettled !== null) say(unsettled.message);
@@ -75,9 +75,9 @@ function requireFuse(entry: MountEntry | undefined, where: string): asserts entr
 }
 
 /** Asks the server to settle. A failure loses nothing and does not prevent the unmount; it is returned. */
-function settle(path: string): MountError | null {
+function flushPseudoLinks(path: string): MountError | null {
   try {
-    askToSettle(path);
+    requestPseudoLinkFlush(path);
     return null;
   } catch (error) {
     const errno = errnoOf(error);

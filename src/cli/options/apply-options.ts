@@ -6,7 +6,7 @@ import { MOUNT_OPTIONS, SILENT } from './mount-options.js';
 import type { MountSettings, Toggle, Valued } from './option-kinds.js';
 import type { GivenOption } from './option-list.js';
 import { invalid } from './option-value.js';
-import { settleOwners } from './presentation-options.js';
+import { resolveOwnership } from './ownership-options.js';
 
 /**
  * Whose rules the command line follows. `plyfs` refuses options that contradict each other. `fuse-overlayfs` ignores a
@@ -60,7 +60,7 @@ export function applyOptions(
   if (form === 'plyfs') refuseContradictions(settings, values);
   else refused.push(...withoutContradictions(settings.config.overlay));
   if (form === 'fuse-overlayfs' && options.some(isReadOnly)) settings.config.readOnly = true;
-  settleOwners(settings);
+  resolveOwnership(settings);
   return { unknown: [...unknown], refused };
 }
 
@@ -74,7 +74,7 @@ function refuseContradictions({ config }: MountSettings, values: ReadonlyMap<str
   }
 }
 
-/** Turns `metacopy=on` off if `settleOverlay` would refuse it because of another option; returns the message why. */
+/** Turns `metacopy=on` off if `resolveOverlayOptions` would refuse it because of another option; returns the message why. */
 function withoutContradictions(asked: OverlayOptions): string[] {
   const { metacopy, userxattr, redirectDir } = asked;
   if (metacopy !== true) return [];

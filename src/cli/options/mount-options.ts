@@ -5,7 +5,7 @@ import type { MountOption, Toggle } from './option-kinds.js';
 import { unescapePath } from './option-list.js';
 import { invalid, parseChoice, parseLayers, parseNumber, parsePath } from './option-value.js';
 import { OVERLAY_OPTIONS } from './overlay-options.js';
-import { PRESENTATION_OPTIONS } from './presentation-options.js';
+import { OWNERSHIP_OPTIONS } from './ownership-options.js';
 
 export const MOUNT_OPTIONS: readonly MountOption[] = [
   {
@@ -95,7 +95,7 @@ export const MOUNT_OPTIONS: readonly MountOption[] = [
     },
   },
   ...OVERLAY_OPTIONS,
-  ...PRESENTATION_OPTIONS,
+  ...OWNERSHIP_OPTIONS,
   {
     kind: 'value',
     name: 'xattr_permissions',

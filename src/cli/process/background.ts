@@ -9,15 +9,15 @@ import type { Server } from '../../server/serving/server.js';
 import type { MountSettings } from '../options/option-kinds.js';
 import { FAILURE, OK } from '../output/exit-status.js';
 import { say } from '../output/message.js';
-import type { Front } from './front.js';
+import type { Launcher } from './launcher.js';
 
 /**
- * Returns when the mount is gone, with the exit status; the front has its answer when the mount answers. Throws
+ * Returns when the mount is gone, with the exit status; the launcher has its answer when the mount answers. Throws
  * `MountError` if there never was one.
  */
 export async function serveInBackground(
   { config, logFile }: MountSettings,
-  front: Front,
+  launcher: Launcher,
   server: Server,
 ): Promise<number> {
   process.title = `plyfs ${printable(config.mountpoint)}`;
@@ -30,7 +30,7 @@ export async function serveInBackground(
     stopped = true;
     if (mount !== undefined) stopForGood(mount);
   });
-  if (!front.waits) return FAILURE; // Killed already: nothing is to be mounted.
+  if (!launcher.waits) return FAILURE; // Killed already: nothing is to be mounted.
   mount = await ServedMount.start(config, (line) => log(line), server);
   if (stopped) {
     await stopForGood(mount);
@@ -39,7 +39,7 @@ export async function serveInBackground(
   }
   log = sink;
   try {
-    await front.release({ keeping: config.deviceFd });
+    await launcher.release({ keeping: config.deviceFd });
   } catch (error) {
     await stopForGood(mount);
     // EPIPE: whoever asked for the mount was killed while waiting, and does not want it any more.

@@ -64,7 +64,7 @@ export function isServerWritable(mountpoint: string): boolean | null {
  * root nor
  *   the server's user
  */
-export function tellRemounted(mountpoint: string, remounted: Remounted): void {
+export function reportRemounted(mountpoint: string, remounted: Remounted): void {
   const result = onRoot(mountpoint, (root) => tryWriteIoctl(root, PLYFS_REMOUNTED, encode(remounted)));
   if (result < 0) throw fsError(UNKNOWN.has(-result) ? Errno.EOPNOTSUPP : -result, 'ioctl');
 }

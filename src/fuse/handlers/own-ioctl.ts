@@ -10,8 +10,8 @@ import { IOCTL_OUT_SIZE } from '../wire/abi.js';
 import type { Exchange } from './exchange.js';
 import { input } from './ioctl-input.js';
 
-/** _IO('y', 'f'): a number of our own, see `askToSettle`. */
-export const PLYFS_SETTLE = 0x7966;
+/** _IO('y', 'f'): a number of our own, see `requestPseudoLinkFlush`. */
+export const PLYFS_FLUSH_PSEUDO_LINKS = 0x7966;
 
 /**
  * Serves one of these requests, and writes its answer behind the struct fuse_ioctl_out.
@@ -22,8 +22,8 @@ export function serveOwnIoctl(exchange: Exchange, command: number, room: number)
   const { request, reply, operations } = exchange;
   if (request.nodeid !== ROOT_ID) return Errno.ENOTTY;
   switch (command) {
-    case PLYFS_SETTLE:
-      operations.settle(exchange.caller());
+    case PLYFS_FLUSH_PSEUDO_LINKS:
+      operations.flushPseudoLinks(exchange.caller());
       return 0;
     case PLYFS_SERVER_END: {
       const place = exchange.end.describe();

@@ -1,9 +1,9 @@
 /** Requests that fuse-native's public interface gets wrong, taken where they still are whole. */
 import type Fuse from 'fuse-native';
 import type { Reply } from 'fuse-native';
-import * as attributes from './paths/attributes.js';
+import * as attributes from './paths/path-attributes.js';
+import * as xattrs from './paths/path-xattrs.js';
 import type { Tree } from './paths/tree.js';
-import * as xattrs from './paths/xattrs.js';
 import { type Answer, describe, type Requests } from './requests.js';
 
 /** fuse-native.c: op_utimens, and fields of fuse_thread_locals_t where pointers have 64 bits. */

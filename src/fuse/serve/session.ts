@@ -5,11 +5,11 @@ import { pollReadable } from '../../sys/waiting/poll.js';
 import { Exchange } from '../handlers/exchange.js';
 import type { Operations } from '../operations.js';
 import { InitFlag, InitFlag2, Opcode } from '../wire/abi.js';
+import { AdaptivePoll } from './adaptive-poll.js';
 import { Device } from './device.js';
 import { Dispatcher } from './dispatch.js';
 import { answerInit, type Negotiated, negotiate } from './handshake.js';
-import { Patience } from './patience.js';
-import { Rest } from './rest.js';
+import { IdleGc } from './idle-gc.js';
 
 export interface SessionOptions {
   /** Seconds for which the kernel may keep names and attributes. */
@@ -112,7 +112,7 @@ export class Session {
   run(controlFd: number): void {
     const machine = new RunQueue();
     try {
-      this.loop(controlFd, new Patience(machine));
+      this.loop(controlFd, new AdaptivePoll(machine));
     } finally {
       machine.close();
       this.device.close();
@@ -124,11 +124,11 @@ export class Session {
     }
   }
 
-  private loop(controlFd: number, patience: Patience): void {
+  private loop(controlFd: number, patience: AdaptivePoll): void {
     const { device, dispatcher } = this;
     const { request } = this.exchange;
     const fds = [device.fd, controlFd, this.operations.completionFd];
-    const rest = new Rest();
+    const rest = new IdleGc();
     for (let served = 1; ; ) {
       const got = device.receive(request);
       if (got > 0) {

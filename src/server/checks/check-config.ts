@@ -1,7 +1,7 @@
 /** Everything that can be known to be wrong with a mount before the first layer is opened for good. */
 
 import { isReadOnly, type MountConfig } from '../config/mount-config.js';
-import { refuseOverlayOptions, settleOverlay } from '../config/overlay-options.js';
+import { refuseOverlayOptions, resolveOverlayOptions } from '../config/resolve-overlay-options.js';
 import { refuseLayersInUse } from './check-in-use.js';
 import { checkLayers } from './check-layers.js';
 import { checkDevice, resolveMountpoint } from './check-mountpoint.js';
@@ -17,7 +17,7 @@ export function checkConfig(config: MountConfig): MountConfig {
   const given = onGivenDevice(config);
   const checked = given ?? { ...config, mountpoint: resolveMountpoint(config.mountpoint) };
   if (config.dialect === 'aufs') refuseOverlayOptions(config);
-  const hasIndex = config.dialect === 'overlay' && settleOverlay(config).index && !isReadOnly(config);
+  const hasIndex = config.dialect === 'overlay' && resolveOverlayOptions(config).index && !isReadOnly(config);
   checkLayers(checked);
   if (hasIndex) refuseLayersInUse(checked);
   if (given === undefined) checkDevice();

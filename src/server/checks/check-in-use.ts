@@ -9,7 +9,7 @@ import { isMarkedInUse } from '../../sys/locks/use-mark.js';
 import type { MountConfig } from '../config/mount-config.js';
 import { errnoOf, MountError } from '../config/mount-error.js';
 import { type MountEntry, readMountinfo } from '../config/mountinfo.js';
-import { ancestorKeys, keyOf, type Place, PlaceFinder } from './place.js';
+import { ancestorKeys, type DirectoryLocation, keyOf, LocationFinder } from './directory-location.js';
 
 /** How long a server on a busy machine may need to end after its mount is gone, in milliseconds. */
 const ENDING_MS = 3000;
@@ -22,7 +22,7 @@ const PAUSE_MS = 10;
 export function refuseLayersInUse(config: MountConfig): void {
   for (const deadline = Date.now() + ENDING_MS; ; ) {
     const mounts = readMountinfo();
-    const finder = new PlaceFinder(mounts);
+    const finder = new LocationFinder(mounts);
     const byKernel = usedByKernel(mounts, finder);
     const used = findLayerInUse(config, finder, (place) => byKernel.has(keyOf(place)));
     if (used !== undefined) throw used;
@@ -38,11 +38,11 @@ export function refuseLayersInUse(config: MountConfig): void {
   }
 }
 
-type Test = (place: Place) => boolean;
+type Test = (place: DirectoryLocation) => boolean;
 
 function findLayerInUse(
   { lowers, upper, work }: MountConfig,
-  finder: PlaceFinder,
+  finder: LocationFinder,
   isUsed: Test,
 ): MountError | undefined {
   for (const path of lowers) {
@@ -58,7 +58,7 @@ function findLayerInUse(
   return undefined;
 }
 
-function isInsideUsed(place: Place, isUsed: Test): boolean {
+function isInsideUsed(place: DirectoryLocation, isUsed: Test): boolean {
   for (const key of ancestorKeys(place)) {
     if (isUsed({ ...place, path: key.slice(place.device.length + 1) })) return true;
   }
@@ -69,7 +69,7 @@ function isInsideUsed(place: Place, isUsed: Test): boolean {
  * Keys of the upper and work directories of the kernel's overlays in this mount namespace, as far as their options show
  * them.
  */
-function usedByKernel(mounts: readonly MountEntry[], finder: PlaceFinder): ReadonlySet<string> {
+function usedByKernel(mounts: readonly MountEntry[], finder: LocationFinder): ReadonlySet<string> {
   const keys = new Set<string>();
   for (const { type, fileSystemOptions } of mounts) {
     if (type !== 'overlay') continue;
@@ -94,7 +94,7 @@ function remembering(test: Test): Test {
 }
 
 /** Whether the directory has a mark, looked up through a mount that shows it. False if no mount shows it. */
-function isMarked(place: Place, mounts: readonly MountEntry[], finder: PlaceFinder): boolean {
+function isMarked(place: DirectoryLocation, mounts: readonly MountEntry[], finder: LocationFinder): boolean {
   for (const mount of mounts) {
     if (mount.device !== place.device) continue;
     const path = pathIn(mount, place.path);
@@ -123,7 +123,7 @@ function hasMark(path: string): boolean {
 }
 
 /** Undefined for any errno: the directory cannot be opened, is gone, or is on a mount whose server has died. */
-function unlessUnreachable(find: () => Place): Place | undefined {
+function unlessUnreachable(find: () => DirectoryLocation): DirectoryLocation | undefined {
   try {
     return find();
   } catch (error) {

@@ -8,7 +8,7 @@ import { close, tryCloneLower } from '../../sys/files/open.js';
 import type { MountConfig } from '../config/mount-config.js';
 import { HIGHEST_MAX_LAYERS, isReadOnly } from '../config/mount-config.js';
 import { errnoOf, MountError } from '../config/mount-error.js';
-import { ancestorKeys, isInside, keyOf, type Place, PlaceFinder } from './place.js';
+import { ancestorKeys, type DirectoryLocation, isInside, keyOf, LocationFinder } from './directory-location.js';
 
 /**
  * Throws {@link MountError} for the first thing wrong. Reads the disk, changes nothing.
@@ -81,7 +81,7 @@ function checkPlaces(config: MountConfig): void {
   const { lowers, upper } = config;
   const work = config.dialect === 'aufs' ? undefined : config.work;
   const words = wordsOf(config);
-  const finder = new PlaceFinder();
+  const finder = new LocationFinder();
   const lowerPlaces = lowers.map((path) => placeOf(finder, words.lower, path));
   const upperPlace = upper === undefined ? undefined : placeOf(finder, words.upper, upper);
   // Without an upper the kernel ignores the workdir.
@@ -106,7 +106,7 @@ function canCloneTree(path: string): boolean {
  * A mount inside one of its own layers would lead the serving thread into itself, to wait for its own answer.
  * @param layers those that are seen with what is mounted in them
  */
-function checkOutside(layers: Place[], mountpoint: Place, where: string): void {
+function checkOutside(layers: DirectoryLocation[], mountpoint: DirectoryLocation, where: string): void {
   if (!layers.some((layer) => isInside(mountpoint, layer))) return;
   throw MountError.of({
     what: 'mountpoint',
@@ -117,7 +117,7 @@ function checkOutside(layers: Place[], mountpoint: Place, where: string): void {
   });
 }
 
-function placeOf(finder: PlaceFinder, what: string, path: string): Place {
+function placeOf(finder: LocationFinder, what: string, path: string): DirectoryLocation {
   try {
     return finder.find(path);
   } catch (error) {
@@ -131,7 +131,10 @@ function placeOf(finder: PlaceFinder, what: string, path: string): Place {
  * The place of the mountpoint. If it is mounted already, opening it would wait for the server, which is not running
  * yet: then its place is found by its parent. Undefined if we cannot reach it; then no layer leads into it either.
  */
-function placeOfMountpoint(finder: PlaceFinder, { mountpoint, deviceFd }: MountConfig): Place | undefined {
+function placeOfMountpoint(
+  finder: LocationFinder,
+  { mountpoint, deviceFd }: MountConfig,
+): DirectoryLocation | undefined {
   if (deviceFd === undefined) return placeOf(finder, 'mountpoint', mountpoint);
   const slash = mountpoint.lastIndexOf('/');
   if (mountpoint === `/dev/fd/${deviceFd}`) return undefined;
@@ -141,7 +144,7 @@ function placeOfMountpoint(finder: PlaceFinder, { mountpoint, deviceFd }: MountC
 }
 
 /** Undefined: we cannot search one of the directories of the path (EACCES). */
-function unlessBarred(find: () => Place): Place | undefined {
+function unlessBarred(find: () => DirectoryLocation): DirectoryLocation | undefined {
   try {
     return find();
   } catch (error) {
@@ -150,7 +153,7 @@ function unlessBarred(find: () => Place): Place | undefined {
   }
 }
 
-function checkWork(upper: Place, work: Place, where: string): void {
+function checkWork(upper: DirectoryLocation, work: DirectoryLocation, where: string): void {
   if (keyOf(upper) === keyOf(work) || isInside(work, upper) || isInside(upper, work)) {
     throw MountError.of({
       what: 'workdir',
@@ -175,9 +178,9 @@ function checkWork(upper: Place, work: Place, where: string): void {
 function checkOverlaps(
   words: ReturnType<typeof wordsOf>,
   lowers: string[],
-  places: Place[],
-  upper?: Place,
-  work?: Place,
+  places: DirectoryLocation[],
+  upper?: DirectoryLocation,
+  work?: DirectoryLocation,
 ): void {
   const layers = new Map<string, string>();
   if (upper !== undefined) layers.set(keyOf(upper), words.upper);

@@ -88,7 +88,7 @@ export function onGivenDevice(config: MountConfig): MountConfig | undefined {
   const mounts = mountsOf(deviceFd);
   const checksPermissions = mounts.some((mount) => mount.fileSystemOptions.includes('default_permissions'));
   // With ACLs the kernel checks permissions whatever the mount says (fs/fuse/inode.c:process_init_reply).
-  if (!checksPermissions && (config.presentation?.xattrs ?? 'all') !== 'all') {
+  if (!checksPermissions && (config.ownership?.xattrs ?? 'all') !== 'all') {
     throw refuse('mounted without default_permissions', Errno.EINVAL, 'mount it so, or leave out noacl and noxattrs');
   }
   const inside = layersOf(config).find((layer) => mounts.some(({ mountpoint }) => lies(layer, mountpoint)));

@@ -8,16 +8,16 @@ import { Errno } from '../../core/errno.js';
 import type { MountConfig } from '../config/mount-config.js';
 import { MountError } from '../config/mount-error.js';
 import { type MountEntry, readMountinfo } from '../config/mountinfo.js';
-import { type Place, PlaceFinder } from './place.js';
+import { type DirectoryLocation, LocationFinder } from './directory-location.js';
 
 /**
  * The config with each layer where its owners are those of the disk. Throws {@link MountError} for one that is nowhere
  * so.
  */
 export function withoutIdmapped(config: MountConfig, mounts: readonly MountEntry[] = readMountinfo()): MountConfig {
-  const mapsOwners = config.presentation?.uids !== undefined || config.presentation?.gids !== undefined;
+  const mapsOwners = config.ownership?.uids !== undefined || config.ownership?.gids !== undefined;
   if (!mapsOwners || !mounts.some(({ isIdmapped }) => isIdmapped)) return config;
-  const finder = new PlaceFinder(mounts);
+  const finder = new LocationFinder(mounts);
   const plain = (what: string, path: string): string => plainPath(mounts, finder.find(path), { what, path });
   const { upper, work } = config;
   return {
@@ -30,7 +30,7 @@ export function withoutIdmapped(config: MountConfig, mounts: readonly MountEntry
 
 function plainPath(
   mounts: readonly MountEntry[],
-  place: Place,
+  place: DirectoryLocation,
   { what, path }: { what: string; path: string },
 ): string {
   if (!mounts.some(({ id, isIdmapped }) => id === place.mountId && isIdmapped)) return path;

@@ -10,9 +10,9 @@ import {
   MS_RELATIME,
   MS_STRICTATIME,
 } from '../../core/flags.js';
-import type { AufsSettings, OverrideKind, Presentation } from '../../union/index.js';
+import type { AufsSettings, OverrideKind, OwnershipView } from '../../union/index.js';
 
-export type { OverrideKind, Presentation };
+export type { OverrideKind, OwnershipView };
 
 /** All paths are bytes (latin1-decoded); relative ones start at the working directory of the process that serves. */
 export interface MountConfig {
@@ -42,7 +42,7 @@ export interface MountConfig {
   accessTimes: AccessTimes;
   allowOther: boolean;
   /** What is shown otherwise than the layers have it; absent: nothing. */
-  presentation?: Presentation;
+  ownership?: OwnershipView;
   /** `.wh.` files of the upper are whiteouts too; counts with the overlay dialect only. */
   markersInUpper?: boolean;
   /** The upper keeps owners, modes and kinds in xattrs; absent: if it did so before. */

@@ -4,15 +4,15 @@
  * with the mount, and the mount with whoever started it.
  */
 import { displayName } from '../../core/entry-name.js';
-import { NativeSession, unmount } from '../../fuse/index.js';
+import { Libfuse2Session, unmount } from '../../fuse/index.js';
 import { isReadOnly, type MountConfig } from '../config/mount-config.js';
 import { asMountError } from '../config/mount-error.js';
-import { mountRequest } from '../config/mount-request.js';
 import { mountedOn } from '../config/mountinfo.js';
+import { mountRequestOf } from '../config/to-mount-request.js';
 import { limitLines } from '../serving/log-limit.js';
 import { openLayers } from '../serving/open-layers.js';
+import { reportMounted } from '../serving/report-mounted.js';
 import type { ServerMessage } from '../serving/server.js';
-import { tellMounted } from '../serving/tell-mounted.js';
 import { onStopSignals } from './stop-signals.js';
 
 /** Resolves when the other side has it, or is gone. */
@@ -29,9 +29,9 @@ function say(line: string): void {
 
 const log = limitLines(say);
 
-async function open(config: MountConfig): Promise<NativeSession> {
+async function open(config: MountConfig): Promise<Libfuse2Session> {
   const operations = openLayers(config, log);
-  const session = new NativeSession(operations, {
+  const session = new Libfuse2Session(operations, {
     timeout: config.timeout,
     requestTimeout: config.requestTimeout,
     writable: !isReadOnly(config),
@@ -39,8 +39,8 @@ async function open(config: MountConfig): Promise<NativeSession> {
     ...(config.debug ? { debug: say } : {}),
   });
   try {
-    await session.mount(mountRequest(config));
-    tellMounted(config.mountpoint, operations);
+    await session.mount(mountRequestOf(config));
+    reportMounted(config.mountpoint, operations);
     return session;
   } catch (error) {
     await session.close();

@@ -2,19 +2,19 @@ import type { Operations } from '../../fuse/operations.js';
 import { createUnion, refuseIncompatibleAt } from '../../union/index.js';
 import type { MountConfig } from '../config/mount-config.js';
 import { oneLine } from '../config/mount-error.js';
-import { settleOverlay } from '../config/overlay-options.js';
+import { resolveOverlayOptions } from '../config/resolve-overlay-options.js';
 
 /** On a mount that may not be written, what would be its upper is its topmost lower. */
 export function openLayers(config: MountConfig, writeLog: (line: string) => void): Operations {
   const log = (line: string): void => writeLog(oneLine(line));
   const { lowers, upper, work } = config;
-  const dialect = config.dialect === 'aufs' ? { aufs: config.aufs } : { overlay: settleOverlay(config, log) };
+  const dialect = config.dialect === 'aufs' ? { aufs: config.aufs } : { overlay: resolveOverlayOptions(config, log) };
   const common = {
     ...dialect,
     accessTimes: config.accessTimes,
     volatile: config.volatile || !config.fsync,
     volatileMark: config.volatile,
-    ...(config.presentation === undefined ? {} : { presentation: config.presentation }),
+    ...(config.ownership === undefined ? {} : { ownership: config.ownership }),
     ...(config.markersInUpper === undefined ? {} : { markersInUpper: config.markersInUpper }),
     ...(config.overrides === undefined ? {} : { overrides: config.overrides }),
     log,

@@ -12,10 +12,10 @@ import { ownUmask } from '../../sys/process/thread.js';
 import { openEventfd } from '../../sys/waiting/eventfd.js';
 import { isReadOnly, type MountConfig } from '../config/mount-config.js';
 import { asMountError } from '../config/mount-error.js';
-import { mountRequest } from '../config/mount-request.js';
+import { mountRequestOf } from '../config/to-mount-request.js';
 import { limitLines } from '../serving/log-limit.js';
 import { openLayers } from '../serving/open-layers.js';
-import { tellMounted } from '../serving/tell-mounted.js';
+import { reportMounted } from '../serving/report-mounted.js';
 import type { ThreadMessage } from './thread-message.js';
 
 function post(message: ThreadMessage): void {
@@ -35,7 +35,7 @@ const log = limitLines(say);
 function mount(config: MountConfig): number {
   if (config.deviceFd !== undefined) return takeMounted(config.deviceFd);
   const direct = process.geteuid?.() === 0;
-  return (direct ? mountDirect : mountWithHelper)(mountRequest(config));
+  return (direct ? mountDirect : mountWithHelper)(mountRequestOf(config));
 }
 
 /** The device fd of the new mount. If there is none, nothing stays open. */
@@ -98,7 +98,7 @@ function serve(config: MountConfig): void {
   // Every layer is open: the directory that the command was started in need not stay busy.
   changeDirectory('/');
   raiseReadahead(config.mountpoint);
-  tellMounted(config.mountpoint, operations);
+  reportMounted(config.mountpoint, operations);
   post({ kind: 'ready' });
   run(config, session, controlFd);
 }

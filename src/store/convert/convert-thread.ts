@@ -4,9 +4,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { FsError } from '../../core/errno.js';
 import { close } from '../../sys/files/open.js';
+import { openLayerRoot } from '../layers/open-untouched.js';
 import { Progress } from '../layers/progress.js';
 import { type ScanReport, scanLayer } from '../layers/scan-layer.js';
-import { openLayerRoot } from '../layers/untouched.js';
 import { writeLayer } from '../layers/write-layer.js';
 import { type ConversionRequest, sourceOf, targetOf } from './conversion-request.js';
 

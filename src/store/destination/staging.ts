@@ -16,7 +16,7 @@ import { tryLock } from '../../sys/locks/lock.js';
 import { identityOf, identityOfOpen } from '../identity.js';
 import { StoreError } from '../store-error.js';
 import { type Destination, isEmpty } from './destination.js';
-import { checkRemovable, openForChanges, removeContents } from './leftover.js';
+import { checkRemovable, openForChanges, removeContents } from './remove-tree.js';
 
 /** What its owner needs to look into a directory. */
 const OWNER_LOOKS = 0o500;

@@ -18,7 +18,7 @@ import {
 import { close, openAt } from '../../sys/files/open.js';
 import { getXattr, setXattr } from '../../sys/files/xattr.js';
 import type { LayerObject } from '../../whiteout/layer-form.js';
-import { openUntouched } from './untouched.js';
+import { openUntouched } from './open-untouched.js';
 
 /** The name that an xattr has in the copy; null: it stays behind. */
 export type XattrTranslation = (name: string) => string | null;

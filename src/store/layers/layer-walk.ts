@@ -12,7 +12,7 @@ import { statAt } from '../../sys/files/stat.js';
 import { listXattrs } from '../../sys/files/xattr.js';
 import { keepOwnProtection } from '../../sys/rights/own-protection.js';
 import type { LayerObject, LayerSource } from '../../whiteout/layer-form.js';
-import { openUntouched } from './untouched.js';
+import { openUntouched } from './open-untouched.js';
 
 /** An object and its place in the layer. */
 export interface WalkedObject extends LayerObject {

@@ -7,7 +7,7 @@ import { close, openDirectoryAt } from '../../sys/files/open.js';
 import { RealDirectory } from '../layers/layer.js';
 import { Descent } from '../lookup/descent.js';
 import { readStack } from '../lookup/merge-directory.js';
-import { presenceOf } from '../lookup/presence.js';
+import { nameInLayer } from '../lookup/name-in-layer.js';
 import type { DirectoryNode } from '../nodes/node.js';
 import type { Union } from '../state/union.js';
 
@@ -30,7 +30,7 @@ export function lowerNamesIn(union: Union, dir: DirectoryNode, name: EntryName):
 function lowerStack(union: Union, dir: DirectoryNode, name: EntryName): RealDirectory[] {
   const lowest = dir.lowers.at(-1);
   for (const home of dir.lowers) {
-    const presence = presenceOf(union, home, name, stat, home === lowest);
+    const presence = nameInLayer(union, home, name, stat, home === lowest);
     if (presence === 'absent') continue;
     if (presence === 'whiteout' || !isDirectory(stat.mode)) return [];
     const stack = [new RealDirectory(home.layer, home, name)];

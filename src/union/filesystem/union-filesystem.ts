@@ -24,8 +24,8 @@ import { rename } from '../ops/rename.js';
 import * as xattrs from '../ops/xattrs.js';
 import { finishJobs } from '../promote/promote.js';
 import type { Union } from '../state/union.js';
-import { remounted } from './remounted.js';
-import { settleAtEnd, settleFor } from './settle.js';
+import { remounted } from './apply-remount.js';
+import { flushPseudoLinksAtEnd, flushPseudoLinksFor } from './flush-pseudo-links.js';
 
 /** The union as the transport sees it: each request goes to its operation. No logic lives here. */
 export class UnionFilesystem implements Operations {
@@ -206,8 +206,8 @@ export class UnionFilesystem implements Operations {
     inodeFlags.setFsxattr(this.union, nodeid, fsxattr);
   }
 
-  settle(caller: Caller): void {
-    settleFor(this.union, caller);
+  flushPseudoLinks(caller: Caller): void {
+    flushPseudoLinksFor(this.union, caller);
   }
 
   mounted(id: number): void {
@@ -219,7 +219,7 @@ export class UnionFilesystem implements Operations {
   }
 
   anticipate(): boolean {
-    return this.union.foresight.act();
+    return this.union.filePrefetch.act();
   }
 
   takeCompleted(isAwaited: (key: number) => boolean): number[] {
@@ -232,9 +232,9 @@ export class UnionFilesystem implements Operations {
 
   close(): void {
     const { union } = this;
-    union.scout.close();
+    union.treePrefetch.close();
     union.jobs.close();
-    settleAtEnd(union);
+    flushPseudoLinksAtEnd(union);
     union.nodes.close();
     union.fds.close();
     if (union.upper !== null) {

@@ -17,19 +17,19 @@ import { IndexDirectory } from '../../whiteout/overlay/index-directory.js';
 import { isWhiteout, type OverlayDialect } from '../../whiteout/overlay/overlay-dialect.js';
 import { type Layer, RealDirectory } from '../layers/layer.js';
 import { LinkGroup } from '../nodes/link-group.js';
-import { KeptLinks, type LinkParts } from './kept-links.js';
-import type { LowerFiles } from './lower-files.js';
+import { HardLinkTable, type LinkParts } from './hard-link-table.js';
+import type { OriginHandles } from './origin-handles.js';
 
 const copy = new FileStat();
 const lower = new FileStat();
 
-export class LinkIndex extends KeptLinks {
-  readonly settles = false;
+export class LinkIndex extends HardLinkTable {
+  readonly flushesAtEnd = false;
   readonly countsNames = true;
 
   private constructor(
     private readonly index: IndexDirectory,
-    private readonly lowerFiles: LowerFiles,
+    private readonly lowerFiles: OriginHandles,
     { layer, fds, numbers }: LinkParts,
   ) {
     const directory = new RealDirectory(layer, null, '' as EntryName);

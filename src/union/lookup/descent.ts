@@ -12,7 +12,7 @@ import { type Marks, NO_MARKS } from '../../whiteout/marks.js';
 import { type Layer, RealDirectory } from '../layers/layer.js';
 import type { DirectoryNode } from '../nodes/node.js';
 import type { Union } from '../state/union.js';
-import { isOpaqueByFile, presenceOf } from './presence.js';
+import { isOpaqueByFile, nameInLayer } from './name-in-layer.js';
 
 /** One object on the way. */
 export interface Step {
@@ -113,7 +113,7 @@ export class Descent {
     const isLast = after === '';
     if (!this.known) {
       const last = this.at === this.candidates.length;
-      const presence = presenceOf(this.union, home, name as EntryName, stat, last);
+      const presence = nameInLayer(this.union, home, name as EntryName, stat, last);
       if (presence === 'absent') return null;
       const wanted = isLast && this.wanted === 'file' ? isRegular(stat.mode) : isDirectory(stat.mode);
       if (presence === 'whiteout' || !wanted) {

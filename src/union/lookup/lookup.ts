@@ -18,10 +18,10 @@ import type { LinkGroup } from '../nodes/link-group.js';
 import { DirectoryNode, FileNode, type UnionNode } from '../nodes/node.js';
 import { showStat, statNode } from '../objects/real-object.js';
 import type { Union } from '../state/union.js';
-import { numberOfDirectory, numberOfFile } from './constant-numbers.js';
 import { Descent } from './descent.js';
 import { findData } from './find-data.js';
-import { presenceOf } from './presence.js';
+import { nameInLayer } from './name-in-layer.js';
+import { numberOfDirectory, numberOfFile } from './stable-inode-numbers.js';
 
 const lower = new FileStat();
 
@@ -38,7 +38,7 @@ export function lookup(union: Union, dir: DirectoryNode, name: EntryName, into: 
   union.checkName(name);
   if (dir.removed || dir.isComplete) return null;
   if (dir.upper !== null) {
-    const presence = presenceOf(union, dir.upper, name, into, dir.lowers.length === 0);
+    const presence = nameInLayer(union, dir.upper, name, into, dir.lowers.length === 0);
     if (presence === 'whiteout') return null;
     if (presence === 'present') return found(union, dir, name, dir.upper, into);
   }
@@ -48,7 +48,7 @@ export function lookup(union: Union, dir: DirectoryNode, name: EntryName, into: 
 function lookupLower(union: Union, dir: DirectoryNode, name: EntryName, into: FileStat): UnionNode | null {
   const lowest = dir.lowers.at(-1);
   for (const home of dir.lowers) {
-    const presence = presenceOf(union, home, name, into, home === lowest);
+    const presence = nameInLayer(union, home, name, into, home === lowest);
     if (presence === 'whiteout') return null;
     if (presence === 'present') return found(union, dir, name, home, into);
   }
@@ -273,7 +273,7 @@ export function lowerHas(union: Union, dir: DirectoryNode, name: EntryName): boo
 export function lowerLinks(union: Union, dir: DirectoryNode, name: EntryName): number {
   const lowest = dir.lowers.at(-1);
   for (const home of dir.lowers) {
-    const presence = presenceOf(union, home, name, lower, home === lowest);
+    const presence = nameInLayer(union, home, name, lower, home === lowest);
     if (presence !== 'absent') return presence === 'present' ? Math.max(1, lower.nlink) : 0;
   }
   return 0;

@@ -9,7 +9,7 @@ import { cookieOf, type ListedEntry, Listing } from '../nodes/listing.js';
 import type { DirectoryNode, UnionNode } from '../nodes/node.js';
 import { dropImpure } from '../promote/promote-directory.js';
 import type { Union } from '../state/union.js';
-import { correctNumbers } from './constant-numbers.js';
+import { correctNumbers } from './stable-inode-numbers.js';
 
 const stat = new FileStat();
 
@@ -20,7 +20,7 @@ const stat = new FileStat();
 export function listingOf(union: Union, dir: DirectoryNode, isQuiet = false): Listing {
   let listing = union.listings.get(dir);
   if (listing === undefined) {
-    union.scout.listed(dir);
+    union.treePrefetch.listed(dir);
     const entries = readMerged(union, dir, isQuiet);
     const hasCopies = correctNumbers(union, dir, entries);
     if (dir.impure && !hasCopies && !dir.isMerged) dropImpure(union, dir);

@@ -23,7 +23,7 @@ export class LinkGroup {
   constructor(
     readonly ino: number,
     readonly type: number,
-    /** Tells the lower file from every other that has had its number (`Plinks`). */
+    /** Tells the lower file from every other that has had its number (`PseudoLinks`). */
     readonly origin: string,
     /** Link count in the lower layer; null for an entry that was read back, until a lower name is seen. */
     public lowerLinks: number | null,

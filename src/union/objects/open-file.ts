@@ -22,7 +22,7 @@ import { statFd } from '../../sys/files/stat.js';
 import { keepOwnProtection } from '../../sys/rights/own-protection.js';
 import type { FileNode, OpenFile } from '../nodes/node.js';
 import { closeFds, closeReadFd, replaceFds, replaceWriteFd } from '../nodes/open-fds.js';
-import { PREFETCH } from '../prefetch/foresight.js';
+import { PREFETCH } from '../prefetch/file-prefetch.js';
 import type { Union } from '../state/union.js';
 import { canPassThrough, hasChangingFlags, register, takesFlags } from './passthrough.js';
 import { isAppendOnly } from './protection.js';

@@ -9,7 +9,7 @@ import type { Caller, Entry, Opened } from '../../fuse/operations.js';
 import { mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../../sys/files/inode-ops.js';
 import { close, tryOpenAt } from '../../sys/files/open.js';
 import { statAt, statFd } from '../../sys/files/stat.js';
-import { attributesFor, giveAttributes, type Made, makeObject, type NewObject } from '../create/new-object.js';
+import { attributesFor, giveAttributes, type Made, makeObject, type NewObject } from '../create/create-object.js';
 import { noteRemoved } from '../lookup/merge-directory.js';
 import { type DirectoryNode, FileNode } from '../nodes/node.js';
 import { checkBudget, openNew } from '../objects/open-file.js';

@@ -34,7 +34,7 @@ export function open(union: Union, nodeid: NodeId, flags: number, killSetIdFor: 
   if (node.open === null) checkBudget(union);
   if ((flags & O_ACCMODE) === O_RDONLY && !truncates) {
     // The kernel has the pages of what has been read before.
-    const isFetched = node.wasOpened || union.foresight.opened(node);
+    const isFetched = node.wasOpened || union.filePrefetch.opened(node);
     return openNode(union, node, flags, isFetched);
   }
   assertMayOpen(union, node, flags);

@@ -1,7 +1,7 @@
 import type { EntryName, NodeId } from '../../core/brand.js';
 import { direntType } from '../../core/file-mode.js';
 import type { Entry } from '../../fuse/operations.js';
-import type { Made } from '../create/new-object.js';
+import type { Made } from '../create/create-object.js';
 import { adoptDirectory, adoptFile, lookup as find } from '../lookup/lookup.js';
 import { noteAdded } from '../lookup/merge-directory.js';
 import type { DirectoryNode, UnionNode } from '../nodes/node.js';

@@ -6,7 +6,7 @@ import { UndoStack } from '../../core/undo.js';
 import type { Entry } from '../../fuse/operations.js';
 import { linkAt, linkFd, unlinkAt } from '../../sys/files/inode-ops.js';
 import { close } from '../../sys/files/open.js';
-import { isHiddenUnseen, placeFor } from '../create/new-object.js';
+import { isHiddenUnseen, placeFor } from '../create/create-object.js';
 import type { RealDirectory } from '../layers/layer.js';
 import { noteAdded } from '../lookup/merge-directory.js';
 import { redirectMetacopy } from '../lookup/redirect.js';

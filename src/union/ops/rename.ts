@@ -10,8 +10,8 @@ import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../core/flags.js';
 import { afterwards } from '../../core/undo.js';
 import { renameAt } from '../../sys/files/inode-ops.js';
 import { statFd } from '../../sys/files/stat.js';
+import { isHiddenUnseen, placeFor } from '../create/create-object.js';
 import { lowerNamesIn } from '../create/hidden-names.js';
-import { isHiddenUnseen, placeFor } from '../create/new-object.js';
 import type { RealDirectory } from '../layers/layer.js';
 import { lookup, lowerHas } from '../lookup/lookup.js';
 import { isEmpty, lowersAreBare, noteAdded, noteLost, noteRemoved } from '../lookup/merge-directory.js';
@@ -26,7 +26,7 @@ import type { Union } from '../state/union.js';
 import { existing, forgetDirectory, forgetName, keepingReachable, prepareRemoval } from './remove.js';
 
 /** One name of one directory. */
-interface Place {
+interface Location {
   readonly dir: DirectoryNode;
   readonly name: EntryName;
 }
@@ -62,9 +62,9 @@ export function rename(
 function change(
   union: Union,
   source: UnionNode,
-  from: Place,
+  from: Location,
   target: UnionNode | null,
-  to: Place,
+  to: Location,
   flags: number,
 ): void {
   if ((flags & RENAME_EXCHANGE) !== 0) {
@@ -107,7 +107,7 @@ function checkReplaceable(union: Union, source: UnionNode, target: UnionNode): v
   if (!isEmpty(union, target)) throw fsError(Errno.ENOTEMPTY, 'rename');
 }
 
-function replace(union: Union, source: UnionNode, from: Place, target: UnionNode | null, to: Place): void {
+function replace(union: Union, source: UnionNode, from: Location, target: UnionNode | null, to: Location): void {
   checkMovable(union, source);
   if (target !== null) prepareRemoval(union, target, to.dir, to.name);
   prepare(union, source, from, to);
@@ -134,7 +134,7 @@ function replace(union: Union, source: UnionNode, from: Place, target: UnionNode
 }
 
 /** Copies up what the move needs, and closes the moved directory against lower layers of its new place. */
-function prepare(union: Union, source: UnionNode, from: Place, to: Place): void {
+function prepare(union: Union, source: UnionNode, from: Location, to: Location): void {
   if (source.kind === 'file') {
     ensureName(union, source, from);
     keepData(union, source, from, to);
@@ -150,7 +150,7 @@ function prepare(union: Union, source: UnionNode, from: Place, to: Place): void 
 }
 
 /** What tells a metacopy's data from others' is its place, and that changes. */
-function keepData(union: Union, node: FileNode, from: Place, to: Place): void {
+function keepData(union: Union, node: FileNode, from: Location, to: Location): void {
   if (node.data === null) return;
   const knownByThis = node.parent === from.dir && node.name === from.name;
   if (!redirectMetacopy(union, node, knownByThis && from.dir === to.dir)) ensureWhole(union, node);
@@ -162,7 +162,7 @@ function takesLowers(union: Union, node: DirectoryNode): boolean {
 }
 
 /** Whether lower layers could show through a directory that moves to this place. */
-function mustBeOpaque(union: Union, { dir, name }: Place): boolean {
+function mustBeOpaque(union: Union, { dir, name }: Location): boolean {
   switch (union.dialect.opaqueMarks) {
     case 'always':
       return true;
@@ -174,7 +174,7 @@ function mustBeOpaque(union: Union, { dir, name }: Place): boolean {
 }
 
 /** Before an upper directory moves. Harmless if the move fails: nothing that shows lies below it where it is. */
-function closeAgainst(union: Union, node: DirectoryNode, dirfd: number, { dir, name }: Place): void {
+function closeAgainst(union: Union, node: DirectoryNode, dirfd: number, { dir, name }: Location): void {
   try {
     union.writable().hiding.markOpaque(dirfd, node.name);
   } catch (error) {
@@ -188,7 +188,7 @@ function closeAgainst(union: Union, node: DirectoryNode, dirfd: number, { dir, n
 }
 
 /** A file is moved by the name that it is asked for, which need not be the one that it is known by. */
-function ensureName(union: Union, node: FileNode, { dir, name }: Place): void {
+function ensureName(union: Union, node: FileNode, { dir, name }: Location): void {
   const { group } = node;
   if (group !== null) union.nodes.move(node, dir, name);
   ensureUpper(union, node);
@@ -196,7 +196,7 @@ function ensureName(union: Union, node: FileNode, { dir, name }: Place): void {
 }
 
 /** Keeps an upper object that `move` replaces reachable for whoever still holds it. */
-function keepingTarget(union: Union, target: UnionNode, to: Place, toFd: number, move: () => void): void {
+function keepingTarget(union: Union, target: UnionNode, to: Location, toFd: number, move: () => void): void {
   if (target.kind === 'file') keepingReachable(target, to.dir, to.name, toFd, move);
   else {
     if (target.upper !== null) union.fds.pin(target.upper);
@@ -204,7 +204,7 @@ function keepingTarget(union: Union, target: UnionNode, to: Place, toFd: number,
   }
 }
 
-function dropTarget(union: Union, target: UnionNode, to: Place, inUpper: boolean): void {
+function dropTarget(union: Union, target: UnionNode, to: Location, inUpper: boolean): void {
   if (target.kind === 'file') forgetName(union, target, to.dir, to.name, inUpper);
   else {
     const { upper } = target;
@@ -220,13 +220,13 @@ function dropTarget(union: Union, target: UnionNode, to: Place, inUpper: boolean
 }
 
 /** Point of no return: the layers have changed, now the nodes follow. */
-function commit(union: Union, source: UnionNode, from: Place, to: Place): void {
+function commit(union: Union, source: UnionNode, from: Location, to: Location): void {
   noteRemoved(union, from.dir, from.name);
-  settle(union, source, from, to);
+  moveNode(union, source, from, to);
 }
 
 /** `node`, found at `from` before, is at `to` now. */
-function settle(union: Union, node: UnionNode, from: Place, to: Place): void {
+function moveNode(union: Union, node: UnionNode, from: Location, to: Location): void {
   noteLost(union, from.dir, node);
   const home = placeFor(union, to.dir);
   if (node.kind === 'directory') {
@@ -236,11 +236,11 @@ function settle(union: Union, node: UnionNode, from: Place, to: Place): void {
       node.upper.parent = home;
       node.upper.name = to.name;
     }
-  } else settleFile(union, node, from, to);
+  } else moveFileNode(union, node, from, to);
   if (union.listings.peek(to.dir) !== undefined) noteArrived(union, node, to, home);
 }
 
-function noteArrived(union: Union, node: UnionNode, to: Place, home: RealDirectory): void {
+function noteArrived(union: Union, node: UnionNode, to: Location, home: RealDirectory): void {
   let type = DT_DIR;
   if (node.kind === 'file') {
     try {
@@ -266,7 +266,7 @@ function leaveLowers(union: Union, node: DirectoryNode): void {
 }
 
 /** A file known by another of its links stays known by that. */
-function settleFile(union: Union, node: FileNode, from: Place, to: Place): void {
+function moveFileNode(union: Union, node: FileNode, from: Location, to: Location): void {
   if (node.parent !== from.dir || node.name !== from.name) return;
   union.nodes.move(node, to.dir, to.name);
   if (node.group !== null) return;
@@ -275,7 +275,7 @@ function settleFile(union: Union, node: FileNode, from: Place, to: Place): void 
 }
 
 /** RENAME_EXCHANGE: both names stay taken in the upper, so nothing lower can show through. */
-function exchange(union: Union, source: UnionNode, from: Place, target: UnionNode, to: Place): void {
+function exchange(union: Union, source: UnionNode, from: Location, target: UnionNode, to: Location): void {
   checkMovable(union, source);
   checkMovable(union, target);
   prepare(union, source, from, to);
@@ -285,6 +285,6 @@ function exchange(union: Union, source: UnionNode, from: Place, target: UnionNod
   renameAt(fromFd, from.name, toFd, to.name, RENAME_EXCHANGE);
   noteRemoved(union, from.dir, from.name);
   noteRemoved(union, to.dir, to.name);
-  settle(union, source, from, to);
-  settle(union, target, to, from);
+  moveNode(union, source, from, to);
+  moveNode(union, target, to, from);
 }

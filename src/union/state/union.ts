@@ -15,14 +15,14 @@ import type { WorkDirectory } from '../../whiteout/work/work-directory.js';
 import type { DirectoryFds } from '../layers/directory-fds.js';
 import type { Layer } from '../layers/layer.js';
 import type { UpperMount } from '../layers/upper-mount.js';
-import type { KeptLinks } from '../links/kept-links.js';
-import type { LowerFiles } from '../links/lower-files.js';
+import type { HardLinkTable } from '../links/hard-link-table.js';
+import type { OriginHandles } from '../links/origin-handles.js';
 import type { InodeNumbers } from '../nodes/inode-numbers.js';
 import type { Listing } from '../nodes/listing.js';
 import { DirectoryNode, type UnionNode } from '../nodes/node.js';
 import type { NodeTable } from '../nodes/node-table.js';
-import { Foresight } from '../prefetch/foresight.js';
-import { Scout } from '../prefetch/scout.js';
+import { FilePrefetch } from '../prefetch/file-prefetch.js';
+import { TreePrefetch } from '../prefetch/tree-prefetch.js';
 import type { CopyJobs } from './copy-jobs.js';
 
 /** What only a union with an upper layer has. */
@@ -33,9 +33,9 @@ export interface Upper {
   readonly hiding: Hiding;
   readonly copyUp: CopyUpContext;
   /** null: copies do not say what they are copies of. */
-  readonly lowerFiles: LowerFiles | null;
+  readonly lowerFiles: OriginHandles | null;
   /** null: files with several links part when one is copied up. */
-  readonly links: KeptLinks | null;
+  readonly links: HardLinkTable | null;
 }
 
 /** How many directory entries all cached listings may hold together. */
@@ -54,8 +54,8 @@ export class Union {
   /** The answer that operations fill in and return: one object for all, valid until the next call. */
   readonly answer: { nodeid: Entry['nodeid']; attr: FileStat; cacheAttr: boolean };
   readonly root: DirectoryNode;
-  readonly foresight: Foresight;
-  readonly scout: Scout;
+  readonly filePrefetch: FilePrefetch;
+  readonly treePrefetch: TreePrefetch;
   /** Set when the transport is ready. */
   channel: KernelChannel | null = null;
   passthrough = false;
@@ -71,9 +71,9 @@ export class Union {
   /** Depth of the lowest layer. */
   readonly lowest: number;
   /** null: files with several links part when one is copied up, or nothing is ever copied up. */
-  readonly links: KeptLinks | null;
+  readonly links: HardLinkTable | null;
   /** null: copies do not say what they are copies of, or nothing is ever copied up. */
-  readonly lowerFiles: LowerFiles | null;
+  readonly lowerFiles: OriginHandles | null;
 
   constructor(
     /** null: a read-only union. */
@@ -92,8 +92,8 @@ export class Union {
     readonly maxOpenFiles: number,
     readonly log: (line: string) => void,
   ) {
-    this.foresight = new Foresight(fds, listings);
-    this.scout = new Scout(lowers);
+    this.filePrefetch = new FilePrefetch(fds, listings);
+    this.treePrefetch = new TreePrefetch(lowers);
     const top = upper?.layer ?? (lowers[0] as Layer);
     this.lowest = (lowers.at(-1) ?? top).depth;
     const stat = new FileStat();

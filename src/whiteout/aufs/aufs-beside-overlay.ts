@@ -13,7 +13,7 @@ import { close, tryOpenBeneath } from '../../sys/files/open.js';
 import { readDirectory } from '../../sys/files/read-directory.js';
 import { statAt } from '../../sys/files/stat.js';
 import { hiddenBy, OPAQUE_MARKER, WHITEOUT_PREFIX, whiteoutOf } from '../aufs-names.js';
-import type { DirectoryMemory, LayerDirectorySink, LayerReader, MarkerFiles, Presence } from '../dialect.js';
+import type { DirectoryMemory, LayerDirectorySink, LayerReader, MarkerFiles, NameInLayer } from '../dialect.js';
 import type { Marks } from '../marks.js';
 import type { OverlayDialect } from '../overlay/overlay-dialect.js';
 
@@ -35,7 +35,7 @@ export class OverlayLowerReader implements LayerReader, MarkerFiles {
 
   constructor(private readonly overlay: OverlayDialect) {}
 
-  probe(dirfd: number, name: EntryName, into: FileStat): Presence {
+  probe(dirfd: number, name: EntryName, into: FileStat): NameInLayer {
     return name.startsWith(WHITEOUT_PREFIX) ? 'absent' : this.overlay.probe(dirfd, name, into);
   }
 

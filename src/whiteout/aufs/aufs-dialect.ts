@@ -4,7 +4,7 @@ import { Errno } from '../../core/errno.js';
 import { MAX_NAME, WHITEOUT_PREFIX } from '../aufs-names.js';
 import type { Dialect, DirectoryParts } from '../dialect.js';
 import type { XattrNamespace } from '../overlay/overlay-dialect.js';
-import { aufsPlinks } from './aufs-plinks.js';
+import { aufsPseudoLinks } from './aufs-pseudo-links.js';
 
 export interface AufsDialectSettings {
   /** Where private xattrs can be had. */
@@ -28,7 +28,7 @@ export class AufsDialect implements Dialect {
   private readonly originXattr: string;
 
   constructor({ xattrs, alwaysOpaque }: AufsDialectSettings) {
-    this.originXattr = aufsPlinks(xattrs).originXattr;
+    this.originXattr = aufsPseudoLinks(xattrs).originXattr;
     this.opaqueMarks = alwaysOpaque ? 'always' : 'needed';
   }
 

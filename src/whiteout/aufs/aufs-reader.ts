@@ -8,7 +8,7 @@ import type { FileStat } from '../../core/file-stat.js';
 import { readDirectory } from '../../sys/files/read-directory.js';
 import { statAt } from '../../sys/files/stat.js';
 import { hiddenBy, WHITEOUT_PREFIX } from '../aufs-names.js';
-import type { LayerDirectorySink, LayerReader, Presence } from '../dialect.js';
+import type { LayerDirectorySink, LayerReader, NameInLayer } from '../dialect.js';
 import { type Marks, NO_MARKS } from '../marks.js';
 import { hasOpaqueMarker, hasWhiteout, showsOpaqueMarker } from './aufs-marks.js';
 
@@ -25,7 +25,7 @@ export class AufsReader implements LayerReader {
     this.honoursWhiteouts = kind !== 'ro';
   }
 
-  probe(dirfd: number, name: EntryName, into: FileStat): Presence {
+  probe(dirfd: number, name: EntryName, into: FileStat): NameInLayer {
     if (statAt(dirfd, name, into)) return 'present';
     return this.honoursWhiteouts && hasWhiteout(dirfd, name) ? 'whiteout' : 'absent';
   }

@@ -19,8 +19,8 @@ import type {
   LayerDirectorySink,
   LayerReader,
   Metacopies,
+  NameInLayer,
   OriginMarks,
-  Presence,
   Protections,
   Redirects,
 } from '../dialect.js';
@@ -120,7 +120,7 @@ export class OverlayDialect implements Dialect, LayerReader {
     this.protectionXattr = `${this.prefix}protattr`;
   }
 
-  probe(dirfd: number, name: EntryName, into: FileStat): Presence {
+  probe(dirfd: number, name: EntryName, into: FileStat): NameInLayer {
     if (!statAt(dirfd, name, into)) return 'absent';
     return isWhiteout(into) || this.isXattrWhiteout(dirfd, name, into) ? 'whiteout' : 'present';
   }

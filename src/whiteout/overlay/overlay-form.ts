@@ -4,7 +4,7 @@ import { isDirectory, isRegular, S_IFCHR } from '../../core/file-mode.js';
 import { mknodAt } from '../../sys/files/inode-ops.js';
 import { findXattr, setXattr } from '../../sys/files/xattr.js';
 import type { LayerDirectorySink } from '../dialect.js';
-import type { LayerObject, LayerSource, LayerTarget, Unsettled } from '../layer-form.js';
+import type { IncompatibleOptions, LayerObject, LayerSource, LayerTarget } from '../layer-form.js';
 import { FOREIGN_OPAQUE, isWhiteout, OverlayDialect, type XattrNamespace } from './overlay-dialect.js';
 
 /** XATTR_NAME_MAX (linux/limits.h). */
@@ -62,7 +62,7 @@ export class OverlaySource implements LayerSource {
     return 'the layer has marks in both trusted.overlay. and user.overlay.; say with --xattrs which are its own';
   }
 
-  unsettled(_root: number): Unsettled | null {
+  unsettled(_root: number): IncompatibleOptions | null {
     return null;
   }
 

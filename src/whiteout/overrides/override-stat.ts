@@ -17,7 +17,7 @@ import {
 import type { FileStat } from '../../core/file-stat.js';
 
 /** What an xattr says in place of the object's own attributes. */
-export type ToldStat = Pick<FileStat, 'mode' | 'uid' | 'gid' | 'rdevMajor' | 'rdevMinor'>;
+export type ReportedStat = Pick<FileStat, 'mode' | 'uid' | 'gid' | 'rdevMajor' | 'rdevMinor'>;
 
 /** `block` and `char` are followed by the device's numbers. */
 const KINDS: ReadonlyMap<string, number> = new Map([
@@ -79,7 +79,7 @@ function fits(type: number, { mode }: FileStat): boolean {
   return type === (mode & S_IFMT) || (isRegular(mode) && type !== S_IFDIR && type !== S_IFLNK);
 }
 
-export function textOf({ uid, gid, mode, rdevMajor, rdevMinor }: ToldStat): string {
+export function textOf({ uid, gid, mode, rdevMajor, rdevMinor }: ReportedStat): string {
   const permissions = (mode & 0o7777).toString(8).padStart(4, '0');
   return `${uid}:${gid}:${permissions}:${kindOf(mode)}${isDevice(mode) ? `-${rdevMajor}-${rdevMinor}` : ''}`;
 }
@@ -88,7 +88,7 @@ export function textOf({ uid, gid, mode, rdevMajor, rdevMinor }: ToldStat): stri
  * As fuse-overlayfs 1.x writes it, the kind in the mode; a device that only stands for one needs its number behind
  * that.
  */
-export function shortTextOf(told: ToldStat): string {
+export function shortTextOf(told: ReportedStat): string {
   const { uid, gid, mode } = told;
   return `${uid}:${gid}:${(mode & (S_IFMT | 0o7777)).toString(8)}`;
 }

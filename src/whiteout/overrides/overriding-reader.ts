@@ -3,7 +3,7 @@ import { isErrno } from '../../core/errno.js';
 import { DT_REG, direntType } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { statAt } from '../../sys/files/stat.js';
-import type { DirectoryMemory, LayerDirectorySink, LayerReader, MarkerFiles, Presence } from '../dialect.js';
+import type { DirectoryMemory, LayerDirectorySink, LayerReader, MarkerFiles, NameInLayer } from '../dialect.js';
 import type { Marks } from '../marks.js';
 import type { StatOverrides } from './stat-overrides.js';
 
@@ -23,7 +23,7 @@ export class OverridingReader implements LayerReader {
     this.markerFiles = reader.markerFiles;
   }
 
-  probe(dirfd: number, name: EntryName, into: FileStat): Presence {
+  probe(dirfd: number, name: EntryName, into: FileStat): NameInLayer {
     const presence = this.reader.probe(dirfd, name, into);
     if (presence === 'present') this.overrides.apply(dirfd, name, into);
     return presence;

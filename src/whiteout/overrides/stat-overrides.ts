@@ -20,7 +20,7 @@ import {
   OVERRIDE_PREFIX,
   PRIVILEGED_OVERRIDE,
 } from './override-names.js';
-import { applyTold, shortTextOf, type ToldStat, textOf } from './override-stat.js';
+import { applyTold, type ReportedStat, shortTextOf, textOf } from './override-stat.js';
 
 /** `xattr_permissions=1` and `=2`. */
 export type OverrideKind = 'privileged' | 'user';
@@ -76,7 +76,7 @@ export class StatOverrides {
   }
 
   /** Says on the layer's root that its objects have such xattrs. */
-  markRoot(root: number, told: ToldStat): void {
+  markRoot(root: number, told: ReportedStat): void {
     setXattr(root, '', this.name, this.textOf(told));
   }
 
@@ -111,12 +111,12 @@ export class StatOverrides {
   }
 
   /** fuse-overlayfs's own xattrs are in the form of its version 1. */
-  private textOf(told: ToldStat): Buffer {
+  private textOf(told: ReportedStat): Buffer {
     return Buffer.from(this.name === CONTAINERS_OVERRIDE ? textOf(told) : shortTextOf(told));
   }
 
   /** Gives an object that nobody sees yet its attributes. {@link seal} follows when all else is set. */
-  give(dirfd: number, name: string, told: ToldStat): void {
+  give(dirfd: number, name: string, told: ReportedStat): void {
     if (!this.canBeOn(this.physicalMode(told.mode))) {
       this.chownItself(dirfd, name, told);
       return;
@@ -144,7 +144,11 @@ export class StatOverrides {
   }
 
   /** Of what has its own attributes. */
-  private chownItself(dirfd: number, name: string, { mode, uid, gid }: Pick<ToldStat, 'mode' | 'uid' | 'gid'>): void {
+  private chownItself(
+    dirfd: number,
+    name: string,
+    { mode, uid, gid }: Pick<ReportedStat, 'mode' | 'uid' | 'gid'>,
+  ): void {
     if (isSymlink(mode)) chownLink(dirfd, name, uid, gid);
     else chownObject(dirfd, name, uid, gid);
   }

@@ -11,7 +11,7 @@ import { isErrno } from '../../../src/core/errno.js';
 import { checkConfig } from '../../../src/server/checks/check-config.js';
 import { defaultConfig } from '../../../src/server/config/mount-config.js';
 import { MountError } from '../../../src/server/config/mount-error.js';
-import { settleOverlay } from '../../../src/server/config/overlay-options.js';
+import { resolveOverlayOptions } from '../../../src/server/config/resolve-overlay-options.js';
 import { mountFs, umountFs } from '../../../src/sys/mount.js';
 import { kernelOverlayUnavailable, PLYFS } from '../../harness/mounts.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
@@ -69,7 +69,7 @@ function plyfs(list: string): Answer {
     const config = { ...defaultConfig(true), mountpoint: paths('@mnt') };
     const unknown = applyOptions(splitOptions(paths(list)), { config }).unknown;
     expect(unknown).toEqual([]);
-    const { redirect, metacopy, index, xattrs } = settleOverlay(checkConfig(config));
+    const { redirect, metacopy, index, xattrs } = resolveOverlayOptions(checkConfig(config));
     return { redirect, metacopy, index, xattrs };
   } catch (error) {
     if (error instanceof MountError) return error.code ?? error.message;

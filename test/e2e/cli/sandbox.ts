@@ -68,7 +68,7 @@ export class Sandbox {
 
   /** A daemon, or what has been started to become one and does not know yet what it is to mount. */
   becomesDaemon(): boolean {
-    const starting = (command: string): boolean => / --front=\d+ /.test(command) && command.includes(this.dir);
+    const starting = (command: string): boolean => / --launcher=\d+ /.test(command) && command.includes(this.dir);
     return this.daemon() !== undefined || processes().some(({ command }) => starting(command));
   }
 

@@ -16,7 +16,7 @@ import { fillLarge } from '../harness/large-file.js';
 
 /** As built: the helper thread is started from its file. */
 function built(path: string): string {
-  return new URL(`../../dist/${path}`, import.meta.url).href;
+  return new URL(`../../../dist/${path}`, import.meta.url).href;
 }
 const { createUnion }: typeof import('../../../src/union/index.js') = await import(built('union/index.js'));
 const { Parked }: typeof import('../../../src/fuse/operations.js') = await import(built('fuse/operations.js'));

@@ -50,7 +50,7 @@ export function listedStat(ino: number, type: number, numbers: ShortNumbers): { 
   return { mode: type << 12, ino: numbers.of(ino) };
 }
 
-export interface NativeStatFs {
+export interface Libfuse2StatFs {
   readonly bsize: number;
   readonly frsize: number;
   readonly blocks: number;
@@ -63,7 +63,7 @@ export interface NativeStatFs {
 }
 
 /** A file system of more blocks than 32 bits count is shown with larger blocks. */
-export function nativeStatFs({ blocks, bfree, bavail, files, ffree, bsize, frsize, namelen }: StatFs): NativeStatFs {
+export function nativeStatFs({ blocks, bfree, bavail, files, ffree, bsize, frsize, namelen }: StatFs): Libfuse2StatFs {
   let scale = 1;
   while (blocks / scale >= U32) scale *= 2;
   const scaled = (count: number): number => Math.floor(count / scale);

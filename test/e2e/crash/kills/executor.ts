@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-const fixture = (name: string): string => fileURLToPath(new URL(`../../fixtures/kills/${name}`, import.meta.url));
+const fixture = (name: string): string => fileURLToPath(new URL(`../../../fixtures/kills/${name}`, import.meta.url));
 
 /** A call of the actor in the fixture, and its arguments. */
 export type Step = readonly [call: string, ...args: (string | number | boolean)[]];

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LocationFinder } from '../../../../src/server/checks/directory-location.js';
 import { withoutIdmapped } from '../../../../src/server/checks/idmapped-layers.js';
-import { PlaceFinder } from '../../../../src/server/checks/place.js';
 import { defaultConfig, type MountConfig } from '../../../../src/server/config/mount-config.js';
 import { type MountEntry, readMountinfo } from '../../../../src/server/config/mountinfo.js';
 
@@ -16,7 +16,7 @@ beforeEach(() => {
   config = {
     ...defaultConfig(true),
     lowers: [join(home, 'lower')],
-    presentation: { uids: { ranges: [{ disk: 0, shown: 1, count: 1 }] } },
+    ownership: { uids: { ranges: [{ disk: 0, shown: 1, count: 1 }] } },
   };
 });
 
@@ -25,7 +25,7 @@ afterEach(() => rmSync(home, { recursive: true }));
 /** The mounts of this machine, the one of the lower said to be idmapped, and some more. */
 function mounts(...more: ((theLower: MountEntry) => MountEntry)[]): MountEntry[] {
   const all = readMountinfo();
-  const { mountId } = new PlaceFinder(all).find(join(home, 'lower'));
+  const { mountId } = new LocationFinder(all).find(join(home, 'lower'));
   const own = all.find(({ id }) => id === mountId) as MountEntry;
   return [
     ...all.map((entry) => (entry.device === own.device ? { ...entry, isIdmapped: true } : entry)),
@@ -35,7 +35,7 @@ function mounts(...more: ((theLower: MountEntry) => MountEntry)[]): MountEntry[]
 
 describe('a layer on an idmapped mount', () => {
   it('is left where it is if no owners are mapped here', () => {
-    const { presentation: _, ...plain } = config;
+    const { ownership: _, ...plain } = config;
     expect(withoutIdmapped(plain, mounts()).lowers).toEqual(config.lowers);
   });
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EntryName } from '../../../../src/core/brand.js';
 import { FsError } from '../../../../src/core/errno.js';
 import { type LayerVisitor, type WalkedObject, walkLayer } from '../../../../src/store/layers/layer-walk.js';
-import { openLayerRoot } from '../../../../src/store/layers/untouched.js';
+import { openLayerRoot } from '../../../../src/store/layers/open-untouched.js';
 import { close } from '../../../../src/sys/files/open.js';
 import { AufsSource } from '../../../../src/whiteout/aufs/aufs-form.js';
 import { makeScratch, removeScratch } from '../../../harness/scratch.js';

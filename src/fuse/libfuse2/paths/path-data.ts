@@ -1,0 +1,43 @@
+/** Requests about the data of files. Paths are as fuse-native gives them; numbers are those of open files. */
+import { O_RDWR } from '../../../core/flags.js';
+import { modeOfNew } from './path-names.js';
+import { toBytes } from './text.js';
+import type { Tree } from './tree.js';
+
+export function open(tree: Tree, path: string, flags: number): number {
+  const nodeid = tree.node(path);
+  tree.operations.open(nodeid, flags, null);
+  return tree.files.add(nodeid, flags);
+}
+
+/** fuse-native does not bring the flags; what the descriptor may do is the kernel's to check. */
+export function create(tree: Tree, path: string, mode: number): number {
+  const bytes = toBytes(path);
+  const { parent, name } = tree.paths.parent(bytes);
+  const { entry } = tree.operations.create(parent, name, modeOfNew(mode), O_RDWR, tree.caller);
+  const { nodeid } = entry;
+  tree.paths.adopt(bytes, entry);
+  return tree.files.add(nodeid, O_RDWR);
+}
+
+export function release(tree: Tree, number: number): void {
+  const { nodeid, flags } = tree.files.remove(number);
+  tree.operations.release(nodeid, flags);
+}
+
+export function read(tree: Tree, number: number, into: Buffer, size: number, offset: number): number {
+  return tree.operations.read(tree.files.get(number), into, 0, size, offset);
+}
+
+/** The kernel has cleared set-id bits by a request of its own. */
+export function write(tree: Tree, number: number, from: Buffer, size: number, offset: number): number {
+  return tree.operations.write(tree.files.get(number), from, 0, size, offset, null);
+}
+
+export function fsync(tree: Tree, number: number, datasync: boolean): void {
+  if (!tree.operations.noSync) tree.operations.fsync(tree.files.get(number), datasync);
+}
+
+export function fsyncdir(tree: Tree, path: string, datasync: boolean): void {
+  if (!tree.operations.noSync) tree.operations.fsyncdir(tree.node(path), datasync);
+}

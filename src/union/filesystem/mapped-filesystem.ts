@@ -1,0 +1,241 @@
+import { type EntryName, type NodeId, ROOT_ID } from '../../core/brand.js';
+import { Errno, fsError } from '../../core/errno.js';
+import { isDirectory } from '../../core/file-mode.js';
+import type { FileStat } from '../../core/file-stat.js';
+import { IdMap, type IdRule, NOBODY } from '../../core/id-map.js';
+import { isAcl } from '../../core/posix-acl.js';
+import type {
+  AttributeChange,
+  Attributes,
+  Caller,
+  DirectorySink,
+  Entry,
+  Opened,
+  Operations,
+} from '../../fuse/operations.js';
+import { isRoot, mayKeepSetGid } from '../ops/caller.js';
+import type { Union } from '../state/union.js';
+import { mapAcl, mapCapability, toDisk, toShown } from './acl-ids.js';
+import { UnionFilesystem } from './union-filesystem.js';
+
+/** What a mount shows otherwise than the layers have it. */
+export interface OwnershipView {
+  readonly uids?: IdRule;
+  readonly gids?: IdRule;
+  /** Every directory has one link, which says that their number is not known. */
+  readonly staticLinks?: boolean;
+  readonly xattrs?: Operations['xattrs'];
+}
+
+const CAPABILITY = 'security.capability';
+
+/** The caller, in ids of the disk: what the union compares with owners, and gives to what it makes. */
+class CallerOnDisk implements Caller {
+  private who: Caller | null = null;
+
+  constructor(
+    private readonly uids: IdMap,
+    private readonly gids: IdMap,
+  ) {}
+
+  of(who: Caller): Caller {
+    this.who = who;
+    return this;
+  }
+
+  private get caller(): Caller {
+    if (this.who === null) throw new Error('no caller');
+    return this.who;
+  }
+
+  // Who has no id on the disk, the host's root most of all, must be able to make something: container engines do.
+  get uid(): number {
+    return this.uids.disk(this.caller.uid) ?? NOBODY;
+  }
+  get gid(): number {
+    return this.gids.disk(this.caller.gid) ?? NOBODY;
+  }
+  get pid(): number {
+    return this.caller.pid;
+  }
+  get umask(): number {
+    return this.caller.umask;
+  }
+
+  /** Of the host, or of the container that the ids are mapped for. */
+  get isRoot(): boolean {
+    return isRoot(this.caller) || this.uids.disk(this.caller.uid) === 0;
+  }
+
+  mayKeepSetGid(uid: number, gid: number): boolean {
+    return mayKeepSetGid(this.caller, this.uids.shown(uid), this.gids.shown(gid));
+  }
+}
+
+/**
+ * A union whose owners are mapped. Inside, all ids are those of the disk; here they are mapped on their way in and out.
+ * An id that a change names and that the disk has no counterpart for is EOVERFLOW, as on an idmapped mount
+ * (fs/attr.c:notify_change); the root directory of the mount keeps its owner then.
+ */
+export class MappedFilesystem extends UnionFilesystem {
+  override readonly xattrs: Operations['xattrs'];
+  private readonly uids: IdMap;
+  private readonly gids: IdMap;
+  private readonly staticLinks: boolean;
+  private readonly onDisk: CallerOnDisk;
+
+  constructor(union: Union, noSync: boolean, { uids, gids, staticLinks = false, xattrs = 'all' }: OwnershipView) {
+    super(union, noSync);
+    this.xattrs = xattrs;
+    this.uids = new IdMap(uids);
+    this.gids = new IdMap(gids);
+    this.staticLinks = staticLinks;
+    this.onDisk = new CallerOnDisk(this.uids, this.gids);
+  }
+
+  /** In place: an answer is filled anew for each request. */
+  private show<T extends { readonly attr: FileStat }>(answer: T): T {
+    const { attr } = answer;
+    attr.uid = this.uids.shown(attr.uid);
+    attr.gid = this.gids.shown(attr.gid);
+    if (this.staticLinks && isDirectory(attr.mode) && attr.nlink > 1) attr.nlink = 1;
+    return answer;
+  }
+
+  override lookup(parent: NodeId, name: EntryName): Entry | null {
+    const entry = super.lookup(parent, name);
+    return entry === null ? null : this.show(entry);
+  }
+
+  override getattr(nodeid: NodeId): Attributes {
+    return this.show(super.getattr(nodeid));
+  }
+
+  override setattr(nodeid: NodeId, change: AttributeChange, caller: Caller): Attributes {
+    const mapped = { ...change };
+    for (const [id, map] of [
+      ['uid', this.uids],
+      ['gid', this.gids],
+    ] as const) {
+      const shown = change[id];
+      if (shown === undefined) continue;
+      const disk = map.disk(shown);
+      if (disk !== null) mapped[id] = disk;
+      // containers-storage gives the mountpoint of a container that it is to diff the owner that it would have unmapped
+      // (idtools.MkdirAs in overlay.go:get), and does not go on if that fails.
+      else if (nodeid === ROOT_ID) delete mapped[id];
+      else throw fsError(Errno.EOVERFLOW, 'chown');
+    }
+    return this.show(super.setattr(nodeid, mapped, this.onDisk.of(caller)));
+  }
+
+  override mknod(parent: NodeId, name: EntryName, mode: number, rdev: number, caller: Caller): Entry {
+    return this.show(super.mknod(parent, name, mode, rdev, this.onDisk.of(caller)));
+  }
+
+  override mkdir(parent: NodeId, name: EntryName, mode: number, caller: Caller): Entry {
+    return this.show(super.mkdir(parent, name, mode, this.onDisk.of(caller)));
+  }
+
+  override symlink(parent: NodeId, name: EntryName, target: string, caller: Caller): Entry {
+    return this.show(super.symlink(parent, name, target, this.onDisk.of(caller)));
+  }
+
+  override link(nodeid: NodeId, parent: NodeId, name: EntryName): Entry {
+    return this.show(super.link(nodeid, parent, name));
+  }
+
+  override open(nodeid: NodeId, flags: number, killSetIdFor: Caller | null): Opened {
+    return super.open(nodeid, flags, killSetIdFor && this.onDisk.of(killSetIdFor));
+  }
+
+  override create(
+    parent: NodeId,
+    name: EntryName,
+    mode: number,
+    flags: number,
+    caller: Caller,
+  ): { entry: Entry; opened: Opened } {
+    const made = super.create(parent, name, mode, flags, this.onDisk.of(caller));
+    this.show(made.entry);
+    return made;
+  }
+
+  override tmpfile(parent: NodeId, mode: number, flags: number, caller: Caller): { entry: Entry; opened: Opened } {
+    const made = super.tmpfile(parent, mode, flags, this.onDisk.of(caller));
+    this.show(made.entry);
+    return made;
+  }
+
+  override write(
+    nodeid: NodeId,
+    from: Buffer,
+    at: number,
+    size: number,
+    offset: number,
+    killSetIdFor: Caller | null,
+    flags?: number,
+  ): number {
+    return super.write(nodeid, from, at, size, offset, killSetIdFor && this.onDisk.of(killSetIdFor), flags);
+  }
+
+  override fallocate(nodeid: NodeId, mode: number, offset: number, length: number, caller: Caller): void {
+    super.fallocate(nodeid, mode, offset, length, this.onDisk.of(caller));
+  }
+
+  override copyFileRange(
+    from: NodeId,
+    fromOffset: number,
+    to: NodeId,
+    toOffset: number,
+    length: number,
+    caller: Caller,
+  ): number {
+    return super.copyFileRange(from, fromOffset, to, toOffset, length, this.onDisk.of(caller));
+  }
+
+  override readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink, isQuiet: boolean): void {
+    if (!plus) {
+      super.readdir(nodeid, cookie, plus, sink, isQuiet);
+      return;
+    }
+    const showing: DirectorySink = {
+      fits: (bytes) => sink.fits(bytes),
+      add: (name, ino, type, at) => sink.add(name, ino, type, at),
+      addPlus: (name, ino, type, at, entry) => sink.addPlus(name, ino, type, at, entry && this.show(entry)),
+    };
+    super.readdir(nodeid, cookie, plus, showing, isQuiet);
+  }
+
+  /** The errno of a file system that has no such attributes, or none at all (man xattr(7)). */
+  private refuseAbsent(name: string): void {
+    if (this.xattrs === 'none' || (this.xattrs === 'no-acls' && isAcl(name))) throw fsError(Errno.EOPNOTSUPP, 'xattr');
+  }
+
+  override getxattr(nodeid: NodeId, name: string): Buffer | null {
+    this.refuseAbsent(name);
+    const value = super.getxattr(nodeid, name);
+    if (value === null) return null;
+    if (isAcl(name)) return mapAcl(value, this.uids, this.gids, toShown);
+    return name === CAPABILITY ? mapCapability(value, this.uids, toShown) : value;
+  }
+
+  override listxattr(nodeid: NodeId, caller: Caller): string[] {
+    if (this.xattrs === 'none') throw fsError(Errno.EOPNOTSUPP, 'xattr');
+    const names = super.listxattr(nodeid, caller);
+    return this.xattrs === 'no-acls' ? names.filter((name) => !isAcl(name)) : names;
+  }
+
+  override setxattr(nodeid: NodeId, name: string, value: Buffer, flags: number, killSetGid: boolean): void {
+    this.refuseAbsent(name);
+    let mapped = value;
+    if (isAcl(name)) mapped = mapAcl(value, this.uids, this.gids, toDisk);
+    else if (name === CAPABILITY) mapped = mapCapability(value, this.uids, toDisk);
+    super.setxattr(nodeid, name, mapped, flags, killSetGid);
+  }
+
+  override removexattr(nodeid: NodeId, name: string): void {
+    this.refuseAbsent(name);
+    super.removexattr(nodeid, name);
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * Links kept as aufs does it (pseudo-links): entries are in a directory of the upper (`LinkEntries`), for as long as
+ * the mount lives. Because numbers are given out again, a lower file is recognised by its origin too (`origins.ts`).
+ */
+import type { StagedObject } from '../../copyup/staged-object.js';
+import type { EntryName } from '../../core/brand.js';
+import { displayName } from '../../core/entry-name.js';
+import { isErrno } from '../../core/errno.js';
+import { isDirectory, S_IFMT } from '../../core/file-mode.js';
+import { FileStat } from '../../core/file-stat.js';
+import { O_PATH } from '../../core/flags.js';
+import { unlinkAt } from '../../sys/files/inode-ops.js';
+import { close, openAt } from '../../sys/files/open.js';
+import { readDirectory } from '../../sys/files/read-directory.js';
+import { statAt } from '../../sys/files/stat.js';
+import { findXattr, removeXattr, setXattr } from '../../sys/files/xattr.js';
+import { withWriteOn } from '../../sys/rights/owner-permission.js';
+import type { LinkEntries } from '../../whiteout/dialect.js';
+import { formatLinkCount, type LinkCount, parseLinkCount } from '../../whiteout/link-count.js';
+import type { DirectoryFds } from '../layers/directory-fds.js';
+import { type Layer, RealDirectory } from '../layers/layer.js';
+import type { InodeNumbers } from '../nodes/inode-numbers.js';
+import { LinkGroup } from '../nodes/link-group.js';
+import { HardLinkTable } from './hard-link-table.js';
+import { PseudoLinkOrigins } from './pseudo-link-origins.js';
+
+const scratch = new FileStat();
+
+export class PseudoLinks extends HardLinkTable {
+  readonly flushesAtEnd = true;
+  /** Not on disk. */
+  readonly countsNames = false;
+
+  private constructor(
+    directory: RealDirectory,
+    private readonly entries: LinkEntries,
+    fds: DirectoryFds,
+    numbers: InodeNumbers,
+    private readonly origins: PseudoLinkOrigins,
+  ) {
+    super(directory, fds, numbers);
+  }
+
+  /**
+   * Reads back the entries that a killed server has left.
+   * @param lowers the layers whose files can have copies here
+   */
+  static open(
+    layer: Layer,
+    lowers: readonly Layer[],
+    entries: LinkEntries,
+    fds: DirectoryFds,
+    numbers: InodeNumbers,
+    log: (line: string) => void,
+  ): PseudoLinks {
+    const directory = new RealDirectory(layer, layer.root, entries.directory);
+    const plinks = new PseudoLinks(directory, entries, fds, numbers, new PseudoLinkOrigins(lowers));
+    plinks.readBack(log);
+    return plinks;
+  }
+
+  /**
+   * An entry counts if it is a link to the inode that it names, and says which file of these lower layers it is of.
+   * What does not (an upper that was copied, other layers, an entry of aufs itself) is left alone: it can be the only
+   * name of somebody's data, and shows nowhere.
+   */
+  private readBack(log: (line: string) => void): void {
+    let ignored = 0;
+    const dirfd = this.fds.get(this.directory);
+    const found: EntryName[] = [];
+    readDirectory(dirfd, (name) => found.push(name));
+    for (const name of found) {
+      const link = this.entries.parse(name);
+      const [origin = '', count = ''] = (
+        findXattr(dirfd, name, this.entries.originXattr)?.toString('latin1') ?? ''
+      ).split(' ');
+      const shown = this.origins.shownNumber(origin, this.numbers);
+      const isLink = statAt(dirfd, name, scratch) && scratch.ino === link?.own && !isDirectory(scratch.mode);
+      if (link === null || shown === null || !isLink || this.groups.has(shown)) {
+        ignored++;
+        continue;
+      }
+      const group = new LinkGroup(shown, scratch.mode & S_IFMT, origin, null);
+      group.entry = name;
+      group.own = link.own;
+      // Without a count: each name of the copy most likely hides the lower name at which it was copied up.
+      group.hidden = scratch.nlink - 1;
+      const noted = parseLinkCount(count);
+      if (noted !== null) group.readBack(noted, scratch.nlink);
+      group.exact = false;
+      this.groups.set(group.ino, group);
+      this.numbers.keep(scratch, group.ino);
+    }
+    if (ignored > 0) {
+      log(
+        `${displayName(this.directory.name)} of ${displayName(this.directory.layer.path)}: ${ignored} pseudo-links are not of these layers and are left as they are`,
+      );
+    }
+  }
+
+  protected originOf(stat: FileStat): string {
+    return this.origins.of(stat);
+  }
+
+  protected makeEntry(group: LinkGroup, staged: StagedObject, copy: FileStat): EntryName {
+    const dirfd = this.fds.get(this.directory);
+    const entry = this.entries.entryName({ shown: group.ino, own: copy.ino });
+    // Before there is an entry: one that does not say whose it is would be left alone by the next mount, and with it
+    // the only name of the copy.
+    this.setOrigin(staged, group, { relativeTo: 'lower', difference: -group.hidden });
+    try {
+      this.link(staged, entry);
+    } catch (error) {
+      // It names an inode that is new: a leftover that leads somewhere else.
+      if (!isErrno(error, 'EEXIST')) throw error;
+      unlinkAt(dirfd, entry);
+      this.link(staged, entry);
+    }
+    return entry;
+  }
+
+  /**
+   * The copy says no more what it is of: it is an upper file like any other. The entry goes first: should we be killed
+   * in between, an xattr that nobody looks at stays behind. In the other order it would be an entry that nobody
+   * removes, and the file would count as having one name more for ever.
+   */
+  protected leave(entry: EntryName): void {
+    const dirfd = this.fds.get(this.directory);
+    const fd = openAt(dirfd, entry, O_PATH);
+    try {
+      unlinkAt(dirfd, entry);
+      this.removeOrigin({ dirfd: fd, name: '' });
+    } finally {
+      close(fd);
+    }
+  }
+
+  protected note(entry: EntryName, group: LinkGroup, count: LinkCount): void {
+    this.setOrigin({ dirfd: this.fds.get(this.directory), name: entry }, group, count);
+  }
+
+  /** Does nothing: a lower file that gets a name has another origin from then on, by its ctime (`origins.ts`). */
+  recount(): void {}
+
+  /** Writes the origin, a space and the count of names. */
+  private setOrigin({ dirfd, name }: StagedObject, { origin }: LinkGroup, count: LinkCount): void {
+    try {
+      const text = Buffer.from(`${origin} ${formatLinkCount(count)}`, 'latin1');
+      withWriteOn(dirfd, name, () => setXattr(dirfd, name, this.entries.originXattr, text));
+    } catch (error) {
+      // A file system without such xattrs, or (in a user namespace) an object that can have none: after a kill the
+      // entry is not read back.
+      if (!isErrno(error, 'EOPNOTSUPP', 'EPERM')) throw error;
+    }
+  }
+
+  private removeOrigin({ dirfd, name }: StagedObject): void {
+    try {
+      withWriteOn(dirfd, name, () => removeXattr(dirfd, name, this.entries.originXattr));
+    } catch (error) {
+      // See setOrigin.
+      if (!isErrno(error, 'ENODATA', 'EOPNOTSUPP', 'EPERM')) throw error;
+    }
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * Notices who goes through a tree (`find`, `du`, `tar`, a backup) and sends a helper thread ahead. On a cold cache such
+ * a reader waits for the disk several times in each directory, once for each layer, and nobody else has anything to do
+ * meanwhile.
+ */
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { type LoadedFlag, newLoadedFlag, waitUntilLoaded } from '../../sys/process/loaded-flag.js';
+import { threadIds } from '../../sys/process/thread.js';
+import type { Layer } from '../layers/layer.js';
+import type { DirectoryNode } from '../nodes/node.js';
+import { ENDED, Shared, type WalkOrder } from './tree-walk.js';
+
+export interface TreePrefetchData {
+  readonly port: MessagePort;
+  /** Fds of the lower layers' roots. */
+  readonly roots: readonly number[];
+  readonly shared: Int32Array;
+  readonly loaded: LoadedFlag;
+}
+
+export interface PrefetchThread {
+  send(order: WalkOrder): void;
+  /** Ends the thread; waits until it has loaded its modules. */
+  end(): void;
+}
+
+/** So many directories that are listed for the first time, one after the other below one of them, count as a walk. */
+const PATTERN = 16;
+/**
+ * After so many more directories the thread is started again if it has fallen behind or ended: the reader had paused, or
+ * its data was in memory already.
+ */
+const AGAIN = 512;
+/** How long the end of a mount waits for the thread to close its fds; a layer that hangs keeps them. Milliseconds. */
+const END_MS = 200;
+
+export class TreePrefetch {
+  private readonly shared = new Int32Array(new SharedArrayBuffer(12));
+  private thread: PrefetchThread | null = null;
+  /** No thread could be had. */
+  private refused = false;
+  /** Where the walk that is noticed began, and how many directories have been listed below that. */
+  private root: DirectoryNode | null = null;
+  private count = 0;
+
+  constructor(
+    private readonly lowers: readonly Layer[],
+    private readonly start: (roots: readonly number[], shared: Int32Array) => PrefetchThread = startThread,
+  ) {}
+
+  /** A directory is listed whose listing has not been in the cache. */
+  listed(dir: DirectoryNode): void {
+    const place = this.root === null ? null : namesBetween(this.root, dir);
+    if (place === null) {
+      this.stop();
+      this.root = dir;
+      this.count = 0;
+      return;
+    }
+    this.count++;
+    const isDue = this.count === PATTERN || (this.count % AGAIN === 0 && Atomics.load(this.shared, Shared.BUSY) <= 0);
+    if (isDue) this.send(this.root as DirectoryNode, place);
+    else if (this.count > PATTERN) {
+      Atomics.add(this.shared, Shared.SERVED, 1);
+      Atomics.notify(this.shared, Shared.SERVED);
+    }
+  }
+
+  /** The thread has no fd open when this returns, unless a layer hangs. */
+  close(): void {
+    this.stop();
+    if (this.thread === null) return;
+    const end = performance.now() + END_MS;
+    for (;;) {
+      const busy = Atomics.load(this.shared, Shared.BUSY);
+      const left = end - performance.now();
+      if (busy <= 0 || left <= 0) break;
+      Atomics.wait(this.shared, Shared.BUSY, busy, left);
+    }
+    this.end();
+  }
+
+  private end(): void {
+    this.thread?.end();
+    this.thread = null;
+  }
+
+  private stop(): void {
+    if (this.count < PATTERN) return;
+    Atomics.add(this.shared, Shared.ORDER, 1);
+    Atomics.notify(this.shared, Shared.SERVED);
+  }
+
+  private send(root: DirectoryNode, place: readonly string[]): void {
+    if (this.refused) return;
+    // One that counts itself as ended takes no more orders.
+    if (Atomics.compareExchange(this.shared, Shared.BUSY, ENDED, 0) === ENDED) this.end();
+    try {
+      this.thread ??= this.start(
+        this.lowers.map((layer) => layer.root.fd),
+        this.shared,
+      );
+    } catch {
+      // No memory, or no thread, to be had: everything is as it was, only not ahead.
+      this.refused = true;
+      return;
+    }
+    Atomics.store(this.shared, Shared.SERVED, 0);
+    const number = Atomics.add(this.shared, Shared.ORDER, 1) + 1;
+    Atomics.add(this.shared, Shared.BUSY, 1);
+    this.thread.send({ number, root: (namesBetween(null, root) ?? []).join('/'), place });
+  }
+}
+
+function startThread(roots: readonly number[], shared: Int32Array): PrefetchThread {
+  const { port1, port2 } = new MessageChannel();
+  const loaded = newLoadedFlag();
+  const data: TreePrefetchData = { port: port2, roots, shared, loaded };
+  const before = new Set(threadIds());
+  const worker = new Worker(new URL('./tree-thread.js', import.meta.url), {
+    workerData: data,
+    transferList: [port2],
+    // It keeps nothing but the names of one directory and of those to come.
+    resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 },
+  });
+  // Where our loop turns (fuse-native): what it would throw here changes nothing but that nobody is ahead.
+  worker.on('error', () => {});
+  worker.unref();
+  port1.unref();
+  const ids = threadIds().filter((id) => !before.has(id));
+  return {
+    send: (order) => port1.postMessage(order),
+    end: () => {
+      waitUntilLoaded(loaded, ids);
+      port1.close();
+      void worker.terminate();
+    },
+  };
+}
+
+/** The names that lead from `above` (null: the root) to `dir`, as they are now; null: `dir` does not lie below it. */
+function namesBetween(above: DirectoryNode | null, dir: DirectoryNode): string[] | null {
+  const names: string[] = [];
+  for (let at = dir; at !== above; at = at.parent) {
+    if (at.parent === null) return above === null ? names.reverse() : null;
+    names.push(at.name);
+  }
+  return names.reverse();
+}

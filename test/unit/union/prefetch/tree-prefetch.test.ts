@@ -1,0 +1,111 @@
+/** When a thread is sent ahead of a reader, and when it is called back. */
+import { describe, expect, it } from 'vitest';
+import type { EntryName, NodeId } from '../../../../src/core/brand.js';
+import type { Layer } from '../../../../src/union/layers/layer.js';
+import { DirectoryNode } from '../../../../src/union/nodes/node.js';
+import { TreePrefetch } from '../../../../src/union/prefetch/tree-prefetch.js';
+import { ENDED, Shared, type WalkOrder } from '../../../../src/union/prefetch/tree-walk.js';
+
+let id = 1;
+
+function directory(parent: DirectoryNode | null, name: string): DirectoryNode {
+  return new DirectoryNode(id++ as NodeId, parent, name as EntryName, 0, null, []);
+}
+
+function setUp() {
+  const orders: WalkOrder[] = [];
+  const memory: Int32Array[] = [];
+  let ended = 0;
+  const prefetch = new TreePrefetch([{ root: { fd: 5 } } as Layer], (_roots, shared) => {
+    memory.push(shared);
+    return { send: (order) => orders.push(order), end: () => ended++ };
+  });
+  const word = (index: number): number => Atomics.load(memory[0] as Int32Array, index);
+  return { prefetch, orders, memory, word, ended: () => ended };
+}
+
+const root = directory(null, '');
+const tree = directory(root, 'tree');
+const below = Array.from({ length: 40 }, (_, i) => directory(tree, `d${i}`));
+
+describe('tree prefetch', () => {
+  it('is sent behind the place of a reader who has listed sixteen directories below one', () => {
+    const { prefetch, orders, memory } = setUp();
+    prefetch.listed(tree);
+    for (const dir of below.slice(0, 15)) prefetch.listed(dir);
+    expect(memory).toHaveLength(0);
+    prefetch.listed(below[15] as DirectoryNode);
+    expect(orders).toMatchObject([{ root: 'tree', place: ['d15'] }]);
+  });
+
+  it('is not sent for directories that do not lie in one tree', () => {
+    const { prefetch, orders } = setUp();
+    for (let i = 0; i < 40; i++) prefetch.listed(directory(root, `other${i}`));
+    expect(orders).toEqual([]);
+  });
+
+  it('hears how far the reader has come', () => {
+    const { prefetch, word } = setUp();
+    for (const dir of [tree, ...below.slice(0, 20)]) prefetch.listed(dir);
+    expect(word(Shared.SERVED)).toBe(4);
+  });
+
+  it('is called back when the reader leaves the tree, and sent again to another one', () => {
+    const { prefetch, orders, word, memory } = setUp();
+    for (const dir of [tree, ...below.slice(0, 20)]) prefetch.listed(dir);
+    const other = directory(root, 'other');
+    prefetch.listed(other);
+    expect(word(Shared.ORDER)).not.toBe(orders[0]?.number);
+    for (let i = 0; i < 16; i++) prefetch.listed(directory(other, `d${i}`));
+    expect(orders).toHaveLength(2);
+    expect(orders[1]).toMatchObject({ root: 'other', place: ['d15'] });
+    expect(word(Shared.ORDER)).toBe(orders[1]?.number);
+    expect(word(Shared.SERVED)).toBe(0);
+    expect(memory).toHaveLength(1);
+  });
+
+  it('is waited for at the end of the mount, so that it has no fd open', () => {
+    const { prefetch, word, memory, ended } = setUp();
+    for (const dir of [tree, ...below.slice(0, 20)]) prefetch.listed(dir);
+    expect(word(Shared.BUSY)).toBe(1);
+    const begin = performance.now();
+    prefetch.close();
+    expect(performance.now() - begin).toBeGreaterThan(150);
+    expect(ended()).toBe(1);
+    Atomics.store(memory[0] as Int32Array, Shared.BUSY, 0);
+    prefetch.close();
+    expect(ended()).toBe(1);
+  });
+
+  it('is sent again, from where the reader is now, if it has left the reader', () => {
+    const { prefetch, orders, memory } = setUp();
+    const many = Array.from({ length: 1100 }, (_, i) => directory(tree, `d${i}`));
+    for (const dir of [tree, ...many.slice(0, 600)]) prefetch.listed(dir);
+    expect(orders).toHaveLength(1);
+    Atomics.store(memory[0] as Int32Array, Shared.BUSY, 0);
+    for (const dir of many.slice(600)) prefetch.listed(dir);
+    expect(orders.map(({ place }) => place)).toEqual([['d15'], ['d1023']]);
+    prefetch.close();
+  });
+
+  it('is another one when the first has ended for want of orders', () => {
+    const { prefetch, orders, memory, word, ended } = setUp();
+    for (const dir of [tree, ...below.slice(0, 20)]) prefetch.listed(dir);
+    Atomics.store(memory[0] as Int32Array, Shared.BUSY, ENDED);
+    const other = directory(root, 'other');
+    for (const dir of [other, ...Array.from({ length: 16 }, (_, i) => directory(other, `d${i}`))]) prefetch.listed(dir);
+    expect(memory).toHaveLength(2);
+    expect(orders).toHaveLength(2);
+    expect(ended()).toBe(1);
+    expect(word(Shared.BUSY)).toBe(1);
+    prefetch.close();
+  });
+
+  it('may not be had, which stops nobody', () => {
+    const prefetch = new TreePrefetch([], () => {
+      throw new Error('no thread');
+    });
+    for (const dir of [tree, ...below]) prefetch.listed(dir);
+    prefetch.close();
+  });
+});
