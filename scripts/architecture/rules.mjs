@@ -23,7 +23,7 @@ export const NO_ROOM = '.';
  * one array are on the same floor: none of them imports another. An entry can also be one file of the folder.
  */
 export const ROOMS = new Map([
-  ['cli', [NO_ROOM, 'commands', 'process', 'output', 'options']],
+  ['cli', [NO_ROOM, 'commands', 'process', 'output', 'options', 'package-root']],
   ['server', [NO_ROOM, ['thread', 'process'], ['serving', 'checks'], 'config']],
   ['store', ['convert', ['layers', 'destination', 'docker'], NO_ROOM]],
   [

@@ -20,6 +20,7 @@ import { Errno } from '../../core/errno.js';
 import { asMountError, errnoOf, MountError } from '../../server/config/mount-error.js';
 import { RUN_FAILURE } from '../output/exit-status.js';
 import { say } from '../output/message.js';
+import { PACKAGE_ROOT } from '../package-root.js';
 import type { TerminalSettings } from '../process/caller-terminal.js';
 import { CommandSignals, statusOf, statusOfSignal } from '../process/child-status.js';
 import { describeUnmappedOwners } from '../process/unmapped-owners.js';
@@ -37,7 +38,7 @@ export interface InsideOrder {
   readonly mapsOwners: boolean;
 }
 
-const PLYFS = fileURLToPath(new URL('../../bin/plyfs', import.meta.url));
+const PLYFS = fileURLToPath(new URL('bin/plyfs', PACKAGE_ROOT));
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 const LINKS = {
   fd: '/proc/self/fd',

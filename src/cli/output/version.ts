@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { FUSE_MAJOR, FUSE_MIN_MINOR, FUSE_MINOR } from '../../fuse/wire/abi.js';
+import { PACKAGE_ROOT } from '../package-root.js';
 
 /**
  * The version in package.json, and of what matters beside it: `podman info` shows all of it as that of the mount
  * program.
  */
 export function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(new URL('package.json', PACKAGE_ROOT), 'utf8');
   const { version } = JSON.parse(text) as { version: string };
   const kernel = `FUSE kernel interface ${FUSE_MAJOR}.${FUSE_MIN_MINOR} to ${FUSE_MAJOR}.${FUSE_MINOR}`;
   return `plyfs ${version}\nNode.js ${process.version}\n${kernel}`;
