@@ -3,9 +3,9 @@ import { defineConfig } from 'vitest/config';
 const CONFORMANCE = 'test/e2e/conformance/conformance.test.ts';
 
 /**
- * Files of test/e2e and test/model that `scripts/test` leaves to `scripts/test --long`, because each of them takes long: container
- * engines start containers, threads die, layers hang, disks and tables of open files fill. The others try the same thing at each
- * of many moments or with many processes.
+ * Files of test/e2e and test/model that `scripts/test` leaves to `scripts/test --long`, because each of them
+ * takes long: container engines start containers, threads die, layers hang, disks and tables of open files
+ * fill. The others try the same thing at each of many moments or with many processes.
  */
 const LONG = [
   'test/e2e/clients/**/*.test.ts',
@@ -25,8 +25,8 @@ const LONG = [
 const SHORT_TARGETS = 'plain,kernel,plyfs,aufs';
 
 /**
- * Real mounts: one file after another, each in a process of its own, so that a mount that hangs takes nothing else with it.
- * Blocking system calls on a mount are fine: the server is another process.
+ * Real mounts: one file after another, each in a process of its own, so that a mount that hangs takes nothing
+ * else with it. Blocking system calls on a mount are fine: the server is another process.
  */
 const MOUNTING = {
   pool: 'forks' as const,

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Makes dist/program from src: the program in a few files of CommonJS, which Node loads in a fraction of the time that
- * the modules in dist take. Those are for the library and the tests.
+ * Makes dist/program from src: the program in a few files of CommonJS, which Node loads in a fraction of the
+ * time that the modules in dist take. Those are for the library and the tests.
  */
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -24,7 +24,9 @@ const target = `${root}dist/program`;
 /** Not in place until all of it is there. */
 const staging = `${target}.new`;
 
-/** Escapes what is not ASCII: V8 keeps a text with one character above U+00FF in two bytes for each character. */
+/**
+ * Escapes what is not ASCII: V8 keeps a text with one character above U+00FF in two bytes for each character.
+ */
 const asciiOnly = {
   name: 'ascii-only',
   generateBundle(_options, files) {
@@ -45,7 +47,8 @@ await rm(target, { recursive: true, force: true });
 await rename(staging, target);
 
 /**
- * Each by itself, so that a thread loads nothing that only another one needs. Names and lines stay readable in a stack.
+ * Each by itself, so that a thread loads nothing that only another one needs. Names and lines stay readable
+ * in a stack.
  */
 async function bundle(entry) {
   const made = await rolldown({

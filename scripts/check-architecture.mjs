@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /**
- * The architecture, checked: which folder and room of src may import which, what only one place may know, how long a file is, and
- * how many files a room has.
+ * The architecture, checked: which folder and room of src may import which, what only one place may know, how
+ * long a file is, and how many files a room has.
  *
- *   check-architecture.mjs                check everything, ARCHITECTURE.md included when there is one
- *   check-architecture.mjs --check-docs   the same, and ARCHITECTURE.md must be there
- *   check-architecture.mjs --diagram      print the two diagrams that ARCHITECTURE.md shows: folders, and their rooms
+ *   check-architecture.mjs check everything, ARCHITECTURE.md included when there is one
+ *   check-architecture.mjs --check-docs the same, and ARCHITECTURE.md must be there check-architecture.mjs
+ *   --diagram print the two diagrams that ARCHITECTURE.md shows: folders, and their rooms
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { findCycle } from './architecture/cycles.mjs';

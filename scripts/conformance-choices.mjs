@@ -1,4 +1,7 @@
-/** What `npm run conformance` can be told to run; test/e2e/conformance/conformance.test.ts checks that these are all. */
+/**
+ * What `npm run conformance` can be told to run; test/e2e/conformance/conformance.test.ts checks that these
+ * are all.
+ */
 export const TARGETS = [
   'plain',
   'kernel',

@@ -1,5 +1,5 @@
-// Runs a command as root of a user namespace and a mount namespace of its own, in which all ids are what they are
-// outside. Usage, as root: node scripts/in-namespace.mjs COMMAND [ARGUMENT...]
+// Runs a command as root of a user namespace and a mount namespace of its own, in which all ids are what they
+// are outside. Usage, as root: node scripts/in-namespace.mjs COMMAND [ARGUMENT...]
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readlinkSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Prints the totals of a vitest JSON report in one line, after the slowest files, the names of the skipped tests by file,
-// and each failed test with the first lines of its message.
+// Prints the totals of a vitest JSON report in one line, after the slowest files, the names of the skipped
+// tests by file, and each failed test with the first lines of its message.
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 

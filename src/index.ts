@@ -1,13 +1,11 @@
 /**
  * plyfs as a library.
  *
- * ```js
- * import { mount } from 'plyfs';
+ * ```js import { mount } from 'plyfs';
  *
- * const tree = await mount({ lowers: ['/srv/base'], upper: '/srv/upper', work: '/srv/work', mountpoint: '/mnt' });
- * // ... use /mnt, also with synchronous calls: it is served by a thread of its own ...
- * await tree.unmount();
- * ```
+ * const tree = await mount({ lowers: ['/srv/base'], upper: '/srv/upper', work: '/srv/work', mountpoint:
+ * '/mnt' }); // ... use /mnt, also with synchronous calls: it is served by a thread of its own ... await
+ * tree.unmount(); ```
  */
 import { toBytesName } from './core/entry-name.js';
 import { Errno } from './core/errno.js';
@@ -43,7 +41,9 @@ export type Path = string | Uint8Array;
 
 /** What to mount. Relative paths start at the process's working directory. */
 export interface MountOptions {
-  /** How deletions are stored in the layers: as the kernel's overlayfs does, or as aufs. Default: `overlay`. */
+  /**
+   * How deletions are stored in the layers: as the kernel's overlayfs does, or as aufs. Default: `overlay`.
+   */
   dialect?: 'overlay' | 'aufs';
   /** What only the overlay dialect knows. */
   overlay?: OverlayOptions;
@@ -56,8 +56,8 @@ export interface MountOptions {
   /** The layer that takes all changes. Without it the mount is read-only. */
   upper?: Path;
   /**
-   * An empty directory on the same mount as `upper`, and not inside it; needed with `upper`, except in the aufs
-   * dialect, which has no use for it.
+   * An empty directory on the same mount as `upper`, and not inside it; needed with `upper`, except in the
+   * aufs dialect, which has no use for it.
    */
   work?: Path;
   /** The directory to mount on. */
@@ -73,8 +73,8 @@ export interface MountOptions {
   /** Let other users in. Default: as root. */
   allowOther?: boolean;
   /**
-   * fsync does nothing: fast, but a crash of the machine can leave `upper` incomplete, so that it cannot be mounted
-   * again with this `work`. Default: false.
+   * fsync does nothing: fast, but a crash of the machine can leave `upper` incomplete, so that it cannot be
+   * mounted again with this `work`. Default: false.
    */
   volatile?: boolean;
   /** False: fsync does nothing, and nothing says so later. Default: true. */
@@ -82,8 +82,9 @@ export interface MountOptions {
   /** `auto`: the kernel reads and writes the layers' files itself where it can. Default: `auto`. */
   passthrough?: 'auto' | 'off';
   /**
-   * `direct`: the kernel's FUSE protocol, served by a thread. `fuse-native`: libfuse 2, through that package, which
-   * must be installed; served by a process of its own, with limits (docs/transports.md). Default: `direct`.
+   * `direct`: the kernel's FUSE protocol, served by a thread. `fuse-native`: libfuse 2, through that package,
+   * which must be installed; served by a process of its own, with limits (docs/transports.md). Default:
+   * `direct`.
    */
   transport?: 'direct' | 'fuse-native';
   /** `fuse-native`: seconds after which a request that makes no progress is given up. Default: 300. */
@@ -101,8 +102,8 @@ export interface MountOptions {
 /** On-disk features of the kernel's overlayfs, by the names of its options. */
 export interface OverlayOptions {
   /**
-   * `on`: directories of lower layers can be renamed. `follow` or `off`: such a rename fails with EXDEV, one that is
-   * stored in a layer is read. `nofollow`: not even that. Default: `off`.
+   * `on`: directories of lower layers can be renamed. `follow` or `off`: such a rename fails with EXDEV, one
+   * that is stored in a layer is read. `nofollow`: not even that. Default: `off`.
    */
   redirectDir?: 'on' | 'follow' | 'nofollow' | 'off';
   /** chmod, chown and the like of a lower file copy no data; implies `redirectDir: 'on'`. Default: false. */
@@ -110,16 +111,22 @@ export interface OverlayOptions {
   /** Hard links of a lower file stay one file when it is copied up. Default: false. */
   index?: boolean;
   /**
-   * False (`uuid=off`): copies do not say on which file system their origin is, if all layers are on one, so that it
-   * can be given another UUID. Default: true.
+   * False (`uuid=off`): copies do not say on which file system their origin is, if all layers are on one, so
+   * that it can be given another UUID. Default: true.
    */
   uuid?: boolean;
-  /** Private attributes are kept in `user.`, for root too, who keeps them in `trusted.` otherwise. Default: false. */
+  /**
+   * Private attributes are kept in `user.`, for root too, who keeps them in `trusted.` otherwise. Default:
+   * false.
+   */
   userxattr?: boolean;
 }
 
 export interface AufsOptions {
-  /** Lower layers, by index, whose whiteouts hide nothing: branches that are `ro` without `+wh`. Default: none. */
+  /**
+   * Lower layers, by index, whose whiteouts hide nothing: branches that are `ro` without `+wh`. Default:
+   * none.
+   */
   ignoresWhiteouts?: readonly number[];
   /** Whiteouts are hard links to one file; false: the branch attribute `nolwh`. Default: true. */
   linkWhiteouts?: boolean;
@@ -130,15 +137,16 @@ export interface AufsOptions {
 }
 
 /**
- * A live mount. It keeps the process running, as a listening server does. When the process exits it is detached; a
- * process that a signal ends (SIGTERM, unless it handles it) leaves it behind, to be unmounted with `plyfs umount`.
+ * A live mount. It keeps the process running, as a listening server does. When the process exits it is
+ * detached; a process that a signal ends (SIGTERM, unless it handles it) leaves it behind, to be unmounted
+ * with `plyfs umount`.
  */
 export interface Mount {
   /** Absolute, without symlinks. */
   readonly mountpoint: string;
   /**
-   * Unmounts, and resolves when all is closed. Rejects with {@link MountError} EBUSY while somebody uses the mount;
-   * `lazy` detaches it even so, and who uses it gets ENOTCONN.
+   * Unmounts, and resolves when all is closed. Rejects with {@link MountError} EBUSY while somebody uses the
+   * mount; `lazy` detaches it even so, and who uses it gets ENOTCONN.
    */
   unmount(options?: { lazy?: boolean }): Promise<void>;
   /** Resolves when the mount is gone, whoever unmounted it; rejects if its thread failed. */
@@ -146,8 +154,8 @@ export interface Mount {
 }
 
 /**
- * Mounts layers as one tree, served by a worker thread of this process (or by one of its own, see `transport`).
- * Resolves when the mount answers.
+ * Mounts layers as one tree, served by a worker thread of this process (or by one of its own, see
+ * `transport`). Resolves when the mount answers.
  * @throws {MountError} if it is refused; then nothing is mounted and nothing was created
  */
 export async function mount(options: MountOptions): Promise<Mount> {

@@ -7,7 +7,8 @@
  * @property {boolean} [isAside] Shown beside the others, but no target speaks of it.
  * @property {string} installHint What to do when it is not here.
  * @property {() => string | undefined} version Undefined when it is not here.
- * @property {(work: import('../works.mjs').Work) => string | undefined} unfitFor Why it cannot do this work, if so.
+ * @property {(work: import('../works.mjs').Work) => string | undefined} unfitFor Why it cannot do this work,
+ * if so.
  * @property {(layers: import('../layers.mjs').Layers, work: import('../works.mjs').Work) => Place} open
  *
  * @typedef {object} Place

@@ -1,7 +1,10 @@
 import { installHint, versionOf } from '../tools.mjs';
 import { mounted } from './mounted.mjs';
 
-/** Shows branches as one tree, but hides nothing and copies nothing up: reading is comparable, and making new files. */
+/**
+ * Shows branches as one tree, but hides nothing and copies nothing up: reading is comparable, and making new
+ * files.
+ */
 export const mergerfs = mounted({
   name: 'mergerfs',
   isAside: true,

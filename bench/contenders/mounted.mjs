@@ -1,4 +1,7 @@
-/** The way of all contenders that are mounted: scratch directories beside the layers, a program that mounts, umount. */
+/**
+ * The way of all contenders that are mounted: scratch directories beside the layers, a program that mounts,
+ * umount.
+ */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** 200,000 files in 2,000 directories, every other one in each of two layers: for what a server remembers of them. */
+/**
+ * 200,000 files in 2,000 directories, every other one in each of two layers: for what a server remembers of
+ * them.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { interruptible } from '../pause.mjs';

@@ -1,11 +1,17 @@
-/** A git repository of 8,000 files with two branches, main (checked out) and other, a quarter of whose files differ. */
+/**
+ * A git repository of 8,000 files with two branches, main (checked out) and other, a quarter of whose files
+ * differ.
+ */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { randomFrom } from '../random.mjs';
 
 const FILES = 8000;
 const FILES_IN_DIRECTORY = 20;
-/** Of 100 files of main, how many are changed in other, and how many are not there. There are as many new ones. */
+/**
+ * Of 100 files of main, how many are changed in other, and how many are not there. There are as many new
+ * ones.
+ */
 const OTHER = { changed: 25, removed: 5 };
 
 /** @type {import('../layers.mjs').Recipe} */
@@ -21,7 +27,8 @@ function build({ directory, scale }) {
     });
   execFileSync('git', ['init', '-q', '-b', 'main', repository]);
   git(['fast-import', '--quiet'], history(FILES * scale));
-  // A copy of the repository, and a mount, has other inode numbers and change times: not a reason to read every file.
+  // A copy of the repository, and a mount, has other inode numbers and change times: not a reason to read
+  // every file.
   for (const setting of ['core.checkStat=minimal', 'core.trustctime=false', 'gc.auto=0', 'core.preloadIndex=false'])
     git(['config', ...setting.split('=')]);
   git(['checkout', '-q', 'main']);

@@ -1,6 +1,6 @@
 /**
- * 128 layers that all have the same 4,000 files in 200 directories: all of the directories are merged, of the files the
- * topmost shows.
+ * 128 layers that all have the same 4,000 files in 200 directories: all of the directories are merged, of the
+ * files the topmost shows.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * 40,000 small files in 4,000 directories, in three layers. tree/a and tree/b have one half each. Beside the layers: a
- * tar file of tree/a, and its files in a random order.
+ * 40,000 small files in 4,000 directories, in three layers. tree/a and tree/b have one half each. Beside the
+ * layers: a tar file of tree/a, and its files in a random order.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,10 @@ import { interruptible } from '../pause.mjs';
 import { randomFrom, shuffled } from '../random.mjs';
 
 const HALF = { directories: 2000, files: 20_000 };
-/** Of 100 files, how many are in the bottom layer alone, the middle alone, the top alone, and in bottom and top. */
+/**
+ * Of 100 files, how many are in the bottom layer alone, the middle alone, the top alone, and in bottom and
+ * top.
+ */
 const PLACES = { bottom: 45, middle: 30, top: 15, replaced: 10 };
 
 /** @type {import('../layers.mjs').Recipe} */

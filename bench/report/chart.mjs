@@ -1,6 +1,6 @@
 /**
- * A chart of ratios as plain SVG. The axis is logarithmic: half as long and twice as long are equally far from "as long
- * as". All colours are in the middle between black and white, so that it can stand on either.
+ * A chart of ratios as plain SVG. The axis is logarithmic: half as long and twice as long are equally far
+ * from "as long as". All colours are in the middle between black and white, so that it can stand on either.
  */
 import { linesOf } from '../results.mjs';
 import { times } from './format.mjs';
@@ -40,7 +40,9 @@ export function chart(results, chosen) {
   ].join('\n');
 }
 
-/** Where a ratio stands. What is off the scale stands at its end; the figure beside it says how much it is. */
+/**
+ * Where a ratio stands. What is off the scale stands at its end; the figure beside it says how much it is.
+ */
 function across(ratio) {
   const [least, most] = [Math.log2(TICKS[0]), Math.log2(TICKS[TICKS.length - 1])];
   const part = (Math.log2(ratio) - least) / (most - least);

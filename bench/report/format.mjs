@@ -17,7 +17,8 @@ export function amount(value, unit) {
 }
 
 /**
- * A median with its range, if there is one. @param {import('../statistics.mjs').Summary} summary @param {string} unit
+ * A median with its range, if there is one. @param {import('../statistics.mjs').Summary} summary @param
+ * {string} unit
  */
 export function spread({ median, low, high }, unit) {
   if (low === high) return amount(median, unit);

@@ -4,7 +4,9 @@ import { amount, factor, spread, times } from './format.mjs';
 /** Whom plyfs is held against in the tables. */
 const RIVALS = ['fuse-overlayfs', 'kernel'];
 
-/** Every figure: medians with their range, and the ratios. @param {import('../results.mjs').Results} results */
+/**
+ * Every figure: medians with their range, and the ratios. @param {import('../results.mjs').Results} results
+ */
 export function fullTable(results) {
   const names = results.contenders.map(({ name }) => name);
   const [subject] = names;
@@ -53,8 +55,8 @@ export function targetTable(verdicts) {
 }
 
 /**
- * Medians and ratios of some of the work. @param {import('../results.mjs').Results} results @param {string[]} chosen
- * Names of works.
+ * Medians and ratios of some of the work. @param {import('../results.mjs').Results} results @param {string[]}
+ * chosen Names of works.
  */
 export function shortTable(results, chosen) {
   const [subject] = results.contenders.map(({ name }) => name);

@@ -1,7 +1,10 @@
 import { join } from 'node:path';
 import { NAMES } from '../recipes/tree.mjs';
 
-/** Of a request that the kernel cannot answer from its caches: a lookup. The inodes of the layers are in memory. */
+/**
+ * Of a request that the kernel cannot answer from its caches: a lookup. The inodes of the layers are in
+ * memory.
+ */
 const busy = {
   name: 'latency',
   group: 'latency',

@@ -1,7 +1,7 @@
 /**
- * What a search along a path does: the same names again and again, and they are not there. So often that what is
- * measured is how they are found missing once more, and not the first time, when a server that has just started has yet
- * to warm up.
+ * What a search along a path does: the same names again and again, and they are not there. So often that what
+ * is measured is how they are found missing once more, and not the first time, when a server that has just
+ * started has yet to warm up.
  */
 const repeated = {
   name: 'missing',

@@ -8,7 +8,9 @@ const read = (path) => `dd if=${path} of=/dev/null bs=1M status=none`;
 const fiveTimes = (command) => `for i in 1 2 3 4 5; do ${command}; done`;
 const bigOf = (layers) => join(layers.directory, 'bottom', 'big');
 
-/** A large lower file on a writable mount, where a later copy-up must not leave the reader on the old data. */
+/**
+ * A large lower file on a writable mount, where a later copy-up must not leave the reader on the old data.
+ */
 const lower = {
   name: 'read-lower-cold',
   group: 'read-big',

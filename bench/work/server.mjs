@@ -8,7 +8,10 @@ const MEBIBYTE = 2 ** 20;
 /** V8 tidies up its memory eight seconds after the last work, and may do so a second time. */
 const SETTLE_SECONDS = 20;
 const IDLE_SECONDS = 5;
-/** How long a server may take to give memory back once the kernel has forgotten; the same tidying up is part of it. */
+/**
+ * How long a server may take to give memory back once the kernel has forgotten; the same tidying up is part
+ * of it.
+ */
 const FORGET_SECONDS = 30;
 
 const mount = {

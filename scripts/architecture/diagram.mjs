@@ -1,6 +1,6 @@
 /**
- * Draws the table of allowed imports as a staircase: folders from top to bottom, what each may import to the right.
- * Every mark lies right of the diagonal, which is what "imports only point down" looks like.
+ * Draws the table of allowed imports as a staircase: folders from top to bottom, what each may import to the
+ * right. Every mark lies right of the diagonal, which is what "imports only point down" looks like.
  * @param {Map<string, string[]>} allowed
  */
 export function drawDiagram(allowed) {

@@ -1,6 +1,6 @@
 /**
- * Facts of the on-disk formats that one place alone may know. A second place that spells one out would have to be
- * found again whenever a dialect changes.
+ * Facts of the on-disk formats that one place alone may know. A second place that spells one out would have
+ * to be found again whenever a dialect changes.
  */
 const FACTS = [
   {

@@ -1,6 +1,6 @@
 /**
- * Which folder of src may import which; imports only point down. An entry is a folder, or one file of it where only
- * that file may be seen.
+ * Which folder of src may import which; imports only point down. An entry is a folder, or one file of it
+ * where only that file may be seen.
  */
 export const ALLOWED = new Map([
   ['cli', ['server', 'store', 'fuse', 'sys', 'core']],
@@ -19,8 +19,9 @@ export const ALLOWED = new Map([
 export const NO_ROOM = '.';
 
 /**
- * The rooms (subfolders) of each folder, from top to bottom. A room imports only rooms further down the list. Rooms in
- * one array are on the same floor: none of them imports another. An entry can also be one file of the folder.
+ * The rooms (subfolders) of each folder, from top to bottom. A room imports only rooms further down the list.
+ * Rooms in one array are on the same floor: none of them imports another. An entry can also be one file of
+ * the folder.
  */
 export const ROOMS = new Map([
   ['cli', [NO_ROOM, 'commands', 'process', 'output', 'options', 'package-root']],

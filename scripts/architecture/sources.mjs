@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
  * @property {string} code The text without comments.
  * @property {number} lines
  * @property {string[]} imports Paths under src, and names of packages.
- * @property {string[]} threads Paths under src that are run as threads: not loaded here, so no part of an import cycle.
+ * @property {string[]} threads Paths under src that are run as threads: not loaded here, so no part of an
+ * import cycle.
  */
 
 /** Reads every TypeScript file under src. @returns {Source[]} */

@@ -1,6 +1,6 @@
 /**
- * The checkouts of the suites. They belong to the user and are built in place; this repository contains nothing of
- * them.
+ * The checkouts of the suites. They belong to the user and are built in place; this repository contains
+ * nothing of them.
  */
 
 import { spawnSync } from 'node:child_process';

@@ -1,6 +1,6 @@
 /**
- * A mount namespace starts with copies of all mounts. As long as a sandbox has them, a file system that other programs
- * unmount does not end: its FUSE server keeps running, and the disk of its layers stays in use.
+ * A mount namespace starts with copies of all mounts. As long as a sandbox has them, a file system that other
+ * programs unmount does not end: its FUSE server keeps running, and the disk of its layers stays in use.
  */
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,9 @@ import { run } from './shell.mjs';
 /** Where programs have their scratch files. */
 const PLACES = ['/tmp', '/var/tmp', '/dev/shm', '/mnt', '/media'];
 
-/** Detaches this namespace's copies of what others have mounted there. Mounts that hold one of `kept` stay. */
+/**
+ * Detaches this namespace's copies of what others have mounted there. Mounts that hold one of `kept` stay.
+ */
 export function detachForeignMounts(kept) {
   for (const path of foreignMounts(readFileSync('/proc/self/mountinfo', 'utf8'), [...PLACES, tmpdir()], kept))
     run('umount', ['--no-canonicalize', '--internal-only', '--lazy', path]);

@@ -1,6 +1,6 @@
 /**
- * Installs mount helpers in /sbin and the users that xfstests needs. All of it is mounted over the machine's own files,
- * in a mount namespace of the run alone, and disappears with that namespace.
+ * Installs mount helpers in /sbin and the users that xfstests needs. All of it is mounted over the machine's
+ * own files, in a mount namespace of the run alone, and disappears with that namespace.
  */
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,8 @@ const FIRST_ID = 31_415;
 
 /**
  * Installs the helpers of a target.
- * @returns {{ record: string }} a file in which each mount of type overlay adds a line: its source and its options
+ * @returns {{ record: string }} a file in which each mount of type overlay adds a line: its source and its
+ * options
  */
 export function installHelpers(target, directory) {
   const programs = join(directory, 'sbin');
@@ -44,7 +45,10 @@ function callOf(program) {
   return `shift; mountpoint=$1; shift; exec ${program} "$@" "$mountpoint"`;
 }
 
-/** A helper for type overlay. A FUSE mount shows few of its options in /proc/mounts, so they are written down here. */
+/**
+ * A helper for type overlay. A FUSE mount shows few of its options in /proc/mounts, so they are written down
+ * here.
+ */
 function recordingHelper(helper, record) {
   return [
     'source=$1 options= next=',

@@ -1,4 +1,7 @@
-/** Loop images: the layers of a suite are on a file system of known type and size, whatever the machine's disk is. */
+/**
+ * Loop images: the layers of a suite are on a file system of known type and size, whatever the machine's disk
+ * is.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { Refusal, run } from './shell.mjs';

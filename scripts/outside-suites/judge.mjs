@@ -1,11 +1,12 @@
 /**
- * Classifies a failure: expected, with a reason; one that another file system has as well; or a fault of plyfs.
+ * Classifies a failure: expected, with a reason; one that another file system has as well; or a fault of
+ * plyfs.
  */
 
 /**
- * @typedef {{ suite: string, setups?: string[], test: string, kind: 'fuse' | 'elsewhere' | 'chosen' | 'open', reason:
- * string }} Known kind: `fuse`, no file system over FUSE can pass; `elsewhere`, the kernel's overlayfs or a plain
- * directory fails as well; `chosen`, plyfs differs on purpose; `open`, a fault of plyfs
+ * @typedef {{ suite: string, setups?: string[], test: string, kind: 'fuse' | 'elsewhere' | 'chosen' | 'open',
+ * reason: string }} Known kind: `fuse`, no file system over FUSE can pass; `elsewhere`, the kernel's
+ * overlayfs or a plain directory fails as well; `chosen`, plyfs differs on purpose; `open`, a fault of plyfs
  */
 
 export const KINDS = {
@@ -26,7 +27,8 @@ export function knownFailure(list, { word, setupName, test }) {
 /**
  * Adds kind and reason to each failure.
  * @param beside {Record<string, Result[]>} results of the other targets for the failures that are not known
- * @returns {{ failures: { test: string, detail: string, kind: keyof KINDS, reason: string }[], unexpected: number }}
+ * @returns {{ failures: { test: string, detail: string, kind: keyof KINDS, reason: string }[], unexpected:
+ * number }}
  */
 export function judge(results, beside, known, where) {
   const failures = results

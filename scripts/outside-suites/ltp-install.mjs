@@ -1,4 +1,7 @@
-/** What `make install` does for LTP, for the part of it that is used: all programs in one directory, below $LTPROOT. */
+/**
+ * What `make install` does for LTP, for the part of it that is used: all programs in one directory, below
+ * $LTPROOT.
+ */
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { SYSCALLS } from './ltp-selection.mjs';

@@ -74,7 +74,8 @@ export const SYSCALLS = [
 ];
 
 /**
- * A test that makes a file system of its own, on a loop device, does not test the directory that it is started in.
+ * A test that makes a file system of its own, on a loop device, does not test the directory that it is
+ * started in.
  */
 export const OWN_FILE_SYSTEM = /\.(mount_device|all_filesystems|format_device|dev_fs_type)\s*=/;
 

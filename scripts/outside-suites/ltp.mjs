@@ -1,5 +1,6 @@
 /**
- * LTP, the Linux Test Project: its tests of system calls on files, and those of runtest/fs, each started in the union.
+ * LTP, the Linux Test Project: its tests of system calls on files, and those of runtest/fs, each started in
+ * the union.
  */
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,8 +12,8 @@ import { Refusal, run, runTest } from './shell.mjs';
 
 const SECONDS = 300;
 /**
- * The bits of a test's exit status (include/tst_res_flags.h). A warning means that the test could not clean up or find
- * something out.
+ * The bits of a test's exit status (include/tst_res_flags.h). A warning means that the test could not clean
+ * up or find something out.
  */
 const [FAILED, BROKEN, WARNED, UNCONFIGURED] = [1, 2, 4, 32];
 
@@ -72,8 +73,8 @@ export const ltp = {
         KCONFIG_SKIP_CHECK: '1',
         PATH: `${root}/testcases/bin:${process.env.PATH}`,
       };
-      // The limit of an ordinary login: some tests open as many files as the limit permits. The server has the hard
-      // limit.
+      // The limit of an ordinary login: some tests open as many files as the limit permits. The server has
+      // the hard limit.
       const done = runTest('sh', ['-c', `ulimit -Sn 1024; ${shell}`], {
         seconds: SECONDS,
         cwd: folder ?? directory,
@@ -85,8 +86,8 @@ export const ltp = {
 };
 
 /**
- * A populated lower, an upper, and in the merged directory a directory that only the lower has: every test's files are
- * below it.
+ * A populated lower, an upper, and in the merged directory a directory that only the lower has: every test's
+ * files are below it.
  */
 function mountLayers(scratch, target) {
   const image = join(scratch, 'layers.img');

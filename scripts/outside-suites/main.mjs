@@ -50,8 +50,8 @@ function readOutcomes(file) {
 }
 
 /**
- * Runs the chosen set-ups, or the failed tests of an earlier run, and writes all results so far into the file of
- * --json.
+ * Runs the chosen set-ups, or the failed tests of an earlier run, and writes all results so far into the file
+ * of --json.
  */
 async function* runAll(settings, earlier) {
   if (process.getuid() !== 0) throw new Refusal('the suites mount and become other users: they need root');

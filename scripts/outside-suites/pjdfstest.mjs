@@ -1,4 +1,7 @@
-/** pjdfstest: the rules of POSIX and Linux for system calls that change files, each as an ordinary user and as root. */
+/**
+ * pjdfstest: the rules of POSIX and Linux for system calls that change files, each as an ordinary user and as
+ * root.
+ */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeImage, mountImage } from './images.mjs';
@@ -51,7 +54,8 @@ export const pjdfstest = {
 };
 
 /**
- * Layers on an ext4 image; `work`, where the tests run, is a merged directory unless the set-up is that of the upper.
+ * Layers on an ext4 image; `work`, where the tests run, is a merged directory unless the set-up is that of
+ * the upper.
  */
 function mountLayers(scratch, target, setup) {
   const image = join(scratch, 'layers.img');
@@ -76,8 +80,9 @@ function populate(directory) {
 }
 
 /**
- * Reads the Test Anything Protocol: a plan, 1..N, and a line for each case. A case that is planned and missing has
- * failed. "not ok … # TODO" is a case that the suite itself does not expect to pass on this system.
+ * Reads the Test Anything Protocol: a plan, 1..N, and a line for each case. A case that is planned and
+ * missing has failed. "not ok … # TODO" is a case that the suite itself does not expect to pass on this
+ * system.
  */
 export function readTap(output, { status, timedOut }) {
   const cases = { passed: 0, failed: 0, skipped: 0 };

@@ -1,4 +1,7 @@
-/** A /tmp of the sandbox's own: suites name files there after their process ids, which start at 1 in each sandbox. */
+/**
+ * A /tmp of the sandbox's own: suites name files there after their process ids, which start at 1 in each
+ * sandbox.
+ */
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { run } from './shell.mjs';

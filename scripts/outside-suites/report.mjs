@@ -20,7 +20,10 @@ export function updateDocuments(outcome) {
   writeFileSync(PAGE, pageOf(outcomes));
 }
 
-/** The commit of plyfs and the kernel. If the checkout's program has uncommitted changes, it is marked as changed. */
+/**
+ * The commit of plyfs and the kernel. If the checkout's program has uncommitted changes, it is marked as
+ * changed.
+ */
 export function facts() {
   const directory = dirname(realpathSync(plyfsProgram()));
   const git = (...args) => run('git', ['-C', directory, ...args]).trim();

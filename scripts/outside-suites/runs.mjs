@@ -1,4 +1,6 @@
-/** Runs one set-up of a suite on plyfs or another target, and its failed tests on the targets for comparison. */
+/**
+ * Runs one set-up of a suite on plyfs or another target, and its failed tests on the targets for comparison.
+ */
 import { isChosen } from './arguments.mjs';
 import { knownFailure } from './judge.mjs';
 import { known } from './known/known.mjs';

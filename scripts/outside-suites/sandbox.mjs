@@ -1,6 +1,6 @@
 /**
- * Runs tests in namespaces of their own: mounts, users and processes of a run end with it, even if a test hangs. Then
- * the running test has failed, and the rest runs in a new sandbox.
+ * Runs tests in namespaces of their own: mounts, users and processes of a run end with it, even if a test
+ * hangs. Then the running test has failed, and the rest runs in a new sandbox.
  */
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -15,10 +15,11 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const INSIDE = fileURLToPath(new URL('inside.mjs', import.meta.url));
 
 /**
- * @param {{ word: string, setupName: string, targetName: string, checkout: string, tests: string[], silence: number,
- *   scratch?: string, onResult: (result: import('./results.mjs').Result) => void }} job
- * `silence` is how many seconds may pass without a result
- * @returns {Promise<import('./results.mjs').Result[]>} one for each test; a signal makes it return those that there are
+ * @param {{ word: string, setupName: string, targetName: string, checkout: string, tests: string[], silence:
+ * number, scratch?: string, onResult: (result: import('./results.mjs').Result) => void }} job `silence` is
+ * how many seconds may pass without a result
+ * @returns {Promise<import('./results.mjs').Result[]>} one for each test; a signal makes it return those that
+ * there are
  */
 export async function runInSandbox(job) {
   const results = [];
@@ -59,8 +60,8 @@ async function runOnce({ word, setupName, targetName, checkout, tests, silence, 
 
 function start(order) {
   const namespaces = ['--mount', '--pid', '--fork', '--mount-proc', '--kill-child', '--propagation', 'private'];
-  // The first process of the namespace is a shell, because it has to wait for orphans. bash would become its last
-  // command.
+  // The first process of the namespace is a shell, because it has to wait for orphans. bash would become its
+  // last command.
   const shell = ['bash', '-c', '"$0" "$@" <&0; exit $?', process.execPath, INSIDE];
   const child = spawn('unshare', [...namespaces, ...shell], { stdio: ['pipe', 2, 2, 'pipe'] });
   child.stdin.end(JSON.stringify(order));
@@ -68,8 +69,8 @@ function start(order) {
 }
 
 /**
- * Passes the results of a sandbox on. `hung`: it was killed because it sent none; `interruption`: the signal that ended
- * it.
+ * Passes the results of a sandbox on. `hung`: it was killed because it sent none; `interruption`: the signal
+ * that ended it.
  */
 async function watch(child, silence, add) {
   const outcome = { hung: false, status: undefined, interruption: undefined };

@@ -16,8 +16,8 @@ export function run(program, args, options = {}) {
 }
 
 /**
- * Runs a test program with a time limit and returns its outcome; a failure is no error. The program has a process group
- * of its own, which `timeout` kills at the limit; it returns 137 then.
+ * Runs a test program with a time limit and returns its outcome; a failure is no error. The program has a
+ * process group of its own, which `timeout` kills at the limit; it returns 137 then.
  */
 export function runTest(program, args, { seconds, ...options }) {
   const limited = ['--kill-after=5', String(seconds), program, ...args];

@@ -18,14 +18,16 @@ export function programRoot({ unmounter }) {
   return unmounter && dirname(dirname(realpathSync(unmounter())));
 }
 
-/** @typedef {{ lowers: string[], upper: string, work: string, mountpoint: string, options: string[] }} Union */
+/**
+ * @typedef {{ lowers: string[], upper: string, work: string, mountpoint: string, options: string[] }} Union
+ */
 
 const overlayOptions = ({ lowers, upper, work, options }) =>
   [...options, `lowerdir=${lowers.join(':')}`, `upperdir=${upper}`, `workdir=${work}`].join(',');
 
 /**
- * `mountUnion` mounts a union in the overlay form. `type` is that of its mounts in /proc/mounts. `helper` is the
- * program that mount(8) starts for it with the arguments of a mount helper, unless the kernel mounts it.
+ * `mountUnion` mounts a union in the overlay form. `type` is that of its mounts in /proc/mounts. `helper` is
+ * the program that mount(8) starts for it with the arguments of a mount helper, unless the kernel mounts it.
  */
 export const targets = {
   plyfs: {

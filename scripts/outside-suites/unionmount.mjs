@@ -10,8 +10,8 @@ const MOVES = /^rename-(dir|empty-dir|pop-dir|move-dir)$/;
 const UNLISTED = ['dir-weird-open-dir'];
 
 /**
- * `layers` is how many times the upper becomes a lower while a test runs. `differing` puts the lower on another file
- * system.
+ * `layers` is how many times the upper becomes a lower while a test runs. `differing` puts the lower on
+ * another file system.
  */
 const setups = {
   default: { about: 'the default options', options: [] },

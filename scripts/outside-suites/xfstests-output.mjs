@@ -11,8 +11,8 @@ const DIFFERENCE_LINES = 8;
 export class CheckOutput {
   #report;
   /**
-   * @type {{ test: string, reason: string, difference: string[] } | undefined} the failure whose difference is being
-   * read
+   * @type {{ test: string, reason: string, difference: string[] } | undefined} the failure whose difference
+   * is being read
    */
   #failure;
 
@@ -40,8 +40,8 @@ export class CheckOutput {
     if (notRun) return this.#report({ test, outcome: 'skipped', detail: oneLine(notRun[1] || 'no reason given') });
     if (/\[expunged\]/.test(rest)) return this.#report({ test, outcome: 'skipped', detail: 'expunged' });
     if (/(^|\s)\d+s$/.test(rest)) return this.#report({ test, outcome: 'passed' });
-    // A mismatch shows itself by its difference. Others: an exit status, or what `check` found in the file system
-    // afterwards.
+    // A mismatch shows itself by its difference. Others: an exit status, or what `check` found in the file
+    // system afterwards.
     this.#failure = { test, reason: rest.replace(/- output mismatch.*|\(see [^)]*\)/, '').trim(), difference: [] };
     return undefined;
   }

@@ -1,6 +1,7 @@
 /**
- * xfstests: its overlay and generic groups. The suite assumes the kernel's overlayfs: mount(8) starts plyfs for type
- * overlay, as a mount helper. So it runs more tests than with its own type fuse, and all of the overlay group.
+ * xfstests: its overlay and generic groups. The suite assumes the kernel's overlayfs: mount(8) starts plyfs
+ * for type overlay, as a mount helper. So it runs more tests than with its own type fuse, and all of the
+ * overlay group.
  */
 import { spawn } from 'node:child_process';
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -13,9 +14,9 @@ import { CheckOutput } from './xfstests-output.mjs';
 const GIBIBYTES = 12;
 
 /**
- * Groups about what a union does not have: its own disk, which can fail, be shut down, frozen and swapped to; quotas,
- * encryption and labels, which are the layers' own; shared blocks, for which FUSE has no request; and those that load a
- * machine for long.
+ * Groups about what a union does not have: its own disk, which can fail, be shut down, frozen and swapped to;
+ * quotas, encryption and labels, which are the layers' own; shared blocks, for which FUSE has no request; and
+ * those that load a machine for long.
  */
 const NOT_OF_UNIONS = [
   ...['quota', 'encrypt', 'verity', 'label', 'casefold', 'parent', 'bigtime', 'fsproperties', 'online_scrub', 'repair'],
@@ -141,8 +142,9 @@ function prepare({ checkout, scratch, target, record }) {
 }
 
 /**
- * Answers what xfstests looks up in /proc/mounts, where a FUSE mount shows its own type and few options: the type is
- * overlay, and the options are those that the mount helper has recorded. A shell function replaces that of xfstests.
+ * Answers what xfstests looks up in /proc/mounts, where a FUSE mount shows its own type and few options: the
+ * type is overlay, and the options are those that the mount helper has recorded. A shell function replaces
+ * that of xfstests.
  */
 const adaptation = (type, record) => `
 _fs_type() { _df_device $1 | $AWK_PROG '{ print $2 }' | sed -e 's/${type}/overlay/'; }

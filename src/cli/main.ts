@@ -53,15 +53,17 @@ async function main(): Promise<number> {
 }
 
 /**
- * When Node exits, it restores the settings of the terminal on each of these fds, and aborts if the terminal has been
- * hung up (EIO; src/node.cc:ResetStdio). It leaves a closed fd out. `plyfs run` restores the settings itself.
+ * When Node exits, it restores the settings of the terminal on each of these fds, and aborts if the terminal
+ * has been hung up (EIO; src/node.cc:ResetStdio). It leaves a closed fd out. `plyfs run` restores the
+ * settings itself.
  */
 function closeStdio(): void {
   for (const fd of [0, 1, 2]) {
     try {
       closeSync(fd);
     } catch (error) {
-      // EBADF: closed already. The others mean that the file system has failed; the fd is closed all the same.
+      // EBADF: closed already. The others mean that the file system has failed; the fd is closed all the
+      // same.
       const errno = errnoOf(error);
       if (errno !== Errno.EBADF && errno !== Errno.EIO && errno !== Errno.ENOSPC && errno !== Errno.EDQUOT) throw error;
     }

@@ -8,8 +8,8 @@ import { NO_INODE_FLAGS } from '../sys/rights/own-protection.js';
 const KEPT = FS_SYNC_FL | FS_NOATIME_FL;
 
 /**
- * Both are open files or directories; `from` can be an O_PATH fd. If one of the two file systems has no inode flags,
- * none is kept, as in the kernel.
+ * Both are open files or directories; `from` can be an O_PATH fd. If one of the two file systems has no inode
+ * flags, none is kept, as in the kernel.
  */
 export function copyInodeFlags(from: number, to: number): void {
   const wanted = flagsOf(from) & KEPT;

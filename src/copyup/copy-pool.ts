@@ -43,7 +43,8 @@ interface CopyThread {
 }
 
 /**
- * How often somebody should look while orders are under way, because a thread that has died says nothing. Milliseconds.
+ * How often somebody should look while orders are under way, because a thread that has died says nothing.
+ * Milliseconds.
  */
 export const LOOK_MS = 500;
 
@@ -125,9 +126,9 @@ export class CopyPool {
     const { port1, port2 } = new MessageChannel();
     const loaded = newLoadedFlag();
     const data: CopyThreadData = { port: port2, doneFd: this.doneFd, loaded };
-    // No event tells us of its end, because our event loop does not turn. It has its id from the constructor on; one
-    // that dies while it loads says nothing. Threads that others start at the same moment are told apart by what it
-    // says of itself.
+    // No event tells us of its end, because our event loop does not turn. It has its id from the constructor
+    // on; one that dies while it loads says nothing. Threads that others start at the same moment are told
+    // apart by what it says of itself.
     const before = new Set(threadIds());
     const worker = new Worker(new URL('./copy-thread.js', import.meta.url), {
       workerData: data,

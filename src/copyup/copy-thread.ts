@@ -1,6 +1,7 @@
 /**
- * A helper thread that copies the data of large files, one after the other, while the serving thread goes on. It is
- * given open fds (fds belong to the process), does system calls, and wakes the serving thread by a timerfd.
+ * A helper thread that copies the data of large files, one after the other, while the serving thread goes on.
+ * It is given open fds (fds belong to the process), does system calls, and wakes the serving thread by a
+ * timerfd.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Errno, FsError } from '../core/errno.js';

@@ -1,6 +1,6 @@
 /**
- * Copies one lower object up. The order is always stage → fill → seal → publish: an object gets its name in the upper
- * when it is complete, so that no crash and no error leaves half a file hiding a whole one
+ * Copies one lower object up. The order is always stage → fill → seal → publish: an object gets its name in
+ * the upper when it is complete, so that no crash and no error leaves half a file hiding a whole one
  * (fs/overlayfs/copy_up.c:ovl_copy_up_one).
  */
 import type { EntryName } from '../core/brand.js';
@@ -51,8 +51,8 @@ export function copyUpOther(
 }
 
 /**
- * As {@link copyUpOther}, for what has lost its name while somebody refers to it: the copy gets none either. Returns an
- * O_PATH fd, which is the caller's.
+ * As {@link copyUpOther}, for what has lost its name while somebody refers to it: the copy gets none either.
+ * Returns an O_PATH fd, which is the caller's.
  */
 export function copyUpUnnamed(source: CopyUpSource, context: CopyUpContext, whenFinished?: WhenFinished): number {
   const { work } = context;
@@ -117,9 +117,9 @@ export function refuseProtected(stat: FileStat, { dialect }: CopyUpContext): voi
 const parentStat = new FileStat();
 
 /**
- * Runs `publish`, which adds a name to the directory `dirfd`, without a trace in that directory's times. The copy-up
- * has happened by then, so that times which cannot be restored (a directory of another owner, a disk that fails) are no
- * failure of it (fs/overlayfs/copy_up.c:ovl_set_timestamps is best effort as well).
+ * Runs `publish`, which adds a name to the directory `dirfd`, without a trace in that directory's times. The
+ * copy-up has happened by then, so that times which cannot be restored (a directory of another owner, a disk
+ * that fails) are no failure of it (fs/overlayfs/copy_up.c:ovl_set_timestamps is best effort as well).
  */
 export function keepingTimes<T>(dirfd: number, publish: () => T): T {
   statFd(dirfd, parentStat);

@@ -1,8 +1,8 @@
 /**
- * A metacopy of the upper on its way to be a whole file: the data comes into the file that is there, because all its
- * names lead to that (fs/overlayfs/copy_up.c:ovl_copy_up_meta_inode_data). It stays a metacopy, however much
- * data it has, until the mark is removed as the last step. (After a kill in between it can have a later mtime and lack its
- * capabilities, as after the write that the copy was made for.)
+ * A metacopy of the upper on its way to be a whole file: the data comes into the file that is there, because
+ * all its names lead to that (fs/overlayfs/copy_up.c:ovl_copy_up_meta_inode_data). It stays a metacopy,
+ * however much data it has, until the mark is removed as the last step. (After a kill in between it can have
+ * a later mtime and lack its capabilities, as after the write that the copy was made for.)
  */
 
 import { FsError } from '../core/errno.js';
@@ -62,8 +62,8 @@ export class DataCompletion implements Filling {
   }
 
   /**
-   * Once the data is there: makes the file whole, with its rights and times as they were, for nothing has been written
-   * yet that anybody knows of. Returns its fd, which is the caller's now.
+   * Once the data is there: makes the file whole, with its rights and times as they were, for nothing has
+   * been written yet that anybody knows of. Returns its fd, which is the caller's now.
    * @param synced the data is on the disk
    */
   seal(synced: boolean): number {
@@ -78,8 +78,9 @@ export class DataCompletion implements Filling {
   }
 
   /**
-   * Instead of {@link fill} and {@link seal}: makes the file whole and empty. Empty first: a file that is both empty
-   * and a metacopy shows as empty, but to who reads without asking for the size from the kernel's overlayfs.
+   * Instead of {@link fill} and {@link seal}: makes the file whole and empty. Empty first: a file that is
+   * both empty and a metacopy shows as empty, but to who reads without asking for the size from the kernel's
+   * overlayfs.
    */
   sealEmpty(): number {
     truncate(this.fd, 0);

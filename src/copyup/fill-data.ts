@@ -10,8 +10,9 @@ const CHUNK = 1 << 20;
 const RANGE = 64 << 20;
 
 /**
- * Why FICLONE may fail without harm: the file system has no reflinks (EOPNOTSUPP, ENOTTY, EINVAL), or source and copy
- * are on two file systems (EXDEV), or the range cannot be shared (ETXTBSY: a swap file; EPERM: an immutable source).
+ * Why FICLONE may fail without harm: the file system has no reflinks (EOPNOTSUPP, ENOTTY, EINVAL), or source
+ * and copy are on two file systems (EXDEV), or the range cannot be shared (ETXTBSY: a swap file; EPERM: an
+ * immutable source).
  */
 const CLONE_TOLERATED = new Set<number>([
   Errno.EOPNOTSUPP,

@@ -1,7 +1,7 @@
 /**
- * Gives a staged copy the source's attributes, in the one order that keeps them all: owner first, because chown
- * clears set-id bits and capabilities; xattrs after the data, because writing clears capabilities; mode after the
- * ACL, which it agrees with; times last.
+ * Gives a staged copy the source's attributes, in the one order that keeps them all: owner first, because
+ * chown clears set-id bits and capabilities; xattrs after the data, because writing clears capabilities; mode
+ * after the ACL, which it agrees with; times last.
  */
 import { Errno, FsError } from '../core/errno.js';
 import { isSymlink } from '../core/file-mode.js';
@@ -76,11 +76,11 @@ function nameInUpper(xattr: string, source: CopyUpSource, { dialect, overrides }
 }
 
 /**
- * - EOPNOTSUPP: the upper's file system has no such xattrs; fatal for ACLs and for `security.*`, which decide who may
- *   do what (fs/overlayfs/copy_up.c:ovl_copy_xattr).
- * - EPERM on `security.*` but capabilities: labels that only the initial user namespace may write; the security
- *   module gives the copy one of its own. Capabilities too if the mount squashes owners: then the copy may lack its
- *   owner too.
+ * - EOPNOTSUPP: the upper's file system has no such xattrs; fatal for ACLs and for `security.*`, which decide
+ *   who may do what (fs/overlayfs/copy_up.c:ovl_copy_xattr).
+ * - EPERM on `security.*` but capabilities: labels that only the initial user namespace may write; the
+ *   security module gives the copy one of its own. Capabilities too if the mount squashes owners: then the
+ *   copy may lack its owner too.
  */
 function isTolerated(xattr: string, error: unknown, { squash }: CopyUpContext): boolean {
   if (!(error instanceof FsError)) return false;

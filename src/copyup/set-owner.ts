@@ -20,15 +20,15 @@ export interface Owned {
 }
 
 /**
- * Gives a staged object its owner and group. To be called before the mode is set, because chown(2) clears mode bits.
+ * Gives a staged object its owner and group. To be called before the mode is set, because chown(2) clears
+ * mode bits.
  *
- * Without root an object cannot be given away (EPERM, or EINVAL for an id that the user namespace does not map). On a
- * mount that shows one owner for all objects this is no failure: the object gets the shown owner if that is possible,
- * and else stays the server's.
+ * Without root an object cannot be given away (EPERM, or EINVAL for an id that the user namespace does not
+ * map). On a mount that shows one owner for all objects this is no failure: the object gets the shown owner
+ * if that is possible, and else stays the server's.
  * @param squash null: EPERM and EINVAL are thrown
- * @returns the mode for the object. It lacks the set-id bit of an owner or group that the object did not get: with that
- * bit
- *   another user's program would run as the server's user
+ * @returns the mode for the object. It lacks the set-id bit of an owner or group that the object did not get:
+ * with that bit another user's program would run as the server's user
  */
 export function setOwner(staged: StagedObject, { uid, gid, mode }: Owned, squash: Squash | null): number {
   if (uid === myUid && gid === myGid) return mode;

@@ -123,7 +123,10 @@ export class StagedFile implements Filling {
     }
   }
 
-  /** Whether the source has fewer blocks than its size needs, that is holes (or compression; then asking is cheap). */
+  /**
+   * Whether the source has fewer blocks than its size needs, that is holes (or compression; then asking is
+   * cheap).
+   */
   get sparse(): boolean {
     const { stat } = this.source;
     return stat.blocks * 512 < stat.size;
@@ -144,9 +147,13 @@ export class StagedFile implements Filling {
     if (this.needsData) copyData(this.sourceFd, this.fd, this.length, this.sparse);
   }
 
-  /** Metadata, then (unless volatile, or done by whoever filled it) the disk: what gets a name next is complete. */
+  /**
+   * Metadata, then (unless volatile, or done by whoever filled it) the disk: what gets a name next is
+   * complete.
+   */
   seal(synced: boolean): void {
-    // By the fd and not by name: who changes the layer meanwhile must not give one file's rights to another's data.
+    // By the fd and not by name: who changes the layer meanwhile must not give one file's rights to another's
+    // data.
     const source = { ...this.source, dirfd: this.lowerFd, name: '' as EntryName };
     // Before the mode, which can forbid it to an ordinary user.
     if (this.sourceFd < 0) this.context.dialect.metacopies?.mark(this.fd);
@@ -155,7 +162,10 @@ export class StagedFile implements Filling {
     if (this.context.sync && !synced && this.length > 0) sync(this.fd);
   }
 
-  /** Gives the copy its name in the upper. Returns its fd, which is the caller's now. On failure it is as it was. */
+  /**
+   * Gives the copy its name in the upper. Returns its fd, which is the caller's now. On failure it is as it
+   * was.
+   */
   publish({ upper, name }: CopyUpDestination): number {
     if (this.name === null) linkFd(this.fd, upper, name);
     else renameAt(this.context.work.fd, this.name, upper, name, RENAME_NOREPLACE);
@@ -163,7 +173,10 @@ export class StagedFile implements Filling {
     return this.fd;
   }
 
-  /** For a source that has no name any more: the copy gets none either. Returns its fd, which is the caller's now. */
+  /**
+   * For a source that has no name any more: the copy gets none either. Returns its fd, which is the caller's
+   * now.
+   */
   keepUnnamed(): number {
     this.closeSource();
     if (this.name !== null) this.context.work.discard(this.name);

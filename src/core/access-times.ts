@@ -1,4 +1,6 @@
-/** Whether reading a file or directory updates its access time: options of a mount (man mount(8), relatime). */
+/**
+ * Whether reading a file or directory updates its access time: options of a mount (man mount(8), relatime).
+ */
 import type { FileStat } from './file-stat.js';
 
 export interface AccessTimes {

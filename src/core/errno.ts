@@ -1,9 +1,9 @@
 /**
  * Linux errno values and the one error type that carries them.
  *
- * A function that meets an errno it was not told to expect throws {@link FsError}; expected absence (a name that is
- * not there, an xattr that is not set) is a value of the function's result instead. Only the transport's dispatcher
- * turns a throwable back into a number for the kernel.
+ * A function that meets an errno it was not told to expect throws {@link FsError}; expected absence (a name
+ * that is not there, an xattr that is not set) is a value of the function's result instead. Only the
+ * transport's dispatcher turns a throwable back into a number for the kernel.
  */
 
 /** The errno values plyfs names (asm-generic/errno-base.h, asm-generic/errno.h). */
@@ -84,8 +84,8 @@ export class FsError extends Error {
 const preallocated = new Map<string, FsError[]>();
 
 /**
- * The shared, stackless error for `errno` from `syscall`. Requests fail all the time in normal work (ENOENT, EEXIST,
- * ENOTEMPTY): capturing a stack for each would cost more than the system call did.
+ * The shared, stackless error for `errno` from `syscall`. Requests fail all the time in normal work (ENOENT,
+ * EEXIST, ENOTEMPTY): capturing a stack for each would cost more than the system call did.
  */
 export function fsError(errno: number, syscall: string): FsError {
   let bySyscall = preallocated.get(syscall);

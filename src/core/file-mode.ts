@@ -45,8 +45,8 @@ export function hasSetIdBits(mode: number): boolean {
 }
 
 /**
- * `mode` without the bits that a write by someone without CAP_FSETID takes away: set-uid always, set-gid with group
- * execute, or if the writer may not keep it (fs/attr.c:setattr_should_drop_suidgid).
+ * `mode` without the bits that a write by someone without CAP_FSETID takes away: set-uid always, set-gid with
+ * group execute, or if the writer may not keep it (fs/attr.c:setattr_should_drop_suidgid).
  */
 export function withoutSetIdBits(mode: number, mayKeepSetGid: () => boolean): number {
   const dropGid = (mode & S_ISGID) !== 0 && ((mode & S_IXGRP) !== 0 || !mayKeepSetGid());

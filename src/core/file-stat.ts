@@ -31,13 +31,16 @@ export class FileStat {
   ctimeSec = 0;
   ctimeNsec = 0;
   /**
-   * The flags that forbid changes (man ioctl_iflags(2)), as statx(2) returns them. A read-only file system can return
-   * them for all objects, even those without such a flag: see `sys/rights/own-protection.ts`.
+   * The flags that forbid changes (man ioctl_iflags(2)), as statx(2) returns them. A read-only file system
+   * can return them for all objects, even those without such a flag: see `sys/rights/own-protection.ts`.
    */
   immutable = false;
   appendOnly = false;
 
-  /** The same as FS_IMMUTABLE_FL and FS_APPEND_FL. Either: no name of the object may go, nor its attributes change. */
+  /**
+   * The same as FS_IMMUTABLE_FL and FS_APPEND_FL. Either: no name of the object may go, nor its attributes
+   * change.
+   */
   get protection(): number {
     return (this.immutable ? FS_IMMUTABLE_FL : 0) | (this.appendOnly ? FS_APPEND_FL : 0);
   }

@@ -7,7 +7,10 @@ export interface IdRange {
   readonly count: number;
 }
 
-/** Plain data: which ids a mount shows. Absent ranges: those of the disk. `all`: this one, whatever the disk says. */
+/**
+ * Plain data: which ids a mount shows. Absent ranges: those of the disk. `all`: this one, whatever the disk
+ * says.
+ */
 export type IdRule = { readonly ranges: readonly IdRange[] } | { readonly all: number };
 
 /** What stands for an id that has no counterpart (man user_namespaces(7), /proc/sys/kernel/overflowuid). */

@@ -1,6 +1,8 @@
 import { FsError } from './errno.js';
 
-/** Layers that cannot be mounted as they are, told as a person needs it: `what: path: why (ERRNO); advice`. */
+/**
+ * Layers that cannot be mounted as they are, told as a person needs it: `what: path: why (ERRNO); advice`.
+ */
 export class LayerRefusal extends FsError {
   /** @param path bytes */
   constructor(
@@ -14,7 +16,10 @@ export class LayerRefusal extends FsError {
     super(errno, what, path);
   }
 
-  /** What `open` fails with, told of the path that a person gave, whatever object beside or below it was in the way. */
+  /**
+   * What `open` fails with, told of the path that a person gave, whatever object beside or below it was in
+   * the way.
+   */
   static inTermsOf<T>(what: string, path: string, part: string, open: () => T): T {
     try {
       return open();

@@ -1,4 +1,7 @@
-/** POSIX ACLs as xattr values: struct posix_acl_xattr_header and posix_acl_xattr_entry (linux/posix_acl_xattr.h). */
+/**
+ * POSIX ACLs as xattr values: struct posix_acl_xattr_header and posix_acl_xattr_entry
+ * (linux/posix_acl_xattr.h).
+ */
 
 export const ACL_ACCESS = 'system.posix_acl_access';
 export const ACL_DEFAULT = 'system.posix_acl_default';
@@ -20,7 +23,8 @@ const ACL_HEADER_BYTES = 4;
 const ACL_ENTRY_BYTES = 8;
 
 /**
- * The kernel shows this in place of an id that the reader's user namespace does not map. An ACL with it cannot be set.
+ * The kernel shows this in place of an id that the reader's user namespace does not map. An ACL with it
+ * cannot be set.
  */
 const FOREIGN_ID = 0xffff_ffff;
 
@@ -32,11 +36,12 @@ export function forEachAclEntry(acl: Buffer, visit: (at: number, tag: number, pe
 }
 
 /**
- * `acl` without the entries of users and groups that this user namespace does not map; `acl` itself if it maps all.
+ * `acl` without the entries of users and groups that this user namespace does not map; `acl` itself if it
+ * maps all.
  *
- * Nobody gains permissions by that. A user without an entry of their own is checked against the entries of groups or
- * others (man acl(5), ACCESS CHECK ALGORITHM). So these entries lose all permissions that a removed entry did not
- * grant. The mask stays, because the group bits of a mode are the mask.
+ * Nobody gains permissions by that. A user without an entry of their own is checked against the entries of
+ * groups or others (man acl(5), ACCESS CHECK ALGORITHM). So these entries lose all permissions that a removed
+ * entry did not grant. The mask stays, because the group bits of a mode are the mask.
  */
 export function withoutForeignIds(acl: Buffer): Buffer {
   const foreign = new Set<number>();
@@ -48,8 +53,8 @@ export function withoutForeignIds(acl: Buffer): Buffer {
     if ((tag !== ACL_USER && tag !== ACL_GROUP) || acl.readUInt32LE(at + 4) !== FOREIGN_ID) return;
     foreign.add(at);
     others &= permissions;
-    // A named user can be in any group, so the entries of groups lose permissions too. A member of a removed group
-    // keeps only what their other groups had granted before.
+    // A named user can be in any group, so the entries of groups lose permissions too. A member of a removed
+    // group keeps only what their other groups had granted before.
     if (tag === ACL_USER) groups &= permissions;
   });
   if (foreign.size === 0) return acl;

@@ -1,8 +1,8 @@
 import { FsError } from './errno.js';
 
 /**
- * A step after the point of no return. The change has happened, and its caller must not be told otherwise: that a step
- * like this fails may leave something behind, never a wrong tree. Each caller says what.
+ * A step after the point of no return. The change has happened, and its caller must not be told otherwise:
+ * that a step like this fails may leave something behind, never a wrong tree. Each caller says what.
  */
 export function afterwards(step: () => void): void {
   try {
@@ -28,8 +28,8 @@ export class UndoStack {
   }
 
   /**
-   * Runs `body`; if it throws, undoes in reverse order and throws the same error, or {@link UndoError} if a step fails
-   * itself: the tree may not be as it was.
+   * Runs `body`; if it throws, undoes in reverse order and throws the same error, or {@link UndoError} if a
+   * step fails itself: the tree may not be as it was.
    */
   guard<T>(body: () => T): T {
     try {

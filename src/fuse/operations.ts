@@ -1,14 +1,15 @@
 /**
- * The contract between a transport and a file system: what the kernel asks for, one method per request, in plain
- * values. `src/fuse` calls it, `src/union` implements it, and neither imports the other's code: these are types, and
- * the one class {@link Parked}.
+ * The contract between a transport and a file system: what the kernel asks for, one method per request, in
+ * plain values. `src/fuse` calls it, `src/union` implements it, and neither imports the other's code: these
+ * are types, and the one class {@link Parked}.
  *
  * - A method returns its answer or throws `FsError`; the transport alone writes replies.
  * - Calls never overlap: one thread makes them, one after the other.
- * - An answer (an {@link Entry}, a `FileStat`, a {@link Opened}) belongs to the file system and is valid until the
- *   next call: the transport encodes it at once and keeps nothing, so an implementation can reuse one object.
- * - Every node is named by its nodeid. There are no file handles: all opens of a node share what the file system
- *   holds for it, which is what lets a reader see what is written after a copy-up.
+ * - An answer (an {@link Entry}, a `FileStat`, a {@link Opened}) belongs to the file system and is valid
+ *   until the next call: the transport encodes it at once and keeps nothing, so an implementation can reuse
+ *   one object.
+ * - Every node is named by its nodeid. There are no file handles: all opens of a node share what the file
+ *   system holds for it, which is what lets a reader see what is written after a copy-up.
  */
 import type { AccessTimes } from '../core/access-times.js';
 import type { EntryName, NodeId } from '../core/brand.js';
@@ -23,17 +24,22 @@ export interface Caller {
   /** Has the rights of the superuser here; absent: if uid is 0. */
   readonly isRoot?: boolean;
   /**
-   * Whether the caller's changes leave set-gid without group execute on a file of this owner and group. Absent: decided
-   * by the groups and capabilities of pid.
+   * Whether the caller's changes leave set-gid without group execute on a file of this owner and group.
+   * Absent: decided by the groups and capabilities of pid.
    */
   mayKeepSetGid?(uid: number, gid: number): boolean;
 }
 
-/** A name that leads to a node. Each one handed out counts as one lookup of the node, taken back by `forget`. */
+/**
+ * A name that leads to a node. Each one handed out counts as one lookup of the node, taken back by `forget`.
+ */
 export interface Entry {
   readonly nodeid: NodeId;
   readonly attr: FileStat;
-  /** False while the attributes can change without a request (a writable mapping of a backing file): do not cache. */
+  /**
+   * False while the attributes can change without a request (a writable mapping of a backing file): do not
+   * cache.
+   */
   readonly cacheAttr: boolean;
 }
 
@@ -49,8 +55,8 @@ export interface Opened {
   /** Id of a registered backing file for passthrough; 0: reads and writes come as requests. */
   readonly backingId: number;
   /**
-   * With a backing file: the kernel still sends reads and writes of this open as requests, with the flags that the
-   * descriptor has at that moment. Only mappings use the backing file.
+   * With a backing file: the kernel still sends reads and writes of this open as requests, with the flags
+   * that the descriptor has at that moment. Only mappings use the backing file.
    */
   readonly direct: boolean;
 }
@@ -87,7 +93,10 @@ export interface DirectorySink {
   fits(nameBytes: number): boolean;
   /** READDIR: a name, its inode number and DT_* type. `cookie` continues after this entry. */
   add(name: EntryName, ino: number, type: number, cookie: number): void;
-  /** READDIRPLUS: as `add`, with the entry that a lookup would have given; null for `.` and `..` (not a lookup). */
+  /**
+   * READDIRPLUS: as `add`, with the entry that a lookup would have given; null for `.` and `..` (not a
+   * lookup).
+   */
   addPlus(name: EntryName, ino: number, type: number, cookie: number, entry: Entry | null): void;
 }
 
@@ -96,23 +105,27 @@ export interface KernelChannel {
   /** Registers an open fd as backing file. Returns an id > 0, or a negative errno. */
   backingOpen(fd: number): number;
   backingClose(backingId: number): void;
-  /** The kernel's cached attributes of the node are out of date. A node the kernel does not know is not an error. */
+  /**
+   * The kernel's cached attributes of the node are out of date. A node the kernel does not know is not an
+   * error.
+   */
   invalidateAttributes(nodeid: NodeId): void;
   /** Cached attributes and pages of the node are out of date. */
   invalidateData(nodeid: NodeId): void;
   /** The largest `size` for {@link storeData}; 0: the transport cannot do that. */
   readonly storeLimit: number;
   /**
-   * Puts the first `size` bytes of the file `fd` where the kernel looks before it asks for them with READ. Only for a
-   * node of which the kernel has no pages, because nobody has had it open yet. That it fails says nothing: READ comes.
+   * Puts the first `size` bytes of the file `fd` where the kernel looks before it asks for them with READ.
+   * Only for a node of which the kernel has no pages, because nobody has had it open yet. That it fails says
+   * nothing: READ comes.
    */
   storeData(nodeid: NodeId, fd: number, size: number): void;
 }
 
 /**
- * Thrown by an operation that has to wait for work done elsewhere (a large copy-up). The transport keeps the request,
- * serves others, and starts it from the beginning when {@link Operations.takeCompleted} returns the same key. An
- * operation that parks has changed nothing yet.
+ * Thrown by an operation that has to wait for work done elsewhere (a large copy-up). The transport keeps the
+ * request, serves others, and starts it from the beginning when {@link Operations.takeCompleted} returns the
+ * same key. An operation that parks has changed nothing yet.
  */
 export class Parked {
   constructor(readonly key: number) {}
@@ -141,7 +154,9 @@ export interface Operations {
   /** `flags`: RENAME_NOREPLACE, RENAME_EXCHANGE; anything else is EINVAL. */
   rename(parent: NodeId, name: EntryName, newParent: NodeId, newName: EntryName, flags: number): void;
 
-  /** `killSetIdFor`: the caller, if O_TRUNC is by one without CAP_FSETID (FUSE_OPEN_KILL_SUIDGID), else null. */
+  /**
+   * `killSetIdFor`: the caller, if O_TRUNC is by one without CAP_FSETID (FUSE_OPEN_KILL_SUIDGID), else null.
+   */
   open(nodeid: NodeId, flags: number, killSetIdFor: Caller | null): Opened;
   create(
     parent: NodeId,
@@ -172,7 +187,10 @@ export interface Operations {
     killSetIdFor: Caller | null,
     flags?: number,
   ): number;
-  /** As {@link write}, for pages that a mapping has changed: file attributes other than times stay as they are. */
+  /**
+   * As {@link write}, for pages that a mapping has changed: file attributes other than times stay as they
+   * are.
+   */
   writeBack(nodeid: NodeId, from: Buffer, at: number, size: number, offset: number): number;
   fsync(nodeid: NodeId, datasync: boolean): void;
   fsyncdir(nodeid: NodeId, datasync: boolean): void;
@@ -207,8 +225,9 @@ export interface Operations {
   setFsxattr(nodeid: NodeId, fsxattr: Buffer): void;
 
   /**
-   * Makes what the file system keeps only while it is mounted part of its layers (pseudo-links become hard links):
-   * asked for before an orderly unmount, and repeated by {@link close}. EPERM for a caller who may not ask.
+   * Makes what the file system keeps only while it is mounted part of its layers (pseudo-links become hard
+   * links): asked for before an orderly unmount, and repeated by {@link close}. EPERM for a caller who may
+   * not ask.
    */
   flushPseudoLinks(caller: Caller): void;
   /** Called once, when the mount exists. @param id see `mountedId` */
@@ -221,14 +240,16 @@ export interface Operations {
   remounted(change: { readonly accessTimes: AccessTimes; readonly syncs: boolean }, caller: Caller): void;
 
   /**
-   * Does a little of what will probably be asked for next: called when no request waits, so that one that comes does
-   * not wait long. Fails silently. False: there is nothing to do until the next request.
+   * Does a little of what will probably be asked for next: called when no request waits, so that one that
+   * comes does not wait long. Fails silently. False: there is nothing to do until the next request.
    */
   anticipate(): boolean;
 
   /** fsync and fsyncdir do nothing (volatile): the kernel need not ask. */
   readonly noSync: boolean;
-  /** Extended attributes that there are: with `none` the kernel need not ask, with `no-acls` it keeps no ACLs. */
+  /**
+   * Extended attributes that there are: with `none` the kernel need not ask, with `no-acls` it keeps no ACLs.
+   */
   readonly xattrs: 'all' | 'no-acls' | 'none';
   /** An fd that becomes readable when parked requests can go on, and perhaps when none can. */
   readonly completionFd: number;

@@ -48,14 +48,17 @@ export class ServedMount {
     return mount;
   }
 
-  /** Resolves when the mount is gone, whoever unmounted it, and its server has ended. Rejects if the server failed. */
+  /**
+   * Resolves when the mount is gone, whoever unmounted it, and its server has ended. Rejects if the server
+   * failed.
+   */
   get closed(): Promise<void> {
     return this.#closed.promise;
   }
 
   /**
-   * Unmounts and waits for the server's end. In use: MountError EBUSY; with `lazy` it is detached instead, and whoever
-   * still uses it gets ENOTCONN.
+   * Unmounts and waits for the server's end. In use: MountError EBUSY; with `lazy` it is detached instead,
+   * and whoever still uses it gets ENOTCONN.
    */
   async unmount({ lazy }: { lazy: boolean }): Promise<void> {
     try {
@@ -117,7 +120,9 @@ export class ServedMount {
     else this.#closed.reject(this.#refusal);
   }
 
-  /** The process exits with the mount alive: nobody may be left waiting, and Node waits for a serving thread. */
+  /**
+   * The process exits with the mount alive: nobody may be left waiting, and Node waits for a serving thread.
+   */
   readonly #abandon = (): void => {
     this.#detach();
     this.#stopServer();

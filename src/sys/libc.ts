@@ -1,9 +1,9 @@
 /**
  * The only native door: libc through koffi, bound once per thread.
  *
- * Buffers are passed by address (`intptr_t`): a Buffer of its own allocation never moves, and a number crosses the
- * boundary without a conversion. Each thread that imports this module has its own scratch memory; a value left in it
- * is valid until the next call into `src/sys`.
+ * Buffers are passed by address (`intptr_t`): a Buffer of its own allocation never moves, and a number
+ * crosses the boundary without a conversion. Each thread that imports this module has its own scratch memory;
+ * a value left in it is valid until the next call into `src/sys`.
  */
 import koffi from 'koffi';
 import { fsError } from '../core/errno.js';

@@ -49,8 +49,8 @@ export function umountFs(target: string, flags = 0): void {
 const attributes = allocate(MOUNT_ATTR_BYTES);
 
 /**
- * Makes a detached mount (open_tree(2)) one through which nothing is changed, access times included, and no device
- * opened. A failure is the negative errno (ENOSYS before Linux 5.12).
+ * Makes a detached mount (open_tree(2)) one through which nothing is changed, access times included, and no
+ * device opened. A failure is the negative errno (ENOSYS before Linux 5.12).
  */
 export function trySetReadOnly(tree: number): number {
   return trySetAttributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME, MOUNT_ATTR_ATIME_MASK);
@@ -63,9 +63,9 @@ const ATIME_ATTRIBUTES = {
 } as const;
 
 /**
- * Makes a detached mount follow `accessTimes`, independently of the mount that it was cloned from. A failure is the
- * negative errno: ENOSYS before Linux 5.12; EPERM if the original belongs to another user namespace, which locks its
- * options.
+ * Makes a detached mount follow `accessTimes`, independently of the mount that it was cloned from. A failure
+ * is the negative errno: ENOSYS before Linux 5.12; EPERM if the original belongs to another user namespace,
+ * which locks its options.
  */
 export function trySetAccessTimes(tree: number, { mode, directories }: AccessTimes): number {
   const set = ATIME_ATTRIBUTES[mode] | (directories ? 0 : MOUNT_ATTR_NODIRATIME);
@@ -73,8 +73,8 @@ export function trySetAccessTimes(tree: number, { mode, directories }: AccessTim
 }
 
 /**
- * Makes a new mount private, so that later mounts on the original do not propagate to it. A failure is the negative
- * errno.
+ * Makes a new mount private, so that later mounts on the original do not propagate to it. A failure is the
+ * negative errno.
  */
 export function tryMakePrivate(tree: number): number {
   return trySetAttributes(tree, 0, 0);

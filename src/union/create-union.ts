@@ -22,14 +22,20 @@ import { CopyJobs } from './state/copy-jobs.js';
 import { cachedListings, Union, type Upper } from './state/union.js';
 import type { UnionConfig } from './union-config.js';
 
-/** Share of the process's file descriptors for cached directories. Open files of applications can take from it. */
+/**
+ * Share of the process's file descriptors for cached directories. Open files of applications can take from
+ * it.
+ */
 const DIRECTORY_SHARE = 0.25;
 const MAX_DIRECTORIES = 8192;
 
 const CUT_ACL =
   'an ACL names users or groups outside of this user namespace: the upper gets it without them, and grants nobody more; a later chmod or setfacl can (told once)';
 
-/** Fds for everything else: some 35 of Node, those of running copies, those of files that were removed while in use. */
+/**
+ * Fds for everything else: some 35 of Node, those of running copies, those of files that were removed while
+ * in use.
+ */
 const reserveOf = (limit: number): number => Math.min(400, Math.max(100, Math.floor(limit / 8)));
 
 /**

@@ -22,7 +22,10 @@ import { LinkIndex } from './links/link-index.js';
 import { PseudoLinks } from './links/pseudo-links.js';
 import { type AufsSettings, defaultOverlay, type UnionConfig } from './union-config.js';
 
-/** How long a server that is ending may take to turn its pseudo-links into hard links before we go on without it. */
+/**
+ * How long a server that is ending may take to turn its pseudo-links into hard links before we go on without
+ * it.
+ */
 const SETTLING_MS = 10_000;
 
 export interface LayerFormat {

@@ -43,11 +43,10 @@ function believed(
 }
 
 /**
- * Makes an upper that keeps its attributes in xattrs say so. Its root goes on looking as it did, or like that of the
- * first lower layer of this kind, which container engines have made its root after.
- * @throws LayerRefusal if such an xattr cannot be set, or if the upper has something in it already: whose xattrs those
- * are, nobody
- *   can know, and one that its owner has set would make a file root's
+ * Makes an upper that keeps its attributes in xattrs say so. Its root goes on looking as it did, or like that
+ * of the first lower layer of this kind, which container engines have made its root after.
+ * @throws LayerRefusal if such an xattr cannot be set, or if the upper has something in it already: whose
+ * xattrs those are, nobody can know, and one that its owner has set would make a file root's
  */
 export function markUpper(upper: Layer, lowers: readonly Layer[]): void {
   if (upper.overrides === null) return;

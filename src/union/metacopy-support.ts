@@ -6,8 +6,8 @@ import type { Dialect } from '../whiteout/dialect.js';
 import type { WorkDirectory } from '../whiteout/work/work-directory.js';
 
 /**
- * Whether a change of attributes makes metacopies: with `metacopy=on`, if the upper accepts the xattr that marks them.
- * If it does not, the log names the reason (fs/overlayfs/super.c:ovl_make_workdir).
+ * Whether a change of attributes makes metacopies: with `metacopy=on`, if the upper accepts the xattr that
+ * marks them. If it does not, the log names the reason (fs/overlayfs/super.c:ovl_make_workdir).
  */
 export function makesMetacopies({ metacopies }: Dialect, work: WorkDirectory, log: (line: string) => void): boolean {
   if (metacopies?.enabled !== true) return false;

@@ -11,8 +11,9 @@ export interface UnionConfig {
   /** The first of `lowers` is an upper that is only read: no name in it is a whiteout of another dialect. */
   readonly topIsUpper?: boolean;
   /**
-   * In the overlay dialect, `.wh.` files of the upper are whiteouts as those of lower layers are, and none can be made
-   * there: as fuse-overlayfs has it, and container engines want it that mount a layer as the upper.
+   * In the overlay dialect, `.wh.` files of the upper are whiteouts as those of lower layers are, and none
+   * can be made there: as fuse-overlayfs has it, and container engines want it that mount a layer as the
+   * upper.
    */
   readonly markersInUpper?: boolean;
   /** Needed with an upper, but by the aufs dialect, which keeps a work directory in it. */
@@ -21,7 +22,10 @@ export interface UnionConfig {
   readonly overlay?: OverlaySettings;
   /** Layers are read and written as aufs does; absent: as the kernel's overlayfs does. */
   readonly aufs?: AufsSettings;
-  /** Owners, modes and kinds are kept in xattrs by the upper; absent: if its root says so. See `StatOverrides`. */
+  /**
+   * Owners, modes and kinds are kept in xattrs by the upper; absent: if its root says so. See
+   * `StatOverrides`.
+   */
   readonly overrides?: OverrideKind;
   /** When reading updates access times in the upper; absent: relatime. Those of lower layers never change. */
   readonly accessTimes?: AccessTimes;
@@ -38,9 +42,9 @@ export interface UnionConfig {
 /** What only the overlay dialect knows: options of the kernel's overlayfs, their conflicts settled. */
 export interface OverlaySettings {
   /**
-   * `on`: a directory that lower layers have can be renamed, and says in an xattr where the rest of it is. `follow`:
-   * only read. `nofollow`: not even that, because such an xattr leads to any directory of the layers, whoever may
-   * search it.
+   * `on`: a directory that lower layers have can be renamed, and says in an xattr where the rest of it is.
+   * `follow`: only read. `nofollow`: not even that, because such an xattr leads to any directory of the
+   * layers, whoever may search it.
    */
   readonly redirect: 'on' | 'follow' | 'nofollow';
   /** A change of a lower file's attributes copies no data. */
@@ -57,7 +61,8 @@ export interface OverlaySettings {
 
 /** As the kernel without its options and with the defaults of its configuration (fs/overlayfs/Kconfig). */
 export function defaultOverlay(xattrs: OverlaySettings['xattrs']): OverlaySettings {
-  // Behind `user.` xattrs, which anybody can set, nothing is followed (fs/overlayfs/params.c:ovl_fs_params_verify).
+  // Behind `user.` xattrs, which anybody can set, nothing is followed
+  // (fs/overlayfs/params.c:ovl_fs_params_verify).
   const redirect = xattrs === 'user' ? 'nofollow' : 'follow';
   return { redirect, metacopy: false, index: false, xattrs, dataLayers: 0 };
 }

@@ -13,7 +13,10 @@ export const PLINK_DIRECTORY = '.wh..wh.plnk';
 export const ORPHAN_DIRECTORY = '.wh..wh.orph';
 /** Begins the names of bookkeeping, which no layer's content has. */
 export const BOOKKEEPING_PREFIX = '.wh..wh.';
-/** 255, less two prefixes, a dot and four hex digits: room for a temporary name of a whiteout (AUFS_MAX_NAMELEN). */
+/**
+ * 255, less two prefixes, a dot and four hex digits: room for a temporary name of a whiteout
+ * (AUFS_MAX_NAMELEN).
+ */
 export const MAX_NAME = 242;
 
 /** Mode of whiteouts, opaque markers and their base (fs/aufs/whout.c: WH_MASK). */

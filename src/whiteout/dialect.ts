@@ -1,9 +1,9 @@
 /**
- * How a layer stores that something is gone: the interface that both on-disk dialects implement. Above this folder
- * nobody knows what a whiteout looks like.
+ * How a layer stores that something is gone: the interface that both on-disk dialects implement. Above this
+ * folder nobody knows what a whiteout looks like.
  *
- * All directories are fds of real directories. A "writable" method changes the upper layer only, and leaves it, at
- * every moment in between, in a state where no hidden lower object shows and no upper object is lost.
+ * All directories are fds of real directories. A "writable" method changes the upper layer only, and leaves
+ * it, at every moment in between, in a state where no hidden lower object shows and no upper object is lost.
  */
 import type { EntryName } from '../core/brand.js';
 import type { FileStat } from '../core/file-stat.js';
@@ -30,8 +30,8 @@ export interface LayerReader {
    */
   list(dirfd: number, sink: LayerDirectorySink, memory?: DirectoryMemory): void;
   /**
-   * What the layer says about the object `name` under `dirfd`, or what `dirfd` names when `name` is `''`: a directory,
-   * or anything where the dialect has marks of files too ({@link Dialect.metacopies}).
+   * What the layer says about the object `name` under `dirfd`, or what `dirfd` names when `name` is `''`: a
+   * directory, or anything where the dialect has marks of files too ({@link Dialect.metacopies}).
    */
   marks(dirfd: number, name: string): Marks;
   /** null: what hides a name takes the name itself, or is found by {@link probe} in any case. */
@@ -46,17 +46,23 @@ export interface DirectoryMemory {
   misses: number;
 }
 
-/** Whiteouts that lie beside the name that they hide. To be asked where a lower layer could show something. */
+/**
+ * Whiteouts that lie beside the name that they hide. To be asked where a lower layer could show something.
+ */
 export interface MarkerFiles {
-  /** Whether the directory `dirfd` hides `name` of the layers below it, whether it has an entry of that name or not. */
+  /**
+   * Whether the directory `dirfd` hides `name` of the layers below it, whether it has an entry of that name
+   * or not.
+   */
   hides(dirfd: number, name: EntryName, memory: DirectoryMemory): boolean;
   /** Whether the directory `name` under `dirfd` hides the directories of the same path below it. */
   hasOpaqueMarker(dirfd: number, name: EntryName): boolean;
 }
 
 /**
- * How it is told of an object of the upper that it is immutable or append-only, when its real inode flags stay free:
- * with them it could not be given a name or a mark any more. Values are FS_IMMUTABLE_FL and FS_APPEND_FL.
+ * How it is told of an object of the upper that it is immutable or append-only, when its real inode flags
+ * stay free: with them it could not be given a name or a mark any more. Values are FS_IMMUTABLE_FL and
+ * FS_APPEND_FL.
  */
 export interface Protections {
   /** Of `name` under `dirfd`, or of `dirfd` itself when `name` is `''`. */
@@ -113,8 +119,8 @@ export interface Dialect {
   /** A whiteout is an entry of the hidden name itself: nothing can be made at that name without EEXIST. */
   readonly whiteoutTakesName: boolean;
   /**
-   * Which upper directories are made opaque: `needed`, where a lower layer has (or had) something of the name; `moved`,
-   * also each that is moved into a merged directory; `always`, also each new one.
+   * Which upper directories are made opaque: `needed`, where a lower layer has (or had) something of the
+   * name; `moved`, also each that is moved into a merged directory; `always`, also each new one.
    */
   readonly opaqueMarks: 'needed' | 'moved' | 'always';
 
@@ -128,7 +134,10 @@ export interface Dialect {
   /** null: by the real inode flags, so that what has them in a lower layer cannot be copied up. */
   readonly protections: Protections | null;
 
-  /** The errno with which every operation on the name is refused, because the dialect keeps it for itself, or 0. */
+  /**
+   * The errno with which every operation on the name is refused, because the dialect keeps it for itself, or
+   * 0.
+   */
   refuseName(name: EntryName): number;
   /** Whether a directory may be renamed: what lower layers have of it stays behind. If not, it is EXDEV. */
   mayMove(directory: DirectoryParts): boolean;
@@ -143,16 +152,16 @@ export interface Dialect {
 }
 
 /**
- * Entries of an upper that keep copies of lower files with several links: each is a hard link to the copy, in a
- * directory of the upper's root, and says by its name which lower file the copy stands for. While there is an entry,
- * all lower names of that file show the copy.
+ * Entries of an upper that keep copies of lower files with several links: each is a hard link to the copy, in
+ * a directory of the upper's root, and says by its name which lower file the copy stands for. While there is
+ * an entry, all lower names of that file show the copy.
  */
 export interface LinkEntries {
   /** The directory, in the upper's root; it is there from when the upper is opened. */
   readonly directory: EntryName;
   /**
-   * The private xattr of a copy with an entry. It holds the identity of the lower file and the number of names of the
-   * copy (`LinkCount`).
+   * The private xattr of a copy with an entry. It holds the identity of the lower file and the number of
+   * names of the copy (`LinkCount`).
    */
   readonly originXattr: string;
   entryName(link: HardLinkEntry): EntryName;
@@ -185,13 +194,15 @@ export interface Hiding {
   removeAndHide(upper: number, name: EntryName): void;
   /** Removes a logically empty directory from the upper: what it physically holds are whiteouts. */
   removeDirectory(upper: number, name: EntryName, hide: boolean): void;
-  /** Moves a finished object from the work directory onto a whiteout. A directory has to be opaque already. */
+  /**
+   * Moves a finished object from the work directory onto a whiteout. A directory has to be opaque already.
+   */
   publishOverWhiteout(staged: string, upper: number, name: EntryName, isDirectory: boolean): void;
   /** Makes the directory `name` under `dirfd` opaque. */
   markOpaque(dirfd: number, name: string): void;
   /**
-   * Moves an upper object over whatever the upper has at the new name, and a directory also over one that holds
-   * whiteouts only.
+   * Moves an upper object over whatever the upper has at the new name, and a directory also over one that
+   * holds whiteouts only.
    */
   move(plan: MovePlan): void;
   /** Leaves nothing of its own in the work directory. */

@@ -1,6 +1,7 @@
 /**
- * A layer read as a whole in one dialect and written in another: what converting needs beyond {@link Dialect}. Between
- * the two stands what an application sees, so that a source and a target know nothing of each other.
+ * A layer read as a whole in one dialect and written in another: what converting needs beyond
+ * {@link Dialect}. Between the two stands what an application sees, so that a source and a target know
+ * nothing of each other.
  */
 import type { EntryName } from '../core/brand.js';
 import type { FileStat } from '../core/file-stat.js';
@@ -23,7 +24,8 @@ export interface IncompatibleOptions {
 }
 
 /**
- * A way to read a layer. `fuse-overlayfs`: the marks of both dialects count, as that program writes them side by side.
+ * A way to read a layer. `fuse-overlayfs`: the marks of both dialects count, as that program writes them side
+ * by side.
  */
 export type SourceName = 'overlay' | 'aufs' | 'fuse-overlayfs';
 

@@ -1,7 +1,7 @@
 /**
- * The number of names that a copied-up file has in the union, lower names included, as it is stored on the copy. It is
- * stored as the difference to a link count that the same step does not change. So it is right even if the server is
- * killed between two system calls (fs/overlayfs/util.c:ovl_nlink_start).
+ * The number of names that a copied-up file has in the union, lower names included, as it is stored on the
+ * copy. It is stored as the difference to a link count that the same step does not change. So it is right
+ * even if the server is killed between two system calls (fs/overlayfs/util.c:ovl_nlink_start).
  */
 
 /** `U+1`: as many links more than the copy has; `L-1`: one less than the lower file has (ovl_get_nlink). */

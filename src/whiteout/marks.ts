@@ -3,8 +3,8 @@ export interface Marks {
   /** A directory hides the directories of the same path below it. */
   readonly opaque: boolean;
   /**
-   * Where the layers below have the rest of the object, as it is stored: one name of the same directory, or, beginning
-   * with `/`, a path from the root of the union. null: under the object's own name.
+   * Where the layers below have the rest of the object, as it is stored: one name of the same directory, or,
+   * beginning with `/`, a path from the root of the union. null: under the object's own name.
    */
   readonly redirect: string | null;
   /** A file without its data, which a layer below has: the value of its mark. null: a whole file. */

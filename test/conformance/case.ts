@@ -62,7 +62,9 @@ export type Capability =
   | 'inode-flags'
   /** The kernel itself knows which files are immutable or append-only, without asking the file system. */
   | 'inode-flags-cached'
-  /** Listings and stat agree about a directory that lies in the upper and below it, whoever has made it there. */
+  /**
+   * Listings and stat agree about a directory that lies in the upper and below it, whoever has made it there.
+   */
   | 'merged-numbers'
   /** fcntl(2) F_SETLEASE. */
   | 'leases'
@@ -83,7 +85,10 @@ export interface Context {
   path(relative: string): string;
   /** The path of `relative` in the upper layer on disk; only for cases that need `upper`. */
   upper(relative: string): string;
-  /** Whether the upper layer has a whiteout at `relative`; whether its directory is marked opaque. Need `upper`. */
+  /**
+   * Whether the upper layer has a whiteout at `relative`; whether its directory is marked opaque. Need
+   * `upper`.
+   */
   isWhiteout(relative: string): boolean;
   isOpaque(relative: string): boolean;
   /** An open file that is closed when the case ends. */

@@ -1,4 +1,7 @@
-/** The table of docs/conformance.md: which documented errno of which system call the cases have come to, where. */
+/**
+ * The table of docs/conformance.md: which documented errno of which system call the cases have come to,
+ * where.
+ */
 import { PLACEMENTS } from './case.js';
 import { DOCUMENTED } from './documented.js';
 import { NOT_PROVOKED, reasonFor } from './not-provoked.js';

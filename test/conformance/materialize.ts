@@ -60,8 +60,8 @@ function createFile(path: string, entry: Extract<Entry, { kind: 'file' }>, links
 }
 
 /**
- * Owner first, which takes set-id bits and capabilities away; mode before an ACL, whose mask it would be; times last.
- * `defaultMode` null: the mode stays.
+ * Owner first, which takes set-id bits and capabilities away; mode before an ACL, whose mask it would be;
+ * times last. `defaultMode` null: the mode stays.
  */
 function applyFacts(path: string, facts: Facts, defaultMode: number | null): void {
   if (facts.uid !== undefined || facts.gid !== undefined) {

@@ -1,6 +1,6 @@
 /**
- * Documented errnos that no case provokes, or not in every placement, with the reason. A hole without a reason here,
- * and a reason without its hole, fail the test.
+ * Documented errnos that no case provokes, or not in every placement, with the reason. A hole without a
+ * reason here, and a reason without its hole, fail the test.
  */
 interface Reason {
   /** `operation errno`, either of them `*`. */

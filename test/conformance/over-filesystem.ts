@@ -1,6 +1,7 @@
 /**
- * The cases with layers on other file systems. A case can fail because the file system lacks something. So each case
- * first runs on the kernel's overlayfs over the same layers; if it passes there, it must pass on plyfs.
+ * The cases with layers on other file systems. A case can fail because the file system lacks something. So
+ * each case first runs on the kernel's overlayfs over the same layers; if it passes there, it must pass on
+ * plyfs.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -55,7 +55,9 @@ export interface FileCase extends Placed {
 
 export const CONTENT = 'content';
 
-/** Cases about an existing object at `d/f`, whose path `run` is given. In `whiteout` it lies above a whiteout. */
+/**
+ * Cases about an existing object at `d/f`, whose path `run` is given. In `whiteout` it lies above a whiteout.
+ */
 export function onFile(spec: FileCase): Case[] {
   const object = spec.object ?? file(CONTENT);
   return spread(
@@ -92,7 +94,8 @@ export interface AbsenceCase extends Placed {
 }
 
 /**
- * Cases about making the name `d/n`, which is not there; in `whiteout` and `opaque` a lower directory is hidden by it.
+ * Cases about making the name `d/n`, which is not there; in `whiteout` and `opaque` a lower directory is
+ * hidden by it.
  */
 export function onAbsence(spec: AbsenceCase): Case[] {
   return spread(
@@ -135,7 +138,9 @@ export function onDirectory(spec: DirectoryCase): Case[] {
   );
 }
 
-/** The placements in which a directory has something in a lower layer, so that a union may refuse to move it. */
+/**
+ * The placements in which a directory has something in a lower layer, so that a union may refuse to move it.
+ */
 export const IN_LOWER: readonly Placement[] = ['lower', 'merged', 'deep', 'whiteout'];
 /** Those in which it lies in the upper alone. */
 export const IN_UPPER: readonly Placement[] = ['upper', 'opaque'];

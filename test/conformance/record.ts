@@ -1,5 +1,6 @@
 /**
- * Which errno each system call really came to, in which placement, on which target: written down while the cases run.
+ * Which errno each system call really came to, in which placement, on which target: written down while the
+ * cases run.
  */
 import type { Placement } from './case.js';
 

@@ -1,4 +1,7 @@
-/** One directory with objects of several kinds in it, in every place of the layers: what errnos are provoked on. */
+/**
+ * One directory with objects of several kinds in it, in every place of the layers: what errnos are provoked
+ * on.
+ */
 import { readFileSync } from 'node:fs';
 import * as sys from '../harness/sys/index.js';
 import { type Capability, type Case, type Context, PLACEMENTS, type Placement } from './case.js';

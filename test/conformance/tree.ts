@@ -12,8 +12,8 @@ export interface Facts {
 
 export type Entry =
   /**
-   * `link`: regular files of one layer with the same word are hard links of one another; the first one's facts hold.
-   * `hole`: as many bytes of nothing follow the content.
+   * `link`: regular files of one layer with the same word are hard links of one another; the first one's
+   * facts hold. `hole`: as many bytes of nothing follow the content.
    */
   | {
       readonly kind: 'file';

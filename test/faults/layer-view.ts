@@ -1,4 +1,7 @@
-/** What layers on disk show to somebody who has never seen them before: the tree that the next mount will have. */
+/**
+ * What layers on disk show to somebody who has never seen them before: the tree that the next mount will
+ * have.
+ */
 import { createHash } from 'node:crypto';
 import { type EntryName, type NodeId, ROOT_ID } from '../../src/core/brand.js';
 import type { FileStat } from '../../src/core/file-stat.js';

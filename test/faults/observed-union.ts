@@ -54,8 +54,8 @@ export class ObservedUnion {
   }
 
   /**
-   * Files that the server has open. Of directories it keeps a bounded number, and a thread that starts has fds of its
-   * own.
+   * Files that the server has open. Of directories it keeps a bounded number, and a thread that starts has
+   * fds of its own.
    */
   openFiles(): string[] {
     const fds = `/proc/${this.union.server.pid}/fd`;
@@ -81,7 +81,10 @@ export class ObservedUnion {
   }
 }
 
-/** By the flags that it was opened with: asking the file system could meet the fault that waits for the server. */
+/**
+ * By the flags that it was opened with: asking the file system could meet the fault that waits for the
+ * server.
+ */
 function isDirectory(fdinfo: string): boolean {
   const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(fdinfo, 'latin1'))?.[1] ?? '0';
   return (Number.parseInt(flags, 8) & sys.O_DIRECTORY) !== 0;

@@ -1,4 +1,6 @@
-/** Every operation that changes a union, in each of the places where it takes another way through the layers. */
+/**
+ * Every operation that changes a union, in each of the places where it takes another way through the layers.
+ */
 import {
   dir,
   file,
@@ -20,22 +22,25 @@ export interface FaultedOperation {
   prepare?(at: string): number;
   /** One system call that changes something, or a few of which the last does. */
   run(at: string, fd: number): void;
-  /** Its copy parts from the other links of the lower file also when the operation fails, as in the kernel. */
+  /**
+   * Its copy parts from the other links of the lower file also when the operation fails, as in the kernel.
+   */
   readonly parts?: boolean;
   /** Set-id bits go before the data change, and stay away when that fails, as on ext4. */
   readonly dropsSetId?: boolean;
   /**
-   * What it writes takes the file's capabilities, and it puts them back, should there be room (fs/overlayfs/copy_up.c:
-   * ovl_copy_up_meta_inode_data).
+   * What it writes takes the file's capabilities, and it puts them back, should there be room
+   * (fs/overlayfs/copy_up.c: ovl_copy_up_meta_inode_data).
    */
   readonly losesCapability?: boolean;
   /**
-   * It answers with attributes. A layer that carries out the change and then fails to tell them leaves the change made
-   * and the caller with the errno.
+   * It answers with attributes. A layer that carries out the change and then fails to tell them leaves the
+   * change made and the caller with the errno.
    */
   readonly describes?: boolean;
   /**
-   * It marks a directory first. No room for that is EXDEV, as in the kernel (fs/overlayfs/dir.c:ovl_set_opaque_xerr).
+   * It marks a directory first. No room for that is EXDEV, as in the kernel
+   * (fs/overlayfs/dir.c:ovl_set_opaque_xerr).
    */
   readonly marks?: boolean;
 }

@@ -8,7 +8,8 @@ import { ObservedUnion, type Places } from './observed-union.js';
 export interface StageOptions {
   readonly dialect: 'overlay' | 'aufs';
   /**
-   * Seconds for which the kernel may keep names and attributes of the layers: 0 makes each use of them an operation.
+   * Seconds for which the kernel may keep names and attributes of the layers: 0 makes each use of them an
+   * operation.
    */
   readonly layerTimeout?: number;
   /** Upper and lower layers on one file system: data are copied by copy_file_range. */

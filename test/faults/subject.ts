@@ -74,8 +74,8 @@ export class Subject {
   }
 
   /**
-   * After a success the times of what it changed are its own, and a directory in which a change was begun and taken
-   * back has been changed. Links that part may have parted before the operation failed.
+   * After a success the times of what it changed are its own, and a directory in which a change was begun and
+   * taken back has been changed. Links that part may have parted before the operation failed.
    */
   private normal(tree: Snapshot, timeless: (facts: string) => boolean): Snapshot {
     const { parts, losesCapability } = this.operation;

@@ -16,9 +16,9 @@ export class FaultTable {
   }
 
   /**
-   * One line per operation and fault. Each request of the layers that failed is named with the n of its trials; behind
-   * it `done` for those that the operation did without, `untold` for a change whose answer was lost, `FAILED` for what
-   * went wrong.
+   * One line per operation and fault. Each request of the layers that failed is named with the n of its
+   * trials; behind it `done` for those that the operation did without, `untold` for a change whose answer was
+   * lost, `FAILED` for what went wrong.
    */
   toString(): string {
     const lines = this.rows.map(({ stage, operation, fault, trials }) => {

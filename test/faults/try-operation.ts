@@ -1,6 +1,6 @@
 /**
- * Lets the first operation of the layers fail, then the second, and so on, until an operation of the union meets no
- * fault.
+ * Lets the first operation of the layers fail, then the second, and so on, until an operation of the union
+ * meets no fault.
  */
 import { type FaultErrno, KINDS } from '../harness/faulty-layer.js';
 import type { Snapshot } from '../harness/snapshot.js';
@@ -16,8 +16,8 @@ export interface Trial {
   /** The request of the layer that failed. */
   readonly kind: string;
   /**
-   * `refused`: the caller got the errno, and all is as before; `done`: the operation went on without what failed;
-   * `untold`: it was done, and its answer could not be had.
+   * `refused`: the caller got the errno, and all is as before; `done`: the operation went on without what
+   * failed; `untold`: it was done, and its answer could not be had.
    */
   readonly result: 'refused' | 'done' | 'untold';
   /** In what the tree, the layers or the server differ from what they should be. */

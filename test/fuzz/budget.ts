@@ -1,4 +1,6 @@
-/** How long the fuzz tests run: some thousand messages of a fixed seed, or for as long as `npm run fuzz` says. */
+/**
+ * How long the fuzz tests run: some thousand messages of a fixed seed, or for as long as `npm run fuzz` says.
+ */
 import fc from 'fast-check';
 
 const SECONDS = Number(process.env.PLYFS_FUZZ_SECONDS ?? 0);
@@ -8,8 +10,8 @@ const SEED = Number(process.env.PLYFS_FUZZ_SEED ?? 1);
 export const TIMEOUT_MS = (SECONDS + 120) * 1000;
 
 /**
- * Checks `property` with one seed after the other until the time is over. A failure says which seed it was, and the
- * shrunken message.
+ * Checks `property` with one seed after the other until the time is over. A failure says which seed it was,
+ * and the shrunken message.
  */
 export function fuzz<T>(what: string, runs: number, property: fc.IProperty<T>): void {
   const until = Date.now() + SECONDS * 1000;

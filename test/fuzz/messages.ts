@@ -1,5 +1,6 @@
 /**
- * Messages as the kernel could write them, and as it never would: each request's struct with odd values, then damaged.
+ * Messages as the kernel could write them, and as it never would: each request's struct with odd values, then
+ * damaged.
  */
 import fc from 'fast-check';
 import { Opcode } from '../../src/fuse/wire/abi.js';

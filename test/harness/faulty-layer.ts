@@ -36,7 +36,10 @@ export interface Plan {
   readonly lasting?: boolean;
 }
 
-/** What may fail, and when: one plan for all faulty layers that share it. Can be changed while they are mounted. */
+/**
+ * What may fail, and when: one plan for all faulty layers that share it. Can be changed while they are
+ * mounted.
+ */
 export class Faults {
   readonly memory = new SharedArrayBuffer(4 * (words.TRACE + words.TRACED));
   private readonly plan = new Int32Array(this.memory);
@@ -97,7 +100,9 @@ export class FaultyLayer {
     private readonly ended: Promise<void>,
   ) {}
 
-  /** @param timeout seconds for which the kernel may keep names and attributes: 0 makes each use an operation */
+  /**
+   * @param timeout seconds for which the kernel may keep names and attributes: 0 makes each use an operation
+   */
   static async mount(source: string, mountpoint: string, faults: Faults, timeout: number): Promise<FaultyLayer> {
     const thread = new Worker(new URL('serve-thread.mjs', FIXTURES), {
       workerData: { source, target: mountpoint, timeout, memory: faults.memory },

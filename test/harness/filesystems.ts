@@ -76,7 +76,9 @@ function packed(
   };
 }
 
-/** What the file system cannot hold, such as attributes, stays behind. Unmounts it when anything else fails. */
+/**
+ * What the file system cannot hold, such as attributes, stays behind. Unmounts it when anything else fails.
+ */
 function copyInto(content: string, root: string): void {
   const done = spawnSync('cp', ['-a', `${content}/.`, root], {
     encoding: 'utf8',

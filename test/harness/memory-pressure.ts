@@ -1,6 +1,6 @@
 /**
- * Memory pressure on this process alone: the kernel takes back what it can of its control group. Unlike drop_caches it
- * takes what was not used lately, and leaves the rest.
+ * Memory pressure on this process alone: the kernel takes back what it can of its control group. Unlike
+ * drop_caches it takes what was not used lately, and leaves the rest.
  */
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,8 +14,8 @@ type Reclaim = () => void;
 let reclaim: Reclaim | string | null = null;
 
 /**
- * Why there can be none here, or null. The first call puts this process into a group of its own where there are groups
- * of version 1.
+ * Why there can be none here, or null. The first call puts this process into a group of its own where there
+ * are groups of version 1.
  */
 export function pressureUnavailable(): string | null {
   reclaim ??= prepare();

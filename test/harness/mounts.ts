@@ -28,7 +28,9 @@ export function libfuse2Lacks(what: string): string | null {
 
 const TRANSPORT_ARGS = TRANSPORT === undefined ? [] : ['-o', `transport=${TRANSPORT}`];
 
-/** How long a mount may live before its connection is aborted: a test that hangs in a system call then fails. */
+/**
+ * How long a mount may live before its connection is aborted: a test that hangs in a system call then fails.
+ */
 const GUARD_SECONDS = 240;
 
 function run(program: string, args: readonly string[]): void {
@@ -155,7 +157,9 @@ function guardConnection(mountpoint: string): ChildProcess {
   return guard;
 }
 
-/** Unmounts. What is busy is detached so that nothing stays behind, and reported: somebody left a file open. */
+/**
+ * Unmounts. What is busy is detached so that nothing stays behind, and reported: somebody left a file open.
+ */
 export function unmount(mountpoint: string): void {
   if (!isMounted(mountpoint)) return;
   const came = sys.outcome(() => sys.umount(mountpoint));

@@ -16,7 +16,10 @@ export function makeScratch(purpose: string): string {
   return dir;
 }
 
-/** As {@link makeScratch}, in memory where that can be an upper layer: for tests that wait for a disk and need none. */
+/**
+ * As {@link makeScratch}, in memory where that can be an upper layer: for tests that wait for a disk and need
+ * none.
+ */
 export function makeMemoryScratch(purpose: string): string {
   if (process.env.PLYFS_TEST_DIR !== undefined || !existsSync(MEMORY)) return makeScratch(purpose);
   const dir = mkdtempSync(join(MEMORY, `plyfs-${purpose}-`));
@@ -28,7 +31,8 @@ export function makeMemoryScratch(purpose: string): string {
 }
 
 export function removeScratch(dir: string): void {
-  // What a failed case left immutable could not be removed; where a file system has no such flags there is none.
+  // What a failed case left immutable could not be removed; where a file system has no such flags there is
+  // none.
   spawnSync('chattr', ['-R', '-f', '-i', '-a', dir], { stdio: 'ignore' });
   rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
 }

@@ -1,6 +1,6 @@
 /**
- * What strace(1) writes of a program with several threads: a file for each thread. In one file for all of them strace
- * would split the line of a call wherever a call of another thread comes in between.
+ * What strace(1) writes of a program with several threads: a file for each thread. In one file for all of
+ * them strace would split the line of a call wherever a call of another thread comes in between.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -17,7 +17,8 @@ export function threadTraceSizes(file: string): Map<string, number> {
 
 /**
  * The lines of all threads, those of each thread in their order.
- * @param from where to begin in files that have been read before; the rest of a line that was begun by then is left out
+ * @param from where to begin in files that have been read before; the rest of a line that was begun by then
+ * is left out
  */
 export function threadTraces(file: string, from: ReadonlyMap<string, number> = new Map()): string[] {
   return traceFiles(file).flatMap((path) => {

@@ -1,7 +1,7 @@
 /**
- * A directory that is read piece by piece while the script goes on. The order of a listing is a file system's own
- * affair, so that what two of them return cannot be compared; what a reader must see can: each name that is there all
- * along once, and no name that never was (readdir(3p)).
+ * A directory that is read piece by piece while the script goes on. The order of a listing is a file system's
+ * own affair, so that what two of them return cannot be compared; what a reader must see can: each name that
+ * is there all along once, and no name that never was (readdir(3p)).
  */
 import * as sys from '../harness/sys/index.js';
 

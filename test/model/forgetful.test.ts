@@ -1,7 +1,8 @@
 /**
- * The model test on a kernel that forgets: between the steps the kernel drops names and inodes of the mounts, pages, or
- * both, and now and then both sides are mounted again. So it sends requests again for open files, under whatever names
- * are left. Attributes are also read one by one: stat(2) asks for all, and thereby renews those that are out of date.
+ * The model test on a kernel that forgets: between the steps the kernel drops names and inodes of the mounts,
+ * pages, or both, and now and then both sides are mounted again. So it sends requests again for open files,
+ * under whatever names are left. Attributes are also read one by one: stat(2) asks for all, and thereby
+ * renews those that are out of date.
  *
  * PLYFS_SEED=7 tries other scripts; `npm run soak -- --memory` many of them.
  */

@@ -10,9 +10,8 @@ export class HeldMapping {
   readonly #bound: number;
 
   /**
-   * @param found what the open for reading found; a mapping that the kernel's overlayfs leaves with the lower file
-   * shows
-   *   that for good, and is as long as that
+   * @param found what the open for reading found; a mapping that the kernel's overlayfs leaves with the lower
+   * file shows that for good, and is as long as that
    */
   constructor(
     fd: number,

@@ -98,9 +98,9 @@ export const aLayerItem: fc.Arbitrary<LayerItem> = fc.record({
 });
 
 /**
- * The trees that `items` make. Directories on the way to one are there without being said. What cannot be is left out:
- * a second object of a name, something below what is not a directory, and whiteouts and opaque marks that hide nothing,
- * which no writer of layers makes and which the kernel lists or not by its version.
+ * The trees that `items` make. Directories on the way to one are there without being said. What cannot be is
+ * left out: a second object of a name, something below what is not a directory, and whiteouts and opaque
+ * marks that hide nothing, which no writer of layers makes and which the kernel lists or not by its version.
  */
 export function layersOf(items: readonly LayerItem[]): Layers {
   const trees = Object.fromEntries(LAYER_NAMES.map((name) => [name, {}])) as Record<LayerName, Record<string, Entry>>;

@@ -34,8 +34,8 @@ export function treeOf({ mountpoint }: { readonly mountpoint: string }): Snapsho
 }
 
 /**
- * As {@link treeOf}, by the kernel's overlayfs: two copies that claim to be of one lower file show its number both
- * (fs/overlayfs/inode.c:ovl_map_dev_ino). They are two files, each with one link.
+ * As {@link treeOf}, by the kernel's overlayfs: two copies that claim to be of one lower file show its number
+ * both (fs/overlayfs/inode.c:ovl_map_dev_ino). They are two files, each with one link.
  */
 export function treeOfKernel(mounted: { readonly mountpoint: string }): Snapshot {
   return Object.fromEntries(
@@ -80,8 +80,9 @@ export function lookAtBoth(where: string, { oracle, subject }: Pair, target: Pic
 }
 
 /**
- * Until the kernel forgets the one that was there before, names of a symlink that link(2) has copied up show two numbers under
- * `userxattr`: it can keep no origin (fs/overlayfs/inode.c:ovl_get_inode). It is one file, with one number.
+ * Until the kernel forgets the one that was there before, names of a symlink that link(2) has copied up show
+ * two numbers under `userxattr`: it can keep no origin (fs/overlayfs/inode.c:ovl_get_inode). It is one file,
+ * with one number.
  */
 function withNumbersOfSymlinks(theirs: Snapshot, ours: Snapshot): Snapshot {
   const withoutNumber = (facts: string): string => facts.replace(/ same as .*$/, '');

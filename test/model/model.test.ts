@@ -1,7 +1,8 @@
 /**
- * Random scripts of operations by several actors on plyfs and on what it is compared with, over equal layers: the same
- * results and errnos at each step, the same trees, which the other one shows too when the mounts change hands; and no
- * lower layer changed by a byte. A failure is made small and written to a file that can be run.
+ * Random scripts of operations by several actors on plyfs and on what it is compared with, over equal layers:
+ * the same results and errnos at each step, the same trees, which the other one shows too when the mounts
+ * change hands; and no lower layer changed by a byte. A failure is made small and written to a file that can
+ * be run.
  *
  * PLYFS_SEED=7 tries other scripts; `npm run soak` many of them.
  */

@@ -17,10 +17,10 @@ export interface EditedUpper {
 }
 
 /**
- * Copies a file of each of the uppers with all its xattrs, as an administrator does with cp -a, where all of them have it and have
- * nothing at the new place: what a copy-up has written of the file's origin is true of one of the two only. The kernel's
- * copy does without: of two with one origin it shows only one (ESTALE, fs/overlayfs/inode.c:ovl_verify_inode).
- * Returns whether it did.
+ * Copies a file of each of the uppers with all its xattrs, as an administrator does with cp -a, where all of
+ * them have it and have nothing at the new place: what a copy-up has written of the file's origin is true of
+ * one of the two only. The kernel's copy does without: of two with one origin it shows only one (ESTALE,
+ * fs/overlayfs/inode.c:ovl_verify_inode). Returns whether it did.
  */
 export function copyInUppers(uppers: readonly EditedUpper[], path: string, to: string): boolean {
   if (!uppers.every((upper) => canCopy(upper.path, path, to))) return false;

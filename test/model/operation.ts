@@ -17,13 +17,14 @@ export interface Operation {
 /** Compares the whole trees, instead of a call. */
 export const LOOK = 'look';
 /**
- * Unmounts both sides and mounts them again, instead of a call. What is open is closed before. With `path` and `to` a
- * file is copied in the uppers meanwhile, see offline.ts.
+ * Unmounts both sides and mounts them again, instead of a call. What is open is closed before. With `path`
+ * and `to` a file is copied in the uppers meanwhile, see offline.ts.
  */
 export const COLD_START = 'coldStart';
 
 /**
- * The argument that any call can have: a field of statx(2) that is asked for afterwards, of the call's file or path.
+ * The argument that any call can have: a field of statx(2) that is asked for afterwards, of the call's file
+ * or path.
  */
 export const CHECK = 'check';
 
@@ -88,8 +89,8 @@ const aCheck = fc.oneof(
 );
 
 /**
- * Three of four times on one of few paths, so that what the kernel has forgotten is met again, and half of the times
- * with a question for one attribute of what it was done to.
+ * Three of four times on one of few paths, so that what the kernel has forgotten is met again, and half of
+ * the times with a question for one attribute of what it was done to.
  */
 const aNearOperation = fc
   .record({

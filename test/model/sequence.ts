@@ -1,4 +1,7 @@
-/** A list that shrinks the way a list of steps should: first whole stretches go, then single steps become simpler. */
+/**
+ * A list that shrinks the way a list of steps should: first whole stretches go, then single steps become
+ * simpler.
+ */
 import fc from 'fast-check';
 
 /** How far a shrink has come, and how each item of the list was generated. */
@@ -28,8 +31,9 @@ export function lastStage(list: readonly unknown[]): number {
 }
 
 /**
- * Lists with as many items as `elements`, one of each. fast-check's own arrays shrink by their length and from one end
- * on; where a run takes half a second, and what matters lies anywhere in several hundred steps, that takes for ever.
+ * Lists with as many items as `elements`, one of each. fast-check's own arrays shrink by their length and
+ * from one end on; where a run takes half a second, and what matters lies anywhere in several hundred steps,
+ * that takes for ever.
  */
 export class Sequence<T> extends fc.Arbitrary<T[]> {
   constructor(private readonly elements: readonly fc.Arbitrary<T>[]) {

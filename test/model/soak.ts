@@ -1,6 +1,6 @@
 /**
- * The model test for as long as somebody likes. Each round is a script of its own seed; a failure is made small,
- * written to a file and told, and the next round goes on.
+ * The model test for as long as somebody likes. Each round is a script of its own seed; a failure is made
+ * small, written to a file and told, and the next round goes on.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';

@@ -1,4 +1,7 @@
-/** Steps from a file of lines, on two mounted trees: what a reproduction runs, and what a person can play with. */
+/**
+ * Steps from a file of lines, on two mounted trees: what a reproduction runs, and what a person can play
+ * with.
+ */
 import type { Pair } from './deviations/met.js';
 import { compareTrees, Difference, step, treeOf, treeOfKernel, withoutClock } from './lockstep.js';
 import { parseOperation } from './operation.js';

@@ -18,11 +18,14 @@ export interface MountedPair {
   end(): Promise<string | null>;
 }
 
-/** The stages of a run, each over what the one before left on disk. A stage can be mounted again and again. */
+/**
+ * The stages of a run, each over what the one before left on disk. A stage can be mounted again and again.
+ */
 export interface Stages {
   first(): Promise<MountedPair>;
   /**
-   * Where it changes hands, the oracle shows now what the subject wrote, and the other way round; else each its own.
+   * Where it changes hands, the oracle shows now what the subject wrote, and the other way round; else each
+   * its own.
    */
   second(): Promise<MountedPair>;
   /** Once more over what the subject left last. */
@@ -73,7 +76,10 @@ export interface Target {
 
 const FORMS = { overlay: overlayForm, userxattr: userxattrForm, aufs: aufsForm } as const;
 
-/** The mounts of both sides as functions of a shell script, each given the side whose directories it is to mount. */
+/**
+ * The mounts of both sides as functions of a shell script, each given the side whose directories it is to
+ * mount.
+ */
 export function shellMountsOf({ oracleOptions, shellMount }: Target): string {
   const options = ['$(layers "$1")', ...oracleOptions].join(',');
   return `layers() {

@@ -40,7 +40,8 @@ export function overlayTarget(features: readonly string[], options: readonly str
 
 /**
  * aufs branches beside the kernel's overlayfs.
- * @param features of the kernel's: without an index hard links part when they are copied up, as they do without pseudo-links
+ * @param features of the kernel's: without an index hard links part when they are copied up, as they do
+ * without pseudo-links
  */
 function aufsTarget(options: readonly string[], features: readonly string[] = []): Target {
   const branches = ['upper=rw', 'lower1=ro+wh', 'lower2=ro+wh', 'lower3=ro+wh'].map((branch) => `$base/$1/${branch}`);
@@ -58,8 +59,9 @@ function aufsTarget(options: readonly string[], features: readonly string[] = []
 }
 
 /**
- * With pseudo-links, and an index on the other side: hard links of a lower layer stay one file in both. The kernel goes on counting
- * names that were hidden from the beginning; plyfs counts those that there are, once the server before it has made links of them.
+ * With pseudo-links, and an index on the other side: hard links of a lower layer stay one file in both. The
+ * kernel goes on counting names that were hidden from the beginning; plyfs counts those that there are, once
+ * the server before it has made links of them.
  */
 function plinksTarget(more: readonly string[]): Target {
   const target = aufsTarget(['plink', ...more], ['index=on']);
@@ -91,7 +93,8 @@ function rootlessTarget(options: readonly string[]): Target {
     ...target,
     name: ['rootless', target.name].join(' '),
     inNamespace: true,
-    // Mounts of the machine's root keep their access times there; nobody in the namespace can have one without.
+    // Mounts of the machine's root keep their access times there; nobody in the namespace can have one
+    // without.
     keepsAccessTimes: false,
     forms: { oracle: 'userxattr', subject: 'userxattr' },
     // userxattr excludes redirects, also `off` (fs/overlayfs/params.c:ovl_fs_params_verify).
@@ -129,8 +132,8 @@ export const TARGETS: readonly { readonly target: Target; readonly runs: number 
 ];
 
 /**
- * What a kernel that forgets is tried with: each dialect and set of features with the ways to do I/O, and with what the
- * kernel may keep for ever, for a moment, or not at all.
+ * What a kernel that forgets is tried with: each dialect and set of features with the ways to do I/O, and
+ * with what the kernel may keep for ever, for a moment, or not at all.
  */
 export const FORGETFUL_TARGETS: readonly Target[] = [
   overlayTarget([]),

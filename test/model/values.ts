@@ -45,7 +45,8 @@ export const aMode = fc.oneof(
 );
 
 /**
- * Before this a time was set by a script, after it by the clock, which differs by nature; far later, a script again.
+ * Before this a time was set by a script, after it by the clock, which differs by nature; far later, a script
+ * again.
  */
 export const CLOCK = { from: 1_500_000_000, to: 3_000_000_000 } as const;
 

@@ -20,7 +20,8 @@ const SHOWN = 100;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export async function commandConvert({ json, ...request }: ConvertArguments, paths: PathRule): Promise<number> {
-  // Every mode is given as it shall be. Not by ownUmask, as for a mount: unshare(2) is refused in many containers.
+  // Every mode is given as it shall be. Not by ownUmask, as for a mount: unshare(2) is refused in many
+  // containers.
   process.umask(0);
   const line = new ProgressLine();
   const interrupt = new AbortController();

@@ -43,16 +43,22 @@ export interface Commands {
   runInside(order: InsideOrder): Promise<number>;
 }
 
-/** What the first argument can be for the command line to be ours; anything else is the drop-in form of `mount`. */
+/**
+ * What the first argument can be for the command line to be ours; anything else is the drop-in form of
+ * `mount`.
+ */
 const FIRST = new Set(['mount', 'umount', 'convert', 'run', 'run-inside', 'help', '--help', '-h', '--version', '-V']);
 
-/** Whether a lone word is rather a mistyped command than a mountpoint: a directory of that name is not there. */
+/**
+ * Whether a lone word is rather a mistyped command than a mountpoint: a directory of that name is not there.
+ */
 function looksLikeCommand(word: string): boolean {
   return /^[^-/][^/]*$/.test(word) && !FIRST.has(word) && !existsSync(Buffer.from(word, 'latin1'));
 }
 
 /**
- * Says that the word `mount` was not given: it is the command line of fuse-overlayfs, and means what that does by it.
+ * Says that the word `mount` was not given: it is the command line of fuse-overlayfs, and means what that
+ * does by it.
  */
 const AS_FUSE_OVERLAYFS = '--as-fuse-overlayfs';
 

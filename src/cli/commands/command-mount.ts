@@ -82,7 +82,9 @@ async function serverOf(config: MountConfig, early: ThreadServer | undefined): P
   return chooseServer(config);
 }
 
-/** What the command line says, over the defaults of the user who runs it. Unknown options are named on stderr. */
+/**
+ * What the command line says, over the defaults of the user who runs it. Unknown options are named on stderr.
+ */
 async function settingsOf(args: MountArguments): Promise<MountSettings> {
   const config = defaultConfig(process.geteuid?.() === 0);
   config.mountpoint = args.mountpoint;
@@ -107,7 +109,8 @@ async function settingsOf(args: MountArguments): Promise<MountSettings> {
 }
 
 /**
- * Looking for them needs system calls, which nothing else here does: what is native loads in the server's thread first.
+ * Looking for them needs system calls, which nothing else here does: what is native loads in the server's
+ * thread first.
  */
 async function layersOf(args: DockerArguments): Promise<{ args: DockerArguments; layers: DockerLayers }> {
   const { findDockerLayers } = await import('../../store/docker/docker.js');

@@ -1,4 +1,6 @@
-/** `plyfs mount -o remount,...`: changes the flags of an existing mount, as mount(8) does for any file system. */
+/**
+ * `plyfs mount -o remount,...`: changes the flags of an existing mount, as mount(8) does for any file system.
+ */
 import { readFileSync } from 'node:fs';
 import { Errno } from '../../core/errno.js';
 import { isServerWritable, reportRemounted } from '../../fuse/control/remount.js';
@@ -72,7 +74,9 @@ function settingsOf({ options, fileSystemOptions }: MountEntry): FlagSettings {
   };
 }
 
-/** The flags with `options` applied. Throws {@link MountError} for an option that would change anything else. */
+/**
+ * The flags with `options` applied. Throws {@link MountError} for an option that would change anything else.
+ */
 function changed(before: FlagSettings, entry: MountEntry, options: readonly GivenOption[]): FlagSettings {
   const config = { ...defaultConfig(true), ...before };
   const written = optionsInFstab(entry.mountpoint);

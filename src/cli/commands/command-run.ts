@@ -124,8 +124,8 @@ async function enter(order: Order, terminal: TerminalSettings | undefined): Prom
 }
 
 /**
- * Starts the inner process, in new namespaces. If we are killed, nobody unmounts the tree: so the kernel then kills the
- * inner process too (man prctl(2), PR_SET_PDEATHSIG).
+ * Starts the inner process, in new namespaces. If we are killed, nobody unmounts the tree: so the kernel then
+ * kills the inner process too (man prctl(2), PR_SET_PDEATHSIG).
  * @param namespace arguments of unshare(1) for the user namespace
  */
 function startInside(namespace: readonly string[], order: InsideOrder): ChildProcess {
@@ -152,8 +152,8 @@ function startInside(namespace: readonly string[], order: InsideOrder): ChildPro
       'run-inside',
       JSON.stringify(order),
     ],
-    // unshare(1) passes no signal on. If we signalled the inner process ourselves, it could not distinguish our signal
-    // from one of the terminal. So we report signals to it over this channel.
+    // unshare(1) passes no signal on. If we signalled the inner process ourselves, it could not distinguish
+    // our signal from one of the terminal. So we report signals to it over this channel.
     { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] },
   );
 }

@@ -1,7 +1,8 @@
 /**
- * A terminal for the command of `plyfs run`. The caller's terminal belongs to a session outside of the command's
- * namespaces: the command can neither find its name (tty(1)) nor give it to process groups of its own (job control). So
- * the command gets a pseudo-terminal, and we copy bytes between the two terminals, as container engines do.
+ * A terminal for the command of `plyfs run`. The caller's terminal belongs to a session outside of the
+ * command's namespaces: the command can neither find its name (tty(1)) nor give it to process groups of its
+ * own (job control). So the command gets a pseudo-terminal, and we copy bytes between the two terminals, as
+ * container engines do.
  */
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -61,7 +62,8 @@ export class CommandTerminal {
     closeSync(this.slave);
     setTerminal(['raw', '-echo']);
     const screen = isatty(1) ? process.stdout : process.stderr;
-    // Errors mean that the caller's terminal was closed. The kernel then sends SIGHUP, which ends the command as well.
+    // Errors mean that the caller's terminal was closed. The kernel then sends SIGHUP, which ends the command
+    // as well.
     for (const stream of [screen, process.stdin]) stream.on('error', () => {});
     this.#output.on('data', (data) => screen.write(data));
     process.stdin.on('data', (data) => this.#type(data));
@@ -93,8 +95,8 @@ export class CommandTerminal {
   }
 
   /**
-   * To be called when all processes of the command have ended: shows their remaining output and restores the caller's
-   * terminal.
+   * To be called when all processes of the command have ended: shows their remaining output and restores the
+   * caller's terminal.
    */
   async close(): Promise<void> {
     if (!this.#isRelaying) {
@@ -115,7 +117,9 @@ export class CommandTerminal {
 
 type CopyWindowSize = (from: number, to: number) => void;
 
-/** EIO: the caller's terminal has been hung up, and has no size any more. The SIGHUP for it ends the command. */
+/**
+ * EIO: the caller's terminal has been hung up, and has no size any more. The SIGHUP for it ends the command.
+ */
 function unlessHungUp(copy: CopyWindowSize): CopyWindowSize {
   return (from, to) => {
     try {

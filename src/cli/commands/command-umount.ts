@@ -23,8 +23,8 @@ export function commandUmount({ mountpoint, lazy }: UmountArguments, paths: Path
     const path = resolve(mountpoint);
     const entry = mountedOn(path);
     requireFuse(entry, mountpoint);
-    // A lazy unmount is for a mount that hangs, so it waits for nothing. The server flushes pseudo-links when the last file is
-    // closed.
+    // A lazy unmount is for a mount that hangs, so it waits for nothing. The server flushes pseudo-links when
+    // the last file is closed.
     if (lazy) {
       take(path, entry, { lazy });
       return OK;
@@ -40,7 +40,10 @@ export function commandUmount({ mountpoint, lazy }: UmountArguments, paths: Path
   }
 }
 
-/** Absolute and without symlinks. The last component is not looked at: a mount whose server has died cannot be. */
+/**
+ * Absolute and without symlinks. The last component is not looked at: a mount whose server has died cannot
+ * be.
+ */
 function resolve(path: string): string {
   const [, parent = '', name = ''] = /^(.*?)([^/]*)\/*$/s.exec(path) ?? [];
   try {
@@ -87,7 +90,9 @@ function flushPseudoLinks(path: string): MountError | null {
   }
 }
 
-/** Unmounts, and waits until the server has closed its layers: then their file systems can be unmounted too. */
+/**
+ * Unmounts, and waits until the server has closed its layers: then their file systems can be unmounted too.
+ */
 function takeAndWait(path: string, entry: MountEntry): void {
   const { device } = entry;
   const end = openServerEnd(path);
@@ -123,8 +128,8 @@ function take(path: string, entry: MountEntry, options: UnmountOptions): void {
 }
 
 /**
- * fusermount3 unmounts only mounts of the user who calls it; of others it says that they do not exist. Undefined: the
- * mount is our own.
+ * fusermount3 unmounts only mounts of the user who calls it; of others it says that they do not exist.
+ * Undefined: the mount is our own.
  */
 function ofAnotherUser(path: string, { fileSystemOptions }: MountEntry): MountError | undefined {
   const user = fileSystemOptions.find((option) => option.startsWith('user_id='))?.slice('user_id='.length);

@@ -1,7 +1,7 @@
 /**
- * The inner half of `plyfs run`: the first process of its namespaces. Mounts the union and what a program expects to
- * find in it, runs the command, and takes everything down in order: a server that is killed with its namespace has
- * nothing to lose, but pseudo-links of aufs would stay as they are.
+ * The inner half of `plyfs run`: the first process of its namespaces. Mounts the union and what a program
+ * expects to find in it, runs the command, and takes everything down in order: a server that is killed with
+ * its namespace has nothing to lose, but pseudo-links of aufs would stay as they are.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import {
@@ -32,7 +32,10 @@ export interface InsideOrder {
   /** Where that mounts. */
   readonly root: string;
   readonly command: readonly string[];
-  /** Settings of the caller's terminal; the command gets a terminal of its own in its place. Absent: it gets none. */
+  /**
+   * Settings of the caller's terminal; the command gets a terminal of its own in its place. Absent: it gets
+   * none.
+   */
   readonly terminal?: TerminalSettings;
   /** A user namespace is used, so that owners in the layers can be outside of it. */
   readonly mapsOwners: boolean;

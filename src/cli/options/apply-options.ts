@@ -9,10 +9,10 @@ import { invalid } from './option-value.js';
 import { resolveOwnership } from './ownership-options.js';
 
 /**
- * Whose rules the command line follows. `plyfs` refuses options that contradict each other. `fuse-overlayfs` ignores a
- * wrong value of an option of the kernel's overlayfs that the program fuse-overlayfs ignores: container engines append
- * such options to those of their user. In this form the last of several values holds. Of two contradicting options the
- * one holds that promises less.
+ * Whose rules the command line follows. `plyfs` refuses options that contradict each other. `fuse-overlayfs`
+ * ignores a wrong value of an option of the kernel's overlayfs that the program fuse-overlayfs ignores:
+ * container engines append such options to those of their user. In this form the last of several values
+ * holds. Of two contradicting options the one holds that promises less.
  */
 export type CommandLineForm = 'plyfs' | 'fuse-overlayfs';
 
@@ -65,7 +65,8 @@ export function applyOptions(
 }
 
 /**
- * Throws if `volatile` is given with another `fsync`. In the form `fuse-overlayfs` `volatile` holds: it promises less.
+ * Throws if `volatile` is given with another `fsync`. In the form `fuse-overlayfs` `volatile` holds: it
+ * promises less.
  */
 function refuseContradictions({ config }: MountSettings, values: ReadonlyMap<string, string>): void {
   const fsync = values.get('fsync');
@@ -74,7 +75,10 @@ function refuseContradictions({ config }: MountSettings, values: ReadonlyMap<str
   }
 }
 
-/** Turns `metacopy=on` off if `resolveOverlayOptions` would refuse it because of another option; returns the message why. */
+/**
+ * Turns `metacopy=on` off if `resolveOverlayOptions` would refuse it because of another option; returns the
+ * message why.
+ */
 function withoutContradictions(asked: OverlayOptions): string[] {
   const { metacopy, userxattr, redirectDir } = asked;
   if (metacopy !== true) return [];

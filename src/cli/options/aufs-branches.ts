@@ -11,7 +11,10 @@ export interface Branch {
   readonly linkWhiteouts: boolean;
 }
 
-/** Attributes about where aufs copies to, moves from or counts: there is one rw branch here, so they decide nothing. */
+/**
+ * Attributes about where aufs copies to, moves from or counts: there is one rw branch here, so they decide
+ * nothing.
+ */
 const IGNORED_ATTRIBUTE = /^(moo|coo_reg|coo_all|fhsm|unpin|icex(sec|sys|tr|usr|oth)?)$/;
 
 /**

@@ -23,8 +23,9 @@ const SETTINGS: ReadonlyMap<string, Setter> = new Map<string, Setter>([
 ]);
 
 /**
- * Options that mean nothing here: inode numbers need no table (xino), nobody else changes the branches (udba), and what
- * aufs tunes with the others has no counterpart. A pattern says which values are the case anyway.
+ * Options that mean nothing here: inode numbers need no table (xino), nobody else changes the branches
+ * (udba), and what aufs tunes with the others has no counterpart. A pattern says which values are the case
+ * anyway.
  */
 const SILENT: ReadonlyMap<string, RegExp | undefined> = new Map([
   ...['xino', 'noxino', 'udba', 'rdcache', 'rdblk', 'rdhash', 'dirwh', 'si'].map((name) => [name, undefined] as const),
@@ -69,8 +70,8 @@ export function takeAufsOptions(options: readonly GivenOption[], config: MountCo
 }
 
 /**
- * `br:LIST`, `br=LIST` or `dirs=LIST`. The option list was cut at the first `=`, which is inside LIST in the first
- * form.
+ * `br:LIST`, `br=LIST` or `dirs=LIST`. The option list was cut at the first `=`, which is inside LIST in the
+ * first form.
  */
 function branchList({ name, value }: GivenOption): string | undefined {
   if (name.startsWith('br:')) return value === undefined ? name.slice(3) : `${name.slice(3)}=${value}`;

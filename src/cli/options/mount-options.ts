@@ -1,4 +1,6 @@
-/** The table of the options of `-o`: `apply-options.ts` parses and checks by it, and the help is made from it. */
+/**
+ * The table of the options of `-o`: `apply-options.ts` parses and checks by it, and the help is made from it.
+ */
 import { DEFAULT_MAX_LAYERS, HIGHEST_MAX_LAYERS, type MountConfig } from '../../server/config/mount-config.js';
 import { ACCESS_TIME_OPTIONS } from './access-time-options.js';
 import type { MountOption, Toggle } from './option-kinds.js';

@@ -23,8 +23,8 @@ export interface MountSettings {
 interface OptionBase {
   readonly help: string;
   /**
-   * An option of the kernel's overlayfs that fuse-overlayfs ignores: in that program's form of the command line a wrong
-   * value of it is ignored.
+   * An option of the kernel's overlayfs that fuse-overlayfs ignores: in that program's form of the command
+   * line a wrong value of it is ignored.
    */
   readonly isForeign?: true;
 }
@@ -42,8 +42,8 @@ export interface Valued extends OptionBase {
   readonly kind: 'value';
   readonly name: string;
   /**
-   * What a second one with another value means: it is refused, because one of the two would be lost unseen (default);
-   * it is added to the first; or the last one holds, as in the kernel.
+   * What a second one with another value means: it is refused, because one of the two would be lost unseen
+   * (default); it is added to the first; or the last one holds, as in the kernel.
    */
   readonly again?: 'adds' | 'holds';
   readonly placeholder: string;

@@ -1,7 +1,7 @@
 /**
- * The text after `-o`, cut into options and values. Escapes follow the kernel's overlayfs (fs/overlayfs/params.c
- * ovl_next_opt, ovl_unescape): a backslash takes the next character's meaning away, at the comma here and at the
- * colon in a list of layers, and is removed once, where the value is used.
+ * The text after `-o`, cut into options and values. Escapes follow the kernel's overlayfs
+ * (fs/overlayfs/params.c ovl_next_opt, ovl_unescape): a backslash takes the next character's meaning away, at
+ * the comma here and at the colon in a list of layers, and is removed once, where the value is used.
  */
 
 export interface GivenOption {

@@ -24,7 +24,10 @@ export interface LayerList {
   readonly dataLayers: number;
 }
 
-/** `A:B::DATA::DATA`: two colons set each data-only layer apart (fs/overlayfs/params.c:ovl_parse_param_lowerdir). */
+/**
+ * `A:B::DATA::DATA`: two colons set each data-only layer apart
+ * (fs/overlayfs/params.c:ovl_parse_param_lowerdir).
+ */
 export function parseLayers(value: string): LayerList {
   if (value === '') throw invalid('lowerdir', undefined, 'empty');
   const layers: string[] = [];

@@ -1,5 +1,6 @@
 /**
- * Options of the kernel's overlayfs, by its own words (Documentation/filesystems/overlayfs.rst, fs/overlayfs/params.c).
+ * Options of the kernel's overlayfs, by its own words (Documentation/filesystems/overlayfs.rst,
+ * fs/overlayfs/params.c).
  */
 import type { OverlayOptions } from '../../server/config/mount-config.js';
 import type { MountOption, MountSettings } from './option-kinds.js';
@@ -75,7 +76,9 @@ interface Feature {
   readonly set: (asked: OverlayOptions, value: string) => void;
 }
 
-/** The last one given holds, as in the kernel: tools append what the user wants to what they want themselves. */
+/**
+ * The last one given holds, as in the kernel: tools append what the user wants to what they want themselves.
+ */
 function feature(name: string, placeholder: string, { help, isForeign = true, set }: Feature): MountOption {
   return {
     kind: 'value',

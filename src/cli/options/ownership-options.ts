@@ -1,4 +1,6 @@
-/** Options that change what a mount shows, not what lies on the disk; most of them are fuse-overlayfs's words. */
+/**
+ * Options that change what a mount shows, not what lies on the disk; most of them are fuse-overlayfs's words.
+ */
 import type { IdRange, IdRule } from '../../core/id-map.js';
 import type { OwnershipView } from '../../server/config/mount-config.js';
 import type { MountOption, MountSettings, OwnerOptions } from './option-kinds.js';

@@ -7,8 +7,8 @@ import type { IgnoredOptions } from '../options/apply-options.js';
 const STDERR = 2;
 
 /**
- * Written to the fd itself: Node's own stream would keep what stood there (a terminal it even opens a second time) when
- * a daemon lets it go.
+ * Written to the fd itself: Node's own stream would keep what stood there (a terminal it even opens a second
+ * time) when a daemon lets it go.
  */
 export function say(line: string): void {
   const text = `plyfs: ${line}\n`;

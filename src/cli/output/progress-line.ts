@@ -1,4 +1,7 @@
-/** One line on a terminal that is written over and over, and gone in the end. Nothing where stderr is no terminal. */
+/**
+ * One line on a terminal that is written over and over, and gone in the end. Nothing where stderr is no
+ * terminal.
+ */
 import { Errno } from '../../core/errno.js';
 import { errnoOf } from '../../server/config/mount-error.js';
 

@@ -12,8 +12,8 @@ import { say } from '../output/message.js';
 import type { Launcher } from './launcher.js';
 
 /**
- * Returns when the mount is gone, with the exit status; the launcher has its answer when the mount answers. Throws
- * `MountError` if there never was one.
+ * Returns when the mount is gone, with the exit status; the launcher has its answer when the mount answers.
+ * Throws `MountError` if there never was one.
  */
 export async function serveInBackground(
   { config, logFile }: MountSettings,

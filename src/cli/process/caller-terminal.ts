@@ -7,8 +7,8 @@ import { isatty } from 'node:tty';
 export type TerminalSettings = string;
 
 /**
- * The settings of the terminal on stdin. Undefined if stdin is no terminal, if we run in its background, or if stty(1)
- * fails.
+ * The settings of the terminal on stdin. Undefined if stdin is no terminal, if we run in its background, or
+ * if stty(1) fails.
  */
 export function terminalSettings(): TerminalSettings | undefined {
   if (!isatty(0) || !isInForeground()) return undefined;

@@ -28,9 +28,10 @@ export function statusOfSignal(signal: NodeJS.Signals): number {
 }
 
 /**
- * Signals for the command of `plyfs run`, in the inner process, which starts it. The outer process reports each signal
- * that it gets. The terminal and `kill -- -PGID` signal a whole process group: then the kernel signals the outer
- * process, us and a command in our group. A signal that only the outer process got is passed on to the command.
+ * Signals for the command of `plyfs run`, in the inner process, which starts it. The outer process reports
+ * each signal that it gets. The terminal and `kill -- -PGID` signal a whole process group: then the kernel
+ * signals the outer process, us and a command in our group. A signal that only the outer process got is
+ * passed on to the command.
  */
 export class CommandSignals {
   #command: ChildProcess | undefined;
@@ -44,7 +45,10 @@ export class CommandSignals {
     process.on('message', (signal: NodeJS.Signals) => this.#reported(signal));
   }
 
-  /** A signal that was reported before the command was started; if there is one, the command must not be started. */
+  /**
+   * A signal that was reported before the command was started; if there is one, the command must not be
+   * started.
+   */
   get early(): NodeJS.Signals | undefined {
     return this.#early;
   }

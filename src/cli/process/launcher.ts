@@ -1,6 +1,7 @@
 /**
- * Who waits for a mount in the background: `bin/plyfs`, or this program a second time (`relaunch.ts`). It reads our
- * stdout to its end and leaves with the exit status that it finds there. We are its child, and go on as the daemon.
+ * Who waits for a mount in the background: `bin/plyfs`, or this program a second time (`relaunch.ts`). It
+ * reads our stdout to its end and leaves with the exit status that it finds there. We are its child, and go
+ * on as the daemon.
  */
 import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
 import { Errno } from '../../core/errno.js';
@@ -30,8 +31,8 @@ export class Launcher {
   }
 
   /**
-   * Whether it is there, and has not been released. Another process may have its pid: {@link release} is what makes
-   * sure.
+   * Whether it is there, and has not been released. Another process may have its pid: {@link release} is what
+   * makes sure.
    */
   get waits(): boolean {
     return this.#waits && isAlive(Number(this.pid));
@@ -48,9 +49,9 @@ export class Launcher {
   }
 
   /**
-   * The mount answers: lets the launcher go, and keeps nothing of what came from there: session and terminal, working
-   * directory, stdio and other files. Throws EPIPE if the launcher has ended already:
-   * then nobody waits for the mount.
+   * The mount answers: lets the launcher go, and keeps nothing of what came from there: session and terminal,
+   * working directory, stdio and other files. Throws EPIPE if the launcher has ended already: then nobody
+   * waits for the mount.
    * @param keeping an inherited fd that stays open: a descriptor of /dev/fuse that the caller has mounted
    */
   async release({ keeping }: { keeping: number | undefined }): Promise<void> {
@@ -69,8 +70,9 @@ export class Launcher {
   }
 
   /**
-   * Fds that the launcher was called with, by accident or for a reason (flock(1) on one): what it would hand on, and we
-   * have too. Told by what is open there, because the launcher has files of its own that it did not hand on.
+   * Fds that the launcher was called with, by accident or for a reason (flock(1) on one): what it would hand
+   * on, and we have too. Told by what is open there, because the launcher has files of its own that it did
+   * not hand on.
    */
   #inherited(): number[] {
     const { pid } = this;

@@ -1,6 +1,6 @@
 /**
- * unshare(1): programs in namespaces of their own. A process with threads, as every Node is, cannot make itself a user
- * namespace.
+ * unshare(1): programs in namespaces of their own. A process with threads, as every Node is, cannot make
+ * itself a user namespace.
  */
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,8 +13,8 @@ export interface UserNamespace {
 }
 
 /**
- * Root needs no namespace of users. Any other user is root inside, with the further users that /etc/subuid grants (man
- * subuid(5)).
+ * Root needs no namespace of users. Any other user is root inside, with the further users that /etc/subuid
+ * grants (man subuid(5)).
  */
 export function userNamespace(): UserNamespace {
   if (process.geteuid?.() === 0) return { args: [], hasOthers: true };

@@ -1,4 +1,7 @@
-/** Mounting in the background where `bin/plyfs` has not seen that this is what is wanted: we become the launcher. */
+/**
+ * Mounting in the background where `bin/plyfs` has not seen that this is what is wanted: we become the
+ * launcher.
+ */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -11,7 +14,8 @@ import { Launcher } from './launcher.js';
 const DEVICE_FD = 3;
 
 /**
- * Starts this program once more, which serves the mount. Resolves with the exit status when it answers, or never will.
+ * Starts this program once more, which serves the mount. Resolves with the exit status when it answers, or
+ * never will.
  */
 export async function mountBehindLauncher(settings: MountSettings): Promise<number> {
   const [program = ''] = process.argv.slice(1);

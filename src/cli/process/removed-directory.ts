@@ -3,8 +3,9 @@ import { Errno } from '../../core/errno.js';
 import { errnoOf, MountError } from '../../server/config/mount-error.js';
 
 /**
- * Changes to `/` if the working directory has been removed: each thread of Node asks for it when it starts, and would
- * end the process with a stack trace. {@link PathRule.check} then refuses relative paths, which would start at `/`.
+ * Changes to `/` if the working directory has been removed: each thread of Node asks for it when it starts,
+ * and would end the process with a stack trace. {@link PathRule.check} then refuses relative paths, which
+ * would start at `/`.
  */
 export function leaveRemovedDirectory(): PathRule {
   try {

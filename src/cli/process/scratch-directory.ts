@@ -1,6 +1,6 @@
 /**
- * The temporary directory of one `plyfs run`: its mountpoint, and its changes if they are not kept. The run holds a
- * lock on it, so that a later run recognizes and removes what a killed run has left.
+ * The temporary directory of one `plyfs run`: its mountpoint, and its changes if they are not kept. The run
+ * holds a lock on it, so that a later run recognizes and removes what a killed run has left.
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, constants, existsSync, lstatSync, mkdtempSync, openSync, readdirSync, renameSync } from 'node:fs';
@@ -22,7 +22,10 @@ export class ScratchDirectory {
     private readonly lock: number,
   ) {}
 
-  /** Makes one in TMPDIR, and removes those of runs that have ended without doing so. Throws {@link MountError}. */
+  /**
+   * Makes one in TMPDIR, and removes those of runs that have ended without doing so. Throws
+   * {@link MountError}.
+   */
   static async make(): Promise<ScratchDirectory> {
     const { tryLock } = await import('../../sys/locks/lock.js');
     const home = resolve(tmpdir());

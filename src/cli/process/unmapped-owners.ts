@@ -3,8 +3,8 @@ import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * A warning if objects directly below `root` have owners that the user namespace does not map; else null. Without it,
- * programs fail there with misleading messages (apt: "are you root?").
+ * A warning if objects directly below `root` have owners that the user namespace does not map; else null.
+ * Without it, programs fail there with misleading messages (apt: "are you root?").
  */
 export function describeUnmappedOwners(root: string): string | null {
   const overflow = Number(readFileSync('/proc/sys/kernel/overflowuid', 'utf8'));

@@ -1,4 +1,7 @@
-/** Messages from `-o remount` to a mount's server: the kernel sends no request when the flags of a mount change. */
+/**
+ * Messages from `-o remount` to a mount's server: the kernel sends no request when the flags of a mount
+ * change.
+ */
 import type { AccessTimes } from '../../core/access-times.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { O_DIRECTORY, O_RDONLY } from '../../core/flags.js';
@@ -6,8 +9,8 @@ import { close, openTrusted } from '../../sys/files/open.js';
 import { tryReadIoctl, tryWriteIoctl } from '../../sys/ioctl.js';
 
 /**
- * _IOR('y', 'w', 4), a number of our own, for the root of a mount. Returns a u32: 1 if the server can write to its
- * upper.
+ * _IOR('y', 'w', 4), a number of our own, for the root of a mount. Returns a u32: 1 if the server can write
+ * to its upper.
  */
 export const PLYFS_IS_WRITABLE = 0x80047977;
 /** _IOW('y', 'r', 12): an encoded {@link Remounted}. */
@@ -41,14 +44,14 @@ export function decodeRemounted(bytes: Buffer | null): Remounted | null {
 }
 
 /**
- * Errnos of a server that does not know the request: that of another program, or one with fuse-native, which passes no
- * ioctl(2).
+ * Errnos of a server that does not know the request: that of another program, or one with fuse-native, which
+ * passes no ioctl(2).
  */
 const UNKNOWN = new Set<number>([Errno.ENOTTY, Errno.ENOSYS, Errno.EINVAL]);
 
 /**
- * Whether the server of `mountpoint` (bytes) can write to its upper; null: it does not answer. Throws the errno of
- * opening the mount.
+ * Whether the server of `mountpoint` (bytes) can write to its upper; null: it does not answer. Throws the
+ * errno of opening the mount.
  */
 export function isServerWritable(mountpoint: string): boolean | null {
   const answer = Buffer.alloc(4);
@@ -60,9 +63,8 @@ export function isServerWritable(mountpoint: string): boolean | null {
 
 /**
  * Reports changed flags to the server of `mountpoint` (bytes).
- * @throws FsError: EOPNOTSUPP if the server cannot change when it updates access times; EPERM if the caller is neither
- * root nor
- *   the server's user
+ * @throws FsError: EOPNOTSUPP if the server cannot change when it updates access times; EPERM if the caller
+ * is neither root nor the server's user
  */
 export function reportRemounted(mountpoint: string, remounted: Remounted): void {
   const result = onRoot(mountpoint, (root) => tryWriteIoctl(root, PLYFS_REMOUNTED, encode(remounted)));

@@ -1,12 +1,12 @@
 /**
- * Lets the program that unmounts wait until the server has closed its layers: umount(2) does not wait for that. The
- * server holds both ends of a pipe. The client asks it for its process id and the number of the read end, and opens
- * that end through /proc before it unmounts. Then it waits for the hangup: the kernel hangs up when the server closes
- * the write end or is killed.
+ * Lets the program that unmounts wait until the server has closed its layers: umount(2) does not wait for
+ * that. The server holds both ends of a pipe. The client asks it for its process id and the number of the
+ * read end, and opens that end through /proc before it unmounts. Then it waits for the hangup: the kernel
+ * hangs up when the server closes the write end or is killed.
  *
- * There are two ways to ask. ioctl(2) needs the open root, and for open(2) the kernel asks for the root's attributes,
- * which fails with the layers. getxattr(2) does not need them, but the kernel sends no such request to a mount with
- * `noxattrs`.
+ * There are two ways to ask. ioctl(2) needs the open root, and for open(2) the kernel asks for the root's
+ * attributes, which fails with the layers. getxattr(2) does not need them, but the kernel sends no such
+ * request to a mount with `noxattrs`.
  */
 import { FsError, isErrno } from '../../core/errno.js';
 import { isFifo } from '../../core/file-mode.js';
@@ -23,8 +23,8 @@ import { openMountRoot } from './mount-root.js';
 /** _IOR('y', 'e', 16): a number of our own, for the root of a mount. Returns a {@link PipePlace}. */
 export const PLYFS_SERVER_END = 0x80107965;
 /**
- * The same as an attribute of the root, which no list shows. In this namespace the kernel checks no permission
- * (fs/xattr.c:xattr_permission).
+ * The same as an attribute of the root, which no list shows. In this namespace the kernel checks no
+ * permission (fs/xattr.c:xattr_permission).
  */
 export const SERVER_END_XATTR = 'system.plyfs.server_end';
 const PLACE_BYTES = 16;
@@ -64,8 +64,8 @@ export class ServerEnd {
 }
 
 /**
- * Opens the pipe of the server of `mountpoint` (bytes). Returns an fd, which the caller owns, or -1 if the server
- * cannot be waited for: it is another program or another user's, or it runs in another PID namespace.
+ * Opens the pipe of the server of `mountpoint` (bytes). Returns an fd, which the caller owns, or -1 if the
+ * server cannot be waited for: it is another program or another user's, or it runs in another PID namespace.
  */
 export function openServerEnd(mountpoint: string): number {
   const place = placeOf(mountpoint);
@@ -74,7 +74,8 @@ export function openServerEnd(mountpoint: string): number {
   try {
     found = openTrusted(`/proc/${place.pid}/fd/${place.fd}`, O_PATH);
     statFd(found, stat);
-    // If the server is in another PID namespace, another process has this number here, and its fd is something else.
+    // If the server is in another PID namespace, another process has this number here, and its fd is
+    // something else.
     return isFifo(stat.mode) && stat.ino === place.ino ? reopen(found, O_RDONLY | O_NONBLOCK) : -1;
   } catch (error) {
     // ENOENT: no such process, or no such fd of it. EACCES, EPERM: another user's (man proc_pid_fd(5)).
@@ -92,8 +93,9 @@ function placeOf(mountpoint: string): PipePlace | null {
 }
 
 /**
- * Null: no answer. Every errno is tolerated, because none may prevent the unmount: ENOTTY, ENOSYS or EINVAL of a server
- * that does not know the request, ENOTCONN of one that has died, EMFILE of one that cannot make the pipe.
+ * Null: no answer. Every errno is tolerated, because none may prevent the unmount: ENOTTY, ENOSYS or EINVAL
+ * of a server that does not know the request, ENOTCONN of one that has died, EMFILE of one that cannot make
+ * the pipe.
  */
 function askByIoctl(mountpoint: string): Buffer | null {
   const root = openMountRoot(mountpoint);
@@ -120,7 +122,10 @@ function askByXattr(mountpoint: string): Buffer | null {
   }
 }
 
-/** Waits at most `timeout` ms until the server behind `pipe` has closed everything. Returns false if it has not. */
+/**
+ * Waits at most `timeout` ms until the server behind `pipe` has closed everything. Returns false if it has
+ * not.
+ */
 export function waitForServerEnd(pipe: number, timeout: number): boolean {
   const deadline = Date.now() + timeout;
   for (let left = timeout; left > 0; left = deadline - Date.now()) {

@@ -12,8 +12,8 @@ export function getattr({ request, reply, operations }: Exchange): number {
 }
 
 /**
- * u32 getattr_flags, reserved, u64 fh, u32 sx_flags, sx_mask. The mask is not read: the kernel always asks for all
- * attributes (fs/fuse/dir.c:fuse_do_statx).
+ * u32 getattr_flags, reserved, u64 fh, u32 sx_flags, sx_mask. The mask is not read: the kernel always asks
+ * for all attributes (fs/fuse/dir.c:fuse_do_statx).
  */
 export function statx({ request, reply, operations }: Exchange): number {
   reply.statx(operations.getattr(request.nodeid), operations.birth(request.nodeid));

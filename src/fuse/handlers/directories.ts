@@ -8,9 +8,10 @@ import type { Exchange } from './exchange.js';
 const OPEN_OUT = 16;
 
 /**
- * After ENOSYS (with NO_OPENDIR_SUPPORT) the kernel sends no more OPENDIR. It opens directories itself, with the flags
- * FOPEN_KEEP_CACHE | FOPEN_CACHE_DIR (fs/fuse/file.c:fuse_file_open): it caches listings and drops them when the
- * directory changes. With strictatime each listing must reach the server, so OPENDIR succeeds without these flags.
+ * After ENOSYS (with NO_OPENDIR_SUPPORT) the kernel sends no more OPENDIR. It opens directories itself, with
+ * the flags FOPEN_KEEP_CACHE | FOPEN_CACHE_DIR (fs/fuse/file.c:fuse_file_open): it caches listings and drops
+ * them when the directory changes. With strictatime each listing must reach the server, so OPENDIR succeeds
+ * without these flags.
  */
 export function opendir({ reply, keepsListings }: Exchange): number {
   if (keepsListings) return Errno.ENOSYS;
@@ -27,8 +28,8 @@ function list(exchange: Exchange, plus: boolean): number {
   try {
     operations.readdir(request.nodeid, request.u64(8), plus, listing, (request.u32(32) & O_NOATIME) !== 0);
   } catch (error) {
-    // Entries of READDIRPLUS that were added count as lookups already, so they must reach the kernel. The error is
-    // not lost: the kernel asks again from the last cookie and meets it there.
+    // Entries of READDIRPLUS that were added count as lookups already, so they must reach the kernel. The
+    // error is not lost: the kernel asks again from the last cookie and meets it there.
     if (!(error instanceof FsError) || listing.count === 0) throw error;
   }
   return 0;

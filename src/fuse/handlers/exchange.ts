@@ -1,4 +1,6 @@
-/** One request and its answer: what a handler is given. One object serves all requests, one after the other. */
+/**
+ * One request and its answer: what a handler is given. One object serves all requests, one after the other.
+ */
 
 import { ServerEnd } from '../control/server-end.js';
 import type { Caller, Operations } from '../operations.js';

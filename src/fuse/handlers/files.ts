@@ -115,7 +115,9 @@ export function lseek({ request, reply, operations }: Exchange): number {
   return 0;
 }
 
-/** u64 fh_in, off_in, nodeid_out, fh_out, off_out, len, flags. A short copy is an answer: the caller goes on. */
+/**
+ * u64 fh_in, off_in, nodeid_out, fh_out, off_out, len, flags. A short copy is an answer: the caller goes on.
+ */
 function copied(exchange: Exchange): number {
   const { request, operations } = exchange;
   request.expectBody(56);

@@ -1,6 +1,6 @@
 /**
- * IOCTL: inode flags and project attributes, which the kernel also asks for itself (man ioctl_iflags(2), lsattr(1)),
- * and requests of other plyfs processes (`own-ioctl.ts`).
+ * IOCTL: inode flags and project attributes, which the kernel also asks for itself (man ioctl_iflags(2),
+ * lsattr(1)), and requests of other plyfs processes (`own-ioctl.ts`).
  */
 import { Errno } from '../../core/errno.js';
 import { IOCTL_OUT_SIZE } from '../wire/abi.js';
@@ -23,8 +23,8 @@ export function ioctl(exchange: Exchange): number {
   const { request, reply, operations } = exchange;
   request.expectBody(IOCTL_IN);
   const { nodeid } = request;
-  // The kernel's own calls (fs/fuse/ioctl.c:fuse_priv_ioctl) want exactly out_size bytes, and have 4 of them where
-  // the ioctl's number says 8: the flags are a 32-bit value in either case.
+  // The kernel's own calls (fs/fuse/ioctl.c:fuse_priv_ioctl) want exactly out_size bytes, and have 4 of them
+  // where the ioctl's number says 8: the flags are a 32-bit value in either case.
   const room = request.u32(28);
   if (room > reply.capacity - IOCTL_OUT_SIZE) return Errno.EINVAL;
   reply.zero(0, IOCTL_OUT_SIZE + room);

@@ -1,6 +1,6 @@
 /**
- * Requests of other plyfs processes to the server, as ioctl(2) on the root: of `plyfs umount` and `plyfs mount -o
- * remount`.
+ * Requests of other plyfs processes to the server, as ioctl(2) on the root: of `plyfs umount` and
+ * `plyfs mount -o remount`.
  */
 import { ROOT_ID } from '../../core/brand.js';
 import { Errno } from '../../core/errno.js';

@@ -1,6 +1,7 @@
 /**
- * The parts of fuse-native 2.2.6 that this folder uses. The members with an underscore are not meant for users of the
- * package; each use of one says what the public way gets wrong. The package is pinned to this version.
+ * The parts of fuse-native 2.2.6 that this folder uses. The members with an underscore are not meant for
+ * users of the package; each use of one says what the public way gets wrong. The package is pinned to this
+ * version.
  */
 declare module 'fuse-native' {
   namespace Fuse {

@@ -13,9 +13,9 @@ function escaped(text: string): string {
 }
 
 /**
- * Options for the kernel's caches. It keeps names, because all changes of names go through it. It keeps no attributes
- * while they can change: here each name of a file is a file of its own to the kernel, and no message tells the kernel that
- * a copy-up or a change through another name has made its attributes old.
+ * Options for the kernel's caches. It keeps names, because all changes of names go through it. It keeps no
+ * attributes while they can change: here each name of a file is a file of its own to the kernel, and no
+ * message tells the kernel that a copy-up or a change through another name has made its attributes old.
  */
 function caching(timeout: number, readOnly: boolean): string[] {
   return [

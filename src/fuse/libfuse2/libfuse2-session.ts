@@ -25,8 +25,8 @@ export interface Libfuse2SessionOptions {
 }
 
 /**
- * libfuse's high-level interface has no way to tell the kernel what is out of date; see mount-options.ts for what the
- * kernel keeps. There is no passthrough.
+ * libfuse's high-level interface has no way to tell the kernel what is out of date; see mount-options.ts for
+ * what the kernel keeps. There is no passthrough.
  */
 const CHANNEL: KernelChannel = {
   backingOpen: () => -Errno.EOPNOTSUPP,
@@ -84,7 +84,10 @@ export class Libfuse2Session {
     }
   }
 
-  /** After the mount is gone, or to end it: gives back and closes everything but the device, which is libfuse's. */
+  /**
+   * After the mount is gone, or to end it: gives back and closes everything but the device, which is
+   * libfuse's.
+   */
   async close(): Promise<void> {
     await this.watchdog?.stop();
     this.requests?.close();

@@ -13,8 +13,9 @@ const AT_ATIME = 104;
 const AT_MTIME = 112;
 
 /**
- * The time of modification in the thread's memory, in milliseconds: what fuse-native gives as such is the time of
- * access once more. undefined where the memory is not laid out as expected, by the values that are known.
+ * The time of modification in the thread's memory, in milliseconds: what fuse-native gives as such is the
+ * time of access once more. undefined where the memory is not laid out as expected, by the values that are
+ * known.
  */
 function modificationTime(thread: Buffer, operation: number, atime: bigint): bigint | undefined {
   if (thread.length < AT_MTIME + 8 || thread.readUInt32LE(AT_OP) !== operation) return undefined;
@@ -34,7 +35,8 @@ export function override(fuse: Fuse, tree: Tree, requests: Requests): void {
   // Public: by path, which a file that was removed while open does not need to have.
   fuse._op_fgetattr = (signal, path, file) =>
     requests.serve(describe('fgetattr', path), false, () => attributes.fgetattr(tree, file), statAnswer(signal));
-  // Public: a value longer than the room for it is answered with its length, and libfuse reads on behind the room.
+  // Public: a value longer than the room for it is answered with its length, and libfuse reads on behind the
+  // room.
   fuse._op_getxattr = (signal, path, name, into) =>
     requests.serve(
       describe('getxattr', path, name),

@@ -1,6 +1,6 @@
 /**
- * The table of requests: what fuse-native calls for each, and what answers it. All of them are answered through
- * {@link Requests}.
+ * The table of requests: what fuse-native calls for each, and what answers it. All of them are answered
+ * through {@link Requests}.
  */
 import type { Reply } from 'fuse-native';
 import * as attributes from './paths/path-attributes.js';
@@ -23,8 +23,8 @@ function counted(reply: Reply): Answer<number> {
 }
 
 /**
- * The table of operations for fuse-native. access, flush, opendir and releasedir are left out: libfuse answers them
- * itself, and the kernel stops asking.
+ * The table of operations for fuse-native. access, flush, opendir and releasedir are left out: libfuse
+ * answers them itself, and the kernel stops asking.
  */
 export function handlers(tree: Tree, requests: Requests): Record<string, Handler> {
   function see(what: string, operation: () => unknown, reply: Reply): void {

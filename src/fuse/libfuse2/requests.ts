@@ -37,11 +37,13 @@ interface Waiting {
 }
 
 /**
- * Serves requests one after the other: each operation is run to its end and answered exactly once, whatever it does.
+ * Serves requests one after the other: each operation is run to its end and answered exactly once, whatever
+ * it does.
  *
- * fuse-native's own time limit is not used: it answers from outside while the operation may still go on, with a buffer
- * that is libfuse's again. A request whose operation has parked is answered with ETIMEDOUT when its work makes no
- * progress for the time of the limit; one whose operation does not return is the {@link RequestOptions.watch}er's.
+ * fuse-native's own time limit is not used: it answers from outside while the operation may still go on, with
+ * a buffer that is libfuse's again. A request whose operation has parked is answered with ETIMEDOUT when its
+ * work makes no progress for the time of the limit; one whose operation does not return is the
+ * {@link RequestOptions.watch}er's.
  */
 export class Requests {
   private waiting: Waiting[] = [];

@@ -17,9 +17,9 @@ export function clock(): number {
 }
 
 /**
- * A thread beside the event loop that serves. It sees what the event loop cannot: that the mount is gone, which
- * fuse-native does not tell, and that an operation does not come back. Then it ends the process: the kernel closes
- * the device, and every caller gets ENOTCONN instead of waiting.
+ * A thread beside the event loop that serves. It sees what the event loop cannot: that the mount is gone,
+ * which fuse-native does not tell, and that an operation does not come back. Then it ends the process: the
+ * kernel closes the device, and every caller gets ENOTCONN instead of waiting.
  */
 export class Watchdog {
   private readonly began = new Int32Array(new SharedArrayBuffer(4));

@@ -3,7 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { displayName, toBytesName } from '../../core/entry-name.js';
 import { HelperError } from './mount-request.js';
 
-/** By name first; by path for those who run without a PATH. Debian's fuse 2 has the same helper without the 3. */
+/**
+ * By name first; by path for those who run without a PATH. Debian's fuse 2 has the same helper without the 3.
+ */
 const HELPERS = ['fusermount3', '/usr/bin/fusermount3', '/bin/fusermount3', 'fusermount', '/usr/bin/fusermount'];
 
 /** Bytes → what spawn(2) of Node takes. It encodes UTF-8, so other bytes cannot be handed on. */

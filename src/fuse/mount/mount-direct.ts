@@ -14,7 +14,8 @@ function mountData(request: MountRequest, fd: number): string {
 }
 
 /**
- * Opens /dev/fuse and mounts it. Returns the fd, which now is the mount's server side. Throws what open or mount said.
+ * Opens /dev/fuse and mounts it. Returns the fd, which now is the mount's server side. Throws what open or
+ * mount said.
  */
 export function mountDirect(request: MountRequest): number {
   const fd = openTrusted('/dev/fuse', O_RDWR | O_NONBLOCK);

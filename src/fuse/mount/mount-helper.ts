@@ -1,6 +1,6 @@
 /**
- * Mounting with fusermount3: as an ordinary user. The helper opens /dev/fuse, mounts it, and sends the fd over a
- * socket.
+ * Mounting with fusermount3: as an ordinary user. The helper opens /dev/fuse, mounts it, and sends the fd
+ * over a socket.
  */
 
 import { MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../../core/flags.js';

@@ -1,7 +1,10 @@
 /** How much of a file the kernel reads ahead: the size of the requests that sequential reading makes. */
 import { readFileSync, writeFileSync } from 'node:fs';
 
-/** Measured: 128 KiB (the default) reads at a third of the speed; beyond 1 MiB requests grow no more (max_pages). */
+/**
+ * Measured: 128 KiB (the default) reads at a third of the speed; beyond 1 MiB requests grow no more
+ * (max_pages).
+ */
 const READ_AHEAD_KB = 1024;
 
 /** Octal escapes of space, tab, newline and backslash (man proc_pid_mountinfo(5)). */
@@ -20,9 +23,9 @@ export function deviceOfMount(mountinfo: string, target: string): string | undef
 }
 
 /**
- * Raises the readahead of the mount on `target`. After the handshake, which sets it to the kernel's default. Does
- * nothing where we may not (an ordinary user, a user namespace, a read-only /sys): it is speed, not function. Does
- * not touch the mount itself, so its own serving thread may call this.
+ * Raises the readahead of the mount on `target`. After the handshake, which sets it to the kernel's default.
+ * Does nothing where we may not (an ordinary user, a user namespace, a read-only /sys): it is speed, not
+ * function. Does not touch the mount itself, so its own serving thread may call this.
  */
 export function raiseReadahead(target: string): void {
   try {

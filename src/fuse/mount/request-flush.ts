@@ -8,8 +8,9 @@ import { PLYFS_FLUSH_PSEUDO_LINKS } from '../handlers/own-ioctl.js';
 const UNKNOWN = new Set<number>([Errno.ENOTTY, Errno.ENOSYS, Errno.EINVAL]);
 
 /**
- * Asks the server of a mount to make its layers complete while a caller still can get the error (`Operations.settle`).
- * Does nothing if the server cannot be asked: it writes pseudo-links down when it ends. Throws the server's errno.
+ * Asks the server of a mount to make its layers complete while a caller still can get the error
+ * (`Operations.settle`). Does nothing if the server cannot be asked: it writes pseudo-links down when it
+ * ends. Throws the server's errno.
  */
 export function requestPseudoLinkFlush(mountpoint: string): void {
   const fd = openMountRoot(mountpoint);

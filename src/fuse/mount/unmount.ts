@@ -12,8 +12,8 @@ export interface UnmountOptions {
 }
 
 /**
- * Unmounts `target` (latin1-decoded bytes), with fusermount3 where the right is missing. Throws `FsError` (EBUSY: in
- * use, EINVAL: not a mountpoint) or `HelperError` with what the helper said.
+ * Unmounts `target` (latin1-decoded bytes), with fusermount3 where the right is missing. Throws `FsError`
+ * (EBUSY: in use, EINVAL: not a mountpoint) or `HelperError` with what the helper said.
  */
 export function unmount(target: string, { lazy }: UnmountOptions): void {
   try {

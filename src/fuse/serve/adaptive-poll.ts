@@ -1,18 +1,19 @@
 /**
- * How long to look for the next request before sleeping. To sleep and be woken costs more than most requests do, so
- * while requests follow each other closely the device is read again and again for a moment; a mount that nobody uses,
- * or that is asked at leisure, sleeps at once. So does one on a machine with more to do than it has processors: the
- * time spent looking would be taken from those who make the requests.
+ * How long to look for the next request before sleeping. To sleep and be woken costs more than most requests
+ * do, so while requests follow each other closely the device is read again and again for a moment; a mount
+ * that nobody uses, or that is asked at leisure, sleeps at once. So does one on a machine with more to do
+ * than it has processors: the time spent looking would be taken from those who make the requests.
  */
 import type { RunQueue } from '../../sys/process/run-queue.js';
 
 /**
- * Measured on two cores against 0.02: a cold walk and a cold read of small files take a tenth less, and 0.1 gains
- * little more, while the other processor's programs pay for it.
+ * Measured on two cores against 0.02: a cold walk and a cold read of small files take a tenth less, and 0.1
+ * gains little more, while the other processor's programs pay for it.
  */
 const LOOK_MS = 0.05;
 /**
- * A request that came within this time of the last (its wake-up included) would have been seen, or nearly, by looking.
+ * A request that came within this time of the last (its wake-up included) would have been seen, or nearly, by
+ * looking.
  */
 const CLOSE_MS = 0.2;
 /** How long an answer to whether the machine is crowded holds. */

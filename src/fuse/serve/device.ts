@@ -1,4 +1,6 @@
-/** The open /dev/fuse of one mount: messages in, messages out, and what else its fd can be told. Owns the fd. */
+/**
+ * The open /dev/fuse of one mount: messages in, messages out, and what else its fd can be told. Owns the fd.
+ */
 import type { NodeId } from '../../core/brand.js';
 import { Errno } from '../../core/errno.js';
 import { tryPread, tryRead, tryWrite } from '../../sys/files/file-io.js';
@@ -68,9 +70,10 @@ export class Device implements KernelChannel {
   }
 
   /**
-   * The kernel waits for locked pages here, and a page under a READ or a WRITE that has not been answered is locked: to
-   * call this for a node while requests of it are unanswered stops the thread for ever. From within an operation on
-   * the same node it is safe only when no other reader or writer can have a request queued.
+   * The kernel waits for locked pages here, and a page under a READ or a WRITE that has not been answered is
+   * locked: to call this for a node while requests of it are unanswered stops the thread for ever. From
+   * within an operation on the same node it is safe only when no other reader or writer can have a request
+   * queued.
    */
   invalidateData(nodeid: NodeId): void {
     this.invalidateInode(nodeid, 0);
@@ -81,8 +84,8 @@ export class Device implements KernelChannel {
   }
 
   /**
-   * The kernel waits for locked pages here as well (see {@link invalidateData}). A page beyond those that are stored,
-   * and the last one if the kernel believes the file to be longer, is asked for as ever
+   * The kernel waits for locked pages here as well (see {@link invalidateData}). A page beyond those that are
+   * stored, and the last one if the kernel believes the file to be longer, is asked for as ever
    * (fs/fuse/dev.c:fuse_notify_store).
    */
   storeData(nodeid: NodeId, fd: number, size: number): void {
@@ -120,8 +123,8 @@ export class Device implements KernelChannel {
 
   private notify(address: number, length: number, what: string, nodeid: NodeId): void {
     const errno = this.send(address, length);
-    // ENOENT: the kernel has forgotten the node, and with it all that it cached. ENOTCONN, ENODEV: so is the mount.
-    // ENOMEM: there was no page for the data that was to be stored; READ will ask for it.
+    // ENOENT: the kernel has forgotten the node, and with it all that it cached. ENOTCONN, ENODEV: so is the
+    // mount. ENOMEM: there was no page for the data that was to be stored; READ will ask for it.
     if (TOLERATED.has(errno)) return;
     this.log(`${what} node ${nodeid} failed: errno ${errno}`);
   }

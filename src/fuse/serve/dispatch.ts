@@ -1,6 +1,6 @@
 /**
- * Serves one message after the other: request → handler → exactly one answer. An operation that fails, fails alone:
- * this is the one place where a throwable becomes an errno.
+ * Serves one message after the other: request → handler → exactly one answer. An operation that fails, fails
+ * alone: this is the one place where a throwable becomes an errno.
  */
 import { Errno, FsError } from '../../core/errno.js';
 import { UndoError } from '../../core/undo.js';
@@ -15,8 +15,8 @@ import { describeOutcome, describeRequest } from './trace.js';
 import { takeBack } from './unanswered.js';
 
 /**
- * Errnos of a change that failed half-way, and was not refused before it began. Even if it was taken back, times and mode
- * bits that the kernel has cached can be out of date.
+ * Errnos of a change that failed half-way, and was not refused before it began. Even if it was taken back,
+ * times and mode bits that the kernel has cached can be out of date.
  */
 const BROKEN_OFF = new Set<number>([
   Errno.EIO,
@@ -106,7 +106,9 @@ export class Dispatcher {
     for (const unique of this.parked.takeAbandoned()) this.answer(unique, Errno.EINTR);
   }
 
-  /** u64 unique of the request that a signal reached. What is not parked has been answered, or will not wait. */
+  /**
+   * u64 unique of the request that a signal reached. What is not parked has been answered, or will not wait.
+   */
   private interrupt(): void {
     const { request } = this.exchange;
     const unique = request.length < IN_HEADER + 8 ? 0 : request.u64(0);

@@ -16,11 +16,11 @@ import type { Request } from '../wire/request.js';
 /**
  * What we ask for where the kernel offers it.
  *
- * Left out on purpose: POSIX_LOCKS and FLOCK_LOCKS (the kernel's own locks serve one machine), AUTO_INVAL_DATA (we are
- * the only writer, and say what changed), WRITEBACK_CACHE (excludes passthrough), EXPORT_SUPPORT (a lookup of `.` by a
- * nodeid that has been forgotten), SPLICE_* (one buffer serves all), HANDLE_KILLPRIV (version 2 is the VFS's own rule),
- * ABORT_ERROR (an aborted connection ends as an unmounted one), SECURITY_CTX and CREATE_SUPP_GROUP (layers' owners
- * decide).
+ * Left out on purpose: POSIX_LOCKS and FLOCK_LOCKS (the kernel's own locks serve one machine),
+ * AUTO_INVAL_DATA (we are the only writer, and say what changed), WRITEBACK_CACHE (excludes passthrough),
+ * EXPORT_SUPPORT (a lookup of `.` by a nodeid that has been forgotten), SPLICE_* (one buffer serves all),
+ * HANDLE_KILLPRIV (version 2 is the VFS's own rule), ABORT_ERROR (an aborted connection ends as an unmounted
+ * one), SECURITY_CTX and CREATE_SUPP_GROUP (layers' owners decide).
  */
 const WANTED =
   // Several reads of one file at a time, and direct I/O in pieces.
@@ -44,19 +44,22 @@ const WANTED =
   InitFlag.NO_OPENDIR_SUPPORT |
   // A changed size alone is no reason to drop pages.
   InitFlag.EXPLICIT_INVAL_DATA |
-  // Set-id bits and capabilities are ours to clear: saves a GETXATTR of security.capability before each write.
+  // Set-id bits and capabilities are ours to clear: saves a GETXATTR of security.capability before each
+  // write.
   InitFlag.HANDLE_KILLPRIV_V2 |
   InitFlag.SETXATTR_EXT |
   InitFlag.INIT_EXT;
 
 /**
- * How many file systems may lie below us (fs.h FILESYSTEM_MAX_STACK_DEPTH is 2, ours included). With 2, layers on an
- * overlay could be passed through, but nothing could be stacked on us any more; with 1, an overlay mounted on ours
- * works, and BACKING_OPEN of a file on an overlay answers ELOOP: such layers are read through the server.
+ * How many file systems may lie below us (fs.h FILESYSTEM_MAX_STACK_DEPTH is 2, ours included). With 2,
+ * layers on an overlay could be passed through, but nothing could be stacked on us any more; with 1, an
+ * overlay mounted on ours works, and BACKING_OPEN of a file on an overlay answers ELOOP: such layers are read
+ * through the server.
  */
 const MAX_STACK_DEPTH = 1;
 /**
- * Requests in the background (readahead, direct I/O) before their callers wait; the thread serves one at a time anyway.
+ * Requests in the background (readahead, direct I/O) before their callers wait; the thread serves one at a
+ * time anyway.
  */
 const MAX_BACKGROUND = 64;
 const CONGESTION_THRESHOLD = 48;
@@ -80,11 +83,11 @@ export function negotiate(request: Request, passthrough: boolean, acls = true): 
   let flags2 = 0;
   if (flags & InitFlag.INIT_EXT) {
     request.expectBody(20);
-    // A handle would be good only while the kernel remembers the node, and ESTALE later: none at all is what the
-    // kernel's overlayfs gives without nfs_export. Handles to compare (AT_HANDLE_FID) stay.
+    // A handle would be good only while the kernel remembers the node, and ESTALE later: none at all is what
+    // the kernel's overlayfs gives without nfs_export. Handles to compare (AT_HANDLE_FID) stay.
     flags2 = request.u32(16) & InitFlag2.NO_EXPORT_SUPPORT;
-    // Not ALLOW_IDMAP: with it the kernel names the caller only in requests that create something, and operations
-    // need to know who lists xattrs or allocates blocks (fs/fuse/dev.c:fuse_get_req).
+    // Not ALLOW_IDMAP: with it the kernel names the caller only in requests that create something, and
+    // operations need to know who lists xattrs or allocates blocks (fs/fuse/dev.c:fuse_get_req).
     if (passthrough) flags2 |= request.u32(16) & InitFlag2.PASSTHROUGH;
   }
   return { minor: Math.min(minor, FUSE_MINOR), flags, flags2 };

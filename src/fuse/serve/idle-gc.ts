@@ -1,6 +1,6 @@
 /**
- * What a server does when it has nothing to do: it gives back the memory that its work has left. V8 collects garbage
- * only when it wants room for more, and who has forgotten a million nodes and sleeps does not.
+ * What a server does when it has nothing to do: it gives back the memory that its work has left. V8 collects
+ * garbage only when it wants room for more, and who has forgotten a million nodes and sleeps does not.
  */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -9,7 +9,8 @@ import { runInNewContext } from 'node:vm';
 export const IDLE_MS = 1000;
 
 /**
- * Less garbage is not worth it, bytes; nor is less than a quarter of what lives, as a collection looks at all of that.
+ * Less garbage is not worth it, bytes; nor is less than a quarter of what lives, as a collection looks at all
+ * of that.
  */
 const WORTHWHILE = 4 << 20;
 /** About what a node takes with its place in its directory, bytes. */
@@ -29,8 +30,8 @@ export class IdleGc {
   /** Bytes in use after the last collection. */
   private lives: number;
   /**
-   * The last collection found so much that another is due: only that one gives back the pages that are nearly empty
-   * now.
+   * The last collection found so much that another is due: only that one gives back the pages that are nearly
+   * empty now.
    */
   private again = false;
 

@@ -1,6 +1,6 @@
 /**
- * One row per request of the kernel: what it is called, who serves it, whether it is answered. The dispatcher, the
- * trace, the statistics and the refusal of what is not served all read this table.
+ * One row per request of the kernel: what it is called, who serves it, whether it is answered. The
+ * dispatcher, the trace, the statistics and the refusal of what is not served all read this table.
  */
 import { Errno } from '../../core/errno.js';
 import * as attributes from '../handlers/attributes.js';
@@ -17,13 +17,17 @@ export interface Row {
   readonly handle: Handler;
   /** False: the kernel waits for no answer and takes none. */
   readonly replies: boolean;
-  /** Changes the tree: refused with EROFS where the mount is read-only, however the kernel came to send it. */
+  /**
+   * Changes the tree: refused with EROFS where the mount is read-only, however the kernel came to send it.
+   */
   readonly changes: boolean;
   /** The body begins with the nodeid of a second object that it changes. */
   readonly other: boolean;
   /** Where in the body a name stands that helps a person; -1: nowhere. */
   readonly nameAt: number;
-  /** What a successful answer hands to the kernel, to be taken back when the kernel does not take the answer. */
+  /**
+   * What a successful answer hands to the kernel, to be taken back when the kernel does not take the answer.
+   */
   readonly grants: 'nothing' | 'entry' | 'open' | 'entry+open' | 'entries';
 }
 

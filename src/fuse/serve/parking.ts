@@ -1,6 +1,6 @@
 /**
- * Requests that wait for work done elsewhere. Each is kept whole until the work's key is reported, then served from its
- * beginning; or until its caller dies, and it is answered with EINTR.
+ * Requests that wait for work done elsewhere. Each is kept whole until the work's key is reported, then
+ * served from its beginning; or until its caller dies, and it is answered with EINTR.
  */
 import { readFileSync } from 'node:fs';
 
@@ -18,8 +18,8 @@ const SIGKILL_BIT = 0x100;
 const LOOK_MS = 100;
 
 /**
- * Whether a thread is about to die. Every fatal signal, whichever it was, becomes a pending SIGKILL of each thread
- * (kernel/signal.c:complete_signal).
+ * Whether a thread is about to die. Every fatal signal, whichever it was, becomes a pending SIGKILL of each
+ * thread (kernel/signal.c:complete_signal).
  */
 function isDying(pid: number): boolean {
   let status: string;
@@ -51,7 +51,9 @@ export class ParkedRequests {
     return false;
   }
 
-  /** The kernel says that a signal reached the caller of request `unique`. Returns whether that one is here. */
+  /**
+   * The kernel says that a signal reached the caller of request `unique`. Returns whether that one is here.
+   */
   interrupt(unique: number): boolean {
     const request = this.waiting.get(unique);
     if (request === undefined) return false;
@@ -66,8 +68,8 @@ export class ParkedRequests {
   }
 
   /**
-   * Takes out the requests whose callers are dying: they leave only when they are answered. Other signals do not end a
-   * request: open(2) of a file on a local file system is not interrupted by a timer either.
+   * Takes out the requests whose callers are dying: they leave only when they are answered. Other signals do
+   * not end a request: open(2) of a file on a local file system is not interrupted by a timer either.
    */
   takeAbandoned(): number[] {
     const abandoned: number[] = [];

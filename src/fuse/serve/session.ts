@@ -40,7 +40,8 @@ const CONTROL = 2;
 const COMPLETION = 4;
 
 /**
- * Serves an {@link Operations} over an open /dev/fuse, on the calling thread. Owns the fd from construction on.
+ * Serves an {@link Operations} over an open /dev/fuse, on the calling thread. Owns the fd from construction
+ * on.
  *
  * `new` → `handshake()` → `run()`, each once. After `run()` the fd and the operations are closed.
  */
@@ -63,8 +64,9 @@ export class Session {
   }
 
   /**
-   * Waits for INIT, answers it and attaches the operations. The mount answers from {@link run} on; requests made before
-   * wait. Throws ENODEV if the mount is gone already, EPROTO for a kernel whose protocol is too old.
+   * Waits for INIT, answers it and attaches the operations. The mount answers from {@link run} on; requests
+   * made before wait. Throws ENODEV if the mount is gone already, EPROTO for a kernel whose protocol is too
+   * old.
    */
   handshake(): void {
     const { request, reply } = this.exchange;
@@ -105,9 +107,9 @@ export class Session {
   }
 
   /**
-   * Serves until the mount is gone or `controlFd` is readable, then closes everything; blocks the thread for all that
-   * time. `controlFd` itself stays the caller's. A mount that is still there when `controlFd` ended it answers ENOTCONN
-   * from then on: unmount first.
+   * Serves until the mount is gone or `controlFd` is readable, then closes everything; blocks the thread for
+   * all that time. `controlFd` itself stays the caller's. A mount that is still there when `controlFd` ended
+   * it answers ENOTCONN from then on: unmount first.
    */
   run(controlFd: number): void {
     const machine = new RunQueue();

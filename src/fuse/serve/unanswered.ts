@@ -1,6 +1,7 @@
 /**
- * Takes back what a successful answer would have given, when the kernel did not take the answer (write(2) said ENOENT:
- * the caller is gone): otherwise the file system would keep nodes and opens that nobody will ever release.
+ * Takes back what a successful answer would have given, when the kernel did not take the answer (write(2)
+ * said ENOENT: the caller is gone): otherwise the file system would keep nodes and opens that nobody will
+ * ever release.
  */
 import type { NodeId } from '../../core/brand.js';
 import type { Exchange } from '../handlers/exchange.js';

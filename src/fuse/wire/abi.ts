@@ -1,6 +1,7 @@
 /**
- * Numbers of the FUSE kernel protocol (linux/fuse.h; what is newer than 7.38 is marked with the version that brought
- * it). Offsets of struct members stand where a request is decoded or a reply encoded, in the struct's order.
+ * Numbers of the FUSE kernel protocol (linux/fuse.h; what is newer than 7.38 is marked with the version that
+ * brought it). Offsets of struct members stand where a request is decoded or a reply encoded, in the struct's
+ * order.
  */
 
 export const FUSE_MAJOR = 7;
@@ -115,7 +116,8 @@ export const Fopen = {
 } as const;
 
 /**
- * FUSE_OPEN_KILL_SUIDGID, FUSE_SETXATTR_ACL_KILL_SGID, FUSE_WRITE_CACHE, FUSE_WRITE_KILL_SUIDGID, FUSE_FSYNC_FDATASYNC.
+ * FUSE_OPEN_KILL_SUIDGID, FUSE_SETXATTR_ACL_KILL_SGID, FUSE_WRITE_CACHE, FUSE_WRITE_KILL_SUIDGID,
+ * FUSE_FSYNC_FDATASYNC.
  */
 export const OPEN_KILL_SUIDGID = 1 << 0;
 export const SETXATTR_ACL_KILL_SGID = 1 << 0;

@@ -1,4 +1,7 @@
-/** Packs directory entries into the reply body: struct fuse_dirent for READDIR, fuse_direntplus for READDIRPLUS. */
+/**
+ * Packs directory entries into the reply body: struct fuse_dirent for READDIR, fuse_direntplus for
+ * READDIRPLUS.
+ */
 import type { EntryName } from '../../core/brand.js';
 import type { DirectorySink, Entry } from '../operations.js';
 import { DIRENT_NAME, ENTRY_OUT_SIZE, OUT_HEADER } from './abi.js';
@@ -49,7 +52,8 @@ export class DirentBuffer implements DirectorySink {
     reply.setU64(at + 8, cookie);
     reply.setU32(at + 16, length);
     reply.setU32(at + 20, type);
-    // Zeroes for the padding first: the name covers what it needs of them. No name is empty, so this is behind `type`.
+    // Zeroes for the padding first: the name covers what it needs of them. No name is empty, so this is
+    // behind `type`.
     reply.setU64(end - 8, 0);
     reply.buffer.write(name, OUT_HEADER + at + DIRENT_NAME, 'latin1');
     reply.size = end;

@@ -1,5 +1,6 @@
 /**
- * The reply being written: one buffer for all, header first. Offsets given to the methods count from the body's start.
+ * The reply being written: one buffer for all, header first. Offsets given to the methods count from the
+ * body's start.
  */
 import type { FileStat, Moment } from '../../core/file-stat.js';
 import { allocate } from '../../sys/libc.js';
@@ -46,7 +47,8 @@ export class Reply {
   }
 
   /**
-   * Writes the header of an answer to `unique`. `error`: 0, or a positive errno, which has no body. Returns the length.
+   * Writes the header of an answer to `unique`. `error`: 0, or a positive errno, which has no body. Returns
+   * the length.
    */
   seal(unique: number, error: number): number {
     const length = OUT_HEADER + (error === 0 ? this.size : 0);
@@ -115,7 +117,10 @@ export class Reply {
     this.size += ENTRY_OUT_SIZE;
   }
 
-  /** "There is no such name", for the kernel to remember: nodeid 0 with a timeout. A bare ENOENT is asked for again. */
+  /**
+   * "There is no such name", for the kernel to remember: nodeid 0 with a timeout. A bare ENOENT is asked for
+   * again.
+   */
   negativeEntry(): void {
     this.zero(0, ENTRY_OUT_SIZE);
     this.setU64(16, this.timeoutSec);
@@ -132,8 +137,8 @@ export class Reply {
   }
 
   /**
-   * struct fuse_statx_out, with a struct statx (linux/stat.h) from byte 32 on. Its stx_attributes_mask is 0: no inode
-   * flag is known.
+   * struct fuse_statx_out, with a struct statx (linux/stat.h) from byte 32 on. Its stx_attributes_mask is 0:
+   * no inode flag is known.
    */
   statx(answer: Attributes, birth: Moment | null): void {
     const { attr } = answer;
@@ -164,9 +169,9 @@ export class Reply {
   }
 
   /**
-   * NOFLUSH: a close has nothing to tell us, every write has been answered already. A passthrough open has no cache to
-   * keep, and with KEEP_CACHE the kernel fails it (fs/fuse/iomode.c:FOPEN_PASSTHROUGH_MASK). DIRECT_IO overrides
-   * PASSTHROUGH for reads and writes (fs/fuse/file.c:fuse_file_write_iter).
+   * NOFLUSH: a close has nothing to tell us, every write has been answered already. A passthrough open has no
+   * cache to keep, and with KEEP_CACHE the kernel fails it (fs/fuse/iomode.c:FOPEN_PASSTHROUGH_MASK).
+   * DIRECT_IO overrides PASSTHROUGH for reads and writes (fs/fuse/file.c:fuse_file_write_iter).
    */
   opened({ keepCache, backingId, direct }: Opened): void {
     const at = this.size;

@@ -1,6 +1,6 @@
 /**
- * The request being served: one buffer that every request is read into, and typed access to what stands in it.
- * Nothing that is taken from it by reference outlives the request, but strings and numbers are copies.
+ * The request being served: one buffer that every request is read into, and typed access to what stands in
+ * it. Nothing that is taken from it by reference outlives the request, but strings and numbers are copies.
  */
 import type { EntryName, NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
@@ -23,13 +23,17 @@ export class Request {
   /** WRITE takes its data from here in place. */
   readonly buffer: Buffer = this.memory.buffer;
   readonly address = this.memory.address;
-  /** What read(2) on the device is offered: at least max_write + 4096 + the header, else it answers EINVAL. */
+  /**
+   * What read(2) on the device is offered: at least max_write + 4096 + the header, else it answers EINVAL.
+   */
   readonly capacity = this.memory.buffer.length;
 
   /** Of the whole message, header included. */
   length = 0;
   opcode = 0;
-  /** The kernel's name for this request; below 2^53 for the first 140 years at a million requests a second. */
+  /**
+   * The kernel's name for this request; below 2^53 for the first 140 years at a million requests a second.
+   */
   unique = 0;
   nodeid = 0 as NodeId;
   /** Where the last {@link name} or {@link text} ended, behind its NUL. */
@@ -82,7 +86,10 @@ export class Request {
     return (this.i32s[word + 1] as number) * HIGH + (this.u32s[word] as number);
   }
 
-  /** A position or size in a file. Beyond 2^53 a Number is not exact, and no file system holds such a file: EFBIG. */
+  /**
+   * A position or size in a file. Beyond 2^53 a Number is not exact, and no file system holds such a file:
+   * EFBIG.
+   */
   fileOffset(at: number): number {
     const value = this.u64(at);
     if (value > Number.MAX_SAFE_INTEGER) throw fsError(Errno.EFBIG, 'offset');
@@ -94,8 +101,8 @@ export class Request {
   }
 
   /**
-   * The NUL-terminated name of a directory entry at `at` bytes into the body. What could lead out of its directory
-   * is refused here, so that no file system behind the transport meets it.
+   * The NUL-terminated name of a directory entry at `at` bytes into the body. What could lead out of its
+   * directory is refused here, so that no file system behind the transport meets it.
    */
   name(at: number): EntryName {
     const { buffer } = this;
@@ -110,7 +117,10 @@ export class Request {
     return buffer.toString('latin1', start, end) as EntryName;
   }
 
-  /** Any NUL-terminated bytes at `at` bytes into the body, latin1-decoded: a symlink's target, an xattr's name. */
+  /**
+   * Any NUL-terminated bytes at `at` bytes into the body, latin1-decoded: a symlink's target, an xattr's
+   * name.
+   */
   text(at: number): string {
     const start = IN_HEADER + at;
     return this.buffer.toString('latin1', start, this.terminator(start));

@@ -10,8 +10,8 @@ import { withoutIdmapped } from './idmapped-layers.js';
 
 /**
  * Throws `MountError` for the first thing that is wrong; changes nothing.
- * @returns the config with an absolute mountpoint (or a device that is mounted already), and layers whose owners no
- * other mount maps
+ * @returns the config with an absolute mountpoint (or a device that is mounted already), and layers whose
+ * owners no other mount maps
  */
 export function checkConfig(config: MountConfig): MountConfig {
   const given = onGivenDevice(config);

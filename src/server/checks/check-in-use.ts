@@ -1,7 +1,7 @@
 /**
- * Refuses layers that another mount uses as its upper or work directory, or that are inside of one, as the kernel does
- * with `index=on` (fs/overlayfs/super.c:ovl_check_layer, ovl_is_inuse): if a lower file is replaced, the index names
- * another file.
+ * Refuses layers that another mount uses as its upper or work directory, or that are inside of one, as the
+ * kernel does with `index=on` (fs/overlayfs/super.c:ovl_check_layer, ovl_is_inuse): if a lower file is
+ * replaced, the index names another file.
  */
 import { closeSync, constants, openSync } from 'node:fs';
 import { Errno } from '../../core/errno.js';
@@ -66,8 +66,8 @@ function isInsideUsed(place: DirectoryLocation, isUsed: Test): boolean {
 }
 
 /**
- * Keys of the upper and work directories of the kernel's overlays in this mount namespace, as far as their options show
- * them.
+ * Keys of the upper and work directories of the kernel's overlays in this mount namespace, as far as their
+ * options show them.
  */
 function usedByKernel(mounts: readonly MountEntry[], finder: LocationFinder): ReadonlySet<string> {
   const keys = new Set<string>();
@@ -122,7 +122,9 @@ function hasMark(path: string): boolean {
   }
 }
 
-/** Undefined for any errno: the directory cannot be opened, is gone, or is on a mount whose server has died. */
+/**
+ * Undefined for any errno: the directory cannot be opened, is gone, or is on a mount whose server has died.
+ */
 function unlessUnreachable(find: () => DirectoryLocation): DirectoryLocation | undefined {
   try {
     return find();

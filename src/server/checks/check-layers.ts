@@ -1,6 +1,7 @@
 /**
- * The layers of a mount, before anything is opened for good: what is missing, what lies inside what. The rules and
- * errnos are those of fs/overlayfs/super.c (ovl_check_layer, ovl_workdir_ok), so that the same layers are refused.
+ * The layers of a mount, before anything is opened for good: what is missing, what lies inside what. The
+ * rules and errnos are those of fs/overlayfs/super.c (ovl_check_layer, ovl_workdir_ok), so that the same
+ * layers are refused.
  */
 import { accessSync, constants } from 'node:fs';
 import { Errno } from '../../core/errno.js';
@@ -94,7 +95,9 @@ function checkPlaces(config: MountConfig): void {
   if (mountpoint !== undefined) checkOutside(walkedInto, mountpoint, config.mountpoint);
 }
 
-/** Whether the union will see this lower layer without what is mounted in it, as the kernel's overlayfs does. */
+/**
+ * Whether the union will see this lower layer without what is mounted in it, as the kernel's overlayfs does.
+ */
 function canCloneTree(path: string): boolean {
   const tree = tryCloneLower(path);
   if (tree < 0) return false;
@@ -128,8 +131,9 @@ function placeOf(finder: LocationFinder, what: string, path: string): DirectoryL
 }
 
 /**
- * The place of the mountpoint. If it is mounted already, opening it would wait for the server, which is not running
- * yet: then its place is found by its parent. Undefined if we cannot reach it; then no layer leads into it either.
+ * The place of the mountpoint. If it is mounted already, opening it would wait for the server, which is not
+ * running yet: then its place is found by its parent. Undefined if we cannot reach it; then no layer leads
+ * into it either.
  */
 function placeOfMountpoint(
   finder: LocationFinder,
@@ -174,7 +178,10 @@ function checkWork(upper: DirectoryLocation, work: DirectoryLocation, where: str
   }
 }
 
-/** No lower may be another layer or lie inside one. An upper or work below a lower is allowed, as in the kernel. */
+/**
+ * No lower may be another layer or lie inside one. An upper or work below a lower is allowed, as in the
+ * kernel.
+ */
 function checkOverlaps(
   words: ReturnType<typeof wordsOf>,
   lowers: string[],

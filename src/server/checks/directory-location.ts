@@ -20,7 +20,10 @@ export class LocationFinder {
     this.#mounts = new Map(mounts.map((entry) => [entry.id, entry]));
   }
 
-  /** Opens `path` (bytes; symlinks are followed) as a readable directory, and says where it lies. Errors are Node's. */
+  /**
+   * Opens `path` (bytes; symlinks are followed) as a readable directory, and says where it lies. Errors are
+   * Node's.
+   */
   find(path: string): DirectoryLocation {
     return this.#opened(path, constants.O_RDONLY);
   }

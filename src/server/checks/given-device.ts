@@ -1,7 +1,7 @@
 /**
- * A mount that the caller has made already. The mountpoint `/dev/fd/N` names its descriptor of /dev/fuse, which we only
- * have to serve, as libfuse 3 does (lib/helper.c:fuse_mnt_parse_fuse_fd). mount.fuse3 -o drop_privileges and
- * Apptainer's --fusemount pass such a descriptor.
+ * A mount that the caller has made already. The mountpoint `/dev/fd/N` names its descriptor of /dev/fuse,
+ * which we only have to serve, as libfuse 3 does (lib/helper.c:fuse_mnt_parse_fuse_fd). mount.fuse3 -o
+ * drop_privileges and Apptainer's --fusemount pass such a descriptor.
  */
 import { fstatSync, readFileSync, readSync, type Stats } from 'node:fs';
 import { resolve } from 'node:path';
@@ -19,8 +19,9 @@ const FUSE_DEVICE = (10 << 8) | 229;
 const HIGHEST_FD = 2 ** 31 - 1;
 
 /**
- * The fd that `mountpoint` names, if it is one of /dev/fuse. Undefined: an ordinary path, also that of a directory that
- * the caller has open. Throws {@link MountError} if the fd is not open, is another file, or is not mounted.
+ * The fd that `mountpoint` names, if it is one of /dev/fuse. Undefined: an ordinary path, also that of a
+ * directory that the caller has open. Throws {@link MountError} if the fd is not open, is another file, or is
+ * not mounted.
  */
 function givenDevice(mountpoint: string): number | undefined {
   const [, digits] = /^\/dev\/fd\/(\d+)$/.exec(mountpoint) ?? [];
@@ -50,8 +51,9 @@ function statsOf(fd: number): Stats | undefined {
 }
 
 /**
- * The kernel answers a read into a buffer that is too small for any request without waiting: EPERM if the fd is not
- * mounted (fs/fuse/dev.c:fuse_dev_read), else EINVAL, or ENODEV if the mount is gone (fuse_dev_do_read).
+ * The kernel answers a read into a buffer that is too small for any request without waiting: EPERM if the fd
+ * is not mounted (fs/fuse/dev.c:fuse_dev_read), else EINVAL, or ENODEV if the mount is gone
+ * (fuse_dev_do_read).
  */
 function isMounted(fd: number): boolean {
   try {
@@ -65,7 +67,8 @@ function isMounted(fd: number): boolean {
 }
 
 /**
- * The mounts of the device in this mount namespace. None before Linux 6.6, which does not show the connection's number.
+ * The mounts of the device in this mount namespace. None before Linux 6.6, which does not show the
+ * connection's number.
  */
 function mountsOf(fd: number): MountEntry[] {
   const connection = /^fuse_connection:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];

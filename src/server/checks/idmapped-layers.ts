@@ -1,7 +1,7 @@
 /**
- * Layers that lie on an idmapped mount (man mount_setattr(2)), where their owners are mapped already. podman gives such
- * lowers together with `uidmapping`: mapping them again would show nobody's files. As one mapping holds for all layers,
- * such a layer is taken from where the same directory is mounted without one.
+ * Layers that lie on an idmapped mount (man mount_setattr(2)), where their owners are mapped already. podman
+ * gives such lowers together with `uidmapping`: mapping them again would show nobody's files. As one mapping
+ * holds for all layers, such a layer is taken from where the same directory is mounted without one.
  */
 import { statSync } from 'node:fs';
 import { Errno } from '../../core/errno.js';
@@ -11,8 +11,8 @@ import { type MountEntry, readMountinfo } from '../config/mountinfo.js';
 import { type DirectoryLocation, LocationFinder } from './directory-location.js';
 
 /**
- * The config with each layer where its owners are those of the disk. Throws {@link MountError} for one that is nowhere
- * so.
+ * The config with each layer where its owners are those of the disk. Throws {@link MountError} for one that
+ * is nowhere so.
  */
 export function withoutIdmapped(config: MountConfig, mounts: readonly MountEntry[] = readMountinfo()): MountConfig {
   const mapsOwners = config.ownership?.uids !== undefined || config.ownership?.gids !== undefined;

@@ -1,6 +1,6 @@
 /**
- * Checks of the options that a program gives as an object. Without a type checker, nobody would notice that a misspelt
- * property has no effect, or that the text `'false'` counts as true.
+ * Checks of the options that a program gives as an object. Without a type checker, nobody would notice that a
+ * misspelt property has no effect, or that the text `'false'` counts as true.
  */
 import { inspect } from 'node:util';
 import { Errno } from '../../core/errno.js';
@@ -63,8 +63,8 @@ export function required(check: Check): Check {
 }
 
 /**
- * Refuses an object with an unknown property, or with a value that a property cannot have. `undefined` counts as not
- * given.
+ * Refuses an object with an unknown property, or with a value that a property cannot have. `undefined` counts
+ * as not given.
  * @param what who takes the object, for the message
  * @throws {@link MountError} EINVAL, which names the property
  */

@@ -14,7 +14,10 @@ import type { AufsSettings, OverrideKind, OwnershipView } from '../../union/inde
 
 export type { OverrideKind, OwnershipView };
 
-/** All paths are bytes (latin1-decoded); relative ones start at the working directory of the process that serves. */
+/**
+ * All paths are bytes (latin1-decoded); relative ones start at the working directory of the process that
+ * serves.
+ */
 export interface MountConfig {
   /** How deletions are stored in the layers. */
   dialect: 'overlay' | 'aufs';
@@ -30,8 +33,8 @@ export interface MountConfig {
   work?: string;
   mountpoint: string;
   /**
-   * A descriptor of /dev/fuse that the caller has mounted already, given as `/dev/fd/N`. `mountpoint` is the path of
-   * that mount, or `/dev/fd/N` if this mount namespace does not show it.
+   * A descriptor of /dev/fuse that the caller has mounted already, given as `/dev/fd/N`. `mountpoint` is the
+   * path of that mount, or `/dev/fd/N` if this mount namespace does not show it.
    */
   deviceFd?: number;
   /** Asked for; a mount without an upper is read-only in any case. */
@@ -81,12 +84,16 @@ export interface OverlayOptions {
   userxattr?: boolean;
 }
 
-/** `direct`: the kernel's FUSE protocol, spoken by plyfs itself. `fuse-native`: libfuse 2, through that package. */
+/**
+ * `direct`: the kernel's FUSE protocol, spoken by plyfs itself. `fuse-native`: libfuse 2, through that
+ * package.
+ */
 export const TRANSPORTS = ['direct', 'fuse-native'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
 /**
- * Docker's limit for overlay2; the kernel's own is {@link HIGHEST_MAX_LAYERS} (fs/overlayfs/params.h OVL_MAX_STACK).
+ * Docker's limit for overlay2; the kernel's own is {@link HIGHEST_MAX_LAYERS} (fs/overlayfs/params.h
+ * OVL_MAX_STACK).
  */
 export const DEFAULT_MAX_LAYERS = 128;
 export const HIGHEST_MAX_LAYERS = 500;

@@ -58,7 +58,9 @@ function shortened(text: string): string {
   return `${text.slice(0, MAX_SHOWN / 2)}...${text.slice(-MAX_SHOWN / 2)}`;
 }
 
-/** What a layer calls its objects stands in the text: no control character of it reaches a log or a terminal. */
+/**
+ * What a layer calls its objects stands in the text: no control character of it reaches a log or a terminal.
+ */
 export function oneLine(text: string): string {
   return text.replace(/\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
@@ -85,7 +87,9 @@ function systemError(error: unknown): { syscall: string; path?: string; errno: n
   return { syscall, ...(path === undefined ? {} : { path }), errno };
 }
 
-/** Any throwable as the refusal of step `what`; what is not an errno is a bug and keeps its stack in `cause`. */
+/**
+ * Any throwable as the refusal of step `what`; what is not an errno is a bug and keeps its stack in `cause`.
+ */
 export function asMountError(error: unknown, what: string): MountError {
   if (error instanceof MountError) return error;
   if (error instanceof LayerRefusal) {

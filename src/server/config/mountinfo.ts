@@ -43,8 +43,8 @@ export function parseLine(line: string): MountEntry {
 }
 
 /**
- * Decodes three octal digits for space, tab, newline and backslash (and overlayfs's colons); fstab(5) has the same
- * escapes.
+ * Decodes three octal digits for space, tab, newline and backslash (and overlayfs's colons); fstab(5) has the
+ * same escapes.
  */
 export function unescaped(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));

@@ -1,7 +1,7 @@
 /**
- * The options of the kernel's overlayfs that say which on-disk features are read and written, and what becomes of them
- * when they contradict each other: what was asked for fails, what was only the default gives way
- * (fs/overlayfs/params.c:ovl_fs_params_verify).
+ * The options of the kernel's overlayfs that say which on-disk features are read and written, and what
+ * becomes of them when they contradict each other: what was asked for fails, what was only the default gives
+ * way (fs/overlayfs/params.c:ovl_fs_params_verify).
  */
 import { Errno } from '../../core/errno.js';
 import { defaultOverlay, type OverlaySettings, xattrNamespace } from '../../union/index.js';
@@ -18,7 +18,8 @@ export function resolveOverlayOptions(config: MountConfig, note: (line: string) 
   const asked = options.userxattr === true;
   const xattrs = asked ? 'user' : xattrNamespace();
   const settings = { ...defaultOverlay(xattrs), dataLayers, ignoresUuid: options.uuid === false };
-  // Without an upper nothing can be copied up, so that there is nothing to index (the kernel ignores it as well).
+  // Without an upper nothing can be copied up, so that there is nothing to index (the kernel ignores it as
+  // well).
   const index = options.index === true && config.upper !== undefined;
   if (xattrs === 'trusted') return { ...settings, ...settleTrusted(config), index };
   if (asked) refuseBesideUserxattr(options);
@@ -59,7 +60,9 @@ function refuseBesideUserxattr({ redirectDir, metacopy }: OverlayOptions): void 
   if (metacopy === true) throw refusal('metacopy', 'on', why);
 }
 
-/** `redirect_dir=off` and `metacopy=on` are on the command lines that container tools give to fuse-overlayfs. */
+/**
+ * `redirect_dir=off` and `metacopy=on` are on the command lines that container tools give to fuse-overlayfs.
+ */
 function refuseWithoutTrusted({ redirectDir, metacopy }: OverlayOptions, note: (line: string) => void): void {
   const why = 'needs trusted. attributes, which only root has';
   if (redirectDir === 'on' || redirectDir === 'follow') {

@@ -14,8 +14,8 @@ const PROGRAM = fileURLToPath(new URL('./serving-process.js', import.meta.url));
 const PATIENCE_MS = 3000;
 
 /**
- * A process that serves a mount through fuse-native, which wants the main thread of a process, and one that does not
- * use the mount. It ends when this process does: its end of the channel tells it.
+ * A process that serves a mount through fuse-native, which wants the main thread of a process, and one that
+ * does not use the mount. It ends when this process does: its end of the channel tells it.
  */
 export class ProcessServer implements Server {
   readonly #process: ChildProcess = fork(PROGRAM, {
@@ -50,7 +50,8 @@ export class ProcessServer implements Server {
   }
 
   stop(): void {
-    // Not by disconnecting: a channel closed from our side keeps `close` from coming. An error: it has ended already.
+    // Not by disconnecting: a channel closed from our side keeps `close` from coming. An error: it has ended
+    // already.
     this.#process.send(STOP, () => {});
     setTimeout(() => this.#process.kill('SIGKILL'), PATIENCE_MS).unref();
   }

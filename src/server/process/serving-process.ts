@@ -1,7 +1,7 @@
 /**
- * The process that serves one mount through fuse-native, from opening the layers to closing them. What it is told is
- * one MountConfig, and at last that the mount was detached and it is to end; what it tells are ServerMessages. It ends
- * with the mount, and the mount with whoever started it.
+ * The process that serves one mount through fuse-native, from opening the layers to closing them. What it is
+ * told is one MountConfig, and at last that the mount was detached and it is to end; what it tells are
+ * ServerMessages. It ends with the mount, and the mount with whoever started it.
  */
 import { displayName } from '../../core/entry-name.js';
 import { Libfuse2Session, unmount } from '../../fuse/index.js';

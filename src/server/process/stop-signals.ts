@@ -18,8 +18,8 @@ export function onStopSignals(stop: () => void): void {
 }
 
 /**
- * Ends the mount of a process that is there for nothing else. A thread that hangs in a system call (a layer on a
- * network file system whose server is gone) can be ended by no other way than with the process.
+ * Ends the mount of a process that is there for nothing else. A thread that hangs in a system call (a layer
+ * on a network file system whose server is gone) can be ended by no other way than with the process.
  */
 export async function stopForGood(mount: { stop(): Promise<void> }): Promise<void> {
   const killer = setTimeout(() => process.kill(process.pid, 'SIGKILL'), PATIENCE_MS);

@@ -3,8 +3,9 @@ const BURST = 100;
 const PER_SECOND = 1;
 
 /**
- * A sink for lines that somebody else can cause: whoever may read a broken object can read it again and again, and each
- * line costs the log its place and us a moment. What is left out is counted, and told before the next line.
+ * A sink for lines that somebody else can cause: whoever may read a broken object can read it again and
+ * again, and each line costs the log its place and us a moment. What is left out is counted, and told before
+ * the next line.
  * @param now milliseconds
  */
 export function limitLines(sink: (line: string) => void, now: () => number = Date.now): (line: string) => void {

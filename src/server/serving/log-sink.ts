@@ -28,7 +28,8 @@ function openLogFile(file: string): number {
 }
 
 /**
- * Through logger(1), waited for: a line is rare, and the next one may be the last. Where there is no syslog, nothing.
+ * Through logger(1), waited for: a line is rare, and the next one may be the last. Where there is no syslog,
+ * nothing.
  */
 function syslogSink(): (line: string) => void {
   return (line) => {

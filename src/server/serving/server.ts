@@ -19,7 +19,10 @@ export interface ServerEvents {
 /** The system calls by which this thread ends what another, or another process, serves. */
 export type Control = typeof import('./mount-control.js');
 
-/** Who serves one mount: a thread of this process, or a process of its own. It needs nothing from us while it does. */
+/**
+ * Who serves one mount: a thread of this process, or a process of its own. It needs nothing from us while it
+ * does.
+ */
 export interface Server {
   /** Once. */
   start(config: MountConfig, events: ServerEvents): void;

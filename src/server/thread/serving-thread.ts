@@ -1,6 +1,6 @@
 /**
- * The thread that serves one mount, from opening the layers to closing them. While it serves it needs nothing from
- * the thread that started it, which may itself be waiting for an answer from this mount.
+ * The thread that serves one mount, from opening the layers to closing them. While it serves it needs nothing
+ * from the thread that started it, which may itself be waiting for an answer from this mount.
  */
 import { parentPort } from 'node:worker_threads';
 import { displayName } from '../../core/entry-name.js';
@@ -29,8 +29,8 @@ function say(line: string): void {
 const log = limitLines(say);
 
 /**
- * Root, also of a user namespace, mounts itself; other users mount with the set-uid helper, unless the caller has
- * mounted already.
+ * Root, also of a user namespace, mounts itself; other users mount with the set-uid helper, unless the caller
+ * has mounted already.
  */
 function mount(config: MountConfig): number {
   if (config.deviceFd !== undefined) return takeMounted(config.deviceFd);

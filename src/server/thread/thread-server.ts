@@ -5,16 +5,19 @@ import type { ThreadMessage } from './thread-message.js';
 
 /** What the serving thread holds, as far as it concerns us. */
 interface ThreadFds {
-  /** Closed here if the thread dies without having done so: an open device without a reader lets every caller wait. */
+  /**
+   * Closed here if the thread dies without having done so: an open device without a reader lets every caller
+   * wait.
+   */
   device: number;
   /** Stops the thread. Closed here alone: it must be there until the thread has ended. */
   readonly control: number;
 }
 
 /**
- * Memory for new objects, in MiB. When it is full, V8 collects what is dead. Nearly all objects of a request are dead
- * after the reply, so a walk needs as much processor time with 3 MiB as with V8's default of 48 MiB. V8 keeps this
- * memory for a long time.
+ * Memory for new objects, in MiB. When it is full, V8 collects what is dead. Nearly all objects of a request
+ * are dead after the reply, so a walk needs as much processor time with 3 MiB as with V8's default of 48 MiB.
+ * V8 keeps this memory for a long time.
  */
 const YOUNG_MB = 3;
 
@@ -45,8 +48,8 @@ export class ThreadServer implements Server {
 
   /**
    * It is not needed after all, unless {@link start} has been called. The thread ends by itself: one that is
-   * terminated, or whose process ends, while it loads native code takes the process with it (SIGABRT, as an addon
-   * cannot throw any more).
+   * terminated, or whose process ends, while it loads native code takes the process with it (SIGABRT, as an
+   * addon cannot throw any more).
    */
   async dismiss(): Promise<void> {
     if (this.#isTaken || this.#hasEnded) return;

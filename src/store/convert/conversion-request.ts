@@ -14,7 +14,8 @@ export interface ConversionRequest {
   /** Absent: the other dialect, and a layer that looks like the target's own is refused. */
   readonly from?: SourceName;
   /**
-   * Which of its two attribute namespaces an overlay uses; absent: the one that the layer has, or this user can set.
+   * Which of its two attribute namespaces an overlay uses; absent: the one that the layer has, or this user
+   * can set.
    */
   readonly xattrs?: XattrNamespace;
   /** Do not wait for the disk. */

@@ -1,5 +1,6 @@
 /**
- * The thread that does one pass of a conversion, synchronously, while another keeps an eye on signals and terminals.
+ * The thread that does one pass of a conversion, synchronously, while another keeps an eye on signals and
+ * terminals.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { FsError } from '../../core/errno.js';

@@ -1,6 +1,6 @@
 /**
- * Rewrites a layer from one dialect into the other. The layer is read twice: first all of it is checked, and only what
- * can be stored as a whole is written, to a place of its own, and gets its name in the end.
+ * Rewrites a layer from one dialect into the other. The layer is read twice: first all of it is checked, and
+ * only what can be stored as a whole is written, to a place of its own, and gets its name in the end.
  */
 import { Worker } from 'node:worker_threads';
 import { Errno, errnoName, FsError } from '../../core/errno.js';
@@ -144,8 +144,8 @@ function interrupted(): StoreError {
 }
 
 /**
- * The new layer must not be in the old one, nor be the old one, nor may the old one be what would be removed as the
- * remains of another conversion.
+ * The new layer must not be in the old one, nor be the old one, nor may the old one be what would be removed
+ * as the remains of another conversion.
  * @returns the identity of the old one
  */
 function checkApart({ source, destination: where }: ConversionRequest, destination: Destination): string {

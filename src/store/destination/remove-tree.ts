@@ -1,6 +1,6 @@
 /**
- * Removing what a conversion has written: a tree of any depth, on one mount, with directories that its owner may not
- * write to. Two fds are open at a time and nothing recurses.
+ * Removing what a conversion has written: a tree of any depth, on one mount, with directories that its owner
+ * may not write to. Two fds are open at a time and nothing recurses.
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, FsError, isErrno } from '../../core/errno.js';
@@ -33,7 +33,8 @@ interface Visitor {
 
 /**
  * @param root fd of the directory, the caller's
- * @throws FsError with the path from `root`: EXDEV for a mountpoint, EBUSY for a directory of the identity `kept`
+ * @throws FsError with the path from `root`: EXDEV for a mountpoint, EBUSY for a directory of the identity
+ * `kept`
  */
 export function checkRemovable(root: number, kept: string | null): void {
   walk(root, {

@@ -1,7 +1,7 @@
 /**
- * A directory that is written beside its final place and moved there when it is complete, so that the place has all of
- * it or nothing. It is named after the place and locked while somebody writes it: what a killed process has left is
- * known by the missing lock, and removed by the next one that writes to the same place.
+ * A directory that is written beside its final place and moved there when it is complete, so that the place
+ * has all of it or nothing. It is named after the place and locked while somebody writes it: what a killed
+ * process has left is known by the missing lock, and removed by the next one that writes to the same place.
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, FsError, fsError, isErrno } from '../../core/errno.js';
@@ -105,7 +105,8 @@ function tryOpenStaging(destination: Destination): number | null {
     const stat = new FileStat();
     statFd(fd, stat);
     if (!isDirectory(stat.mode)) throw inTheWay(destination, 'is no directory', Errno.ENOTDIR);
-    // Readable ones are opened as they are: somebody who is about to give one its place has given it its mode already.
+    // Readable ones are opened as they are: somebody who is about to give one its place has given it its mode
+    // already.
     return openForChanges(fd, (stat.mode & OWNER_LOOKS) === OWNER_LOOKS ? 0o700 : stat.mode);
   } finally {
     close(fd);

@@ -1,4 +1,7 @@
-/** Docker's aufs driver: `diff/ID` is a layer, `layers/ID` has the ids of all below it, nearest first, one a line. */
+/**
+ * Docker's aufs driver: `diff/ID` is a layer, `layers/ID` has the ids of all below it, nearest first, one a
+ * line.
+ */
 import { Errno } from '../../core/errno.js';
 import { quoted, StoreError } from '../store-error.js';
 import type { DriverDirectory } from './driver-directory.js';

@@ -1,4 +1,7 @@
-/** Finds the layers that Docker keeps, so that they can be mounted as they are. Nothing of Docker's is written. */
+/**
+ * Finds the layers that Docker keeps, so that they can be mounted as they are. Nothing of Docker's is
+ * written.
+ */
 import { Errno, FsError } from '../../core/errno.js';
 import { quoted, StoreError } from '../store-error.js';
 import { aufsContent, aufsStack, CONTENTS, PARENTS } from './aufs-layers.js';
@@ -106,7 +109,9 @@ const SHOWN = 3;
 
 /** A layer that Docker is about to remove. */
 const REMOVING = /-removing$/;
-/** Docker's own layer below a container's, with files such as /etc/hosts; its id is the container's and this. */
+/**
+ * Docker's own layer below a container's, with files such as /etc/hosts; its id is the container's and this.
+ */
 const INIT = '-init';
 
 function wholeId(driver: Driver, directory: DriverDirectory, start: string): string {

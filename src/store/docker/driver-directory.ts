@@ -1,6 +1,6 @@
 /**
- * The directory in which one of Docker's storage drivers keeps its layers: read, never written, no symlink followed in
- * it.
+ * The directory in which one of Docker's storage drivers keeps its layers: read, never written, no symlink
+ * followed in it.
  */
 import type { EntryName } from '../../core/brand.js';
 import { isErrno } from '../../core/errno.js';

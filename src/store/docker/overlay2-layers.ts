@@ -1,6 +1,7 @@
 /**
- * Docker's overlay2 driver: `ID/diff` is a layer, `ID/lower` the short names of all layers below it, nearest first
- * (`l/SHORT:l/SHORT`), `l/SHORT` a symlink to `../ID/diff`. `ID/link` has the layer's own short name, for its children.
+ * Docker's overlay2 driver: `ID/diff` is a layer, `ID/lower` the short names of all layers below it, nearest
+ * first (`l/SHORT:l/SHORT`), `l/SHORT` a symlink to `../ID/diff`. `ID/link` has the layer's own short name,
+ * for its children.
  */
 import { Errno } from '../../core/errno.js';
 import { quoted, StoreError } from '../store-error.js';

@@ -1,4 +1,7 @@
-/** One object of a layer copied with everything that it is. Nothing is tolerated to be lost, unlike at copy-up. */
+/**
+ * One object of a layer copied with everything that it is. Nothing is tolerated to be lost, unlike at
+ * copy-up.
+ */
 import { cloneData, copyData } from '../../copyup/fill-data.js';
 import { copyTimes } from '../../copyup/fill-metadata.js';
 import type { StagedObject } from '../../copyup/staged-object.js';
@@ -53,8 +56,8 @@ function copyFile(source: LayerObject, dirfd: number, translate: XattrTranslatio
 }
 
 /**
- * The order that keeps them all: chown clears set-id bits and capabilities; the mode agrees with the ACL before it;
- * times last.
+ * The order that keeps them all: chown clears set-id bits and capabilities; the mode agrees with the ACL
+ * before it; times last.
  */
 export function copyAttributes(source: LayerObject, copy: StagedObject, translate: XattrTranslation): void {
   const { stat } = source;

@@ -1,6 +1,6 @@
 /**
- * A layer from its root down, each directory before what is in it. What is held at a time is one directory's names per
- * level and an fd each, however large the layer is.
+ * A layer from its root down, each directory before what is in it. What is held at a time is one directory's
+ * names per level and an fd each, however large the layer is.
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, FsError } from '../../core/errno.js';
@@ -27,13 +27,16 @@ export interface LayerVisitor {
   leave(directory: WalkedObject): void;
   /** Anything but a directory. */
   object(object: WalkedObject): void;
-  /** `name` of the layers below is hidden in the directory that was entered last; `dirfd` is the layer's own. */
+  /**
+   * `name` of the layers below is hidden in the directory that was entered last; `dirfd` is the layer's own.
+   */
   whiteout(dirfd: number, name: EntryName, path: string): void;
 }
 
 /**
- * Whiteouts that hide nothing are left out: beside an entry of the same name, and inside an opaque directory, where old
- * kernels take them for corruption. An opaque root hides nothing in either dialect, so whiteouts below it count.
+ * Whiteouts that hide nothing are left out: beside an entry of the same name, and inside an opaque directory,
+ * where old kernels take them for corruption. An opaque root hides nothing in either dialect, so whiteouts
+ * below it count.
  * @param root fd of the layer's root, the caller's
  * @throws FsError with the path from the root
  */
@@ -41,7 +44,9 @@ export function walkLayer(root: number, source: LayerSource, visitor: LayerVisit
   new LayerWalk(source, visitor).visit(root, '.' as EntryName, '', false);
 }
 
-/** No path of PATH_MAX bytes leads deeper; the stack and the fds of a thread do not reach much further either. */
+/**
+ * No path of PATH_MAX bytes leads deeper; the stack and the fds of a thread do not reach much further either.
+ */
 const MAX_DEPTH = 2048;
 
 class LayerWalk {

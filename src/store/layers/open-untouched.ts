@@ -5,8 +5,8 @@ import { NO_TREE, openAt, openTreeRoot, tryOpenAt } from '../../sys/files/open.j
 import { trySetReadOnly } from '../../sys/mount.js';
 
 /**
- * Opens a layer's root (bytes; symlinks are followed), where possible as a mount of its own that changes nothing and
- * shows nothing of what is mounted below it.
+ * Opens a layer's root (bytes; symlinks are followed), where possible as a mount of its own that changes
+ * nothing and shows nothing of what is mounted below it.
  */
 export function openLayerRoot(path: string): number {
   try {
@@ -20,7 +20,9 @@ export function openLayerRoot(path: string): number {
   }
 }
 
-/** Opens for reading. EPERM: O_NOATIME is for the owner alone, and the access time counts less than the copy. */
+/**
+ * Opens for reading. EPERM: O_NOATIME is for the owner alone, and the access time counts less than the copy.
+ */
 export function openUntouched(dirfd: number, name: string, flags = 0): number {
   const fd = tryOpenAt(dirfd, name, O_RDONLY | O_NOATIME | flags);
   if (fd >= 0) return fd;

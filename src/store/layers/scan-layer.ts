@@ -161,7 +161,10 @@ class LayerScan implements LayerVisitor {
   }
 }
 
-/** Whether an ACL of the object has an id that this user namespace does not map. Such an ACL cannot be written. */
+/**
+ * Whether an ACL of the object has an id that this user namespace does not map. Such an ACL cannot be
+ * written.
+ */
 function namesForeignIds({ dirfd, name, xattrs }: WalkedObject): boolean {
   return xattrs.some((xattr) => {
     const acl = isAcl(xattr) ? getXattr(dirfd, name, xattr) : null;

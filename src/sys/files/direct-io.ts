@@ -1,6 +1,6 @@
 /**
- * Reads and writes past the page cache (O_DIRECT), through an fd that was opened without O_DIRECT and with unaligned
- * memory.
+ * Reads and writes past the page cache (O_DIRECT), through an fd that was opened without O_DIRECT and with
+ * unaligned memory.
  */
 import { Errno, fsError } from '../../core/errno.js';
 import { O_DIRECT } from '../../core/flags.js';
@@ -51,8 +51,8 @@ function directly(fd: number, transfer: () => number): number {
 }
 
 /**
- * One pread(2) with O_DIRECT into `buffer` from `at`. Throws EINVAL if offset or size are no multiple of the block
- * size.
+ * One pread(2) with O_DIRECT into `buffer` from `at`. Throws EINVAL if offset or size are no multiple of the
+ * block size.
  */
 export function preadDirect(fd: number, buffer: Buffer, at: number, size: number, offset: number): number {
   const from = alignedMemory(size);

@@ -50,8 +50,9 @@ export function tryOpenByHandle(mountFd: number, { type, id }: FileHandle, flags
 const argument = allocate(1024);
 
 /**
- * Requests that tell the UUID of a file system, and where in their answer it is: the general one of Linux 6.9, and what
- * some file systems had before (fs/ext4/ext4.h, fs/xfs/libxfs/xfs_fs.h:xfs_fsop_geom_v1, linux/btrfs.h).
+ * Requests that tell the UUID of a file system, and where in their answer it is: the general one of Linux
+ * 6.9, and what some file systems had before (fs/ext4/ext4.h, fs/xfs/libxfs/xfs_fs.h:xfs_fsop_geom_v1,
+ * linux/btrfs.h).
  */
 const UUID_REQUESTS = [
   { request: 0x80111500 /* FS_IOC_GETFSUUID */, at: 1 },

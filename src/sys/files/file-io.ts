@@ -104,7 +104,10 @@ export function allocateRange(fd: number, mode: number, offset: number, length: 
 
 const POSIX_FADV_WILLNEED = 3;
 
-/** Starts to bring a range into the page cache, and does not wait for it. Only a hint: that it fails says nothing. */
+/**
+ * Starts to bring a range into the page cache, and does not wait for it. Only a hint: that it fails says
+ * nothing.
+ */
 export function prefetch(fd: number, offset: number, length: number): void {
   fadvise64(fd, offset, length, POSIX_FADV_WILLNEED);
 }

@@ -6,9 +6,9 @@ const FIRST_HIGH = 2 ** 20;
 const large = new Map<string, number>();
 
 /**
- * An inode number from its two halves. Large ones (an overlay with `xino=on` has the layer in the top bits, as have
- * some network file systems) are each given a number of their own, for as long as the thread lives: rounded, those of
- * different files would be one, and programs would take the files for links of each other.
+ * An inode number from its two halves. Large ones (an overlay with `xino=on` has the layer in the top bits,
+ * as have some network file systems) are each given a number of their own, for as long as the thread lives:
+ * rounded, those of different files would be one, and programs would take the files for links of each other.
  */
 export function inodeNumber(high: number, low: number): number {
   if (high < FIRST_HIGH) return high * 0x1_0000_0000 + low;

@@ -86,8 +86,8 @@ export function tryLinkAt(dirfd: number, name: string, newDirfd: number, newName
 }
 
 /**
- * Gives an open file (an O_TMPFILE, or an O_PATH fd) a name. AT_EMPTY_PATH needs CAP_DAC_READ_SEARCH in the initial
- * user namespace; without it the magic link in /proc does the same (man open(2), O_TMPFILE).
+ * Gives an open file (an O_TMPFILE, or an O_PATH fd) a name. AT_EMPTY_PATH needs CAP_DAC_READ_SEARCH in the
+ * initial user namespace; without it the magic link in /proc does the same (man open(2), O_TMPFILE).
  */
 export function linkFd(fd: number, newDirfd: number, newName: string): void {
   if (linkat(fd, cPath(''), newDirfd, cPath2(newName), AT_EMPTY_PATH) === 0) return;
@@ -120,8 +120,8 @@ export function chownFd(fd: number, uid: number, gid: number): void {
 const SYS_FCHMODAT2 = 452;
 
 /**
- * Never through a symlink, whose own mode cannot be changed (EOPNOTSUPP): fchmodat2(2), and the same by hand before
- * Linux 6.6 and where a seccomp filter does not know it.
+ * Never through a symlink, whose own mode cannot be changed (EOPNOTSUPP): fchmodat2(2), and the same by hand
+ * before Linux 6.6 and where a seccomp filter does not know it.
  */
 export function chmodAt(dirfd: number, name: string, mode: number): void {
   if (syscall4(SYS_FCHMODAT2, dirfd, cPath(name), mode, AT_SYMLINK_NOFOLLOW) === 0) return;

@@ -31,8 +31,8 @@ export function tryOpenAt(dirfd: number, name: string, flags: number, mode = 0):
 }
 
 /**
- * Why a name does not lead to what it led to: a symlink, another type, or nothing has taken its place. A layer has been
- * changed under us, and whoever asked holds something that is no more: ESTALE.
+ * Why a name does not lead to what it led to: a symlink, another type, or nothing has taken its place. A
+ * layer has been changed under us, and whoever asked holds something that is no more: ESTALE.
  */
 const REPLACED: ReadonlySet<number> = new Set([
   Errno.ELOOP,
@@ -44,9 +44,9 @@ const REPLACED: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * As {@link openAt}, of an object that is known to be there. O_NONBLOCK is added: a fifo that somebody has put in its
- * place must not hold up the server. It changes nothing for a regular file or a directory; the caller makes sure that
- * it is one. If O_NOATIME is not permitted, the file is opened without it.
+ * As {@link openAt}, of an object that is known to be there. O_NONBLOCK is added: a fifo that somebody has
+ * put in its place must not hold up the server. It changes nothing for a regular file or a directory; the
+ * caller makes sure that it is one. If O_NOATIME is not permitted, the file is opened without it.
  */
 export function openKnownAt(dirfd: number, name: string, flags: number): number {
   const fd = tryOpenAt(dirfd, name, flags | O_NONBLOCK);
@@ -73,8 +73,8 @@ function isNotOwner(errno: number, flags: number): boolean {
 }
 
 /**
- * Opens a path of several components below `dirfd`: no symlink, no `..` that leaves, at any point of it. A path
- * longer than PATH_MAX is walked in pieces.
+ * Opens a path of several components below `dirfd`: no symlink, no `..` that leaves, at any point of it. A
+ * path longer than PATH_MAX is walked in pieces.
  */
 export function openBeneath(dirfd: number, path: string, flags: number): number {
   if (path.length < 4000) return openResolved(dirfd, path, flags);
@@ -88,8 +88,8 @@ export function openBeneath(dirfd: number, path: string, flags: number): number 
 }
 
 /**
- * An O_PATH fd of one component, a symlink itself too. EXDEV: something is mounted there, be it of the same file
- * system.
+ * An O_PATH fd of one component, a symlink itself too. EXDEV: something is mounted there, be it of the same
+ * file system.
  */
 export function openOnSameMount(dirfd: number, name: string): number {
   return openResolved(dirfd, name, O_PATH, RESOLVE_NO_XDEV);
@@ -112,8 +112,8 @@ function callResolved(dirfd: number, path: string, flags: number, resolve: numbe
 }
 
 /**
- * Opens a path that a person gave: follows symlinks, relative to the working directory. For layer roots, the work
- * directory and the mountpoint only; what a layer contains is never opened with this.
+ * Opens a path that a person gave: follows symlinks, relative to the working directory. For layer roots, the
+ * work directory and the mountpoint only; what a layer contains is never opened with this.
  */
 export function openTrusted(path: string, flags: number): number {
   return check(openat(AT_FDCWD, cPath(path), flags | O_CLOEXEC, 0), 'open');
@@ -124,16 +124,17 @@ const OPEN_TREE_CLONE = 1;
 const AT_RECURSIVE = 0x8000;
 
 /**
- * Opens a directory as a mount of its own, without what is mounted below it (open_tree(2)): its file system alone, as
- * the kernel's overlayfs sees a layer. Returns a negative errno where that is not allowed.
+ * Opens a directory as a mount of its own, without what is mounted below it (open_tree(2)): its file system
+ * alone, as the kernel's overlayfs sees a layer. Returns a negative errno where that is not allowed.
  */
 export function tryCloneTree(path: string): number {
   return cloneTree(path, 0);
 }
 
 /**
- * As {@link tryCloneTree}, of a lower layer. In a user namespace the kernel clones it only together with the mounts
- * below it (fs/namespace.c:has_locked_children). Later mounts, such as the union itself, do not show in the clone.
+ * As {@link tryCloneTree}, of a lower layer. In a user namespace the kernel clones it only together with the
+ * mounts below it (fs/namespace.c:has_locked_children). Later mounts, such as the union itself, do not show
+ * in the clone.
  */
 export function tryCloneLower(path: string): number {
   const tree = cloneTree(path, 0);
@@ -164,7 +165,9 @@ export function openDirectoryAt(dirfd: number, name: string): number {
   return openAt(dirfd, name, O_RDONLY | O_DIRECTORY);
 }
 
-/** Closes an fd. An error here is an fd that was not ours: a bug, thrown. EINTR has closed it (man close(2)). */
+/**
+ * Closes an fd. An error here is an fd that was not ours: a bug, thrown. EINTR has closed it (man close(2)).
+ */
 export function close(fd: number): void {
   if (closeFd(fd) < 0) {
     const errno = lastErrno();
@@ -172,12 +175,15 @@ export function close(fd: number): void {
   }
 }
 
-/** Why a directory has no mount of its own to be had: no CAP_SYS_ADMIN, mounts locked into place, an old kernel. */
+/**
+ * Why a directory has no mount of its own to be had: no CAP_SYS_ADMIN, mounts locked into place, an old
+ * kernel.
+ */
 export const NO_TREE: ReadonlySet<number> = new Set([Errno.EPERM, Errno.EINVAL, Errno.ENOSYS]);
 
 /**
- * Opens a directory by path (symlinks are followed) as a mount of its own, without what is mounted below it; as it is
- * where that cannot be had ({@link NO_TREE}).
+ * Opens a directory by path (symlinks are followed) as a mount of its own, without what is mounted below it;
+ * as it is where that cannot be had ({@link NO_TREE}).
  * @param prepare is given the mount's fd before anything is opened in it
  */
 export function openTreeRoot(path: string, prepare?: (tree: number) => void): number {

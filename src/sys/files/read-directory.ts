@@ -11,8 +11,8 @@ const memory = allocate(BYTES);
 const view = new DataView(memory.buffer.buffer);
 
 /**
- * Calls `each` with every entry of an open directory from its start, but `.` and `..`. `each` must not call into
- * `src/sys`' directory reading (one buffer per thread); the names are its own to keep.
+ * Calls `each` with every entry of an open directory from its start, but `.` and `..`. `each` must not call
+ * into `src/sys`' directory reading (one buffer per thread); the names are its own to keep.
  */
 export function readDirectory(fd: number, each: (name: EntryName, ino: number, type: number) => void): void {
   seek(fd, 0, 0);
@@ -32,8 +32,9 @@ export function readDirectory(fd: number, each: (name: EntryName, ino: number, t
 }
 
 /**
- * Reads some entries of an open directory, so that its file system updates the access time by the rules of its mount. A
- * failure (EBADF: an O_PATH fd) is ignored, as in the kernel (fs/inode.c:touch_atime): the time only stays as it is.
+ * Reads some entries of an open directory, so that its file system updates the access time by the rules of
+ * its mount. A failure (EBADF: an O_PATH fd) is ignored, as in the kernel (fs/inode.c:touch_atime): the time
+ * only stays as it is.
  */
 export function touchDirectory(fd: number): void {
   getdents64(fd, memory.address, BYTES);

@@ -53,8 +53,8 @@ function decode(into: FileStat): void {
 
 /**
  * Stats `name` under `dirfd` without following a symlink.
- * @returns false when there is no such name: ENOENT, and ENAMETOOLONG, which a layer with shorter names than another
- * answers for a name it cannot hold. Any other errno is thrown.
+ * @returns false when there is no such name: ENOENT, and ENAMETOOLONG, which a layer with shorter names than
+ * another answers for a name it cannot hold. Any other errno is thrown.
  */
 export function statAt(dirfd: number, name: string, into: FileStat): boolean {
   if (statx(dirfd, cPath(name), FLAGS, STATX_BASIC_STATS, memory.address) < 0) {
@@ -73,8 +73,8 @@ export function statFd(fd: number, into: FileStat): void {
 }
 
 /**
- * The time of birth of `name` under `dirfd`, or of `dirfd` itself for `''`, without following a symlink; null: its file
- * system has none.
+ * The time of birth of `name` under `dirfd`, or of `dirfd` itself for `''`, without following a symlink;
+ * null: its file system has none.
  */
 export function birthTime(dirfd: number, name: string): Moment | null {
   const flags = name === '' ? FLAGS | AT_EMPTY_PATH : FLAGS;

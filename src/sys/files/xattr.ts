@@ -1,6 +1,6 @@
 /**
- * Extended attributes (man xattr(7)). An object is named by an fd, or by a directory fd and a name: with the calls that
- * take those (Linux 6.13), or else through /proc/self/fd, which takes twice the time.
+ * Extended attributes (man xattr(7)). An object is named by an fd, or by a directory fd and a name: with the
+ * calls that take those (Linux 6.13), or else through /proc/self/fd, which takes twice the time.
  */
 import { Errno, fsError, isErrno } from '../../core/errno.js';
 import {
@@ -30,7 +30,10 @@ const listxattr = bind<(path: number, into: number, size: number) => number>(
 const lremovexattr = bind<(path: number, name: number) => number>('int lremovexattr(intptr_t, intptr_t)');
 const removexattr = bind<(path: number, name: number) => number>('int removexattr(intptr_t, intptr_t)');
 
-/** The calls with a directory fd; libc does not have them yet. Their numbers are the same on all architectures. */
+/**
+ * The calls with a directory fd; libc does not have them yet. Their numbers are the same on all
+ * architectures.
+ */
 const syscall6 = bind<
   (call: number, dirfd: number, path: number, flags: number, a: number, b: number, c: number) => number
 >('long syscall(long, long, intptr_t, long, intptr_t, intptr_t, long)');
@@ -42,8 +45,8 @@ const SYS_REMOVEXATTRAT = 466;
 /** XATTR_SIZE_MAX and XATTR_LIST_MAX (linux/limits.h). */
 const MAX = 65536;
 /**
- * What is offered first: the kernel allocates what it is offered, and for a value clears it, whatever comes of it
- * (fs/xattr.c:listxattr, do_getxattr). Nearly all lists and values are none or small.
+ * What is offered first: the kernel allocates what it is offered, and for a value clears it, whatever comes
+ * of it (fs/xattr.c:listxattr, do_getxattr). Nearly all lists and values are none or small.
  */
 const SMALL = 256;
 const value = allocate(MAX);
@@ -67,8 +70,9 @@ const hasAtCalls = ((): boolean => {
 })();
 
 /**
- * Makes one call for `name` under `fd`, or for what `fd` names when `name` is `''`: by directory fd, or by a path that
- * a symlink as its last component is (`link`) or is not (`object`) meant with. The result is negative on failure.
+ * Makes one call for `name` under `fd`, or for what `fd` names when `name` is `''`: by directory fd, or by a
+ * path that a symlink as its last component is (`link`) or is not (`object`) meant with. The result is
+ * negative on failure.
  */
 function onObject(
   fd: number,
@@ -110,7 +114,10 @@ function taken(size: number): Buffer | null {
   throw fsError(errno, 'getxattr');
 }
 
-/** The value, or null when it is not set (ENODATA). EOPNOTSUPP, for a namespace that is not known here, is thrown. */
+/**
+ * The value, or null when it is not set (ENODATA). EOPNOTSUPP, for a namespace that is not known here, is
+ * thrown.
+ */
 export function getXattr(fd: number, name: string, xattr: string): Buffer | null {
   const key = cPath2(xattr);
   const size = getInto(fd, name, key, SMALL);

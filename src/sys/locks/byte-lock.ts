@@ -1,6 +1,7 @@
 /**
- * Read locks of single bytes of an open directory (man fcntl_locking(2), open file description locks), used as marks. A mark lasts as
- * long as its open file. It is on no disk, and every process that opens the directory can find it.
+ * Read locks of single bytes of an open directory (man fcntl_locking(2), open file description locks), used
+ * as marks. A mark lasts as long as its open file. It is on no disk, and every process that opens the
+ * directory can find it.
  */
 import { allocate, bind, lastErrno } from '../libc.js';
 
@@ -29,7 +30,8 @@ export function tryLockByte(fd: number, position: number): number {
 }
 
 /**
- * The position of a byte that another open file of the object has locked; null: there is none. A failure is a negative errno.
+ * The position of a byte that another open file of the object has locked; null: there is none. A failure is a
+ * negative errno.
  * @param start the first position to look at
  * @param length how many positions; 0: all that follow
  */

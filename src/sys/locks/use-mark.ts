@@ -1,7 +1,7 @@
 /**
- * A mark on an open directory, for as long as the file is open: a mount uses the directory as its upper or work
- * directory. It is a lock (`byte-lock.ts`) of a byte that nobody else would lock. flock(2) would not do, because tools
- * lock directories with it for reasons of their own.
+ * A mark on an open directory, for as long as the file is open: a mount uses the directory as its upper or
+ * work directory. It is a lock (`byte-lock.ts`) of a byte that nobody else would lock. flock(2) would not do,
+ * because tools lock directories with it for reasons of their own.
  */
 import { Errno, fsError } from '../../core/errno.js';
 import { tryFindLock, tryLockByte } from './byte-lock.js';

@@ -1,7 +1,7 @@
 /**
- * Whether a helper thread has loaded its modules. If a thread is terminated while it loads native code, the process
- * aborts (SIGABRT: an addon cannot throw any more). The same happens if its parent thread or the process ends then. So
- * a thread that has not set this flag must not be ended.
+ * Whether a helper thread has loaded its modules. If a thread is terminated while it loads native code, the
+ * process aborts (SIGABRT: an addon cannot throw any more). The same happens if its parent thread or the
+ * process ends then. So a thread that has not set this flag must not be ended.
  */
 import { threadIds } from './thread.js';
 
@@ -9,7 +9,10 @@ export type LoadedFlag = Int32Array<SharedArrayBuffer>;
 
 /** How long a thread on a busy machine may need to load, in milliseconds. */
 const LOAD_MS = 10_000;
-/** How often to check that the thread still exists, in milliseconds: one that cannot load ends without a message. */
+/**
+ * How often to check that the thread still exists, in milliseconds: one that cannot load ends without a
+ * message.
+ */
 const LOOK_MS = 50;
 
 /** A flag that is not set yet. */

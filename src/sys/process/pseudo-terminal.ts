@@ -21,7 +21,10 @@ export function openTerminal(master: number): number {
   return must(tryIoctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC), 'TIOCGPTPEER');
 }
 
-/** Gives `to` the rows and columns of `from`. If they differ, the kernel sends SIGWINCH to its foreground processes. */
+/**
+ * Gives `to` the rows and columns of `from`. If they differ, the kernel sends SIGWINCH to its foreground
+ * processes.
+ */
 export function copyWindowSize(from: number, to: number): void {
   must(tryIoctl(from, TIOCGWINSZ, argument.address), 'TIOCGWINSZ');
   must(tryIoctl(to, TIOCSWINSZ, argument.address), 'TIOCSWINSZ');

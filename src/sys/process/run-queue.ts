@@ -26,7 +26,10 @@ export class RunQueue {
     this.fd = fd;
   }
 
-  /** Whether more threads want to run than there are processors, whoever's they are (man proc(5), /proc/loadavg). */
+  /**
+   * Whether more threads want to run than there are processors, whoever's they are (man proc(5),
+   * /proc/loadavg).
+   */
   get isCrowded(): boolean {
     if (this.fd < 0) return false;
     const { buffer, address } = this.line;

@@ -12,8 +12,8 @@ const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
 const CAP_FSETID = 4;
 
 /**
- * Gives the calling thread a umask of 0 that no other thread of the process sees (unshare(2), CLONE_FS): modes are
- * computed from each request's own umask.
+ * Gives the calling thread a umask of 0 that no other thread of the process sees (unshare(2), CLONE_FS):
+ * modes are computed from each request's own umask.
  */
 export function ownUmask(): void {
   check(unshare(CLONE_FS), 'unshare');
@@ -37,8 +37,8 @@ function effectiveCapabilities(): number {
 }
 
 /**
- * Runs `body` without CAP_FSETID in the thread's effective set, so that files it touches lose set-id bits when they
- * are written, as they do for an ordinary user.
+ * Runs `body` without CAP_FSETID in the thread's effective set, so that files it touches lose set-id bits
+ * when they are written, as they do for an ordinary user.
  */
 export function withoutFsetid<T>(body: () => T): T {
   const effective = effectiveCapabilities();

@@ -1,8 +1,9 @@
 /**
- * Whether an object that statx(2) reports as immutable or append-only has these flags itself (`chattr +i`, `chattr
- * +a`). A read-only file system can report all of its objects as immutable (fs/erofs/inode.c:erofs_getattr), and the
- * kernel's overlayfs repeats that for its lower objects. The kernel's own checks ignore that attribute. They look only
- * at the inode's flags (include/linux/fs.h:IS_IMMUTABLE), which such a file system does not set.
+ * Whether an object that statx(2) reports as immutable or append-only has these flags itself (`chattr +i`,
+ * `chattr +a`). A read-only file system can report all of its objects as immutable
+ * (fs/erofs/inode.c:erofs_getattr), and the kernel's overlayfs repeats that for its lower objects. The
+ * kernel's own checks ignore that attribute. They look only at the inode's flags
+ * (include/linux/fs.h:IS_IMMUTABLE), which such a file system does not set.
  */
 import { Errno, fsError } from '../../core/errno.js';
 import { isDirectory, isRegular } from '../../core/file-mode.js';
@@ -33,8 +34,8 @@ export const NO_INODE_FLAGS: ReadonlySet<number> = new Set([
 const attributes = allocate(FILE_ATTR_SIZE);
 
 /**
- * Clears those protection flags of `stat` that the object itself does not have: `name` under `dirfd`, or `dirfd` itself
- * for `''`. Needs no system call for an object that statx(2) does not report as protected.
+ * Clears those protection flags of `stat` that the object itself does not have: `name` under `dirfd`, or
+ * `dirfd` itself for `''`. Needs no system call for an object that statx(2) does not report as protected.
  * @throws FsError with the errno of the layer if the flags cannot be read
  */
 export function keepOwnProtection(dirfd: number, name: string, stat: FileStat): void {
@@ -63,9 +64,9 @@ function getAttributes(dirfd: number, path: string, flags: number): number {
 }
 
 /**
- * The object's flags before Linux 6.17, where flags are read and set only through an open file. So a symlink, device,
- * fifo or socket has none. For an object that we cannot open, the flags of statx(2) are trusted if its directory's file
- * system has flags at all.
+ * The object's flags before Linux 6.17, where flags are read and set only through an open file. So a symlink,
+ * device, fifo or socket has none. For an object that we cannot open, the flags of statx(2) are trusted if
+ * its directory's file system has flags at all.
  */
 export function flagsOfOpened(dirfd: number, name: string, stat: FileStat): number {
   if (!isRegular(stat.mode) && !isDirectory(stat.mode)) return 0;

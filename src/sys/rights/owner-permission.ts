@@ -14,17 +14,17 @@ const privileged = hasCapability(CAP_DAC_OVERRIDE);
 export const canLackPermission = !privileged;
 
 /**
- * Moving a directory to another parent rewrites its `..`, which needs write permission on the directory itself
- * (man rename(2), EACCES); to empty it afterwards takes the other two. Whether an ordinary user's directory of this
- * mode has to be given them first.
+ * Moving a directory to another parent rewrites its `..`, which needs write permission on the directory
+ * itself (man rename(2), EACCES); to empty it afterwards takes the other two. Whether an ordinary user's
+ * directory of this mode has to be given them first.
  */
 function needsPermission(mode: number): boolean {
   return !privileged && isDirectory(mode) && (mode & OWNER_ALL) !== OWNER_ALL;
 }
 
 /**
- * Runs `use`, which lists the directory `dirfd` of this mode or adds a name to it, with all permissions for that
- * moment.
+ * Runs `use`, which lists the directory `dirfd` of this mode or adds a name to it, with all permissions for
+ * that moment.
  */
 export function withWriteInto<T>(dirfd: number, mode: number, use: () => T): T {
   if (!needsPermission(mode)) return use();
@@ -36,7 +36,10 @@ export function withWriteInto<T>(dirfd: number, mode: number, use: () => T): T {
   }
 }
 
-/** Runs `use`, which opens and empties the directory `name` of `dirfd`, with all permissions on it for that moment. */
+/**
+ * Runs `use`, which opens and empties the directory `name` of `dirfd`, with all permissions on it for that
+ * moment.
+ */
 export function withWriteToEmpty<T>(dirfd: number, name: string, mode: number, use: () => T): T {
   if (!needsPermission(mode)) return use();
   chmodAt(dirfd, name, (mode & 0o7777) | OWNER_ALL);
@@ -48,9 +51,9 @@ export function withWriteToEmpty<T>(dirfd: number, name: string, mode: number, u
 }
 
 /**
- * Runs `use`, which sets or removes a `user.` xattr of `name` under `dirfd`, or of `dirfd` itself for `''`. That needs
- * write permission (man xattr(7)), which the object gets for that moment: for a private mark the caller needs no
- * permission.
+ * Runs `use`, which sets or removes a `user.` xattr of `name` under `dirfd`, or of `dirfd` itself for `''`.
+ * That needs write permission (man xattr(7)), which the object gets for that moment: for a private mark the
+ * caller needs no permission.
  */
 export function withWriteOn<T>(dirfd: number, name: string, use: () => T): T {
   return withPermissions(dirfd, name, OWNER_WRITE, use);
@@ -84,7 +87,10 @@ function statOf(dirfd: number, name: string): FileStat {
   return stat;
 }
 
-/** Runs `move`, which moves `name` of `dirfd` to another directory, with write permission on it for that moment. */
+/**
+ * Runs `move`, which moves `name` of `dirfd` to another directory, with write permission on it for that
+ * moment.
+ */
 export function withWriteToMove(dirfd: number, name: string, mode: number, move: () => void): void {
   if (!needsPermission(mode)) {
     move();

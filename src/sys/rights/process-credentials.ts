@@ -1,6 +1,6 @@
 /**
- * What the kernel does not tell of a caller, read from /proc by its thread id. A caller that cannot be seen, because it
- * has ended or is of another pid namespace (pid 0), has nothing, which is the safe answer.
+ * What the kernel does not tell of a caller, read from /proc by its thread id. A caller that cannot be seen,
+ * because it has ended or is of another pid namespace (pid 0), has nothing, which is the safe answer.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { CAP_FSETID, CAP_SYS_ADMIN, isEffective } from './capabilities.js';
@@ -25,24 +25,24 @@ export function supplementaryGroups(pid: number): number[] {
 }
 
 /**
- * Whether the caller has CAP_SYS_ADMIN where this process has its own capabilities: uid 0 alone does not say so,
- * neither in a container that was given no such capability nor in a user namespace.
+ * Whether the caller has CAP_SYS_ADMIN where this process has its own capabilities: uid 0 alone does not say
+ * so, neither in a container that was given no such capability nor in a user namespace.
  */
 export function isAdministrator(pid: number): boolean {
   return hasCapability(pid, CAP_SYS_ADMIN) && userNamespace(pid) === userNamespace('self');
 }
 
 /**
- * Whether the caller has CAP_FSETID in the initial user namespace: the kernel then leaves set-id bits alone when it
- * writes.
+ * Whether the caller has CAP_FSETID in the initial user namespace: the kernel then leaves set-id bits alone
+ * when it writes.
  */
 export function keepsSetIdBits(pid: number): boolean {
   return hasCapability(pid, CAP_FSETID) && userNamespace(pid) === INITIAL_USER_NAMESPACE;
 }
 
 /**
- * Whether the caller has CAP_FSETID over an object of this owner and group: its user namespace must map both ids
- * (kernel/capability.c:capable_wrt_inode_uidgid).
+ * Whether the caller has CAP_FSETID over an object of this owner and group: its user namespace must map both
+ * ids (kernel/capability.c:capable_wrt_inode_uidgid).
  */
 export function hasFsetidOver(pid: number, uid: number, gid: number): boolean {
   return hasCapability(pid, CAP_FSETID) && isMapped(pid, 'uid_map', uid) && isMapped(pid, 'gid_map', gid);
@@ -53,8 +53,8 @@ function hasCapability(pid: number, capability: bigint): boolean {
 }
 
 /**
- * Whether the caller's user namespace maps `id`, an id as this process sees it. /proc shows the map with ids of this
- * process in its second column; in the caller's own namespace they are in the first.
+ * Whether the caller's user namespace maps `id`, an id as this process sees it. /proc shows the map with ids
+ * of this process in its second column; in the caller's own namespace they are in the first.
  */
 function isMapped(pid: number, map: 'uid_map' | 'gid_map', id: number): boolean {
   const column = userNamespace(pid) === userNamespace('self') ? 0 : 1;

@@ -30,8 +30,8 @@ export function pollReadable(fds: readonly number[], timeout: number): number {
 }
 
 /**
- * Waits up to `timeout` ms until `fd` has an error or is hung up, whatever there is to read from it, or until `stopFd`
- * is readable.
+ * Waits up to `timeout` ms until `fd` has an error or is hung up, whatever there is to read from it, or until
+ * `stopFd` is readable.
  */
 export function pollHangup(fd: number, stopFd: number, timeout: number): 'gone' | 'stopped' | 'nothing' {
   i32.set([fd, 0, stopFd, POLLIN]);

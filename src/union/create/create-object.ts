@@ -1,6 +1,6 @@
 /**
- * Making an object that is new to the union, with the owner, mode and ACL that the kernel would give it on ext4
- * (fs/inode.c:inode_init_owner), at a free name or over a whiteout.
+ * Making an object that is new to the union, with the owner, mode and ACL that the kernel would give it on
+ * ext4 (fs/inode.c:inode_init_owner), at a free name or over a whiteout.
  */
 import { setOwner } from '../../copyup/set-owner.js';
 import type { StagedObject } from '../../copyup/staged-object.js';
@@ -48,7 +48,9 @@ export interface Made {
 
 const scratch = new FileStat();
 
-/** Makes `object` at `name` of `dir`, which is copied up if need be. EEXIST if the upper has something there. */
+/**
+ * Makes `object` at `name` of `dir`, which is copied up if need be. EEXIST if the upper has something there.
+ */
 export function makeObject(union: Union, dir: DirectoryNode, name: EntryName, object: NewObject, caller: Caller): Made {
   union.checkName(name);
   assertWritable(union, dir);
@@ -119,8 +121,8 @@ function modeInPlace(union: Union, dir: DirectoryNode, mode: number, caller: Cal
 }
 
 /**
- * The default ACL, as it is on disk, of `dir`, which is in the upper; null: none. The node caches it until it is set
- * anew.
+ * The default ACL, as it is on disk, of `dir`, which is in the upper; null: none. The node caches it until it
+ * is set anew.
  */
 export function defaultAclOf(union: Union, dir: DirectoryNode): Buffer | null {
   if (!union.hasAcls || dir.top.layer.overrides !== null) return null;
@@ -145,8 +147,8 @@ function makeStaged(
     const type = (layer.overrides?.physicalMode(object.mode) ?? object.mode) & S_IFMT;
     fd = object.make(work.fd, staged, type | 0o700);
     const directory = isDirectory(object.mode);
-    // The whiteout says that lower layers have something there: a new directory must not merge with it. Marked while
-    // the mode lets us, because a `user.` xattr needs write permission.
+    // The whiteout says that lower layers have something there: a new directory must not merge with it.
+    // Marked while the mode lets us, because a `user.` xattr needs write permission.
     const opaque = overWhiteout || union.dialect.opaqueMarks === 'always';
     const lowers = directory && opaque ? closeNew(union, dir, name, staged) : [];
     const attributes = attributesFor(union, dir, object.mode, caller);

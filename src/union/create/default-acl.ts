@@ -1,7 +1,7 @@
 /**
- * Inheriting a directory's default ACL by hand, for objects that are made in the work directory and moved into place
- * (fs/posix_acl.c:posix_acl_create, posix_acl_create_masq). Where an object is made directly in its directory the
- * kernel does this.
+ * Inheriting a directory's default ACL by hand, for objects that are made in the work directory and moved
+ * into place (fs/posix_acl.c:posix_acl_create, posix_acl_create_masq). Where an object is made directly in
+ * its directory the kernel does this.
  */
 
 import { ACL_GROUP_OBJ, ACL_MASK, ACL_OTHER, ACL_USER_OBJ, forEachAclEntry } from '../../core/posix-acl.js';

@@ -14,8 +14,8 @@ import type { Union } from '../state/union.js';
 const stat = new FileStat();
 
 /**
- * Names that an unmarked directory of the upper at `name` of `dir` would show from lower directories that it merges
- * with. None if lower layers have no directory there.
+ * Names that an unmarked directory of the upper at `name` of `dir` would show from lower directories that it
+ * merges with. None if lower layers have no directory there.
  */
 export function lowerNamesIn(union: Union, dir: DirectoryNode, name: EntryName): EntryName[] {
   const stack = lowerStack(union, dir, name);
@@ -44,10 +44,10 @@ function lowerStack(union: Union, dir: DirectoryNode, name: EntryName): RealDire
 }
 
 /**
- * Hides the lower directories at `name` of `dir` from a new, empty directory, `staged` in the work directory, that is
- * to get this name. On an upper without xattrs it makes a whiteout for each of their names.
- * @returns the lower directories that the new one merges with nevertheless, top first: an object made in it may have to
- * hide one of theirs
+ * Hides the lower directories at `name` of `dir` from a new, empty directory, `staged` in the work directory,
+ * that is to get this name. On an upper without xattrs it makes a whiteout for each of their names.
+ * @returns the lower directories that the new one merges with nevertheless, top first: an object made in it
+ * may have to hide one of theirs
  */
 export function closeNew(
   union: Union,

@@ -4,7 +4,8 @@ import type { IdMap } from '../../core/id-map.js';
 import { ACL_GROUP, ACL_USER, forEachAclEntry } from '../../core/posix-acl.js';
 
 /**
- * struct vfs_cap_data, and vfs_ns_cap_data of a capability that counts below one user's namespace (linux/capability.h).
+ * struct vfs_cap_data, and vfs_ns_cap_data of a capability that counts below one user's namespace
+ * (linux/capability.h).
  */
 const PLAIN = 0x02000000;
 const PLAIN_SIZE = 20;
@@ -35,8 +36,9 @@ export function mapAcl(acl: Buffer, uids: IdMap, gids: IdMap, direction: Directi
 }
 
 /**
- * A copy of a file capability with the user it counts for mapped. One that names nobody counts for root, and where root
- * is shown as another, for that one (security/commoncap.c:cap_inode_getsecurity): not for all of the machine.
+ * A copy of a file capability with the user it counts for mapped. One that names nobody counts for root, and
+ * where root is shown as another, for that one (security/commoncap.c:cap_inode_getsecurity): not for all of
+ * the machine.
  */
 export function mapCapability(value: Buffer, uids: IdMap, direction: Direction): Buffer {
   if (isOfRevision(value, PLAIN, PLAIN_SIZE) && direction === toShown && uids.shown(0) !== 0) {

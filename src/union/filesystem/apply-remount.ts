@@ -6,8 +6,8 @@ import type { Union } from '../state/union.js';
 
 /**
  * Applies changed flags of the mount. The kernel enforces `ro` itself.
- * @throws FsError EOPNOTSUPP if access times cannot be changed, EPERM for a caller that is neither root nor the
- * server's user
+ * @throws FsError EOPNOTSUPP if access times cannot be changed, EPERM for a caller that is neither root nor
+ * the server's user
  */
 export function remounted(
   union: Union,

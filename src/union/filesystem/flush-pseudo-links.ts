@@ -1,10 +1,10 @@
 /**
- * Ends pseudo-links (`HardLinkTable.flushesAtEnd`; as auplink(8) does): the copy of a lower file with several links gets a real
- * link in the upper for each lower name that still shows, and then its entry goes. The upper alone says afterwards what
- * is one file.
+ * Ends pseudo-links (`HardLinkTable.flushesAtEnd`; as auplink(8) does): the copy of a lower file with several
+ * links gets a real link in the upper for each lower name that still shows, and then its entry goes. The
+ * upper alone says afterwards what is one file.
  *
- * Killed at any moment of it, the tree shows the same: a name shows the copy by its link or, through the entry, as
- * before.
+ * Killed at any moment of it, the tree shows the same: a name shows the copy by its link or, through the
+ * entry, as before.
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, FsError, fsError } from '../../core/errno.js';
@@ -62,7 +62,10 @@ class Walk {
   private readonly failed = new Set<LinkGroup>();
   /** A directory could not be read: names may have been missed. */
   private unread = false;
-  /** Where we are, from the root down, and what is still to be looked at there. A tree can be deeper than our stack. */
+  /**
+   * Where we are, from the root down, and what is still to be looked at there. A tree can be deeper than our
+   * stack.
+   */
   private readonly path: { readonly dir: DirectoryNode; readonly entries: ListedEntry[] }[] = [];
 
   constructor(
@@ -154,7 +157,8 @@ function isComplete(group: LinkGroup): boolean {
 function retire(union: Union, links: HardLinkTable, group: LinkGroup): void {
   if (group.entry === null) return;
   if (!statAt(union.fds.get(links.directory), group.entry, stat)) throw fsError(Errno.ESTALE, 'flush pseudo-links');
-  // Of an earlier mount, its lower file not met in this one, and the last link: perhaps other layers are mounted now.
+  // Of an earlier mount, its lower file not met in this one, and the last link: perhaps other layers are
+  // mounted now.
   if (stat.nlink === 1 && group.lowerLinks === null) return;
   const node = union.nodes.linkedFile(group.ino);
   if (node?.group !== group) {

@@ -48,7 +48,8 @@ class CallerOnDisk implements Caller {
     return this.who;
   }
 
-  // Who has no id on the disk, the host's root most of all, must be able to make something: container engines do.
+  // Who has no id on the disk, the host's root most of all, must be able to make something: container engines
+  // do.
   get uid(): number {
     return this.uids.disk(this.caller.uid) ?? NOBODY;
   }
@@ -73,9 +74,9 @@ class CallerOnDisk implements Caller {
 }
 
 /**
- * A union whose owners are mapped. Inside, all ids are those of the disk; here they are mapped on their way in and out.
- * An id that a change names and that the disk has no counterpart for is EOVERFLOW, as on an idmapped mount
- * (fs/attr.c:notify_change); the root directory of the mount keeps its owner then.
+ * A union whose owners are mapped. Inside, all ids are those of the disk; here they are mapped on their way
+ * in and out. An id that a change names and that the disk has no counterpart for is EOVERFLOW, as on an
+ * idmapped mount (fs/attr.c:notify_change); the root directory of the mount keeps its owner then.
  */
 export class MappedFilesystem extends UnionFilesystem {
   override readonly xattrs: Operations['xattrs'];
@@ -121,8 +122,8 @@ export class MappedFilesystem extends UnionFilesystem {
       if (shown === undefined) continue;
       const disk = map.disk(shown);
       if (disk !== null) mapped[id] = disk;
-      // containers-storage gives the mountpoint of a container that it is to diff the owner that it would have unmapped
-      // (idtools.MkdirAs in overlay.go:get), and does not go on if that fails.
+      // containers-storage gives the mountpoint of a container that it is to diff the owner that it would
+      // have unmapped (idtools.MkdirAs in overlay.go:get), and does not go on if that fails.
       else if (nodeid === ROOT_ID) delete mapped[id];
       else throw fsError(Errno.EOVERFLOW, 'chown');
     }

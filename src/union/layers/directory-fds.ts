@@ -11,7 +11,8 @@ const stat = new FileStat();
 const myUid = process.geteuid?.();
 
 /**
- * The mode of an open directory of the upper that belongs to the server's user, who can change it; null: of any other.
+ * The mode of an open directory of the upper that belongs to the server's user, who can change it; null: of
+ * any other.
  */
 function ownMode({ layer }: RealDirectory, fd: number): number | null {
   if (!layer.isUpper) return null;
@@ -22,8 +23,8 @@ function ownMode({ layer }: RealDirectory, fd: number): number | null {
 /**
  * Keeps a bounded number of real directories open, the most recently used ones.
  *
- * An evicted fd is closed only after `grace` further evictions: an operation may hold several fds at once (a merged
- * lookup one per layer), and opening the last must not close the first under it.
+ * An evicted fd is closed only after `grace` further evictions: an operation may hold several fds at once (a
+ * merged lookup one per layer), and opening the last must not close the first under it.
  */
 export class DirectoryFds {
   private readonly cache: LRUCache<RealDirectory, number>;
@@ -36,7 +37,8 @@ export class DirectoryFds {
 
   /**
    * @param max how many directories are kept open at most
-   * @param grace more than any one operation opens: two per layer and a few. At least so many directories are kept open
+   * @param grace more than any one operation opens: two per layer and a few. At least so many directories are
+   * kept open
    * @param shared how many fds there are for directories and for files that applications have open, together
    */
   constructor(
@@ -62,8 +64,8 @@ export class DirectoryFds {
   }
 
   /**
-   * Closes directories so that files can be opened: a directory can be opened again, but an application sees when a
-   * file cannot be.
+   * Closes directories so that files can be opened: a directory can be opened again, but an application sees
+   * when a file cannot be.
    * @param files how many files are open
    */
   leaveRoomFor(files: number): void {
@@ -102,9 +104,9 @@ export class DirectoryFds {
   }
 
   /**
-   * Runs `list` with an fd that can list the directory. An upper directory of the server's user gets the permissions
-   * for that moment: the kernel has already checked those of the caller, and rmdir(2), which lists too, needs none on
-   * the directory.
+   * Runs `list` with an fd that can list the directory. An upper directory of the server's user gets the
+   * permissions for that moment: the kernel has already checked those of the caller, and rmdir(2), which
+   * lists too, needs none on the directory.
    */
   listing(dir: RealDirectory, list: (fd: number) => void): void {
     let fd = this.get(dir);
@@ -120,8 +122,8 @@ export class DirectoryFds {
     }
     const mode = ownMode(dir, fd);
     if (isReadable) {
-      // The mode may have lost search permission since the fd was opened, and a whiteout is recognised by a stat of its
-      // name.
+      // The mode may have lost search permission since the fd was opened, and a whiteout is recognised by a
+      // stat of its name.
       if (mode === null) list(fd);
       else withWriteInto(fd, mode, () => list(fd));
       return;

@@ -10,10 +10,10 @@ import { OverridingReader } from '../../whiteout/overrides/overriding-reader.js'
 import type { StatOverrides } from '../../whiteout/overrides/stat-overrides.js';
 
 /**
- * Opens a lower layer through a private clone of its mount, if the kernel permits that. The clone does not show mounts
- * inside the layer. So the mountpoint can be inside a layer (`lowerdir=/`): otherwise the server would walk into its
- * own mount and wait for itself. The clone is read-only and opens no devices, which also limits bugs of ours (not
- * before Linux 5.12).
+ * Opens a lower layer through a private clone of its mount, if the kernel permits that. The clone does not
+ * show mounts inside the layer. So the mountpoint can be inside a layer (`lowerdir=/`): otherwise the server
+ * would walk into its own mount and wait for itself. The clone is read-only and opens no devices, which also
+ * limits bugs of ours (not before Linux 5.12).
  */
 function openLower(path: string): LayerRoot {
   let isQuiet = false;
@@ -29,7 +29,9 @@ function openLower(path: string): LayerRoot {
 /** A layer as it was opened. */
 export interface LayerRoot {
   readonly fd: number;
-  /** O_NOATIME if reading must not update access times and the layer's mount does not prevent that, else 0. */
+  /**
+   * O_NOATIME if reading must not update access times and the layer's mount does not prevent that, else 0.
+   */
   readonly fileFlags: number;
   readonly directoryFlags: number;
   /** Mounts inside of the layer do not show in it. */
@@ -60,7 +62,10 @@ export class Layer {
     /** Device of the root: what a directory entry's inode number belongs to. */
     readonly devMajor: number,
     readonly devMinor: number,
-    /** The mount of the root. An object with another mount is on something that is mounted inside of the layer. */
+    /**
+     * The mount of the root. An object with another mount is on something that is mounted inside of the
+     * layer.
+     */
     readonly mount: number,
   ) {
     this.root = new RealDirectory(this, null, '' as EntryName);
@@ -106,8 +111,9 @@ export class Layer {
 }
 
 /**
- * A directory of one layer, known by its place rather than by an open fd: there can be more directories than fds.
- * {@link DirectoryFds} opens it on demand. An upper directory that is renamed keeps its object and changes its place.
+ * A directory of one layer, known by its place rather than by an open fd: there can be more directories than
+ * fds. {@link DirectoryFds} opens it on demand. An upper directory that is renamed keeps its object and
+ * changes its place.
  */
 export class RealDirectory implements DirectoryMemory {
   hidden: DirectoryMemory['hidden'];

@@ -1,8 +1,8 @@
 /**
- * Opens the upper and its work directory through a mount of their own, which no mount table shows. The kernel's
- * overlayfs does the same (fs/overlayfs/super.c:ovl_get_upper, fs/namespace.c:clone_private_mount). So the mount that
- * they are on can be unmounted while the server has them open. Mounts inside the upper do not show. Access times follow
- * the options of the union, not those of that mount.
+ * Opens the upper and its work directory through a mount of their own, which no mount table shows. The
+ * kernel's overlayfs does the same (fs/overlayfs/super.c:ovl_get_upper, fs/namespace.c:clone_private_mount).
+ * So the mount that they are on can be unmounted while the server has them open. Mounts inside the upper do
+ * not show. Access times follow the options of the union, not those of that mount.
  */
 import { readlinkSync } from 'node:fs';
 import type { AccessTimes } from '../../core/access-times.js';
@@ -17,8 +17,8 @@ import type { LayerRoot } from './layer.js';
 
 const DIRECTORY = O_RDONLY | O_DIRECTORY;
 /**
- * Errnos with which we do without such a mount. ENOENT, ENOTDIR, EACCES: the path of the directory above both does not
- * lead there (we are in a chroot or a namespace, or the directory has been moved meanwhile).
+ * Errnos with which we do without such a mount. ENOENT, ENOTDIR, EACCES: the path of the directory above both
+ * does not lead there (we are in a chroot or a namespace, or the directory has been moved meanwhile).
  */
 const WITHOUT: ReadonlySet<number> = new Set([...NO_TREE, Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES]);
 
@@ -46,7 +46,8 @@ export class UpperMount {
   /**
    * If there can be no such mount (an ordinary user, Linux before 5.2), both are opened by their paths.
    * @param path bytes, relative to the working directory, symlinks followed
-   * @param work the path of the directory that holds the work directory; undefined: the work directory is in the upper
+   * @param work the path of the directory that holds the work directory; undefined: the work directory is in
+   * the upper
    * @throws FsError with `path` if the upper cannot be opened
    */
   static open(path: string, work: string | undefined, accessTimes: AccessTimes): UpperMount {
@@ -67,8 +68,8 @@ export class UpperMount {
   }
 
   /**
-   * Changes how access times are updated. @throws FsError EOPNOTSUPP if we have no mount of our own, whose options
-   * could be changed
+   * Changes how access times are updated. @throws FsError EOPNOTSUPP if we have no mount of our own, whose
+   * options could be changed
    */
   follow(accessTimes: AccessTimes): void {
     const { mode, directories } = this.accessTimes;
@@ -91,7 +92,8 @@ export class UpperMount {
   }
 
   /**
-   * Opens the directory that holds the work directory; the caller owns the fd. @throws FsError EINVAL if none was given
+   * Opens the directory that holds the work directory; the caller owns the fd. @throws FsError EINVAL if none
+   * was given
    */
   openWork(): number {
     if (this.workPath === undefined) throw fsError(Errno.EINVAL, 'open');
@@ -99,8 +101,8 @@ export class UpperMount {
   }
 
   /**
-   * Marks both directories as in use, until {@link close}: another mount with `index=on` must not have them, or
-   * directories inside of them, among its layers (fs/overlayfs/super.c:ovl_inuse_trylock).
+   * Marks both directories as in use, until {@link close}: another mount with `index=on` must not have them,
+   * or directories inside of them, among its layers (fs/overlayfs/super.c:ovl_inuse_trylock).
    */
   markInUse(): void {
     this.marked.push(this.openUpper().fd);
@@ -127,7 +129,10 @@ function closeRoots({ tree, upper, work }: Roots): void {
   for (const fd of [work, upper, tree]) if (fd >= 0) close(fd);
 }
 
-/** Opens the same two directories on one new mount, because rename(2) and link(2) do not work between two mounts. */
+/**
+ * Opens the same two directories on one new mount, because rename(2) and link(2) do not work between two
+ * mounts.
+ */
 function cloneBoth(upper: number, work: number, accessTimes: AccessTimes): Roots | null {
   const upperPath = pathOf(upper);
   const workPath = work < 0 ? upperPath : pathOf(work);
@@ -138,7 +143,8 @@ function cloneBoth(upper: number, work: number, accessTimes: AccessTimes): Roots
     throw fsError(-tree, 'open_tree');
   }
   const keepsTimes = trySetAccessTimes(tree, accessTimes) === 0;
-  // Later mounts on the original must not propagate to the new mount. Before Linux 5.12 that cannot be prevented.
+  // Later mounts on the original must not propagate to the new mount. Before Linux 5.12 that cannot be
+  // prevented.
   if (!keepsTimes) tryMakePrivate(tree);
   const roots = {
     keepsTimes,
@@ -167,7 +173,10 @@ export function commonDirectory(one: string, other: string): string {
 const found = new FileStat();
 const expected = new FileStat();
 
-/** Opens `path` in `tree`, a mount of the directory `common`. Returns -1 if that is not the directory `original`. */
+/**
+ * Opens `path` in `tree`, a mount of the directory `common`. Returns -1 if that is not the directory
+ * `original`.
+ */
 function reach(tree: number, common: string, path: string, original: number): number {
   const below = path.slice(common === '/' ? 1 : common.length + 1);
   const fd = tryOpenBeneath(tree, below, DIRECTORY);

@@ -1,10 +1,10 @@
 /**
  * Lower files with several links that stay one file when they are copied up.
  *
- * The copy has an entry, a hard link in a directory that shows nowhere, and its node is reached through that entry,
- * whatever becomes of its names. A lower name of the file that the upper does not hide leads to the same node: it is
- * recognised by the inode number shown. What entries are called, how long they stay and what else is noted depends on
- * the dialect: pseudo-links (`plinks.ts`) or an index (`link-index.ts`).
+ * The copy has an entry, a hard link in a directory that shows nowhere, and its node is reached through that
+ * entry, whatever becomes of its names. A lower name of the file that the upper does not hide leads to the
+ * same node: it is recognised by the inode number shown. What entries are called, how long they stay and what
+ * else is noted depends on the dialect: pseudo-links (`plinks.ts`) or an index (`link-index.ts`).
  */
 import type { StagedObject } from '../../copyup/staged-object.js';
 import type { EntryName } from '../../core/brand.js';
@@ -43,8 +43,8 @@ export interface LinkParts {
 
 export abstract class HardLinkTable {
   /**
-   * Entries go when the mount ends, and the upper alone says then what is one file (`settle.ts`); if not, they are
-   * there for the next mount.
+   * Entries go when the mount ends, and the upper alone says then what is one file (`settle.ts`); if not,
+   * they are there for the next mount.
    */
   abstract readonly flushesAtEnd: boolean;
   /** Copied-up groups and those with hidden names, by the inode number shown. */
@@ -75,7 +75,10 @@ export abstract class HardLinkTable {
   /** Removes the entry of a copy that goes on under other names. */
   protected abstract leave(entry: EntryName): void;
 
-  /** Names of the file go only by way of the copy, which has to be there first (`ops/remove.ts:prepareRemoval`). */
+  /**
+   * Names of the file go only by way of the copy, which has to be there first
+   * (`ops/remove.ts:prepareRemoval`).
+   */
   abstract readonly countsNames: boolean;
 
   /** Stores with the copy how many names it has. */
@@ -85,8 +88,8 @@ export abstract class HardLinkTable {
   abstract recount(group: LinkGroup): void;
 
   /**
-   * The group of a lower file with several links that has the real stat `stat` and shows the number `ino`; of another
-   * number where the number has become that of another file, which has a copy.
+   * The group of a lower file with several links that has the real stat `stat` and shows the number `ino`; of
+   * another number where the number has become that of another file, which has a copy.
    */
   ofLower(ino: number, stat: FileStat): LinkGroup {
     const group = this.groups.get(ino);
@@ -118,7 +121,8 @@ export abstract class HardLinkTable {
   }
 
   /**
-   * To be called before a lower name is replaced by a link to the copy: stores a count relative to the lower file's.
+   * To be called before a lower name is replaced by a link to the copy: stores a count relative to the lower
+   * file's.
    */
   announce(group: LinkGroup): void {
     this.recount(group);
@@ -145,15 +149,15 @@ export abstract class HardLinkTable {
     try {
       this.count(group);
     } catch (error) {
-      // The name is hidden, and the count that `announce` stored is correct until the next change. Before that, it is
-      // stored again.
+      // The name is hidden, and the count that `announce` stored is correct until the next change. Before
+      // that, it is stored again.
       if (!(error instanceof FsError)) throw error;
     }
   }
 
   /**
-   * Makes the entry of a finished copy, which has no name in the upper yet. From here on the lower names show the copy.
-   * Parameters as of {@link makeEntry}.
+   * Makes the entry of a finished copy, which has no name in the upper yet. From here on the lower names show
+   * the copy. Parameters as of {@link makeEntry}.
    */
   enter(group: LinkGroup, staged: StagedObject, copy: FileStat, source: Uint8Array | null): void {
     group.entry = this.makeEntry(group, staged, copy, source);

@@ -1,7 +1,8 @@
 /**
- * Links kept as the kernel's overlayfs does it with `index=on`: entries stay over mounts, and each copy notes how many
- * names it has, those of the lower layer that still show included (fs/overlayfs/util.c:ovl_nlink_start). So a name of
- * such a file goes only when the copy has a link in its place.
+ * Links kept as the kernel's overlayfs does it with `index=on`: entries stay over mounts, and each copy notes
+ * how many names it has, those of the lower layer that still show included
+ * (fs/overlayfs/util.c:ovl_nlink_start). So a name of such a file goes only when the copy has a link in its
+ * place.
  */
 import type { StagedObject } from '../../copyup/staged-object.js';
 import type { EntryName } from '../../core/brand.js';
@@ -102,7 +103,8 @@ export class LinkIndex extends HardLinkTable {
     const type = copy.mode & S_IFMT;
     if ((lower.mode & S_IFMT) !== type) throw fsError(Errno.EIO, 'index');
     const lowerNames = this.lowerNames(name);
-    // It has lost its last name, or has been copied up and never got one: the latter says how many names it has.
+    // It has lost its last name, or has been copied up and never got one: the latter says how many names it
+    // has.
     if (copy.nlink === 1 && (lower.nlink === 1 || lowerNames === null || lowerNames <= 0)) return false;
     const number = this.numbers.own(lower.devMajor, lower.devMinor, lower.ino);
     const group = new LinkGroup(number, type, '', lower.nlink);

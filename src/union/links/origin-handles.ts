@@ -1,6 +1,6 @@
 /**
- * Lower files by their handles: what a copy-up writes down of its source, and how the source of a copy is found again,
- * under whatever name it has there (fs/overlayfs/namei.c:ovl_check_origin_fh).
+ * Lower files by their handles: what a copy-up writes down of its source, and how the source of a copy is
+ * found again, under whatever name it has there (fs/overlayfs/namei.c:ovl_check_origin_fh).
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
@@ -34,7 +34,8 @@ export class OriginHandles {
 
   /**
    * @param toleratesNull a lower file system may be without a UUID (fs/overlayfs/super.c:ovl_lower_uuid_ok)
-   * @param ignoresUuid `uuid=off`: what is on one file system need not name it, so that it can be given another UUID
+   * @param ignoresUuid `uuid=off`: what is on one file system need not name it, so that it can be given
+   * another UUID
    */
   constructor(
     lowers: readonly Layer[],
@@ -71,8 +72,9 @@ export class OriginHandles {
   }
 
   /**
-   * Finds the file that `origin` names, and stats it. `unknown`: it is gone, or not of these layers, or that is not
-   * said. `barred`: files cannot be found in this way, which takes CAP_DAC_READ_SEARCH; see {@link isOrigin}.
+   * Finds the file that `origin` names, and stats it. `unknown`: it is gone, or not of these layers, or that
+   * is not said. `barred`: files cannot be found in this way, which takes CAP_DAC_READ_SEARCH; see
+   * {@link isOrigin}.
    */
   find(origin: Uint8Array, into: FileStat): 'found' | 'unknown' | 'barred' {
     const file = this.marks.decode(origin);

@@ -6,9 +6,9 @@ import type { InodeNumbers } from '../nodes/inode-numbers.js';
 const ORIGIN = /^([^:]+):(\d+):/;
 
 /**
- * Says of a lower file what tells it from every other, also over mounts: its file system, its inode number, and,
- * because a number is given out again when a file is gone, when the inode last changed. A layer that is not written to
- * keeps it.
+ * Says of a lower file what tells it from every other, also over mounts: its file system, its inode number,
+ * and, because a number is given out again when a file is gone, when the inode last changed. A layer that is
+ * not written to keeps it.
  */
 export class PseudoLinkOrigins {
   private readonly layers: readonly { readonly layer: Layer; readonly fsid: string }[];

@@ -1,6 +1,7 @@
 /**
- * Links kept as aufs does it (pseudo-links): entries are in a directory of the upper (`LinkEntries`), for as long as
- * the mount lives. Because numbers are given out again, a lower file is recognised by its origin too (`origins.ts`).
+ * Links kept as aufs does it (pseudo-links): entries are in a directory of the upper (`LinkEntries`), for as
+ * long as the mount lives. Because numbers are given out again, a lower file is recognised by its origin too
+ * (`origins.ts`).
  */
 import type { StagedObject } from '../../copyup/staged-object.js';
 import type { EntryName } from '../../core/brand.js';
@@ -60,9 +61,9 @@ export class PseudoLinks extends HardLinkTable {
   }
 
   /**
-   * An entry counts if it is a link to the inode that it names, and says which file of these lower layers it is of.
-   * What does not (an upper that was copied, other layers, an entry of aufs itself) is left alone: it can be the only
-   * name of somebody's data, and shows nowhere.
+   * An entry counts if it is a link to the inode that it names, and says which file of these lower layers it
+   * is of. What does not (an upper that was copied, other layers, an entry of aufs itself) is left alone: it
+   * can be the only name of somebody's data, and shows nowhere.
    */
   private readBack(log: (line: string) => void): void {
     let ignored = 0;
@@ -105,8 +106,8 @@ export class PseudoLinks extends HardLinkTable {
   protected makeEntry(group: LinkGroup, staged: StagedObject, copy: FileStat): EntryName {
     const dirfd = this.fds.get(this.directory);
     const entry = this.entries.entryName({ shown: group.ino, own: copy.ino });
-    // Before there is an entry: one that does not say whose it is would be left alone by the next mount, and with it
-    // the only name of the copy.
+    // Before there is an entry: one that does not say whose it is would be left alone by the next mount, and
+    // with it the only name of the copy.
     this.setOrigin(staged, group, { relativeTo: 'lower', difference: -group.hidden });
     try {
       this.link(staged, entry);
@@ -120,9 +121,9 @@ export class PseudoLinks extends HardLinkTable {
   }
 
   /**
-   * The copy says no more what it is of: it is an upper file like any other. The entry goes first: should we be killed
-   * in between, an xattr that nobody looks at stays behind. In the other order it would be an entry that nobody
-   * removes, and the file would count as having one name more for ever.
+   * The copy says no more what it is of: it is an upper file like any other. The entry goes first: should we
+   * be killed in between, an xattr that nobody looks at stays behind. In the other order it would be an entry
+   * that nobody removes, and the file would count as having one name more for ever.
    */
   protected leave(entry: EntryName): void {
     const dirfd = this.fds.get(this.directory);
@@ -139,7 +140,9 @@ export class PseudoLinks extends HardLinkTable {
     this.setOrigin({ dirfd: this.fds.get(this.directory), name: entry }, group, count);
   }
 
-  /** Does nothing: a lower file that gets a name has another origin from then on, by its ctime (`origins.ts`). */
+  /**
+   * Does nothing: a lower file that gets a name has another origin from then on, by its ctime (`origins.ts`).
+   */
   recount(): void {}
 
   /** Writes the origin, a space and the count of names. */
@@ -148,8 +151,8 @@ export class PseudoLinks extends HardLinkTable {
       const text = Buffer.from(`${origin} ${formatLinkCount(count)}`, 'latin1');
       withWriteOn(dirfd, name, () => setXattr(dirfd, name, this.entries.originXattr, text));
     } catch (error) {
-      // A file system without such xattrs, or (in a user namespace) an object that can have none: after a kill the
-      // entry is not read back.
+      // A file system without such xattrs, or (in a user namespace) an object that can have none: after a
+      // kill the entry is not read back.
       if (!isErrno(error, 'EOPNOTSUPP', 'EPERM')) throw error;
     }
   }

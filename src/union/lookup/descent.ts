@@ -1,7 +1,8 @@
 /**
- * The way down from an object that a layer has to what the layers below have of it: under the same name of the merged
- * parent, or where a redirect leads (fs/overlayfs/namei.c:ovl_lookup, ovl_lookup_layer). It only goes down, layer by
- * layer, so that redirects cannot form a loop, and never leaves a layer: each component is looked for by itself.
+ * The way down from an object that a layer has to what the layers below have of it: under the same name of
+ * the merged parent, or where a redirect leads (fs/overlayfs/namei.c:ovl_lookup, ovl_lookup_layer). It only
+ * goes down, layer by layer, so that redirects cannot form a loop, and never leaves a layer: each component
+ * is looked for by itself.
  */
 import type { EntryName } from '../../core/brand.js';
 import { displayName } from '../../core/entry-name.js';
@@ -23,7 +24,10 @@ export interface Step {
 
 const stat = new FileStat();
 
-/** A shorter value, unless empty, is no metacopy of any version (fs/overlayfs/overlayfs.h:OVL_METACOPY_MIN_SIZE). */
+/**
+ * A shorter value, unless empty, is no metacopy of any version
+ * (fs/overlayfs/overlayfs.h:OVL_METACOPY_MIN_SIZE).
+ */
 const MIN_METACOPY = 4;
 
 export class Descent {
@@ -47,8 +51,8 @@ export class Descent {
   /**
    * @param dir the merged parent of the object from which the search starts
    * @param home its real directory that has the object
-   * @param listed those of the parent's real directories below `home` that are known to have a directory of this name;
-   *   null: not known
+   * @param listed those of the parent's real directories below `home` that are known to have a directory of
+   * this name; null: not known
    * @param wanted what is looked for; anything else ends the search
    */
   constructor(
@@ -88,7 +92,9 @@ export class Descent {
     return null;
   }
 
-  /** Follows the path from the root of one layer. It may change on the way, by redirects of its directories. */
+  /**
+   * Follows the path from the root of one layer. It may change on the way, by redirects of its directories.
+   */
   private walk(root: RealDirectory): Step | null {
     let home = root;
     let done = '';
@@ -162,7 +168,9 @@ export class Descent {
     if (this.wanted === 'directory') this.checkRedirectFollowed(redirect);
   }
 
-  /** Whether the search may go on in a lower layer; EPERM if the options say that such files are not followed. */
+  /**
+   * Whether the search may go on in a lower layer; EPERM if the options say that such files are not followed.
+   */
   checkFollowed(): void {
     const { union } = this;
     if (this.redirect !== null) this.checkRedirectFollowed(this.redirect);
@@ -177,7 +185,10 @@ export class Descent {
     throw fsError(Errno.EPERM, 'redirect');
   }
 
-  /** fs/overlayfs/util.c:ovl_check_metacopy_xattr; what it holds is a digest, for verity, which is not looked at. */
+  /**
+   * fs/overlayfs/util.c:ovl_check_metacopy_xattr; what it holds is a digest, for verity, which is not looked
+   * at.
+   */
   private checkMetacopy(value: Uint8Array | null): void {
     if (value === null || value.length === 0 || value.length >= MIN_METACOPY) return;
     this.union.log(`${displayName(this.name)}: invalid metacopy in a layer`);
@@ -185,8 +196,8 @@ export class Descent {
   }
 
   /**
-   * The marks of an object, if they could matter: in the lowest layer there is nothing below to hide or to find, but
-   * that a file is not whole matters there too.
+   * The marks of an object, if they could matter: in the lowest layer there is nothing below to hide or to
+   * find, but that a file is not whole matters there too.
    * @param below how many real directories of its merged parent lie below it
    */
   private marksOf(home: RealDirectory, name: EntryName, below: number, isLast: boolean): Marks {

@@ -1,6 +1,6 @@
 /**
- * Finds where the data of a metacopy is (fs/overlayfs/namei.c:ovl_lookup): below it under the same name, where
- * redirects lead, or in a data-only layer.
+ * Finds where the data of a metacopy is (fs/overlayfs/namei.c:ovl_lookup): below it under the same name,
+ * where redirects lead, or in a data-only layer.
  */
 import type { EntryName } from '../../core/brand.js';
 import { displayName } from '../../core/entry-name.js';

@@ -1,10 +1,10 @@
 /**
- * Finds what a name of a merged directory is: the merge rules (fs/overlayfs/namei.c:ovl_lookup). The topmost layer that
- * has the name decides; a directory goes on collecting directories of the same name below it until an opaque one, a
- * whiteout or something that is no directory.
+ * Finds what a name of a merged directory is: the merge rules (fs/overlayfs/namei.c:ovl_lookup). The topmost
+ * layer that has the name decides; a directory goes on collecting directories of the same name below it until
+ * an opaque one, a whiteout or something that is no directory.
  *
- * ENOENT and ENAMETOOLONG in one layer mean "not in this layer"; any other errno fails the lookup, because showing the
- * layer below instead would be showing a wrong tree.
+ * ENOENT and ENAMETOOLONG in one layer mean "not in this layer"; any other errno fails the lookup, because
+ * showing the layer below instead would be showing a wrong tree.
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
@@ -62,8 +62,8 @@ function found(union: Union, dir: DirectoryNode, name: EntryName, home: RealDire
 
 /**
  * The node of a directory, with what the layers below have of it.
- * @param listed real directories of the parent, below `home`, that are known to have a directory of this name too, top
- *   first; null: not known
+ * @param listed real directories of the parent, below `home`, that are known to have a directory of this name
+ * too, top first; null: not known
  */
 export function adoptStack(
   union: Union,
@@ -207,7 +207,10 @@ function findLowerLinks(union: Union, group: LinkGroup, dir: DirectoryNode, name
   }
 }
 
-/** Whether a node with the right number is that of another name which was found in the upper, or in a lower layer. */
+/**
+ * Whether a node with the right number is that of another name which was found in the upper, or in a lower
+ * layer.
+ */
 function leadsTo(linked: FileNode, isUpper: boolean, group: LinkGroup | null): boolean {
   if (isUpper) return linked.isUpper && linked.group === group;
   // A group that has no node or change yet is made anew for each name that is found.
@@ -215,8 +218,8 @@ function leadsTo(linked: FileNode, isUpper: boolean, group: LinkGroup | null): b
 }
 
 /**
- * A copy-up gives the copy the name that the node is known by; requests name nodes, so that the last one asked for is
- * it.
+ * A copy-up gives the copy the name that the node is known by; requests name nodes, so that the last one
+ * asked for is it.
  */
 function isLikelyNext(union: Union, node: FileNode, isUpper: boolean): boolean {
   if (node.isUpper && (isUpper || union.links?.countsNames !== true)) return false;

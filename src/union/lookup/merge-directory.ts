@@ -1,4 +1,6 @@
-/** Reads all real directories of a merged one into one listing (fs/overlayfs/readdir.c:ovl_dir_read_merged). */
+/**
+ * Reads all real directories of a merged one into one listing (fs/overlayfs/readdir.c:ovl_dir_read_merged).
+ */
 import type { EntryName } from '../../core/brand.js';
 import { DT_DIR } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
@@ -91,8 +93,8 @@ function readLayer(
 }
 
 /**
- * The device and mount that the inode numbers in a listing of `fd` belong to: another file system can be mounted on the
- * directory.
+ * The device and mount that the inode numbers in a listing of `fd` belong to: another file system can be
+ * mounted on the directory.
  */
 function placeOf(layer: Layer, fd: number): Layer | FileStat {
   if (layer.isUpper || !layer.mayHoldMounts) return layer;
@@ -147,8 +149,9 @@ export function noteAdded(
 }
 
 /**
- * To be called when an object leaves `dir`. If the object is a copy, it may have been the last one there. Reading the
- * directory again finds that out: then the mark that it holds copies can be removed (`dropImpure`).
+ * To be called when an object leaves `dir`. If the object is a copy, it may have been the last one there.
+ * Reading the directory again finds that out: then the mark that it holds copies can be removed
+ * (`dropImpure`).
  */
 export function noteLost(union: Union, dir: DirectoryNode, node: UnionNode): void {
   if (!dir.impure || dir.isMerged) return;

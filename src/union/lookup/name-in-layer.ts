@@ -7,7 +7,8 @@ import type { Union } from '../state/union.js';
 
 /**
  * As {@link LayerReader.probe}.
- * @param isLast nothing that a whiteout could hide lies below: then it makes no difference, and is not looked for
+ * @param isLast nothing that a whiteout could hide lies below: then it makes no difference, and is not looked
+ * for
  */
 export function nameInLayer(
   union: Union,

@@ -1,7 +1,7 @@
 /**
- * Says of an object of the upper where the rest of it is, which layers below have, before it gets another place
- * (fs/overlayfs/dir.c:ovl_set_redirect). Harmless if it gets none in the end, because it is true where the object is,
- * too.
+ * Says of an object of the upper where the rest of it is, which layers below have, before it gets another
+ * place (fs/overlayfs/dir.c:ovl_set_redirect). Harmless if it gets none in the end, because it is true where
+ * the object is, too.
  */
 import { Errno, fsError, isErrno } from '../../core/errno.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
@@ -49,7 +49,8 @@ function write(
   try {
     redirects.mark(at.fd, at.name, value);
   } catch (error) {
-    // The file system has no room for the mark, or no such marks; without it the rest of the object would be lost.
+    // The file system has no room for the mark, or no such marks; without it the rest of the object would be
+    // lost.
     if (isErrno(error, 'EOPNOTSUPP', 'ENOSPC', 'ERANGE', 'E2BIG')) {
       throw fsError(Errno.EXDEV, 'redirect');
     }
@@ -60,7 +61,10 @@ function write(
   union.channel?.invalidateAttributes(node.id);
 }
 
-/** Where the layers below have an object: its path in the merged tree, as it was before any of its parts moved. */
+/**
+ * Where the layers below have an object: its path in the merged tree, as it was before any of its parts
+ * moved.
+ */
 function placeBelow(node: UnionNode): string {
   let path = '';
   for (let at = node; at.parent !== null; at = at.parent) {

@@ -1,7 +1,7 @@
 /**
- * The inode numbers of upper objects that were copied up, by whichever mount: those that the lower objects had, so that
- * they stay (fs/overlayfs/inode.c:ovl_getattr). What this mount has copied up it remembers; of the rest the copies
- * tell.
+ * The inode numbers of upper objects that were copied up, by whichever mount: those that the lower objects
+ * had, so that they stay (fs/overlayfs/inode.c:ovl_getattr). What this mount has copied up it remembers; of
+ * the rest the copies tell.
  */
 import type { EntryName } from '../../core/brand.js';
 import { displayName } from '../../core/entry-name.js';
@@ -19,10 +19,10 @@ const lower = new FileStat();
 const atPlace = new FileStat();
 
 /**
- * The number of a file of the upper: a copy shows the number of its lower file. Several files can be marked as copies
- * of one lower file, for instance if cp -a was used in an unmounted upper, and the lower file can be visible too. The
- * first of them that is looked up shows the number. The others show their own, because programs take two names with one
- * number for one file.
+ * The number of a file of the upper: a copy shows the number of its lower file. Several files can be marked
+ * as copies of one lower file, for instance if cp -a was used in an unmounted upper, and the lower file can
+ * be visible too. The first of them that is looked up shows the number. The others show their own, because
+ * programs take two names with one number for one file.
  * @param own the number of the file itself, with the file system's index
  * @param type as in a directory entry
  */
@@ -58,14 +58,17 @@ function hidesItsOrigin(union: Union, dir: DirectoryNode, name: EntryName, numbe
   });
 }
 
-/** Whether a lower object with this physical stat can stand for an object of another type, by `xattr_permissions`. */
+/**
+ * Whether a lower object with this physical stat can stand for an object of another type, by
+ * `xattr_permissions`.
+ */
 function mayStandIn(union: Union, { mode }: FileStat): boolean {
   return isRegular(mode) && union.lowers.some(({ overrides }) => overrides !== null);
 }
 
 /**
- * Finds the lower file that `origin`, an attribute of `name` in `dir`, names. Fills `into` with its stat and returns
- * its number; null if it is not found.
+ * Finds the lower file that `origin`, an attribute of `name` in `dir`, names. Fills `into` with its stat and
+ * returns its number; null if it is not found.
  */
 function findLower(
   union: Union,

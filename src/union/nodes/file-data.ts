@@ -13,8 +13,8 @@ const scratch = new FileStat();
 type Found = Pick<FileStat, 'ino' | 'devMajor' | 'devMinor' | 'blocks'>;
 
 /**
- * The data of a metacopy, that is of a file of which its own layer has the attributes only: one file of a lower layer,
- * which nothing changes.
+ * The data of a metacopy, that is of a file of which its own layer has the attributes only: one file of a
+ * lower layer, which nothing changes.
  */
 export class FileData {
   private constructor(
@@ -31,7 +31,10 @@ export class FileData {
     return new FileData(dir === '' ? name : `${dir}/${name}`, [home.layer], factsOf(stat));
   }
 
-  /** In one of the data-only layers; looked for when it is opened. @param path from the root, beginning with `/` */
+  /**
+   * In one of the data-only layers; looked for when it is opened. @param path from the root, beginning with
+   * `/`
+   */
   static somewhereIn(layers: readonly Layer[], path: string): FileData {
     return new FileData(path.slice(1), layers, null);
   }
@@ -42,7 +45,8 @@ export class FileData {
   }
 
   /**
-   * The blocks to show for a file of this data; guessed by its size before the data was looked for, as the kernel does.
+   * The blocks to show for a file of this data; guessed by its size before the data was looked for, as the
+   * kernel does.
    */
   blocksFor(stat: FileStat): number {
     return this.found?.blocks ?? Math.ceil(stat.size / stat.blksize) * (stat.blksize / 512);
@@ -55,7 +59,8 @@ export class FileData {
       try {
         return this.openIn(layer);
       } catch (error) {
-        // Whatever is wrong in one of these layers, the next may have it (fs/overlayfs/namei.c:ovl_lookup_data_layers).
+        // Whatever is wrong in one of these layers, the next may have it
+        // (fs/overlayfs/namei.c:ovl_lookup_data_layers).
         if (!(error instanceof FsError)) throw error;
         failure = error;
       }

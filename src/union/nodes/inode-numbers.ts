@@ -13,20 +13,24 @@ interface LowerPlace {
 }
 
 /**
- * The inode numbers that the union shows: the real ones where all layers lie on one file system, as the kernel does;
- * otherwise made unique by the file system's index in the high bits (fs/overlayfs/inode.c:ovl_map_dev_ino, xino).
+ * The inode numbers that the union shows: the real ones where all layers lie on one file system, as the
+ * kernel does; otherwise made unique by the file system's index in the high bits
+ * (fs/overlayfs/inode.c:ovl_map_dev_ino, xino).
  *
- * A number is remembered over a copy-up for as long as the mount lives, so that `stat` and `readdir` go on agreeing
- * after the kernel has forgotten the node.
+ * A number is remembered over a copy-up for as long as the mount lives, so that `stat` and `readdir` go on
+ * agreeing after the kernel has forgotten the node.
  */
 export class InodeNumbers {
   private readonly devices = new Map<number, number>();
-  /** Numbers that do not fit beside an index (64-bit ids of network file systems), each given one of its own. */
+  /**
+   * Numbers that do not fit beside an index (64-bit ids of network file systems), each given one of its own.
+   */
   private readonly synthetic = new Map<string, number>();
   /** Own number of an upper object → the number shown before its copy-up. */
   private readonly numbersKept = new Map<number, number>();
   /**
-   * The inverse: a number → the own number of the upper object that shows it instead. No two objects show one number.
+   * The inverse: a number → the own number of the upper object that shows it instead. No two objects show one
+   * number.
    */
   private readonly holders = new Map<number, number>();
 
@@ -36,8 +40,8 @@ export class InodeNumbers {
   }
 
   /**
-   * As {@link own}, of an object of a lower layer. A bind mount inside the layer can show a file a second time. The
-   * union has two files then, with two numbers: if one is copied up, the other does not change.
+   * As {@link own}, of an object of a lower layer. A bind mount inside the layer can show a file a second
+   * time. The union has two files then, with two numbers: if one is copied up, the other does not change.
    * @param stat of the object, or of its directory
    * @param layer the layer's root
    */
@@ -81,7 +85,10 @@ export class InodeNumbers {
     if (shown !== own) this.holders.set(shown, own);
   }
 
-  /** Whether an upper object, other than the one with the own number `own`, shows `number` in place of its own. */
+  /**
+   * Whether an upper object, other than the one with the own number `own`, shows `number` in place of its
+   * own.
+   */
   isHeldByOther(number: number, own: number): boolean {
     const holder = this.holders.get(number);
     return holder !== undefined && holder !== own;
@@ -100,7 +107,10 @@ export class InodeNumbers {
     return this.numbersKept.get(own);
   }
 
-  /** Gives a real object a number of its own, because what it would show is shown by something else. Returns it. */
+  /**
+   * Gives a real object a number of its own, because what it would show is shown by something else. Returns
+   * it.
+   */
   part(devMajor: number, devMinor: number, ino: number): number {
     return this.partNumber(this.own(devMajor, devMinor, ino));
   }
@@ -123,8 +133,8 @@ export class InodeNumbers {
   }
 
   /**
-   * Whether another mount of the same layers shows the same number for the same object: the devices of all layers
-   * have their index from the start, but numbers that do not fit are given out as they come.
+   * Whether another mount of the same layers shows the same number for the same object: the devices of all
+   * layers have their index from the start, but numbers that do not fit are given out as they come.
    */
   isStable(shown: number): boolean {
     return shown < MAX_INDEX * SPAN;

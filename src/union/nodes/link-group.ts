@@ -1,7 +1,10 @@
 import type { EntryName } from '../../core/brand.js';
 import type { LinkCount } from '../../whiteout/link-count.js';
 
-/** One lower file with several links. Lives as long as its node, and from its first change on as long as the mount. */
+/**
+ * One lower file with several links. Lives as long as its node, and from its first change on as long as the
+ * mount.
+ */
 export class LinkGroup {
   /** The entry that leads to the copy; null while the file is in the lower layer. */
   entry: EntryName | null = null;
@@ -9,14 +12,17 @@ export class LinkGroup {
   own = 0;
   /** Lower names that the upper hides. */
   hidden = 0;
-  /** Whether {@link hidden} counts all names hidden since the file was first changed: not for what was read back. */
+  /**
+   * Whether {@link hidden} counts all names hidden since the file was first changed: not for what was read
+   * back.
+   */
   exact = true;
   /** The copy has a count on disk that stays correct when the copy gets or loses names. */
   isCounted = false;
 
   /**
-   * Number of visible lower names, as read from the copy's count on disk; null: none was read, or {@link hidden}
-   * replaces it.
+   * Number of visible lower names, as read from the copy's count on disk; null: none was read, or
+   * {@link hidden} replaces it.
    */
   private noted: number | null = null;
 
@@ -29,7 +35,9 @@ export class LinkGroup {
     public lowerLinks: number | null,
   ) {}
 
-  /** Lower names that the upper does not hide, as far as we know: not fewer than there are, if {@link exact}. */
+  /**
+   * Lower names that the upper does not hide, as far as we know: not fewer than there are, if {@link exact}.
+   */
   get lowerNames(): number {
     return this.lowerLinks === null ? (this.noted ?? 0) : Math.max(0, this.lowerLinks - this.hidden);
   }
@@ -52,8 +60,8 @@ export class LinkGroup {
   }
 
   /**
-   * Takes over the lower file's link count if it has grown: somebody may add names to a layer while it is mounted. A
-   * smaller count is ignored, because the removed name may be one that was hidden.
+   * Takes over the lower file's link count if it has grown: somebody may add names to a layer while it is
+   * mounted. A smaller count is ignored, because the removed name may be one that was hidden.
    */
   noteLowerLinks(links: number): void {
     if (this.lowerLinks !== null && links <= this.lowerLinks) return;

@@ -21,10 +21,10 @@ export const DOT_COOKIE = 1;
 export const DOT_DOT_COOKIE = 2;
 
 /**
- * The position of a name in every listing of its directory: a hash, so that it depends on the name alone. A reader
- * that stops and goes on, with any changes in between, neither repeats nor misses a name that was there all along,
- * and nothing has to be kept for it (ext4 orders its directories likewise). 52 bits: exact in a JavaScript number,
- * positive as an off_t, and two names of one directory do not meet in practice.
+ * The position of a name in every listing of its directory: a hash, so that it depends on the name alone. A
+ * reader that stops and goes on, with any changes in between, neither repeats nor misses a name that was
+ * there all along, and nothing has to be kept for it (ext4 orders its directories likewise). 52 bits: exact
+ * in a JavaScript number, positive as an off_t, and two names of one directory do not meet in practice.
  */
 export function cookieOf(name: EntryName): number {
   let low = 0x811c9dc5;
@@ -50,8 +50,8 @@ export class Listing {
   private added: ListedEntry[] = [];
   private byName: Map<EntryName, ListedEntry> | null = null;
   /**
-   * Cookie of the file that was opened for reading last, and of the last one that was brought into the page cache; 0:
-   * none.
+   * Cookie of the file that was opened for reading last, and of the last one that was brought into the page
+   * cache; 0: none.
    */
   openedTo = 0;
   fetchedTo = 0;

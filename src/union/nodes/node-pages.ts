@@ -11,8 +11,8 @@ class Page {
 }
 
 /**
- * Nodes by their ids. Ids ascend and are not used again, so that nodes made one after the other lie side by side: a
- * quarter of the memory of a Map of nodes.
+ * Nodes by their ids. Ids ascend and are not used again, so that nodes made one after the other lie side by
+ * side: a quarter of the memory of a Map of nodes.
  */
 export class NodePages {
   private readonly pages = new Map<number, Page>();

@@ -6,17 +6,20 @@ import type { DirectoryNode, FileNode, UnionNode } from './node.js';
 import { NodePages } from './node-pages.js';
 import { closeFds } from './open-fds.js';
 
-/** All living nodes. Nodeids are never reused, so a late FORGET or a stale handle cannot reach another node. */
+/**
+ * All living nodes. Nodeids are never reused, so a late FORGET or a stale handle cannot reach another node.
+ */
 export class NodeTable {
   private readonly nodes = new NodePages();
   /**
-   * Files that have or had several names since their node was made, by identity: all names lead to one node. A file
-   * stays here when only one name is left: the node may be known by a removed name only, and the kernel may look up the
-   * remaining one.
+   * Files that have or had several names since their node was made, by identity: all names lead to one node.
+   * A file stays here when only one name is left: the node may be known by a removed name only, and the
+   * kernel may look up the remaining one.
    */
   private readonly linked = new Map<number, FileNode>();
   /**
-   * Inode numbers of the lower files with a node and without a group; null until {@link hasLowerFile} is called first.
+   * Inode numbers of the lower files with a node and without a group; null until {@link hasLowerFile} is
+   * called first.
    */
   private lowerFiles: Set<number> | null = null;
   private nextId = ROOT_ID as number;

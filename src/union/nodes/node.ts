@@ -6,9 +6,9 @@ import type { LinkGroup } from './link-group.js';
 /**
  * Nodes: one per nodeid that the kernel may use.
  *
- * A node is held by the kernel's lookups (`nlookup`), by opens, and a directory also by the nodes of its children,
- * because a child finds the directory to copy up through `parent`. It is freed when nothing holds it
- * (`NodeTable.release`), never earlier; the root never.
+ * A node is held by the kernel's lookups (`nlookup`), by opens, and a directory also by the nodes of its
+ * children, because a child finds the directory to copy up through `parent`. It is freed when nothing holds
+ * it (`NodeTable.release`), never earlier; the root never.
  */
 interface NodeBase {
   readonly id: NodeId;
@@ -22,7 +22,8 @@ interface NodeBase {
   /** The name is gone from the merged tree. */
   removed: boolean;
   /**
-   * FS_IMMUTABLE_FL and FS_APPEND_FL, where the union has to see to them itself; null: not known. See `protection.ts`.
+   * FS_IMMUTABLE_FL and FS_APPEND_FL, where the union has to see to them itself; null: not known. See
+   * `protection.ts`.
    */
   protection: number | null;
 }
@@ -35,14 +36,17 @@ export class DirectoryNode implements NodeBase {
   /** Nodes of entries that are alive, not all entries. Keyed by each node's own `name`. */
   readonly children = new Map<EntryName, UnionNode>();
   /**
-   * `children` has all entries: of a directory that was made here, for as long as none of its nodes is freed while it
-   * has its name, and none comes in by a name that its node is not known by. What is to be made there need not be
-   * looked for on disk.
+   * `children` has all entries: of a directory that was made here, for as long as none of its nodes is freed
+   * while it has its name, and none comes in by a name that its node is not known by. What is to be made
+   * there need not be looked for on disk.
    */
   isComplete = false;
   /** The upper directory's default ACL: null for none, undefined when not asked yet. */
   defaultAcl: Buffer | null | undefined;
-  /** Where the lower parts of an upper directory that was moved are, as the layer says it; see `Marks.redirect`. */
+  /**
+   * Where the lower parts of an upper directory that was moved are, as the layer says it; see
+   * `Marks.redirect`.
+   */
   redirect: string | null = null;
   /** The upper directory may hold copies of lower objects that say so; see `Marks.impure`. */
   impure = false;
@@ -70,18 +74,19 @@ export class DirectoryNode implements NodeBase {
 }
 
 /**
- * How an open node does its I/O. The kernel allows one mode, and in passthrough one backing file, per inode at a time
- * (fs/fuse/iomode.c), so the mode belongs to the node, not to an open: chosen by the first, kept until the last ends.
+ * How an open node does its I/O. The kernel allows one mode, and in passthrough one backing file, per inode
+ * at a time (fs/fuse/iomode.c), so the mode belongs to the node, not to an open: chosen by the first, kept
+ * until the last ends.
  */
 export interface OpenFile {
   /**
-   * The file that has the data; replaced by the copy when the node, or the data of a metacopy, is copied up, so that
-   * every reader sees every write.
+   * The file that has the data; replaced by the copy when the node, or the data of a metacopy, is copied up,
+   * so that every reader sees every write.
    */
   fd: number;
   /**
-   * An fd for reading the same file. It is `fd`, unless the server could open the file only for writing when `fd` was
-   * opened. -1: `fd` is write-only, and no application has opened the file for reading.
+   * An fd for reading the same file. It is `fd`, unless the server could open the file only for writing when
+   * `fd` was opened. -1: `fd` is write-only, and no application has opened the file for reading.
    */
   readFd: number;
   /** `fd` is open for writing. */
@@ -96,8 +101,8 @@ export interface OpenFile {
 }
 
 /**
- * What few files have, of those that the kernel knows: one that is open, copied up, has several names or lost its last.
- * Apart, because there can be a million nodes and each field of a node is eight bytes.
+ * What few files have, of those that the kernel knows: one that is open, copied up, has several names or lost
+ * its last. Apart, because there can be a million nodes and each field of a node is eight bytes.
  */
 class RareState {
   open: OpenFile | null = null;
@@ -141,8 +146,8 @@ export class FileNode implements NodeBase {
     public ino: number,
     isUpper: boolean,
     /**
-     * The real directory and name that lead to the object; null once it is reached through `pin` only. The copy of a
-     * file with a `group` is reached through its entry, and no name of it.
+     * The real directory and name that lead to the object; null once it is reached through `pin` only. The
+     * copy of a file with a `group` is reached through its entry, and no name of it.
      */
     public home: RealDirectory | null,
     public realName: EntryName,
@@ -185,8 +190,8 @@ export class FileNode implements NodeBase {
   }
 
   /**
-   * It has no `security.capability`, which the kernel asks for before the first write of each open file and before each
-   * change of owner. Taken back when one is set.
+   * It has no `security.capability`, which the kernel asks for before the first write of each open file and
+   * before each change of owner. Taken back when one is set.
    */
   get lacksCapability(): boolean {
     return (this.facts & LACKS_CAPABILITY) !== 0;
@@ -204,7 +209,8 @@ export class FileNode implements NodeBase {
   }
 
   /**
-   * It was open for reading and writing in passthrough. A mapping can still write to it after the file has been closed.
+   * It was open for reading and writing in passthrough. A mapping can still write to it after the file has
+   * been closed.
    */
   get mayBeMapped(): boolean {
     return (this.facts & MAY_BE_MAPPED) !== 0;
@@ -231,8 +237,8 @@ export class FileNode implements NodeBase {
   }
 
   /**
-   * An fd (O_PATH is enough) of an upper object that has lost the name it was known by, and is not open, or is open as
-   * a metacopy, that is by its data; or -1. Owned.
+   * An fd (O_PATH is enough) of an upper object that has lost the name it was known by, and is not open, or
+   * is open as a metacopy, that is by its data; or -1. Owned.
    */
   get pin(): number {
     return this.rare === null ? -1 : this.rare.pin;
@@ -263,7 +269,9 @@ export class FileNode implements NodeBase {
     this.tidy();
   }
 
-  /** The data, if the object that the node stands for has the attributes only (a metacopy); null: it is whole. */
+  /**
+   * The data, if the object that the node stands for has the attributes only (a metacopy); null: it is whole.
+   */
   get data(): FileData | null {
     return this.rare === null ? null : this.rare.data;
   }
@@ -284,8 +292,9 @@ export class FileNode implements NodeBase {
   }
 
   /**
-   * What other names of the same file are recognised by (`NodeTable.share`): the number shown, of a file with a
-   * `group`; else the file's own. Not the number shown, because two copies can claim to be of one lower file.
+   * What other names of the same file are recognised by (`NodeTable.share`): the number shown, of a file with
+   * a `group`; else the file's own. Not the number shown, because two copies can claim to be of one lower
+   * file.
    */
   get identity(): number {
     return this.rare?.identity ?? this.ino;

@@ -21,7 +21,10 @@ export function replaceFds(open: OpenFile, fd: number): void {
   open.writable = true;
 }
 
-/** Replaces the fd for writing; readers keep theirs. @param fd open for writing only; owned by `open` from now on */
+/**
+ * Replaces the fd for writing; readers keep theirs. @param fd open for writing only; owned by `open` from now
+ * on
+ */
 export function replaceWriteFd(open: OpenFile, fd: number): void {
   if (open.fd !== open.readFd) close(open.fd);
   open.fd = fd;

@@ -1,13 +1,16 @@
 /**
  * Opening a node: which real file, and which I/O mode (see `OpenFile`).
  *
- * - A read-only union reads everything past the server (passthrough): containers that share a layer share its pages.
- * - A writable union does so for files of the upper. A lower file, or lower data, is opened `cached`: it may be copied
- *   up later, and a passthrough reader would keep reading the old data. A node that is open and cached stays so until its
- *   last close, on the copy once there is one, so that every reader sees every write.
- * - A file of a writable union that has set-id bits is cached, because a write in passthrough runs with the rights of
- *   whoever registered the backing file, and ours is to keep those bits (fs/backing-file.c). For bits that are set
- *   later, what we register is registered without CAP_FSETID. Both hold for readers too: a writer shares their backing.
+ * - A read-only union reads everything past the server (passthrough): containers that share a layer share its
+ *   pages.
+ * - A writable union does so for files of the upper. A lower file, or lower data, is opened `cached`: it may
+ *   be copied up later, and a passthrough reader would keep reading the old data. A node that is open and
+ *   cached stays so until its last close, on the copy once there is one, so that every reader sees every
+ *   write.
+ * - A file of a writable union that has set-id bits is cached, because a write in passthrough runs with the
+ *   rights of whoever registered the backing file, and ours is to keep those bits (fs/backing-file.c). For
+ *   bits that are set later, what we register is registered without CAP_FSETID. Both hold for readers too: a
+ *   writer shares their backing.
  */
 
 import { movesAccessTime } from '../../core/access-times.js';
@@ -60,7 +63,8 @@ function openFirstReader(union: Union, node: FileNode, flags: number, isFetched:
   const isNew = !node.wasOpened;
   const opened = openFirst(union, node, { fd, reads: true, writable: false, appends: false }, flags);
   if (opened.backingId !== 0) return opened;
-  // With O_NOATIME each READ must leave the access time alone. Pages stored here would be read without any READ.
+  // With O_NOATIME each READ must leave the access time alone. Pages stored here would be read without any
+  // READ.
   if ((flags & O_NOATIME) !== 0) return opened;
   noteRead(union, node, fd);
   provide(union, node, fd, isNew ? size : 0, isFetched);
@@ -68,8 +72,8 @@ function openFirstReader(union: Union, node: FileNode, flags: number, isFetched:
 }
 
 /**
- * Updates the access time of an upper file that is read through the server. Opening counts as reading: for pages in its
- * cache the kernel sends no READ.
+ * Updates the access time of an upper file that is read through the server. Opening counts as reading: for
+ * pages in its cache the kernel sends no READ.
  */
 function noteRead(union: Union, node: FileNode, fd: number): void {
   if (!node.isUpper || node.data !== null || union.accessTimes.mode === 'noatime') return;
@@ -80,10 +84,10 @@ function noteRead(union: Union, node: FileNode, fd: number): void {
 }
 
 /**
- * Who opens a file reads it. A small one is given to the kernel before our answer to OPEN: its READ would be one
- * request more, and so, at the next open, the GETATTR for an access time that FUSE drops after each READ
- * (fs/fuse/dir.c:fuse_invalidate_atime). With a larger one the disk is at work while our answer and the first READ
- * travel.
+ * Who opens a file reads it. A small one is given to the kernel before our answer to OPEN: its READ would be
+ * one request more, and so, at the next open, the GETATTR for an access time that FUSE drops after each READ
+ * (fs/fuse/dir.c:fuse_invalidate_atime). With a larger one the disk is at work while our answer and the first
+ * READ travel.
  * @param size of a file that the kernel has no pages of; else 0
  */
 function provide(union: Union, node: FileNode, fd: number, size: number, isFetched: boolean): void {
@@ -100,8 +104,9 @@ interface Fresh {
 }
 
 /**
- * An append-only file is written through an fd with O_APPEND: an application could remove O_APPEND from its own
- * descriptor, because the kernel's FUSE does not know of the inode flag. With real inode flags the open fails without it.
+ * An append-only file is written through an fd with O_APPEND: an application could remove O_APPEND from its
+ * own descriptor, because the kernel's FUSE does not know of the inode flag. With real inode flags the open
+ * fails without it.
  */
 function openForWriting(union: Union, node: FileNode, flags: number): Fresh {
   if (isAppendOnly(union, node)) return openWritable(union, node, flags, O_APPEND);
@@ -114,9 +119,9 @@ function openForWriting(union: Union, node: FileNode, flags: number): Fresh {
 }
 
 /**
- * Opens a file for writing, and for reading too, because all opens of a node share its fd. A server without root can
- * lack read permission (EACCES). Then the file is opened for writing only, which is enough for a caller that only
- * writes. (A reader can still exist, from before the mode was changed.)
+ * Opens a file for writing, and for reading too, because all opens of a node share its fd. A server without
+ * root can lack read permission (EACCES). Then the file is opened for writing only, which is enough for a
+ * caller that only writes. (A reader can still exist, from before the mode was changed.)
  * @param append O_APPEND, or 0
  */
 function openWritable(union: Union, node: FileNode, flags: number, append: number): Fresh {
@@ -130,7 +135,8 @@ function openWritable(union: Union, node: FileNode, flags: number, append: numbe
 }
 
 /**
- * Gives an open file an fd that serves one more writer, if it has none. Earlier writers keep writing where they did.
+ * Gives an open file an fd that serves one more writer, if it has none. Earlier writers keep writing where
+ * they did.
  */
 function fitForWriting(union: Union, node: FileNode, open: OpenFile, flags: number): void {
   const wanted = isAppendOnly(union, node);
@@ -156,7 +162,10 @@ function checkWritable(fd: number, flags: number): void {
   if (scratch.immutable || (scratch.appendOnly && (flags & O_APPEND) === 0)) throw fsError(Errno.EPERM, 'open');
 }
 
-/** What the kernel has cached of the attributes may change without a request from now on (see `changesUnseen`). */
+/**
+ * What the kernel has cached of the attributes may change without a request from now on (see
+ * `changesUnseen`).
+ */
 function noteUnseenWriter(union: Union, node: FileNode, writes: boolean): void {
   if (writes && node.open?.writers === 1 && node.open.backingId !== 0) union.channel?.invalidateAttributes(node.id);
 }
@@ -171,8 +180,8 @@ function orClose<T>(fd: number, use: () => T): T {
 }
 
 /**
- * Opens a node with an fd that there is already: of a file just made, or just copied up, so that the kernel has no
- * cached attributes of it. Takes the fd; -1: the node is open already, and has it.
+ * Opens a node with an fd that there is already: of a file just made, or just copied up, so that the kernel
+ * has no cached attributes of it. Takes the fd; -1: the node is open already, and has it.
  * @param mode the file's, if it is known
  */
 export function openNew(union: Union, node: FileNode, fd: number, flags: number, mode?: number): Opened {
@@ -202,8 +211,8 @@ function openFirst(
 }
 
 /**
- * The server needs fds of its own to answer anything at all: open files may not take the last ones. Asked before
- * anything is made, copied up or opened.
+ * The server needs fds of its own to answer anything at all: open files may not take the last ones. Asked
+ * before anything is made, copied up or opened.
  */
 export function checkBudget(union: Union): void {
   if (union.openFiles >= union.maxOpenFiles) throw fsError(Errno.ENFILE, 'open');
@@ -253,7 +262,8 @@ export function releaseOpen(union: Union, node: FileNode, flags: number): void {
 }
 
 /**
- * Whoever has the file open reads and writes the copy from now on. Returns its fd, or -1 if the open file has taken it.
+ * Whoever has the file open reads and writes the copy from now on. Returns its fd, or -1 if the open file has
+ * taken it.
  */
 export function repoint(node: FileNode, fd: number): number {
   const { open } = node;

@@ -1,6 +1,6 @@
 /**
- * Decides whether the kernel reads and writes an open file without the server (passthrough), and registers the backing
- * file.
+ * Decides whether the kernel reads and writes an open file without the server (passthrough), and registers
+ * the backing file.
  */
 import { Errno, FsError } from '../../core/errno.js';
 import { hasSetIdBits } from '../../core/file-mode.js';
@@ -19,20 +19,20 @@ import { openReal, overridesOf } from './real-object.js';
 const scratch = new FileStat();
 
 /**
- * Whether an application can remove one of these flags with fcntl(2). The kernel opens the backing file with the flags
- * of the open. It applies flags that are added later, but not the removal of flags
- * (fs/fuse/passthrough.c:fuse_passthrough_open, fs/backing-file.c:BACKING_IOCB_MASK): after O_APPEND is removed, writes
- * would still append; after O_DIRECT is removed, a write of less than a block would still fail with EINVAL. So the
- * server serves reads and writes of such an open.
+ * Whether an application can remove one of these flags with fcntl(2). The kernel opens the backing file with
+ * the flags of the open. It applies flags that are added later, but not the removal of flags
+ * (fs/fuse/passthrough.c:fuse_passthrough_open, fs/backing-file.c:BACKING_IOCB_MASK): after O_APPEND is
+ * removed, writes would still append; after O_DIRECT is removed, a write of less than a block would still
+ * fail with EINVAL. So the server serves reads and writes of such an open.
  */
 export function hasChangingFlags(flags: number): boolean {
   return (flags & O_DIRECT) !== 0 || ((flags & O_APPEND) !== 0 && (flags & O_ACCMODE) !== O_RDONLY);
 }
 
 /**
- * Whether all opens of the file must use the pages of FUSE. sendfile(2) and splice(2) read through these pages if the
- * open appends (fs/fuse/file.c:fuse_splice_read), unlike for an open in passthrough. So writers must write through them
- * too. With O_DIRECT no pages are used.
+ * Whether all opens of the file must use the pages of FUSE. sendfile(2) and splice(2) read through these
+ * pages if the open appends (fs/fuse/file.c:fuse_splice_read), unlike for an open in passthrough. So writers
+ * must write through them too. With O_DIRECT no pages are used.
  */
 function mustSharePages(flags: number): boolean {
   return (flags & (O_APPEND | O_DIRECT)) === O_APPEND && (flags & O_ACCMODE) === O_RDWR;
@@ -44,7 +44,8 @@ function mustSharePages(flags: number): boolean {
  */
 export function canPassThrough(union: Union, node: FileNode, fd: number, flags: number, mode?: number): boolean {
   if (!union.passthrough || !takesFlags(fd, flags)) return false;
-  // An earlier mapping writes to the backing file, not to the pages of FUSE: then they cannot be shared anyway.
+  // An earlier mapping writes to the backing file, not to the pages of FUSE: then they cannot be shared
+  // anyway.
   if (mustSharePages(flags) && !node.mayBeMapped) return false;
   if (union.upper !== null && (!node.isUpper || node.data !== null)) return false;
   if (dataLayer(union, node)?.refusesBacking === true) return false;
@@ -70,10 +71,10 @@ export function takesFlags(fd: number, flags: number): boolean {
 }
 
 /**
- * Whether data and times of `node` can have changed without a request since the last call: by a writer that has it open
- * in passthrough, or by a mapping that such a writer has left. RELEASE does not mean that the mapping is gone, because
- * it uses the backing file (fs/backing-file.c:backing_file_mmap). If it is gone now, it may still have written since
- * the last call: the result is true once more.
+ * Whether data and times of `node` can have changed without a request since the last call: by a writer that
+ * has it open in passthrough, or by a mapping that such a writer has left. RELEASE does not mean that the
+ * mapping is gone, because it uses the backing file (fs/backing-file.c:backing_file_mmap). If it is gone now,
+ * it may still have written since the last call: the result is true once more.
  */
 export function changesUnseen(union: Union, node: FileNode): boolean {
   if (isWrittenInPassthrough(node)) return true;
@@ -103,7 +104,10 @@ function isWithoutWriters(union: Union, node: FileNode): boolean {
   }
 }
 
-/** Registers a backing file. Returns its id, or 0 if the kernel refuses it: then reads and writes come as requests. */
+/**
+ * Registers a backing file. Returns its id, or 0 if the kernel refuses it: then reads and writes come as
+ * requests.
+ */
 export function register(union: Union, node: FileNode, fd: number): number {
   const { channel } = union;
   if (channel === null) return 0;
@@ -113,7 +117,9 @@ export function register(union: Union, node: FileNode, fd: number): number {
   return 0;
 }
 
-/** EPERM: never allowed in this user namespace. ELOOP: this layer's file system is stacked too deep itself. */
+/**
+ * EPERM: never allowed in this user namespace. ELOOP: this layer's file system is stacked too deep itself.
+ */
 function refused(union: Union, node: FileNode, errno: number): void {
   if (errno === Errno.EPERM) union.passthrough = false;
   const layer = dataLayer(union, node);

@@ -1,13 +1,14 @@
 /**
- * Immutable and append-only objects: the checks that the kernel makes for a file system whose inodes have these flags
- * (fs/namei.c, fs/attr.c, fs/xattr.c), and that it cannot make here, because FUSE tells it nothing of them.
+ * Immutable and append-only objects: the checks that the kernel makes for a file system whose inodes have
+ * these flags (fs/namei.c, fs/attr.c, fs/xattr.c), and that it cannot make here, because FUSE tells it
+ * nothing of them.
  *
- * A lower object has the flags themselves. On an upper object they would keep the union from linking and marking it.
- * There `Dialect.protections` stores them, and nobody but us enforces them.
+ * A lower object has the flags themselves. On an upper object they would keep the union from linking and
+ * marking it. There `Dialect.protections` stores them, and nobody but us enforces them.
  *
- * An upper directory can have real flags too. Its file system enforces them, but only on the entries that it has itself.
- * It lets the union add a whiteout to an append-only directory, by which a lower entry is removed. So the real flags of
- * an upper directory count here as the stored ones do.
+ * An upper directory can have real flags too. Its file system enforces them, but only on the entries that it
+ * has itself. It lets the union add a whiteout to an append-only directory, by which a lower entry is
+ * removed. So the real flags of an upper directory count here as the stored ones do.
  */
 import { Errno, fsError } from '../../core/errno.js';
 import { FileStat } from '../../core/file-stat.js';
@@ -20,8 +21,8 @@ import { reachOf, statOnDisk, statReal } from './real-object.js';
 const scratch = new FileStat();
 
 /**
- * FS_IMMUTABLE_FL and FS_APPEND_FL, if `node` has them. The node remembers them. Real flags of an upper file are not
- * among them: its file system enforces these.
+ * FS_IMMUTABLE_FL and FS_APPEND_FL, if `node` has them. The node remembers them. Real flags of an upper file
+ * are not among them: its file system enforces these.
  * @throws FsError with the errno of the layer if the flags cannot be read
  */
 export function protectionOf(union: Union, node: UnionNode): number {
@@ -55,7 +56,8 @@ function isUpper(node: UnionNode): boolean {
 }
 
 /**
- * Stats the real object of a node that is to be copied up. `into` has only the protection flags of the object itself.
+ * Stats the real object of a node that is to be copied up. `into` has only the protection flags of the object
+ * itself.
  */
 export function statToCopy(union: Union, node: UnionNode, into: FileStat): void {
   statReal(union, node, into);
@@ -79,9 +81,9 @@ export function assertRemovable(union: Union, dir: UnionNode, node: UnionNode): 
 }
 
 /**
- * A whiteout in `dir` may be removed, to give its name to a new object. It may not if the upper's directory is really
- * append-only. Where flags are stored, they do not protect whiteouts, and real ones are left to the file system: the
- * dialect replaces a whiteout in one step, which fails as a whole.
+ * A whiteout in `dir` may be removed, to give its name to a new object. It may not if the upper's directory
+ * is really append-only. Where flags are stored, they do not protect whiteouts, and real ones are left to the
+ * file system: the dialect replaces a whiteout in one step, which fails as a whole.
  */
 export function assertWhiteoutRemovable(union: Union, dir: DirectoryNode): void {
   if (union.dialect.protections === null) refuse(union, dir, FS_IMMUTABLE_FL | FS_APPEND_FL, 'remove');

@@ -1,6 +1,7 @@
 /**
- * A node's real object, however it can be reached: by a directory fd and a name, by an open file, or by the pinned fd
- * of what has no name any more. One function per thing done to it, so that operations need not know which.
+ * A node's real object, however it can be reached: by a directory fd and a name, by an open file, or by the
+ * pinned fd of what has no name any more. One function per thing done to it, so that operations need not know
+ * which.
  */
 import { displayName } from '../../core/entry-name.js';
 import { Errno, fsError } from '../../core/errno.js';
@@ -75,7 +76,10 @@ export function statReal(union: Union, node: UnionNode, into: FileStat): void {
   overrides.apply(fd, name, into);
 }
 
-/** As {@link statReal}, without what the layer keeps beside the object: owner, mode and type as they are on disk. */
+/**
+ * As {@link statReal}, without what the layer keeps beside the object: owner, mode and type as they are on
+ * disk.
+ */
 export function statOnDisk(union: Union, node: UnionNode, into: FileStat): void {
   const { fd, name } = lookAt(union, node);
   if (name === '') statFd(fd, into);
@@ -84,8 +88,8 @@ export function statOnDisk(union: Union, node: UnionNode, into: FileStat): void 
 }
 
 /**
- * As {@link reachOf}, for a stat: an open fd if there is one, else the name, so that a directory that nobody lists is
- * not opened.
+ * As {@link reachOf}, for a stat: an open fd if there is one, else the name, so that a directory that nobody
+ * lists is not opened.
  */
 function lookAt(union: Union, node: UnionNode): Reach {
   if (node.kind === 'file' && opensItself(node)) {
@@ -115,18 +119,19 @@ export function statNode(union: Union, node: UnionNode, into: FileStat): void {
 }
 
 /**
- * Whether the data of the regular file `name` under `dirfd` (or that `dirfd` is, for `''`) is in another layer, and was
- * not looked for. Asked when the data is wanted, and not at each lookup as the kernel does it, where it would cost a
- * system call for every file that anybody looks at.
+ * Whether the data of the regular file `name` under `dirfd` (or that `dirfd` is, for `''`) is in another
+ * layer, and was not looked for. Asked when the data is wanted, and not at each lookup as the kernel does it,
+ * where it would cost a system call for every file that anybody looks at.
  */
 export function lacksData(union: Union, layer: Layer, dirfd: number, name: string): boolean {
   return !union.seeksData && union.dialect.metacopies !== null && layer.reader.marks(dirfd, name).metacopy !== null;
 }
 
 /**
- * Throws for a file of the upper whose data is in another layer and was not looked for. What leads to that data is its
- * place, or a redirect that would have to be rewritten: at another place it would be lost for good. The data cannot be
- * cut either, and the kernel shows all of it, whatever the size. An open file has been asked already.
+ * Throws for a file of the upper whose data is in another layer and was not looked for. What leads to that
+ * data is its place, or a redirect that would have to be rewritten: at another place it would be lost for
+ * good. The data cannot be cut either, and the kernel shows all of it, whatever the size. An open file has
+ * been asked already.
  */
 export function refuseWithoutData(union: Union, node: FileNode, call: string): void {
   if (!node.isUpper || node.open !== null) return;
@@ -137,7 +142,8 @@ export function refuseWithoutData(union: Union, node: FileNode, call: string): v
 }
 
 /**
- * Turns a real stat into what the union shows: the number kept over a copy-up, link counts of what is merged or gone.
+ * Turns a real stat into what the union shows: the number kept over a copy-up, link counts of what is merged
+ * or gone.
  */
 export function showStat(node: UnionNode, stat: FileStat): void {
   stat.ino = node.ino;
@@ -154,8 +160,8 @@ export function showStat(node: UnionNode, stat: FileStat): void {
 }
 
 /**
- * The fd that a file of the upper is open by, or -1: a change through it spares the walk to the name, which takes
- * longer than most changes.
+ * The fd that a file of the upper is open by, or -1: a change through it spares the walk to the name, which
+ * takes longer than most changes.
  */
 function openFd(node: UnionNode): number {
   return node.kind === 'file' && opensItself(node) ? heldFd(node) : -1;
@@ -213,7 +219,9 @@ export function readlinkReal(union: Union, node: UnionNode): string {
 
 const opened = new FileStat();
 
-/** A new fd of a regular file or directory; the caller's. It need not hold the data: {@link openForReading}. */
+/**
+ * A new fd of a regular file or directory; the caller's. It need not hold the data: {@link openForReading}.
+ */
 export function openReal(union: Union, node: UnionNode, flags: number): number {
   const { fd, name } = reachOf(union, node);
   const all = flags | (node.kind === 'file' ? fileFlagsOf(union, node) : node.top.layer.directoryFlags);

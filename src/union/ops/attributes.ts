@@ -44,7 +44,9 @@ export function birth(union: Union, nodeid: NodeId): Moment | null {
   return birthOf(union, union.nodes.get(nodeid));
 }
 
-/** One SETATTR can hold several changes: data first, owner before mode (chown clears set-id bits), times last. */
+/**
+ * One SETATTR can hold several changes: data first, owner before mode (chown clears set-id bits), times last.
+ */
 export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, caller: Caller): Attributes {
   const node = union.nodes.get(nodeid);
   const stat = union.answer.attr;
@@ -70,8 +72,8 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
 }
 
 /**
- * Drops the kernel's cached listing of a directory whose attributes change: the next listing must update its access
- * time (relatime), and from the cache it would send no request.
+ * Drops the kernel's cached listing of a directory whose attributes change: the next listing must update its
+ * access time (relatime), and from the cache it would send no request.
  */
 function dropKernelListing(union: Union, node: DirectoryNode): void {
   const { mode, directories } = union.accessTimes;
@@ -80,8 +82,9 @@ function dropKernelListing(union: Union, node: DirectoryNode): void {
 }
 
 /**
- * The file system below drops set-id bits as for us, who have CAP_FSETID. An ordinary user's chown also takes set-gid
- * from a file without group execute, if the user is not in its group (fs/attr.c:setattr_should_drop_sgid).
+ * The file system below drops set-id bits as for us, who have CAP_FSETID. An ordinary user's chown also takes
+ * set-gid from a file without group execute, if the user is not in its group
+ * (fs/attr.c:setattr_should_drop_sgid).
  */
 function changeOwner(union: Union, node: UnionNode, { uid, gid }: AttributeChange, caller: Caller): void {
   const stat = union.answer.attr;
@@ -109,13 +112,13 @@ function checkProtection(union: Union, node: UnionNode, change: AttributeChange)
 }
 
 /**
- * chown(2) that names neither an owner nor a group takes set-id bits away all the same, and on some file systems more
- * (man chown(2)). It comes as a SETATTR without anything in it. So does a part of a write, which the kernel sends ahead
- * of it (fs/inode.c:file_remove_privs): to a file with capabilities, after it has removed those, and to one with set-id
- * bits by an ordinary user. A WRITE clears those bits itself. So an empty SETATTR from a caller who is not the owner,
- * and cannot chmod, has no effect. A write in passthrough clears only bits of the real file, not those that
- * `xattr_permissions` keeps in an xattr. So while a writer has the file open in passthrough, the empty SETATTR clears
- * them, whoever sends it.
+ * chown(2) that names neither an owner nor a group takes set-id bits away all the same, and on some file
+ * systems more (man chown(2)). It comes as a SETATTR without anything in it. So does a part of a write, which
+ * the kernel sends ahead of it (fs/inode.c:file_remove_privs): to a file with capabilities, after it has
+ * removed those, and to one with set-id bits by an ordinary user. A WRITE clears those bits itself. So an
+ * empty SETATTR from a caller who is not the owner, and cannot chmod, has no effect. A write in passthrough
+ * clears only bits of the real file, not those that `xattr_permissions` keeps in an xattr. So while a writer
+ * has the file open in passthrough, the empty SETATTR clears them, whoever sends it.
  */
 function isNamelessChown(union: Union, node: UnionNode, change: AttributeChange, caller: Caller): boolean {
   const ofWrite = union.lostCapability === node;
@@ -154,11 +157,12 @@ function setSize(union: Union, node: FileNode, size: number, killSetIdFor: Calle
 }
 
 /**
- * Before `caller`, who lacks CAP_FSETID, changes a file's content: should the change fail, the bits are gone all the
- * same (mm/filemap.c:generic_write_checks, fs/inode.c:file_remove_privs).
+ * Before `caller`, who lacks CAP_FSETID, changes a file's content: should the change fail, the bits are gone
+ * all the same (mm/filemap.c:generic_write_checks, fs/inode.c:file_remove_privs).
  *
- * After a write the kernel invalidates size and times, but not the mode (fs/fuse/file.c:fuse_write_update_attr), and
- * execve(2) uses the cached set-id bits. So the cached mode is invalidated before the data changes.
+ * After a write the kernel invalidates size and times, but not the mode
+ * (fs/fuse/file.c:fuse_write_update_attr), and execve(2) uses the cached set-id bits. So the cached mode is
+ * invalidated before the data changes.
  * @param keeps for a request that does not carry it: whether `caller` has CAP_FSETID
  */
 export function dropSetIdBits(
@@ -182,7 +186,9 @@ function timeValue(time: TimeChange | undefined): TimeValue {
   return time === 'now' ? TIME_NOW : time;
 }
 
-/** The file system that is written to says how much room there is; a read-only union shows its top layer's. */
+/**
+ * The file system that is written to says how much room there is; a read-only union shows its top layer's.
+ */
 export function statfs(union: Union): StatFs {
   const top = union.upper?.layer ?? (union.lowers[0] as Layer);
   return { ...statFs(top.root.fd), namelen: union.maxName };

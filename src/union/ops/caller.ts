@@ -7,9 +7,9 @@ export function isRoot(caller: Caller): boolean {
 }
 
 /**
- * Whether set-gid stays on a file without group execute, of this owner and group, when the caller changes it. The
- * caller must be in the group or have CAP_FSETID over the file, as the root of a user namespace can have it
- * (fs/inode.c:in_group_or_capable).
+ * Whether set-gid stays on a file without group execute, of this owner and group, when the caller changes it.
+ * The caller must be in the group or have CAP_FSETID over the file, as the root of a user namespace can have
+ * it (fs/inode.c:in_group_or_capable).
  * @param uid, gid in the ids of `caller`
  */
 export function mayKeepSetGid(caller: Caller, uid: number, gid: number): boolean {

@@ -82,9 +82,9 @@ function orRemove<T>(dir: DirectoryNode, made: Made, use: () => T): T {
 }
 
 /**
- * Creates and opens in one step (O_CREAT of a name that is not there). The entry's attributes may be cached, although
- * the file is open for writing (see `changesUnseen`): before a mapping can write to an empty file, a request or a write
- * must have made it larger, and from then on the kernel asks again.
+ * Creates and opens in one step (O_CREAT of a name that is not there). The entry's attributes may be cached,
+ * although the file is open for writing (see `changesUnseen`): before a mapping can write to an empty file, a
+ * request or a write must have made it larger, and from then on the kernel asks again.
  */
 export function create(
   union: Union,
@@ -142,8 +142,8 @@ function statOrClose({ fd, home }: Made, into: FileStat): void {
 }
 
 /**
- * O_TMPFILE. The file lies in the work directory, which is on the upper's file system, so that `parent` need not be
- * copied up before the file is given a name.
+ * O_TMPFILE. The file lies in the work directory, which is on the upper's file system, so that `parent` need
+ * not be copied up before the file is given a name.
  */
 export function tmpfile(
   union: Union,

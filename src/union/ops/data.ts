@@ -25,7 +25,10 @@ import { dropSetIdBits } from './attributes.js';
 import { keepingPrivileges } from './privileges.js';
 import { dropCapability } from './xattrs.js';
 
-/** copy_file_range(2) may copy less than asked for; a piece of this size does not hold up other requests for long. */
+/**
+ * copy_file_range(2) may copy less than asked for; a piece of this size does not hold up other requests for
+ * long.
+ */
 const MAX_COPY = 16 << 20;
 
 export function open(union: Union, nodeid: NodeId, flags: number, killSetIdFor: Caller | null): Opened {
@@ -94,7 +97,8 @@ export function read(
   const node = union.nodes.file(nodeid);
   const { readFd, backingId } = openOf(node);
   const readBy = backingId !== 0 && (flags & O_DIRECT) !== 0 ? preadDirect : readWhole;
-  // Lower files, and all files of a mount with noatime, have been opened so that reading leaves the access time alone.
+  // Lower files, and all files of a mount with noatime, have been opened so that reading leaves the access
+  // time alone.
   if ((flags & O_NOATIME) === 0 || !node.isUpper || union.accessTimes.mode === 'noatime') {
     return readBy(readFd, into, at, size, offset);
   }

@@ -55,8 +55,8 @@ function asExtended(flags: number): number {
 }
 
 /**
- * Protection goes where the dialect keeps it, the rest to the inode, which loses real flags of that kind if it has any
- * (fs/overlayfs/inode.c:ovl_fileattr_set).
+ * Protection goes where the dialect keeps it, the rest to the inode, which loses real flags of that kind if
+ * it has any (fs/overlayfs/inode.c:ovl_fileattr_set).
  * @param apply is given the flags that the inode is to have
  */
 function change(union: Union, nodeid: NodeId, flags: number, apply: (fd: number, real: number) => void): void {

@@ -20,7 +20,9 @@ import { handOut } from './entries.js';
 
 const scratch = new FileStat();
 
-/** Gives a file another name. A lower one is copied up first: a link can lead only to an object of the upper. */
+/**
+ * Gives a file another name. A lower one is copied up first: a link can lead only to an object of the upper.
+ */
 export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryName): Entry {
   const node = union.nodes.file(nodeid);
   const dir = union.nodes.directory(parent);

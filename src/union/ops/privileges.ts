@@ -1,8 +1,8 @@
 /**
- * Set-id bits and file capabilities of a file whose mapped pages are written back. On a plain directory a mapped write
- * leaves them alone. The kernel hands such pages to the server, whose pwrite(2) removes them
- * (fs/inode.c:file_remove_privs): capabilities always, set-id bits if the server lacks CAP_FSETID in the initial user
- * namespace. The kernel then still caches the old mode, because it asks for times alone again.
+ * Set-id bits and file capabilities of a file whose mapped pages are written back. On a plain directory a
+ * mapped write leaves them alone. The kernel hands such pages to the server, whose pwrite(2) removes them
+ * (fs/inode.c:file_remove_privs): capabilities always, set-id bits if the server lacks CAP_FSETID in the
+ * initial user namespace. The kernel then still caches the old mode, because it asks for times alone again.
  */
 import { displayName } from '../../core/entry-name.js';
 import { FsError } from '../../core/errno.js';
@@ -25,9 +25,10 @@ let keepsOwn: boolean | null = null;
 const scratch = new FileStat();
 
 /**
- * Runs `write`, which writes to the open file `fd` of `node`, and sets again what it has removed, also if it fails: the
- * kernel removes set-id bits and capabilities before it writes. If they cannot be set again, the result of `write`
- * counts all the same, the log names the file, and the kernel is told that its attributes are out of date.
+ * Runs `write`, which writes to the open file `fd` of `node`, and sets again what it has removed, also if it
+ * fails: the kernel removes set-id bits and capabilities before it writes. If they cannot be set again, the
+ * result of `write` counts all the same, the log names the file, and the kernel is told that its attributes
+ * are out of date.
  */
 export function keepingPrivileges(union: Union, node: FileNode, fd: number, write: () => number): number {
   keepsOwn ??= keepsSetIdBits(process.pid);
@@ -59,8 +60,8 @@ function setBitsAgain(union: Union, node: FileNode, fd: number, bits: number): v
 }
 
 /**
- * null: the file has none, or one that this server cannot read, and so cannot set again; or its layer keeps it in an
- * xattr that a write leaves alone.
+ * null: the file has none, or one that this server cannot read, and so cannot set again; or its layer keeps
+ * it in an xattr that a write leaves alone.
  */
 function capabilityOf(union: Union, node: FileNode, fd: number): Buffer | null {
   if (node.lacksCapability || nameOnDisk(union, overridesOf(union, node), CAPABILITY) !== CAPABILITY) return null;
@@ -69,13 +70,17 @@ function capabilityOf(union: Union, node: FileNode, fd: number): Buffer | null {
     node.lacksCapability = value === null;
     return value;
   } catch (error) {
-    // EOVERFLOW: it belongs to another user namespace. EOPNOTSUPP: no xattrs. Whatever it is, the data must be written.
+    // EOVERFLOW: it belongs to another user namespace. EOPNOTSUPP: no xattrs. Whatever it is, the data must
+    // be written.
     if (error instanceof FsError) return null;
     throw error;
   }
 }
 
-/** EPERM: the file is another user's. Whatever the errno, the data has been written, or the write's own error counts. */
+/**
+ * EPERM: the file is another user's. Whatever the errno, the data has been written, or the write's own error
+ * counts.
+ */
 function attempt(union: Union, node: FileNode, restore: () => void): void {
   try {
     restore();

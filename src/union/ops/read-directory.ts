@@ -14,7 +14,10 @@ import { handOut } from './entries.js';
 const DOT = '.' as EntryName;
 const DOT_DOT = '..' as EntryName;
 
-/** Lists `nodeid` after `cookie` until the sink is full. A removed directory is empty, as on any Linux file system. */
+/**
+ * Lists `nodeid` after `cookie` until the sink is full. A removed directory is empty, as on any Linux file
+ * system.
+ */
 export function readdir(
   union: Union,
   nodeid: NodeId,
@@ -37,7 +40,8 @@ export function readdir(
   listingOf(union, dir, isQuiet).after(cookie, (listed) => {
     if (!plus) return add(listed.name, inoOf(dir, listed), listed.type, listed.cookie);
     if (!sink.fits(listed.name.length)) return false;
-    // Listed, although nothing can be done with it (aufs, whose names end earlier than those of its branches).
+    // Listed, although nothing can be done with it (aufs, whose names end earlier than those of its
+    // branches).
     if (listed.name.length > union.maxName) return add(listed.name, listed.ino, listed.type, listed.cookie);
     const entry = entryOf(union, dir, listed);
     if (entry === undefined) return add(listed.name, listed.ino, listed.type, listed.cookie);
@@ -47,8 +51,9 @@ export function readdir(
 }
 
 /**
- * Updates the access time of an upper directory whose listing comes from the cache. Costs one system call, and only if
- * the kernel has no cached listing: for the first listing, and after each change of the directory.
+ * Updates the access time of an upper directory whose listing comes from the cache. Costs one system call,
+ * and only if the kernel has no cached listing: for the first listing, and after each change of the
+ * directory.
  */
 function noteRead(union: Union, dir: DirectoryNode): void {
   const { mode, directories } = union.accessTimes;
@@ -62,8 +67,8 @@ function inoOf(dir: DirectoryNode, { name, ino }: ListedEntry): number {
 }
 
 /**
- * What a lookup of the listed name gives, without searching the layers again; undefined where the lookup fails: the
- * name is listed without attributes, so that whoever asks for those is told why, and nobody else.
+ * What a lookup of the listed name gives, without searching the layers again; undefined where the lookup
+ * fails: the name is listed without attributes, so that whoever asks for those is told why, and nobody else.
  */
 function entryOf(union: Union, dir: DirectoryNode, listed: ListedEntry): Entry | null | undefined {
   try {
@@ -85,8 +90,8 @@ function lookupListed(union: Union, dir: DirectoryNode, listed: ListedEntry): En
   const presence = home.layer.reader.probe(union.fds.get(home), name, attr);
   // Gone behind our back: leave it out, as a lookup would not find it either.
   if (presence === 'absent') return null;
-  // An attribute whiteout in a directory that does not say that it has any: listed, but a lookup does not find it, and
-  // attributes given here would be taken for the answer of one.
+  // An attribute whiteout in a directory that does not say that it has any: listed, but a lookup does not
+  // find it, and attributes given here would be taken for the answer of one.
   if (presence === 'whiteout') return undefined;
   const node =
     type === DT_DIR ? adoptStack(union, dir, name, home, below ?? [], attr) : adoptFile(union, dir, name, home, attr);

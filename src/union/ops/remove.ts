@@ -43,8 +43,8 @@ export function unlink(union: Union, parent: NodeId, name: EntryName): void {
 }
 
 /**
- * Before a name of a file goes: where the copy counts the names, it must be there to do so, with a link at the name
- * that goes, which is then one less of the copy's own (fs/overlayfs/util.c:ovl_nlink_start).
+ * Before a name of a file goes: where the copy counts the names, it must be there to do so, with a link at
+ * the name that goes, which is then one less of the copy's own (fs/overlayfs/util.c:ovl_nlink_start).
  */
 export function prepareRemoval(union: Union, node: UnionNode, dir: DirectoryNode, name: EntryName): void {
   if (node.kind === 'directory' || node.group === null || union.links?.countsNames !== true) return;
@@ -67,9 +67,9 @@ export function existing(union: Union, dir: DirectoryNode, name: EntryName): Uni
 }
 
 /**
- * While an upper file loses the name it is known by, by `remove`: keeps an fd of it if anybody may still ask for it,
- * through a mapping, an O_PATH fd or another link. One that is open has an fd already: those who keep unlinked files
- * open must not cost the server two for each.
+ * While an upper file loses the name it is known by, by `remove`: keeps an fd of it if anybody may still ask
+ * for it, through a mapping, an O_PATH fd or another link. One that is open has an fd already: those who keep
+ * unlinked files open must not cost the server two for each.
  */
 export function keepingReachable(
   node: FileNode,

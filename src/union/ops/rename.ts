@@ -1,6 +1,7 @@
 /**
- * Rename: check → copy up → move → commit (fs/overlayfs/dir.c:ovl_rename). What the checks refuse has changed nothing;
- * a copy-up that a later failure leaves behind shows the same tree; the move is one step of the dialect.
+ * Rename: check → copy up → move → commit (fs/overlayfs/dir.c:ovl_rename). What the checks refuse has changed
+ * nothing; a copy-up that a later failure leaves behind shows the same tree; the move is one step of the
+ * dialect.
  */
 import type { EntryName, NodeId } from '../../core/brand.js';
 import { Errno, FsError, fsError, isErrno } from '../../core/errno.js';
@@ -79,7 +80,10 @@ function change(
   replace(union, source, from, target, to);
 }
 
-/** What a lower layer has of a directory stays behind when it moves. EXDEV makes mv(1) and the like copy instead. */
+/**
+ * What a lower layer has of a directory stays behind when it moves. EXDEV makes mv(1) and the like copy
+ * instead.
+ */
 function checkMovable(union: Union, node: UnionNode): void {
   if (node.kind === 'file') {
     assertFree(node);
@@ -173,16 +177,19 @@ function mustBeOpaque(union: Union, { dir, name }: Location): boolean {
   }
 }
 
-/** Before an upper directory moves. Harmless if the move fails: nothing that shows lies below it where it is. */
+/**
+ * Before an upper directory moves. Harmless if the move fails: nothing that shows lies below it where it is.
+ */
 function closeAgainst(union: Union, node: DirectoryNode, dirfd: number, { dir, name }: Location): void {
   try {
     union.writable().hiding.markOpaque(dirfd, node.name);
   } catch (error) {
     if (!isErrno(error, 'EOPNOTSUPP', 'ENOSPC', 'ERANGE')) throw error;
-    // There is nothing to hide: the mark would only protect against lower layers that change while they are not
-    // mounted.
+    // There is nothing to hide: the mark would only protect against lower layers that change while they are
+    // not mounted.
     if (isErrno(error, 'EOPNOTSUPP') && lowerNamesIn(union, dir, name).length === 0) return;
-    // An upper without such xattrs cannot keep the lower names hidden (fs/overlayfs/dir.c:ovl_set_opaque_xerr).
+    // An upper without such xattrs cannot keep the lower names hidden
+    // (fs/overlayfs/dir.c:ovl_set_opaque_xerr).
     throw fsError(Errno.EXDEV, 'rename');
   }
 }

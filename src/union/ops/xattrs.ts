@@ -20,8 +20,8 @@ export const CAPABILITY = 'security.capability';
 const MAX_NAME = 255;
 
 /**
- * The xattr that holds `name` in a layer with these `overrides`; null: nothing can. EOPNOTSUPP for a name that is too
- * long when it is escaped (fs/overlayfs/xattrs.c:ovl_xattr_escape_name).
+ * The xattr that holds `name` in a layer with these `overrides`; null: nothing can. EOPNOTSUPP for a name
+ * that is too long when it is escaped (fs/overlayfs/xattrs.c:ovl_xattr_escape_name).
  */
 export function nameOnDisk(union: Union, overrides: StatOverrides | null, name: string): string | null {
   const escaped = escapeOverride(name);
@@ -46,17 +46,18 @@ export function getxattr(union: Union, nodeid: NodeId, name: string): Buffer | n
   const onDisk = nameOnDisk(union, overridesOf(union, node), name);
   if (onDisk === null) return null;
   const { fd, name: at } = reachOf(union, node);
-  // On a layer without ACLs an object has no ACL (fs/overlayfs/inode.c:do_ovl_get_acl). The layer's EOPNOTSUPP would
-  // become the result of the kernel's permission checks (fs/fuse/acl.c:__fuse_get_acl).
+  // On a layer without ACLs an object has no ACL (fs/overlayfs/inode.c:do_ovl_get_acl). The layer's
+  // EOPNOTSUPP would become the result of the kernel's permission checks (fs/fuse/acl.c:__fuse_get_acl).
   const value = isAcl(name) ? findXattr(fd, at, onDisk) : getXattr(fd, at, onDisk);
   if (asksCapability) node.lacksCapability = value === null;
-  // With an unknown id in an ACL the kernel's permission check would fail (fs/posix_acl.c:posix_acl_from_xattr).
+  // With an unknown id in an ACL the kernel's permission check would fail
+  // (fs/posix_acl.c:posix_acl_from_xattr).
   return value !== null && isAcl(name) ? withoutForeignIds(value) : value;
 }
 
 /**
- * Names that the caller may see: `trusted.` ones only for those with CAP_SYS_ADMIN, as on any file system (man
- * xattr(7)).
+ * Names that the caller may see: `trusted.` ones only for those with CAP_SYS_ADMIN, as on any file system
+ * (man xattr(7)).
  */
 export function listxattr(union: Union, nodeid: NodeId, caller: Caller): string[] {
   const node = union.nodes.get(nodeid);
@@ -112,8 +113,8 @@ export function removexattr(union: Union, nodeid: NodeId, name: string): void {
   assertChangeable(union, node);
   if (!isUpper(node)) {
     const below = nameToChange(union, overridesOf(union, node), name);
-    // Taking away what is not there must not copy a file up (fs/overlayfs/xattrs.c:ovl_xattr_set). In the upper its
-    // file system answers: an ACL that is not there can be taken away.
+    // Taking away what is not there must not copy a file up (fs/overlayfs/xattrs.c:ovl_xattr_set). In the
+    // upper its file system answers: an ACL that is not there can be taken away.
     const before = reachOf(union, node);
     if (getXattr(before.fd, before.name, below) === null) throw fsError(Errno.ENODATA, 'removexattr');
     toUpper(union, node);
@@ -138,8 +139,8 @@ function noteBlocks(union: Union, node: UnionNode): void {
 }
 
 /**
- * Removes the file capability that `xattr_permissions` keeps in an xattr, because a write must remove it. A capability
- * of the real file is removed by the write itself.
+ * Removes the file capability that `xattr_permissions` keeps in an xattr, because a write must remove it. A
+ * capability of the real file is removed by the write itself.
  */
 export function dropCapability(union: Union, node: FileNode): void {
   const overrides = overridesOf(union, node);

@@ -1,11 +1,11 @@
 /**
- * Who reads the files of a directory one after the other, in the order of its listing (`grep -r`, `tar`, `find |
- * xargs`), waits for the disk at each of them: a small file is one read, and the kernel reads ahead within files, not
- * over several. So while such a reader is at work, the files that come next are brought into the page cache, in moments
- * when no request waits.
+ * Who reads the files of a directory one after the other, in the order of its listing (`grep -r`, `tar`,
+ * `find | xargs`), waits for the disk at each of them: a small file is one read, and the kernel reads ahead
+ * within files, not over several. So while such a reader is at work, the files that come next are brought
+ * into the page cache, in moments when no request waits.
  *
- * It is a guess that costs a few system calls: whatever fails in it is met again, and reported, by whoever opens the
- * file.
+ * It is a guess that costs a few system calls: whatever fails in it is met again, and reported, by whoever
+ * opens the file.
  */
 import { FsError } from '../../core/errno.js';
 import { DT_REG } from '../../core/file-mode.js';

@@ -1,7 +1,7 @@
 /**
- * Notices who goes through a tree (`find`, `du`, `tar`, a backup) and sends a helper thread ahead. On a cold cache such
- * a reader waits for the disk several times in each directory, once for each layer, and nobody else has anything to do
- * meanwhile.
+ * Notices who goes through a tree (`find`, `du`, `tar`, a backup) and sends a helper thread ahead. On a cold
+ * cache such a reader waits for the disk several times in each directory, once for each layer, and nobody
+ * else has anything to do meanwhile.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { type LoadedFlag, newLoadedFlag, waitUntilLoaded } from '../../sys/process/loaded-flag.js';
@@ -24,14 +24,20 @@ export interface PrefetchThread {
   end(): void;
 }
 
-/** So many directories that are listed for the first time, one after the other below one of them, count as a walk. */
+/**
+ * So many directories that are listed for the first time, one after the other below one of them, count as a
+ * walk.
+ */
 const PATTERN = 16;
 /**
- * After so many more directories the thread is started again if it has fallen behind or ended: the reader had paused, or
- * its data was in memory already.
+ * After so many more directories the thread is started again if it has fallen behind or ended: the reader had
+ * paused, or its data was in memory already.
  */
 const AGAIN = 512;
-/** How long the end of a mount waits for the thread to close its fds; a layer that hangs keeps them. Milliseconds. */
+/**
+ * How long the end of a mount waits for the thread to close its fds; a layer that hangs keeps them.
+ * Milliseconds.
+ */
 const END_MS = 200;
 
 export class TreePrefetch {
@@ -138,7 +144,10 @@ function startThread(roots: readonly number[], shared: Int32Array): PrefetchThre
   };
 }
 
-/** The names that lead from `above` (null: the root) to `dir`, as they are now; null: `dir` does not lie below it. */
+/**
+ * The names that lead from `above` (null: the root) to `dir`, as they are now; null: `dir` does not lie below
+ * it.
+ */
 function namesBetween(above: DirectoryNode | null, dir: DirectoryNode): string[] | null {
   const names: string[] = [];
   for (let at = dir; at !== above; at = at.parent) {

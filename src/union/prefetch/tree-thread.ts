@@ -1,7 +1,7 @@
 /**
- * A helper thread that walks ahead of a reader who goes through a tree: it lists and stats what comes next, so that the
- * kernel has it when the serving thread asks, and the disk is at work meanwhile. It changes nothing, answers nothing,
- * and what fails in it is met again by whoever wants it.
+ * A helper thread that walks ahead of a reader who goes through a tree: it lists and stats what comes next,
+ * so that the kernel has it when the serving thread asks, and the disk is at work meanwhile. It changes
+ * nothing, answers nothing, and what fails in it is met again by whoever wants it.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { EntryName } from '../../core/brand.js';
@@ -72,7 +72,10 @@ class LayerTreeReader implements TreeReader {
   }
 }
 
-/** With O_NOATIME, because access times of lower layers must stay; without it (EPERM) for another user's directory. */
+/**
+ * With O_NOATIME, because access times of lower layers must stay; without it (EPERM) for another user's
+ * directory.
+ */
 function openToList(root: number, path: string): number {
   const flags = O_RDONLY | O_DIRECTORY | O_NONBLOCK;
   const fd = tryOpenBeneath(root, path, flags | O_NOATIME);

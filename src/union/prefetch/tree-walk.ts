@@ -1,12 +1,13 @@
 /**
- * The walk of a scout through a tree: the directories that a reader who follows the listings will reach next, in that
- * order.
+ * The walk of a scout through a tree: the directories that a reader who follows the listings will reach next,
+ * in that order.
  */
 import type { EntryName } from '../../core/brand.js';
 import { cookieOf } from '../nodes/listing.js';
 
 /**
- * Walk `root` from behind `place` on: a path from the layers' roots, and the names that lead from there to the reader.
+ * Walk `root` from behind `place` on: a path from the layers' roots, and the names that lead from there to
+ * the reader.
  */
 export interface WalkOrder {
   readonly number: number;
@@ -31,7 +32,10 @@ export const ENDED = -1;
 export interface TreeReader {
   /** Returns the names of the directories in it. */
   look(path: string, stats: boolean): Iterable<EntryName>;
-  /** What has been looked at with `stats` since the last call was in memory already, so that nothing is gained. */
+  /**
+   * What has been looked at with `stats` since the last call was in memory already, so that nothing is
+   * gained.
+   */
   isInMemory(): boolean;
 }
 
@@ -45,7 +49,9 @@ export class TreeWalk {
   private readonly pending: string[] = [];
   private walked = 0;
 
-  /** @param patience milliseconds: who has not listed a directory for so long is no reader to walk ahead of */
+  /**
+   * @param patience milliseconds: who has not listed a directory for so long is no reader to walk ahead of
+   */
   constructor(
     private readonly order: WalkOrder,
     private readonly shared: Int32Array,
@@ -68,7 +74,8 @@ export class TreeWalk {
   }
 
   /**
-   * What comes after the reader's place in the order of the listings: behind it at each level, then what is below it.
+   * What comes after the reader's place in the order of the listings: behind it at each level, then what is
+   * below it.
    */
   private begin(): void {
     const { root, place } = this.order;

@@ -10,9 +10,9 @@ import { LARGE } from '../state/copy-jobs.js';
 import type { Union } from '../state/union.js';
 
 /**
- * Brings the data of an upper metacopy. As for {@link copyUp}, but all of it or nothing: a file that is both cut and
- * without its data would be neither what it was nor what it is to be, should we be killed. Then the file gets its
- * `length`.
+ * Brings the data of an upper metacopy. As for {@link copyUp}, but all of it or nothing: a file that is both
+ * cut and without its data would be neither what it was nor what it is to be, should we be killed. Then the
+ * file gets its `length`.
  */
 export function completeData(union: Union, node: FileNode, length: number): number {
   const upper = union.writable();
@@ -32,7 +32,8 @@ export function completeData(union: Union, node: FileNode, length: number): numb
     };
     throw new Parked(union.jobs.start(node, completion, upper.copyUp.sync, complete));
   }
-  // Nothing can bring back what a second truncation, after one that had failed, would find gone: there is but one.
+  // Nothing can bring back what a second truncation, after one that had failed, would find gone: there is but
+  // one.
   if (length === 0 && completion.length >= LARGE) {
     return completed(union, node, completion, () => completion.sealEmpty());
   }

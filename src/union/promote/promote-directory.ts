@@ -14,9 +14,9 @@ import type { Union } from '../state/union.js';
 const fresh = new FileStat();
 
 /**
- * The real directory of `dir` in the upper layer; made now, with all missing ancestors, topmost first, if it was in
- * lower layers only. Only directories themselves are copied, never what they contain. The copy of a directory that was
- * removed while in use gets no name.
+ * The real directory of `dir` in the upper layer; made now, with all missing ancestors, topmost first, if it
+ * was in lower layers only. Only directories themselves are copied, never what they contain. The copy of a
+ * directory that was removed while in use gets no name.
  */
 export function copyUpDirectory(union: Union, dir: DirectoryNode): RealDirectory {
   if (dir.upper !== null) return dir.upper;
@@ -46,8 +46,8 @@ function sourceOf(union: Union, dir: DirectoryNode): CopyUpSource {
 }
 
 /**
- * Lets a process that has a removed directory open change its attributes, as on ext4. (The kernel's overlayfs:
- * ENOTDIR.)
+ * Lets a process that has a removed directory open change its attributes, as on ext4. (The kernel's
+ * overlayfs: ENOTDIR.)
  */
 function copyUpRemoved(union: Union, dir: DirectoryNode): RealDirectory {
   const { layer, copyUp } = union.writable();
@@ -75,8 +75,8 @@ function copyUpInto(union: Union, dir: DirectoryNode, home: RealDirectory): Real
 }
 
 /**
- * Before an object that was copied up gets a name in `dir`, which is in the upper: the number that it shows is not its
- * own (fs/overlayfs/util.c:ovl_set_impure).
+ * Before an object that was copied up gets a name in `dir`, which is in the upper: the number that it shows
+ * is not its own (fs/overlayfs/util.c:ovl_set_impure).
  */
 export function markImpure(union: Union, dir: DirectoryNode | null): void {
   const { origins } = union.dialect;
@@ -105,8 +105,8 @@ export function dropImpure(union: Union, dir: DirectoryNode): void {
 }
 
 /**
- * The kernel's cached attributes are out of date: the node's, and those of its directory, which has got an entry on
- * disk.
+ * The kernel's cached attributes are out of date: the node's, and those of its directory, which has got an
+ * entry on disk.
  */
 export function noteCopiedUp(union: Union, node: UnionNode): void {
   union.channel?.invalidateAttributes(node.id);

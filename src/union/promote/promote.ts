@@ -1,4 +1,7 @@
-/** Brings nodes to the upper layer: the only caller of `src/copyup`, and the place where a node changes its layer. */
+/**
+ * Brings nodes to the upper layer: the only caller of `src/copyup`, and the place where a node changes its
+ * layer.
+ */
 
 import type { CopyUpSource } from '../../copyup/context.js';
 import { copyUpOther, copyUpUnnamed, publishFile, refuseProtected } from '../../copyup/copy-up.js';
@@ -36,8 +39,8 @@ export function assertFree(node: FileNode): void {
 
 /**
  * Copies a file up if it is in a lower layer. Throws `Parked` while a helper thread copies its data.
- * @param length the size for the copy: 0 for O_TRUNC, the new size for a truncation. The copy gets that size before it
- *   gets its name: a later truncation that failed half-way could not be undone
+ * @param length the size for the copy: 0 for O_TRUNC, the new size for a truncation. The copy gets that size
+ * before it gets its name: a later truncation that failed half-way could not be undone
  * @returns an fd of the copy, open for reading and writing and the caller's to close, or -1 if there is none
  */
 export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_INFINITY): number {
@@ -57,7 +60,8 @@ export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_IN
     copyUpSpecial(union, node, source);
     return -1;
   }
-  // A large piece is copied whole: its data takes time, and whoever asked for the piece may be gone when it is there.
+  // A large piece is copied whole: its data takes time, and whoever asked for the piece may be gone when it
+  // is there.
   const wanted = length < LARGE ? length : Number.POSITIVE_INFINITY;
   const staged = StagedFile.open(source, upper.copyUp, wanted, node.data?.open());
   if (staged.needsData && staged.length >= LARGE) {
@@ -73,7 +77,9 @@ export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_IN
   return finish(union, node, staged, { synced: false, length });
 }
 
-/** Whether a copy of this lower file parts from its other links, as in the kernel's overlayfs without index. */
+/**
+ * Whether a copy of this lower file parts from its other links, as in the kernel's overlayfs without index.
+ */
 function isParting(union: Union, links: number): boolean {
   return union.links === null && links > 1;
 }
@@ -111,8 +117,8 @@ function release(fd: number): void {
 
 /**
  * Copies all of a lower file but its data, as the kernel does with metacopy=on (fs/overlayfs/copy_up.c:
- * ovl_need_meta_copy_up). False: it has to be copied whole; one without a name has no place that could lead to its
- * data.
+ * ovl_need_meta_copy_up). False: it has to be copied whole; one without a name has no place that could lead
+ * to its data.
  */
 function copyUpAttributes(union: Union, node: FileNode): boolean {
   const upper = union.writable();
@@ -166,7 +172,9 @@ interface Finish {
   readonly data?: FileData;
 }
 
-/** Seals and publishes; the node is an upper one from here on. Returns the copy's fd unless the node took it. */
+/**
+ * Seals and publishes; the node is an upper one from here on. Returns the copy's fd unless the node took it.
+ */
 function finish(
   union: Union,
   node: FileNode,
@@ -204,9 +212,9 @@ function finish(
 }
 
 /**
- * The copy of a file with several links, complete but without a name, gets its entry first: names of the file that the
- * node is not known by show the copy from then on, and should we be killed before it has its own name, that shows the
- * copy as well. `fresh` holds the copy's stat.
+ * The copy of a file with several links, complete but without a name, gets its entry first: names of the file
+ * that the node is not known by show the copy from then on, and should we be killed before it has its own
+ * name, that shows the copy as well. `fresh` holds the copy's stat.
  */
 function enterGroup(union: Union, node: FileNode, staged: StagedObject, source: Uint8Array | null): void {
   if (node.group === null || union.links === null) return;
@@ -245,15 +253,17 @@ function copyUpSpecial(union: Union, node: FileNode, source: CopyUpSource): void
 }
 
 /**
- * `fresh` holds the copy's stat. Where links are not kept, a file with other links below parts from them here, as in
- * the kernel's overlayfs without index: it goes on under a number of its own, because the others keep the old one.
+ * `fresh` holds the copy's stat. Where links are not kept, a file with other links below parts from them
+ * here, as in the kernel's overlayfs without index: it goes on under a number of its own, because the others
+ * keep the old one.
  */
 function switchLayer(union: Union, node: FileNode, home: RealDirectory | null, lowerLinks: number): void {
   const { group } = node;
   const parted = isParting(union, lowerLinks);
   const own = union.numbers.own(fresh.devMajor, fresh.devMinor, fresh.ino);
   if (parted) node.ino = own;
-  // Without a name only the node shows the number; the copy's own one can be another's as soon as the node has gone.
+  // Without a name only the node shows the number; the copy's own one can be another's as soon as the node
+  // has gone.
   else if (home !== null || group !== null) union.numbers.keep(fresh, node.ino);
   node.isUpper = true;
   node.isCopy = !parted;
@@ -265,7 +275,8 @@ function switchLayer(union: Union, node: FileNode, home: RealDirectory | null, l
   }
   if (home !== null && node.parent !== null) {
     union.listings.peek(node.parent)?.rehome(node.name, home, node.ino);
-    // The kernel's cached listing has the old number. A listing's pages are locked only while the kernel fills them.
+    // The kernel's cached listing has the old number. A listing's pages are locked only while the kernel
+    // fills them.
     if (parted) union.channel?.invalidateData(node.parent.id);
   }
   noteCopiedUp(union, node);

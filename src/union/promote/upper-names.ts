@@ -1,4 +1,7 @@
-/** Names of files in the upper. A file of several links can be in the upper while some of its names are lower ones. */
+/**
+ * Names of files in the upper. A file of several links can be in the upper while some of its names are lower
+ * ones.
+ */
 import { keepingTimes } from '../../copyup/copy-up.js';
 import type { EntryName } from '../../core/brand.js';
 import { FileStat } from '../../core/file-stat.js';
@@ -18,8 +21,8 @@ export function hasUpperName(union: Union, node: UnionNode, dir: DirectoryNode, 
 }
 
 /**
- * Makes a lower name of a copied-up file a real link in the upper. The same tree shows before and after, so that the
- * directory's times stay.
+ * Makes a lower name of a copied-up file a real link in the upper. The same tree shows before and after, so
+ * that the directory's times stay.
  */
 export function bringName(union: Union, group: LinkGroup, dir: DirectoryNode, name: EntryName): void {
   const { links } = union;
@@ -36,8 +39,9 @@ export function bringName(union: Union, group: LinkGroup, dir: DirectoryNode, na
 }
 
 /**
- * Before the copy of a file changes that keeps its names over mounts: the name that it is asked for gets a link in the
- * upper too, so that whoever reads the upper without its index sees the change (fs/overlayfs/copy_up.c:ovl_link_up).
+ * Before the copy of a file changes that keeps its names over mounts: the name that it is asked for gets a
+ * link in the upper too, so that whoever reads the upper without its index sees the change
+ * (fs/overlayfs/copy_up.c:ovl_link_up).
  */
 export function bringKnownName(union: Union, node: FileNode): void {
   const { group, parent, name } = node;

@@ -6,7 +6,10 @@ import { statFd } from '../../sys/files/stat.js';
 import { drainTimer, openTimerfd, startTimer, stopTimer } from '../../sys/waiting/timerfd.js';
 import type { FileNode } from '../nodes/node.js';
 
-/** From this many bytes on the data is copied in a helper thread, and the request waits without holding up others. */
+/**
+ * From this many bytes on the data is copied in a helper thread, and the request waits without holding up
+ * others.
+ */
 export const LARGE = 1 << 20;
 
 const scratch = new FileStat();
@@ -23,8 +26,8 @@ export interface CopyJob {
 /** The copy-ups that are under way in helper threads, and how the failed ones ended. */
 export class CopyJobs {
   /**
-   * Readable when {@link takeFinished} may have something: when a thread has said so, and now and then while any is at
-   * work.
+   * Readable when {@link takeFinished} may have something: when a thread has said so, and now and then while
+   * any is at work.
    */
   readonly doneFd = openTimerfd();
   private readonly pool: CopyPool;
@@ -38,8 +41,8 @@ export class CopyJobs {
   }
 
   /**
-   * Hands the data of `filling`, which it takes, to a helper thread and marks `node` busy. Returns the key to park
-   * under.
+   * Hands the data of `filling`, which it takes, to a helper thread and marks `node` busy. Returns the key to
+   * park under.
    */
   start(node: FileNode, filling: Filling, sync: boolean, complete: () => void): number {
     const key = this.nextKey++;

@@ -1,5 +1,6 @@
 /**
- * The state of one mounted union, which the operations in `ops/` work on. One thread owns it all; nothing here locks.
+ * The state of one mounted union, which the operations in `ops/` work on. One thread owns it all; nothing
+ * here locks.
  */
 import { LRUCache } from 'lru-cache';
 import type { CopyUpContext } from '../../copyup/context.js';
@@ -66,7 +67,10 @@ export class Union {
   lostCapability: UnionNode | null = null;
   /** Nodes that are open, each with an fd, and how many may be. */
   openFiles = 0;
-  /** The longest name that any layer can hold and the dialect allows (fs/overlayfs/super.c:ovl_fill_super, namelen). */
+  /**
+   * The longest name that any layer can hold and the dialect allows (fs/overlayfs/super.c:ovl_fill_super,
+   * namelen).
+   */
   readonly maxName: number;
   /** Depth of the lowest layer. */
   readonly lowest: number;

@@ -1,9 +1,9 @@
 /**
- * Lower layers of the overlay dialect that have whiteouts in the form of aufs, too: `.wh.NAME` and `.wh..wh..opq` are
- * what OCI tars hold, what Docker and podman unpack for fuse-overlayfs, and what that writes itself. They are read by
- * the rule of OCI layers: a whiteout hides entries of the layers below, never an entry beside it. As for
- * fuse-overlayfs, only the name counts, not the type of the object. No object with such a name is shown, so aufs's own
- * directories in the root of a branch are hidden too.
+ * Lower layers of the overlay dialect that have whiteouts in the form of aufs, too: `.wh.NAME` and
+ * `.wh..wh..opq` are what OCI tars hold, what Docker and podman unpack for fuse-overlayfs, and what that
+ * writes itself. They are read by the rule of OCI layers: a whiteout hides entries of the layers below, never
+ * an entry beside it. As for fuse-overlayfs, only the name counts, not the type of the object. No object with
+ * such a name is shown, so aufs's own directories in the root of a branch are hidden too.
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, fsError, isErrno } from '../../core/errno.js';
@@ -18,13 +18,14 @@ import type { Marks } from '../marks.js';
 import type { OverlayDialect } from '../overlay/overlay-dialect.js';
 
 /**
- * After so many misses in a directory it is listed once: a miss costs a system call until then, and nothing from then
- * on.
+ * After so many misses in a directory it is listed once: a miss costs a system call until then, and nothing
+ * from then on.
  */
 const MISSES = 8;
 
 /**
- * Why a directory, known to be one, has no opaque marker; EACCES: it may not be searched, so nothing in it can show.
+ * Why a directory, known to be one, has no opaque marker; EACCES: it may not be searched, so nothing in it
+ * can show.
  */
 const NO_MARKER: ReadonlySet<number> = new Set([Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP, Errno.EACCES]);
 

@@ -1,5 +1,6 @@
 /**
- * What aufs keeps in the root of a writable branch (fs/aufs/whout.c:au_wh_init); a read-only branch is left as it is.
+ * What aufs keeps in the root of a writable branch (fs/aufs/whout.c:au_wh_init); a read-only branch is left
+ * as it is.
  */
 import { Errno, fsError, isErrno } from '../../core/errno.js';
 import { isDirectory, isRegular, S_IFREG } from '../../core/file-mode.js';

@@ -42,8 +42,8 @@ export class AufsDialect implements Dialect {
   }
 
   /**
-   * The three cases of fs/aufs/i_op_ren.c:may_rename_srcdir: an empty directory, wherever it lies; one that no lower
-   * branch has; one whose lower parts hold nothing, not even a whiteout.
+   * The three cases of fs/aufs/i_op_ren.c:may_rename_srcdir: an empty directory, wherever it lies; one that
+   * no lower branch has; one whose lower parts hold nothing, not even a whiteout.
    */
   mayMove(directory: DirectoryParts): boolean {
     if (!directory.inUpper) return directory.isEmpty();

@@ -12,7 +12,10 @@ import { hasPseudoLinks, prepareBranch } from './aufs-branch.js';
 import { hasOpaqueMarker, hasWhiteout, MarkerMaker } from './aufs-marks.js';
 import { AufsReader } from './aufs-reader.js';
 
-/** What aufs keeps in a branch's root is not content and is not listed; pseudo-links must have become hard links. */
+/**
+ * What aufs keeps in a branch's root is not content and is not listed; pseudo-links must have become hard
+ * links.
+ */
 export class AufsSource implements LayerSource {
   readonly name = 'aufs';
   private readonly reader = new AufsReader('ro+wh');
@@ -47,8 +50,8 @@ export class AufsSource implements LayerSource {
 }
 
 /**
- * A layer that fuse-overlayfs has written, or a container tool for it: the marks of both dialects, often one beside the
- * other. An entry beside its whiteout shows, as in {@link AufsReader}.
+ * A layer that fuse-overlayfs has written, or a container tool for it: the marks of both dialects, often one
+ * beside the other. An entry beside its whiteout shows, as in {@link AufsReader}.
  */
 export class FuseOverlayfsSource extends OverlaySource {
   override readonly name = 'fuse-overlayfs';
@@ -79,8 +82,8 @@ export class FuseOverlayfsSource extends OverlaySource {
 }
 
 /**
- * An entry may be the only name of a changed file: the names that show it are in lower layers, and become links when
- * the union is unmounted.
+ * An entry may be the only name of a changed file: the names that show it are in lower layers, and become
+ * links when the union is unmounted.
  */
 function pseudoLinks(root: number): IncompatibleOptions | null {
   const stat = new FileStat();
@@ -90,7 +93,9 @@ function pseudoLinks(root: number): IncompatibleOptions | null {
   return { name: PLINK_DIRECTORY as EntryName, why };
 }
 
-/** Why the whiteout of `name` cannot be read; it may be one of the other dialect, which has no such problem. */
+/**
+ * Why the whiteout of `name` cannot be read; it may be one of the other dialect, which has no such problem.
+ */
 function markerProblem(dirfd: number, name: EntryName): string | null {
   if (name === '.' || name === '..') return 'it hides no name';
   try {
@@ -103,9 +108,9 @@ function markerProblem(dirfd: number, name: EntryName): string | null {
 }
 
 /**
- * Leaves the base of the whiteouts and the two directories in the root, as every layer has them that was a writable
- * branch once: all whiteouts are one inode, the next writable mount goes on with it, and neither a union's listing nor
- * a layer's tar shows any of it.
+ * Leaves the base of the whiteouts and the two directories in the root, as every layer has them that was a
+ * writable branch once: all whiteouts are one inode, the next writable mount goes on with it, and neither a
+ * union's listing nor a layer's tar shows any of it.
  */
 export class AufsTarget implements LayerTarget {
   readonly name = 'aufs';

@@ -1,8 +1,8 @@
 /**
- * Changes of an rw branch in the aufs dialect. Each takes several steps, in the order that aufs has them (i_op_add.c,
- * i_op_del.c, i_op_ren.c): a whiteout comes before what it hides goes, and goes after what it hid has come. In between
- * a name and its whiteout stand side by side, where the name counts (see `aufs-reader.ts`), so that each state shows
- * the tree as before or as after.
+ * Changes of an rw branch in the aufs dialect. Each takes several steps, in the order that aufs has them
+ * (i_op_add.c, i_op_del.c, i_op_ren.c): a whiteout comes before what it hides goes, and goes after what it
+ * hid has come. In between a name and its whiteout stand side by side, where the name counts (see
+ * `aufs-reader.ts`), so that each state shows the tree as before or as after.
  */
 import type { EntryName } from '../../core/brand.js';
 import { isErrno } from '../../core/errno.js';
@@ -83,8 +83,8 @@ export class AufsHiding implements Hiding {
   }
 
   /**
-   * Perhaps over a directory, which shows nothing but may hold whiteouts. A marker inside would keep it from being
-   * replaced, so while it is empty it is made opaque by a whiteout beside it.
+   * Perhaps over a directory, which shows nothing but may hold whiteouts. A marker inside would keep it from
+   * being replaced, so while it is empty it is made opaque by a whiteout beside it.
    */
   private moveDirectory({ from, name, to, newName }: MovePlan): void {
     const move = (): void => renameAt(from, name, to, newName);
@@ -100,7 +100,10 @@ export class AufsHiding implements Hiding {
     afterwards(() => removeWhiteout(to, newName));
   }
 
-  /** Runs `change` after `name` was hidden for when the upper no longer has it; if that fails, reveals it again. */
+  /**
+   * Runs `change` after `name` was hidden for when the upper no longer has it; if that fails, reveals it
+   * again.
+   */
   private hiding(upper: number, name: EntryName, change: () => void): void {
     const undo = new UndoStack();
     undo.guard(() => {

@@ -1,4 +1,6 @@
-/** Whiteouts and opaque markers on disk in the aufs dialect: empty files of a reserved name (fs/aufs/whout.c). */
+/**
+ * Whiteouts and opaque markers on disk in the aufs dialect: empty files of a reserved name (fs/aufs/whout.c).
+ */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, fsError, isErrno } from '../../core/errno.js';
 import { isRegular, S_IFREG } from '../../core/file-mode.js';
@@ -12,7 +14,10 @@ import { OPAQUE_MARKER, WHITEOUT_BASE, WHITEOUT_MODE, whiteoutOf } from '../aufs
 
 const scratch = new FileStat();
 
-/** Whether `dirfd` has a whiteout of `name`. EIO if something else has the name of one (fs/aufs/whout.c:au_wh_test). */
+/**
+ * Whether `dirfd` has a whiteout of `name`. EIO if something else has the name of one
+ * (fs/aufs/whout.c:au_wh_test).
+ */
 export function hasWhiteout(dirfd: number, name: EntryName): boolean {
   return hasMarker(dirfd, whiteoutOf(name));
 }
@@ -23,15 +28,18 @@ function hasMarker(dirfd: number, marker: string): boolean {
   return true;
 }
 
-/** Whether the directory `name` of `dirfd` has an opaque marker in it. Throws EACCES if it cannot be searched. */
+/**
+ * Whether the directory `name` of `dirfd` has an opaque marker in it. Throws EACCES if it cannot be searched.
+ */
 export function hasOpaqueMarker(dirfd: number, name: string): boolean {
   return within(dirfd, name, (fd) => hasMarker(fd, OPAQUE_MARKER));
 }
 
 /**
- * As {@link hasOpaqueMarker}, for a mount whose server may lack search permission: a stat of the directory must not
- * fail for that. In a writable branch a directory of the server's user gets the permission for that moment. Any other
- * one cannot be searched or listed through the mount either, so that it does not matter what its marker hides.
+ * As {@link hasOpaqueMarker}, for a mount whose server may lack search permission: a stat of the directory
+ * must not fail for that. In a writable branch a directory of the server's user gets the permission for that
+ * moment. Any other one cannot be searched or listed through the mount either, so that it does not matter
+ * what its marker hides.
  */
 export function showsOpaqueMarker(dirfd: number, name: string, isWritable: boolean): boolean {
   try {
@@ -59,7 +67,9 @@ export function within<T>(dirfd: number, name: string, body: (fd: number) => T):
   }
 }
 
-/** Makes the markers of one branch: hard links to the base in its root, as long as the file system makes them. */
+/**
+ * Makes the markers of one branch: hard links to the base in its root, as long as the file system makes them.
+ */
 export class MarkerMaker {
   /**
    * @param root the branch's root; its owner's

@@ -1,4 +1,7 @@
-/** aufs's pseudo-links (fs/aufs/plink.c): `.wh..wh.plnk/INO.BINO`, INO the number shown, BINO that of the copy. */
+/**
+ * aufs's pseudo-links (fs/aufs/plink.c): `.wh..wh.plnk/INO.BINO`, INO the number shown, BINO that of the
+ * copy.
+ */
 import type { EntryName } from '../../core/brand.js';
 import { PLINK_DIRECTORY } from '../aufs-names.js';
 import type { HardLinkEntry, LinkEntries } from '../dialect.js';

@@ -1,7 +1,7 @@
 /**
- * Reads one branch of an aufs union. Where a branch has both a name and its whiteout, the entry shows and the whiteout
- * hides what lies below: the rule of OCI layers, and what makes the orders of steps in `aufs-hiding.ts` safe. (aufs
- * itself looks for the whiteout first, and calls both together an error.)
+ * Reads one branch of an aufs union. Where a branch has both a name and its whiteout, the entry shows and the
+ * whiteout hides what lies below: the rule of OCI layers, and what makes the orders of steps in
+ * `aufs-hiding.ts` safe. (aufs itself looks for the whiteout first, and calls both together an error.)
  */
 import type { EntryName } from '../../core/brand.js';
 import type { FileStat } from '../../core/file-stat.js';
@@ -49,8 +49,8 @@ export class AufsReader implements LayerReader {
   }
 
   /**
-   * Whether the directory `name` under `dirfd` hides the directories of the same path below it. Throws EACCES if it
-   * cannot be searched.
+   * Whether the directory `name` under `dirfd` hides the directories of the same path below it. Throws EACCES
+   * if it cannot be searched.
    */
   isOpaque(dirfd: number, name: EntryName): boolean {
     return this.honoursWhiteouts && (hasWhiteout(dirfd, name) || hasOpaqueMarker(dirfd, name));

@@ -1,7 +1,8 @@
 /**
- * The index (`index=on`): a directory beside the work directory in which each copy of a lower file with several links
- * has an entry, a hard link to the copy, by which it is found from every name of the lower file. The entry's name is
- * that file's handle in hex (fs/overlayfs/namei.c:ovl_get_index_name). Layout and private xattrs as the kernel's.
+ * The index (`index=on`): a directory beside the work directory in which each copy of a lower file with
+ * several links has an entry, a hard link to the copy, by which it is found from every name of the lower
+ * file. The entry's name is that file's handle in hex (fs/overlayfs/namei.c:ovl_get_index_name). Layout and
+ * private xattrs as the kernel's.
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, fsError, isErrno } from '../../core/errno.js';
@@ -29,8 +30,8 @@ export class IndexDirectory {
   ) {}
 
   /**
-   * Opens `work`/index, or makes it. The upper's root says which lower root it was used with, and the index which
-   * upper: entries would mean other files with others.
+   * Opens `work`/index, or makes it. The upper's root says which lower root it was used with, and the index
+   * which upper: entries would mean other files with others.
    * @param openWork opens `work`
    * @throws LayerRefusal ESTALE if they are others
    */
@@ -118,7 +119,9 @@ function openOrMake(parent: number): number {
   return fd;
 }
 
-/** Whether `fd` says `expected` in `xattr`; where there is nothing it does from now on (ovl_verify_set_fh). */
+/**
+ * Whether `fd` says `expected` in `xattr`; where there is nothing it does from now on (ovl_verify_set_fh).
+ */
 function isNoted(fd: number, xattr: string, expected: Uint8Array): boolean {
   const noted = findXattr(fd, '', xattr);
   if (noted !== null && decodeOrigin(noted) !== null) return Buffer.compare(noted, expected) === 0;

@@ -1,7 +1,8 @@
 /**
- * The overlay dialect, as the kernel's overlayfs reads it (Documentation/filesystems/overlayfs.rst): a whiteout is a
- * character device 0:0 of the hidden name, an opaque directory carries the xattr `overlay.opaque` = `y`, in the
- * `trusted.` namespace or, for mounts without CAP_SYS_ADMIN in the initial user namespace, in `user.`.
+ * The overlay dialect, as the kernel's overlayfs reads it (Documentation/filesystems/overlayfs.rst): a
+ * whiteout is a character device 0:0 of the hidden name, an opaque directory carries the xattr
+ * `overlay.opaque` = `y`, in the `trusted.` namespace or, for mounts without CAP_SYS_ADMIN in the initial
+ * user namespace, in `user.`.
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, isErrno } from '../../core/errno.js';
@@ -33,8 +34,8 @@ const OPAQUE_YES = 'y';
 /** Of `overlay.opaque` too: the directory is not opaque, but its listing may need a look at each file. */
 const MAY_HAVE_XATTR_WHITEOUTS = 'x';
 /**
- * What fuse-overlayfs sets where it has no `trusted.` xattrs. Read in the upper too, where only it can have set it: a
- * container that it has written goes on with us, and what was deleted there must not come back.
+ * What fuse-overlayfs sets where it has no `trusted.` xattrs. Read in the upper too, where only it can have
+ * set it: a container that it has written goes on with us, and what was deleted there must not come back.
  */
 export const FOREIGN_OPAQUE = 'user.fuseoverlayfs.opaque';
 
@@ -52,7 +53,10 @@ export interface OverlayFeatures {
 
 const PLAIN: OverlayFeatures = { redirect: 'nofollow', metacopy: false };
 
-/** Tests the type and the device number only: writers differ in the mode (fs/overlayfs/overlayfs.h:IS_WHITEOUT). */
+/**
+ * Tests the type and the device number only: writers differ in the mode
+ * (fs/overlayfs/overlayfs.h:IS_WHITEOUT).
+ */
 export function isWhiteout(stat: FileStat): boolean {
   return (stat.mode & S_IFMT) === S_IFCHR && stat.rdevMajor === 0 && stat.rdevMinor === 0;
 }
@@ -126,8 +130,8 @@ export class OverlayDialect implements Dialect, LayerReader {
   }
 
   list(dirfd: number, sink: LayerDirectorySink): void {
-    // Only a character device can be a whiteout, so only those cost a stat, and what a file system without d_type
-    // lists; they are looked at after the listing. A directory with whiteouts of another kind says so.
+    // Only a character device can be a whiteout, so only those cost a stat, and what a file system without
+    // d_type lists; they are looked at after the listing. A directory with whiteouts of another kind says so.
     const files = text(readable(dirfd, '', this.opaqueXattr)) === MAY_HAVE_XATTR_WHITEOUTS;
     let devices: { name: EntryName; ino: number }[] | null = null;
     readDirectory(dirfd, (name, ino, type) => {
@@ -219,7 +223,9 @@ export class OverlayDialect implements Dialect, LayerReader {
     return (mode & S_IFMT) === S_IFCHR && rdev === 0 ? Errno.EPERM : 0;
   }
 
-  /** One `overlay.` is added, so that an overlay can be stored inside an overlay (Linux 6.7, xattr escaping). */
+  /**
+   * One `overlay.` is added, so that an overlay can be stored inside an overlay (Linux 6.7, xattr escaping).
+   */
   xattrOnDisk(name: string): string {
     return name.startsWith(this.prefix) ? this.escapedPrefix + name.slice(this.prefix.length) : name;
   }
@@ -230,7 +236,9 @@ export class OverlayDialect implements Dialect, LayerReader {
     return name.startsWith(this.prefix) ? null : name;
   }
 
-  /** The foreign one too: copied up, it would make opaque what is not, as soon as the upper is a lower layer. */
+  /**
+   * The foreign one too: copied up, it would make opaque what is not, as soon as the upper is a lower layer.
+   */
   isPrivateXattr(name: string): boolean {
     return this.isOverlayXattr(name) || name === FOREIGN_OPAQUE;
   }
@@ -242,8 +250,9 @@ export class OverlayDialect implements Dialect, LayerReader {
 }
 
 /**
- * An xattr that was listed; null if it has gone since, or cannot be read: `user.` ones of an object without read
- * permission, of which then nothing can be shown that could be wrong (fs/overlayfs/util.c:ovl_check_metacopy_xattr).
+ * An xattr that was listed; null if it has gone since, or cannot be read: `user.` ones of an object without
+ * read permission, of which then nothing can be shown that could be wrong
+ * (fs/overlayfs/util.c:ovl_check_metacopy_xattr).
  */
 function readable(dirfd: number, name: string, xattr: string): Buffer | null {
   try {

@@ -1,6 +1,6 @@
 /**
- * Changes of an upper layer in the overlay dialect. Each is one atomic rename, or an order of steps in which every
- * state in between shows the same merged tree as before or after (fs/overlayfs/dir.c).
+ * Changes of an upper layer in the overlay dialect. Each is one atomic rename, or an order of steps in which
+ * every state in between shows the same merged tree as before or after (fs/overlayfs/dir.c).
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, fsError, isErrno } from '../../core/errno.js';
@@ -93,15 +93,15 @@ export class OverlayHiding implements Hiding {
   }
 
   /**
-   * Marks the empty directory that stands in for an emptied one until the move replaces it: nothing below may show in
-   * it.
+   * Marks the empty directory that stands in for an emptied one until the move replaces it: nothing below may
+   * show in it.
    */
   private closeEmptied(staged: EntryName): void {
     try {
       this.markOpaque(this.work.fd, staged);
     } catch (error) {
-      // An upper without xattrs: the moved directory has no opaque mark either, so there is nothing below this name to
-      // hide.
+      // An upper without xattrs: the moved directory has no opaque mark either, so there is nothing below
+      // this name to hide.
       if (!isErrno(error, 'EOPNOTSUPP')) throw error;
     }
   }
@@ -126,8 +126,8 @@ export class OverlayHiding implements Hiding {
     try {
       renameAt(from, name, to, newName, RENAME_WHITEOUT);
     } catch (error) {
-      // A file system without RENAME_WHITEOUT, or without devices (EPERM): in this order a crash in between shows an
-      // old lower object again; in the other order it would lose the upper one.
+      // A file system without RENAME_WHITEOUT, or without devices (EPERM): in this order a crash in between
+      // shows an old lower object again; in the other order it would lose the upper one.
       if (!isErrno(error, 'EINVAL', 'EPERM')) throw error;
       this.moveThenHide(plan);
     }
@@ -180,7 +180,8 @@ export class OverlayHiding implements Hiding {
 
   /**
    * A device; where none can be made, such as on another overlay (EPERM, whoever asks), an empty file with an
-   * attribute, which the kernel's overlayfs reads as well (fs/overlayfs/util.c:ovl_path_check_xwhiteout_xattr).
+   * attribute, which the kernel's overlayfs reads as well
+   * (fs/overlayfs/util.c:ovl_path_check_xwhiteout_xattr).
    */
   private makeWhiteout(dirfd: number, name: EntryName): void {
     if (this.makesDevices !== false) {
@@ -203,8 +204,8 @@ export class OverlayHiding implements Hiding {
   }
 
   /**
-   * Before a whiteout comes into the directory `dirfd`: one that is an attribute is listed as a file, unless the
-   * directory says so.
+   * Before a whiteout comes into the directory `dirfd`: one that is an attribute is listed as a file, unless
+   * the directory says so.
    */
   private prepareToHide(dirfd: number): void {
     if (this.makesDevices === undefined) this.newSource();

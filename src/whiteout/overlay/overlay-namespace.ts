@@ -4,8 +4,8 @@ import { CAP_SYS_ADMIN, hasCapability } from '../../sys/rights/capabilities.js';
 import type { XattrNamespace } from './overlay-dialect.js';
 
 /**
- * `trusted.` xattrs can be seen and set with CAP_SYS_ADMIN in the initial user namespace only; everywhere else the
- * overlay format has its `user.` form.
+ * `trusted.` xattrs can be seen and set with CAP_SYS_ADMIN in the initial user namespace only; everywhere
+ * else the overlay format has its `user.` form.
  */
 export function xattrNamespace(): XattrNamespace {
   return isInitialNamespace() && hasCapability(CAP_SYS_ADMIN) ? 'trusted' : 'user';

@@ -1,6 +1,6 @@
 /**
- * What a copy-up leaves for the next mount: on the copy, which lower file it is of (`overlay.origin`), and on the upper
- * directory, that such copies lie in it (`overlay.impure`), so that only those have to be asked.
+ * What a copy-up leaves for the next mount: on the copy, which lower file it is of (`overlay.origin`), and on
+ * the upper directory, that such copies lie in it (`overlay.impure`), so that only those have to be asked.
  */
 import { isErrno } from '../../core/errno.js';
 import { UUID_BYTES } from '../../sys/files/file-handle.js';
@@ -52,8 +52,8 @@ export class OverlayOrigins implements OriginMarks {
     try {
       setXattr(dirfd, name, this.originXattr, origin);
     } catch (error) {
-      // No such xattrs on this file system; `user.` ones on a symlink or a device, which cannot have any: the copy gets
-      // a number of its own when it is mounted again (fs/overlayfs/copy_up.c:ovl_set_origin_fh).
+      // No such xattrs on this file system; `user.` ones on a symlink or a device, which cannot have any: the
+      // copy gets a number of its own when it is mounted again (fs/overlayfs/copy_up.c:ovl_set_origin_fh).
       if (!isErrno(error, 'EOPNOTSUPP', 'EPERM')) throw error;
     }
   }
@@ -62,7 +62,8 @@ export class OverlayOrigins implements OriginMarks {
     try {
       setXattr(dirfd, '', this.impureXattr, YES);
     } catch (error) {
-      // No such xattrs (as above); `user.` ones of a directory that is somebody else's, or has the sticky bit.
+      // No such xattrs (as above); `user.` ones of a directory that is somebody else's, or has the sticky
+      // bit.
       if (!isErrno(error, 'EOPNOTSUPP', 'EPERM', 'EACCES')) throw error;
     }
   }

@@ -13,21 +13,24 @@ export const OVERRIDE_PREFIX = 'user.containers.override_';
 /** All that container tools and fuse-overlayfs keep for themselves. */
 const PREFIXES = [OVERRIDE_PREFIX, 'user.fuseoverlayfs.', 'security.fuseoverlayfs.'];
 
-/** Whether an xattr on disk is one of these, in any layer. Such an xattr is never shown and never copied up. */
+/**
+ * Whether an xattr on disk is one of these, in any layer. Such an xattr is never shown and never copied up.
+ */
 export function isOverrideXattr(name: string): boolean {
   return PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
 /**
- * Follows the namespace in the on-disk name of an xattr that an application in the mount has set under a reserved name.
+ * Follows the namespace in the on-disk name of an xattr that an application in the mount has set under a
+ * reserved name.
  */
 const ESCAPE = 'plyfs.escaped.';
 const NAMESPACES = ['user.', 'security.'];
 
 /**
- * The name on disk for the xattr that an application calls `name`. fuse-overlayfs or plyfs in a container must be able
- * to set these attributes. Unescaped, they would let it take over any file once the layer is mounted with
- * `xattr_permissions`.
+ * The name on disk for the xattr that an application calls `name`. fuse-overlayfs or plyfs in a container
+ * must be able to set these attributes. Unescaped, they would let it take over any file once the layer is
+ * mounted with `xattr_permissions`.
  */
 export function escapeOverride(name: string): string {
   const namespace = NAMESPACES.find((one) => name.startsWith(one));

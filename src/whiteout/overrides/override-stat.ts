@@ -1,6 +1,7 @@
 /**
  * Owner, mode and kind of an object as text, `UID:GID:MODE:KIND`: what containers/storage (pkg/idtools) and
- * fuse-overlayfs keep in an xattr of a file or directory whose own attributes are those of whoever may store it.
+ * fuse-overlayfs keep in an xattr of a file or directory whose own attributes are those of whoever may store
+ * it.
  */
 
 import {
@@ -85,8 +86,8 @@ export function textOf({ uid, gid, mode, rdevMajor, rdevMinor }: ReportedStat): 
 }
 
 /**
- * As fuse-overlayfs 1.x writes it, the kind in the mode; a device that only stands for one needs its number behind
- * that.
+ * As fuse-overlayfs 1.x writes it, the kind in the mode; a device that only stands for one needs its number
+ * behind that.
  */
 export function shortTextOf(told: ReportedStat): string {
   const { uid, gid, mode } = told;

@@ -10,8 +10,8 @@ import type { StatOverrides } from './stat-overrides.js';
 const scratch = new FileStat();
 
 /**
- * Reads a layer whose objects have their attributes in xattrs. What hides a name is recognised by what it physically
- * is.
+ * Reads a layer whose objects have their attributes in xattrs. What hides a name is recognised by what it
+ * physically is.
  */
 export class OverridingReader implements LayerReader {
   readonly markerFiles: MarkerFiles | null;

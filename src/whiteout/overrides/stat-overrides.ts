@@ -1,7 +1,7 @@
 /**
- * Attributes that a layer keeps in xattrs (`xattr_permissions`): all files are physically those of whoever serves the
- * layer, who needs no right to give them away. In `user.` xattrs, devices, fifos and sockets are made as empty regular
- * files.
+ * Attributes that a layer keeps in xattrs (`xattr_permissions`): all files are physically those of whoever
+ * serves the layer, who needs no right to give them away. In `user.` xattrs, devices, fifos and sockets are
+ * made as empty regular files.
  *
  * A layer says that it does so by such an xattr on its root. An object without one shows its own attributes.
  */
@@ -81,15 +81,16 @@ export class StatOverrides {
   }
 
   /**
-   * Whether an object of this kind can have such an xattr: a `user.` one is for files and directories only (man
-   * xattr(7)).
+   * Whether an object of this kind can have such an xattr: a `user.` one is for files and directories only
+   * (man xattr(7)).
    */
   private canBeOn(mode: number): boolean {
     return this.name === PRIVILEGED_OVERRIDE || isRegular(mode) || isDirectory(mode);
   }
 
   /**
-   * Puts what `name` under `dirfd`, or `dirfd` itself for `''`, says of itself over its own attributes. EIO: nonsense.
+   * Puts what `name` under `dirfd`, or `dirfd` itself for `''`, says of itself over its own attributes. EIO:
+   * nonsense.
    */
   apply(dirfd: number, name: string, stat: FileStat): void {
     for (const xattr of this.names) {
@@ -102,8 +103,9 @@ export class StatOverrides {
   }
 
   /**
-   * The mode that an object of this kind is physically made with. What cannot have a `user.` xattr, but a symlink, is a
-   * file that stands for it; fuse-overlayfs 1.x knows of no such files, and has it with its own attributes.
+   * The mode that an object of this kind is physically made with. What cannot have a `user.` xattr, but a
+   * symlink, is a file that stands for it; fuse-overlayfs 1.x knows of no such files, and has it with its own
+   * attributes.
    */
   physicalMode(mode: number): number {
     if (this.canBeOn(mode)) return (mode & S_IFMT) | this.permissions;
@@ -177,8 +179,8 @@ export class StatOverrides {
   }
 
   /**
-   * The xattr that holds what the application calls `name`; null: nothing can. What is `security.` is kept beside, as
-   * by fuse-overlayfs; an ACL would speak of the permissions that the file has physically.
+   * The xattr that holds what the application calls `name`; null: nothing can. What is `security.` is kept
+   * beside, as by fuse-overlayfs; an ACL would speak of the permissions that the file has physically.
    */
   xattrOnDisk(name: string): string | null {
     if (isAcl(name)) return null;
@@ -200,8 +202,8 @@ function isMarked(root: number, name: string): boolean {
 }
 
 /**
- * null: it has none. EACCES: a `user.` one of a file that we may not read, so that nobody is shown what is in it;
- * EOPNOTSUPP: none of that kind on this file system.
+ * null: it has none. EACCES: a `user.` one of a file that we may not read, so that nobody is shown what is in
+ * it; EOPNOTSUPP: none of that kind on this file system.
  */
 function readable(dirfd: number, name: string, xattr: string): string | null {
   try {
@@ -228,9 +230,9 @@ function chownObject(dirfd: number, name: string, uid: number, gid: number): voi
 }
 
 /**
- * A symlink has its own owner, or ours: EPERM and EINVAL (an id that a user namespace does not have) are what an
- * ordinary user gets who gives it away. Nothing is decided by who owns a symlink, but in a sticky directory who may
- * remove it.
+ * A symlink has its own owner, or ours: EPERM and EINVAL (an id that a user namespace does not have) are what
+ * an ordinary user gets who gives it away. Nothing is decided by who owns a symlink, but in a sticky
+ * directory who may remove it.
  */
 function chownLink(dirfd: number, name: string, uid: number, gid: number): void {
   try {

@@ -23,8 +23,8 @@ export function removedEmpty(dirfd: number, name: EntryName): boolean {
 }
 
 /**
- * Gives the directory `staged` of `workFd` what `source` has. Owner before mode before times, as everywhere: chown
- * clears mode bits, and setting xattrs moves ctime only.
+ * Gives the directory `staged` of `workFd` what `source` has. Owner before mode before times, as everywhere:
+ * chown clears mode bits, and setting xattrs moves ctime only.
  */
 function cloneAttributes(
   source: { readonly dirfd: number; readonly name: EntryName; readonly stat: FileStat },
@@ -48,8 +48,9 @@ function cloneAttributes(
 }
 
 /**
- * Runs `move`, which moves something over the directory `name` of `upper`, with an empty directory with the same
- * attributes in its place. If that fails, the directory is back: whoever holds it goes on with the same one.
+ * Runs `move`, which moves something over the directory `name` of `upper`, with an empty directory with the
+ * same attributes in its place. If that fails, the directory is back: whoever holds it goes on with the same
+ * one.
  * @param prepare what the empty directory still needs, which is at this name of `work` then
  */
 export function movingOverEmptied(

@@ -1,7 +1,7 @@
 /**
- * What the kernel's overlayfs leaves in a work directory so that the upper is not used again without more care:
- * `work/incompat/FEATURE` (fs/overlayfs/readdir.c:ovl_workdir_cleanup_recurse). A volatile mount leaves one from its
- * beginning, also when it is unmounted, because nobody can know later what reached the disk
+ * What the kernel's overlayfs leaves in a work directory so that the upper is not used again without more
+ * care: `work/incompat/FEATURE` (fs/overlayfs/readdir.c:ovl_workdir_cleanup_recurse). A volatile mount leaves
+ * one from its beginning, also when it is unmounted, because nobody can know later what reached the disk
  * (fs/overlayfs/super.c:ovl_create_volatile_dirty).
  */
 import { displayName } from '../../core/entry-name.js';
@@ -43,7 +43,10 @@ export function refuseIncompatible(work: number, path: string): void {
   if (feature !== undefined) throw refusal(feature, path);
 }
 
-/** As {@link refuseIncompatible}, for a mount that does not use the work directory. `path` is bytes, as from a user. */
+/**
+ * As {@link refuseIncompatible}, for a mount that does not use the work directory. `path` is bytes, as from a
+ * user.
+ */
 export function refuseIncompatibleAt(path: string): void {
   const parent = openTrusted(path, O_RDONLY | O_DIRECTORY);
   let work = -1;
@@ -60,12 +63,12 @@ export function refuseIncompatibleAt(path: string): void {
 }
 
 /**
- * Says that the upper is being changed by a mount that waits for no disk. It is not synced either: a journal that has
- * any change of the upper has this earlier one.
+ * Says that the upper is being changed by a mount that waits for no disk. It is not synced either: a journal
+ * that has any change of the upper has this earlier one.
  */
 export function markVolatile(work: number): void {
-  // As for WORKDIR/work itself: the kernel uses mode 0. It would also lock out the next mount of a server without
-  // CAP_DAC_OVERRIDE.
+  // As for WORKDIR/work itself: the kernel uses mode 0. It would also lock out the next mount of a server
+  // without CAP_DAC_OVERRIDE.
   const mode = hasCapability(CAP_DAC_OVERRIDE) ? 0 : 0o700;
   const incompat = makeDirectory(work, INCOMPATIBLE, mode);
   try {

@@ -1,6 +1,7 @@
 /**
- * The work directory: where a change of the upper is prepared before one rename or link publishes it. Layout as the
- * kernel's (fs/overlayfs/super.c:ovl_make_workdir): `WORKDIR/work`, emptied at each mount, temporary names `#HEX`.
+ * The work directory: where a change of the upper is prepared before one rename or link publishes it. Layout
+ * as the kernel's (fs/overlayfs/super.c:ovl_make_workdir): `WORKDIR/work`, emptied at each mount, temporary
+ * names `#HEX`.
  */
 import { randomBytes } from 'node:crypto';
 import type { EntryName } from '../../core/brand.js';
@@ -36,13 +37,13 @@ export class WorkDirectory {
   ) {}
 
   /**
-   * Opens `path`/work, creates it if need be and removes what a killed mount left in it. A work directory that another
-   * live mount holds is used as it is: container engines mount one snapshot twice for a moment. If the mount of its
-   * holder is gone, the call waits for that server to end.
+   * Opens `path`/work, creates it if need be and removes what a killed mount left in it. A work directory
+   * that another live mount holds is used as it is: container engines mount one snapshot twice for a moment.
+   * If the mount of its holder is gone, the call waits for that server to end.
    * @param path bytes, latin1-decoded
    * @param marked leave word that the upper must not be trusted any more
-   * @param exclusive EBUSY if another mount holds it and is not at its end: a server still closes what it has open when
-   * its mount has gone already, and whoever has unmounted it may mount again at once
+   * @param exclusive EBUSY if another mount holds it and is not at its end: a server still closes what it has
+   * open when its mount has gone already, and whoever has unmounted it may mount again at once
    * @param openParent opens `path`
    */
   static open(
@@ -58,7 +59,8 @@ export class WorkDirectory {
       if (lockInTime(fd, exclusive ? ENDING_MS : 0)) removeContents(fd);
       else if (exclusive) throw inUse(path);
       else log(mountedBeside(`workdir ${path}`));
-      // Whoever uses it holds it, also who was not the first: a third must not clean it when the first has gone.
+      // Whoever uses it holds it, also who was not the first: a third must not clean it when the first has
+      // gone.
       tryShareLock(fd);
       if (marked) markVolatile(fd);
       return new WorkDirectory(fd, log);
@@ -71,13 +73,14 @@ export class WorkDirectory {
   }
 
   /**
-   * Uses the directory `name` of `parent`, which is inside the upper, as work directory: for a dialect that keeps one
-   * there. What holds of {@link open} holds here.
+   * Uses the directory `name` of `parent`, which is inside the upper, as work directory: for a dialect that
+   * keeps one there. What holds of {@link open} holds here.
    * @param patience ms for which to wait for another mount, which may be at its end and still have to write
    */
   static openInside(parent: number, name: string, log: (line: string) => void, patience: number): WorkDirectory {
     const fd = openDirectoryAt(parent, name);
-    // Inherited from the upper's root: every object that is made or copied up in here would inherit it in turn.
+    // Inherited from the upper's root: every object that is made or copied up in here would inherit it in
+    // turn.
     dropInheritedAcl(fd);
     if (lockInTime(fd, patience)) removeContents(fd);
     else log(mountedBeside('the upper'));
@@ -97,8 +100,8 @@ export class WorkDirectory {
   }
 
   /**
-   * Removes a temporary object, whatever it is; one that is gone already is what was wanted. What cannot be removed
-   * stays until the next mount, and harms nothing: that is no failure of whoever made it
+   * Removes a temporary object, whatever it is; one that is gone already is what was wanted. What cannot be
+   * removed stays until the next mount, and harms nothing: that is no failure of whoever made it
    * (fs/overlayfs/dir.c:ovl_cleanup).
    */
   discard(name: string): void {
@@ -133,8 +136,8 @@ function mountedBeside(what: string): string {
 
 /**
  * Asks again and again: flock(2) has no timeout.
- * @param patience how long to wait for a holder that may be about to end, in ms; a holder whose mount is gone always
- * gets ENDING_MS
+ * @param patience how long to wait for a holder that may be about to end, in ms; a holder whose mount is gone
+ * always gets ENDING_MS
  */
 function lockInTime(fd: number, patience: number): boolean {
   if (tryLock(fd)) return true;
@@ -156,7 +159,8 @@ function openOrMake(parent: number): number {
   } catch (error) {
     if (!isErrno(error, 'EEXIST')) throw error;
   }
-  // The kernel gives it mode 0, so that nobody walks in; without CAP_DAC_OVERRIDE that would lock us out as well.
+  // The kernel gives it mode 0, so that nobody walks in; without CAP_DAC_OVERRIDE that would lock us out as
+  // well.
   const privileged = hasCapability(CAP_DAC_OVERRIDE);
   if (!privileged) chmodAt(parent, 'work', 0o700);
   const fd = openDirectoryAt(parent, 'work');
@@ -172,8 +176,8 @@ export function removeContents(fd: number): void {
 }
 
 /**
- * Removes `name` and all that is below it, never through a symlink. A directory that is found in another is first moved
- * up to `dirfd`: what a layer holds can be deeper than there are fds, or calls on a stack.
+ * Removes `name` and all that is below it, never through a symlink. A directory that is found in another is
+ * first moved up to `dirfd`: what a layer holds can be deeper than there are fds, or calls on a stack.
  */
 export function removeTree(dirfd: number, name: string): void {
   const stat = new FileStat();
@@ -186,8 +190,8 @@ export function removeTree(dirfd: number, name: string): void {
 }
 
 /**
- * Removes the directory `name` with all in it except directories. It moves these to `dirfd` and returns their new
- * names. The mode of `name` is restored, because an application can have the directory open.
+ * Removes the directory `name` with all in it except directories. It moves these to `dirfd` and returns their
+ * new names. The mode of `name` is restored, because an application can have the directory open.
  */
 function flatten(dirfd: number, name: string, mode: number): string[] {
   const moved = withWriteToEmpty(dirfd, name, mode, () => emptied(dirfd, name));

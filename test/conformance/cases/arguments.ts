@@ -1,5 +1,6 @@
 /**
- * What calls answer to arguments that make no sense for the object they are given: EINVAL, EFBIG, ERANGE and the like.
+ * What calls answer to arguments that make no sense for the object they are given: EINVAL, EFBIG, ERANGE and
+ * the like.
  */
 import * as sys from '../../harness/sys/index.js';
 import type { Case } from '../case.js';

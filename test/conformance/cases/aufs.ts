@@ -1,4 +1,7 @@
-/** What aufs does otherwise than an overlay does (aufs(5), fs/aufs): names, directories that move, what is on disk. */
+/**
+ * What aufs does otherwise than an overlay does (aufs(5), fs/aufs): names, directories that move, what is on
+ * disk.
+ */
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import * as sys from '../../harness/sys/index.js';
 import { type Case, type Context, type SingleCase, single } from '../case.js';

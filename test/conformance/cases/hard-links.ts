@@ -1,4 +1,7 @@
-/** Files that have several links in one layer: one file for every operation, whichever name it is asked for by. */
+/**
+ * Files that have several links in one layer: one file for every operation, whichever name it is asked for
+ * by.
+ */
 import { deepEqual, equal, notEqual } from 'node:assert/strict';
 import * as sys from '../../harness/sys/index.js';
 import { type Case, type Context, type SingleCase, single } from '../case.js';

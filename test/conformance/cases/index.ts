@@ -36,8 +36,8 @@ export const READ_ONLY_GROUP = 'read-only';
 const MARKS_GROUP = 'times that are marked';
 
 /**
- * Groups whose trees are not looked at again after a remount: many cases, which change nothing, or what other groups
- * change as well.
+ * Groups whose trees are not looked at again after a remount: many cases, which change nothing, or what other
+ * groups change as well.
  */
 export const SHOWN_ONCE: ReadonlySet<string> = new Set(['errnos', READ_ONLY_GROUP, MARKS_GROUP]);
 

@@ -1,6 +1,6 @@
 /**
- * Which times each operation marks for update (POSIX.1-2017, "shall mark for update"), of the object and of its
- * directories, and which it leaves; and that listings and stat agree about numbers and types afterwards.
+ * Which times each operation marks for update (POSIX.1-2017, "shall mark for update"), of the object and of
+ * its directories, and which it leaves; and that listings and stat agree about numbers and types afterwards.
  */
 import { deepEqual, equal } from 'node:assert/strict';
 import * as sys from '../../harness/sys/index.js';
@@ -13,7 +13,10 @@ interface Marks {
   readonly operation: string;
   readonly what: string;
   readonly needs?: readonly Capability[];
-  /** Name → what changes: `m` the content's time, `c` the inode's, nothing; `''` is the scene's directory itself. */
+  /**
+   * Name → what changes: `m` the content's time, `c` the inode's, nothing; `''` is the scene's directory
+   * itself.
+   */
   readonly marks: Readonly<Record<string, string>>;
   /** Done before the times are looked at. */
   prepare?(at: (name: string) => string): void;
@@ -212,8 +215,8 @@ function changed(before: sys.Stat, after: sys.Stat): string {
 }
 
 /**
- * What must have changed, given what did: a copy-up shows the ctime of the copy, so that of what is only copied up, or
- * has something copied up in it, may change too, and `-` is what is opened for writing alone.
+ * What must have changed, given what did: a copy-up shows the ctime of the copy, so that of what is only
+ * copied up, or has something copied up in it, may change too, and `-` is what is opened for writing alone.
  */
 function expected(marks: string, name: string, came: string): string {
   const onlyCopied = marks === '-' || (marks === '' && (name === '' || name === 's'));

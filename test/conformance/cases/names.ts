@@ -117,7 +117,10 @@ export const nameCases: readonly Case[] = [
   }),
 ];
 
-/** `depth` directories named `s`, one in the other; the outermost is the entry itself, the innermost holds `end`. */
+/**
+ * `depth` directories named `s`, one in the other; the outermost is the entry itself, the innermost holds
+ * `end`.
+ */
 function nested(depth: number, end: string): ReturnType<typeof dir> {
   let entry = dir({ [end]: 'end' });
   for (let i = 1; i < depth; i++) entry = dir({ s: entry });

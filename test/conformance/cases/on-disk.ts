@@ -256,7 +256,8 @@ export const onDiskCases: readonly Case[] = [
     title: 'holes stay holes when a file is copied up',
     layers: { lower1: { d: dir({ f: file('start') }) } },
     run(ctx) {
-      // The layers' language has no holes: the first descriptor makes one, renaming it away and back keeps it.
+      // The layers' language has no holes: the first descriptor makes one, renaming it away and back keeps
+      // it.
       const fd = ctx.open('d/f', sys.O_RDWR);
       sys.ftruncate(fd, 50 << 20);
       sys.pwrite(fd, 'end', (50 << 20) - 3);

@@ -1,4 +1,7 @@
-/** Changes that are refused for what the object is, who asks, or where it is: EPERM, EACCES, ETXTBSY, EBUSY, EXDEV. */
+/**
+ * Changes that are refused for what the object is, who asks, or where it is: EPERM, EACCES, ETXTBSY, EBUSY,
+ * EXDEV.
+ */
 import { equal } from 'node:assert/strict';
 import * as sys from '../../harness/sys/index.js';
 import type { Case, Context } from '../case.js';
@@ -157,8 +160,8 @@ export const refusalCases: readonly Case[] = [
         () => sys.link(at('g'), at('s/g')),
       ]) {
         const came = sys.outcome(change);
-        // A name that is made is refused by the permission check of the directory, which says EACCES for immutable
-        // ones.
+        // A name that is made is refused by the permission check of the directory, which says EACCES for
+        // immutable ones.
         equal(came === 'EACCES' ? 'EPERM' : came, 'EPERM');
       }
       equal(sys.readFile(at('s/x')), 'x');

@@ -10,8 +10,8 @@ const BLOCK = 4096;
 const BLOCKS = 'x'.repeat(2 * BLOCK);
 
 /**
- * The descriptors that a file is open by when the one of the case is opened: whether it is passed through depends on
- * them.
+ * The descriptors that a file is open by when the one of the case is opened: whether it is passed through
+ * depends on them.
  */
 const BESIDE: readonly (readonly [string, (ctx: Context) => void])[] = [
   ['alone', () => undefined],

@@ -8,7 +8,10 @@ import { dir, file, opaqueDir, symlink } from '../tree.js';
 const { XATTR_CREATE, XATTR_REPLACE } = sys;
 const MARKED = file(CONTENT, { xattrs: { 'user.one': 'first', 'user.empty': '', 'trusted.mine': 't' }, mtime: 1000 });
 
-/** By which fuse-overlayfs and containers/storage know their own layers; and how such names are stored by plyfs. */
+/**
+ * By which fuse-overlayfs and containers/storage know their own layers; and how such names are stored by
+ * plyfs.
+ */
 const NESTED = [
   'security.fuseoverlayfs.override_stat',
   'user.containers.override_security.capability',

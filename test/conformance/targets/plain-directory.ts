@@ -6,7 +6,10 @@ import { materialize } from '../materialize.js';
 import { asEntry, dir, LAYER_NAMES, merge, type Tree } from '../tree.js';
 import { NOT_IN_LIBFUSE2, type Target } from './target.js';
 
-/** The union's tree, worked out on paper and put in an ordinary directory: what an application takes for granted. */
+/**
+ * The union's tree, worked out on paper and put in an ordinary directory: what an application takes for
+ * granted.
+ */
 export const plainDirectory: Target = {
   name: 'plain directory',
   capabilities: new Set([

@@ -10,7 +10,10 @@ export interface Stage {
   readonly upper: string | null;
   /** How the upper layer stores what is gone. */
   readonly form: LayerForm;
-  /** Takes the target down and puts it up again: what is not on disk is forgotten. Null where nothing is mounted. */
+  /**
+   * Takes the target down and puts it up again: what is not on disk is forgotten. Null where nothing is
+   * mounted.
+   */
   readonly remount: (() => void) | null;
   /** Has the kernel's overlayfs show the layers instead; null where that is no question. */
   readonly showWithKernel: (() => void) | null;

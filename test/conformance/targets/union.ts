@@ -57,7 +57,9 @@ function unionTarget(
   };
 }
 
-/** Each case's tree of `layer` in a directory named by its id; a case without any layer gets an empty upper. */
+/**
+ * Each case's tree of `layer` in a directory named by its id; a case without any layer gets an empty upper.
+ */
 export function treeOf(layer: LayerName, cases: readonly Case[]): Tree {
   return Object.fromEntries(
     cases.flatMap(({ id, layers }) => {
@@ -87,8 +89,9 @@ export const kernelFeatures = unionTarget('kernel with features', featuredKernel
 ]);
 
 /**
- * Stricter than the kernel's overlayfs: every reader sees every write, and what is unlinked while open is a file like
- * any other. FUSE itself refuses FALLOC_FL_COLLAPSE_RANGE and INSERT_RANGE (fs/fuse/file.c:fuse_file_fallocate).
+ * Stricter than the kernel's overlayfs: every reader sees every write, and what is unlinked while open is a
+ * file like any other. FUSE itself refuses FALLOC_FL_COLLAPSE_RANGE and INSERT_RANGE
+ * (fs/fuse/file.c:fuse_file_fallocate).
  */
 const STRICTER: readonly Capability[] = ['coherent-mappings', 'unlinked-lower', 'merged-numbers'];
 const PLYFS_OVERLAY: readonly Capability[] = [...WITHOUT_FEATURES, ...STRICTER];
@@ -100,7 +103,8 @@ export const plyfsFeatures = unionTarget('plyfs with features', featuredPlyfs, f
 ]);
 
 /**
- * Owners and modes in xattrs, of what the upper is given; what the cases have put there has its own. There are no ACLs.
+ * Owners and modes in xattrs, of what the upper is given; what the cases have put there has its own. There
+ * are no ACLs.
  */
 export const plyfsOverrides = unionTarget(
   'plyfs with xattr_permissions',
@@ -127,7 +131,10 @@ const PLYFS_AUFS: readonly Capability[] = [
   'aufs',
 ];
 
-/** The same union on aufs branches. There is no second program to compare with: what is on disk is checked by form. */
+/**
+ * The same union on aufs branches. There is no second program to compare with: what is on disk is checked by
+ * form.
+ */
 export const plyfsAufs = unionTarget('plyfs aufs', mountAufs, null, mountsUnavailable, PLYFS_AUFS, aufsForm);
 
 /** Both dialects over libfuse 2. */

@@ -50,8 +50,8 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
 
   describe('.wh. files of the upper', () => {
     /**
-     * As podman does it to find out what a layer has changed, and as fuse-overlayfs leaves an upper where it can make
-     * no devices.
+     * As podman does it to find out what a layer has changed, and as fuse-overlayfs leaves an upper where it
+     * can make no devices.
      */
     beforeEach(() => {
       writeFileSync(box.at('up/.wh.from-base'), '');

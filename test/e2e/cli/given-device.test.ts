@@ -1,4 +1,6 @@
-/** `/dev/fd/N` as mountpoint: the caller has made the mount already, and plyfs only serves the descriptor N. */
+/**
+ * `/dev/fd/N` as mountpoint: the caller has made the mount already, and plyfs only serves the descriptor N.
+ */
 import { type ChildProcess, type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, closeSync, openSync, readdirSync, writeFileSync } from 'node:fs';

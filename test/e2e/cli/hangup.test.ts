@@ -25,8 +25,9 @@ describe.skipIf(unavailable !== null)(`a terminal is hung up ${unavailable ?? ''
    */
   async function hangUp(args: string, isBusy: () => boolean, redirection = '2>said'): Promise<[number, string]> {
     box.write('said', '');
-    // The kernel signals the leader of the session, the shell, which passes the signal on as an interactive shell does.
-    // It gives a background process /dev/null to read: hence fd 3. wait(1p) returns early for a signal with a trap.
+    // The kernel signals the leader of the session, the shell, which passes the signal on as an interactive
+    // shell does. It gives a background process /dev/null to read: hence fd 3. wait(1p) returns early for a
+    // signal with a trap.
     const script = `ulimit -c 0; exec 3<&0
       '${PLYFS}' ${args} ${redirection} <&3 3<&- & pid=$!
       trap 'kill -HUP $pid; hung=yes' HUP

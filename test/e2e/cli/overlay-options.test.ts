@@ -1,6 +1,6 @@
 /**
- * The kernel's words for the features of an overlay, given to the kernel and to plyfs: both refuse, with the same
- * errno, or both accept, and come to the same features.
+ * The kernel's words for the features of an overlay, given to the kernel and to plyfs: both refuse, with the
+ * same errno, or both accept, and come to the same features.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';

@@ -47,7 +47,8 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
 
   describe('in the background', () => {
     it('returns when the mount answers, and its stdout and stderr reach their end', () => {
-      // spawnSync waits for the end of both pipes, as Go programs do: it would time out if the daemon held one.
+      // spawnSync waits for the end of both pipes, as Go programs do: it would time out if the daemon held
+      // one.
       expect(box.plyfs('-o', box.options, 'mnt')).toEqual({ status: 0, stdout: '', stderr: '' });
       expect(readdirSync(box.mountpoint)).toContain('from-top');
     });

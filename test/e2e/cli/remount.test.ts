@@ -1,6 +1,6 @@
 /**
- * `-o remount`: by plyfs itself, and as mount(8) asks for it through a link of that name. The kernel's overlayfs does
- * the same.
+ * `-o remount`: by plyfs itself, and as mount(8) asks for it through a link of that name. The kernel's
+ * overlayfs does the same.
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,6 @@
-/** A directory of a test's own with layers in it, the program run there, and everything unmounted at the end. */
+/**
+ * A directory of a test's own with layers in it, the program run there, and everything unmounted at the end.
+ */
 import { type SpawnSyncOptions, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -73,7 +75,8 @@ export class Sandbox {
   }
 
   /**
-   * Unmounts whatever is mounted below the sandbox, ends a daemon that is left in another namespace, and removes all.
+   * Unmounts whatever is mounted below the sandbox, ends a daemon that is left in another namespace, and
+   * removes all.
    */
   dispose(): void {
     for (const path of mountpoints().reverse()) {

@@ -1,6 +1,6 @@
 /**
- * The caller's environment, limits and working directory: they do not control Node, and no error shows that Node is in
- * use.
+ * The caller's environment, limits and working directory: they do not control Node, and no error shows that
+ * Node is in use.
  */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

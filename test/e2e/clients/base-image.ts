@@ -1,4 +1,7 @@
-/** An image to start from that needs no network: busybox, and the programs that tell of a tree what busybox cannot. */
+/**
+ * An image to start from that needs no network: busybox, and the programs that tell of a tree what busybox
+ * cannot.
+ */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

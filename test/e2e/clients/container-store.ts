@@ -7,8 +7,8 @@ import { type Driver, overlayOptions } from './drivers.js';
 import type { PrivateMachine, RunOptions } from './private-machine.js';
 
 /**
- * The limit of open files can be beyond what a machine without CAP_SYS_RESOURCE may set, so podman is not left to
- * choose.
+ * The limit of open files can be beyond what a machine without CAP_SYS_RESOURCE may set, so podman is not
+ * left to choose.
  */
 const CONTAINERS_CONF = (tmpDir: string): string => `
 [containers]
@@ -25,9 +25,14 @@ tmp_dir = "${tmpDir}"
 export interface StoreOptions {
   /** Whose store it is; root's, if nobody is named. */
   readonly user?: string;
-  /** False: as on a kernel whose mounts cannot map owners; podman then leaves all of that to the mount program. */
+  /**
+   * False: as on a kernel whose mounts cannot map owners; podman then leaves all of that to the mount
+   * program.
+   */
   readonly idmappedLowers?: boolean;
-  /** Instead of what the driver asks for: storage.conf as it is to be, with the two directories of the store. */
+  /**
+   * Instead of what the driver asks for: storage.conf as it is to be, with the two directories of the store.
+   */
   readonly storageConf?: (dirs: { graphRoot: string; runRoot: string }) => string;
 }
 
@@ -79,8 +84,8 @@ export class ContainerStore {
   }
 
   /**
-   * Removes a container whatever it does. Podman's own cleaning up after one that has just ended can have its shared
-   * memory mounted for another moment, on every driver.
+   * Removes a container whatever it does. Podman's own cleaning up after one that has just ended can have its
+   * shared memory mounted for another moment, on every driver.
    */
   removeContainer(name: string): void {
     const command = ['podman', 'rm', '--force', '--time=0', name] as const;
@@ -100,7 +105,10 @@ export class ContainerStore {
     return this.allMounts().filter((path) => !path.endsWith('/overlay'));
   }
 
-  /** Podman also mounts the directory of its driver on itself, for as long as any of its processes uses the store. */
+  /**
+   * Podman also mounts the directory of its driver on itself, for as long as any of its processes uses the
+   * store.
+   */
   private allMounts(): string[] {
     return this.machine.mounts().filter((path) => path.startsWith(`${this.dir}/`));
   }

@@ -1,4 +1,7 @@
-/** A containerd of a test's own, with a snapshotter that has it mount with a program beside its own for the kernel. */
+/**
+ * A containerd of a test's own, with a snapshotter that has it mount with a program beside its own for the
+ * kernel.
+ */
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PLYFS, waitFor } from '../../harness/mounts.js';

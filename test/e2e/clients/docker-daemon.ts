@@ -1,5 +1,6 @@
 /**
- * A dockerd of a test's own, whose containers have their root directories from the kernel's overlayfs or from plyfs.
+ * A dockerd of a test's own, whose containers have their root directories from the kernel's overlayfs or from
+ * plyfs.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -105,7 +106,10 @@ export class DockerDaemon {
       .filter((command) => command.includes(`${this.dir}/`) && !/^(dockerd|containerd) /.test(command));
   }
 
-  /** Files and directories of layers that the daemon has open. Its connections to containers are not among them. */
+  /**
+   * Files and directories of layers that the daemon has open. Its connections to containers are not among
+   * them.
+   */
   layerDescriptors(): string[] {
     return this.machine.descriptors(this.pid).filter((path) => path.startsWith(`${this.layers}/`));
   }

@@ -1,5 +1,6 @@
 /**
- * Containers of docker whose daemon, server or program ends at the wrong time: nothing is lost, and all can be removed.
+ * Containers of docker whose daemon, server or program ends at the wrong time: nothing is lost, and all can
+ * be removed.
  */
 import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** Settings of dockerd that concern who mounts, and who may: as docs/containers.md has them, and with other owners. */
+/**
+ * Settings of dockerd that concern who mounts, and who may: as docs/containers.md has them, and with other
+ * owners.
+ */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

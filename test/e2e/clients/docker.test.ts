@@ -1,5 +1,6 @@
 /**
- * What people do with docker, on the storage driver that plyfs serves and on the kernel's: the same trees and answers.
+ * What people do with docker, on the storage driver that plyfs serves and on the kernel's: the same trees and
+ * answers.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -249,8 +250,9 @@ describe.skipIf(unavailable !== null)(`docker ${unavailable ?? ''}`, () => {
 });
 
 /**
- * To find out what a step has changed docker compares two trees, unless the driver is overlay2, and does not see a new
- * link to a file that is as it was (moby: pkg/archive/changes_linux.go); with fuse-overlayfs neither.
+ * To find out what a step has changed docker compares two trees, unless the driver is overlay2, and does not
+ * see a new link to a file that is as it was (moby: pkg/archive/changes_linux.go); with fuse-overlayfs
+ * neither.
  */
 function leaveOutLink(context: string): void {
   const files = readdirSync(context).map((name) => join(context, name));

@@ -1,4 +1,6 @@
-/** docs/containers.md: files where it puts them, commands as it gives them, on a machine of the test's own. */
+/**
+ * docs/containers.md: files where it puts them, commands as it gives them, on a machine of the test's own.
+ */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { mountsUnavailable, PLYFS } from '../../harness/mounts.js';
 
 /**
- * With a mount program containers-storage finds out what a container has changed by walking two trees. With the kernel
- * it looks into the upper, unless it is told to redirect directories; only that tells hard links to files of lower
- * layers.
+ * With a mount program containers-storage finds out what a container has changed by walking two trees. With
+ * the kernel it looks into the upper, unless it is told to redirect directories; only that tells hard links
+ * to files of lower layers.
  */
 export const DRIVERS = ['kernel', 'kernel, comparing trees', 'plyfs', 'fuse-overlayfs'] as const;
 export type Driver = (typeof DRIVERS)[number];

@@ -1,6 +1,6 @@
 /**
- * What users do with containers and images, each by itself. What an operation gives tells all that can be seen of it,
- * and must be the same on every driver.
+ * What users do with containers and images, each by itself. What an operation gives tells all that can be
+ * seen of it, and must be the same on every driver.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -46,7 +46,8 @@ function told({ store }: Scene, ...command: readonly [string, ...string[]]): str
 }
 
 /**
- * How many of {@link OPERATIONS}, which begin with those that tell most, are tried where another place tries them all.
+ * How many of {@link OPERATIONS}, which begin with those that tell most, are tried where another place tries
+ * them all.
  */
 export const SOME = TRIES_ALL ? Number.POSITIVE_INFINITY : 4;
 
@@ -162,7 +163,10 @@ export const OPERATIONS: readonly (readonly [string, Operation])[] = [
   ],
 ];
 
-/** Of a container with an owner mapping podman 4.3 diffs and commits the owners that the host sees, while it runs. */
+/**
+ * Of a container with an owner mapping podman 4.3 diffs and commits the owners that the host sees, while it
+ * runs.
+ */
 export const UNMAPPED: readonly (readonly [string, Operation])[] = [
   [
     'diff lists what it changed, and commit makes an image of it',
@@ -179,7 +183,9 @@ export const UNMAPPED: readonly (readonly [string, Operation])[] = [
   ],
 ];
 
-/** They need the engine's mounts in our namespace. Those of root are; those of a user are in the user's own. */
+/**
+ * They need the engine's mounts in our namespace. Those of root are; those of a user are in the user's own.
+ */
 export const MOUNTS: readonly (readonly [string, Operation])[] = [
   [
     'image mount shows an image, read-only',

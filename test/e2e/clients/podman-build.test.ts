@@ -36,7 +36,8 @@ describe.skipIf(unavailable !== null)(`podman build and buildah ${unavailable ??
   it('the six layers have the tree that the kernel gives them', () => {
     const tree = imageManifest(plyfs, 'six');
     expect(differences(imageManifest(kernel, 'six'), tree)).toEqual([]);
-    // A new name of a file that a lower layer has is no change of that file: who compares trees sees a new file.
+    // A new name of a file that a lower layer has is no change of that file: who compares trees sees a new
+    // file.
     expect(differences(imageManifest(native, 'six'), tree)).toEqual([
       'missing: f 644 0:0 2 12 981173106 ./data/links/lower-third -> ',
       'added: f 644 0:0 1 12 981173106 ./data/links/lower-third -> ',

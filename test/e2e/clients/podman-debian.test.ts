@@ -1,4 +1,7 @@
-/** apt and dpkg in a Debian container: the same packages, verified, in the same tree as with the kernel's overlayfs. */
+/**
+ * apt and dpkg in a Debian container: the same packages, verified, in the same tree as with the kernel's
+ * overlayfs.
+ */
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { debianLayers, whyUnavailable, whyWithoutMirror } from '../realwork/debian-layers.js';

@@ -12,8 +12,8 @@ import { differences, imageManifest } from './tree-manifest.js';
 const unavailable = clientsUnavailable('podman', 'runc');
 
 /**
- * What podman 4.3 can store so: it makes fifos as what they are, which no `user.` attribute can be set of, and forgets
- * set-id and sticky bits.
+ * What podman 4.3 can store so: it makes fifos as what they are, which no `user.` attribute can be set of,
+ * and forgets set-id and sticky bits.
  */
 const CONTAINERFILE = `
   FROM ${BASE_IMAGE}

@@ -1,4 +1,6 @@
-/** What podman leaves when containers come and go, what becomes of one whose server is killed, and odd images. */
+/**
+ * What podman leaves when containers come and go, what becomes of one whose server is killed, and odd images.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../harness/mounts.js';
 import { BASE_IMAGE, importBaseImage, makeBaseTar } from './base-image.js';

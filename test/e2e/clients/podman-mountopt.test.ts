@@ -1,5 +1,6 @@
 /**
- * `mountopt` of storage.conf reaches the mount program, together with the options that podman and buildah append to it.
+ * `mountopt` of storage.conf reaches the mount program, together with the options that podman and buildah
+ * append to it.
  */
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

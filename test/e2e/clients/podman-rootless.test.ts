@@ -1,6 +1,6 @@
 /**
- * podman as an ordinary user, with users of his own from /etc/subuid: as on the kernel's overlayfs, which he may mount
- * too.
+ * podman as an ordinary user, with users of his own from /etc/subuid: as on the kernel's overlayfs, which he
+ * may mount too.
  */
 import { mkdirSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -54,8 +54,8 @@ describe.skipIf(unavailable !== null)(`rootless podman ${unavailable ?? ''}`, ()
     const context = writeSixLayers(plyfs.dir);
     plyfs.podman('build', '--network=host', '--build-arg=ROOTLESS=yes', '--tag=built', context);
     const [expected, actual] = [imageManifest(roots, IMAGE), imageManifest(plyfs, 'built')];
-    // A new name of an unchanged file is another file to whom compares trees; the image was built by the kernel's own
-    // way.
+    // A new name of an unchanged file is another file to whom compares trees; the image was built by the
+    // kernel's own way.
     const apart = (lines: readonly string[]): string[] => lines.filter((line) => !line.includes('/lower-third -> '));
     expect(differences(apart(withoutDevices(expected)), apart(actual))).toEqual([]);
   });
@@ -64,8 +64,8 @@ describe.skipIf(unavailable !== null)(`rootless podman ${unavailable ?? ''}`, ()
     expect(differences(unsharedManifest(kernel, IMAGE), unsharedManifest(plyfs, IMAGE))).toEqual([]);
   });
 
-  // For a mapping podman gives the kernel copies of the layers, with other times and numbers of links: so without one
-  // there.
+  // For a mapping podman gives the kernel copies of the layers, with other times and numbers of links: so
+  // without one there.
   it.each([
     ['--userns=keep-id', KEEP_ID],
     ['--userns=auto', ['--userns=auto']],

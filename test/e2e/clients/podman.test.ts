@@ -1,5 +1,6 @@
 /**
- * podman as root: what can be done with containers and images gives on plyfs what it gives on the kernel's overlayfs.
+ * podman as root: what can be done with containers and images gives on plyfs what it gives on the kernel's
+ * overlayfs.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

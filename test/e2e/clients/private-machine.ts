@@ -1,7 +1,7 @@
 /**
- * Mount and process namespaces of a test's own, in which container engines run: what they mount and start is nowhere
- * else, and has an end with the first process of the namespace, whatever became of the test. They share the machine's
- * network and cgroups.
+ * Mount and process namespaces of a test's own, in which container engines run: what they mount and start is
+ * nowhere else, and has an end with the first process of the namespace, whatever became of the test. They
+ * share the machine's network and cgroups.
  */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs';
@@ -14,9 +14,9 @@ import type { Outcome } from '../cli/sandbox.js';
 const MACHINES_OWN = ['/dev/shm', '/run', '/var/lib/containers', '/var/lib/cni', '/var/cache/containers'];
 
 /**
- * /dev/fuse is open to everybody, as udev makes it. crun does not work beside both kinds of cgroups; without a cgroup2
- * there is one kind. Rootless podman asks for mounts that propagate; these are no machine's. A first process that
- * ignores SIGCHLD reaps what is left to it; podman waits for that.
+ * /dev/fuse is open to everybody, as udev makes it. crun does not work beside both kinds of cgroups; without
+ * a cgroup2 there is one kind. Rootless podman asks for mounts that propagate; these are no machine's. A
+ * first process that ignores SIGCHLD reaps what is left to it; podman waits for that.
  */
 const FIRST_PROCESS = `
   set -e

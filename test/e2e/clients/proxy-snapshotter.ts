@@ -1,6 +1,7 @@
 /**
- * A snapshotter of containerd's that has it mount snapshots with a program of FUSE, as fuse-overlayfs-snapshotter does.
- * What it knows lives as long as itself; the snapshots are directories below its own.
+ * A snapshotter of containerd's that has it mount snapshots with a program of FUSE, as
+ * fuse-overlayfs-snapshotter does. What it knows lives as long as itself; the snapshots are directories below
+ * its own.
  */
 import { chmodSync, chownSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** An image of more than six layers, in which each layer does to those below what people do in a Containerfile. */
+/**
+ * An image of more than six layers, in which each layer does to those below what people do in a
+ * Containerfile.
+ */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BASE_IMAGE, importBaseImage } from './base-image.js';

@@ -5,8 +5,8 @@ import { readFileSync } from 'node:fs';
 const BLOCK = 512;
 
 /**
- * Of each entry: kind, mode, owners, size, target, attributes, contents. Times are told as {@link recent} would have
- * them.
+ * Of each entry: kind, mode, owners, size, target, attributes, contents. Times are told as {@link recent}
+ * would have them.
  */
 export function tarListing(archive: string | Buffer): string[] {
   const bytes = typeof archive === 'string' ? readFileSync(archive) : archive;

@@ -1,4 +1,6 @@
-/** What a program in a container can find out about its tree, to be held against the same on another driver. */
+/**
+ * What a program in a container can find out about its tree, to be held against the same on another driver.
+ */
 import type { ContainerStore } from './container-store.js';
 import { recent } from './tar-listing.js';
 
@@ -15,9 +17,9 @@ const ENGINES = [
 ];
 
 /**
- * A line for each object: kind, mode, owners, links, size, time, target; then contents and extended attributes. How
- * many links a directory has depends on how the layers are cut; a time is told when somebody has set it. Paths in full:
- * the shell takes its own programs before those of that name.
+ * A line for each object: kind, mode, owners, links, size, time, target; then contents and extended
+ * attributes. How many links a directory has depends on how the layers are cut; a time is told when somebody
+ * has set it. Paths in full: the shell takes its own programs before those of that name.
  */
 export const TREE_SCRIPT = `
   cd /

@@ -1,6 +1,6 @@
 /**
- * Whether reading updates access times: on a plain directory, on the kernel's overlayfs and on plyfs, with each option
- * of mount(8).
+ * Whether reading updates access times: on a plain directory, on the kernel's overlayfs and on plyfs, with
+ * each option of mount(8).
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -28,7 +28,10 @@ const FUTURE = { sec: 4_000_000_000, nsec: 0 };
 
 type Mode = 'relatime' | 'strictatime' | 'noatime' | 'nodiratime';
 
-/** What happens to a file `f` or a directory `d`, both of the upper, and under which options its access time moves. */
+/**
+ * What happens to a file `f` or a directory `d`, both of the upper, and under which options its access time
+ * moves.
+ */
 interface Case {
   readonly what: string;
   readonly object: 'f' | 'd';

@@ -1,6 +1,6 @@
 /**
- * Every reader sees every write, whatever was opened when: across copy-up, mappings, and processes. Stricter than the
- * kernel's overlayfs, whose mappings made before a copy-up keep showing the lower file.
+ * Every reader sees every write, whatever was opened when: across copy-up, mappings, and processes. Stricter
+ * than the kernel's overlayfs, whose mappings made before a copy-up keep showing the lower file.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

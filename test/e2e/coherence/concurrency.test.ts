@@ -62,7 +62,8 @@ const STABLE = 1500;
 const script = (name: string): string => fileURLToPath(new URL(`harness/${name}`, import.meta.url));
 
 /**
- * What all work on: directories of which a lower layer has a part, with names that everybody wants and names that stay.
+ * What all work on: directories of which a lower layer has a part, with names that everybody wants and names
+ * that stay.
  */
 function crowdTree(): Tree {
   const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);

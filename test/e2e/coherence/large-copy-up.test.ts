@@ -11,7 +11,9 @@ import { copyUpStarted, fillLarge, startCopyUp } from '../harness/large-file.js'
 
 const unavailable = mountsUnavailable();
 const BYTES = 1 << 30;
-/** Calls that must get through while one file is being copied. A server that waits for the copy answers one. */
+/**
+ * Calls that must get through while one file is being copied. A server that waits for the copy answers one.
+ */
 const PROMPT = 50;
 
 describe.skipIf(unavailable !== null)(`large copy-up${unavailable === null ? '' : `: ${unavailable}`}`, () => {

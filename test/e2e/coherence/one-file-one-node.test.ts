@@ -1,6 +1,7 @@
 /**
- * One file is one inode of the kernel, whichever of its names it was opened by and whichever are left. Two inodes would
- * have two page caches and two sets of locks, and writes through one could overwrite those through the other.
+ * One file is one inode of the kernel, whichever of its names it was opened by and whichever are left. Two
+ * inodes would have two page caches and two sets of locks, and writes through one could overwrite those
+ * through the other.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';

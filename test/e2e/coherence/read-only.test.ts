@@ -1,4 +1,6 @@
-/** A union without an upper: everything can be read, nothing changed. The kernel's overlayfs answers the same. */
+/**
+ * A union without an upper: everything can be read, nothing changed. The kernel's overlayfs answers the same.
+ */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { materialize } from '../../conformance/materialize.js';

@@ -1,9 +1,10 @@
 /**
- * Every conformance case on every target. A case that fails on the plain directory or on the kernel's overlayfs is
- * a wrong case; one that fails on plyfs alone is a defect of plyfs.
+ * Every conformance case on every target. A case that fails on the plain directory or on the kernel's
+ * overlayfs is a wrong case; one that fails on plyfs alone is a defect of plyfs.
  *
- * PLYFS_TARGETS=plain,kernel,kernel-features,plyfs,features,aufs,native,aufs-native,overrides runs some of them, `all`
- * all. At the end a table says how many cases of which group passed, failed, or did not apply on which target.
+ * PLYFS_TARGETS=plain,kernel,kernel-features,plyfs,features,aufs,native,aufs-native,overrides runs some of
+ * them, `all` all. At the end a table says how many cases of which group passed, failed, or did not apply on
+ * which target.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FILE_SYSTEMS as NAMED_FILE_SYSTEMS, TARGETS as NAMED_TARGETS } from '../../../scripts/conformance-choices.mjs';
@@ -42,8 +43,8 @@ const targets = new Map<string, Target>([
   ['overrides', plyfsOverrides],
 ]);
 /**
- * What the test run has: the aufs dialect and libfuse 2, but not both at once, which differ from each alone in nothing;
- * and not attributes in xattrs, which have a test of their own.
+ * What the test run has: the aufs dialect and libfuse 2, but not both at once, which differ from each alone
+ * in nothing; and not attributes in xattrs, which have a test of their own.
  */
 const usual = [...targets.keys()].filter((name) => name !== 'aufs-native' && name !== 'overrides');
 const asked = process.env.PLYFS_TARGETS?.split(',') ?? usual;

@@ -1,9 +1,10 @@
 /**
- * Conformance cases with layers on other file systems: as lowers on each, and as upper on each that can be written to.
+ * Conformance cases with layers on other file systems: as lowers on each, and as upper on each that can be
+ * written to.
  *
- * PLYFS_FILESYSTEMS=erofs,ramfs runs all cases on these, `all` on all, with PLYFS_FEATURES=on as unions with features;
- * without it a part of the cases runs on those that differ most from what layers usually lie on (`npm run conformance
- * -- --filesystems`).
+ * PLYFS_FILESYSTEMS=erofs,ramfs runs all cases on these, `all` on all, with PLYFS_FEATURES=on as unions with
+ * features; without it a part of the cases runs on those that differ most from what layers usually lie on
+ * (`npm run conformance -- --filesystems`).
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Case } from '../../conformance/case.js';
@@ -101,8 +102,8 @@ function runOn(system: FileSystem, role: Role): void {
       expect(trees()).toEqual(before);
       if (layered.kernelElsewhere !== null) skip(`the kernel cannot mount it: ${layered.kernelElsewhere}`);
       layered.plyfs.remount(mode.mountKernel);
-      // Where a directory entry does not say what it is of, the kernel's overlayfs lists whiteouts in directories that
-      // do not merge.
+      // Where a directory entry does not say what it is of, the kernel's overlayfs lists whiteouts in
+      // directories that do not merge.
       expect(trees({ withoutGhosts: true })).toEqual(before);
     });
   });

@@ -1,6 +1,6 @@
 /**
- * A whole session on a real union, with a socket in place of /dev/fuse: whatever messages arrive, each is answered once
- * and in due form, nothing but the upper is touched, and the session ends as it was told to.
+ * A whole session on a real union, with a socket in place of /dev/fuse: whatever messages arrive, each is
+ * answered once and in due form, nothing but the upper is touched, and the session ends as it was told to.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -113,7 +113,8 @@ describe.skipIf(unavailable !== null).each([
 });
 
 /**
- * Each request that waits for an answer must have one, with its own length in its header, and no other may have one.
+ * Each request that waits for an answer must have one, with its own length in its header, and no other may
+ * have one.
  */
 function wrongAnswers(answers: readonly Buffer[], shapes: readonly Shaped[]): string[] {
   const due = shapes.flatMap(({ opcode }, i) => (rowOf(opcode).replies ? [2 * i + 2] : []));

@@ -1,6 +1,6 @@
 /**
- * kill -9 between and within changes of names: what the next mount shows is explained by some number of the calls
- * having been made, in their order. No lower object comes back, none is lost.
+ * kill -9 between and within changes of names: what the next mount shows is explained by some number of the
+ * calls having been made, in their order. No lower object comes back, none is lost.
  */
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -16,7 +16,10 @@ import { ended, startScript } from '../harness/workload.js';
 
 const NAMES = 90;
 const MOMENTS = [1, 37, 74];
-/** For each number: rename a lower file, replace one, put a file in place of a directory and the other way round. */
+/**
+ * For each number: rename a lower file, replace one, put a file in place of a directory and the other way
+ * round.
+ */
 const SCRIPT = `
 cd "$1"
 i=0
@@ -78,7 +81,10 @@ describe.each(DIALECTS)('crash between names in the $name dialect', (dialect) =>
     return shown;
   }
 
-  /** What number `i` shows, as the number of its changes that were made: 0 none … 4 all; half-made ones counted up. */
+  /**
+   * What number `i` shows, as the number of its changes that were made: 0 none … 4 all; half-made ones
+   * counted up.
+   */
   function changesMade(root: string, i: number): number {
     const [f, g] = [existsSync(join(root, `f${i}`)), existsSync(join(root, `g${i}`))];
     expect([f, g], `f${i} and g${i}: one of them`).toContain(true);

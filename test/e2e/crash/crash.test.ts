@@ -65,7 +65,8 @@ describe.each(DIALECTS)('crash in the $name dialect', (dialect) => {
           copyUpStarted(mounted.server, base, dialect.staging(layers)) || existsSync(join(layers.upper, 'dir', 'big')),
         'the copy',
       );
-      // Not waiting for something to be ready: the moment itself is what varies, from the start to just beyond the end.
+      // Not waiting for something to be ready: the moment itself is what varies, from the start to just
+      // beyond the end.
       await new Promise((resolve) => setTimeout(resolve, (whole * 1.1 * i) / MOMENTS));
       mounted.server.kill('SIGKILL');
       await Promise.all([once(mounted.server, 'exit'), writer.exitCode ?? once(writer, 'exit')]);

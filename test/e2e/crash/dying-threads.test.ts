@@ -1,4 +1,7 @@
-/** plyfs itself goes wrong: the caller gets EIO, the log a line, and the mount goes on, or ends for all to see. */
+/**
+ * plyfs itself goes wrong: the caller gets EIO, the log a line, and the mount goes on, or ends for all to
+ * see.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -129,8 +132,8 @@ describe.skipIf(unavailable !== null)(`plyfs goes wrong${unavailable === null ? 
   it('the mount ends while a thread that walks ahead of a reader still loads its native code: not a word', async () => {
     const names = Array.from({ length: 20 }, (_, i) => `d${i}`);
     for (const name of names) sys.mkdir(join(base, 'lower1', name));
-    // Each system call takes a moment to be bound, so that the thread needs longer than the end of the mount waits for
-    // its walk.
+    // Each system call takes a moment to be bound, so that the thread needs longer than the end of the mount
+    // waits for its walk.
     const slowly = 'for (const end = performance.now() + 15; performance.now() < end; ) lib.func(prototype);';
     patched.intoFunction('sys/libc.js', 'bind', slowly);
     await mount();

@@ -1,6 +1,6 @@
 /**
- * A copy-up that fails in its helper thread is told to whoever waits for it, and to nobody else. Driven through the
- * Operations contract: whether a caller still waits is then for the test to say.
+ * A copy-up that fails in its helper thread is told to whoever waits for it, and to nobody else. Driven
+ * through the Operations contract: whether a caller still waits is then for the test to say.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * Layers whose file system fails, at the first operation, at the second, and so on: the caller is told which errno it
- * was, the tree is as before, also for the next mount and for the kernel's overlayfs, and nothing is left behind.
+ * Layers whose file system fails, at the first operation, at the second, and so on: the caller is told which
+ * errno it was, the tree is as before, also for the next mount and for the kernel's overlayfs, and nothing is
+ * left behind.
  *
  * Here a sample of it; `npm run test:faults` (PLYFS_FAULTS=all) tries all, and prints a table.
  */
@@ -44,8 +45,8 @@ const GROWING = [
 const fullDisk = { name: 'ENOSPC from there on', errno: 'ENOSPC', lasting: GROWING } as const;
 
 /**
- * With passthrough the kernel opens files of the layers for itself after the server has answered, which gets to know
- * nothing of it.
+ * With passthrough the kernel opens files of the layers for itself after the server has answered, which gets
+ * to know nothing of it.
  */
 const unknownToServer = new Set(['OPEN']);
 const seenByServer = {
@@ -85,7 +86,8 @@ const all: readonly Setting[] = [
   },
 ];
 /**
- * A piece of the table, with a mount of its own: the faulty layers keep an fd for each object that the kernel knows.
+ * A piece of the table, with a mount of its own: the faulty layers keep an fd for each object that the kernel
+ * knows.
  */
 interface Piece {
   readonly name: string;
@@ -111,8 +113,8 @@ function everyPiece(): Piece[] {
 }
 
 /**
- * An eighth of the operations of the layers each time, another errno for each operation of the union, and the two
- * dialects in turn.
+ * An eighth of the operations of the layers each time, another errno for each operation of the union, and the
+ * two dialects in turn.
  */
 const STEP = 8;
 

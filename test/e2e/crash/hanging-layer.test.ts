@@ -1,6 +1,6 @@
 /**
- * A layer that does not answer, as on a network whose server is gone. What a helper thread waits for holds up nobody
- * else; what the serving thread waits for holds up the mount, which can be ended all the same.
+ * A layer that does not answer, as on a network whose server is gone. What a helper thread waits for holds up
+ * nobody else; what the serving thread waits for holds up the mount, which can be ended all the same.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,13 +1,14 @@
 /**
- * kill -9 of the server before each system call that changes something, of each operation, in each placement. Then
- * the kernel and plyfs mount what is left: both show the state before or the state after, the work directory is empty,
- * what was synced is there, no lower layer has changed, and the union takes changes.
+ * kill -9 of the server before each system call that changes something, of each operation, in each placement.
+ * Then the kernel and plyfs mount what is left: both show the state before or the state after, the work
+ * directory is empty, what was synced is there, no lower layer has changed, and the union takes changes.
  *
- * What is killed is a process that serves a union without a kernel in front of it (test/fixtures/kills): mounting for
- * each of some thousand moments would take hours. `npm run test:kills` does that at each moment, and prints what it
- * tried. By default it is done at an eighth of the moments and at the last ones, and to a server that only makes no
- * call any more, which leaves the same on the disk and takes a tenth of the time; and with the overlay's features on,
- * to a sample of the cases. `PLYFS_KILLS=show` does it at each moment and in all cases in that way.
+ * What is killed is a process that serves a union without a kernel in front of it (test/fixtures/kills):
+ * mounting for each of some thousand moments would take hours. `npm run test:kills` does that at each moment,
+ * and prints what it tried. By default it is done at an eighth of the moments and at the last ones, and to a
+ * server that only makes no call any more, which leaves the same on the disk and takes a tenth of the time;
+ * and with the overlay's features on, to a sample of the cases. `PLYFS_KILLS=show` does it at each moment and
+ * in all cases in that way.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** What remains of a mount after its unmount, and unmounting the layers' file systems while the union is mounted. */
+/**
+ * What remains of a mount after its unmount, and unmounting the layers' file systems while the union is
+ * mounted.
+ */
 import { spawnSync } from 'node:child_process';
 import {
   closeSync,

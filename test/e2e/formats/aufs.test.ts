@@ -1,4 +1,7 @@
-/** aufs branches: which of them count, what is prepared in them, what `mv` does, and what is told about options. */
+/**
+ * aufs branches: which of them count, what is prepared in them, what `mv` does, and what is told about
+ * options.
+ */
 import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type * as Plyfs from '../../../src/index.js';

@@ -1,6 +1,7 @@
 /**
- * Layers on file systems that lack a feature, or report attributes that others do not: plyfs must do what the kernel's
- * overlayfs does over them. All conformance cases over all file systems: `npm run conformance -- --filesystems`.
+ * Layers on file systems that lack a feature, or report attributes that others do not: plyfs must do what the
+ * kernel's overlayfs does over them. All conformance cases over all file systems:
+ * `npm run conformance -- --filesystems`.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';

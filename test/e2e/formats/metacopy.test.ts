@@ -1,6 +1,6 @@
 /**
- * metacopy=on beside the kernel's: the same calls leave the same marks in the upper, each shows what the other one has
- * written, and the data comes when it is wanted, whatever happens on the way.
+ * metacopy=on beside the kernel's: the same calls leave the same marks in the upper, each shows what the
+ * other one has written, and the data comes when it is wanted, whatever happens on the way.
  */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,6 +1,6 @@
 /**
- * Which of the two attribute namespaces is private: `trusted.overlay.` or, with userxattr, `user.overlay.`. The other
- * one is ordinary. What the kernel and plyfs show and store of the same layers is the same.
+ * Which of the two attribute namespaces is private: `trusted.overlay.` or, with userxattr, `user.overlay.`.
+ * The other one is ordinary. What the kernel and plyfs show and store of the same layers is the same.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
 /**
- * An upper on a file system that takes no device 0:0, as a container has it that has containers in it: another overlay.
+ * An upper on a file system that takes no device 0:0, as a container has it that has containers in it:
+ * another overlay.
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * Objects that are made or copied up through the work directory do not inherit the default ACL of the directory around
- * it: the upper is as the kernel's overlayfs would leave it.
+ * Objects that are made or copied up through the work directory do not inherit the default ACL of the
+ * directory around it: the upper is as the kernel's overlayfs would leave it.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * Owners, modes and kinds in xattrs: what `xattr_permissions` writes, and layers of container tools and fuse-overlayfs
- * that keep them so. The rest of what such a mount does is in the conformance suite (its target `overrides`).
+ * Owners, modes and kinds in xattrs: what `xattr_permissions` writes, and layers of container tools and
+ * fuse-overlayfs that keep them so. The rest of what such a mount does is in the conformance suite (its
+ * target `overrides`).
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -261,7 +262,8 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
       };
       check();
       writeFileSync(at('file'), 'more', { flag: 'a' });
-      // Whoever takes the layers over, by whatever program: the attributes stay what they were to those inside.
+      // Whoever takes the layers over, by whatever program: the attributes stay what they were to those
+      // inside.
       unmount(dirs.mountpoint);
       mounted(...options);
       check();
@@ -315,8 +317,8 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
       expect(spawnSync('fuse-overlayfs', ['-o', options, dirs.mountpoint]).status).toBe(0);
       writeFileSync(at('file'), 'x');
       mkdirSync(at('dir'));
-      // In this order: version 1.10 makes little of a mode given with open(2), and forgets an owner at the next
-      // chmod(2).
+      // In this order: version 1.10 makes little of a mode given with open(2), and forgets an owner at the
+      // next chmod(2).
       chmodSync(at('file'), 0o640);
       chownSync(at('file'), 7, 8);
       chmodSync(at('dir'), 0o2700);

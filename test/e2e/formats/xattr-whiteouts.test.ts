@@ -1,5 +1,6 @@
 /**
- * Whiteouts that are an attribute of an empty file (`overlay.whiteout`), over layers read by the kernel and by plyfs.
+ * Whiteouts that are an attribute of an empty file (`overlay.whiteout`), over layers read by the kernel and
+ * by plyfs.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
@@ -77,8 +78,8 @@ describe.skipIf(unavailable !== null)(`whiteouts in an attribute ${unavailable ?
     mountPlyfs(layers);
     expect({ found: found(), listed: listed().filter((name) => name !== 'lowest/hidden') }).toEqual({
       ...wanted,
-      // The lowest layer has nothing to hide, and nobody marks it: the kernel lists the name there, and does not find
-      // it.
+      // The lowest layer has nothing to hide, and nobody marks it: the kernel lists the name there, and does
+      // not find it.
       listed: wanted.listed.filter((name) => name !== 'lowest/hidden'),
     });
     expect(found()).not.toContain('file');

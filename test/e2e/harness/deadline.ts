@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { lstat } from '../../harness/sys/attributes.js';
 
 /**
- * Runs `body`; after `seconds` its calls into the mount fail with ECONNABORTED. From a process of its own, because the
- * test's own may be stuck in one.
+ * Runs `body`; after `seconds` its calls into the mount fail with ECONNABORTED. From a process of its own,
+ * because the test's own may be stuck in one.
  */
 export function withDeadline<T>(mountpoint: string, seconds: number, body: () => T): T {
   const minor = lstat(mountpoint).dev.split(':')[1];

@@ -21,8 +21,9 @@ export function startCopyUp(path: string): ChildProcess {
 }
 
 /**
- * Whether the server has a file of some data open for writing on the file system of the work directory: a copy in the making. It
- * has a name there or none at all (O_TMPFILE), and its path begins at the server's own mount of the layers.
+ * Whether the server has a file of some data open for writing on the file system of the work directory: a
+ * copy in the making. It has a name there or none at all (O_TMPFILE), and its path begins at the server's own
+ * mount of the layers.
  */
 export function copyUpStarted(server: ChildProcess, base: string, work = join(base, 'work')): boolean {
   const { dev } = statSync(work);

@@ -21,8 +21,8 @@ import * as sys from '../../harness/sys/index.js';
 export const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
 
 /**
- * Whiteouts and opaque directories only where there is something below to hide, as every writer of layers makes them:
- * what the kernel lists for stray ones depends on its version.
+ * Whiteouts and opaque directories only where there is something below to hide, as every writer of layers
+ * makes them: what the kernel lists for stray ones depends on its version.
  */
 export function randomLayers(random: Random): Layers {
   const lower3 = randomTree(random, 3, {});

@@ -1,4 +1,7 @@
-/** A seeded script of mixed operations. Each is a value, so that it can be applied to any tree, and be printed. */
+/**
+ * A seeded script of mixed operations. Each is a value, so that it can be applied to any tree, and be
+ * printed.
+ */
 import type { Random } from '../../harness/random.js';
 import * as sys from '../../harness/sys/index.js';
 import { NAMES } from './random-layers.js';
@@ -11,7 +14,9 @@ export interface Operation {
   readonly asAlice: boolean;
 }
 
-/** Files that a script keeps open while it goes on. Even slots are open for writing too, odd ones for reading. */
+/**
+ * Files that a script keeps open while it goes on. Even slots are open for writing too, odd ones for reading.
+ */
 export class HeldFiles {
   readonly #fds = new Map<number, number>();
   hold(slot: number, path: string): void {

@@ -3,7 +3,9 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { TRANSPORT, waitFor } from '../../harness/mounts.js';
 
-/** {@link slowDown} cannot be used: strace is missing, or the transport's server does not wait for its layers. */
+/**
+ * {@link slowDown} cannot be used: strace is missing, or the transport's server does not wait for its layers.
+ */
 export const cannotSlowDown = spawnSync('strace', ['-V']).error !== undefined || TRANSPORT === 'fuse-native';
 
 /** Makes the process wait so long before each close(2), until the tracer returned is killed. */
@@ -16,8 +18,8 @@ export async function slowDown(pid: number, milliseconds = 40): Promise<ChildPro
 }
 
 /**
- * Whether the server `pid` has a directory of the layers open; false when it has ended. The root of a layer's own mount
- * is shown as `/`.
+ * Whether the server `pid` has a directory of the layers open; false when it has ended. The root of a layer's
+ * own mount is shown as `/`.
  */
 export function holdsLayers(pid: number): boolean {
   const links = (): string[] => readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));

@@ -1,6 +1,7 @@
 /**
- * An upper on a small ext4 without a free block, or without a free inode: each operation that changes something is done
- * or refused with ENOSPC, what is refused has changed nothing, and when there is room again it is done.
+ * An upper on a small ext4 without a free block, or without a free inode: each operation that changes
+ * something is done or refused with ENOSPC, what is refused has changed nothing, and when there is room again
+ * it is done.
  */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';

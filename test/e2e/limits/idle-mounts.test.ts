@@ -1,5 +1,6 @@
 /**
- * A machine with many containers has a server for each: what they cost while nobody asks for anything, and afterwards.
+ * A machine with many containers has a server for each: what they cost while nobody asks for anything, and
+ * afterwards.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
@@ -89,7 +90,8 @@ describe.skipIf(unavailable !== null)(`many mounts at once${unavailable === null
   });
 
   it('fifty one after the other leave no process, no mount and no file of their own', async () => {
-    // Nothing else on the machine writes to these places in this mount namespace: each new file is the program's.
+    // Nothing else on the machine writes to these places in this mount namespace: each new file is the
+    // program's.
     const script = `
       set -eu
       ${coverDirectories(['/run', '/dev/shm', '/var/tmp'], [realpathSync(CHECKOUT), realpathSync(base)])}

@@ -1,4 +1,6 @@
-/** Limits of the file system below that are too far away for a conformance case. As on the kernel's overlayfs. */
+/**
+ * Limits of the file system below that are too far away for a conformance case. As on the kernel's overlayfs.
+ */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

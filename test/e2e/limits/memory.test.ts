@@ -1,5 +1,6 @@
 /**
- * The server's memory: little while nothing is asked for, and given back when the kernel has forgotten what it knew.
+ * The server's memory: little while nothing is asked for, and given back when the kernel has forgotten what
+ * it knew.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';

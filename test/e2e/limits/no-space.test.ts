@@ -1,4 +1,7 @@
-/** An upper without room: the caller gets ENOSPC, and the tree is as it was before. As on the kernel's overlayfs. */
+/**
+ * An upper without room: the caller gets ENOSPC, and the tree is as it was before. As on the kernel's
+ * overlayfs.
+ */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * What is written down of a copy-up, so that inode numbers and hard links outlive the mount: plyfs and the kernel's
- * overlayfs write the same over the same lower layers, and each shows of the other's upper what that one showed.
+ * What is written down of a copy-up, so that inode numbers and hard links outlive the mount: plyfs and the
+ * kernel's overlayfs write the same over the same lower layers, and each shows of the other's upper what that
+ * one showed.
  */
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -64,7 +65,9 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
   },
 };
 
-/** Directories that get copies, are listed, and lose them, each in another way; the last one keeps its own. */
+/**
+ * Directories that get copies, are listed, and lose them, each in another way; the last one keeps its own.
+ */
 const LOST_COPIES: Script = (at) => {
   for (const name of ['removed', 'left', 'replaced', 'exchanged', 'kept']) sys.mkdir(`${at}/${name}`);
   sys.rename(`${at}/d/file`, `${at}/removed/file`);
@@ -82,7 +85,10 @@ const LOST_COPIES: Script = (at) => {
   sys.unlink(`${at}/kept/second`);
 };
 
-/** Names of a file with several links, changed in such an order that each is found to be changed by its own name. */
+/**
+ * Names of a file with several links, changed in such an order that each is found to be changed by its own
+ * name.
+ */
 const LINKS: Script = (at) => {
   sys.unlink(`${at}/d/hard1`);
   sys.chmod(`${at}/d/hard2`, 0o600);
@@ -214,8 +220,8 @@ describe.skipIf(unavailable !== null)(`origins of copies${unavailable === null ?
 });
 
 /**
- * Entry of the index → its private xattrs. The index itself says which upper it is of; the kernel has its whiteout
- * there.
+ * Entry of the index → its private xattrs. The index itself says which upper it is of; the kernel has its
+ * whiteout there.
  */
 function entriesOf(index: string): Record<string, string> {
   if (!existsSync(index)) return {};

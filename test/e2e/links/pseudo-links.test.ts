@@ -1,4 +1,7 @@
-/** Hard links of a lower branch that stay one file when it is copied up: over kill -9, and on disk after the end. */
+/**
+ * Hard links of a lower branch that stay one file when it is copied up: over kill -9, and on disk after the
+ * end.
+ */
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {

@@ -1,4 +1,7 @@
-/** Trees that are wide, deep, or carry much: the server answers for all of it, with a bounded number of files open. */
+/**
+ * Trees that are wide, deep, or carry much: the server answers for all of it, with a bounded number of files
+ * open.
+ */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';

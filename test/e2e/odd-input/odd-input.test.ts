@@ -1,6 +1,6 @@
 /**
- * Names, sizes, times, numbers and depths at the ends of what Linux has. Each object is first in a lower layer, then
- * changed.
+ * Names, sizes, times, numbers and depths at the ends of what Linux has. Each object is first in a lower
+ * layer, then changed.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

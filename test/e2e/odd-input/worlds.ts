@@ -1,4 +1,7 @@
-/** A directory to work in, once plain and once as each union shows it: what is true of one has to be true of all. */
+/**
+ * A directory to work in, once plain and once as each union shows it: what is true of one has to be true of
+ * all.
+ */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -55,7 +58,8 @@ export interface Opened {
 }
 
 /**
- * Has `lay` put things into the lower layers, top first, and opens what they show. In a plain directory all are one.
+ * Has `lay` put things into the lower layers, top first, and opens what they show. In a plain directory all
+ * are one.
  */
 export function openWorld(world: World, base: string, lay: (lower1: string, lower2: string) => void): Opened {
   if (world.mount === null) {

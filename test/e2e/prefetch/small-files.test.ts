@@ -1,6 +1,6 @@
 /**
- * How many requests it takes to read a small file: it is given to the kernel when it is opened, before anybody asks for
- * data.
+ * How many requests it takes to read a small file: it is given to the kernel when it is opened, before
+ * anybody asks for data.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -40,7 +40,10 @@ describe.skipIf(unavailable !== null)(`small files${unavailable === null ? '' : 
     return mounted;
   }
 
-  /** What the kernel asks about the file `name`, once it is known, while it is read from beginning to end by cat(1). */
+  /**
+   * What the kernel asks about the file `name`, once it is known, while it is read from beginning to end by
+   * cat(1).
+   */
   async function requestsOfReading({ mountpoint, log }: ForegroundMount, name: string): Promise<string[]> {
     const path = join(mountpoint, name);
     const released = /RELEASE .*→/g;

@@ -4,7 +4,10 @@ export interface CommandOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** Runs a command and gives its standard output; names are bytes, so output is latin1. A failure tells all it said. */
+/**
+ * Runs a command and gives its standard output; names are bytes, so output is latin1. A failure tells all it
+ * said.
+ */
 export function run(program: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = execFile(

@@ -1,9 +1,9 @@
 /**
- * A Debian root file system as three layers, built once and kept in a cache: nobody writes to layers, so every run and
- * every target can use the same directories.
+ * A Debian root file system as three layers, built once and kept in a cache: nobody writes to layers, so
+ * every run and every target can use the same directories.
  *
- * The cut is by file, not by package: each directory exists in all three layers and each file in one, so that every
- * directory of the union is merged from three.
+ * The cut is by file, not by package: each directory exists in all three layers and each file in one, so that
+ * every directory of the union is merged from three.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -57,7 +57,9 @@ export async function debianLayers(): Promise<DebianLayers> {
   return { lowers: ['top', 'middle', 'bottom'].map((name) => join(cache, name)) };
 }
 
-/** Everything that a write to a layer would change, as one hash: names, inodes, sizes, modes, owners, times. */
+/**
+ * Everything that a write to a layer would change, as one hash: names, inodes, sizes, modes, owners, times.
+ */
 export async function fingerprint(layers: DebianLayers): Promise<string> {
   const hash = createHash('sha256');
   for (const layer of layers.lowers) {

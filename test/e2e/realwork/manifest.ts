@@ -1,8 +1,8 @@
 import { run } from './command.js';
 
 /**
- * What differs between two runs of the same work: stat data of files, pack files (built by several threads), and the
- * database that several processes write in any order.
+ * What differs between two runs of the same work: stat data of files, pack files (built by several threads),
+ * and the database that several processes write in any order.
  */
 const VARIES = ['./root/*/.git/index', './root/*/.git/objects/*', './srv/*', './var/cache/ldconfig/*', './var/log/*'];
 

@@ -1,6 +1,7 @@
 /**
- * What people do with a root file system, done in a chroot on the union of three layers of Debian: on the kernel's
- * overlayfs first, then on plyfs in both dialects, with the same output and the same tree in the end.
+ * What people do with a root file system, done in a chroot on the union of three layers of Debian: on the
+ * kernel's overlayfs first, then on plyfs in both dialects, with the same output and the same tree in the
+ * end.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DebianLayers, debianLayers, fingerprint, whyUnavailable } from './debian-layers.js';

@@ -1,6 +1,6 @@
 /**
- * Access times without root: lower layers keep theirs, and O_NOATIME and noatime are honoured, by what the owner of
- * files may do.
+ * Access times without root: lower layers keep theirs, and O_NOATIME and noatime are honoured, by what the
+ * owner of files may do.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PLYFS } from '../../harness/mounts.js';

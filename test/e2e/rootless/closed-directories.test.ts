@@ -1,4 +1,6 @@
-/** Directories that their owner may not write to or read, on that user's own mount: beside a plain directory. */
+/**
+ * Directories that their owner may not write to or read, on that user's own mount: beside a plain directory.
+ */
 import { chmodSync, cpSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { libfuse2Lacks, waitFor } from '../../harness/mounts.js';

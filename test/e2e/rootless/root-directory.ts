@@ -1,6 +1,6 @@
 /**
- * A directory that programs can run in as their root directory: some of the machine's own, with the libraries they
- * load.
+ * A directory that programs can run in as their root directory: some of the machine's own, with the libraries
+ * they load.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, realpathSync } from 'node:fs';

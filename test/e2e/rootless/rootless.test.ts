@@ -201,7 +201,10 @@ describe.skipIf(noNamespaces !== null)(`root in a user namespace ${noNamespaces 
   });
   afterEach(() => box.dispose());
 
-  /** Runs a script in a namespace where the union is mounted. It must unmount: the daemon keeps the namespace alive. */
+  /**
+   * Runs a script in a namespace where the union is mounted. It must unmount: the daemon keeps the namespace
+   * alive.
+   */
   function inNamespace(script: string): Outcome {
     return runAsUser(['unshare', '-Urm', 'sh', '-ec', `"${PLYFS}" -o "${box.options}" mnt\n${script}`], box.dir);
   }

@@ -240,7 +240,10 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
   }
 
   describe('on a terminal', () => {
-    /** With a terminal between us and plyfs. What is typed is the next line as soon as `prompt` has been shown. */
+    /**
+     * With a terminal between us and plyfs. What is typed is the next line as soon as `prompt` has been
+     * shown.
+     */
     async function typed(
       command: string,
       lines: readonly (readonly [prompt: string, line: string])[],

@@ -1,4 +1,7 @@
-/** Set-id bits in a union that the root of a user namespace has mounted: that root has no right to keep set-uid. */
+/**
+ * Set-id bits in a union that the root of a user namespace has mounted: that root has no right to keep
+ * set-uid.
+ */
 import { chmodSync, lstatSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PLYFS } from '../../harness/mounts.js';
@@ -36,8 +39,8 @@ mapped.flush()" ${file}`;
 }
 
 /**
- * The mode that each change, made by a process that `as` starts, leaves of each mode. `stat -c %a` asks for the mode
- * alone (statx(2), STATX_MODE), so that it shows what the kernel has cached.
+ * The mode that each change, made by a process that `as` starts, leaves of each mode. `stat -c %a` asks for
+ * the mode alone (statx(2), STATX_MODE), so that it shows what the kernel has cached.
  */
 function script(as: string): string {
   const each = Object.entries(CHANGES).map(

@@ -1,7 +1,7 @@
 /**
- * The kernel caches attributes for as long as the server allows, and execve(2) and the permission checks use them. So a
- * change of an attribute that no reply carries must invalidate the cached one. Each attribute is read alone: stat(2)
- * asks for all, and renews all of them if one is out of date.
+ * The kernel caches attributes for as long as the server allows, and execve(2) and the permission checks use
+ * them. So a change of an attribute that no reply carries must invalidate the cached one. Each attribute is
+ * read alone: stat(2) asks for all, and renews all of them if one is out of date.
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * Layers that somebody changes under a living mount: what a name leads to becomes something else between two calls.
- * That is not supported, and must not be a way out of the layers, nor one to stop the server.
+ * Layers that somebody changes under a living mount: what a name leads to becomes something else between two
+ * calls. That is not supported, and must not be a way out of the layers, nor one to stop the server.
  */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -127,7 +127,10 @@ function attempts(): Attempt[] {
   return all;
 }
 
-/** What is true of the object that was there, or of the one that is there now; or that there is something wrong. */
+/**
+ * What is true of the object that was there, or of the one that is there now; or that there is something
+ * wrong.
+ */
 const ANSWERS = new Set([
   ...['ok', 'ESTALE', 'ENOENT', 'EIO'],
   ...['EISDIR', 'ENOTDIR', 'EXDEV', 'ENOTEMPTY', 'EPERM'], // directories

@@ -1,5 +1,6 @@
 /**
- * Layers made by an attacker: what they show is what the kernel's overlayfs shows of them, and nothing else is reached.
+ * Layers made by an attacker: what they show is what the kernel's overlayfs shows of them, and nothing else
+ * is reached.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -43,8 +44,8 @@ function mountKernelWith(layers: LayerDirs, options: readonly string[]): Mounted
 const DEVIATIONS: readonly RegExp[] = [
   // A redirect with a NUL is invalid; the kernel takes what stands before it.
   /^\/(metacopy and )?redirect: a NUL/,
-  // An attribute makes it a whiteout, and its directory does not say that it has such: both list it, plyfs shows what
-  // it listed.
+  // An attribute makes it a whiteout, and its directory does not say that it has such: both list it, plyfs
+  // shows what it listed.
   /^\/whiteout: something \(file\)/,
 ];
 /** Scratch directories differ, and stand in the targets of symlinks. */
@@ -53,7 +54,8 @@ const REFUSED = /^(file of \d+: )?E[A-Z]+$/;
 
 function agree(path: string, actual: string, expected: string, options: string): boolean {
   if (DEVIATIONS.some((deviation) => deviation.test(path))) return true;
-  // Incomplete files that are not to be followed are refused when they are opened, not when they are looked up.
+  // Incomplete files that are not to be followed are refused when they are opened, not when they are looked
+  // up.
   if (options.includes('nofollow') && REFUSED.test(actual) && REFUSED.test(expected)) return true;
   // Of directories that lead to one lower directory the kernel shows the one that is asked for first.
   if (expected === 'ESTALE' || (expected === '-' && path.startsWith('/redirect'))) return true;
@@ -68,7 +70,8 @@ describe.skipIf(unavailable !== null)(`hostile layers${unavailable === null ? ''
   afterAll(() => removeScratch(base));
 
   /**
-   * The layers of one mount, all below a directory of its own: what a kernel mount writes is not to be found by ours.
+   * The layers of one mount, all below a directory of its own: what a kernel mount writes is not to be found
+   * by ours.
    */
   function lay(name: string, place: Place): { layers: Writable; outside: Outside; names: string[] } {
     const at = join(base, name);

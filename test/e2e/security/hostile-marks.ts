@@ -1,4 +1,7 @@
-/** Objects of layers that an attacker has made: private marks that mean nothing, or lead to where nobody may go. */
+/**
+ * Objects of layers that an attacker has made: private marks that mean nothing, or lead to where nobody may
+ * go.
+ */
 import { join } from 'node:path';
 import * as sys from '../../harness/sys/index.js';
 import type { Outside } from './outside.js';
@@ -193,7 +196,9 @@ function sparse(path: string, size: number): void {
   sys.truncate(path, size);
 }
 
-/** What does not fit beside an inode of this file system is cut to what does: still garbage of another size. */
+/**
+ * What does not fit beside an inode of this file system is cut to what does: still garbage of another size.
+ */
 function setMark(path: string, mark: string, value: Buffer): void {
   const result = sys.outcome(() => sys.setxattr(path, MARK + mark, value));
   if (result === 'ENOSPC') sys.setxattr(path, MARK + mark, value.subarray(0, 3000));
@@ -201,8 +206,8 @@ function setMark(path: string, mark: string, value: Buffer): void {
 }
 
 /**
- * What a tree shows, as far as its symlinks lead and `depth` goes: each path with its facts, or the errno that hides
- * them.
+ * What a tree shows, as far as its symlinks lead and `depth` goes: each path with its facts, or the errno
+ * that hides them.
  */
 export function look(root: string, depth = 3): Record<string, string> {
   const seen: Record<string, string> = {};

@@ -1,6 +1,6 @@
 /**
- * The root of a user namespace has CAP_FSETID over files of the namespace's users, but not in the initial namespace:
- * its writes keep set-gid, and not set-uid.
+ * The root of a user namespace has CAP_FSETID over files of the namespace's users, but not in the initial
+ * namespace: its writes keep set-gid, and not set-uid.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

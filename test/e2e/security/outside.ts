@@ -28,7 +28,9 @@ export class Outside {
     for (const path of this.#all) sys.utimens(path, { sec: 1, nsec: 0 }, sys.OMIT);
   }
 
-  /** What no change and no read leaves as it was: ctime moves with every change, atime with the first read. */
+  /**
+   * What no change and no read leaves as it was: ctime moves with every change, atime with the first read.
+   */
   facts(): Readonly<Record<string, sys.Stat>> {
     return Object.fromEntries(this.#all.map((path) => [path, sys.lstat(path)]));
   }

@@ -1,6 +1,6 @@
 /**
- * Who may do what: every operation by every kind of caller on every kind of object, each on an object of its own. What
- * comes out of a cell is what the caller was told and what root sees afterwards.
+ * Who may do what: every operation by every kind of caller on every kind of object, each on an object of its
+ * own. What comes out of a cell is what the caller was told and what root sees afterwards.
  */
 import { join } from 'node:path';
 import * as sys from '../../harness/sys/index.js';

@@ -1,4 +1,7 @@
-/** Ordinary users on a mount of root's: they may do what they may do on ext4, and each change has the same effects. */
+/**
+ * Ordinary users on a mount of root's: they may do what they may do on ext4, and each change has the same
+ * effects.
+ */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** The marks that the union keeps for itself: nobody on the mount can see one or make one, by whatever name or way. */
+/**
+ * The marks that the union keeps for itself: nobody on the mount can see one or make one, by whatever name or
+ * way.
+ */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

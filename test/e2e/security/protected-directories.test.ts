@@ -1,5 +1,6 @@
 /**
- * Directories with real inode flags, in whichever layer: each refusal as on a plain directory, whatever else is wrong.
+ * Directories with real inode flags, in whichever layer: each refusal as on a plain directory, whatever else
+ * is wrong.
  */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -40,7 +41,9 @@ const CHANGES: Readonly<Record<string, Change>> = {
   'rmdir it': (it) => sys.rmdir(it),
 };
 
-/** These are tried where the directory is in the upper, and its entries are in the lower too, or only there. */
+/**
+ * These are tried where the directory is in the upper, and its entries are in the lower too, or only there.
+ */
 const MORE_CHANGES: Readonly<Record<string, Change>> = {
   'remove a file': (it) => sys.unlink(`${it}/file`),
   'rename a file within it': (it) => sys.rename(`${it}/file`, `${it}/free`),
@@ -108,7 +111,8 @@ describe.skipIf(unavailable !== null)(`directories with inode flags ${unavailabl
   }
 
   /**
-   * A directory for each change, flag and place; what is changed beside the protected one lies where that lies.
+   * A directory for each change, flag and place; what is changed beside the protected one lies where that
+   * lies.
    * @param isPlain all of it in the upper, for changes that are made there
    */
   function makeLayers(isPlain: boolean): LayerDirs {
@@ -166,7 +170,9 @@ describe.skipIf(unavailable !== null)(`directories with inode flags ${unavailabl
     expect(whiteoutsIn(layers)).toEqual([]);
   });
 
-  /** aufs' whiteouts beside the entries of the protected directories, which no refused change may leave there. */
+  /**
+   * aufs' whiteouts beside the entries of the protected directories, which no refused change may leave there.
+   */
   function whiteoutsIn(layers: LayerDirs): string[] {
     return CASES.filter(({ place }) => place !== 'lower').flatMap(({ id }) =>
       readdirSync(join(layers.upper as string, id, 'it')).filter((name) => name.startsWith('.wh.')),

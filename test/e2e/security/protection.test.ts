@@ -1,7 +1,7 @@
 /**
- * Immutable and append-only objects: what the kernel's overlayfs and plyfs allow on them, operation by operation, and
- * what they store. Below they have real inode flags; in the upper they have an attribute, which each of the two honours
- * when the other has written it.
+ * Immutable and append-only objects: what the kernel's overlayfs and plyfs allow on them, operation by
+ * operation, and what they store. Below they have real inode flags; in the upper they have an attribute,
+ * which each of the two honours when the other has written it.
  */
 import { spawnSync } from 'node:child_process';
 import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -28,7 +28,10 @@ const PUNCH_HOLE = 2;
 type Layers = LayerDirs & { readonly upper: string };
 type Mount = (layers: Layers) => void;
 
-/** One change of an object; `side` is a name beside it that is free, `other` one that is taken by a plain file. */
+/**
+ * One change of an object; `side` is a name beside it that is free, `other` one that is taken by a plain
+ * file.
+ */
 type Change = (at: string, names: { readonly side: string; readonly other: string }) => unknown;
 
 function opened<T>(path: string, flags: number, body: (fd: number) => T): T {
@@ -211,7 +214,9 @@ describe.skipIf(unavailable !== null)(`immutable and append-only objects ${unava
     });
   }
 
-  /** What is stored of protection in the upper: the attribute, and real flags, of which there should be none. */
+  /**
+   * What is stored of protection in the upper: the attribute, and real flags, of which there should be none.
+   */
   function stored({ upper }: Layers): string[] {
     return (readdirSync(upper, { recursive: true }) as string[]).sort().flatMap((name) => {
       // The kernel copies the directory up for a file without a name, plyfs when it is given one.
@@ -244,7 +249,10 @@ describe.skipIf(unavailable !== null)(`immutable and append-only objects ${unava
     );
   }
 
-  /** What each change does to layers whose objects one of the two has protected, and the other one is mounted now. */
+  /**
+   * What each change does to layers whose objects one of the two has protected, and the other one is mounted
+   * now.
+   */
   function outcomes(protectedBy: Mount, changedBy: Mount): { shown: object; stored: string[] } {
     const layers = makeLayers();
     protectedBy(layers);

@@ -1,5 +1,6 @@
 /**
- * What the server says to the kernel while it serves layers made by an attacker: no path of theirs is ever followed.
+ * What the server says to the kernel while it serves layers made by an attacker: no path of theirs is ever
+ * followed.
  */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -28,7 +29,10 @@ function straceUnavailable(): string | null {
 }
 const unavailable = straceUnavailable();
 
-/** The end of mounting, which may come after the trace has begun: the daemon's directory, and how far ahead is read. */
+/**
+ * The end of mounting, which may come after the trace has begun: the daemon's directory, and how far ahead is
+ * read.
+ */
 const MOUNTING = /^(\/|\/sys\/class\/bdi\/[\d:]+(\/read_ahead_kb)?)$/;
 
 /** A thread that is started meanwhile loads the program's own files, */

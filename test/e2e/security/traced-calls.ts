@@ -46,7 +46,8 @@ const noFollow = (rest: string): boolean => /O_NOFOLLOW|AT_SYMLINK_NOFOLLOW|AT_E
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 /**
- * Calls that strace may not know, and then shows as numbers: which argument has the flags. Their names cannot be seen.
+ * Calls that strace may not know, and then shows as numbers: which argument has the flags. Their names cannot
+ * be seen.
  */
 const NEWER: Readonly<Record<string, number>> = {
   syscall_0x1c4: 3, // fchmodat2
@@ -61,9 +62,9 @@ function argument(rest: string, index: number): number {
 }
 
 /**
- * Whether a call stays where it is: it names one component of an open directory and follows no symlink, or what a
- * descriptor already refers to. As each descriptor was got by such a call, from the layers' roots on, all of them lie
- * in the layers.
+ * Whether a call stays where it is: it names one component of an open directory and follows no symlink, or
+ * what a descriptor already refers to. As each descriptor was got by such a call, from the layers' roots on,
+ * all of them lie in the layers.
  */
 export function isConfined({ name, strings, rest }: TracedCall): boolean {
   const [path = '', other = ''] = strings;

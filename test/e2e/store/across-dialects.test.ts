@@ -1,4 +1,7 @@
-/** A union goes from one dialect into the other in the middle of its life: its layers converted, it shows the same. */
+/**
+ * A union goes from one dialect into the other in the middle of its life: its layers converted, it shows the
+ * same.
+ */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

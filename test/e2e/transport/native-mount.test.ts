@@ -107,7 +107,9 @@ describe.skipIf(unavailable !== null)(`--transport fuse-native ${unavailable ?? 
   });
 
   describe('where something is missing', () => {
-    /** A copy of the program with its own modules: all that it needs, and `fuseNative` for the optional one. */
+    /**
+     * A copy of the program with its own modules: all that it needs, and `fuseNative` for the optional one.
+     */
     function mountWith(fuseNative: string | null): Outcome {
       const copy = box.at('copy');
       const modules = join(copy, 'node_modules');

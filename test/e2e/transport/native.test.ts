@@ -1,6 +1,6 @@
 /**
- * The fuse-native transport on a real mount, with a plain mirror of a directory behind it, and what it does with
- * faults.
+ * The fuse-native transport on a real mount, with a plain mirror of a directory behind it, and what it does
+ * with faults.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';

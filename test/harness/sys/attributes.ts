@@ -99,8 +99,9 @@ export function lstat(path: string): Stat {
 export type StatxField = keyof typeof STATX;
 
 /**
- * One attribute of a path (of a symlink itself, if not `follow`) or an open file, asked for alone: what a file system's
- * cache has of the others is not brought up to date by it, as stat(2) does, which asks for all of them.
+ * One attribute of a path (of a symlink itself, if not `follow`) or an open file, asked for alone: what a
+ * file system's cache has of the others is not brought up to date by it, as stat(2) does, which asks for all
+ * of them.
  */
 export function statOne<A extends StatxField>(of: string | number, attribute: A, follow = false): Stat[A] {
   return statOf(of, follow ? 0 : AT_SYMLINK_NOFOLLOW, STATX[attribute])[attribute];
@@ -114,7 +115,8 @@ export function statAfresh(of: string | number): Stat {
 const STATX_BTIME = 0x800;
 
 /**
- * When the object was made; null: its file system does not say. @param mask of what else is asked for in the same call
+ * When the object was made; null: its file system does not say. @param mask of what else is asked for in the
+ * same call
  */
 export function birth(path: string, mask = 0): Time | null {
   const { buffer, address } = allocate(256);

@@ -11,7 +11,9 @@ import {
 
 export { AT_FDCWD, bind } from '../../../src/sys/libc.js';
 
-/** Given as a path, or as the name of an xattr: an address that nothing is mapped at. No path has a NUL in it. */
+/**
+ * Given as a path, or as the name of an xattr: an address that nothing is mapped at. No path has a NUL in it.
+ */
 export const FAULT = '\0fault';
 const UNMAPPED = 8;
 
@@ -26,7 +28,9 @@ export function cPath2(path: string): number {
 const recent: Memory[] = [];
 let next = 0;
 
-/** Memory for a call's arguments. It outlives the call even if nobody looks at it again: the last 16 are kept. */
+/**
+ * Memory for a call's arguments. It outlives the call even if nobody looks at it again: the last 16 are kept.
+ */
 export function allocate(bytes: number): Memory {
   const memory = newMemory(bytes);
   recent[next] = memory;
@@ -54,7 +58,8 @@ export class SysError extends Error {
 }
 
 /**
- * Is told of each call: its name, what it came to (`'ok'` or an errno's name), and the path or descriptor it was given.
+ * Is told of each call: its name, what it came to (`'ok'` or an errno's name), and the path or descriptor it
+ * was given.
  */
 export type Observer = (syscall: string, came: string, what: string | number) => void;
 let observer: Observer | null = null;

@@ -120,7 +120,10 @@ export function ioctlAt(request: keyof typeof REQUESTS, fd: number, address: num
   check(ioctlCall(fd, REQUESTS[request], address), request, fd);
 }
 
-/** `struct fsxattr` of a file: 28 bytes, of which the first four are the flags and bytes 12 to 16 the project id. */
+/**
+ * `struct fsxattr` of a file: 28 bytes, of which the first four are the flags and bytes 12 to 16 the project
+ * id.
+ */
 export function getFsxattr(fd: number): Buffer {
   const { buffer, address } = allocate(28);
   ioctlAt('FS_IOC_FSGETXATTR', fd, address);

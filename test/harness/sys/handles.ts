@@ -1,6 +1,6 @@
 /**
- * Other ways to an object than by a path alone: relative to a descriptor, by a handle, as a directory to be in, as a
- * program.
+ * Other ways to an object than by a path alone: relative to a descriptor, by a handle, as a directory to be
+ * in, as a program.
  */
 import { AT_FDCWD, allocate, bind, check, checkReturned, cPath, cPath2 } from './call.js';
 
@@ -50,7 +50,8 @@ export const AT_CALL_NAMES = Object.keys(AT_CALLS) as AtCall[];
 /** The call of this name on `path` relative to `dirfd`. */
 export function at(call: AtCall, dirfd: number, path: string): void {
   const [number, first, second] = AT_CALLS[call];
-  // link and rename take a second path, the others flags or memory that a refused path does not let them reach.
+  // link and rename take a second path, the others flags or memory that a refused path does not let them
+  // reach.
   const third = call === 'link' || call === 'rename' ? cPath2('elsewhere') : second;
   check(syscall6(number, dirfd, cPath(path), first, third, 0), call, `${dirfd} ${path}`);
 }
@@ -91,7 +92,9 @@ export function fchdir(fd: number): void {
   process.chdir(before);
 }
 
-/** Starts a program with these arguments and no environment, and returns its pid. Fails as execve(2) fails. */
+/**
+ * Starts a program with these arguments and no environment, and returns its pid. Fails as execve(2) fails.
+ */
 function spawn(path: string, args: readonly string[]): number {
   const pid = allocate(8);
   const words = allocate(8 * (args.length + 2));

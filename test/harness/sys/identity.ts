@@ -13,9 +13,9 @@ export const STAFF = 62001;
 export const PROJECT = 62002;
 
 /**
- * Runs `body` with the thread's file system ids changed. Leaving uid 0 takes CAP_CHOWN, CAP_DAC_*, CAP_FOWNER,
- * CAP_FSETID and CAP_MKNOD away, coming back gives them again (man capabilities(7), "Effect of user ID changes").
- * The groups are dropped for good: as root they decide nothing.
+ * Runs `body` with the thread's file system ids changed. Leaving uid 0 takes CAP_CHOWN, CAP_DAC_*,
+ * CAP_FOWNER, CAP_FSETID and CAP_MKNOD away, coming back gives them again (man capabilities(7), "Effect of
+ * user ID changes"). The groups are dropped for good: as root they decide nothing.
  */
 export function asUser<T>(uid: number, gid: number, body: () => T): T {
   syscall2(SYS_SETGROUPS, 0, 0);
@@ -42,8 +42,9 @@ export interface Identity {
 }
 
 /**
- * Runs `body` as somebody else: the thread's effective ids and groups, by the raw system calls, which change one thread
- * alone. An effective uid other than 0 has no effective capabilities; root gets them back (man capabilities(7)).
+ * Runs `body` as somebody else: the thread's effective ids and groups, by the raw system calls, which change
+ * one thread alone. An effective uid other than 0 has no effective capabilities; root gets them back (man
+ * capabilities(7)).
  */
 export function asIdentity<T>({ uid, gid, groups }: Identity, body: () => T): T {
   setGroups(groups);

@@ -1,4 +1,7 @@
-/** System calls as the tests make them: whole paths as bytes (latin1), failures as {@link SysError} with a code. */
+/**
+ * System calls as the tests make them: whole paths as bytes (latin1), failures as {@link SysError} with a
+ * code.
+ */
 
 export * from '../../../src/core/file-mode.js';
 export * from '../../../src/core/flags.js';

@@ -15,8 +15,8 @@ const FSCONFIG_CMD_RECONFIGURE = 7;
 const POSIX_FADV_DONTNEED = 4;
 
 /**
- * Drops all names and inodes of one mounted file system that nobody holds, and nothing else on the machine: a remount
- * that changes nothing (fs/super.c:reconfigure_super calls shrink_dcache_sb).
+ * Drops all names and inodes of one mounted file system that nobody holds, and nothing else on the machine: a
+ * remount that changes nothing (fs/super.c:reconfigure_super calls shrink_dcache_sb).
  */
 export function forgetNames(mountpoint: string): void {
   const fd = check(syscall5(SYS_FSPICK, AT_FDCWD, cPath(mountpoint), FSPICK_CLOEXEC, 0, 0), 'fspick', mountpoint);
@@ -32,7 +32,10 @@ export function forgetPages(fd: number): void {
   fadvise(fd, POSIX_FADV_DONTNEED);
 }
 
-/** `what`: 1 pages, 2 names and inodes, 3 both; of the whole machine (Documentation/admin-guide/sysctl/vm.rst). */
+/**
+ * `what`: 1 pages, 2 names and inodes, 3 both; of the whole machine
+ * (Documentation/admin-guide/sysctl/vm.rst).
+ */
 export function dropCaches(what: 1 | 2 | 3): void {
   writeFileSync('/proc/sys/vm/drop_caches', String(what));
 }

@@ -15,8 +15,8 @@ const MS_PRIVATE = 0x40000;
 const MNT_DETACH = 2;
 
 /**
- * Gives the calling thread, and all processes that it starts from then on, a mount namespace of their own. A loop
- * device whose mount is left over is free when the last of them has ended.
+ * Gives the calling thread, and all processes that it starts from then on, a mount namespace of their own. A
+ * loop device whose mount is left over is free when the last of them has ended.
  */
 export function ownMounts(): void {
   check(unshare(CLONE_NEWNS), 'unshare', 'CLONE_NEWNS');
@@ -25,7 +25,10 @@ export function ownMounts(): void {
   for (const mountpoint of foreignMounts()) umount2(cPath(mountpoint), MNT_DETACH);
 }
 
-/** What is mounted where tests have their directories, innermost first, and does not hold the working directory. */
+/**
+ * What is mounted where tests have their directories, innermost first, and does not hold the working
+ * directory.
+ */
 function foreignMounts(): string[] {
   const places = [tmpdir(), '/dev/shm', process.env.PLYFS_TEST_DIR ?? tmpdir()];
   const mountpoints = readFileSync('/proc/self/mountinfo', 'latin1')

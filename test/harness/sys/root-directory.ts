@@ -12,8 +12,8 @@ const O_PATH = 0o10000000;
 let ownDirectories = false;
 
 /**
- * Runs `body` with `path` as the root directory of the calling thread: a symlink that `body` meets leads to nothing
- * outside of it, so that what is reached there after all has been reached by somebody else.
+ * Runs `body` with `path` as the root directory of the calling thread: a symlink that `body` meets leads to
+ * nothing outside of it, so that what is reached there after all has been reached by somebody else.
  */
 export function insideRoot<T>(path: string, body: () => T): T {
   if (!ownDirectories) check(unshare(CLONE_FS), 'unshare', 'CLONE_FS');

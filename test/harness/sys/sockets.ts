@@ -26,8 +26,8 @@ function withSocket<T>(path: string, body: (fd: number, address: number, size: n
 }
 
 /**
- * Makes a socket of this name, at most 107 bytes, that can be connected to for as long as the returned descriptor is
- * open.
+ * Makes a socket of this name, at most 107 bytes, that can be connected to for as long as the returned
+ * descriptor is open.
  */
 export function listenAt(path: string): number {
   return withSocket(path, (fd, address, size) => {

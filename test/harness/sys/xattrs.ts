@@ -58,8 +58,8 @@ export function removexattr(path: string, name: string): void {
 const TAGS = { u: 0x01, user: 0x02, g: 0x04, group: 0x08, m: 0x10, o: 0x20 } as const;
 
 /**
- * `'u::rwx user:1001:r-- g::r-x m::r-x o::---'` → the value of `system.posix_acl_access` (linux/posix_acl_xattr.h).
- * Entries in the order the kernel wants: u, user, g, group, m, o.
+ * `'u::rwx user:1001:r-- g::r-x m::r-x o::---'` → the value of `system.posix_acl_access`
+ * (linux/posix_acl_xattr.h). Entries in the order the kernel wants: u, user, g, group, m, o.
  */
 export function acl(text: string): Buffer {
   const entries = text.split(' ').map((entry) => {

@@ -1,4 +1,7 @@
-/** Calls that make the kernel drop its caches, so that it must send requests again. They change nothing visible. */
+/**
+ * Calls that make the kernel drop its caches, so that it must send requests again. They change nothing
+ * visible.
+ */
 import fc from 'fast-check';
 import { pressureUnavailable, putUnderPressure } from '../../harness/memory-pressure.js';
 import * as sys from '../../harness/sys/index.js';

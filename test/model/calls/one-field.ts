@@ -1,6 +1,6 @@
 /**
- * Calls that ask for one attribute alone. The kernel's FUSE renews all cached attributes if a requested one is out of
- * date. So stat(2), which asks for all, hides a missing invalidation. These calls find it.
+ * Calls that ask for one attribute alone. The kernel's FUSE renews all cached attributes if a requested one
+ * is out of date. So stat(2), which asks for all, hides a missing invalidation. These calls find it.
  */
 import fc from 'fast-check';
 import * as sys from '../../harness/sys/index.js';
@@ -29,7 +29,10 @@ export const oneFieldCalls = {
   fstatx: onFile(10, { field: aField }, (fd, { field }) => answerOf(fd, field)),
 };
 
-/** What can be compared with another file system, and whether it is what the file system's server says as well. */
+/**
+ * What can be compared with another file system, and whether it is what the file system's server says as
+ * well.
+ */
 export function answerOf(of: string | number, field: sys.StatxField): string {
   const asked = sys.statOne(of, field);
   const right = sys.statAfresh(of);

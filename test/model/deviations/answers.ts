@@ -1,4 +1,6 @@
-/** Known differences between the answers of plyfs and of the other side; ARCHITECTURE.md lists them for users. */
+/**
+ * Known differences between the answers of plyfs and of the other side; ARCHITECTURE.md lists them for users.
+ */
 import * as sys from '../../harness/sys/index.js';
 import { perform } from '../operation.js';
 import type { Side } from '../side.js';
@@ -10,8 +12,8 @@ interface AnswerDeviation {
 }
 
 /**
- * A mapping or descriptor that was opened before a copy-up sees what is written after it. The kernel's mapping stays
- * with the lower file: with what the open found.
+ * A mapping or descriptor that was opened before a copy-up sees what is written after it. The kernel's
+ * mapping stays with the lower file: with what the open found.
  */
 const coherentMappings: AnswerDeviation = {
   name: 'a mapping from before a copy-up',
@@ -31,8 +33,9 @@ function mapAnswer(answer: string): { shown: string; file: string; found: string
 }
 
 /**
- * The kernel's overlayfs asks the layer for a list of attributes with the caller's buffer, and takes out what the
- * caller must not see afterwards (fs/overlayfs/xattrs.c:ovl_listxattr): ERANGE also where what is left would fit.
+ * The kernel's overlayfs asks the layer for a list of attributes with the caller's buffer, and takes out what
+ * the caller must not see afterwards (fs/overlayfs/xattrs.c:ovl_listxattr): ERANGE also where what is left
+ * would fit.
  */
 const listsThatFit: AnswerDeviation = {
   name: 'a list of attributes that fits without the hidden ones',
@@ -44,10 +47,10 @@ const listsThatFit: AnswerDeviation = {
 };
 
 /**
- * A copy-up keeps every hole. The kernel copies up in pieces of 1 MiB, and fills a hole that does not begin or end with
- * one (fs/overlayfs/copy_up.c:ovl_copy_up_file). And preallocated blocks are data to ext4 as long as somebody's pages
- * of them are in memory. What is a hole to one of them alone must read as nothing; both go on from the subject's
- * position.
+ * A copy-up keeps every hole. The kernel copies up in pieces of 1 MiB, and fills a hole that does not begin
+ * or end with one (fs/overlayfs/copy_up.c:ovl_copy_up_file). And preallocated blocks are data to ext4 as long
+ * as somebody's pages of them are in memory. What is a hole to one of them alone must read as nothing; both
+ * go on from the subject's position.
  */
 const holesThatStay: AnswerDeviation = {
   name: 'a hole that the kernel has filled',
@@ -60,7 +63,8 @@ const holesThatStay: AnswerDeviation = {
     const size = sys.statOne(theirs.fd, 'size');
     const [right, shown] = [expected, got].map((answer) => (answer === 'ENXIO' ? size : Number(answer.slice(3))));
     if (right === undefined || shown === undefined || Number.isNaN(right) || Number.isNaN(shown)) return false;
-    // What is data to one of them alone must be nothing. Behind a hole of one of them alone other data can follow.
+    // What is data to one of them alone must be nothing. Behind a hole of one of them alone other data can
+    // follow.
     const [from, to] = [Math.min(shown, right), Math.max(shown, right)];
     const end = whence === 'hole' ? Math.min(from + 1, to) : to;
     if (contentOf(theirs.fd, from, end).some((byte) => byte !== 0)) return false;
@@ -92,8 +96,8 @@ const strangersEmptyChown: AnswerDeviation = {
 const NOBODY_NAMED = 2 ** 32 - 1;
 
 /**
- * Whether the removal of an ACL that a directory does not have is an error depends on whether it is in the upper layer.
- * The kernel's O_TMPFILE copies it up; plyfs does so only when the file gets a name there.
+ * Whether the removal of an ACL that a directory does not have is an error depends on whether it is in the
+ * upper layer. The kernel's O_TMPFILE copies it up; plyfs does so only when the file gets a name there.
  */
 const absentAclOfDirectory: AnswerDeviation = {
   name: 'the removal of an ACL that was not there',
@@ -105,8 +109,8 @@ const absentAclOfDirectory: AnswerDeviation = {
 };
 
 /**
- * The kernel finds out the number of a listed name by itself (fs/overlayfs/readdir.c:ovl_cache_update), and that is not
- * always the one that stat(2) shows.
+ * The kernel finds out the number of a listed name by itself (fs/overlayfs/readdir.c:ovl_cache_update), and
+ * that is not always the one that stat(2) shows.
  */
 const listedNumbers: AnswerDeviation = {
   name: 'a listed number that is not the one of stat',
@@ -116,9 +120,9 @@ const listedNumbers: AnswerDeviation = {
 };
 
 /**
- * A position in a directory is good for as long as it is open. The kernel's overlayfs hands it to the upper's file
- * system when the directory has become one without parts meanwhile (fs/overlayfs/readdir.c:ovl_dir_llseek). Both
- * readers are let go.
+ * A position in a directory is good for as long as it is open. The kernel's overlayfs hands it to the upper's
+ * file system when the directory has become one without parts meanwhile
+ * (fs/overlayfs/readdir.c:ovl_dir_llseek). Both readers are let go.
  */
 const positionsThatStay: AnswerDeviation = {
   name: 'a position in a directory that the kernel refuses',

@@ -1,6 +1,6 @@
 /**
- * Known differences between the trees that plyfs and the other side leave. Each function makes the two trees equal
- * again, so that the script can continue; ARCHITECTURE.md lists them for users.
+ * Known differences between the trees that plyfs and the other side leave. Each function makes the two trees
+ * equal again, so that the script can continue; ARCHITECTURE.md lists them for users.
  */
 import * as sys from '../../harness/sys/index.js';
 import type { Actor } from '../actors.js';
@@ -10,9 +10,10 @@ import type { Side } from '../side.js';
 import { count, type Done, type Met, type Pair } from './met.js';
 
 /**
- * Lets go of open files that the two sides cannot agree on any longer: what was unlinked while a reader had it open in
- * a lower layer is to plyfs a file without links that can be changed. The kernel shows the lower file's links, and
- * fails changes with EEXIST, because it copies up to the name, where the whiteout is. What it reads stays the same.
+ * Lets go of open files that the two sides cannot agree on any longer: what was unlinked while a reader had
+ * it open in a lower layer is to plyfs a file without links that can be changed. The kernel shows the lower
+ * file's links, and fails changes with EEXIST, because it copies up to the name, where the whiteout is. What
+ * it reads stays the same.
  */
 export function partFromUnlinkedLowerFiles({ oracle, subject }: Pair, met: Met): string | null {
   for (const [actor, slot, theirs] of oracle.files.entries()) {
@@ -34,8 +35,8 @@ export function partFromUnlinkedLowerFiles({ oracle, subject }: Pair, met: Met):
 }
 
 /**
- * What only aufs does, and what could not be done on the other side then: there are directories that it moves and the
- * kernel's overlayfs does not (EXDEV), and device 0:0 is a device to it.
+ * What only aufs does, and what could not be done on the other side then: there are directories that it moves
+ * and the kernel's overlayfs does not (EXDEV), and device 0:0 is a device to it.
  */
 export function isLeftToAufs({ call, arguments: args }: Operation, expected: string): boolean {
   return (
@@ -60,10 +61,10 @@ const WRITES = new Set([
 ]);
 
 /**
- * A file that gets set-id bits while somebody has it open in passthrough loses them at the next write of root's too,
- * and set-gid without group execute also at the next write of a member of the group: passthrough writes run without
- * CAP_FSETID and with the server's groups. That keeps the bit, if it is of a group of the server, at a stranger's
- * write. The mode is set back, so that the script goes on alike.
+ * A file that gets set-id bits while somebody has it open in passthrough loses them at the next write of
+ * root's too, and set-gid without group execute also at the next write of a member of the group: passthrough
+ * writes run without CAP_FSETID and with the server's groups. That keeps the bit, if it is of a group of the
+ * server, at a stranger's write. The mode is set back, so that the script goes on alike.
  */
 export function giveBackSetIdBits({ operation, oracle, subject }: Done, met: Met): void {
   const { actor, call } = operation;
@@ -90,8 +91,8 @@ export function giveBackSetIdBits({ operation, oracle, subject }: Done, met: Met
 }
 
 /**
- * A metacopy that gets its data keeps its times until somebody writes. The kernel writes the data at the first open for
- * writing, and leaves the mtime of that. It is set back there.
+ * A metacopy that gets its data keeps its times until somebody writes. The kernel writes the data at the
+ * first open for writing, and leaves the mtime of that. It is set back there.
  */
 export function takeBackDataTimes({ operation, expected, got, oracle, subject }: Done, met: Met): void {
   const { actor, call, arguments: args } = operation;
@@ -115,8 +116,9 @@ export function takeBackDataTimes({ operation, expected, got, oracle, subject }:
 }
 
 /**
- * truncate(2) to the size that a file has changes its mtime, as ftruncate(2) does. With the kernel's overlayfs the
- * upper's file system decides: tmpfs, xfs and btrfs leave it alone, ext4 does not. It is set back there.
+ * truncate(2) to the size that a file has changes its mtime, as ftruncate(2) does. With the kernel's
+ * overlayfs the upper's file system decides: tmpfs, xfs and btrfs leave it alone, ext4 does not. It is set
+ * back there.
  */
 export function takeBackTruncationTimes({ operation, expected, got, oracle, subject }: Done, met: Met): void {
   const { path } = operation.arguments;
@@ -140,9 +142,9 @@ function onlyTheirsIsNew(theirs: sys.Time, ours: sys.Time): boolean {
 }
 
 /**
- * A rename over a directory that is not empty changes nothing. Under the kernel's overlayfs ext4 has put the whiteout
- * in place by the time it finds out, and taken it back: the old parent has a new mtime (fs/ext4/namei.c:ext4_rename).
- * It is set back there.
+ * A rename over a directory that is not empty changes nothing. Under the kernel's overlayfs ext4 has put the
+ * whiteout in place by the time it finds out, and taken it back: the old parent has a new mtime
+ * (fs/ext4/namei.c:ext4_rename). It is set back there.
  */
 export function takeBackTimes({ operation, expected, got, oracle, subject }: Done, met: Met): void {
   const { path } = operation.arguments;
@@ -158,8 +160,8 @@ export function takeBackTimes({ operation, expected, got, oracle, subject }: Don
 }
 
 /**
- * What a shared mapping writes through the server changes the times when the kernel writes it back, at the latest in
- * msync(2). With the kernel's overlayfs it does so at once. It is written back there.
+ * What a shared mapping writes through the server changes the times when the kernel writes it back, at the
+ * latest in msync(2). With the kernel's overlayfs it does so at once. It is written back there.
  */
 export function takeBackMappedTimes({ operation, expected, got, oracle, subject }: Done, met: Met): void {
   const { actor, call, arguments: args } = operation;
@@ -178,8 +180,9 @@ export function writeBackMappings({ call }: Operation, { subject }: Pair): void 
 }
 
 /**
- * Who removes an access ACL and is not in the group takes set-gid away in the kernel's overlayfs (fs/overlayfs/inode.c:
- * ovl_set_or_remove_acl), but not on the file systems below it. It is given back there.
+ * Who removes an access ACL and is not in the group takes set-gid away in the kernel's overlayfs
+ * (fs/overlayfs/inode.c: ovl_set_or_remove_acl), but not on the file systems below it. It is given back
+ * there.
  */
 export function giveBackSetGid({ operation, expected, got, oracle, subject }: Done, met: Met): void {
   const { call, arguments: args } = operation;

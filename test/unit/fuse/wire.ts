@@ -1,5 +1,6 @@
 /**
- * Messages as the kernel writes them, and answers as it reads them: byte by byte, independent of the code under test.
+ * Messages as the kernel writes them, and answers as it reads them: byte by byte, independent of the code
+ * under test.
  */
 
 /** Little-endian members, one after the other: `u32(1)`, `u64(2n)`, `text('name')` with its NUL. */

@@ -1,5 +1,6 @@
 /**
- * The union driven through the Operations contract, as a transport drives it, on real directories but without a mount.
+ * The union driven through the Operations contract, as a transport drives it, on real directories but without
+ * a mount.
  */
 import {
   closeSync,

@@ -6,10 +6,10 @@ const HIDDEN = /^\.fuse_hidden[0-9a-f]{16}$/;
 /**
  * Files that are removed while they are open.
  *
- * libfuse 2 must have a path for every request, so it renames such a file to `.fuse_hidden…` in the same directory
- * instead, and removes that name after the last close. Here the file is removed at once, so that nothing of that shows
- * or is left in the upper after a crash, and the new name leads to its node for as long as libfuse uses it. The
- * node is held by its opens.
+ * libfuse 2 must have a path for every request, so it renames such a file to `.fuse_hidden…` in the same
+ * directory instead, and removes that name after the last close. Here the file is removed at once, so that
+ * nothing of that shows or is left in the upper after a crash, and the new name leads to its node for as long
+ * as libfuse uses it. The node is held by its opens.
  */
 export class HiddenFiles {
   private readonly nodes = new Map<string, NodeId>();

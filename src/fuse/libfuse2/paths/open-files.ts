@@ -10,7 +10,10 @@ interface OpenFile {
 /** fuse-native keeps the number of an open file in an int32. */
 const LAST_NUMBER = 0x7fff_ffff;
 
-/** The numbers by which fuse-native knows open files. Each stands for one open of its node, ended by one release. */
+/**
+ * The numbers by which fuse-native knows open files. Each stands for one open of its node, ended by one
+ * release.
+ */
 export class OpenFiles {
   private readonly files = new Map<number, OpenFile>();
   private readonly opens = new Map<NodeId, number>();

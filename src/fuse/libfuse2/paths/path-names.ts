@@ -8,8 +8,8 @@ import { toBytes, toExactText, toText } from './text.js';
 import type { Tree } from './tree.js';
 
 /**
- * What a new object's mode may hold. Its owner is the server's user, not the caller, who must not get that user's
- * rights by a set-id bit.
+ * What a new object's mode may hold. Its owner is the server's user, not the caller, who must not get that
+ * user's rights by a set-id bit.
  */
 export function modeOfNew(mode: number): number {
   return mode & ~(S_ISUID | S_ISGID);

@@ -14,17 +14,17 @@ interface Known {
 }
 
 /**
- * More than twice as many as a path can have components (PATH_MAX is 4096 bytes), so that looking up one path never
- * takes away another that the same operation has just looked up.
+ * More than twice as many as a path can have components (PATH_MAX is 4096 bytes), so that looking up one path
+ * never takes away another that the same operation has just looked up.
  */
 const CAPACITY = 1 << 16;
 
 /**
  * Which node a path leads to, for a transport that is given paths. Paths are bytes: `/`, `/a/b`.
  *
- * Each path in the table holds exactly one lookup of its node, and forgets it when the path goes: evicted, renamed,
- * removed or replaced. What a path leads to changes only through this mount, and then the table is told; so an entry is
- * right for as long as it is there.
+ * Each path in the table holds exactly one lookup of its node, and forgets it when the path goes: evicted,
+ * renamed, removed or replaced. What a path leads to changes only through this mount, and then the table is
+ * told; so an entry is right for as long as it is there.
  */
 export class PathTable {
   private readonly known: LRUCache<string, Known>;
@@ -88,7 +88,8 @@ export class PathTable {
     const { parent, name } = this.parent(path);
     const entry = this.operations.lookup(parent, name);
     if (entry === null) throw fsError(Errno.ENOENT, 'lookup');
-    // Before the entry goes into the table: what that evicts is forgotten, a call after which the entry is not valid.
+    // Before the entry goes into the table: what that evicts is forgotten, a call after which the entry is
+    // not valid.
     const seen = read(entry);
     this.adopt(path, entry);
     return seen;

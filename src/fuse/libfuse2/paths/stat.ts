@@ -1,4 +1,7 @@
-/** What `stat` and `statfs` say, as fuse-native takes it: in unsigned 32-bit numbers, sizes and milliseconds in two. */
+/**
+ * What `stat` and `statfs` say, as fuse-native takes it: in unsigned 32-bit numbers, sizes and milliseconds
+ * in two.
+ */
 import type { FileStat } from '../../../core/file-stat.js';
 import type { StatFs } from '../../operations.js';
 

@@ -1,6 +1,7 @@
 /**
- * Between names as bytes and fuse-native's strings, which it makes by decoding UTF-8. A byte that is not UTF-8 arrives
- * as U+FFFD and cannot be told from any other such byte, so that a string with U+FFFD in it names nothing.
+ * Between names as bytes and fuse-native's strings, which it makes by decoding UTF-8. A byte that is not
+ * UTF-8 arrives as U+FFFD and cannot be told from any other such byte, so that a string with U+FFFD in it
+ * names nothing.
  */
 import { Errno, fsError } from '../../../core/errno.js';
 

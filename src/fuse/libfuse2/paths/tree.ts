@@ -8,7 +8,8 @@ import { ShortNumbers } from './stat.js';
 import { toBytes } from './text.js';
 
 /**
- * What the handlers of one mount share: the file system, and what leads from libfuse's paths and numbers to its nodes.
+ * What the handlers of one mount share: the file system, and what leads from libfuse's paths and numbers to
+ * its nodes.
  */
 export class Tree {
   readonly paths: PathTable;
@@ -16,8 +17,8 @@ export class Tree {
   readonly hidden = new HiddenFiles();
   readonly numbers = new ShortNumbers();
   /**
-   * libfuse 2 knows who asks, and fuse-native does not tell: all is done as the server's user. The kernel has checked
-   * the permissions (default_permissions) and applied the umask.
+   * libfuse 2 knows who asks, and fuse-native does not tell: all is done as the server's user. The kernel has
+   * checked the permissions (default_permissions) and applied the umask.
    */
   readonly caller: Caller = {
     uid: process.geteuid?.() ?? 0,

@@ -14,18 +14,19 @@ export interface KillCase {
   /** What may show besides: the state after each of these. Why is said where they are given. */
   readonly between?: readonly (readonly Step[])[];
   /**
-   * After a kill the link counts of copied-up files with several names can be too large in the aufs dialect, until the
-   * end of the next mount: how many names had been hidden is not known then.
+   * After a kill the link counts of copied-up files with several names can be too large in the aufs dialect,
+   * until the end of the next mount: how many names had been hidden is not known then.
    */
   readonly countsLinksLater?: true;
   /**
-   * A whiteout may be left where nothing lies below it. plyfs shows nothing of it; the kernel lists its name, also when
-   * it has left it there itself (fs/overlayfs/dir.c:ovl_rename, cleanup_whiteout).
+   * A whiteout may be left where nothing lies below it. plyfs shows nothing of it; the kernel lists its name,
+   * also when it has left it there itself (fs/overlayfs/dir.c:ovl_rename, cleanup_whiteout).
    */
   readonly strayWhiteout?: true;
   /**
-   * A copy without data may have been cut to nothing and still not be a whole file. It is empty, but the kernel's
-   * overlayfs reads what lies below to its end, whatever the size says (fs/backing-file.c:backing_file_read_iter).
+   * A copy without data may have been cut to nothing and still not be a whole file. It is empty, but the
+   * kernel's overlayfs reads what lies below to its end, whatever the size says
+   * (fs/backing-file.c:backing_file_read_iter).
    */
   readonly looseData?: true;
   /** What is counted: the steps, unless this says otherwise. */

@@ -6,7 +6,10 @@ import type { Step } from './executor.js';
 
 const FACTS = { mode: 0o4751, uid: sys.ALICE, mtime: 7000, xattrs: { 'user.a': 'b' } };
 
-/** Three names, in a directory that the upper has and in one that it does not have; and files to change places with. */
+/**
+ * Three names, in a directory that the upper has and in one that it does not have; and files to change places
+ * with.
+ */
 const LAYERS: Layers = {
   upper: { d: dir({ u: 'upper' }) },
   lower1: {

@@ -7,8 +7,8 @@ import type { Step } from './executor.js';
 const XATTRS = { 'user.a': 'b', 'security.capability': sys.capability().toString('latin1') };
 
 /**
- * While the data comes into a copy it has a later mtime, and no capabilities: what the write that was to come would
- * have done to it (src/copyup/data-completion.ts).
+ * While the data comes into a copy it has a later mtime, and no capabilities: what the write that was to come
+ * would have done to it (src/copyup/data-completion.ts).
  */
 const LATER = 1_900_000_000;
 function onTheWay(path: string, before: readonly Step[] = []): (readonly Step[])[] {
@@ -126,8 +126,8 @@ export const metacopyCases: readonly KillCase[] = [
       ['chmod', 'e/i', 0o600],
       ['touchForWriting', 'e/j'],
     ],
-    // Where links are not kept, each copy-up can be seen by itself; where they are, both names have the data on its
-    // way.
+    // Where links are not kept, each copy-up can be seen by itself; where they are, both names have the data
+    // on its way.
     between: [
       [['touchForWriting', 'e/i']],
       [

@@ -4,7 +4,10 @@ import * as sys from '../../../harness/sys/index.js';
 import type { KillCase } from './case.js';
 import type { Mode, Writable } from './modes.js';
 
-/** As a server that was killed leaves them: a copy, a directory that has been taken away with its whiteouts in it. */
+/**
+ * As a server that was killed leaves them: a copy, a directory that has been taken away with its whiteouts in
+ * it.
+ */
 function leaveUnfinished(layers: Writable, mode: Mode): void {
   const staging = mode.staging(layers);
   sys.mkdir(staging, 0o700);

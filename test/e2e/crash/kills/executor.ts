@@ -1,4 +1,6 @@
-/** Processes that serve a union without a mount and can be told to die in the middle (test/fixtures/kills). */
+/**
+ * Processes that serve a union without a mount and can be told to die in the middle (test/fixtures/kills).
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -103,8 +105,8 @@ class Executor {
 }
 
 /**
- * One executor that lives, and one that waits to be killed: starting one takes longer than all it does. A server for
- * show dies in the one that lives.
+ * One executor that lives, and one that waits to be killed: starting one takes longer than all it does. A
+ * server for show dies in the one that lives.
  */
 export class Executors {
   private readonly steady = new Executor();

@@ -22,7 +22,9 @@ export interface Mode {
   readonly dialect: 'overlay' | 'aufs';
   /** What is on. */
   readonly features: ReadonlySet<Feature>;
-  /** What lies in `work` after a kill keeps others from the upper, until somebody says that it may be used. */
+  /**
+   * What lies in `work` after a kill keeps others from the upper, until somebody says that it may be used.
+   */
   readonly volatile: boolean;
   readonly form: LayerForm;
   config(layers: Writable): Config;
@@ -31,8 +33,8 @@ export interface Mode {
   /** What a mount keeps for itself: nothing is left when it has ended. */
   private(layers: Writable): string;
   /**
-   * The tree that the kernel's overlayfs shows of the layers, mounted to be written; without the names that it lists
-   * and that are not there, if so asked. null: it cannot read them.
+   * The tree that the kernel's overlayfs shows of the layers, mounted to be written; without the names that
+   * it lists and that are not there, if so asked. null: it cannot read them.
    */
   readonly kernelShows: ((layers: Writable, withoutGhosts: boolean) => Snapshot) | null;
   /** Why it cannot be tested here, or null. */

@@ -79,8 +79,8 @@ export class Stage {
   }
 
   /**
-   * What a volatile mount leaves keeps everybody from the upper, and nobody changes anything of it. Somebody who knows
-   * that the machine has not crashed takes it away.
+   * What a volatile mount leaves keeps everybody from the upper, and nobody changes anything of it. Somebody
+   * who knows that the machine has not crashed takes it away.
    */
   private async pardon(): Promise<void> {
     const { layers, mode } = this;

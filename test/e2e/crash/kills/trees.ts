@@ -24,9 +24,9 @@ const withoutLinks = (facts: string): string => facts.replace(/ nlink=\d+/, '');
 const withoutTime = (facts: string): string => facts.replace(/ mtime=\S+/, '');
 
 /**
- * A directory's mtime moves with each change of what lies in it on the disk, and is set back by a call of its own: in
- * between it is the time of the change. No two calls are one, and the kernel's overlayfs does the same
- * (fs/overlayfs/copy_up.c:ovl_set_timestamps follows the rename).
+ * A directory's mtime moves with each change of what lies in it on the disk, and is set back by a call of its
+ * own: in between it is the time of the change. No two calls are one, and the kernel's overlayfs does the
+ * same (fs/overlayfs/copy_up.c:ovl_set_timestamps follows the rename).
  */
 function same(shown: string | undefined, wanted: string | undefined, anyLinks: boolean): boolean {
   if (shown === wanted) return true;
@@ -35,7 +35,9 @@ function same(shown: string | undefined, wanted: string | undefined, anyLinks: b
   return /^4\d{4} /.test(shown) && shown.includes('mtime=now') && withoutTime(shown) === withoutTime(wanted);
 }
 
-/** Lines that tell the two trees apart; none: they are the same. @param anyLinks whatever the link counts are */
+/**
+ * Lines that tell the two trees apart; none: they are the same. @param anyLinks whatever the link counts are
+ */
 export function differences(shown: Snapshot, wanted: Snapshot, anyLinks = false): string[] {
   const paths = [...new Set([...Object.keys(shown), ...Object.keys(wanted)])].sort();
   return paths

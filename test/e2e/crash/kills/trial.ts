@@ -9,7 +9,10 @@ import { differences } from './trees.js';
 /** Written and synced before anything else happens: it must be there whatever happens then. */
 const KEPT: readonly Step[] = [['save', 'kept', 'data that somebody relies on']];
 
-/** What to do at moment `at` of `points` (the numbers begin at 1): let a server die for show, or kill a process. */
+/**
+ * What to do at moment `at` of `points` (the numbers begin at 1): let a server die for show, or kill a
+ * process.
+ */
 export type Choice = (at: number, points: number) => 'nothing' | 'show' | 'kill';
 
 export interface Outcome {

@@ -1,4 +1,6 @@
-/** What fuse-native is given and gives: numbers of 32 bits, names as UTF-8, libfuse's own names and options. */
+/**
+ * What fuse-native is given and gives: numbers of 32 bits, names as UTF-8, libfuse's own names and options.
+ */
 import { describe, expect, it } from 'vitest';
 import type { NodeId } from '../../../../src/core/brand.js';
 import { FileStat } from '../../../../src/core/file-stat.js';

@@ -1,4 +1,7 @@
-/** The decoder: whatever stands behind a sound header is a typed request to the file system or a protocol error. */
+/**
+ * The decoder: whatever stands behind a sound header is a typed request to the file system or a protocol
+ * error.
+ */
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -17,8 +20,8 @@ const POSITIONS: Readonly<Record<string, readonly number[]>> = {
 };
 
 /**
- * Whole numbers all, seconds of a time alone can be negative. Positions are exact; ids and cookies only as far as we
- * give them out.
+ * Whole numbers all, seconds of a time alone can be negative. Positions are exact; ids and cookies only as
+ * far as we give them out.
  */
 function isTyped(value: unknown): boolean {
   if (typeof value === 'number') return Number.isInteger(value) && value >= 0;
@@ -31,7 +34,10 @@ function isTyped(value: unknown): boolean {
 const ENTRY_NAME = /^(?!\.{1,2}$)[^/\0]+$/s;
 const NAMED = new Set(['lookup', 'mknod', 'mkdir', 'symlink', 'link', 'unlink', 'rmdir', 'rename', 'create']);
 
-/** Names of directory entries, which are the second argument, and of a rename and a link the fourth and third too. */
+/**
+ * Names of directory entries, which are the second argument, and of a rename and a link the fourth and third
+ * too.
+ */
 function entryNames([operation, ...args]: Call): unknown[] {
   if (!NAMED.has(operation)) return [];
   if (operation === 'link') return [args[2]];

@@ -1,4 +1,7 @@
-/** Extended attributes of every size, of an object under a directory fd and of an fd itself, an O_PATH one too. */
+/**
+ * Extended attributes of every size, of an object under a directory fd and of an fd itself, an O_PATH one
+ * too.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,5 +1,6 @@
 /**
- * `index=on`: lower files with several links stay one file over copy-ups and mounts, through the Operations contract.
+ * `index=on`: lower files with several links stay one file over copy-ups and mounts, through the Operations
+ * contract.
  */
 import {
   existsSync,

@@ -1,4 +1,6 @@
-/** Upper objects that say which lower file they are copies of: whose inode number they show, and whose not. */
+/**
+ * Upper objects that say which lower file they are copies of: whose inode number they show, and whose not.
+ */
 import {
   closeSync,
   copyFileSync,

@@ -1,6 +1,6 @@
 /**
- * Whiteouts in the form of aufs in lower layers of the overlay dialect: `.wh.NAME` and `.wh..wh..opq`, as OCI layers
- * have them. What a lookup finds and what a listing shows is the same.
+ * Whiteouts in the form of aufs in lower layers of the overlay dialect: `.wh.NAME` and `.wh..wh..opq`, as OCI
+ * layers have them. What a lookup finds and what a listing shows is the same.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,10 @@ afterEach(() => {
   rmSync(home, { recursive: true });
 });
 
-/** Layers as lists of files, top first; a name that ends in `/` is a directory, one of `NAME=TEXT` has that content. */
+/**
+ * Layers as lists of files, top first; a name that ends in `/` is a directory, one of `NAME=TEXT` has that
+ * content.
+ */
 function mount(...layers: readonly (readonly string[])[]): void {
   layers.forEach((files, i) => {
     mkdirSync(join(home, `${i}`), { recursive: true });

@@ -1,4 +1,6 @@
-/** Directories that were moved away from their lower parts: found, and made, through the Operations contract. */
+/**
+ * Directories that were moved away from their lower parts: found, and made, through the Operations contract.
+ */
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * Random changes of names, with a kernel that forgets names and files at any moment: as long as it knows a file, by a
- * name or by an open descriptor, every name of the file leads to the same node, and no other name does.
+ * Random changes of names, with a kernel that forgets names and files at any moment: as long as it knows a
+ * file, by a name or by an open descriptor, every name of the file leads to the same node, and no other name
+ * does.
  */
 import { linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -266,7 +267,8 @@ class Kernel {
   }
 
   /**
-   * READDIRPLUS, as the kernel takes it: a name that it knows gets one more lookup, if it leads where it led before.
+   * READDIRPLUS, as the kernel takes it: a name that it knows gets one more lookup, if it leads where it led
+   * before.
    */
   private list(dir: string): void {
     const entries: [string, Entry][] = [];

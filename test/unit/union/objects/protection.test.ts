@@ -1,4 +1,7 @@
-/** Append-only files as they are written through the Operations contract: what no system call on a mount can show. */
+/**
+ * Append-only files as they are written through the Operations contract: what no system call on a mount can
+ * show.
+ */
 import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

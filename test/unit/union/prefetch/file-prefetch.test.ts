@@ -1,4 +1,6 @@
-/** Which files are fetched before they are asked for, told by the pages of theirs that the page cache holds. */
+/**
+ * Which files are fetched before they are asked for, told by the pages of theirs that the page cache holds.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

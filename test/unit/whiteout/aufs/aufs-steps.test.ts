@@ -1,6 +1,6 @@
 /**
- * What a crash can leave: before each system call of a change the merged tree is as before the change or as after it,
- * whatever lies in the lower branch.
+ * What a crash can leave: before each system call of a change the merged tree is as before the change or as
+ * after it, whatever lies in the lower branch.
  */
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

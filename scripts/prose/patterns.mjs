@@ -1,0 +1,28 @@
+/**
+ * Phrases that `npm run check` refuses in comments, test titles and Markdown, each with a plainer way. A reader should
+ * not have to read a sentence twice.
+ */
+export const PATTERNS = [
+  { pattern: /(?:^|[.:;!?] )(?:Who|Whoever|Whatever)\b(?![^.]*\?)/, advice: 'begin with a noun; write if or when' },
+  { pattern: /\b[Ww]ho(?:m)?ever\b/, advice: 'name the actor: a caller, the kernel, a process' },
+  { pattern: /\b(?:to|for|by|from|of|with) (?:who|whom)\b/, advice: 'name the actor' },
+  { pattern: /^(?:What|That|Which)\b(?![^.]*\?)/, advice: 'begin with a noun or a verb' },
+  {
+    pattern: /\. (?:That it|What (?:is|was|has|a|the|it))\b(?![^.]*\?)/,
+    advice: 'a clause is no subject; name the thing',
+  },
+  { pattern: /\b(?:he|his|him|she|hers?)\b/i, advice: 'they, or the name of the actor' },
+  { pattern: /\bmay not\b/, advice: 'cannot, or must not' },
+  { pattern: /\b(?:stands?|stood)\b/, advice: 'is, has, contains' },
+  { pattern: /\blies\b/, advice: 'is' },
+  { pattern: /\b(?:tells?|told|telling)\b/, advice: 'reports, returns, shows, knows' },
+  { pattern: /\b(?:settles?|settled|settling)\b/, advice: 'resolves, flushes, moves' },
+  { pattern: /\b(?:says?|said|saying)\b/, advice: 'reports, prints, means' },
+  {
+    pattern: /\b(?:goes|comes|came|went|gone)\b/,
+    advice: 'is removed, freed, sent, returned, arrives, is missing',
+  },
+  { pattern: /\bis (?:to be )?there (?:only )?for\b/, advice: 'is for; exists' },
+  { pattern: /\b(?:has|have) it that\b/, advice: 'a plain verb' },
+  { pattern: /\bas (?:is|are) (?:that|those) of\b/, advice: 'repeat the noun' },
+];
