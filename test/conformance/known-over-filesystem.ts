@@ -32,7 +32,7 @@ const KNOWN: readonly Known[] = [
     role: 'upper',
     systems: ['plyfs'],
     cases: /^(?:write-clears-capability-root|write-locking-bit-(?:member|root)|acl-locking-bit-copy-up)-/,
-    why: 'a file that gets set-id bits while it is open in passthrough loses them at the next write of root (ARCHITECTURE.md)',
+    why: 'a file that gets set-id bits while it is open in passthrough loses them at the next write of root (docs/deviations.md)',
   },
 ];
 

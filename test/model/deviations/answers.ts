@@ -1,5 +1,5 @@
 /**
- * Known differences between the answers of plyfs and of the other side; ARCHITECTURE.md lists them for users.
+ * Known differences between the answers of plyfs and of the other side; docs/deviations.md lists them for users.
  */
 import * as sys from '../../harness/sys/index.js';
 import { perform } from '../operation.js';

@@ -1,6 +1,6 @@
 /**
  * Known differences between the trees that plyfs and the other side leave. Each function makes the two trees
- * equal again, so that the script can continue; ARCHITECTURE.md lists them for users.
+ * equal again, so that the script can continue; docs/deviations.md lists them for users.
  */
 import * as sys from '../../harness/sys/index.js';
 import type { Actor } from '../actors.js';
