@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseSync, Visitor } from 'rolldown/utils';
 
 /**
  * @typedef {object} Source
@@ -8,8 +9,7 @@ import { fileURLToPath } from 'node:url';
  * @property {string} code The text without comments.
  * @property {number} lines
  * @property {string[]} imports Paths under src, and names of packages.
- * @property {string[]} threads Paths under src that are run as threads: not loaded here, so no part of an
- * import cycle.
+ * @property {string[]} threads Paths under src that are run as threads, and so are not imported.
  */
 
 /** Reads every TypeScript file under src. @returns {Source[]} */
@@ -18,33 +18,52 @@ export function readSources(root) {
   return readdirSync(join(directory, 'src'), { recursive: true })
     .filter((name) => name.endsWith('.ts'))
     .sort()
-    .map((name) => {
-      const path = posix.join('src', name);
-      const text = readFileSync(join(directory, path), 'utf8');
-      const code = withoutComments(text);
-      return { path, code, lines: text.split('\n').length - 1, ...referencesOf(path, code) };
-    });
+    .map((name) => readSource(posix.join('src', name), readFileSync(join(directory, 'src', name), 'utf8')));
 }
 
-/** import and export … from, import(…). */
-const IMPORT = /\b(?:import|export)\b[^'";]*?\bfrom\s*(['"])([^'"]+)\1|\bimport\s*\(?\s*(['"])([^'"]+)\3/g;
-/** How a thread's file is named. */
+/** How the file of a thread is named. */
 const THREAD = /new URL\(\s*(['"])([^'"]+\.js)\1\s*,\s*import\.meta\.url/g;
 
-function referencesOf(path, code) {
+/** @returns {Source} */
+function readSource(path, text) {
+  const { program, module, comments, errors } = parseSync(path, text);
+  if (errors.length > 0) throw new Error(`${path}: ${errors[0].message}`);
   const resolve = (specifier) => posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts');
-  const imported = [...code.matchAll(IMPORT)].map((match) => match[2] ?? match[4]);
+  const code = without(comments, text);
   return {
-    imports: imported
+    path,
+    code,
+    lines: text.split('\n').length - 1,
+    imports: [...specifiersOf(module, text), ...importedTypes(program)]
       .filter((specifier) => !specifier.startsWith('node:'))
       .map((specifier) => (specifier.startsWith('.') ? resolve(specifier) : specifier)),
     threads: [...code.matchAll(THREAD)].map((match) => resolve(match[2])),
   };
 }
 
-/** Strings are matched first, so that a comment sign inside one is left alone. */
-const STRING_OR_COMMENT = /'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
+/** The modules that a module imports, or exports something from. */
+function specifiersOf({ staticImports, staticExports, dynamicImports }, text) {
+  const reexports = staticExports.flatMap(({ entries }) => entries).filter((entry) => entry.moduleRequest !== null);
+  return [
+    ...[...staticImports, ...reexports].map(({ moduleRequest }) => moduleRequest.value),
+    ...dynamicImports.map(({ moduleRequest: { start, end } }) => text.slice(start + 1, end - 1)),
+  ];
+}
 
-function withoutComments(text) {
-  return text.replace(STRING_OR_COMMENT, (token) => (token.startsWith('/') ? ' ' : token));
+/** The modules of `typeof import(…)`, which are in no list of imports. */
+function importedTypes(program) {
+  const specifiers = [];
+  new Visitor({ TSImportType: ({ source }) => specifiers.push(source.value) }).visit(program);
+  return specifiers;
+}
+
+/** The text, with one space in the place of each comment. */
+function without(comments, text) {
+  let code = '';
+  let at = 0;
+  for (const { start, end } of comments) {
+    code += `${text.slice(at, start)} `;
+    at = end;
+  }
+  return code + text.slice(at);
 }
