@@ -8,6 +8,7 @@
 import { FsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE } from '../core/flags.js';
+import { CAPABILITY } from '../core/xattr-names.js';
 import { allocateRange, sync, truncate } from '../sys/files/file-io.js';
 import { chmodFd } from '../sys/files/inode-ops.js';
 import { close } from '../sys/files/open.js';
@@ -16,8 +17,6 @@ import { findXattr, setXattr } from '../sys/files/xattr.js';
 import type { CopyUpContext, Filling } from './context.js';
 import { cloneData, copyData } from './fill-data.js';
 import { copyTimes } from './fill-metadata.js';
-
-const CAPABILITY = 'security.capability';
 
 const scratch = new FileStat();
 

@@ -6,7 +6,8 @@
 import { Errno, FsError } from '../core/errno.js';
 import { isSymlink } from '../core/file-mode.js';
 import type { FileStat } from '../core/file-stat.js';
-import { ACL_ACCESS, isAcl, modeWithin, withoutForeignIds } from '../core/posix-acl.js';
+import { modeWithin, withoutForeignIds } from '../core/posix-acl.js';
+import { ACL_ACCESS, CAPABILITY, isAcl, SECURITY } from '../core/xattr-names.js';
 import { chmodAt, chmodFd, utimesAt, utimesFd } from '../sys/files/inode-ops.js';
 import { findXattr, getXattr, listXattrs, setXattr } from '../sys/files/xattr.js';
 import { isOverrideXattr } from '../whiteout/overrides/override-names.js';
@@ -84,9 +85,9 @@ function nameInUpper(xattr: string, source: CopyUpSource, { dialect, overrides }
  */
 function isTolerated(xattr: string, error: unknown, { squash }: CopyUpContext): boolean {
   if (!(error instanceof FsError)) return false;
-  const security = xattr.startsWith('security.');
+  const security = xattr.startsWith(SECURITY);
   if (error.errno === Errno.EOPNOTSUPP) return !security && !isAcl(xattr);
-  return error.errno === Errno.EPERM && security && (xattr !== 'security.capability' || squash !== null);
+  return error.errno === Errno.EPERM && security && (xattr !== CAPABILITY || squash !== null);
 }
 
 export function copyTimes(stat: FileStat, staged: StagedObject): void {

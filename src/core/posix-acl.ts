@@ -1,15 +1,7 @@
 /**
- * POSIX ACLs as xattr values: struct posix_acl_xattr_header and posix_acl_xattr_entry
- * (linux/posix_acl_xattr.h).
+ * POSIX ACLs as values of xattrs (linux/posix_acl_xattr.h): a struct posix_acl_xattr_header, then entries of
+ * struct posix_acl_xattr_entry. Only this file knows their layout.
  */
-
-export const ACL_ACCESS = 'system.posix_acl_access';
-export const ACL_DEFAULT = 'system.posix_acl_default';
-
-/** Whether the xattr of this name is an ACL. */
-export function isAcl(xattr: string): boolean {
-  return xattr === ACL_ACCESS || xattr === ACL_DEFAULT;
-}
 
 /** Tags of entries. */
 export const ACL_USER_OBJ = 0x01;
@@ -19,38 +11,61 @@ export const ACL_GROUP = 0x08;
 export const ACL_MASK = 0x10;
 export const ACL_OTHER = 0x20;
 
-const ACL_HEADER_BYTES = 4;
-const ACL_ENTRY_BYTES = 8;
+const HEADER_BYTES = 4;
+const ENTRY_BYTES = 8;
+/** Offsets in an entry, after its 16-bit tag. */
+const PERMISSIONS = 2;
+const ID = 4;
+
+const ALL_PERMISSIONS = 0o7;
 
 /**
- * The kernel shows this in place of an id that the reader's user namespace does not map. An ACL with it
- * cannot be set.
+ * An id that the reader's user namespace does not map, as the kernel shows it. The kernel refuses to set an
+ * ACL with this id.
  */
 const FOREIGN_ID = 0xffff_ffff;
 
+/** The permissions (rwx) of the entry at the offset `at`. */
+export function aclPermissionsAt(acl: Buffer, at: number): number {
+  return acl.readUInt16LE(at + PERMISSIONS) & ALL_PERMISSIONS;
+}
+
+export function setAclPermissionsAt(acl: Buffer, at: number, permissions: number): void {
+  acl.writeUInt16LE(permissions, at + PERMISSIONS);
+}
+
+/** The user or group of the entry at the offset `at`, which is ACL_USER or ACL_GROUP. */
+export function aclIdAt(acl: Buffer, at: number): number {
+  return acl.readUInt32LE(at + ID);
+}
+
+export function setAclIdAt(acl: Buffer, at: number, id: number): void {
+  acl.writeUInt32LE(id, at + ID);
+}
+
 /** Calls `visit` with the offset, tag and permissions of each entry. */
 export function forEachAclEntry(acl: Buffer, visit: (at: number, tag: number, permissions: number) => void): void {
-  for (let at = ACL_HEADER_BYTES; at + ACL_ENTRY_BYTES <= acl.length; at += ACL_ENTRY_BYTES) {
-    visit(at, acl.readUInt16LE(at), acl.readUInt16LE(at + 2) & 7);
+  for (let at = HEADER_BYTES; at + ENTRY_BYTES <= acl.length; at += ENTRY_BYTES) {
+    visit(at, acl.readUInt16LE(at), aclPermissionsAt(acl, at));
   }
 }
 
 /**
- * `acl` without the entries of users and groups that this user namespace does not map; `acl` itself if it
- * maps all.
+ * Removes the entries of users and groups that this user namespace does not map. Returns `acl` itself if the
+ * namespace maps all of them.
  *
- * Nobody gains permissions by that. A user without an entry of their own is checked against the entries of
+ * Nobody gains permissions by the removal. A user without an entry of their own is checked against the entries of
  * groups or others (man acl(5), ACCESS CHECK ALGORITHM). So these entries lose all permissions that a removed
  * entry did not grant. The mask stays, because the group bits of a mode are the mask.
  */
 export function withoutForeignIds(acl: Buffer): Buffer {
   const foreign = new Set<number>();
-  let mask = 7;
-  let others = 7;
-  let groups = 7;
+  let mask = ALL_PERMISSIONS;
+  let others = ALL_PERMISSIONS;
+  let groups = ALL_PERMISSIONS;
   forEachAclEntry(acl, (at, tag, permissions) => {
     if (tag === ACL_MASK) mask = permissions;
-    if ((tag !== ACL_USER && tag !== ACL_GROUP) || acl.readUInt32LE(at + 4) !== FOREIGN_ID) return;
+    if ((tag !== ACL_USER && tag !== ACL_GROUP) || aclIdAt(acl, at) !== FOREIGN_ID) return;
     foreign.add(at);
     others &= permissions;
     // A named user can be in any group, so the entries of groups lose permissions too. A member of a removed
@@ -58,22 +73,22 @@ export function withoutForeignIds(acl: Buffer): Buffer {
     if (tag === ACL_USER) groups &= permissions;
   });
   if (foreign.size === 0) return acl;
-  const kept = [acl.subarray(0, ACL_HEADER_BYTES)];
+  const kept = [acl.subarray(0, HEADER_BYTES)];
   forEachAclEntry(acl, (at, tag, permissions) => {
     if (foreign.has(at)) return;
-    const entry = Buffer.from(acl.subarray(at, at + ACL_ENTRY_BYTES));
-    if (tag === ACL_OTHER) entry.writeUInt16LE(permissions & others & mask, 2);
-    else if (tag === ACL_GROUP_OBJ || tag === ACL_GROUP) entry.writeUInt16LE(permissions & groups, 2);
+    const entry = Buffer.from(acl.subarray(at, at + ENTRY_BYTES));
+    if (tag === ACL_OTHER) setAclPermissionsAt(entry, 0, permissions & others & mask);
+    else if (tag === ACL_GROUP_OBJ || tag === ACL_GROUP) setAclPermissionsAt(entry, 0, permissions & groups);
     kept.push(entry);
   });
   return Buffer.concat(kept);
 }
 
-/** `mode`, without permissions for others that the access ACL `acl` does not grant. */
+/** Removes from `mode` the permissions for others that the access ACL `acl` does not grant. */
 export function modeWithin(mode: number, acl: Buffer): number {
-  let others = 7;
+  let others = ALL_PERMISSIONS;
   forEachAclEntry(acl, (_, tag, permissions) => {
     if (tag === ACL_OTHER) others = permissions;
   });
-  return mode & (~0o7 | others);
+  return mode & (~ALL_PERMISSIONS | others);
 }

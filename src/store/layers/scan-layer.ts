@@ -1,7 +1,8 @@
 /** The first pass of a conversion: what is in the layer, and what of it the other dialect cannot store. */
 import type { EntryName } from '../../core/brand.js';
 import { isRegular, isSymlink, S_IFBLK, S_IFCHR, S_IFMT } from '../../core/file-mode.js';
-import { isAcl, withoutForeignIds } from '../../core/posix-acl.js';
+import { withoutForeignIds } from '../../core/posix-acl.js';
+import { isAcl } from '../../core/xattr-names.js';
 import { getXattr } from '../../sys/files/xattr.js';
 import type { LayerSource, LayerTarget } from '../../whiteout/layer-form.js';
 import { identityOf } from '../identity.js';

@@ -3,7 +3,7 @@
  * ACLs).
  */
 import { isErrno } from '../../core/errno.js';
-import { ACL_ACCESS, ACL_DEFAULT } from '../../core/posix-acl.js';
+import { ACL_ACCESS, ACL_DEFAULT } from '../../core/xattr-names.js';
 import { removeXattr } from './xattr.js';
 
 /**

@@ -4,7 +4,15 @@
  * its directory the kernel does this.
  */
 
-import { ACL_GROUP_OBJ, ACL_MASK, ACL_OTHER, ACL_USER_OBJ, forEachAclEntry } from '../../core/posix-acl.js';
+import {
+  ACL_GROUP_OBJ,
+  ACL_MASK,
+  ACL_OTHER,
+  ACL_USER_OBJ,
+  aclPermissionsAt,
+  forEachAclEntry,
+  setAclPermissionsAt,
+} from '../../core/posix-acl.js';
 
 export interface InheritedAcl {
   /** The new object's mode: the one asked for, cut down to what the ACL grants. */
@@ -24,8 +32,8 @@ export function inheritAcl(defaultAcl: Buffer, mode: number): InheritedAcl {
   let groupAt = -1;
   let maskAt = -1;
   const limit = (at: number, shift: number): void => {
-    const permissions = access.readUInt16LE(at + 2) & (granted >> shift) & 0o7;
-    access.writeUInt16LE(permissions, at + 2);
+    const permissions = aclPermissionsAt(access, at) & (granted >> shift);
+    setAclPermissionsAt(access, at, permissions);
     granted = (granted & ~(0o7 << shift)) | (permissions << shift);
   };
   forEachAclEntry(access, (at, tag) => {

@@ -1,7 +1,7 @@
 /** User and group ids inside of xattr values. */
 import { Errno, fsError } from '../../core/errno.js';
 import type { IdMap } from '../../core/id-map.js';
-import { ACL_GROUP, ACL_USER, forEachAclEntry } from '../../core/posix-acl.js';
+import { ACL_GROUP, ACL_USER, aclIdAt, forEachAclEntry, setAclIdAt } from '../../core/posix-acl.js';
 
 /**
  * struct vfs_cap_data, and vfs_ns_cap_data of a capability that counts below one user's namespace
@@ -28,9 +28,9 @@ export function mapAcl(acl: Buffer, uids: IdMap, gids: IdMap, direction: Directi
   const mapped = Buffer.from(acl);
   forEachAclEntry(mapped, (at, tag) => {
     if (tag !== ACL_USER && tag !== ACL_GROUP) return;
-    const id = direction(tag === ACL_USER ? uids : gids, mapped.readUInt32LE(at + 4));
+    const id = direction(tag === ACL_USER ? uids : gids, aclIdAt(mapped, at));
     if (id === null) throw fsError(Errno.EINVAL, 'xattr');
-    mapped.writeUInt32LE(id, at + 4);
+    setAclIdAt(mapped, at, id);
   });
   return mapped;
 }

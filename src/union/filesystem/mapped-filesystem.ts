@@ -3,7 +3,7 @@ import { Errno, fsError } from '../../core/errno.js';
 import { isDirectory } from '../../core/file-mode.js';
 import type { FileStat } from '../../core/file-stat.js';
 import { IdMap, type IdRule, NOBODY } from '../../core/id-map.js';
-import { isAcl } from '../../core/posix-acl.js';
+import { CAPABILITY, isAcl } from '../../core/xattr-names.js';
 import type {
   AttributeChange,
   Attributes,
@@ -26,8 +26,6 @@ export interface OwnershipView {
   readonly staticLinks?: boolean;
   readonly xattrs?: Operations['xattrs'];
 }
-
-const CAPABILITY = 'security.capability';
 
 /** The caller, in ids of the disk: what the union compares with owners, and gives to what it makes. */
 class CallerOnDisk implements Caller {

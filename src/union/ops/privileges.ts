@@ -8,6 +8,7 @@ import { displayName } from '../../core/entry-name.js';
 import { FsError } from '../../core/errno.js';
 import { hasSetIdBits, S_ISGID, S_ISUID } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
+import { CAPABILITY } from '../../core/xattr-names.js';
 import { chmodFd } from '../../sys/files/inode-ops.js';
 import { statFd } from '../../sys/files/stat.js';
 import { getXattr, setXattr } from '../../sys/files/xattr.js';
@@ -15,7 +16,7 @@ import { keepsSetIdBits } from '../../sys/rights/process-credentials.js';
 import type { FileNode } from '../nodes/node.js';
 import { overridesOf } from '../objects/real-object.js';
 import type { Union } from '../state/union.js';
-import { CAPABILITY, nameOnDisk } from './xattrs.js';
+import { nameOnDisk } from './xattrs.js';
 
 const SET_ID = S_ISUID | S_ISGID;
 

@@ -1,7 +1,8 @@
 import type { NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { S_ISGID } from '../../core/file-mode.js';
-import { ACL_ACCESS, ACL_DEFAULT, isAcl, withoutForeignIds } from '../../core/posix-acl.js';
+import { withoutForeignIds } from '../../core/posix-acl.js';
+import { ACL_ACCESS, ACL_DEFAULT, CAPABILITY, isAcl, TRUSTED, XATTR_NAME_MAX } from '../../core/xattr-names.js';
 import type { Caller } from '../../fuse/operations.js';
 import { findXattr, getXattr, listXattrs, removeXattr, setXattr } from '../../sys/files/xattr.js';
 import { isAdministrator } from '../../sys/rights/process-credentials.js';
@@ -14,11 +15,6 @@ import { ensureUpper } from '../promote/promote.js';
 import { copyUpDirectory } from '../promote/promote-directory.js';
 import type { Union } from '../state/union.js';
 
-const TRUSTED = 'trusted.';
-export const CAPABILITY = 'security.capability';
-/** XATTR_NAME_MAX (linux/limits.h). */
-const MAX_NAME = 255;
-
 /**
  * The xattr that holds `name` in a layer with these `overrides`; null: nothing can. EOPNOTSUPP for a name
  * that is too long when it is escaped (fs/overlayfs/xattrs.c:ovl_xattr_escape_name).
@@ -28,7 +24,7 @@ export function nameOnDisk(union: Union, overrides: StatOverrides | null, name: 
   const kept = overrides === null ? escaped : overrides.xattrOnDisk(escaped);
   if (kept === null) return null;
   const onDisk = union.dialect.xattrOnDisk(kept);
-  if (onDisk.length > MAX_NAME) throw fsError(Errno.EOPNOTSUPP, 'xattr');
+  if (onDisk.length > XATTR_NAME_MAX) throw fsError(Errno.EOPNOTSUPP, 'xattr');
   return onDisk;
 }
 

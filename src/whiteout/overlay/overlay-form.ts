@@ -1,14 +1,12 @@
 /** Layers of the overlay dialect, read and written as a whole. */
 import type { EntryName } from '../../core/brand.js';
 import { isDirectory, isRegular, S_IFCHR } from '../../core/file-mode.js';
+import { XATTR_NAME_MAX } from '../../core/xattr-names.js';
 import { mknodAt } from '../../sys/files/inode-ops.js';
 import { findXattr, setXattr } from '../../sys/files/xattr.js';
 import type { LayerDirectorySink } from '../dialect.js';
 import type { IncompatibleOptions, LayerObject, LayerSource, LayerTarget } from '../layer-form.js';
 import { FOREIGN_OPAQUE, isWhiteout, OverlayDialect, type XattrNamespace } from './overlay-dialect.js';
-
-/** XATTR_NAME_MAX (linux/limits.h). */
-const MAX_XATTR_NAME = 255;
 
 const OPAQUE_YES = 'y'.charCodeAt(0);
 
@@ -90,7 +88,7 @@ export class OverlayTarget implements LayerTarget {
     if (isWhiteout(stat)) {
       return 'a character device 0:0, which overlay takes for a whiteout (one of fuse-overlayfs? see --from)';
     }
-    const long = xattrs.find((xattr) => this.dialect.xattrOnDisk(xattr).length > MAX_XATTR_NAME);
+    const long = xattrs.find((xattr) => this.dialect.xattrOnDisk(xattr).length > XATTR_NAME_MAX);
     return long === undefined ? null : `the name of its attribute ${long} would become too long`;
   }
 

@@ -1,4 +1,5 @@
 /** Names of the xattrs by which a layer keeps attributes that its objects themselves do not have. */
+import { SECURITY, USER } from '../../core/xattr-names.js';
 
 /** Set by whoever has CAP_SYS_ADMIN: `xattr_permissions=1`. */
 export const PRIVILEGED_OVERRIDE = 'security.fuseoverlayfs.override_stat';
@@ -25,7 +26,7 @@ export function isOverrideXattr(name: string): boolean {
  * reserved name.
  */
 const ESCAPE = 'plyfs.escaped.';
-const NAMESPACES = ['user.', 'security.'];
+const NAMESPACES = [USER, SECURITY];
 
 /**
  * The name on disk for the xattr that an application calls `name`. fuse-overlayfs or plyfs in a container

@@ -9,7 +9,7 @@ import { displayName } from '../../core/entry-name.js';
 import { Errno, fsError, isErrno } from '../../core/errno.js';
 import { isDirectory, isRegular, isSymlink, S_IFMT, S_IFREG, withoutSetIdBits } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
-import { isAcl } from '../../core/posix-acl.js';
+import { isAcl, SECURITY } from '../../core/xattr-names.js';
 import { chmodAt, chmodPathFd, chownAt, chownFd, KEEP_ID } from '../../sys/files/inode-ops.js';
 import { statAt, statFd } from '../../sys/files/stat.js';
 import { findXattr, getXattr, setXattr } from '../../sys/files/xattr.js';
@@ -27,7 +27,6 @@ export type OverrideKind = 'privileged' | 'user';
 
 const NAME_OF: Readonly<Record<OverrideKind, string>> = { privileged: PRIVILEGED_OVERRIDE, user: CONTAINERS_OVERRIDE };
 
-const SECURITY = 'security.';
 const OWNER_RW = 0o600;
 const OWNER_ALL = 0o700;
 
