@@ -4,8 +4,8 @@
 import { type SpawnSyncOptions, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { processes, serverOf } from '../../harness/machine/processes.js';
 import { PLYFS, TRANSPORT } from '../../harness/mounts.js';
-import { processes, serverOf } from '../../harness/processes.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
 
 export interface Outcome {

@@ -15,9 +15,9 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { threadTraceOptions, threadTraces } from '../../harness/machine/strace.js';
 import { mountsUnavailable, PLYFS, TRANSPORT, waitFor } from '../../harness/mounts.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
-import { threadTraceOptions, threadTraces } from '../../harness/strace.js';
 import { type Outcome, run, Sandbox } from './sandbox.js';
 
 const unavailable = mountsUnavailable();

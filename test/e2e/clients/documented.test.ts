@@ -8,10 +8,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeScratch } from '../../harness/scratch.js';
 import type { Outcome } from '../cli/sandbox.js';
 import { giveToUser, NAME, userNamespacesUnavailable } from '../rootless/ordinary-user.js';
-import { BASE_IMAGE, makeBaseTar } from './base-image.js';
-import { type DocumentedFile, documentedCommands, documentedFile } from './document.js';
-import { clientsUnavailable } from './drivers.js';
-import { PrivateMachine } from './private-machine.js';
+import { BASE_IMAGE, makeBaseTar } from './shared/base-image.js';
+import { type DocumentedFile, documentedCommands, documentedFile } from './shared/containers-document.js';
+import { clientsUnavailable } from './shared/drivers.js';
+import { PrivateMachine } from './shared/private-machine.js';
 
 const unavailable = clientsUnavailable('podman', 'buildah', 'runc') ?? userNamespacesUnavailable();
 const ROOT = 'podman and buildah, as root';

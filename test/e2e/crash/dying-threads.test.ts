@@ -15,10 +15,10 @@ import {
   overlayOptions,
   waitFor,
 } from '../../harness/mounts.js';
-import { PatchedPlyfs } from '../../harness/patched-plyfs.js';
 import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 import { fillLarge } from '../harness/large-file.js';
+import { PatchedPlyfs } from './patched-plyfs.js';
 
 const unavailable = mountsUnavailable();
 const COPY_THREAD = 'copyup/copy-thread.js';

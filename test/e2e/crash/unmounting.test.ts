@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { serverOf } from '../../harness/machine/processes.js';
 import {
   isMounted,
   kernelOverlayUnavailable,
@@ -25,7 +26,6 @@ import {
   overlayOptions,
   PLYFS,
 } from '../../harness/mounts.js';
-import { serverOf } from '../../harness/processes.js';
 import { type LayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
 import { cannotSlowDown, holdsLayers, slowDown } from '../harness/slow-server.js';
 

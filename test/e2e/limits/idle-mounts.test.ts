@@ -6,9 +6,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CHECKOUT, coverDirectories } from '../../harness/covered-directories.js';
+import { CHECKOUT } from '../../harness/checkout.js';
+import { coverDirectories } from '../../harness/machine/covered-directories.js';
+import { processes, serverOf } from '../../harness/machine/processes.js';
 import { isMounted, mountsUnavailable, PLYFS, TRANSPORT, waitFor } from '../../harness/mounts.js';
-import { processes, serverOf } from '../../harness/processes.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
 
 /** The serving process of fuse-native is another one, beside that of the command line. */

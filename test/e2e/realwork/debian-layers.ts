@@ -28,26 +28,26 @@ export interface DebianLayers {
   readonly lowers: readonly string[];
 }
 
-/** Why the layers cannot be had here, or undefined when they can. */
-export async function whyUnavailable(): Promise<string | undefined> {
+/** Why the layers can be neither found nor built here, or null. */
+export async function debianLayersUnavailable(): Promise<string | null> {
   if (process.getuid?.() !== 0) return 'a root file system needs root';
-  if (existsSync(cacheDirectory())) return undefined;
+  if (existsSync(cacheDirectory())) return null;
   try {
     await run('debootstrap', ['--version']);
   } catch {
     return 'debootstrap is not installed';
   }
-  return await whyWithoutMirror();
+  return await debianMirrorUnavailable();
 }
 
-/** Why packages cannot be had, or undefined when they can. */
-export async function whyWithoutMirror(): Promise<string | undefined> {
+/** Why no package can be downloaded, or null. */
+export async function debianMirrorUnavailable(): Promise<string | null> {
   try {
     await fetch(`${MIRROR}/dists/${SUITE}/Release`, { method: 'HEAD', signal: AbortSignal.timeout(20_000) });
   } catch (error) {
     return `no network: ${MIRROR} does not answer (${String(error)})`;
   }
-  return undefined;
+  return null;
 }
 
 /** Gives the layers, building them when the cache has none. */

@@ -4,7 +4,7 @@
  * end.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type DebianLayers, debianLayers, fingerprint, whyUnavailable } from './debian-layers.js';
+import { type DebianLayers, debianLayers, debianLayersUnavailable, fingerprint } from './debian-layers.js';
 import { manifest } from './manifest.js';
 import { RootMount, SERVERS, type Server } from './root-mount.js';
 
@@ -22,10 +22,11 @@ const WORK = [
 const BUILDING = 20 * 60_000;
 const WORKING = 5 * 60_000;
 
-const reason = await whyUnavailable();
-const title = reason === undefined ? 'real work on a Debian root' : `real work on a Debian root (skipped: ${reason})`;
+const unavailable = await debianLayersUnavailable();
+const title =
+  unavailable === null ? 'real work on a Debian root' : `real work on a Debian root (skipped: ${unavailable})`;
 
-describe.skipIf(reason !== undefined)(title, () => {
+describe.skipIf(unavailable !== null)(title, () => {
   let layers: DebianLayers;
   let untouched: string;
   const outputs: Record<Server, Map<string, string>> = { kernel: new Map(), plyfs: new Map(), 'plyfs aufs': new Map() };

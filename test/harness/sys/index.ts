@@ -10,12 +10,12 @@ export { FAULT, type Observer, observeCalls, outcome, SysError } from './call.js
 export * from './descriptors.js';
 export * from './files.js';
 export * from './handles.js';
-export * from './identity.js';
-export * from './kernel-memory.js';
+export * from './kernel-caches.js';
 export * from './locks.js';
-export * from './memory.js';
+export * from './mapped-files.js';
 export * from './names.js';
-export * from './own-mounts.js';
-export * from './root-directory.js';
 export * from './sockets.js';
+export * from './thread/chroot.js';
+export * from './thread/identity.js';
+export * from './thread/own-mounts.js';
 export * from './xattrs.js';

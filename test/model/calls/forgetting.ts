@@ -3,7 +3,7 @@
  * visible.
  */
 import fc from 'fast-check';
-import { pressureUnavailable, putUnderPressure } from '../../harness/memory-pressure.js';
+import { pressureUnavailable, putUnderPressure } from '../../harness/machine/memory-pressure.js';
 import * as sys from '../../harness/sys/index.js';
 import { type Call, call } from '../call.js';
 import type { Side } from '../side.js';

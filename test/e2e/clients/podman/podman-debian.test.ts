@@ -1,0 +1,60 @@
+/**
+ * apt and dpkg in a Debian container: the same packages, verified, in the same tree as with the kernel's
+ * overlayfs.
+ */
+import { rmSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ContainerStore } from '../shared/container-store.js';
+import { debianUnavailable, makeDebianTar } from '../shared/debian-image.js';
+import { clientsUnavailable } from '../shared/drivers.js';
+import { PrivateMachine } from '../shared/private-machine.js';
+import { differences } from '../shared/tree-manifest.js';
+
+const unavailable = clientsUnavailable('podman', 'runc') ?? (await debianUnavailable());
+const DEBIAN = 'localhost/debian';
+const MINUTES = 60_000;
+
+/** Of lists and caches times and contents change with what the mirror has. */
+const TREE = `find / -xdev ! -path '/var/lib/apt/*' ! -path '/var/cache/*' ! -path '/var/log/*' ! -path '/run/*' \
+  ! -path /etc/hosts ! -path /etc/hostname ! -path /etc/resolv.conf \
+  \\( -type d -printf '%p d %m %U:%G\\n' -o -type l -printf '%p l %l\\n' -o -printf '%p %y %m %U:%G %s %n\\n' \\) | sort`;
+const VERIFY = 'dpkg --verify || :; dpkg --audit; dpkg-query -W';
+
+describe.skipIf(unavailable !== null)(`Debian in podman ${unavailable ?? ''}`, () => {
+  let machine: PrivateMachine;
+  let kernel: ContainerStore;
+  let plyfs: ContainerStore;
+
+  beforeAll(async () => {
+    machine = await PrivateMachine.start();
+    kernel = new ContainerStore(machine, 'kernel');
+    plyfs = new ContainerStore(machine, 'plyfs');
+    const tar = await makeDebianTar(machine, kernel.dir);
+    for (const store of [kernel, plyfs]) store.podman('import', tar, DEBIAN);
+    rmSync(tar);
+  }, 20 * MINUTES);
+  afterAll(async () => {
+    for (const store of [kernel, plyfs]) store.dispose();
+    await machine.end();
+  });
+
+  it(
+    'apt-get installs packages, and a commit keeps them',
+    () => {
+      const [expected, actual] = [kernel, plyfs].map((store) => {
+        const script = `export DEBIAN_FRONTEND=noninteractive; (apt-get update && apt-get install -y --no-install-recommends \
+          tree hello && apt-get purge -y git) >/var/log/work 2>&1 || { tail -30 /var/log/work; exit 1; }`;
+        const ran = store.try(['podman', 'run', '--name=work', DEBIAN, 'sh', '-c', script], { timeout: 3 * MINUTES });
+        expect(ran, ran.stdout + ran.stderr).toMatchObject({ status: 0 });
+        store.podman('commit', '--quiet', 'work', 'installed');
+        store.removeContainer('work');
+        const run = (command: string): string[] =>
+          store.podman('run', '--rm', 'installed', 'sh', '-c', command).split('\n');
+        return [...run('hello; tree --version'), ...run(VERIFY), ...run(TREE)];
+      });
+      expect(differences(expected ?? [], actual ?? [])).toEqual([]);
+      expect(actual).toContain('Hello, world!');
+    },
+    6 * MINUTES,
+  );
+});

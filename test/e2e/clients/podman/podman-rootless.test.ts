@@ -1,0 +1,113 @@
+/**
+ * podman as an ordinary user, with users of his own from /etc/subuid: as on the kernel's overlayfs, which he
+ * may mount too.
+ */
+import { mkdirSync, statSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NAME, userNamespacesUnavailable } from '../../rootless/ordinary-user.js';
+import { importBaseImage } from '../shared/base-image.js';
+import { ContainerStore } from '../shared/container-store.js';
+import { clientsUnavailable, TRIES_ALL } from '../shared/drivers.js';
+import { PrivateMachine } from '../shared/private-machine.js';
+import { saveSixLayers, writeSixLayers } from '../shared/six-layers.js';
+import { differences, imageManifest, unsharedManifest } from '../shared/tree-manifest.js';
+import { OPERATIONS, SOME, UNMAPPED } from './podman-operations.js';
+
+const unavailable = clientsUnavailable('podman', 'runc', 'newuidmap', 'setpriv') ?? userNamespacesUnavailable();
+const IMAGE = 'localhost/six';
+/** To act as root in there: else it is the user. */
+const KEEP_ID = ['--userns=keep-id', '--user=0'];
+
+describe.skipIf(unavailable !== null)(`rootless podman ${unavailable ?? ''}`, () => {
+  let machine: PrivateMachine;
+  /** Of root: the kernel does not let a user's engine compare trees. */
+  let roots: ContainerStore;
+  let kernel: ContainerStore;
+  let plyfs: ContainerStore;
+
+  beforeAll(async () => {
+    machine = await PrivateMachine.start();
+    machine.lendSubordinates(NAME);
+    roots = new ContainerStore(machine, 'kernel, comparing trees');
+    kernel = new ContainerStore(machine, 'kernel', { user: NAME });
+    plyfs = new ContainerStore(machine, 'plyfs', { user: NAME });
+    const saved = saveSixLayers(machine, roots.dir, IMAGE);
+    for (const store of [roots, kernel, plyfs]) store.podman('load', '--input', saved);
+  });
+  afterAll(async () => {
+    for (const store of [roots, kernel, plyfs]) store.dispose();
+    await machine.end();
+  });
+
+  it.each(OPERATIONS.slice(0, SOME))('%s', (_, operation) => {
+    const [expected, actual] = [kernel, plyfs].map((store) => operation({ store, image: IMAGE, options: [] }));
+    expect(differences(expected ?? [], actual ?? [])).toEqual([]);
+  });
+
+  it.each(UNMAPPED)('%s', (_, operation) => {
+    const [expected, actual] = [roots, plyfs].map((store) => operation({ store, image: IMAGE, options: [] }));
+    expect(differences(withoutDevices(expected ?? []), actual ?? [])).toEqual([]);
+  });
+
+  it.skipIf(!TRIES_ALL)('build makes the image that root makes, but for devices', () => {
+    importBaseImage(plyfs);
+    const context = writeSixLayers(plyfs.dir);
+    plyfs.podman('build', '--network=host', '--build-arg=ROOTLESS=yes', '--tag=built', context);
+    const [expected, actual] = [imageManifest(roots, IMAGE), imageManifest(plyfs, 'built')];
+    // A new name of an unchanged file is another file to whom compares trees; the image was built by the
+    // kernel's own way.
+    const apart = (lines: readonly string[]): string[] => lines.filter((line) => !line.includes('/lower-third -> '));
+    expect(differences(apart(withoutDevices(expected)), apart(actual))).toEqual([]);
+  });
+
+  it('podman unshare podman image mount shows the image', () => {
+    expect(differences(unsharedManifest(kernel, IMAGE), unsharedManifest(plyfs, IMAGE))).toEqual([]);
+  });
+
+  // For a mapping podman gives the kernel copies of the layers, with other times and numbers of links: so
+  // without one there.
+  it.each([
+    ['--userns=keep-id', KEEP_ID],
+    ['--userns=auto', ['--userns=auto']],
+    ['--uidmap', ['--uidmap=0:1:1000', '--uidmap=1000:0:1', '--uidmap=1001:1001:64535']],
+  ])('%s: the container sees the owners of the image', (_, options) => {
+    const [expected, actual] = [imageManifest(kernel, IMAGE), imageManifest(plyfs, IMAGE, ...options)];
+    expect(differences(withoutUsers(expected), withoutUsers(actual))).toEqual([]);
+  });
+
+  it.each(OPERATIONS.slice(0, 1))('--userns=keep-id: %s', (_, operation) => {
+    const expected = operation({ store: kernel, image: IMAGE, options: [] });
+    const actual = operation({ store: plyfs, image: IMAGE, options: KEEP_ID });
+    expect(differences(withoutUsers(expected), withoutUsers(actual))).toEqual([]);
+  });
+
+  it('--userns=keep-id: an object that the user makes in a directory of their own belongs to the user', () => {
+    const shared = plyfs.at('tmp/shared');
+    mkdirSync(shared, { mode: 0o777 });
+    machine.run(['chown', NAME, shared]);
+    const script = 'id -u; touch /shared/made /data/keep/made; stat -c %u /data/keep/made';
+    const said = plyfs.podman(
+      'run',
+      '--rm',
+      '--userns=keep-id',
+      `--volume=${shared}:/shared`,
+      IMAGE,
+      'sh',
+      '-ec',
+      script,
+    );
+    const { uid } = statSync(`${shared}/made`);
+    expect(uid).toBe(statSync(plyfs.at('home')).uid);
+    expect(said).toBe(`${uid}\n${uid}\n`);
+  });
+});
+
+/** A user cannot make devices: podman leaves out those of an image. */
+function withoutDevices(lines: readonly string[]): string[] {
+  return lines.filter((line) => !line.startsWith('c '));
+}
+
+/** With keep-id podman enters the user there. */
+function withoutUsers(lines: readonly string[]): string[] {
+  return lines.filter((line) => !/ \.\/etc\/(passwd|group)( |$)/.test(line));
+}

@@ -1,0 +1,96 @@
+/**
+ * podman as root: what can be done with containers and images gives on plyfs what it gives on the kernel's
+ * overlayfs.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CHANGES } from '../shared/container-changes.js';
+import { ContainerStore } from '../shared/container-store.js';
+import { clientsUnavailable } from '../shared/drivers.js';
+import { PrivateMachine } from '../shared/private-machine.js';
+import { saveSixLayers } from '../shared/six-layers.js';
+import { differences, imageManifest } from '../shared/tree-manifest.js';
+import { MOUNTS, OPERATIONS, type Scene, SOME, UNMAPPED } from './podman-operations.js';
+
+const unavailable = clientsUnavailable('podman', 'runc');
+const IMAGE = 'localhost/six';
+
+describe.skipIf(unavailable !== null)(`podman ${unavailable ?? ''}`, () => {
+  let machine: PrivateMachine;
+  let kernel: ContainerStore;
+  let plyfs: ContainerStore;
+  let saved: string;
+  const mappedByKernel = new Map<string, readonly string[]>();
+
+  beforeAll(async () => {
+    machine = await PrivateMachine.start();
+    kernel = new ContainerStore(machine, 'kernel, comparing trees');
+    plyfs = new ContainerStore(machine, 'plyfs');
+    saved = saveSixLayers(machine, kernel.dir, IMAGE);
+    for (const store of [kernel, plyfs]) store.podman('load', '--input', saved);
+  });
+  afterAll(async () => {
+    for (const store of [kernel, plyfs]) store.dispose();
+    await machine.end();
+  });
+
+  it.each([...OPERATIONS, ...UNMAPPED, ...MOUNTS])('%s', (_, operation) => {
+    expect(differences(operation(on(kernel)), operation(on(plyfs)))).toEqual([]);
+  });
+
+  describe.each([
+    ['--uidmap, over layers on idmapped mounts', true],
+    ['--uidmap, over layers as they are', false],
+  ])('%s', (_, idmappedLowers) => {
+    const options = ['--uidmap=0:100000:65536'];
+    let mapping: ContainerStore;
+
+    beforeAll(() => {
+      mapping = new ContainerStore(machine, 'plyfs', { idmappedLowers });
+      mapping.podman('load', '--input', saved);
+    });
+    afterAll(() => mapping.dispose());
+
+    it('gives podman what it asks for', () => {
+      const container = mapping.podman('run', '--detach', ...options, IMAGE, 'sleep', 'infinity').trim();
+      const mapped = readdirSync(join(mapping.graphRoot, 'overlay')).some((id) =>
+        existsSync(join(mapping.graphRoot, 'overlay', id, 'mapped')),
+      );
+      mapping.removeContainer(container);
+      expect(mapped).toBe(idmappedLowers);
+    });
+
+    it.each(OPERATIONS.slice(0, SOME))('%s', (title, operation) => {
+      const expected = mappedByKernel.get(title) ?? operation(on(kernel, options));
+      mappedByKernel.set(title, expected);
+      expect(differences(expected, operation(on(mapping, options)))).toEqual([]);
+    });
+
+    it('a container that has ended is committed with the owners that it has seen', () => {
+      const [expected, actual] = [[kernel, []] as const, [mapping, options] as const].map(([store, mappings]) => {
+        store.podman('run', '--name=changed', ...mappings, IMAGE, 'sh', '-ec', CHANGES);
+        store.podman('commit', '--quiet', 'changed', 'committed');
+        store.removeContainer('changed');
+        const tree = imageManifest(store, 'committed');
+        store.podman('rmi', 'committed');
+        return tree;
+      });
+      expect(differences(expected ?? [], actual ?? [])).toEqual([]);
+    });
+
+    it('one that runs is committed all the same', () => {
+      const container = mapping.podman('run', '--detach', ...options, IMAGE, 'sleep', 'infinity').trim();
+      mapping.podman('exec', container, 'touch', '/made');
+      mapping.podman('commit', '--quiet', container, 'committed');
+      expect(mapping.podman('exec', container, 'stat', '-c', '%u:%g', '/', '/made')).toBe('0:0\n0:0\n');
+      mapping.removeContainer(container);
+      expect(mapping.podman('run', '--rm', 'committed', 'ls', '/made')).toBe('/made\n');
+      mapping.podman('rmi', 'committed');
+    });
+  });
+});
+
+function on(store: ContainerStore, options: readonly string[] = []): Scene {
+  return { store, image: IMAGE, options };
+}

@@ -1,0 +1,44 @@
+/** docs/containers.md, whose files and commands the tests use as they stand there. */
+import { readFileSync } from 'node:fs';
+
+export interface DocumentedFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+const text = readFileSync(new URL('../../../../docs/containers.md', import.meta.url), 'utf8');
+
+/** The text below a heading, up to the next one; the text before all of them for ''. */
+function section(heading: string): string {
+  const sections = text.split(/^## /m);
+  const found = heading === '' ? sections[0] : sections.find((each) => each.startsWith(`${heading}\n`));
+  if (found === undefined) throw new Error(`docs/containers.md has no section '${heading}'`);
+  return found;
+}
+
+function blocks(heading: string, language: string): string[] {
+  const found = [...section(heading).matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)];
+  return found.filter(([, of]) => of === language).map(([, , block]) => block ?? '');
+}
+
+/** The first file that a section shows; its first line says where it belongs. */
+export function documentedFile(heading: string, language = 'toml'): DocumentedFile {
+  const [block = ''] = blocks(heading, language);
+  const [, path] = /^(?:#|\/\/) (\S+)\n/.exec(block) ?? [];
+  if (path === undefined) throw new Error(`docs/containers.md: '${heading}' shows no file with its path`);
+  return { path, text: block };
+}
+
+/** The commands that a section shows, for a shell. */
+export function documentedCommands(heading: string): string {
+  const commands = blocks(heading, 'sh');
+  if (commands.length === 0) throw new Error(`docs/containers.md: '${heading}' shows no commands`);
+  return commands.join('');
+}
+
+/** The first block of a language that a section shows, as it stands there. */
+export function documentedBlock(heading: string, language: string): string {
+  const [block] = blocks(heading, language);
+  if (block === undefined) throw new Error(`docs/containers.md: '${heading}' has no ${language}`);
+  return block;
+}

@@ -1,0 +1,188 @@
+/**
+ * Mount and process namespaces of a test's own, in which container engines run: what they mount and start is
+ * nowhere else, and has an end with the first process of the namespace, whatever became of the test. They
+ * share the machine's network and cgroups.
+ */
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { coverDirectories } from '../../../harness/machine/covered-directories.js';
+import { waitFor } from '../../../harness/mounts.js';
+import type { Outcome } from '../../cli/sandbox.js';
+
+/** Where engines keep what is the machine's, and not a store's: each is empty in the namespace. */
+const MACHINES_OWN = ['/dev/shm', '/run', '/var/lib/containers', '/var/lib/cni', '/var/cache/containers'];
+
+/**
+ * /dev/fuse is open to everybody, as udev makes it. crun does not work beside both kinds of cgroups; without
+ * a cgroup2 there is one kind. Rootless podman asks for mounts that propagate; these are no machine's. A
+ * first process that ignores SIGCHLD reaps what is left to it; podman waits for that.
+ */
+const FIRST_PROCESS = `
+  set -e
+  resolv=$(readlink -f /etc/resolv.conf)
+  names=$(cat "$resolv")
+  ${coverDirectories(MACHINES_OWN)}
+  chmod 1777 /dev/shm
+  mkdir -p "\${resolv%/*}"
+  [ -e "$resolv" ] || echo "$names" > "$resolv"
+  mknod -m 666 /run/fuse c 10 229
+  mount --bind /run/fuse /dev/fuse
+  umount /sys/fs/cgroup/unified 2>/dev/null || :
+  mount --make-rshared /
+  echo ready
+  exec perl -e '$SIG{CHLD} = "IGNORE"; exec "sleep", "infinity"'`;
+
+/** What a dockerd is told to put its containers below. */
+export const DOCKER_CGROUP = 'plyfs-docker';
+/** Of containerd's; ctr has containers below a cgroup of that name. */
+export const CONTAINERD_NAMESPACE = 'plyfs-containerd';
+const ENGINE_CGROUPS = ['libpod_parent', DOCKER_CGROUP, CONTAINERD_NAMESPACE];
+
+export interface RunOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  /** Who runs it; root, if nobody is named. */
+  readonly user?: string;
+  readonly input?: string;
+  readonly timeout?: number;
+}
+
+export interface MachineProcess {
+  /** As it is known in the namespace. */
+  readonly pid: number;
+  readonly command: string;
+}
+
+export class PrivateMachine {
+  private constructor(
+    private readonly holder: ChildProcess,
+    /** The first process, as it is known outside. */
+    private readonly first: number,
+    private readonly madeDirs: readonly string[],
+    private readonly cgroupsBefore: ReadonlySet<string>,
+  ) {}
+
+  static async start(): Promise<PrivateMachine> {
+    const madeDirs = MACHINES_OWN.filter((dir) => !existsSync(dir));
+    for (const dir of madeDirs) mkdirSync(dir, { recursive: true });
+    const cgroupsBefore = new Set(engineCgroups());
+    const flags = ['--mount', '--pid', '--fork', '--mount-proc', '--kill-child', '--propagation=private'];
+    const holder = spawn('unshare', [...flags, 'sh', '-c', FIRST_PROCESS], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    for (const stream of [holder.stdout, holder.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+      });
+    }
+    await waitFor(() => {
+      if (holder.exitCode !== null) throw new Error(`unshare: status ${holder.exitCode}: ${said}`);
+      return said.includes('ready\n');
+    }, 'the namespaces');
+    const first = Number(readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim());
+    return new PrivateMachine(holder, first, madeDirs, cgroupsBefore);
+  }
+
+  /** Runs a program inside, with no environment but that which is given. */
+  run([program, ...args]: readonly [string, ...string[]], options: RunOptions = {}): Outcome {
+    const { env = {}, user, input = '', timeout = 120_000 } = options;
+    const become = user === undefined ? [] : ['setpriv', '--reuid', user, '--regid', user, '--init-groups', '--'];
+    const done = spawnSync('nsenter', ['-t', String(this.first), '-m', '-p', '--', ...become, program, ...args], {
+      env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', ...env },
+      input,
+      timeout,
+      encoding: 'latin1',
+      maxBuffer: 64 << 20,
+    });
+    if (done.error !== undefined) throw done.error;
+    return { status: done.status, stdout: done.stdout, stderr: done.stderr };
+  }
+
+  /** Gives a user subordinate users and groups (man subuid(5)), in here. */
+  lendSubordinates(user: string): void {
+    for (const file of ['/etc/subuid', '/etc/subgid']) {
+      const script = 'mkdir -p /run/etc; echo "$1:300000:65536" > "/run$2"; mount --bind "/run$2" "$2"';
+      const { status, stderr } = this.run(['sh', '-ec', script, 'sh', user, file]);
+      if (status !== 0) throw new Error(`${file}: ${stderr}`);
+    }
+  }
+
+  /** As {@link run}, for a program that may ask this process for something. */
+  runAsync(command: readonly [string, ...string[]], options: Pick<RunOptions, 'env'> = {}): Promise<Outcome> {
+    const enter = ['-t', String(this.first), '-m', '-p', '--', ...command];
+    const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', ...options.env };
+    return new Promise((resolve, reject) => {
+      const how = { env, timeout: 120_000, encoding: 'latin1', maxBuffer: 64 << 20 } as const;
+      const child = execFile('nsenter', enter, how, (error, stdout, stderr) => {
+        if (error !== null && typeof error.code !== 'number') reject(error);
+        else resolve({ status: child.exitCode, stdout, stderr });
+      });
+      child.stdin?.end();
+    });
+  }
+
+  /** Where a file of the namespace is seen from outside, mounts included. */
+  path(path: string): string {
+    return join(`/proc/${this.first}/root`, path);
+  }
+
+  /** All mountpoints. */
+  mounts(): string[] {
+    const lines = readFileSync(`/proc/${this.first}/mountinfo`, 'utf8').trimEnd().split('\n');
+    return lines.map((line) => line.split(' ')[4] ?? '');
+  }
+
+  /** All that run, but for the first; ended ones that nobody has waited for are none. */
+  processes(): MachineProcess[] {
+    return readdirSync(this.path('/proc'))
+      .filter((name) => /^\d+$/.test(name) && name !== '1')
+      .map((name) => ({ pid: Number(name), command: this.commandOf(name) }))
+      .filter(({ command }) => command !== '');
+  }
+
+  /** What the descriptors of a process are open on. */
+  descriptors(pid: number): string[] {
+    const dir = this.path(`/proc/${pid}/fd`);
+    return readdirSync(dir).flatMap((fd) => {
+      try {
+        return [readlinkSync(join(dir, fd))];
+      } catch {
+        return []; // ENOENT: it was closed while we looked
+      }
+    });
+  }
+
+  /** The kernel ends all of the namespace with its first process, and unmounts what is mounted there. */
+  async end(): Promise<void> {
+    if (this.holder.exitCode === null && this.holder.signalCode === null) process.kill(this.first, 'SIGKILL');
+    await waitFor(() => this.holder.exitCode !== null || this.holder.signalCode !== null, 'the namespaces to end');
+    for (const dir of engineCgroups().filter((path) => !this.cgroupsBefore.has(path))) removeCgroup(dir);
+    for (const dir of this.madeDirs) rmdirSync(dir);
+  }
+
+  private commandOf(pid: string): string {
+    try {
+      return readFileSync(this.path(`/proc/${pid}/cmdline`), 'utf8')
+        .split('\0')
+        .filter(Boolean)
+        .join(' ');
+    } catch {
+      return ''; // ENOENT, ESRCH: it ended while we looked
+    }
+  }
+}
+
+/** What engines make in each hierarchy, and leave there. */
+function engineCgroups(): string[] {
+  const root = '/sys/fs/cgroup';
+  if (!existsSync(root)) return [];
+  return readdirSync(root)
+    .flatMap((hierarchy) => ENGINE_CGROUPS.map((name) => join(root, hierarchy, name)))
+    .filter((path) => existsSync(path));
+}
+
+function removeCgroup(dir: string): void {
+  for (const entry of readdirSync(dir, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeCgroup(join(dir, entry.name));
+  }
+  rmdirSync(dir);
+}

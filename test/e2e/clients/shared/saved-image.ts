@@ -1,0 +1,25 @@
+/** The layers of an image as they travel: what `podman save` writes. */
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from '../../cli/sandbox.js';
+import type { ContainerStore } from './container-store.js';
+import { tarListing } from './tar-listing.js';
+
+/** Saves an image for other stores to load; gives the file. */
+export function saveImage(store: ContainerStore, image: string): string {
+  const file = store.at(`${image.replace(/\W/g, '-')}.tar`);
+  rmSync(file, { force: true });
+  store.podman('save', '--output', file, image);
+  return file;
+}
+
+/** What is in each of its layers, lowest first. */
+export function layerListings(store: ContainerStore, image: string): string[][] {
+  const dir = store.at('saved');
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir);
+  const { status, stderr } = run('tar', ['-C', dir, '-xf', saveImage(store, image)]);
+  if (status !== 0) throw new Error(`tar: ${stderr}`);
+  const [manifest] = JSON.parse(readFileSync(join(dir, 'manifest.json'), 'utf8')) as [{ Layers: string[] }];
+  return manifest.Layers.map((layer) => tarListing(join(dir, layer)));
+}

@@ -1,0 +1,101 @@
+/** The beginning and the end of a mount, which change the upper too. */
+import { dir, file, linked, whiteout } from '../../../../conformance/tree.js';
+import * as sys from '../../../../harness/sys/index.js';
+import type { KillCase } from '../case.js';
+import type { Mode, Writable } from '../modes.js';
+
+/**
+ * As a server that was killed leaves them: a copy, a directory that has been taken away with its whiteouts in
+ * it.
+ */
+function leaveUnfinished(layers: Writable, mode: Mode): void {
+  const staging = mode.staging(layers);
+  sys.mkdir(staging, 0o700);
+  sys.writeFile(`${staging}/#1.1`, 'half of a copy');
+  for (const name of ['#1.2', '#1.3']) {
+    sys.mkdir(`${staging}/${name}`);
+    for (const hidden of ['one', 'two']) mode.form.makeWhiteout(`${staging}/${name}`, hidden);
+  }
+  sys.symlink('nowhere', `${staging}/#1.4`);
+}
+
+const LAYERS = {
+  upper: { d: dir({ f: 'upper', gone: whiteout }) },
+  lower1: { d: dir({ g: 'lower', gone: 'hidden' }) },
+};
+/** Files with three names: one in a directory that the upper has, one where it has none. */
+const LINKS = {
+  lower1: {
+    d: dir({ f: linked('three names', 'l'), g: linked('three names', 'l'), s: linked('two names', 'm') }),
+    e: dir({ h: linked('three names', 'l'), t: linked('two names', 'm') }),
+    single: file('one name'),
+  },
+};
+
+export const mountCases: readonly KillCase[] = [
+  { operation: 'mount', placement: 'for the first time', layers: LAYERS, steps: [], armed: 'mount' },
+  {
+    operation: 'mount',
+    placement: 'over what a killed server has left',
+    layers: LAYERS,
+    leaveBehind: leaveUnfinished,
+    steps: [],
+    armed: 'mount',
+  },
+  {
+    operation: 'unmount',
+    placement: 'after whiteouts were made',
+    layers: LAYERS,
+    setup: [
+      ['unlink', 'd/g'],
+      ['unlink', 'd/f'],
+    ],
+    steps: [],
+    armed: 'unmount',
+  },
+  {
+    operation: 'unmount',
+    placement: 'after files with several names were copied up',
+    layers: LINKS,
+    setup: [
+      ['chmod', 'd/f', 0o600],
+      ['open', 'w', 'e/t'],
+      ['write', 'w', 'XX'],
+      ['fsync', 'w'],
+      ['unlink', 'd/g'],
+    ],
+    steps: [],
+    armed: 'unmount',
+    countsLinksLater: true,
+  },
+  {
+    operation: 'settling of hard links',
+    placement: 'of files with several names that were copied up',
+    layers: LINKS,
+    setup: [
+      ['chmod', 'd/f', 0o600],
+      ['chmod', 'e/t', 0o600],
+    ],
+    steps: [['flushPseudoLinks']],
+    countsLinksLater: true,
+    only: ['aufs'],
+  },
+  ...(
+    [
+      ['unlink of the copied name', ['unlink', 'd/f']],
+      ['unlink of another name', ['unlink', 'e/h']],
+      ['rename of another name', ['rename', 'e/h', 'e/moved']],
+      ['link of another name', ['link', 'e/h', 'e/fourth']],
+      ['rename over another name', ['rename', 'single', 'e/h']],
+    ] as const
+  ).map(([operation, step]) => ({
+    operation,
+    placement: 'of a copied-up file with several names',
+    layers: LINKS,
+    setup: [['chmod', 'd/f', 0o600]] as const,
+    steps: [step],
+    // Where links are not kept, the copy-up can be seen by itself: the number of links is another then.
+    between: [[['touchForWriting', 'e/h']]] as const,
+    countsLinksLater: true as const,
+  })),
+];
