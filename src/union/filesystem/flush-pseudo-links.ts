@@ -14,7 +14,7 @@ import type { Caller } from '../../fuse/operations.js';
 import { close } from '../../sys/files/open.js';
 import { statAt } from '../../sys/files/stat.js';
 import type { HardLinkTable } from '../links/hard-link-table.js';
-import { lookup } from '../lookup/lookup.js';
+import { lookupNode } from '../lookup/lookup.js';
 import { listingOf } from '../lookup/merge-directory.js';
 import type { LinkGroup } from '../nodes/link-group.js';
 import type { ListedEntry } from '../nodes/listing.js';
@@ -126,7 +126,7 @@ class Walk {
 
   private enterChild(dir: DirectoryNode, name: EntryName): void {
     const found = this.noting(() => {
-      const child = lookup(this.union, dir, name, stat);
+      const child = lookupNode(this.union, dir, name, stat);
       if (child?.kind === 'directory') this.enter(child);
       else if (child !== null) this.union.nodes.release(child);
     });
@@ -137,7 +137,7 @@ class Walk {
     const group = this.groups.get(ino);
     if (group === undefined || home.layer.isUpper) return;
     const settled = this.noting(() => {
-      const node = lookup(this.union, dir, name, stat);
+      const node = lookupNode(this.union, dir, name, stat);
       if (node === null) return;
       // Not so: an entry older than the layer, where another object has the number now.
       const isName = node.kind === 'file' && node.group === group;

@@ -29,7 +29,7 @@ const lower = new FileStat();
  * The node of `name` in `dir`, and its attributes in `into`; null if the union has no such name.
  * The node is not held by this: it lives until the next release unless a lookup is counted.
  */
-export function lookup(union: Union, dir: DirectoryNode, name: EntryName, into: FileStat): UnionNode | null {
+export function lookupNode(union: Union, dir: DirectoryNode, name: EntryName, into: FileStat): UnionNode | null {
   const known = dir.children.get(name);
   if (known !== undefined) {
     statNode(union, known, into);

@@ -1,7 +1,7 @@
 import type { NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { hasSetIdBits, isDirectory, isRegular, S_ISGID, withoutSetIdBits } from '../../core/file-mode.js';
-import type { FileStat, Moment } from '../../core/file-stat.js';
+import type { Moment } from '../../core/file-stat.js';
 import type { AttributeChange, Attributes, Caller, StatFs, TimeChange } from '../../fuse/operations.js';
 import { KEEP_ID, TIME_NOW, TIME_OMIT, type TimeValue } from '../../sys/files/inode-ops.js';
 import { close } from '../../sys/files/open.js';
@@ -26,7 +26,10 @@ import { copyUpDirectory } from '../promote/promote-directory.js';
 import type { Union } from '../state/union.js';
 import { isRoot, mayKeepSetGid } from './caller.js';
 
-/** The shared answer for `node`, whose attributes are in `union.answer.attr`. */
+/**
+ * Completes the shared answer with the id of `node`. The attributes of `node` are in `union.answer.attr`
+ * already.
+ */
 export function answerFor(union: Union, node: UnionNode): Union['answer'] {
   const { answer } = union;
   answer.nodeid = node.id;
@@ -45,7 +48,8 @@ export function birth(union: Union, nodeid: NodeId): Moment | null {
 }
 
 /**
- * One SETATTR can hold several changes: data first, owner before mode (chown clears set-id bits), times last.
+ * Applies a SETATTR, which can contain several changes. Their order matters: data first, owner before mode
+ * (chown clears set-id bits), times last.
  */
 export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, caller: Caller): Attributes {
   const node = union.nodes.get(nodeid);
@@ -55,7 +59,7 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
   if (isEmpty(change) && !namesNobody) {
     // Nothing is copied up for a request that changes nothing.
     const isOfWrite = node.kind === 'file' && isWrittenInPassthrough(node) && !isRoot(caller);
-    if (isOfWrite) dropSetIdBits(union, node, caller, stat);
+    if (isOfWrite) dropSetIdBits(union, node, caller);
     return getattr(union, nodeid);
   }
   if (node.kind === 'directory') prepareDirectory(union, node, change);
@@ -72,8 +76,8 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
 }
 
 /**
- * Drops the kernel's cached listing of a directory whose attributes change: the next listing must update its
- * access time (relatime), and from the cache it would send no request.
+ * Drops the kernel's cached listing of a directory whose attributes change. The next listing must update the
+ * directory's access time (relatime), and the kernel sends no request for a cached listing.
  */
 function dropKernelListing(union: Union, node: DirectoryNode): void {
   const { mode, directories } = union.accessTimes;
@@ -82,9 +86,9 @@ function dropKernelListing(union: Union, node: DirectoryNode): void {
 }
 
 /**
- * The file system below drops set-id bits as for us, who have CAP_FSETID. An ordinary user's chown also takes
- * set-gid from a file without group execute, if the user is not in its group
- * (fs/attr.c:setattr_should_drop_sgid).
+ * Changes the owner and the group. The upper's file system clears set-id bits by the rights of the server,
+ * which has CAP_FSETID. If an ordinary user who is not in the file's group calls chown, set-gid is also
+ * cleared on a file without group execute (fs/attr.c:setattr_should_drop_sgid).
  */
 function changeOwner(union: Union, node: UnionNode, { uid, gid }: AttributeChange, caller: Caller): void {
   const stat = union.answer.attr;
@@ -101,7 +105,10 @@ function dropsSetGid(union: Union, node: UnionNode, caller: Caller): boolean {
   return !isDirectory(stat.mode) && (stat.mode & S_ISGID) !== 0 && !mayKeepSetGid(caller, stat.uid, stat.gid);
 }
 
-/** fs/attr.c:notify_change, and fs/open.c:vfs_truncate for the size. */
+/**
+ * Refuses changes of an immutable or append-only object (fs/attr.c:notify_change, and fs/open.c:vfs_truncate
+ * for the size).
+ */
 function checkProtection(union: Union, node: UnionNode, change: AttributeChange): void {
   const { mode, uid, gid, size, atime, mtime } = change;
   const touches = atime === 'now' && mtime === 'now';
@@ -112,13 +119,16 @@ function checkProtection(union: Union, node: UnionNode, change: AttributeChange)
 }
 
 /**
- * chown(2) that names neither an owner nor a group takes set-id bits away all the same, and on some file
- * systems more (man chown(2)). It comes as a SETATTR without anything in it. So does a part of a write, which
- * the kernel sends ahead of it (fs/inode.c:file_remove_privs): to a file with capabilities, after it has
- * removed those, and to one with set-id bits by an ordinary user. A WRITE clears those bits itself. So an
- * empty SETATTR from a caller who is not the owner, and cannot chmod, has no effect. A write in passthrough
- * clears only bits of the real file, not those that `xattr_permissions` keeps in an xattr. So while a writer
- * has the file open in passthrough, the empty SETATTR clears them, whoever sends it.
+ * Whether the request is a chown(2) that names neither an owner nor a group. Such a chown clears set-id bits
+ * too, and on some file systems more (man chown(2)). The kernel sends it as a SETATTR without any change.
+ *
+ * The kernel sends the same empty SETATTR as a part of a write, before the WRITE
+ * (fs/inode.c:file_remove_privs): for a file with capabilities, after it has removed those, and for a file
+ * with set-id bits that an ordinary user writes to. The WRITE itself clears the bits. So an empty SETATTR has
+ * no effect if its caller is not the owner and so cannot chmod.
+ *
+ * A write in passthrough clears only bits of the real file, not those that `xattr_permissions` keeps in an
+ * xattr. So while a writer has the file open in passthrough, an empty SETATTR of any caller clears them.
  */
 function isNamelessChown(union: Union, node: UnionNode, change: AttributeChange, caller: Caller): boolean {
   const ofWrite = union.lostCapability === node;
@@ -144,37 +154,35 @@ function prepareFile(union: Union, node: FileNode, change: AttributeChange, call
   else setSize(union, node, change.size, change.killSetId === true ? caller : null);
 }
 
-/** What lacks its data in the upper is copied up no further than the new size, which it has then. */
+/**
+ * Sets the size of a file. A file whose data is not in the upper gets the size as a part of its copy-up,
+ * which copies no more data of a lower file than that.
+ */
 function setSize(union: Union, node: FileNode, size: number, killSetIdFor: Caller | null): void {
   const { isUpper } = node;
   const wasWhole = isUpper && node.data === null;
   refuseWithoutData(union, node, 'truncate');
-  if (isUpper && killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor, union.answer.attr);
+  if (isUpper && killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor);
   const fd = copyUp(union, node, size);
   if (fd >= 0) close(fd);
   if (wasWhole) truncateReal(union, node, size);
-  if (!isUpper && killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor, union.answer.attr);
+  if (!isUpper && killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor);
 }
 
 /**
- * Before `caller`, who lacks CAP_FSETID, changes a file's content: should the change fail, the bits are gone
- * all the same (mm/filemap.c:generic_write_checks, fs/inode.c:file_remove_privs).
+ * Clears set-id bits before a caller without CAP_FSETID changes a file's content. If the change fails, the
+ * bits remain cleared, as in the kernel (mm/filemap.c:generic_write_checks, fs/inode.c:file_remove_privs).
  *
  * After a write the kernel invalidates size and times, but not the mode
  * (fs/fuse/file.c:fuse_write_update_attr), and execve(2) uses the cached set-id bits. So the cached mode is
  * invalidated before the data changes.
- * @param keeps for a request that does not carry it: whether `caller` has CAP_FSETID
+ * @param hasFsetid finds out whether `caller` has CAP_FSETID, for a request that does not carry it
  */
-export function dropSetIdBits(
-  union: Union,
-  node: UnionNode,
-  caller: Caller,
-  scratch: FileStat,
-  keeps?: () => boolean,
-): void {
-  statReal(union, node, scratch);
-  const { mode, uid, gid } = scratch;
-  if (!isRegular(mode) || !hasSetIdBits(mode) || keeps?.() === true) return;
+export function dropSetIdBits(union: Union, node: UnionNode, caller: Caller, hasFsetid?: () => boolean): void {
+  const { attr } = union.answer;
+  statReal(union, node, attr);
+  const { mode, uid, gid } = attr;
+  if (!isRegular(mode) || !hasSetIdBits(mode) || hasFsetid?.() === true) return;
   const left = withoutSetIdBits(mode, () => mayKeepSetGid(caller, uid, gid));
   if (left === mode) return;
   chmodReal(union, node, left & 0o7777);
@@ -186,9 +194,7 @@ function timeValue(time: TimeChange | undefined): TimeValue {
   return time === 'now' ? TIME_NOW : time;
 }
 
-/**
- * The file system that is written to says how much room there is; a read-only union shows its top layer's.
- */
+/** The space of the upper's file system, or of the top layer's if the union is read-only. */
 export function statfs(union: Union): StatFs {
   const top = union.upper?.layer ?? (union.lowers[0] as Layer);
   return { ...statFs(top.root.fd), namelen: union.maxName };

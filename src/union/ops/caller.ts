@@ -7,10 +7,10 @@ export function isRoot(caller: Caller): boolean {
 }
 
 /**
- * Whether set-gid stays on a file without group execute, of this owner and group, when the caller changes it.
- * The caller must be in the group or have CAP_FSETID over the file, as the root of a user namespace can have
- * it (fs/inode.c:in_group_or_capable).
- * @param uid, gid in the ids of `caller`
+ * Whether a file without group execute keeps set-gid when the caller changes it. The caller must be in the
+ * file's group or have CAP_FSETID over the file, as root of a user namespace can
+ * (fs/inode.c:in_group_or_capable).
+ * @param uid, gid the file's owner and group, as ids of the same mapping as those in `caller`
  */
 export function mayKeepSetGid(caller: Caller, uid: number, gid: number): boolean {
   if (caller.mayKeepSetGid !== undefined) return caller.mayKeepSetGid(uid, gid);

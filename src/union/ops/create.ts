@@ -15,7 +15,7 @@ import { type DirectoryNode, FileNode } from '../nodes/node.js';
 import { checkBudget, openNew } from '../objects/open-file.js';
 import { assertWritable } from '../objects/protection.js';
 import type { Union } from '../state/union.js';
-import { handOut, handOutNew } from './entries.js';
+import { countedEntry, entryOfNew } from './entries.js';
 
 export function mknod(
   union: Union,
@@ -25,7 +25,7 @@ export function mknod(
   rdev: number,
   caller: Caller,
 ): Entry {
-  // Without a type it is a regular file (man mknod(2)).
+  // A mode without a type means a regular file (man mknod(2)).
   const typed = (mode & S_IFMT) === 0 ? mode | S_IFREG : mode;
   return make(union, parent, name, caller, {
     mode: typed,
@@ -66,15 +66,15 @@ function make(union: Union, parent: NodeId, name: EntryName, caller: Caller, obj
     const dirfd = union.fds.get(made.home);
     if (!statAt(dirfd, name, union.answer.attr)) throw fsError(Errno.ESTALE, 'create');
     made.home.layer.overrides?.apply(dirfd, name, union.answer.attr);
-    return handOutNew(union, dir, name, made, isDirectory(object.mode));
+    return entryOfNew(union, dir, name, made, isDirectory(object.mode));
   });
 }
 
-/** Whoever is told of a failure must not find the object. */
+/** Runs `use`; if that fails, removes the object: an application must not find it after an error. */
 function orRemove<T>(dir: DirectoryNode, made: Made, use: () => T): T {
   const undo = new UndoStack();
   undo.push(() => {
-    // Should it stay, it has no node.
+    // If the object cannot be removed, it has no node, and only a lookup on disk finds it.
     dir.isComplete = false;
     made.remove();
   });
@@ -82,9 +82,10 @@ function orRemove<T>(dir: DirectoryNode, made: Made, use: () => T): T {
 }
 
 /**
- * Creates and opens in one step (O_CREAT of a name that is not there). The entry's attributes may be cached,
- * although the file is open for writing (see `changesUnseen`): before a mapping can write to an empty file, a
- * request or a write must have made it larger, and from then on the kernel asks again.
+ * Creates and opens a file in one request (O_CREAT of a free name). The kernel can cache the entry's
+ * attributes although the file is open for writing (see `changesUnseen`): a mapping can write to an empty
+ * file only after a request or a write has made the file larger, and after that the kernel asks for the
+ * attributes again.
  */
 export function create(
   union: Union,
@@ -104,7 +105,7 @@ export function create(
   const made = makeObject(union, dir, name, object, caller);
   return orRemove(dir, made, () => {
     statOrClose(made, union.answer.attr);
-    const entry = handOutNew(union, dir, name, made, false);
+    const entry = entryOfNew(union, dir, name, made, false);
     try {
       return { opened: openNew(union, union.nodes.file(entry.nodeid), made.fd, flags, union.answer.attr.mode), entry };
     } catch (error) {
@@ -116,8 +117,8 @@ export function create(
 }
 
 /**
- * An open can fail when the file has been made already: a layer on a network is asked whether it may be
- * (fs/namei.c:do_open).
+ * Creates and opens a file. If this fails after the file was created, it removes the file: a network file
+ * system checks the right to open it in a later step (fs/namei.c:do_open).
  */
 function createFile(dirfd: number, name: string, permissions: number): number {
   const fd = tryOpenAt(dirfd, name, O_CREAT | O_EXCL | O_RDWR, permissions & 0o7777);
@@ -126,6 +127,7 @@ function createFile(dirfd: number, name: string, permissions: number): number {
   throw fsError(-fd, 'openat');
 }
 
+/** Removes a file that can be the one just created: a regular, empty one with one link. */
 function removeIfNew(dirfd: number, name: string): void {
   const stat = new FileStat();
   if (statAt(dirfd, name, stat) && isRegular(stat.mode) && stat.size === 0 && stat.nlink === 1) unlinkAt(dirfd, name);
@@ -142,8 +144,8 @@ function statOrClose({ fd, home }: Made, into: FileStat): void {
 }
 
 /**
- * O_TMPFILE. The file lies in the work directory, which is on the upper's file system, so that `parent` need
- * not be copied up before the file is given a name.
+ * Creates and opens a file without a name (O_TMPFILE). The file is made in the work directory, which is on
+ * the upper's file system. So `parent` is not copied up until the file gets a name.
  */
 export function tmpfile(
   union: Union,
@@ -173,6 +175,6 @@ export function tmpfile(
   node.identity = attr.ino;
   node.removed = true;
   union.nodes.add(node);
-  const entry = handOut(union, node);
+  const entry = countedEntry(union, node);
   return { opened: openNew(union, node, fd, flags, attr.mode), entry };
 }

@@ -26,8 +26,8 @@ import { keepingPrivileges } from './privileges.js';
 import { dropCapability } from './xattrs.js';
 
 /**
- * copy_file_range(2) may copy less than asked for; a piece of this size does not hold up other requests for
- * long.
+ * The most that one copy_file_range(2) copies, in bytes; it is allowed to copy less than requested. A piece
+ * of this size does not delay other requests for long.
  */
 const MAX_COPY = 16 << 20;
 
@@ -36,7 +36,7 @@ export function open(union: Union, nodeid: NodeId, flags: number, killSetIdFor: 
   const truncates = (flags & O_TRUNC) !== 0;
   if (node.open === null) checkBudget(union);
   if ((flags & O_ACCMODE) === O_RDONLY && !truncates) {
-    // The kernel has the pages of what has been read before.
+    // The kernel has pages of a file that was open before.
     const isFetched = node.wasOpened || union.filePrefetch.opened(node);
     return openNode(union, node, flags, isFetched);
   }
@@ -44,9 +44,9 @@ export function open(union: Union, nodeid: NodeId, flags: number, killSetIdFor: 
   const { isUpper } = node;
   const wasWhole = isUpper && node.data === null;
   if (truncates && isUpper) dropSetIdFor(union, node, killSetIdFor);
-  // O_TRUNC wants none of the data: nothing of it is copied.
+  // O_TRUNC discards the data, so that none of it is copied.
   let fd = copyUp(union, node, truncates ? 0 : Number.POSITIVE_INFINITY);
-  // Whoever has the file open has the copy by now, and there is nothing left that could fail.
+  // If the file was open already, its opens use the copy now, and nothing is left that could fail.
   let isOpened = fd >= 0 || (!wasWhole && node.open !== null);
   if (isOpened && isAppendOnly(union, node)) {
     if (fd >= 0) close(fd);
@@ -65,7 +65,7 @@ export function open(union: Union, nodeid: NodeId, flags: number, killSetIdFor: 
 }
 
 function dropSetIdFor(union: Union, node: FileNode, caller: Caller | null): void {
-  if (caller !== null) dropSetIdBits(union, node, caller, union.answer.attr);
+  if (caller !== null) dropSetIdBits(union, node, caller);
 }
 
 export function release(union: Union, nodeid: NodeId, flags: number): void {
@@ -78,7 +78,9 @@ function openOf(node: FileNode): OpenFile {
   return node.open;
 }
 
-/** As {@link openOf}, for a change: the kernel has checked that the caller's descriptor can write. */
+/**
+ * As {@link openOf}, for a write; the kernel has checked that the application's descriptor allows writing.
+ */
 function writableOf(node: FileNode): OpenFile {
   const opened = openOf(node);
   if (!opened.writable) throw fsError(Errno.EBADF, 'open file');
@@ -97,8 +99,8 @@ export function read(
   const node = union.nodes.file(nodeid);
   const { readFd, backingId } = openOf(node);
   const readBy = backingId !== 0 && (flags & O_DIRECT) !== 0 ? preadDirect : readWhole;
-  // Lower files, and all files of a mount with noatime, have been opened so that reading leaves the access
-  // time alone.
+  // Reading never changes the access time of a lower file, or of any file of a mount with noatime: the fd was
+  // opened that way.
   if ((flags & O_NOATIME) === 0 || !node.isUpper || union.accessTimes.mode === 'noatime') {
     return readBy(readFd, into, at, size, offset);
   }
@@ -110,7 +112,9 @@ export function read(
   }
 }
 
-/** A short read means the end of the file to the kernel, so go on until it is. */
+/**
+ * Reads up to the end of the file, or `size` bytes: the kernel takes a short read for the end of the file.
+ */
 function readWhole(fd: number, into: Buffer, at: number, size: number, offset: number): number {
   let done = 0;
   while (done < size) {
@@ -133,10 +137,10 @@ export function write(
 ): number {
   const node = union.nodes.file(nodeid);
   const { fd, backingId } = writableOf(node);
-  if (killSetIdFor !== null) dropSetIdBits(union, node, killSetIdFor, union.answer.attr);
+  dropSetIdFor(union, node, killSetIdFor);
   if (backingId === 0) return pwriteFrom(fd, from, at, size, offset);
-  // A write of a direct open. The kernel leaves to us what it does itself for other writes
-  // (fs/fuse/file.c:fuse_direct_write_iter).
+  // The file is open in passthrough, and this descriptor was opened with O_DIRECT or O_APPEND. For its writes
+  // the server must do what the kernel does for others (fs/fuse/file.c:fuse_direct_write_iter).
   dropCapability(union, node);
   const isDirect = (flags & O_DIRECT) !== 0;
   const written = isDirect ? pwriteDirect(fd, from, at, size, offset) : pwriteFrom(fd, from, at, size, offset);
@@ -160,7 +164,7 @@ export function writeBack(
 
 export function fsync(union: Union, nodeid: NodeId, datasync: boolean): void {
   const node = union.nodes.file(nodeid);
-  // Nothing of a lower file can be unwritten.
+  // A lower file has no unwritten data.
   if (!node.isUpper) return;
   const { fd } = openOf(node);
   if (node.data !== null) syncAttributes(union, node);
@@ -168,7 +172,7 @@ export function fsync(union: Union, nodeid: NodeId, datasync: boolean): void {
   else sync(fd);
 }
 
-/** Of a metacopy, which is open by its data. */
+/** Syncs the attributes of a metacopy. The fd that it is open by is that of its data, in another layer. */
 function syncAttributes(union: Union, node: FileNode): void {
   const fd = openReal(union, node, O_RDONLY);
   try {
@@ -198,13 +202,13 @@ export function fallocate(
   if ((mode & ~FALLOC_FL_KEEP_SIZE) === 0) assertWritable(union, node);
   else assertChangeable(union, node);
   const { fd } = writableOf(node);
-  dropSetIdBitsFor(union, node, caller);
+  dropSetIdBitsUnlessCapable(union, node, caller);
   allocateRange(fd, mode, offset, length);
 }
 
-/** For a request that does not say whether the caller has CAP_FSETID. */
-function dropSetIdBitsFor(union: Union, node: FileNode, caller: Caller): void {
-  dropSetIdBits(union, node, caller, union.answer.attr, () => keepsSetIdBits(caller.pid));
+/** As {@link dropSetIdBits}, for a request that does not carry whether the caller has CAP_FSETID. */
+function dropSetIdBitsUnlessCapable(union: Union, node: FileNode, caller: Caller): void {
+  dropSetIdBits(union, node, caller, () => keepsSetIdBits(caller.pid));
 }
 
 export function lseek(union: Union, nodeid: NodeId, offset: number, whence: number): number {
@@ -224,10 +228,10 @@ export function copyFileRange(
   const source = openOf(union.nodes.file(from));
   assertWritable(union, target);
   const { fd } = writableOf(target);
-  dropSetIdBitsFor(union, target, caller);
+  dropSetIdBitsUnlessCapable(union, target, caller);
   const copied = tryCopyRange(source.readFd, fromOffset, fd, toOffset, Math.min(length, MAX_COPY));
   if (copied < 0) throw fsError(-copied, 'copy_file_range');
-  // Reading has changed the source's access time, and the kernel keeps the cached one
+  // Reading has changed the source's access time on disk, but the kernel keeps the cached one
   // (fs/fuse/file.c:__fuse_copy_file_range).
   union.channel?.invalidateAttributes(from);
   return copied;

@@ -2,7 +2,7 @@ import type { EntryName, NodeId } from '../../core/brand.js';
 import { direntType } from '../../core/file-mode.js';
 import type { Entry } from '../../fuse/operations.js';
 import type { Made } from '../create/create-object.js';
-import { adoptDirectory, adoptFile, lookup as find } from '../lookup/lookup.js';
+import { adoptDirectory, adoptFile, lookupNode } from '../lookup/lookup.js';
 import { noteAdded } from '../lookup/merge-directory.js';
 import type { DirectoryNode, UnionNode } from '../nodes/node.js';
 import { readlinkReal } from '../objects/real-object.js';
@@ -11,18 +11,21 @@ import { answerFor } from './attributes.js';
 
 export function lookup(union: Union, parent: NodeId, name: EntryName): Entry | null {
   const dir = union.nodes.directory(parent);
-  const node = find(union, dir, name, union.answer.attr);
-  return node === null ? null : handOut(union, node);
+  const node = lookupNode(union, dir, name, union.answer.attr);
+  return node === null ? null : countedEntry(union, node);
 }
 
-/** The entry of a node whose attributes are in the shared answer; counts as one lookup. */
-export function handOut(union: Union, node: UnionNode): Entry {
+/** The reply entry of a node. Counts one lookup of it. Its attributes are in the shared answer already. */
+export function countedEntry(union: Union, node: UnionNode): Entry {
   node.nlookup++;
   return answerFor(union, node);
 }
 
-/** Hands out an object that was made at `name` of `dir`; its real stat is in the shared answer. */
-export function handOutNew(
+/**
+ * The reply entry of an object that was just made at `name` of `dir`; makes its node. The real stat of the
+ * object is in the shared answer already.
+ */
+export function entryOfNew(
   union: Union,
   dir: DirectoryNode,
   name: EntryName,
@@ -37,7 +40,7 @@ export function handOutNew(
   if (node.kind === 'directory') node.isComplete = true;
   else node.lacksCapability = true;
   noteAdded(union, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
-  return handOut(union, node);
+  return countedEntry(union, node);
 }
 
 export function readlink(union: Union, nodeid: NodeId): string {

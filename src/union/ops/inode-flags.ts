@@ -17,13 +17,13 @@ import { copyUpDirectory } from '../promote/promote-directory.js';
 import type { Union } from '../state/union.js';
 
 const PROTECTION = FS_IMMUTABLE_FL | FS_APPEND_FL;
-/** The same in `struct fsxattr` (linux/fs.h). */
+/** The same flags in `struct fsxattr` (linux/fs.h). */
 const FS_XFLAG_IMMUTABLE = 0x8;
 const FS_XFLAG_APPEND = 0x10;
 
 export function getFlags(union: Union, nodeid: NodeId): number {
   const node = union.nodes.get(nodeid);
-  return withFd(union, node, getInodeFlags) | protectionOf(union, node);
+  return withRealFd(union, node, getInodeFlags) | protectionOf(union, node);
 }
 
 export function setFlags(union: Union, nodeid: NodeId, flags: number): void {
@@ -32,7 +32,7 @@ export function setFlags(union: Union, nodeid: NodeId, flags: number): void {
 
 export function getFsxattr(union: Union, nodeid: NodeId): Buffer {
   const node = union.nodes.get(nodeid);
-  const fsxattr = withFd(union, node, readFsxattr);
+  const fsxattr = withRealFd(union, node, readFsxattr);
   fsxattr.writeUInt32LE((fsxattr.readUInt32LE(0) | asExtended(protectionOf(union, node))) >>> 0, 0);
   return fsxattr;
 }
@@ -55,30 +55,33 @@ function asExtended(flags: number): number {
 }
 
 /**
- * Protection goes where the dialect keeps it, the rest to the inode, which loses real flags of that kind if
- * it has any (fs/overlayfs/inode.c:ovl_fileattr_set).
- * @param apply is given the flags that the inode is to have
+ * Sets the flags of an object. The two protection flags are stored where the dialect keeps them, all others
+ * in the inode; an inode that has real protection flags loses them (fs/overlayfs/inode.c:ovl_fileattr_set).
+ * @param apply sets the flags of the inode
  */
 function change(union: Union, nodeid: NodeId, flags: number, apply: (fd: number, real: number) => void): void {
   const node = union.nodes.get(nodeid);
   if (node.kind === 'directory') copyUpDirectory(union, node);
   else ensureUpper(union, node);
   const { protections } = union.dialect;
-  // Read again when it is needed, whatever of this fails.
+  // Not known until it is read again, if a step below fails.
   node.protection = null;
-  if (protections === null) withFd(union, node, (fd) => apply(fd, flags));
+  if (protections === null) withRealFd(union, node, (fd) => apply(fd, flags));
   else {
     const { fd, name } = reachOf(union, node);
     protections.write(fd, name, flags & PROTECTION);
-    withFd(union, node, (real) => apply(real, flags & ~PROTECTION));
+    withRealFd(union, node, (real) => apply(real, flags & ~PROTECTION));
     node.protection = flags & PROTECTION;
   }
-  // Immutable and append-only show in statx's attributes, which the kernel may have cached.
+  // statx(2) reports both flags in its attributes, which the kernel may have cached.
   union.channel?.invalidateAttributes(nodeid);
 }
 
-/** Files and directories have such flags; opening anything else could block or have effects. */
-function withFd<T>(union: Union, node: UnionNode, body: (fd: number) => T): T {
+/**
+ * Runs `body` with an fd of the real object. Only regular files and directories have inode flags; opening
+ * another object could block or have effects.
+ */
+function withRealFd<T>(union: Union, node: UnionNode, body: (fd: number) => T): T {
   if (node.kind === 'file' && opensItself(node)) return body(heldFd(node));
   const { attr } = union.answer;
   statReal(union, node, attr);

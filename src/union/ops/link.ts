@@ -16,12 +16,13 @@ import { heldFd, refuseWithoutData, showStat, statReal } from '../objects/real-o
 import { assertFree, ensureUpper, ensureWhole } from '../promote/promote.js';
 import { markImpure } from '../promote/promote-directory.js';
 import type { Union } from '../state/union.js';
-import { handOut } from './entries.js';
+import { countedEntry } from './entries.js';
 
 const scratch = new FileStat();
 
 /**
- * Gives a file another name. A lower one is copied up first: a link can lead only to an object of the upper.
+ * Gives a file another name. A lower file is copied up first, because a link can lead only to an object of
+ * the upper.
  */
 export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryName): Entry {
   const node = union.nodes.file(nodeid);
@@ -37,25 +38,26 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   if (node.isCopy) markImpure(union, dir);
   if (node.group !== null) union.links?.count(node.group);
   const { attr } = union.answer;
-  // The node goes on being known by the name that it has.
+  // The node remains known by its old name, so that `dir.children` lacks the new one.
   dir.isComplete = false;
   const undo = new UndoStack();
-  if (isHiddenUnseen(union, home, name) || !linkedInPlace(union, node, home, name)) {
+  if (isHiddenUnseen(union, home, name) || !tryLink(union, node, home, name)) {
     linkOverWhiteout(union, node, dir, home, name);
     undo.push(() => union.writable().hiding.removeAndHide(union.fds.get(home), name));
   } else undo.push(() => unlinkAt(union.fds.get(home), name));
-  // Before the steps that can fail: if removing the new name fails too, the name must lead to this node.
+  // Before the steps that can fail: if one fails and the new name cannot be removed either, a lookup of that
+  // name must find this node.
   union.nodes.share(node);
-  // Whoever is told of a failure must not find the name.
+  // If this fails, the application gets an error, and so must not find the name.
   undo.guard(() => statReal(union, node, attr));
-  if (node.parent === null) giveName(union, node, dir, name);
+  if (node.parent === null) nameNode(union, node, dir, name);
   showStat(node, attr);
   noteAdded(union, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
-  return handOut(union, node);
+  return countedEntry(union, node);
 }
 
-/** False: the name is taken, perhaps by a whiteout. */
-function linkedInPlace(union: Union, node: FileNode, home: RealDirectory, name: EntryName): boolean {
+/** Makes the link at its name. Returns false if the upper has something at that name, perhaps a whiteout. */
+function tryLink(union: Union, node: FileNode, home: RealDirectory, name: EntryName): boolean {
   try {
     linkReal(union, node, union.fds.get(home), name);
     return true;
@@ -91,8 +93,8 @@ function linkOverWhiteout(
   }
 }
 
-/** A file that had no name (O_TMPFILE, or all others are gone) is known by this one now. */
-function giveName(union: Union, node: FileNode, dir: DirectoryNode, name: EntryName): void {
+/** Makes a file that had no name known by this one: it was made with O_TMPFILE, or lost all its names. */
+function nameNode(union: Union, node: FileNode, dir: DirectoryNode, name: EntryName): void {
   union.nodes.move(node, dir, name);
   node.removed = false;
   if (node.group !== null) return;

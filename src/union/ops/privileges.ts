@@ -1,12 +1,14 @@
 /**
- * Set-id bits and file capabilities of a file whose mapped pages are written back. On a plain directory a
- * mapped write leaves them alone. The kernel hands such pages to the server, whose pwrite(2) removes them
- * (fs/inode.c:file_remove_privs): capabilities always, set-id bits if the server lacks CAP_FSETID in the
- * initial user namespace. The kernel then still caches the old mode, because it asks for times alone again.
+ * Keeps set-id bits and file capabilities when the kernel writes the mapped pages of a file back.
+ *
+ * On a plain directory a mapped write does not change them. Here the kernel sends the pages to the server,
+ * and the server's pwrite(2) removes them (fs/inode.c:file_remove_privs): capabilities always, set-id bits if
+ * the server lacks CAP_FSETID in the initial user namespace. The kernel still caches the old mode then,
+ * because it asks only for the times again.
  */
 import { displayName } from '../../core/entry-name.js';
 import { FsError } from '../../core/errno.js';
-import { hasSetIdBits, S_ISGID, S_ISUID } from '../../core/file-mode.js';
+import { S_ISGID, S_ISUID } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { CAPABILITY } from '../../core/xattr-names.js';
 import { chmodFd } from '../../sys/files/inode-ops.js';
@@ -20,20 +22,20 @@ import { nameOnDisk } from './xattrs.js';
 
 const SET_ID = S_ISUID | S_ISGID;
 
-/** Whether this server's own writes leave set-id bits alone; null: not asked yet. */
-let keepsOwn: boolean | null = null;
+/** Whether the server's own writes keep set-id bits; null: not known yet. */
+let serverKeepsSetId: boolean | null = null;
 
 const scratch = new FileStat();
 
 /**
- * Runs `write`, which writes to the open file `fd` of `node`, and sets again what it has removed, also if it
- * fails: the kernel removes set-id bits and capabilities before it writes. If they cannot be set again, the
- * result of `write` counts all the same, the log names the file, and the kernel is told that its attributes
- * are out of date.
+ * Runs `write`, which writes to the open file `fd` of `node`. Then sets the bits and capabilities again that
+ * it has removed, also if it failed: the kernel removes them before it writes. If they cannot be set again,
+ * this still returns the result of `write`, logs the name of the file, and invalidates the attributes that
+ * the kernel has cached.
  */
 export function keepingPrivileges(union: Union, node: FileNode, fd: number, write: () => number): number {
-  keepsOwn ??= keepsSetIdBits(process.pid);
-  const bits = keepsOwn ? 0 : setIdBits(fd);
+  serverKeepsSetId ??= keepsSetIdBits(process.pid);
+  const bits = serverKeepsSetId ? 0 : modeOf(fd) & SET_ID;
   const capability = capabilityOf(union, node, fd);
   if (bits === 0 && capability === null) return write();
   try {
@@ -48,21 +50,22 @@ export function keepingPrivileges(union: Union, node: FileNode, fd: number, writ
   }
 }
 
-function setIdBits(fd: number): number {
+function modeOf(fd: number): number {
   statFd(fd, scratch);
-  return hasSetIdBits(scratch.mode) ? scratch.mode & SET_ID : 0;
+  return scratch.mode;
 }
 
 function setBitsAgain(union: Union, node: FileNode, fd: number, bits: number): void {
-  if (setIdBits(fd) === bits) return;
-  chmodFd(fd, (scratch.mode & 0o7777) | bits);
-  // From a caller outside of the group chmod(2) drops set-gid without an error.
-  if (setIdBits(fd) !== bits) lost(union, node, 'not in the group of the file');
+  const mode = modeOf(fd);
+  if ((mode & SET_ID) === bits) return;
+  chmodFd(fd, (mode & 0o7777) | bits);
+  // If the server is not in the file's group, chmod(2) clears set-gid without an error.
+  if ((modeOf(fd) & SET_ID) !== bits) reportLoss(union, node, 'not in the group of the file');
 }
 
 /**
- * null: the file has none, or one that this server cannot read, and so cannot set again; or its layer keeps
- * it in an xattr that a write leaves alone.
+ * The file's capability, to be set again after a write. null: the file has none; or the server cannot read
+ * it, and so cannot set it again; or the layer keeps it in an xattr that a write does not remove.
  */
 function capabilityOf(union: Union, node: FileNode, fd: number): Buffer | null {
   if (node.lacksCapability || nameOnDisk(union, overridesOf(union, node), CAPABILITY) !== CAPABILITY) return null;
@@ -71,27 +74,27 @@ function capabilityOf(union: Union, node: FileNode, fd: number): Buffer | null {
     node.lacksCapability = value === null;
     return value;
   } catch (error) {
-    // EOVERFLOW: it belongs to another user namespace. EOPNOTSUPP: no xattrs. Whatever it is, the data must
-    // be written.
+    // EOVERFLOW: the capability belongs to another user namespace. EOPNOTSUPP: the file system has no xattrs.
+    // The data must be written in any case, so that no errno counts here.
     if (error instanceof FsError) return null;
     throw error;
   }
 }
 
 /**
- * EPERM: the file is another user's. Whatever the errno, the data has been written, or the write's own error
- * counts.
+ * Runs `restore`; logs it if that fails, for instance with EPERM for the file of another user. The request
+ * does not fail: its result is that of the write.
  */
 function attempt(union: Union, node: FileNode, restore: () => void): void {
   try {
     restore();
   } catch (error) {
     if (!(error instanceof FsError)) throw error;
-    lost(union, node, error.message);
+    reportLoss(union, node, error.message);
   }
 }
 
-function lost(union: Union, node: FileNode, why: string): void {
+function reportLoss(union: Union, node: FileNode, why: string): void {
   union.log(`${displayName(node.name)}: a mapped write removed set-id bits or capabilities, not set again: ${why}`);
   union.channel?.invalidateAttributes(node.id);
 }

@@ -9,14 +9,14 @@ import { DOT_COOKIE, DOT_DOT_COOKIE, type ListedEntry } from '../nodes/listing.j
 import type { DirectoryNode } from '../nodes/node.js';
 import { statNode } from '../objects/real-object.js';
 import type { Union } from '../state/union.js';
-import { handOut } from './entries.js';
+import { countedEntry } from './entries.js';
 
 const DOT = '.' as EntryName;
 const DOT_DOT = '..' as EntryName;
 
 /**
- * Lists `nodeid` after `cookie` until the sink is full. A removed directory is empty, as on any Linux file
- * system.
+ * Lists the directory `nodeid`, from the entry after `cookie` on, until the sink is full. A removed directory
+ * is empty, as on any Linux file system.
  */
 export function readdir(
   union: Union,
@@ -40,8 +40,7 @@ export function readdir(
   listingOf(union, dir, isQuiet).after(cookie, (listed) => {
     if (!plus) return add(listed.name, inoOf(dir, listed), listed.type, listed.cookie);
     if (!sink.fits(listed.name.length)) return false;
-    // Listed, although nothing can be done with it (aufs, whose names end earlier than those of its
-    // branches).
+    // A name that a branch of aufs allows, but aufs itself does not: it is listed, but no lookup finds it.
     if (listed.name.length > union.maxName) return add(listed.name, listed.ino, listed.type, listed.cookie);
     const entry = entryOf(union, dir, listed);
     if (entry === undefined) return add(listed.name, listed.ino, listed.type, listed.cookie);
@@ -51,9 +50,9 @@ export function readdir(
 }
 
 /**
- * Updates the access time of an upper directory whose listing comes from the cache. Costs one system call,
- * and only if the kernel has no cached listing: for the first listing, and after each change of the
- * directory.
+ * Updates the access time of an upper directory whose listing is in the server's cache. This is one system
+ * call. It is made only when the kernel has no cached listing: for the first listing, and after each change
+ * of the directory.
  */
 function noteRead(union: Union, dir: DirectoryNode): void {
   const { mode, directories } = union.accessTimes;
@@ -61,14 +60,15 @@ function noteRead(union: Union, dir: DirectoryNode): void {
   touchDirectory(union.fds.get(dir.upper));
 }
 
-/** The number that stat would show: a living node knows it best. */
+/** The inode number that stat shows. If the entry has a node, that is the node's. */
 function inoOf(dir: DirectoryNode, { name, ino }: ListedEntry): number {
   return dir.children.get(name)?.ino ?? ino;
 }
 
 /**
- * What a lookup of the listed name gives, without searching the layers again; undefined where the lookup
- * fails: the name is listed without attributes, so that whoever asks for those is told why, and nobody else.
+ * The entry that a lookup of the listed name returns, found without a search of the layers. null: a lookup
+ * finds nothing, and the name is not listed. undefined: a lookup fails, and the name is listed without
+ * attributes, so that a later request for the attributes returns the error, and the listing does not.
  */
 function entryOf(union: Union, dir: DirectoryNode, listed: ListedEntry): Entry | null | undefined {
   try {
@@ -85,15 +85,15 @@ function lookupListed(union: Union, dir: DirectoryNode, listed: ListedEntry): En
   const known = dir.children.get(name);
   if (known !== undefined) {
     statNode(union, known, attr);
-    return handOut(union, known);
+    return countedEntry(union, known);
   }
   const presence = home.layer.reader.probe(union.fds.get(home), name, attr);
-  // Gone behind our back: leave it out, as a lookup would not find it either.
+  // The entry was removed from the layer behind the union's back.
   if (presence === 'absent') return null;
-  // An attribute whiteout in a directory that does not say that it has any: listed, but a lookup does not
-  // find it, and attributes given here would be taken for the answer of one.
+  // A whiteout made by an attribute, in a directory that is not marked as having such whiteouts. The name is
+  // listed, but a lookup does not find it. The kernel would take attributes returned here for a lookup's.
   if (presence === 'whiteout') return undefined;
   const node =
     type === DT_DIR ? adoptStack(union, dir, name, home, below ?? [], attr) : adoptFile(union, dir, name, home, attr);
-  return handOut(union, node);
+  return countedEntry(union, node);
 }

@@ -7,7 +7,7 @@ import { unlinkAt } from '../../sys/files/inode-ops.js';
 import { close, openAt } from '../../sys/files/open.js';
 import { statFd } from '../../sys/files/stat.js';
 import type { RealDirectory } from '../layers/layer.js';
-import { lookup, lowerHas } from '../lookup/lookup.js';
+import { lookupNode, lowerHas } from '../lookup/lookup.js';
 import { isEmpty, noteLost, noteRemoved } from '../lookup/merge-directory.js';
 import type { LinkGroup } from '../nodes/link-group.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
@@ -20,11 +20,11 @@ import type { Union } from '../state/union.js';
 
 const scratch = new FileStat();
 
-/** Removes a name of a file. A lower file is hidden, never copied up first. */
+/** Removes a name of a file. A lower file is hidden by a whiteout, and not copied up for that. */
 export function unlink(union: Union, parent: NodeId, name: EntryName): void {
   const { hiding } = union.writable();
   const dir = union.nodes.directory(parent);
-  const node = existing(union, dir, name);
+  const node = existingNode(union, dir, name);
   if (node.kind === 'directory') throw fsError(Errno.EISDIR, 'unlink');
   assertRemovable(union, dir, node);
   assertFree(node);
@@ -38,13 +38,14 @@ export function unlink(union: Union, parent: NodeId, name: EntryName): void {
       else unlinkAt(dirfd, name);
     });
   }
-  forgetName(union, node, dir, name, inUpper);
+  detachName(union, node, dir, name, inUpper);
   noteRemoved(union, dir, name);
 }
 
 /**
- * Before a name of a file goes: where the copy counts the names, it must be there to do so, with a link at
- * the name that goes, which is then one less of the copy's own (fs/overlayfs/util.c:ovl_nlink_start).
+ * Prepares the removal of one name of a file with several links, where the count of its names is stored with
+ * its copy. First the file is copied up, so that the count has a place. Then the copy gets a link at the
+ * name, so that the removal takes one of the copy's own links (fs/overlayfs/util.c:ovl_nlink_start).
  */
 export function prepareRemoval(union: Union, node: UnionNode, dir: DirectoryNode, name: EntryName): void {
   if (node.kind === 'directory' || node.group === null || union.links?.countsNames !== true) return;
@@ -58,18 +59,17 @@ export function prepareRemoval(union: Union, node: UnionNode, dir: DirectoryNode
   union.links.count(group);
 }
 
-/** The node of a name that the kernel believes to be there. */
-export function existing(union: Union, dir: DirectoryNode, name: EntryName): UnionNode {
-  // Nobody wants its attributes.
-  const node = dir.children.get(name) ?? lookup(union, dir, name, scratch);
+/** The node of a name that exists according to the kernel's cache; ENOENT if it does not. */
+export function existingNode(union: Union, dir: DirectoryNode, name: EntryName): UnionNode {
+  const node = dir.children.get(name) ?? lookupNode(union, dir, name, scratch);
   if (node === null) throw fsError(Errno.ENOENT, 'remove');
   return node;
 }
 
 /**
- * While an upper file loses the name it is known by, by `remove`: keeps an fd of it if anybody may still ask
- * for it, through a mapping, an O_PATH fd or another link. One that is open has an fd already: those who keep
- * unlinked files open must not cost the server two for each.
+ * Runs `remove`, which removes a name of an upper file. If the file is known by that name, the node gets an
+ * fd of the file first: the kernel can still send requests for it, through a mapping, an O_PATH fd or another
+ * link. A file that is open has an fd already; an unlinked open file must not cost the server two.
  */
 export function keepingReachable(
   node: FileNode,
@@ -79,7 +79,7 @@ export function keepingReachable(
   remove: () => void,
 ): void {
   const knownByThis = node.parent === dir && node.name === name;
-  const wanted = knownByThis && node.pin < 0 && isHeld(node);
+  const wanted = knownByThis && node.pin < 0 && needsPin(node);
   if (wanted) node.pin = openAt(dirfd, name, O_PATH);
   try {
     remove();
@@ -92,26 +92,30 @@ export function keepingReachable(
   }
 }
 
-/** Whether somebody may ask for the real object, who has no fd of it: a metacopy is open by its data. */
-function isHeld(node: FileNode): boolean {
-  // The copy of a file with several links is reached through its entry.
+/**
+ * Whether the kernel can still ask for the real object when its name is removed, and the node has no fd of
+ * it. The open fd of a metacopy is not one: it is that of its data.
+ */
+function needsPin(node: FileNode): boolean {
+  // The copy of a file with several links is reached through its entry in the hard link table.
   return node.group === null && !opensItself(node) && (node.nlookup > 0 || node.open !== null);
 }
 
 /**
- * After a file has lost the name `name` of `dir`. A lower one is still reached where it lies.
- * @param inUpper the name was one of the upper, not one that has been hidden now
+ * Updates the node of a file after its name `name` in `dir` was removed. A lower file is still reached at its
+ * place in the lower layer.
+ * @param inUpper the upper had the name; false: the name was a lower one, and is hidden now
  */
-export function forgetName(union: Union, node: FileNode, dir: DirectoryNode, name: EntryName, inUpper: boolean): void {
+export function detachName(union: Union, node: FileNode, dir: DirectoryNode, name: EntryName, inUpper: boolean): void {
   noteLost(union, dir, node);
   if (node.group !== null) {
-    forgetLink(union, node, node.group, dir, name, inUpper);
+    detachLink(union, node, node.group, dir, name, inUpper);
     return;
   }
-  // Another name of the same file goes on leading to the node.
+  // The node is known by another name of the file.
   if (node.parent !== dir || node.name !== name) return;
   node.removed = true;
-  // Whoever waited for a copy-up only to take the name away was not told how it failed; nobody else is to be.
+  // The error of a failed copy-up is dropped: the only request that waited for the copy-up was this removal.
   union.jobs.takeFailure(node);
   if (node.isUpper) {
     node.home = null;
@@ -121,8 +125,10 @@ export function forgetName(union: Union, node: FileNode, dir: DirectoryNode, nam
   union.nodes.release(node);
 }
 
-/** As {@link forgetName}: the copy's entry goes with the last name. */
-function forgetLink(
+/**
+ * As {@link detachName}, for a file with a group. The copy's entry is removed together with its last name.
+ */
+function detachLink(
   union: Union,
   node: FileNode,
   group: LinkGroup,
@@ -131,11 +137,11 @@ function forgetLink(
   inUpper: boolean,
 ): void {
   if (!inUpper) union.links?.hide(group);
-  // Where they fail, the entry stays until the end of the mount; it shows nowhere.
+  // If a step fails, the entry remains until the end of the mount. It is visible nowhere.
   afterwards(() => {
     statReal(union, node, scratch);
     const { nlink } = scratch;
-    // Before the file counts as removed: the lower file may have got names meanwhile.
+    // Checked before the file counts as removed: the lower file may have got more names since.
     if (group.exact && group.names(nlink) === 0) union.links?.recount(group);
     node.removed = group.exact && group.names(nlink) === 0;
     if (!node.removed) return;
@@ -149,7 +155,7 @@ function forgetLink(
 
 function releaseNumber(union: Union, node: FileNode): void {
   if (!union.numbers.keepsAny || (node.pin < 0 && node.open === null)) return;
-  // Where it fails, the next file with the real number shows the one that is kept.
+  // If this fails, the next file that gets the real number shows the number that is kept for this one.
   afterwards(() => {
     statReal(union, node, scratch);
     if (scratch.nlink === 0) union.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
@@ -160,13 +166,13 @@ function releaseNumber(union: Union, node: FileNode): void {
 export function rmdir(union: Union, parent: NodeId, name: EntryName): void {
   const { hiding } = union.writable();
   const dir = union.nodes.directory(parent);
-  const node = existing(union, dir, name);
+  const node = existingNode(union, dir, name);
   if (node.kind === 'file') throw fsError(Errno.ENOTDIR, 'rmdir');
   assertRemovable(union, dir, node);
   if (!isEmpty(union, node)) throw fsError(Errno.ENOTEMPTY, 'rmdir');
   if (node.upper === null) hiding.hide(union.fds.get(copyUpDirectory(union, dir)), name);
   else removeUpper(union, dir, node, node.upper);
-  forgetDirectory(union, node);
+  detachDirectory(union, node);
   noteRemoved(union, dir, name);
 }
 
@@ -179,8 +185,10 @@ function removeUpper(union: Union, dir: DirectoryNode, node: DirectoryNode, uppe
   union.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
 }
 
-/** A directory that has lost its name; whoever has it open sees it as empty. */
-export function forgetDirectory(union: Union, node: DirectoryNode): void {
+/**
+ * Updates the node of a directory after its name was removed. Processes that have it open see it as empty.
+ */
+export function detachDirectory(union: Union, node: DirectoryNode): void {
   if (node.parent !== null) noteLost(union, node.parent, node);
   node.removed = true;
   union.listings.delete(node);

@@ -1,7 +1,7 @@
 /**
- * Rename: check → copy up → move → commit (fs/overlayfs/dir.c:ovl_rename). What the checks refuse has changed
- * nothing; a copy-up that a later failure leaves behind shows the same tree; the move is one step of the
- * dialect.
+ * Rename, in four steps: check → copy up → move → commit (fs/overlayfs/dir.c:ovl_rename). A rename that the
+ * checks refuse has changed nothing. A copy-up that a later failure leaves behind shows the same tree. The
+ * move is one step of the dialect.
  */
 import type { EntryName, NodeId } from '../../core/brand.js';
 import { Errno, FsError, fsError, isErrno } from '../../core/errno.js';
@@ -14,7 +14,7 @@ import { statFd } from '../../sys/files/stat.js';
 import { isHiddenUnseen, placeFor } from '../create/create-object.js';
 import { lowerNamesIn } from '../create/hidden-names.js';
 import type { RealDirectory } from '../layers/layer.js';
-import { lookup, lowerHas } from '../lookup/lookup.js';
+import { lookupNode, lowerHas } from '../lookup/lookup.js';
 import { isEmpty, lowersAreBare, noteAdded, noteLost, noteRemoved } from '../lookup/merge-directory.js';
 import { redirectDirectory, redirectMetacopy } from '../lookup/redirect.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
@@ -24,7 +24,7 @@ import { assertFree, ensureUpper, ensureWhole } from '../promote/promote.js';
 import { copyUpDirectory, markImpure } from '../promote/promote-directory.js';
 import { bringName, hasUpperName } from '../promote/upper-names.js';
 import type { Union } from '../state/union.js';
-import { existing, forgetDirectory, forgetName, keepingReachable, prepareRemoval } from './remove.js';
+import { detachDirectory, detachName, existingNode, keepingReachable, prepareRemoval } from './remove.js';
 
 /** One name of one directory. */
 interface Location {
@@ -46,15 +46,15 @@ export function rename(
   union.writable();
   const from = { dir: union.nodes.directory(parent), name };
   const to = { dir: union.nodes.directory(newParent), name: newName };
-  const source = existing(union, from.dir, name);
+  const source = existingNode(union, from.dir, name);
   union.checkNewName(newName);
-  const target = lookup(union, to.dir, newName, scratch);
-  // Two names of one file: rename(2) leaves both.
+  const target = lookupNode(union, to.dir, newName, scratch);
+  // Both are names of one file: rename(2) changes nothing then.
   if (source === target) return;
   assertRemovable(union, from.dir, source);
   if (target === null) assertWritable(union, to.dir);
   else assertRemovable(union, to.dir, target);
-  // A file with several links goes on being known by the name that it has.
+  // A node of a file with several links can remain known by another name, which `children` has it under.
   from.dir.isComplete = false;
   to.dir.isComplete = false;
   change(union, source, from, target, to, flags);
@@ -81,8 +81,8 @@ function change(
 }
 
 /**
- * What a lower layer has of a directory stays behind when it moves. EXDEV makes mv(1) and the like copy
- * instead.
+ * Throws if `node` cannot move. The lower parts of a directory remain where they are when it moves; EXDEV
+ * makes mv(1) and other programs copy it instead.
  */
 function checkMovable(union: Union, node: UnionNode): void {
   if (node.kind === 'file') {
@@ -106,7 +106,7 @@ function checkReplaceable(union: Union, source: UnionNode, target: UnionNode): v
     return;
   }
   if (source.kind === 'file') throw fsError(Errno.EISDIR, 'rename');
-  // EXDEV comes first, as in the kernel (fs/overlayfs/dir.c:ovl_rename).
+  // EXDEV is checked first, as in the kernel (fs/overlayfs/dir.c:ovl_rename).
   checkMovable(union, source);
   if (!isEmpty(union, target)) throw fsError(Errno.ENOTEMPTY, 'rename');
 }
@@ -137,10 +137,13 @@ function replace(union: Union, source: UnionNode, from: Location, target: UnionN
   commit(union, source, from, to);
 }
 
-/** Copies up what the move needs, and closes the moved directory against lower layers of its new place. */
+/**
+ * Copies up everything that the move needs. Then marks a directory that moves: with a redirect to its lower
+ * parts, or as opaque if lower directories could merge with it at its new place.
+ */
 function prepare(union: Union, source: UnionNode, from: Location, to: Location): void {
   if (source.kind === 'file') {
-    ensureName(union, source, from);
+    ensureUpperName(union, source, from);
     keepData(union, source, from, to);
   }
   const fromPlace = placeFor(union, from.dir);
@@ -150,22 +153,25 @@ function prepare(union: Union, source: UnionNode, from: Location, to: Location):
   copyUpDirectory(union, source);
   const dirfd = union.fds.get(fromPlace);
   if (takesLowers(union, source)) redirectDirectory(union, source, dirfd, from.dir === to.dir);
-  else if (mustBeOpaque(union, to)) closeAgainst(union, source, dirfd, to);
+  else if (mustBeOpaque(union, to)) markOpaque(union, source, dirfd, to);
 }
 
-/** What tells a metacopy's data from others' is its place, and that changes. */
+/**
+ * Keeps the data of a metacopy reachable, which is found by the place of the metacopy: marks the metacopy
+ * with a redirect to it, or copies the data up.
+ */
 function keepData(union: Union, node: FileNode, from: Location, to: Location): void {
   if (node.data === null) return;
   const knownByThis = node.parent === from.dir && node.name === from.name;
   if (!redirectMetacopy(union, node, knownByThis && from.dir === to.dir)) ensureWhole(union, node);
 }
 
-/** Whether the lower parts of a directory go on showing in it where it moves to. */
+/** Whether a directory keeps its lower parts when it moves. */
 function takesLowers(union: Union, node: DirectoryNode): boolean {
   return node.lowers.length > 0 && union.dialect.redirects?.written === true;
 }
 
-/** Whether lower layers could show through a directory that moves to this place. */
+/** Whether a directory must be opaque at this place, because lower directories could merge with it there. */
 function mustBeOpaque(union: Union, { dir, name }: Location): boolean {
   switch (union.dialect.opaqueMarks) {
     case 'always':
@@ -178,15 +184,16 @@ function mustBeOpaque(union: Union, { dir, name }: Location): boolean {
 }
 
 /**
- * Before an upper directory moves. Harmless if the move fails: nothing that shows lies below it where it is.
+ * Makes an upper directory opaque before it moves. If the move fails, the mark does no harm: the directory
+ * has no visible lower parts at its old place.
  */
-function closeAgainst(union: Union, node: DirectoryNode, dirfd: number, { dir, name }: Location): void {
+function markOpaque(union: Union, node: DirectoryNode, dirfd: number, { dir, name }: Location): void {
   try {
     union.writable().hiding.markOpaque(dirfd, node.name);
   } catch (error) {
     if (!isErrno(error, 'EOPNOTSUPP', 'ENOSPC', 'ERANGE')) throw error;
-    // There is nothing to hide: the mark would only protect against lower layers that change while they are
-    // not mounted.
+    // No lower name has to be hidden. The mark would only protect against lower layers that change while they
+    // are not mounted.
     if (isErrno(error, 'EOPNOTSUPP') && lowerNamesIn(union, dir, name).length === 0) return;
     // An upper without such xattrs cannot keep the lower names hidden
     // (fs/overlayfs/dir.c:ovl_set_opaque_xerr).
@@ -194,15 +201,18 @@ function closeAgainst(union: Union, node: DirectoryNode, dirfd: number, { dir, n
   }
 }
 
-/** A file is moved by the name that it is asked for, which need not be the one that it is known by. */
-function ensureName(union: Union, node: FileNode, { dir, name }: Location): void {
+/**
+ * Brings the name `name` of a file to the upper, together with the file. The node of a file with several
+ * links can be known by another name; it is known by this one afterwards.
+ */
+function ensureUpperName(union: Union, node: FileNode, { dir, name }: Location): void {
   const { group } = node;
   if (group !== null) union.nodes.move(node, dir, name);
   ensureUpper(union, node);
   if (group !== null && !hasUpperName(union, node, dir, name)) bringName(union, group, dir, name);
 }
 
-/** Keeps an upper object that `move` replaces reachable for whoever still holds it. */
+/** Runs `move`, which replaces the upper object `target`. The node of the target still reaches its object. */
 function keepingTarget(union: Union, target: UnionNode, to: Location, toFd: number, move: () => void): void {
   if (target.kind === 'file') keepingReachable(target, to.dir, to.name, toFd, move);
   else {
@@ -212,27 +222,27 @@ function keepingTarget(union: Union, target: UnionNode, to: Location, toFd: numb
 }
 
 function dropTarget(union: Union, target: UnionNode, to: Location, inUpper: boolean): void {
-  if (target.kind === 'file') forgetName(union, target, to.dir, to.name, inUpper);
+  if (target.kind === 'file') detachName(union, target, to.dir, to.name, inUpper);
   else {
     const { upper } = target;
     if (upper !== null && union.numbers.keepsAny) {
-      // Where it fails, the next object with the real number shows the one that is kept.
+      // If this fails, the next object that gets the real number shows the number that is kept for this one.
       afterwards(() => {
         statFd(upper.fd, scratch);
         union.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
       });
     }
-    forgetDirectory(union, target);
+    detachDirectory(union, target);
   }
 }
 
-/** Point of no return: the layers have changed, now the nodes follow. */
+/** Updates the nodes after the point of no return: the layers have changed. */
 function commit(union: Union, source: UnionNode, from: Location, to: Location): void {
   noteRemoved(union, from.dir, from.name);
   moveNode(union, source, from, to);
 }
 
-/** `node`, found at `from` before, is at `to` now. */
+/** Updates `node`, whose object has moved from `from` to `to`. */
 function moveNode(union: Union, node: UnionNode, from: Location, to: Location): void {
   noteLost(union, from.dir, node);
   const home = placeFor(union, to.dir);
@@ -253,7 +263,7 @@ function noteArrived(union: Union, node: UnionNode, to: Location, home: RealDire
     try {
       statReal(union, node, scratch);
     } catch (error) {
-      // The file has moved, whatever is known of it: who wants to list it reads the directory anew.
+      // The file has moved, but its type is not known. The next listing reads the directory from disk.
       if (!(error instanceof FsError)) throw error;
       union.listings.delete(to.dir);
       return;
@@ -263,7 +273,7 @@ function noteArrived(union: Union, node: UnionNode, to: Location, home: RealDire
   noteAdded(union, to.dir, to.name, { ino: node.ino, type, home });
 }
 
-/** The lower parts of a directory, in which nothing shows, stay where they are. */
+/** Removes the lower parts from a directory that has moved without them. They have no visible entries. */
 function leaveLowers(union: Union, node: DirectoryNode): void {
   if (node.lowers.length === 0) return;
   for (const lower of node.lowers) union.fds.drop(lower);
@@ -272,7 +282,7 @@ function leaveLowers(union: Union, node: DirectoryNode): void {
   union.channel?.invalidateAttributes(node.id);
 }
 
-/** A file known by another of its links stays known by that. */
+/** Updates the node of a file that has moved; not if the node is known by another name of the file. */
 function moveFileNode(union: Union, node: FileNode, from: Location, to: Location): void {
   if (node.parent !== from.dir || node.name !== from.name) return;
   union.nodes.move(node, to.dir, to.name);
@@ -281,7 +291,9 @@ function moveFileNode(union: Union, node: FileNode, from: Location, to: Location
   node.realName = to.name;
 }
 
-/** RENAME_EXCHANGE: both names stay taken in the upper, so nothing lower can show through. */
+/**
+ * Exchanges two names (RENAME_EXCHANGE). The upper keeps an object at both, so that no lower one is visible.
+ */
 function exchange(union: Union, source: UnionNode, from: Location, target: UnionNode, to: Location): void {
   checkMovable(union, source);
   checkMovable(union, target);

@@ -16,8 +16,8 @@ import { copyUpDirectory } from '../promote/promote-directory.js';
 import type { Union } from '../state/union.js';
 
 /**
- * The xattr that holds `name` in a layer with these `overrides`; null: nothing can. EOPNOTSUPP for a name
- * that is too long when it is escaped (fs/overlayfs/xattrs.c:ovl_xattr_escape_name).
+ * The name by which a layer with these `overrides` stores the xattr `name`; null: it cannot store it. Throws
+ * EOPNOTSUPP if the escaped name is too long (fs/overlayfs/xattrs.c:ovl_xattr_escape_name).
  */
 export function nameOnDisk(union: Union, overrides: StatOverrides | null, name: string): string | null {
   const escaped = escapeOverride(name);
@@ -42,8 +42,9 @@ export function getxattr(union: Union, nodeid: NodeId, name: string): Buffer | n
   const onDisk = nameOnDisk(union, overridesOf(union, node), name);
   if (onDisk === null) return null;
   const { fd, name: at } = reachOf(union, node);
-  // On a layer without ACLs an object has no ACL (fs/overlayfs/inode.c:do_ovl_get_acl). The layer's
-  // EOPNOTSUPP would become the result of the kernel's permission checks (fs/fuse/acl.c:__fuse_get_acl).
+  // On a layer without ACLs an object has no ACL (fs/overlayfs/inode.c:do_ovl_get_acl). If the layer's
+  // EOPNOTSUPP were returned, the kernel's permission checks would return it too
+  // (fs/fuse/acl.c:__fuse_get_acl).
   const value = isAcl(name) ? findXattr(fd, at, onDisk) : getXattr(fd, at, onDisk);
   if (asksCapability) node.lacksCapability = value === null;
   // With an unknown id in an ACL the kernel's permission check would fail
@@ -52,8 +53,8 @@ export function getxattr(union: Union, nodeid: NodeId, name: string): Buffer | n
 }
 
 /**
- * Names that the caller may see: `trusted.` ones only for those with CAP_SYS_ADMIN, as on any file system
- * (man xattr(7)).
+ * The xattr names that `caller` can see. A caller without CAP_SYS_ADMIN does not see `trusted.` names, as on
+ * any file system (man xattr(7)).
  */
 export function listxattr(union: Union, nodeid: NodeId, caller: Caller): string[] {
   const node = union.nodes.get(nodeid);
@@ -63,11 +64,12 @@ export function listxattr(union: Union, nodeid: NodeId, caller: Caller): string[
     const visible = nameShown(union, node, onDisk);
     if (visible !== null) shown.push(visible);
   }
-  // Asked only where it matters.
+  // The capability is looked up only if there is a name to hide.
   const hides = shown.some((visible) => visible.startsWith(TRUSTED)) && !isAdministrator(caller.pid);
   return hides ? shown.filter((visible) => !visible.startsWith(TRUSTED)) : shown;
 }
 
+/** The name that applications see for the xattr `onDisk`; null: they do not see it. */
 function nameShown(union: Union, node: UnionNode, onDisk: string): string | null {
   const kept = union.dialect.xattrShown(onDisk);
   if (kept === null) return null;
@@ -87,16 +89,16 @@ export function setxattr(
   const node = union.nodes.get(nodeid);
   assertChangeable(union, node);
   const onDisk = nameToChange(union, union.writable().layer.overrides, name);
-  // Throws EOPNOTSUPP if the upper has no ACLs, before the object is copied up in vain
+  // Throws EOPNOTSUPP if the upper has no ACLs, so that the object is not copied up for nothing
   // (fs/overlayfs/inode.c:ovl_set_acl).
   if (isAcl(name) && !isUpper(node)) getXattr(union.writable().layer.root.fd, '', onDisk);
-  toUpper(union, node);
+  ensureNodeUpper(union, node);
   if (name === CAPABILITY && node.kind === 'file') node.lacksCapability = false;
   const { fd, name: at } = reachOf(union, node);
   setXattr(fd, at, onDisk, value, flags);
-  noteBlocks(union, node);
-  noteAcl(node, name);
-  // A default ACL says nothing about the directory's own mode (fs/posix_acl.c:posix_acl_update_mode).
+  invalidateBlocks(union, node);
+  noteAclChange(node, name);
+  // A default ACL does not change the directory's own mode (fs/posix_acl.c:posix_acl_update_mode).
   if (killSetGid && name === ACL_ACCESS) {
     const { attr } = union.answer;
     statReal(union, node, attr);
@@ -109,34 +111,35 @@ export function removexattr(union: Union, nodeid: NodeId, name: string): void {
   assertChangeable(union, node);
   if (!isUpper(node)) {
     const below = nameToChange(union, overridesOf(union, node), name);
-    // Taking away what is not there must not copy a file up (fs/overlayfs/xattrs.c:ovl_xattr_set). In the
-    // upper its file system answers: an ACL that is not there can be taken away.
+    // The removal of an xattr that the object does not have must not copy it up
+    // (fs/overlayfs/xattrs.c:ovl_xattr_set). For an upper object its file system decides: it may remove an
+    // ACL that the object does not have without an error.
     const before = reachOf(union, node);
     if (getXattr(before.fd, before.name, below) === null) throw fsError(Errno.ENODATA, 'removexattr');
-    toUpper(union, node);
+    ensureNodeUpper(union, node);
   }
   const { overrides } = union.writable().layer;
-  // Nor has a copy the ACL of what it was copied from, and taking away one that is not there is no error.
+  // With overrides a copy has no ACL, and the removal of an ACL that an object does not have is no error.
   if (overrides !== null && isAcl(name)) return;
   const onDisk = nameToChange(union, overrides, name);
   const { fd, name: at } = reachOf(union, node);
   removeXattr(fd, at, onDisk);
-  noteBlocks(union, node);
-  noteAcl(node, name);
+  invalidateBlocks(union, node);
+  noteAclChange(node, name);
   if (name === CAPABILITY) union.lostCapability = node;
 }
 
 /**
- * Extended attributes that do not fit into the inode take a block, but the kernel asks for ctime alone again
- * (fs/fuse/xattr.c:fuse_setxattr).
+ * Invalidates the attributes that the kernel has cached, after an xattr was changed. An xattr that does not
+ * fit into the inode takes a block, but the kernel asks only for ctime again (fs/fuse/xattr.c:fuse_setxattr).
  */
-function noteBlocks(union: Union, node: UnionNode): void {
+function invalidateBlocks(union: Union, node: UnionNode): void {
   union.channel?.invalidateAttributes(node.id);
 }
 
 /**
- * Removes the file capability that `xattr_permissions` keeps in an xattr, because a write must remove it. A
- * capability of the real file is removed by the write itself.
+ * Removes a file capability that `xattr_permissions` keeps in an xattr, before a write: a write must remove
+ * it, and removes only a capability of the real file itself.
  */
 export function dropCapability(union: Union, node: FileNode): void {
   const overrides = overridesOf(union, node);
@@ -151,11 +154,12 @@ function isUpper(node: UnionNode): boolean {
   return node.kind === 'directory' ? node.upper !== null : node.isUpper;
 }
 
-function toUpper(union: Union, node: UnionNode): void {
+function ensureNodeUpper(union: Union, node: UnionNode): void {
   if (node.kind === 'directory') copyUpDirectory(union, node);
   else ensureUpper(union, node);
 }
 
-function noteAcl(node: UnionNode, name: string): void {
+/** Makes the node read the default ACL again after it was changed. */
+function noteAclChange(node: UnionNode, name: string): void {
   if (node.kind === 'directory' && name === ACL_DEFAULT) node.defaultAcl = undefined;
 }

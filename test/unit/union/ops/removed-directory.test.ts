@@ -1,4 +1,4 @@
-/** A directory of a lower layer that has been removed while it is open. */
+/** A directory of a lower layer that was removed while a process has it open. */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ import { makeUnionHome, openUnion } from '../../../harness/union-without-mount.j
 const CALLER = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, pid: process.pid, umask: 0o022 };
 const NAME = 'd' as EntryName;
 
-describe('a removed lower directory that somebody holds', () => {
+describe('a removed lower directory that a process has open', () => {
   let home: string;
   let union: Operations;
   let held: NodeId;
@@ -20,7 +20,7 @@ describe('a removed lower directory that somebody holds', () => {
     const overlay = defaultOverlay(process.geteuid?.() === 0 ? 'trusted' : 'user');
     union = openUnion(home, { overlay, work: join(home, 'work') });
     const entry = union.lookup(ROOT_ID, NAME);
-    if (entry === null) throw new Error('d is not there');
+    if (entry === null) throw new Error('lookup did not find d');
     held = entry.nodeid;
     union.rmdir(ROOT_ID, NAME);
   });
@@ -29,7 +29,7 @@ describe('a removed lower directory that somebody holds', () => {
     rmSync(home, { recursive: true });
   });
 
-  it('is changed without a name, in the upper and in the work directory, and costs one fd until it is forgotten', () => {
+  it('can be changed, without a name in the upper or the work directory, for one fd until FORGET', () => {
     const fds = (): number => readdirSync('/proc/self/fd').length;
     const [before, staged] = [fds(), readdirSync(join(home, 'work/work'))];
     expect(union.setattr(held, { mode: 0o711 }, CALLER).attr.mode & 0o7777).toBe(0o711);
@@ -42,7 +42,7 @@ describe('a removed lower directory that somebody holds', () => {
     expect(fds()).toBe(before);
   });
 
-  it('is another one than what is made at its name', () => {
+  it('is another directory than a new one of the same name', () => {
     const { nodeid } = union.mkdir(ROOT_ID, NAME, 0o755, CALLER);
     union.setattr(held, { mode: 0o700 }, CALLER);
     expect(union.getattr(nodeid).attr.mode & 0o7777).toBe(0o755);
