@@ -36,6 +36,16 @@ const FACTS = [
     pattern: /\bacl\w*\.(?:read|write)U?Int/i,
     places: ['src/core/posix-acl.ts', 'src/core/xattr-names.ts'],
   },
+  {
+    what: 'the value of a high word',
+    pattern: /\b2 \*\* 32\b|\b0x1_?0000_?0000\b|\b4_?294_?967_?296\b/,
+    places: ['src/sys/u64.ts'],
+  },
+  {
+    what: "the owner's permissions under a name of its own",
+    pattern: /\bOWNER\w* = 0o/,
+    places: ['src/core/file-mode.ts'],
+  },
 ];
 
 const homes = new Map();

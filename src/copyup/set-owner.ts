@@ -1,10 +1,8 @@
 import { isErrno } from '../core/errno.js';
 import { isDirectory, S_ISGID, S_ISUID } from '../core/file-mode.js';
 import { chownAt, chownFd, KEEP_ID } from '../sys/files/inode-ops.js';
+import { ownGid, ownUid } from '../sys/rights/own-ids.js';
 import type { StagedObject } from './staged-object.js';
-
-const myUid = process.geteuid?.() ?? 0;
-const myGid = process.getegid?.() ?? 0;
 
 /** The owner that a mount shows for all objects (`squash_to_uid` and the like); null: the owner on disk. */
 export interface Squash {
@@ -31,7 +29,7 @@ export interface Owned {
  * with that bit another user's program would run as the server's user
  */
 export function setOwner(staged: StagedObject, { uid, gid, mode }: Owned, squash: Squash | null): number {
-  if (uid === myUid && gid === myGid) return mode;
+  if (uid === ownUid && gid === ownGid) return mode;
   if (squash === null) {
     chown(staged, uid, gid);
     return mode;

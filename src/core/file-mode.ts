@@ -10,6 +10,11 @@ export const S_IFCHR = 0o020000;
 export const S_IFIFO = 0o010000;
 export const S_ISUID = 0o4000;
 export const S_ISGID = 0o2000;
+/** Permissions of the owner: all, read, write, execute. */
+export const S_IRWXU = 0o700;
+export const S_IRUSR = 0o400;
+export const S_IWUSR = 0o200;
+export const S_IXUSR = 0o100;
 export const S_IXGRP = 0o010;
 
 export const DT_UNKNOWN = 0;

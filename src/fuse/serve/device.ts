@@ -7,6 +7,7 @@ import { tryPread, tryRead, tryWrite } from '../../sys/files/file-io.js';
 import { close } from '../../sys/files/open.js';
 import { tryIoctl } from '../../sys/ioctl.js';
 import { allocate } from '../../sys/libc.js';
+import { HIGH_WORD } from '../../sys/u64.js';
 import type { KernelChannel } from '../operations.js';
 import {
   DEV_IOC_BACKING_CLOSE,
@@ -17,7 +18,6 @@ import {
 } from '../wire/abi.js';
 import type { Request } from '../wire/request.js';
 
-const HIGH = 0x1_0000_0000;
 /** Out header and struct fuse_notify_inval_inode_out. */
 const INVAL_INODE_SIZE = OUT_HEADER + 24;
 /** A negative offset: attributes and ACLs only, the pages stay (fs/fuse/inode.c:fuse_reverse_inval_inode). */
@@ -98,7 +98,7 @@ export class Device implements KernelChannel {
     words[2] = 0; // unique 0: answers no request
     words[3] = 0;
     words[4] = nodeid;
-    words[5] = nodeid / HIGH;
+    words[5] = nodeid / HIGH_WORD;
     words[6] = 0; // from the beginning
     words[7] = 0;
     words[8] = size;
@@ -113,7 +113,7 @@ export class Device implements KernelChannel {
     words[2] = 0; // unique 0: answers no request
     words[3] = 0;
     words[4] = nodeid;
-    words[5] = nodeid / HIGH;
+    words[5] = nodeid / HIGH_WORD;
     words[6] = offset;
     words[7] = offset < 0 ? -1 : 0;
     words[8] = 0; // a length of 0: to the end

@@ -4,6 +4,7 @@
  */
 import type { FileStat, Moment } from '../../core/file-stat.js';
 import { allocate } from '../../sys/libc.js';
+import { HIGH_WORD } from '../../sys/u64.js';
 import type { Attributes, Entry, Opened, StatFs } from '../operations.js';
 import {
   ATTR_OUT_SIZE,
@@ -18,8 +19,6 @@ import {
   STATX_BTIME,
   STATX_OUT_SIZE,
 } from './abi.js';
-
-const HIGH = 0x1_0000_0000;
 
 /** Linux' new_encode_dev() (linux/kdev_t.h): how a device number travels in 32 bits. */
 export function encodeDev(major: number, minor: number): number {
@@ -55,7 +54,7 @@ export class Reply {
     this.u32s[0] = length;
     this.u32s[1] = -error;
     this.u32s[2] = unique;
-    this.u32s[3] = unique / HIGH;
+    this.u32s[3] = unique / HIGH_WORD;
     return length;
   }
 
@@ -67,12 +66,12 @@ export class Reply {
   setU64(at: number, value: number): void {
     const word = (OUT_HEADER + at) >>> 2;
     this.u32s[word] = value;
-    this.u32s[word + 1] = Math.floor(value / HIGH);
+    this.u32s[word + 1] = Math.floor(value / HIGH_WORD);
   }
 
   u64(at: number): number {
     const word = (OUT_HEADER + at) >>> 2;
-    return (this.u32s[word + 1] as number) * HIGH + (this.u32s[word] as number);
+    return (this.u32s[word + 1] as number) * HIGH_WORD + (this.u32s[word] as number);
   }
 
   zero(at: number, bytes: number): void {

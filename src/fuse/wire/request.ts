@@ -5,9 +5,9 @@
 import type { EntryName, NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { allocate } from '../../sys/libc.js';
+import { HIGH_WORD } from '../../sys/u64.js';
 import { IN_HEADER, MAX_DATA, PAGE_SIZE } from './abi.js';
 
-const HIGH = 0x1_0000_0000;
 const SLASH = 0x2f;
 const DOT = 0x2e;
 
@@ -44,8 +44,8 @@ export class Request {
     this.length = length;
     if (length < IN_HEADER) throw new ProtocolError(`a message of ${length} bytes has no header`);
     this.opcode = this.u32s[1] as number;
-    this.unique = (this.u32s[3] as number) * HIGH + (this.u32s[2] as number);
-    this.nodeid = ((this.u32s[5] as number) * HIGH + (this.u32s[4] as number)) as NodeId;
+    this.unique = (this.u32s[3] as number) * HIGH_WORD + (this.u32s[2] as number);
+    this.nodeid = ((this.u32s[5] as number) * HIGH_WORD + (this.u32s[4] as number)) as NodeId;
     const claimed = this.u32s[0] as number;
     if (claimed !== length) throw new ProtocolError(`a message of ${length} bytes says it has ${claimed}`);
   }
@@ -77,13 +77,13 @@ export class Request {
 
   u64(at: number): number {
     const word = (IN_HEADER + at) >>> 2;
-    return (this.u32s[word + 1] as number) * HIGH + (this.u32s[word] as number);
+    return (this.u32s[word + 1] as number) * HIGH_WORD + (this.u32s[word] as number);
   }
 
   /** A signed 64-bit member: seconds of a time. */
   i64(at: number): number {
     const word = (IN_HEADER + at) >>> 2;
-    return (this.i32s[word + 1] as number) * HIGH + (this.u32s[word] as number);
+    return (this.i32s[word + 1] as number) * HIGH_WORD + (this.u32s[word] as number);
   }
 
   /**

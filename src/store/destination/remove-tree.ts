@@ -4,15 +4,13 @@
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, FsError, isErrno } from '../../core/errno.js';
-import { isDirectory } from '../../core/file-mode.js';
+import { isDirectory, S_IRWXU } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { chmodFd, chmodPathFd, rmdirAt, unlinkAt } from '../../sys/files/inode-ops.js';
 import { close, openDirectoryAt, openOnSameMount } from '../../sys/files/open.js';
 import { readDirectory } from '../../sys/files/read-directory.js';
 import { statFd } from '../../sys/files/stat.js';
 import { identityOf, identityOfOpen } from '../identity.js';
-
-const OWNER_ALL = 0o700;
 
 /** A directory on the way down. */
 interface Level {
@@ -50,7 +48,7 @@ export function checkRemovable(root: number, kept: string | null): void {
 export function removeContents(root: number): void {
   const stat = new FileStat();
   statFd(root, stat);
-  if ((stat.mode & OWNER_ALL) !== OWNER_ALL) chmodFd(root, (stat.mode & 0o7777) | OWNER_ALL);
+  if ((stat.mode & S_IRWXU) !== S_IRWXU) chmodFd(root, (stat.mode & 0o7777) | S_IRWXU);
   walk(root, { enter: () => {}, object: unlinkAt, leave: rmdirAt });
 }
 
@@ -124,7 +122,7 @@ function onSameMount(dirfd: number, name: EntryName): number {
 
 /** Opens the directory of an O_PATH fd for reading; its owner may change it then. */
 export function openForChanges(fd: number, mode: number): number {
-  if ((mode & OWNER_ALL) !== OWNER_ALL) chmodPathFd(fd, (mode & 0o7777) | OWNER_ALL);
+  if ((mode & S_IRWXU) !== S_IRWXU) chmodPathFd(fd, (mode & 0o7777) | S_IRWXU);
   return openDirectoryAt(fd, '.');
 }
 

@@ -5,7 +5,7 @@
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, FsError, fsError, isErrno } from '../../core/errno.js';
-import { isDirectory } from '../../core/file-mode.js';
+import { isDirectory, S_IRUSR, S_IXUSR } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { sync } from '../../sys/files/file-io.js';
 import { dropInheritedAcl } from '../../sys/files/inherited-acl.js';
@@ -19,7 +19,7 @@ import { type Destination, isEmpty } from './destination.js';
 import { checkRemovable, openForChanges, removeContents } from './remove-tree.js';
 
 /** What its owner needs to look into a directory. */
-const OWNER_LOOKS = 0o500;
+const OWNER_LOOKS = S_IRUSR | S_IXUSR;
 /** How often a name may lead to something new between two system calls before we call it occupied. */
 const ATTEMPTS = 100;
 

@@ -1,3 +1,5 @@
+import { HIGH_WORD } from '../u64.js';
+
 /** From here on a number stands for an inode number that a JavaScript number may not hold exactly. */
 const FIRST = 2 ** 52;
 const FIRST_HIGH = 2 ** 20;
@@ -11,7 +13,7 @@ const large = new Map<string, number>();
  * rounded, those of different files would be one, and programs would take the files for links of each other.
  */
 export function inodeNumber(high: number, low: number): number {
-  if (high < FIRST_HIGH) return high * 0x1_0000_0000 + low;
+  if (high < FIRST_HIGH) return high * HIGH_WORD + low;
   const key = `${high}:${low}`;
   let number = large.get(key);
   if (number === undefined) {

@@ -2,6 +2,7 @@
 import { Errno, fsError } from '../../core/errno.js';
 import type { FileStat, Moment } from '../../core/file-stat.js';
 import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, allocate, bind, check, cPath, lastErrno } from '../libc.js';
+import { HIGH_WORD } from '../u64.js';
 import { inodeNumber } from './inode-number.js';
 
 const statx = bind<(fd: number, path: number, flags: number, mask: number, into: number) => number>(
@@ -14,7 +15,6 @@ const STATX_BTIME = 0x800;
 const FLAGS = AT_SYMLINK_NOFOLLOW | 0x800; /* AT_NO_AUTOMOUNT */
 const STATX_ATTR_IMMUTABLE = 0x10;
 const STATX_ATTR_APPEND = 0x20;
-const HIGH = 0x1_0000_0000;
 
 const memory = allocate(256);
 const u32 = new Uint32Array(memory.buffer.buffer);
@@ -35,13 +35,13 @@ function decode(into: FileStat): void {
   into.ino = inodeNumber(u32[9] as number, u32[8] as number);
   // A size that is nearly right would be a wrong one (man stat(2), EOVERFLOW).
   if ((u32[11] as number) >= HIGH_OF_UNSAFE) throw fsError(Errno.EOVERFLOW, 'statx');
-  into.size = (u32[11] as number) * HIGH + (u32[10] as number);
-  into.blocks = (u32[13] as number) * HIGH + (u32[12] as number);
-  into.atimeSec = (i32[17] as number) * HIGH + (u32[16] as number);
+  into.size = (u32[11] as number) * HIGH_WORD + (u32[10] as number);
+  into.blocks = (u32[13] as number) * HIGH_WORD + (u32[12] as number);
+  into.atimeSec = (i32[17] as number) * HIGH_WORD + (u32[16] as number);
   into.atimeNsec = u32[18] as number;
-  into.ctimeSec = (i32[25] as number) * HIGH + (u32[24] as number);
+  into.ctimeSec = (i32[25] as number) * HIGH_WORD + (u32[24] as number);
   into.ctimeNsec = u32[26] as number;
-  into.mtimeSec = (i32[29] as number) * HIGH + (u32[28] as number);
+  into.mtimeSec = (i32[29] as number) * HIGH_WORD + (u32[28] as number);
   into.mtimeNsec = u32[30] as number;
   into.rdevMajor = u32[32] as number;
   into.rdevMinor = u32[33] as number;
@@ -80,7 +80,7 @@ export function birthTime(dirfd: number, name: string): Moment | null {
   const flags = name === '' ? FLAGS | AT_EMPTY_PATH : FLAGS;
   check(statx(dirfd, cPath(name), flags, STATX_BTIME, memory.address), 'statx');
   if (((u32[0] as number) & STATX_BTIME) === 0) return null;
-  return { sec: (i32[21] as number) * HIGH + (u32[20] as number), nsec: u32[22] as number };
+  return { sec: (i32[21] as number) * HIGH_WORD + (u32[20] as number), nsec: u32[22] as number };
 }
 
 export interface FsStat {
@@ -105,7 +105,7 @@ export const ST_RDONLY = 1;
 /** fstatfs(2) of the file system that holds `fd` (x86-64 and arm64 layout of `struct statfs`). */
 export function statFs(fd: number): FsStat {
   check(fstatfs(fd, memory.address), 'fstatfs');
-  const u64 = (word: number): number => (u32[word + 1] as number) * HIGH + (u32[word] as number);
+  const u64 = (word: number): number => (u32[word + 1] as number) * HIGH_WORD + (u32[word] as number);
   return {
     type: u32[0] as number,
     bsize: u64(2),

@@ -1,12 +1,10 @@
 import { Errno, fsError } from '../../core/errno.js';
-import { isDirectory } from '../../core/file-mode.js';
+import { isDirectory, S_IRWXU, S_IWUSR } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { chmodAt, chmodPathFd } from '../files/inode-ops.js';
 import { statAt, statFd } from '../files/stat.js';
 import { CAP_DAC_OVERRIDE, hasCapability } from './capabilities.js';
 
-const OWNER_ALL = 0o700;
-const OWNER_WRITE = 0o200;
 /** With this capability every directory can be moved; in a user namespace, those of mapped owners. */
 const privileged = hasCapability(CAP_DAC_OVERRIDE);
 
@@ -19,7 +17,7 @@ export const canLackPermission = !privileged;
  * directory of this mode has to be given them first.
  */
 function needsPermission(mode: number): boolean {
-  return !privileged && isDirectory(mode) && (mode & OWNER_ALL) !== OWNER_ALL;
+  return !privileged && isDirectory(mode) && (mode & S_IRWXU) !== S_IRWXU;
 }
 
 /**
@@ -28,7 +26,7 @@ function needsPermission(mode: number): boolean {
  */
 export function withWriteInto<T>(dirfd: number, mode: number, use: () => T): T {
   if (!needsPermission(mode)) return use();
-  chmodPathFd(dirfd, (mode & 0o7777) | OWNER_ALL);
+  chmodPathFd(dirfd, (mode & 0o7777) | S_IRWXU);
   try {
     return use();
   } finally {
@@ -42,7 +40,7 @@ export function withWriteInto<T>(dirfd: number, mode: number, use: () => T): T {
  */
 export function withWriteToEmpty<T>(dirfd: number, name: string, mode: number, use: () => T): T {
   if (!needsPermission(mode)) return use();
-  chmodAt(dirfd, name, (mode & 0o7777) | OWNER_ALL);
+  chmodAt(dirfd, name, (mode & 0o7777) | S_IRWXU);
   try {
     return use();
   } finally {
@@ -56,12 +54,12 @@ export function withWriteToEmpty<T>(dirfd: number, name: string, mode: number, u
  * caller needs no permission.
  */
 export function withWriteOn<T>(dirfd: number, name: string, use: () => T): T {
-  return withPermissions(dirfd, name, OWNER_WRITE, use);
+  return withPermissions(dirfd, name, S_IWUSR, use);
 }
 
 /** Runs `use`, which reads the directory `name` of `dirfd`, with all permissions on it for that moment. */
 export function withAllOn<T>(dirfd: number, name: string, use: () => T): T {
-  return withPermissions(dirfd, name, OWNER_ALL, use);
+  return withPermissions(dirfd, name, S_IRWXU, use);
 }
 
 function withPermissions<T>(dirfd: number, name: string, needed: number, use: () => T): T {
@@ -96,7 +94,7 @@ export function withWriteToMove(dirfd: number, name: string, mode: number, move:
     move();
     return;
   }
-  chmodAt(dirfd, name, (mode & 0o7777) | OWNER_ALL);
+  chmodAt(dirfd, name, (mode & 0o7777) | S_IRWXU);
   try {
     move();
   } catch (error) {

@@ -15,6 +15,7 @@ import type { Caller } from '../../fuse/operations.js';
 import { chmodAt, chmodFd, majorOf, minorOf, renameAt, unlinkAt } from '../../sys/files/inode-ops.js';
 import { close } from '../../sys/files/open.js';
 import { findXattr, setXattr } from '../../sys/files/xattr.js';
+import { ownGid, ownUid } from '../../sys/rights/own-ids.js';
 import { moveKeepingMode } from '../../sys/rights/owner-permission.js';
 import type { RealDirectory } from '../layers/layer.js';
 import type { DirectoryNode } from '../nodes/node.js';
@@ -24,9 +25,6 @@ import { copyUpDirectory } from '../promote/promote-directory.js';
 import type { Union } from '../state/union.js';
 import { inheritAcl } from './default-acl.js';
 import { closeNew } from './hidden-names.js';
-
-const myUid = process.geteuid?.() ?? 0;
-const myGid = process.getegid?.() ?? 0;
 
 export interface NewObject {
   /** Type and permission bits asked for, umask not applied. */
@@ -59,7 +57,7 @@ export function makeObject(union: Union, dir: DirectoryNode, name: EntryName, ob
   if (refusal !== 0) throw fsError(refusal, 'create');
   const home = placeFor(union, dir);
   const dirfd = union.fds.get(home);
-  const asWeAre = caller.uid === myUid && caller.gid === myGid && home.layer.overrides === null;
+  const asWeAre = caller.uid === ownUid && caller.gid === ownGid && home.layer.overrides === null;
   if (asWeAre && !needsStaging(union, home, name, object.mode)) {
     try {
       const fd = object.make(dirfd, name, modeInPlace(union, dir, object.mode, caller));

@@ -4,11 +4,11 @@ import { FileStat } from '../../core/file-stat.js';
 import { O_DIRECTORY, O_NOATIME, O_PATH, O_RDONLY } from '../../core/flags.js';
 import { close, openKnownAt, openKnownBeneath, reopen } from '../../sys/files/open.js';
 import { statFd } from '../../sys/files/stat.js';
+import { ownUid } from '../../sys/rights/own-ids.js';
 import { canLackPermission, withWriteInto } from '../../sys/rights/owner-permission.js';
 import type { RealDirectory } from './layer.js';
 
 const stat = new FileStat();
-const myUid = process.geteuid?.();
 
 /**
  * The mode of an open directory of the upper that belongs to the server's user, who can change it; null: of
@@ -17,7 +17,7 @@ const myUid = process.geteuid?.();
 function ownMode({ layer }: RealDirectory, fd: number): number | null {
   if (!layer.isUpper) return null;
   statFd(fd, stat);
-  return stat.uid === myUid ? stat.mode : null;
+  return stat.uid === ownUid ? stat.mode : null;
 }
 
 /**

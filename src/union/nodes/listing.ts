@@ -1,5 +1,6 @@
 import type { EntryName } from '../../core/brand.js';
 import { DT_DIR } from '../../core/file-mode.js';
+import { HIGH_WORD } from '../../sys/u64.js';
 import type { RealDirectory } from '../layers/layer.js';
 
 /** One name of a merged directory. */
@@ -36,7 +37,7 @@ export function cookieOf(name: EntryName): number {
     high ^= high >>> 13;
   }
   low ^= low >>> 15;
-  return (high & 0xf_ffff) * 0x1_0000_0000 + (low >>> 0) + 16;
+  return (high & 0xf_ffff) * HIGH_WORD + (low >>> 0) + 16;
 }
 
 function byCookie(a: ListedEntry, b: ListedEntry): number {

@@ -7,7 +7,17 @@
  */
 import { displayName } from '../../core/entry-name.js';
 import { Errno, fsError, isErrno } from '../../core/errno.js';
-import { isDirectory, isRegular, isSymlink, S_IFMT, S_IFREG, withoutSetIdBits } from '../../core/file-mode.js';
+import {
+  isDirectory,
+  isRegular,
+  isSymlink,
+  S_IFMT,
+  S_IFREG,
+  S_IRUSR,
+  S_IRWXU,
+  S_IWUSR,
+  withoutSetIdBits,
+} from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { isAcl, SECURITY } from '../../core/xattr-names.js';
 import { chmodAt, chmodPathFd, chownAt, chownFd, KEEP_ID } from '../../sys/files/inode-ops.js';
@@ -26,9 +36,6 @@ import { applyTold, type ReportedStat, shortTextOf, textOf } from './override-st
 export type OverrideKind = 'privileged' | 'user';
 
 const NAME_OF: Readonly<Record<OverrideKind, string>> = { privileged: PRIVILEGED_OVERRIDE, user: CONTAINERS_OVERRIDE };
-
-const OWNER_RW = 0o600;
-const OWNER_ALL = 0o700;
 
 const scratch = new FileStat();
 
@@ -56,7 +63,7 @@ export class StatOverrides {
     }
     if (names.length === 0) return null;
     statFd(root, scratch);
-    return new StatOverrides(names, (scratch.mode & 0o777) | OWNER_ALL, log);
+    return new StatOverrides(names, (scratch.mode & 0o777) | S_IRWXU, log);
   }
 
   /** The xattr that is written. */
@@ -172,7 +179,7 @@ export class StatOverrides {
     this.apply(dirfd, name, stat);
     make(stat);
     // Made without such an xattr. A `user.` one takes write permission.
-    const needed = isDirectory(own) ? OWNER_ALL : OWNER_RW;
+    const needed = isDirectory(own) ? S_IRWXU : S_IRUSR | S_IWUSR;
     if (!isSymlink(own) && (own & needed) !== needed) chmodObject(dirfd, name, (own & 0o777) | needed);
     setXattr(dirfd, name, this.name, this.textOf(stat));
   }

@@ -3,19 +3,18 @@
  * in two.
  */
 import type { FileStat } from '../../../core/file-stat.js';
+import { HIGH_WORD } from '../../../sys/u64.js';
 import type { StatFs } from '../../operations.js';
-
-const U32 = 2 ** 32;
 
 /** Inode numbers of 32 bits: larger ones are each given one of their own, from the top down. */
 export class ShortNumbers {
   private readonly given = new Map<number, number>();
 
   of(ino: number): number {
-    if (ino < U32) return ino;
+    if (ino < HIGH_WORD) return ino;
     let short = this.given.get(ino);
     if (short === undefined) {
-      short = U32 - 1 - this.given.size;
+      short = HIGH_WORD - 1 - this.given.size;
       this.given.set(ino, short);
     }
     return short;
@@ -45,7 +44,7 @@ export function statWords(attr: FileStat, numbers: ShortNumbers): Uint32Array {
 }
 
 function twoWords(value: number): [number, number] {
-  return [value % U32, Math.floor(value / U32)];
+  return [value % HIGH_WORD, Math.floor(value / HIGH_WORD)];
 }
 
 /** The type alone and the number, for a listing. */
@@ -68,9 +67,9 @@ export interface Libfuse2StatFs {
 /** A file system of more blocks than 32 bits count is shown with larger blocks. */
 export function nativeStatFs({ blocks, bfree, bavail, files, ffree, bsize, frsize, namelen }: StatFs): Libfuse2StatFs {
   let scale = 1;
-  while (blocks / scale >= U32) scale *= 2;
+  while (blocks / scale >= HIGH_WORD) scale *= 2;
   const scaled = (count: number): number => Math.floor(count / scale);
-  const limited = (count: number): number => Math.min(count, U32 - 1);
+  const limited = (count: number): number => Math.min(count, HIGH_WORD - 1);
   return {
     bsize,
     frsize: frsize * scale,
