@@ -46,6 +46,11 @@ const FACTS = [
     pattern: /\bOWNER\w* = 0o/,
     places: ['src/core/file-mode.ts'],
   },
+  {
+    what: 'the files of /proc that describe mounts and processes',
+    pattern: /\/proc\/(?:self|\$\{\w+\})\/(?:mountinfo|status)\b|\b(?:CapEff|SigPnd|mnt_id)\s*:/,
+    places: ['src/sys/'],
+  },
 ];
 
 const homes = new Map();

@@ -1,9 +1,9 @@
 /** One mount, seen from the thread that started it. */
 import { Errno } from '../core/errno.js';
+import { mountedOn } from '../sys/mountinfo.js';
 import { chooseServer } from './choose-server.js';
 import type { MountConfig } from './config/mount-config.js';
 import { asMountError, errnoOf, MountError } from './config/mount-error.js';
-import { mountedOn } from './config/mountinfo.js';
 import { type Deferred, deferred } from './deferred.js';
 import type { Control, Server, ServerMessage } from './serving/server.js';
 

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import type { CopyUpContext } from '../copyup/context.js';
 import type { Squash } from '../copyup/set-owner.js';
 import { type AccessTimes, DEFAULT_ACCESS_TIMES } from '../core/access-times.js';
 import type { IdRule } from '../core/id-map.js';
 import type { Operations } from '../fuse/operations.js';
+import { readOwnProc } from '../sys/proc.js';
 import type { Dialect } from '../whiteout/dialect.js';
 import type { WorkDirectory } from '../whiteout/work/work-directory.js';
 import { MappedFilesystem, type OwnershipView } from './filesystem/mapped-filesystem.js';
@@ -184,6 +184,6 @@ function allowsOfflineChanges({ overlay }: UnionConfig): boolean {
 
 /** The soft limit of open files (RLIMIT_NOFILE), which Node has raised to the hard one. */
 function maxOpenFiles(): number {
-  const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+  const limit = /^Max open files\s+(\d+)/m.exec(readOwnProc('limits'))?.[1];
   return limit === undefined ? 1024 : Number(limit);
 }

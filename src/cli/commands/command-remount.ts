@@ -7,8 +7,8 @@ import { isServerWritable, reportRemounted } from '../../fuse/control/remount.js
 import { resolveMountpoint } from '../../server/checks/check-mountpoint.js';
 import { defaultConfig, type FlagSettings, flagsOf } from '../../server/config/mount-config.js';
 import { asMountError, errnoOf, MountError } from '../../server/config/mount-error.js';
-import { type MountEntry, mountedOn, unescaped } from '../../server/config/mountinfo.js';
 import { remountFs } from '../../sys/mount.js';
+import { type MountEntry, mountedOn, unescaped } from '../../sys/mountinfo.js';
 import { applyOptions } from '../options/apply-options.js';
 import { SILENT } from '../options/mount-options.js';
 import { type GivenOption, splitOptions, unescapePath } from '../options/option-list.js';

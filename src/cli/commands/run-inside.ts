@@ -4,20 +4,12 @@
  * its namespace has nothing to lose, but pseudo-links of aufs would stay as they are.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import {
-  closeSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  symlinkSync,
-} from 'node:fs';
+import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, readlinkSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Errno } from '../../core/errno.js';
 import { asMountError, errnoOf, MountError } from '../../server/config/mount-error.js';
+import { isRunning } from '../../sys/proc.js';
 import { RUN_FAILURE } from '../output/exit-status.js';
 import { say } from '../output/message.js';
 import { PACKAGE_ROOT } from '../package-root.js';
@@ -169,15 +161,7 @@ async function until(isDone: () => boolean): Promise<void> {
 function others(): number[] {
   return readdirSync('/proc')
     .map(Number)
-    .filter((pid) => pid > 0 && pid !== process.pid && isAlive(pid));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
-  } catch {
-    return false; // ENOENT, ESRCH: it has just ended.
-  }
+    .filter((pid) => pid > 0 && pid !== process.pid && isRunning(pid));
 }
 
 function isInside(pid: number, root: string): boolean {
@@ -185,6 +169,6 @@ function isInside(pid: number, root: string): boolean {
     const seen = readlinkSync(`/proc/${pid}/root`);
     return seen === root || seen.startsWith(`${root}/`);
   } catch {
-    return false; // As above.
+    return false; // ENOENT, ESRCH: it has just ended.
   }
 }

@@ -7,6 +7,7 @@ import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync
 import { Errno } from '../../core/errno.js';
 import { O_CLOEXEC } from '../../core/flags.js';
 import { errnoOf } from '../../server/config/mount-error.js';
+import { procField } from '../../sys/proc.js';
 import { OK } from '../output/exit-status.js';
 
 /** How we are told of a launcher, in the first argument: by its pid. */
@@ -103,7 +104,7 @@ function targetOf(pid: string, fd: number): string | undefined {
 
 function closesOnExec(pid: string, fd: number): boolean {
   const text = unlessGone(() => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'));
-  const [, flags] = /^flags:\s*([0-7]+)/m.exec(text ?? '') ?? [];
+  const flags = procField(text, 'flags');
   return flags === undefined || (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0;
 }
 

@@ -2,7 +2,7 @@
  * Requests that wait for work done elsewhere. Each is kept whole until the work's key is reported, then
  * served from its beginning; or until its caller dies, and it is answered with EINTR.
  */
-import { readFileSync } from 'node:fs';
+import { procField, readProc } from '../../sys/proc.js';
 
 interface Waiting {
   readonly key: number;
@@ -22,14 +22,8 @@ const LOOK_MS = 100;
  * thread (kernel/signal.c:complete_signal).
  */
 function isDying(pid: number): boolean {
-  let status: string;
-  try {
-    status = readFileSync(`/proc/${pid}/status`, 'latin1');
-  } catch {
-    // ENOENT: not a thread that we can see, so nothing is known of it; the request is finished as usual.
-    return false;
-  }
-  const pending = /^SigPnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0';
+  // Of a thread that we cannot see nothing is known: its request is finished as usual.
+  const pending = procField(readProc(pid, 'status'), 'SigPnd') ?? '0';
   return (Number.parseInt(pending.slice(-8), 16) & SIGKILL_BIT) !== 0;
 }
 

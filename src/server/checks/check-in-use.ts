@@ -6,9 +6,9 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { Errno } from '../../core/errno.js';
 import { isMarkedInUse } from '../../sys/locks/use-mark.js';
+import { type MountEntry, readMountinfo } from '../../sys/mountinfo.js';
 import type { MountConfig } from '../config/mount-config.js';
 import { errnoOf, MountError } from '../config/mount-error.js';
-import { type MountEntry, readMountinfo } from '../config/mountinfo.js';
 import { ancestorKeys, type DirectoryLocation, keyOf, LocationFinder } from './directory-location.js';
 
 /** How long a server on a busy machine may need to end after its mount is gone, in milliseconds. */

@@ -1,8 +1,8 @@
 /** Where a directory lies, so that two can be compared as the kernel's overlayfs compares them. */
-import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
 import { O_PATH } from '../../core/flags.js';
-import type { MountEntry } from '../config/mountinfo.js';
-import { readMountinfo } from '../config/mountinfo.js';
+import { type MountEntry, readMountinfo } from '../../sys/mountinfo.js';
+import { procField, readOwnProc } from '../../sys/proc.js';
 
 export interface DirectoryLocation {
   readonly mountId: number;
@@ -44,7 +44,7 @@ export class LocationFinder {
 
   #placeOf(fd: number): DirectoryLocation {
     const real = readlinkSync(`/proc/self/fd/${fd}`, 'latin1');
-    const mountId = Number(/^mnt_id:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1]);
+    const mountId = Number(procField(readOwnProc(`fdinfo/${fd}`), 'mnt_id'));
     const mount = this.#mounts.get(mountId);
     // A mount whose mountpoint lies outside a chroot is not in the table.
     if (mount === undefined) return { mountId, device: `${fstatSync(fd).dev}`, path: real };

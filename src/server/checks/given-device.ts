@@ -3,14 +3,15 @@
  * which we only have to serve, as libfuse 3 does (lib/helper.c:fuse_mnt_parse_fuse_fd). mount.fuse3 -o
  * drop_privileges and Apptainer's --fusemount pass such a descriptor.
  */
-import { fstatSync, readFileSync, readSync, type Stats } from 'node:fs';
+import { fstatSync, readSync, type Stats } from 'node:fs';
 import { resolve } from 'node:path';
 import { displayName } from '../../core/entry-name.js';
 import { Errno } from '../../core/errno.js';
 import { S_IFCHR, S_IFMT } from '../../core/file-mode.js';
+import { type MountEntry, readMountinfo } from '../../sys/mountinfo.js';
+import { procField, readOwnProc } from '../../sys/proc.js';
 import type { MountConfig } from '../config/mount-config.js';
 import { errnoOf, MountError } from '../config/mount-error.js';
-import { type MountEntry, readMountinfo } from '../config/mountinfo.js';
 
 /** makedev(10, 229): Documentation/admin-guide/devices.txt. */
 const FUSE_DEVICE = (10 << 8) | 229;
@@ -71,7 +72,7 @@ function isMounted(fd: number): boolean {
  * connection's number.
  */
 function mountsOf(fd: number): MountEntry[] {
-  const connection = /^fuse_connection:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
+  const connection = procField(readOwnProc(`fdinfo/${fd}`), 'fuse_connection');
   return connection === undefined ? [] : readMountinfo().filter(({ device }) => device === `0:${connection}`);
 }
 

@@ -5,9 +5,9 @@
  */
 import { statSync } from 'node:fs';
 import { Errno } from '../../core/errno.js';
+import { type MountEntry, readMountinfo } from '../../sys/mountinfo.js';
 import type { MountConfig } from '../config/mount-config.js';
 import { MountError } from '../config/mount-error.js';
-import { type MountEntry, readMountinfo } from '../config/mountinfo.js';
 import { type DirectoryLocation, LocationFinder } from './directory-location.js';
 
 /**

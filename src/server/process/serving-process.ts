@@ -5,9 +5,9 @@
  */
 import { displayName } from '../../core/entry-name.js';
 import { Libfuse2Session, unmount } from '../../fuse/index.js';
+import { mountedOn } from '../../sys/mountinfo.js';
 import { isReadOnly, type MountConfig } from '../config/mount-config.js';
 import { asMountError } from '../config/mount-error.js';
-import { mountedOn } from '../config/mountinfo.js';
 import { mountRequestOf } from '../config/to-mount-request.js';
 import { limitLines } from '../serving/log-limit.js';
 import { openLayers } from '../serving/open-layers.js';

@@ -1,6 +1,6 @@
 import type { Operations } from '../../fuse/operations.js';
 import { mountedId } from '../../sys/locks/mount-mark.js';
-import { mountedOn } from '../config/mountinfo.js';
+import { mountedOn } from '../../sys/mountinfo.js';
 
 /**
  * Passes the id of its mount to the union. Does nothing if the mount table does not show the mount: the

@@ -2,25 +2,16 @@
  * What the kernel does not tell of a caller, read from /proc by its thread id. A caller that cannot be seen,
  * because it has ended or is of another pid namespace (pid 0), has nothing, which is the safe answer.
  */
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
+import { procField, readProc } from '../proc.js';
 import { CAP_FSETID, CAP_SYS_ADMIN, isEffective } from './capabilities.js';
 
 /** The initial user namespace (linux/proc_ns.h:PROC_USER_INIT_INO). */
 const INITIAL_USER_NAMESPACE = 'user:[4026531837]';
 
-/** The content of the file `name` of /proc/PID; `''` if it cannot be read. */
-function text(pid: number, name: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${name}`, 'latin1');
-  } catch {
-    // ENOENT, ESRCH: the caller has ended or is not visible here; EACCES: /proc hides it.
-    return '';
-  }
-}
-
 /** The supplementary groups, as this process sees their ids. */
 export function supplementaryGroups(pid: number): number[] {
-  const groups = /^Groups:\s*(.*)$/m.exec(text(pid, 'status'))?.[1] ?? '';
+  const groups = procField(readProc(pid, 'status'), 'Groups') ?? '';
   return groups.split(/\s+/).filter(Boolean).map(Number);
 }
 
@@ -49,7 +40,7 @@ export function hasFsetidOver(pid: number, uid: number, gid: number): boolean {
 }
 
 function hasCapability(pid: number, capability: bigint): boolean {
-  return isEffective(text(pid, 'status'), capability);
+  return isEffective(readProc(pid, 'status'), capability);
 }
 
 /**
@@ -58,7 +49,7 @@ function hasCapability(pid: number, capability: bigint): boolean {
  */
 function isMapped(pid: number, map: 'uid_map' | 'gid_map', id: number): boolean {
   const column = userNamespace(pid) === userNamespace('self') ? 0 : 1;
-  return text(pid, map)
+  return (readProc(pid, map) ?? '')
     .split('\n')
     .map((line) => line.trim().split(/\s+/).map(Number))
     .some((fields) => {

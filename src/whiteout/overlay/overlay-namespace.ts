@@ -1,5 +1,5 @@
 /** Which of its two attribute namespaces an overlay uses. */
-import { readFileSync } from 'node:fs';
+import { readOwnProc } from '../../sys/proc.js';
 import { CAP_SYS_ADMIN, hasCapability } from '../../sys/rights/capabilities.js';
 import type { XattrNamespace } from './overlay-dialect.js';
 
@@ -13,5 +13,5 @@ export function xattrNamespace(): XattrNamespace {
 
 /** Whether user ids are the machine's own: those of the initial user namespace. */
 export function isInitialNamespace(): boolean {
-  return /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
+  return /^\s*0\s+0\s+4294967295\s*$/.test(readOwnProc('uid_map'));
 }

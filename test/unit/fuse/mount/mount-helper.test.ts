@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MS_NODEV, MS_NOSUID, MS_RDONLY } from '../../../../src/core/flags.js';
 import { helperOptions } from '../../../../src/fuse/mount/mount-helper.js';
-import { deviceOfMount } from '../../../../src/fuse/mount/readahead.js';
 import { encodeDev } from '../../../../src/fuse/wire/reply.js';
 
 const request = {
@@ -25,27 +24,6 @@ describe('options for fusermount3', () => {
 
   it('escape what would end an option', () => {
     expect(helperOptions({ ...request, fsname: 'a,b\\c', subtype: '' })).toBe('default_permissions,fsname=a\\,b\\\\c');
-  });
-});
-
-describe('the device of a mount', () => {
-  const mountinfo = [
-    '20 1 8:1 / / rw - ext4 /dev/vda rw',
-    '30 20 0:40 / /mnt rw - fuse.x x rw',
-    '31 30 0:41 / /mnt rw - fuse.x x rw',
-    '32 20 0:42 / /with\\040space rw - fuse.x x rw',
-  ].join('\n');
-
-  it('is that of the topmost one', () => {
-    expect(deviceOfMount(mountinfo, '/mnt')).toBe('0:41');
-  });
-
-  it('is found under a name with escapes', () => {
-    expect(deviceOfMount(mountinfo, '/with space')).toBe('0:42');
-  });
-
-  it('is undefined where nothing is mounted', () => {
-    expect(deviceOfMount(mountinfo, '/elsewhere')).toBe(undefined);
   });
 });
 

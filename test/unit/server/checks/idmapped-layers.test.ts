@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LocationFinder } from '../../../../src/server/checks/directory-location.js';
 import { withoutIdmapped } from '../../../../src/server/checks/idmapped-layers.js';
 import { defaultConfig, type MountConfig } from '../../../../src/server/config/mount-config.js';
-import { type MountEntry, readMountinfo } from '../../../../src/server/config/mountinfo.js';
+import { type MountEntry, readMountinfo } from '../../../../src/sys/mountinfo.js';
 
 let home: string;
 let config: MountConfig;

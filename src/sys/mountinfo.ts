@@ -1,5 +1,5 @@
-/** The mounts of this process's namespace (man proc(5), /proc/pid/mountinfo). Strings are bytes. */
-import { readFileSync } from 'node:fs';
+/** The mounts of this process's mount namespace (man proc_pid_mountinfo(5)). Strings are bytes. */
+import { readOwnProc } from './proc.js';
 
 export interface MountEntry {
   readonly id: number;
@@ -14,19 +14,23 @@ export interface MountEntry {
   readonly options: readonly string[];
   /** Options of the file system, the same for all its mounts. */
   readonly fileSystemOptions: readonly string[];
-  /** Owners are not those of the disk (man mount_setattr(2)). */
+  /** The mount shows other owners than the disk has (man mount_setattr(2)). */
   readonly isIdmapped: boolean;
 }
 
 /** In the order of mounting: of several mounts on one directory, the last is the visible one. */
 export function readMountinfo(): MountEntry[] {
-  return readFileSync('/proc/self/mountinfo', 'latin1').split('\n').filter(Boolean).map(parseLine);
+  return parseMountinfo(readOwnProc('mountinfo'));
+}
+
+export function parseMountinfo(text: string): MountEntry[] {
+  return text.split('\n').filter(Boolean).map(parseLine);
 }
 
 /** `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue` */
-export function parseLine(line: string): MountEntry {
+function parseLine(line: string): MountEntry {
   const fields = line.split(' ');
-  // The optional fields before the dash are of any number.
+  // Any number of optional fields comes before the dash.
   const dash = fields.indexOf('-', 6);
   const field = (index: number): string => unescaped(fields[index] ?? '');
   return {
@@ -51,6 +55,6 @@ export function unescaped(field: string): string {
 }
 
 /** The visible mount on `mountpoint` (absolute, without symlinks), or undefined. */
-export function mountedOn(mountpoint: string): MountEntry | undefined {
-  return readMountinfo().findLast((entry) => entry.mountpoint === mountpoint);
+export function mountedOn(mountpoint: string, mounts = readMountinfo()): MountEntry | undefined {
+  return mounts.findLast((entry) => entry.mountpoint === mountpoint);
 }
