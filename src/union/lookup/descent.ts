@@ -1,8 +1,8 @@
 /**
- * The way down from an object that a layer has to what the layers below have of it: under the same name of
- * the merged parent, or where a redirect leads (fs/overlayfs/namei.c:ovl_lookup, ovl_lookup_layer). It only
- * goes down, layer by layer, so that redirects cannot form a loop, and never leaves a layer: each component
- * is looked for by itself.
+ * A search, from an object in one layer, for the parts of the same object in the layers below: under the same
+ * name of the merged parent, or where a redirect leads (fs/overlayfs/namei.c:ovl_lookup, ovl_lookup_layer).
+ * The search only continues downwards, layer by layer, so that redirects cannot form a loop. It never leaves
+ * a layer, because it looks up each component of a path separately.
  */
 import type { EntryName } from '../../core/brand.js';
 import { displayName } from '../../core/entry-name.js';
@@ -15,45 +15,47 @@ import type { DirectoryNode } from '../nodes/node.js';
 import type { Union } from '../state/union.js';
 import { isOpaqueByFile, nameInLayer } from './name-in-layer.js';
 
-/** One object on the way. */
+/** One part that the search has found. */
 export interface Step {
-  /** The real directory and name that lead to it. */
+  /** The real directory that contains it. */
   readonly home: RealDirectory;
+  /** Its name there. */
   readonly name: EntryName;
 }
 
 const stat = new FileStat();
 
 /**
- * A shorter value, unless empty, is no metacopy of any version
+ * The shortest value of a metacopy mark, in bytes, except for an empty one
  * (fs/overlayfs/overlayfs.h:OVL_METACOPY_MIN_SIZE).
  */
 const MIN_METACOPY = 4;
 
 export class Descent {
-  /** What is looked for: a name in each candidate, or, beginning with `/`, a path from each layer's root. */
+  /** The name to look up in each candidate, or, beginning with `/`, a path from the root of each layer. */
   private path: string;
-  /** Where to look, top first; from `at` on. */
+  /** Directories to search, top first. */
   private candidates: readonly RealDirectory[];
+  /** Index of the next candidate to search. */
   private at = 0;
-  /** The candidates are known to have it. */
+  /** The candidates are known to contain the name. */
   private known: boolean;
   private stopped = false;
-  /** The last redirect on the way was an absolute one. */
+  /** The last redirect that was followed was an absolute one. */
   private absolute = false;
-  /** The last redirect on the way. */
+  /** The last redirect that was followed. */
   private redirect: string | null = null;
-  /** What is searched for is the data of a file, and all that has been found of it are attributes. */
+  /** The search is for the data of a file, and has found only attributes so far. */
   wantsData = false;
-  /** What the object from which the search starts says of itself. */
+  /** The marks of the object from which the search starts. */
   readonly marks: Marks;
 
   /**
    * @param dir the merged parent of the object from which the search starts
-   * @param home its real directory that has the object
-   * @param listed those of the parent's real directories below `home` that are known to have a directory of
-   * this name; null: not known
-   * @param wanted what is looked for; anything else ends the search
+   * @param home the real directory of `dir` that contains the object
+   * @param listed those real directories of `dir` below `home` that are known to contain a directory of this
+   * name; null: not known
+   * @param wanted the type to search for; an object of another type ends the search
    */
   constructor(
     private readonly union: Union,
@@ -68,7 +70,7 @@ export class Descent {
     this.candidates = listed ?? below;
     this.known = listed !== null;
     this.marks = this.marksOf(home, name, below.length, true);
-    this.heed(this.marks, home.layer, '', '');
+    this.applyMarks(this.marks, home.layer, '', '');
   }
 
   /** The stat of what {@link next} found last, a file; valid until the next search. */
@@ -76,12 +78,15 @@ export class Descent {
     return stat;
   }
 
-  /** Where the search ended, as a path from the root of each layer, if an absolute redirect led there. */
+  /**
+   * The path from the root of each layer at which the data should be: set if an absolute redirect led there
+   * and the search found only attributes.
+   */
   get absolutePath(): string | null {
     return this.wantsData && this.absolute ? this.path : null;
   }
 
-  /** The next object, one or more layers further down; null: that was all. */
+  /** The next part, one or more layers further down; null: there are no more. */
   next(): Step | null {
     while (!this.stopped && this.at < this.candidates.length) {
       if (this.wanted === 'file') this.checkFollowed();
@@ -92,9 +97,7 @@ export class Descent {
     return null;
   }
 
-  /**
-   * Follows the path from the root of one layer. It may change on the way, by redirects of its directories.
-   */
+  /** Follows the path from the root of one layer. Redirects of its directories can change the path. */
   private walk(root: RealDirectory): Step | null {
     let home = root;
     let done = '';
@@ -107,13 +110,14 @@ export class Descent {
       const step = this.look(home, name, `${done}/`, post);
       if (step === null || post === '') return step;
       home = new RealDirectory(home.layer, home, name as EntryName);
-      // A redirect of this directory is for the layers below; here the walk goes on in the directory itself.
+      // A redirect of this directory applies to the layers below. In this layer the walk continues in the
+      // directory itself.
       rest = post;
       done = this.path.slice(0, this.path.length - post.length);
     }
   }
 
-  /** Looks for one component; `before` and `after` are the rest of an absolute path. */
+  /** Looks up one component. `before` and `after` are the rest of an absolute path. */
   private look(home: RealDirectory, name: string, before: string, after: string): Step | null {
     const { layer } = home;
     const isLast = after === '';
@@ -128,12 +132,12 @@ export class Descent {
       }
     }
     const marks = this.marksOf(home, name as EntryName, this.candidates.length - this.at, isLast);
-    this.heed(marks, layer, before, after);
+    this.applyMarks(marks, layer, before, after);
     return { home, name: name as EntryName };
   }
 
-  /** Goes on as the marks of what was found say. */
-  private heed(marks: Marks, layer: Layer, before: string, after: string): void {
+  /** Stops the search, or changes where it continues, by the marks of the part that was found. */
+  private applyMarks(marks: Marks, layer: Layer, before: string, after: string): void {
     if (this.wanted === 'file' && after === '') {
       this.wantsData = marks.metacopy !== null;
       this.checkMetacopy(marks.metacopy);
@@ -144,7 +148,7 @@ export class Descent {
     }
     const { redirect } = marks;
     if (redirect === null) return;
-    this.check(redirect);
+    this.checkRedirect(redirect);
     const absolute = redirect.startsWith('/');
     this.absolute = absolute;
     this.redirect = redirect;
@@ -156,7 +160,7 @@ export class Descent {
     this.known = false;
   }
 
-  private check(redirect: string): void {
+  private checkRedirect(redirect: string): void {
     const valid = redirect.startsWith('/')
       ? !redirect.endsWith('/') && !redirect.includes('//')
       : redirect !== '' && !redirect.includes('/');
@@ -168,9 +172,7 @@ export class Descent {
     if (this.wanted === 'directory') this.checkRedirectFollowed(redirect);
   }
 
-  /**
-   * Whether the search may go on in a lower layer; EPERM if the options say that such files are not followed.
-   */
+  /** Throws EPERM if the mount's options do not allow the search to continue in a lower layer. */
   checkFollowed(): void {
     const { union } = this;
     if (this.redirect !== null) this.checkRedirectFollowed(this.redirect);
@@ -186,8 +188,8 @@ export class Descent {
   }
 
   /**
-   * fs/overlayfs/util.c:ovl_check_metacopy_xattr; what it holds is a digest, for verity, which is not looked
-   * at.
+   * Throws EIO for a damaged metacopy mark (fs/overlayfs/util.c:ovl_check_metacopy_xattr). The mark can
+   * contain a digest for verity, which is ignored.
    */
   private checkMetacopy(value: Uint8Array | null): void {
     if (value === null || value.length === 0 || value.length >= MIN_METACOPY) return;
@@ -196,9 +198,9 @@ export class Descent {
   }
 
   /**
-   * The marks of an object, if they could matter: in the lowest layer there is nothing below to hide or to
-   * find, but that a file is not whole matters there too.
-   * @param below how many real directories of its merged parent lie below it
+   * The marks of an object; {@link NO_MARKS}, without a system call, where they cannot matter. The lowest
+   * layer has no layer below it to hide or to search, but a metacopy is detected there too.
+   * @param below how many real directories of its merged parent are below it
    */
   private marksOf(home: RealDirectory, name: EntryName, below: number, isLast: boolean): Marks {
     const { layer } = home;

@@ -1,5 +1,5 @@
 /**
- * Finds where the data of a metacopy is (fs/overlayfs/namei.c:ovl_lookup): below it under the same name,
+ * Finds the data of a metacopy (fs/overlayfs/namei.c:ovl_lookup): in a layer below it under the same name,
  * where redirects lead, or in a data-only layer.
  */
 import type { EntryName } from '../../core/brand.js';
@@ -12,7 +12,7 @@ import type { Union } from '../state/union.js';
 import { Descent } from './descent.js';
 
 /**
- * Makes `node`, of the regular file `name` in `home`, know where its data is.
+ * Sets `node.data` if the regular file `name` in `home`, for which the node was made, is a metacopy.
  * @param dir the merged parent
  */
 export function findData(union: Union, node: FileNode, dir: DirectoryNode, home: RealDirectory, name: EntryName): void {
@@ -25,13 +25,14 @@ export function findData(union: Union, node: FileNode, dir: DirectoryNode, home:
     if (!descent.wantsData) node.data = FileData.at(step.home, step.name, descent.stat);
   }
   const late = descent.absolutePath;
-  // These are found without metacopy=on and redirect_dir=follow: nothing there can be reached by another way.
+  // Data-only layers are searched also without metacopy=on and redirect_dir=follow: their files can be
+  // reached in no other way.
   if (node.data === null && inLower && late !== null && union.dataLayers.length > 0) {
     node.data = FileData.somewhereIn(union.dataLayers, late);
   }
   if (node.data === null) {
     descent.checkFollowed();
-    union.log(`${displayName(name)}: its data should be in a layer below, and is not`);
+    union.log(`${displayName(name)}: metacopy without data: no lower layer has it`);
     throw fsError(Errno.EIO, 'metacopy');
   }
   if (home.layer.isUpper) node.redirect = redirect;

@@ -1,10 +1,10 @@
 /**
- * Finds what a name of a merged directory is: the merge rules (fs/overlayfs/namei.c:ovl_lookup). The topmost
- * layer that has the name decides; a directory goes on collecting directories of the same name below it until
- * an opaque one, a whiteout or something that is no directory.
+ * Looks up a name of a merged directory by the merge rules (fs/overlayfs/namei.c:ovl_lookup). The topmost
+ * layer that has the name determines the object. A directory is merged with the directories of the same name
+ * below it, down to an opaque one, or to a whiteout or another object.
  *
- * ENOENT and ENAMETOOLONG in one layer mean "not in this layer"; any other errno fails the lookup, because
- * showing the layer below instead would be showing a wrong tree.
+ * ENOENT and ENAMETOOLONG in one layer mean "not in this layer". With any other errno the lookup fails: the
+ * object of the layer below would be the wrong one.
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
@@ -26,8 +26,8 @@ import { numberOfDirectory, numberOfFile } from './stable-inode-numbers.js';
 const lower = new FileStat();
 
 /**
- * The node of `name` in `dir`, and its attributes in `into`; null if the union has no such name.
- * The node is not held by this: it lives until the next release unless a lookup is counted.
+ * The node of `name` in `dir`; null if the union has no such name. Stores the node's attributes in `into`.
+ * This does not count a lookup: unless the caller does, the node is freed at the next release.
  */
 export function lookupNode(union: Union, dir: DirectoryNode, name: EntryName, into: FileStat): UnionNode | null {
   const known = dir.children.get(name);
@@ -61,9 +61,11 @@ function found(union: Union, dir: DirectoryNode, name: EntryName, home: RealDire
 }
 
 /**
- * The node of a directory, with what the layers below have of it.
- * @param listed real directories of the parent, below `home`, that are known to have a directory of this name
- * too, top first; null: not known
+ * The new node of a directory, merged with its parts in the layers below.
+ * @param home the topmost real directory of `dir` that contains it
+ * @param listed real directories of `dir` below `home` that are known to contain a directory of this name,
+ * top first; null: not known
+ * @param stat the real stat of the topmost part; replaced by the attributes to show
  */
 export function adoptStack(
   union: Union,
@@ -87,8 +89,9 @@ export function adoptStack(
 }
 
 /**
- * Makes a node of a directory whose real stat is `stat`; leaves in `stat` what is shown.
- * @param lowers the real directories of the layers below that are merged in, top first
+ * The new node of a directory whose parts are known.
+ * @param lowers its real directories in the layers below, top first
+ * @param stat its real stat; replaced by the attributes to show
  * @param isMoved a redirect leads to `lowers`
  */
 export function adoptDirectory(
@@ -111,7 +114,7 @@ export function adoptDirectory(
     isUpper ? real : null,
     isUpper ? lowers : [real, ...lowers],
   );
-  // Flags that are stored are read when they are needed.
+  // Protection flags that the dialect stores are read when they are needed.
   if (stat.protection === 0 && (!isUpper || union.dialect.protections === null)) node.protection = 0;
   union.nodes.add(node);
   stat.ino = node.ino;
@@ -120,8 +123,9 @@ export function adoptDirectory(
 }
 
 /**
- * As {@link adoptDirectory}, of anything else. Names that lead to one file give the node that is there.
- * @param isNew it has just been made
+ * The node of an object that is not a directory. If another name of the same file has a node, that node.
+ * @param stat its real stat; replaced by the attributes to show
+ * @param isNew the file was just created
  */
 export function adoptFile(
   union: Union,
@@ -140,11 +144,12 @@ export function adoptFile(
   const ino = group?.ino ?? number;
   const identity = group === null ? own : ino;
   stat.ino = ino;
-  // Also with a link count of 1: the node may have been found by another name, which has been removed since.
+  // Also with a link count of 1: the file may have a node from another name, which was removed since.
   if (!isNew && (isUpper || group !== null)) {
     const linked = union.nodes.linkedFile(identity);
     if (linked !== undefined && leadsTo(linked, isUpper, group)) {
-      if (linked.parent === null || isLikelyNext(union, linked, isUpper)) rename(union, linked, dir, name, home);
+      if (linked.parent === null || takesLatestName(union, linked, isUpper))
+        renameLinked(union, linked, dir, name, home);
       if (!isUpper) linked.group?.noteLowerLinks(stat.nlink);
       if (linked.group !== null) statNode(union, linked, stat);
       else showStat(linked, stat);
@@ -161,24 +166,24 @@ export function adoptFile(
   if (!isUpper && stat.protection === 0) node.protection = 0;
   union.nodes.add(node);
   if (several && (isUpper || group !== null)) union.nodes.share(node);
-  if (group !== null) join(union, node, group, isUpper ? null : home, stat);
+  if (group !== null) joinGroup(union, node, group, isUpper ? null : home, stat);
   return node;
 }
 
-/** The number of the real object in `home` with this stat, its copy-up not considered. */
+/** The own number of the real object in `home` with this stat, as if nothing had been copied up. */
 function ownNumber(union: Union, { layer }: RealDirectory, stat: FileStat): number {
   if (!layer.isUpper) return union.numbers.ownOfLower(stat, layer, stat.ino);
   return union.numbers.own(stat.devMajor, stat.devMinor, stat.ino);
 }
 
-/** The number to show for a file without an origin: a new one, or one of a lower layer. */
+/** The number to show for a file that is no copy of a lower one: a new file, or one in a lower layer. */
 function knownNumber(union: Union, own: number): number {
   // All names of a group show the number of its copy.
   if (union.links?.has(own) === true) return union.numbers.kept(own) ?? own;
   return union.numbers.ofLower(own);
 }
 
-/** What keeps the names of a file with several links together, if anything does. `stat` is its real one. */
+/** The group of a file with several links; null: the mount does not keep links. @param stat its real stat */
 function groupOf(
   union: Union,
   dir: DirectoryNode,
@@ -195,7 +200,10 @@ function groupOf(
   return group;
 }
 
-/** A copy most often hides the lower name that it was made of, which knows the link count. */
+/**
+ * Reads the lower link count of a group, if the lower file is at `name` of `dir` too. A copy usually hides
+ * the lower name that it was copied from.
+ */
 function findLowerLinks(union: Union, group: LinkGroup, dir: DirectoryNode, name: EntryName): void {
   for (const home of dir.lowers) {
     const presence = home.layer.reader.probe(union.fds.get(home), name, lower);
@@ -208,29 +216,31 @@ function findLowerLinks(union: Union, group: LinkGroup, dir: DirectoryNode, name
 }
 
 /**
- * Whether a node with the right number is that of another name which was found in the upper, or in a lower
- * layer.
+ * Whether `linked`, a node with the right number, is the node of the file that was found.
+ * @param isUpper the file was found in the upper
  */
 function leadsTo(linked: FileNode, isUpper: boolean, group: LinkGroup | null): boolean {
   if (isUpper) return linked.isUpper && linked.group === group;
-  // A group that has no node or change yet is made anew for each name that is found.
+  // For a lower file that was not changed yet, each name that is found gets a new group.
   return linked.group !== null && linked.group.origin === group?.origin;
 }
 
 /**
- * A copy-up gives the copy the name that the node is known by; requests name nodes, so that the last one
- * asked for is it.
+ * Whether the node is to be known by the name that was just looked up. The copy gets the name that the node
+ * is known by. A request names a node, not a name, so that the name looked up last is the likeliest to be
+ * meant.
  */
-function isLikelyNext(union: Union, node: FileNode, isUpper: boolean): boolean {
+function takesLatestName(union: Union, node: FileNode, isUpper: boolean): boolean {
   if (node.isUpper && (isUpper || union.links?.countsNames !== true)) return false;
   return node.busy === 0;
 }
 
 /**
- * A new node of a file with several links: of the copy, if there is one, whichever of its names was found.
- * @param found the lower directory that has the name; null: it is one of the upper
+ * Adds a new node of a file with several links to its group. If the group has a copy, the node is that of the
+ * copy, also if a lower name was found.
+ * @param found the lower directory that contains the name; null: the name was found in the upper
  */
-function join(union: Union, node: FileNode, group: LinkGroup, found: RealDirectory | null, stat: FileStat): void {
+function joinGroup(union: Union, node: FileNode, group: LinkGroup, found: RealDirectory | null, stat: FileStat): void {
   node.group = group;
   if (union.links !== null && group.entry !== null) {
     if (found !== null && lacksOwnData(union, group.entry)) node.data ??= dataOf(union, found, node.name);
@@ -243,21 +253,21 @@ function join(union: Union, node: FileNode, group: LinkGroup, found: RealDirecto
   statNode(union, node, stat);
 }
 
-/** Whether the copy with this entry has attributes only. */
+/** Whether the copy with this entry is a metacopy. */
 function lacksOwnData(union: Union, entry: EntryName): boolean {
   if (union.links === null || !union.seeksData) return false;
   const { directory } = union.links;
   return directory.layer.reader.marks(union.fds.get(directory), entry).metacopy !== null;
 }
 
-/** The data of a copy is that of each lower name of its file. */
+/** The data of the lower file `name` in `home`, which is also that of the file's copy. */
 function dataOf(union: Union, home: RealDirectory, name: EntryName): FileData {
   if (!statAt(union.fds.get(home), name, lower)) throw fsError(Errno.ESTALE, 'metacopy');
   return FileData.at(home, name, lower);
 }
 
-/** A linked file whose known name went away is reached by another of its names from now on. */
-function rename(union: Union, node: FileNode, dir: DirectoryNode, name: EntryName, home: RealDirectory): void {
+/** Makes the node of a file with several links known by another of its names. */
+function renameLinked(union: Union, node: FileNode, dir: DirectoryNode, name: EntryName, home: RealDirectory): void {
   union.nodes.move(node, dir, name);
   node.removed = false;
   if (node.group !== null && node.isUpper) return;
@@ -272,7 +282,7 @@ export function lowerHas(union: Union, dir: DirectoryNode, name: EntryName): boo
   return lowerLinks(union, dir, name) > 0;
 }
 
-/** The link count of what a lower layer would show of `name` in `dir`; 0: nothing. */
+/** The link count of the lower object that `name` in `dir` would show without the upper; 0: there is none. */
 export function lowerLinks(union: Union, dir: DirectoryNode, name: EntryName): number {
   const lowest = dir.lowers.at(-1);
   for (const home of dir.lowers) {

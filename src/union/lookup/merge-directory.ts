@@ -1,5 +1,5 @@
 /**
- * Reads all real directories of a merged one into one listing (fs/overlayfs/readdir.c:ovl_dir_read_merged).
+ * Reads the real directories of a merged one into one listing (fs/overlayfs/readdir.c:ovl_dir_read_merged).
  */
 import type { EntryName } from '../../core/brand.js';
 import { DT_DIR } from '../../core/file-mode.js';
@@ -16,8 +16,8 @@ import { correctNumbers } from './stable-inode-numbers.js';
 const stat = new FileStat();
 
 /**
- * The listing of `dir`, from the cache or read now.
- * @param isQuiet do not update the access time of the upper directory
+ * The listing of `dir`, from the cache or from disk.
+ * @param isQuiet the access time of the upper directory must not change
  */
 export function listingOf(union: Union, dir: DirectoryNode, isQuiet = false): Listing {
   let listing = union.listings.get(dir);
@@ -45,9 +45,9 @@ function readMerged(union: Union, dir: DirectoryNode, isQuiet: boolean): ListedE
 /** The merged entries of several real directories, top first. */
 export function readStack(union: Union, stack: readonly RealDirectory[], isQuiet = false): ListedEntry[] {
   const entries: ListedEntry[] = [];
-  /** Decided names: the entry, or null for a name that is hidden from here on. */
+  /** The entry of each name so far, or null for a name that is hidden in the layers below. */
   const seen = new Map<EntryName, ListedEntry | null>();
-  /** Names whose directory stack has ended. */
+  /** Names of directories that do not merge with the layers below. */
   const closed = new Set<EntryName>();
   for (const home of stack) {
     const whiteouts: EntryName[] = [];
@@ -65,7 +65,8 @@ export function readStack(union: Union, stack: readonly RealDirectory[], isQuiet
       }
     };
     readLayer(union, home, add, whiteouts, isQuiet);
-    // After the layer's own entries: a whiteout hides what lies below this layer, never what is in it.
+    // After the layer's own entries: a whiteout hides objects of the layers below, never those of its own
+    // layer.
     for (const name of whiteouts) {
       if (seen.has(name)) closed.add(name);
       else seen.set(name, null);
@@ -114,7 +115,7 @@ function entryOf(home: RealDirectory, name: EntryName, ino: number, type: number
   };
 }
 
-/** Whether the merged directory has no entries. Nobody has read it because of that: its access time stays. */
+/** Whether the merged directory has no entries. The access time of the upper directory does not change. */
 export function isEmpty(union: Union, dir: DirectoryNode): boolean {
   let empty = true;
   listingOf(union, dir, true).after(0, () => {
@@ -124,7 +125,7 @@ export function isEmpty(union: Union, dir: DirectoryNode): boolean {
   return empty;
 }
 
-/** Whether the lower parts of `dir` hold nothing at all on disk. */
+/** Whether the lower parts of `dir` have no entries on disk, not even whiteouts. */
 export function lowersAreBare(union: Union, dir: DirectoryNode): boolean {
   let bare = true;
   for (const home of dir.lowers) {
@@ -137,7 +138,7 @@ export function lowersAreBare(union: Union, dir: DirectoryNode): boolean {
   return bare;
 }
 
-/** A name has come into `dir`. */
+/** Adds a new name of `dir` to its cached listing. */
 export function noteAdded(
   union: Union,
   dir: DirectoryNode,
@@ -149,9 +150,9 @@ export function noteAdded(
 }
 
 /**
- * To be called when an object leaves `dir`. If the object is a copy, it may have been the last one there.
- * Reading the directory again finds that out: then the mark that it holds copies can be removed
- * (`dropImpure`).
+ * Drops the cached listing of `dir` when a copy of a lower object leaves it. The copy may have been the last
+ * one in `dir`. The next listing, read from disk, finds that out, and removes the mark of a directory that
+ * contains copies (`unmarkImpure`).
  */
 export function noteLost(union: Union, dir: DirectoryNode, node: UnionNode): void {
   if (!dir.impure || dir.isMerged) return;
@@ -159,7 +160,7 @@ export function noteLost(union: Union, dir: DirectoryNode, node: UnionNode): voi
   if (isCopy) union.listings.delete(dir);
 }
 
-/** A name has gone from `dir`. */
+/** Removes a name of `dir` from its cached listing. */
 export function noteRemoved(union: Union, dir: DirectoryNode, name: EntryName): void {
   union.listings.peek(dir)?.remove(name);
 }

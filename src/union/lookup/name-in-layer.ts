@@ -1,4 +1,4 @@
-/** What one directory of a lower layer says of a name, with whiteouts that lie beside it. */
+/** The state of a name in one real directory, whiteout files beside the name included. */
 import type { EntryName } from '../../core/brand.js';
 import type { FileStat } from '../../core/file-stat.js';
 import type { NameInLayer } from '../../whiteout/dialect.js';
@@ -6,8 +6,9 @@ import type { RealDirectory } from '../layers/layer.js';
 import type { Union } from '../state/union.js';
 
 /**
- * As {@link LayerReader.probe}.
- * @param isLast nothing that a whiteout could hide lies below: then it makes no difference, and is not looked
+ * Whether the real directory `home` contains `name`, a whiteout of it, or neither. Stores the stat of the
+ * object in `into`. Unlike {@link LayerReader.probe}, this knows whiteout files beside the name.
+ * @param isLast no layer below could contain the name: then a whiteout file has no effect and is not looked
  * for
  */
 export function nameInLayer(
@@ -24,7 +25,7 @@ export function nameInLayer(
   return reader.markerFiles.hides(dirfd, name, home) ? 'whiteout' : 'absent';
 }
 
-/** Whether a file beside or in the directory `name` of `home` ends its stack here. */
+/** Whether a whiteout file beside or in the directory `name` of `home` hides the directories below it. */
 export function isOpaqueByFile(union: Union, home: RealDirectory, name: EntryName): boolean {
   const { markerFiles } = home.layer.reader;
   if (markerFiles === null) return false;

@@ -1,7 +1,7 @@
 /**
- * Says of an object of the upper where the rest of it is, which layers below have, before it gets another
- * place (fs/overlayfs/dir.c:ovl_set_redirect). Harmless if it gets none in the end, because it is true where
- * the object is, too.
+ * Marks an upper object with a redirect to its parts in the layers below, before the object moves
+ * (fs/overlayfs/dir.c:ovl_set_redirect). If the move fails, the mark does no harm, because it is also correct
+ * at the old place.
  */
 import { Errno, fsError, isErrno } from '../../core/errno.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
@@ -12,21 +12,26 @@ import { lowerLinks } from './lookup.js';
 /** The longest redirect that is written (fs/overlayfs/super.c, parameter redirect_max). */
 const MAX_REDIRECT = 256;
 
-/** @param dirfd the upper directory that has `node` @param sameParent the node stays in its directory */
+/**
+ * Marks a directory.
+ * @param dirfd the upper directory that contains it
+ * @param sameParent it moves within that directory
+ */
 export function redirectDirectory(union: Union, node: DirectoryNode, dirfd: number, sameParent: boolean): void {
-  write(union, node, { fd: dirfd, name: node.name }, sameParent);
+  markRedirect(union, node, { fd: dirfd, name: node.name }, sameParent);
 }
 
 /**
- * As {@link redirectDirectory}, of a metacopy. False: it cannot be said, so that the data has to come.
- * @param sameParent it stays in its directory and has no other name
+ * Marks a metacopy with a redirect to its data. Returns false if no redirect can express the place: then the
+ * data must be copied up.
+ * @param sameParent it moves within its directory and has no other name
  */
 export function redirectMetacopy(union: Union, node: FileNode, sameParent: boolean): boolean {
   if (node.parent === null) return node.redirect?.startsWith('/') === true;
-  // Of a lower file with several names another may lie elsewhere, and become a link to this copy.
+  // Another name of a lower file can be in another directory, and become a link to this copy.
   const relative = sameParent && (node.redirect !== null || lowerLinks(union, node.parent, node.name) === 1);
   try {
-    write(union, node, reachOf(union, node), relative);
+    markRedirect(union, node, reachOf(union, node), relative);
     return true;
   } catch (error) {
     if (isErrno(error, 'EXDEV')) return false;
@@ -34,7 +39,7 @@ export function redirectMetacopy(union: Union, node: FileNode, sameParent: boole
   }
 }
 
-function write(
+function markRedirect(
   union: Union,
   node: UnionNode,
   at: { readonly fd: number; readonly name: string },
@@ -42,15 +47,15 @@ function write(
 ): void {
   const { redirects } = union.dialect;
   const known = node.redirect;
-  // One that names the object's place from the root is true anywhere.
+  // A redirect with a path from the root is correct at any place.
   if (redirects === null || (known !== null && (relative || known.startsWith('/')))) return;
   const value = relative ? node.name : placeBelow(node);
   if (value.length > MAX_REDIRECT) throw fsError(Errno.EXDEV, 'redirect');
   try {
     redirects.mark(at.fd, at.name, value);
   } catch (error) {
-    // The file system has no room for the mark, or no such marks; without it the rest of the object would be
-    // lost.
+    // The file system has no space for the mark, or no xattrs. Without the mark the object would lose its
+    // lower parts.
     if (isErrno(error, 'EOPNOTSUPP', 'ENOSPC', 'ERANGE', 'E2BIG')) {
       throw fsError(Errno.EXDEV, 'redirect');
     }
@@ -62,8 +67,8 @@ function write(
 }
 
 /**
- * Where the layers below have an object: its path in the merged tree, as it was before any of its parts
- * moved.
+ * The path of an object in the layers below: its path in the merged tree before the object or one of its
+ * parents was moved.
  */
 function placeBelow(node: UnionNode): string {
   let path = '';

@@ -1,7 +1,7 @@
 /**
- * The inode numbers of upper objects that were copied up, by whichever mount: those that the lower objects
- * had, so that they stay (fs/overlayfs/inode.c:ovl_getattr). What this mount has copied up it remembers; of
- * the rest the copies tell.
+ * Stable inode numbers: an upper object that was copied up, by this mount or an earlier one, shows the number
+ * that its lower object had (fs/overlayfs/inode.c:ovl_getattr). The union remembers the numbers of its own
+ * copy-ups. The marks of the copies lead to the others.
  */
 import type { EntryName } from '../../core/brand.js';
 import { displayName } from '../../core/entry-name.js';
@@ -19,10 +19,10 @@ const lower = new FileStat();
 const atPlace = new FileStat();
 
 /**
- * The number of a file of the upper: a copy shows the number of its lower file. Several files can be marked
- * as copies of one lower file, for instance if cp -a was used in an unmounted upper, and the lower file can
- * be visible too. The first of them that is looked up shows the number. The others show their own, because
- * programs take two names with one number for one file.
+ * The number to show for a file of the upper. A copy shows the number of its lower file. Several files can be
+ * marked as copies of one lower file, for instance if cp -a was used in an unmounted upper, and the lower
+ * file can be visible too. The first of them that is looked up shows the number. The others show their own,
+ * because programs take two names with one number for one file.
  * @param own the number of the file itself, with the file system's index
  * @param type as in a directory entry
  */
@@ -32,11 +32,11 @@ export function numberOfFile(union: Union, dir: DirectoryNode, name: EntryName, 
   const { origin } = dir.upper.layer.reader.marks(union.fds.get(dir.upper), name);
   const number = origin === null ? null : findLower(union, dir, name, origin, lower);
   if (number === null) return own;
-  if (direntType(lower.mode) !== type && !mayStandIn(union, lower)) {
+  if (direntType(lower.mode) !== type && !canRepresentOther(union, lower)) {
     union.log(`${displayName(name)}: the lower file that it was copied from is of another type`);
     throw fsError(Errno.EIO, 'origin');
   }
-  // Its other links, in the lower layer, have the number.
+  // The other links of the lower file show its number.
   if (lower.nlink > 1) return own;
   // Its own number is remembered as well, so that it does not change when the other file is removed.
   const shown = isShownByOther(union, dir, name, own, number) ? own : number;
@@ -59,16 +59,15 @@ function hidesItsOrigin(union: Union, dir: DirectoryNode, name: EntryName, numbe
 }
 
 /**
- * Whether a lower object with this physical stat can stand for an object of another type, by
- * `xattr_permissions`.
+ * Whether `xattr_permissions` can make a lower object with this physical stat represent one of another type.
  */
-function mayStandIn(union: Union, { mode }: FileStat): boolean {
+function canRepresentOther(union: Union, { mode }: FileStat): boolean {
   return isRegular(mode) && union.lowers.some(({ overrides }) => overrides !== null);
 }
 
 /**
- * Finds the lower file that `origin`, an attribute of `name` in `dir`, names. Fills `into` with its stat and
- * returns its number; null if it is not found.
+ * Finds the lower file to which `origin`, an attribute of `name` in `dir`, leads. Returns its number and
+ * stores its stat in `into`; null if it is not found.
  */
 function findLower(
   union: Union,
@@ -82,7 +81,7 @@ function findLower(
   const result = lowerFiles.find(origin, into);
   if (result === 'found') return numbers.own(into.devMajor, into.devMinor, into.ino);
   if (result !== 'barred') return null;
-  // An ordinary user cannot open files by handle. The lower file can still have the name of its copy.
+  // An ordinary user cannot open files by handle. But the lower file can have the same name as its copy.
   for (const home of dir.lowers) {
     const dirfd = union.fds.get(home);
     if (home.layer.reader.probe(dirfd, name, into) !== 'absent') {
@@ -94,7 +93,8 @@ function findLower(
 }
 
 /**
- * The number of a directory that the upper has.
+ * The number to show for a directory of the upper.
+ * @param own the number of the upper directory itself
  * @param below the topmost of its lower parts
  * @param isMoved a redirect leads to its lower parts; the redirect of another directory can lead there too
  */
@@ -119,7 +119,7 @@ function numberOfLower(union: Union, own: number, home: RealDirectory, name: Ent
 }
 
 /**
- * Replaces the objects' own numbers in `entries` by those that stat will show.
+ * Replaces the own numbers of the objects in `entries` by those that stat shows.
  * @returns whether an entry of the upper shows, or may show, the number of a lower object
  */
 export function correctNumbers(union: Union, dir: DirectoryNode, entries: readonly ListedEntry[]): boolean {
@@ -129,7 +129,7 @@ export function correctNumbers(union: Union, dir: DirectoryNode, entries: readon
     const own = entry.ino;
     const kept = union.numbers.kept(own);
     if (kept !== undefined) entry.ino = kept;
-    else if ((dir.impure || entry.below !== null) && !correct(union, dir, entry)) hasCopies = true;
+    else if ((dir.impure || entry.below !== null) && !correctEntry(union, dir, entry)) hasCopies = true;
     if (entry.ino !== own) hasCopies = true;
   }
   correctLowerNumbers(union, entries);
@@ -138,21 +138,21 @@ export function correctNumbers(union: Union, dir: DirectoryNode, entries: readon
 
 function correctLowerNumbers(union: Union, entries: readonly ListedEntry[]): void {
   if (!union.numbers.keepsAny) return;
-  // After the entries of the upper, which can have taken the numbers of lower files.
+  // After the entries of the upper, because these can show the numbers of lower files.
   for (const entry of entries) {
     if (!entry.home.layer.isUpper && union.links?.has(entry.ino) !== true) entry.ino = union.numbers.ofLower(entry.ino);
   }
 }
 
-/** Returns false if the entry's number cannot be found out. */
-function correct(union: Union, dir: DirectoryNode, entry: ListedEntry): boolean {
+/** Sets the number of one entry of the upper. Returns false if the number cannot be found out. */
+function correctEntry(union: Union, dir: DirectoryNode, entry: ListedEntry): boolean {
   const { name, ino, type } = entry;
   if (union.lowerFiles === null) return true;
   try {
     entry.ino = type === DT_DIR ? listedDirectory(union, dir, entry) : numberOfFile(union, dir, name, ino, type);
     return true;
   } catch (error) {
-    // What is wrong with an object is said to whoever asks for it, not to those who list its directory.
+    // A listing does not fail because of one damaged object. A lookup of the object does.
     if (!(error instanceof FsError)) throw error;
     return false;
   }

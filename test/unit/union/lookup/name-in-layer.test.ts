@@ -1,6 +1,6 @@
 /**
- * Whiteouts in the form of aufs in lower layers of the overlay dialect: `.wh.NAME` and `.wh..wh..opq`, as OCI
- * layers have them. What a lookup finds and what a listing shows is the same.
+ * Whiteouts in the form of aufs in lower layers of the overlay dialect: `.wh.NAME` and `.wh..wh..opq`, as in
+ * OCI layers. A lookup and a listing must agree about them.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,8 +27,8 @@ afterEach(() => {
 });
 
 /**
- * Layers as lists of files, top first; a name that ends in `/` is a directory, one of `NAME=TEXT` has that
- * content.
+ * Makes layers, top first, from lists of files, and mounts them. A name that ends in `/` makes a directory,
+ * and `NAME=TEXT` a file with that content.
  */
 function mount(...layers: readonly (readonly string[])[]): void {
   layers.forEach((files, i) => {
@@ -85,7 +85,9 @@ function content(path: string): string {
   return buffer.toString('latin1', 0, got);
 }
 
-/** Names that the directory shows; looked up before it is listed, or after. */
+/**
+ * Expects that the directory shows `names` and not `gone`, in lookups before and after a listing, and in it.
+ */
 function expectNames(path: string, names: readonly string[], gone: readonly string[]): void {
   for (const name of names) expect(find(`${path}/${name}`), `${name} found`).not.toBeNull();
   for (const name of gone) expect(find(`${path}/${name}`), `${name} not found`).toBeNull();
@@ -99,7 +101,7 @@ describe('.wh.NAME', () => {
     expectNames('d', ['kept', 'also'], ['gone', '.wh.gone']);
   });
 
-  it('hides no entry beside it, only what lies below that', () => {
+  it('hides no entry of its own directory, only those of the layers below', () => {
     mount(['d/.wh.file', 'd/file=new', 'd/.wh.sub', 'd/sub/new'], ['d/file=old', 'd/sub/old']);
     expectNames('d', ['file', 'sub'], ['.wh.file']);
     expectNames('d/sub', ['new'], ['old']);
@@ -112,7 +114,7 @@ describe('.wh.NAME', () => {
     expectNames('d', ['sub', 'x'], []);
   });
 
-  it('hides nothing when it lies in the lowest layer, where it is not shown either', () => {
+  it('hides nothing in the lowest layer, and is not shown there either', () => {
     mount(['d/name'], ['d/.wh.name', 'd/.wh.other']);
     expectNames('d', ['name'], ['.wh.name', '.wh.other']);
   });
@@ -122,7 +124,7 @@ describe('.wh.NAME', () => {
     ['a directory', (at) => mkdirSync(at)],
     ['a symlink', (at) => sys.symlink('nowhere', at)],
     ['a fifo', (at) => sys.mknod(at, sys.S_IFIFO | 0o644)],
-  ])('hides NAME whatever it is: %s', (_, make) => {
+  ])('hides NAME, whatever type the whiteout has: %s', (_, make) => {
     for (const layer of ['0/d', '1/d/gone']) mkdirSync(join(home, layer), { recursive: true });
     make(join(home, '0/d/.wh.gone'));
     mount(['d/kept'], ['d/gone/inside', 'd/also']);
@@ -141,7 +143,7 @@ describe('.wh.NAME', () => {
     expectNames('d', ['.wh.name', 'name', 'other'], []);
   });
 
-  it('leaves no whiteout behind in the upper when what it hides is made anew and removed', () => {
+  it('leaves no whiteout in the upper when an object is made at its name and removed', () => {
     mount(['d/.wh.name'], ['d/name=old']);
     const d = find('d') as NodeId;
     union.mknod(d, 'name' as EntryName, 0o100644, 0, caller);
@@ -152,7 +154,7 @@ describe('.wh.NAME', () => {
     expectNames('d', [], ['name']);
   });
 
-  it('a directory made in its place is not merged with what it hides', () => {
+  it('a directory made at its name is not merged with the one that it hides', () => {
     mount(['d/.wh.sub'], ['d/sub/old']);
     union.mkdir(find('d') as NodeId, 'sub' as EntryName, 0o755, caller);
     expectNames('d/sub', [], ['old']);
@@ -161,7 +163,7 @@ describe('.wh.NAME', () => {
     expectNames('d/sub', [], ['old']);
   });
 
-  it('many names looked for in vain before the directory is listed', () => {
+  it('hides names when many of them are looked up before the directory is listed', () => {
     const names = Array.from({ length: 30 }, (_, i) => `n${i}`);
     mount(
       ['d/.wh.n5', 'd/.wh.n25'],
@@ -171,31 +173,31 @@ describe('.wh.NAME', () => {
     expect(list('d')).toHaveLength(28);
   });
 
-  it('is what aufs keeps in a branch: nothing of it is shown', () => {
+  it('the private files of aufs in a branch are not shown', () => {
     mount(['.wh..wh.aufs', '.wh..wh.plnk/1.2', '.wh..wh.orph/', '.wh.', 'a'], ['b']);
     expectNames('', ['a', 'b'], ['.wh..wh.aufs', '.wh..wh.plnk', '.wh..wh.orph', '.wh.']);
   });
 });
 
 describe('.wh..wh..opq', () => {
-  it('hides all that lies below, with siblings in its own layer', () => {
+  it('hides all entries of the layers below, and none of its own layer', () => {
     mount(['d/.wh..wh..opq', 'd/new', 'd/sub/new'], ['d/old', 'd/sub/old']);
     expectNames('d', ['new', 'sub'], ['old', '.wh..wh..opq']);
     expectNames('d/sub', ['new'], ['old']);
   });
 
-  it('of a layer in the middle', () => {
+  it('hides entries if it is in a layer in the middle', () => {
     mount(['d/top'], ['d/.wh..wh..opq', 'd/middle'], ['d/bottom']);
     expectNames('d', ['top', 'middle'], ['bottom']);
   });
 
-  it('found through the listing of the parent, too', () => {
+  it('hides entries if the directory was found by a listing of its parent', () => {
     mount(['p/d/top'], ['p/d/.wh..wh..opq'], ['p/d/bottom']);
     expect(list('p')).toEqual(['d']);
     expectNames('p/d', ['top'], ['bottom']);
   });
 
-  it('may be anything', () => {
+  it('can be an object of any type', () => {
     mount(['d/.wh..wh..opq=text', 'e/.wh..wh..opq/', 'f/new'], ['d/old', 'e/old', 'f/old']);
     sys.symlink('nowhere', join(home, '0/f/.wh..wh..opq'));
     for (const name of ['d', 'e']) expectNames(name, [], ['old', '.wh..wh..opq']);
@@ -215,7 +217,7 @@ describe('user.fuseoverlayfs.opaque', () => {
     expect(sys.listxattr(join(home, 'upper/d'))).not.toContain(mark);
   });
 
-  it('makes a directory of the upper opaque: fuse-overlayfs has written it', () => {
+  it('makes a directory of the upper opaque, as written by fuse-overlayfs', () => {
     mount(['d/old']);
     mkdirSync(join(home, 'upper/d'));
     sys.setxattr(join(home, 'upper/d'), mark, 'y');
@@ -231,7 +233,7 @@ describe('user.fuseoverlayfs.opaque', () => {
 describe('overlay.whiteout', () => {
   const namespace = process.geteuid?.() === 0 ? 'trusted' : 'user';
 
-  it('an empty file with it is a whiteout; listings look for it where the directory says so', () => {
+  it('makes an empty file a whiteout; a listing reads it only in a directory with opaque=x', () => {
     mount(['d/gone', 'd/full=text', 'd/kept', 'd/sub'], ['d/gone=old', 'd/full', 'd/sub/x']);
     for (const name of ['gone', 'full', 'sub'])
       sys.setxattr(join(home, `0/d/${name}`), `${namespace}.overlay.whiteout`, '');

@@ -1,6 +1,4 @@
-/**
- * Directories that were moved away from their lower parts: found, and made, through the Operations contract.
- */
+/** Directories that were moved away from their lower parts: lookups, listings and renames of them. */
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -77,7 +75,7 @@ function walk(path: string): NodeId {
   let id: NodeId = ROOT_ID;
   for (const part of path.split('/').filter((piece) => piece !== '')) {
     const entry = union.lookup(id, part as EntryName);
-    if (entry === null) throw new Error(`${path}: ${part} is not there`);
+    if (entry === null) throw new Error(`${path}: lookup did not find ${part}`);
     id = entry.nodeid;
   }
   return id;
@@ -102,7 +100,7 @@ function rename(from: string, to: string, flags = 0): void {
 }
 
 describe('a redirect of a layer', () => {
-  it('of one name leads to that name of the same directory, in the layers below', () => {
+  it('with one name leads to that name of the same directory, in the layers below', () => {
     moved('upper/new', 'old');
     file('l1/old/a');
     file('l2/old/b');
@@ -110,7 +108,7 @@ describe('a redirect of a layer', () => {
     expect(names('new')).toEqual(['a', 'b']);
   });
 
-  it('of a path leads there from the root, with the redirects on the way', () => {
+  it('with a path leads there from the root, by way of the redirects in the path', () => {
     moved('upper/here', '/p/q');
     moved('l1/p', 'before');
     file('l1/p/q/a');
@@ -120,7 +118,7 @@ describe('a redirect of a layer', () => {
     expect(names('here')).toEqual(['a', 'b']);
   });
 
-  it('is heeded in each layer on the way down', () => {
+  it('is followed in each layer on the way down', () => {
     moved('upper/a', 'b');
     moved('l1/b', '/c/d');
     file('l1/b/one');
@@ -130,7 +128,7 @@ describe('a redirect of a layer', () => {
     expect(names('a')).toEqual(['one', 'three', 'two']);
   });
 
-  it('of a path leads out of an opaque directory', () => {
+  it('with a path leads out of an opaque directory', () => {
     opaque('upper/closed');
     moved('upper/closed/in', '/open');
     file('l1/open/a');
@@ -139,7 +137,7 @@ describe('a redirect of a layer', () => {
     expect(names('closed/in')).toEqual(['a']);
   });
 
-  it('does not count in an opaque directory itself', () => {
+  it('has no effect on an opaque directory', () => {
     opaque('upper/closed');
     moved('upper/closed', 'open');
     file('l1/open/a');
@@ -147,7 +145,7 @@ describe('a redirect of a layer', () => {
     expect(names('closed')).toEqual([]);
   });
 
-  it('ends where a whiteout, a file or nothing is', () => {
+  it('ends at a whiteout, at a file, or where no object is', () => {
     moved('upper/file', '/plain/x');
     file('l1/plain');
     file('l2/plain/x/below');
@@ -157,7 +155,7 @@ describe('a redirect of a layer', () => {
     expect(names('nowhere')).toEqual([]);
   });
 
-  it.each(['', 'a/b', '../a', '//a', '/a//b', '/a/'])('that is no name and no path is EINVAL: %j', (value) => {
+  it.each(['', 'a/b', '../a', '//a', '/a//b', '/a/'])('that is neither a name nor a path is EINVAL: %j', (value) => {
     moved('upper/d', value);
     file('l1/a/b/c');
     mount('follow');
@@ -165,14 +163,14 @@ describe('a redirect of a layer', () => {
     expect(log.join()).toContain('invalid redirect');
   });
 
-  it.each(['.', '..', '/../l2', '/a/./b', '/a/..'])('goes nowhere by dots: %j is EACCES', (value) => {
+  it.each(['.', '..', '/../l2', '/a/./b', '/a/..'])('cannot contain dot names: %j is EACCES', (value) => {
     moved('upper/d', value);
     file('l1/a/b/c');
     mount('follow');
     expect(() => union.lookup(ROOT_ID, 'd' as EntryName)).toThrow('EACCES');
   });
 
-  it('is refused with redirect_dir=nofollow where it would lead somewhere: EPERM', () => {
+  it('is EPERM with redirect_dir=nofollow if there is a layer below', () => {
     moved('upper/new', 'old');
     file('l1/old/a');
     mount('nofollow');
@@ -195,7 +193,7 @@ describe('renaming a directory that lower layers have', () => {
     expect(() => rename('p/d', 'p/e')).toThrow('EXDEV');
   });
 
-  it('in its directory notes the old name, and takes everything along', () => {
+  it('within its directory stores the old name, and keeps all entries', () => {
     rename('p/d', 'p/e');
     expect(redirectOf('upper/p/e')).toBe('d');
     for (const again of [false, true]) {
@@ -206,7 +204,7 @@ describe('renaming a directory that lower layers have', () => {
     }
   });
 
-  it('to another directory notes the old path, and so does each later move', () => {
+  it('to another directory stores the old path, which later moves keep', () => {
     rename('p/d', 'q/d');
     expect(redirectOf('upper/q/d')).toBe('/p/d');
     rename('q/d', 'top');
@@ -218,7 +216,7 @@ describe('renaming a directory that lower layers have', () => {
     expect(names('top/sub')).toEqual(['three']);
   });
 
-  it('below one that has moved notes the path that lower layers know', () => {
+  it('below a directory that was moved stores the path in the lower layers', () => {
     rename('p', 'r');
     rename('r/d', 'q/d');
     expect(redirectOf('upper/r')).toBe('p');
@@ -245,7 +243,7 @@ describe('renaming a directory that lower layers have', () => {
     }
   });
 
-  it('is EXDEV when the path to note is longer than 256 bytes', () => {
+  it('is EXDEV if the path to store is longer than 256 bytes', () => {
     const long = 'n'.repeat(200);
     file(`l3/${long}/${long}/d/a`);
     remount();

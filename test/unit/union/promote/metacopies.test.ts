@@ -203,7 +203,7 @@ describe('a file that has its attributes in one layer and its data in another', 
     mount();
     expect(() => look('f')).toThrow('EIO');
     expect(listed('')).toEqual(['f']);
-    expect(log.join()).toContain('f: its data should be in a layer below');
+    expect(log.join()).toContain('f: metacopy without data');
   });
 
   it.each([
