@@ -1,6 +1,6 @@
 /**
- * Making an object that is new to the union, with the owner, mode and ACL that the kernel would give it on
- * ext4 (fs/inode.c:inode_init_owner), at a free name or over a whiteout.
+ * Creates an object at a free name, or in place of a whiteout, with the owner, mode and ACL that the kernel
+ * gives a new object on ext4 (fs/inode.c:inode_init_owner).
  */
 import { setOwner } from '../../copyup/set-owner.js';
 import type { StagedObject } from '../../copyup/staged-object.js';
@@ -24,46 +24,46 @@ import { statReal } from '../objects/real-object.js';
 import { copyUpDirectory } from '../promote/promote-directory.js';
 import type { Union } from '../state/union.js';
 import { inheritAcl } from './default-acl.js';
-import { closeNew } from './hidden-names.js';
+import { hideLowerDirectories } from './hidden-names.js';
 
 export interface NewObject {
-  /** Type and permission bits asked for, umask not applied. */
+  /** The requested type and permission bits, without the umask. */
   readonly mode: number;
   readonly rdev: number;
-  /** Makes the object at a name that must be free (EEXIST). Returns an open fd of it, or -1. */
+  /** Makes the object; EEXIST if `dirfd` contains `name` already. Returns an open fd of the object, or -1. */
   make(dirfd: number, name: string, mode: number): number;
 }
 
 export interface Made {
-  /** The upper directory that has the object now. */
+  /** The upper directory that contains the object now. */
   readonly home: RealDirectory;
-  /** What {@link NewObject.make} returned; the caller's. */
+  /** The fd that {@link NewObject.make} returned. The caller closes it. */
   readonly fd: number;
-  /** Lower directories that a new directory merges with, top first; whiteouts in it hide all their names. */
+  /** Lower directories that a new directory merges with, top first. Whiteouts in it hide all their names. */
   readonly lowers: readonly RealDirectory[];
-  /** Takes it away again, for when the rest of the request fails: what was at its name is there again. */
+  /**
+   * Removes the object, and restores the whiteout at its name, for a request that fails after the creation.
+   */
   remove(): void;
 }
 
 const scratch = new FileStat();
 
-/**
- * Makes `object` at `name` of `dir`, which is copied up if need be. EEXIST if the upper has something there.
- */
+/** Makes `object` at `name` of `dir`, which is copied up if necessary. EEXIST if the upper has the name. */
 export function makeObject(union: Union, dir: DirectoryNode, name: EntryName, object: NewObject, caller: Caller): Made {
   union.checkName(name);
   assertWritable(union, dir);
   const refusal = union.dialect.refuseCreate(name, object.mode, object.rdev);
   if (refusal !== 0) throw fsError(refusal, 'create');
-  const home = placeFor(union, dir);
+  const home = upperDirectory(union, dir);
   const dirfd = union.fds.get(home);
-  const asWeAre = caller.uid === ownUid && caller.gid === ownGid && home.layer.overrides === null;
-  if (asWeAre && !needsStaging(union, home, name, object.mode)) {
+  const isServersOwn = caller.uid === ownUid && caller.gid === ownGid && home.layer.overrides === null;
+  if (isServersOwn && !needsStaging(union, home, name, object.mode)) {
     try {
       const fd = object.make(dirfd, name, modeInPlace(union, dir, object.mode, caller));
       return made(union, home, name, object, { fd, lowers: [] }, false);
     } catch (error) {
-      // Perhaps a whiteout: the name is free as far as the caller can see.
+      // The object at the name can be a whiteout. Then the name is free in the merged tree.
       if (!isErrno(error, 'EEXIST')) throw error;
     }
   }
@@ -74,14 +74,14 @@ export function makeObject(union: Union, dir: DirectoryNode, name: EntryName, ob
   return made(union, home, name, object, staged, hidden === 'whiteout');
 }
 
-/** @param hid the name had a whiteout */
+/** @param hadWhiteout the object replaced a whiteout */
 function made(
   union: Union,
   home: RealDirectory,
   name: EntryName,
   object: NewObject,
   result: Pick<Made, 'fd' | 'lowers'>,
-  hid: boolean,
+  hadWhiteout: boolean,
 ): Made {
   const { hiding } = union.writable();
   return {
@@ -89,39 +89,47 @@ function made(
     ...result,
     remove(): void {
       const dirfd = union.fds.get(home);
-      if (isDirectory(object.mode)) hiding.removeDirectory(dirfd, name, hid);
-      else if (hid) hiding.removeAndHide(dirfd, name);
+      if (isDirectory(object.mode)) hiding.removeDirectory(dirfd, name, hadWhiteout);
+      else if (hadWhiteout) hiding.removeAndHide(dirfd, name);
       else unlinkAt(dirfd, name);
     },
   };
 }
 
-/** Whether it takes more than making the object at its name, which nothing would tell us there. */
+/**
+ * Whether the object must be made in the work directory and then moved, although it could be made at its name
+ * without an error: a directory that must be opaque, or a whiteout that is not at the name itself.
+ */
 function needsStaging(union: Union, home: RealDirectory, name: EntryName, mode: number): boolean {
   if (isDirectory(mode) && union.dialect.opaqueMarks === 'always') return true;
-  return isHiddenUnseen(union, home, name);
+  return hasSeparateWhiteout(union, home, name);
 }
 
-/** Whether the upper has a whiteout of `name` that does not take the name itself. */
-export function isHiddenUnseen(union: Union, home: RealDirectory, name: EntryName): boolean {
+/**
+ * Whether the upper has a whiteout of `name` that is not at the name itself, so that a creation there works.
+ */
+export function hasSeparateWhiteout(union: Union, home: RealDirectory, name: EntryName): boolean {
   if (union.dialect.whiteoutTakesName) return false;
   return home.layer.reader.probe(union.fds.get(home), name, scratch) === 'whiteout';
 }
 
-/** The upper directory of a living `dir`. */
-export function placeFor(union: Union, dir: DirectoryNode): RealDirectory {
+/** The upper directory of `dir`, copied up if necessary; ENOENT if `dir` was removed. */
+export function upperDirectory(union: Union, dir: DirectoryNode): RealDirectory {
   if (dir.removed) throw fsError(Errno.ENOENT, 'create');
   return copyUpDirectory(union, dir);
 }
 
-/** The kernel applies a default ACL itself; without one the umask counts (man acl(5), OBJECT CREATION). */
+/**
+ * The mode for an object that is made at its name. The kernel applies a default ACL itself. Without a default
+ * ACL the umask applies (man acl(5), OBJECT CREATION).
+ */
 function modeInPlace(union: Union, dir: DirectoryNode, mode: number, caller: Caller): number {
   return isSymlink(mode) || defaultAclOf(union, dir) !== null ? mode : mode & ~caller.umask;
 }
 
 /**
- * The default ACL, as it is on disk, of `dir`, which is in the upper; null: none. The node caches it until it
- * is set anew.
+ * The default ACL of `dir`, which is in the upper, as it is on disk; null: it has none. The node caches the
+ * ACL until it is changed.
  */
 export function defaultAclOf(union: Union, dir: DirectoryNode): Buffer | null {
   if (!union.hasAcls || dir.top.layer.overrides !== null) return null;
@@ -129,7 +137,7 @@ export function defaultAclOf(union: Union, dir: DirectoryNode): Buffer | null {
   return dir.defaultAcl;
 }
 
-/** Makes the object in the work directory, finishes it there, and moves it into place. */
+/** Makes the object in the work directory, gives it its attributes there, and moves it to its name. */
 function makeStaged(
   union: Union,
   dir: DirectoryNode,
@@ -146,12 +154,12 @@ function makeStaged(
     const type = (layer.overrides?.physicalMode(object.mode) ?? object.mode) & S_IFMT;
     fd = object.make(work.fd, staged, type | 0o700);
     const directory = isDirectory(object.mode);
-    // The whiteout says that lower layers have something there: a new directory must not merge with it.
-    // Marked while the mode lets us, because a `user.` xattr needs write permission.
+    // Behind a whiteout there can be a lower directory, with which a new one must not merge. The mark is set
+    // before the final mode, because a `user.` xattr needs write permission.
     const opaque = overWhiteout || union.dialect.opaqueMarks === 'always';
-    const lowers = directory && opaque ? closeNew(union, dir, name, staged) : [];
+    const lowers = directory && opaque ? hideLowerDirectories(union, dir, name, staged) : [];
     const attributes = attributesFor(union, dir, object.mode, caller);
-    const mode = giveAttributes(union, { dirfd: work.fd, name: staged }, attributes, object.rdev);
+    const mode = applyAttributes(union, { dirfd: work.fd, name: staged }, attributes, object.rdev);
     moveKeepingMode({ dirfd: work.fd, name: staged }, { dirfd, name }, mode, () => {
       if (!overWhiteout) renameAt(work.fd, staged, dirfd, name, RENAME_NOREPLACE);
       else hiding.publishOverWhiteout(staged, dirfd, name, directory);
@@ -165,10 +173,11 @@ function makeStaged(
 }
 
 /**
- * The attributes of a new object that nobody sees yet: owner first, because chown clears mode bits.
- * @returns its mode on the disk
+ * Sets the attributes of a new object that is not visible yet. The owner is set first, because chown clears
+ * mode bits.
+ * @returns the object's mode on disk
  */
-export function giveAttributes(
+export function applyAttributes(
   union: Union,
   { dirfd, name }: StagedObject,
   attributes: NewAttributes,
@@ -202,7 +211,7 @@ export interface NewAttributes {
   readonly inherited: Buffer | null;
 }
 
-/** What an object that `caller` makes in `dir` (in the upper) is given. */
+/** The attributes of an object that `caller` makes in `dir`, which is in the upper. */
 export function attributesFor(union: Union, dir: DirectoryNode, mode: number, caller: Caller): NewAttributes {
   statReal(union, dir, scratch);
   const { uid } = caller;
@@ -214,7 +223,7 @@ export function attributesFor(union: Union, dir: DirectoryNode, mode: number, ca
   const inherited = withoutForeignIds(defaultAcl);
   if (inherited !== defaultAcl) union.writable().copyUp.noteCutAcl();
   const acl = inheritAcl(defaultAcl, withGroup);
-  // Only now, when the mode has limited the mask: a removed entry granted no more than the mask lets through.
+  // After the mode has limited the mask, because an entry that is removed here granted no more than the mask.
   const access = acl.access && withoutForeignIds(acl.access);
   const granted = access === null ? acl.mode : modeWithin(acl.mode, access);
   return { uid, gid, mode: granted, access, inherited: isDirectory(mode) ? inherited : null };

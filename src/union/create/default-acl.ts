@@ -1,7 +1,7 @@
 /**
- * Inheriting a directory's default ACL by hand, for objects that are made in the work directory and moved
- * into place (fs/posix_acl.c:posix_acl_create, posix_acl_create_masq). Where an object is made directly in
- * its directory the kernel does this.
+ * Applies a directory's default ACL to an object that is made in the work directory and moved to its name
+ * (fs/posix_acl.c:posix_acl_create, posix_acl_create_masq). For an object that is made at its name the kernel
+ * does this.
  */
 
 import {
@@ -15,15 +15,15 @@ import {
 } from '../../core/posix-acl.js';
 
 export interface InheritedAcl {
-  /** The new object's mode: the one asked for, cut down to what the ACL grants. */
+  /** The new object's mode: the requested one, limited to what the ACL grants. */
   readonly mode: number;
-  /** Its access ACL as an xattr value; null: the mode says it all. */
+  /** Its access ACL as an xattr value; null: the mode expresses all of it. */
   readonly access: Buffer | null;
 }
 
 /**
  * @param defaultAcl value of the parent's `system.posix_acl_default`
- * @param mode as asked for by the caller; the umask does not count where there is a default ACL
+ * @param mode the mode that the application requested; with a default ACL the umask does not apply
  */
 export function inheritAcl(defaultAcl: Buffer, mode: number): InheritedAcl {
   const access = Buffer.from(defaultAcl);
@@ -45,7 +45,7 @@ export function inheritAcl(defaultAcl: Buffer, mode: number): InheritedAcl {
       if (tag === ACL_MASK) maskAt = at;
     }
   });
-  // With a mask, the group bits of the mode are the mask's (man acl(5)).
+  // If the ACL has a mask, the group bits of the mode are those of the mask (man acl(5)).
   if (maskAt >= 0) limit(maskAt, 3);
   else if (groupAt >= 0) limit(groupAt, 3);
   return { mode: (mode & ~0o777) | granted, access: extended ? access : null };

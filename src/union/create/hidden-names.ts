@@ -1,4 +1,4 @@
-/** Lower objects under a name that the upper hides, or that a new directory of the upper must hide. */
+/** Lower directories at a name that the upper hides, or that a new directory of the upper must hide. */
 import type { EntryName } from '../../core/brand.js';
 import { isErrno } from '../../core/errno.js';
 import { isDirectory } from '../../core/file-mode.js';
@@ -14,8 +14,8 @@ import type { Union } from '../state/union.js';
 const stat = new FileStat();
 
 /**
- * Names that an unmarked directory of the upper at `name` of `dir` would show from lower directories that it
- * merges with. None if lower layers have no directory there.
+ * The names of the lower layers that a directory of the upper at `name` of `dir` would show if it were not
+ * opaque. None if no lower layer has a directory there.
  */
 export function lowerNamesIn(union: Union, dir: DirectoryNode, name: EntryName): EntryName[] {
   const stack = lowerStack(union, dir, name);
@@ -44,12 +44,13 @@ function lowerStack(union: Union, dir: DirectoryNode, name: EntryName): RealDire
 }
 
 /**
- * Hides the lower directories at `name` of `dir` from a new, empty directory, `staged` in the work directory,
- * that is to get this name. On an upper without xattrs it makes a whiteout for each of their names.
- * @returns the lower directories that the new one merges with nevertheless, top first: an object made in it
- * may have to hide one of theirs
+ * Makes sure that a new, empty directory, `staged` in the work directory, shows no lower names when it is
+ * moved to `name` of `dir`. Makes it opaque, or, on an upper without xattrs, makes a whiteout in it for each
+ * lower name.
+ * @returns the lower directories, top first, that the new one merges with because it has whiteouts and no
+ * mark: when an object that is made in it later is removed, the lower name must be hidden again
  */
-export function closeNew(
+export function hideLowerDirectories(
   union: Union,
   dir: DirectoryNode,
   name: EntryName,

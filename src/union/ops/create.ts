@@ -9,7 +9,7 @@ import type { Caller, Entry, Opened } from '../../fuse/operations.js';
 import { mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../../sys/files/inode-ops.js';
 import { close, tryOpenAt } from '../../sys/files/open.js';
 import { statAt, statFd } from '../../sys/files/stat.js';
-import { attributesFor, giveAttributes, type Made, makeObject, type NewObject } from '../create/create-object.js';
+import { applyAttributes, attributesFor, type Made, makeObject, type NewObject } from '../create/create-object.js';
 import { noteRemoved } from '../lookup/merge-directory.js';
 import { type DirectoryNode, FileNode } from '../nodes/node.js';
 import { checkBudget, openNew } from '../objects/open-file.js';
@@ -160,7 +160,7 @@ export function tmpfile(
   checkBudget(union);
   const { fd, name } = openUnnamed(work);
   try {
-    giveAttributes(union, { dirfd: fd, name: '' }, attributesFor(union, dir, mode | S_IFREG, caller));
+    applyAttributes(union, { dirfd: fd, name: '' }, attributesFor(union, dir, mode | S_IFREG, caller));
     if (name !== null) work.discard(name);
     statFd(fd, union.answer.attr);
     layer.overrides?.apply(fd, '', union.answer.attr);

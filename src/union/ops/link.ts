@@ -6,7 +6,7 @@ import { UndoStack } from '../../core/undo.js';
 import type { Entry } from '../../fuse/operations.js';
 import { linkAt, linkFd, unlinkAt } from '../../sys/files/inode-ops.js';
 import { close } from '../../sys/files/open.js';
-import { isHiddenUnseen, placeFor } from '../create/create-object.js';
+import { hasSeparateWhiteout, upperDirectory } from '../create/create-object.js';
 import type { RealDirectory } from '../layers/layer.js';
 import { noteAdded } from '../lookup/merge-directory.js';
 import { redirectMetacopy } from '../lookup/redirect.js';
@@ -34,14 +34,14 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   refuseWithoutData(union, node, 'link');
   ensureUpper(union, node);
   if (node.data !== null && !redirectMetacopy(union, node, false)) ensureWhole(union, node);
-  const home = placeFor(union, dir);
+  const home = upperDirectory(union, dir);
   if (node.isCopy) markImpure(union, dir);
   if (node.group !== null) union.links?.count(node.group);
   const { attr } = union.answer;
   // The node remains known by its old name, so that `dir.children` lacks the new one.
   dir.isComplete = false;
   const undo = new UndoStack();
-  if (isHiddenUnseen(union, home, name) || !tryLink(union, node, home, name)) {
+  if (hasSeparateWhiteout(union, home, name) || !tryLink(union, node, home, name)) {
     linkOverWhiteout(union, node, dir, home, name);
     undo.push(() => union.writable().hiding.removeAndHide(union.fds.get(home), name));
   } else undo.push(() => unlinkAt(union.fds.get(home), name));

@@ -11,7 +11,7 @@ import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../core/flags.js';
 import { afterwards } from '../../core/undo.js';
 import { renameAt } from '../../sys/files/inode-ops.js';
 import { statFd } from '../../sys/files/stat.js';
-import { isHiddenUnseen, placeFor } from '../create/create-object.js';
+import { hasSeparateWhiteout, upperDirectory } from '../create/create-object.js';
 import { lowerNamesIn } from '../create/hidden-names.js';
 import type { RealDirectory } from '../layers/layer.js';
 import { lookupNode, lowerHas } from '../lookup/lookup.js';
@@ -116,8 +116,8 @@ function replace(union: Union, source: UnionNode, from: Location, target: UnionN
   if (target !== null) prepareRemoval(union, target, to.dir, to.name);
   prepare(union, source, from, to);
   const { hiding, layer } = union.writable();
-  const fromFd = union.fds.get(placeFor(union, from.dir));
-  const toFd = union.fds.get(placeFor(union, to.dir));
+  const fromFd = union.fds.get(upperDirectory(union, from.dir));
+  const toFd = union.fds.get(upperDirectory(union, to.dir));
   const inUpper = target !== null && hasUpperName(union, target, to.dir, to.name);
   const ontoWhiteout = !inUpper && layer.reader.probe(toFd, to.name, scratch) === 'whiteout';
   if (ontoWhiteout) assertWhiteoutRemovable(union, to.dir);
@@ -146,8 +146,8 @@ function prepare(union: Union, source: UnionNode, from: Location, to: Location):
     ensureUpperName(union, source, from);
     keepData(union, source, from, to);
   }
-  const fromPlace = placeFor(union, from.dir);
-  placeFor(union, to.dir);
+  const fromPlace = upperDirectory(union, from.dir);
+  upperDirectory(union, to.dir);
   if (source.kind === 'directory' ? source.lowers.length > 0 : source.isCopy) markImpure(union, to.dir);
   if (source.kind !== 'directory') return;
   copyUpDirectory(union, source);
@@ -179,7 +179,7 @@ function mustBeOpaque(union: Union, { dir, name }: Location): boolean {
     case 'moved':
       return dir.lowers.length > 0;
     case 'needed':
-      return lowerHas(union, dir, name) || isHiddenUnseen(union, placeFor(union, dir), name);
+      return lowerHas(union, dir, name) || hasSeparateWhiteout(union, upperDirectory(union, dir), name);
   }
 }
 
@@ -245,7 +245,7 @@ function commit(union: Union, source: UnionNode, from: Location, to: Location): 
 /** Updates `node`, whose object has moved from `from` to `to`. */
 function moveNode(union: Union, node: UnionNode, from: Location, to: Location): void {
   noteLost(union, from.dir, node);
-  const home = placeFor(union, to.dir);
+  const home = upperDirectory(union, to.dir);
   if (node.kind === 'directory') {
     union.nodes.move(node, to.dir, to.name);
     if (!takesLowers(union, node)) leaveLowers(union, node);
@@ -299,8 +299,8 @@ function exchange(union: Union, source: UnionNode, from: Location, target: Union
   checkMovable(union, target);
   prepare(union, source, from, to);
   prepare(union, target, to, from);
-  const fromFd = union.fds.get(placeFor(union, from.dir));
-  const toFd = union.fds.get(placeFor(union, to.dir));
+  const fromFd = union.fds.get(upperDirectory(union, from.dir));
+  const toFd = union.fds.get(upperDirectory(union, to.dir));
   renameAt(fromFd, from.name, toFd, to.name, RENAME_EXCHANGE);
   noteRemoved(union, from.dir, from.name);
   noteRemoved(union, to.dir, to.name);

@@ -15,13 +15,13 @@ function acl(...entries: [keyof typeof TAGS, number, number?][]): Buffer {
 }
 
 describe('an object made under a default ACL', () => {
-  it('has no ACL of its own where the mode says it all', () => {
+  it('has no ACL of its own if the mode expresses all of it', () => {
     const { mode, access } = inheritAcl(acl(['user', 7], ['group', 5], ['other', 0]), 0o666);
     expect(mode.toString(8)).toBe('640');
     expect(access).toBeNull();
   });
 
-  it('has the mask cut down by the group bits asked for, and the named entries as they are', () => {
+  it('has a mask limited by the requested group bits, and unchanged named entries', () => {
     const parent = acl(['user', 7], ['namedUser', 7, 1000], ['group', 5], ['mask', 7], ['other', 5]);
     const { mode, access } = inheritAcl(parent, 0o640);
     expect(mode.toString(8)).toBe('640');
