@@ -5,7 +5,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FileSystem, Shown } from '../harness/filesystems.js';
+import type { FileSystem, MountedFileSystem } from '../harness/filesystems.js';
 import { type Mounted, mountKernel, mountPlyfs } from '../harness/mounts.js';
 import type { LayerDirs } from '../harness/scratch.js';
 import type { Case } from './case.js';
@@ -77,7 +77,7 @@ interface Union {
 
 export class Layered {
   private readonly unions: Union[] = [];
-  private shown: Shown | null = null;
+  private mounted: MountedFileSystem | null = null;
   /** The kernel's overlayfs and plyfs: each on an upper of its own, both on the same lowers. */
   readonly kernel: Union;
   readonly plyfs: Union;
@@ -101,8 +101,8 @@ export class Layered {
         places.set(name, within);
       }
     }
-    this.shown = system.show(at('content'), at('on'), role === 'upper');
-    const { root } = this.shown;
+    this.mounted = system.mount(at('content'), at('on'), role === 'upper');
+    const { root } = this.mounted;
     const placeOf = (name: string): string => (places.get(name) === 'off' ? at('off', name) : join(root, name));
     const layersOf = (who: 'kernel' | 'plyfs'): LayerDirs => {
       mkdirSync(at(who));
@@ -156,7 +156,7 @@ export class Layered {
 
   async close(): Promise<void> {
     for (const { stage } of this.unions) stage.close();
-    await this.shown?.unmount();
+    await this.mounted?.unmount();
   }
 }
 

@@ -1,4 +1,7 @@
 import { fileURLToPath } from 'node:url';
 
-/** The checkout that this file belongs to; PLYFS_CHECKOUT names it if the file runs compiled elsewhere. */
+/**
+ * The checkout that contains this file. PLYFS_CHECKOUT names it when a compiled copy of this file runs
+ * elsewhere.
+ */
 export const CHECKOUT = process.env.PLYFS_CHECKOUT ?? fileURLToPath(new URL('../..', import.meta.url));

@@ -1,8 +1,11 @@
-/** Directories as Docker's storage drivers keep them, made by code. */
+/** Directories in the form in which Docker's storage drivers keep layers, written without Docker. */
 import { appendFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** `overlay2`: content in ID/diff, the layers below in ID/lower by short names, which are symlinks in l/. */
+/**
+ * A store of `overlay2`. ID/diff has the content of a layer. ID/lower lists the layers below it by short
+ * names, which are symlinks in l/.
+ */
 export class Overlay2Store {
   private readonly shorts = new Map<string, string>();
 
@@ -27,7 +30,7 @@ export class Overlay2Store {
   }
 }
 
-/** `aufs`: content in diff/ID, the layers below in layers/ID. */
+/** A store of `aufs`. diff/ID has the content of a layer, and layers/ID lists the layers below it. */
 export class AufsStore {
   constructor(readonly directory: string) {
     for (const name of ['layers', 'diff', 'mnt']) mkdirSync(join(directory, name), { recursive: true });
@@ -43,7 +46,7 @@ export class AufsStore {
   }
 }
 
-/** An id as long as Docker's, with a given beginning. */
+/** Returns an id as long as Docker's that begins with `start`. */
 export function idOf(start: string): string {
   return start.padEnd(64, '0');
 }

@@ -1,11 +1,12 @@
-/** A place for layers whose file system fails when it is told to. */
+/** A directory for layers on a file system whose operations fail by a plan. */
 import { spawnSync } from 'node:child_process';
 import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { isMounted, waitFor } from './mounts.js';
 
-interface Words {
+/** The numbering of the plan's words, which fixtures/faulty/faults.mjs exports. */
+interface PlanWords {
   readonly MODE: number;
   readonly PASS: number;
   readonly ERRNO: number;
@@ -19,10 +20,10 @@ interface Words {
 }
 
 const FIXTURES = new URL('../fixtures/faulty/', import.meta.url);
-const words = (await import(new URL('faults.mjs', FIXTURES).href)) as Words;
+const WORDS = (await import(new URL('faults.mjs', FIXTURES).href)) as PlanWords;
 
-/** Requests that can fail, by the kernel's names. */
-export const KINDS = words.KIND_NAMES;
+/** The kinds of requests that can fail, by the kernel's names. */
+export const KINDS = WORDS.KIND_NAMES;
 
 export type FaultErrno = 'ENOSPC' | 'EIO' | 'EDQUOT' | 'EROFS' | 'EMFILE';
 
@@ -30,18 +31,18 @@ export interface Plan {
   /** The operation that fails, counted from 1 among those of the kinds. */
   readonly n: number;
   readonly errno: FaultErrno | 'hang';
-  /** Default: every kind. */
+  /** The kinds that count and fail. Default: all. */
   readonly kinds?: readonly string[];
-  /** All operations of the kinds after it fail too. */
+  /** True: all later operations of these kinds fail too. */
   readonly lasting?: boolean;
 }
 
 /**
- * What may fail, and when: one plan for all faulty layers that share it. Can be changed while they are
- * mounted.
+ * The plan of what fails and when, shared by all faulty layers that are mounted with it. A test can change
+ * the plan while they are mounted.
  */
 export class Faults {
-  readonly memory = new SharedArrayBuffer(4 * (words.TRACE + words.TRACED));
+  readonly memory = new SharedArrayBuffer(4 * (WORDS.TRACE + WORDS.TRACED));
   private readonly plan = new Int32Array(this.memory);
   private readonly completionFds: number[] = [];
 
@@ -50,58 +51,61 @@ export class Faults {
     const bits = kinds.reduce((all, kind) => all | (1 << KINDS.indexOf(kind)), 0);
     const number = errno === 'hang' ? 0 : (constants.errno[errno] ?? 0);
     for (const [word, value] of [
-      [words.HITS, 0],
-      [words.SEEN, 0],
-      [words.PASS, n - 1],
-      [words.ERRNO, number],
-      [words.KINDS, bits],
-      [words.MODE, lasting ? 2 : 1],
+      [WORDS.HITS, 0],
+      [WORDS.SEEN, 0],
+      [WORDS.PASS, n - 1],
+      [WORDS.ERRNO, number],
+      [WORDS.KINDS, bits],
+      [WORDS.MODE, lasting ? 2 : 1],
     ] as const) {
       Atomics.store(this.plan, word, value);
     }
   }
 
-  /** Nothing fails any more, and what hangs goes on. */
+  /** Ends the plan: nothing fails any more, and hanging operations continue. */
   disarm(): void {
-    Atomics.store(this.plan, words.MODE, 0);
+    Atomics.store(this.plan, WORDS.MODE, 0);
     const one = new BigUint64Array([1n]);
     for (const fd of this.completionFds) writeSync(fd, new Uint8Array(one.buffer));
   }
 
-  /** Operations that have failed since the plan was made. */
+  /** The number of operations that have failed since the plan was made. */
   get hits(): number {
-    return Atomics.load(this.plan, words.HITS);
+    return Atomics.load(this.plan, WORDS.HITS);
   }
 
-  /** What the first of them was. */
+  /** The kind of the first operation that failed. */
   get hitKind(): string {
-    return KINDS[Atomics.load(this.plan, words.HIT_KIND)] ?? '?';
+    return KINDS[Atomics.load(this.plan, WORDS.HIT_KIND)] ?? '?';
   }
 
-  /** The operations since the plan was made. */
+  /** The kinds of all operations since the plan was made, in order. */
   trace(): string[] {
-    const seen = Math.min(Atomics.load(this.plan, words.SEEN), words.TRACED);
-    return Array.from(this.plan.subarray(words.TRACE, words.TRACE + seen), (kind) => KINDS[kind] ?? '?');
+    const seen = Math.min(Atomics.load(this.plan, WORDS.SEEN), WORDS.TRACED);
+    return Array.from(this.plan.subarray(WORDS.TRACE, WORDS.TRACE + seen), (kind) => KINDS[kind] ?? '?');
   }
 
-  /** An fd that wakes a mount with hanging requests. */
-  wakeBy(completionFd: number): void {
+  /** Registers an fd that wakes a mount with hanging requests. */
+  addCompletionFd(completionFd: number): void {
     this.completionFds.push(completionFd);
   }
 }
 
-/** One directory, mounted elsewhere through the faulty file system; served by a thread of this process. */
+/**
+ * One directory, mounted at another place through the faulty file system. A thread of this process serves it.
+ */
 export class FaultyLayer {
   private constructor(
     readonly mountpoint: string,
     private readonly thread: Worker,
-    /** What the transport had to say: nothing, when all is well. */
+    /** Messages of the transport; none when nothing is wrong. */
     readonly log: readonly string[],
     private readonly ended: Promise<void>,
   ) {}
 
   /**
-   * @param timeout seconds for which the kernel may keep names and attributes: 0 makes each use an operation
+   * @param timeout seconds for which the kernel can cache names and attributes; with 0, each use is an
+   * operation
    */
   static async mount(source: string, mountpoint: string, faults: Faults, timeout: number): Promise<FaultyLayer> {
     const thread = new Worker(new URL('serve-thread.mjs', FIXTURES), {
@@ -113,7 +117,7 @@ export class FaultyLayer {
     thread.on('message', (message: { log?: string; ready?: { completionFd: number } }) => {
       if (message.log !== undefined) log.push(message.log);
       if (message.ready === undefined) return;
-      faults.wakeBy(message.ready.completionFd);
+      faults.addCompletionFd(message.ready.completionFd);
       ready = true;
     });
     const ended = new Promise<void>((resolve) => {
@@ -130,7 +134,7 @@ export class FaultyLayer {
     return new FaultyLayer(mountpoint, thread, log, ended);
   }
 
-  /** Unmounts, also what is in use, and waits for the thread. Throws if it was in use. */
+  /** Unmounts and waits for the thread. A mount that is in use is detached, and this throws. */
   async unmount(): Promise<void> {
     if (!isMounted(this.mountpoint)) return;
     const done = spawnSync('umount', [this.mountpoint], { encoding: 'utf8' });

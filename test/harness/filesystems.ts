@@ -1,4 +1,4 @@
-/** File systems for layers: in memory, on loop devices with images made here, and unions. */
+/** File systems for layers: in memory, on loop devices with images that are made here, and unions. */
 import { spawnSync } from 'node:child_process';
 import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,23 +13,24 @@ import {
 
 export interface FileSystem {
   readonly name: string;
-  /** Objects can be changed in it: it can be an upper. */
+  /** True: objects can be changed, so that it can hold an upper layer. */
   readonly writable: boolean;
-  /** It has overlay attributes and devices 0:0 of its own, so that layers on it can have any content. */
+  /** True: it stores overlay attributes and devices 0:0, so that layers on it can have any content. */
   readonly showsMarks: boolean;
-  /** Why it cannot be had on this machine, or null. */
+  /** The reason why it cannot be mounted on this machine, or null. */
   unavailable(): string | null;
   /**
-   * Mounts one that has what the directory `content` has, as far as it can hold that.
-   * @param base an empty directory for its image and mountpoint
-   * @param isUpper its content is to be changed
+   * Mounts a file system of this type with the content of the directory `content`, as far as it can hold
+   * that.
+   * @param base an empty directory for the image and the mountpoint
+   * @param isUpper true: the test changes the content
    */
-  show(content: string, base: string, isUpper?: boolean): Shown;
+  mount(content: string, base: string, isUpper?: boolean): MountedFileSystem;
 }
 
-export interface Shown {
+export interface MountedFileSystem {
   readonly root: string;
-  /** Waits for the server of a union that had it as a layer to close it. */
+  /** Unmounts, after waiting for the server of a union to close this layer. */
   unmount(): Promise<void>;
 }
 
@@ -39,7 +40,7 @@ function run(program: string, args: readonly string[]): void {
   if (done.status !== 0) throw new Error(`${program} ${args.join(' ')}: status ${done.status}: ${done.stderr.trim()}`);
 }
 
-function lacks(type: string, program: string | null): string | null {
+function typeUnavailable(type: string, program: string | null): string | null {
   const missing = mountsUnavailable();
   if (missing !== null) return missing;
   if (program !== null && spawnSync(program, ['--version'], { stdio: 'ignore' }).error !== undefined) {
@@ -49,15 +50,15 @@ function lacks(type: string, program: string | null): string | null {
   return known || spawnSync('modprobe', [type], { stdio: 'ignore' }).status === 0 ? null : `this kernel has no ${type}`;
 }
 
-/** Mounts `device` at a directory made below `base`. */
-function mountAt(base: string, type: string, device: string, options: string): Shown {
+/** Mounts `device` on a directory that this makes below `base`. */
+function mountAt(base: string, type: string, device: string, options: string): MountedFileSystem {
   const root = join(base, 'root');
   mkdirSync(root);
   run('mount', ['-t', type, '-o', options, device, root]);
   return { root, unmount: () => unmountLayers(root) };
 }
 
-/** A file system that is packed from a directory and never changes. */
+/** A file system that a program packs from a directory, and that never changes. */
 function packed(
   type: string,
   program: string,
@@ -67,8 +68,8 @@ function packed(
     name: type,
     writable: false,
     showsMarks: true,
-    unavailable: () => lacks(type, program),
-    show(content, base) {
+    unavailable: () => typeUnavailable(type, program),
+    mount(content, base) {
       const image = join(base, 'image');
       run(program, pack(content, image));
       return mountAt(base, type, image, 'loop,ro');
@@ -77,7 +78,8 @@ function packed(
 }
 
 /**
- * What the file system cannot hold, such as attributes, stays behind. Unmounts it when anything else fails.
+ * Copies a directory, without facts that the file system cannot hold, such as attributes. On any other
+ * failure, unmounts the file system.
  */
 function copyInto(content: string, root: string): void {
   const done = spawnSync('cp', ['-a', `${content}/.`, root], {
@@ -94,11 +96,11 @@ interface Writable {
   readonly name: string;
   readonly type: string;
   readonly options?: string;
-  /** Makes the file system in a file; without it, it is one in memory. */
+  /** The program that formats an image file, with arguments. Undefined: the file system is in memory. */
   readonly make?: readonly [program: string, ...args: string[]];
 }
 
-/** Size of an image: the largest minimum of these file systems (mkfs.xfs: 300 MB). Images are sparse. */
+/** The size of an image: the largest minimum of these file systems (mkfs.xfs: 300 MB). Images are sparse. */
 const IMAGE_BYTES = 512 * 1024 * 1024;
 
 function writable({ name, type, options = 'defaults', make }: Writable): FileSystem {
@@ -106,8 +108,8 @@ function writable({ name, type, options = 'defaults', make }: Writable): FileSys
     name,
     writable: true,
     showsMarks: true,
-    unavailable: () => lacks(type, make?.[0] ?? null),
-    show(content, base) {
+    unavailable: () => typeUnavailable(type, make?.[0] ?? null),
+    mount(content, base) {
       const image = join(base, 'image');
       if (make !== undefined) {
         const fd = openSync(image, 'w');
@@ -128,14 +130,14 @@ function writable({ name, type, options = 'defaults', make }: Writable): FileSys
   };
 }
 
-/** A union that has the content in a lower layer; or in its upper, if it is to be changed. */
+/** A union that has the content in a lower layer, or in its upper if the test changes it. */
 function union(name: string, mount: typeof mountKernel, unavailable: () => string | null): FileSystem {
   return {
     name,
     writable: true,
     showsMarks: false,
     unavailable,
-    show(content, base, isUpper = false) {
+    mount(content, base, isUpper = false) {
       const [empty, upper, work, root] = ['empty', 'upper', 'work', 'root'].map((each) => join(base, each)) as [
         string,
         string,
@@ -182,6 +184,6 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
 export function fileSystem(name: string): FileSystem {
   const found = FILE_SYSTEMS.find((each) => each.name === name);
   if (found === undefined)
-    throw new Error(`no file system ${name}; there are ${FILE_SYSTEMS.map((each) => each.name).join(', ')}`);
+    throw new Error(`unknown file system ${name}; known are ${FILE_SYSTEMS.map((each) => each.name).join(', ')}`);
   return found;
 }

@@ -1,4 +1,4 @@
-/** Mounting a union with the kernel's overlayfs or with plyfs, and taking it down again whatever happened. */
+/** Mounts a union with the kernel's overlayfs or with plyfs, and unmounts it even after a failure. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -12,16 +12,18 @@ export interface Mounted {
   unmount(): void;
 }
 
-/** The program under test. PLYFS_PROGRAM names another one that takes the same arguments, to compare with. */
+/**
+ * The program under test. PLYFS_PROGRAM names another program with the same command line, to compare with.
+ */
 export const PLYFS = process.env.PLYFS_PROGRAM ?? join(CHECKOUT, 'bin/plyfs');
 
-/** Without it the command line is that of fuse-overlayfs, and means what that does by it. */
+/** Without the subcommand `mount`, the command line is that of fuse-overlayfs and has its meaning. */
 const COMMAND = process.env.PLYFS_PROGRAM === undefined ? ['mount'] : [];
 
-/** The transport under test, by PLYFS_TRANSPORT; undefined: the default one. */
+/** The transport under test, from PLYFS_TRANSPORT. Undefined: the default transport. */
 export const TRANSPORT = process.env.PLYFS_TRANSPORT as 'direct' | 'fuse-native' | undefined;
 
-/** Why a test cannot run over the transport under test, if `what` is needed for it; or null. */
+/** The reason why the transport under test cannot run a test that needs `what`, or null. */
 export function libfuse2Lacks(what: string): string | null {
   return TRANSPORT === 'fuse-native' ? `libfuse 2 does not carry ${what}` : null;
 }
@@ -29,7 +31,8 @@ export function libfuse2Lacks(what: string): string | null {
 const TRANSPORT_ARGS = TRANSPORT === undefined ? [] : ['-o', `transport=${TRANSPORT}`];
 
 /**
- * How long a mount may live before its connection is aborted: a test that hangs in a system call then fails.
+ * Seconds after which the connection of a mount is aborted, so that a test which hangs in a system call
+ * fails.
  */
 const GUARD_SECONDS = 240;
 
@@ -45,10 +48,10 @@ export function overlayOptions(layers: LayerDirs, extra: readonly string[] = [])
   return [...options, ...extra].join(',');
 }
 
-/** Without features, however the kernel is configured: what Docker and podman use. */
+/** No features, however the kernel is configured. Docker and podman mount with these options. */
 const PLAIN = ['redirect_dir=off', 'metacopy=off', 'index=off', 'xino=off'];
 
-/** What the kernel is told of features: `wanted` ones, and that it is to do without the others. */
+/** Options of the kernel's overlayfs that switch the features of `wanted` on and the other ones off. */
 export function kernelFeatures(wanted: readonly string[]): string[] {
   const nameOf = (feature: string): string => feature.split('=', 1)[0] ?? feature;
   const said = new Set(wanted.map(nameOf));
@@ -87,16 +90,16 @@ function mountWith(args: readonly string[], layers: LayerDirs): Mounted {
   };
 }
 
-/** plyfs in the foreground, as a child whose pid is the server's. */
+/** plyfs in the foreground: a child process, whose pid is the server's. */
 export interface ForegroundMount extends Mounted {
   readonly server: ChildProcess;
-  /** Everything it wrote to stderr so far. */
+  /** All that it has written to stderr so far. */
   log(): string;
 }
 
 /**
- * Starts `plyfs -f` and waits until the mount is there.
- * @param program may be one that goes on as plyfs, such as prlimit(1)
+ * Starts `plyfs -f` and waits for the mount.
+ * @param program can be a program that becomes plyfs by execve(2), such as prlimit(1)
  */
 export async function mountForeground(
   layers: LayerDirs,
@@ -138,11 +141,11 @@ export function isMounted(mountpoint: string): boolean {
   return mountLine(mountpoint) !== undefined;
 }
 
-/** Aborts the mount's FUSE connection after a while, from a process that a hanging test cannot hold up. */
+/** Aborts the mount's FUSE connection after a while, from a process that a hanging test cannot stop. */
 function guardConnection(mountpoint: string): ChildProcess {
   const minor = mountLine(mountpoint)?.split(' ')[2]?.split(':')[1];
   const script = `sleep ${GUARD_SECONDS}; echo 1 > /sys/fs/fuse/connections/${minor}/abort`;
-  // `exec -a`-less and alone in its group: killing the shell's group takes the sleep with it.
+  // The guard is the leader of a process group of its own: a signal to the group ends the sleep too.
   const guard = spawn('sh', ['-c', script], { stdio: 'ignore', detached: true });
   guard.unref();
   const kill = guard.kill.bind(guard);
@@ -158,17 +161,17 @@ function guardConnection(mountpoint: string): ChildProcess {
 }
 
 /**
- * Unmounts. What is busy is detached so that nothing stays behind, and reported: somebody left a file open.
+ * Unmounts. A busy mount is detached, so that nothing is left behind, and reported: a test left a file open.
  */
 export function unmount(mountpoint: string): void {
   if (!isMounted(mountpoint)) return;
-  const came = sys.outcome(() => sys.umount(mountpoint));
-  if (came === 'ok') return;
+  const result = sys.outcome(() => sys.umount(mountpoint));
+  if (result === 'ok') return;
   spawnSync('umount', ['-l', mountpoint]);
-  throw new Error(`umount ${mountpoint}: ${came}`);
+  throw new Error(`umount ${mountpoint}: ${result}`);
 }
 
-/** Unmounts a file system that held layers: their server closes them after its mount has gone. */
+/** Unmounts a file system that held layers, after their server, which closes them late, has closed them. */
 export async function unmountLayers(mountpoint: string): Promise<void> {
   await waitFor(
     () => !isMounted(mountpoint) || spawnSync('umount', [mountpoint], { stdio: 'ignore' }).status === 0,
@@ -176,7 +179,7 @@ export async function unmountLayers(mountpoint: string): Promise<void> {
   );
 }
 
-/** Waits for `condition` by asking again; for what gives no event to wait for. */
+/** Waits for a condition of which no event reports that it is true, by polling. */
 export async function waitFor(condition: () => boolean, what: string, timeoutMs = 30_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!condition()) {
@@ -185,14 +188,17 @@ export async function waitFor(condition: () => boolean, what: string, timeoutMs 
   }
 }
 
-/** Why real mounts cannot be tested here, or null. */
+/** The reason why this machine cannot run tests on real mounts, or null. */
 export function mountsUnavailable(): string | null {
   if (process.getuid?.() !== 0) return 'mounting needs root';
   if (!existsSync('/dev/fuse')) return '/dev/fuse is missing';
   return null;
 }
 
-/** Why the fuse-native transport cannot be tested here, or null. The package and libfuse 2 are optional. */
+/**
+ * The reason why the fuse-native transport cannot be tested here, or null. The package and libfuse 2 are
+ * optional.
+ */
 export function fuseNativeUnavailable(): string | null {
   const unavailable = mountsUnavailable();
   if (unavailable !== null) return unavailable;

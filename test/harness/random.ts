@@ -1,10 +1,10 @@
-/** Randomness that a seed repeats (mulberry32). */
+/** A random sequence that its seed repeats (mulberry32). */
 export class Random {
   #state: number;
   constructor(seed: number) {
     this.#state = seed >>> 0;
   }
-  /** An integer from 0 to `below` − 1. */
+  /** Returns an integer from 0 to `below` − 1. */
   int(below: number): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;
@@ -17,7 +17,7 @@ export class Random {
   }
   pick<T>(from: readonly T[]): T {
     const picked = from[this.int(from.length)];
-    if (picked === undefined) throw new Error('picked from nothing');
+    if (picked === undefined) throw new Error('cannot pick from an empty list');
     return picked;
   }
 }

@@ -1,4 +1,4 @@
-/** Directories of a test's own, on a file system that can be an upper layer. */
+/** Directories for one test, on a file system that can hold an upper layer. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,31 +8,34 @@ import * as sys from './sys/index.js';
 
 const MEMORY = '/dev/shm';
 
-/** PLYFS_TEST_DIR names another place than the system's, say a real disk where /tmp is memory. */
+/**
+ * Makes a directory below the system's directory for temporary files, or below PLYFS_TEST_DIR, such as a real
+ * disk where /tmp is in memory.
+ */
 export function makeScratch(purpose: string): string {
   const dir = mkdtempSync(resolve(process.env.PLYFS_TEST_DIR ?? tmpdir(), `plyfs-${purpose}-`));
-  // Tests act as other users too, who have to get through.
+  // Tests also act as other users, who must be able to enter the directory.
   chmodSync(dir, 0o755);
   return dir;
 }
 
 /**
- * As {@link makeScratch}, in memory where that can be an upper layer: for tests that wait for a disk and need
- * none.
+ * Makes a directory in memory if an upper layer can be there, and otherwise as {@link makeScratch} does. For
+ * tests that would only wait for a disk.
  */
 export function makeMemoryScratch(purpose: string): string {
   if (process.env.PLYFS_TEST_DIR !== undefined || !existsSync(MEMORY)) return makeScratch(purpose);
   const dir = mkdtempSync(join(MEMORY, `plyfs-${purpose}-`));
   chmodSync(dir, 0o755);
-  // tmpfs has such attributes since Linux 6.6.
+  // tmpfs has `user.` attributes since Linux 6.6.
   if (sys.outcome(() => sys.setxattr(dir, 'user.test', '1')) === 'ok') return dir;
   removeScratch(dir);
   return makeScratch(purpose);
 }
 
 export function removeScratch(dir: string): void {
-  // What a failed case left immutable could not be removed; where a file system has no such flags there is
-  // none.
+  // rm(1) cannot remove objects that a failed case left immutable. chattr fails where a file system has no
+  // such flags; nothing is immutable there.
   spawnSync('chattr', ['-R', '-f', '-i', '-a', dir], { stdio: 'ignore' });
   rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
 }

@@ -1,19 +1,22 @@
-/** A whole tree as plain facts, for comparing two of them. */
+/** A whole tree as a record of facts, so that two trees can be compared. */
 import { createHash } from 'node:crypto';
 import * as sys from './sys/index.js';
 
 export interface SnapshotOptions {
-  /** Leave out what two file systems may answer differently even when the trees are equal. Default none. */
+  /**
+   * Facts to leave out because two file systems can differ in them even when the trees are equal. Default:
+   * none.
+   */
   readonly without?: readonly ('mtime' | 'nlink')[];
-  /** Times only to the millisecond. */
+  /** True: times are rounded to milliseconds. */
   readonly coarseTimes?: boolean;
-  /** Also which names are one file, by inode number. */
+  /** True: names of one file are recorded, by inode number. */
   readonly links?: boolean;
-  /** Leave out names that are listed although there is nothing. */
+  /** True: names that are listed but not found are left out. */
   readonly withoutGhosts?: boolean;
 }
 
-/** Path → one line of facts: type, mode, owner, size, mtime, links of files, xattrs, content or target. */
+/** Maps each path to one line: type, mode, owner, size, mtime, links of files, xattrs, content or target. */
 export type Snapshot = Readonly<Record<string, string>>;
 
 export function snapshot(root: string, options: SnapshotOptions = {}): Snapshot {
@@ -24,7 +27,7 @@ export function snapshot(root: string, options: SnapshotOptions = {}): Snapshot 
 
 interface Seen {
   readonly facts: Record<string, string>;
-  /** The name that an inode number was first seen by. */
+  /** Maps an inode number to the first name that was found for it. */
   readonly firstNames: Map<number, string>;
 }
 
@@ -53,7 +56,7 @@ function isGhost(path: string): boolean {
 function describe(path: string, stat: sys.Stat, { without = [], coarseTimes = false }: SnapshotOptions): string {
   const directory = sys.isDirectory(stat.mode);
   const parts = [stat.mode.toString(8), `${stat.uid}:${stat.gid}`];
-  // A directory's size and link count are its file system's affair.
+  // The size and link count of a directory depend on its file system.
   if (!directory) parts.push(`size=${stat.size}`);
   if (!directory && !without.includes('nlink')) parts.push(`nlink=${stat.nlink}`);
   if (!without.includes('mtime'))

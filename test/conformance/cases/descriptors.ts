@@ -4,16 +4,16 @@ import type { Case } from '../case.js';
 import { fails } from '../fails.js';
 import { onScene } from '../scene.js';
 
-const { NO_FD, NOW, NOWHERE, O_APPEND, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY } = sys;
+const { NO_FD, NOW, UNMAPPED, O_APPEND, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY } = sys;
 const MAP_SHARED = 1;
 const PROT_READ = 1;
 
 /** Every call that takes one descriptor. */
 const CALLS: readonly ((fd: number) => unknown)[] = [
-  (fd) => sys.transfer('read', fd, NOWHERE, 1),
-  (fd) => sys.transfer('write', fd, NOWHERE, 1),
-  (fd) => sys.transfer('pread', fd, NOWHERE, 1),
-  (fd) => sys.transfer('pwrite', fd, NOWHERE, 1),
+  (fd) => sys.transfer('read', fd, UNMAPPED, 1),
+  (fd) => sys.transfer('write', fd, UNMAPPED, 1),
+  (fd) => sys.transfer('pread', fd, UNMAPPED, 1),
+  (fd) => sys.transfer('pwrite', fd, UNMAPPED, 1),
   (fd) => sys.lseek(fd, 0, sys.SEEK_SET),
   (fd) => sys.ftruncate(fd, 0),
   (fd) => sys.fchmod(fd, 0o600),
@@ -101,15 +101,15 @@ export const descriptorCases: readonly Case[] = [
     objects: ['f', 'g'],
     run(at, ctx) {
       const fd = ctx.open('d/f', O_RDWR);
-      fails('EFAULT', () => sys.transfer('read', fd, NOWHERE, 4));
-      fails('EFAULT', () => sys.transfer('pread', fd, NOWHERE, 4));
-      fails('EFAULT', () => sys.transfer('write', fd, NOWHERE, 4));
-      fails('EFAULT', () => sys.transfer('pwrite', fd, NOWHERE, 4));
-      fails('EFAULT', () => sys.transfer('getdents', ctx.open('d', O_RDONLY), NOWHERE, 4096));
-      fails('EFAULT', () => sys.lockAt(fd, NOWHERE));
-      fails('EFAULT', () => sys.statfsInto(fd, NOWHERE));
-      fails('EFAULT', () => sys.sendfileFrom(fd, ctx.open('d/g', O_RDONLY), NOWHERE, 1));
-      fails('EFAULT', () => sys.openByHandleAt(fd, NOWHERE));
+      fails('EFAULT', () => sys.transfer('read', fd, UNMAPPED, 4));
+      fails('EFAULT', () => sys.transfer('pread', fd, UNMAPPED, 4));
+      fails('EFAULT', () => sys.transfer('write', fd, UNMAPPED, 4));
+      fails('EFAULT', () => sys.transfer('pwrite', fd, UNMAPPED, 4));
+      fails('EFAULT', () => sys.transfer('getdents', ctx.open('d', O_RDONLY), UNMAPPED, 4096));
+      fails('EFAULT', () => sys.lockAt(fd, UNMAPPED));
+      fails('EFAULT', () => sys.statfsInto(fd, UNMAPPED));
+      fails('EFAULT', () => sys.sendfileFrom(fd, ctx.open('d/g', O_RDONLY), UNMAPPED, 1));
+      fails('EFAULT', () => sys.openByHandleAt(fd, UNMAPPED));
       fails('EFAULT', () => sys.getxattr(at('f'), sys.FAULT));
       if (sys.readFile(at('f')) !== 'content') throw new Error('a write from nowhere changed the file');
     },
@@ -123,7 +123,7 @@ export const descriptorCases: readonly Case[] = [
     run(_, ctx) {
       const fd = ctx.open('d/f', O_RDWR);
       for (const request of ['FS_IOC_GETFLAGS', 'FS_IOC_SETFLAGS', 'FS_IOC_FSGETXATTR', 'FS_IOC_FSSETXATTR'] as const) {
-        fails('EFAULT', () => sys.ioctlAt(request, fd, NOWHERE));
+        fails('EFAULT', () => sys.ioctlAt(request, fd, UNMAPPED));
       }
     },
   }),

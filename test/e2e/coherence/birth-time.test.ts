@@ -63,7 +63,7 @@ describe.skipIf(unavailable !== null)(`birth time ${unavailable ?? ''}`, () => {
     mounted = mount();
     expect(births()).toEqual(kernel);
     expect(births(STATX_BASIC_STATS)).toEqual(kernel);
-    for (const name of OBJECTS) sys.statAfresh(join(layers.mountpoint, name));
+    for (const name of OBJECTS) sys.statForceSync(join(layers.mountpoint, name));
     expect(births()).toEqual(kernel);
   });
 

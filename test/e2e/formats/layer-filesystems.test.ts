@@ -12,7 +12,7 @@ import { statAt } from '../../../src/sys/files/stat.js';
 import { flagsOfOpened, keepOwnProtection } from '../../../src/sys/rights/own-protection.js';
 import { materialize } from '../../conformance/materialize.js';
 import { dir, file, opaqueDir, special, symlink, type Tree } from '../../conformance/tree.js';
-import { fileSystem, type Shown } from '../../harness/filesystems.js';
+import { fileSystem, type MountedFileSystem } from '../../harness/filesystems.js';
 import {
   kernelOverlayUnavailable,
   type Mounted,
@@ -41,7 +41,7 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
   let layers: LayerDirs & { readonly upper: string };
   let skip: (why: string) => void;
   /** Unmounted in the reverse order. */
-  let mounted: (Mounted | Pick<Shown, 'unmount'>)[];
+  let mounted: (Mounted | Pick<MountedFileSystem, 'unmount'>)[];
 
   beforeAll(() => sys.ownMounts());
   beforeEach((test) => {
@@ -62,9 +62,9 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
     if (why !== null) skip(`${name}: ${why}`);
     const at = join(base, `on ${name}`);
     mkdirSync(at);
-    const shown = system.show(content, at);
-    mounted.push(shown);
-    return shown.root;
+    const layers = system.mount(content, at);
+    mounted.push(layers);
+    return layers.root;
   }
 
   function show(name: string, tree: Tree): string {

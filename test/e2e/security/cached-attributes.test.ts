@@ -127,7 +127,7 @@ describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ?
       try {
         sys.lstat(path);
         sys.copyFileRange(source, 0, target, 0, 100);
-        expect(sys.statOne(path, 'atime')).toEqual(sys.statAfresh(path).atime);
+        expect(sys.statOne(path, 'atime')).toEqual(sys.statForceSync(path).atime);
       } finally {
         sys.close(source);
         sys.close(target);
@@ -142,7 +142,7 @@ describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ?
         () => sys.removexattr(path, 'user.large'),
       ].map((change) => {
         change();
-        return [sys.statOne(path, 'blocks'), sys.statAfresh(path).blocks];
+        return [sys.statOne(path, 'blocks'), sys.statForceSync(path).blocks];
       });
       const most = seen[0]?.[1] as number;
       expect(most).toBeGreaterThan(before);
@@ -157,7 +157,7 @@ describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ?
       sys.lstat(old);
       // EXDEV where directories of a lower layer stay.
       const at = sys.outcome(() => sys.rename(old, moved)) === 'ok' ? moved : old;
-      expect(sys.statOne(at, 'blocks')).toBe(sys.statAfresh(at).blocks);
+      expect(sys.statOne(at, 'blocks')).toBe(sys.statForceSync(at).blocks);
     });
 
     it.each(PLACES)('a mapping, %s, changes times and blocks also when its descriptor is closed', (place) => {
@@ -174,7 +174,7 @@ describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ?
           for (let i = 0; i < 3; i++) sys.lstat(path);
           mapping.write(0, 'M');
           mapping.sync();
-          return [attribute, sys.statOne(path, attribute), sys.statAfresh(path)[attribute]];
+          return [attribute, sys.statOne(path, attribute), sys.statForceSync(path)[attribute]];
         } finally {
           mapping.unmap();
         }

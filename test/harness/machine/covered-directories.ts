@@ -1,13 +1,13 @@
 /**
- * Directories of the machine that are empty for a test: in a mount namespace of its own a tmpfs covers each
- * of them. What the test itself needs (the checkout, the directory for scratch files) can lie below one of
- * them and stays reachable.
+ * Shell commands that make directories of the machine empty for one test: in a mount namespace of the test, a
+ * tmpfs covers each of them. The directories that the test itself needs (the checkout, the directory for
+ * scratch files) can be below a covered directory and stay reachable.
  */
 import { realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { CHECKOUT } from '../checkout.js';
 
-/** What every test needs: its program, and the place of its scratch files. */
+/** Paths that every test needs: the program, and the directory of its scratch files. */
 export function neededByTests(): string[] {
   return [CHECKOUT, process.env.PLYFS_TEST_DIR ?? tmpdir()].map((path) => realpathSync(path));
 }

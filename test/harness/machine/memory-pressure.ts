@@ -1,29 +1,29 @@
 /**
- * Memory pressure on this process alone: the kernel takes back what it can of its control group. Unlike
- * drop_caches it takes what was not used lately, and leaves the rest.
+ * Memory pressure on this process alone: the kernel reclaims the memory of its control group. Unlike
+ * drop_caches, reclaim frees the memory that was not used lately and keeps the rest.
  */
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const V1 = '/sys/fs/cgroup/memory';
 const V2 = '/sys/fs/cgroup';
-/** More than the caches of a test hold. */
+/** More bytes than the caches of a test hold. */
 const AMOUNT = '64M';
 
 type Reclaim = () => void;
 let reclaim: Reclaim | string | null = null;
 
 /**
- * Why there can be none here, or null. The first call puts this process into a group of its own where there
- * are groups of version 1.
+ * The reason why memory cannot be reclaimed here, or null. On a machine with control groups of version 1, the
+ * first call moves this process into a group of its own.
  */
 export function pressureUnavailable(): string | null {
   reclaim ??= prepare();
   return typeof reclaim === 'string' ? reclaim : null;
 }
 
-/** Does nothing where {@link pressureUnavailable}. */
-export function putUnderPressure(): void {
+/** Does nothing if {@link pressureUnavailable} returns a reason. */
+export function reclaimMemory(): void {
   if (pressureUnavailable() === null) (reclaim as Reclaim)();
 }
 
@@ -41,7 +41,7 @@ function prepare(): Reclaim | string {
   }
 }
 
-/** Version 1 has no order for less than all of a group, so that it has to be a group of our own. */
+/** Version 1 can only reclaim all memory of a group, so this process needs a group of its own. */
 function ownGroup(parent: string): Reclaim {
   const group = join(parent, `plyfs-test-${process.pid}`);
   mkdirSync(group);
@@ -58,7 +58,7 @@ function order(file: string, amount: string): void {
   try {
     writeFileSync(file, amount);
   } catch (error) {
-    // Less could be taken back than was asked for: all that there was.
+    // The kernel has reclaimed all that it could, which is less than the amount that was asked for.
     if (!['EAGAIN', 'EBUSY'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }

@@ -1,9 +1,9 @@
-/** Processes of this machine, as /proc shows them. */
+/** Processes of this machine, from /proc. */
 import { readdirSync, readFileSync } from 'node:fs';
 
 export interface Process {
   readonly pid: number;
-  /** Empty for a process that has ended and was not waited for, and for a thread of the kernel. */
+  /** Empty for a zombie and for a thread of the kernel. */
   readonly command: string;
 }
 
@@ -13,7 +13,7 @@ export function processes(): Process[] {
     .map((name) => ({ pid: Number(name), command: commandOf(name) }));
 }
 
-/** The process in the background that serves the mount on `mountpoint`. */
+/** The pid of the background process that serves the mount on `mountpoint`. */
 export function serverOf(mountpoint: string): number | undefined {
   return processes().find(({ command }) => command.startsWith('plyfs /') && command.endsWith(mountpoint))?.pid;
 }
@@ -22,6 +22,6 @@ function commandOf(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean).join(' ');
   } catch {
-    return ''; // ENOENT, ESRCH: it ended while we looked
+    return ''; // ENOENT, ESRCH: the process has ended
   }
 }

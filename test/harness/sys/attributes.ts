@@ -25,7 +25,7 @@ const AT_EMPTY_PATH = 0x1000;
 const AT_EACCESS = 0x200;
 const AT_STATX_FORCE_SYNC = 0x2000;
 
-/** (uid_t) -1: leave the owner or the group as it is. */
+/** (uid_t) -1: the call keeps the owner or the group. */
 export const KEEP = 0xffffffff;
 
 export interface Time {
@@ -37,7 +37,7 @@ export const OMIT: Time = { sec: 0, nsec: 0x3ffffffe };
 
 export interface Stat {
   readonly ino: number;
-  /** `major:minor` of the device that holds it. */
+  /** `major:minor` of the device of the file system. */
   readonly dev: string;
   /** Type and permission bits. */
   readonly mode: number;
@@ -99,24 +99,23 @@ export function lstat(path: string): Stat {
 export type StatxField = keyof typeof STATX;
 
 /**
- * One attribute of a path (of a symlink itself, if not `follow`) or an open file, asked for alone: what a
- * file system's cache has of the others is not brought up to date by it, as stat(2) does, which asks for all
- * of them.
+ * Returns one attribute, of a path (of a symlink itself, unless `follow`) or of an open file. Unlike stat(2),
+ * which requests all attributes, this call does not refresh the others in a file system's cache.
  */
 export function statOne<A extends StatxField>(of: string | number, attribute: A, follow = false): Stat[A] {
   return statOf(of, follow ? 0 : AT_SYMLINK_NOFOLLOW, STATX[attribute])[attribute];
 }
 
-/** All attributes as the server has them, whatever the kernel has cached. */
-export function statAfresh(of: string | number): Stat {
+/** Returns all attributes that the server has, not those that the kernel has cached (AT_STATX_FORCE_SYNC). */
+export function statForceSync(of: string | number): Stat {
   return statOf(of, AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC);
 }
 
 const STATX_BTIME = 0x800;
 
 /**
- * When the object was made; null: its file system does not say. @param mask of what else is asked for in the
- * same call
+ * Returns the time when the object was made, or null if its file system does not report it.
+ * @param mask the bits of other attributes that the same call requests
  */
 export function birth(path: string, mask = 0): Time | null {
   const { buffer, address } = allocate(256);
@@ -175,7 +174,7 @@ export function futimens(fd: number, atime: Time, mtime: Time): void {
   check(futimensCall(fd, timesAt(atime, mtime)), 'futimens', fd);
 }
 
-/** `mode`: R_OK 4, W_OK 2, X_OK 1; checked with the effective ids. */
+/** `mode`: R_OK 4, W_OK 2, X_OK 1. The call checks with the effective ids. */
 export function access(path: string, mode: number): void {
   check(accessCall(AT_FDCWD, cPath(path), mode, AT_EACCESS), 'access', path);
 }
@@ -194,12 +193,12 @@ export function setInodeFlags(fd: number, flags: number): void {
   check(ioctlCall(fd, 0x40086602, address), 'FS_IOC_SETFLAGS', fd);
 }
 
-/** An ioctl without an argument of meaning. */
+/** An ioctl(2) whose argument has no meaning. */
 export function ioctl(fd: number, request: number): void {
   check(ioctlCall(fd, request, allocate(8).address), 'ioctl', fd);
 }
 
-/** An ioctl that means nothing to a file. */
+/** An ioctl(2) that no file supports. */
 export function unknownIoctl(fd: number): void {
   ioctl(fd, 0x7a7a);
 }

@@ -1,4 +1,4 @@
-/** How the tests make a system call: by libc, on paths that are bytes, failing with the errno's name. */
+/** System calls of the tests, through libc: paths are bytes, and a failure has the name of the errno. */
 import { constants } from 'node:os';
 import { errnoName } from '../../../src/core/errno.js';
 import {
@@ -11,11 +11,10 @@ import {
 
 export { AT_FDCWD, bind } from '../../../src/sys/libc.js';
 
-/**
- * Given as a path, or as the name of an xattr: an address that nothing is mapped at. No path has a NUL in it.
- */
+/** Passed as a path or as the name of an xattr: an address without mapped memory. No path contains a NUL. */
 export const FAULT = '\0fault';
-const UNMAPPED = 8;
+/** An address at which no memory is mapped. */
+export const UNMAPPED = 8;
 
 export function cPath(path: string): number {
   return path === FAULT ? UNMAPPED : memoryOfPath(path);
@@ -29,7 +28,8 @@ const recent: Memory[] = [];
 let next = 0;
 
 /**
- * Memory for a call's arguments. It outlives the call even if nobody looks at it again: the last 16 are kept.
+ * Memory for the arguments of a call. The last 16 pieces are kept, so that a piece outlives the call even if
+ * nothing refers to it any more.
  */
 export function allocate(bytes: number): Memory {
   const memory = newMemory(bytes);
@@ -45,7 +45,7 @@ function codeOf(errno: number): string {
   return known.startsWith('errno') ? (OTHER_NAMES.get(errno) ?? known) : known;
 }
 
-/** A system call that failed in a test; unlike the product's errors it has a stack. */
+/** A system call of a test that failed. Unlike the errors of plyfs, it has a stack. */
 export class SysError extends Error {
   override readonly name = 'SysError';
   constructor(
@@ -57,14 +57,11 @@ export class SysError extends Error {
   }
 }
 
-/**
- * Is told of each call: its name, what it came to (`'ok'` or an errno's name), and the path or descriptor it
- * was given.
- */
-export type Observer = (syscall: string, came: string, what: string | number) => void;
+/** Receives each call: its name, its result (`'ok'` or the name of an errno), and its path or descriptor. */
+export type Observer = (syscall: string, result: string, what: string | number) => void;
 let observer: Observer | null = null;
 
-/** Runs `body` while `each` is told of every system call that is made through this folder. */
+/** Runs `body` and reports to `each` every system call that is made through this folder. */
 export function observeCalls<T>(each: Observer, body: () => T): T {
   const before = observer;
   observer = each;
@@ -75,7 +72,7 @@ export function observeCalls<T>(each: Observer, body: () => T): T {
   }
 }
 
-/** Returns `result`, or throws the errno that made it negative. Must directly follow the call. */
+/** Returns `result`, or throws the errno if it is negative. Must directly follow the call. */
 export function check<T extends number | bigint>(result: T, syscall: string, what: string | number): T {
   if (result >= 0) {
     observer?.(syscall, 'ok', what);
@@ -84,7 +81,9 @@ export function check<T extends number | bigint>(result: T, syscall: string, wha
   throw failed(lastErrno(), syscall, what);
 }
 
-/** The same for calls that return an errno instead of setting it (posix_spawn(3), posix_fadvise(2)). */
+/**
+ * As {@link check}, for calls that return an errno instead of setting it (posix_spawn(3), posix_fadvise(2)).
+ */
 export function checkReturned(errno: number, syscall: string, what: string | number): void {
   if (errno !== 0) throw failed(errno, syscall, what);
   observer?.(syscall, 'ok', what);
@@ -96,7 +95,7 @@ function failed(errno: number, syscall: string, what: string | number): SysError
   return new SysError(code, syscall, String(what));
 }
 
-/** What `body` failed with: an errno's name, or `'ok'`. Other exceptions pass. */
+/** Returns the name of the errno that `body` failed with, or `'ok'`. Throws any other exception again. */
 export function outcome(body: () => unknown): string {
   try {
     body();

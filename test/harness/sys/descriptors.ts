@@ -1,4 +1,4 @@
-/** Calls on a descriptor with any argument, also those that must be refused. */
+/** Calls on a descriptor with any arguments, also with arguments that the kernel must refuse. */
 import { allocate, bind, check, checkReturned, cPath2 } from './call.js';
 
 const syscall4 = bind<(n: number, fd: number, a: number | bigint, b: number | bigint, c: number) => number>(
@@ -35,15 +35,13 @@ const flistxattrCall = bind<(fd: number, into: number, size: number) => number>(
 );
 const fremovexattrCall = bind<(fd: number, name: number) => number>('int fremovexattr(int, intptr_t)');
 
-/** No descriptor. */
+/** A number that no open descriptor has. */
 export const NO_FD = 1_000_000;
-/** An address that nothing is mapped at. */
-export const NOWHERE = 8;
 
-/** Calls that move bytes between a descriptor and an address; numbers of x86-64. */
+/** Calls that move bytes between a descriptor and an address, with their numbers on x86-64. */
 const TRANSFERS = { read: 0, write: 1, pread: 17, pwrite: 18, getdents: 217 } as const;
 
-/** Moves `size` bytes from or to `address`, which may lead nowhere. */
+/** Moves `size` bytes from or to `address`, at which no memory needs to be mapped. */
 export function transfer(call: keyof typeof TRANSFERS, fd: number, address: number, size: number, offset = 0): number {
   return check(syscall4(TRANSFERS[call], fd, address, size, offset), call, fd);
 }
@@ -60,7 +58,7 @@ export function readahead(fd: number, offset: number, size: number): void {
   check(readaheadCall(fd, offset, size), 'readahead', fd);
 }
 
-/** Maps with these arguments and lets the mapping go again. */
+/** Maps a file with these arguments and unmaps it again. */
 export function mmap(fd: number, size: number, protection: number, flags: number, offset = 0): void {
   const at = check(mmapCall(0, size, protection, flags, fd, offset), 'mmap', fd);
   check(munmapCall(at, size), 'munmap', fd);
@@ -78,19 +76,19 @@ export function statfsInto(fd: number, address: number): void {
   check(fstatfsCall(fd, address), 'fstatfs', fd);
 }
 
-/** sendfile(2) with the offset at an address. */
+/** sendfile(2) whose offset is at an address. */
 export function sendfileFrom(to: number, from: number, offsetAt: number, size: number): void {
   check(sendfileCall(to, from, offsetAt, size), 'sendfile', from);
 }
 
-/** sendfile(2) from a place of its own. */
+/** sendfile(2) from an offset in the file. */
 export function sendfileAt(to: number, from: number, offset: number, size: number): void {
   const { buffer, address } = allocate(8);
   buffer.writeBigInt64LE(BigInt(offset));
   sendfileFrom(to, from, address, size);
 }
 
-/** open_by_handle_at(2) with the handle at an address. */
+/** open_by_handle_at(2) whose handle is at an address. */
 export function openByHandleAt(mountFd: number, address: number): void {
   check(openHandleCall(mountFd, address, 0), 'open_by_handle_at', mountFd);
 }
@@ -108,7 +106,7 @@ export function fremovexattr(fd: number, name: string): void {
   check(fremovexattrCall(fd, cPath2(name)), 'fremovexattr', fd);
 }
 
-/** Requests of ioctl(2) on files (linux/fs.h) that all have one name and one pointer. */
+/** Requests of ioctl(2) on files (linux/fs.h) that have one name and take one pointer. */
 const REQUESTS = {
   FS_IOC_GETFLAGS: 0x80086601,
   FS_IOC_SETFLAGS: 0x40086602,
@@ -121,8 +119,7 @@ export function ioctlAt(request: keyof typeof REQUESTS, fd: number, address: num
 }
 
 /**
- * `struct fsxattr` of a file: 28 bytes, of which the first four are the flags and bytes 12 to 16 the project
- * id.
+ * Returns `struct fsxattr` of a file: 28 bytes. Bytes 0 to 3 are the flags, bytes 12 to 15 the project id.
  */
 export function getFsxattr(fd: number): Buffer {
   const { buffer, address } = allocate(28);
@@ -136,7 +133,7 @@ export function setFsxattr(fd: number, value: Buffer): void {
   ioctlAt('FS_IOC_FSSETXATTR', fd, address);
 }
 
-/** Shares the blocks of `from`, where a file system can. */
+/** Shares the blocks of `from`, if the file system can. */
 export function ficlone(to: number, from: number): void {
   check(ioctlCall(to, 0x40049409, from), 'FICLONE', to);
 }
@@ -148,7 +145,7 @@ export function setLease(fd: number, type: number): void {
   check(fcntlCall(fd, F_SETLEASE, type), 'fcntl F_SETLEASE', fd);
 }
 
-/** A lock whose description lies at `address`. */
+/** Takes a lock that the struct at `address` describes. */
 export function lockAt(fd: number, address: number): void {
   check(fcntlCall(fd, 6 /* F_SETLK */, address), 'fcntl lock', fd);
 }

@@ -80,7 +80,7 @@ export function pwrite(fd: number, data: string | Uint8Array, offset: number): n
   return check(pwriteCall(fd, memory.address, length, offset), 'pwrite', fd);
 }
 
-/** One page-aligned write of `size` bytes of `fill`, as O_DIRECT asks for. */
+/** One page-aligned write of `size` bytes of `fill`, as O_DIRECT requires. */
 export function pwriteAligned(fd: number, fill: number, size: number, offset: number): number {
   const { buffer, address } = allocate(size + 4096);
   buffer.fill(fill);
@@ -129,7 +129,7 @@ export function sendfile(to: number, from: number, size: number): number {
   return check(sendfileCall(to, from, 0, size), 'sendfile', from);
 }
 
-/** splice(2) of `text` into a file at its position, by way of a pipe. */
+/** Moves `text` through a pipe into a file, at its position, by splice(2). */
 export function spliceInto(to: number, text: string): number {
   const { buffer, address } = allocate(8);
   check(pipeCall(address), 'pipe', to);
@@ -155,7 +155,7 @@ export function syncfs(fd: number): void {
   check(syncfsCall(fd), 'syncfs', fd);
 }
 
-/** The whole content of a file, bytes as latin1. */
+/** Returns the whole content of a file, its bytes as latin1. */
 export function readFile(path: string): string {
   const fd = open(path, 0);
   try {

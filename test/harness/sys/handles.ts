@@ -1,6 +1,6 @@
 /**
- * Other ways to an object than by a path alone: relative to a descriptor, by a handle, as a directory to be
- * in, as a program.
+ * Calls that reach an object otherwise than by a path alone: relative to a descriptor, by a file handle, as a
+ * working directory, as a program, by a mount.
  */
 import { AT_FDCWD, allocate, bind, check, checkReturned, cPath, cPath2 } from './call.js';
 
@@ -27,7 +27,7 @@ const mountCall = bind<(from: number, at: number, type: number, flags: number, d
 );
 const umountCall = bind<(at: number, flags: number) => number>('int umount2(intptr_t, int)');
 
-/** Numbers of x86-64 (asm/unistd_64.h), and what stands after the path so that nothing else is wrong. */
+/** The `*at` calls: numbers on x86-64 (asm/unistd_64.h), and arguments after the path that are valid. */
 const AT_CALLS = {
   open: [257, 0, 0],
   mkdir: [258, 0o755, 0],
@@ -47,24 +47,24 @@ const AT_CALLS = {
 export type AtCall = keyof typeof AT_CALLS;
 export const AT_CALL_NAMES = Object.keys(AT_CALLS) as AtCall[];
 
-/** The call of this name on `path` relative to `dirfd`. */
+/** Makes the call of this name on `path` relative to `dirfd`. */
 export function at(call: AtCall, dirfd: number, path: string): void {
   const [number, first, second] = AT_CALLS[call];
-  // link and rename take a second path, the others flags or memory that a refused path does not let them
-  // reach.
+  // link and rename take a second path. The other calls take flags or memory; the kernel refuses the path
+  // before it reads them.
   const third = call === 'link' || call === 'rename' ? cPath2('elsewhere') : second;
   check(syscall6(number, dirfd, cPath(path), first, third, 0), call, `${dirfd} ${path}`);
 }
 
-/** `symlinkat`, whose descriptor comes second. */
+/** Makes `symlinkat`, whose descriptor is its second argument. */
 export function symlinkAt(target: string, dirfd: number, path: string): void {
   check(syscall6(266, cPath2(target), dirfd, cPath(path), 0, 0), 'symlink', `${dirfd} ${path}`);
 }
 
-/** The call of this name on `path` with any flags. */
+/** Calls that {@link withFlags} can make with any flags. */
 const FLAG_CALLS = { chmod: 452, chown: 260, access: 439, unlink: 263, stat: 332, utimensat: 280 } as const;
 
-/** `flags` are AT_*; `argument` is the mode of chmod and access. */
+/** Makes a call on `path` with flags AT_*. `argument` is the mode of chmod and access. */
 export function withFlags(call: keyof typeof FLAG_CALLS, path: string, flags: number, argument = 0): void {
   const at = cPath(path);
   const number = FLAG_CALLS[call];
@@ -79,7 +79,7 @@ export function withFlags(call: keyof typeof FLAG_CALLS, path: string, flags: nu
   check(result, call, path);
 }
 
-/** Goes into a directory and back to where the process was. */
+/** Changes the working directory to `path` and back. */
 export function chdir(path: string): void {
   const before = process.cwd();
   check(chdirCall(cPath(path)), 'chdir', path);
@@ -93,7 +93,8 @@ export function fchdir(fd: number): void {
 }
 
 /**
- * Starts a program with these arguments and no environment, and returns its pid. Fails as execve(2) fails.
+ * Starts a program with these arguments and no environment, and returns its pid. Fails with the errno of
+ * execve(2).
  */
 function spawn(path: string, args: readonly string[]): number {
   const pid = allocate(8);
@@ -120,7 +121,7 @@ export function exec(path: string, ...args: readonly string[]): number {
   return status.buffer.readInt32LE(0) >> 8;
 }
 
-/** Starts a program that goes on running until the returned function ends it. */
+/** Starts a program that runs until the caller calls the returned function. */
 export function start(path: string, ...args: readonly string[]): () => void {
   const pid = spawn(path, args);
   return () => {
@@ -129,16 +130,16 @@ export function start(path: string, ...args: readonly string[]): () => void {
   };
 }
 
-/** A handle to compare with another, not to open (man name_to_handle_at(2)). */
+/** Requests a handle that can only be compared, not opened (man name_to_handle_at(2)). */
 export const AT_HANDLE_FID = 0x200;
 const AT_EMPTY_PATH = 0x1000;
 
-/** Gives what `fd` refers to a name by linkat(2) with AT_EMPTY_PATH. */
+/** Links the object of `fd` to a name, by linkat(2) with AT_EMPTY_PATH. */
 export function linkDescriptor(fd: number, to: string): void {
   check(linkatCall(fd, cPath(''), AT_FDCWD, cPath2(to), AT_EMPTY_PATH), 'link AT_EMPTY_PATH', to);
 }
 
-/** `struct file_handle` with room for `bytes`. */
+/** Returns a `struct file_handle` with room for `bytes`. */
 export function nameToHandle(path: string, bytes = 128, flags = 0): Buffer {
   const { buffer, address } = allocate(8 + Math.max(bytes, 8));
   buffer.writeUInt32LE(bytes, 0);
@@ -146,7 +147,7 @@ export function nameToHandle(path: string, bytes = 128, flags = 0): Buffer {
   return buffer;
 }
 
-/** A handle of `bytes` zeros, of a type that no file system has. */
+/** Returns a handle of `bytes` zeros, whose type no file system has. */
 export function handleOf(bytes: number): Buffer {
   const handle = Buffer.alloc(8 + bytes);
   handle.writeUInt32LE(bytes, 0);
@@ -160,7 +161,7 @@ export function openByHandle(mountFd: number, handle: Buffer, flags: number): nu
   return check(openHandleCall(mountFd, address, flags), 'open_by_handle_at', mountFd);
 }
 
-/** Mounts a file system of this type; `data` are its options. */
+/** Mounts a file system of this type. `data` holds its options. */
 export function mountType(type: string, from: string, at: string, data: string): void {
   const bytes = [`${type}\0`, `${data}\0`].map((text) => {
     const memory = allocate(text.length);
@@ -170,14 +171,14 @@ export function mountType(type: string, from: string, at: string, data: string):
   check(mountCall(cPath(from), cPath2(at), bytes[0], 0, bytes[1]), 'mount', at);
 }
 
-/** Takes a mount away that nobody uses. */
+/** Unmounts a file system that is not in use. */
 export function umount(at: string): void {
   check(umountCall(cPath(at), 0), 'umount', at);
 }
 
 const MS_BIND = 4096;
 
-/** Mounts `from` on `at` too; the returned function takes it away. */
+/** Bind-mounts `from` on `at`. The returned function unmounts it. */
 export function bindMount(from: string, at: string): () => void {
   check(mountCall(cPath(from), cPath2(at), 0, MS_BIND, 0), 'mount', at);
   return () => {
@@ -185,7 +186,7 @@ export function bindMount(from: string, at: string): () => void {
   };
 }
 
-/** The same, and read-only. */
+/** Bind-mounts `from` on `at`, read-only. The returned function unmounts it. */
 export function readOnlyMount(from: string, at: string): () => void {
   const undo = bindMount(from, at);
   check(mountCall(cPath(from), cPath2(at), 0, MS_BIND | 32 /* MS_REMOUNT */ | 1 /* MS_RDONLY */, 0), 'mount', at);

@@ -1,12 +1,12 @@
 /**
- * System calls as the tests make them: whole paths as bytes (latin1), failures as {@link SysError} with a
- * code.
+ * The system calls of the tests. Paths are whole and bytes (latin1); a failure is a {@link SysError} with the
+ * name of the errno.
  */
 
 export * from '../../../src/core/file-mode.js';
 export * from '../../../src/core/flags.js';
 export * from './attributes.js';
-export { FAULT, type Observer, observeCalls, outcome, SysError } from './call.js';
+export { FAULT, type Observer, observeCalls, outcome, SysError, UNMAPPED } from './call.js';
 export * from './descriptors.js';
 export * from './files.js';
 export * from './handles.js';

@@ -26,12 +26,12 @@ function lockWith(command: number, fd: number, type: number, start: number, leng
   check(fcntlCall(fd, command, address), 'fcntl lock', fd);
 }
 
-/** A lock of the process (F_SETLK). */
+/** Takes a lock of the process (F_SETLK). */
 export function lock(fd: number, type: number, start = 0, length = 0): void {
   lockWith(F_SETLK, fd, type, start, length);
 }
 
-/** A lock of the open file description (F_OFD_SETLK): two of one process conflict. */
+/** Takes a lock of the open file description (F_OFD_SETLK). Two such locks of one process conflict. */
 export function lockOpenFile(fd: number, type: number, start = 0, length = 0): void {
   lockWith(F_OFD_SETLK, fd, type, start, length);
 }

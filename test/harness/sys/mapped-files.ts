@@ -16,7 +16,10 @@ const MAP_SHARED = 1;
 const MAP_PRIVATE = 2;
 const MS_SYNC = 4;
 
-/** A mapping of a file's first bytes. Touching it beyond the file's end is SIGBUS: callers stay inside. */
+/**
+ * A mapping of the first bytes of a file. An access beyond the end of the file raises SIGBUS, so callers stay
+ * inside.
+ */
 export class Mapping {
   readonly #at: number;
   constructor(

@@ -1,4 +1,4 @@
-/** Names: make, link, move, remove, list. */
+/** Names: make, link, rename, remove, list. */
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../../src/core/flags.js';
 import { AT_FDCWD, allocate, bind, check, cPath, cPath2 } from './call.js';
 
@@ -22,7 +22,7 @@ export function mkdir(path: string, mode = 0o755): void {
   check(mkdirCall(cPath(path), mode), 'mkdir', path);
 }
 
-/** `mode` with its S_IF* type; `dev` is major × 256 + minor, both small. */
+/** `mode` includes the S_IF* type. `dev` is major × 256 + minor; both are below 256. */
 export function mknod(path: string, mode: number, dev = 0): void {
   check(mknodCall(cPath(path), mode, dev), 'mknod', path);
 }
@@ -35,7 +35,7 @@ export function link(path: string, to: string, flags = 0): void {
   check(linkatCall(AT_FDCWD, cPath(path), AT_FDCWD, cPath2(to), flags), 'link', `${path} -> ${to}`);
 }
 
-/** Names an O_TMPFILE by the way of /proc (man open(2)). */
+/** Gives an O_TMPFILE a name, through /proc (man open(2)). */
 export function linkTmpfile(fd: number, to: string): void {
   link(`/proc/self/fd/${fd}`, to, 0x400 /* AT_SYMLINK_FOLLOW */);
 }
@@ -59,7 +59,7 @@ export function rename(from: string, to: string, flags = 0): void {
   check(renameat2Call(AT_FDCWD, cPath(from), AT_FDCWD, cPath2(to), flags), renameName(flags), `${from} -> ${to}`);
 }
 
-/** At most `size` bytes of a symlink's target. */
+/** Returns at most `size` bytes of the target of a symlink. */
 export function readlink(path: string, size = 4096): string {
   const { buffer, address } = allocate(size);
   const length = check(readlinkCall(cPath(path), address, size), 'readlink', path);
@@ -74,7 +74,7 @@ export interface Dirent {
   readonly offset: bigint;
 }
 
-/** One getdents64 call with a buffer of `bytes`; empty at the end. */
+/** Makes one call of getdents64 with a buffer of `bytes`. Returns nothing at the end. */
 export function getdents(fd: number, bytes = 32768): Dirent[] {
   const { buffer, address } = allocate(bytes);
   const filled = check(getdentsCall(fd, address, bytes), 'getdents', fd);
@@ -91,7 +91,7 @@ export function getdents(fd: number, bytes = 32768): Dirent[] {
   return entries;
 }
 
-/** Everything that is left to read from an open directory. */
+/** Reads the rest of an open directory. */
 export function getdentsToEnd(fd: number, bytes?: number): Dirent[] {
   const all: Dirent[] = [];
   for (;;) {

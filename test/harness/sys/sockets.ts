@@ -8,7 +8,7 @@ const connectCall = bind<(fd: number, address: number, size: number) => number>(
 const listenCall = bind<(fd: number, backlog: number) => number>('int listen(int, int)');
 
 const AF_UNIX = 1;
-/** SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK: connect(2) must answer, not wait for an accept(2). */
+/** SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK: connect(2) must return without waiting for an accept(2). */
 const TYPE = 1 | 0o2000000 | 0o4000;
 
 function withSocket<T>(path: string, body: (fd: number, address: number, size: number) => T): T {
@@ -26,8 +26,8 @@ function withSocket<T>(path: string, body: (fd: number, address: number, size: n
 }
 
 /**
- * Makes a socket of this name, at most 107 bytes, that can be connected to for as long as the returned
- * descriptor is open.
+ * Makes a socket with this path of at most 107 bytes. Others can connect to it while the returned descriptor
+ * is open.
  */
 export function listenAt(path: string): number {
   return withSocket(path, (fd, address, size) => {
@@ -37,7 +37,7 @@ export function listenAt(path: string): number {
   });
 }
 
-/** Connects to the listening socket of this name, and lets the connection go. */
+/** Connects to the listening socket at this path, and closes the connection. */
 export function connectTo(path: string): void {
   const fd = withSocket(path, (socket, address, size) => {
     check(connectCall(socket, address, size), 'connect', path);

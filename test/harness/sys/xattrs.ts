@@ -21,7 +21,7 @@ export function getxattr(path: string, name: string, size = 65536): Buffer {
   return buffer.subarray(0, got);
 }
 
-/** The size that getxattr answers when asked with an empty buffer. */
+/** Returns the size that getxattr(2) reports when the buffer has size 0. */
 export function xattrSize(path: string, name: string): number {
   return check(getCall(cPath(path), cPath2(name), 0, 0), 'getxattr', `${path} ${name}`);
 }
@@ -39,7 +39,7 @@ export function fsetxattr(fd: number, name: string, value: string, flags = 0): v
   check(fsetCall(fd, cPath2(name), address, value.length, flags), 'fsetxattr', `${fd} ${name}`);
 }
 
-/** Sorted. */
+/** Returns the names, sorted. */
 export function listxattr(path: string, size = 65536): string[] {
   const { buffer, address } = allocate(Math.max(1, size));
   const got = check(listCall(cPath(path), address, size), 'listxattr', path);
@@ -58,8 +58,8 @@ export function removexattr(path: string, name: string): void {
 const TAGS = { u: 0x01, user: 0x02, g: 0x04, group: 0x08, m: 0x10, o: 0x20 } as const;
 
 /**
- * `'u::rwx user:1001:r-- g::r-x m::r-x o::---'` → the value of `system.posix_acl_access`
- * (linux/posix_acl_xattr.h). Entries in the order the kernel wants: u, user, g, group, m, o.
+ * Converts `'u::rwx user:1001:r-- g::r-x m::r-x o::---'` to the value of `system.posix_acl_access`
+ * (linux/posix_acl_xattr.h). The entries must be in the kernel's order: u, user, g, group, m, o.
  */
 export function acl(text: string): Buffer {
   const entries = text.split(' ').map((entry) => {
@@ -76,7 +76,7 @@ export function acl(text: string): Buffer {
   return Buffer.concat([version, ...entries]);
 }
 
-/** `security.capability`, version 2, with CAP_NET_RAW permitted (linux/capability.h). */
+/** Returns a value of `security.capability`, version 2, with CAP_NET_RAW permitted (linux/capability.h). */
 export function capability(): Buffer {
   const value = Buffer.alloc(20);
   value.writeUInt32LE(0x02000001, 0);

@@ -3,7 +3,7 @@
  * visible.
  */
 import fc from 'fast-check';
-import { pressureUnavailable, putUnderPressure } from '../../harness/machine/memory-pressure.js';
+import { pressureUnavailable, reclaimMemory } from '../../harness/machine/memory-pressure.js';
 import * as sys from '../../harness/sys/index.js';
 import { type Call, call } from '../call.js';
 import type { Side } from '../side.js';
@@ -16,7 +16,7 @@ export const forgettingCalls = {
   forgetPages: call(100, {}, (_, { side }) => forgetPages(side)),
   dropCaches: call(1, { what: fc.constantFrom(1, 2, 3) }, ({ what }) => sys.dropCaches(what as 1 | 2 | 3)),
   pressure: call(2, {}, () => {
-    if (pressureUnavailable() === null) putUnderPressure();
+    if (pressureUnavailable() === null) reclaimMemory();
   }),
 } satisfies Record<string, Call>;
 

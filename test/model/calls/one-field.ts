@@ -35,7 +35,7 @@ export const oneFieldCalls = {
  */
 export function answerOf(of: string | number, field: sys.StatxField): string {
   const asked = sys.statOne(of, field);
-  const right = sys.statAfresh(of);
+  const right = sys.statForceSync(of);
   const shown = comparable(field, asked, right.mode);
   const [was, is] = [asked, right[field]].map((value) => JSON.stringify(value));
   const isRight = was === is || (field === 'size' && isRemovedDirectory(right));

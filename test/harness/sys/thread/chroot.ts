@@ -1,4 +1,4 @@
-/** Seeing a directory as the whole world, for one synchronous piece of a test. */
+/** Runs one synchronous part of a test in another root directory. */
 import { bind, check, cPath } from '../call.js';
 import { close, open } from '../files.js';
 
@@ -12,8 +12,8 @@ const O_PATH = 0o10000000;
 let ownDirectories = false;
 
 /**
- * Runs `body` with `path` as the root directory of the calling thread: a symlink that `body` meets leads to
- * nothing outside of it, so that what is reached there after all has been reached by somebody else.
+ * Runs `body` with `path` as the root directory of the calling thread. A symlink that `body` follows cannot
+ * leave `path`. If something outside is reached nevertheless, another process or thread has reached it.
  */
 export function insideRoot<T>(path: string, body: () => T): T {
   if (!ownDirectories) check(unshare(CLONE_FS), 'unshare', 'CLONE_FS');

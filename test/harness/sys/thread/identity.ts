@@ -1,4 +1,4 @@
-/** Acting as somebody else, for one synchronous piece of a test. */
+/** Runs one synchronous part of a test with other ids or limits. */
 import { allocate, bind, check } from '../call.js';
 
 const setfsuid = bind<(uid: number) => number>('int setfsuid(uint)');
@@ -13,9 +13,10 @@ export const STAFF = 62001;
 export const PROJECT = 62002;
 
 /**
- * Runs `body` with the thread's file system ids changed. Leaving uid 0 takes CAP_CHOWN, CAP_DAC_*,
- * CAP_FOWNER, CAP_FSETID and CAP_MKNOD away, coming back gives them again (man capabilities(7), "Effect of
- * user ID changes"). The groups are dropped for good: as root they decide nothing.
+ * Runs `body` with the thread's file system ids changed. The kernel drops CAP_CHOWN, CAP_DAC_*, CAP_FOWNER,
+ * CAP_FSETID and CAP_MKNOD when the file system uid changes from 0, and restores them when it is 0 again (man
+ * capabilities(7), "Effect of user ID changes"). The supplementary groups are dropped for good; root does not
+ * need them.
  */
 export function asUser<T>(uid: number, gid: number, body: () => T): T {
   syscall2(SYS_SETGROUPS, 0, 0);
@@ -34,7 +35,7 @@ const SYS_SETRESUID = 117;
 const SYS_SETRESGID = 119;
 const KEEP_ID = -1;
 
-/** Somebody in full: ids, supplementary groups, and no capabilities but root's. */
+/** The ids and supplementary groups of a user. Only root has capabilities. */
 export interface Identity {
   readonly uid: number;
   readonly gid: number;
@@ -42,9 +43,9 @@ export interface Identity {
 }
 
 /**
- * Runs `body` as somebody else: the thread's effective ids and groups, by the raw system calls, which change
- * one thread alone. An effective uid other than 0 has no effective capabilities; root gets them back (man
- * capabilities(7)).
+ * Runs `body` as another user: changes the thread's effective ids and groups by the raw system calls, which
+ * change one thread alone. An effective uid other than 0 has no effective capabilities; root gets them back
+ * (man capabilities(7)).
  */
 export function asIdentity<T>({ uid, gid, groups }: Identity, body: () => T): T {
   setGroups(groups);
@@ -85,9 +86,9 @@ function setFileSizeLimit(bytes: bigint): void {
   check(setrlimitCall(RLIMIT_FSIZE, address), 'setrlimit', Number(bytes));
 }
 
-/** Runs `body` in a process that may write no file longer than `bytes` (man getrlimit(2), RLIMIT_FSIZE). */
+/** Runs `body` while this process cannot write a file beyond `bytes` (man getrlimit(2), RLIMIT_FSIZE). */
 export function withFileSizeLimit<T>(bytes: number, body: () => T): T {
-  // Whoever goes beyond it is told by a signal that ends a process by default.
+  // The kernel sends SIGXFSZ for a write beyond the limit; by default the signal ends the process.
   const ignore = (): void => undefined;
   process.on('SIGXFSZ', ignore);
   setFileSizeLimit(BigInt(bytes));

@@ -1,4 +1,4 @@
-/** Mounts that nobody else sees, and that end with the process. */
+/** A mount namespace for a test, which ends with its processes. */
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { bind, check, cPath } from '../call.js';
@@ -15,19 +15,20 @@ const MS_PRIVATE = 0x40000;
 const MNT_DETACH = 2;
 
 /**
- * Gives the calling thread, and all processes that it starts from then on, a mount namespace of their own. A
- * loop device whose mount is left over is free when the last of them has ended.
+ * Moves the calling thread, and all processes that it starts from then on, into a mount namespace of their
+ * own. When the last of them has ended, the kernel frees a loop device whose mount was left over.
  */
 export function ownMounts(): void {
   check(unshare(CLONE_NEWNS), 'unshare', 'CLONE_NEWNS');
   check(mount(0, cPath('/'), 0, MS_REC | MS_PRIVATE, 0), 'mount', '/');
-  // The namespace has copies of all mounts. Those of other tests would keep their servers from ending.
+  // The namespace has copies of all mounts. A copy of another test's mount would keep the server of that
+  // mount alive.
   for (const mountpoint of foreignMounts()) umount2(cPath(mountpoint), MNT_DETACH);
 }
 
 /**
- * What is mounted where tests have their directories, innermost first, and does not hold the working
- * directory.
+ * Returns the mounts below the directories where tests have their files, innermost first, without those that
+ * contain the working directory.
  */
 function foreignMounts(): string[] {
   const places = [tmpdir(), '/dev/shm', process.env.PLYFS_TEST_DIR ?? tmpdir()];
