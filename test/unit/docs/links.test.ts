@@ -1,0 +1,80 @@
+/** Links and paths in the documents lead to files of the repository, and two documents stay short. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const documents = [
+  ...readdirSync(root).filter((name) => name.endsWith('.md')),
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name)),
+].sort();
+
+const read = (document: string): string => readFileSync(join(root, document), 'utf8');
+
+/** The headings of a document, as the anchors that Markdown makes of them. */
+function anchors(document: string): string[] {
+  return [...read(document).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+function brokenLinks(document: string): string[] {
+  const text = read(document).replace(/^```[\s\S]*?^```/gm, '');
+  const links = [...text.matchAll(/\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)$/gm)].map((match) => match[1] ?? match[2] ?? '');
+  return links.filter((link) => {
+    if (/^https?:/.test(link)) return false;
+    const [path = '', anchor] = link.split('#');
+    const target = path === '' ? document : join(dirname(document), path);
+    return !existsSync(join(root, target)) || (anchor !== undefined && !anchors(target).includes(anchor));
+  });
+}
+
+/** Paths of code in backticks, from the root of the repository or from src. */
+function missingPaths(document: string): string[] {
+  const paths = [...read(document).matchAll(/`((?:[\w.-]+\/)+[\w.-]+\.(?:ts|mjs|c|sh))(?::[\w.]+)?`/g)];
+  return paths
+    .map(([, path = '']) => path)
+    .filter((path) => ![path, `src/${path}`, join(dirname(document), path)].some((at) => existsSync(join(root, at))));
+}
+
+describe.each(documents)('%s', (document) => {
+  it('links to what exists', () => {
+    expect(brokenLinks(document)).toEqual([]);
+  });
+
+  it('names files that exist', () => {
+    expect(missingPaths(document)).toEqual([]);
+  });
+});
+
+describe('the table "Where is …?" of ARCHITECTURE.md', () => {
+  const rows = read('ARCHITECTURE.md')
+    .split('\n')
+    .filter((line) => /^\| .*\?\s*\|/.test(line));
+
+  it('has a row for each question', () => {
+    expect(rows.length).toBeGreaterThanOrEqual(16);
+  });
+
+  it.each(rows.map((row) => [row.split('|')[1]?.trim() ?? '', row] as const))('%s', (_, row) => {
+    const [, , files = '', names = ''] = row.split('|');
+    const texts = [...files.matchAll(/\]\(([^)]+)\)/g)].map(([, path = '']) => read(path)).join('\n');
+    const functions = [...names.matchAll(/`(?:\w+\.)?(\w+)`/g)].map(([, name = '']) => name);
+    expect(functions.filter((name) => !new RegExp(`\\b${name}\\b`).test(texts))).toEqual([]);
+  });
+});
+
+describe('length', () => {
+  it.each([
+    ['README.md', 120],
+    ['ARCHITECTURE.md', 200],
+  ])('%s has at most %i lines', (document, most) => {
+    expect(read(document).split('\n').length - 1).toBeLessThanOrEqual(most);
+  });
+});
