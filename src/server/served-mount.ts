@@ -11,30 +11,30 @@ type Log = (line: string) => void;
 
 /** Owns the server, and takes the mount down when the process exits before it. */
 export class ServedMount {
-  readonly #ready: Deferred = deferred();
-  readonly #closed: Deferred = deferred();
+  private readonly ready: Deferred = deferred();
+  private readonly end: Deferred = deferred();
   /** Loads while the server starts. */
-  readonly #loading: Promise<Control> = import('./serving/mount-control.js');
-  #control: Control | undefined;
+  private readonly loading: Promise<Control> = import('./serving/mount-control.js');
+  private control: Control | undefined;
   /** Id of our mount in mountinfo: somebody else's mount on the same directory is not ours to unmount. */
-  #mountId: number | undefined;
-  #refusal: MountError | undefined;
+  private mountId: number | undefined;
+  private refusal: MountError | undefined;
 
   private constructor(
     readonly config: MountConfig,
     private readonly log: Log,
     private readonly server: Server,
   ) {
-    process.on('exit', this.#abandon);
+    process.on('exit', this.abandon);
     server.start(config, {
-      message: (message) => this.#take(message),
+      message: (message) => this.take(message),
       failed: (error) => {
-        this.#refusal ??= asMountError(error, 'server');
+        this.refusal ??= asMountError(error, 'server');
         if (!(error instanceof MountError)) log(error.stack ?? error.message);
       },
-      ended: () => this.#end(),
+      ended: () => this.handleEnd(),
     });
-    this.#closed.promise.catch(() => {}); // Told to whoever asks for `closed`; nobody has to.
+    this.end.promise.catch(() => {}); // Told to whoever asks for `closed`; nobody has to.
   }
 
   /**
@@ -43,8 +43,8 @@ export class ServedMount {
    */
   static async start(config: MountConfig, log: Log, server = chooseServer(config)): Promise<ServedMount> {
     const mount = new ServedMount(config, log, server);
-    mount.#control = await mount.#loading;
-    await mount.#ready.promise;
+    mount.control = await mount.loading;
+    await mount.ready.promise;
     return mount;
   }
 
@@ -53,7 +53,7 @@ export class ServedMount {
    * failed.
    */
   get closed(): Promise<void> {
-    return this.#closed.promise;
+    return this.end.promise;
   }
 
   /**
@@ -62,7 +62,7 @@ export class ServedMount {
    */
   async unmount({ lazy }: { lazy: boolean }): Promise<void> {
     try {
-      if (this.#isOurs()) this.#control?.unmount(this.config.mountpoint, { lazy });
+      if (this.isOurs()) this.control?.unmount(this.config.mountpoint, { lazy });
     } catch (error) {
       if (errnoOf(error) !== Errno.EBUSY) throw asMountError(error, 'unmount');
       throw MountError.of({
@@ -74,28 +74,28 @@ export class ServedMount {
       });
     }
     // The caller has mounted it in another mount namespace: we cannot unmount it, only stop serving it.
-    const isOutOfReach = this.config.deviceFd !== undefined && this.#mountId === undefined;
-    if (lazy || isOutOfReach) this.#stopServer();
+    const isOutOfReach = this.config.deviceFd !== undefined && this.mountId === undefined;
+    if (lazy || isOutOfReach) this.stopServer();
     await this.closed;
   }
 
   /** Ends the mount in any case: detached if it is in use. */
   async stop(): Promise<void> {
-    this.#detach();
-    this.#stopServer();
+    this.detach();
+    this.stopServer();
     await this.closed;
   }
 
-  #take(message: ServerMessage): void {
+  private take(message: ServerMessage): void {
     switch (message.kind) {
       case 'mounted':
-        this.#mountId = mountedOn(this.config.mountpoint)?.id;
+        this.mountId = mountedOn(this.config.mountpoint)?.id;
         break;
       case 'ready':
-        this.#ready.resolve();
+        this.ready.resolve();
         break;
       case 'refused':
-        this.#refusal = new MountError(message.message, message.errno);
+        this.refusal = new MountError(message.message, message.errno);
         break;
       case 'log':
         this.log(message.line);
@@ -103,34 +103,34 @@ export class ServedMount {
     }
   }
 
-  #isOurs(): boolean {
-    return this.#mountId !== undefined && mountedOn(this.config.mountpoint)?.id === this.#mountId;
+  private isOurs(): boolean {
+    return this.mountId !== undefined && mountedOn(this.config.mountpoint)?.id === this.mountId;
   }
 
-  #stopServer(): void {
-    if (this.#control !== undefined) this.server.stop(this.#control);
+  private stopServer(): void {
+    if (this.control !== undefined) this.server.stop(this.control);
   }
 
   /** The server has ended, in whatever way. */
-  async #end(): Promise<void> {
-    if (this.server.cleanUp(await this.#loading)) this.#detach();
-    process.off('exit', this.#abandon);
-    this.#ready.reject(this.#refusal ?? MountError.of({ what: 'server', why: 'ended before the mount was ready' }));
-    if (this.#refusal === undefined) this.#closed.resolve();
-    else this.#closed.reject(this.#refusal);
+  private async handleEnd(): Promise<void> {
+    if (this.server.cleanUp(await this.loading)) this.detach();
+    process.off('exit', this.abandon);
+    this.ready.reject(this.refusal ?? MountError.of({ what: 'server', why: 'ended before the mount was ready' }));
+    if (this.refusal === undefined) this.end.resolve();
+    else this.end.reject(this.refusal);
   }
 
   /**
    * The process exits with the mount alive: nobody may be left waiting, and Node waits for a serving thread.
    */
-  readonly #abandon = (): void => {
-    this.#detach();
-    this.#stopServer();
+  private readonly abandon = (): void => {
+    this.detach();
+    this.stopServer();
   };
 
-  #detach(): void {
+  private detach(): void {
     try {
-      if (this.#isOurs()) this.#control?.unmount(this.config.mountpoint, { lazy: true });
+      if (this.isOurs()) this.control?.unmount(this.config.mountpoint, { lazy: true });
     } catch (error) {
       this.log(asMountError(error, 'unmount').message);
     }

@@ -17,10 +17,10 @@ const RETRY_MS = 5;
 const IDLE_MS = 1000;
 
 export class CommandTerminal {
-  readonly #output: ReadStream;
-  readonly #ended: Promise<void>;
-  #input: Buffer[] = [];
-  #isRelaying = false;
+  private readonly output: ReadStream;
+  private readonly ended: Promise<void>;
+  private input: Buffer[] = [];
+  private isRelaying = false;
 
   private constructor(
     private readonly master: number,
@@ -29,11 +29,11 @@ export class CommandTerminal {
     private readonly settings: TerminalSettings,
     private readonly copyWindowSize: CopyWindowSize,
   ) {
-    this.#output = new ReadStream(master);
-    this.#ended = new Promise((resolve) => {
-      this.#output.once('close', resolve);
+    this.output = new ReadStream(master);
+    this.ended = new Promise((resolve) => {
+      this.output.once('close', resolve);
       // EIO: no process has the other end open any more.
-      this.#output.once('error', () => this.#output.destroy());
+      this.output.once('error', () => this.output.destroy());
     });
   }
 
@@ -58,38 +58,38 @@ export class CommandTerminal {
 
   /** Starts to copy between the two terminals; to be called when the command has been started. */
   relay(): void {
-    this.#isRelaying = true;
+    this.isRelaying = true;
     closeSync(this.slave);
     setTerminal(['raw', '-echo']);
     const screen = isatty(1) ? process.stdout : process.stderr;
     // Errors mean that the caller's terminal was closed. The kernel then sends SIGHUP, which ends the command
     // as well.
     for (const stream of [screen, process.stdin]) stream.on('error', () => {});
-    this.#output.on('data', (data) => screen.write(data));
-    process.stdin.on('data', (data) => this.#type(data));
+    this.output.on('data', (data) => screen.write(data));
+    process.stdin.on('data', (data) => this.type(data));
     process.on('SIGWINCH', () => this.copyWindowSize(0, this.master));
   }
 
-  #type(data: Buffer): void {
-    this.#input.push(data);
-    if (this.#input.length === 1) this.#write();
+  private type(data: Buffer): void {
+    this.input.push(data);
+    if (this.input.length === 1) this.write();
   }
 
-  #write(): void {
-    for (let data = this.#input[0]; data !== undefined; data = this.#input[0]) {
+  private write(): void {
+    for (let data = this.input[0]; data !== undefined; data = this.input[0]) {
       try {
         const written = writeSync(this.master, data);
-        if (written === data.length) this.#input.shift();
-        else this.#input[0] = data.subarray(written);
+        if (written === data.length) this.input.shift();
+        else this.input[0] = data.subarray(written);
       } catch (error) {
         const errno = errnoOf(error);
         if (errno === Errno.EAGAIN) {
-          setTimeout(() => this.#write(), RETRY_MS);
+          setTimeout(() => this.write(), RETRY_MS);
           return;
         }
         // EIO, EBADF: the command has ended.
         if (errno !== Errno.EIO && errno !== Errno.EBADF) throw error;
-        this.#input = [];
+        this.input = [];
       }
     }
   }
@@ -99,17 +99,17 @@ export class CommandTerminal {
    * caller's terminal.
    */
   async close(): Promise<void> {
-    if (!this.#isRelaying) {
+    if (!this.isRelaying) {
       // While they are open, the devpts of the tree is in use.
       closeSync(this.slave);
-      this.#output.destroy();
-      await this.#ended;
+      this.output.destroy();
+      await this.ended;
       return;
     }
     process.removeAllListeners('SIGWINCH');
     process.stdin.pause();
-    const timer = setTimeout(() => this.#output.destroy(), IDLE_MS);
-    await this.#ended;
+    const timer = setTimeout(() => this.output.destroy(), IDLE_MS);
+    await this.ended;
     clearTimeout(timer);
     setTerminal([this.settings]);
   }

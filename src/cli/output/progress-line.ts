@@ -9,7 +9,7 @@ const INTERVAL_MS = 100;
 const CLEAR = '\r\x1b[K';
 
 export class ProgressLine {
-  #timer: NodeJS.Timeout | undefined;
+  private timer: NodeJS.Timeout | undefined;
 
   /** @param text asked for whenever the line is written */
   show(text: () => string): void {
@@ -22,13 +22,13 @@ export class ProgressLine {
       process.stderr.write(CLEAR + text().slice(0, columns - 1));
     };
     write();
-    this.#timer = setInterval(write, INTERVAL_MS);
+    this.timer = setInterval(write, INTERVAL_MS);
   }
 
   end(): void {
-    if (this.#timer === undefined) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    if (this.timer === undefined) return;
+    clearInterval(this.timer);
+    this.timer = undefined;
     process.stderr.write(CLEAR);
   }
 }

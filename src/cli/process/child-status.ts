@@ -34,15 +34,15 @@ export function statusOfSignal(signal: NodeJS.Signals): number {
  * passed on to the command.
  */
 export class CommandSignals {
-  #command: ChildProcess | undefined;
-  #hasOwnTerminal = false;
+  private command: ChildProcess | undefined;
+  private hasOwnTerminal = false;
   /** When we got each signal ourselves. */
-  readonly #ownAt = new Map<NodeJS.Signals, number>();
-  #early: NodeJS.Signals | undefined;
+  private readonly ownAt = new Map<NodeJS.Signals, number>();
+  private earlySignal: NodeJS.Signals | undefined;
 
   constructor() {
-    onSignals((signal) => this.#ownAt.set(signal, Date.now()));
-    process.on('message', (signal: NodeJS.Signals) => this.#reported(signal));
+    onSignals((signal) => this.ownAt.set(signal, Date.now()));
+    process.on('message', (signal: NodeJS.Signals) => this.reported(signal));
   }
 
   /**
@@ -50,23 +50,23 @@ export class CommandSignals {
    * started.
    */
   get early(): NodeJS.Signals | undefined {
-    return this.#early;
+    return this.earlySignal;
   }
 
   /** @param hasOwnTerminal the command is in a session of its own, where it gets no signal of our group */
   attach(command: ChildProcess, hasOwnTerminal: boolean): void {
-    this.#command = command;
-    this.#hasOwnTerminal = hasOwnTerminal;
+    this.command = command;
+    this.hasOwnTerminal = hasOwnTerminal;
   }
 
-  #reported(signal: NodeJS.Signals): void {
-    const command = this.#command;
-    if (command === undefined) this.#early = signal;
-    else if (this.#hasOwnTerminal) command.kill(signal);
-    else setTimeout(() => this.#wasForGroup(signal) || command.kill(signal), LATER_MS);
+  private reported(signal: NodeJS.Signals): void {
+    const command = this.command;
+    if (command === undefined) this.earlySignal = signal;
+    else if (this.hasOwnTerminal) command.kill(signal);
+    else setTimeout(() => this.wasForGroup(signal) || command.kill(signal), LATER_MS);
   }
 
-  #wasForGroup(signal: NodeJS.Signals): boolean {
-    return Date.now() - (this.#ownAt.get(signal) ?? 0) < SAME_MS;
+  private wasForGroup(signal: NodeJS.Signals): boolean {
+    return Date.now() - (this.ownAt.get(signal) ?? 0) < SAME_MS;
   }
 }

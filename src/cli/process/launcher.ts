@@ -17,7 +17,7 @@ const STDOUT = 1;
 const STDERR = 2;
 
 export class Launcher {
-  #waits = true;
+  private isUnreleased = true;
 
   private constructor(private readonly pid: string) {}
 
@@ -36,7 +36,7 @@ export class Launcher {
    * makes sure.
    */
   get waits(): boolean {
-    return this.#waits && isAlive(Number(this.pid));
+    return this.isUnreleased && isAlive(Number(this.pid));
   }
 
   /** Nothing is mounted, and this was all. */
@@ -60,11 +60,11 @@ export class Launcher {
     const { newSession, replaceFd } = await import('../../sys/process/new-session.js');
     newSession();
     process.chdir('/');
-    for (const fd of this.#inherited()) if (fd !== keeping) closeSync(fd);
+    for (const fd of this.inherited()) if (fd !== keeping) closeSync(fd);
     const nothing = openSync('/dev/null', constants.O_RDWR);
     replaceFd(STDIN, nothing);
     replaceFd(STDERR, nothing);
-    this.#waits = false;
+    this.isUnreleased = false;
     writeSync(STDOUT, `${OK}`);
     replaceFd(STDOUT, nothing); // The end, for who reads it.
     closeSync(nothing);
@@ -75,7 +75,7 @@ export class Launcher {
    * on, and we have too. Told by what is open there, because the launcher has files of its own that it did
    * not hand on.
    */
-  #inherited(): number[] {
+  private inherited(): number[] {
     const { pid } = this;
     return fdsOf(pid).filter(
       (fd) => fd > STDERR && !closesOnExec(pid, fd) && targetOf('self', fd) === targetOf(pid, fd),

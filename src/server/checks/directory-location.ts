@@ -14,10 +14,10 @@ export interface DirectoryLocation {
 
 /** Finds the places of directories, reading the mount table once. */
 export class LocationFinder {
-  readonly #mounts: ReadonlyMap<number, MountEntry>;
+  private readonly mounts: ReadonlyMap<number, MountEntry>;
 
   constructor(mounts: readonly MountEntry[] = readMountinfo()) {
-    this.#mounts = new Map(mounts.map((entry) => [entry.id, entry]));
+    this.mounts = new Map(mounts.map((entry) => [entry.id, entry]));
   }
 
   /**
@@ -25,27 +25,27 @@ export class LocationFinder {
    * Node's.
    */
   find(path: string): DirectoryLocation {
-    return this.#opened(path, constants.O_RDONLY);
+    return this.opened(path, constants.O_RDONLY);
   }
 
   /** As {@link find}, but the directory need not be readable. */
   findUnreadable(path: string): DirectoryLocation {
-    return this.#opened(path, O_PATH);
+    return this.opened(path, O_PATH);
   }
 
-  #opened(path: string, mode: number): DirectoryLocation {
+  private opened(path: string, mode: number): DirectoryLocation {
     const fd = openSync(Buffer.from(path, 'latin1'), mode | constants.O_DIRECTORY);
     try {
-      return this.#placeOf(fd);
+      return this.placeOf(fd);
     } finally {
       closeSync(fd);
     }
   }
 
-  #placeOf(fd: number): DirectoryLocation {
+  private placeOf(fd: number): DirectoryLocation {
     const real = readlinkSync(`/proc/self/fd/${fd}`, 'latin1');
     const mountId = Number(procField(readOwnProc(`fdinfo/${fd}`), 'mnt_id'));
-    const mount = this.#mounts.get(mountId);
+    const mount = this.mounts.get(mountId);
     // A mount whose mountpoint lies outside a chroot is not in the table.
     if (mount === undefined) return { mountId, device: `${fstatSync(fd).dev}`, path: real };
     return { mountId, device: mount.device, path: join(mount.root, below(mount.mountpoint, real)) };

@@ -18,7 +18,7 @@ const PATIENCE_MS = 3000;
  * does not use the mount. It ends when this process does: its end of the channel tells it.
  */
 export class ProcessServer implements Server {
-  readonly #process: ChildProcess = fork(PROGRAM, {
+  private readonly process: ChildProcess = fork(PROGRAM, {
     execArgv: [],
     // Signals of the terminal are for who started us.
     detached: true,
@@ -26,10 +26,10 @@ export class ProcessServer implements Server {
   });
 
   /** In good order. */
-  #ended = false;
+  private ended = false;
 
   start(config: MountConfig, events: ServerEvents): void {
-    const child = this.#process;
+    const child = this.process;
     let told = '';
     child.on('message', (message: ServerMessage) => events.message(withReason(message, told)));
     child.on('error', (error) => events.failed(error));
@@ -42,8 +42,8 @@ export class ProcessServer implements Server {
     }
     // `close`, not `exit`: its last words have come by then.
     child.on('close', (status, signal) => {
-      this.#ended = status === 0;
-      if (!this.#ended) events.failed(endedBy(signal ?? `status ${status}`));
+      this.ended = status === 0;
+      if (!this.ended) events.failed(endedBy(signal ?? `status ${status}`));
       events.ended();
     });
     child.send(config);
@@ -52,13 +52,13 @@ export class ProcessServer implements Server {
   stop(): void {
     // Not by disconnecting: a channel closed from our side keeps `close` from coming. An error: it has ended
     // already.
-    this.#process.send(STOP, () => {});
-    setTimeout(() => this.#process.kill('SIGKILL'), PATIENCE_MS).unref();
+    this.process.send(STOP, () => {});
+    setTimeout(() => this.process.kill('SIGKILL'), PATIENCE_MS).unref();
   }
 
   /** Its device was closed with it. One that ends by itself has seen to its mount. */
   cleanUp(): boolean {
-    return !this.#ended;
+    return !this.ended;
   }
 }
 

@@ -23,27 +23,27 @@ const YOUNG_MB = 3;
 
 /** A serving thread. It loads its modules from construction on, and then waits for its config. */
 export class ThreadServer implements Server {
-  readonly #thread = new Worker(new URL('./serving-thread.js', import.meta.url), {
+  private readonly thread = new Worker(new URL('./serving-thread.js', import.meta.url), {
     // Flags of a process that uses the library (loaders, --input-type) are not meant for this thread.
     execArgv: [],
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
   });
-  #fds: ThreadFds | undefined;
-  #isTaken = false;
-  #hasEnded = false;
+  private fds: ThreadFds | undefined;
+  private isTaken = false;
+  private hasEnded = false;
 
   constructor() {
-    this.#thread.once('exit', () => {
-      this.#hasEnded = true;
+    this.thread.once('exit', () => {
+      this.hasEnded = true;
     });
   }
 
   start(config: MountConfig, events: ServerEvents): void {
-    this.#isTaken = true;
-    this.#thread.on('message', (message: ThreadMessage) => this.#take(message, events));
-    this.#thread.on('error', (error: Error) => events.failed(error));
-    this.#thread.on('exit', () => events.ended());
-    this.#thread.postMessage(config);
+    this.isTaken = true;
+    this.thread.on('message', (message: ThreadMessage) => this.take(message, events));
+    this.thread.on('error', (error: Error) => events.failed(error));
+    this.thread.on('exit', () => events.ended());
+    this.thread.postMessage(config);
   }
 
   /**
@@ -52,37 +52,37 @@ export class ThreadServer implements Server {
    * addon cannot throw any more).
    */
   async dismiss(): Promise<void> {
-    if (this.#isTaken || this.#hasEnded) return;
-    this.#isTaken = true;
+    if (this.isTaken || this.hasEnded) return;
+    this.isTaken = true;
     await new Promise<void>((resolve) => {
-      this.#thread.on('error', () => {}); // It is not needed: why it could not load neither.
-      this.#thread.once('exit', () => resolve());
-      this.#thread.postMessage(null);
+      this.thread.on('error', () => {}); // It is not needed: why it could not load neither.
+      this.thread.once('exit', () => resolve());
+      this.thread.postMessage(null);
     });
   }
 
   stop(control: Control): void {
-    if (this.#fds !== undefined) control.signalEventfd(this.#fds.control);
+    if (this.fds !== undefined) control.signalEventfd(this.fds.control);
   }
 
   cleanUp(control: Control): boolean {
-    if (this.#fds === undefined) return false;
-    const { device, control: stopFd } = this.#fds;
-    this.#fds = undefined;
+    if (this.fds === undefined) return false;
+    const { device, control: stopFd } = this.fds;
+    this.fds = undefined;
     control.close(stopFd);
     if (device === -1) return false;
     control.close(device);
     return true;
   }
 
-  #take(message: ThreadMessage, events: ServerEvents): void {
+  private take(message: ThreadMessage, events: ServerEvents): void {
     switch (message.kind) {
       case 'mounted':
-        this.#fds = { device: message.deviceFd, control: message.controlFd };
+        this.fds = { device: message.deviceFd, control: message.controlFd };
         events.message({ kind: 'mounted' });
         break;
       case 'released':
-        if (this.#fds !== undefined) this.#fds.device = -1;
+        if (this.fds !== undefined) this.fds.device = -1;
         break;
       default:
         events.message(message);
