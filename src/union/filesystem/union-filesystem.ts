@@ -22,7 +22,7 @@ import { readdir } from '../ops/read-directory.js';
 import * as remove from '../ops/remove.js';
 import { rename } from '../ops/rename.js';
 import * as xattrs from '../ops/xattrs.js';
-import { finishJobs } from '../promote/promote.js';
+import { finishJobs } from '../promote/finish-jobs.js';
 import type { Union } from '../state/union.js';
 import { remounted } from './apply-remount.js';
 import { flushPseudoLinksAtEnd, flushPseudoLinksFor } from './flush-pseudo-links.js';

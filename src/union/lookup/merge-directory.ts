@@ -9,7 +9,7 @@ import { statFd } from '../../sys/files/stat.js';
 import type { Layer, RealDirectory } from '../layers/layer.js';
 import { cookieOf, type ListedEntry, Listing } from '../nodes/listing.js';
 import type { DirectoryNode, UnionNode } from '../nodes/node.js';
-import { dropImpure } from '../promote/promote-directory.js';
+import { unmarkImpure } from '../promote/impure-mark.js';
 import type { Union } from '../state/union.js';
 import { correctNumbers } from './stable-inode-numbers.js';
 
@@ -25,7 +25,7 @@ export function listingOf(union: Union, dir: DirectoryNode, isQuiet = false): Li
     union.treePrefetch.listed(dir);
     const entries = readMerged(union, dir, isQuiet);
     const hasCopies = correctNumbers(union, dir, entries);
-    if (dir.impure && !hasCopies && !dir.isMerged) dropImpure(union, dir);
+    if (dir.impure && !hasCopies && !dir.isMerged) unmarkImpure(union, dir);
     listing = new Listing(entries);
     union.listings.set(dir, listing);
   }

@@ -13,8 +13,8 @@ import { redirectMetacopy } from '../lookup/redirect.js';
 import type { DirectoryNode, FileNode } from '../nodes/node.js';
 import { assertChangeable, assertWhiteoutRemovable, assertWritable } from '../objects/protection.js';
 import { heldFd, refuseWithoutData, showStat, statReal } from '../objects/real-object.js';
-import { assertFree, ensureUpper, ensureWhole } from '../promote/promote.js';
-import { markImpure } from '../promote/promote-directory.js';
+import { markImpure } from '../promote/impure-mark.js';
+import { assertNotBusy, ensureUpper, ensureWhole } from '../promote/promote.js';
 import type { Union } from '../state/union.js';
 import { countedEntry } from './entries.js';
 
@@ -30,7 +30,7 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   union.checkNewName(name);
   assertWritable(union, dir);
   assertChangeable(union, node);
-  assertFree(node);
+  assertNotBusy(node);
   refuseWithoutData(union, node, 'link');
   ensureUpper(union, node);
   if (node.data !== null && !redirectMetacopy(union, node, false)) ensureWhole(union, node);

@@ -13,7 +13,7 @@ import type { LinkGroup } from '../nodes/link-group.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
 import { assertRemovable } from '../objects/protection.js';
 import { opensItself, statReal } from '../objects/real-object.js';
-import { assertFree, ensureUpper } from '../promote/promote.js';
+import { assertNotBusy, ensureUpper } from '../promote/promote.js';
 import { copyUpDirectory } from '../promote/promote-directory.js';
 import { bringName, hasUpperName } from '../promote/upper-names.js';
 import type { Union } from '../state/union.js';
@@ -27,7 +27,7 @@ export function unlink(union: Union, parent: NodeId, name: EntryName): void {
   const node = existingNode(union, dir, name);
   if (node.kind === 'directory') throw fsError(Errno.EISDIR, 'unlink');
   assertRemovable(union, dir, node);
-  assertFree(node);
+  assertNotBusy(node);
   prepareRemoval(union, node, dir, name);
   const inUpper = hasUpperName(union, node, dir, name);
   if (!inUpper) hiding.hide(union.fds.get(copyUpDirectory(union, dir)), name);

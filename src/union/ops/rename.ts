@@ -20,8 +20,9 @@ import { redirectDirectory, redirectMetacopy } from '../lookup/redirect.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
 import { assertRemovable, assertWhiteoutRemovable, assertWritable } from '../objects/protection.js';
 import { refuseWithoutData, statReal } from '../objects/real-object.js';
-import { assertFree, ensureUpper, ensureWhole } from '../promote/promote.js';
-import { copyUpDirectory, markImpure } from '../promote/promote-directory.js';
+import { markImpure } from '../promote/impure-mark.js';
+import { assertNotBusy, ensureUpper, ensureWhole } from '../promote/promote.js';
+import { copyUpDirectory } from '../promote/promote-directory.js';
 import { bringName, hasUpperName } from '../promote/upper-names.js';
 import type { Union } from '../state/union.js';
 import { detachDirectory, detachName, existingNode, keepingReachable, prepareRemoval } from './remove.js';
@@ -86,7 +87,7 @@ function change(
  */
 function checkMovable(union: Union, node: UnionNode): void {
   if (node.kind === 'file') {
-    assertFree(node);
+    assertNotBusy(node);
     refuseWithoutData(union, node, 'rename');
     return;
   }
@@ -102,7 +103,7 @@ function checkMovable(union: Union, node: UnionNode): void {
 function checkReplaceable(union: Union, source: UnionNode, target: UnionNode): void {
   if (target.kind === 'file') {
     if (source.kind === 'directory') throw fsError(Errno.ENOTDIR, 'rename');
-    assertFree(target);
+    assertNotBusy(target);
     return;
   }
   if (source.kind === 'file') throw fsError(Errno.EISDIR, 'rename');

@@ -1,3 +1,4 @@
+/** Copies the data of an upper metacopy up. */
 import { DataCompletion } from '../../copyup/data-completion.js';
 import { O_RDWR } from '../../core/flags.js';
 import { Parked } from '../../fuse/operations.js';
@@ -10,12 +11,33 @@ import { LARGE } from '../state/copy-jobs.js';
 import type { Union } from '../state/union.js';
 
 /**
- * Brings the data of an upper metacopy. As for {@link copyUp}, but all of it or nothing: a file that is both
- * cut and without its data would be neither what it was nor what it is to be, should we be killed. Then the
- * file gets its `length`.
+ * Completes an upper metacopy: it gets all of its data, and then the size `length`. It never gets only a part
+ * of the data: if the server were killed then, the file would be cut and still a metacopy, and so have
+ * neither its old content nor the new one.
+ * @returns an fd of the file, as `copyUp` does
  */
 export function completeData(union: Union, node: FileNode, length: number): number {
-  const upper = union.writable();
+  const completion = openCompletion(union, node);
+  if (completion.needsData && completion.length >= LARGE && length > 0) {
+    const complete = (): void => {
+      const fd = sealWith(union, node, completion, () => completion.seal(true));
+      if (fd >= 0) close(fd);
+    };
+    throw new Parked(union.jobs.start(node, completion, union.writable().copyUp.sync, complete));
+  }
+  // The data of a large file is not copied only to be discarded. The file is truncated here, and only once: if
+  // a later truncation failed, nothing could restore the data that this one has discarded.
+  if (length === 0 && completion.length >= LARGE) {
+    return sealWith(union, node, completion, () => completion.sealEmpty());
+  }
+  const fd = sealWith(union, node, completion, () => {
+    completion.fill();
+    return completion.seal(false);
+  });
+  return length === Number.POSITIVE_INFINITY ? fd : resize(union, node, fd, length);
+}
+
+function openCompletion(union: Union, node: FileNode): DataCompletion {
   const sourceFd = openForReading(union, node);
   let fd = -1;
   try {
@@ -24,28 +46,14 @@ export function completeData(union: Union, node: FileNode, length: number): numb
     close(sourceFd);
     throw error;
   }
-  const completion = new DataCompletion(sourceFd, fd, upper.copyUp);
-  if (completion.needsData && completion.length >= LARGE && length > 0) {
-    const complete = (): void => {
-      const copied = completed(union, node, completion, () => completion.seal(true));
-      if (copied >= 0) close(copied);
-    };
-    throw new Parked(union.jobs.start(node, completion, upper.copyUp.sync, complete));
-  }
-  // Nothing can bring back what a second truncation, after one that had failed, would find gone: there is but
-  // one.
-  if (length === 0 && completion.length >= LARGE) {
-    return completed(union, node, completion, () => completion.sealEmpty());
-  }
-  const whole = completed(union, node, completion, () => {
-    completion.fill();
-    return completion.seal(false);
-  });
-  return length === Number.POSITIVE_INFINITY ? whole : resized(union, node, whole, length);
+  return new DataCompletion(sourceFd, fd, union.writable().copyUp);
 }
 
-/** Should the size not change, the file is whole all the same. */
-function resized(union: Union, node: FileNode, fd: number, length: number): number {
+/**
+ * Sets the size of the whole file; `fd` is -1 if its open file has taken it. If this fails, the file is
+ * whole.
+ */
+function resize(union: Union, node: FileNode, fd: number, length: number): number {
   try {
     if (fd >= 0) truncate(fd, length);
     else truncateReal(union, node, length);
@@ -56,8 +64,10 @@ function resized(union: Union, node: FileNode, fd: number, length: number): numb
   }
 }
 
-/** The node is a whole file when `seal` has returned. */
-function completed(union: Union, node: FileNode, completion: DataCompletion, seal: () => number): number {
+/**
+ * Runs `seal`, which makes the metacopy a whole file, and updates the node. Returns the fd as `copyUp` does.
+ */
+function sealWith(union: Union, node: FileNode, completion: DataCompletion, seal: () => number): number {
   let fd = -1;
   try {
     fd = seal();

@@ -1,6 +1,5 @@
 /**
- * Names of files in the upper. A file of several links can be in the upper while some of its names are lower
- * ones.
+ * Names of files in the upper. A file with several links can be in the upper while some of its names are not.
  */
 import { keepingTimes } from '../../copyup/copy-up.js';
 import type { EntryName } from '../../core/brand.js';
@@ -9,11 +8,12 @@ import { linkAt } from '../../sys/files/inode-ops.js';
 import type { LinkGroup } from '../nodes/link-group.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
 import type { Union } from '../state/union.js';
-import { copyUpDirectory, markImpure } from './promote-directory.js';
+import { markImpure } from './impure-mark.js';
+import { copyUpDirectory } from './promote-directory.js';
 
 const scratch = new FileStat();
 
-/** Whether the upper has `name` of `dir`, which leads to `node`. */
+/** Whether the name `name` of `dir`, which leads to `node`, is in the upper. */
 export function hasUpperName(union: Union, node: UnionNode, dir: DirectoryNode, name: EntryName): boolean {
   if (node.kind === 'directory') return node.upper !== null;
   if (node.group === null || !node.isUpper) return node.isUpper;
@@ -21,8 +21,8 @@ export function hasUpperName(union: Union, node: UnionNode, dir: DirectoryNode, 
 }
 
 /**
- * Makes a lower name of a copied-up file a real link in the upper. The same tree shows before and after, so
- * that the directory's times stay.
+ * Makes a lower name of a file that was copied up a real link in the upper. The merged tree does not change,
+ * so that the times of the directory are restored.
  */
 export function bringName(union: Union, group: LinkGroup, dir: DirectoryNode, name: EntryName): void {
   const { links } = union;
@@ -39,9 +39,9 @@ export function bringName(union: Union, group: LinkGroup, dir: DirectoryNode, na
 }
 
 /**
- * Before the copy of a file changes that keeps its names over mounts: the name that it is asked for gets a
- * link in the upper too, so that whoever reads the upper without its index sees the change
- * (fs/overlayfs/copy_up.c:ovl_link_up).
+ * Makes the name that `node` is known by a link in the upper, before the file is changed. This applies to
+ * files whose names are counted with their copies. So a program that reads the upper without its index sees
+ * the change (fs/overlayfs/copy_up.c:ovl_link_up).
  */
 export function bringKnownName(union: Union, node: FileNode): void {
   const { group, parent, name } = node;

@@ -97,7 +97,7 @@ describe.skipIf(unavailable !== null)(`plyfs goes wrong${unavailable === null ? 
     await mount();
     expect(await openBig()).toBe('EIO');
     expect(sys.readFile(at('file'))).toBe('content');
-    expect(logged()).toEqual([expect.stringMatching(/EIO to .* big .*TypeError/)]);
+    expect(logged()).toEqual([expect.stringMatching(/copy-up of big failed, .*EIO: .*TypeError/)]);
     expect(readdirSync(join(layers.work, 'work'))).toEqual([]);
   });
 

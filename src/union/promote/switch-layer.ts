@@ -1,0 +1,55 @@
+/** Makes the node of a lower file the node of its copy in the upper. */
+import type { FileStat } from '../../core/file-stat.js';
+import type { RealDirectory } from '../layers/layer.js';
+import type { LinkGroup } from '../nodes/link-group.js';
+import type { FileNode } from '../nodes/node.js';
+import type { Union } from '../state/union.js';
+import { invalidateCopied } from './promote-directory.js';
+
+/** A copy that was just published. */
+export interface PublishedCopy {
+  /** The upper directory that contains it; null: it has no name. */
+  readonly home: RealDirectory | null;
+  /** Its real stat. */
+  readonly copy: FileStat;
+  /** It is a file of its own: other links of the lower file remain with that. */
+  readonly breaksLinks: boolean;
+}
+
+/**
+ * Makes `node` the node of its copy. The node keeps the number that it shows, except if the copy breaks
+ * links: then the other links keep that number, and the node gets the copy's own.
+ */
+export function switchLayer(union: Union, node: FileNode, { home, copy, breaksLinks }: PublishedCopy): void {
+  const { group } = node;
+  const own = union.numbers.own(copy.devMajor, copy.devMinor, copy.ino);
+  if (breaksLinks) node.ino = own;
+  // The number of a copy without a name is not remembered: only the node shows it, and the file system can
+  // give the copy's own number to another file when the node is freed.
+  else if (home !== null || group !== null) union.numbers.keep(copy, node.ino);
+  node.isUpper = true;
+  node.isCopy = !breaksLinks;
+  if (group === null) {
+    union.nodes.identify(node, own);
+    node.home = home;
+    node.realName = node.name;
+  } else reachThroughEntry(union, node, group, home !== null);
+  if (home !== null && node.parent !== null) {
+    union.listings.peek(node.parent)?.rehome(node.name, home, node.ino);
+    // The kernel's cached listing has the old number. The pages of a listing are locked only while the kernel
+    // fills them, so that invalidating them cannot block.
+    if (breaksLinks) union.channel?.invalidateData(node.parent.id);
+  }
+  invalidateCopied(union, node);
+}
+
+/**
+ * Makes the node reach the copy of a file with several links through its entry in the hard link table.
+ * @param hasName the copy also has its name in the upper, which hides the lower name
+ */
+function reachThroughEntry(union: Union, node: FileNode, group: LinkGroup, hasName: boolean): void {
+  if (union.links === null || group.entry === null) return;
+  if (hasName) union.links.hide(group);
+  node.home = union.links.directory;
+  node.realName = group.entry;
+}
