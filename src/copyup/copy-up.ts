@@ -9,7 +9,7 @@ import { isDirectory, S_IFDIR, S_IFLNK, S_IFMT } from '../core/file-mode.js';
 import { FileStat } from '../core/file-stat.js';
 import { O_DIRECTORY, O_PATH, O_RDONLY, RENAME_NOREPLACE } from '../core/flags.js';
 import { afterwards } from '../core/undo.js';
-import { makeDev, mkdirAt, mknodAt, readlinkAt, renameAt, symlinkAt, utimesPathFd } from '../sys/files/inode-ops.js';
+import { makeDev, mkdirAt, mknodAt, readlinkAt, renameAt, symlinkAt, utimesFd } from '../sys/files/inode-ops.js';
 import { close, openAt, openDirectoryAt, tryOpenAt } from '../sys/files/open.js';
 import { statFd } from '../sys/files/stat.js';
 import { moveKeepingMode, withWriteInto } from '../sys/rights/owner-permission.js';
@@ -126,6 +126,6 @@ export function keepingTimes<T>(dirfd: number, publish: () => T): T {
   const { atimeSec, atimeNsec, mtimeSec, mtimeNsec, mode } = parentStat;
   // A change of what is in a directory needs no right to change the directory itself.
   const result = withWriteInto(dirfd, mode, publish);
-  afterwards(() => utimesPathFd(dirfd, { sec: atimeSec, nsec: atimeNsec }, { sec: mtimeSec, nsec: mtimeNsec }));
+  afterwards(() => utimesFd(dirfd, { sec: atimeSec, nsec: atimeNsec }, { sec: mtimeSec, nsec: mtimeNsec }));
   return result;
 }

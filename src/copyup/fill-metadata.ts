@@ -8,19 +8,17 @@ import { isSymlink } from '../core/file-mode.js';
 import type { FileStat } from '../core/file-stat.js';
 import { modeWithin, withoutForeignIds } from '../core/posix-acl.js';
 import { ACL_ACCESS, CAPABILITY, isAcl, SECURITY } from '../core/xattr-names.js';
-import { chmodAt, chmodFd, utimesAt, utimesFd } from '../sys/files/inode-ops.js';
+import { chmodObject, type ObjectRef, utimesObject } from '../sys/files/object-ref.js';
 import { findXattr, getXattr, listXattrs, setXattr } from '../sys/files/xattr.js';
 import { isOverrideXattr } from '../whiteout/overrides/override-names.js';
 import type { StatOverrides } from '../whiteout/overrides/stat-overrides.js';
 import type { CopyUpContext, CopyUpSource } from './context.js';
 import { foldAcl } from './fold-acl.js';
 import { setOwner } from './set-owner.js';
-import type { StagedObject } from './staged-object.js';
 
-export function fillMetadata(source: CopyUpSource, staged: StagedObject, context: CopyUpContext): void {
+export function fillMetadata(source: CopyUpSource, staged: ObjectRef, context: CopyUpContext): void {
   const { stat } = source;
   const { overrides } = context;
-  const open = staged.name === '';
   let { mode } = stat;
   if (overrides !== null) tellAttributes(source, staged, overrides);
   else mode = setOwner(staged, stat, context.squash);
@@ -28,26 +26,25 @@ export function fillMetadata(source: CopyUpSource, staged: StagedObject, context
   // Before the mode, which can forbid it to an ordinary user.
   if (stat.protection !== 0) context.dialect.protections?.write(staged.dirfd, staged.name, stat.protection);
   if (source.origin !== null) context.dialect.origins?.mark(staged.dirfd, staged.name, source.origin);
-  if (overrides !== null) overrides.seal(staged.dirfd, staged.name, mode);
-  else if (open) chmodFd(staged.dirfd, mode & 0o7777);
-  else if (!isSymlink(mode)) chmodAt(staged.dirfd, staged.name, mode & 0o7777);
+  if (overrides !== null) overrides.setPhysicalMode(staged, mode);
+  else if (!isSymlink(mode)) chmodObject(staged, mode & 0o7777);
   copyTimes(stat, staged);
 }
 
 /** A layer whose attributes are in xattrs has no ACLs. */
 function tellAttributes(
   { dirfd, name, stat, overrides: own }: CopyUpSource,
-  staged: StagedObject,
+  staged: ObjectRef,
   to: StatOverrides,
 ): void {
   const acl = own === null ? findXattr(dirfd, name, ACL_ACCESS) : null;
   const mode = acl === null ? stat.mode : foldAcl(stat.mode, acl);
   const { uid, gid, rdevMajor, rdevMinor } = stat;
-  to.give(staged.dirfd, staged.name, { uid, gid, mode, rdevMajor, rdevMinor });
+  to.setAttributes(staged, { uid, gid, mode, rdevMajor, rdevMinor });
 }
 
 /** Returns the mode for the copy: `mode`, without permissions that the copied access ACL does not grant. */
-function copyXattrs(source: CopyUpSource, staged: StagedObject, mode: number, context: CopyUpContext): number {
+function copyXattrs(source: CopyUpSource, staged: ObjectRef, mode: number, context: CopyUpContext): number {
   let granted = mode;
   for (const xattr of listXattrs(source.dirfd, source.name)) {
     const onDisk = nameInUpper(xattr, source, context);
@@ -90,9 +87,8 @@ function isTolerated(xattr: string, error: unknown, { squash }: CopyUpContext): 
   return error.errno === Errno.EPERM && security && (xattr !== CAPABILITY || squash !== null);
 }
 
-export function copyTimes(stat: FileStat, staged: StagedObject): void {
+export function copyTimes(stat: FileStat, staged: ObjectRef): void {
   const atime = { sec: stat.atimeSec, nsec: stat.atimeNsec };
   const mtime = { sec: stat.mtimeSec, nsec: stat.mtimeNsec };
-  if (staged.name === '') utimesFd(staged.dirfd, atime, mtime);
-  else utimesAt(staged.dirfd, staged.name, atime, mtime);
+  utimesObject(staged, atime, mtime);
 }

@@ -1,8 +1,8 @@
 import { isErrno } from '../core/errno.js';
 import { isDirectory, S_ISGID, S_ISUID } from '../core/file-mode.js';
-import { chownAt, chownFd, KEEP_ID } from '../sys/files/inode-ops.js';
+import { KEEP_ID } from '../sys/files/inode-ops.js';
+import { chownObject, type ObjectRef } from '../sys/files/object-ref.js';
 import { ownGid, ownUid } from '../sys/rights/own-ids.js';
-import type { StagedObject } from './staged-object.js';
 
 /** The owner that a mount shows for all objects (`squash_to_uid` and the like); null: the owner on disk. */
 export interface Squash {
@@ -28,10 +28,10 @@ export interface Owned {
  * @returns the mode for the object. It lacks the set-id bit of an owner or group that the object did not get:
  * with that bit another user's program would run as the server's user
  */
-export function setOwner(staged: StagedObject, { uid, gid, mode }: Owned, squash: Squash | null): number {
+export function setOwner(staged: ObjectRef, { uid, gid, mode }: Owned, squash: Squash | null): number {
   if (uid === ownUid && gid === ownGid) return mode;
   if (squash === null) {
-    chown(staged, uid, gid);
+    chownObject(staged, uid, gid);
     return mode;
   }
   if (tryChown(staged, uid, gid)) return mode;
@@ -49,17 +49,12 @@ function giveEither(first: number, second: number | null, give: (id: number) => 
   return false;
 }
 
-function tryChown(staged: StagedObject, uid: number, gid: number): boolean {
+function tryChown(staged: ObjectRef, uid: number, gid: number): boolean {
   try {
-    chown(staged, uid, gid);
+    chownObject(staged, uid, gid);
     return true;
   } catch (error) {
     if (isErrno(error, 'EPERM', 'EINVAL')) return false;
     throw error;
   }
-}
-
-function chown({ dirfd, name }: StagedObject, uid: number, gid: number): void {
-  if (name === '') chownFd(dirfd, uid, gid);
-  else chownAt(dirfd, name, uid, gid);
 }

@@ -35,7 +35,8 @@ function believed(
   { uid }: FileStat,
   found: StatOverrides | null,
 ): StatOverrides | null {
-  if (found === null || !found.isAnybodys || overrides !== undefined || !isMachineRoot || uid === 0) return found;
+  if (found === null || !found.isSettableByUsers || overrides !== undefined || !isMachineRoot || uid === 0)
+    return found;
   log(
     `${displayName(path)}: the attributes in its xattrs (${found.name}) are not shown, because it belongs to user ${uid}; xattr_permissions=2 shows them`,
   );
@@ -61,7 +62,7 @@ export function markUpper(upper: Layer, lowers: readonly Layer[]): void {
   } catch (error) {
     if (!(error instanceof FsError)) throw error;
     const why = `cannot keep owners and modes in xattrs: setting ${upper.overrides.name} failed`;
-    const advice = upper.overrides.isAnybodys
+    const advice = upper.overrides.isSettableByUsers
       ? 'xattr_permissions=2 takes a file system with user xattrs, and an upperdir that is yours'
       : "xattr_permissions=1 is for the machine's root; others have xattr_permissions=2";
     throw new LayerRefusal(error.errno, 'upperdir', upper.path, why, advice);

@@ -6,7 +6,7 @@ import type { EntryName } from '../../core/brand.js';
 import { Errno, FsError, isErrno } from '../../core/errno.js';
 import { isDirectory, S_IRWXU } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
-import { chmodFd, chmodPathFd, rmdirAt, unlinkAt } from '../../sys/files/inode-ops.js';
+import { chmodFd, rmdirAt, unlinkAt } from '../../sys/files/inode-ops.js';
 import { close, openDirectoryAt, openOnSameMount } from '../../sys/files/open.js';
 import { readDirectory } from '../../sys/files/read-directory.js';
 import { statFd } from '../../sys/files/stat.js';
@@ -122,7 +122,7 @@ function onSameMount(dirfd: number, name: EntryName): number {
 
 /** Opens the directory of an O_PATH fd for reading; its owner may change it then. */
 export function openForChanges(fd: number, mode: number): number {
-  if ((mode & S_IRWXU) !== S_IRWXU) chmodPathFd(fd, (mode & 0o7777) | S_IRWXU);
+  if ((mode & S_IRWXU) !== S_IRWXU) chmodFd(fd, (mode & 0o7777) | S_IRWXU);
   return openDirectoryAt(fd, '.');
 }
 

@@ -4,20 +4,11 @@
  */
 import { cloneData, copyData } from '../../copyup/fill-data.js';
 import { copyTimes } from '../../copyup/fill-metadata.js';
-import type { StagedObject } from '../../copyup/staged-object.js';
 import { FsError } from '../../core/errno.js';
 import { isRegular, isSymlink, S_IFMT } from '../../core/file-mode.js';
 import { O_CREAT, O_EXCL, O_WRONLY } from '../../core/flags.js';
-import {
-  chmodAt,
-  chmodFd,
-  chownAt,
-  chownFd,
-  makeDev,
-  mknodAt,
-  readlinkAt,
-  symlinkAt,
-} from '../../sys/files/inode-ops.js';
+import { makeDev, mknodAt, readlinkAt, symlinkAt } from '../../sys/files/inode-ops.js';
+import { chmodObject, chownObject, type ObjectRef } from '../../sys/files/object-ref.js';
 import { close, openAt } from '../../sys/files/open.js';
 import { getXattr, setXattr } from '../../sys/files/xattr.js';
 import type { LayerObject } from '../../whiteout/layer-form.js';
@@ -59,18 +50,15 @@ function copyFile(source: LayerObject, dirfd: number, translate: XattrTranslatio
  * The order that keeps them all: chown clears set-id bits and capabilities; the mode agrees with the ACL
  * before it; times last.
  */
-export function copyAttributes(source: LayerObject, copy: StagedObject, translate: XattrTranslation): void {
+export function copyAttributes(source: LayerObject, copy: ObjectRef, translate: XattrTranslation): void {
   const { stat } = source;
-  const open = copy.name === '';
-  if (open) chownFd(copy.dirfd, stat.uid, stat.gid);
-  else chownAt(copy.dirfd, copy.name, stat.uid, stat.gid);
+  chownObject(copy, stat.uid, stat.gid);
   copyXattrs(source, copy, translate);
-  if (open) chmodFd(copy.dirfd, stat.mode & 0o7777);
-  else if (!isSymlink(stat.mode)) chmodAt(copy.dirfd, copy.name, stat.mode & 0o7777);
+  if (!isSymlink(stat.mode)) chmodObject(copy, stat.mode & 0o7777);
   copyTimes(stat, copy);
 }
 
-function copyXattrs(source: LayerObject, copy: StagedObject, translate: XattrTranslation): void {
+function copyXattrs(source: LayerObject, copy: ObjectRef, translate: XattrTranslation): void {
   for (const xattr of source.xattrs) {
     const name = translate(xattr);
     const value = name === null ? null : getXattr(source.dirfd, source.name, xattr);

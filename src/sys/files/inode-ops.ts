@@ -31,7 +31,7 @@ const renameat2 = bind<(fd: number, name: number, newFd: number, newName: number
 const fchownat = bind<(fd: number, name: number, uid: number, gid: number, flags: number) => number>(
   'int fchownat(int, intptr_t, uint, uint, int)',
 );
-const fchmodFd = bind<(fd: number, mode: number) => number>('int fchmod(int, uint)');
+const fchmod = bind<(fd: number, mode: number) => number>('int fchmod(int, uint)');
 const syscall4 = bind<(n: number, fd: number, name: number, mode: number, flags: number) => number>(
   'long syscall(long, long, intptr_t, long, long)',
 );
@@ -41,7 +41,6 @@ const fchmodat = bind<(fd: number, name: number, mode: number, flags: number) =>
 const utimensat = bind<(fd: number, name: number, times: number, flags: number) => number>(
   'int utimensat(int, intptr_t, intptr_t, int)',
 );
-const futimens = bind<(fd: number, times: number) => number>('int futimens(int, intptr_t)');
 const readlinkat = bind<(fd: number, name: number, into: number, size: number) => number>(
   'long readlinkat(int, intptr_t, intptr_t, size_t)',
 );
@@ -129,19 +128,18 @@ export function chmodAt(dirfd: number, name: string, mode: number): void {
   if (errno !== Errno.ENOSYS && errno !== Errno.EPERM) throw fsError(errno, 'fchmodat2');
   const fd = openAt(dirfd, name, O_PATH);
   try {
-    // Of an O_PATH fd of a symlink this is EOPNOTSUPP as well.
-    chmodPathFd(fd, mode);
+    // EOPNOTSUPP for a symlink here too.
+    chmodFd(fd, mode);
   } finally {
     close(fd);
   }
 }
 
+/** fchmod(2); for an O_PATH fd, which that call refuses, chmod(2) through its link in /proc. */
 export function chmodFd(fd: number, mode: number): void {
-  check(fchmodFd(fd, mode), 'fchmod');
-}
-
-/** chmod through /proc for an O_PATH fd, which fchmod(2) refuses. */
-export function chmodPathFd(fd: number, mode: number): void {
+  if (fchmod(fd, mode) === 0) return;
+  const errno = lastErrno();
+  if (errno !== Errno.EBADF) throw fsError(errno, 'fchmod');
   check(fchmodat(AT_FDCWD, cPath(`/proc/self/fd/${fd}`), mode, 0), 'fchmodat');
 }
 
@@ -168,12 +166,8 @@ export function utimesAt(dirfd: number, name: string, atime: TimeValue, mtime: T
   check(utimensat(dirfd, cPath(name), writeTimes(atime, mtime), AT_SYMLINK_NOFOLLOW), 'utimensat');
 }
 
+/** For any fd, O_PATH ones and those of symlinks too (AT_EMPTY_PATH, Linux 5.8). */
 export function utimesFd(fd: number, atime: TimeValue, mtime: TimeValue): void {
-  check(futimens(fd, writeTimes(atime, mtime)), 'futimens');
-}
-
-/** utimensat(2) for an O_PATH fd, symlinks too (AT_EMPTY_PATH, Linux 5.8). */
-export function utimesPathFd(fd: number, atime: TimeValue, mtime: TimeValue): void {
   check(utimensat(fd, cPath(''), writeTimes(atime, mtime), AT_EMPTY_PATH), 'utimensat');
 }
 

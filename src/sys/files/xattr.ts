@@ -143,6 +143,19 @@ export function findXattr(fd: number, name: string, xattr: string): Buffer | nul
   }
 }
 
+/**
+ * As {@link findXattr}; null also for a `user.` xattr of an object that this process has no permission to read
+ * (EACCES).
+ */
+export function findReadableXattr(fd: number, name: string, xattr: string): Buffer | null {
+  try {
+    return findXattr(fd, name, xattr);
+  } catch (error) {
+    if (isErrno(error, 'EACCES')) return null;
+    throw error;
+  }
+}
+
 /** `flags`: XATTR_CREATE, XATTR_REPLACE. */
 export function setXattr(fd: number, name: string, xattr: string, data: Uint8Array, flags = 0): void {
   const size = data.length;

@@ -1,8 +1,7 @@
-import { Errno, fsError } from '../../core/errno.js';
 import { isDirectory, S_IRWXU, S_IWUSR } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
-import { chmodAt, chmodPathFd } from '../files/inode-ops.js';
-import { statAt, statFd } from '../files/stat.js';
+import { chmodAt, chmodFd } from '../files/inode-ops.js';
+import { chmodObject, type ObjectRef, statObject } from '../files/object-ref.js';
 import { CAP_DAC_OVERRIDE, hasCapability } from './capabilities.js';
 
 /** With this capability every directory can be moved; in a user namespace, those of mapped owners. */
@@ -26,11 +25,11 @@ function needsPermission(mode: number): boolean {
  */
 export function withWriteInto<T>(dirfd: number, mode: number, use: () => T): T {
   if (!needsPermission(mode)) return use();
-  chmodPathFd(dirfd, (mode & 0o7777) | S_IRWXU);
+  chmodFd(dirfd, (mode & 0o7777) | S_IRWXU);
   try {
     return use();
   } finally {
-    chmodPathFd(dirfd, mode & 0o7777);
+    chmodFd(dirfd, mode & 0o7777);
   }
 }
 
@@ -64,25 +63,17 @@ export function withAllOn<T>(dirfd: number, name: string, use: () => T): T {
 
 function withPermissions<T>(dirfd: number, name: string, needed: number, use: () => T): T {
   if (privileged) return use();
-  const { mode } = statOf(dirfd, name);
+  const object = { dirfd, name };
+  const stat = new FileStat();
+  statObject(object, stat);
+  const { mode } = stat;
   if ((mode & needed) === needed) return use();
-  const chmod = (permissions: number): void => {
-    if (name === '') chmodPathFd(dirfd, permissions);
-    else chmodAt(dirfd, name, permissions);
-  };
-  chmod((mode & 0o7777) | needed);
+  chmodObject(object, (mode & 0o7777) | needed);
   try {
     return use();
   } finally {
-    chmod(mode & 0o7777);
+    chmodObject(object, mode & 0o7777);
   }
-}
-
-function statOf(dirfd: number, name: string): FileStat {
-  const stat = new FileStat();
-  if (name === '') statFd(dirfd, stat);
-  else if (!statAt(dirfd, name, stat)) throw fsError(Errno.ESTALE, 'statx');
-  return stat;
 }
 
 /**
@@ -104,12 +95,7 @@ export function withWriteToMove(dirfd: number, name: string, mode: number, move:
 }
 
 /** As {@link withWriteToMove}, for an object that keeps its mode at the place that it is moved to. */
-export function moveKeepingMode(
-  from: { readonly dirfd: number; readonly name: string },
-  to: { readonly dirfd: number; readonly name: string },
-  mode: number,
-  move: () => void,
-): void {
+export function moveKeepingMode(from: ObjectRef, to: ObjectRef, mode: number, move: () => void): void {
   withWriteToMove(from.dirfd, from.name, mode, move);
   if (needsPermission(mode)) chmodAt(to.dirfd, to.name, mode & 0o7777);
 }

@@ -3,7 +3,6 @@
  * gives a new object on ext4 (fs/inode.c:inode_init_owner).
  */
 import { setOwner } from '../../copyup/set-owner.js';
-import type { StagedObject } from '../../copyup/staged-object.js';
 import type { EntryName } from '../../core/brand.js';
 import { Errno, fsError, isErrno } from '../../core/errno.js';
 import { isDirectory, isSymlink, S_IFMT, S_ISGID } from '../../core/file-mode.js';
@@ -12,7 +11,8 @@ import { RENAME_NOREPLACE } from '../../core/flags.js';
 import { modeWithin, withoutForeignIds } from '../../core/posix-acl.js';
 import { ACL_ACCESS, ACL_DEFAULT } from '../../core/xattr-names.js';
 import type { Caller } from '../../fuse/operations.js';
-import { chmodAt, chmodFd, majorOf, minorOf, renameAt, unlinkAt } from '../../sys/files/inode-ops.js';
+import { majorOf, minorOf, renameAt, unlinkAt } from '../../sys/files/inode-ops.js';
+import { chmodObject, type ObjectRef } from '../../sys/files/object-ref.js';
 import { close } from '../../sys/files/open.js';
 import { findXattr, setXattr } from '../../sys/files/xattr.js';
 import { ownGid, ownUid } from '../../sys/rights/own-ids.js';
@@ -177,27 +177,22 @@ function makeStaged(
  * mode bits.
  * @returns the object's mode on disk
  */
-export function applyAttributes(
-  union: Union,
-  { dirfd, name }: StagedObject,
-  attributes: NewAttributes,
-  rdev = 0,
-): number {
+export function applyAttributes(union: Union, staged: ObjectRef, attributes: NewAttributes, rdev = 0): number {
   const { layer, copyUp } = union.writable();
   const { overrides } = layer;
   const { uid, gid, access, inherited } = attributes;
   if (overrides !== null) {
     const { mode } = attributes;
-    overrides.give(dirfd, name, { uid, gid, mode, rdevMajor: majorOf(rdev), rdevMinor: minorOf(rdev) });
-    overrides.seal(dirfd, name, mode);
+    overrides.setAttributes(staged, { uid, gid, mode, rdevMajor: majorOf(rdev), rdevMinor: minorOf(rdev) });
+    overrides.setPhysicalMode(staged, mode);
     return overrides.physicalMode(mode);
   }
-  const mode = setOwner({ dirfd, name }, attributes, copyUp.squash);
+  const mode = setOwner(staged, attributes, copyUp.squash);
   if (isSymlink(mode)) return mode;
+  const { dirfd, name } = staged;
   if (access !== null) setXattr(dirfd, name, ACL_ACCESS, access);
   if (inherited !== null) setXattr(dirfd, name, ACL_DEFAULT, inherited);
-  if (name === '') chmodFd(dirfd, mode & 0o7777);
-  else chmodAt(dirfd, name, mode & 0o7777);
+  chmodObject(staged, mode & 0o7777);
   return mode;
 }
 

@@ -6,13 +6,14 @@
  * same node: it is recognised by the inode number shown. What entries are called, how long they stay and what
  * else is noted depends on the dialect: pseudo-links (`plinks.ts`) or an index (`link-index.ts`).
  */
-import type { StagedObject } from '../../copyup/staged-object.js';
+
 import type { EntryName } from '../../core/brand.js';
 import { FsError } from '../../core/errno.js';
 import { S_IFMT } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { O_PATH } from '../../core/flags.js';
-import { linkAt, linkFd, unlinkAt } from '../../sys/files/inode-ops.js';
+import { unlinkAt } from '../../sys/files/inode-ops.js';
+import { linkObject, type ObjectRef } from '../../sys/files/object-ref.js';
 import { openAt } from '../../sys/files/open.js';
 import { statAt } from '../../sys/files/stat.js';
 import type { LinkCount } from '../../whiteout/link-count.js';
@@ -67,7 +68,7 @@ export abstract class HardLinkTable {
    */
   protected abstract makeEntry(
     group: LinkGroup,
-    staged: StagedObject,
+    staged: ObjectRef,
     copy: FileStat,
     source: Uint8Array | null,
   ): EntryName;
@@ -159,7 +160,7 @@ export abstract class HardLinkTable {
    * Makes the entry of a finished copy, which has no name in the upper yet. From here on the lower names show
    * the copy. Parameters as of {@link makeEntry}.
    */
-  enter(group: LinkGroup, staged: StagedObject, copy: FileStat, source: Uint8Array | null): void {
+  enter(group: LinkGroup, staged: ObjectRef, copy: FileStat, source: Uint8Array | null): void {
     group.entry = this.makeEntry(group, staged, copy, source);
     group.own = copy.ino;
     this.groups.set(group.ino, group);
@@ -199,9 +200,8 @@ export abstract class HardLinkTable {
   /** Closes what only this has open. */
   close(): void {}
 
-  protected link(staged: StagedObject, entry: EntryName): void {
+  protected link(staged: ObjectRef, entry: EntryName): void {
     const dirfd = this.fds.get(this.directory);
-    if (staged.name === '') linkFd(staged.dirfd, dirfd, entry);
-    else linkAt(staged.dirfd, staged.name, dirfd, entry);
+    linkObject(staged, dirfd, entry);
   }
 }

@@ -4,7 +4,7 @@
  * (fs/overlayfs/util.c:ovl_nlink_start). So a name of such a file goes only when the copy has a link in its
  * place.
  */
-import type { StagedObject } from '../../copyup/staged-object.js';
+
 import type { EntryName } from '../../core/brand.js';
 import { displayName } from '../../core/entry-name.js';
 import { Errno, FsError, fsError, isErrno } from '../../core/errno.js';
@@ -12,6 +12,7 @@ import { isDirectory, S_IFMT } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { LayerRefusal } from '../../core/layer-refusal.js';
 import { unlinkAt } from '../../sys/files/inode-ops.js';
+import type { ObjectRef } from '../../sys/files/object-ref.js';
 import { statAt } from '../../sys/files/stat.js';
 import type { LinkCount } from '../../whiteout/link-count.js';
 import { IndexDirectory } from '../../whiteout/overlay/index-directory.js';
@@ -129,7 +130,7 @@ export class LinkIndex extends HardLinkTable {
     return '';
   }
 
-  protected makeEntry(group: LinkGroup, staged: StagedObject, _copy: FileStat, source: Uint8Array | null): EntryName {
+  protected makeEntry(group: LinkGroup, staged: ObjectRef, _copy: FileStat, source: Uint8Array | null): EntryName {
     const entry = this.index.entryName(source ?? new Uint8Array(0));
     // By the lower file's count, because that of the copy is about to change.
     this.index.writeLinks(staged.dirfd, staged.name, { relativeTo: 'lower', difference: -group.hidden });

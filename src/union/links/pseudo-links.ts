@@ -3,7 +3,7 @@
  * long as the mount lives. Because numbers are given out again, a lower file is recognised by its origin too
  * (`origins.ts`).
  */
-import type { StagedObject } from '../../copyup/staged-object.js';
+
 import type { EntryName } from '../../core/brand.js';
 import { displayName } from '../../core/entry-name.js';
 import { isErrno } from '../../core/errno.js';
@@ -11,6 +11,7 @@ import { isDirectory, S_IFMT } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { O_PATH } from '../../core/flags.js';
 import { unlinkAt } from '../../sys/files/inode-ops.js';
+import type { ObjectRef } from '../../sys/files/object-ref.js';
 import { close, openAt } from '../../sys/files/open.js';
 import { readDirectory } from '../../sys/files/read-directory.js';
 import { statAt } from '../../sys/files/stat.js';
@@ -103,7 +104,7 @@ export class PseudoLinks extends HardLinkTable {
     return this.origins.of(stat);
   }
 
-  protected makeEntry(group: LinkGroup, staged: StagedObject, copy: FileStat): EntryName {
+  protected makeEntry(group: LinkGroup, staged: ObjectRef, copy: FileStat): EntryName {
     const dirfd = this.fds.get(this.directory);
     const entry = this.entries.entryName({ shown: group.ino, own: copy.ino });
     // Before there is an entry: one that does not say whose it is would be left alone by the next mount, and
@@ -146,7 +147,7 @@ export class PseudoLinks extends HardLinkTable {
   recount(): void {}
 
   /** Writes the origin, a space and the count of names. */
-  private setOrigin({ dirfd, name }: StagedObject, { origin }: LinkGroup, count: LinkCount): void {
+  private setOrigin({ dirfd, name }: ObjectRef, { origin }: LinkGroup, count: LinkCount): void {
     try {
       const text = Buffer.from(`${origin} ${formatLinkCount(count)}`, 'latin1');
       withWriteOn(dirfd, name, () => setXattr(dirfd, name, this.entries.originXattr, text));
@@ -157,7 +158,7 @@ export class PseudoLinks extends HardLinkTable {
     }
   }
 
-  private removeOrigin({ dirfd, name }: StagedObject): void {
+  private removeOrigin({ dirfd, name }: ObjectRef): void {
     try {
       withWriteOn(dirfd, name, () => removeXattr(dirfd, name, this.entries.originXattr));
     } catch (error) {

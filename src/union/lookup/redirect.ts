@@ -4,8 +4,9 @@
  * at the old place.
  */
 import { Errno, fsError, isErrno } from '../../core/errno.js';
+import type { ObjectRef } from '../../sys/files/object-ref.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
-import { reachOf } from '../objects/real-object.js';
+import { refOf } from '../objects/real-object.js';
 import type { Union } from '../state/union.js';
 import { lowerLinks } from './lookup.js';
 
@@ -18,7 +19,7 @@ const MAX_REDIRECT = 256;
  * @param sameParent it moves within that directory
  */
 export function redirectDirectory(union: Union, node: DirectoryNode, dirfd: number, sameParent: boolean): void {
-  markRedirect(union, node, { fd: dirfd, name: node.name }, sameParent);
+  markRedirect(union, node, { dirfd, name: node.name }, sameParent);
 }
 
 /**
@@ -31,7 +32,7 @@ export function redirectMetacopy(union: Union, node: FileNode, sameParent: boole
   // Another name of a lower file can be in another directory, and become a link to this copy.
   const relative = sameParent && (node.redirect !== null || lowerLinks(union, node.parent, node.name) === 1);
   try {
-    markRedirect(union, node, reachOf(union, node), relative);
+    markRedirect(union, node, refOf(union, node), relative);
     return true;
   } catch (error) {
     if (isErrno(error, 'EXDEV')) return false;
@@ -39,12 +40,7 @@ export function redirectMetacopy(union: Union, node: FileNode, sameParent: boole
   }
 }
 
-function markRedirect(
-  union: Union,
-  node: UnionNode,
-  at: { readonly fd: number; readonly name: string },
-  relative: boolean,
-): void {
+function markRedirect(union: Union, node: UnionNode, at: ObjectRef, relative: boolean): void {
   const { redirects } = union.dialect;
   const known = node.redirect;
   // A redirect with a path from the root is correct at any place.
@@ -52,7 +48,7 @@ function markRedirect(
   const value = relative ? node.name : placeBelow(node);
   if (value.length > MAX_REDIRECT) throw fsError(Errno.EXDEV, 'redirect');
   try {
-    redirects.mark(at.fd, at.name, value);
+    redirects.mark(at.dirfd, at.name, value);
   } catch (error) {
     // The file system has no space for the mark, or no xattrs. Without the mark the object would lose its
     // lower parts.

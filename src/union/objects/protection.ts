@@ -16,7 +16,7 @@ import { FS_APPEND_FL, FS_IMMUTABLE_FL, O_ACCMODE, O_APPEND, O_RDONLY, O_TRUNC }
 import { keepOwnProtection } from '../../sys/rights/own-protection.js';
 import type { DirectoryNode, UnionNode } from '../nodes/node.js';
 import type { Union } from '../state/union.js';
-import { reachOf, statOnDisk, statReal } from './real-object.js';
+import { refOf, statOnDisk, statReal } from './real-object.js';
 
 const scratch = new FileStat();
 
@@ -39,15 +39,15 @@ function readProtection(union: Union, node: UnionNode): number {
 function storedFlags(union: Union, node: UnionNode): number {
   const { protections } = union.dialect;
   if (protections === null) return 0;
-  const { fd, name } = reachOf(union, node);
-  return protections.read(fd, name);
+  const { dirfd, name } = refOf(union, node);
+  return protections.read(dirfd, name);
 }
 
 function flagsOnDisk(union: Union, node: UnionNode): number {
   statOnDisk(union, node, scratch);
   if (scratch.protection === 0) return 0;
-  const { fd, name } = reachOf(union, node);
-  keepOwnProtection(fd, name, scratch);
+  const { dirfd, name } = refOf(union, node);
+  keepOwnProtection(dirfd, name, scratch);
   return scratch.protection;
 }
 

@@ -9,46 +9,28 @@ import { isRegular } from '../../core/file-mode.js';
 import { FileStat, type Moment } from '../../core/file-stat.js';
 import { O_RDONLY, O_WRONLY } from '../../core/flags.js';
 import { truncate } from '../../sys/files/file-io.js';
-import {
-  chmodAt,
-  chmodFd,
-  chmodPathFd,
-  chownAt,
-  chownFd,
-  readlinkAt,
-  type TimeValue,
-  utimesAt,
-  utimesFd,
-  utimesPathFd,
-} from '../../sys/files/inode-ops.js';
+import { readlinkAt, type TimeValue } from '../../sys/files/inode-ops.js';
+import { chmodObject, chownObject, type ObjectRef, statObject, utimesObject } from '../../sys/files/object-ref.js';
 import { close, openKnownAt, reopen } from '../../sys/files/open.js';
-import { birthTime, statAt, statFd } from '../../sys/files/stat.js';
+import { birthTime, statFd } from '../../sys/files/stat.js';
 import type { StatOverrides } from '../../whiteout/overrides/stat-overrides.js';
 import type { Layer } from '../layers/layer.js';
 import type { FileNode, OpenFile, UnionNode } from '../nodes/node.js';
 import type { Union } from '../state/union.js';
 
-/** Directory fd and name of the object; name `''`: the fd is the object itself. */
-export interface Reach {
-  fd: number;
-  name: string;
+/** One object for all results, because a reference is needed for nearly every request. */
+const ref = { dirfd: -1, name: '' };
+
+function refTo(dirfd: number, name: string): ObjectRef {
+  ref.dirfd = dirfd;
+  ref.name = name;
+  return ref;
 }
 
-const reach: Reach = { fd: -1, name: '' };
-
-/** How to reach a node's top real object. The result is reused by the next call. */
-export function reachOf(union: Union, node: UnionNode): Reach {
-  if (node.kind === 'directory') {
-    reach.fd = union.fds.get(node.top);
-    reach.name = '';
-  } else if (node.home !== null) {
-    reach.fd = union.fds.get(node.home);
-    reach.name = node.realName;
-  } else {
-    reach.fd = heldFd(node);
-    reach.name = '';
-  }
-  return reach;
+/** A reference to a node's top real object. It is valid until the next call of this function. */
+export function refOf(union: Union, node: UnionNode): ObjectRef {
+  if (node.kind === 'directory') return refTo(union.fds.get(node.top), '');
+  return node.home === null ? refTo(heldFd(node), '') : refTo(union.fds.get(node.home), node.realName);
 }
 
 /** The fd of an object that has no name any more. */
@@ -72,8 +54,8 @@ export function statReal(union: Union, node: UnionNode, into: FileStat): void {
   statOnDisk(union, node, into);
   const overrides = overridesOf(union, node);
   if (overrides === null) return;
-  const { fd, name } = reachOf(union, node);
-  overrides.apply(fd, name, into);
+  const { dirfd, name } = refOf(union, node);
+  overrides.apply(dirfd, name, into);
 }
 
 /**
@@ -81,26 +63,25 @@ export function statReal(union: Union, node: UnionNode, into: FileStat): void {
  * disk.
  */
 export function statOnDisk(union: Union, node: UnionNode, into: FileStat): void {
-  const { fd, name } = lookAt(union, node);
-  if (name === '') statFd(fd, into);
-  // A name that was there and is not: somebody else changed the layer.
-  else if (!statAt(fd, name, into)) throw fsError(Errno.ESTALE, 'statx');
+  statObject(refForStat(union, node), into);
 }
 
 /**
- * As {@link reachOf}, for a stat: an open fd if there is one, else the name, so that a directory that nobody
- * lists is not opened.
+ * As {@link refOf}, for a stat: by an open fd if there is one, else by the name, so that a directory that
+ * nobody lists is not opened.
  */
-function lookAt(union: Union, node: UnionNode): Reach {
-  if (node.kind === 'file' && opensItself(node)) {
-    reach.fd = heldFd(node);
-    reach.name = '';
-    return reach;
-  }
-  if (node.kind === 'file' || node.top.fd >= 0 || node.top.parent === null) return reachOf(union, node);
-  reach.fd = union.fds.get(node.top.parent);
-  reach.name = node.top.name;
-  return reach;
+function refForStat(union: Union, node: UnionNode): ObjectRef {
+  if (node.kind === 'file') return refForChange(union, node);
+  if (node.top.fd >= 0 || node.top.parent === null) return refOf(union, node);
+  return refTo(union.fds.get(node.top.parent), node.top.name);
+}
+
+/**
+ * As {@link refOf}, for a change: by the fd that a file is open by, if there is one, because the walk to a
+ * name takes longer than most changes.
+ */
+function refForChange(union: Union, node: UnionNode): ObjectRef {
+  return node.kind === 'file' && opensItself(node) ? refTo(heldFd(node), '') : refOf(union, node);
 }
 
 /**
@@ -108,8 +89,8 @@ function lookAt(union: Union, node: UnionNode): Reach {
  * (fs/overlayfs/inode.c:ovl_getattr).
  */
 export function birthOf(union: Union, node: UnionNode): Moment | null {
-  const { fd, name } = lookAt(union, node);
-  return birthTime(fd, name);
+  const { dirfd, name } = refForStat(union, node);
+  return birthTime(dirfd, name);
 }
 
 /** Stats a node as the union shows it. */
@@ -135,8 +116,8 @@ export function lacksData(union: Union, layer: Layer, dirfd: number, name: strin
  */
 export function refuseWithoutData(union: Union, node: FileNode, call: string): void {
   if (!node.isUpper || node.open !== null) return;
-  const { fd, name } = reachOf(union, node);
-  if (!lacksData(union, union.writable().layer, fd, name)) return;
+  const { dirfd, name } = refOf(union, node);
+  if (!lacksData(union, union.writable().layer, dirfd, name)) return;
   union.log(`${displayName(node.name)}: its data is in another layer; not followed (metacopy=off)`);
   throw fsError(Errno.EPERM, call);
 }
@@ -159,62 +140,25 @@ export function showStat(node: UnionNode, stat: FileStat): void {
   } else if (node.removed && !node.isUpper) stat.nlink = Math.max(0, stat.nlink - 1);
 }
 
-/**
- * The fd that a file of the upper is open by, or -1: a change through it spares the walk to the name, which
- * takes longer than most changes.
- */
-function openFd(node: UnionNode): number {
-  return node.kind === 'file' && opensItself(node) ? heldFd(node) : -1;
-}
-
 export function chownReal(union: Union, node: UnionNode, uid: number, gid: number): void {
   const overrides = overridesOf(union, node);
-  if (overrides !== null) {
-    const at = reachOf(union, node);
-    overrides.chown(at.fd, at.name, uid, gid);
-    return;
-  }
-  const own = openFd(node);
-  if (own >= 0) {
-    chownFd(own, uid, gid);
-    return;
-  }
-  const { fd, name } = reachOf(union, node);
-  if (name === '') chownFd(fd, uid, gid);
-  else chownAt(fd, name, uid, gid);
+  if (overrides !== null) overrides.chown(refOf(union, node), uid, gid);
+  else chownObject(refForChange(union, node), uid, gid);
 }
 
 export function chmodReal(union: Union, node: UnionNode, mode: number): void {
   const overrides = overridesOf(union, node);
-  if (overrides !== null) {
-    const at = reachOf(union, node);
-    overrides.chmod(at.fd, at.name, mode);
-    return;
-  }
-  const own = openFd(node);
-  if (own >= 0) {
-    chmodFd(own, mode);
-    return;
-  }
-  const { fd, name } = reachOf(union, node);
-  if (name === '') chmodPathFd(fd, mode);
-  else chmodAt(fd, name, mode);
+  if (overrides !== null) overrides.chmod(refOf(union, node), mode);
+  else chmodObject(refForChange(union, node), mode);
 }
 
 export function utimesReal(union: Union, node: UnionNode, atime: TimeValue, mtime: TimeValue): void {
-  const own = openFd(node);
-  if (own >= 0) {
-    utimesFd(own, atime, mtime);
-    return;
-  }
-  const { fd, name } = reachOf(union, node);
-  if (name === '') utimesPathFd(fd, atime, mtime);
-  else utimesAt(fd, name, atime, mtime);
+  utimesObject(refForChange(union, node), atime, mtime);
 }
 
 export function readlinkReal(union: Union, node: UnionNode): string {
-  const { fd, name } = reachOf(union, node);
-  return readlinkAt(fd, name);
+  const { dirfd, name } = refOf(union, node);
+  return readlinkAt(dirfd, name);
 }
 
 const opened = new FileStat();
@@ -223,9 +167,9 @@ const opened = new FileStat();
  * A new fd of a regular file or directory; the caller's. It need not hold the data: {@link openForReading}.
  */
 export function openReal(union: Union, node: UnionNode, flags: number): number {
-  const { fd, name } = reachOf(union, node);
+  const { dirfd, name } = refOf(union, node);
   const all = flags | (node.kind === 'file' ? fileFlagsOf(union, node) : node.top.layer.directoryFlags);
-  return name === '' ? reopen(fd, all) : openByName(fd, name, all, opened);
+  return name === '' ? reopen(dirfd, all) : openByName(dirfd, name, all, opened);
 }
 
 function fileFlagsOf(union: Union, node: FileNode): number {
@@ -251,9 +195,9 @@ function openByName(dirfd: number, name: string, flags: number, into: FileStat):
 export function openForReading(union: Union, node: FileNode, into = opened): number {
   into.size = 0;
   if (node.data !== null) return node.data.open();
-  const { fd, name } = reachOf(union, node);
+  const { dirfd, name } = refOf(union, node);
   const flags = O_RDONLY | fileFlagsOf(union, node);
-  return name === '' ? reopen(fd, flags) : openByName(fd, name, flags, into);
+  return name === '' ? reopen(dirfd, flags) : openByName(dirfd, name, flags, into);
 }
 
 /** Sets the size of a file of the upper, whether it is open or not, and for whatever. */

@@ -11,7 +11,7 @@ import {
 } from '../../sys/ioctl.js';
 import type { UnionNode } from '../nodes/node.js';
 import { protectionOf } from '../objects/protection.js';
-import { heldFd, openReal, opensItself, reachOf, statReal } from '../objects/real-object.js';
+import { heldFd, openReal, opensItself, refOf, statReal } from '../objects/real-object.js';
 import { ensureUpper } from '../promote/promote.js';
 import { copyUpDirectory } from '../promote/promote-directory.js';
 import type { Union } from '../state/union.js';
@@ -68,8 +68,8 @@ function change(union: Union, nodeid: NodeId, flags: number, apply: (fd: number,
   node.protection = null;
   if (protections === null) withRealFd(union, node, (fd) => apply(fd, flags));
   else {
-    const { fd, name } = reachOf(union, node);
-    protections.write(fd, name, flags & PROTECTION);
+    const { dirfd, name } = refOf(union, node);
+    protections.write(dirfd, name, flags & PROTECTION);
     withRealFd(union, node, (real) => apply(real, flags & ~PROTECTION));
     node.protection = flags & PROTECTION;
   }

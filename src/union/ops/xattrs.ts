@@ -10,7 +10,7 @@ import { escapeOverride, unescapeOverride } from '../../whiteout/overrides/overr
 import type { StatOverrides } from '../../whiteout/overrides/stat-overrides.js';
 import type { FileNode, UnionNode } from '../nodes/node.js';
 import { assertChangeable } from '../objects/protection.js';
-import { chmodReal, overridesOf, reachOf, statReal } from '../objects/real-object.js';
+import { chmodReal, overridesOf, refOf, statReal } from '../objects/real-object.js';
 import { ensureUpper } from '../promote/promote.js';
 import { copyUpDirectory } from '../promote/promote-directory.js';
 import type { Union } from '../state/union.js';
@@ -41,11 +41,11 @@ export function getxattr(union: Union, nodeid: NodeId, name: string): Buffer | n
   if (asksCapability && node.lacksCapability) return null;
   const onDisk = nameOnDisk(union, overridesOf(union, node), name);
   if (onDisk === null) return null;
-  const { fd, name: at } = reachOf(union, node);
+  const { dirfd, name: at } = refOf(union, node);
   // On a layer without ACLs an object has no ACL (fs/overlayfs/inode.c:do_ovl_get_acl). If the layer's
   // EOPNOTSUPP were returned, the kernel's permission checks would return it too
   // (fs/fuse/acl.c:__fuse_get_acl).
-  const value = isAcl(name) ? findXattr(fd, at, onDisk) : getXattr(fd, at, onDisk);
+  const value = isAcl(name) ? findXattr(dirfd, at, onDisk) : getXattr(dirfd, at, onDisk);
   if (asksCapability) node.lacksCapability = value === null;
   // With an unknown id in an ACL the kernel's permission check would fail
   // (fs/posix_acl.c:posix_acl_from_xattr).
@@ -58,9 +58,9 @@ export function getxattr(union: Union, nodeid: NodeId, name: string): Buffer | n
  */
 export function listxattr(union: Union, nodeid: NodeId, caller: Caller): string[] {
   const node = union.nodes.get(nodeid);
-  const { fd, name } = reachOf(union, node);
+  const { dirfd, name } = refOf(union, node);
   const shown: string[] = [];
-  for (const onDisk of listXattrs(fd, name)) {
+  for (const onDisk of listXattrs(dirfd, name)) {
     const visible = nameShown(union, node, onDisk);
     if (visible !== null) shown.push(visible);
   }
@@ -94,8 +94,8 @@ export function setxattr(
   if (isAcl(name) && !isUpper(node)) getXattr(union.writable().layer.root.fd, '', onDisk);
   ensureNodeUpper(union, node);
   if (name === CAPABILITY && node.kind === 'file') node.lacksCapability = false;
-  const { fd, name: at } = reachOf(union, node);
-  setXattr(fd, at, onDisk, value, flags);
+  const { dirfd, name: at } = refOf(union, node);
+  setXattr(dirfd, at, onDisk, value, flags);
   invalidateBlocks(union, node);
   noteAclChange(node, name);
   // A default ACL does not change the directory's own mode (fs/posix_acl.c:posix_acl_update_mode).
@@ -114,16 +114,16 @@ export function removexattr(union: Union, nodeid: NodeId, name: string): void {
     // The removal of an xattr that the object does not have must not copy it up
     // (fs/overlayfs/xattrs.c:ovl_xattr_set). For an upper object its file system decides: it may remove an
     // ACL that the object does not have without an error.
-    const before = reachOf(union, node);
-    if (getXattr(before.fd, before.name, below) === null) throw fsError(Errno.ENODATA, 'removexattr');
+    const before = refOf(union, node);
+    if (getXattr(before.dirfd, before.name, below) === null) throw fsError(Errno.ENODATA, 'removexattr');
     ensureNodeUpper(union, node);
   }
   const { overrides } = union.writable().layer;
   // With overrides a copy has no ACL, and the removal of an ACL that an object does not have is no error.
   if (overrides !== null && isAcl(name)) return;
   const onDisk = nameToChange(union, overrides, name);
-  const { fd, name: at } = reachOf(union, node);
-  removeXattr(fd, at, onDisk);
+  const { dirfd, name: at } = refOf(union, node);
+  removeXattr(dirfd, at, onDisk);
   invalidateBlocks(union, node);
   noteAclChange(node, name);
   if (name === CAPABILITY) union.lostCapability = node;
@@ -145,8 +145,8 @@ export function dropCapability(union: Union, node: FileNode): void {
   const overrides = overridesOf(union, node);
   if (overrides === null || node.lacksCapability) return;
   const onDisk = nameToChange(union, overrides, CAPABILITY);
-  const { fd, name } = reachOf(union, node);
-  if (getXattr(fd, name, onDisk) !== null) removeXattr(fd, name, onDisk);
+  const { dirfd, name } = refOf(union, node);
+  if (getXattr(dirfd, name, onDisk) !== null) removeXattr(dirfd, name, onDisk);
   node.lacksCapability = true;
 }
 

@@ -2,12 +2,12 @@
 import type { CopyUpSource } from '../../copyup/context.js';
 import { copyUpOther, copyUpUnnamed, publishFile } from '../../copyup/copy-up.js';
 import { StagedFile } from '../../copyup/staged-file.js';
-import type { StagedObject } from '../../copyup/staged-object.js';
 import type { EntryName } from '../../core/brand.js';
 import { FileStat } from '../../core/file-stat.js';
 import { O_PATH } from '../../core/flags.js';
 import { Parked } from '../../fuse/operations.js';
 import { truncate } from '../../sys/files/file-io.js';
+import type { ObjectRef } from '../../sys/files/object-ref.js';
 import { close, reopen } from '../../sys/files/open.js';
 import { statAt, statFd } from '../../sys/files/stat.js';
 import type { RealDirectory } from '../layers/layer.js';
@@ -139,7 +139,7 @@ function upperParent(union: Union, { parent }: FileNode): RealDirectory | null {
  * @param staged the finished copy
  * @param copy the stat of the copy
  */
-function enterLinks(union: Union, node: FileNode, staged: StagedObject, copy: FileStat, source: CopyUpSource): void {
+function enterLinks(union: Union, node: FileNode, staged: ObjectRef, copy: FileStat, source: CopyUpSource): void {
   const { group } = node;
   if (group === null) return;
   group.noteLowerLinks(source.stat.nlink);

@@ -9,7 +9,7 @@ import { isErrno } from '../../core/errno.js';
 import { FileStat } from '../../core/file-stat.js';
 import { RENAME_NOREPLACE } from '../../core/flags.js';
 import { afterwards, UndoStack } from '../../core/undo.js';
-import { renameAt, unlinkAt, utimesPathFd } from '../../sys/files/inode-ops.js';
+import { renameAt, unlinkAt, utimesFd } from '../../sys/files/inode-ops.js';
 import { statAt, statFd } from '../../sys/files/stat.js';
 import { withWriteInto, withWriteToMove } from '../../sys/rights/owner-permission.js';
 import { whiteoutOf } from '../aufs-names.js';
@@ -57,7 +57,7 @@ export class AufsHiding implements Hiding {
       withWriteInto(fd, stat.mode, () => this.markers.opaque(fd));
       // Nothing has changed in the directory as an application sees it. It is opaque with other times, too.
       afterwards(() =>
-        utimesPathFd(fd, { sec: stat.atimeSec, nsec: stat.atimeNsec }, { sec: stat.mtimeSec, nsec: stat.mtimeNsec }),
+        utimesFd(fd, { sec: stat.atimeSec, nsec: stat.atimeNsec }, { sec: stat.mtimeSec, nsec: stat.mtimeNsec }),
       );
     });
   }

@@ -11,7 +11,7 @@ import { FileStat } from '../../core/file-stat.js';
 import { FS_APPEND_FL, FS_IMMUTABLE_FL } from '../../core/flags.js';
 import { readDirectory } from '../../sys/files/read-directory.js';
 import { statAt } from '../../sys/files/stat.js';
-import { findXattr, listXattrs, removeXattr, setXattr } from '../../sys/files/xattr.js';
+import { findReadableXattr, findXattr, listXattrs, removeXattr, setXattr } from '../../sys/files/xattr.js';
 import { withWriteOn } from '../../sys/rights/owner-permission.js';
 import { WHITEOUT_PREFIX } from '../aufs-names.js';
 import type {
@@ -132,7 +132,7 @@ export class OverlayDialect implements Dialect, LayerReader {
   list(dirfd: number, sink: LayerDirectorySink): void {
     // Only a character device can be a whiteout, so only those cost a stat, and what a file system without
     // d_type lists; they are looked at after the listing. A directory with whiteouts of another kind says so.
-    const files = text(readable(dirfd, '', this.opaqueXattr)) === MAY_HAVE_XATTR_WHITEOUTS;
+    const files = text(findReadableXattr(dirfd, '', this.opaqueXattr)) === MAY_HAVE_XATTR_WHITEOUTS;
     let devices: { name: EntryName; ino: number }[] | null = null;
     readDirectory(dirfd, (name, ino, type) => {
       if (type === DT_CHR || type === DT_UNKNOWN || (files && type === DT_REG)) {
@@ -158,9 +158,9 @@ export class OverlayDialect implements Dialect, LayerReader {
       opaque: [this.opaqueXattr, FOREIGN_OPAQUE].some(
         (xattr) => own.includes(xattr) && this.saysOpaque(dirfd, name, xattr),
       ),
-      redirect: own.includes(this.redirectXattr) ? text(readable(dirfd, name, this.redirectXattr)) : null,
-      metacopy: own.includes(this.metacopyXattr) ? readable(dirfd, name, this.metacopyXattr) : null,
-      origin: own.includes(this.originXattr) ? readable(dirfd, name, this.originXattr) : null,
+      redirect: own.includes(this.redirectXattr) ? text(findReadableXattr(dirfd, name, this.redirectXattr)) : null,
+      metacopy: own.includes(this.metacopyXattr) ? findReadableXattr(dirfd, name, this.metacopyXattr) : null,
+      origin: own.includes(this.originXattr) ? findReadableXattr(dirfd, name, this.originXattr) : null,
       impure: own.includes(this.impureXattr),
     };
   }
@@ -181,13 +181,13 @@ export class OverlayDialect implements Dialect, LayerReader {
    * (fs/overlayfs/util.c:ovl_path_check_xwhiteout_xattr).
    */
   private isXattrWhiteout(dirfd: number, name: EntryName, { mode, size }: FileStat): boolean {
-    return size === 0 && isRegular(mode) && readable(dirfd, name, this.whiteoutXattr) !== null;
+    return size === 0 && isRegular(mode) && findReadableXattr(dirfd, name, this.whiteoutXattr) !== null;
   }
 
   /** fs/overlayfs/util.c:ovl_check_protattr: what comes after an unknown letter counts no more. */
   private readProtection(dirfd: number, name: string): number {
     let protection = 0;
-    for (const letter of text(readable(dirfd, name, this.protectionXattr)) ?? '') {
+    for (const letter of text(findReadableXattr(dirfd, name, this.protectionXattr)) ?? '') {
       if (letter === APPEND_ONLY) protection |= FS_APPEND_FL;
       else if (letter === IMMUTABLE) protection |= FS_IMMUTABLE_FL;
       else break;
@@ -201,7 +201,8 @@ export class OverlayDialect implements Dialect, LayerReader {
     const immutable = (protection & FS_IMMUTABLE_FL) === 0 ? '' : IMMUTABLE;
     const value = appendOnly + immutable;
     if (value !== '') setXattr(dirfd, name, this.protectionXattr, Buffer.from(value));
-    else if (readable(dirfd, name, this.protectionXattr) !== null) removeXattr(dirfd, name, this.protectionXattr);
+    else if (findReadableXattr(dirfd, name, this.protectionXattr) !== null)
+      removeXattr(dirfd, name, this.protectionXattr);
   }
 
   /** Of an object whose xattrs are known by name: those that say that a part of it is in another layer. */
@@ -246,20 +247,6 @@ export class OverlayDialect implements Dialect, LayerReader {
   /** Whether the xattr is one of the overlay's own namespace. */
   isOverlayXattr(name: string): boolean {
     return name.startsWith(this.prefix) && !name.startsWith(this.escapedPrefix);
-  }
-}
-
-/**
- * An xattr that was listed; null if it has gone since, or cannot be read: `user.` ones of an object without
- * read permission, of which then nothing can be shown that could be wrong
- * (fs/overlayfs/util.c:ovl_check_metacopy_xattr).
- */
-function readable(dirfd: number, name: string, xattr: string): Buffer | null {
-  try {
-    return findXattr(dirfd, name, xattr);
-  } catch (error) {
-    if (isErrno(error, 'EACCES')) return null;
-    throw error;
   }
 }
 

@@ -1,21 +1,21 @@
-/** Names of the xattrs by which a layer keeps attributes that its objects themselves do not have. */
+/** Names of the xattrs in which a layer keeps attributes that its objects do not physically have. */
 import { SECURITY, USER } from '../../core/xattr-names.js';
 
-/** Set by whoever has CAP_SYS_ADMIN: `xattr_permissions=1`. */
+/** Can be set with CAP_SYS_ADMIN only: `xattr_permissions=1`. */
 export const PRIVILEGED_OVERRIDE = 'security.fuseoverlayfs.override_stat';
-/** Set by anybody: `xattr_permissions=2`, and containers/storage with `force_mask`. */
+/** Can be set by any owner of a file: `xattr_permissions=2`, and containers/storage with `force_mask`. */
 export const CONTAINERS_OVERRIDE = 'user.containers.override_stat';
 /** Of fuse-overlayfs 1.x: `xattr_permissions=2`. */
 export const FOREIGN_OVERRIDE = 'user.fuseoverlayfs.override_stat';
 
-/** What is before a `security.` xattr that an ordinary user could not set. */
+/** Is put before the name of a `security.` xattr, which an ordinary user cannot set. */
 export const OVERRIDE_PREFIX = 'user.containers.override_';
 
-/** All that container tools and fuse-overlayfs keep for themselves. */
+/** All names that container tools and fuse-overlayfs reserve. */
 const PREFIXES = [OVERRIDE_PREFIX, 'user.fuseoverlayfs.', 'security.fuseoverlayfs.'];
 
 /**
- * Whether an xattr on disk is one of these, in any layer. Such an xattr is never shown and never copied up.
+ * Whether an xattr on disk has a reserved name. No layer's xattr of such a name is shown or copied up.
  */
 export function isOverrideXattr(name: string): boolean {
   return PREFIXES.some((prefix) => name.startsWith(prefix));

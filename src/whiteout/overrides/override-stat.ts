@@ -1,9 +1,8 @@
 /**
- * Owner, mode and kind of an object as text, `UID:GID:MODE:KIND`: what containers/storage (pkg/idtools) and
- * fuse-overlayfs keep in an xattr of a file or directory whose own attributes are those of whoever may store
- * it.
+ * Owner, mode and type of an object as text, `UID:GID:MODE:KIND`. containers/storage (pkg/idtools) and
+ * fuse-overlayfs keep it in an xattr of a file or directory whose physical attributes are those of the user
+ * who stores the layer.
  */
-
 import {
   isRegular,
   S_IFBLK,
@@ -17,10 +16,10 @@ import {
 } from '../../core/file-mode.js';
 import type { FileStat } from '../../core/file-stat.js';
 
-/** What an xattr says in place of the object's own attributes. */
+/** The attributes that an xattr can hold in place of the object's own ones. */
 export type ReportedStat = Pick<FileStat, 'mode' | 'uid' | 'gid' | 'rdevMajor' | 'rdevMinor'>;
 
-/** `block` and `char` are followed by the device's numbers. */
+/** Types by KIND. `block` and `char` are followed by the device's numbers. */
 const KINDS: ReadonlyMap<string, number> = new Map([
   ['file', S_IFREG],
   ['dir', S_IFDIR],
@@ -31,28 +30,28 @@ const KINDS: ReadonlyMap<string, number> = new Map([
   ['char', S_IFCHR],
 ]);
 
-/** Kinds that the mode alone can tell: without a device number. */
-const TOLD_BY_MODE: ReadonlySet<number> = new Set([S_IFIFO, S_IFSOCK]);
+/** Types that MODE alone can give a regular file, because they have no device number. */
+const TYPES_IN_MODE: ReadonlySet<number> = new Set([S_IFIFO, S_IFSOCK]);
 
 const MAX_ID = 0xffff_fffe;
-const FORM = /^(\d{1,10}):(\d{1,10}):([0-7]{1,7})(?::([a-z]+)(?:-?(\d{1,10})[-:](\d{1,10}))?)?$/;
+const FORMAT = /^(\d{1,10}):(\d{1,10}):([0-7]{1,7})(?::([a-z]+)(?:-?(\d{1,10})[-:](\d{1,10}))?)?$/;
 
 /**
- * Puts what `text` says over `stat`, which has the object's own attributes.
- * @returns false: it says nothing that can be meant
+ * Replaces the physical attributes in `stat` by those of `text`.
+ * @returns false if `text` is not valid for an object with these attributes; `stat` is unchanged then
  */
-export function applyTold(text: string, stat: FileStat): boolean {
-  const [, uid, gid, mode, kind, major, minor] = FORM.exec(text) ?? [];
-  if (uid === undefined || gid === undefined || mode === undefined) return false;
-  const told = Number.parseInt(mode, 8);
-  const type = kind === undefined ? typeOfMode(told, stat) : KINDS.get(kind);
-  if (type === undefined || !fits(type, stat) || Math.max(Number(uid), Number(gid)) > MAX_ID) return false;
-  const standsIn = type !== (stat.mode & S_IFMT);
-  if ((isDevice(type) && standsIn) !== (major !== undefined) && !namesItself(type, stat, major, minor)) return false;
-  // Device 0:0 is how layers say that something is gone.
-  if (isDevice(type) && standsIn && Number(major) === 0 && Number(minor) === 0) return false;
-  if (standsIn) {
-    // Of the file that stands for it: the block of a long xattr.
+export function applyOverride(text: string, stat: FileStat): boolean {
+  const [, uid, gid, octalMode, kind, major, minor] = FORMAT.exec(text) ?? [];
+  if (uid === undefined || gid === undefined || octalMode === undefined) return false;
+  const mode = Number.parseInt(octalMode, 8);
+  const type = kind === undefined ? typeOfMode(mode, stat) : KINDS.get(kind);
+  if (type === undefined || !canStore(type, stat) || Math.max(Number(uid), Number(gid)) > MAX_ID) return false;
+  const isStandIn = type !== (stat.mode & S_IFMT);
+  if ((isDevice(type) && isStandIn) !== (major !== undefined) && !isOwnNumber(type, stat, major, minor)) return false;
+  // Layers mark a deleted name with device 0:0.
+  if (isDevice(type) && isStandIn && Number(major) === 0 && Number(minor) === 0) return false;
+  if (isStandIn) {
+    // The blocks of the regular file hold only a long xattr.
     stat.blocks = 0;
     stat.size = 0;
     stat.rdevMajor = Number(major ?? 0);
@@ -60,37 +59,42 @@ export function applyTold(text: string, stat: FileStat): boolean {
   }
   stat.uid = Number(uid);
   stat.gid = Number(gid);
-  stat.mode = type | (told & 0o7777);
+  stat.mode = type | (mode & 0o7777);
   return true;
 }
 
-/** A real device may be told with its own number. */
-function namesItself(type: number, own: FileStat, major: string | undefined, minor: string | undefined): boolean {
+/** Whether the text repeats the number of a physical device. */
+function isOwnNumber(type: number, own: FileStat, major: string | undefined, minor: string | undefined): boolean {
   return isDevice(type) && Number(major) === own.rdevMajor && Number(minor) === own.rdevMinor;
 }
 
-/** fuse-overlayfs 1.x puts the type into the mode. Of a device that would need more. */
+/**
+ * The type for a text without KIND: fuse-overlayfs 1.x writes the type into MODE. For a device that is not
+ * enough, so such an object stays the regular file that it physically is.
+ */
 function typeOfMode(mode: number, own: FileStat): number {
   const type = mode & S_IFMT;
-  return isRegular(own.mode) && TOLD_BY_MODE.has(type) ? type : own.mode & S_IFMT;
+  return isRegular(own.mode) && TYPES_IN_MODE.has(type) ? type : own.mode & S_IFMT;
 }
 
-/** What is not a file stands for itself; a file can stand for what could not be made. */
-function fits(type: number, { mode }: FileStat): boolean {
+/**
+ * Whether an object with this physical mode can be stored for one of `type`: any object for one of its own
+ * type, and a regular file also for a device, fifo or socket.
+ */
+function canStore(type: number, { mode }: FileStat): boolean {
   return type === (mode & S_IFMT) || (isRegular(mode) && type !== S_IFDIR && type !== S_IFLNK);
 }
 
-export function textOf({ uid, gid, mode, rdevMajor, rdevMinor }: ReportedStat): string {
+export function formatOverride({ uid, gid, mode, rdevMajor, rdevMinor }: ReportedStat): string {
   const permissions = (mode & 0o7777).toString(8).padStart(4, '0');
   return `${uid}:${gid}:${permissions}:${kindOf(mode)}${isDevice(mode) ? `-${rdevMajor}-${rdevMinor}` : ''}`;
 }
 
 /**
- * As fuse-overlayfs 1.x writes it, the kind in the mode; a device that only stands for one needs its number
- * behind that.
+ * The format of fuse-overlayfs 1.x: without KIND, with the type in MODE. A regular file that is stored for a
+ * device would need its number too.
  */
-export function shortTextOf(told: ReportedStat): string {
-  const { uid, gid, mode } = told;
+export function formatShortOverride({ uid, gid, mode }: ReportedStat): string {
   return `${uid}:${gid}:${(mode & (S_IFMT | 0o7777)).toString(8)}`;
 }
 

@@ -9,10 +9,7 @@ import type { StatOverrides } from './stat-overrides.js';
 
 const scratch = new FileStat();
 
-/**
- * Reads a layer whose objects have their attributes in xattrs. What hides a name is recognised by what it
- * physically is.
- */
+/** Reads a layer whose objects have their attributes in xattrs. The physical object decides what is a whiteout. */
 export class OverridingReader implements LayerReader {
   readonly markerFiles: MarkerFiles | null;
 
@@ -29,7 +26,7 @@ export class OverridingReader implements LayerReader {
     return presence;
   }
 
-  /** An empty regular file can stand for a device, fifo or socket. Files are looked at after the listing. */
+  /** An empty regular file can be stored for a device, fifo or socket, so files are read after the listing. */
   list(dirfd: number, sink: LayerDirectorySink, memory?: DirectoryMemory): void {
     const files: { name: EntryName; ino: number }[] = [];
     const named: LayerDirectorySink = {
@@ -48,7 +45,7 @@ export class OverridingReader implements LayerReader {
     try {
       this.overrides.apply(dirfd, name, scratch);
     } catch (error) {
-      // What is wrong with an object is said to whoever asks for it, not to those who list its directory.
+      // An invalid xattr is an error for a caller that uses the object, not for one that lists its directory.
       if (!isErrno(error, 'EIO')) throw error;
     }
     return direntType(scratch.mode);

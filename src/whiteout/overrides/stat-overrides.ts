@@ -1,9 +1,9 @@
 /**
- * Attributes that a layer keeps in xattrs (`xattr_permissions`): all files are physically those of whoever
- * serves the layer, who needs no right to give them away. In `user.` xattrs, devices, fifos and sockets are
- * made as empty regular files.
+ * Attributes that a layer keeps in xattrs (mount option `xattr_permissions`). All files of such a layer
+ * physically belong to the user who serves it, so that this user needs no right to change owners. In `user.`
+ * xattrs, devices, fifos and sockets too can be kept: the object on disk is then an empty regular file.
  *
- * A layer says that it does so by such an xattr on its root. An object without one shows its own attributes.
+ * Such an xattr on a layer's root marks the layer. An object without one shows its own attributes.
  */
 import { displayName } from '../../core/entry-name.js';
 import { Errno, fsError, isErrno } from '../../core/errno.js';
@@ -20,9 +20,10 @@ import {
 } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { isAcl, SECURITY } from '../../core/xattr-names.js';
-import { chmodAt, chmodPathFd, chownAt, chownFd, KEEP_ID } from '../../sys/files/inode-ops.js';
-import { statAt, statFd } from '../../sys/files/stat.js';
-import { findXattr, getXattr, setXattr } from '../../sys/files/xattr.js';
+import { KEEP_ID } from '../../sys/files/inode-ops.js';
+import { chmodObject, chownObject, type ObjectRef, statObject } from '../../sys/files/object-ref.js';
+import { statFd } from '../../sys/files/stat.js';
+import { findReadableXattr, findXattr, setXattr } from '../../sys/files/xattr.js';
 import {
   CONTAINERS_OVERRIDE,
   FOREIGN_OVERRIDE,
@@ -30,7 +31,7 @@ import {
   OVERRIDE_PREFIX,
   PRIVILEGED_OVERRIDE,
 } from './override-names.js';
-import { applyTold, type ReportedStat, shortTextOf, textOf } from './override-stat.js';
+import { applyOverride, formatOverride, formatShortOverride, type ReportedStat } from './override-stat.js';
 
 /** `xattr_permissions=1` and `=2`. */
 export type OverrideKind = 'privileged' | 'user';
@@ -41,24 +42,24 @@ const scratch = new FileStat();
 
 export class StatOverrides {
   private constructor(
-    /** The first one that an object has counts, and is written. */
+    /** In order of precedence: the first one that an object has counts. The first of all is written. */
     private readonly names: readonly string[],
-    /** Permissions that objects are physically given: those of the layer's root. */
+    /** The permissions that objects physically get: those of the layer's root. */
     private readonly permissions: number,
     private readonly log: (line: string) => void,
   ) {}
 
   /**
-   * Those of a layer; null: it keeps none.
+   * Finds out which of these xattrs a layer uses; null: it uses none.
    * @param root of the layer, open for reading
-   * @param asked they are to be kept from now on; {@link markRoot} says so on the disk
+   * @param asked the kind to write from now on; {@link markRoot} marks the layer with it
    */
   static of(root: number, asked: OverrideKind | null, log: (line: string) => void): StatOverrides | null {
     const names = [PRIVILEGED_OVERRIDE, CONTAINERS_OVERRIDE, FOREIGN_OVERRIDE].filter((name) => isMarked(root, name));
     const wanted = asked === null ? null : NAME_OF[asked];
-    // What fuse-overlayfs 1.x began goes on by its name: that program knows no other.
-    const goesOn = wanted === CONTAINERS_OVERRIDE && names.includes(FOREIGN_OVERRIDE);
-    if (wanted !== null && !goesOn && names[0] !== wanted) {
+    // A layer that fuse-overlayfs 1.x has begun keeps that program's xattr, because the program knows no other.
+    const keepsForeign = wanted === CONTAINERS_OVERRIDE && names.includes(FOREIGN_OVERRIDE);
+    if (wanted !== null && !keepsForeign && names[0] !== wanted) {
       names.splice(0, names.length, wanted, ...names.filter((name) => name !== wanted));
     }
     if (names.length === 0) return null;
@@ -71,23 +72,23 @@ export class StatOverrides {
     return this.names[0] as string;
   }
 
-  /** Whoever owns a file can set them. */
-  get isAnybodys(): boolean {
+  /** Whether an ordinary user can set the xattr on files that they own. */
+  get isSettableByUsers(): boolean {
     return this.name !== PRIVILEGED_OVERRIDE;
   }
 
-  /** Whether the layer's root says already that its objects have such xattrs. */
+  /** Whether the layer's root is marked already. */
   isMarked(root: number): boolean {
     return isMarked(root, this.name);
   }
 
-  /** Says on the layer's root that its objects have such xattrs. */
-  markRoot(root: number, told: ReportedStat): void {
-    setXattr(root, '', this.name, this.textOf(told));
+  /** Marks the layer whose root is open as `root`. `stat`: what the root shows from now on. */
+  markRoot(root: number, stat: ReportedStat): void {
+    setXattr(root, '', this.name, this.format(stat));
   }
 
   /**
-   * Whether an object of this kind can have such an xattr: a `user.` one is for files and directories only
+   * Whether an object of this type can have such an xattr: a `user.` one is for files and directories only
    * (man xattr(7)).
    */
   private canBeOn(mode: number): boolean {
@@ -95,105 +96,102 @@ export class StatOverrides {
   }
 
   /**
-   * Puts what `name` under `dirfd`, or `dirfd` itself for `''`, says of itself over its own attributes. EIO:
-   * nonsense.
+   * Replaces the physical attributes in `stat` by those that the object's xattr holds, if it has one. Throws
+   * EIO if the xattr cannot be understood.
    */
   apply(dirfd: number, name: string, stat: FileStat): void {
     for (const xattr of this.names) {
-      const value = readable(dirfd, name, xattr);
-      if (value === null) continue;
-      if (applyTold(value, stat)) return;
-      this.log(`${displayName(name)}: ${xattr} says "${displayName(value)}", which is not UID:GID:MODE:KIND`);
+      // EACCES: we cannot read the file, so its content is shown to nobody.
+      const value = findReadableXattr(dirfd, name, xattr)?.toString('latin1');
+      if (value === undefined) continue;
+      if (applyOverride(value, stat)) return;
+      this.log(`${displayName(name)}: ${xattr} is "${displayName(value)}", which is not UID:GID:MODE:KIND`);
       throw fsError(Errno.EIO, 'override_stat');
     }
   }
 
   /**
-   * The mode that an object of this kind is physically made with. What cannot have a `user.` xattr, but a
-   * symlink, is a file that stands for it; fuse-overlayfs 1.x knows of no such files, and has it with its own
-   * attributes.
+   * The type and permissions that an object of this mode physically gets. An object that cannot have a `user.`
+   * xattr is stored as a regular file, except a symlink. fuse-overlayfs 1.x does not know such files: in its
+   * layers these objects keep their own type and attributes.
    */
   physicalMode(mode: number): number {
     if (this.canBeOn(mode)) return (mode & S_IFMT) | this.permissions;
     return isSymlink(mode) || this.name === FOREIGN_OVERRIDE ? mode : S_IFREG | this.permissions;
   }
 
-  /** fuse-overlayfs's own xattrs are in the form of its version 1. */
-  private textOf(told: ReportedStat): Buffer {
-    return Buffer.from(this.name === CONTAINERS_OVERRIDE ? textOf(told) : shortTextOf(told));
+  /** The xattrs of fuse-overlayfs itself have the format of its version 1. */
+  private format(stat: ReportedStat): Buffer {
+    return Buffer.from(this.name === CONTAINERS_OVERRIDE ? formatOverride(stat) : formatShortOverride(stat));
   }
 
-  /** Gives an object that nobody sees yet its attributes. {@link seal} follows when all else is set. */
-  give(dirfd: number, name: string, told: ReportedStat): void {
-    if (!this.canBeOn(this.physicalMode(told.mode))) {
-      this.chownItself(dirfd, name, told);
+  /**
+   * Sets what a new object, which is not visible yet, reports as its attributes. The caller calls
+   * {@link setPhysicalMode} when everything else is set.
+   */
+  setAttributes(object: ObjectRef, attributes: ReportedStat): void {
+    if (!this.canBeOn(this.physicalMode(attributes.mode))) {
+      chownItself(object, attributes);
       return;
     }
-    setXattr(dirfd, name, this.name, this.textOf(told));
+    setXattr(object.dirfd, object.name, this.name, this.format(attributes));
   }
 
-  /** Gives an object of this kind, that nobody sees yet, the permissions that it has physically. */
-  seal(dirfd: number, name: string, mode: number): void {
-    if (!isSymlink(mode)) chmodObject(dirfd, name, this.physicalMode(mode) & 0o7777);
+  /** Sets the physical permissions of a new object that reports `mode` and is not visible yet. */
+  setPhysicalMode(object: ObjectRef, mode: number): void {
+    if (!isSymlink(mode)) chmodObject(object, this.physicalMode(mode) & 0o7777);
   }
 
-  chown(dirfd: number, name: string, uid: number, gid: number): void {
-    statObject(dirfd, name, scratch);
+  chown(object: ObjectRef, uid: number, gid: number): void {
+    statObject(object, scratch);
     if (!this.canBeOn(scratch.mode)) {
-      this.chownItself(dirfd, name, { mode: scratch.mode, uid, gid });
+      chownItself(object, { mode: scratch.mode, uid, gid });
       return;
     }
-    this.change(dirfd, name, (stat) => {
+    this.change(object, (stat) => {
       if (uid !== KEEP_ID) stat.uid = uid;
       if (gid !== KEEP_ID) stat.gid = gid;
-      // As chown(2) does for whoever has CAP_FSETID (fs/attr.c:setattr_should_drop_suidgid).
+      // As chown(2) does for a caller with CAP_FSETID (fs/attr.c:setattr_should_drop_suidgid).
       if (!isDirectory(stat.mode)) stat.mode = withoutSetIdBits(stat.mode, () => true);
     });
   }
 
-  /** Of what has its own attributes. */
-  private chownItself(
-    dirfd: number,
-    name: string,
-    { mode, uid, gid }: Pick<ReportedStat, 'mode' | 'uid' | 'gid'>,
-  ): void {
-    if (isSymlink(mode)) chownLink(dirfd, name, uid, gid);
-    else chownObject(dirfd, name, uid, gid);
-  }
-
-  chmod(dirfd: number, name: string, permissions: number): void {
-    statObject(dirfd, name, scratch);
+  chmod(object: ObjectRef, permissions: number): void {
+    statObject(object, scratch);
     if (!this.canBeOn(scratch.mode)) {
-      chmodObject(dirfd, name, permissions);
+      chmodObject(object, permissions);
       return;
     }
-    this.change(dirfd, name, (stat) => {
+    this.change(object, (stat) => {
       stat.mode = (stat.mode & S_IFMT) | permissions;
     });
   }
 
-  private change(dirfd: number, name: string, make: (stat: FileStat) => void): void {
+  private change(object: ObjectRef, modify: (stat: FileStat) => void): void {
+    const { dirfd, name } = object;
     const stat = new FileStat();
-    statObject(dirfd, name, stat);
-    const own = stat.mode;
+    statObject(object, stat);
+    const physical = stat.mode;
     this.apply(dirfd, name, stat);
-    make(stat);
-    // Made without such an xattr. A `user.` one takes write permission.
-    const needed = isDirectory(own) ? S_IRWXU : S_IRUSR | S_IWUSR;
-    if (!isSymlink(own) && (own & needed) !== needed) chmodObject(dirfd, name, (own & 0o777) | needed);
-    setXattr(dirfd, name, this.name, this.textOf(stat));
+    modify(stat);
+    // An object that was made without such an xattr can have any mode, and setting a `user.` xattr requires
+    // write permission.
+    const needed = isDirectory(physical) ? S_IRWXU : S_IRUSR | S_IWUSR;
+    if (!isSymlink(physical) && (physical & needed) !== needed) chmodObject(object, (physical & 0o777) | needed);
+    setXattr(dirfd, name, this.name, this.format(stat));
   }
 
   /**
-   * The xattr that holds what the application calls `name`; null: nothing can. What is `security.` is kept
-   * beside, as by fuse-overlayfs; an ACL would speak of the permissions that the file has physically.
+   * The xattr on disk that holds the application's xattr `name`; null: none can. As in fuse-overlayfs,
+   * `security.` xattrs are stored under another name. An ACL is not stored at all, because on disk it would
+   * change the physical permissions of the file.
    */
   xattrOnDisk(name: string): string | null {
     if (isAcl(name)) return null;
     return this.name === CONTAINERS_OVERRIDE && name.startsWith(SECURITY) ? OVERRIDE_PREFIX + name : name;
   }
 
-  /** What the application sees of an xattr on disk; null: nothing. */
+  /** The name that applications see for the xattr `onDisk`; null: it is not shown. */
   xattrShown(onDisk: string): string | null {
     if (this.name === CONTAINERS_OVERRIDE) {
       if (onDisk.startsWith(OVERRIDE_PREFIX + SECURITY)) return onDisk.slice(OVERRIDE_PREFIX.length);
@@ -208,42 +206,14 @@ function isMarked(root: number, name: string): boolean {
 }
 
 /**
- * null: it has none. EACCES: a `user.` one of a file that we may not read, so that nobody is shown what is in
- * it; EOPNOTSUPP: none of that kind on this file system.
+ * Changes the physical owner of an object that has no such xattr. A symlink keeps its owner if an ordinary
+ * user cannot change it (EPERM, or EINVAL for an id that the user namespace does not map). The owner of a
+ * symlink matters only for its removal from a sticky directory.
  */
-function readable(dirfd: number, name: string, xattr: string): string | null {
+function chownItself(object: ObjectRef, { mode, uid, gid }: Pick<ReportedStat, 'mode' | 'uid' | 'gid'>): void {
   try {
-    return getXattr(dirfd, name, xattr)?.toString('latin1') ?? null;
+    chownObject(object, uid, gid);
   } catch (error) {
-    if (isErrno(error, 'EACCES', 'EOPNOTSUPP')) return null;
-    throw error;
-  }
-}
-
-function statObject(dirfd: number, name: string, into: FileStat): void {
-  if (name === '') statFd(dirfd, into);
-  else if (!statAt(dirfd, name, into)) throw fsError(Errno.ESTALE, 'statx');
-}
-
-function chmodObject(dirfd: number, name: string, permissions: number): void {
-  if (name === '') chmodPathFd(dirfd, permissions);
-  else chmodAt(dirfd, name, permissions);
-}
-
-function chownObject(dirfd: number, name: string, uid: number, gid: number): void {
-  if (name === '') chownFd(dirfd, uid, gid);
-  else chownAt(dirfd, name, uid, gid);
-}
-
-/**
- * A symlink has its own owner, or ours: EPERM and EINVAL (an id that a user namespace does not have) are what
- * an ordinary user gets who gives it away. Nothing is decided by who owns a symlink, but in a sticky
- * directory who may remove it.
- */
-function chownLink(dirfd: number, name: string, uid: number, gid: number): void {
-  try {
-    chownObject(dirfd, name, uid, gid);
-  } catch (error) {
-    if (!isErrno(error, 'EPERM', 'EINVAL')) throw error;
+    if (!isSymlink(mode) || !isErrno(error, 'EPERM', 'EINVAL')) throw error;
   }
 }

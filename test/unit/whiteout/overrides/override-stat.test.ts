@@ -2,15 +2,15 @@
 import { describe, expect, it } from 'vitest';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK } from '../../../../src/core/file-mode.js';
 import { FileStat } from '../../../../src/core/file-stat.js';
-import { applyTold, textOf } from '../../../../src/whiteout/overrides/override-stat.js';
+import { applyOverride, formatOverride } from '../../../../src/whiteout/overrides/override-stat.js';
 
 function own(mode: number): FileStat {
   return Object.assign(new FileStat(), { mode, uid: 1000, gid: 1000 });
 }
 
-function told(text: string, mode = S_IFREG | 0o700): Partial<FileStat> | null {
+function applied(text: string, mode = S_IFREG | 0o700): Partial<FileStat> | null {
   const stat = own(mode);
-  if (!applyTold(text, stat)) {
+  if (!applyOverride(text, stat)) {
     expect(stat).toEqual(own(mode));
     return null;
   }
@@ -20,7 +20,7 @@ function told(text: string, mode = S_IFREG | 0o700): Partial<FileStat> | null {
 
 const none = { rdevMajor: 0, rdevMinor: 0 };
 
-describe('what an xattr says of an object', () => {
+describe('the attributes that an xattr gives an object', () => {
   it.each([
     ['1000:1011:0644:file', S_IFREG | 0o644],
     ['1000:1011:4755:file', S_IFREG | 0o4755],
@@ -29,26 +29,26 @@ describe('what an xattr says of an object', () => {
     ['1000:1011:0644', S_IFREG | 0o644],
     ['1000:1011:0100755', S_IFREG | 0o755],
     ['1000:1011:10600', S_IFIFO | 0o600],
-  ])('%s, of a file', (text, mode) => {
-    expect(told(text)).toEqual({ uid: 1000, gid: 1011, mode, ...none });
+  ])('of a regular file: %s', (text, mode) => {
+    expect(applied(text)).toEqual({ uid: 1000, gid: 1011, mode, ...none });
   });
 
   it.each([
     ['0:0:0600:block-8-0', S_IFBLK | 0o600, 8, 0],
     ['0:6:666:char1:3', S_IFCHR | 0o666, 1, 3],
     ['0:6:666:char-10-200', S_IFCHR | 0o666, 10, 200],
-  ])('%s, of a file', (text, mode, rdevMajor, rdevMinor) => {
-    expect(told(text)).toMatchObject({ mode, rdevMajor, rdevMinor });
+  ])('of a regular file: %s', (text, mode, rdevMajor, rdevMinor) => {
+    expect(applied(text)).toMatchObject({ mode, rdevMajor, rdevMinor });
   });
 
-  it('of a directory and a symlink, which stand for themselves', () => {
-    expect(told('1:2:1777:dir', S_IFDIR | 0o755)).toMatchObject({ uid: 1, mode: S_IFDIR | 0o1777 });
-    expect(told('0:0:40755', S_IFDIR | 0o700)).toMatchObject({ uid: 0, mode: S_IFDIR | 0o755 });
-    expect(told('1:2:0777:symlink', S_IFLNK | 0o777)).toMatchObject({ gid: 2, mode: S_IFLNK | 0o777 });
+  it('of a directory or a symlink have its own type', () => {
+    expect(applied('1:2:1777:dir', S_IFDIR | 0o755)).toMatchObject({ uid: 1, mode: S_IFDIR | 0o1777 });
+    expect(applied('0:0:40755', S_IFDIR | 0o700)).toMatchObject({ uid: 0, mode: S_IFDIR | 0o755 });
+    expect(applied('1:2:0777:symlink', S_IFLNK | 0o777)).toMatchObject({ gid: 2, mode: S_IFLNK | 0o777 });
   });
 
-  it('a device of which fuse-overlayfs 1.x kept no number is the file that is there', () => {
-    expect(told('4:4:20644')).toEqual({ uid: 4, gid: 4, mode: S_IFREG | 0o644, ...none });
+  it('leave a device without a number, as fuse-overlayfs 1.x writes it, a regular file', () => {
+    expect(applied('4:4:20644')).toEqual({ uid: 4, gid: 4, mode: S_IFREG | 0o644, ...none });
   });
 
   it.each([
@@ -67,16 +67,16 @@ describe('what an xattr says of an object', () => {
     '4294967295:0:0644:file',
     '0:4294967295:0644:file',
     '0:0:0644:file\n',
-  ])('%j means nothing, and changes nothing', (text) => {
-    expect(told(text)).toBeNull();
+  ])('are not changed by the invalid text %j', (text) => {
+    expect(applied(text)).toBeNull();
   });
 
-  it('what is written is read again', () => {
+  it('are the same after they are written and read', () => {
     const modes = [S_IFREG | 0o640, S_IFIFO | 0o600, S_IFSOCK | 0o755, S_IFBLK | 0o660, S_IFCHR | 0o6777];
     for (const mode of modes) {
       const isDevice = (mode & 0o060000) === S_IFBLK || (mode & 0o060000) === S_IFCHR;
       const stat = { uid: 7, gid: 4294967294, mode, rdevMajor: isDevice ? 259 : 0, rdevMinor: isDevice ? 70_000 : 0 };
-      expect(told(textOf(stat))).toEqual(stat);
+      expect(applied(formatOverride(stat))).toEqual(stat);
     }
   });
 });
