@@ -12,6 +12,7 @@ import { FileStat } from '../../core/file-stat.js';
 import { type Marks, NO_MARKS } from '../../whiteout/marks.js';
 import { type Layer, RealDirectory } from '../layers/layer.js';
 import type { DirectoryNode } from '../nodes/node.js';
+import { refuseUnfollowed } from '../objects/unfollowed-data.js';
 import type { Union } from '../state/union.js';
 import { isOpaqueByFile, nameInLayer } from './name-in-layer.js';
 
@@ -177,8 +178,7 @@ export class Descent {
     const { union } = this;
     if (this.redirect !== null) this.checkRedirectFollowed(this.redirect);
     if (!this.wantsData || union.dialect.metacopies?.enabled === true) return;
-    union.log(`${displayName(this.name)}: its data is in another layer; not followed (metacopy=off)`);
-    throw fsError(Errno.EPERM, 'metacopy');
+    refuseUnfollowed(union, this.name, 'metacopy');
   }
 
   private checkRedirectFollowed(redirect: string): void {

@@ -14,7 +14,6 @@
  */
 
 import { movesAccessTime } from '../../core/access-times.js';
-import { displayName } from '../../core/entry-name.js';
 import { Errno, fsError, isErrno } from '../../core/errno.js';
 import { FileStat } from '../../core/file-stat.js';
 import { O_ACCMODE, O_APPEND, O_NOATIME, O_RDONLY, O_RDWR, O_WRONLY } from '../../core/flags.js';
@@ -29,7 +28,8 @@ import { PREFETCH } from '../prefetch/file-prefetch.js';
 import type { Union } from '../state/union.js';
 import { canPassThrough, hasChangingFlags, register, takesFlags } from './passthrough.js';
 import { isAppendOnly } from './protection.js';
-import { lacksData, openForReading, openReal } from './real-object.js';
+import { openForReading, openReal } from './real-object.js';
+import { lacksData, refuseUnfollowed } from './unfollowed-data.js';
 
 const answer = { keepCache: true, backingId: 0, direct: false };
 const scratch = new FileStat();
@@ -220,9 +220,7 @@ export function checkBudget(union: Union): void {
 
 /** Throws for `fd` of a file whose data is in another layer. */
 function refuseUnreadable(union: Union, node: FileNode, fd: number): void {
-  if (node.home === null || !lacksData(union, node.home.layer, fd, '')) return;
-  union.log(`${displayName(node.name)}: its data is in another layer; not followed (metacopy=off)`);
-  throw fsError(Errno.EPERM, 'open');
+  if (node.home !== null && lacksData(union, node.home.layer, fd, '')) refuseUnfollowed(union, node.name, 'open');
 }
 
 function count(node: FileNode, open: OpenFile, flags: number): Opened {

@@ -3,7 +3,6 @@
  * pinned fd of what has no name any more. One function per thing done to it, so that operations need not know
  * which.
  */
-import { displayName } from '../../core/entry-name.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { isRegular } from '../../core/file-mode.js';
 import { FileStat, type Moment } from '../../core/file-stat.js';
@@ -14,7 +13,6 @@ import { chmodObject, chownObject, type ObjectRef, statObject, utimesObject } fr
 import { close, openKnownAt, reopen } from '../../sys/files/open.js';
 import { birthTime, statFd } from '../../sys/files/stat.js';
 import type { StatOverrides } from '../../whiteout/overrides/stat-overrides.js';
-import type { Layer } from '../layers/layer.js';
 import type { FileNode, OpenFile, UnionNode } from '../nodes/node.js';
 import type { Union } from '../state/union.js';
 
@@ -97,29 +95,6 @@ export function birthOf(union: Union, node: UnionNode): Moment | null {
 export function statNode(union: Union, node: UnionNode, into: FileStat): void {
   statReal(union, node, into);
   showStat(node, into);
-}
-
-/**
- * Whether the data of the regular file `name` under `dirfd` (or that `dirfd` is, for `''`) is in another
- * layer, and was not looked for. Asked when the data is wanted, and not at each lookup as the kernel does it,
- * where it would cost a system call for every file that anybody looks at.
- */
-export function lacksData(union: Union, layer: Layer, dirfd: number, name: string): boolean {
-  return !union.seeksData && union.dialect.metacopies !== null && layer.reader.marks(dirfd, name).metacopy !== null;
-}
-
-/**
- * Throws for a file of the upper whose data is in another layer and was not looked for. What leads to that
- * data is its place, or a redirect that would have to be rewritten: at another place it would be lost for
- * good. The data cannot be cut either, and the kernel shows all of it, whatever the size. An open file has
- * been asked already.
- */
-export function refuseWithoutData(union: Union, node: FileNode, call: string): void {
-  if (!node.isUpper || node.open !== null) return;
-  const { dirfd, name } = refOf(union, node);
-  if (!lacksData(union, union.writable().layer, dirfd, name)) return;
-  union.log(`${displayName(node.name)}: its data is in another layer; not followed (metacopy=off)`);
-  throw fsError(Errno.EPERM, call);
 }
 
 /**

@@ -14,13 +14,13 @@ import {
   birthOf,
   chmodReal,
   chownReal,
-  refuseWithoutData,
   showStat,
   statNode,
   statReal,
   truncateReal,
   utimesReal,
 } from '../objects/real-object.js';
+import { refuseWithoutData } from '../objects/unfollowed-data.js';
 import { copyUp, ensureUpper } from '../promote/promote.js';
 import { copyUpDirectory } from '../promote/promote-directory.js';
 import type { Union } from '../state/union.js';

@@ -19,7 +19,8 @@ import { isEmpty, lowersAreBare, noteAdded, noteLost, noteRemoved } from '../loo
 import { redirectDirectory, redirectMetacopy } from '../lookup/redirect.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
 import { assertRemovable, assertWhiteoutRemovable, assertWritable } from '../objects/protection.js';
-import { refuseWithoutData, statReal } from '../objects/real-object.js';
+import { statReal } from '../objects/real-object.js';
+import { refuseWithoutData } from '../objects/unfollowed-data.js';
 import { markImpure } from '../promote/impure-mark.js';
 import { assertNotBusy, ensureUpper, ensureWhole } from '../promote/promote.js';
 import { copyUpDirectory } from '../promote/promote-directory.js';

@@ -9,7 +9,7 @@ import type { RealDirectory } from '../layers/layer.js';
 import { FileData } from '../nodes/file-data.js';
 import type { FileNode } from '../nodes/node.js';
 import { statToCopy } from '../objects/protection.js';
-import { lacksData } from '../objects/real-object.js';
+import { lacksData } from '../objects/unfollowed-data.js';
 import { LARGE } from '../state/copy-jobs.js';
 import type { Union } from '../state/union.js';
 
