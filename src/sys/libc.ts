@@ -6,7 +6,7 @@
  * a value left in it is valid until the next call into `src/sys`.
  */
 import koffi from 'koffi';
-import { fsError } from '../core/errno.js';
+import { Errno, fsError } from '../core/errno.js';
 
 const lib = koffi.load('libc.so.6');
 
@@ -50,7 +50,7 @@ const second = allocate(PATH_BYTES);
 function writePath(memory: Memory, path: string): number {
   const { buffer } = memory;
   const { length } = path;
-  if (length >= PATH_BYTES) throw fsError(36 /* ENAMETOOLONG */, 'path');
+  if (length >= PATH_BYTES) throw fsError(Errno.ENAMETOOLONG, 'path');
   // Short names are the rule: writing chars in a loop beats a call into Buffer's native write.
   if (length < 24) for (let i = 0; i < length; i++) buffer[i] = path.charCodeAt(i);
   else buffer.write(path, 0, 'latin1');

@@ -1,6 +1,7 @@
 /** mount(2), umount2(2). */
 import type { AccessTimes } from '../core/access-times.js';
-import { AT_EMPTY_PATH, allocate, bind, check, cPath, cPath2, lastErrno } from './libc.js';
+import { Errno, fsError } from '../core/errno.js';
+import { AT_EMPTY_PATH, allocate, bind, check, cPath, cPath2, lastErrno, type Memory } from './libc.js';
 
 const mountCall = bind<(source: number, target: number, type: number, flags: number, data: number) => number>(
   'int mount(intptr_t, intptr_t, intptr_t, ulong, intptr_t)',
@@ -26,15 +27,25 @@ const MS_PRIVATE = 1 << 18;
 /** sizeof(struct mount_attr), linux/mount.h. */
 const MOUNT_ATTR_BYTES = 32;
 
-const strings = allocate(8192);
+/** The kernel reads at most a page of the type and of the data. */
+const PAGE = 4096;
+const typeMemory = allocate(PAGE);
+const dataMemory = allocate(PAGE);
 
-/** All strings latin1-decoded bytes. `data` is what the file system parses, at most a page. */
+/**
+ * Mounts a file system. All strings are latin1-decoded bytes.
+ * @param data options that the file system parses
+ */
 export function mountFs(source: string, target: string, type: string, flags: number, data: string): void {
-  const put = (text: string, at: number): number => {
-    strings.buffer.write(`${text}\0`, at, 'latin1');
-    return strings.address + at;
-  };
-  check(mountCall(cPath2(source), cPath(target), put(type, 0), flags, put(data, 256)), 'mount');
+  const typeAt = cString(typeMemory, type);
+  const dataAt = cString(dataMemory, data);
+  check(mountCall(cPath2(source), cPath(target), typeAt, flags, dataAt), 'mount');
+}
+
+function cString({ buffer, address }: Memory, text: string): number {
+  if (text.length >= PAGE) throw fsError(Errno.EINVAL, 'mount');
+  buffer.write(`${text}\0`, 'latin1');
+  return address;
 }
 
 /** Replaces all MS_* flags of a mount and of its file system (mount(2), MS_REMOUNT). */
