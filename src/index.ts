@@ -1,53 +1,36 @@
 /**
  * plyfs as a library.
  *
- * ```js import { mount } from 'plyfs';
+ * ```js
+ * import { mount } from 'plyfs';
  *
- * const tree = await mount({ lowers: ['/srv/base'], upper: '/srv/upper', work: '/srv/work', mountpoint:
- * '/mnt' }); // ... use /mnt, also with synchronous calls: it is served by a thread of its own ... await
- * tree.unmount(); ```
+ * const tree = await mount({ lowers: ['/srv/base'], upper: '/srv/upper', work: '/srv/work', mountpoint: '/mnt' });
+ * // ... use /mnt, also with synchronous calls: a thread of its own serves it ...
+ * await tree.unmount();
+ * ```
  */
-import { toBytesName } from './core/entry-name.js';
-import { Errno } from './core/errno.js';
 import { checkConfig } from './server/checks/check-config.js';
-import {
-  BOOLEAN,
-  type Check,
-  checkProperties,
-  FUNCTION,
-  listOf,
-  numberTo,
-  objectWith,
-  oneOf,
-  PATH,
-  required,
-  TEXT,
-  wholeNumberTo,
-} from './server/checks/property-checks.js';
-import {
-  defaultConfig,
-  HIGHEST_MAX_LAYERS,
-  type MountConfig,
-  REDIRECT_MODES,
-  TRANSPORTS,
-} from './server/config/mount-config.js';
-import { MountError } from './server/config/mount-error.js';
+import { BOOLEAN, checkProperties, type Path } from './server/options/kinds/property-checks.js';
+import { valuesOf } from './server/options/library-options.js';
+import { resolveMount } from './server/options/resolve-mount.js';
 import { ServedMount } from './server/served-mount.js';
 
 export { MountError } from './server/config/mount-error.js';
+export type { Path } from './server/options/kinds/property-checks.js';
 
-/** A path: a string, or the bytes of one that is not UTF-8. */
-export type Path = string | Uint8Array;
-
-/** What to mount. Relative paths start at the process's working directory. */
+/**
+ * What to mount. Relative paths start at the process's working directory. `plyfs mount --help` describes the
+ * options of the same names more fully.
+ */
 export interface MountOptions {
   /**
-   * How deletions are stored in the layers: as the kernel's overlayfs does, or as aufs. Default: `overlay`.
+   * How deletions are stored in the layers: as the kernel's overlayfs does, or as aufs does. Default:
+   * `overlay`.
    */
   dialect?: 'overlay' | 'aufs';
-  /** What only the overlay dialect knows. */
+  /** Options of the overlay dialect. */
   overlay?: OverlayOptions;
-  /** What only the aufs dialect knows. */
+  /** Options of the aufs dialect. */
   aufs?: AufsOptions;
   /** Read-only layers, top first. At least one; none are needed with `upper` in the aufs dialect. */
   lowers: readonly Path[];
@@ -56,29 +39,61 @@ export interface MountOptions {
   /** The layer that takes all changes. Without it the mount is read-only. */
   upper?: Path;
   /**
-   * An empty directory on the same mount as `upper`, and not inside it; needed with `upper`, except in the
-   * aufs dialect, which has no use for it.
+   * An empty directory on the same mount as `upper`, and not inside it. It is needed with `upper`, except in
+   * the aufs dialect, which does not use it.
    */
   work?: Path;
   /** The directory to mount on. */
   mountpoint: Path;
   /** Allow no changes, even with an `upper`. Default: false. */
   readOnly?: boolean;
-  /** Honour set-id bits and file capabilities. Default: as root. */
+  /** Honour set-id bits and file capabilities. Default: true for root. */
   suid?: boolean;
-  /** Let device files work. Default: as root. */
+  /** Let device files work. Default: true for root. */
   dev?: boolean;
   /** Let programs run. Default: true. */
   exec?: boolean;
-  /** Let other users in. Default: as root. */
+  /**
+   * When reading updates an access time in the upper. `relatime`: if it is older than the last change or than
+   * a day. Default: `relatime`.
+   */
+  accessTimes?: 'relatime' | 'strictatime' | 'noatime';
+  /** Whether listing a directory updates its access time. Default: true. */
+  directoryAccessTimes?: boolean;
+  /** Let other users access the mount. Default: true for root. */
   allowOther?: boolean;
   /**
    * fsync does nothing: fast, but a crash of the machine can leave `upper` incomplete, so that it cannot be
    * mounted again with this `work`. Default: false.
    */
   volatile?: boolean;
-  /** False: fsync does nothing, and nothing says so later. Default: true. */
+  /** False: fsync does nothing, and leaves no mark of that. Default: true. */
   fsync?: boolean;
+  /**
+   * Files of the users `disk`, `disk + 1`, ... on the layers appear as owned by `shown`, `shown + 1`, ...; new
+   * files are mapped back. Default: owners are shown as they are.
+   */
+  uidMapping?: readonly IdRange[];
+  /** The same for groups. */
+  gidMapping?: readonly IdRange[];
+  /** Show all files as owned by root:root. Default: false. */
+  squashToRoot?: boolean;
+  /** Show all files as owned by this user. */
+  squashToUid?: number;
+  /** Show all files as owned by this group. */
+  squashToGid?: number;
+  /** Report a link count of 1 for every directory; merged ones always have it. Default: false. */
+  staticNlink?: boolean;
+  /** False: POSIX ACLs are neither shown nor checked. Default: true. */
+  acls?: boolean;
+  /** False: there are no extended attributes, and no POSIX ACLs. Default: true. */
+  xattrs?: boolean;
+  /**
+   * The upper keeps owners, modes and devices in xattrs, and its files belong to the user who mounts.
+   * `privileged`: in `security.` xattrs; `user`: in `user.` xattrs; `auto`: as the upper did before. Default:
+   * `auto`.
+   */
+  xattrPermissions?: 'auto' | 'privileged' | 'user';
   /** `auto`: the kernel reads and writes the layers' files itself where it can. Default: `auto`. */
   passthrough?: 'auto' | 'off';
   /**
@@ -87,23 +102,34 @@ export interface MountOptions {
    * `direct`.
    */
   transport?: 'direct' | 'fuse-native';
-  /** `fuse-native`: seconds after which a request that makes no progress is given up. Default: 300. */
+  /** `fuse-native`: seconds after which a request that makes no progress is abandoned. Default: 300. */
   requestTimeout?: number;
-  /** Seconds for which the kernel may keep names and attributes. Default: for ever. */
+  /** Seconds for which the kernel may keep names and attributes. Default: forever. */
   timeout?: number;
   /** How many lower layers are accepted, up to 500. Default: 128. */
   maxLayers?: number;
-  /** Shown as the source in /proc/mounts. Default: `plyfs`. */
+  /** The source shown in /proc/mounts. Default: `plyfs`. */
   fsname?: string;
-  /** Takes lines about what went wrong inside; none in normal work. Default: they are dropped. */
+  /** The type shown in /proc/mounts is `fuse.` and this. Default: `plyfs`. */
+  subtype?: string;
+  /** Send a line about each request to `log`. Default: false. */
+  debug?: boolean;
+  /** Receives lines about internal errors; there are none in normal work. Default: they are dropped. */
   log?: (line: string) => void;
+}
+
+/** `count` ids on the disk, beginning with `disk`, are shown as those that begin with `shown`. */
+export interface IdRange {
+  readonly disk: number;
+  readonly shown: number;
+  readonly count: number;
 }
 
 /** On-disk features of the kernel's overlayfs, by the names of its options. */
 export interface OverlayOptions {
   /**
-   * `on`: directories of lower layers can be renamed. `follow` or `off`: such a rename fails with EXDEV, one
-   * that is stored in a layer is read. `nofollow`: not even that. Default: `off`.
+   * `on`: directories of lower layers can be renamed. `follow` or `off`: such a rename fails with EXDEV, and
+   * redirects that a layer has are followed. `nofollow`: they are not even followed. Default: `off`.
    */
   redirectDir?: 'on' | 'follow' | 'nofollow' | 'off';
   /** chmod, chown and the like of a lower file copy no data; implies `redirectDir: 'on'`. Default: false. */
@@ -111,21 +137,18 @@ export interface OverlayOptions {
   /** Hard links of a lower file stay one file when it is copied up. Default: false. */
   index?: boolean;
   /**
-   * False (`uuid=off`): copies do not say on which file system their origin is, if all layers are on one, so
-   * that it can be given another UUID. Default: true.
+   * False (`uuid=off`): copies do not record the file system of their origin if all layers are on one, so that
+   * this file system can get another UUID. Default: true.
    */
   uuid?: boolean;
-  /**
-   * Private attributes are kept in `user.`, for root too, who keeps them in `trusted.` otherwise. Default:
-   * false.
-   */
+  /** Keep private attributes in `user.`, also for root, who keeps them in `trusted.` otherwise. Default: false. */
   userxattr?: boolean;
 }
 
+/** Options of the aufs dialect. */
 export interface AufsOptions {
   /**
-   * Lower layers, by index, whose whiteouts hide nothing: branches that are `ro` without `+wh`. Default:
-   * none.
+   * Lower layers, by index, whose whiteouts hide nothing: branches that are `ro` without `+wh`. Default: none.
    */
   ignoresWhiteouts?: readonly number[];
   /** Whiteouts are hard links to one file; false: the branch attribute `nolwh`. Default: true. */
@@ -137,109 +160,39 @@ export interface AufsOptions {
 }
 
 /**
- * A live mount. It keeps the process running, as a listening server does. When the process exits it is
- * detached; a process that a signal ends (SIGTERM, unless it handles it) leaves it behind, to be unmounted
- * with `plyfs umount`.
+ * An existing mount. It keeps the process running, as a listening server does. When the process exits, the
+ * mount is detached. If a signal kills the process (SIGTERM, unless the process handles it), the mount stays
+ * and can be unmounted with `plyfs umount`.
  */
 export interface Mount {
   /** Absolute, without symlinks. */
   readonly mountpoint: string;
   /**
-   * Unmounts, and resolves when all is closed. Rejects with {@link MountError} EBUSY while somebody uses the
-   * mount; `lazy` detaches it even so, and who uses it gets ENOTCONN.
+   * Unmounts, and resolves when all is closed. Rejects with {@link MountError} EBUSY while the mount is in
+   * use. With `lazy` it is detached all the same, and its users get ENOTCONN.
    */
   unmount(options?: { lazy?: boolean }): Promise<void>;
-  /** Resolves when the mount is gone, whoever unmounted it; rejects if its thread failed. */
+  /** Resolves when the mount no longer exists, whoever unmounted it; rejects if its server failed. */
   readonly closed: Promise<void>;
 }
 
+const UNMOUNT_CHECKS = { lazy: BOOLEAN };
+
 /**
- * Mounts layers as one tree, served by a worker thread of this process (or by one of its own, see
- * `transport`). Resolves when the mount answers.
+ * Mounts layers as one tree, served by a worker thread of this process (or by a process, see `transport`).
+ * Resolves when the mount answers.
  * @throws {MountError} if it is refused; then nothing is mounted and nothing was created
  */
 export async function mount(options: MountOptions): Promise<Mount> {
-  const served = await ServedMount.start(checkConfig(configOf(options)), options.log ?? (() => {}));
+  const values = valuesOf(options);
+  const { log = () => {} } = options;
+  const served = await ServedMount.start(checkConfig(resolveMount(values, log)), log);
   return {
     mountpoint: Buffer.from(served.config.mountpoint, 'latin1').toString(),
     unmount: async (how = {}) => {
-      checkProperties('unmount', how, UNMOUNT_PROPERTIES);
+      checkProperties('unmount', how, UNMOUNT_CHECKS);
       await served.unmount({ lazy: how.lazy ?? false });
     },
     closed: served.closed,
   };
-}
-
-const PATHS = listOf(PATH, 'paths');
-const OVERLAY_PROPERTIES = {
-  redirectDir: oneOf(REDIRECT_MODES),
-  metacopy: BOOLEAN,
-  index: BOOLEAN,
-  uuid: BOOLEAN,
-  userxattr: BOOLEAN,
-} satisfies Record<keyof OverlayOptions, Check>;
-const AUFS_PROPERTIES = {
-  ignoresWhiteouts: listOf(wholeNumberTo(HIGHEST_MAX_LAYERS), 'indexes of lower layers'),
-  linkWhiteouts: BOOLEAN,
-  alwaysOpaque: BOOLEAN,
-  keepLinks: BOOLEAN,
-} satisfies Record<keyof AufsOptions, Check>;
-const MOUNT_PROPERTIES = {
-  dialect: oneOf(['overlay', 'aufs']),
-  overlay: objectWith(OVERLAY_PROPERTIES),
-  aufs: objectWith(AUFS_PROPERTIES),
-  lowers: required(PATHS),
-  dataLayers: PATHS,
-  upper: PATH,
-  work: PATH,
-  mountpoint: required(PATH),
-  readOnly: BOOLEAN,
-  suid: BOOLEAN,
-  dev: BOOLEAN,
-  exec: BOOLEAN,
-  allowOther: BOOLEAN,
-  volatile: BOOLEAN,
-  fsync: BOOLEAN,
-  passthrough: oneOf(['auto', 'off']),
-  transport: oneOf(TRANSPORTS),
-  requestTimeout: numberTo(1e6),
-  timeout: numberTo(1e9),
-  maxLayers: wholeNumberTo(HIGHEST_MAX_LAYERS),
-  fsname: TEXT,
-  log: FUNCTION,
-} satisfies Record<keyof MountOptions, Check>;
-const UNMOUNT_PROPERTIES = { lazy: BOOLEAN };
-
-function configOf(options: MountOptions): MountConfig {
-  checkProperties('mount', options, MOUNT_PROPERTIES);
-  const root = process.geteuid?.() === 0;
-  const { lowers, dataLayers = [], upper, work, mountpoint, log: _, fsname, aufs, overlay = {}, ...rest } = options;
-  const { dialect = 'overlay', ...plain } = rest;
-  if (lowers.length === 0 && (dialect === 'overlay' || upper === undefined)) {
-    throw MountError.of({ what: 'mount: lowers', why: 'must have at least one path', errno: Errno.EINVAL });
-  }
-  const defaults = defaultConfig(root);
-  const config: MountConfig = {
-    ...defaults,
-    ...given(plain),
-    dialect,
-    aufs: { ...defaults.aufs, ...given(aufs ?? {}) },
-    overlay: given(overlay),
-    lowers: [...lowers, ...dataLayers].map(bytes),
-    dataLayers: dataLayers.length,
-    mountpoint: bytes(mountpoint),
-  };
-  if (upper !== undefined) config.upper = bytes(upper);
-  if (work !== undefined) config.work = bytes(work);
-  if (fsname !== undefined) config.fsname = toBytesName(fsname);
-  return config;
-}
-
-/** The members that are not undefined, which would otherwise cover a default. */
-function given<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
-}
-
-function bytes(path: Path): string {
-  return typeof path === 'string' ? toBytesName(path) : Buffer.from(path).toString('latin1');
 }

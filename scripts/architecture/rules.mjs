@@ -29,7 +29,10 @@ export const NO_ROOM = '.';
  */
 export const ROOMS = new Map([
   ['cli', [NO_ROOM, 'commands', 'process', 'output', 'options', 'package-root']],
-  ['server', [NO_ROOM, ['thread', 'process'], ['serving', 'checks'], 'config']],
+  [
+    'server',
+    [NO_ROOM, ['thread', 'process'], ['serving', 'checks'], 'options', 'options/table', 'options/kinds', 'config'],
+  ],
   ['store', ['convert', ['layers', 'destination', 'docker'], NO_ROOM]],
   [
     'union',

@@ -4,10 +4,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { applyOptions } from '../../src/cli/options/apply-options.js';
-import { splitOptions } from '../../src/cli/options/option-list.js';
-import { defaultConfig } from '../../src/server/config/mount-config.js';
+import { readOptions } from '../../src/cli/options/read-options.js';
 import { MountError } from '../../src/server/config/mount-error.js';
+import { splitOptions } from '../../src/server/options/kinds/option-list.js';
 import { CALLS } from './calls/index.js';
 import { treeOf } from './lockstep.js';
 import type { Operation } from './operation.js';
@@ -109,7 +108,7 @@ function numberOf(option: string, text: string | undefined, otherwise: number): 
 /** Neither plyfs nor the kernel's overlayfs would mount with a wrong one, or plyfs would ignore it. */
 function checkFeatures(features: string): void {
   try {
-    const { unknown } = applyOptions(splitOptions(features), { config: defaultConfig(true) });
+    const { unknown } = readOptions(splitOptions(features), {});
     if (unknown.length > 0) throw new UsageError(`--features: no such mount option: ${unknown.join(', ')}`);
   } catch (error) {
     if (!(error instanceof MountError)) throw error;

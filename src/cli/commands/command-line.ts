@@ -1,9 +1,8 @@
 /** The command line: which command, with which arguments. */
 import { existsSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
-import { TRANSPORTS } from '../../server/config/mount-config.js';
 import { printable } from '../../server/config/mount-error.js';
-import type { CommandLineForm } from '../options/apply-options.js';
+import type { CommandLineForm } from '../options/read-options.js';
 import { OK, USAGE } from '../output/exit-status.js';
 import { convertHelp, mountHelp, programHelp, runHelp } from '../output/help.js';
 import { say } from '../output/message.js';
@@ -169,9 +168,10 @@ function addMount(program: Command, commands: Commands, finish: (status: number)
     .option('--upper <dir>', 'with --docker: the writable layer on top; without it the mount is read-only')
     .option('--work <dir>', 'with --docker and --upper: the work directory')
     .addOption(
-      new Option('--transport <name>', 'how requests come from the kernel; the same as -o transport=').choices(
-        TRANSPORTS,
-      ),
+      new Option('--transport <name>', 'how requests come from the kernel; the same as -o transport=').choices([
+        'direct',
+        'fuse-native',
+      ]),
     )
     .option('-f', 'stay in the foreground')
     .option('-d', 'print every request; stay in the foreground')

@@ -1,25 +1,26 @@
 /** `plyfs mount`. */
 import { checkConfig } from '../../server/checks/check-config.js';
 import { chooseServer } from '../../server/choose-server.js';
-import { defaultConfig, HIGHEST_MAX_LAYERS, type MountConfig } from '../../server/config/mount-config.js';
+import { HIGHEST_MAX_LAYERS, type MountConfig } from '../../server/config/mount-config.js';
 import { MountError } from '../../server/config/mount-error.js';
+import type { OptionValues } from '../../server/options/kinds/option-entry.js';
+import { splitOptions } from '../../server/options/kinds/option-list.js';
+import { resolveMount } from '../../server/options/resolve-mount.js';
 import type { Server } from '../../server/serving/server.js';
 import type { ThreadServer } from '../../server/thread/thread-server.js';
 import type { DockerLayers } from '../../store/docker/docker.js';
 import { StoreError } from '../../store/store-error.js';
-import { applyOptions } from '../options/apply-options.js';
-import { takeAufsOptions } from '../options/aufs-options.js';
-import type { MountSettings } from '../options/option-kinds.js';
-import { splitOptions } from '../options/option-list.js';
+import { readOptions } from '../options/read-options.js';
 import { FAILURE } from '../output/exit-status.js';
 import { say, warnIgnored } from '../output/message.js';
 import { serveInBackground } from '../process/background.js';
 import { serveInForeground } from '../process/foreground.js';
 import type { Launcher } from '../process/launcher.js';
+import type { MountSettings } from '../process/mount-settings.js';
 import { mountBehindLauncher, readSettings } from '../process/relaunch.js';
 import type { PathRule } from '../process/removed-directory.js';
 import type { MountArguments } from './command-line.js';
-import { applyDocker, type DockerArguments } from './docker-arguments.js';
+import { type DockerArguments, setDockerLayers } from './docker-arguments.js';
 
 /**
  * @param paths checks the paths of the command line
@@ -83,29 +84,22 @@ async function serverOf(config: MountConfig, early: ThreadServer | undefined): P
 }
 
 /**
- * What the command line says, over the defaults of the user who runs it. Unknown options are named on stderr.
+ * The settings that the command line asks for, over the defaults of the user who runs it. Unknown options are
+ * named on stderr.
  */
 async function settingsOf(args: MountArguments): Promise<MountSettings> {
-  const config = defaultConfig(process.geteuid?.() === 0);
-  config.mountpoint = args.mountpoint;
-  if (args.form === 'fuse-overlayfs') {
-    config.markersInUpper = true;
-    config.maxLayers = HIGHEST_MAX_LAYERS;
-  }
-  if (args.source !== undefined) config.fsname = args.source;
-  const settings: MountSettings = { config };
   const docker = args.docker === undefined ? null : await layersOf(args.docker);
-  config.dialect = docker?.layers.dialect ?? args.dialect;
-  let options = args.options.flatMap(splitOptions);
-  if (config.dialect === 'aufs') {
-    const { rest, warnings } = takeAufsOptions(options, config);
-    warnings.forEach(say);
-    options = rest;
-  }
-  warnIgnored(applyOptions(options, settings, args.form));
-  if (docker !== null) applyDocker(docker.args, docker.layers, config);
-  if (args.debug) config.debug = true;
-  return settings;
+  const values: OptionValues = {
+    dialect: docker?.layers.dialect ?? args.dialect,
+    mountpoint: args.mountpoint,
+    ...(args.source === undefined ? {} : { fsname: args.source }),
+    ...(args.form === 'plyfs' ? {} : { markersInUpper: true, maxLayers: HIGHEST_MAX_LAYERS }),
+  };
+  warnIgnored(readOptions(args.options.flatMap(splitOptions), values, args.form));
+  if (docker !== null) setDockerLayers(docker.args, docker.layers, values);
+  if (args.debug) values.debug = true;
+  const { logFile } = values;
+  return { config: resolveMount(values, say), ...(logFile === undefined ? {} : { logFile }) };
 }
 
 /**

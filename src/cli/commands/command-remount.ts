@@ -5,21 +5,17 @@ import { readFileSync } from 'node:fs';
 import { Errno } from '../../core/errno.js';
 import { isServerWritable, reportRemounted } from '../../fuse/control/remount.js';
 import { resolveMountpoint } from '../../server/checks/check-mountpoint.js';
-import { defaultConfig, type FlagSettings, flagsOf } from '../../server/config/mount-config.js';
+import { type FlagSettings, flagsOf } from '../../server/config/mount-config.js';
 import { asMountError, errnoOf, MountError } from '../../server/config/mount-error.js';
+import type { OptionEntry, OptionValues } from '../../server/options/kinds/option-entry.js';
+import { type GivenOption, splitOptions, unescapePath } from '../../server/options/kinds/option-list.js';
+import { optionWords } from '../../server/options/option-words.js';
+import { resolveMount } from '../../server/options/resolve-mount.js';
 import { remountFs } from '../../sys/mount.js';
 import { type MountEntry, mountedOn, unescaped } from '../../sys/mountinfo.js';
-import { applyOptions } from '../options/apply-options.js';
-import { SILENT } from '../options/mount-options.js';
-import { type GivenOption, splitOptions, unescapePath } from '../options/option-list.js';
+import { asGiven, readOptions } from '../options/read-options.js';
 import { OK } from '../output/exit-status.js';
 import type { MountArguments } from './command-line.js';
-
-/** The options that can be changed while the mount exists. */
-const FLAGS = new Set([
-  ...['ro', 'rw', 'suid', 'nosuid', 'dev', 'nodev', 'exec', 'noexec', 'atime', 'noatime', 'diratime', 'nodiratime'],
-  ...['relatime', 'norelatime', 'strictatime', 'nostrictatime'],
-]);
 
 /** Flags of mount(2) that have no option here, by their names in mountinfo. A remount keeps them. */
 const OTHER_FLAGS: ReadonlyMap<string, number> = new Map([
@@ -78,21 +74,29 @@ function settingsOf({ options, fileSystemOptions }: MountEntry): FlagSettings {
  * The flags with `options` applied. Throws {@link MountError} for an option that would change anything else.
  */
 function changed(before: FlagSettings, entry: MountEntry, options: readonly GivenOption[]): FlagSettings {
-  const config = { ...defaultConfig(true), ...before };
+  const { accessTimes, ...flags } = before;
+  const values: OptionValues = {
+    ...flags,
+    accessTimes: accessTimes.mode,
+    directoryAccessTimes: accessTimes.directories,
+  };
+  const words = optionWords('overlay');
   const written = optionsInFstab(entry.mountpoint);
   for (const option of options) {
-    const text = option.value === undefined ? option.name : `${option.name}=${option.value}`;
-    if (FLAGS.has(option.name)) applyOptions([option], { config });
-    else if (
-      option.name !== 'remount' &&
-      !isSo(entry, option, text) &&
-      !SILENT.has(option.name) &&
-      !written.has(text)
-    ) {
+    const known = words.get(option.name)?.entry;
+    const text = asGiven(option);
+    if (known !== undefined && 'remounts' in known) readOptions([option], values);
+    else if (!isSo(entry, option, text) && !isWithoutEffect(known) && !written.has(text)) {
       throw refusal(text, 'cannot be changed while it is mounted', Errno.EINVAL, 'unmount it, and mount it anew');
     }
   }
-  return config;
+  const { readOnly, suid, dev, exec, accessTimes: times } = resolveMount(values);
+  return { readOnly, suid, dev, exec, accessTimes: times };
+}
+
+/** Whether an option changes nothing in any mount, so that the help does not even mention it. */
+function isWithoutEffect(entry: OptionEntry | undefined): boolean {
+  return entry?.kind === 'accepted' && entry.help === undefined;
 }
 
 /** Whether the mount already has this option: mount(8) repeats all options of the mount. */
@@ -112,8 +116,7 @@ function optionsInFstab(mountpoint: string): ReadonlySet<string> {
   for (const line of fstab().split('\n')) {
     const [, where = '', , options = ''] = line.trim().split(/\s+/);
     if (line.startsWith('#') || unescaped(where) !== mountpoint) continue;
-    for (const { name, value } of splitOptions(unescaped(options)))
-      given.add(value === undefined ? name : `${name}=${value}`);
+    for (const option of splitOptions(unescaped(options))) given.add(asGiven(option));
   }
   return given;
 }

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { toBytesName } from '../../core/entry-name.js';
 import { Errno } from '../../core/errno.js';
 import { asMountError, errnoOf, errnoText, MountError } from '../../server/config/mount-error.js';
-import { parseLayers } from '../options/option-value.js';
+import { parseLayers } from '../../server/options/kinds/value-kinds.js';
 import { RUN_FAILURE } from '../output/exit-status.js';
 import { say } from '../output/message.js';
 import { setTerminal, type TerminalSettings, terminalSettings } from '../process/caller-terminal.js';

@@ -1,7 +1,8 @@
 /** `plyfs mount --docker`. */
 import { Errno } from '../../core/errno.js';
-import type { MountConfig } from '../../server/config/mount-config.js';
+import { DEFAULT_MAX_LAYERS } from '../../server/config/mount-config.js';
 import { MountError } from '../../server/config/mount-error.js';
+import type { OptionValues } from '../../server/options/kinds/option-entry.js';
 import type { DockerLayers } from '../../store/docker/docker.js';
 import { say } from '../output/message.js';
 
@@ -15,18 +16,23 @@ export interface DockerArguments {
   readonly work: string | undefined;
 }
 
-/** Lets the mount have these layers, and the upper that was asked for. */
-export function applyDocker(args: DockerArguments, { dialect, layers }: DockerLayers, config: MountConfig): void {
-  if (config.lowers.length > 0) throw contradiction(dialect === 'aufs' ? 'br' : 'lowerdir');
-  if (config.upper !== undefined && args.upper !== undefined) throw contradiction('upperdir');
-  config.lowers = [...layers];
-  // Docker counts what is below a layer, and the layer is one more here.
-  config.maxLayers = Math.max(config.maxLayers, layers.length);
-  if (args.upper !== undefined) config.upper = args.upper;
-  if (args.work === undefined) return;
+/** Puts Docker's layers, and the upper that was asked for, into the values of a mount. */
+export function setDockerLayers(
+  { upper, work }: DockerArguments,
+  { dialect, layers }: DockerLayers,
+  values: OptionValues,
+): void {
+  if (values.layers !== undefined) throw contradiction('lowerdir');
+  if (values.branches !== undefined) throw contradiction('br');
+  if (values.upper !== undefined && upper !== undefined) throw contradiction('upperdir');
+  values.layers = { layers, dataLayers: 0 };
+  // Docker does not count the layer that is mounted, only those below it.
+  values.maxLayers = Math.max(values.maxLayers ?? DEFAULT_MAX_LAYERS, layers.length);
+  if (upper !== undefined) values.upper = upper;
+  if (work === undefined) return;
   if (dialect === 'aufs') say('--work ignored: layers of aufs need no work directory');
-  else if (config.upper === undefined) say('--work ignored: it is of use only with --upper');
-  else config.work = args.work;
+  else if (values.upper === undefined) say('--work ignored: it is of use only with --upper');
+  else values.work = work;
 }
 
 function contradiction(what: string): MountError {

@@ -1,6 +1,6 @@
 /** The parts of the help that commander does not write itself. */
-import { describeAufsOptions } from '../options/aufs-options.js';
-import { describeOptions } from '../options/mount-options.js';
+import type { Dialect, OptionEntry } from '../../server/options/kinds/option-entry.js';
+import { OPTION_ENTRIES } from '../../server/options/option-words.js';
 
 export function programHelp(): string {
   return `
@@ -43,10 +43,10 @@ use it on the topmost layer of a running container, which changes while it is mo
 export function mountHelp(): string {
   return `
 Mount options (-o):
-${describeOptions()}
+${describeOptions(undefined)}
 
 Options with -t aufs (xino, dio, udba, dirperm1 and the like are accepted):
-${describeAufsOptions()}
+${describeOptions('aufs')}
 
 Unknown options are named on stderr and ignored. Paths may be relative.
 Options that contradict each other are refused. Without the word mount (the command line of fuse-overlayfs) the last of
@@ -108,4 +108,31 @@ Examples:
   plyfs run --rootfs /srv/base --upper changes
   plyfs run --docker /var/lib/docker 5c1f2a --upper changes -- cat /etc/os-release
 `;
+}
+
+/** The options of one dialect, or of all mounts, as lines of help. */
+export function describeOptions(dialect: Dialect | undefined): string {
+  const own = OPTION_ENTRIES.filter((entry) => (entry.dialect === 'aufs' ? 'aufs' : undefined) === dialect);
+  return own.flatMap(describe).join('\n');
+}
+
+function describe(entry: OptionEntry): string[] {
+  if (!('help' in entry) || entry.help === undefined) return [];
+  const start = `  ${spelling(entry)}`.padEnd(26);
+  return [`${start.length > 26 ? `${start}\n${' '.repeat(26)}` : start} ${entry.help}`];
+}
+
+function spelling(entry: OptionEntry): string {
+  switch (entry.kind) {
+    case 'value':
+      return `${entry.word}=${entry.takes.placeholder}`;
+    case 'flag':
+      return entry.opposite === undefined ? entry.word : `${entry.word}, ${entry.opposite}`;
+    case 'unsupported':
+      return entry.words.join(', ');
+    case 'accepted': {
+      const words = entry.words.join(', ');
+      return typeof entry.takes === 'object' ? `${words}=${entry.takes.placeholder}` : words;
+    }
+  }
 }

@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs';
 import { Errno } from '../../core/errno.js';
 import { errnoOf, printable } from '../../server/config/mount-error.js';
-import type { IgnoredOptions } from '../options/apply-options.js';
+import type { IgnoredOptions } from '../options/read-options.js';
 
 const STDERR = 2;
 
@@ -24,7 +24,8 @@ export function say(line: string): void {
 }
 
 /** Names the options that have no effect. */
-export function warnIgnored({ unknown, refused }: IgnoredOptions): void {
+export function warnIgnored({ unknown, refused, unsupported }: IgnoredOptions): void {
+  unsupported.forEach(say);
   for (const option of unknown) say(`unknown option ignored: ${printable(option)}`);
   for (const why of refused) say(`option ignored: ${why}`);
 }

@@ -6,10 +6,10 @@ import { onStopSignals, stopForGood } from '../../server/process/stop-signals.js
 import { ServedMount } from '../../server/served-mount.js';
 import { openLogSink } from '../../server/serving/log-sink.js';
 import type { Server } from '../../server/serving/server.js';
-import type { MountSettings } from '../options/option-kinds.js';
 import { FAILURE, OK } from '../output/exit-status.js';
 import { say } from '../output/message.js';
 import type { Launcher } from './launcher.js';
+import type { MountSettings } from './mount-settings.js';
 
 /**
  * Returns when the mount is gone, with the exit status; the launcher has its answer when the mount answers.

@@ -7,8 +7,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { MountError } from '../../server/config/mount-error.js';
-import type { MountSettings } from '../options/option-kinds.js';
 import { Launcher } from './launcher.js';
+import type { MountSettings } from './mount-settings.js';
 
 /** The number that the child has for a descriptor of /dev/fuse that the caller has mounted already. */
 const DEVICE_FD = 3;

@@ -1,7 +1,6 @@
 /** Everything that can be known to be wrong with a mount before the first layer is opened for good. */
 
 import { isReadOnly, type MountConfig } from '../config/mount-config.js';
-import { refuseOverlayOptions, resolveOverlayOptions } from '../config/resolve-overlay-options.js';
 import { refuseLayersInUse } from './check-in-use.js';
 import { checkLayers } from './check-layers.js';
 import { checkDevice, resolveMountpoint } from './check-mountpoint.js';
@@ -16,10 +15,8 @@ import { withoutIdmapped } from './idmapped-layers.js';
 export function checkConfig(config: MountConfig): MountConfig {
   const given = onGivenDevice(config);
   const checked = given ?? { ...config, mountpoint: resolveMountpoint(config.mountpoint) };
-  if (config.dialect === 'aufs') refuseOverlayOptions(config);
-  const hasIndex = config.dialect === 'overlay' && resolveOverlayOptions(config).index && !isReadOnly(config);
   checkLayers(checked);
-  if (hasIndex) refuseLayersInUse(checked);
+  if (config.overlay?.index === true && !isReadOnly(config)) refuseLayersInUse(checked);
   if (given === undefined) checkDevice();
   return withoutIdmapped(checked);
 }

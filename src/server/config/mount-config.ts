@@ -1,5 +1,5 @@
 /** What a mount is made of: plain data that crosses to the daemon and to the serving thread. */
-import { type AccessTimes, DEFAULT_ACCESS_TIMES } from '../../core/access-times.js';
+import type { AccessTimes } from '../../core/access-times.js';
 import {
   MS_NOATIME,
   MS_NODEV,
@@ -10,7 +10,7 @@ import {
   MS_RELATIME,
   MS_STRICTATIME,
 } from '../../core/flags.js';
-import type { AufsSettings, OverrideKind, OwnershipView } from '../../union/index.js';
+import type { AufsSettings, OverlaySettings, OverrideKind, OwnershipView } from '../../union/index.js';
 
 export type { OverrideKind, OwnershipView };
 
@@ -23,8 +23,8 @@ export interface MountConfig {
   dialect: 'overlay' | 'aufs';
   /** Counts with the aufs dialect only. */
   aufs: AufsSettings;
-  /** Counts with the overlay dialect only. */
-  overlay: OverlayOptions;
+  /** Present with the overlay dialect only. */
+  overlay?: OverlaySettings;
   /** Top first; at least one, but for an aufs union of its rw branch alone. */
   lowers: string[];
   /** How many of `lowers`, at the end, give data to files above them, and no names. */
@@ -71,25 +71,11 @@ export interface MountConfig {
   debug: boolean;
 }
 
-export const REDIRECT_MODES = ['on', 'follow', 'nofollow', 'off'] as const;
-
-/** Features of the overlay dialect as they were asked for: what is absent was not mentioned. */
-export interface OverlayOptions {
-  redirectDir?: (typeof REDIRECT_MODES)[number];
-  metacopy?: boolean;
-  index?: boolean;
-  /** False: files are found again by their handles alone if all layers are on one file system. */
-  uuid?: boolean;
-  /** Private xattrs are `user.` ones, although the mounter could have `trusted.` ones. */
-  userxattr?: boolean;
-}
-
 /**
  * `direct`: the kernel's FUSE protocol, spoken by plyfs itself. `fuse-native`: libfuse 2, through that
  * package.
  */
-export const TRANSPORTS = ['direct', 'fuse-native'] as const;
-export type Transport = (typeof TRANSPORTS)[number];
+export type Transport = 'direct' | 'fuse-native';
 
 /**
  * Docker's limit for overlay2; the kernel's own is {@link HIGHEST_MAX_LAYERS} (fs/overlayfs/params.h
@@ -98,36 +84,8 @@ export type Transport = (typeof TRANSPORTS)[number];
 export const DEFAULT_MAX_LAYERS = 128;
 export const HIGHEST_MAX_LAYERS = 500;
 
-/** Nobody else writes to the layers, so what the kernel knows stays true until we say otherwise. */
-const FOR_EVER = 1e9;
-
-/** The settings that hold when nothing is said, for the user who mounts. */
-export function defaultConfig(root: boolean): MountConfig {
-  return {
-    dialect: 'overlay',
-    aufs: { ignoresWhiteouts: [], linkWhiteouts: true, alwaysOpaque: false, keepLinks: true },
-    overlay: {},
-    lowers: [],
-    dataLayers: 0,
-    mountpoint: '',
-    readOnly: false,
-    suid: root,
-    dev: root,
-    exec: true,
-    accessTimes: DEFAULT_ACCESS_TIMES,
-    allowOther: root,
-    volatile: false,
-    fsync: true,
-    passthrough: 'auto',
-    transport: 'direct',
-    requestTimeout: 300,
-    timeout: FOR_EVER,
-    maxLayers: DEFAULT_MAX_LAYERS,
-    fsname: 'plyfs',
-    subtype: 'plyfs',
-    debug: false,
-  };
-}
+/** Seconds. Nothing else changes the layers, so what the kernel knows stays true until plyfs invalidates it. */
+export const FOREVER = 1e9;
 
 export function isReadOnly(config: MountConfig): boolean {
   return config.readOnly || config.upper === undefined;

@@ -2,13 +2,12 @@ import type { Operations } from '../../fuse/operations.js';
 import { createUnion, refuseIncompatibleAt } from '../../union/index.js';
 import type { MountConfig } from '../config/mount-config.js';
 import { oneLine } from '../config/mount-error.js';
-import { resolveOverlayOptions } from '../config/resolve-overlay-options.js';
 
 /** On a mount that may not be written, what would be its upper is its topmost lower. */
 export function openLayers(config: MountConfig, writeLog: (line: string) => void): Operations {
   const log = (line: string): void => writeLog(oneLine(line));
   const { lowers, upper, work } = config;
-  const dialect = config.dialect === 'aufs' ? { aufs: config.aufs } : { overlay: resolveOverlayOptions(config, log) };
+  const dialect = config.overlay === undefined ? { aufs: config.aufs } : { overlay: config.overlay };
   const common = {
     ...dialect,
     accessTimes: config.accessTimes,

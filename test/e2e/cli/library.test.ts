@@ -107,8 +107,8 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
       [{ transport: 'tcp' }, "mount: transport: must be direct or fuse-native, not 'tcp'"],
       [{ timeout: '1' }, "mount: timeout: must be a number from 0 to 1000000000, not '1'"],
       [{ timeout: Number.NaN }, 'mount: timeout: must be a number from 0 to 1000000000, not NaN'],
-      [{ requestTimeout: -1 }, 'mount: requestTimeout: must be a number from 0 to 1000000, not -1'],
-      [{ maxLayers: 1.5 }, 'mount: maxLayers: must be a whole number from 0 to 500, not 1.5'],
+      [{ requestTimeout: -1 }, 'mount: requestTimeout: must be a number from 0.1 to 1000000, not -1'],
+      [{ maxLayers: 1.5 }, 'mount: maxLayers: must be a whole number from 1 to 500, not 1.5'],
       [{ fsname: 5 }, 'mount: fsname: must be a string without NUL characters, not 5'],
       [{ log: 'stderr' }, "mount: log: must be a function, not 'stderr'"],
     ];
@@ -137,7 +137,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     await expect(conflict).rejects.toBeInstanceOf(MountError);
     const unknown = { redirectDir: 'sometimes' } as unknown as Plyfs.OverlayOptions;
     await expect(mount({ ...layers(), overlay: unknown })).rejects.toThrow(
-      "mount: overlay.redirectDir: must be on or follow or nofollow or off, not 'sometimes' (EINVAL)",
+      "mount: overlay.redirectDir: must be on, follow, nofollow or off, not 'sometimes' (EINVAL)",
     );
     await expect(mount({ ...layers(), dialect: 'aufs', overlay: { index: true } })).rejects.toThrow(
       'index: on: the aufs dialect has no such thing',

@@ -5,13 +5,13 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { applyOptions } from '../../../src/cli/options/apply-options.js';
-import { splitOptions } from '../../../src/cli/options/option-list.js';
+import { readOptions } from '../../../src/cli/options/read-options.js';
 import { isErrno } from '../../../src/core/errno.js';
 import { checkConfig } from '../../../src/server/checks/check-config.js';
-import { defaultConfig } from '../../../src/server/config/mount-config.js';
 import { MountError } from '../../../src/server/config/mount-error.js';
-import { resolveOverlayOptions } from '../../../src/server/config/resolve-overlay-options.js';
+import type { OptionValues } from '../../../src/server/options/kinds/option-entry.js';
+import { splitOptions } from '../../../src/server/options/kinds/option-list.js';
+import { resolveMount } from '../../../src/server/options/resolve-mount.js';
 import { mountFs, umountFs } from '../../../src/sys/mount.js';
 import { kernelOverlayUnavailable, PLYFS } from '../../harness/mounts.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
@@ -66,10 +66,12 @@ function kernel(list: string): Answer {
 
 function plyfs(list: string): Answer {
   try {
-    const config = { ...defaultConfig(true), mountpoint: paths('@mnt') };
-    const unknown = applyOptions(splitOptions(paths(list)), { config }).unknown;
+    const values: OptionValues = { mountpoint: paths('@mnt') };
+    const { unknown } = readOptions(splitOptions(paths(list)), values);
     expect(unknown).toEqual([]);
-    const { redirect, metacopy, index, xattrs } = resolveOverlayOptions(checkConfig(config));
+    const { overlay } = checkConfig(resolveMount(values));
+    if (overlay === undefined) throw new Error('no settings of the overlay dialect');
+    const { redirect, metacopy, index, xattrs } = overlay;
     return { redirect, metacopy, index, xattrs };
   } catch (error) {
     if (error instanceof MountError) return error.code ?? error.message;

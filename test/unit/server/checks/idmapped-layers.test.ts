@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LocationFinder } from '../../../../src/server/checks/directory-location.js';
 import { withoutIdmapped } from '../../../../src/server/checks/idmapped-layers.js';
-import { defaultConfig, type MountConfig } from '../../../../src/server/config/mount-config.js';
+import type { MountConfig } from '../../../../src/server/config/mount-config.js';
+import { resolveMount } from '../../../../src/server/options/resolve-mount.js';
 import { type MountEntry, readMountinfo } from '../../../../src/sys/mountinfo.js';
 
 let home: string;
@@ -14,8 +15,7 @@ beforeEach(() => {
   home = realpathSync(mkdtempSync(join(tmpdir(), 'plyfs-idmapped-')));
   mkdirSync(join(home, 'lower'));
   config = {
-    ...defaultConfig(true),
-    lowers: [join(home, 'lower')],
+    ...resolveMount({ layers: { layers: [join(home, 'lower')], dataLayers: 0 } }),
     ownership: { uids: { ranges: [{ disk: 0, shown: 1, count: 1 }] } },
   };
 });

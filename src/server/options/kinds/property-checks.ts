@@ -3,14 +3,17 @@
  * misspelt property has no effect, or that the text `'false'` counts as true.
  */
 import { inspect } from 'node:util';
-import { Errno } from '../../core/errno.js';
-import { MountError } from '../config/mount-error.js';
+import { Errno } from '../../../core/errno.js';
+import { MountError } from '../../config/mount-error.js';
+
+/** A path: a string, or the bytes of one that is not UTF-8. */
+export type Path = string | Uint8Array;
 
 /** What the value of one property must be. */
-export interface Check {
+export interface Check<T = unknown> {
   /** Follows `must be`. */
-  readonly kind: string;
-  readonly holds: (value: unknown) => boolean;
+  readonly mustBe: string;
+  readonly holds: (value: unknown) => value is T;
   /** The property cannot be left out. */
   readonly isRequired?: true;
   /** The value is an object with these properties. */
@@ -20,52 +23,64 @@ export interface Check {
 /** All properties that an object can have. */
 export type Checks = Readonly<Record<string, Check>>;
 
-export const BOOLEAN: Check = { kind: 'true or false', holds: (value) => typeof value === 'boolean' };
-export const FUNCTION: Check = { kind: 'a function', holds: (value) => typeof value === 'function' };
-/** A string that the kernel can take: for the kernel it ends at the first NUL. */
-export const TEXT: Check = {
-  kind: 'a string without NUL characters',
-  holds: (value) => typeof value === 'string' && !value.includes('\0'),
+/** What objects have that satisfy all of these checks. */
+export type Checked<C extends Checks> = {
+  [Name in keyof C]: C[Name] extends Check<infer T> ? T : never;
 };
-export const PATH: Check = {
-  kind: 'a path: a string or bytes, not empty, without NUL characters',
-  holds: (value) =>
+
+export const FUNCTION: Check<(line: string) => void> = {
+  mustBe: 'a function',
+  holds: (value): value is (line: string) => void => typeof value === 'function',
+};
+
+/** A string that the kernel can take: for the kernel it ends at the first NUL. */
+export const TEXT: Check<string> = {
+  mustBe: 'a string without NUL characters',
+  holds: (value): value is string => typeof value === 'string' && !value.includes('\0'),
+};
+
+export const PATH: Check<Path> = {
+  mustBe: 'a path: a string or bytes, not empty, without NUL characters',
+  holds: (value): value is Path =>
     typeof value === 'string' || value instanceof Uint8Array ? value.length > 0 && !hasNul(value) : false,
 };
 
-export function oneOf(values: readonly string[]): Check {
-  return { kind: values.join(' or '), holds: (value) => typeof value === 'string' && values.includes(value) };
+export function oneOf<const T extends string | boolean>(values: readonly T[]): Check<T> {
+  const words = values.map(String);
+  const mustBe = words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+  return { mustBe, holds: (value): value is T => values.some((known) => known === value) };
 }
 
-export function numberTo(max: number): Check {
+export const BOOLEAN: Check<boolean> = oneOf([true, false]);
+
+export function numberBetween(min: number, max: number, { whole = false } = {}): Check<number> {
   return {
-    kind: `a number from 0 to ${max}`,
-    holds: (value) => typeof value === 'number' && value >= 0 && value <= max,
+    mustBe: `a ${whole ? 'whole ' : ''}number from ${min} to ${max}`,
+    holds: (value): value is number =>
+      typeof value === 'number' && value >= min && value <= max && (!whole || Number.isInteger(value)),
   };
 }
 
-export function wholeNumberTo(max: number): Check {
-  const { holds } = numberTo(max);
-  return { kind: `a whole number from 0 to ${max}`, holds: (value) => Number.isInteger(value) && holds(value) };
-}
-
 /** @param plural what the elements are */
-export function listOf(element: Check, plural: string): Check {
-  return { kind: `a list of ${plural}`, holds: (value) => Array.isArray(value) && value.every(element.holds) };
+export function listOf<T>(element: Check<T>, plural: string): Check<readonly T[]> {
+  return {
+    mustBe: `a list of ${plural}`,
+    holds: (value): value is readonly T[] => Array.isArray(value) && value.every(element.holds),
+  };
 }
 
-export function objectWith(properties: Checks): Check {
-  return { kind: 'an object', holds: isObject, properties };
+export function objectWith<C extends Checks>(properties: C): Check<Partial<Checked<C>>> {
+  return { mustBe: 'an object', holds: (value): value is Partial<Checked<C>> => isObject(value), properties };
 }
 
-export function required(check: Check): Check {
+export function required<T>(check: Check<T>): Check<T> & { readonly isRequired: true } {
   return { ...check, isRequired: true };
 }
 
 /**
  * Refuses an object with an unknown property, or with a value that a property cannot have. `undefined` counts
  * as not given.
- * @param what who takes the object, for the message
+ * @param what the name of the object, for the message
  * @throws {@link MountError} EINVAL, which names the property
  */
 export function checkProperties(what: string, given: unknown, checks: Checks): void {
@@ -77,10 +92,10 @@ function checkEach(prefix: string, given: object, checks: Checks): void {
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(checks, name));
   if (unknown !== undefined) throw refusal(`${prefix}${unknown}`, 'no such property', adviceFor(unknown, checks));
   const values = new Map<string, unknown>(Object.entries(given));
-  for (const [name, { kind, holds, isRequired, properties }] of Object.entries(checks)) {
+  for (const [name, { mustBe, holds, isRequired, properties }] of Object.entries(checks)) {
     const value = values.get(name);
     if (value === undefined && isRequired !== true) continue;
-    if (!holds(value)) throw refusal(`${prefix}${name}`, `must be ${kind}, not ${shown(value)}`);
+    if (!holds(value)) throw refusal(`${prefix}${name}`, `must be ${mustBe}, not ${shown(value)}`);
     if (properties !== undefined && isObject(value)) checkEach(`${prefix}${name}.`, value, properties);
   }
 }

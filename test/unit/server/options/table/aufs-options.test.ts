@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { applyOptions } from '../../../../src/cli/options/apply-options.js';
-import { takeAufsOptions } from '../../../../src/cli/options/aufs-options.js';
-import { splitOptions } from '../../../../src/cli/options/option-list.js';
-import { defaultConfig, isReadOnly, type MountConfig } from '../../../../src/server/config/mount-config.js';
+import { readOptions } from '../../../../../src/cli/options/read-options.js';
+import { isReadOnly, type MountConfig } from '../../../../../src/server/config/mount-config.js';
+import type { OptionValues } from '../../../../../src/server/options/kinds/option-entry.js';
+import { splitOptions } from '../../../../../src/server/options/kinds/option-list.js';
+import { resolveMount } from '../../../../../src/server/options/resolve-mount.js';
 
 function apply(list: string): { config: MountConfig; warnings: readonly string[]; unknown: readonly string[] } {
-  const config = defaultConfig(true);
-  const { rest, warnings } = takeAufsOptions(splitOptions(list), config);
-  return { config, warnings, unknown: applyOptions(rest, { config }).unknown };
+  const values: OptionValues = { dialect: 'aufs' };
+  const { unknown, unsupported } = readOptions(splitOptions(list), values);
+  const warnings = [...unsupported];
+  return { config: resolveMount(values, (line) => warnings.push(line)), warnings, unknown };
 }
 
 describe('branches', () => {
@@ -59,9 +61,9 @@ describe('branches', () => {
     ['br:/a=ro:/b=rw', 'br: /b: only the first branch can be rw here (EINVAL)'],
     ['br:', 'br: empty (EINVAL)'],
     ['br:/a=rw:', "br: '': empty path (EINVAL)"],
-    ['br:/a,br:/b', 'br: /b: given twice (EINVAL)'],
+    ['br:/a,br:/b', 'br: /b: given twice, first as /a (EINVAL)'],
     ['br:/a,lowerdir=/b', 'lowerdir: /b: contradicts br (EINVAL)'],
-    ['br:/a,diropq=x', 'diropq: x: must be always (a) or whiteouted (w) (EINVAL)'],
+    ['br:/a,diropq=x', 'diropq: x: must be always, a, whiteouted or w (EINVAL)'],
   ])('%s is refused', (list, message) => {
     expect(() => apply(list)).toThrow(message);
   });
@@ -76,10 +78,10 @@ describe('other options of aufs', () => {
 
   it('those that plyfs does not do are told', () => {
     expect(apply('br:/a,shwh,create=mfs,append:/x=ro,dirren').warnings).toEqual([
-      'option of aufs that plyfs does not honour: shwh',
-      'option of aufs that plyfs does not honour: create=mfs',
-      'option of aufs that plyfs does not honour: append:/x=ro',
-      'option of aufs that plyfs does not honour: dirren',
+      'option of aufs that plyfs does not support: shwh',
+      'option of aufs that plyfs does not support: create=mfs',
+      'option of aufs that plyfs does not support: append:/x=ro',
+      'option of aufs that plyfs does not support: dirren',
     ]);
   });
 

@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { applyOptions } from '../../../../src/cli/options/apply-options.js';
-import { splitOptions } from '../../../../src/cli/options/option-list.js';
-import { defaultConfig, type MountConfig } from '../../../../src/server/config/mount-config.js';
+import { readOptions } from '../../../../../src/cli/options/read-options.js';
+import type { MountConfig } from '../../../../../src/server/config/mount-config.js';
+import type { OptionValues } from '../../../../../src/server/options/kinds/option-entry.js';
+import { splitOptions } from '../../../../../src/server/options/kinds/option-list.js';
+import { resolveMount } from '../../../../../src/server/options/resolve-mount.js';
 
 function apply(list: string): MountConfig & { unknown: readonly string[] } {
-  const config = defaultConfig(true);
-  const unknown = applyOptions(splitOptions(`lowerdir=/l,${list}`), { config }).unknown;
-  return { ...config, unknown };
+  const values: OptionValues = {};
+  const { unknown } = readOptions(splitOptions(`lowerdir=/l,${list}`), values);
+  return { ...resolveMount(values), unknown };
 }
 
 const RANGE = { disk: 0, shown: 100_000, count: 65_536 };

@@ -1,7 +1,7 @@
 /** The list of branches: `DIR[=PERM[+ATTRIBUTE...]]:...` (aufs(5), Branch Syntax). */
-import { printable } from '../../server/config/mount-error.js';
-import { splitLayers } from './option-list.js';
-import { invalid } from './option-value.js';
+import { printable } from '../config/mount-error.js';
+import { splitLayers } from './kinds/option-list.js';
+import { invalid } from './kinds/value-kinds.js';
 
 export interface Branch {
   /** Bytes. */
@@ -19,11 +19,11 @@ const IGNORED_ATTRIBUTE = /^(moo|coo_reg|coo_all|fhsm|unpin|icex(sec|sys|tr|usr|
 
 /**
  * @param readOnly the mount is read-only, so that no branch is rw unless it says so
- * @param warnings gets a line for each word that is not understood
+ * @param note receives a line about each word that is not understood
  */
-export function branchesFrom(list: string, readOnly: boolean, warnings: string[]): Branch[] {
+export function branchesFrom(list: string, readOnly: boolean, note: (line: string) => void): Branch[] {
   if (list === '') throw invalid('br', undefined, 'empty');
-  const branches = splitLayers(list).map((text, i) => parseBranch(text, i === 0 && !readOnly, warnings));
+  const branches = splitLayers(list).map((text, i) => parseBranch(text, i === 0 && !readOnly, note));
   const second = branches.findIndex(({ writable }, i) => writable && i > 0);
   if (second > 0) {
     throw invalid('br', branches[second]?.path, 'only the first branch can be rw here');
@@ -31,15 +31,15 @@ export function branchesFrom(list: string, readOnly: boolean, warnings: string[]
   return branches;
 }
 
-function parseBranch(text: string, writableByDefault: boolean, warnings: string[]): Branch {
+function parseBranch(text: string, writableByDefault: boolean, note: (line: string) => void): Branch {
   const equals = text.lastIndexOf('=');
   const path = equals < 0 ? text : text.slice(0, equals);
   if (path === '') throw invalid('br', text, 'empty path');
   const [permission = '', ...attributes] = equals < 0 ? [] : text.slice(equals + 1).split('+');
-  const writable = isWritable(permission, writableByDefault, path, warnings);
+  const writable = isWritable(permission, writableByDefault, path, note);
   for (const attribute of attributes) {
     if (isKnownAttribute(attribute, writable)) continue;
-    warnings.push(`branch ${printable(path)}: attribute ignored: ${printable(attribute)}`);
+    note(`branch ${printable(path)}: attribute ignored: ${printable(attribute)}`);
   }
   return {
     path,
@@ -49,7 +49,7 @@ function parseBranch(text: string, writableByDefault: boolean, warnings: string[
   };
 }
 
-function isWritable(permission: string, byDefault: boolean, path: string, warnings: string[]): boolean {
+function isWritable(permission: string, byDefault: boolean, path: string, note: (line: string) => void): boolean {
   switch (permission) {
     case '':
       return byDefault;
@@ -59,7 +59,7 @@ function isWritable(permission: string, byDefault: boolean, path: string, warnin
     case 'rr':
       return false;
     default:
-      warnings.push(`branch ${printable(path)}: unknown permission ${printable(permission)}, taken as ro`);
+      note(`branch ${printable(path)}: unknown permission ${printable(permission)}, taken as ro`);
       return false;
   }
 }

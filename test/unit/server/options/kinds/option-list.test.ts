@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { splitLayers, splitOptions, unescapePath } from '../../../../src/cli/options/option-list.js';
+import { splitLayers, splitOptions, unescapePath } from '../../../../../src/server/options/kinds/option-list.js';
 
 describe('splitOptions', () => {
   it.each([

@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { applyOptions, type CommandLineForm, type IgnoredOptions } from '../../../../src/cli/options/apply-options.js';
-import { describeOptions } from '../../../../src/cli/options/mount-options.js';
-import type { MountSettings } from '../../../../src/cli/options/option-kinds.js';
-import { splitOptions } from '../../../../src/cli/options/option-list.js';
+import { type CommandLineForm, type IgnoredOptions, readOptions } from '../../../../src/cli/options/read-options.js';
+import { describeOptions } from '../../../../src/cli/output/help.js';
 import {
   MS_NOATIME,
   MS_NODEV,
@@ -13,19 +11,28 @@ import {
   MS_RELATIME,
   MS_STRICTATIME,
 } from '../../../../src/core/flags.js';
-import { defaultConfig, mountFlags } from '../../../../src/server/config/mount-config.js';
+import { type MountConfig, mountFlags } from '../../../../src/server/config/mount-config.js';
+import type { OptionValues } from '../../../../src/server/options/kinds/option-entry.js';
+import { splitOptions } from '../../../../src/server/options/kinds/option-list.js';
+import { resolveMount } from '../../../../src/server/options/resolve-mount.js';
 
-function apply(list: string, root = true, form: CommandLineForm = 'plyfs'): MountSettings & IgnoredOptions {
-  const settings: MountSettings = { config: defaultConfig(root) };
-  const ignored = applyOptions(splitOptions(list), settings, form);
-  return { ...settings, ...ignored };
+type Answer = IgnoredOptions & { readonly values: OptionValues };
+
+function read(list: string, form: CommandLineForm = 'plyfs'): Answer {
+  const values: OptionValues = {};
+  return { values, ...readOptions(splitOptions(list), values, form) };
+}
+
+function apply(list: string, root = true, form: CommandLineForm = 'plyfs'): Answer & { readonly config: MountConfig } {
+  const answer = read(list, form);
+  return { ...answer, config: resolveMount(answer.values, () => {}, root) };
 }
 
 const asFuseOverlayfs = (list: string): ReturnType<typeof apply> => apply(list, true, 'fuse-overlayfs');
 
 describe('mount options', () => {
   it('layers, numbers and choices reach the config', () => {
-    const { config, logFile, unknown } = apply(
+    const { config, values, unknown } = apply(
       'lowerdir=/a\\:b:/c,upperdir=/u\\,v,workdir=/w,timeout=1.5,max_layers=200,passthrough=off,fsname=n,subtype=s,log=/l,volatile',
     );
     expect(config).toMatchObject({
@@ -39,7 +46,7 @@ describe('mount options', () => {
       subtype: 's',
       volatile: true,
     });
-    expect(logFile).toBe('/l');
+    expect(values.logFile).toBe('/l');
     expect(unknown).toEqual([]);
   });
 
@@ -96,7 +103,7 @@ describe('mount options', () => {
       '%s: without metacopy',
       (list) => {
         const { config, refused } = asFuseOverlayfs(list);
-        expect(config.overlay.metacopy).toBe(false);
+        expect(config.overlay?.metacopy).toBe(false);
         expect(refused).toEqual([expect.stringMatching(/^metacopy: on: contradicts (userxattr|redirect_dir=off) /)]);
       },
     );
@@ -119,22 +126,22 @@ describe('mount options', () => {
   });
 
   it('unknown options come back once each, known ones of other programs not at all', () => {
-    expect(apply('x,y=1,x,userxattr,index=off,redirect_dir=nofollow,xino=auto,private,relatime').unknown).toEqual([
+    expect(read('x,y=1,x,userxattr,index=off,redirect_dir=nofollow,xino=auto,private,relatime').unknown).toEqual([
       'x',
       'y=1',
     ]);
   });
 
   it("the kernel's features reach the config, of each word the last one", () => {
-    expect(apply('redirect_dir=on,metacopy=off,metacopy=on,index=on,userxattr').config.overlay).toEqual({
+    expect(read('redirect_dir=on,metacopy=off,metacopy=on,index=on,userxattr').values).toEqual({
       redirectDir: 'on',
       metacopy: true,
       index: true,
       userxattr: true,
     });
-    expect(apply('xino=auto,uuid=null,nfs_export=off,verity=off,userxattr').unknown).toEqual([]);
-    expect(apply('uuid=off').config.overlay).toEqual({ uuid: false });
-    expect(apply('').config.overlay).toEqual({});
+    expect(read('xino=auto,uuid=null,nfs_export=off,verity=off,userxattr').unknown).toEqual([]);
+    expect(read('uuid=off').values).toEqual({ uuid: false });
+    expect(read('').values).toEqual({});
   });
 
   it.each([
@@ -177,7 +184,7 @@ describe('mount options', () => {
 
   it('every option is explained', () => {
     for (const name of ['lowerdir=', 'ro, rw', 'suid, nosuid', 'allow_other', 'timeout=SECONDS', 'log=FILE', 'debug']) {
-      expect(describeOptions()).toContain(name);
+      expect(describeOptions(undefined)).toContain(name);
     }
   });
 });

@@ -1,0 +1,188 @@
+/** Reads the options of `-o` into the values that they ask for. */
+import { Errno } from '../../core/errno.js';
+import { MountError, printable } from '../../server/config/mount-error.js';
+import type { Flag, OptionEntry, OptionValues, Unsupported, Valued } from '../../server/options/kinds/option-entry.js';
+import type { GivenOption } from '../../server/options/kinds/option-list.js';
+import { invalid } from '../../server/options/kinds/value-kinds.js';
+import { type OptionWord, optionWords } from '../../server/options/option-words.js';
+import { setProperty } from '../../server/options/resolve-mount.js';
+
+/**
+ * Whose rules the command line follows. `plyfs` refuses options that contradict each other. `fuse-overlayfs`
+ * ignores a wrong value of an option of the kernel's overlayfs that the program fuse-overlayfs ignores:
+ * container engines append such options to those of their user. In this form the last of several values
+ * holds. Of two contradicting options the one holds that promises less.
+ */
+export type CommandLineForm = 'plyfs' | 'fuse-overlayfs';
+
+/** Options that were given and have no effect. */
+export interface IgnoredOptions {
+  /** As given, each once. They are no error: container tools also pass options of other programs. */
+  readonly unknown: readonly string[];
+  /** For each known option that is ignored, the message why; only in the form `fuse-overlayfs`. */
+  readonly refused: readonly string[];
+  /** A line for each option that plyfs knows and does not support. */
+  readonly unsupported: readonly string[];
+}
+
+/**
+ * Reads options in their order.
+ * @param values receives what they ask for
+ * @throws {@link MountError} for a value that is wrong, and in the form `plyfs` for a contradiction
+ */
+export function readOptions(
+  options: readonly GivenOption[],
+  values: OptionValues,
+  form: CommandLineForm = 'plyfs',
+): IgnoredOptions {
+  const reader = new OptionReader(values, form);
+  for (const option of options) reader.read(option);
+  reader.finish();
+  // fuse-overlayfs does not know `rw`: with `ro` beside it, in whatever order, its mount is read-only.
+  if (form === 'fuse-overlayfs' && options.some(({ name, value }) => name === 'ro' && value === undefined)) {
+    values.readOnly = true;
+  }
+  return { unknown: [...reader.unknown], refused: reader.refused, unsupported: reader.unsupported };
+}
+
+class OptionReader {
+  readonly unknown = new Set<string>();
+  readonly refused: string[] = [];
+  readonly unsupported: string[] = [];
+  readonly #words: ReadonlyMap<string, OptionWord>;
+  /** The text of each option that was given a value, by its first word. */
+  readonly #texts = new Map<string, string>();
+
+  constructor(
+    private readonly values: OptionValues,
+    private readonly form: CommandLineForm,
+  ) {
+    this.#words = optionWords(values.dialect ?? 'overlay');
+  }
+
+  read(given: GivenOption): void {
+    const option = this.values.dialect === 'aufs' ? splitAtColon(given, this.#words) : given;
+    const word = this.#words.get(option.name);
+    if (word === undefined) {
+      this.unknown.add(asGiven(given));
+      return;
+    }
+    try {
+      this.#apply(word, option, given);
+    } catch (error) {
+      const ignores = 'fuseOverlayfs' in word.entry && word.entry.fuseOverlayfs === 'ignores';
+      if (this.form === 'plyfs' || !ignores || !isInvalid(error)) throw error;
+      this.refused.push(error.message);
+    }
+  }
+
+  /** Checks what can be known only when all options have been read. */
+  finish(): void {
+    this.#refuseConflicts();
+    if (this.form === 'plyfs') this.#refuseOtherFsync();
+    else this.#dropMetacopy();
+  }
+
+  #apply({ entry, isOpposite }: OptionWord, { name, value }: GivenOption, given: GivenOption): void {
+    switch (entry.kind) {
+      case 'flag':
+        if (this.#isBare(name, value, given)) setFlag(this.values, entry, isOpposite);
+        break;
+      case 'value':
+        this.#readValue(entry, value);
+        break;
+      case 'accepted':
+        if (entry.takes === 'nothing') this.#isBare(name, value, given);
+        else if (entry.takes !== undefined) entry.takes.parse(name, this.#textOf(name, entry.takes.placeholder, value));
+        break;
+      case 'unsupported':
+        if (entry.supported?.includes(value ?? '') !== true) this.unsupported.push(messageOf(entry, given));
+        break;
+    }
+  }
+
+  /** Whether the option has no value. In fuse-overlayfs's form one with a value is unknown, as to that program. */
+  #isBare(name: string, value: string | undefined, given: GivenOption): boolean {
+    if (value === undefined) return true;
+    if (this.form === 'plyfs') throw invalid(name, undefined, `takes no value, and was given ${printable(value)}`);
+    this.unknown.add(asGiven(given));
+    return false;
+  }
+
+  #readValue(entry: Valued, value: string | undefined): void {
+    const { word, takes, again } = entry;
+    const text = this.#textOf(word, takes.placeholder, value);
+    const earlier = this.#texts.get(word);
+    if (this.form === 'plyfs' && earlier !== undefined && earlier !== text && again === undefined) {
+      throw invalid(word, text, `given twice, first as ${printable(earlier)}`);
+    }
+    this.#texts.set(word, text);
+    setValue(this.values, entry, text);
+  }
+
+  #textOf(word: string, placeholder: string, value: string | undefined): string {
+    if (value === undefined) throw invalid(word, undefined, `needs a value: ${word}=${placeholder}`);
+    return value;
+  }
+
+  #refuseConflicts(): void {
+    for (const [word, text] of this.#texts) {
+      const other = conflictsOf(this.#words.get(word)?.entry).find((name) => this.#texts.has(name));
+      if (other !== undefined) throw invalid(word, text, `contradicts ${other}`);
+    }
+  }
+
+  /** In fuse-overlayfs's form `volatile` holds, because it promises less. */
+  #refuseOtherFsync(): void {
+    const { volatile, fsync } = this.values;
+    if (volatile !== true || fsync === undefined || fsync === 'volatile') return;
+    throw invalid('fsync', this.#texts.get('fsync'), 'contradicts volatile');
+  }
+
+  /** Turns `metacopy=on` off if `resolveMount` would refuse it because of another option. */
+  #dropMetacopy(): void {
+    const { metacopy, userxattr, redirectDir = 'on' } = this.values;
+    if (metacopy !== true || (userxattr !== true && redirectDir === 'on')) return;
+    this.values.metacopy = false;
+    const other = userxattr === true ? 'userxattr' : `redirect_dir=${redirectDir}`;
+    this.refused.push(invalid('metacopy', 'on', `contradicts ${other}`).message);
+  }
+}
+
+function setFlag(values: OptionValues, flag: Flag, isOpposite: boolean): void {
+  const { property, value, oppositeValue } = flag;
+  if (!isOpposite) setProperty(values, property, value);
+  else if (oppositeValue !== undefined) setProperty(values, property, oppositeValue);
+  else if (values[property] === value) delete values[property];
+}
+
+function setValue(values: OptionValues, { word, property, takes, again }: Valued, text: string): void {
+  setProperty(values, property, takes.parse(word, text, again === 'adds' ? (values[property] as never) : undefined));
+}
+
+function conflictsOf(entry: OptionEntry | undefined): readonly string[] {
+  return entry !== undefined && 'conflicts' in entry ? (entry.conflicts ?? []) : [];
+}
+
+function messageOf({ message }: Unsupported, given: GivenOption): string {
+  return message ?? `option of aufs that plyfs does not support: ${printable(asGiven(given))}`;
+}
+
+/**
+ * aufs has two spellings of options with a value, `br:LIST` and `br=LIST`. LIST can have equals signs, so the
+ * first form has been cut at a wrong place.
+ */
+function splitAtColon(given: GivenOption, words: ReadonlyMap<string, OptionWord>): GivenOption {
+  const colon = given.name.indexOf(':');
+  const name = given.name.slice(0, colon);
+  return colon > 0 && words.has(name) ? { name, value: asGiven(given).slice(colon + 1) } : given;
+}
+
+function isInvalid(error: unknown): error is MountError {
+  return error instanceof MountError && error.errno === Errno.EINVAL;
+}
+
+/** An option as it was given. */
+export function asGiven({ name, value }: GivenOption): string {
+  return value === undefined ? name : `${name}=${value}`;
+}

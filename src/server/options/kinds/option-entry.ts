@@ -1,0 +1,154 @@
+/**
+ * One entry of the table of options. The parser of `-o`, the help, the man pages, the shell completions and
+ * the checks of the library are made from these entries.
+ */
+import type { AccessTimes } from '../../../core/access-times.js';
+import type { IdRange } from '../../../core/id-map.js';
+import type { MountConfig } from '../../config/mount-config.js';
+import type { LayerList, ValueKind } from './value-kinds.js';
+
+export type Dialect = MountConfig['dialect'];
+
+/**
+ * What was asked for: plain data, in which an absent property was not mentioned. All strings are bytes
+ * (latin1-decoded). `resolveMount` makes a MountConfig from it.
+ */
+export interface OptionValues
+  extends Partial<
+    Pick<
+      MountConfig,
+      | 'dialect'
+      | 'mountpoint'
+      | 'upper'
+      | 'work'
+      | 'readOnly'
+      | 'suid'
+      | 'dev'
+      | 'exec'
+      | 'allowOther'
+      | 'markersInUpper'
+      | 'volatile'
+      | 'passthrough'
+      | 'transport'
+      | 'requestTimeout'
+      | 'timeout'
+      | 'maxLayers'
+      | 'fsname'
+      | 'subtype'
+      | 'debug'
+    >
+  > {
+  /** The lower layers. */
+  layers?: LayerList;
+  /** The list of branches of an aufs union, as it was written: `DIR[=PERM]:...`. */
+  branches?: string;
+  accessTimes?: AccessTimes['mode'];
+  directoryAccessTimes?: boolean;
+  fsync?: boolean | 'volatile';
+  redirectDir?: 'on' | 'follow' | 'nofollow' | 'off';
+  metacopy?: boolean;
+  index?: boolean;
+  uuid?: boolean;
+  userxattr?: boolean;
+  ignoresWhiteouts?: readonly number[];
+  linkWhiteouts?: boolean;
+  alwaysOpaque?: boolean;
+  keepLinks?: boolean;
+  uidMapping?: readonly IdRange[];
+  gidMapping?: readonly IdRange[];
+  squashToRoot?: boolean;
+  squashToUid?: number;
+  squashToGid?: number;
+  staticNlink?: boolean;
+  acls?: boolean;
+  xattrs?: boolean;
+  /** `auto`: as the upper did before. */
+  xattrPermissions?: 'auto' | 'privileged' | 'user';
+  /** The file for the log of a mount in the background. */
+  logFile?: string;
+}
+
+export type Property = keyof OptionValues;
+export type Value<P extends Property> = Exclude<OptionValues[P], undefined>;
+
+interface EntryBase {
+  /** Help: a phrase that follows the spelling of the option. */
+  readonly help: string;
+  /** Absent: both dialects have the option. In the library it belongs to the property of this name. */
+  readonly dialect?: Dialect;
+  /** Options that cannot be given beside this one. */
+  readonly conflicts?: readonly string[];
+  /** False: the library has no such property, or has one of another form. */
+  readonly library?: false;
+  /**
+   * The program fuse-overlayfs ignores the option. So in that program's form of the command line a wrong
+   * value of it is ignored too.
+   */
+  readonly fuseOverlayfs?: 'ignores';
+  /** `-o remount` can change it. */
+  readonly remounts?: true;
+}
+
+/** What a property is when no option sets it, which can depend on whether root mounts. */
+type Default<P extends Property> = Value<P> | ((isRoot: boolean) => Value<P>);
+
+type FlagValue<P extends Property> = Extract<Value<P>, boolean | string>;
+
+interface FlagOf<P extends Property> extends EntryBase {
+  readonly kind: 'flag';
+  readonly word: string;
+  readonly property: P;
+  /** The value that the word gives to the property. */
+  readonly value: FlagValue<P>;
+  readonly opposite?: string;
+  /** Absent: the opposite restores the default, if the property has the value of `word`. */
+  readonly oppositeValue?: FlagValue<P>;
+  readonly default?: Default<P>;
+}
+
+export interface ValuedOf<P extends Property> extends EntryBase {
+  readonly kind: 'value';
+  readonly word: string;
+  /** Other words for the same option. */
+  readonly aliases?: readonly string[];
+  readonly property: P;
+  readonly takes: ValueKind<Value<P>, unknown>;
+  readonly default?: Default<P>;
+  /**
+   * What a second one with another value means: an error, because one of the two would be lost unnoticed
+   * (default); one more value (`adds`); or that the last one holds, as in the kernel (`holds`).
+   */
+  readonly again?: 'adds' | 'holds';
+}
+
+/** A word that is there or not. The last one given holds, as in mount(8). */
+export type Flag = { [P in Property]: FlagOf<P> }[Property];
+
+/** `word=VALUE`. */
+export type Valued = { [P in Property]: ValuedOf<P> }[Property];
+
+/** Options that have no effect here, or ask for what plyfs does anyway: accepted without a message. */
+export interface Accepted {
+  readonly kind: 'accepted';
+  readonly words: readonly string[];
+  /** Absent: any value, or none. `nothing`: a value is an error. */
+  readonly takes?: ValueKind<unknown, unknown> | 'nothing';
+  /** Absent: the help does not mention the option. */
+  readonly help?: string;
+  readonly dialect?: Dialect;
+  readonly fuseOverlayfs?: 'ignores';
+  readonly remounts?: true;
+}
+
+/** Options that plyfs knows and does not support: a message says so, and the mount is made without them. */
+export interface Unsupported {
+  readonly kind: 'unsupported';
+  readonly words: readonly string[];
+  readonly dialect?: Dialect;
+  /** Values of an option that plyfs supports all the same. */
+  readonly supported?: readonly string[];
+  /** Absent: a message that names the option. */
+  readonly message?: string;
+}
+
+export type OptionEntry = Flag | Valued | Accepted | Unsupported;

@@ -1,0 +1,201 @@
+/**
+ * The kinds of values of options: how the text after `-o word=` is read, what the library accepts, and what
+ * the help and the completion of a shell show.
+ */
+import { toBytesName } from '../../../core/entry-name.js';
+import { Errno } from '../../../core/errno.js';
+import { MountError } from '../../config/mount-error.js';
+import { splitLayers, unescapePath } from './option-list.js';
+import { type Check, numberBetween, oneOf, PATH, type Path, TEXT } from './property-checks.js';
+
+/** Values of type T; the library takes them as L. */
+export interface ValueKind<T, L = T> {
+  /** What the help shows behind `=`. */
+  readonly placeholder: string;
+  /** What a shell completes: one of these words, or paths. */
+  readonly completes?: readonly string[] | 'directory' | 'directories' | 'file';
+  /**
+   * @param before the value that an earlier option has given
+   * @throws {@link MountError} for a wrong text
+   */
+  parse(word: string, text: string, before?: T): T;
+  readonly check: Check<L>;
+  /** The value for what the library has been given. */
+  fromLibrary(given: L): T;
+}
+
+export function invalid(word: string, value: string | undefined, why: string): MountError {
+  return MountError.of({
+    what: word,
+    ...(value === undefined ? {} : { where: value }),
+    why,
+    errno: Errno.EINVAL,
+    advice: 'see plyfs mount --help',
+  });
+}
+
+type Choice = string | boolean;
+
+/**
+ * One of a few words.
+ * @param words the words and their values; the library takes the values
+ * @param refused words that are refused with a reason of their own
+ */
+export function choice<T extends Choice>(
+  words: Readonly<Record<string, T>>,
+  refused: Readonly<Record<string, string>> = {},
+): ValueKind<T> {
+  const names = Object.keys(words);
+  return {
+    placeholder: names.join('|'),
+    completes: names,
+    parse(word, text) {
+      const why = Object.hasOwn(refused, text) ? refused[text] : undefined;
+      if (why !== undefined) throw invalid(word, text, why);
+      const chosen = Object.entries(words).find(([name]) => name === text);
+      if (chosen === undefined) throw invalid(word, text, `must be ${oneOf(names).mustBe}`);
+      return chosen[1];
+    },
+    check: oneOf([...new Set(Object.values(words))]),
+    fromLibrary: (given) => given,
+  };
+}
+
+export const ON_OFF = choice({ on: true, off: false });
+
+interface NumberLimits {
+  readonly placeholder: string;
+  readonly min?: number;
+  readonly max: number;
+  readonly whole?: boolean;
+}
+
+export function number({ placeholder, min = 0, max, whole = false }: NumberLimits): ValueKind<number> {
+  const check = numberBetween(min, max, { whole });
+  const written = whole ? /^\d+$/ : /^\d+(\.\d+)?$/;
+  return {
+    placeholder,
+    parse(word, text) {
+      if (!written.test(text) || !check.holds(Number(text))) throw invalid(word, text, `must be ${check.mustBe}`);
+      return Number(text);
+    },
+    check,
+    fromLibrary: (given) => given,
+  };
+}
+
+/** Text that is shown and not interpreted. */
+export function text(placeholder: string): ValueKind<string> {
+  return {
+    placeholder,
+    parse: (_, given) => unescapePath(given),
+    check: TEXT,
+    fromLibrary: toBytesName,
+  };
+}
+
+/** The branches of an aufs union, which `branchesFrom` reads: that depends on other options. */
+export const BRANCHES: ValueKind<string> = {
+  placeholder: 'DIR[=PERM][:DIR...]',
+  completes: 'directories',
+  parse: (_, given) => given,
+  check: TEXT,
+  fromLibrary: toBytesName,
+};
+
+/** A path, with the escapes of the kernel's overlayfs. */
+export function path(placeholder: string, completes: 'directory' | 'file'): ValueKind<string, Path> {
+  return {
+    placeholder,
+    completes,
+    parse(word, given) {
+      if (given === '') throw invalid(word, undefined, 'empty path');
+      return unescapePath(given);
+    },
+    check: PATH,
+    fromLibrary: bytesOfPath,
+  };
+}
+
+export function bytesOfPath(path: Path): string {
+  return typeof path === 'string' ? toBytesName(path) : Buffer.from(path).toString('latin1');
+}
+
+export interface LayerList {
+  /** Top first, the data-only ones at the end. */
+  readonly layers: readonly string[];
+  /** How many of `layers` are data-only. */
+  readonly dataLayers: number;
+}
+
+const NO_LAYERS: LayerList = { layers: [], dataLayers: 0 };
+
+/** The library takes layers as two lists, which `valuesOf` puts together. */
+const layersOfLibrary = {
+  check: PATH,
+  fromLibrary: (given: Path): LayerList => ({ layers: [bytesOfPath(given)], dataLayers: 0 }),
+};
+
+export const LAYERS: ValueKind<LayerList, Path> = {
+  placeholder: 'DIR[:DIR...]',
+  completes: 'directories',
+  parse: (_, given) => parseLayers(given),
+  ...layersOfLibrary,
+};
+
+/** One more layer. Its path is taken as it is: the kernel unescapes no `lowerdir+` either. */
+export const ONE_LAYER: ValueKind<LayerList, Path> = {
+  placeholder: 'DIR',
+  completes: 'directory',
+  parse(word, path, { layers, dataLayers } = NO_LAYERS) {
+    if (path === '') throw invalid(word, undefined, 'empty path');
+    if (dataLayers > 0) throw invalid(word, path, 'comes after a datadir+');
+    return { layers: [...layers, path], dataLayers };
+  },
+  ...layersOfLibrary,
+};
+
+/** One more data-only layer. */
+export const ONE_DATA_LAYER: ValueKind<LayerList, Path> = {
+  placeholder: 'DIR',
+  completes: 'directory',
+  parse(word, path, { layers, dataLayers } = NO_LAYERS) {
+    if (path === '') throw invalid(word, undefined, 'empty path');
+    if (layers.length === 0) throw invalid(word, path, 'needs a lowerdir+ before it');
+    return { layers: [...layers, path], dataLayers: dataLayers + 1 };
+  },
+  ...layersOfLibrary,
+};
+
+/**
+ * `A:B::DATA::DATA`: two colons precede each data-only layer
+ * (fs/overlayfs/params.c:ovl_parse_param_lowerdir).
+ */
+export function parseLayers(list: string): LayerList {
+  if (list === '') throw invalid('lowerdir', undefined, 'empty');
+  const layers: string[] = [];
+  let dataLayers = 0;
+  let isData = false;
+  const pieces = splitLayers(list);
+  pieces.forEach((piece, i) => {
+    const between = piece === '' && i > 0 && i + 1 < pieces.length;
+    if (piece === '' && (!between || isData)) {
+      throw invalid(
+        'lowerdir',
+        `'${list}'`,
+        'a colon at the start or end, or a third one in a row, leaves an empty path',
+      );
+    }
+    if (piece !== '' && dataLayers > 0 && !isData) {
+      throw invalid(
+        'lowerdir',
+        `'${list}'`,
+        'a layer after a data-only one must be data-only too, and have two colons before it',
+      );
+    }
+    if (piece !== '') layers.push(piece);
+    if (piece !== '' && isData) dataLayers++;
+    isData = piece === '';
+  });
+  return { layers, dataLayers };
+}

@@ -1,0 +1,124 @@
+/** The options of the library: their checks, which the table of options gives, and what they ask for. */
+import { Errno } from '../../core/errno.js';
+import { HIGHEST_MAX_LAYERS, type MountConfig } from '../config/mount-config.js';
+import { MountError } from '../config/mount-error.js';
+import type { Dialect, Flag, OptionValues, Property, Valued } from './kinds/option-entry.js';
+import {
+  BOOLEAN,
+  type Check,
+  type Checks,
+  checkProperties,
+  FUNCTION,
+  listOf,
+  numberBetween,
+  objectWith,
+  oneOf,
+  PATH,
+  type Path,
+  required,
+} from './kinds/property-checks.js';
+import { bytesOfPath } from './kinds/value-kinds.js';
+import { OPTION_ENTRIES } from './option-words.js';
+import { setProperty } from './resolve-mount.js';
+import type { AnyOption } from './table/all-options.js';
+
+type LibraryEntry = Exclude<Extract<AnyOption, { readonly property: Property }>, { readonly library: false }>;
+type EntryOf<D> = D extends Dialect
+  ? Extract<LibraryEntry, { readonly dialect: D }>
+  : Exclude<LibraryEntry, { readonly dialect: Dialect }>;
+type ValueOf<E extends LibraryEntry> = E extends { readonly takes: { readonly check: Check<infer T> } }
+  ? T
+  : Exclude<OptionValues[E['property']], undefined>;
+
+/** The properties that come from the table: those of one dialect, or (`undefined`) those of the mount. */
+export type TableOptions<D extends Dialect | undefined> = {
+  [E in EntryOf<D> as E['property']]?: ValueOf<E>;
+};
+
+/** What the library takes besides the options of the table. */
+interface OwnOptions {
+  dialect?: MountConfig['dialect'];
+  lowers: readonly Path[];
+  dataLayers?: readonly Path[];
+  mountpoint: Path;
+  overlay?: TableOptions<'overlay'>;
+  aufs?: TableOptions<'aufs'> & { ignoresWhiteouts?: readonly number[]; linkWhiteouts?: boolean };
+}
+
+export type LibraryOptions = TableOptions<undefined> & OwnOptions;
+
+/**
+ * What `options` ask for.
+ * @throws {@link MountError} EINVAL for an unknown property or a value that a property cannot have
+ */
+export function valuesOf(options: LibraryOptions): OptionValues {
+  checkProperties('mount', options, MOUNT_CHECKS);
+  const { dialect = 'overlay', lowers, dataLayers = [], mountpoint, overlay, aufs } = options;
+  if (lowers.length === 0 && (dialect === 'overlay' || options.upper === undefined)) {
+    throw MountError.of({ what: 'mount: lowers', why: 'must have at least one path', errno: Errno.EINVAL });
+  }
+  const values: OptionValues = {
+    dialect,
+    mountpoint: bytesOfPath(mountpoint),
+    layers: { layers: [...lowers, ...dataLayers].map(bytesOfPath), dataLayers: dataLayers.length },
+  };
+  for (const [group, given = {}] of [
+    [undefined, options],
+    ['overlay', overlay],
+    ['aufs', aufs],
+  ] as const) {
+    const asked = new Map<string, unknown>(Object.entries(given));
+    for (const entry of entriesOf(group)) {
+      const value = asked.get(entry.property);
+      if (value !== undefined) setFromLibrary(values, entry, value);
+    }
+  }
+  if (aufs?.ignoresWhiteouts !== undefined) values.ignoresWhiteouts = aufs.ignoresWhiteouts;
+  if (aufs?.linkWhiteouts !== undefined) values.linkWhiteouts = aufs.linkWhiteouts;
+  return values;
+}
+
+/** `value` has passed the check of `entry`. */
+function setFromLibrary(values: OptionValues, entry: Flag | Valued, value: unknown): void {
+  const { property } = entry;
+  setProperty(values, property, (entry.kind === 'value' ? entry.takes.fromLibrary(value) : value) as never);
+}
+
+function entriesOf(group: Dialect | undefined): (Flag | Valued)[] {
+  return OPTION_ENTRIES.filter((entry) => entry.kind === 'flag' || entry.kind === 'value').filter(
+    ({ dialect, library }) => library !== false && dialect === group,
+  );
+}
+
+function checksOf(group: Dialect | undefined): Checks {
+  const entries = entriesOf(group);
+  const flagValues = (property: Property): (string | boolean)[] =>
+    entries.flatMap((entry) => (entry.kind === 'flag' && entry.property === property ? [entry.value] : []));
+  return Object.fromEntries(
+    entries.map((entry) => [
+      entry.property,
+      entry.kind === 'value' ? entry.takes.check : flagCheck(flagValues(entry.property)),
+    ]),
+  );
+}
+
+/** A flag is true or false, unless several of them give different words to one property. */
+function flagCheck(values: readonly (string | boolean)[]): Check {
+  return values.every((value) => typeof value === 'boolean') ? BOOLEAN : oneOf(values);
+}
+
+const PATHS = listOf(PATH, 'paths');
+const MOUNT_CHECKS: Checks = {
+  dialect: oneOf(['overlay', 'aufs']),
+  overlay: objectWith(checksOf('overlay')),
+  aufs: objectWith({
+    ...checksOf('aufs'),
+    ignoresWhiteouts: listOf(numberBetween(0, HIGHEST_MAX_LAYERS, { whole: true }), 'indexes of lower layers'),
+    linkWhiteouts: BOOLEAN,
+  }),
+  lowers: required(PATHS),
+  dataLayers: PATHS,
+  mountpoint: required(PATH),
+  ...checksOf(undefined),
+  log: FUNCTION,
+};

@@ -1,0 +1,44 @@
+/** The entry of each word that can follow `-o`. */
+import type { Dialect, OptionEntry } from './kinds/option-entry.js';
+import { ALL_OPTIONS } from './table/all-options.js';
+
+export interface OptionWord {
+  readonly entry: OptionEntry;
+  /** The word is the opposite of a flag. */
+  readonly isOpposite: boolean;
+}
+
+/** Type-checked against each entry's own property; here only what all entries have is known. */
+export const OPTION_ENTRIES: readonly OptionEntry[] = ALL_OPTIONS;
+
+/**
+ * The words that a mount of this dialect knows. The aufs dialect has words of its own, and some that it reads
+ * otherwise. Those of the overlay dialect are known to both: `resolveMount` refuses them with a reason.
+ */
+export function optionWords(dialect: Dialect): ReadonlyMap<string, OptionWord> {
+  const words = new Map<string, OptionWord>();
+  for (const own of dialect === 'aufs' ? [undefined, 'aufs'] : [undefined]) {
+    for (const entry of OPTION_ENTRIES) {
+      if ((entry.dialect === 'aufs' ? 'aufs' : undefined) === own) addWords(words, entry);
+    }
+  }
+  return words;
+}
+
+function addWords(words: Map<string, OptionWord>, entry: OptionEntry): void {
+  for (const word of wordsOf(entry)) words.set(word, { entry, isOpposite: false });
+  if (entry.kind === 'flag' && entry.opposite !== undefined) words.set(entry.opposite, { entry, isOpposite: true });
+}
+
+/** The words of an entry, without that of the opposite. */
+export function wordsOf(entry: OptionEntry): readonly string[] {
+  switch (entry.kind) {
+    case 'accepted':
+    case 'unsupported':
+      return entry.words;
+    case 'value':
+      return [entry.word, ...(entry.aliases ?? [])];
+    case 'flag':
+      return [entry.word];
+  }
+}

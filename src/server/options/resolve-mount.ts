@@ -1,0 +1,107 @@
+/** Makes the config of a mount from what was asked for: defaults, dialects and conflicts. */
+import type { IdRange, IdRule } from '../../core/id-map.js';
+import type { AufsSettings } from '../../union/index.js';
+import type { MountConfig, OwnershipView } from '../config/mount-config.js';
+import { branchesFrom } from './aufs-branches.js';
+import type { OptionValues, Property, Value } from './kinds/option-entry.js';
+import type { LayerList } from './kinds/value-kinds.js';
+import { OPTION_ENTRIES } from './option-words.js';
+import { refuseOverlayOptions, resolveOverlay } from './resolve-overlay.js';
+import type { AnyOption } from './table/all-options.js';
+
+type WithDefault = Extract<AnyOption, { readonly default: unknown }>;
+type Defaults = { [E in WithDefault as E['property']]: Value<E['property']> };
+
+/** The values of options that were not given. */
+export function defaultValues(isRoot: boolean): Defaults {
+  const values: OptionValues = {};
+  for (const entry of OPTION_ENTRIES) {
+    if (entry.kind !== 'flag' && entry.kind !== 'value') continue;
+    const { property, default: byDefault } = entry;
+    if (byDefault === undefined) continue;
+    setProperty(values, property, typeof byDefault === 'function' ? byDefault(isRoot) : byDefault);
+  }
+  // Each entry with a default has set its property.
+  return values as Defaults;
+}
+
+export function setProperty<P extends Property>(values: OptionValues, property: P, value: Value<P>): void {
+  values[property] = value;
+}
+
+/**
+ * The config of a mount.
+ * @param note receives a line about each thing that was asked for and cannot be had
+ * @throws MountError for options that contradict each other, or that this user cannot have
+ */
+export function resolveMount(
+  given: OptionValues,
+  note: (line: string) => void = () => {},
+  isRoot = process.geteuid?.() === 0,
+): MountConfig {
+  const values = { ...defaultValues(isRoot), ...given };
+  const { dialect = 'overlay', mountpoint = '', layers, branches, logFile: _, ...ofMount } = values;
+  const { accessTimes, directoryAccessTimes, fsync, xattrPermissions, ...ofServer } = ofMount;
+  const { redirectDir, metacopy, index, uuid, userxattr, ...notOverlay } = ofServer;
+  const { ignoresWhiteouts = [], linkWhiteouts = true, alwaysOpaque, keepLinks, ...notAufs } = notOverlay;
+  const { uidMapping, gidMapping, squashToRoot, squashToUid, squashToGid, ...notOwners } = notAufs;
+  const { staticNlink, acls, xattrs, ...plain } = notOwners;
+  const ownership = ownershipOf(values);
+  const config: MountConfig = {
+    ...plain,
+    dialect,
+    mountpoint,
+    lowers: [],
+    dataLayers: 0,
+    aufs: { ignoresWhiteouts, linkWhiteouts, alwaysOpaque, keepLinks },
+    accessTimes: { mode: accessTimes, directories: directoryAccessTimes },
+    fsync: fsync !== false,
+    volatile: values.volatile || fsync === 'volatile',
+    ...(ownership === undefined ? {} : { ownership }),
+    ...(xattrPermissions === undefined || xattrPermissions === 'auto' ? {} : { overrides: xattrPermissions }),
+  };
+  if (layers !== undefined) setLayers(config, layers);
+  if (branches !== undefined) setBranches(config, branches, note);
+  if (dialect === 'overlay') config.overlay = resolveOverlay(values, config, note);
+  else refuseOverlayOptions(values, config);
+  return config;
+}
+
+function setLayers(config: MountConfig, { layers, dataLayers }: LayerList): void {
+  config.lowers = [...layers];
+  config.dataLayers = dataLayers;
+}
+
+function setBranches(config: MountConfig, list: string, note: (line: string) => void): void {
+  const branches = branchesFrom(list, config.readOnly, note);
+  const [first] = branches;
+  const lowers = first?.writable === true ? branches.slice(1) : branches;
+  if (first?.writable === true) config.upper = first.path;
+  config.lowers = lowers.map(({ path }) => path);
+  const aufs: Partial<AufsSettings> = {
+    ignoresWhiteouts: lowers.flatMap(({ honoursWhiteouts }, i) => (honoursWhiteouts ? [] : [i])),
+    linkWhiteouts: first?.linkWhiteouts ?? true,
+  };
+  config.aufs = { ...config.aufs, ...aufs };
+}
+
+/** One id for all files takes precedence over ranges, and a given id over that of root. */
+function ownershipOf(values: OptionValues): OwnershipView | undefined {
+  const { uidMapping, gidMapping, squashToRoot, squashToUid, squashToGid, staticNlink, acls, xattrs } = values;
+  const root = squashToRoot === true ? 0 : undefined;
+  const uids = ruleOf(squashToUid ?? root, uidMapping);
+  const gids = ruleOf(squashToGid ?? root, gidMapping);
+  const hidden = xattrs === false ? 'none' : acls === false ? 'no-acls' : undefined;
+  const view: OwnershipView = {
+    ...(uids === undefined ? {} : { uids }),
+    ...(gids === undefined ? {} : { gids }),
+    ...(staticNlink === true ? { staticLinks: true } : {}),
+    ...(hidden === undefined ? {} : { xattrs: hidden }),
+  };
+  return Object.keys(view).length === 0 ? undefined : view;
+}
+
+function ruleOf(all: number | undefined, ranges: readonly IdRange[] | undefined): IdRule | undefined {
+  if (all !== undefined) return { all };
+  return ranges === undefined ? undefined : { ranges };
+}
