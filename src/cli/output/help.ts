@@ -125,7 +125,7 @@ function describe(entry: OptionEntry): string[] {
 function spelling(entry: OptionEntry): string {
   switch (entry.kind) {
     case 'value':
-      return `${entry.word}=${entry.takes.placeholder}`;
+      return `${entry.word}${entry.separator ?? '='}${entry.takes.placeholder}`;
     case 'flag':
       return entry.opposite === undefined ? entry.word : `${entry.word}, ${entry.opposite}`;
     case 'unsupported':

@@ -111,6 +111,8 @@ export interface ValuedOf<P extends Property> extends EntryBase {
   readonly word: string;
   /** Other words for the same option. */
   readonly aliases?: readonly string[];
+  /** What the help writes between word and value; absent: `=`. */
+  readonly separator?: ':';
   readonly property: P;
   readonly takes: ValueKind<Value<P>, unknown>;
   readonly default?: Default<P>;

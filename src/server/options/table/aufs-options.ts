@@ -7,12 +7,13 @@ export const AUFS_OPTIONS = [
     kind: 'value',
     word: 'br',
     aliases: ['dirs'],
+    separator: ':',
     property: 'branches',
     dialect: 'aufs',
     takes: BRANCHES,
     library: false,
     help:
-      'the branches, top first (also br:, dirs=). PERM is rw, ro or rr, and attributes: ' +
+      'the branches, top first (also br=, dirs=). PERM is rw, ro or rr, and attributes: ' +
       '+wh: whiteouts in a ro or rr branch count (in a rw branch they always do); +nolwh: whiteouts of the rw branch ' +
       'are no hard links. Default: the first is rw (unless the mount is ro), the others are ro. ' +
       'Docker gives lowerdir= and upperdir= instead: upperdir is the rw branch, the lower ones are ro+wh',
