@@ -1,9 +1,10 @@
 /** Writes the figures into the documents: between markers, and into files that are generated whole. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { chart } from './chart.mjs';
+import { wrapped } from './format.mjs';
 import { fullTable, machineText, missingFigures, roundTripText, shortTable, targetTable } from './markdown.mjs';
 
-/** What the README shows. */
+/** Work that the README shows. */
 const SHOWN = [
   'walk-cold',
   'walk-warm',
@@ -35,11 +36,11 @@ const SHOWN = [
  */
 export function updateDocuments(root, results, verdicts) {
   const at = (path) => new URL(path, root);
-  const machine = machineText(results);
+  const machine = wrapped(machineText(results));
   const image = (path) => `![${results.contenders[0].name}'s figures divided by those of the others](${path})`;
   const figures = [
     machine,
-    roundTripText(results),
+    wrapped(roundTripText(results)),
     image('performance.svg'),
     fullTable(results),
     missingFigures(results),
@@ -47,7 +48,7 @@ export function updateDocuments(root, results, verdicts) {
   const all = figures.filter((part) => part !== '');
   rewrite(at('docs/performance.md'), 'figures', all.join('\n\n').trimEnd());
   rewrite(at('docs/performance.md'), 'targets', targetTable(verdicts));
-  const short = [image('docs/performance-short.svg'), shortTable(results, SHOWN), machine];
+  const short = [image('docs/performance-short.svg'), shortTable(results, SHOWN), wrapped(machineText(results, false))];
   rewrite(at('README.md'), 'figures', short.join('\n\n'));
   writeFileSync(at('docs/performance.json'), toJson(results, verdicts));
   writeFileSync(at('docs/performance.svg'), chart(results));
@@ -62,7 +63,7 @@ function rewrite(file, name, content) {
   writeFileSync(file, betweenMarkers(readFileSync(file, 'utf8'), name, content));
 }
 
-/** The text with what stands between the markers of `name` replaced. */
+/** Replaces the text between the markers of `name`. */
 export function betweenMarkers(text, name, content) {
   const [begin, end] = [`<!-- bench: ${name} -->`, `<!-- bench: end of ${name} -->`];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];

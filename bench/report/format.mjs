@@ -1,6 +1,9 @@
-/** Figures as people read them. */
+/** Figures and text as people read them. */
 
-/** At least two digits that count. @param {number} value */
+/** The width of text in Markdown. */
+const COLUMNS = 110;
+
+/** A number with at least two significant digits. @param {number} value */
 export function digits(value) {
   const size = Math.abs(value);
   if (size >= 100) return value.toFixed(0);
@@ -10,7 +13,7 @@ export function digits(value) {
   return value.toPrecision(2);
 }
 
-/** @param {number} value @param {string} unit As a metric says it. */
+/** @param {number} value @param {string} unit the unit of the metric */
 export function amount(value, unit) {
   const [scale, shown] = scaleOf(value, unit);
   return `${digits(value * scale)} ${shown}`;
@@ -47,4 +50,15 @@ export function times(ratio) {
 /** @param {number} part */
 export function percent(part) {
   return `${Math.round(part * 100)} %`;
+}
+
+/** Breaks a paragraph of Markdown into lines of at most 110 columns. @param {string} text */
+export function wrapped(text) {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1);
+    if (line !== '' && line.length + 1 + word.length > COLUMNS) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines.join('\n');
 }

@@ -1,11 +1,12 @@
 import { linesOf } from '../results.mjs';
 import { amount, factor, spread, times } from './format.mjs';
 
-/** Whom plyfs is held against in the tables. */
+/** The contenders that the tables compare plyfs with. */
 const RIVALS = ['fuse-overlayfs', 'kernel'];
 
 /**
- * Every figure: medians with their range, and the ratios. @param {import('../results.mjs').Results} results
+ * Every figure: medians with their range, and the ratios.
+ * @param {import('../results.mjs').Results} results
  */
 export function fullTable(results) {
   const names = results.contenders.map(({ name }) => name);
@@ -24,7 +25,7 @@ function figureOf(work, metric, name) {
   return work.failures[name] ? 'failed' : '–';
 }
 
-/** Why there is no figure. @param {import('../results.mjs').Results} results */
+/** The reasons for missing figures. @param {import('../results.mjs').Results} results */
 export function missingFigures(results) {
   const lines = new Map();
   for (const { name: work, failures, unfit } of results.works) {
@@ -55,8 +56,9 @@ export function targetTable(verdicts) {
 }
 
 /**
- * Medians and ratios of some of the work. @param {import('../results.mjs').Results} results @param {string[]}
- * chosen Names of works.
+ * Medians and ratios of some of the work.
+ * @param {import('../results.mjs').Results} results
+ * @param {string[]} chosen names of works
  */
 export function shortTable(results, chosen) {
   const [subject] = results.contenders.map(({ name }) => name);
@@ -74,33 +76,38 @@ export function shortTable(results, chosen) {
   return table(['work', ...shown, ...RIVALS.map((name) => `${subject} / ${name}`)], rows);
 }
 
-/** Where the figures are from. @param {import('../results.mjs').Results} results */
-export function machineText({ machine, settings, contenders }) {
+/**
+ * The date, the machine and the versions that the figures were measured with.
+ * @param {import('../results.mjs').Results} results
+ * @param {boolean} namesAside name the contenders that were measured less often
+ */
+export function machineText({ machine, settings, contenders }, namesAside = true) {
   const versions = contenders
     .filter(({ name }) => !['plain', 'kernel', 'plyfs-native'].includes(name))
     .map(({ name, version }) => (version.toLowerCase().includes(name) ? version : `${name} ${version}`));
   return [
     `${machine.date.slice(0, 10)}, commit ${machine.commit}: ${machine.processors} × ${machine.processor},`,
     `${machine.memoryGiB} GiB, Linux ${machine.kernel}, ${machine.fileSystem}, Node ${machine.node};`,
-    `${versions.join(', ')}; ${runsText(settings, contenders)}.`,
+    `${versions.join(', ')}; ${runsText(settings, namesAside ? contenders : [])}.`,
   ].join(' ');
 }
 
 function runsText({ runs }, contenders) {
   const text = `${runs} ${runs === 1 ? 'run' : 'runs'} of each, in turn`;
   const aside = contenders.filter(({ isAside }) => isAside).map(({ name }) => name);
-  return runs === 1 || aside.length === 0 ? text : `${text}, a third as many of ${aside.join(', ')}`;
+  return runs === 1 || aside.length === 0 ? text : `${text} (a third as many of ${aside.join(', ')})`;
 }
 
 /**
- * What any server adds to a request, whatever it does; empty where it was not measured. @param
- * {import('../results.mjs').Results} results
+ * The time that any server adds to a request; empty if it was not measured.
+ * @param {import('../results.mjs').Results} results
  */
 export function roundTripText({ machine: { roundTrip: trip } }) {
   if (!trip?.working) return '';
   return [
-    'A thread that asks one on another processor, and sleeps until it answers, needs here, without any file system,',
-    `${amount(trip.asleep / 1e6, 's')} if the other sleeps as well, ${amount(trip.awake / 1e6, 's')} if it does not,`,
+    'A thread sends a message to a thread on another processor and sleeps until the answer. Here, without any file',
+    'system, that takes',
+    `${amount(trip.asleep / 1e6, 's')} if the other thread sleeps as well, ${amount(trip.awake / 1e6, 's')} if it does not,`,
     `${amount(trip.working / 1e6, 's')} if it works for 8 µs before it answers.`,
   ].join(' ');
 }

@@ -5,13 +5,14 @@ import { suites } from './suites.mjs';
 const INTRODUCTION = `# Test suites of other projects
 
 \`scripts/suites\` runs four public test suites on plyfs and writes this page. The suites are not part of plyfs:
-\`scripts/suites --help\` says where they are published, and how it takes a checkout of each. A failure that is expected has its reason below;
-any other makes the command fail. To repeat all of it, as root:
+\`scripts/suites --help\` shows where they are published. The command takes a checkout of each. An expected
+failure has its reason below; any other makes the command fail. To repeat all of it, as root:
 
     scripts/suites --build --pjdfstest DIR --unionmount DIR --xfstests DIR --ltp DIR --write
 
-*Expected* failures are those that no file system over FUSE can pass, those that the kernel's overlayfs or a plain directory has as well, and
-the few in which plyfs differs on purpose. *Unexpected* are the faults of plyfs, known or new.
+*Expected* failures are of three kinds: no file system over FUSE can pass the test; the kernel's overlayfs or
+a plain directory fails too; plyfs differs on purpose. *Unexpected* failures are faults of plyfs, known or
+new.
 `;
 
 /** @param outcomes {Record<string, object>} the summaries of docs/suites.json, by "suite, set-up" */
@@ -54,7 +55,7 @@ function tableOf(entries) {
     '|---|---|---|---|---|---|---|---|',
     ...rows,
     '',
-    'For pjdfstest the cases of its tests are counted, otherwise tests.',
+    'The numbers are tests; for pjdfstest, the cases of its tests.',
     '',
   ].join('\n');
 }

@@ -1,5 +1,5 @@
 /**
- * pjdfstest: the rules of POSIX and Linux for system calls that change files, each as an ordinary user and as
+ * pjdfstest tests the rules of POSIX and Linux for system calls that change files, as an ordinary user and as
  * root.
  */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ export const pjdfstest = {
   built: ['pjdfstest'],
   build: [['autoreconf', '-ifs'], ['./configure'], ['make', 'pjdfstest']],
   setups: {
-    upper: { about: 'in a directory of the upper; the lower is empty' },
+    upper: { about: 'in a directory of the upper; the lower is empty', isInUpper: true },
     lower: {
       about: 'in a directory of two populated lowers, which is copied up; `redirect_dir=on,metacopy=on,index=on`',
       options: ['redirect_dir=on', 'metacopy=on', 'index=on'],
@@ -54,8 +54,8 @@ export const pjdfstest = {
 };
 
 /**
- * Layers on an ext4 image; `work`, where the tests run, is a merged directory unless the set-up is that of
- * the upper.
+ * Mounts layers that are on an ext4 image. The tests run in the directory `work`, which is merged, or in the upper
+ * only.
  */
 function mountLayers(scratch, target, setup) {
   const image = join(scratch, 'layers.img');
@@ -66,7 +66,7 @@ function mountLayers(scratch, target, setup) {
   const mountpoint = join(scratch, 'merged');
   for (const path of [top, base, upper, work, mountpoint]) mkdirSync(path);
   for (const path of [top, base, upper, work]) run('chmod', ['0755', path]);
-  if (setup.about.startsWith('in a directory of the upper')) mkdirSync(join(upper, 'work'));
+  if (setup.isInUpper) mkdirSync(join(upper, 'work'));
   else for (const path of [top, base]) populate(join(path, 'work'));
   const union = { lowers: [top, base], upper, work, mountpoint, options: setup.options ?? [] };
   if (setup.isAufs) target.mountAufs(union);

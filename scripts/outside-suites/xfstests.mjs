@@ -64,13 +64,13 @@ export const xfstests = {
   build: [['make']],
   setups: {
     overlay: {
-      about: 'the overlay group, on an xfs image, without stress tests and without what the other suite does',
+      about: 'the overlay group, on an xfs image, without stress tests and the tests of unionmount-testsuite',
       groups: ['overlay/auto'],
       without: ['stress', 'union'],
     },
     'overlay, whole': { about: 'all of the overlay group', groups: ['overlay/auto'], onRequest: true },
     generic: {
-      about: 'the quick tests of the generic group, on an xfs image, without those of what a union does not have',
+      about: 'the quick tests of the generic group, on an xfs image, for features that a union has',
       groups: ['generic/quick'],
       without: NOT_OF_UNIONS,
     },

@@ -1,6 +1,6 @@
 /**
- * The table of docs/conformance.md: which documented errno of which system call the cases have come to,
- * where.
+ * The table of docs/conformance.md: the documented errnos of each system call, and the placements in which the
+ * cases provoke them.
  */
 import { PLACEMENTS } from './case.js';
 import { DOCUMENTED } from './documented.js';
@@ -9,14 +9,17 @@ import type { CallRecord } from './record.js';
 
 const HEAD = `# Conformance: system calls, errnos, placements
 
-Generated from what the conformance cases (\`test/conformance\`) really came to: \`npx vitest run test/e2e/conformance/conformance.test.ts -u\` writes
-this file, the same run without \`-u\` fails when it is out of date. Every case asserts the same errno on a plain directory, the
-kernel's overlayfs, and plyfs in both dialects and over both transports.
+Generated from the errnos that the conformance cases (\`test/conformance\`) provoke.
+\`npx vitest run test/e2e/conformance/conformance.test.ts -u\` writes this file. The same run without \`-u\` fails
+if the file is out of date. Every case asserts the same errno on a plain directory, the kernel's overlayfs,
+and plyfs in both dialects and over both transports.
 
 - Rows: each errno that man-pages 6.03 documents for the call.
-- \`●\`: a case has come to it on plyfs with its object in that place: in the upper, in a lower layer, in both, in the lowest of three,
-  above a whiteout, in an opaque directory. \`○\`: on another target alone. Empty: not.
-- Last column: where it is not to be had, and why. A hole without a reason fails the test, and so does a reason without a hole.
+- \`●\`: a case provokes it on plyfs with its object in that placement: in the upper, in a lower layer, in both,
+  in the lowest of three, above a whiteout, in an opaque directory. \`○\`: only on another target. Empty: no
+  case provokes it.
+- Last column: the reason if a placement is empty. A placement without a mark and without a reason fails the
+  test, and so does a reason that is not needed.
 `;
 
 /** One documented errno of one call. */
@@ -48,20 +51,20 @@ export function errnoRows(record: CallRecord, targets: readonly string[]): Row[]
   );
 }
 
-/** Holes nobody has given a reason for, as `operation errno`. */
+/** Empty placements without a reason, as `operation errno`. */
 export function unexplained(rows: readonly Row[]): string[] {
   return rows
     .filter(({ marks, why }) => why === null && marks.some((mark) => mark !== '●'))
     .map(({ operation, errno, marks }) => `${operation} ${errno} [${marks.map((mark) => mark || '.').join('')}]`);
 }
 
-/** Reasons for what is no hole. */
+/** Reasons that are not needed, because a case provokes the errno in every placement. */
 export function spareReasons(rows: readonly Row[]): string[] {
   const holes = new Set(rows.filter(({ why }) => why !== null).map(({ operation, errno }) => `${operation} ${errno}`));
   return NOT_PROVOKED.flatMap(({ pairs }) => pairs.filter((pair) => !pair.includes('*') && !holes.has(pair)));
 }
 
-/** What came that the manual does not document, as `operation: errno errno`. */
+/** Errnos that cases provoke and the manual does not document, as `operation: errno errno`. */
 function beyond(record: CallRecord): string[] {
   const extra = new Map<string, string[]>();
   for (const [operation, errno] of record.pairs()) {
@@ -82,12 +85,12 @@ export function errnoTable(record: CallRecord, targets: readonly string[]): stri
   });
   return [
     HEAD,
-    `${rows.length} documented pairs, ${covered} of them provoked by cases, ${rows.length - covered} with the reason why not.\n`,
-    cells(['call', 'errno', ...PLACEMENTS, 'not provoked, and why']),
+    `${rows.length} documented pairs: cases provoke ${covered}, and ${rows.length - covered} have a reason why none does.\n`,
+    cells(['call', 'errno', ...PLACEMENTS, 'why not provoked']),
     cells(Array.from({ length: 9 }, () => '---')),
     ...lines,
     '\n## Beyond the manual\n',
-    'What Linux answers, on every target, without its being documented for the call:\n',
+    'Errnos that Linux returns on every target although they are not documented for the call:\n',
     ...beyond(record),
     '',
   ].join('\n');

@@ -5,40 +5,40 @@ export const known = [
     test: 'overlay/012',
     kind: 'chosen',
     reason:
-      'it removes a file from the upper behind the mount; plyfs then sees the directory below it (EISDIR) where the kernel says ESTALE',
+      'it removes a file from the upper behind the mount; plyfs then shows the directory below it (EISDIR), where the kernel returns ESTALE',
   },
   {
     suite: 'xfstests',
     test: 'overlay/022',
     kind: 'chosen',
-    reason: 'it wants a refusal of an upper that is in another union; plyfs mounts it',
+    reason: 'it expects a refusal of an upper that is in another union; plyfs mounts it',
   },
   {
     suite: 'xfstests',
     test: 'overlay/035',
     kind: 'chosen',
     reason:
-      'a workdir that cannot be emptied makes the mount fail, where the kernel mounts read-only; and refusals are in the words of plyfs',
+      'a workdir that cannot be emptied makes the mount fail, where the kernel mounts read-only; and refusals have the wording of plyfs',
   },
   ...['overlay/036', 'overlay/037'].map((test) => ({
     suite: 'xfstests',
     test,
     kind: 'chosen',
-    reason: 'the mount is refused as the test wants it, but in the words of plyfs and not of mount(8)',
+    reason: 'the mount is refused as the test expects, but with the wording of plyfs and not of mount(8)',
   })),
   {
     suite: 'xfstests',
     test: 'overlay/065',
     kind: 'chosen',
     reason:
-      'mounts are refused in the words of plyfs; and the test moves one layer into another behind the mount, which only the kernel notices',
+      'mounts are refused with the wording of plyfs; and the test moves one layer into another behind the mount, which only the kernel notices',
   },
   {
     suite: 'xfstests',
     test: 'overlay/081',
     kind: 'fuse',
     reason:
-      'it compares the f_fsid of statfs(2), which an answer to FUSE_STATFS does not have; `uuid=on` is refused for the same reason',
+      'it compares the f_fsid of statfs(2), which a reply to FUSE_STATFS does not have; `uuid=on` is refused for the same reason',
   },
   {
     suite: 'xfstests',
@@ -50,14 +50,14 @@ export const known = [
     suite: 'xfstests',
     test: 'overlay/087',
     kind: 'fuse',
-    reason: 'it wants syncfs(2) to fail, which the kernel does not pass on to a FUSE server',
+    reason: 'it expects syncfs(2) to fail, which the kernel does not pass on to a FUSE server',
   },
   {
     suite: 'xfstests',
     test: 'generic/424',
     kind: 'fuse',
     reason:
-      'the kernel takes the birth time from the answer to FUSE_STATX and leaves its attributes (fs/fuse/dir.c:fuse_do_statx), so that statx(2) shows none',
+      'the kernel reads the birth time from the reply to FUSE_STATX and ignores its attributes (fs/fuse/dir.c:fuse_do_statx), so that statx(2) shows none',
   },
   ...['generic/394', 'generic/531', 'generic/564'].map((test) => ({
     suite: 'xfstests',

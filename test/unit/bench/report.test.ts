@@ -36,12 +36,12 @@ describe('tables of the benchmark', () => {
     expect(table).not.toContain('walk');
   });
 
-  it('a failure is named with the works it is of', () => {
+  it('a failure is named with its works', () => {
     const failed = (name: string) => measured(name, { plyfs: [] }, { failures: [['plyfs', 'it | broke\nthere']] });
     expect(missingFigures(results(failed('walk'), failed('list')))).toBe('- plyfs, fails: it \\| broke (walk, list)');
   });
 
-  it('the table of targets says what is met', () => {
+  it('the table of targets shows which are met', () => {
     const verdicts = judge(results(walk), [
       {
         title: 'target',
@@ -58,24 +58,24 @@ describe('tables of the benchmark', () => {
     ]);
   });
 
-  it('how often each was measured is said, and of whom it was less', () => {
+  it('the text below a table has the number of runs, and the contenders with fewer', () => {
     const made = results(walk);
     made.settings.runs = 3;
     expect(machineText(made)).toMatch(/; 3 runs of each, in turn\.$/);
     made.contenders.push({ name: 'plain', version: 'no version', isAside: true });
-    expect(machineText(made)).toMatch(/; 3 runs of each, in turn, a third as many of plain\.$/);
+    expect(machineText(made)).toMatch(/; 3 runs of each, in turn \(a third as many of plain\)\.$/);
   });
 
-  it('what a round trip takes is said where it was measured', () => {
+  it('the time of a round trip is shown if it was measured', () => {
     const made = results(walk);
     expect(roundTripText(made)).toBe('');
     made.machine.roundTrip = { asleep: 54.25, awake: 3.7, working: 25 };
     expect(roundTripText(made)).toMatch(
-      /54\.3 µs if the other sleeps as well, 3\.70 µs if it does not, 25\.0 µs if it works/,
+      /54\.3 µs if the other thread sleeps as well, 3\.70 µs if it does not, 25\.0 µs if it works/,
     );
   });
 
-  it('figures keep the digits that count', () => {
+  it('figures keep two or three significant digits', () => {
     expect([amount(0.0005, 's'), amount(12.345, 's'), amount(431.4, 'bytes')]).toEqual([
       '500 µs',
       '12.3 s',
