@@ -1,6 +1,6 @@
 /**
- * Draws the table of allowed imports as a staircase: folders from top to bottom, what each may import to the
- * right. Every mark lies right of the diagonal, which is what "imports only point down" looks like.
+ * Draws the table of allowed imports as a staircase: folders from top to bottom, and right of each the
+ * folders that it may import. Imports point down if every mark is right of the diagonal.
  * @param {Map<string, string[]>} allowed
  */
 export function drawDiagram(allowed) {
@@ -41,7 +41,7 @@ export function drawRooms(rooms) {
   return [...rooms].map(([folder, list]) => `${folder.padEnd(margin)}  ${floors(list).join(' ▶ ')}`).join('\n');
 }
 
-/** A folder stands one floor above the highest that it imports. */
+/** A folder is one floor above the highest folder that it imports. */
 function floorOf(folder, allowed) {
   return 1 + Math.max(0, ...(allowed.get(folder) ?? []).map((entry) => floorOf(folderOf(entry), allowed)));
 }

@@ -1,6 +1,6 @@
 /**
- * Facts that only some places may know: names and values on disk, and layouts of the kernel. If a second place
- * had the same literal, a change would have to find it.
+ * Facts that only some places may know: names and values on disk, and layouts of the kernel. If a second
+ * place had the same literal, a change would have to find it.
  *
  * `places` are beginnings of paths. With `onlyOneFile`, only one file of these places may have the literal.
  */
@@ -35,6 +35,11 @@ const FACTS = [
     what: 'the layout of an ACL',
     pattern: /\bacl\w*\.(?:read|write)U?Int/i,
     places: ['src/core/posix-acl.ts', 'src/core/xattr-names.ts'],
+  },
+  {
+    what: 'a value of an opaque mark',
+    pattern: /(?:===|Buffer\.from\(|= )\s*'[xy]'/,
+    places: ['src/whiteout/overlay/opaque-mark.ts'],
   },
   {
     what: 'the value of a high word',

@@ -1,8 +1,8 @@
 /**
- * Which folder of src may import which; imports only point down. An entry is a folder, or one file of it
- * where only that file may be seen.
+ * The folders of src that each folder may import; imports only point down. An entry is a folder, or the only
+ * file of a folder that may be imported.
  *
- * A table of our own, because the diagrams of ARCHITECTURE.md are drawn from it, and Biome's
+ * This is a table of our own, because the diagrams of ARCHITECTURE.md are drawn from it, and Biome's
  * noRestrictedImports would need an override of several lines for each room. dependency-cruiser cannot read
  * TypeScript 7. Imports are found by the parser of rolldown, and cycles by Biome.
  */
@@ -19,7 +19,7 @@ export const ALLOWED = new Map([
   ['core', []],
 ]);
 
-/** Stands for the files of a folder that are in no room. */
+/** The files of a folder that are in no room. */
 export const NO_ROOM = '.';
 
 /**
@@ -55,7 +55,7 @@ export const ROOMS = new Map([
   ['sys', [['waiting', 'process', 'rights'], ['locks', 'files'], NO_ROOM]],
 ]);
 
-/** A reader takes in a room of this many files at a glance. */
+/** The most files that a room may have. */
 export const MAX_FILES = 12;
 
 /** Packages that only one folder may import. */
@@ -75,7 +75,9 @@ export function roomOf(path) {
   return pathInSource(path).split('/').slice(0, -1).join('/');
 }
 
-/** Says why `importer` may not import `target` (a path under src, or a package), or undefined when it may. */
+/**
+ * The rule that forbids `importer` to import `target` (a path under src, or a package); undefined: none does.
+ */
 export function ruleViolation(importer, target) {
   const from = folderOf(importer);
   if (!target.startsWith('src/')) {

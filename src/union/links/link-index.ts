@@ -97,7 +97,7 @@ export class LinkIndex extends HardLinkTable {
     const origin = this.index.originOf(name);
     // Entries that only the kernel makes, with nfs_export=on.
     if (isWhiteout(copy) || isDirectory(copy.mode)) return true;
-    if (!this.index.isNamedRight(name, origin)) return false;
+    if (!this.index.hasOrigin(name, origin)) return false;
     const found = this.lowerFiles.find(origin, lower) === 'found';
     // The lower file has gone. A copy that has names goes on as a file of its own.
     if (!found) return copy.nlink > 1;

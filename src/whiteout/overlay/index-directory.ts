@@ -1,8 +1,8 @@
 /**
- * The index (`index=on`): a directory beside the work directory in which each copy of a lower file with
- * several links has an entry, a hard link to the copy, by which it is found from every name of the lower
- * file. The entry's name is that file's handle in hex (fs/overlayfs/namei.c:ovl_get_index_name). Layout and
- * private xattrs as the kernel's.
+ * The index (`index=on`): a directory beside the work directory. Each copy of a lower file with several links
+ * has an entry in it, a hard link to the copy. By the entry, the copy is found from every name of the lower
+ * file. The entry's name is the lower file's handle in hex (fs/overlayfs/namei.c:ovl_get_index_name). Layout
+ * and private xattrs are the kernel's.
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, fsError, isErrno } from '../../core/errno.js';
@@ -18,7 +18,7 @@ import { removeTree } from '../work/work-directory.js';
 import type { OverlayDialect } from './overlay-dialect.js';
 import { decodeOrigin, encodeOrigin } from './overlay-origin.js';
 
-/** Prefix of what the kernel, which makes its temporary objects here, left when it was killed. */
+/** Prefix of temporary objects, which the kernel creates here and a crash can leave. */
 const TEMPORARY = '#';
 const HEX = /^(?:[0-9a-f]{2})+$/i;
 
@@ -30,10 +30,10 @@ export class IndexDirectory {
   ) {}
 
   /**
-   * Opens `work`/index, or makes it. The upper's root says which lower root it was used with, and the index
-   * which upper: entries would mean other files with others.
+   * Opens or creates `work`/index. A mark on the upper's root identifies the lower root that it was used
+   * with, and a mark on the index identifies its upper. With other layers the entries would mean other files.
    * @param openWork opens `work`
-   * @throws LayerRefusal ESTALE if they are others
+   * @throws LayerRefusal ESTALE if the layers are not those of the marks
    */
   static open(
     { work, upper }: { readonly work: string; readonly upper: string },
@@ -43,7 +43,7 @@ export class IndexDirectory {
   ): IndexDirectory {
     const parent = openWork();
     try {
-      if (!isNoted(roots.upper, dialect.originXattr, encodeOrigin(roots.ofLower))) {
+      if (!hasMark(roots.upper, dialect.originXattr, encodeOrigin(roots.ofLower))) {
         throw stale(
           'upperdir',
           upper,
@@ -53,7 +53,7 @@ export class IndexDirectory {
       }
       const index = new IndexDirectory(openOrMake(parent), dialect);
       try {
-        if (isNoted(index.fd, dialect.indexedUpperXattr, encodeOrigin(roots.ofUpper, true))) return index;
+        if (hasMark(index.fd, dialect.indexedUpperXattr, encodeOrigin(roots.ofUpper, true))) return index;
         throw stale('workdir', work, 'its index is of another upperdir', 'use the workdir that this upperdir had');
       } catch (error) {
         index.close();
@@ -64,7 +64,7 @@ export class IndexDirectory {
     }
   }
 
-  /** Names of entries; what is left of changes that never ended is removed first. */
+  /** Returns the names of all entries. Removes temporary objects of a killed mount first. */
   list(): EntryName[] {
     const names: EntryName[] = [];
     readDirectory(this.fd, (name) => names.push(name));
@@ -73,30 +73,30 @@ export class IndexDirectory {
   }
 
   entryName(origin: Uint8Array): EntryName {
-    // A file without a handle, on a file system that has them.
+    // The file has no handle, although its file system has handles.
     if (origin.length === 0) throw fsError(Errno.EIO, 'index');
     return Buffer.from(origin).toString('hex') as EntryName;
   }
 
-  /** What the name of an entry says; EINVAL: it is none that we know (ovl_verify_index). */
+  /** Decodes the name of an entry. Throws EINVAL if it is not a known handle (ovl_verify_index). */
   originOf(name: EntryName): Uint8Array {
     const origin = HEX.test(name) ? Buffer.from(name, 'hex') : Buffer.alloc(0);
     if (decodeOrigin(origin) === null) throw fsError(Errno.EINVAL, 'index');
     return origin;
   }
 
-  /** Whether the entry is of the file that it is named for; ENODATA: it does not say. */
-  isNamedRight(name: EntryName, origin: Uint8Array): boolean {
-    const noted = findXattr(this.fd, name, this.dialect.originXattr);
-    if (noted === null || decodeOrigin(noted) === null) throw fsError(Errno.ENODATA, 'index');
-    return Buffer.compare(noted, origin) === 0;
+  /** Whether the entry is a copy of the file whose handle is its name. Throws ENODATA if it has no mark. */
+  hasOrigin(name: EntryName, origin: Uint8Array): boolean {
+    const mark = findXattr(this.fd, name, this.dialect.originXattr);
+    if (mark === null || decodeOrigin(mark) === null) throw fsError(Errno.ENODATA, 'index');
+    return Buffer.compare(mark, origin) === 0;
   }
 
   readLinks(name: EntryName): LinkCount | null {
     return parseLinkCount(findXattr(this.fd, name, this.dialect.linksXattr)?.toString('latin1') ?? '');
   }
 
-  /** Writes on the object `name` under `dirfd` how many names it has. */
+  /** Stores the number of names of the object `name` in `dirfd` on it. */
   writeLinks(dirfd: number, name: string, count: LinkCount): void {
     setXattr(dirfd, name, this.dialect.linksXattr, Buffer.from(formatLinkCount(count), 'latin1'));
   }
@@ -106,7 +106,7 @@ export class IndexDirectory {
   }
 }
 
-/** The kernel makes it with mode 0, as the work directory. */
+/** Creates the directory with mode 0, as the kernel does. */
 function openOrMake(parent: number): number {
   try {
     mkdirAt(parent, 'index', 0);
@@ -119,12 +119,10 @@ function openOrMake(parent: number): number {
   return fd;
 }
 
-/**
- * Whether `fd` says `expected` in `xattr`; where there is nothing it does from now on (ovl_verify_set_fh).
- */
-function isNoted(fd: number, xattr: string, expected: Uint8Array): boolean {
-  const noted = findXattr(fd, '', xattr);
-  if (noted !== null && decodeOrigin(noted) !== null) return Buffer.compare(noted, expected) === 0;
+/** Whether the mark `xattr` of `fd` is `expected`. Sets it if there is none (ovl_verify_set_fh). */
+function hasMark(fd: number, xattr: string, expected: Uint8Array): boolean {
+  const mark = findXattr(fd, '', xattr);
+  if (mark !== null && decodeOrigin(mark) !== null) return Buffer.compare(mark, expected) === 0;
   setXattr(fd, '', xattr, expected);
   return true;
 }

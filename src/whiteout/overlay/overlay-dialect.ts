@@ -26,35 +26,36 @@ import type {
   Redirects,
 } from '../dialect.js';
 import { type Marks, NO_MARKS } from '../marks.js';
+import { isOpaqueMark, isXattrWhiteoutsMark } from './opaque-mark.js';
 import { OverlayOrigins } from './overlay-origin.js';
 
 export type XattrNamespace = 'trusted' | 'user';
 
-const OPAQUE_YES = 'y';
-/** Of `overlay.opaque` too: the directory is not opaque, but its listing may need a look at each file. */
-const MAY_HAVE_XATTR_WHITEOUTS = 'x';
 /**
- * What fuse-overlayfs sets where it has no `trusted.` xattrs. Read in the upper too, where only it can have
- * set it: a container that it has written goes on with us, and what was deleted there must not come back.
+ * The opaque mark that fuse-overlayfs sets if it cannot set `trusted.` xattrs. It is read in the upper too:
+ * only fuse-overlayfs can have set it there, and what a container has deleted must stay deleted when plyfs
+ * mounts its layer.
  */
 export const FOREIGN_OPAQUE = 'user.fuseoverlayfs.opaque';
 
-/** Letters of `overlay.protattr`. */
+/** Letters of the value of `overlay.protattr`. */
 const APPEND_ONLY = 'a';
 const IMMUTABLE = 'i';
 
-/** As the mount options; `redirect_dir=off` is one of the last two, as the kernel's configuration says. */
+/**
+ * Features by mount options. `redirect_dir=off` means `follow` or `nofollow`, as the kernel is configured.
+ */
 export interface OverlayFeatures {
   readonly redirect: 'on' | 'follow' | 'nofollow';
   readonly metacopy: boolean;
-  /** No `.wh.` name can be made, because it would be a whiteout in the upper. */
+  /** No name that begins with `.wh.` can be created, because it would be a whiteout in the upper. */
   readonly reservesMarkers?: boolean;
 }
 
 const PLAIN: OverlayFeatures = { redirect: 'nofollow', metacopy: false };
 
 /**
- * Tests the type and the device number only: writers differ in the mode
+ * Tests only the type and the device number, because programs write whiteouts with different modes
  * (fs/overlayfs/overlayfs.h:IS_WHITEOUT).
  */
 export function isWhiteout(stat: FileStat): boolean {
@@ -72,13 +73,13 @@ export class OverlayDialect implements Dialect, LayerReader {
   readonly metacopyXattr: string;
   readonly originXattr: string;
   readonly impureXattr: string;
-  /** How many names a file in the index has. */
+  /** Holds the number of names of a file in the index. */
   readonly linksXattr: string;
-  /** On the index: which upper it is of. */
+  /** On the index directory: identifies its upper. */
   readonly indexedUpperXattr: string;
-  /** On an empty regular file: it is a whiteout, made where no device can be (Linux 6.7). */
+  /** Makes an empty regular file a whiteout, for file systems without devices (Linux 6.7). */
   readonly whiteoutXattr: string;
-  /** Says that an object is immutable or append-only, which the kernel's overlayfs then sees to. */
+  /** Makes an object immutable or append-only in the union; the kernel's overlayfs enforces it too. */
   readonly protectionXattr: string;
   private readonly reservesMarkers: boolean;
   private readonly prefix: string;
@@ -130,9 +131,9 @@ export class OverlayDialect implements Dialect, LayerReader {
   }
 
   list(dirfd: number, sink: LayerDirectorySink): void {
-    // Only a character device can be a whiteout, so only those cost a stat, and what a file system without
-    // d_type lists; they are looked at after the listing. A directory with whiteouts of another kind says so.
-    const files = text(findReadableXattr(dirfd, '', this.opaqueXattr)) === MAY_HAVE_XATTR_WHITEOUTS;
+    // Only a character device can be a whiteout. So only devices, and entries without a d_type, need a stat
+    // after the listing; and files in a directory that is marked for whiteouts of the other kind.
+    const files = isXattrWhiteoutsMark(findReadableXattr(dirfd, '', this.opaqueXattr));
     let devices: { name: EntryName; ino: number }[] | null = null;
     readDirectory(dirfd, (name, ino, type) => {
       if (type === DT_CHR || type === DT_UNKNOWN || (files && type === DT_REG)) {
@@ -148,16 +149,14 @@ export class OverlayDialect implements Dialect, LayerReader {
     }
   }
 
-  /** One listing answers for the objects without any mark, which are nearly all. */
+  /** One listing of xattrs suffices for an object without a mark, as nearly all objects are. */
   marks(dirfd: number, name: string): Marks {
     const all = listXattrs(dirfd, name);
     if (all.length === 0) return NO_MARKS;
     const own = all.filter((xattr) => this.isPrivateXattr(xattr));
     if (own.length === 0) return NO_MARKS;
     return {
-      opaque: [this.opaqueXattr, FOREIGN_OPAQUE].some(
-        (xattr) => own.includes(xattr) && this.saysOpaque(dirfd, name, xattr),
-      ),
+      opaque: [this.opaqueXattr, FOREIGN_OPAQUE].some((xattr) => own.includes(xattr) && isOpaque(dirfd, name, xattr)),
       redirect: own.includes(this.redirectXattr) ? text(findReadableXattr(dirfd, name, this.redirectXattr)) : null,
       metacopy: own.includes(this.metacopyXattr) ? findReadableXattr(dirfd, name, this.metacopyXattr) : null,
       origin: own.includes(this.originXattr) ? findReadableXattr(dirfd, name, this.originXattr) : null,
@@ -165,26 +164,12 @@ export class OverlayDialect implements Dialect, LayerReader {
     };
   }
 
-  /** Exactly `y`: `x` says that the directory may have whiteouts in a form of their own. */
-  private saysOpaque(dirfd: number, name: string, xattr: string): boolean {
-    try {
-      return text(findXattr(dirfd, name, xattr)) === OPAQUE_YES;
-    } catch (error) {
-      // An ordinary user's directory without read permission: its `user.` xattrs can be listed, not read.
-      if (isErrno(error, 'EACCES')) return true;
-      throw error;
-    }
-  }
-
-  /**
-   * An empty file with a mark; how it got there is not our business
-   * (fs/overlayfs/util.c:ovl_path_check_xwhiteout_xattr).
-   */
+  /** An empty file with a mark (fs/overlayfs/util.c:ovl_path_check_xwhiteout_xattr). */
   private isXattrWhiteout(dirfd: number, name: EntryName, { mode, size }: FileStat): boolean {
     return size === 0 && isRegular(mode) && findReadableXattr(dirfd, name, this.whiteoutXattr) !== null;
   }
 
-  /** fs/overlayfs/util.c:ovl_check_protattr: what comes after an unknown letter counts no more. */
+  /** Ignores everything from the first unknown letter on (fs/overlayfs/util.c:ovl_check_protattr). */
   private readProtection(dirfd: number, name: string): number {
     let protection = 0;
     for (const letter of text(findReadableXattr(dirfd, name, this.protectionXattr)) ?? '') {
@@ -195,7 +180,7 @@ export class OverlayDialect implements Dialect, LayerReader {
     return protection;
   }
 
-  /** fs/overlayfs/util.c:ovl_set_protattr. */
+  /** Writes the mark as fs/overlayfs/util.c:ovl_set_protattr does. */
   private writeProtection(dirfd: number, name: string, protection: number): void {
     const appendOnly = (protection & FS_APPEND_FL) === 0 ? '' : APPEND_ONLY;
     const immutable = (protection & FS_IMMUTABLE_FL) === 0 ? '' : IMMUTABLE;
@@ -205,7 +190,7 @@ export class OverlayDialect implements Dialect, LayerReader {
       removeXattr(dirfd, name, this.protectionXattr);
   }
 
-  /** Of an object whose xattrs are known by name: those that say that a part of it is in another layer. */
+  /** Returns those of an object's `xattrs` that mark it as having a part in another layer. */
   incompleteAmong(xattrs: readonly string[]): string[] {
     return [this.metacopyXattr, this.redirectXattr].filter((xattr) => xattrs.includes(xattr));
   }
@@ -214,7 +199,7 @@ export class OverlayDialect implements Dialect, LayerReader {
     return 0;
   }
 
-  /** fs/overlayfs/dir.c:ovl_can_move. */
+  /** As fs/overlayfs/dir.c:ovl_can_move. */
   mayMove({ inLower }: DirectoryParts): boolean {
     return !inLower || this.redirects.written;
   }
@@ -224,9 +209,7 @@ export class OverlayDialect implements Dialect, LayerReader {
     return (mode & S_IFMT) === S_IFCHR && rdev === 0 ? Errno.EPERM : 0;
   }
 
-  /**
-   * One `overlay.` is added, so that an overlay can be stored inside an overlay (Linux 6.7, xattr escaping).
-   */
+  /** Adds one `overlay.`, so that an overlay can be stored in an overlay (Linux 6.7, xattr escaping). */
   xattrOnDisk(name: string): string {
     return name.startsWith(this.prefix) ? this.escapedPrefix + name.slice(this.prefix.length) : name;
   }
@@ -238,7 +221,8 @@ export class OverlayDialect implements Dialect, LayerReader {
   }
 
   /**
-   * The foreign one too: copied up, it would make opaque what is not, as soon as the upper is a lower layer.
+   * Includes the mark of fuse-overlayfs. A copy of it would make a directory opaque when the upper is mounted
+   * as a lower layer.
    */
   isPrivateXattr(name: string): boolean {
     return this.isOverlayXattr(name) || name === FOREIGN_OPAQUE;
@@ -247,6 +231,16 @@ export class OverlayDialect implements Dialect, LayerReader {
   /** Whether the xattr is one of the overlay's own namespace. */
   isOverlayXattr(name: string): boolean {
     return name.startsWith(this.prefix) && !name.startsWith(this.escapedPrefix);
+  }
+}
+
+function isOpaque(dirfd: number, name: string, xattr: string): boolean {
+  try {
+    return isOpaqueMark(findXattr(dirfd, name, xattr));
+  } catch (error) {
+    // An ordinary user can list, but not read, the `user.` xattrs of a directory without read permission.
+    if (isErrno(error, 'EACCES')) return true;
+    throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-/** Layers of the overlay dialect, read and written as a whole. */
+/** Reads and writes whole layers in the overlay dialect, to convert them. */
 import type { EntryName } from '../../core/brand.js';
 import { isDirectory, isRegular, S_IFCHR } from '../../core/file-mode.js';
 import { XATTR_NAME_MAX } from '../../core/xattr-names.js';
@@ -6,11 +6,10 @@ import { mknodAt } from '../../sys/files/inode-ops.js';
 import { findXattr, setXattr } from '../../sys/files/xattr.js';
 import type { LayerDirectorySink } from '../dialect.js';
 import type { IncompatibleOptions, LayerObject, LayerSource, LayerTarget } from '../layer-form.js';
+import { isOpaqueMark, SET } from './opaque-mark.js';
 import { FOREIGN_OPAQUE, isWhiteout, OverlayDialect, type XattrNamespace } from './overlay-dialect.js';
 
-const OPAQUE_YES = 'y'.charCodeAt(0);
-
-/** From where fuse-overlayfs 1.x copied an object up. */
+/** Names the path from which fuse-overlayfs 1.x has copied an object up. */
 const FOREIGN_ORIGIN = 'user.fuseoverlayfs.origin';
 
 export class OverlaySource implements LayerSource {
@@ -18,7 +17,7 @@ export class OverlaySource implements LayerSource {
   private readonly dialects: readonly OverlayDialect[];
   private readonly seen = new Set<XattrNamespace>();
 
-  /** @param namespaces both: whichever the layer has, as long as it has one of them only */
+  /** @param namespaces both, if the layer can have either; a layer that has both is refused */
   constructor(private readonly namespaces: readonly XattrNamespace[]) {
     this.dialects = namespaces.map((namespace) => new OverlayDialect(namespace));
   }
@@ -27,7 +26,7 @@ export class OverlaySource implements LayerSource {
     this.dialects[0]?.list(dirfd, sink);
   }
 
-  /** An empty file marked as a whiteout (Linux 6.7), for file systems on which no device can be made. */
+  /** An empty file with a mark (Linux 6.7) is the whiteout of a file system without devices. */
   isWhiteout({ stat, xattrs }: LayerObject): boolean {
     if (!isRegular(stat.mode) || stat.size !== 0) return false;
     return this.dialects.some(({ whiteoutXattr }) => xattrs.includes(whiteoutXattr));
@@ -35,7 +34,7 @@ export class OverlaySource implements LayerSource {
 
   isOpaque({ dirfd, name, xattrs }: LayerObject): boolean {
     const marks = this.dialects.map(({ opaqueXattr }) => opaqueXattr);
-    return [...marks, FOREIGN_OPAQUE].some((mark) => xattrs.includes(mark) && saysYes(dirfd, name, mark));
+    return [...marks, FOREIGN_OPAQUE].some((mark) => xattrs.includes(mark) && hasOpaqueMark(dirfd, name, mark));
   }
 
   problem({ xattrs }: LayerObject): string | null {
@@ -57,7 +56,7 @@ export class OverlaySource implements LayerSource {
     });
     if (this.seen.size < 2) return null;
     this.seen.clear();
-    return 'the layer has marks in both trusted.overlay. and user.overlay.; say with --xattrs which are its own';
+    return 'the layer has marks in both trusted.overlay. and user.overlay.; name its own with --xattrs';
   }
 
   unsettled(_root: number): IncompatibleOptions | null {
@@ -98,7 +97,7 @@ export class OverlayTarget implements LayerTarget {
 
   likeness({ dirfd, name, stat, xattrs }: LayerObject): string | null {
     const { opaqueXattr } = this.dialect;
-    const marked = isDirectory(stat.mode) && xattrs.includes(opaqueXattr) && saysYes(dirfd, name, opaqueXattr);
+    const marked = isDirectory(stat.mode) && xattrs.includes(opaqueXattr) && hasOpaqueMark(dirfd, name, opaqueXattr);
     return marked ? `an opaque directory of an overlay (${opaqueXattr})` : null;
   }
 
@@ -113,10 +112,10 @@ export class OverlayTarget implements LayerTarget {
   }
 
   markOpaque(dirfd: number): void {
-    setXattr(dirfd, '', this.dialect.opaqueXattr, Buffer.from([OPAQUE_YES]));
+    setXattr(dirfd, '', this.dialect.opaqueXattr, SET);
   }
 }
 
-function saysYes(dirfd: number, name: string, xattr: string): boolean {
-  return findXattr(dirfd, name, xattr)?.[0] === OPAQUE_YES;
+function hasOpaqueMark(dirfd: number, name: string, xattr: string): boolean {
+  return isOpaqueMark(findXattr(dirfd, name, xattr));
 }

@@ -1,6 +1,6 @@
 /**
- * Changes of an upper layer in the overlay dialect. Each is one atomic rename, or an order of steps in which
- * every state in between shows the same merged tree as before or after (fs/overlayfs/dir.c).
+ * Changes of an upper layer in the overlay dialect. Each change is one atomic rename, or several steps after
+ * each of which the merged tree is as before or as after the change (fs/overlayfs/dir.c).
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, fsError, isErrno } from '../../core/errno.js';
@@ -16,16 +16,13 @@ import { withWriteOn, withWriteToMove } from '../../sys/rights/owner-permission.
 import type { Hiding, MovePlan } from '../dialect.js';
 import { movingOverEmptied, removedEmpty } from '../work/clone-directory.js';
 import type { WorkDirectory } from '../work/work-directory.js';
+import { MAY_HAVE_XATTR_WHITEOUTS, SET } from './opaque-mark.js';
 import type { OverlayDialect } from './overlay-dialect.js';
 
-const YES = Buffer.from('y');
-/** In the place of {@link YES}: the directory is not opaque, but holds whiteouts that are attributes. */
-const MAY_HAVE_XATTR_WHITEOUTS = Buffer.from('x');
-
 export class OverlayHiding implements Hiding {
-  /** A whiteout kept in the work directory; the others of this mount are hard links to it. */
+  /** A whiteout in the work directory, to which the other whiteouts of this mount are hard links. */
   private source: EntryName | null = null;
-  /** Whether a whiteout is a device; undefined: not known yet. */
+  /** Whether whiteouts can be devices; undefined: not known yet. */
   private makesDevices: boolean | undefined;
 
   constructor(
@@ -67,7 +64,7 @@ export class OverlayHiding implements Hiding {
   }
 
   markOpaque(dirfd: number, name: string): void {
-    withWriteOn(dirfd, name, () => setXattr(dirfd, name, this.dialect.opaqueXattr, YES));
+    withWriteOn(dirfd, name, () => setXattr(dirfd, name, this.dialect.opaqueXattr, SET));
   }
 
   move(plan: MovePlan): void {
@@ -75,14 +72,14 @@ export class OverlayHiding implements Hiding {
       this.moveOnto(plan);
       return;
     } catch (error) {
-      // The target directory is empty as far as anybody sees, but whiteouts lie in it.
+      // The target directory is empty in the union, but contains whiteouts.
       if (!plan.isDirectory || !isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
     }
     movingOverEmptied(
       this.work,
       plan.to,
       plan.newName,
-      (staged) => this.closeEmptied(staged),
+      (staged) => this.markStandIn(staged),
       () => this.moveOnto(plan),
     );
   }
@@ -93,15 +90,15 @@ export class OverlayHiding implements Hiding {
   }
 
   /**
-   * Marks the empty directory that stands in for an emptied one until the move replaces it: nothing below may
-   * show in it.
+   * Makes opaque the empty directory that takes the target's place until the move replaces it. Otherwise it
+   * would show the contents of lower directories.
    */
-  private closeEmptied(staged: EntryName): void {
+  private markStandIn(staged: EntryName): void {
     try {
       this.markOpaque(this.work.fd, staged);
     } catch (error) {
-      // An upper without xattrs: the moved directory has no opaque mark either, so there is nothing below
-      // this name to hide.
+      // The upper has no xattrs. So the moved directory has no opaque mark either, which means that no layer
+      // below has anything at this name.
       if (!isErrno(error, 'EOPNOTSUPP')) throw error;
     }
   }
@@ -110,7 +107,7 @@ export class OverlayHiding implements Hiding {
     const { from, name, to, newName } = plan;
     if (plan.hideSource) this.prepareToHide(from);
     if (plan.ontoWhiteout && (plan.hideSource || plan.isDirectory)) {
-      // The whiteout changes places with the object; at the old name it is wanted, or removed.
+      // Exchanges the object and the whiteout. At the old name the whiteout is either needed or removed.
       const undo = new UndoStack();
       undo.guard(() => {
         renameAt(from, name, to, newName, RENAME_EXCHANGE);
@@ -126,8 +123,8 @@ export class OverlayHiding implements Hiding {
     try {
       renameAt(from, name, to, newName, RENAME_WHITEOUT);
     } catch (error) {
-      // A file system without RENAME_WHITEOUT, or without devices (EPERM): in this order a crash in between
-      // shows an old lower object again; in the other order it would lose the upper one.
+      // The file system has no RENAME_WHITEOUT (EINVAL), or no devices (EPERM). A crash between the two steps
+      // shows the old lower object again. In the other order, a crash would lose the upper object.
       if (!isErrno(error, 'EINVAL', 'EPERM')) throw error;
       this.moveThenHide(plan);
     }
@@ -150,13 +147,15 @@ export class OverlayHiding implements Hiding {
     return staged;
   }
 
-  /** Puts a whiteout at a free name. One inode serves them all until the file system says EMLINK. */
+  /**
+   * Creates a whiteout at a free name. All whiteouts are links of one inode until linking fails with EMLINK.
+   */
   private linkWhiteout(dirfd: number, name: EntryName): void {
     if (this.source !== null) {
       const result = tryLinkAt(this.work.fd, this.source, dirfd, name);
       if (result === 0) return;
-      // EMLINK: the inode is used up. ENOENT: a second mount of this work directory has cleaned it.
-      // EPERM: a file system without hard links (vfat), or protected ones.
+      // EMLINK: the inode cannot have more links. ENOENT: a second mount of this work directory has emptied
+      // it. EPERM: the file system has no hard links (vfat), or protects them.
       if (result !== -Errno.EMLINK && result !== -Errno.ENOENT && result !== -Errno.EPERM) {
         throw fsError(-result, 'linkat');
       }
@@ -179,8 +178,8 @@ export class OverlayHiding implements Hiding {
   }
 
   /**
-   * A device; where none can be made, such as on another overlay (EPERM, whoever asks), an empty file with an
-   * attribute, which the kernel's overlayfs reads as well
+   * Creates a device. If that is not possible, as on another overlay (EPERM even for root), creates an empty
+   * file with an xattr, which the kernel's overlayfs also reads as a whiteout
    * (fs/overlayfs/util.c:ovl_path_check_xwhiteout_xattr).
    */
   private makeWhiteout(dirfd: number, name: EntryName): void {
@@ -204,8 +203,8 @@ export class OverlayHiding implements Hiding {
   }
 
   /**
-   * Before a whiteout comes into the directory `dirfd`: one that is an attribute is listed as a file, unless
-   * the directory says so.
+   * Marks the directory `dirfd` before it gets a whiteout that is a file with an xattr. Without the mark,
+   * such a whiteout is listed as a file.
    */
   private prepareToHide(dirfd: number): void {
     if (this.makesDevices === undefined) this.newSource();

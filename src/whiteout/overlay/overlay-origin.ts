@@ -1,11 +1,13 @@
 /**
- * What a copy-up leaves for the next mount: on the copy, which lower file it is of (`overlay.origin`), and on
- * the upper directory, that such copies lie in it (`overlay.impure`), so that only those have to be asked.
+ * Marks that a copy-up leaves for the next mount: on the copy, the identity of its lower file
+ * (`overlay.origin`); on the directory of the copy, that it contains such copies (`overlay.impure`). Only
+ * entries of impure directories have to be examined.
  */
 import { isErrno } from '../../core/errno.js';
 import { UUID_BYTES } from '../../sys/files/file-handle.js';
 import { removeXattr, setXattr } from '../../sys/files/xattr.js';
 import type { FileIdentity, OriginMarks } from '../dialect.js';
+import { SET } from './opaque-mark.js';
 
 /** `struct ovl_fb` (fs/overlayfs/overlayfs.h): version, magic, length, flags, handle type, UUID, handle. */
 const VERSION = 0;
@@ -17,17 +19,16 @@ const FLAG_OF_UPPER = 4;
 const ALL_FLAGS = FLAG_BIG_ENDIAN | FLAG_ANY_ENDIAN | FLAG_OF_UPPER;
 
 const NOTHING = new Uint8Array(0);
-const YES = Buffer.from('y');
 
 export function encodeOrigin({ uuid, handle }: FileIdentity, ofUpper = false): Uint8Array {
   const { type, id } = handle;
   const length = HEADER + id.length;
-  // The length is one byte; a larger handle the kernel does not keep either (ovl_encode_real_fh).
+  // The length is one byte. The kernel does not store a longer handle either (ovl_encode_real_fh).
   if (length > 0xff) return NOTHING;
   return Buffer.concat([Buffer.from([VERSION, MAGIC, length, ofUpper ? FLAG_OF_UPPER : 0, type & 0xff]), uuid, id]);
 }
 
-/** null: it does not say, or not in a way that is known here (ovl_check_fb_len). */
+/** Returns null for a value that identifies no file, or is in an unknown format (ovl_check_fb_len). */
 export function decodeOrigin(origin: Uint8Array): FileIdentity | null {
   const [version = 0, magic, length = 0, flags = 0, type = 0] = origin;
   if (magic !== MAGIC || length <= HEADER || length > origin.length) return null;
@@ -52,18 +53,19 @@ export class OverlayOrigins implements OriginMarks {
     try {
       setXattr(dirfd, name, this.originXattr, origin);
     } catch (error) {
-      // No such xattrs on this file system; `user.` ones on a symlink or a device, which cannot have any: the
-      // copy gets a number of its own when it is mounted again (fs/overlayfs/copy_up.c:ovl_set_origin_fh).
+      // The file system has no such xattrs, or this is a symlink or a device, which cannot have `user.` ones.
+      // The copy gets an inode number of its own at the next mount
+      // (fs/overlayfs/copy_up.c:ovl_set_origin_fh).
       if (!isErrno(error, 'EOPNOTSUPP', 'EPERM')) throw error;
     }
   }
 
   markImpure(dirfd: number): void {
     try {
-      setXattr(dirfd, '', this.impureXattr, YES);
+      setXattr(dirfd, '', this.impureXattr, SET);
     } catch (error) {
-      // No such xattrs (as above); `user.` ones of a directory that is somebody else's, or has the sticky
-      // bit.
+      // The file system has no such xattrs; or a `user.` one cannot be set, because the directory belongs to
+      // another user or is sticky.
       if (!isErrno(error, 'EOPNOTSUPP', 'EPERM', 'EACCES')) throw error;
     }
   }

@@ -9,7 +9,10 @@ import type { StatOverrides } from './stat-overrides.js';
 
 const scratch = new FileStat();
 
-/** Reads a layer whose objects have their attributes in xattrs. The physical object decides what is a whiteout. */
+/**
+ * Reads a layer whose objects have their attributes in xattrs. The physical object decides what is a
+ * whiteout.
+ */
 export class OverridingReader implements LayerReader {
   readonly markerFiles: MarkerFiles | null;
 
@@ -26,7 +29,9 @@ export class OverridingReader implements LayerReader {
     return presence;
   }
 
-  /** An empty regular file can be stored for a device, fifo or socket, so files are read after the listing. */
+  /**
+   * An empty regular file can be stored for a device, fifo or socket, so files are read after the listing.
+   */
   list(dirfd: number, sink: LayerDirectorySink, memory?: DirectoryMemory): void {
     const files: { name: EntryName; ino: number }[] = [];
     const named: LayerDirectorySink = {

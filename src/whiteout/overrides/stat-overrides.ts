@@ -57,7 +57,8 @@ export class StatOverrides {
   static of(root: number, asked: OverrideKind | null, log: (line: string) => void): StatOverrides | null {
     const names = [PRIVILEGED_OVERRIDE, CONTAINERS_OVERRIDE, FOREIGN_OVERRIDE].filter((name) => isMarked(root, name));
     const wanted = asked === null ? null : NAME_OF[asked];
-    // A layer that fuse-overlayfs 1.x has begun keeps that program's xattr, because the program knows no other.
+    // A layer that fuse-overlayfs 1.x has begun keeps that program's xattr, because the program knows no
+    // other.
     const keepsForeign = wanted === CONTAINERS_OVERRIDE && names.includes(FOREIGN_OVERRIDE);
     if (wanted !== null && !keepsForeign && names[0] !== wanted) {
       names.splice(0, names.length, wanted, ...names.filter((name) => name !== wanted));
@@ -111,9 +112,9 @@ export class StatOverrides {
   }
 
   /**
-   * The type and permissions that an object of this mode physically gets. An object that cannot have a `user.`
-   * xattr is stored as a regular file, except a symlink. fuse-overlayfs 1.x does not know such files: in its
-   * layers these objects keep their own type and attributes.
+   * The type and permissions that an object of this mode physically gets. An object that cannot have a
+   * `user.` xattr is stored as a regular file, except a symlink. fuse-overlayfs 1.x does not know such files:
+   * in its layers these objects keep their own type and attributes.
    */
   physicalMode(mode: number): number {
     if (this.canBeOn(mode)) return (mode & S_IFMT) | this.permissions;
