@@ -1,13 +1,12 @@
 /** The command line: which command, with which arguments. */
-import { existsSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
-import { printable } from '../../server/config/mount-error.js';
 import type { CommandLineForm } from '../options/read-options.js';
 import { OK, USAGE } from '../output/exit-status.js';
 import { convertHelp, mountHelp, programHelp, runHelp } from '../output/help.js';
 import { say } from '../output/message.js';
 import { version } from '../output/version.js';
 import type { ConvertArguments } from './command-convert.js';
+import { describeUnknownCommand, isCommand } from './command-names.js';
 import type { RunArguments } from './command-run.js';
 import type { DockerArguments } from './docker-arguments.js';
 import type { InsideOrder } from './run-inside.js';
@@ -43,19 +42,6 @@ export interface Commands {
 }
 
 /**
- * What the first argument can be for the command line to be ours; anything else is the drop-in form of
- * `mount`.
- */
-const FIRST = new Set(['mount', 'umount', 'convert', 'run', 'run-inside', 'help', '--help', '-h', '--version', '-V']);
-
-/**
- * Whether a lone word is rather a mistyped command than a mountpoint: a directory of that name is not there.
- */
-function looksLikeCommand(word: string): boolean {
-  return /^[^-/][^/]*$/.test(word) && !FIRST.has(word) && !existsSync(Buffer.from(word, 'latin1'));
-}
-
-/**
  * Says that the word `mount` was not given: it is the command line of fuse-overlayfs, and means what that
  * does by it.
  */
@@ -68,8 +54,9 @@ export async function runCommandLine(args: readonly string[], commands: Commands
     say('no mountpoint; see plyfs --help');
     return USAGE;
   }
-  if (args.length === 1 && looksLikeCommand(first)) {
-    say(`${printable(first)}: no plyfs command, and no directory to mount on; see plyfs --help`);
+  const unknown = describeUnknownCommand(args);
+  if (unknown !== null) {
+    say(unknown);
     return USAGE;
   }
   let status = OK;
@@ -77,7 +64,7 @@ export async function runCommandLine(args: readonly string[], commands: Commands
     status = result;
   });
   try {
-    const named = FIRST.has(first) ? args : ['mount', AS_FUSE_OVERLAYFS, ...args];
+    const named = isCommand(first) ? args : ['mount', AS_FUSE_OVERLAYFS, ...args];
     await program.parseAsync(first === 'run' ? withLayerNamed(named) : [...named], { from: 'user' });
     return status;
   } catch (error) {

@@ -216,7 +216,13 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     expectRefused(['-o', 'lowerdir=top', ''], "mountpoint: '': no such file or directory (ENOENT)");
     expectRefused(['a', 'b', 'mnt', '-o', 'lowerdir=top'], 'expected [SOURCE] MOUNTPOINT, got 3', 2);
     expectRefused([], 'no mountpoint', 2);
-    expectRefused(['frobnicate'], 'frobnicate: no plyfs command, and no directory to mount on; see plyfs --help', 2);
+    expectRefused(
+      ['frobnicate'],
+      'frobnicate: neither a plyfs command nor a directory to mount on; see plyfs --help',
+      2,
+    );
+    expectRefused(['umont', 'mnt'], "umont: not a plyfs command; did you mean 'umount'?; see plyfs --help", 2);
+    expectRefused(['help', 'frobnicate'], 'frobnicate: not a plyfs command; see plyfs --help', 2);
     expectRefused(['top'], 'lowerdir: missing (EINVAL)');
     expectRefused(['./frobnicate'], 'mountpoint: ./frobnicate: no such file or directory (ENOENT)');
   });

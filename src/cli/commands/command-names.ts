@@ -1,0 +1,63 @@
+/** Words of the command line that should be commands, and are not. */
+import { existsSync } from 'node:fs';
+import { printable } from '../../server/config/mount-error.js';
+
+const COMMANDS = ['mount', 'umount', 'convert', 'run', 'help'];
+
+/** First arguments of a command line of plyfs. Any other begins the command line of fuse-overlayfs. */
+const FIRST = new Set([...COMMANDS, 'run-inside', '--help', '-h', '--version', '-V']);
+
+export function isCommand(word: string): boolean {
+  return FIRST.has(word);
+}
+
+/**
+ * Why `args` (bytes) ask for no command, as one line. Null: they ask for one, or are the command line of
+ * fuse-overlayfs. That one needs `-o`, so without it a word that resembles a command is a misspelt command.
+ */
+export function describeUnknownCommand(args: readonly string[]): string | null {
+  const [first = '', second = ''] = args;
+  if (first === 'help') return second === '' || isCommand(second) ? null : unknown(second, 'not a plyfs command');
+  if (isCommand(first) || !/^[^-/][^/]*$/.test(first) || existsSync(Buffer.from(first, 'latin1'))) return null;
+  if (args.length === 1) return unknown(first, 'neither a plyfs command nor a directory to mount on');
+  const isMount = args.some((argument) => argument.startsWith('-o'));
+  return isMount || similarCommand(first) === undefined ? null : unknown(first, 'not a plyfs command');
+}
+
+function unknown(word: string, why: string): string {
+  const similar = similarCommand(word);
+  const hint = similar === undefined ? '' : `; did you mean '${similar}'?`;
+  return `${printable(word)}: ${why}${hint}; see plyfs --help`;
+}
+
+/** The command that differs from `word` by the fewest mistakes, if these are at most a third of the word. */
+function similarCommand(word: string): string | undefined {
+  const ranked = COMMANDS.map((name) => ({ name, mistakes: mistakesBetween(word, name) }));
+  ranked.sort((a, b) => a.mistakes - b.mistakes);
+  const [best] = ranked;
+  return best !== undefined && best.mistakes <= Math.max(1, Math.floor(best.name.length / 3)) ? best.name : undefined;
+}
+
+/**
+ * How many characters must be inserted, deleted, replaced, or exchanged with their neighbour to make `b` of `a`
+ * (optimal string alignment distance).
+ */
+function mistakesBetween(a: string, b: string): number {
+  let beforePrevious: number[] = [];
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = at(previous, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const isExchanged = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const exchanged = isExchanged ? at(beforePrevious, j - 2) + 1 : Infinity;
+      row.push(Math.min(at(row, j - 1) + 1, at(previous, j) + 1, replaced, exchanged));
+    }
+    [beforePrevious, previous] = [previous, row];
+  }
+  return at(previous, b.length);
+}
+
+function at(row: readonly number[], index: number): number {
+  return row[index] ?? Infinity;
+}

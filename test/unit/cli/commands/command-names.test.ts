@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { describeUnknownCommand } from '../../../../src/cli/commands/command-names.js';
+
+describe('a word that is no command', () => {
+  it.each([
+    [['umont', '/mnt'], 'umont: not a plyfs command', 'umount'],
+    [['umuont', '-l', '/mnt'], 'umuont: not a plyfs command', 'umount'],
+    [['convrt', '--to', 'aufs', 'a', 'b'], 'convrt: not a plyfs command', 'convert'],
+    [['rnu', '--', 'true'], 'rnu: not a plyfs command', 'run'],
+    [['mout'], 'mout: neither a plyfs command nor a directory to mount on', 'mount'],
+    [['help', 'umont'], 'umont: not a plyfs command', 'umount'],
+  ])('%j resembles a command: a hint', (args, message, command) => {
+    expect(describeUnknownCommand(args)).toBe(`${message}; did you mean '${command}'?; see plyfs --help`);
+  });
+
+  it.each([
+    [['frobnicate'], 'frobnicate: neither a plyfs command nor a directory to mount on'],
+    [['help', 'nope'], 'nope: not a plyfs command'],
+  ])('%j resembles no command: no hint', (args, message) => {
+    expect(describeUnknownCommand(args)).toBe(`${message}; see plyfs --help`);
+  });
+
+  it.each([
+    [['mount', '/mnt']],
+    [['help']],
+    [['help', 'run']],
+    [['--help']],
+    [['umont', '/mnt', '-o', 'lowerdir=a']],
+    [['mout', '-olowerdir=a', '/mnt']],
+    [['overlay', '/mnt']],
+    [['/mount']],
+    [['-f', 'umont']],
+    [['src']],
+  ])('%j is the command line of a mount or of a command: null', (args) => {
+    expect(describeUnknownCommand(args)).toBeNull();
+  });
+});
