@@ -1,10 +1,10 @@
 /** `plyfs run`: a command in a layered tree, in namespaces of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { toBytesName } from '../../core/entry-name.js';
 import { Errno } from '../../core/errno.js';
-import { asMountError, errnoOf, errnoText, MountError } from '../../server/config/mount-error.js';
+import { asMountError, errnoOf, MountError } from '../../server/config/mount-error.js';
 import { parseLayers } from '../../server/options/kinds/value-kinds.js';
 import { RUN_FAILURE } from '../output/exit-status.js';
 import { say } from '../output/message.js';
@@ -17,19 +17,19 @@ import type { InsideOrder } from './run-inside.js';
 
 /** All strings are bytes. */
 export interface RunArguments {
-  /** What `lowerdir=` takes; absent: `docker`. */
+  /** The lower layers, in the form of `lowerdir=`; absent: `docker`. */
   readonly rootfs?: string;
   readonly docker?: { readonly directory: string; readonly layer: string };
   readonly upper?: string;
   readonly work?: string;
-  /** What the command changes is thrown away. */
+  /** The changes of the command are discarded. */
   readonly ephemeral: boolean;
   /** The texts after each `-o`. */
   readonly options: readonly string[];
   readonly command: readonly string[];
 }
 
-/** Resolves with the command's status; 128 and the signal's number, if one ended it. */
+/** Resolves with the command's status: 128 plus the signal's number, if a signal ended it. */
 export async function commandRun(args: RunArguments, paths: PathRule): Promise<number> {
   const made: string[] = [];
   let scratch: ScratchDirectory | undefined;
@@ -38,12 +38,13 @@ export async function commandRun(args: RunArguments, paths: PathRule): Promise<n
     const rootfs = args.rootfs === undefined ? [] : parseLayers(args.rootfs).layers;
     const { upper, work, docker } = args;
     paths.check({ '--rootfs': rootfs, '--docker': docker?.directory, '--upper': upper, '--work': work });
+    rootfs.forEach(refuseFile);
     scratch = await ScratchDirectory.make();
     const status = await enter(prepare(args, scratch.path, made), terminal);
-    if (status === RUN_FAILURE) takeBack(made);
+    if (status === RUN_FAILURE) removeMade(made);
     return status;
   } catch (error) {
-    takeBack(made);
+    removeMade(made);
     const known = error instanceof MountError || errnoOf(error) !== undefined;
     if (!known) throw error;
     say(asMountError(error, 'run').message);
@@ -55,10 +56,17 @@ export async function commandRun(args: RunArguments, paths: PathRule): Promise<n
   }
 }
 
-/** What to mount, where, and which command to run in it. */
+/** Refuses a file as a layer: it is probably the archive of an image. */
+function refuseFile(path: string): void {
+  if (!existsSync(Buffer.from(path, 'latin1')) || statSync(Buffer.from(path, 'latin1')).isDirectory()) return;
+  const advice = 'unpack the image first (tar -x)';
+  throw MountError.of({ what: '--rootfs', where: path, errno: Errno.ENOTDIR, advice });
+}
+
+/** The arguments of the mount, its mountpoint, and the command to run in it. */
 type Order = Omit<InsideOrder, 'terminal' | 'mapsOwners'>;
 
-/** @param made takes the directories that were not there before */
+/** @param made receives the directories that this function creates */
 function prepare(args: RunArguments, scratch: string, made: string[]): Order {
   const root = join(scratch, 'root');
   mkdirSync(root);
@@ -82,8 +90,7 @@ function makeDirectory(what: string, directory: string, made: string[]): void {
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === undefined) throw error;
-    const why = `cannot be made: ${errnoText(errno)}`;
-    throw MountError.of({ what, where: toBytesName(directory), why, errno });
+    throw MountError.of({ what, where: toBytesName(directory), errno });
   }
 }
 
@@ -93,23 +100,23 @@ function layersOf({ rootfs, docker }: RunArguments, upper: string, work: string)
     return ['--docker', directory, '--upper', upper, '--work', work, text('the layer', docker.layer)];
   }
   const escaped = (path: string): string => path.replace(/[\\,:]/g, '\\$&');
-  // Layers stand with colons between them; a comma is none of the options'.
+  // Colons separate the layers. Commas are escaped, so that they do not end the option.
   const layers = text('--rootfs', rootfs ?? '').replaceAll(',', '\\,');
   return ['-o', `lowerdir=${layers},upperdir=${escaped(upper)},workdir=${escaped(work)}`];
 }
 
-/** Arguments of other programs are text to Node. */
+/** Decodes an argument of another program: Node passes only text. */
 function text(what: string, bytes: string): string {
   const decoded = Buffer.from(bytes, 'latin1').toString('utf8');
   if (Buffer.from(decoded, 'utf8').toString('latin1') === bytes) return decoded;
-  throw MountError.of({ what, where: bytes, why: 'not UTF-8', advice: 'mount it with plyfs mount, and use chroot(8)' });
+  throw MountError.of({ what, where: bytes, why: 'not UTF-8', advice: 'use plyfs mount and chroot(8) instead' });
 }
 
 /** Runs the order in namespaces of its own. Resolves with the command's status. */
 async function enter(order: Order, terminal: TerminalSettings | undefined): Promise<number> {
   const { args, hasOthers } = userNamespace();
   if (!hasOthers) {
-    say('no subordinate ids (man subuid(5)): only your own user is mapped; other owners are shown as nobody');
+    say("no subordinate ids for this user (see subuid(5)): files of other users appear as nobody's");
   }
   const child = startInside(args, {
     ...order,
@@ -158,8 +165,8 @@ function startInside(namespace: readonly string[], order: InsideOrder): ChildPro
   );
 }
 
-/** The tree could not be mounted: an upper that was made for it goes, if nothing is in it. */
-function takeBack(made: readonly string[]): void {
+/** Removes the directories that were made for a tree that could not be mounted, if they are empty. */
+function removeMade(made: readonly string[]): void {
   for (const directory of made) {
     try {
       rmdirSync(directory);

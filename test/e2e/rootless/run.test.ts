@@ -163,6 +163,15 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
       expect(outcome.stderr).toMatch(/^plyfs: lowerdir: missing: no such file or directory.*\n$/);
     });
 
+    it('refuses the archive of an image, with advice', () => {
+      writeFileSync(box.at('image.tar'), '');
+      expect(plyfs(['--rootfs', 'image.tar', '--ephemeral', 'true'])).toEqual({
+        status: 125,
+        stdout: '',
+        stderr: 'plyfs: --rootfs: image.tar: not a directory (ENOTDIR); unpack the image first (tar -x)\n',
+      });
+    });
+
     it.each(['/', '/nowhere'])('does not follow a link that the tree has in the place of /dev: to %s', (target) => {
       run('ln', ['-s', target, box.at('top/dev')]);
       const outcome = plyfs(['--rootfs', 'top:base', '--ephemeral', 'true']);
@@ -336,13 +345,8 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
       'TMPDIR: /proc: no directory can be made there (ENOENT); ',
     ],
     ['TMPDIR', { TMPDIR: '/missing' }, ['--ephemeral'], 'TMPDIR: /missing: no such file or directory (ENOENT); '],
-    ['--upper', {}, ['--upper', '/proc/x'], '--upper: /proc/x: cannot be made: no such file or directory (ENOENT)'],
-    [
-      '--work',
-      {},
-      ['--upper', 'up', '--work', 'no/x'],
-      '--work: no/x: cannot be made: no such file or directory (ENOENT)',
-    ],
+    ['--upper', {}, ['--upper', '/proc/x'], '--upper: /proc/x: no such file or directory (ENOENT)'],
+    ['--work', {}, ['--upper', 'up', '--work', 'no/x'], '--work: no/x: no such file or directory (ENOENT)'],
   ])('%s that cannot be made or used: one line', (_, env, args, line) => {
     const outcome = run(PLYFS, ['run', '--rootfs', 'base', ...args, 'true'], {
       cwd: box.dir,
