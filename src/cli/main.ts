@@ -1,4 +1,4 @@
-/** The program: the only place that ends the process of the command line. */
+/** The program `plyfs`. Only this file ends its process. */
 import { closeSync } from 'node:fs';
 import { Errno } from '../core/errno.js';
 import { errnoOf } from '../server/config/mount-error.js';
@@ -8,8 +8,8 @@ import { FAILURE, RUN_FAILURE } from './output/exit-status.js';
 import { Launcher } from './process/launcher.js';
 import { leaveRemovedDirectory, type PathRule } from './process/removed-directory.js';
 
-/** Arguments that mean something else than a mount. A wrong guess costs time, nothing else. */
-const OTHERWISE = /^(umount|convert|run|run-inside|help|--help|-h|--version|-V)$/;
+/** Arguments of commands that do not mount. A wrong guess costs time only. */
+const NOT_MOUNTING = /^(umount|convert|run|run-inside|help|--help|-h|--version|-V)$/;
 
 async function run(
   args: readonly string[],
@@ -17,10 +17,10 @@ async function run(
   launcher: Launcher | undefined,
   early: ThreadServer | undefined,
 ): Promise<number> {
-  // Not imported above: all of this loads while the server starts.
+  // Imported here, not above, so that these modules load while the server starts.
   const mounting = async (): Promise<typeof import('./commands/command-mount.js')> =>
     import('./commands/command-mount.js');
-  if (launcher !== undefined && args.length === 0) return (await mounting()).mountAsTold(launcher, early);
+  if (launcher !== undefined && args.length === 0) return (await mounting()).mountFromSettings(launcher, early);
   const { runCommandLine } = await import('./commands/command-line.js');
   return await runCommandLine(args, {
     mount: async (mountArgs) => (await mounting()).commandMount(mountArgs, paths, launcher, early),
@@ -32,15 +32,15 @@ async function run(
 }
 
 async function main(): Promise<number> {
-  // Node would open its debugger, to which every user of the machine can talk.
+  // Otherwise Node opens its debugger, which every user of the machine can connect to.
   process.on('SIGUSR1', () => {});
   const given = rawArguments();
   const launcher = Launcher.of(given[0]);
   const args = launcher === undefined ? given : given.slice(1);
-  const otherwise = given.length === 0 || args.some((arg) => OTHERWISE.test(arg));
+  const isMount = given.length > 0 && !args.some((arg) => NOT_MOUNTING.test(arg));
   const paths = leaveRemovedDirectory();
-  // Before anything else is known, because it takes longer than all the rest: most mounts are served by it.
-  const early = otherwise ? undefined : new ThreadServer();
+  // Most mounts need this server, and its start takes longer than everything else, so it begins first.
+  const early = isMount ? new ThreadServer() : undefined;
   let status = /^run(-inside)?$/.test(args[0] ?? '') ? RUN_FAILURE : FAILURE;
   try {
     status = await run(args, paths, launcher, early);
@@ -53,17 +53,16 @@ async function main(): Promise<number> {
 }
 
 /**
- * When Node exits, it restores the settings of the terminal on each of these fds, and aborts if the terminal
- * has been hung up (EIO; src/node.cc:ResetStdio). It leaves a closed fd out. `plyfs run` restores the
- * settings itself.
+ * Closes stdin, stdout and stderr. When Node exits, it restores the terminal settings of each of these fds,
+ * and aborts if the terminal has been hung up (EIO; src/node.cc:ResetStdio). It skips a closed fd.
+ * `plyfs run` restores the settings itself.
  */
 function closeStdio(): void {
   for (const fd of [0, 1, 2]) {
     try {
       closeSync(fd);
     } catch (error) {
-      // EBADF: closed already. The others mean that the file system has failed; the fd is closed all the
-      // same.
+      // EBADF: it was closed already. The others: its file system failed, but the fd is closed anyway.
       const errno = errnoOf(error);
       if (errno !== Errno.EBADF && errno !== Errno.EIO && errno !== Errno.ENOSPC && errno !== Errno.EDQUOT) throw error;
     }

@@ -11,17 +11,17 @@ import { ProgressLine, readableSize } from '../output/progress-line.js';
 import type { PathRule } from '../process/removed-directory.js';
 
 export interface ConvertArguments extends ConversionRequest {
-  /** Print what was done, or why it was not, as one JSON object. */
+  /** Print what was done, or what prevented it, as one JSON object. */
   readonly json: boolean;
 }
 
-/** How many obstacles are told to a person. */
+/** How many obstacles are printed without `--json`. */
 const SHOWN = 100;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export async function commandConvert({ json, ...request }: ConvertArguments, paths: PathRule): Promise<number> {
-  // Every mode is given as it shall be. Not by ownUmask, as for a mount: unshare(2) is refused in many
-  // containers.
+  // The copies get exactly the modes that are passed. A mount uses ownUmask for this, but that needs
+  // unshare(2), which many containers refuse.
   process.umask(0);
   const line = new ProgressLine();
   const interrupt = new AbortController();
@@ -48,7 +48,7 @@ export async function commandConvert({ json, ...request }: ConvertArguments, pat
 /** Writing the JSON answer to stdout failed; printing an error there would fail as well. */
 class OutputError extends MountError {}
 
-/** What `--json` prints if nothing was converted. A failed write to stdout gets a line on stderr. */
+/** Prints the answer of `--json` when nothing was converted. Reports a failed write to stdout on stderr. */
 export async function printRefusal({
   message,
   code,
@@ -87,7 +87,7 @@ async function report(request: ConversionRequest, result: ConversionResult, json
     return OK;
   }
   const { obstacles, obstacleCount } = result;
-  if (json) await printJson({ converted: false, obstacleCount, obstacles: obstacles.map(readable) });
+  if (json) await printJson({ converted: false, obstacleCount, obstacles: obstacles.map(printableObstacle) });
   for (const { path, why } of obstacles.slice(0, SHOWN)) {
     say(
       MountError.of({ what: 'convert', where: path === '' ? request.source : `${request.source}/${path}`, why })
@@ -100,11 +100,11 @@ async function report(request: ConversionRequest, result: ConversionResult, json
   return FAILURE;
 }
 
-function readable({ path, why }: Obstacle): Obstacle {
+function printableObstacle({ path, why }: Obstacle): Obstacle {
   return { path: printable(path), why };
 }
 
-/** Resolves when all is written, because the process exits next. Throws {@link OutputError}. */
+/** Resolves when everything is written, because the process exits next. Throws {@link OutputError}. */
 async function printJson(value: unknown): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {

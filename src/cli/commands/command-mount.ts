@@ -23,8 +23,9 @@ import type { MountArguments } from './command-line.js';
 import { type DockerArguments, setDockerLayers } from './docker-arguments.js';
 
 /**
+ * Mounts, and resolves with the exit status: of a background mount when the launcher has its answer.
  * @param paths checks the paths of the command line
- * @param launcher who waits, if it is to be a mount in the background
+ * @param launcher the process that waits for a mount in the background, if there is one
  * @param early a server that has been started already
  */
 export async function commandMount(
@@ -33,7 +34,7 @@ export async function commandMount(
   launcher: Launcher | undefined,
   early: ThreadServer | undefined,
 ): Promise<number> {
-  return await saying(async () => {
+  return await reportRefusal(async () => {
     if (args.options.flatMap(splitOptions).some(({ name }) => name === 'remount')) {
       paths.check({ mountpoint: args.mountpoint });
       await early?.dismiss();
@@ -57,16 +58,16 @@ function checkPaths({ config, logFile }: MountSettings, paths: PathRule): void {
   paths.check({ mountpoint, lowerdir: lowers, upperdir: upper, workdir: work, log: logFile });
 }
 
-/** As {@link commandMount}, where a launcher of this same program has read the command line. */
-export async function mountAsTold(launcher: Launcher, early: ThreadServer | undefined): Promise<number> {
-  return await saying(async () => {
+/** Mounts by the settings on stdin: the launcher is this same program, and has read the command line. */
+export async function mountFromSettings(launcher: Launcher, early: ThreadServer | undefined): Promise<number> {
+  return await reportRefusal(async () => {
     const settings = readSettings();
     return await serveInBackground(settings, launcher, await serverOf(settings.config, early));
   });
 }
 
-/** Says why something was refused. */
-async function saying(body: () => Promise<number>): Promise<number> {
+/** Runs `body`; prints the reason if the mount is refused. */
+async function reportRefusal(body: () => Promise<number>): Promise<number> {
   try {
     return await body();
   } catch (error) {
@@ -103,8 +104,8 @@ async function settingsOf(args: MountArguments): Promise<MountSettings> {
 }
 
 /**
- * Looking for them needs system calls, which nothing else here does: what is native loads in the server's
- * thread first.
+ * Finds the layers that Docker keeps. Only this needs system calls here, so it is imported when it is used:
+ * the native library then loads in the server's thread first.
  */
 async function layersOf(args: DockerArguments): Promise<{ args: DockerArguments; layers: DockerLayers }> {
   const { findDockerLayers } = await import('../../store/docker/docker.js');

@@ -17,6 +17,9 @@ import { asGiven, readOptions } from '../options/read-options.js';
 import { OK } from '../output/exit-status.js';
 import type { MountArguments } from './command-line.js';
 
+/** The advice for everything that only a new mount can change. */
+const NEW_MOUNT = 'unmount it and mount it again';
+
 /** Flags of mount(2) that have no option here, by their names in mountinfo. A remount keeps them. */
 const OTHER_FLAGS: ReadonlyMap<string, number> = new Map([
   ['sync', 16],
@@ -33,25 +36,25 @@ export function commandRemount({ mountpoint: given, options }: Pick<MountArgumen
   const mountpoint = resolveMountpoint(given);
   const entry = mountedOn(mountpoint);
   if (entry === undefined || !/^fuse\b/.test(entry.type)) {
-    throw refusal(given, 'no FUSE mount is there', Errno.EINVAL, 'leave remount out to make one');
+    throw refusal(given, 'no FUSE mount is there', Errno.EINVAL, 'to make one, omit the option remount');
   }
   const before = settingsOf(entry);
   const after = changed(before, entry, options.flatMap(splitOptions));
   if (before.readOnly && !after.readOnly) requireWritable(mountpoint, given);
   // The server first: that change can be undone if the kernel refuses the flags.
   const changesTimes = flagsOf({ ...after, ...unflagged }) !== flagsOf({ ...before, ...unflagged });
-  if (changesTimes) tell(mountpoint, given, { ...after, readOnly: false });
+  if (changesTimes) reportToServer(mountpoint, given, { ...after, readOnly: false });
   try {
     remountFs(mountpoint, flagsOf(after) | otherFlagsOf(entry));
   } catch (error) {
     if (changesTimes) reportRemounted(mountpoint, { ...before, readOnly: false });
     throw explained(error, given);
   }
-  if (after.readOnly && !before.readOnly) tell(mountpoint, given, after);
+  if (after.readOnly && !before.readOnly) reportToServer(mountpoint, given, after);
   return OK;
 }
 
-/** Spread over two settings, it leaves access times as their only difference. */
+/** When these are spread over two settings, only access times can differ between them. */
 const unflagged = { readOnly: false, suid: true, dev: true, exec: true };
 
 function otherFlagsOf({ options, fileSystemOptions }: MountEntry): number {
@@ -87,7 +90,7 @@ function changed(before: FlagSettings, entry: MountEntry, options: readonly Give
     const text = asGiven(option);
     if (known !== undefined && 'remounts' in known) readOptions([option], values);
     else if (!isSo(entry, option, text) && !isWithoutEffect(known) && !written.has(text)) {
-      throw refusal(text, 'cannot be changed while it is mounted', Errno.EINVAL, 'unmount it, and mount it anew');
+      throw refusal(text, "a mount's options cannot be changed", Errno.EINVAL, NEW_MOUNT);
     }
   }
   const { readOnly, suid, dev, exec, accessTimes: times } = resolveMount(values);
@@ -133,24 +136,25 @@ function fstab(): string {
 function requireWritable(mountpoint: string, where: string): void {
   const isWritable = isServerWritable(mountpoint);
   if (isWritable === true) return;
-  const why = isWritable === null ? 'its server does not answer whether it can write' : 'the mount was made read-only';
-  throw refusal(where, why, Errno.EROFS, 'unmount it, and mount it anew');
+  const why = isWritable === null ? 'its server does not report whether it can write' : 'the mount was made read-only';
+  throw refusal(where, why, Errno.EROFS, NEW_MOUNT);
 }
 
-function tell(mountpoint: string, where: string, { accessTimes, readOnly }: FlagSettings): void {
+/** Tells the server the new access times, and whether the mount is read-only now. */
+function reportToServer(mountpoint: string, where: string, { accessTimes, readOnly }: FlagSettings): void {
   try {
     reportRemounted(mountpoint, { accessTimes, readOnly });
   } catch (error) {
     if (errnoOf(error) !== Errno.EOPNOTSUPP) throw explained(error, where);
-    // A server with the transport fuse-native, which need not know about `ro`.
+    // A server with the transport fuse-native does not need to know about `ro`.
     if (readOnly) return;
-    throw refusal(where, 'the access time options of this mount cannot be changed', Errno.EOPNOTSUPP, 'mount it anew');
+    throw refusal(where, 'the access time options of this mount cannot be changed', Errno.EOPNOTSUPP, NEW_MOUNT);
   }
 }
 
 const WHY: ReadonlyMap<number, readonly [why: string, advice: string]> = new Map([
   [Errno.EBUSY, ['files are open for writing', 'close them first (see fuser -m)']],
-  [Errno.EPERM, ["only root can change a mount's flags", 'unmount it, and mount it anew']],
+  [Errno.EPERM, ["only root can change a mount's flags", NEW_MOUNT]],
 ]);
 
 function explained(error: unknown, where: string): MountError {

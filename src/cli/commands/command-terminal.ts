@@ -38,8 +38,8 @@ export class CommandTerminal {
   }
 
   /**
-   * @param root where the tree is mounted, with a devpts in it
-   * @param settings of the caller's terminal, on stdin
+   * @param root the mountpoint of the tree, in which a devpts is mounted
+   * @param settings the settings of the caller's terminal, on stdin
    */
   static async open(root: string, settings: TerminalSettings): Promise<CommandTerminal> {
     const { copyWindowSize, openTerminal } = await import('../../sys/process/pseudo-terminal.js');
@@ -51,12 +51,12 @@ export class CommandTerminal {
     return terminal;
   }
 
-  /** The command's stdio: this terminal in place of the caller's; files and pipes stay. */
+  /** The command's stdio: this terminal replaces the caller's terminal; files and pipes are inherited. */
   get stdio(): (number | 'inherit')[] {
     return [0, 1, 2].map((fd) => (isatty(fd) ? this.slave : 'inherit'));
   }
 
-  /** Starts to copy between the two terminals; to be called when the command has been started. */
+  /** Starts to copy between the two terminals. Call it after the command has been started. */
   relay(): void {
     this.isRelaying = true;
     closeSync(this.slave);
@@ -95,12 +95,12 @@ export class CommandTerminal {
   }
 
   /**
-   * To be called when all processes of the command have ended: shows their remaining output and restores the
-   * caller's terminal.
+   * Shows the remaining output and restores the caller's terminal. Call it after all processes of the command
+   * have ended.
    */
   async close(): Promise<void> {
     if (!this.isRelaying) {
-      // While they are open, the devpts of the tree is in use.
+      // While these files are open, the devpts of the tree cannot be unmounted.
       closeSync(this.slave);
       this.output.destroy();
       await this.ended;
@@ -118,7 +118,8 @@ export class CommandTerminal {
 type CopyWindowSize = (from: number, to: number) => void;
 
 /**
- * EIO: the caller's terminal has been hung up, and has no size any more. The SIGHUP for it ends the command.
+ * Ignores EIO: the caller's terminal has been hung up, and no longer has a size. SIGHUP then ends the
+ * command.
  */
 function unlessHungUp(copy: CopyWindowSize): CopyWindowSize {
   return (from, to) => {

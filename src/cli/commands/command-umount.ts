@@ -14,7 +14,7 @@ import { say } from '../output/message.js';
 import type { PathRule } from '../process/removed-directory.js';
 import type { UmountArguments } from './command-line.js';
 
-/** How long a server on a busy machine may need to close its layers. */
+/** How long a server on a busy machine may need to close its layers, in milliseconds. */
 const ENDING_MS = 10_000;
 
 export function commandUmount({ mountpoint, lazy }: UmountArguments, paths: PathRule): number {
@@ -26,13 +26,13 @@ export function commandUmount({ mountpoint, lazy }: UmountArguments, paths: Path
     // A lazy unmount is for a mount that hangs, so it waits for nothing. The server flushes pseudo-links when
     // the last file is closed.
     if (lazy) {
-      take(path, entry, { lazy });
+      unmountFuse(path, entry, { lazy });
       return OK;
     }
-    const unsettled = flushPseudoLinks(path);
-    takeAndWait(path, entry);
-    // Only now: if the unmount is refused, the server still has its chance to settle.
-    if (unsettled !== null) say(unsettled.message);
+    const flushFailure = flushPseudoLinks(path);
+    unmountAndWait(path, entry);
+    // Reported only now: if the unmount is refused, the server can still flush them later.
+    if (flushFailure !== null) say(flushFailure.message);
     return OK;
   } catch (error) {
     say(asMountError(error, 'umount').message);
@@ -41,8 +41,8 @@ export function commandUmount({ mountpoint, lazy }: UmountArguments, paths: Path
 }
 
 /**
- * Absolute and without symlinks. The last component is not looked at: a mount whose server has died cannot
- * be.
+ * Makes `path` absolute, without symlinks. It does not stat the last component, because that fails on a mount
+ * whose server has died.
  */
 function resolve(path: string): string {
   const [, parent = '', name = ''] = /^(.*?)([^/]*)\/*$/s.exec(path) ?? [];
@@ -57,7 +57,7 @@ function resolve(path: string): string {
   }
 }
 
-/** A mountpoint given through a symlink; ENOTCONN is the dead server's. */
+/** Follows a symlink to the mountpoint. */
 function followed(path: string): string {
   if (mountedOn(path) !== undefined) return path;
   return realpathSync.native(Buffer.from(path, 'latin1'), 'latin1');
@@ -77,7 +77,10 @@ function requireFuse(entry: MountEntry | undefined, where: string): asserts entr
   });
 }
 
-/** Asks the server to settle. A failure loses nothing and does not prevent the unmount; it is returned. */
+/**
+ * Asks the server to flush its pseudo-links. A failure loses nothing and does not prevent the unmount, so it
+ * is returned.
+ */
 function flushPseudoLinks(path: string): MountError | null {
   try {
     requestPseudoLinkFlush(path);
@@ -85,25 +88,25 @@ function flushPseudoLinks(path: string): MountError | null {
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === undefined) throw error;
-    const why = 'hard links could not all be made real in the upper; the next mount with -t aufs shows them';
+    const why = 'not all hard links could be made in the upper; the next mount with -t aufs shows them';
     return MountError.of({ what: 'umount', where: path, why, errno });
   }
 }
 
 /**
- * Unmounts, and waits until the server has closed its layers: then their file systems can be unmounted too.
+ * Unmounts, and waits until the server has closed its layers: their file systems can then be unmounted too.
  */
-function takeAndWait(path: string, entry: MountEntry): void {
+function unmountAndWait(path: string, entry: MountEntry): void {
   const { device } = entry;
   const end = openServerEnd(path);
   const id = mountedId(device);
   try {
-    take(path, entry, { lazy: false });
-    // It is still mounted at another place or in another namespace, so that its server does not end.
+    unmountFuse(path, entry, { lazy: false });
+    // It is still mounted on another directory or in another namespace, so its server does not end.
     if (id !== null && mountedId(device) === id) return;
     if (end >= 0 && !waitForServerEnd(end, ENDING_MS)) {
       say(
-        `umount: ${printable(path)}: it is unmounted, but its server has not ended yet; its layers can be busy for a while`,
+        `umount: ${printable(path)}: unmounted, but its server has not ended yet; its layers can be busy for a while`,
       );
     }
   } finally {
@@ -111,7 +114,7 @@ function takeAndWait(path: string, entry: MountEntry): void {
   }
 }
 
-function take(path: string, entry: MountEntry, options: UnmountOptions): void {
+function unmountFuse(path: string, entry: MountEntry, options: UnmountOptions): void {
   try {
     unmount(path, options);
   } catch (error) {
@@ -122,14 +125,14 @@ function take(path: string, entry: MountEntry, options: UnmountOptions): void {
       where: path,
       why: 'in use',
       errno: Errno.EBUSY,
-      advice: 'end what uses it (see fuser -m), or detach it with --lazy',
+      advice: 'end the processes that use it (see fuser -m), or detach it with --lazy',
     });
   }
 }
 
 /**
- * fusermount3 unmounts only mounts of the user who calls it; of others it says that they do not exist.
- * Undefined: the mount is our own.
+ * The refusal for a mount of another user: fusermount3 claims that such a mount does not exist. Undefined:
+ * the mount is our own.
  */
 function ofAnotherUser(path: string, { fileSystemOptions }: MountEntry): MountError | undefined {
   const user = fileSystemOptions.find((option) => option.startsWith('user_id='))?.slice('user_id='.length);

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { toBytesName } from '../../core/entry-name.js';
 
 /**
- * The arguments after the script's name, latin1-decoded. Node decodes argv as UTF-8 and loses other bytes,
- * which a path may contain; the kernel still has them (man proc_pid_cmdline(5)).
+ * The arguments after the script's name, latin1-decoded. A path may contain bytes that are not UTF-8. Node
+ * decodes argv as UTF-8 and loses them, but the kernel still has them (man proc_pid_cmdline(5)).
  */
 export function rawArguments(): string[] {
   const decoded = process.argv.slice(2);

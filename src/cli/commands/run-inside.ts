@@ -1,7 +1,7 @@
 /**
- * The inner half of `plyfs run`: the first process of its namespaces. Mounts the union and what a program
- * expects to find in it, runs the command, and takes everything down in order: a server that is killed with
- * its namespace has nothing to lose, but pseudo-links of aufs would stay as they are.
+ * The inner half of `plyfs run`: the first process of its namespaces. It mounts the union, /proc and /dev,
+ * runs the command, and unmounts everything in order. If the server were killed with its namespace instead,
+ * no data would be lost, but pseudo-links of aufs would not become hard links.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, readlinkSync, symlinkSync } from 'node:fs';
@@ -21,15 +21,15 @@ import { CommandTerminal } from './command-terminal.js';
 export interface InsideOrder {
   /** Arguments of `plyfs mount`. */
   readonly mount: readonly string[];
-  /** Where that mounts. */
+  /** The mountpoint. */
   readonly root: string;
   readonly command: readonly string[];
   /**
-   * Settings of the caller's terminal; the command gets a terminal of its own in its place. Absent: it gets
-   * none.
+   * Settings of the caller's terminal. The command gets a terminal of its own instead. Absent: it gets no
+   * terminal.
    */
   readonly terminal?: TerminalSettings;
-  /** A user namespace is used, so that owners in the layers can be outside of it. */
+  /** A user namespace is used, so owners in the layers can be outside of it. */
   readonly mapsOwners: boolean;
 }
 
@@ -44,20 +44,20 @@ const LINKS = {
 };
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** How long processes that the command left behind are given to be gone. */
-const PATIENCE_MS = 10_000;
+/** How long to wait for the end of processes that the command has left, in milliseconds. */
+const ENDING_MS = 10_000;
 
 export async function runInside(order: InsideOrder): Promise<number> {
   const { root } = order;
   const signals = new CommandSignals();
   const mounted = spawnSync(PLYFS, ['mount', ...order.mount], { stdio: ['ignore', 'ignore', 'inherit'] });
   if (mounted.error !== undefined) throw mounted.error;
-  if (mounted.status !== 0) return RUN_FAILURE; // It has said why.
+  if (mounted.status !== 0) return RUN_FAILURE; // It has printed the reason.
   let terminal: CommandTerminal | undefined;
   try {
     const unmapped = order.mapsOwners ? describeUnmappedOwners(root) : null;
     if (unmapped !== null) say(unmapped);
-    furnish(root);
+    mountSystemDirectories(root);
     if (order.terminal !== undefined) terminal = await CommandTerminal.open(root, order.terminal);
     return await run(order, signals, terminal);
   } catch (error) {
@@ -65,25 +65,28 @@ export async function runInside(order: InsideOrder): Promise<number> {
     say(asMountError(error, 'run').message);
     return RUN_FAILURE;
   } finally {
-    await takeDown(root, terminal);
+    await unmountAll(root, terminal);
   }
 }
 
-/** /proc and a minimal /dev. */
-function furnish(root: string): void {
+/** Mounts /proc and a minimal /dev in the tree. */
+function mountSystemDirectories(root: string): void {
   mountAt(root, 'proc', ['-t', 'proc', 'proc']);
   mountAt(root, 'dev', ['-t', 'tmpfs', '-o', 'mode=755,nosuid', 'tmpfs']);
   for (const name of DEVICES) {
     const place = join(root, 'dev', name);
     closeSync(openSync(place, 'wx', 0o666));
-    must('mount', ['--bind', `/dev/${name}`, place]);
+    runOrThrow('mount', ['--bind', `/dev/${name}`, place]);
   }
   for (const [name, target] of Object.entries(LINKS)) symlinkSync(target, join(root, 'dev', name));
   mountAt(root, 'dev/pts', ['-t', 'devpts', '-o', 'newinstance,ptmxmode=0666,mode=620', 'devpts']);
   mountAt(root, 'dev/shm', ['-t', 'tmpfs', '-o', 'mode=1777,nosuid,nodev', 'tmpfs']);
 }
 
-/** Not through a link that the tree has in its place: it could lead out of it. */
+/**
+ * Mounts on `place` in the tree. It never follows a symlink that the tree has there: that could lead out of
+ * it.
+ */
 function mountAt(root: string, place: string, args: readonly string[]): void {
   const path = join(root, place);
   const found = lstatSync(path, { throwIfNoEntry: false });
@@ -93,13 +96,13 @@ function mountAt(root: string, place: string, args: readonly string[]): void {
       what: 'run',
       where: `/${place}`,
       why: 'not a directory in this tree',
-      advice: 'it is needed to mount on',
+      advice: 'plyfs run mounts on it',
     });
   }
-  must('mount', [...args, path]);
+  runOrThrow('mount', [...args, path]);
 }
 
-function must(program: string, args: readonly string[]): void {
+function runOrThrow(program: string, args: readonly string[]): void {
   const { status, error } = spawnSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
   if (error !== undefined) throw MountError.of({ what: program, why: error.message });
   if (status !== 0)
@@ -112,10 +115,10 @@ async function run(
   terminal: CommandTerminal | undefined,
 ): Promise<number> {
   const { TERM } = process.env;
-  // The event loop has been blocked until here: let it deliver signals that have been reported meanwhile.
+  // The event loop was blocked until here. Let it deliver the signals that have been reported meanwhile.
   await new Promise((resolve) => setImmediate(resolve));
   if (signals.early !== undefined) return statusOfSignal(signals.early);
-  // setsid --ctty: a session of its own, with stdin as its controlling terminal (man setsid(1)).
+  // setsid --ctty: the command gets its own session, with stdin as controlling terminal (man setsid(1)).
   const [program, ...args] = [...(terminal === undefined ? [] : ['setsid', '--ctty']), 'chroot', root, ...command] as [
     string,
     ...string[],
@@ -129,20 +132,21 @@ async function run(
   return await statusOf(child);
 }
 
-async function takeDown(root: string, terminal: CommandTerminal | undefined): Promise<void> {
+/** Ends the processes that the command has left in the tree, then unmounts the tree and all mounts in it. */
+async function unmountAll(root: string, terminal: CommandTerminal | undefined): Promise<void> {
   await until(() => {
     const left = others().filter((pid) => isInside(pid, root));
-    for (const pid of left) end(pid);
+    for (const pid of left) kill(pid);
     return left.length === 0;
   });
   await terminal?.close();
   for (const place of ['dev', 'proc']) spawnSync('umount', ['-R', join(root, place)], { stdio: 'ignore' });
   spawnSync(PLYFS, ['umount', root], { stdio: 'inherit' });
-  // The server ends by itself. What is left after that is killed with the namespace.
+  // The server ends by itself. The kernel kills the remaining processes with the namespace.
   await until(() => others().length === 0);
 }
 
-function end(pid: number): void {
+function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch (error) {
@@ -152,12 +156,12 @@ function end(pid: number): void {
 }
 
 async function until(isDone: () => boolean): Promise<void> {
-  for (const end = Date.now() + PATIENCE_MS; !isDone() && Date.now() < end; ) {
+  for (const deadline = Date.now() + ENDING_MS; !isDone() && Date.now() < deadline; ) {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
-/** The processes of this namespace, without ourselves and those that have ended. */
+/** The processes of this namespace, except this one and zombies. */
 function others(): number[] {
   return readdirSync('/proc')
     .map(Number)
@@ -169,6 +173,6 @@ function isInside(pid: number, root: string): boolean {
     const seen = readlinkSync(`/proc/${pid}/root`);
     return seen === root || seen.startsWith(`${root}/`);
   } catch {
-    return false; // ENOENT, ESRCH: it has just ended.
+    return false; // ENOENT, ESRCH: it has just ended. EACCES: it belongs to another user.
   }
 }

@@ -1,4 +1,4 @@
-/** What the command line tells people: one line each, on stderr. */
+/** Messages of the command line: one line each, on stderr. */
 import { writeSync } from 'node:fs';
 import { Errno } from '../../core/errno.js';
 import { errnoOf, printable } from '../../server/config/mount-error.js';
@@ -7,8 +7,8 @@ import type { IgnoredOptions } from '../options/read-options.js';
 const STDERR = 2;
 
 /**
- * Written to the fd itself: Node's own stream would keep what stood there (a terminal it even opens a second
- * time) when a daemon lets it go.
+ * Prints a line on stderr. It writes to the fd itself: `process.stderr` would keep the original file (for a
+ * terminal, a second descriptor) open after the daemon detaches.
  */
 export function say(line: string): void {
   const text = `plyfs: ${line}\n`;
@@ -16,14 +16,14 @@ export function say(line: string): void {
     writeSync(STDERR, text);
   } catch (error) {
     const errno = errnoOf(error);
-    // Somebody's pipe that does not wait, and is full: the stream does.
+    // stderr is a full pipe in non-blocking mode. The stream waits until it can write.
     if (errno === Errno.EAGAIN) process.stderr.write(text);
-    // Nobody reads any more: of a pipe, or of a terminal that has been hung up.
+    // EPIPE: the pipe has no reader any more. EIO: the terminal has been hung up.
     else if (errno !== Errno.EPIPE && errno !== Errno.EIO) throw error;
   }
 }
 
-/** Names the options that have no effect. */
+/** Prints a line for each option that has no effect. */
 export function warnIgnored({ unknown, refused, unsupported }: IgnoredOptions): void {
   unsupported.forEach(say);
   for (const option of unknown) say(`unknown option ignored: ${printable(option)}`);

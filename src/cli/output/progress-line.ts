@@ -1,6 +1,6 @@
 /**
- * One line on a terminal that is written over and over, and gone in the end. Nothing where stderr is no
- * terminal.
+ * One line on the terminal that shows progress: it is overwritten every 100 ms, and cleared at the end.
+ * Nothing is printed if stderr is not a terminal.
  */
 import { Errno } from '../../core/errno.js';
 import { errnoOf } from '../../server/config/mount-error.js';
@@ -11,12 +11,12 @@ const CLEAR = '\r\x1b[K';
 export class ProgressLine {
   private timer: NodeJS.Timeout | undefined;
 
-  /** @param text asked for whenever the line is written */
+  /** @param text called whenever the line is written */
   show(text: () => string): void {
     this.end();
     if (!process.stderr.isTTY) return;
     process.stderr.off('error', unlessHungUp).on('error', unlessHungUp);
-    // 0: a terminal that does not know how wide it is.
+    // 0: the terminal does not know its width.
     const columns = process.stderr.columns || 80;
     const write = (): void => {
       process.stderr.write(CLEAR + text().slice(0, columns - 1));
@@ -33,7 +33,7 @@ export class ProgressLine {
   }
 }
 
-/** EIO: the terminal has been hung up, and the line is lost with it. */
+/** Ignores EIO: the terminal has been hung up, so nobody sees the line. */
 function unlessHungUp(error: Error): void {
   if (errnoOf(error) !== Errno.EIO) throw error;
 }

@@ -3,8 +3,8 @@ import { FUSE_MAJOR, FUSE_MIN_MINOR, FUSE_MINOR } from '../../fuse/wire/abi.js';
 import { PACKAGE_ROOT } from '../package-root.js';
 
 /**
- * The version in package.json, and of what matters beside it: `podman info` shows all of it as that of the
- * mount program.
+ * The versions of plyfs (from package.json), of Node.js and of the FUSE interface. `podman info` shows the
+ * whole text as the version of the mount program.
  */
 export function version(): string {
   const text = readFileSync(new URL('package.json', PACKAGE_ROOT), 'utf8');

@@ -1,5 +1,4 @@
-/** Serving a mount in the background: this process becomes its daemon. */
-
+/** Serves a mount in the background: this process becomes its daemon. */
 import { Errno } from '../../core/errno.js';
 import { asMountError, errnoOf, printable } from '../../server/config/mount-error.js';
 import { onStopSignals, stopForGood } from '../../server/process/stop-signals.js';
@@ -12,8 +11,8 @@ import type { Launcher } from './launcher.js';
 import type { MountSettings } from './mount-settings.js';
 
 /**
- * Returns when the mount is gone, with the exit status; the launcher has its answer when the mount answers.
- * Throws `MountError` if there never was one.
+ * Mounts, answers the launcher, and serves until the mount ends. Resolves with the exit status. Throws
+ * `MountError` if the mount cannot be made.
  */
 export async function serveInBackground(
   { config, logFile }: MountSettings,
@@ -22,7 +21,7 @@ export async function serveInBackground(
 ): Promise<number> {
   process.title = `plyfs ${printable(config.mountpoint)}`;
   const sink = openLogSink(logFile);
-  // Whatever the mount has to say until then, the caller hears.
+  // Until the mount is ready, log lines are printed for the caller.
   let log = say;
   let stopped = false;
   let mount: ServedMount | undefined;
@@ -30,7 +29,7 @@ export async function serveInBackground(
     stopped = true;
     if (mount !== undefined) stopForGood(mount);
   });
-  if (!launcher.waits) return FAILURE; // Killed already: nothing is to be mounted.
+  if (!launcher.waits) return FAILURE; // It was killed, so nobody wants the mount any more.
   mount = await ServedMount.start(config, (line) => log(line), server);
   if (stopped) {
     await stopForGood(mount);
@@ -42,7 +41,7 @@ export async function serveInBackground(
     await launcher.release({ keeping: config.deviceFd });
   } catch (error) {
     await stopForGood(mount);
-    // EPIPE: whoever asked for the mount was killed while waiting, and does not want it any more.
+    // EPIPE: the launcher was killed while it waited, so nobody wants the mount any more.
     if (errnoOf(error) !== Errno.EPIPE) throw asMountError(error, 'daemon');
   }
   try {

@@ -1,4 +1,4 @@
-/** The terminal that plyfs was started on. */
+/** The terminal of the process that has started plyfs. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
@@ -7,8 +7,8 @@ import { isatty } from 'node:tty';
 export type TerminalSettings = string;
 
 /**
- * The settings of the terminal on stdin. Undefined if stdin is no terminal, if we run in its background, or
- * if stty(1) fails.
+ * The settings of the terminal on stdin. Undefined if stdin is not a terminal, if this process is in the
+ * terminal's background, or if stty(1) fails.
  */
 export function terminalSettings(): TerminalSettings | undefined {
   if (!isatty(0) || !isInForeground()) return undefined;
@@ -17,17 +17,17 @@ export function terminalSettings(): TerminalSettings | undefined {
 }
 
 /**
- * Changes a terminal with stty(1); a failure is ignored, because the terminal may have been closed.
+ * Changes a terminal with stty(1). A failure is ignored, because the terminal may have been closed.
  * @param settings arguments of stty(1)
- * @param fd of the terminal; `inherit`: stdin
+ * @param fd the terminal; `inherit`: stdin
  */
 export function setTerminal(settings: readonly string[], fd: number | 'inherit' = 'inherit'): void {
   spawnSync('stty', settings, { stdio: [fd, 'ignore', 'ignore'] });
 }
 
 /**
- * Compares fields 5 and 8 of /proc/self/stat: our process group and the terminal's foreground group (man
- * proc_pid_stat(5)).
+ * Whether this process is in the foreground of its terminal. Compares fields 5 and 8 of /proc/self/stat: our
+ * process group and the terminal's foreground group (man proc_pid_stat(5)).
  */
 function isInForeground(): boolean {
   const stat = readFileSync('/proc/self/stat', 'latin1');

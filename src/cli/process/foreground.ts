@@ -1,4 +1,4 @@
-/** Serving a mount in the process of the command line. */
+/** Serves a mount in the process of the command line. */
 import type { MountConfig } from '../../server/config/mount-config.js';
 import { onStopSignals, stopForGood } from '../../server/process/stop-signals.js';
 import { ServedMount } from '../../server/served-mount.js';
@@ -6,7 +6,10 @@ import type { Server } from '../../server/serving/server.js';
 import { OK } from '../output/exit-status.js';
 import { say } from '../output/message.js';
 
-/** Returns when the mount is gone, with the exit status. Throws `MountError` if there never was one. */
+/**
+ * Mounts, and serves until the mount ends. Resolves with the exit status. Throws `MountError` if the mount
+ * cannot be made.
+ */
 export async function serveInForeground(config: MountConfig, server: Server): Promise<number> {
   let mount: ServedMount | undefined;
   let stopped = false;

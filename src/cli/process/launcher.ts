@@ -1,7 +1,7 @@
 /**
- * Who waits for a mount in the background: `bin/plyfs`, or this program a second time (`relaunch.ts`). It
- * reads our stdout to its end and leaves with the exit status that it finds there. We are its child, and go
- * on as the daemon.
+ * The launcher: the process that waits for a mount in the background. It is `bin/plyfs`, or a second process
+ * of this program (`relaunch.ts`). It reads our stdout to its end and exits with the status that it finds
+ * there. We are its child, and continue as the daemon.
  */
 import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
 import { Errno } from '../../core/errno.js';
@@ -10,7 +10,7 @@ import { errnoOf } from '../../server/config/mount-error.js';
 import { procField } from '../../sys/proc.js';
 import { OK } from '../output/exit-status.js';
 
-/** How we are told of a launcher, in the first argument: by its pid. */
+/** The first argument names the launcher, by its pid. */
 const ARGUMENT = /^--launcher=(\d+)$/;
 const STDIN = 0;
 const STDOUT = 1;
@@ -21,7 +21,7 @@ export class Launcher {
 
   private constructor(private readonly pid: string) {}
 
-  /** The launcher that the first argument tells of. */
+  /** The launcher that the first argument names. Undefined: it names none. */
   static of(argument: string | undefined): Launcher | undefined {
     const [, pid] = ARGUMENT.exec(argument ?? '') ?? [];
     return pid === undefined ? undefined : new Launcher(pid);
@@ -32,31 +32,31 @@ export class Launcher {
   }
 
   /**
-   * Whether it is there, and has not been released. Another process may have its pid: {@link release} is what
-   * makes sure.
+   * Whether the launcher still waits. It can be wrong if another process has got the launcher's pid; then
+   * {@link release} fails.
    */
   get waits(): boolean {
-    return this.isUnreleased && isAlive(Number(this.pid));
+    return this.isUnreleased && exists(Number(this.pid));
   }
 
-  /** Nothing is mounted, and this was all. */
+  /** Answers the launcher with an exit status, when nothing is mounted. */
   answer(status: number): void {
     try {
       writeSync(STDOUT, `${status}`);
     } catch (error) {
-      // It was killed while it waited: nobody asks any more.
+      // The launcher was killed while it waited.
       if (errnoOf(error) !== Errno.EPIPE) throw error;
     }
   }
 
   /**
-   * The mount answers: lets the launcher go, and keeps nothing of what came from there: session and terminal,
-   * working directory, stdio and other files. Throws EPIPE if the launcher has ended already: then nobody
-   * waits for the mount.
+   * Answers the launcher when the mount is ready, and detaches from everything that was inherited: session
+   * and terminal, working directory, stdio and other files. Throws EPIPE if the launcher has ended already:
+   * then nobody waits for the mount.
    * @param keeping an inherited fd that stays open: a descriptor of /dev/fuse that the caller has mounted
    */
   async release({ keeping }: { keeping: number | undefined }): Promise<void> {
-    // Native, like what ends the mount: it has been loaded while the server started.
+    // This is native code. It was loaded while the server started, like the code that ends the mount.
     const { newSession, replaceFd } = await import('../../sys/process/new-session.js');
     newSession();
     process.chdir('/');
@@ -66,14 +66,14 @@ export class Launcher {
     replaceFd(STDERR, nothing);
     this.isUnreleased = false;
     writeSync(STDOUT, `${OK}`);
-    replaceFd(STDOUT, nothing); // The end, for who reads it.
+    replaceFd(STDOUT, nothing); // The launcher now reads the end of the file.
     closeSync(nothing);
   }
 
   /**
-   * Fds that the launcher was called with, by accident or for a reason (flock(1) on one): what it would hand
-   * on, and we have too. Told by what is open there, because the launcher has files of its own that it did
-   * not hand on.
+   * The fds that the launcher has inherited and passed on to us, by accident or for a reason (flock(1) on
+   * one). An fd number counts only if both processes have the same file open there: the launcher also has
+   * files of its own, which it has not passed on.
    */
   private inherited(): number[] {
     const { pid } = this;
@@ -83,12 +83,16 @@ export class Launcher {
   }
 }
 
-function isAlive(pid: number): boolean {
+/**
+ * Whether the process exists, also as a zombie. Not by /proc, which shows the pids of another namespace if
+ * this process is in a pid namespace without a mount of its own of /proc.
+ */
+function exists(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
     const errno = errnoOf(error);
-    // EPERM: the pid is somebody else's by now.
+    // EPERM: another user's process has got the pid.
     if (errno === Errno.ESRCH || errno === Errno.EPERM) return false;
     throw error;
   }
@@ -108,7 +112,7 @@ function closesOnExec(pid: string, fd: number): boolean {
   return flags === undefined || (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0;
 }
 
-/** Undefined for a process that has ended, or an fd that is not open. */
+/** Calls `read`. Returns undefined if the process has ended or the fd is not open. */
 function unlessGone<T>(read: () => T): T | undefined {
   try {
     return read();

@@ -1,20 +1,21 @@
 /**
- * unshare(1): programs in namespaces of their own. A process with threads, as every Node is, cannot make
- * itself a user namespace.
+ * Arguments of unshare(1), which starts programs in namespaces of their own. Node cannot do it itself: a
+ * process with several threads cannot create a user namespace for itself.
  */
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Arguments of unshare(1), and whose files there can be. */
+/** A user namespace: how to create it, and which users it has. */
 export interface UserNamespace {
+  /** Arguments of unshare(1). */
   readonly args: readonly string[];
-  /** Users besides our own are there: from /etc/subuid, or all of them. */
+  /** It has other users than our own: those of /etc/subuid, or all of them. */
   readonly hasOthers: boolean;
 }
 
 /**
- * Root needs no namespace of users. Any other user is root inside, with the further users that /etc/subuid
- * grants (man subuid(5)).
+ * The user namespace for `plyfs run`. Root needs none. Any other user becomes root inside, and gets the
+ * further user ids that /etc/subuid grants (man subuid(5)).
  */
 export function userNamespace(): UserNamespace {
   if (process.geteuid?.() === 0) return { args: [], hasOthers: true };
@@ -33,13 +34,13 @@ function isInPath(program: string): boolean {
       accessSync(join(directory, program), constants.X_OK);
       return true;
     } catch {
-      // ENOENT, EACCES, ENOTDIR: not to be run from there.
+      // ENOENT, EACCES, ENOTDIR: it cannot be run from this directory.
       return false;
     }
   });
 }
 
-/** By name or by number. */
+/** Whether `file` lists our user, by name or by number. */
 function isListed(file: string): boolean {
   const uid = process.geteuid?.();
   try {
@@ -48,7 +49,7 @@ function isListed(file: string): boolean {
       .split('\n')
       .some((line) => line.startsWith(`${uid}:`) || (name !== undefined && line.startsWith(`${name}:`)));
   } catch {
-    // Without these files nobody has any.
+    // Without these files no user has subordinate ids.
     return false;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Mounting in the background where `bin/plyfs` has not seen that this is what is wanted: we become the
- * launcher.
+ * Mounts in the background when `bin/plyfs` has not recognized the command line as such a mount: this process
+ * becomes the launcher.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,12 +10,12 @@ import { MountError } from '../../server/config/mount-error.js';
 import { Launcher } from './launcher.js';
 import type { MountSettings } from './mount-settings.js';
 
-/** The number that the child has for a descriptor of /dev/fuse that the caller has mounted already. */
+/** The child's number of the descriptor of /dev/fuse that the caller has mounted already. */
 const DEVICE_FD = 3;
 
 /**
- * Starts this program once more, which serves the mount. Resolves with the exit status when it answers, or
- * never will.
+ * Starts this program a second time; that process serves the mount. Resolves with its answer, the exit
+ * status. Throws {@link MountError} if it ends without an answer.
  */
 export async function mountBehindLauncher(settings: MountSettings): Promise<number> {
   const [program = ''] = process.argv.slice(1);
@@ -25,8 +25,8 @@ export async function mountBehindLauncher(settings: MountSettings): Promise<numb
     stdio: ['pipe', 'pipe', 'inherit', ...(deviceFd === undefined ? [] : [deviceFd])],
   }) as ChildProcessByStdio<Writable, Readable, null>;
   const ended = once(child, 'exit');
-  ended.catch(() => {}); // Not started: then nothing is read below either.
-  child.stdin.on('error', () => {}); // EPIPE: it has ended already.
+  ended.catch(() => {}); // If the child cannot be started, its stdout is empty; `await ended` below throws.
+  child.stdin.on('error', () => {}); // EPIPE: the child has ended already.
   const config = deviceFd === undefined ? settings.config : { ...settings.config, deviceFd: DEVICE_FD };
   child.stdin.end(JSON.stringify({ ...settings, config }));
   let answer = '';
@@ -39,7 +39,7 @@ export async function mountBehindLauncher(settings: MountSettings): Promise<numb
   throw MountError.of({ what: 'daemon', why: `ended before the mount was ready (${signal ?? `status ${status}`})` });
 }
 
-/** What {@link mountBehindLauncher} has told us to mount. */
+/** Reads the settings that {@link mountBehindLauncher} has written to our stdin. */
 export function readSettings(): MountSettings {
   return JSON.parse(readFileSync(0, 'utf8')) as MountSettings;
 }

@@ -1,11 +1,11 @@
-/** Started in a working directory that has been removed: only absolute paths can be resolved. */
+/** The case that the working directory has been removed: only absolute paths can be resolved then. */
 import { Errno } from '../../core/errno.js';
 import { errnoOf, MountError } from '../../server/config/mount-error.js';
 
 /**
- * Changes to `/` if the working directory has been removed: each thread of Node asks for it when it starts,
- * and would end the process with a stack trace. {@link PathRule.check} then refuses relative paths, which
- * would start at `/`.
+ * Changes to `/` if the working directory has been removed. Otherwise each new thread of Node would ask for
+ * the working directory, and end the process with a stack trace. {@link PathRule.check} then refuses relative
+ * paths, because they would start at `/`.
  */
 export function leaveRemovedDirectory(): PathRule {
   try {

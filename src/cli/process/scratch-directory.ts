@@ -1,6 +1,7 @@
 /**
- * The temporary directory of one `plyfs run`: its mountpoint, and its changes if they are not kept. The run
- * holds a lock on it, so that a later run recognizes and removes what a killed run has left.
+ * The temporary directory of one `plyfs run`. It contains the mountpoint and, if they are not kept, the
+ * changes. The run holds a lock on it. A later run can lock a directory that a killed run has left, and
+ * removes it.
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, constants, existsSync, lstatSync, mkdtempSync, openSync, readdirSync, renameSync } from 'node:fs';
@@ -13,7 +14,7 @@ import { userNamespace } from './namespaces.js';
 
 /** Names that mkdtemp(3) makes from `plyfs-run-`. */
 const NAME = /^plyfs-run-[A-Za-z0-9]{6}$/;
-/** Prefix of a directory that is not locked yet. */
+/** The prefix of the name of a directory that is not locked yet. */
 const UNLOCKED = 'plyfs-new-run-';
 
 export class ScratchDirectory {
@@ -23,8 +24,7 @@ export class ScratchDirectory {
   ) {}
 
   /**
-   * Makes one in TMPDIR, and removes those of runs that have ended without doing so. Throws
-   * {@link MountError}.
+   * Makes one in TMPDIR, and removes those that killed runs have left. Throws {@link MountError}.
    */
   static async make(): Promise<ScratchDirectory> {
     const { tryLock } = await import('../../sys/locks/lock.js');
@@ -33,7 +33,7 @@ export class ScratchDirectory {
       const unlocked = mkdtempSync(join(home, UNLOCKED));
       const lock = openSync(unlocked, constants.O_RDONLY);
       tryLock(lock);
-      // Other runs look for this name. They may find it only now that it is locked.
+      // Other runs remove unlocked directories of this name, so it gets the name only after it is locked.
       const path = unlocked.replace(UNLOCKED, 'plyfs-run-');
       renameSync(unlocked, path);
       removeAbandoned(home, tryLock);
@@ -41,21 +41,21 @@ export class ScratchDirectory {
     } catch (error) {
       const errno = errnoOf(error);
       if (errno === undefined) throw error;
-      const advice = 'it is where plyfs run has its mountpoint; set TMPDIR to a directory that can be written to';
-      // As mkdir(2) in /proc fails, where the kernel alone makes directories.
+      const advice = 'plyfs run needs a temporary directory; set TMPDIR to a writable one';
+      // mkdir(2) fails like this in /proc, where only the kernel makes directories.
       const why = errno === Errno.ENOENT && existsSync(home) ? { why: 'no directory can be made there' } : {};
       throw MountError.of({ what: 'TMPDIR', where: toBytesName(home), ...why, errno, advice });
     }
   }
 
-  /** Removes the directory with all in it. What cannot be removed is named on stderr, by rm(1). */
+  /** Removes the directory with its contents. rm(1) names on stderr each object that it cannot remove. */
   remove(): void {
     removeTree(this.path);
     closeSync(this.lock);
   }
 }
 
-/** Removes directories of our own user that no run holds a lock on. */
+/** Removes the directories of our own user on which no run holds a lock. */
 function removeAbandoned(home: string, tryLock: (fd: number) => boolean): void {
   for (const name of readdirSync(home)) {
     if (!NAME.test(name)) continue;
@@ -82,7 +82,10 @@ function openUnlessGone(path: string): number | undefined {
   }
 }
 
-/** In the user namespace, because files that the command made can belong to users that exist only there. */
+/**
+ * Removes `path` with rm(1), in the user namespace: files that the command has made can belong to users that
+ * exist only there.
+ */
 function removeTree(path: string): void {
   const { args } = userNamespace();
   const [program = '', ...rest] = [...(args.length === 0 ? [] : ['unshare', ...args, '--']), 'rm'];

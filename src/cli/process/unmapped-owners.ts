@@ -1,10 +1,10 @@
-/** Owners that a user namespace has no ids for. */
+/** Owners that a user namespace does not map. */
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * A warning if objects directly below `root` have owners that the user namespace does not map; else null.
- * Without it, programs fail there with misleading messages (apt: "are you root?").
+ * A warning if `root`, or an object directly below it, has an owner that the user namespace does not map;
+ * otherwise null. Without it, the user sees only the misleading messages of programs (apt: "are you root?").
  */
 export function describeUnmappedOwners(root: string): string | null {
   const overflow = Number(readFileSync('/proc/sys/kernel/overflowuid', 'utf8'));
@@ -12,7 +12,7 @@ export function describeUnmappedOwners(root: string): string | null {
   const unmapped = paths.filter((path) => lstatSync(path, { throwIfNoEntry: false })?.uid === overflow);
   if (unmapped.length === 0) return null;
   return (
-    `run: ${unmapped.length} of the ${paths.length} topmost objects of this tree belong to users outside of the user namespace, ` +
-    'and are shown as nobody\'s: even its root cannot change them (apt: "are you root?"); unpack the tree as the user who runs it, or run plyfs as root'
+    `run: ${unmapped.length} of the ${paths.length} topmost objects of this tree belong to users outside of the user namespace ` +
+    'and appear as nobody\'s: even root inside cannot change them (apt: "are you root?"); unpack the tree as the user who runs plyfs, or run plyfs as root'
   );
 }
