@@ -5,7 +5,7 @@ import { isDirectory } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { close, openDirectoryAt } from '../../sys/files/open.js';
 import { RealDirectory } from '../layers/layer.js';
-import { Descent } from '../lookup/descent.js';
+import { LowerSearch } from '../lookup/lower-search.js';
 import { readStack } from '../lookup/merge-directory.js';
 import { nameInLayer } from '../lookup/name-in-layer.js';
 import type { DirectoryNode } from '../nodes/node.js';
@@ -33,12 +33,8 @@ function lowerStack(union: Union, dir: DirectoryNode, name: EntryName): RealDire
     const presence = nameInLayer(union, home, name, stat, home === lowest);
     if (presence === 'absent') continue;
     if (presence === 'whiteout' || !isDirectory(stat.mode)) return [];
-    const stack = [new RealDirectory(home.layer, home, name)];
-    const descent = new Descent(union, dir, home, name, null, 'directory');
-    for (let step = descent.next(); step !== null; step = descent.next()) {
-      stack.push(new RealDirectory(step.home.layer, step.home, step.name));
-    }
-    return stack;
+    const search = new LowerSearch(union, { dir, name, home, listed: null }, 'directory');
+    return [new RealDirectory(home.layer, home, name), ...search.directories()];
   }
   return [];
 }

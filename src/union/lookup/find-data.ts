@@ -5,33 +5,36 @@
 import type { EntryName } from '../../core/brand.js';
 import { displayName } from '../../core/entry-name.js';
 import { Errno, fsError } from '../../core/errno.js';
+import { FileStat } from '../../core/file-stat.js';
 import type { RealDirectory } from '../layers/layer.js';
 import { FileData } from '../nodes/file-data.js';
 import type { DirectoryNode, FileNode } from '../nodes/node.js';
 import type { Union } from '../state/union.js';
-import { Descent } from './descent.js';
+import { LowerSearch } from './lower-search.js';
+
+const found = new FileStat();
 
 /**
  * Sets `node.data` if the regular file `name` in `home`, for which the node was made, is a metacopy.
  * @param dir the merged parent
  */
 export function findData(union: Union, node: FileNode, dir: DirectoryNode, home: RealDirectory, name: EntryName): void {
-  const descent = new Descent(union, dir, home, name, null, 'file');
-  const { metacopy, redirect } = descent.marks;
+  const search = new LowerSearch(union, { dir, name, home, listed: null }, 'file');
+  const { metacopy, redirect } = search.marks;
   if (metacopy === null) return;
   let inLower = !home.layer.isUpper;
-  for (let step = descent.next(); step !== null; step = descent.next()) {
+  for (let step = search.next(found); step !== null; step = search.next(found)) {
     inLower = true;
-    if (!descent.wantsData) node.data = FileData.at(step.home, step.name, descent.stat);
+    if (!search.wantsData) node.data = FileData.at(step.home, step.name, found);
   }
-  const late = descent.absolutePath;
+  const late = search.absolutePath;
   // Data-only layers are searched also without metacopy=on and redirect_dir=follow: their files can be
   // reached in no other way.
   if (node.data === null && inLower && late !== null && union.dataLayers.length > 0) {
     node.data = FileData.somewhereIn(union.dataLayers, late);
   }
   if (node.data === null) {
-    descent.checkFollowed();
+    search.checkFollowed();
     union.log(`${displayName(name)}: metacopy without data: no lower layer has it`);
     throw fsError(Errno.EIO, 'metacopy');
   }

@@ -8,7 +8,7 @@ import type { ObjectRef } from '../../sys/files/object-ref.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
 import { refOf } from '../objects/real-object.js';
 import type { Union } from '../state/union.js';
-import { lowerLinks } from './lookup.js';
+import { lowerLinks } from './lower-names.js';
 
 /** The longest redirect that is written (fs/overlayfs/super.c, parameter redirect_max). */
 const MAX_REDIRECT = 256;

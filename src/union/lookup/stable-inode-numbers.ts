@@ -9,14 +9,27 @@ import { Errno, FsError, fsError } from '../../core/errno.js';
 import { DT_DIR, direntType, isRegular } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { statAt } from '../../sys/files/stat.js';
-import { RealDirectory } from '../layers/layer.js';
+import type { RealDirectory } from '../layers/layer.js';
 import type { ListedEntry } from '../nodes/listing.js';
 import type { DirectoryNode } from '../nodes/node.js';
 import type { Union } from '../state/union.js';
-import { Descent } from './descent.js';
+import { directoryAt, LowerSearch } from './lower-search.js';
 
 const lower = new FileStat();
 const atPlace = new FileStat();
+
+/** The own number of the real object in `home` with this stat, as if nothing had been copied up. */
+export function ownNumber(union: Union, { layer }: RealDirectory, stat: FileStat): number {
+  if (!layer.isUpper) return union.numbers.ownOfLower(stat, layer, stat.ino);
+  return union.numbers.own(stat.devMajor, stat.devMinor, stat.ino);
+}
+
+/** The number to show for a file that is no copy of a lower one: a new file, or one in a lower layer. */
+export function numberWithoutOrigin(union: Union, own: number): number {
+  // All names of a group show the number of its copy.
+  if (union.links?.has(own) === true) return union.numbers.kept(own) ?? own;
+  return union.numbers.ofLower(own);
+}
 
 /**
  * The number to show for a file of the upper. A copy shows the number of its lower file. Several files can be
@@ -159,9 +172,8 @@ function correctEntry(union: Union, dir: DirectoryNode, entry: ListedEntry): boo
 }
 
 function listedDirectory(union: Union, dir: DirectoryNode, { name, ino, home, below }: ListedEntry): number {
-  const descent = new Descent(union, dir, home, name, below ?? [], 'directory');
-  const step = descent.next();
+  const search = new LowerSearch(union, { dir, name, home, listed: below ?? [] }, 'directory');
+  const step = search.next(lower);
   if (step === null) return ino;
-  const part = new RealDirectory(step.home.layer, step.home, step.name);
-  return numberOfDirectory(union, ino, part, descent.marks.redirect !== null);
+  return numberOfDirectory(union, ino, directoryAt(step), search.marks.redirect !== null);
 }

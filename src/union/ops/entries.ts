@@ -2,7 +2,9 @@ import type { EntryName, NodeId } from '../../core/brand.js';
 import { direntType } from '../../core/file-mode.js';
 import type { Entry } from '../../fuse/operations.js';
 import type { Made } from '../create/create-object.js';
-import { adoptDirectory, adoptFile, lookupNode } from '../lookup/lookup.js';
+import { nodeOfNewDirectory } from '../lookup/directory-node.js';
+import { nodeOfNewFile } from '../lookup/file-node.js';
+import { lookupNode } from '../lookup/lookup.js';
 import { noteAdded } from '../lookup/merge-directory.js';
 import type { DirectoryNode, UnionNode } from '../nodes/node.js';
 import { readlinkReal } from '../objects/real-object.js';
@@ -34,8 +36,8 @@ export function entryOfNew(
 ): Entry {
   const { attr } = union.answer;
   const node = isDirectory
-    ? adoptDirectory(union, dir, name, home, lowers, attr)
-    : adoptFile(union, dir, name, home, attr, true);
+    ? nodeOfNewDirectory(union, { dir, name, home }, lowers, attr)
+    : nodeOfNewFile(union, dir, name, home, attr);
   node.protection = 0;
   if (node.kind === 'directory') node.isComplete = true;
   else node.lacksCapability = true;

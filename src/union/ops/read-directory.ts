@@ -3,7 +3,8 @@ import { FsError } from '../../core/errno.js';
 import { DT_DIR } from '../../core/file-mode.js';
 import type { DirectorySink, Entry } from '../../fuse/operations.js';
 import { touchDirectory } from '../../sys/files/read-directory.js';
-import { adoptFile, adoptStack } from '../lookup/lookup.js';
+import { nodeOfDirectory } from '../lookup/directory-node.js';
+import { nodeOfFile } from '../lookup/file-node.js';
 import { listingOf } from '../lookup/merge-directory.js';
 import { DOT_COOKIE, DOT_DOT_COOKIE, type ListedEntry } from '../nodes/listing.js';
 import type { DirectoryNode } from '../nodes/node.js';
@@ -94,6 +95,8 @@ function lookupListed(union: Union, dir: DirectoryNode, listed: ListedEntry): En
   // listed, but a lookup does not find it. The kernel would take attributes returned here for a lookup's.
   if (presence === 'whiteout') return undefined;
   const node =
-    type === DT_DIR ? adoptStack(union, dir, name, home, below ?? [], attr) : adoptFile(union, dir, name, home, attr);
+    type === DT_DIR
+      ? nodeOfDirectory(union, { dir, name, home, listed: below ?? [] }, attr)
+      : nodeOfFile(union, dir, name, home, attr);
   return countedEntry(union, node);
 }

@@ -16,6 +16,20 @@ import { refuseUnfollowed } from '../objects/unfollowed-data.js';
 import type { Union } from '../state/union.js';
 import { isOpaqueByFile, nameInLayer } from './name-in-layer.js';
 
+/** The object from which a search starts. */
+export interface SearchStart {
+  /** Its merged parent. */
+  readonly dir: DirectoryNode;
+  readonly name: EntryName;
+  /** The real directory of `dir` that contains it. */
+  readonly home: RealDirectory;
+  /**
+   * Those real directories of `dir` below `home` that are known to contain a directory of this name, top
+   * first; null: not known.
+   */
+  readonly listed: readonly RealDirectory[] | null;
+}
+
 /** One part that the search has found. */
 export interface Step {
   /** The real directory that contains it. */
@@ -24,7 +38,7 @@ export interface Step {
   readonly name: EntryName;
 }
 
-const stat = new FileStat();
+const scratch = new FileStat();
 
 /**
  * The shortest value of a metacopy mark, in bytes, except for an empty one
@@ -32,7 +46,9 @@ const stat = new FileStat();
  */
 const MIN_METACOPY = 4;
 
-export class Descent {
+export class LowerSearch {
+  private readonly dir: DirectoryNode;
+  private readonly name: EntryName;
   /** The name to look up in each candidate, or, beginning with `/`, a path from the root of each layer. */
   private path: string;
   /** Directories to search, top first. */
@@ -51,32 +67,20 @@ export class Descent {
   /** The marks of the object from which the search starts. */
   readonly marks: Marks;
 
-  /**
-   * @param dir the merged parent of the object from which the search starts
-   * @param home the real directory of `dir` that contains the object
-   * @param listed those real directories of `dir` below `home` that are known to contain a directory of this
-   * name; null: not known
-   * @param wanted the type to search for; an object of another type ends the search
-   */
+  /** @param wanted the type to search for; an object of another type ends the search */
   constructor(
     private readonly union: Union,
-    private readonly dir: DirectoryNode,
-    home: RealDirectory,
-    private readonly name: EntryName,
-    listed: readonly RealDirectory[] | null,
+    { dir, name, home, listed }: SearchStart,
     private readonly wanted: 'directory' | 'file',
   ) {
+    this.dir = dir;
+    this.name = name;
     this.path = name;
     const below = dir.lowers.filter((lower) => lower.layer.depth > home.layer.depth);
     this.candidates = listed ?? below;
     this.known = listed !== null;
     this.marks = this.marksOf(home, name, below.length, true);
     this.applyMarks(this.marks, home.layer, '', '');
-  }
-
-  /** The stat of what {@link next} found last, a file; valid until the next search. */
-  get stat(): FileStat {
-    return stat;
   }
 
   /**
@@ -87,19 +91,31 @@ export class Descent {
     return this.wantsData && this.absolute ? this.path : null;
   }
 
-  /** The next part, one or more layers further down; null: there are no more. */
-  next(): Step | null {
+  /**
+   * The next part, one or more layers further down; null: there are no more.
+   * @param into takes the stat of a part that is a file; for others its content is undefined
+   */
+  next(into: FileStat): Step | null {
     while (!this.stopped && this.at < this.candidates.length) {
       if (this.wanted === 'file') this.checkFollowed();
       const candidate = this.candidates[this.at++] as RealDirectory;
-      const step = this.path.startsWith('/') ? this.walk(candidate) : this.look(candidate, this.path, '', '');
+      const step = this.path.startsWith('/')
+        ? this.walk(candidate, into)
+        : this.look(candidate, this.path, '', '', into);
       if (step !== null) return step;
     }
     return null;
   }
 
+  /** All parts that are left, top first. For a search for directories. */
+  directories(): RealDirectory[] {
+    const found: RealDirectory[] = [];
+    for (let step = this.next(scratch); step !== null; step = this.next(scratch)) found.push(directoryAt(step));
+    return found;
+  }
+
   /** Follows the path from the root of one layer. Redirects of its directories can change the path. */
-  private walk(root: RealDirectory): Step | null {
+  private walk(root: RealDirectory, into: FileStat): Step | null {
     let home = root;
     let done = '';
     let rest = this.path;
@@ -108,7 +124,7 @@ export class Descent {
       const name = end < 0 ? rest.slice(1) : rest.slice(1, end);
       const post = end < 0 ? '' : rest.slice(end);
       if (name === '.' || name === '..') throw fsError(Errno.EACCES, 'redirect');
-      const step = this.look(home, name, `${done}/`, post);
+      const step = this.look(home, name, `${done}/`, post, into);
       if (step === null || post === '') return step;
       home = new RealDirectory(home.layer, home, name as EntryName);
       // A redirect of this directory applies to the layers below. In this layer the walk continues in the
@@ -119,14 +135,14 @@ export class Descent {
   }
 
   /** Looks up one component. `before` and `after` are the rest of an absolute path. */
-  private look(home: RealDirectory, name: string, before: string, after: string): Step | null {
+  private look(home: RealDirectory, name: string, before: string, after: string, into: FileStat): Step | null {
     const { layer } = home;
     const isLast = after === '';
     if (!this.known) {
       const last = this.at === this.candidates.length;
-      const presence = nameInLayer(this.union, home, name as EntryName, stat, last);
+      const presence = nameInLayer(this.union, home, name as EntryName, into, last);
       if (presence === 'absent') return null;
-      const wanted = isLast && this.wanted === 'file' ? isRegular(stat.mode) : isDirectory(stat.mode);
+      const wanted = isLast && this.wanted === 'file' ? isRegular(into.mode) : isDirectory(into.mode);
       if (presence === 'whiteout' || !wanted) {
         this.stopped = true;
         return null;
@@ -213,4 +229,9 @@ export class Descent {
     const seeksBelow = below > 0 && !marks.opaque && (this.wanted === 'directory' || !isLast);
     return seeksBelow && isOpaqueByFile(union, home, name) ? { ...marks, opaque: true } : marks;
   }
+}
+
+/** The real directory that was found. */
+export function directoryAt({ home, name }: Step): RealDirectory {
+  return new RealDirectory(home.layer, home, name);
 }
