@@ -25,8 +25,8 @@ export function completeData(union: Union, node: FileNode, length: number): numb
     };
     throw new Parked(union.jobs.start(node, completion, union.writable().copyUp.sync, complete));
   }
-  // The data of a large file is not copied only to be discarded. The file is truncated here, and only once: if
-  // a later truncation failed, nothing could restore the data that this one has discarded.
+  // The data of a large file is not copied only to be discarded. The file is truncated here, and only once:
+  // if a later truncation failed, nothing could restore the data that this one has discarded.
   if (length === 0 && completion.length >= LARGE) {
     return sealWith(union, node, completion, () => completion.sealEmpty());
   }

@@ -52,7 +52,7 @@ export function planCopyUp(union: Union, node: FileNode, length: number): WholeC
   if (!isRegular(source.stat.mode)) return { kind: 'special', ...planned };
   if (lacksData(union, home.layer, source.dirfd, source.name)) throw fsError(Errno.EPERM, 'copy-up');
   // If the caller wants a large piece, the whole file is copied: the copy takes a while, and by then the
-  // caller may be gone.
+  // caller may no longer exist.
   const copiedLength = length < LARGE ? length : Number.POSITIVE_INFINITY;
   return { kind: 'whole', ...planned, copiedLength, length };
 }

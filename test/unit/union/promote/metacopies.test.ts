@@ -1,4 +1,4 @@
-/** Files whose data is in another layer: found, made and completed, through the Operations contract. */
+/** Metacopies, whose data is in another layer: how they are found, made, moved and completed. */
 import {
   closeSync,
   existsSync,
@@ -81,7 +81,7 @@ function onReal<T>(path: string, body: (fd: number) => T): T {
   }
 }
 
-/** A file of `size` bytes, and none of them there. */
+/** Makes a metacopy of `size` bytes without data. */
 function metacopy(path: string, size: number, redirect?: string, value = ''): void {
   whole(path, '');
   truncateSync(join(home, path), size);
@@ -99,7 +99,7 @@ function look(path: string): { nodeid: NodeId; attr: Attributes['attr'] } {
   let id: NodeId = ROOT_ID;
   for (const part of path.split('/').filter((piece) => piece !== '')) {
     const entry = union.lookup(id, part as EntryName);
-    if (entry === null) throw new Error(`${path}: ${part} is not there`);
+    if (entry === null) throw new Error(`${path}: lookup did not find ${part}`);
     id = entry.nodeid;
   }
   return { nodeid: id, attr: { ...union.getattr(id).attr } as Attributes['attr'] };
@@ -132,7 +132,7 @@ function listed(path: string): string[] {
 }
 
 describe('a file that has its attributes in one layer and its data in another', () => {
-  it('shows the attributes of the one and the content and blocks of the other', () => {
+  it('shows the attributes of the upper file and the content and blocks of the lower one', () => {
     metacopy('upper/f', 4096);
     whole('l2/f', 'x'.repeat(4096));
     mount();
@@ -143,7 +143,7 @@ describe('a file that has its attributes in one layer and its data in another', 
     expect(read('f')).toBe('x'.repeat(4096));
   });
 
-  it('may have both in lower layers, and several with attributes above each other', () => {
+  it('can be in lower layers, and above another metacopy', () => {
     metacopy('upper/d/f', 6);
     metacopy('l1/d/f', 6);
     metacopy('l2/d/f', 6);
@@ -152,7 +152,7 @@ describe('a file that has its attributes in one layer and its data in another', 
     expect(read('d/f')).toBe('l3/d/f');
   });
 
-  it('is led to its data by redirects: of one name, of a path, of directories on the way', () => {
+  it('leads to its data by redirects: with one name, with a path, and of directories in the path', () => {
     metacopy('upper/new', 8, 'old');
     metacopy('l1/old', 8, '/a/b/f');
     onReal('l2', () => mkdirSync(join(home, 'l2/a')));
@@ -163,7 +163,7 @@ describe('a file that has its attributes in one layer and its data in another', 
     expect(read('new')).toBe('l3/z/b/f');
   });
 
-  it('is the same file by all its names', () => {
+  it('is one file with all its names', () => {
     metacopy('upper/d/one', 4, '/f');
     linkSync(join(home, 'upper/d/one'), join(home, 'upper/two'));
     whole('l1/f', 'data');
@@ -173,7 +173,7 @@ describe('a file that has its attributes in one layer and its data in another', 
     expect(read('two')).toBe('data');
   });
 
-  it('goes on being read after it has lost its name, and is looked up again after it was forgotten', () => {
+  it('can be read while it is open after its name was removed', () => {
     metacopy('upper/f', 4);
     whole('l1/f', 'data');
     mount();
@@ -188,7 +188,7 @@ describe('a file that has its attributes in one layer and its data in another', 
     expect(union.lookup(ROOT_ID, 'f' as EntryName)).toBeNull();
   });
 
-  it('does not count where a directory, a symlink or a whiteout is instead of the data', () => {
+  it('is EIO if a directory or a symlink is in place of the data', () => {
     metacopy('upper/dir', 4);
     mkdirSync(join(home, 'l1/dir'));
     metacopy('upper/link', 4);
@@ -198,7 +198,7 @@ describe('a file that has its attributes in one layer and its data in another', 
     for (const name of ['dir', 'link']) expect(() => look(name)).toThrow('EIO');
   });
 
-  it.each(['upper/f', 'l3/f'])('and nowhere any data is EIO, and named all the same: %s', (path) => {
+  it.each(['upper/f', 'l3/f'])('without any data is EIO, and listed: %s', (path) => {
     metacopy(path, 4);
     mount();
     expect(() => look('f')).toThrow('EIO');
@@ -212,7 +212,7 @@ describe('a file that has its attributes in one layer and its data in another', 
     ['\0\0\0', 'EIO'],
     ['\0\x04\0\0', 'data'],
     [`\0\x24\0\x01${'d'.repeat(32)}`, 'data'],
-  ])('may carry a digest, which is not looked at: mark %j', (value, result) => {
+  ])('can have a digest in its mark, which is ignored: mark %j', (value, result) => {
     metacopy('upper/f', 4, undefined, value);
     whole('l1/f', 'data');
     mount();
@@ -228,7 +228,7 @@ describe('a file that has its attributes in one layer and its data in another', 
     expect(log.join()).toContain('metacopy=off');
   });
 
-  it('gets no other place, name or size with metacopy=off: EPERM, and it finds its data when it is on again', () => {
+  it('cannot be moved, linked or truncated with metacopy=off: EPERM, and so keeps its data', () => {
     metacopy('upper/f', 4);
     metacopy('upper/g', 4);
     whole('l1/f', 'data');
@@ -249,7 +249,7 @@ describe('a file that has its attributes in one layer and its data in another', 
 });
 
 describe('a data-only layer', () => {
-  it('gives data to files above that lead there by a path, and shows no names', () => {
+  it('provides the data of files that lead there by a path, and shows no names', () => {
     metacopy('l1/a', 4, '/x/a');
     metacopy('l1/b', 4, '/x/b');
     metacopy('l1/c', 4, '/via');
@@ -262,7 +262,7 @@ describe('a data-only layer', () => {
     expect(listed('')).toEqual(['a', 'b', 'c', 'via']);
   });
 
-  it('is looked into when the data is wanted, and not before: the blocks are guessed', () => {
+  it('is searched only when a file is opened; until then its blocks are estimated', () => {
     metacopy('l1/a', 4, '/x');
     metacopy('l1/none', 5000, '/none');
     whole('d2/x', 'data');
@@ -272,7 +272,7 @@ describe('a data-only layer', () => {
     expect(look('a').attr.blocks).toBe(8);
   });
 
-  it('gives data to be changed, too, which is left as it is', () => {
+  it('does not change when a file that has its data there is written to', () => {
     metacopy('l1/f', 4, '/x');
     whole('d2/x', 'data');
     mount({ dataLayers: 2 }, ['l1']);
@@ -288,7 +288,7 @@ describe('a data-only layer', () => {
     ['/link', 'ENOENT'],
     ['/through/f', 'ELOOP'],
     ['/out/../../l2/secret', 'EXDEV'],
-  ])('is not left, and gives only regular files: %s is %s', (redirect, errno) => {
+  ])('provides only regular files of its own, without symlinks in the path: %s is %s', (redirect, errno) => {
     metacopy('l1/f', 4, redirect);
     mkdirSync(join(home, 'd2/dir'));
     mkdirSync(join(home, 'd2/out'));
@@ -300,7 +300,7 @@ describe('a data-only layer', () => {
     expect(() => read('f')).toThrow(errno);
   });
 
-  it('gives none to a file of the upper alone, nor by a redirect of one name', () => {
+  it('does not provide data to a file that is only in the upper, or by a redirect with one name', () => {
     metacopy('upper/up', 4, '/x');
     metacopy('l1/f', 4, '/r');
     metacopy('l2/r', 4, 'x');
@@ -310,7 +310,7 @@ describe('a data-only layer', () => {
     for (const name of ['up', 'f', 'none']) expect(() => look(name)).toThrow('EIO');
   });
 
-  it('needs neither metacopy=on nor redirect_dir=follow, as long as no other layer has to be asked', () => {
+  it('needs neither metacopy=on nor redirect_dir=follow if no other lower layer must be searched', () => {
     metacopy('l1/f', 4, '/x');
     whole('d2/x', 'data');
     mount({ dataLayers: 2, metacopy: false, redirect: 'nofollow' }, ['l1']);
@@ -336,10 +336,10 @@ function write(path: string, text: string, flags = O_WRONLY): void {
   union.release(nodeid, flags);
 }
 
-/** More than is copied in a request; what is copied by a helper thread is tested on mounts. */
+/** More than one request copies. Copies by a helper thread are tested on mounts. */
 const LARGE = 3 << 20;
 
-describe('with metacopy=on, a change of a lower file that is not of its data', () => {
+describe('with metacopy=on, a change of a lower file that does not concern its data', () => {
   const changes: [string, (path: string) => void][] = [
     ['chmod', (path) => chmod(path, 0o640)],
     ['chown', (path) => union.setattr(look(path).nodeid, { uid: 3, gid: 4 }, CALLER)],
@@ -376,7 +376,7 @@ describe('with metacopy=on, a change of a lower file that is not of its data', (
     expect(read('f')).toBe('data');
   });
 
-  it('goes for an empty file, too, and for none that is no regular file', () => {
+  it('makes a metacopy of an empty file, and copies a symlink whole', () => {
     whole('l1/empty', '');
     symlinkSync('x', join(home, 'l1/link'));
     mount();
@@ -394,7 +394,7 @@ describe('with metacopy=on, a change of a lower file that is not of its data', (
     expect(readFileSync(join(home, 'upper/f'), 'latin1')).toBe('data');
   });
 
-  it('is seen at once by who reads the file meanwhile, who goes on reading', () => {
+  it('is visible at once while the file is open for reading, and its data can still be read', () => {
     whole('l1/f', 'data');
     mount();
     const { nodeid } = look('f');
@@ -410,7 +410,7 @@ describe('with metacopy=on, a change of a lower file that is not of its data', (
   });
 });
 
-describe('another place of a metacopy', () => {
+describe('a metacopy that moves', () => {
   const redirectAfter = (path: string, change: () => void): string | undefined => {
     change();
     for (const again of [false, true]) {
@@ -426,37 +426,37 @@ describe('another place of a metacopy', () => {
     mount();
   });
 
-  it('in its directory is noted by its old name, and stays so', () => {
+  it('within its directory gets a redirect with its old name, and keeps it', () => {
     expect(redirectAfter('p/g', () => rename('p/f', 'p/g'))).toBe('f');
     expect(redirectAfter('p/h', () => rename('p/g', 'p/h'))).toBe('f');
     expect(union.lookup(look('p').nodeid, 'f' as EntryName)).toBeNull();
   });
 
-  it('in another directory is noted by its old path, also after one in its own', () => {
+  it('to another directory gets a redirect with its old path, also after a move within its own', () => {
     rename('p/f', 'p/g');
     expect(redirectAfter('q/g', () => rename('p/g', 'q/g'))).toBe('/p/f');
     expect(redirectAfter('top', () => rename('q/g', 'top'))).toBe('/p/f');
   });
 
-  it('is noted by its path if the lower file has more names', () => {
+  it('gets a redirect with its path if the lower file has more names', () => {
     linkSync(join(home, 'l1/p/f'), join(home, 'l1/q/f'));
     expect(redirectAfter('p/g', () => rename('p/f', 'p/g'))).toBe('/p/f');
   });
 
-  it('below a directory that has moved is noted by the path that lower layers know', () => {
+  it('below a directory that was moved gets a redirect with the path in the lower layers', () => {
     rename('p', 'r');
     expect(redirectAfter('r/f', () => chmod('r/f', 0o600))).toBeUndefined();
     expect(redirectAfter('q/f', () => rename('r/f', 'q/f'))).toBe('/p/f');
   });
 
-  it('is noted at a link, on both names', () => {
+  it('gets a redirect with its path when it is linked', () => {
     const link = (): void => void union.link(look('p/f').nodeid, look('q').nodeid, 'l' as EntryName);
     expect(redirectAfter('q/l', link)).toBe('/p/f');
     expect(markOf('upper/p/f', REDIRECT)).toBe('/p/f');
     expect(look('q/l').nodeid).toBe(look('p/f').nodeid);
   });
 
-  it('is noted on both sides of an exchange', () => {
+  it('gets a redirect when it is exchanged with another one', () => {
     rename('p/f', 'q/x', 2);
     for (const again of [false, true]) {
       if (again) remount();
@@ -464,7 +464,7 @@ describe('another place of a metacopy', () => {
     }
   });
 
-  it('that is too far away to be noted makes the data come', () => {
+  it('gets its data if the path is too long for a redirect', () => {
     const long = 'n'.repeat(200);
     whole(`l1/${long}/${long}/f`, 'data');
     expect(redirectAfter('far', () => rename(`${long}/${long}/f`, 'far'))).toBeUndefined();
@@ -474,17 +474,17 @@ describe('another place of a metacopy', () => {
 });
 
 describe('the data of a metacopy', () => {
-  const fresh = (path: string): Stats => statSync(join(home, 'upper', path));
+  const statUpper = (path: string): Stats => statSync(join(home, 'upper', path));
 
-  it.each([4, 900_000])('comes when the file is opened for writing, under all its names: %i bytes', (size) => {
+  it.each([4, 900_000])('is copied when the file is opened for writing, for all its names: %i bytes', (size) => {
     whole('l1/f', 'x'.repeat(size));
     mount();
     chmod('f', 0o600);
     union.link(look('f').nodeid, ROOT_ID, 'g' as EntryName);
     union.setxattr(look('g').nodeid, 'user.a', Buffer.from('b'), 0, false);
-    const { ino } = fresh('f');
+    const { ino } = statUpper('f');
     write('f', 'y');
-    expect(fresh('g')).toMatchObject({ ino, nlink: 2, size });
+    expect(statUpper('g')).toMatchObject({ ino, nlink: 2, size });
     expect(markOf('upper/g', METACOPY)).toBeUndefined();
     expect(markOf('upper/g', 'user.a')).toBe('b');
     expect(readFileSync(join(home, 'upper/g'), 'latin1')).toBe(`y${'x'.repeat(size - 1)}`);
@@ -493,7 +493,7 @@ describe('the data of a metacopy', () => {
     expect(read('g').slice(0, 4)).toBe('yxxx');
   });
 
-  it.each([4, 900_000])('that comes changes neither times nor rights: %i bytes', (size) => {
+  it.each([4, 900_000])('is copied without a change of times or set-id bits: %i bytes', (size) => {
     whole('l1/f', 'x'.repeat(size));
     mount();
     chmod('f', 0o4755);
@@ -503,17 +503,17 @@ describe('the data of a metacopy', () => {
     expect(look('f').attr).toMatchObject({ mtimeSec: 7, mode: 0o104755, size });
   });
 
-  it('comes with its holes', () => {
+  it('is copied with its holes', () => {
     whole('l1/f', '');
     truncateSync(join(home, 'l1/f'), 1_000_000);
     mount();
     chmod('f', 0o600);
     write('f', 'y');
-    expect(fresh('f').blocks).toBeLessThan(100);
-    expect(fresh('f').size).toBe(1_000_000);
+    expect(statUpper('f').blocks).toBeLessThan(100);
+    expect(statUpper('f').size).toBe(1_000_000);
   });
 
-  it.each([10, LARGE])('is not copied for O_TRUNC, and comes for a truncation: %i bytes', (size) => {
+  it.each([10, LARGE])('is discarded by O_TRUNC, and copied for a truncation: %i bytes', (size) => {
     whole('l1/f', 'x'.repeat(size));
     whole('l1/g', 'xxxxxxxxxx');
     mount();
@@ -528,7 +528,7 @@ describe('the data of a metacopy', () => {
     expect(markOf('upper/g', METACOPY)).toBeUndefined();
   });
 
-  it.each([4, 900_000])('is what everybody reads who has the file open: %i bytes', (size) => {
+  it.each([4, 900_000])('is read by processes that had the file open before the copy: %i bytes', (size) => {
     whole('l1/f', 'x'.repeat(size));
     mount();
     chmod('f', 0o600);
@@ -541,7 +541,7 @@ describe('the data of a metacopy', () => {
     union.release(nodeid, O_RDONLY);
   });
 
-  it('comes for a file that has lost its name', () => {
+  it('is copied for a file whose name was removed', () => {
     whole('l1/f', 'data');
     mount();
     chmod('f', 0o600);
@@ -556,7 +556,7 @@ describe('the data of a metacopy', () => {
     expect(union.getattr(nodeid).attr).toMatchObject({ size: 4, nlink: 0 });
   });
 
-  it('is copied with the file when a lower metacopy is written to', () => {
+  it('is copied together with a lower metacopy that is written to', () => {
     metacopy('l1/f', 4, '/other');
     whole('l2/other', 'data');
     mount();
@@ -565,7 +565,7 @@ describe('the data of a metacopy', () => {
     expect(markOf('upper/f', METACOPY)).toBeUndefined();
   });
 
-  it('that cannot be had makes every change fail: nothing without data is copied up', () => {
+  it('must be found for any change: a metacopy without data is not copied up', () => {
     metacopy('l1/f', 4, '/none');
     mount({ dataLayers: 2 }, ['l1']);
     expect(() => chmod('f', 0o600)).toThrow('ENOENT');
