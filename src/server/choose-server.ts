@@ -3,7 +3,7 @@ import { ProcessServer } from './process/process-server.js';
 import type { Server } from './serving/server.js';
 import { ThreadServer } from './thread/thread-server.js';
 
-/** A server for the transport that `config` asks for. */
+/** Creates a server for the transport of `config`. */
 export function chooseServer(config: MountConfig): Server {
   return config.transport === 'fuse-native' ? new ProcessServer() : new ThreadServer();
 }

@@ -1,4 +1,4 @@
-/** A promise settled from outside (Promise.withResolvers is not in Node 20). */
+/** A promise with functions that resolve or reject it (Node 20 has no Promise.withResolvers). */
 export interface Deferred {
   readonly promise: Promise<void>;
   readonly resolve: () => void;
@@ -6,9 +6,9 @@ export interface Deferred {
 }
 
 export function deferred(): Deferred {
-  let settle: Omit<Deferred, 'promise'> = { resolve: () => {}, reject: () => {} };
+  let functions: Omit<Deferred, 'promise'> = { resolve: () => {}, reject: () => {} };
   const promise = new Promise<void>((resolve, reject) => {
-    settle = { resolve, reject };
+    functions = { resolve, reject };
   });
-  return { promise, ...settle };
+  return { promise, ...functions };
 }

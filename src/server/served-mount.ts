@@ -1,4 +1,4 @@
-/** One mount, seen from the thread that started it. */
+/** One mount, as the thread that has started its server sees it. */
 import { Errno } from '../core/errno.js';
 import { mountedOn } from '../sys/mountinfo.js';
 import { chooseServer } from './choose-server.js';
@@ -9,14 +9,14 @@ import type { Control, Server, ServerMessage } from './serving/server.js';
 
 type Log = (line: string) => void;
 
-/** Owns the server, and takes the mount down when the process exits before it. */
+/** Owns the server. Unmounts if the process exits while the mount exists. */
 export class ServedMount {
   private readonly ready: Deferred = deferred();
   private readonly end: Deferred = deferred();
   /** Loads while the server starts. */
   private readonly loading: Promise<Control> = import('./serving/mount-control.js');
   private control: Control | undefined;
-  /** Id of our mount in mountinfo: somebody else's mount on the same directory is not ours to unmount. */
+  /** The id of our mount in mountinfo. We must not unmount another mount on the same directory. */
   private mountId: number | undefined;
   private refusal: MountError | undefined;
 
@@ -25,21 +25,21 @@ export class ServedMount {
     private readonly log: Log,
     private readonly server: Server,
   ) {
-    process.on('exit', this.abandon);
+    process.on('exit', this.unmountAtExit);
     server.start(config, {
-      message: (message) => this.take(message),
+      message: (message) => this.handleMessage(message),
       failed: (error) => {
         this.refusal ??= asMountError(error, 'server');
         if (!(error instanceof MountError)) log(error.stack ?? error.message);
       },
       ended: () => this.handleEnd(),
     });
-    this.end.promise.catch(() => {}); // Told to whoever asks for `closed`; nobody has to.
+    this.end.promise.catch(() => {}); // A rejection is not unhandled if nobody reads `closed`.
   }
 
   /**
-   * Resolves when the mount answers. Rejects with {@link MountError}, and then nothing is mounted.
-   * @param server not started; taken over
+   * Mounts. Resolves when the mount can be used. Rejects with {@link MountError}; nothing is mounted then.
+   * @param server a server that has not been started; the mount owns it from now on
    */
   static async start(config: MountConfig, log: Log, server = chooseServer(config)): Promise<ServedMount> {
     const mount = new ServedMount(config, log, server);
@@ -49,16 +49,16 @@ export class ServedMount {
   }
 
   /**
-   * Resolves when the mount is gone, whoever unmounted it, and its server has ended. Rejects if the server
-   * failed.
+   * Resolves when the mount has been unmounted, by any process, and its server has ended. Rejects if the
+   * server failed.
    */
   get closed(): Promise<void> {
     return this.end.promise;
   }
 
   /**
-   * Unmounts and waits for the server's end. In use: MountError EBUSY; with `lazy` it is detached instead,
-   * and whoever still uses it gets ENOTCONN.
+   * Unmounts and waits for the server's end. Throws MountError EBUSY if the mount is in use. With `lazy` it
+   * is detached in that case, and the processes that use it get ENOTCONN.
    */
   async unmount({ lazy }: { lazy: boolean }): Promise<void> {
     try {
@@ -70,23 +70,23 @@ export class ServedMount {
         where: this.config.mountpoint,
         why: 'in use',
         errno: Errno.EBUSY,
-        advice: 'leave it, or unmount it lazily',
+        advice: 'end the processes that use it, or unmount it lazily',
       });
     }
-    // The caller has mounted it in another mount namespace: we cannot unmount it, only stop serving it.
+    // If the caller has mounted it in another mount namespace, we cannot unmount it, only stop serving it.
     const isOutOfReach = this.config.deviceFd !== undefined && this.mountId === undefined;
     if (lazy || isOutOfReach) this.stopServer();
     await this.closed;
   }
 
-  /** Ends the mount in any case: detached if it is in use. */
+  /** Ends the mount, even if it is in use: then it is detached. */
   async stop(): Promise<void> {
     this.detach();
     this.stopServer();
     await this.closed;
   }
 
-  private take(message: ServerMessage): void {
+  private handleMessage(message: ServerMessage): void {
     switch (message.kind) {
       case 'mounted':
         this.mountId = mountedOn(this.config.mountpoint)?.id;
@@ -111,19 +111,20 @@ export class ServedMount {
     if (this.control !== undefined) this.server.stop(this.control);
   }
 
-  /** The server has ended, in whatever way. */
+  /** Called when the server has ended, with or without an error. */
   private async handleEnd(): Promise<void> {
     if (this.server.cleanUp(await this.loading)) this.detach();
-    process.off('exit', this.abandon);
+    process.off('exit', this.unmountAtExit);
     this.ready.reject(this.refusal ?? MountError.of({ what: 'server', why: 'ended before the mount was ready' }));
     if (this.refusal === undefined) this.end.resolve();
     else this.end.reject(this.refusal);
   }
 
   /**
-   * The process exits with the mount alive: nobody may be left waiting, and Node waits for a serving thread.
+   * Called when the process exits while the mount exists. Otherwise users of the mount would wait forever,
+   * and Node would wait for the serving thread.
    */
-  private readonly abandon = (): void => {
+  private readonly unmountAtExit = (): void => {
     this.detach();
     this.stopServer();
   };

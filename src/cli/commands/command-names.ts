@@ -30,7 +30,7 @@ function unknown(word: string, why: string): string {
   return `${printable(word)}: ${why}${hint}; see plyfs --help`;
 }
 
-/** The command that differs from `word` by the fewest mistakes, if these are at most a third of the word. */
+/** The command that `word` misspells: with the fewest mistakes, and at most one in three characters. */
 function similarCommand(word: string): string | undefined {
   const ranked = COMMANDS.map((name) => ({ name, mistakes: mistakesBetween(word, name) }));
   ranked.sort((a, b) => a.mistakes - b.mistakes);
@@ -39,8 +39,8 @@ function similarCommand(word: string): string | undefined {
 }
 
 /**
- * How many characters must be inserted, deleted, replaced, or exchanged with their neighbour to make `b` of `a`
- * (optimal string alignment distance).
+ * How many characters must be inserted, deleted, replaced, or exchanged with their neighbour to make `b` of
+ * `a` (optimal string alignment distance).
  */
 function mistakesBetween(a: string, b: string): number {
   let beforePrevious: number[] = [];

@@ -1,6 +1,6 @@
 import type { MountConfig } from '../../server/config/mount-config.js';
 
-/** What a mount in the background is made of. */
+/** The settings of a mount in the background, as the launcher writes them to the daemon's stdin. */
 export interface MountSettings {
   readonly config: MountConfig;
   /** The file for the daemon's log lines, as bytes; absent: they are sent to syslog. */

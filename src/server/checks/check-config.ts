@@ -1,5 +1,4 @@
-/** Everything that can be known to be wrong with a mount before the first layer is opened for good. */
-
+/** The checks of a mount's config before its layers are opened. */
 import { isReadOnly, type MountConfig } from '../config/mount-config.js';
 import { refuseLayersInUse } from './check-in-use.js';
 import { checkLayers } from './check-layers.js';
@@ -8,9 +7,9 @@ import { onGivenDevice } from './given-device.js';
 import { withoutIdmapped } from './idmapped-layers.js';
 
 /**
- * Throws `MountError` for the first thing that is wrong; changes nothing.
- * @returns the config with an absolute mountpoint (or a device that is mounted already), and layers whose
- * owners no other mount maps
+ * Throws `MountError` for the first mistake. Changes nothing.
+ * @returns the config with an absolute mountpoint (or a device that is mounted already), and with paths of
+ * the layers on which no idmapped mount changes the owners
  */
 export function checkConfig(config: MountConfig): MountConfig {
   const given = onGivenDevice(config);

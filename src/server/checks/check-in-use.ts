@@ -1,7 +1,7 @@
 /**
- * Refuses layers that another mount uses as its upper or work directory, or that are inside of one, as the
- * kernel does with `index=on` (fs/overlayfs/super.c:ovl_check_layer, ovl_is_inuse): if a lower file is
- * replaced, the index names another file.
+ * Refuses layers that another mount uses as its upper or work directory, or that are inside one. The kernel
+ * does so with `index=on` (fs/overlayfs/super.c:ovl_check_layer, ovl_is_inuse): if the other mount replaces a
+ * lower file, the index names a wrong file.
  */
 import { closeSync, constants, openSync } from 'node:fs';
 import { Errno } from '../../core/errno.js';
@@ -9,14 +9,15 @@ import { isMarkedInUse } from '../../sys/locks/use-mark.js';
 import { type MountEntry, readMountinfo } from '../../sys/mountinfo.js';
 import type { MountConfig } from '../config/mount-config.js';
 import { errnoOf, MountError } from '../config/mount-error.js';
-import { ancestorKeys, type DirectoryLocation, keyOf, LocationFinder } from './directory-location.js';
+import { ancestorKeys, type DirectoryLocation, keyOf, LocationFinder, pathThrough } from './directory-location.js';
 
-/** How long a server on a busy machine may need to end after its mount is gone, in milliseconds. */
+/** How long a server on a busy machine may need to end after the unmount, in milliseconds. */
 const ENDING_MS = 3000;
 const PAUSE_MS = 10;
 
 /**
- * @param config its layers exist
+ * Checks all layers of a mount.
+ * @param config a config whose layers exist
  * @throws {@link MountError} EBUSY for the first layer that is in use
  */
 export function refuseLayersInUse(config: MountConfig): void {
@@ -29,10 +30,10 @@ export function refuseLayersInUse(config: MountConfig): void {
     const marked = findLayerInUse(
       config,
       finder,
-      remembering((place) => isMarked(place, mounts, finder)),
+      memoized((place) => isMarked(place, mounts, finder)),
     );
     if (marked === undefined) return;
-    // The mount may be gone already, and its server about to end: look again.
+    // The other mount may have been unmounted already, and its server may end soon: check again.
     if (Date.now() >= deadline) throw marked;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
   }
@@ -49,7 +50,7 @@ function findLayerInUse(
     const place = finder.find(path);
     if (isUsed(place) || isInsideUsed(place, isUsed)) return inUse('lowerdir', path);
   }
-  // Opening the work directory finds out whether it is in use itself.
+  // The upper's work directory itself is not checked here: the union locks it when it opens it.
   if (upper !== undefined) {
     const place = finder.find(upper);
     if (isUsed(place) || isInsideUsed(place, isUsed)) return inUse('upperdir', upper);
@@ -66,8 +67,8 @@ function isInsideUsed(place: DirectoryLocation, isUsed: Test): boolean {
 }
 
 /**
- * Keys of the upper and work directories of the kernel's overlays in this mount namespace, as far as their
- * options show them.
+ * The keys of the upper and work directories of the kernel's overlays in this mount namespace, if the options
+ * of these mounts show their paths.
  */
 function usedByKernel(mounts: readonly MountEntry[], finder: LocationFinder): ReadonlySet<string> {
   const keys = new Set<string>();
@@ -82,8 +83,8 @@ function usedByKernel(mounts: readonly MountEntry[], finder: LocationFinder): Re
   return keys;
 }
 
-/** Asks `test` once for each place: layers share most of their ancestors. */
-function remembering(test: Test): Test {
+/** Calls `test` once for each place, because layers share most of their ancestors. */
+function memoized(test: Test): Test {
   const answers = new Map<string, boolean>();
   return (place) => {
     const key = keyOf(place);
@@ -93,24 +94,16 @@ function remembering(test: Test): Test {
   };
 }
 
-/** Whether the directory has a mark, looked up through a mount that shows it. False if no mount shows it. */
+/** Whether the directory has a mark. It is read through a mount that shows it; false if no mount does. */
 function isMarked(place: DirectoryLocation, mounts: readonly MountEntry[], finder: LocationFinder): boolean {
   for (const mount of mounts) {
     if (mount.device !== place.device) continue;
-    const path = pathIn(mount, place.path);
-    // Another mount may hide it there.
+    const path = pathThrough(mount, place.path);
+    // Another mount may hide the directory there.
     const found = path === null ? undefined : unlessUnreachable(() => finder.find(path));
     if (path !== null && found !== undefined && keyOf(found) === keyOf(place)) return hasMark(path);
   }
   return false;
-}
-
-/** The path at which `mount` shows `path`, a path in its file system; null: it does not show it. */
-function pathIn({ root, mountpoint }: MountEntry, path: string): string | null {
-  const prefix = root === '/' ? '' : root;
-  if (path !== root && !path.startsWith(`${prefix}/`)) return null;
-  const rest = path === root ? '' : path.slice(prefix.length);
-  return `${mountpoint === '/' ? '' : mountpoint}${rest}` || '/';
 }
 
 function hasMark(path: string): boolean {
@@ -123,7 +116,8 @@ function hasMark(path: string): boolean {
 }
 
 /**
- * Undefined for any errno: the directory cannot be opened, is gone, or is on a mount whose server has died.
+ * Calls `find`. Undefined for any errno: the directory cannot be opened, has been removed, or is on a mount
+ * whose server has died.
  */
 function unlessUnreachable(find: () => DirectoryLocation): DirectoryLocation | undefined {
   try {
@@ -138,7 +132,7 @@ function inUse(what: string, where: string): MountError {
   return MountError.of({
     what,
     where,
-    why: 'in use as upperdir or workdir of another mount, or inside of one',
+    why: 'in use as upperdir or workdir of another mount, or inside one',
     errno: Errno.EBUSY,
     advice: 'unmount that one first, or mount with index=off',
   });

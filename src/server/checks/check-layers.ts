@@ -1,7 +1,7 @@
 /**
- * The layers of a mount, before anything is opened for good: what is missing, what lies inside what. The
- * rules and errnos are those of fs/overlayfs/super.c (ovl_check_layer, ovl_workdir_ok), so that the same
- * layers are refused.
+ * Checks the layers of a mount before they are opened: which are missing, and which are inside another. The
+ * rules and errnos are those of fs/overlayfs/super.c (ovl_check_layer, ovl_workdir_ok), so that plyfs and the
+ * kernel refuse the same layers.
  */
 import { accessSync, constants } from 'node:fs';
 import { Errno } from '../../core/errno.js';
@@ -12,15 +12,15 @@ import { errnoOf, MountError } from '../config/mount-error.js';
 import { ancestorKeys, type DirectoryLocation, isInside, keyOf, LocationFinder } from './directory-location.js';
 
 /**
- * Throws {@link MountError} for the first thing wrong. Reads the disk, changes nothing.
- * @param config its mountpoint is an absolute path of a directory, or is mounted already
+ * Throws {@link MountError} for the first mistake. Reads the disk, and changes nothing.
+ * @param config a config whose mountpoint is the absolute path of a directory, or is mounted already
  */
 export function checkLayers(config: MountConfig): void {
   checkPresence(config);
   checkCount(config);
-  checkPlaces(config);
+  checkLocations(config);
   if (!isReadOnly(config)) {
-    checkWritable(wordsOf(config).upper, config.upper);
+    checkWritable(optionNames(config).upper, config.upper);
     if (config.dialect === 'overlay') checkWritable('workdir', config.work);
   }
 }
@@ -48,7 +48,7 @@ function checkPresence({ dialect, lowers, dataLayers, upper, work, readOnly }: M
   }
 }
 
-/** aufs is content with one branch, whichever. */
+/** aufs needs one branch, of any kind. */
 function checkBranches(lowers: string[], upper: string | undefined): void {
   if (lowers.length > 0 || upper !== undefined) return;
   throw MountError.of({
@@ -73,30 +73,33 @@ function checkCount({ lowers, maxLayers }: MountConfig): void {
   });
 }
 
-/** What the layers are called on the command line. */
-function wordsOf({ dialect }: MountConfig): { lower: string; upper: string } {
+/** The names of the layers on the command line. */
+function optionNames({ dialect }: MountConfig): { lower: string; upper: string } {
   return dialect === 'aufs' ? { lower: 'branch', upper: 'rw branch' } : { lower: 'lowerdir', upper: 'upperdir' };
 }
 
-function checkPlaces(config: MountConfig): void {
+function checkLocations(config: MountConfig): void {
   const { lowers, upper } = config;
   const work = config.dialect === 'aufs' ? undefined : config.work;
-  const words = wordsOf(config);
+  const names = optionNames(config);
   const finder = new LocationFinder();
-  const lowerPlaces = lowers.map((path) => placeOf(finder, words.lower, path));
-  const upperPlace = upper === undefined ? undefined : placeOf(finder, words.upper, upper);
+  const lowerPlaces = lowers.map((path) => locate(finder, names.lower, path));
+  const upperPlace = upper === undefined ? undefined : locate(finder, names.upper, upper);
   // Without an upper the kernel ignores the workdir.
-  const workPlace = upper === undefined || work === undefined ? undefined : placeOf(finder, 'workdir', work);
+  const workPlace = upper === undefined || work === undefined ? undefined : locate(finder, 'workdir', work);
   if (upperPlace !== undefined && workPlace !== undefined) checkWork(upperPlace, workPlace, work as string);
-  checkOverlaps(words, lowers, lowerPlaces, upperPlace, workPlace);
-  const walkedInto = lowerPlaces.filter((_, i) => !canCloneTree(lowers[i] as string));
-  if (upperPlace !== undefined) walkedInto.push(upperPlace);
-  const mountpoint = placeOfMountpoint(finder, config);
-  if (mountpoint !== undefined) checkOutside(walkedInto, mountpoint, config.mountpoint);
+  checkOverlaps(names.lower, lowers, lowerPlaces, [
+    ...(upperPlace === undefined ? [] : [{ name: names.upper, place: upperPlace }]),
+    ...(workPlace === undefined ? [] : [{ name: 'workdir', place: workPlace }]),
+  ]);
+  const withMounts = lowerPlaces.filter((_, i) => !canCloneTree(lowers[i] as string));
+  if (upperPlace !== undefined) withMounts.push(upperPlace);
+  const mountpoint = locateMountpoint(finder, config);
+  if (mountpoint !== undefined) checkOutside(withMounts, mountpoint, config.mountpoint);
 }
 
 /**
- * Whether the union will see this lower layer without what is mounted in it, as the kernel's overlayfs does.
+ * Whether the union will see this lower layer without the mounts inside it, as the kernel's overlayfs does.
  */
 function canCloneTree(path: string): boolean {
   const tree = tryCloneLower(path);
@@ -106,21 +109,22 @@ function canCloneTree(path: string): boolean {
 }
 
 /**
- * A mount inside one of its own layers would lead the serving thread into itself, to wait for its own answer.
- * @param layers those that are seen with what is mounted in them
+ * Refuses a mount inside one of its own layers. The serving thread would walk into that mount, and wait
+ * forever for its own answer.
+ * @param layers the layers that the union sees with the mounts inside them
  */
 function checkOutside(layers: DirectoryLocation[], mountpoint: DirectoryLocation, where: string): void {
   if (!layers.some((layer) => isInside(mountpoint, layer))) return;
   throw MountError.of({
     what: 'mountpoint',
     where,
-    why: 'lies inside a layer',
+    why: 'is inside a layer',
     errno: Errno.ELOOP,
     advice: 'mount it on the layer itself or outside of all layers',
   });
 }
 
-function placeOf(finder: LocationFinder, what: string, path: string): DirectoryLocation {
+function locate(finder: LocationFinder, what: string, path: string): DirectoryLocation {
   try {
     return finder.find(path);
   } catch (error) {
@@ -131,24 +135,24 @@ function placeOf(finder: LocationFinder, what: string, path: string): DirectoryL
 }
 
 /**
- * The place of the mountpoint. If it is mounted already, opening it would wait for the server, which is not
- * running yet: then its place is found by its parent. Undefined if we cannot reach it; then no layer leads
+ * The location of the mountpoint. If it is mounted already, open(2) would wait for the server, which does not
+ * run yet, so the location is derived from the parent's. Undefined if we cannot reach it; then no layer leads
  * into it either.
  */
-function placeOfMountpoint(
+function locateMountpoint(
   finder: LocationFinder,
   { mountpoint, deviceFd }: MountConfig,
 ): DirectoryLocation | undefined {
-  if (deviceFd === undefined) return placeOf(finder, 'mountpoint', mountpoint);
+  if (deviceFd === undefined) return locate(finder, 'mountpoint', mountpoint);
   const slash = mountpoint.lastIndexOf('/');
   if (mountpoint === `/dev/fd/${deviceFd}`) return undefined;
-  const parent = unlessBarred(() => finder.findUnreadable(mountpoint.slice(0, slash) || '/'));
+  const parent = unlessForbidden(() => finder.findUnreadable(mountpoint.slice(0, slash) || '/'));
   if (parent === undefined) return undefined;
   return { ...parent, path: `${parent.path === '/' ? '' : parent.path}${mountpoint.slice(slash)}` };
 }
 
-/** Undefined: we cannot search one of the directories of the path (EACCES). */
-function unlessBarred(find: () => DirectoryLocation): DirectoryLocation | undefined {
+/** Calls `find`. Undefined: we cannot search one of the directories of the path (EACCES). */
+function unlessForbidden(find: () => DirectoryLocation): DirectoryLocation | undefined {
   try {
     return find();
   } catch (error) {
@@ -173,35 +177,33 @@ function checkWork(upper: DirectoryLocation, work: DirectoryLocation, where: str
       where,
       why: 'not on the same mount as upperdir',
       errno: Errno.EINVAL,
-      advice: 'objects are moved from the workdir into the upper, which works within one mount only',
+      advice: 'objects are moved from the workdir into the upper, which is possible only within one mount',
     });
   }
 }
 
 /**
- * No lower may be another layer or lie inside one. An upper or work below a lower is allowed, as in the
- * kernel.
+ * Refuses a lower layer that is another layer, or is inside one. An upper or work directory inside a lower
+ * layer is allowed, as in the kernel.
+ * @param what the lowers' name in messages
+ * @param others the upper and the work directory
  */
 function checkOverlaps(
-  words: ReturnType<typeof wordsOf>,
+  what: string,
   lowers: string[],
   places: DirectoryLocation[],
-  upper?: DirectoryLocation,
-  work?: DirectoryLocation,
+  others: readonly { name: string; place: DirectoryLocation }[],
 ): void {
-  const layers = new Map<string, string>();
-  if (upper !== undefined) layers.set(keyOf(upper), words.upper);
-  if (work !== undefined) layers.set(keyOf(work), 'workdir');
+  const layers = new Map(others.map(({ name, place }) => [keyOf(place), name]));
   places.forEach((place, i) => {
     const other = layers.get(keyOf(place));
-    if (other !== undefined) throw overlap(words.lower, lowers[i], `is also ${other}`, 'give each layer once');
+    if (other !== undefined) throw overlap(what, lowers[i], `is also ${other}`, 'give each layer once');
     layers.set(keyOf(place), `lower layer ${i + 1}`);
   });
   places.forEach((place, i) => {
     for (const ancestor of ancestorKeys(place)) {
       const outer = layers.get(ancestor);
-      if (outer !== undefined)
-        throw overlap(words.lower, lowers[i], `lies inside ${outer}`, 'layers must be separate trees');
+      if (outer !== undefined) throw overlap(what, lowers[i], `is inside ${outer}`, 'layers must be separate trees');
     }
   });
 }

@@ -1,17 +1,18 @@
-/** The mountpoint, and the way to mount on it. */
+/** Checks of the mountpoint and of /dev/fuse. */
 import { closeSync, constants, openSync, realpathSync, statSync } from 'node:fs';
 import { Errno } from '../../core/errno.js';
 import { errnoOf, MountError } from '../config/mount-error.js';
 
 /**
- * Directories that the kernel fills and the server reads while it starts to serve: a mount that hides one
- * waits for itself for ever. /proc/PID is that of any process, because the kernel removes it, and the mount,
- * with the process.
+ * Directories of the kernel that the server reads while it starts: a mount that hides one would wait for
+ * itself forever. /proc/PID of any process is among them, because the kernel removes it, with the mount, when
+ * the process ends.
  */
 const NEEDED = /^\/(proc(\/\d+(\/.*)?)?|sys(\/class(\/bdi)?|\/devices(\/virtual(\/bdi)?)?)?)$/s;
 
 /**
- * The mountpoint (bytes) as an absolute path without symlinks. Throws {@link MountError} if it cannot be one.
+ * Resolves a mountpoint (bytes) to an absolute path without symlinks. Throws {@link MountError} if plyfs
+ * cannot mount there.
  */
 export function resolveMountpoint(path: string): string {
   try {
@@ -39,7 +40,7 @@ export function resolveMountpoint(path: string): string {
 
 const DEVICE = '/dev/fuse';
 
-/** The kernel's FUSE device must be there for us; fusermount3 opens it with our own rights too. */
+/** Checks that we can open the kernel's FUSE device. fusermount3 also opens it with our rights. */
 export function checkDevice(): void {
   try {
     closeSync(openSync(DEVICE, constants.O_RDWR));

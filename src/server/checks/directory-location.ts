@@ -1,4 +1,4 @@
-/** Where a directory lies, so that two can be compared as the kernel's overlayfs compares them. */
+/** The location of a directory: two can be compared in the way of the kernel's overlayfs. */
 import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
 import { O_PATH } from '../../core/flags.js';
 import { type MountEntry, readMountinfo } from '../../sys/mountinfo.js';
@@ -6,13 +6,16 @@ import { procField, readOwnProc } from '../../sys/proc.js';
 
 export interface DirectoryLocation {
   readonly mountId: number;
-  /** Names the file system. */
+  /** The device of the file system, as `major:minor`. */
   readonly device: string;
-  /** Path from the root of the file system, whatever is mounted where: bind mounts do not hide an overlap. */
+  /**
+   * The path from the root of the file system. It does not depend on mounts, so a bind mount hides no
+   * overlap.
+   */
   readonly path: string;
 }
 
-/** Finds the places of directories, reading the mount table once. */
+/** Finds the locations of directories. It reads the mount table only once. */
 export class LocationFinder {
   private readonly mounts: ReadonlyMap<number, MountEntry>;
 
@@ -21,19 +24,19 @@ export class LocationFinder {
   }
 
   /**
-   * Opens `path` (bytes; symlinks are followed) as a readable directory, and says where it lies. Errors are
-   * Node's.
+   * Opens `path` (bytes; symlinks are followed) as a readable directory, and returns its location. Errors are
+   * those of Node's fs functions.
    */
   find(path: string): DirectoryLocation {
-    return this.opened(path, constants.O_RDONLY);
+    return this.open(path, constants.O_RDONLY);
   }
 
-  /** As {@link find}, but the directory need not be readable. */
+  /** Does the same as {@link find} for a directory that need not be readable. */
   findUnreadable(path: string): DirectoryLocation {
-    return this.opened(path, O_PATH);
+    return this.open(path, O_PATH);
   }
 
-  private opened(path: string, mode: number): DirectoryLocation {
+  private open(path: string, mode: number): DirectoryLocation {
     const fd = openSync(Buffer.from(path, 'latin1'), mode | constants.O_DIRECTORY);
     try {
       return this.placeOf(fd);
@@ -46,10 +49,22 @@ export class LocationFinder {
     const real = readlinkSync(`/proc/self/fd/${fd}`, 'latin1');
     const mountId = Number(procField(readOwnProc(`fdinfo/${fd}`), 'mnt_id'));
     const mount = this.mounts.get(mountId);
-    // A mount whose mountpoint lies outside a chroot is not in the table.
+    // The table does not have a mount whose mountpoint is outside the chroot.
     if (mount === undefined) return { mountId, device: `${fstatSync(fd).dev}`, path: real };
     return { mountId, device: mount.device, path: join(mount.root, below(mount.mountpoint, real)) };
   }
+}
+
+/**
+ * The path at which `mount` shows a directory, if no other mount hides it there. Null: the mount does not
+ * show it.
+ * @param path the directory's path in the file system of the mount
+ */
+export function pathThrough({ root, mountpoint }: MountEntry, path: string): string | null {
+  const prefix = root === '/' ? '' : root;
+  if (path !== root && !path.startsWith(`${prefix}/`)) return null;
+  const rest = path === root ? '' : path.slice(prefix.length);
+  return `${mountpoint === '/' ? '' : mountpoint}${rest}` || '/';
 }
 
 function below(directory: string, path: string): string {
@@ -61,7 +76,7 @@ function join(root: string, rest: string): string {
   return rest === '/' ? root : root + rest;
 }
 
-/** A string that is equal for equal places. */
+/** A string that is equal for equal locations. */
 export function keyOf(place: DirectoryLocation): string {
   return `${place.device} ${place.path}`;
 }

@@ -1,7 +1,7 @@
 /**
- * A mount that the caller has made already. The mountpoint `/dev/fd/N` names its descriptor of /dev/fuse,
- * which we only have to serve, as libfuse 3 does (lib/helper.c:fuse_mnt_parse_fuse_fd). mount.fuse3 -o
- * drop_privileges and Apptainer's --fusemount pass such a descriptor.
+ * A mount that the caller has made already. The mountpoint `/dev/fd/N` names its descriptor of /dev/fuse, and
+ * we only serve it, as libfuse 3 does (lib/helper.c:fuse_mnt_parse_fuse_fd). mount.fuse3 -o drop_privileges
+ * and Apptainer's --fusemount pass such a descriptor.
  */
 import { fstatSync, readSync, type Stats } from 'node:fs';
 import { resolve } from 'node:path';
@@ -16,13 +16,13 @@ import { errnoOf, MountError } from '../config/mount-error.js';
 /** makedev(10, 229): Documentation/admin-guide/devices.txt. */
 const FUSE_DEVICE = (10 << 8) | 229;
 
-/** A larger number is no fd, and Node throws for it. */
+/** The highest fd number. Node throws for a larger one. */
 const HIGHEST_FD = 2 ** 31 - 1;
 
 /**
- * The fd that `mountpoint` names, if it is one of /dev/fuse. Undefined: an ordinary path, also that of a
- * directory that the caller has open. Throws {@link MountError} if the fd is not open, is another file, or is
- * not mounted.
+ * The fd that `mountpoint` names, if it is a descriptor of /dev/fuse. Undefined: `mountpoint` is an ordinary
+ * path, or names a directory that the caller has open. Throws {@link MountError} if the fd is not open, is of
+ * another file, or is not mounted.
  */
 function givenDevice(mountpoint: string): number | undefined {
   const [, digits] = /^\/dev\/fd\/(\d+)$/.exec(mountpoint) ?? [];
@@ -36,11 +36,11 @@ function givenDevice(mountpoint: string): number | undefined {
   if ((stats.mode & S_IFMT) !== S_IFCHR || stats.rdev !== FUSE_DEVICE) {
     throw refuse('not an open file of /dev/fuse', Errno.EINVAL);
   }
-  if (!isMounted(fd)) throw refuse('not mounted yet', Errno.EPERM, 'mount it before');
+  if (!isMounted(fd)) throw refuse('not mounted yet', Errno.EPERM, 'mount it first');
   return fd;
 }
 
-/** Undefined: not an open file. */
+/** The stats of `fd`. Undefined: no file is open there. */
 function statsOf(fd: number): Stats | undefined {
   if (fd > HIGHEST_FD) return undefined;
   try {
@@ -52,9 +52,9 @@ function statsOf(fd: number): Stats | undefined {
 }
 
 /**
- * The kernel answers a read into a buffer that is too small for any request without waiting: EPERM if the fd
- * is not mounted (fs/fuse/dev.c:fuse_dev_read), else EINVAL, or ENODEV if the mount is gone
- * (fuse_dev_do_read).
+ * Whether the descriptor of /dev/fuse is mounted. A read into a buffer that is too small for any request does
+ * not wait. It fails with EPERM if the fd is not mounted (fs/fuse/dev.c:fuse_dev_read), with ENODEV if it has
+ * been unmounted, and otherwise with EINVAL (fuse_dev_do_read).
  */
 function isMounted(fd: number): boolean {
   try {
@@ -68,7 +68,7 @@ function isMounted(fd: number): boolean {
 }
 
 /**
- * The mounts of the device in this mount namespace. None before Linux 6.6, which does not show the
+ * The mounts of the device in this mount namespace. None before Linux 6.6, where the kernel does not show the
  * connection's number.
  */
 function mountsOf(fd: number): MountEntry[] {
@@ -77,8 +77,9 @@ function mountsOf(fd: number): MountEntry[] {
 }
 
 /**
- * The config for a mount that is made already, or undefined if the mount is still to be made. Opens no layer.
- * @throws {@link MountError} if such a mount cannot do what is asked for
+ * The config for a mount that the caller has made already. Undefined: plyfs must make the mount. Opens no
+ * layer.
+ * @throws {@link MountError} if the config cannot be applied to the existing mount
  */
 export function onGivenDevice(config: MountConfig): MountConfig | undefined {
   const where = config.mountpoint;
@@ -91,11 +92,15 @@ export function onGivenDevice(config: MountConfig): MountConfig | undefined {
   }
   const mounts = mountsOf(deviceFd);
   const checksPermissions = mounts.some((mount) => mount.fileSystemOptions.includes('default_permissions'));
-  // With ACLs the kernel checks permissions whatever the mount says (fs/fuse/inode.c:process_init_reply).
+  // With ACLs the kernel checks permissions, whatever the options of the mount are (fs/fuse/inode.c:process_init_reply).
   if (!checksPermissions && (config.ownership?.xattrs ?? 'all') !== 'all') {
-    throw refuse('mounted without default_permissions', Errno.EINVAL, 'mount it so, or leave out noacl and noxattrs');
+    throw refuse(
+      'mounted without default_permissions',
+      Errno.EINVAL,
+      'mount it with that option, or omit noacl and noxattrs',
+    );
   }
-  const inside = layersOf(config).find((layer) => mounts.some(({ mountpoint }) => lies(layer, mountpoint)));
+  const inside = layersOf(config).find((layer) => mounts.some(({ mountpoint }) => isWithin(layer, mountpoint)));
   // Opening this layer would wait for an answer of ours.
   if (inside !== undefined) {
     const advice = 'give its path from elsewhere, such as a bind mount';
@@ -108,7 +113,7 @@ function layersOf({ lowers, upper, work }: MountConfig): string[] {
   return [...lowers, ...[upper, work].filter((path) => path !== undefined)];
 }
 
-function lies(path: string, directory: string): boolean {
+function isWithin(path: string, directory: string): boolean {
   const whole = resolve(path);
   return whole === directory || whole.startsWith(`${directory}/`);
 }

@@ -1,34 +1,35 @@
 /**
- * Layers that lie on an idmapped mount (man mount_setattr(2)), where their owners are mapped already. podman
- * gives such lowers together with `uidmapping`: mapping them again would show nobody's files. As one mapping
- * holds for all layers, such a layer is taken from where the same directory is mounted without one.
+ * Layers on an idmapped mount (man mount_setattr(2)), which maps their owners already. podman passes such
+ * lowers together with `uidmapping`: if plyfs mapped the owners again, the files would appear as nobody's.
+ * The mapping of plyfs applies to all layers, so such a layer is read through another mount of the same
+ * directory, without an idmap.
  */
 import { statSync } from 'node:fs';
 import { Errno } from '../../core/errno.js';
 import { type MountEntry, readMountinfo } from '../../sys/mountinfo.js';
 import type { MountConfig } from '../config/mount-config.js';
 import { MountError } from '../config/mount-error.js';
-import { type DirectoryLocation, LocationFinder } from './directory-location.js';
+import { type DirectoryLocation, LocationFinder, pathThrough } from './directory-location.js';
 
 /**
- * The config with each layer where its owners are those of the disk. Throws {@link MountError} for one that
- * is nowhere so.
+ * The config with a path of each layer at which it has the owners on the disk. Throws {@link MountError} if a
+ * layer has no such path.
  */
 export function withoutIdmapped(config: MountConfig, mounts: readonly MountEntry[] = readMountinfo()): MountConfig {
   const mapsOwners = config.ownership?.uids !== undefined || config.ownership?.gids !== undefined;
   if (!mapsOwners || !mounts.some(({ isIdmapped }) => isIdmapped)) return config;
   const finder = new LocationFinder(mounts);
-  const plain = (what: string, path: string): string => plainPath(mounts, finder.find(path), { what, path });
+  const unmapped = (what: string, path: string): string => unmappedPath(mounts, finder.find(path), { what, path });
   const { upper, work } = config;
   return {
     ...config,
-    lowers: config.lowers.map((path) => plain('lowerdir', path)),
-    ...(upper === undefined ? {} : { upper: plain('upperdir', upper) }),
-    ...(work === undefined ? {} : { work: plain('workdir', work) }),
+    lowers: config.lowers.map((path) => unmapped('lowerdir', path)),
+    ...(upper === undefined ? {} : { upper: unmapped('upperdir', upper) }),
+    ...(work === undefined ? {} : { work: unmapped('workdir', work) }),
   };
 }
 
-function plainPath(
+function unmappedPath(
   mounts: readonly MountEntry[],
   place: DirectoryLocation,
   { what, path }: { what: string; path: string },
@@ -36,27 +37,19 @@ function plainPath(
   if (!mounts.some(({ id, isIdmapped }) => id === place.mountId && isIdmapped)) return path;
   for (const mount of mounts) {
     if (mount.isIdmapped || mount.device !== place.device) continue;
-    const candidate = pathIn(mount, place.path);
+    const candidate = pathThrough(mount, place.path);
     if (candidate !== null && isSame(candidate, path)) return candidate;
   }
   throw MountError.of({
     what,
     where: path,
-    why: 'lies on an idmapped mount, and nowhere else: its owners would be mapped twice',
+    why: 'is only on an idmapped mount: its owners would be mapped twice',
     errno: Errno.EINVAL,
-    advice: 'give the directory itself, or leave out uidmapping, gidmapping and squash_to_',
+    advice: 'give the directory itself, or omit uidmapping, gidmapping and squash_to_',
   });
 }
 
-/** Where `mount` shows what has `path` in its file system. */
-function pathIn({ root, mountpoint }: MountEntry, path: string): string | null {
-  if (root === '/') return mountpoint === '/' ? path : mountpoint + path;
-  if (path !== root && !path.startsWith(`${root}/`)) return null;
-  const rest = path.slice(root.length);
-  return mountpoint === '/' ? rest || '/' : mountpoint + rest;
-}
-
-/** Something else may be mounted above it. */
+/** Whether both paths lead to one directory: another mount may hide it at `candidate`. */
 function isSame(candidate: string, path: string): boolean {
   const [found, wanted] = [candidate, path].map((each) =>
     statSync(Buffer.from(each, 'latin1'), { bigint: true, throwIfNoEntry: false }),

@@ -5,60 +5,63 @@ import type { MountConfig } from '../config/mount-config.js';
 import { MountError } from '../config/mount-error.js';
 import type { Server, ServerEvents, ServerMessage } from '../serving/server.js';
 
-/** What it is told in the end; at first it is told a MountConfig. */
+/** The message that ends the serving process. The first message is a MountConfig. */
 const STOP = 'stop';
 
 const PROGRAM = fileURLToPath(new URL('./serving-process.js', import.meta.url));
 
-/** How long it may take to end when it is told to; an operation can hang in a system call. */
-const PATIENCE_MS = 3000;
+/**
+ * How long it may need to end, in milliseconds. Then it is killed: an operation can hang in a system call.
+ */
+const ENDING_MS = 3000;
 
 /**
- * A process that serves a mount through fuse-native, which wants the main thread of a process, and one that
- * does not use the mount. It ends when this process does: its end of the channel tells it.
+ * A process that serves a mount through fuse-native. fuse-native needs the main thread of a process that does
+ * not use the mount itself. The serving process ends when this process does, because the channel between them
+ * then closes.
  */
 export class ProcessServer implements Server {
   private readonly process: ChildProcess = fork(PROGRAM, {
     execArgv: [],
-    // Signals of the terminal are for who started us.
+    // In a process group of its own: signals of the terminal are for this process only.
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
 
-  /** In good order. */
-  private ended = false;
+  /** It has ended with status 0. */
+  private hasSucceeded = false;
 
   start(config: MountConfig, events: ServerEvents): void {
     const child = this.process;
-    let told = '';
-    child.on('message', (message: ServerMessage) => events.message(withReason(message, told)));
+    let lastLine = '';
+    child.on('message', (message: ServerMessage) => events.message(withReason(message, lastLine)));
     child.on('error', (error) => events.failed(error));
-    // What libfuse has to say, and the last words of a process that ends itself.
+    // Messages of libfuse, and of a process that ends with an error.
     if (child.stderr !== null) {
       createInterface({ input: child.stderr }).on('line', (line) => {
-        told = line;
+        lastLine = line;
         events.message({ kind: 'log', line });
       });
     }
-    // `close`, not `exit`: its last words have come by then.
+    // `close`, not `exit`: by then its whole stderr has been read.
     child.on('close', (status, signal) => {
-      this.ended = status === 0;
-      if (!this.ended) events.failed(endedBy(signal ?? `status ${status}`));
+      this.hasSucceeded = status === 0;
+      if (!this.hasSucceeded) events.failed(endedBy(signal ?? `status ${status}`));
       events.ended();
     });
     child.send(config);
   }
 
   stop(): void {
-    // Not by disconnecting: a channel closed from our side keeps `close` from coming. An error: it has ended
-    // already.
+    // Not by disconnecting: Node emits no `close` after the channel was closed from this side. An error means
+    // that the process has ended already.
     this.process.send(STOP, () => {});
-    setTimeout(() => this.process.kill('SIGKILL'), PATIENCE_MS).unref();
+    setTimeout(() => this.process.kill('SIGKILL'), ENDING_MS).unref();
   }
 
-  /** Its device was closed with it. One that ends by itself has seen to its mount. */
+  /** Its device was closed when it ended. A process that ends with status 0 has unmounted its mount. */
   cleanUp(): boolean {
-    return !this.ended;
+    return !this.hasSucceeded;
   }
 }
 
@@ -66,8 +69,8 @@ function endedBy(what: string): MountError {
   return MountError.of({ what: 'serving process', why: `ended by ${what}` });
 }
 
-/** libfuse says why it cannot mount on stderr alone. */
-function withReason(message: ServerMessage, told: string): ServerMessage {
-  if (message.kind !== 'refused' || told === '') return message;
-  return { ...message, message: `${message.message}: ${told}` };
+/** Adds the last line of stderr to a refusal: only there does libfuse report why it cannot mount. */
+function withReason(message: ServerMessage, lastLine: string): ServerMessage {
+  if (message.kind !== 'refused' || lastLine === '') return message;
+  return { ...message, message: `${message.message}: ${lastLine}` };
 }

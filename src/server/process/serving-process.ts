@@ -1,7 +1,8 @@
 /**
- * The process that serves one mount through fuse-native, from opening the layers to closing them. What it is
- * told is one MountConfig, and at last that the mount was detached and it is to end; what it tells are
- * ServerMessages. It ends with the mount, and the mount with whoever started it.
+ * The process that serves one mount through fuse-native, from opening the layers to closing them. It receives
+ * one MountConfig, and later a message that the mount was detached and the process must end. It sends
+ * ServerMessages. It ends when the mount is unmounted. If the process that has started it ends, it unmounts
+ * and ends.
  */
 import { displayName } from '../../core/entry-name.js';
 import { Libfuse2Session, unmount } from '../../fuse/index.js';
@@ -15,7 +16,7 @@ import { reportMounted } from '../serving/report-mounted.js';
 import type { ServerMessage } from '../serving/server.js';
 import { onStopSignals } from './stop-signals.js';
 
-/** Resolves when the other side has it, or is gone. */
+/** Sends a message. Resolves when the other process has received it, or has ended. */
 function post(message: ServerMessage): Promise<void> {
   return new Promise((resolve) => {
     if (process.send === undefined || !process.connected) resolve();
@@ -23,11 +24,11 @@ function post(message: ServerMessage): Promise<void> {
   });
 }
 
-function say(line: string): void {
+function postLine(line: string): void {
   void post({ kind: 'log', line });
 }
 
-const log = limitLines(say);
+const log = limitLines(postLine);
 
 async function open(config: MountConfig): Promise<Libfuse2Session> {
   const operations = openLayers(config, log);
@@ -36,7 +37,7 @@ async function open(config: MountConfig): Promise<Libfuse2Session> {
     requestTimeout: config.requestTimeout,
     writable: !isReadOnly(config),
     log,
-    ...(config.debug ? { debug: say } : {}),
+    ...(config.debug ? { debug: postLine } : {}),
   });
   try {
     await session.mount(mountRequestOf(config));
@@ -48,24 +49,24 @@ async function open(config: MountConfig): Promise<Libfuse2Session> {
   }
 }
 
-/** Returns when the mount is gone, or when the process that started us is, or a signal says so. */
+/** Serves the mount until it is unmounted, the process that has started us ends, or a signal stops us. */
 async function serve(config: MountConfig): Promise<void> {
   process.title = `plyfs: serves ${displayName(config.mountpoint)}`;
-  // Modes are computed for each request. The process is ours alone.
+  // The umask of each request is applied to its mode. The process does nothing else, so it needs no umask.
   process.umask(0);
-  const told = new Promise<'detached'>((resolve) => process.once('message', () => resolve('detached')));
+  const detached = new Promise<'detached'>((resolve) => process.once('message', () => resolve('detached')));
   const stopped = new Promise<'stopped'>((resolve) => {
     onStopSignals(() => resolve('stopped'));
     process.once('disconnect', () => resolve('stopped'));
   });
   const session = await open(config);
   const mountId = mountedOn(config.mountpoint)?.id;
-  // Every layer is open: the directory that the command was started in need not stay busy.
+  // All layers are open, so the working directory is not needed any more and can be unmounted.
   process.chdir('/');
   await post({ kind: 'mounted' });
   await post({ kind: 'ready' });
-  const end = await Promise.race([session.ended, told, stopped]);
-  // Not where the mount is known to be gone: its id can be another's by now, mounted in its place.
+  const end = await Promise.race([session.ended, detached, stopped]);
+  // Only if we do not know that it is unmounted: another mount on the same directory can have its id by now.
   if (end === 'stopped' && mountId !== undefined && mountedOn(config.mountpoint)?.id === mountId) {
     unmount(config.mountpoint, { lazy: true });
   }
@@ -80,6 +81,6 @@ process.once('message', async (config: MountConfig) => {
     await post({ kind: 'refused', message: refused.message, errno: refused.errno });
     if (refused.cause instanceof Error) log(refused.cause.stack ?? refused.cause.message);
   }
-  // libfuse's threads, and fuse-native's handles on the event loop, would keep the process.
+  // The threads of libfuse and the event-loop handles of fuse-native would keep the process alive.
   process.exit(0);
 });

@@ -1,11 +1,10 @@
-/** SIGTERM, SIGINT and SIGHUP mean: unmount and end. */
-
+/** The signals SIGTERM, SIGINT and SIGHUP, which make a server unmount and end. */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
-/** How long the serving thread may take to end when it is told to. */
-const PATIENCE_MS = 5000;
+/** How long the serving thread may need to end, in milliseconds. Then the process is killed. */
+const ENDING_MS = 5000;
 
-/** Calls `stop` at the first of the signals; later ones change nothing. */
+/** Calls `stop` when the first of the signals arrives, and ignores later ones. */
 export function onStopSignals(stop: () => void): void {
   let stopping = false;
   for (const signal of SIGNALS) {
@@ -18,11 +17,12 @@ export function onStopSignals(stop: () => void): void {
 }
 
 /**
- * Ends the mount of a process that is there for nothing else. A thread that hangs in a system call (a layer
- * on a network file system whose server is gone) can be ended by no other way than with the process.
+ * Ends the mount of a process that only serves this mount. Kills the process if that takes too long: a thread
+ * that hangs in a system call (a layer on a network file system whose server does not answer) cannot be ended
+ * otherwise.
  */
 export async function stopForGood(mount: { stop(): Promise<void> }): Promise<void> {
-  const killer = setTimeout(() => process.kill(process.pid, 'SIGKILL'), PATIENCE_MS);
+  const killer = setTimeout(() => process.kill(process.pid, 'SIGKILL'), ENDING_MS);
   await mount.stop();
   clearTimeout(killer);
 }

@@ -1,12 +1,12 @@
-/** How many lines may come at once, and how many a second after that. */
+/** How many lines are printed at once, and how many a second after these. */
 const BURST = 100;
 const PER_SECOND = 1;
 
 /**
- * A sink for lines that somebody else can cause: whoever may read a broken object can read it again and
- * again, and each line costs the log its place and us a moment. What is left out is counted, and told before
- * the next line.
- * @param now milliseconds
+ * Limits the rate of log lines. An application can cause them: each time it reads a damaged object, the
+ * server logs a line, which fills the log and takes time. Lines beyond the limit are dropped. Their number is
+ * printed before the next line.
+ * @param now the time in milliseconds
  */
 export function limitLines(sink: (line: string) => void, now: () => number = Date.now): (line: string) => void {
   let room = BURST;
@@ -21,7 +21,7 @@ export function limitLines(sink: (line: string) => void, now: () => number = Dat
       return;
     }
     room--;
-    if (leftOut > 0) sink(`${leftOut} lines were left out here, there were too many`);
+    if (leftOut > 0) sink(`too many log lines: ${leftOut} were dropped here`);
     leftOut = 0;
     sink(line);
   };

@@ -1,10 +1,11 @@
-/** Where a daemon's log lines go: it holds none of the stdio of whoever started it. */
+/** The log of a daemon, which has no stdio: a file or syslog. */
 import { spawnSync } from 'node:child_process';
 import { openSync, writeSync } from 'node:fs';
 import { errnoOf, MountError } from '../config/mount-error.js';
 
 /**
- * @param file appended to; without it the lines go to syslog
+ * Opens the log.
+ * @param file lines are appended to this file; undefined: they are sent to syslog
  */
 export function openLogSink(file: string | undefined): (line: string) => void {
   return file === undefined ? syslogSink() : fileSink(file);
@@ -28,8 +29,8 @@ function openLogFile(file: string): number {
 }
 
 /**
- * Through logger(1), waited for: a line is rare, and the next one may be the last. Where there is no syslog,
- * nothing.
+ * Sends lines to syslog with logger(1), and waits for it: lines are rare, and the process may end right after
+ * one. Without a syslog daemon the lines are lost.
  */
 function syslogSink(): (line: string) => void {
   return (line) => {

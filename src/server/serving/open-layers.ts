@@ -3,7 +3,7 @@ import { createUnion, refuseIncompatibleAt } from '../../union/index.js';
 import type { MountConfig } from '../config/mount-config.js';
 import { oneLine } from '../config/mount-error.js';
 
-/** On a mount that may not be written, what would be its upper is its topmost lower. */
+/** Opens the layers as a union. On a read-only mount, the upper becomes the topmost lower. */
 export function openLayers(config: MountConfig, writeLog: (line: string) => void): Operations {
   const log = (line: string): void => writeLog(oneLine(line));
   const { lowers, upper, work } = config;
@@ -26,7 +26,7 @@ export function openLayers(config: MountConfig, writeLog: (line: string) => void
   return createUnion({ ...common, lowers, upper, ...(work === undefined ? {} : { work }) });
 }
 
-/** The layers' indexes when the upper has become the first of them. Its own whiteouts count. */
+/** The settings of aufs when the upper is the first of the lowers: indexes of lowers increase by one. */
 function belowUpper({ dialect, aufs }: MountConfig): { aufs?: MountConfig['aufs'] } {
   if (dialect === 'overlay') return {};
   return { aufs: { ...aufs, ignoresWhiteouts: aufs.ignoresWhiteouts.map((index) => index + 1) } };

@@ -3,8 +3,8 @@ import { mountedId } from '../../sys/locks/mount-mark.js';
 import { mountedOn } from '../../sys/mountinfo.js';
 
 /**
- * Passes the id of its mount to the union. Does nothing if the mount table does not show the mount: the
- * caller may have made it elsewhere.
+ * Passes the id of the mount to the union. Does nothing if the mount table does not show the mount, because
+ * the caller has made it in another mount namespace.
  */
 export function reportMounted(mountpoint: string, operations: Pick<Operations, 'mounted'>): void {
   const device = mountedOn(mountpoint)?.device;

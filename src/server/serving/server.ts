@@ -1,8 +1,8 @@
 import type { MountConfig } from '../config/mount-config.js';
 
-/** What a server tells the thread that started it. */
+/** A message of a server to the thread that has started it. */
 export type ServerMessage =
-  /** From here on there is something to unmount. */
+  /** The mount exists, so it must be unmounted. */
   | { readonly kind: 'mounted' }
   /** The mount can be used. */
   | { readonly kind: 'ready' }
@@ -12,25 +12,25 @@ export type ServerMessage =
 export interface ServerEvents {
   message(message: ServerMessage): void;
   failed(error: Error): void;
-  /** The last one. */
+  /** The server has ended. No other event follows. */
   ended(): void;
 }
 
-/** The system calls by which this thread ends what another, or another process, serves. */
+/** The system calls with which this thread ends a mount that another thread or process serves. */
 export type Control = typeof import('./mount-control.js');
 
 /**
- * Who serves one mount: a thread of this process, or a process of its own. It needs nothing from us while it
- * does.
+ * A server of one mount: a thread of this process, or a process of its own. While it serves, it needs nothing
+ * from the thread that has started it.
  */
 export interface Server {
-  /** Once. */
+  /** Mounts and serves. Call it only once. */
   start(config: MountConfig, events: ServerEvents): void;
-  /** Ends it, even while its mount is in use. */
+  /** Ends the server, even while its mount is in use. */
   stop(control: Control): void;
   /**
-   * After it has ended: frees what it held of ours.
-   * @returns whether its mount may be left behind, with nobody to answer
+   * Frees the resources of a server that has ended.
+   * @returns whether its mount may still exist, without a server
    */
   cleanUp(control: Control): boolean;
 }

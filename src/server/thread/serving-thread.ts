@@ -1,6 +1,6 @@
 /**
- * The thread that serves one mount, from opening the layers to closing them. While it serves it needs nothing
- * from the thread that started it, which may itself be waiting for an answer from this mount.
+ * The thread that serves one mount, from opening the layers to closing them. While it serves, it needs
+ * nothing from the thread that has started it: that thread may itself wait for an answer from this mount.
  */
 import { parentPort } from 'node:worker_threads';
 import { displayName } from '../../core/entry-name.js';
@@ -22,15 +22,15 @@ function post(message: ThreadMessage): void {
   parentPort?.postMessage(message);
 }
 
-function say(line: string): void {
+function postLine(line: string): void {
   post({ kind: 'log', line });
 }
 
-const log = limitLines(say);
+const log = limitLines(postLine);
 
 /**
- * Root, also of a user namespace, mounts itself; other users mount with the set-uid helper, unless the caller
- * has mounted already.
+ * Mounts, unless the caller has mounted already. Root (also of a user namespace) calls mount(2) itself; other
+ * users mount with the set-uid helper. Returns the fd of the FUSE device.
  */
 function mount(config: MountConfig): number {
   if (config.deviceFd !== undefined) return takeMounted(config.deviceFd);
@@ -38,7 +38,7 @@ function mount(config: MountConfig): number {
   return (direct ? mountDirect : mountWithHelper)(mountRequestOf(config));
 }
 
-/** The device fd of the new mount. If there is none, nothing stays open. */
+/** Mounts, and returns the fd of the FUSE device. After a failure nothing stays open. */
 function mountOrClose(config: MountConfig, operations: Operations, controlFd: number): number {
   try {
     const deviceFd = mount(config);
@@ -51,7 +51,7 @@ function mountOrClose(config: MountConfig, operations: Operations, controlFd: nu
   }
 }
 
-/** A session that the kernel has shaken hands with. If there is none, nothing stays mounted or open. */
+/** Starts a session and does its handshake with the kernel. After a failure nothing stays mounted or open. */
 function connect(config: MountConfig, operations: Operations, deviceFd: number): Session {
   try {
     const session = new Session(deviceFd, operations, {
@@ -60,7 +60,7 @@ function connect(config: MountConfig, operations: Operations, deviceFd: number):
       writable: !isReadOnly(config),
       keepsListings: config.accessTimes.mode !== 'strictatime' || !config.accessTimes.directories,
       log,
-      ...(config.debug ? { debug: say } : {}),
+      ...(config.debug ? { debug: postLine } : {}),
     });
     session.handshake();
     return session;
@@ -78,7 +78,7 @@ function detach({ mountpoint, deviceFd }: MountConfig): void {
   if (deviceFd === undefined) unmount(mountpoint, { lazy: true });
 }
 
-/** Serves until the end of the mount. The session closes the device and the operations, however it ends. */
+/** Serves until the mount ends. The session closes the device and the operations, also after an error. */
 function run(config: MountConfig, session: Session, controlFd: number): void {
   try {
     session.run(controlFd);
@@ -95,7 +95,7 @@ function serve(config: MountConfig): void {
   const operations = openLayers(config, log);
   const controlFd = openEventfd();
   const session = connect(config, operations, mountOrClose(config, operations, controlFd));
-  // Every layer is open: the directory that the command was started in need not stay busy.
+  // All layers are open, so the working directory is not needed any more and can be unmounted.
   changeDirectory('/');
   raiseReadahead(config.mountpoint);
   reportMounted(config.mountpoint, operations);

@@ -1,14 +1,15 @@
 import type { ServerMessage } from '../serving/server.js';
 
 /**
- * What the serving thread tells the thread that started it; what it is told is one MountConfig, or null:
- * nothing to serve.
+ * A message of the serving thread to the thread that has started it. In the other direction there is one
+ * message: a MountConfig, or null if there is nothing to serve.
  */
 export type ThreadMessage =
   /**
-   * `controlFd`: an eventfd; readable means stop. It is the receiver's to close, when the thread has ended.
+   * The mount exists. `controlFd` is an eventfd: the thread stops when it becomes readable. The receiver
+   * closes it after the thread has ended.
    */
   | { readonly kind: 'mounted'; readonly deviceFd: number; readonly controlFd: number }
   | Exclude<ServerMessage, { kind: 'mounted' }>
-  /** The device fd is closed. */
+  /** The thread has closed the device fd. */
   | { readonly kind: 'released' };

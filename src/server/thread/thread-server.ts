@@ -3,25 +3,28 @@ import type { MountConfig } from '../config/mount-config.js';
 import type { Control, Server, ServerEvents } from '../serving/server.js';
 import type { ThreadMessage } from './thread-message.js';
 
-/** What the serving thread holds, as far as it concerns us. */
+/** Fds of the serving thread that this thread may have to use or close. */
 interface ThreadFds {
   /**
-   * Closed here if the thread dies without having done so: an open device without a reader lets every caller
-   * wait.
+   * The FUSE device. -1: the thread has closed it. If the thread dies before it has done so, this thread
+   * closes it: otherwise all users of the mount wait forever.
    */
   device: number;
-  /** Stops the thread. Closed here alone: it must be there until the thread has ended. */
+  /** Stops the thread. Only this thread closes it, after the serving thread has ended. */
   readonly control: number;
 }
 
 /**
- * Memory for new objects, in MiB. When it is full, V8 collects what is dead. Nearly all objects of a request
- * are dead after the reply, so a walk needs as much processor time with 3 MiB as with V8's default of 48 MiB.
+ * Memory for new objects, in MiB. When it is full, V8 collects garbage. Nearly all objects of a request are
+ * garbage after the reply, so a walk needs as much processor time with 3 MiB as with V8's default of 48 MiB.
  * V8 keeps this memory for a long time.
  */
 const YOUNG_MB = 3;
 
-/** A serving thread. It loads its modules from construction on, and then waits for its config. */
+/**
+ * A server that is a thread of this process. It loads its modules when it is constructed, then waits for a
+ * config.
+ */
 export class ThreadServer implements Server {
   private readonly thread = new Worker(new URL('./serving-thread.js', import.meta.url), {
     // Flags of a process that uses the library (loaders, --input-type) are not meant for this thread.
@@ -29,7 +32,7 @@ export class ThreadServer implements Server {
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
   });
   private fds: ThreadFds | undefined;
-  private isTaken = false;
+  private isUsed = false;
   private hasEnded = false;
 
   constructor() {
@@ -39,23 +42,23 @@ export class ThreadServer implements Server {
   }
 
   start(config: MountConfig, events: ServerEvents): void {
-    this.isTaken = true;
-    this.thread.on('message', (message: ThreadMessage) => this.take(message, events));
+    this.isUsed = true;
+    this.thread.on('message', (message: ThreadMessage) => this.handleMessage(message, events));
     this.thread.on('error', (error: Error) => events.failed(error));
     this.thread.on('exit', () => events.ended());
     this.thread.postMessage(config);
   }
 
   /**
-   * It is not needed after all, unless {@link start} has been called. The thread ends by itself: one that is
-   * terminated, or whose process ends, while it loads native code takes the process with it (SIGABRT, as an
-   * addon cannot throw any more).
+   * Ends the thread, unless {@link start} has been called. The thread is asked to end, and is not terminated:
+   * if a thread is terminated (or its process exits) while it loads native code, the process is aborted
+   * (SIGABRT), because an addon cannot throw any more.
    */
   async dismiss(): Promise<void> {
-    if (this.isTaken || this.hasEnded) return;
-    this.isTaken = true;
+    if (this.isUsed || this.hasEnded) return;
+    this.isUsed = true;
     await new Promise<void>((resolve) => {
-      this.thread.on('error', () => {}); // It is not needed: why it could not load neither.
+      this.thread.on('error', () => {}); // The thread is not needed, so its error does not matter.
       this.thread.once('exit', () => resolve());
       this.thread.postMessage(null);
     });
@@ -75,7 +78,7 @@ export class ThreadServer implements Server {
     return true;
   }
 
-  private take(message: ThreadMessage, events: ServerEvents): void {
+  private handleMessage(message: ThreadMessage, events: ServerEvents): void {
     switch (message.kind) {
       case 'mounted':
         this.fds = { device: message.deviceFd, control: message.controlFd };

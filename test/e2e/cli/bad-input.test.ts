@@ -58,16 +58,16 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     ['upper inside work', 'lowerdir=top,upperdir=work/inside,workdir=work', /^plyfs: workdir: work: .*separate trees/],
     ['upper and work the same', 'lowerdir=top,upperdir=up,workdir=up', /^plyfs: workdir: up: .*separate trees/],
     ['a layer given twice', 'lowerdir=top:base:top', 'lowerdir: top: is also lower layer 1 (ELOOP)'],
-    ['a layer inside another', 'lowerdir=top/inside:top', 'lowerdir: top/inside: lies inside lower layer 2 (ELOOP)'],
+    ['a layer inside another', 'lowerdir=top/inside:top', 'lowerdir: top/inside: is inside lower layer 2 (ELOOP)'],
     [
       'a lower inside the upper',
       'lowerdir=up/inside,upperdir=up,workdir=work',
-      'lowerdir: up/inside: lies inside upperdir (ELOOP)',
+      'lowerdir: up/inside: is inside upperdir (ELOOP)',
     ],
     [
       'a lower inside the work',
       'lowerdir=work/inside,upperdir=up,workdir=work',
-      'lowerdir: work/inside: lies inside workdir (ELOOP)',
+      'lowerdir: work/inside: is inside workdir (ELOOP)',
     ],
     ['the upper as a lower', 'lowerdir=up,upperdir=up,workdir=work', 'lowerdir: up: is also upperdir (ELOOP)'],
     [
@@ -94,11 +94,11 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     expectRefused(['-o', 'lowerdir=link:top', 'mnt'], 'lowerdir: top: is also lower layer 1 (ELOOP)');
     mkdirSync(box.at('bound'));
     expect(spawnSync('mount', ['--bind', box.at('top/inside'), box.at('bound')]).status).toBe(0);
-    expectRefused(['-o', 'lowerdir=bound:top', 'mnt'], 'lowerdir: bound: lies inside lower layer 2 (ELOOP)');
+    expectRefused(['-o', 'lowerdir=bound:top', 'mnt'], 'lowerdir: bound: is inside lower layer 2 (ELOOP)');
   });
 
   it('a mountpoint inside the upper, which would wait for itself', () => {
-    const line = `mountpoint: ${box.at('up/inside')}: lies inside a layer (ELOOP); mount it`;
+    const line = `mountpoint: ${box.at('up/inside')}: is inside a layer (ELOOP); mount it`;
     expectRefused(['-o', 'lowerdir=base:top,upperdir=up,workdir=work', 'up/inside'], line);
   });
 

@@ -110,7 +110,7 @@ describe.skipIf(unavailable !== null)(`/dev/fd/N as mountpoint ${unavailable ?? 
     expect(startedWith(['-o', `${box.options},noacl`])).toMatchObject({
       status: 1,
       stderr:
-        'plyfs: mountpoint: /dev/fd/3: mounted without default_permissions (EINVAL); mount it so, or leave out noacl and noxattrs\n',
+        'plyfs: mountpoint: /dev/fd/3: mounted without default_permissions (EINVAL); mount it with that option, or omit noacl and noxattrs\n',
     });
     expect(run('umount', ['-l', box.mountpoint]).status).toBe(0);
     expect(startedWith(['-o', `${box.options},noacl`], ',allow_other,default_permissions').status).toBe(0);
@@ -144,7 +144,7 @@ describe.skipIf(unavailable !== null)(`/dev/fd/N as mountpoint ${unavailable ?? 
   it.each([
     ['9999999999999', 'not an open file (EBADF)'],
     ['0', 'not an open file of /dev/fuse (EINVAL)'],
-    ['5', 'not mounted yet (EPERM); mount it before'],
+    ['5', 'not mounted yet (EPERM); mount it first'],
   ])('/dev/fd/%s: %s', (fd, why) => {
     const script = 'exec 5<>/dev/fuse; exec "$@"';
     // Without any layer: the mountpoint is looked at first.

@@ -120,7 +120,7 @@ describe.skipIf(unavailable !== null)(`aufs branches ${unavailable ?? ''}`, () =
     ['br:up=rw:nope=ro', 'plyfs: branch: nope: no such file or directory (ENOENT)'],
     ['br:up=rw:top=ro:top=ro', 'plyfs: branch: top: is also lower layer 1 (ELOOP)'],
     ['br:up=rw:up=ro', 'plyfs: branch: up: is also rw branch (ELOOP)'],
-    ['br:top=ro:top/d=ro', 'plyfs: branch: top/d: lies inside lower layer 1 (ELOOP)'],
+    ['br:top=ro:top/d=ro', 'plyfs: branch: top/d: is inside lower layer 1 (ELOOP)'],
     ['dio', 'plyfs: br: missing (EINVAL); give at least one branch'],
   ])('refused: %s', (options, line) => {
     const { status, stderr } = box.plyfs('mount', '-t', 'aufs', '-o', options, 'none', 'mnt');

@@ -45,7 +45,7 @@ describe('a layer on an idmapped mount', () => {
   });
 
   it('is refused where there is none', () => {
-    expect(() => withoutIdmapped(config, mounts())).toThrow('lies on an idmapped mount, and nowhere else');
+    expect(() => withoutIdmapped(config, mounts())).toThrow('is only on an idmapped mount');
   });
 
   it('is refused where something else is at that place', () => {

@@ -13,5 +13,5 @@ it('passes a hundred lines at once, then one a second, and says how many it has 
   time = 1000;
   log('later');
   log('at once again');
-  expect(seen.slice(100)).toEqual(['150 lines were left out here, there were too many', 'later']);
+  expect(seen.slice(100)).toEqual(['too many log lines: 150 were dropped here', 'later']);
 });
