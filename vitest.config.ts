@@ -18,6 +18,7 @@ const LONG = [
   'test/e2e/crash/kills.test.ts',
   'test/e2e/odd-input/large-trees.test.ts',
   'test/e2e/limits/open-file-budget.test.ts',
+  'test/e2e/package/package.test.ts',
   'test/e2e/realwork/realwork.test.ts',
 ];
 

@@ -1,16 +1,21 @@
 #!/usr/bin/env node
 /**
- * Makes dist/program from src: the program in a few files of CommonJS, which Node loads in a fraction of the
- * time that the modules in dist take. Those are for the library and the tests.
+ * Makes dist/program from src: the program, and the library for require(), in a few files of CommonJS. Node
+ * loads them in a fraction of the time that it needs for the modules in dist. Those are for the library's
+ * import and for the tests.
  */
-import { rename, rm, writeFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
-/** What is started by the name of its file, by others that take it for a neighbour: `./NAME.js`. */
+/**
+ * Files that start a bundle of their own. Threads are started as `./NAME.js`, so each must be a neighbour of
+ * the file that starts it.
+ */
 const ENTRIES = [
   'cli/main',
+  'index',
   'server/thread/serving-thread',
   'server/process/serving-process',
   'copyup/copy-thread',
@@ -43,6 +48,7 @@ function escaped(codeUnit) {
 await rm(staging, { recursive: true, force: true });
 for (const entry of ENTRIES) await bundle(entry);
 await writeFile(`${staging}/package.json`, '{ "type": "commonjs" }\n');
+await copyDeclarations('index.d.ts');
 await rm(target, { recursive: true, force: true });
 await rename(staging, target);
 
@@ -68,4 +74,19 @@ async function bundle(entry) {
     comments: false,
   });
   await made.close();
+}
+
+/**
+ * Copies a file of declarations and all that it imports. TypeScript takes a declaration for CommonJS or for a
+ * module by the package.json above it, so require() needs copies of its own.
+ */
+async function copyDeclarations(file, done = new Set()) {
+  if (done.has(file)) return;
+  done.add(file);
+  await mkdir(dirname(`${staging}/${file}`), { recursive: true });
+  await copyFile(`${root}dist/${file}`, `${staging}/${file}`);
+  const text = await readFile(`${root}dist/${file}`, 'utf8');
+  for (const [, specifier] of text.matchAll(/\bfrom '(\.[^']+)\.js'/g)) {
+    await copyDeclarations(posix.join(posix.dirname(file), `${specifier}.d.ts`), done);
+  }
 }
