@@ -55,6 +55,6 @@ describe('a layer on an idmapped mount', () => {
       isIdmapped: false,
       mountpoint: '/nowhere',
     });
-    expect(() => withoutIdmapped(config, mounts(elsewhere))).toThrow('nowhere else');
+    expect(() => withoutIdmapped(config, mounts(elsewhere))).toThrow('is only on an idmapped mount');
   });
 });
