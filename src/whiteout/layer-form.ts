@@ -18,7 +18,7 @@ export interface LayerObject {
 }
 
 /** Something in a layer's root because of which the layer cannot be read yet. */
-export interface IncompatibleOptions {
+export interface RootProblem {
   readonly name: EntryName;
   readonly why: string;
 }
@@ -40,7 +40,7 @@ export interface LayerSource {
   /** Why the object cannot be read as it is meant; null: it can. */
   problem(object: LayerObject): string | null;
   /** What stands in the layer's root for content that is not in the layer's tree; null: nothing does. */
-  unsettled(root: number): IncompatibleOptions | null;
+  rootProblem(root: number): RootProblem | null;
   /** Why a listed whiteout cannot be read as one; null: it can. */
   whiteoutProblem(dirfd: number, name: EntryName): string | null;
   /** What the application sees of an xattr on disk; null: the dialect's own. */

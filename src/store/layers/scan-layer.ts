@@ -96,8 +96,8 @@ class LayerScan implements LayerVisitor {
   }
 
   private checkRoot(root: number): void {
-    const unsettled = this.source.unsettled(root);
-    if (unsettled !== null) this.obstacle(unsettled.name, unsettled.why);
+    const rootProblem = this.source.rootProblem(root);
+    if (rootProblem !== null) this.obstacle(rootProblem.name, rootProblem.why);
   }
 
   leave(): void {}

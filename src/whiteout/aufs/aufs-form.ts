@@ -6,7 +6,7 @@ import { FileStat } from '../../core/file-stat.js';
 import { statAt } from '../../sys/files/stat.js';
 import { hiddenBy, MAX_NAME, PLINK_DIRECTORY, WHITEOUT_PREFIX } from '../aufs-names.js';
 import type { LayerDirectorySink } from '../dialect.js';
-import type { IncompatibleOptions, LayerObject, LayerSource, LayerTarget } from '../layer-form.js';
+import type { LayerObject, LayerSource, LayerTarget, RootProblem } from '../layer-form.js';
 import { OverlaySource } from '../overlay/overlay-form.js';
 import { hasPseudoLinks, prepareBranch } from './aufs-branch.js';
 import { hasOpaqueMarker, hasWhiteout, MarkerMaker } from './aufs-marks.js';
@@ -36,7 +36,7 @@ export class AufsSource implements LayerSource {
     return null;
   }
 
-  unsettled(root: number): IncompatibleOptions | null {
+  rootProblem(root: number): RootProblem | null {
     return pseudoLinks(root);
   }
 
@@ -72,7 +72,7 @@ export class FuseOverlayfsSource extends OverlaySource {
     return super.isOpaque(directory) || hasWhiteout(dirfd, name) || hasOpaqueMarker(dirfd, name);
   }
 
-  override unsettled(root: number): IncompatibleOptions | null {
+  override rootProblem(root: number): RootProblem | null {
     return pseudoLinks(root);
   }
 
@@ -85,7 +85,7 @@ export class FuseOverlayfsSource extends OverlaySource {
  * An entry may be the only name of a changed file: the names that show it are in lower layers, and become
  * links when the union is unmounted.
  */
-function pseudoLinks(root: number): IncompatibleOptions | null {
+function pseudoLinks(root: number): RootProblem | null {
   const stat = new FileStat();
   if (!statAt(root, PLINK_DIRECTORY, stat) || !isDirectory(stat.mode) || !hasPseudoLinks(root)) return null;
   const why =

@@ -5,7 +5,7 @@ import { XATTR_NAME_MAX } from '../../core/xattr-names.js';
 import { mknodAt } from '../../sys/files/inode-ops.js';
 import { findXattr, setXattr } from '../../sys/files/xattr.js';
 import type { LayerDirectorySink } from '../dialect.js';
-import type { IncompatibleOptions, LayerObject, LayerSource, LayerTarget } from '../layer-form.js';
+import type { LayerObject, LayerSource, LayerTarget, RootProblem } from '../layer-form.js';
 import { isOpaqueMark, SET } from './opaque-mark.js';
 import { FOREIGN_OPAQUE, isWhiteout, OverlayDialect, type XattrNamespace } from './overlay-dialect.js';
 
@@ -59,7 +59,7 @@ export class OverlaySource implements LayerSource {
     return 'the layer has marks in both trusted.overlay. and user.overlay.; name its own with --xattrs';
   }
 
-  unsettled(_root: number): IncompatibleOptions | null {
+  rootProblem(_root: number): RootProblem | null {
     return null;
   }
 
