@@ -1,4 +1,4 @@
-/** A mounted union, and the directories of its layers seen from behind it. */
+/** A mounted union together with the directories of its layers, so that a test can compare both. */
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { aufsForm, overlayForm } from '../conformance/forms.js';
@@ -11,78 +11,82 @@ import { kernelView, plyfsView } from './layer-view.js';
 
 const LAYERS = ['upper', 'lower1', 'lower2'] as const;
 
-/** Where each layer lies. */
-export type Places = { readonly [layer in (typeof LAYERS)[number] | 'work']: string };
+/** The path of each layer on the disk below the faulty file system. */
+export type LayerDirectories = { readonly [layer in (typeof LAYERS)[number] | 'work']: string };
 
 export class ObservedUnion {
-  /** @param viewpoint a directory to mount on for a moment */
+  /** @param viewpoint an empty directory on which the kernel's view of the layers is mounted */
   constructor(
     readonly dialect: 'overlay' | 'aufs',
-    readonly behind: Places,
-    protected readonly union: ForegroundMount,
+    readonly directories: LayerDirectories,
+    protected readonly mount: ForegroundMount,
     private readonly viewpoint: string,
   ) {}
 
   get root(): string {
-    return this.union.mountpoint;
+    return this.mount.mountpoint;
   }
 
-  /** The process that serves the union. */
+  /** The process that serves the mount. */
   get server(): ForegroundMount['server'] {
-    return this.union.server;
+    return this.mount.server;
   }
 
   get log(): string {
-    return this.union.log();
+    return this.mount.log();
   }
 
-  /** Puts `layers` into a directory `name` of the union, of which nobody has asked yet. */
+  /** Adds `layers` as a directory `name` of the union. Nothing has looked this name up before. */
   add(name: string, layers: Layers): void {
     const form = this.dialect === 'aufs' ? aufsForm : overlayForm;
     for (const layer of LAYERS) {
       const tree = layers[layer];
-      if (tree !== undefined) materialize(this.behind[layer], { [name]: dir(tree, { mtime: 1_000_000_000 }) }, form);
+      if (tree !== undefined)
+        materialize(this.directories[layer], { [name]: dir(tree, { mtime: 1_000_000_000 }) }, form);
     }
   }
 
-  /** What the directory `name` shows to others than the mount, by who looks. */
+  /** Returns the directory `name` as other programs see it that read the layers, by the program's name. */
   views(name: string): { readonly [viewer: string]: Snapshot } {
-    const layers = LAYERS.map((layer) => this.behind[layer]);
+    const layers = LAYERS.map((layer) => this.directories[layer]);
     const aufs = this.dialect === 'aufs';
     const own = plyfsView(layers, aufs, name);
     return aufs ? { plyfs: own } : { plyfs: own, kernel: kernelView(layers, this.viewpoint, name) };
   }
 
   /**
-   * Files that the server has open. Of directories it keeps a bounded number, and a thread that starts has
-   * fds of its own.
+   * Returns the files that the server has open, without directories, of which it keeps a bounded number open.
+   * A thread that is starting has fds of its own.
    */
   openFiles(): string[] {
-    const fds = `/proc/${this.union.server.pid}/fd`;
+    const fds = `/proc/${this.mount.server.pid}/fd`;
     const open: string[] = [];
     for (const fd of readdirSync(fds)) {
       const path = join(fds, fd);
       try {
         const leadsTo = readlinkSync(path);
-        if (leadsTo.startsWith('/') && !isDirectory(`/proc/${this.union.server.pid}/fdinfo/${fd}`)) open.push(leadsTo);
+        if (leadsTo.startsWith('/') && !isDirectory(`/proc/${this.mount.server.pid}/fdinfo/${fd}`)) open.push(leadsTo);
       } catch (error) {
-        // Closed since it was listed.
+        // ENOENT: the fd was closed after the listing.
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       }
     }
     return open.sort();
   }
 
-  /** What lies where changes are prepared, but the whiteout of which the others are links. */
+  /**
+   * Returns the names in the directory of unfinished changes, without the whiteout that others are links of.
+   */
   leftovers(): string[] {
-    const place = this.dialect === 'aufs' ? join(this.behind.upper, '.wh..wh.orph') : join(this.behind.work, 'work');
+    const place =
+      this.dialect === 'aufs' ? join(this.directories.upper, '.wh..wh.orph') : join(this.directories.work, 'work');
     if (!existsSync(place)) return [];
     return readdirSync(place).filter((name) => !overlayForm.isWhiteout(place, name));
   }
 }
 
 /**
- * By the flags that it was opened with: asking the file system could meet the fault that waits for the
+ * Reads the flags of the open(2). A call on the file itself could meet the fault that is planned for the
  * server.
  */
 function isDirectory(fdinfo: string): boolean {

@@ -1,6 +1,4 @@
-/**
- * Every operation that changes a union, in each of the places where it takes another way through the layers.
- */
+/** Operations that change a union, each on every kind of object that the code treats differently. */
 import {
   dir,
   file,
@@ -16,48 +14,52 @@ import * as sys from '../harness/sys/index.js';
 
 export interface FaultedOperation {
   readonly id: string;
-  /** Content of a directory of its own. */
+  /** The content of a new directory that the operation works in. */
   readonly layers: Layers;
-  /** What comes before and does not fail; an fd it returns is closed afterwards. */
+  /**
+   * Runs before the operation, without a fault. Returns an fd for the operation, which is closed afterwards,
+   * or -1.
+   */
   prepare?(at: string): number;
-  /** One system call that changes something, or a few of which the last does. */
+  /** Makes one system call that changes something, or several of which the last one does. */
   run(at: string, fd: number): void;
   /**
-   * Its copy parts from the other links of the lower file also when the operation fails, as in the kernel.
+   * Its copy is no longer a link of the lower file's other names, also when the operation fails. The kernel
+   * behaves so.
    */
-  readonly parts?: boolean;
-  /** Set-id bits go before the data change, and stay away when that fails, as on ext4. */
+  readonly breaksLinks?: boolean;
+  /** It clears set-id bits before it changes the data. If that fails, they stay cleared, as on ext4. */
   readonly dropsSetId?: boolean;
   /**
-   * What it writes takes the file's capabilities, and it puts them back, should there be room
-   * (fs/overlayfs/copy_up.c: ovl_copy_up_meta_inode_data).
+   * Its write clears the file's capabilities, and it restores them if there is room
+   * (fs/overlayfs/copy_up.c:ovl_copy_up_meta_inode_data).
    */
   readonly losesCapability?: boolean;
   /**
-   * It answers with attributes. A layer that carries out the change and then fails to tell them leaves the
-   * change made and the caller with the errno.
+   * Its reply contains attributes. If a layer makes the change and then fails to return the attributes, the
+   * change is made and the caller gets the errno.
    */
-  readonly describes?: boolean;
+  readonly returnsAttributes?: boolean;
   /**
-   * It marks a directory first. No room for that is EXDEV, as in the kernel
+   * It marks a directory first. If there is no room for the mark, it fails with EXDEV, as in the kernel
    * (fs/overlayfs/dir.c:ovl_set_opaque_xerr).
    */
-  readonly marks?: boolean;
+  readonly marksDirectory?: boolean;
 }
 
 const FACTS = { mode: 0o640, uid: 61001, gid: 62001, mtime: 1_000_000_000, xattrs: { 'user.k': 'value' } } as const;
 const text = (content = 'content\n'): ReturnType<typeof file> => file(content, FACTS);
 const full = (entries: Tree): ReturnType<typeof dir> => dir(entries, { mode: 0o755, mtime: 1_000_000_000 });
-/** What is in the directory `d` of a layer. */
+/** Returns the entries of the directory `d` of a layer. */
 function entriesOf(layer: Tree | undefined): Tree {
   const d = layer?.d;
   return typeof d === 'object' && d.kind === 'directory' ? d.entries : {};
 }
 
-/** Copied up in a helper thread. */
+/** Large enough that a helper thread copies it up. */
 const LARGE = 'large '.repeat(200_000);
 
-/** A directory that only lower layers have, with a bit of everything. */
+/** A directory that only lower layers have, with an object of each kind. */
 const LOWER: Layers = {
   lower1: {
     d: full({
@@ -70,7 +72,7 @@ const LOWER: Layers = {
   },
   lower2: { d: full({ deep: text('deep'), sub: full({ b: text('b') }) }) },
 };
-/** The same with an upper part, in which something was changed, made and removed. */
+/** The same directory with an upper part, in which something was changed, made and removed. */
 const MIXED: Layers = {
   upper: {
     d: dir({
@@ -147,7 +149,9 @@ const creating: FaultedOperation[] = [
     prepare: (at) => sys.open(`${at}/d`, sys.O_TMPFILE | sys.O_RDWR),
   }),
   operation('link of a lower file', LOWER, (at) => sys.link(`${at}/d/file`, `${at}/d/new`)),
-  operation('link of a lower file with links', LINKS, (at) => sys.link(`${at}/d/one`, `${at}/d/new`), { parts: true }),
+  operation('link of a lower file with links', LINKS, (at) => sys.link(`${at}/d/one`, `${at}/d/new`), {
+    breaksLinks: true,
+  }),
   operation('link of an upper file', MIXED, (at) => sys.link(`${at}/d/own`, `${at}/d/another`)),
   operation('link over a whiteout', MIXED, (at) => sys.link(`${at}/d/own`, `${at}/d/gone`)),
 ];
@@ -159,10 +163,10 @@ const removing: FaultedOperation[] = [
   operation('unlink of an open upper file', MIXED, (at) => sys.unlink(`${at}/d/own`), {
     prepare: (at) => open(`${at}/d/own`),
   }),
-  operation('unlink of a lower file with links', LINKS, (at) => sys.unlink(`${at}/d/one`), { parts: true }),
+  operation('unlink of a lower file with links', LINKS, (at) => sys.unlink(`${at}/d/one`), { breaksLinks: true }),
   operation('unlink of a copied-up file with links', LINKS, (at) => sys.unlink(`${at}/d/one`), {
     prepare: (at) => open(`${at}/d/one`),
-    parts: true,
+    breaksLinks: true,
   }),
   operation('rmdir of a lower directory', LOWER, (at) => sys.rmdir(`${at}/d/empty`)),
   operation('rmdir of an upper directory', MIXED, (at) => sys.rmdir(`${at}/d/new`)),
@@ -178,7 +182,7 @@ const renaming: FaultedOperation[] = [
   operation('rename of an upper file', MIXED, (at) => sys.rename(`${at}/d/own`, `${at}/d/moved`)),
   operation('rename of a copied-up file', MIXED, (at) => sys.rename(`${at}/d/file`, `${at}/d/moved`)),
   operation('rename of a lower file with links', LINKS, (at) => sys.rename(`${at}/d/one`, `${at}/d/moved`), {
-    parts: true,
+    breaksLinks: true,
   }),
   operation('rename onto a whiteout', MIXED, (at) => sys.rename(`${at}/d/own`, `${at}/d/gone`)),
   operation('rename of a copied-up file onto a whiteout', MIXED, (at) => sys.rename(`${at}/d/file`, `${at}/d/gone`)),
@@ -186,22 +190,22 @@ const renaming: FaultedOperation[] = [
   operation('rename over an upper file', MIXED, (at) => sys.rename(`${at}/d/own`, `${at}/d/other`)),
   operation('rename over a copied-up file', MIXED, (at) => sys.rename(`${at}/d/own`, `${at}/d/file`)),
   operation('rename of an upper directory', MIXED, (at) => sys.rename(`${at}/d/made`, `${at}/d/moved`), {
-    marks: true,
+    marksDirectory: true,
   }),
   operation(
     'rename of an upper directory into a merged one',
     MIXED,
     (at) => sys.rename(`${at}/d/made`, `${at}/d/sub/moved`),
-    { marks: true },
+    { marksDirectory: true },
   ),
   operation('rename of an upper directory onto a whiteout', MIXED, (at) => sys.rename(`${at}/d/made`, `${at}/d/gone`), {
-    marks: true,
+    marksDirectory: true,
   }),
   operation('rename over a cleared directory', MIXED, (at) => sys.rename(`${at}/d/made`, `${at}/d/cleared`), {
-    marks: true,
+    marksDirectory: true,
   }),
   operation('rename over a lower directory', MIXED, (at) => sys.rename(`${at}/d/made`, `${at}/d/empty`), {
-    marks: true,
+    marksDirectory: true,
   }),
   operation('exchange of lower files', LOWER, (at) => sys.rename(`${at}/d/file`, `${at}/d/deep`, sys.RENAME_EXCHANGE)),
   operation('exchange of a lower and an upper file', MIXED, (at) =>
@@ -211,7 +215,7 @@ const renaming: FaultedOperation[] = [
     'exchange of a directory and a file',
     MIXED,
     (at) => sys.rename(`${at}/d/made`, `${at}/d/file`, sys.RENAME_EXCHANGE),
-    { marks: true },
+    { marksDirectory: true },
   ),
 ];
 
@@ -240,27 +244,29 @@ const attributes: FaultedOperation[] = [
   operation('an ACL for an upper file', MIXED, (at) =>
     sys.setxattr(`${at}/d/own`, 'system.posix_acl_access', sys.acl(ACL)),
   ),
-].map((one) => ({ ...one, describes: true }));
+].map((one) => ({ ...one, returnsAttributes: true }));
 
-/** Those that open files and change what is in them. */
+/** Operations that open files and change their content. */
 export const contentOperations: readonly FaultedOperation[] = [
-  operation('truncate of a lower file', LOWER, (at) => sys.truncate(`${at}/d/file`, 3), { describes: true }),
-  operation('truncate of a lower file to more', LOWER, (at) => sys.truncate(`${at}/d/file`, 300), { describes: true }),
-  operation('truncate of an upper file', MIXED, (at) => sys.truncate(`${at}/d/own`, 1), { describes: true }),
+  operation('truncate of a lower file', LOWER, (at) => sys.truncate(`${at}/d/file`, 3), { returnsAttributes: true }),
+  operation('truncate of a lower file to more', LOWER, (at) => sys.truncate(`${at}/d/file`, 300), {
+    returnsAttributes: true,
+  }),
+  operation('truncate of an upper file', MIXED, (at) => sys.truncate(`${at}/d/own`, 1), { returnsAttributes: true }),
   operation('truncate of a large lower file', BIG, (at) => sys.truncate(`${at}/d/big`, LARGE.length - 1), {
-    describes: true,
+    returnsAttributes: true,
   }),
   operation('O_TRUNC of a lower file', LOWER, (at) => make(`${at}/d/file`, sys.O_WRONLY | sys.O_TRUNC)),
-  // With passthrough the kernel asks for attributes when the server has answered.
+  // With passthrough, the kernel requests attributes after the server's reply.
   operation('O_TRUNC of an upper file', MIXED, (at) => make(`${at}/d/own`, sys.O_WRONLY | sys.O_TRUNC), {
-    describes: true,
+    returnsAttributes: true,
   }),
   operation('open of a lower file for writing', LOWER, (at) => sys.close(open(`${at}/d/file`))),
   operation('open of a lower file for writing that is open', LOWER, (at) => sys.close(open(`${at}/d/file`)), {
     prepare: (at) => sys.open(`${at}/d/file`, sys.O_RDONLY),
   }),
   operation('open of a lower file with links for writing', LINKS, (at) => sys.close(open(`${at}/d/one`)), {
-    parts: true,
+    breaksLinks: true,
   }),
   operation('open of a large lower file for writing', BIG, (at) => sys.close(open(`${at}/d/big`))),
   operation('write', MIXED, (_, fd) => void sys.pwrite(fd, 'written', 0), { prepare: (at) => open(`${at}/d/own`) }),
@@ -298,14 +304,16 @@ function copyOwn(at: string, to: number): void {
   }
 }
 
-/** What goes another way with `redirect_dir=on` and `metacopy=on`. */
+/** Operations for which `redirect_dir=on` or `metacopy=on` takes another code path. */
 export const featureOperations: readonly FaultedOperation[] = [
-  operation('rename of a lower directory', LOWER, (at) => sys.rename(`${at}/d/sub`, `${at}/d/moved`), { marks: true }),
+  operation('rename of a lower directory', LOWER, (at) => sys.rename(`${at}/d/sub`, `${at}/d/moved`), {
+    marksDirectory: true,
+  }),
   operation('rename of a merged directory', MIXED, (at) => sys.rename(`${at}/d/sub`, `${at}/d/made/moved`), {
-    marks: true,
+    marksDirectory: true,
   }),
   operation('rename of a directory that has moved', LOWER, (at) => sys.rename(`${at}/d/moved`, `${at}/d/again`), {
-    marks: true,
+    marksDirectory: true,
     prepare: (at) => {
       sys.rename(`${at}/d/sub`, `${at}/d/moved`);
       return -1;
@@ -316,7 +324,7 @@ export const featureOperations: readonly FaultedOperation[] = [
     LOWER,
     (at) => sys.rename(`${at}/d/sub`, `${at}/d/empty`, sys.RENAME_EXCHANGE),
     {
-      marks: true,
+      marksDirectory: true,
     },
   ),
   operation('rmdir of a moved directory', LOWER, (at) => sys.rmdir(`${at}/d/moved`), {
@@ -326,9 +334,15 @@ export const featureOperations: readonly FaultedOperation[] = [
     },
   }),
   ofMetacopy('open of a metacopy for writing', (at) => sys.close(open(`${at}/d/file`))),
-  { ...ofMetacopy('O_TRUNC of a metacopy', (at) => make(`${at}/d/file`, sys.O_WRONLY | sys.O_TRUNC)), describes: true },
-  { ...ofMetacopy('truncate of a metacopy', (at) => sys.truncate(`${at}/d/file`, 3)), describes: true },
-  { ...ofMetacopy('chown of a metacopy', (at) => sys.chown(`${at}/d/file`, sys.BOB, sys.STAFF)), describes: true },
+  {
+    ...ofMetacopy('O_TRUNC of a metacopy', (at) => make(`${at}/d/file`, sys.O_WRONLY | sys.O_TRUNC)),
+    returnsAttributes: true,
+  },
+  { ...ofMetacopy('truncate of a metacopy', (at) => sys.truncate(`${at}/d/file`, 3)), returnsAttributes: true },
+  {
+    ...ofMetacopy('chown of a metacopy', (at) => sys.chown(`${at}/d/file`, sys.BOB, sys.STAFF)),
+    returnsAttributes: true,
+  },
   ofMetacopy('rename of a metacopy', (at) => sys.rename(`${at}/d/file`, `${at}/d/moved`)),
   ofMetacopy('link of a metacopy', (at) => sys.link(`${at}/d/file`, `${at}/d/new`)),
   ofMetacopy('unlink of a metacopy', (at) => sys.unlink(`${at}/d/file`)),
@@ -349,7 +363,7 @@ function ofMetacopy(id: string, run: FaultedOperation['run']): FaultedOperation 
   });
 }
 
-/** The layers with an upper directory that everybody may write to. */
+/** The layers with an upper directory that all users can write to. */
 function openTo(layers: Layers, defaultAcl?: string): Layers {
   const entries = entriesOf(layers.upper);
   const xattrs = defaultAcl === undefined ? {} : { 'system.posix_acl_default': sys.acl(defaultAcl).toString('latin1') };

@@ -1,4 +1,4 @@
-/** What one operation is tried on, and whether it has become what it should. */
+/** The objects that one operation is run on, and the check of its result. */
 import { type Snapshot, snapshot } from '../harness/snapshot.js';
 import * as sys from '../harness/sys/index.js';
 import type { ObservedUnion } from './observed-union.js';
@@ -6,34 +6,34 @@ import type { FaultedOperation } from './operations.js';
 
 let serial = 0;
 
-/** A directory of its own with the layers of one operation, ready for it. */
+/** A directory of the union with the layers of one operation, prepared for it. */
 export class Subject {
   readonly before: Snapshot;
   private readonly name = `case-${++serial}`;
   private fd: number;
-  /** Just before it was run. */
+  /** The open files and the leftovers immediately before the operation. */
   private files: readonly string[] = [];
   private left: readonly string[] = [];
   private readonly numbers: Snapshot;
 
   constructor(
-    private readonly stage: ObservedUnion,
+    private readonly union: ObservedUnion,
     readonly operation: FaultedOperation,
   ) {
-    stage.add(this.name, operation.layers);
+    union.add(this.name, operation.layers);
     this.fd = operation.prepare?.(this.at) ?? -1;
     this.before = this.look();
     this.numbers = inodeNumbers(this.at, this.before);
   }
 
   private get at(): string {
-    return `${this.stage.root}/${this.name}`;
+    return `${this.union.root}/${this.name}`;
   }
 
-  /** @param begin what comes right before the operation, when all has been looked at */
+  /** @param begin runs immediately before the operation, after the state was recorded */
   run(begin: () => void = () => {}): string {
-    this.files = this.stage.openFiles();
-    this.left = this.stage.leftovers();
+    this.files = this.union.openFiles();
+    this.left = this.union.leftovers();
     begin();
     return sys.outcome(() => this.operation.run(this.at, this.fd));
   }
@@ -43,47 +43,51 @@ export class Subject {
   }
 
   /**
-   * In what the union, and its layers seen by others, differ from `expected`.
-   * @param unchanged the operation has failed: nothing is to remain of it
+   * Returns how the union, and its layers as other programs see them, differ from `expected`.
+   * @param unchanged true: the operation has failed, and must leave nothing behind
    */
   differences(expected: Snapshot, unchanged: boolean): string[] {
     const normal = (tree: Snapshot): Snapshot => this.normal(tree, unchanged ? isDirectory : () => true);
     const shown = this.look();
     const problems = compare('the mount', normal(expected), normal(shown));
-    for (const [viewer, view] of Object.entries(this.stage.views(this.name))) {
-      // With all times: what the kernel has cached of the mount is to be true.
+    for (const [viewer, view] of Object.entries(this.union.views(this.name))) {
+      // Times included: the attributes that the kernel has cached for the mount must be true.
       const exact = (tree: Snapshot): Snapshot => this.normal(tree, () => false);
       problems.push(...compare(`the layers seen by ${viewer}`, exact(shown), exact(view)));
     }
     if (!unchanged) return problems;
-    if (this.operation.parts !== true) {
+    if (this.operation.breaksLinks !== true) {
       problems.push(...compare('the inode numbers', this.numbers, inodeNumbers(this.at, this.before)));
     }
-    problems.push(...added('left behind', this.left, this.stage.leftovers()));
+    problems.push(...added('left behind', this.left, this.union.leftovers()));
     problems.push(...this.leftOpen());
     return problems;
   }
 
-  /** A file that the caller has closed is released by the kernel a moment later. */
+  /**
+   * Files that the server still has open. The kernel sends RELEASE a moment after the caller has closed a
+   * file.
+   */
   private leftOpen(): string[] {
     const deadline = Date.now() + 2000;
     for (;;) {
-      const left = added('left open', this.files, this.stage.openFiles());
+      const left = added('left open', this.files, this.union.openFiles());
       if (left.length === 0 || Date.now() > deadline) return left;
     }
   }
 
   /**
-   * After a success the times of what it changed are its own, and a directory in which a change was begun and
-   * taken back has been changed. Links that part may have parted before the operation failed.
+   * Removes facts that can differ. After a success, the changed objects have new times; a directory in which
+   * a change was made and undone has new times too. An operation that breaks links can have broken them
+   * before it failed.
    */
   private normal(tree: Snapshot, timeless: (facts: string) => boolean): Snapshot {
-    const { parts, losesCapability } = this.operation;
+    const { breaksLinks, losesCapability } = this.operation;
     const dropsSetId = this.operation.dropsSetId === true && timeless(DIRECTORY);
     const left = Object.entries(tree).map(([path, facts]) => {
       let line = facts;
       if (timeless(facts)) line = line.replace(/ mtime=\S+/, '');
-      if (parts === true) line = line.replace(/ nlink=\d+/, '');
+      if (breaksLinks === true) line = line.replace(/ nlink=\d+/, '');
       if (losesCapability === true) line = line.replace(/ security\.capability=\S+/, '');
       if (dropsSetId) line = line.replace(/^10[46]755/, '100755');
       return [path, line];
@@ -97,7 +101,7 @@ export class Subject {
   }
 }
 
-/** As a snapshot describes one. */
+/** The facts of a directory in a snapshot begin so. */
 const DIRECTORY = '40755';
 
 function isDirectory(facts: string): boolean {
@@ -122,7 +126,7 @@ function compare(where: string, expected: Snapshot, got: Snapshot): string[] {
     .map((path) => `${where}: ${path}: ${expected[path] ?? 'absent'} => ${got[path] ?? 'absent'}`);
 }
 
-/** What `now` has more than `then`. */
+/** Returns the elements that `now` has and `then` does not have. */
 function added(what: string, then: readonly string[], now: readonly string[]): string[] {
   const known = [...then];
   return now.flatMap((one) => {

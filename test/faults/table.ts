@@ -1,8 +1,8 @@
-/** What was tried with failing layers, and what came of it. */
+/** The table of all faults that were tried, and their results. */
 import type { Trial } from './try-operation.js';
 
 interface Row {
-  readonly stage: string;
+  readonly setting: string;
   readonly operation: string;
   readonly fault: string;
   readonly trials: readonly Trial[];
@@ -11,33 +11,33 @@ interface Row {
 export class FaultTable {
   private readonly rows: Row[] = [];
 
-  add(stage: string, operation: string, fault: string, trials: readonly Trial[]): void {
-    this.rows.push({ stage, operation, fault, trials });
+  add(setting: string, operation: string, fault: string, trials: readonly Trial[]): void {
+    this.rows.push({ setting, operation, fault, trials });
   }
 
   /**
-   * One line per operation and fault. Each request of the layers that failed is named with the n of its
-   * trials; behind it `done` for those that the operation did without, `untold` for a change whose answer was
-   * lost, `FAILED` for what went wrong.
+   * One line per operation and fault. Each request of the layers that failed has the n of its trial. After n,
+   * `done` means that the operation succeeded without the request, `unreported` that the change was made and
+   * its reply was lost, `FAILED` that the result was wrong.
    */
   toString(): string {
-    const lines = this.rows.map(({ stage, operation, fault, trials }) => {
+    const lines = this.rows.map(({ setting, operation, fault, trials }) => {
       const kinds = new Map<string, string[]>();
       for (const trial of trials) {
-        const told = kinds.get(trial.kind) ?? [];
-        told.push(`${trial.n}${suffix(trial)}`);
-        kinds.set(trial.kind, told);
+        const numbers = kinds.get(trial.kind) ?? [];
+        numbers.push(`${trial.n}${suffix(trial)}`);
+        kinds.set(trial.kind, numbers);
       }
       const tried = [...kinds].map(([kind, ns]) => `${kind} ${ns.join(',')}`).join(' · ');
-      return `${stage} | ${operation} | ${fault} | ${tried}`;
+      return `${setting} | ${operation} | ${fault} | ${tried}`;
     });
     const all = this.rows.flatMap(({ trials }) => trials);
     const count = (result: Trial['result']): number => all.filter((trial) => trial.result === result).length;
     const failed = all.filter(({ problems }) => problems.length > 0).length;
     return [
-      'layers | operation | errno | which of the operations of the layers failed, by kind',
+      'layers | operation | errno | operations of the layers that failed, by kind',
       ...lines,
-      `${all.length} faults: ${count('refused')} refused, ${count('done')} done without, ${count('untold')} done and not told, ${failed} FAILED`,
+      `${all.length} faults: ${count('refused')} refused, ${count('done')} done without them, ${count('unreported')} done and unreported, ${failed} FAILED`,
     ].join('\n');
   }
 }

@@ -1,69 +1,70 @@
 /**
- * Lets the first operation of the layers fail, then the second, and so on, until an operation of the union
+ * Makes the first operation of the layers fail, then the second, and so on, until the operation of the union
  * meets no fault.
  */
 import { type FaultErrno, KINDS } from '../harness/faulty-layer.js';
 import type { Snapshot } from '../harness/snapshot.js';
+import type { FaultyUnion } from './faulty-union.js';
 import type { FaultedOperation } from './operations.js';
-import type { FaultStage } from './stage.js';
 import { Subject } from './subject.js';
 
-/** One fault, and what came of it. */
+/** One fault and its result. */
 export interface Trial {
   readonly operation: string;
   readonly errno: FaultErrno;
   readonly n: number;
-  /** The request of the layer that failed. */
+  /** The kind of the layer's request that failed. */
   readonly kind: string;
   /**
-   * `refused`: the caller got the errno, and all is as before; `done`: the operation went on without what
-   * failed; `untold`: it was done, and its answer could not be had.
+   * `refused`: the caller got the errno, and nothing has changed. `done`: the operation succeeded without the
+   * failed request. `unreported`: the change was made, but its reply could not be built.
    */
-  readonly result: 'refused' | 'done' | 'untold';
-  /** In what the tree, the layers or the server differ from what they should be. */
+  readonly result: 'refused' | 'done' | 'unreported';
+  /** How the tree, the layers or the server differ from the expected state. */
   readonly problems: readonly string[];
 }
 
 export interface TryOptions {
   readonly errno: FaultErrno;
-  /** All operations of these kinds fail from the n-th on, as on a disk that stays full. */
+  /** The kinds of which all operations from the n-th on fail, as on a full disk. */
   readonly lasting?: readonly string[];
-  /** What can fail. Default: every kind. */
+  /** The kinds that can fail. Default: all. */
   readonly kinds?: readonly string[];
-  /** The first n, and how many further the next is: a sample of all. Default 1 and 1. */
+  /** The first n and the step to the next one: a sample of all. Default: 1 and 1. */
   readonly first?: number;
   readonly step?: number;
 }
 
-/** More than any operation needs. */
+/** More requests than any operation makes. */
 const MOST = 400;
 export function tryOperation(
-  stage: FaultStage,
+  union: FaultyUnion,
   operation: FaultedOperation,
   { errno, lasting, kinds = KINDS, first = 1, step = 1 }: TryOptions,
 ): Trial[] {
   const trials: Trial[] = [];
-  const expected = resultWithoutFault(stage, operation);
-  let subject = new Subject(stage, operation);
+  const expected = resultWithoutFault(union, operation);
+  let subject = new Subject(union, operation);
   try {
     for (let n = first; n <= MOST; n += step) {
       const plan = { n, errno, kinds: lasting ?? kinds, lasting: lasting !== undefined };
-      const outcome = subject.run(() => stage.faults.arm(plan));
-      const { hits, hitKind: kind } = stage.faults;
-      stage.faults.disarm();
+      const outcome = subject.run(() => union.faults.arm(plan));
+      const { hits, hitKind: kind } = union.faults;
+      union.faults.disarm();
       const { result, problems } = judge(subject, expected, outcome, kind);
-      const expectedErrno = operation.marks === true && errno === 'ENOSPC' && outcome === 'EXDEV' ? 'EXDEV' : errno;
+      const expectedErrno =
+        operation.marksDirectory === true && errno === 'ENOSPC' && outcome === 'EXDEV' ? 'EXDEV' : errno;
       if (outcome !== 'ok' && outcome !== expectedErrno) problems.unshift(`the caller got ${outcome}`);
-      if (hits === 0 && outcome !== 'ok') problems.unshift('it failed without a fault');
+      if (hits === 0 && outcome !== 'ok') problems.unshift('the operation failed without a fault');
       if (hits > 0 || problems.length > 0) trials.push({ operation: operation.id, errno, n, kind, result, problems });
       if (hits === 0) return trials;
       if (result === 'refused' && problems.length === 0) continue;
       subject.close();
-      subject = new Subject(stage, operation);
+      subject = new Subject(union, operation);
     }
-    throw new Error(`${operation.id}: a fault is met at operation ${MOST} still`);
+    throw new Error(`${operation.id}: operation ${MOST} of the layers still fails`);
   } finally {
-    stage.faults.disarm();
+    union.faults.disarm();
     subject.close();
   }
 }
@@ -76,13 +77,13 @@ function judge(
 ): { result: Trial['result']; problems: string[] } {
   if (outcome === 'ok') return { result: 'done', problems: subject.differences(expected, false) };
   const problems = subject.differences(subject.before, true);
-  const untold = problems.length > 0 && subject.operation.describes === true && kind === 'GETATTR';
-  if (untold && subject.differences(expected, false).length === 0) return { result: 'untold', problems: [] };
+  const unreported = problems.length > 0 && subject.operation.returnsAttributes === true && kind === 'GETATTR';
+  if (unreported && subject.differences(expected, false).length === 0) return { result: 'unreported', problems: [] };
   return { result: 'refused', problems };
 }
 
-function resultWithoutFault(stage: FaultStage, operation: FaultedOperation): Snapshot {
-  const subject = new Subject(stage, operation);
+function resultWithoutFault(union: FaultyUnion, operation: FaultedOperation): Snapshot {
+  const subject = new Subject(union, operation);
   try {
     const outcome = subject.run();
     if (outcome !== 'ok') throw new Error(`${operation.id}: ${outcome} without a fault`);

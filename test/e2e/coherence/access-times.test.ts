@@ -1,6 +1,6 @@
 /**
- * Whether reading updates access times: on a plain directory, on the kernel's overlayfs and on plyfs, with
- * each option of mount(8).
+ * Reads update access times in the same cases on a plain directory, on the kernel's overlayfs and on plyfs,
+ * with each option of mount(8).
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -19,18 +19,18 @@ import {
 import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 
-/** For libfuse 2, which does not pass on a reader's flags and caches listings itself. */
-const unavailable = mountsUnavailable() ?? (TRANSPORT === 'fuse-native' ? 'only of the default transport' : null);
+/** libfuse 2 does not pass a reader's flags on, and caches listings itself. */
+const unavailable = mountsUnavailable() ?? (TRANSPORT === 'fuse-native' ? 'only for the default transport' : null);
 
 const OLD = { sec: 1_000_000_000, nsec: 0 };
-/** Newer than any change that the test makes. */
+/** A time after every change that the test makes. */
 const FUTURE = { sec: 4_000_000_000, nsec: 0 };
 
 type Mode = 'relatime' | 'strictatime' | 'noatime' | 'nodiratime';
 
 /**
- * What happens to a file `f` or a directory `d`, both of the upper, and under which options its access time
- * moves.
+ * An operation on a file `f` or a directory `d` of the upper, and the options with which it moves the access
+ * time.
  */
 interface Case {
   readonly what: string;
@@ -43,7 +43,7 @@ interface Case {
 const read = (path: string): string => readFileSync(path, 'latin1');
 const list = (path: string): string[] => readdirSync(path);
 
-function quietly(flags: number, use: (fd: number) => unknown): (path: string) => void {
+function withNoatime(flags: number, use: (fd: number) => unknown): (path: string) => void {
   return (path) => {
     const fd = sys.open(path, flags | sys.O_NOATIME);
     try {
@@ -59,9 +59,9 @@ const STRICT = { relatime: false, strictatime: true, noatime: false, nodiratime:
 const NEVER = { relatime: false, strictatime: false, noatime: false, nodiratime: false };
 
 const CASES: readonly Case[] = [
-  // First, while nobody has listed it yet.
+  // This case is the first, because the directory must not have been listed before it.
   {
-    what: 'a rename over a directory that is not empty',
+    what: 'a rename over a non-empty directory',
     object: 'd',
     before: OLD,
     act: (path) => {
@@ -77,7 +77,7 @@ const CASES: readonly Case[] = [
     what: 'a read with O_NOATIME',
     object: 'f',
     before: OLD,
-    act: quietly(sys.O_RDONLY, (fd) => sys.pread(fd, 4, 0)),
+    act: withNoatime(sys.O_RDONLY, (fd) => sys.pread(fd, 4, 0)),
     moves: NEVER,
   },
   {
@@ -98,7 +98,7 @@ const CASES: readonly Case[] = [
     what: 'a listing with O_NOATIME',
     object: 'd',
     before: OLD,
-    act: quietly(sys.O_RDONLY | sys.O_DIRECTORY, (fd) => sys.getdentsToEnd(fd)),
+    act: withNoatime(sys.O_RDONLY | sys.O_DIRECTORY, (fd) => sys.getdentsToEnd(fd)),
     moves: NEVER,
   },
 ];
@@ -170,9 +170,9 @@ describe.skipIf(unavailable !== null)(`access times${unavailable === null ? '' :
 
         const atime = (path: string): sys.Time => sys.statOne(path, 'atime');
 
-        it.each(CASES)('$what', ({ object, before, act, moves }) => {
+        it.each(CASES)("move in the kernel's cases with $what", ({ object, before, act, moves }) => {
           const path = join(merged, object);
-          // Also what the kernel has cached by now.
+          // The second round tests attributes that the kernel has cached in the first one.
           for (const round of [1, 2]) {
             sys.utimens(path, before, OLD);
             expect(atime(path)).toEqual(before);
@@ -182,7 +182,7 @@ describe.skipIf(unavailable !== null)(`access times${unavailable === null ? '' :
           }
         });
 
-        it('a listing after a name was added, which the one before has not', async () => {
+        it('move with a listing that has a new name', async () => {
           const path = join(merged, 'd');
           list(path);
           const before = atime(path);
@@ -192,7 +192,7 @@ describe.skipIf(unavailable !== null)(`access times${unavailable === null ? '' :
             list(path);
           };
           addAndList();
-          // Times advance with the clock tick.
+          // File times advance with the kernel's clock tick.
           if (mode === 'relatime' || mode === 'strictatime') {
             await waitFor(() => {
               addAndList();
@@ -201,7 +201,7 @@ describe.skipIf(unavailable !== null)(`access times${unavailable === null ? '' :
           } else expect(atime(path)).toEqual(before);
         });
 
-        it.skipIf(target.name === 'a plain directory')('of a lower file and directory never', () => {
+        it.skipIf(target.name === 'a plain directory')('of lower files and directories never move', () => {
           for (const path of ['low/file', 'low']) {
             const lower = join(layers.lowers[0] as string, path);
             sys.utimens(lower, OLD, { ...OLD, nsec: 1 });

@@ -1,4 +1,4 @@
-/** statx(2) STATX_BTIME: the time of birth, as on the kernel's overlayfs: that of the real object. */
+/** statx(2) STATX_BTIME reports the time of birth of the object on disk, as on the kernel's overlayfs. */
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -13,13 +13,13 @@ import {
 import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 
-/** libfuse 2 knows of no birth time. */
+/** libfuse 2 has no request for the birth time. */
 const unavailable =
   mountsUnavailable() ?? kernelOverlayUnavailable() ?? (TRANSPORT === 'fuse-native' ? 'not over libfuse 2' : null);
 const STATX_BASIC_STATS = 0x7ff;
 const OBJECTS = ['', 'lower', 'upper', 'both', 'both/deep', 'link', 'device', 'fifo', 'hard', 'hard2'];
 
-describe.skipIf(unavailable !== null)(`birth time ${unavailable ?? ''}`, () => {
+describe.skipIf(unavailable !== null)(`the birth time ${unavailable ?? ''}`, () => {
   let base: string;
   let layers: LayerDirs & { readonly upper: string };
   let mounted: Mounted | null;
@@ -55,7 +55,7 @@ describe.skipIf(unavailable !== null)(`birth time ${unavailable ?? ''}`, () => {
     'plyfs aufs': (): Mounted => mountAufs(layers),
   };
 
-  it.each(Object.entries(mounts))("%s shows what the kernel's overlayfs shows", (_, mount) => {
+  it.each(Object.entries(mounts))("is the same on %s and on the kernel's overlayfs", (_, mount) => {
     mounted = mountKernel(layers);
     const kernel = births();
     expect(kernel).not.toContain(null);
@@ -67,7 +67,7 @@ describe.skipIf(unavailable !== null)(`birth time ${unavailable ?? ''}`, () => {
     expect(births()).toEqual(kernel);
   });
 
-  it.each(Object.entries(mounts))('%s shows when the copy of a lower object was made', (_, mount) => {
+  it.each(Object.entries(mounts))('is the time of the copy-up of a lower object on %s', (_, mount) => {
     mounted = mount();
     const at = (name: string): string => join(layers.mountpoint, name);
     births();
@@ -82,7 +82,7 @@ describe.skipIf(unavailable !== null)(`birth time ${unavailable ?? ''}`, () => {
     }
   });
 
-  it.each(Object.entries(mounts))('%s shows when a new object was made, whatever is changed of it', (_, mount) => {
+  it.each(Object.entries(mounts))('is the time when an object was made on %s, also after changes of it', (_, mount) => {
     mounted = mount();
     const path = join(layers.mountpoint, 'new');
     sys.writeFile(path, 'new');

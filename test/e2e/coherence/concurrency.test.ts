@@ -1,4 +1,4 @@
-/** Many processes at once leave what they would leave one after the other. */
+/** Many processes that work in one tree at once leave the same tree as one after the other. */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,10 +16,13 @@ import { BUSY, busyTree, ended, startScript } from '../harness/workload.js';
 const unavailable = mountsUnavailable();
 const WORKERS = 4;
 const NAMES = 120;
-/** Goes over the whole tree until a name is gone; what it meets on the way may vanish under it. */
+/**
+ * Reads the whole tree in a loop until the file `running` is removed. Objects can disappear while it reads
+ * them.
+ */
 const WATCH = 'while [ -e "$1/running" ]; do ls -lR "$1"; find "$1" -type f -exec cat {} +; done 2> /dev/null || true';
 
-describe.skipIf(unavailable !== null)(`concurrency${unavailable === null ? '' : `: ${unavailable}`}`, () => {
+describe.skipIf(unavailable !== null)(`concurrent processes${unavailable === null ? '' : `: ${unavailable}`}`, () => {
   let base: string;
   let mounted: Mounted;
   let plain: string;
@@ -38,7 +41,7 @@ describe.skipIf(unavailable !== null)(`concurrency${unavailable === null ? '' : 
     removeScratch(base);
   });
 
-  it('four writers and two readers at once', async () => {
+  it('leave the tree of a plain directory: four writers and two readers', async () => {
     const watchers = [1, 2].map(() => startScript(WATCH, mounted.mountpoint));
     const writers = Array.from({ length: WORKERS }, (_, i) => startScript(BUSY, mounted.mountpoint, String(i)));
     expect(await Promise.all(writers.map(ended))).toEqual(writers.map(() => 0));
@@ -54,16 +57,16 @@ describe.skipIf(unavailable !== null)(`concurrency${unavailable === null ? '' : 
 
 const MINUTES = Number(process.env.PLYFS_MINUTES ?? 0);
 const CROWD = 64;
-/** Of each, when no time is given. */
+/** The number of operations of each process when no time is given. */
 const OPERATIONS = 60;
 const DIRECTORIES = 8;
 const SHARED = 64;
 const STABLE = 1500;
-const script = (name: string): string => fileURLToPath(new URL(`harness/${name}`, import.meta.url));
+const script = (name: string): string => fileURLToPath(new URL(`../harness/${name}`, import.meta.url));
 
 /**
- * What all work on: directories of which a lower layer has a part, with names that everybody wants and names
- * that stay.
+ * The tree that all processes work in: directories of which a lower layer has a part, with names that all
+ * processes want and names that stay.
  */
 function crowdTree(): Tree {
   const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -78,7 +81,7 @@ function crowdTree(): Tree {
   );
 }
 
-/** Path → content of what is in the directories; `/` for a directory. */
+/** Maps the path of each entry of the directories to its content, or to `/` for a directory. */
 function crowdEntries(root: string): Map<string, string> {
   const entries = new Map<string, string>();
   for (let d = 0; d < DIRECTORIES; d++) {
@@ -95,7 +98,7 @@ function crowdEntries(root: string): Map<string, string> {
 }
 
 const crowdUnavailable =
-  unavailable ?? (spawnSync('perl', ['-v']).status === 0 ? null : 'perl is missing, of which the processes are made');
+  unavailable ?? (spawnSync('perl', ['-v']).status === 0 ? null : 'perl is missing, which runs the processes');
 
 describe.skipIf(crowdUnavailable !== null)(
   `${CROWD} processes in one tree${crowdUnavailable === null ? '' : `: ${crowdUnavailable}`}`,
@@ -116,7 +119,10 @@ describe.skipIf(crowdUnavailable !== null)(
 
     const perl = (...args: string[]) => spawn('perl', args, { stdio: ['ignore', 'ignore', 'inherit'] });
 
-    /** What must be there by the account of all, and what went wrong for one of them. */
+    /**
+     * Runs the processes. Returns the entries that must exist by their reports, and the errors in the
+     * reports.
+     */
     async function crowd(root: string): Promise<{ accounted: Map<string, string>; wrong: string[] }> {
       const running = join(base, 'running');
       writeFileSync(running, '');
@@ -134,7 +140,7 @@ describe.skipIf(crowdUnavailable !== null)(
       const own = lines.filter((line) => line.includes('\t')).map((line) => line.split('\t') as [string, string]);
       const accounted = new Map(own);
       expect(accounted.size).toBe(own.length);
-      // Each went to one of them, or stayed.
+      // One process has claimed each shared name, or none has.
       expect(new Set(claims).size).toBe(claims.length);
       for (const [path, content] of crowdEntries(join(base, 'lower1')))
         if (!claims.includes(path)) accounted.set(path, content);
@@ -142,7 +148,7 @@ describe.skipIf(crowdUnavailable !== null)(
     }
 
     it.each(DIALECTS.map((dialect) => [dialect.name, dialect] as const))(
-      'lose no name and leave no phantom, also after a remount: %s',
+      'lose no name and leave no phantom, also after a remount (%s)',
       async (_name, dialect) => {
         mounted = dialect.mount(layers);
         const { accounted, wrong } = await crowd(mounted.mountpoint);

@@ -1,4 +1,6 @@
-/** O_DIRECT: by a program that removes it for the tail of a file, and on layers that do not support it. */
+/**
+ * O_DIRECT in a program that clears the flag for the tail of a file, and on layers that do not support it.
+ */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +27,7 @@ describe.skipIf(unavailable !== null)(`O_DIRECT ${unavailable ?? ''}`, () => {
     removeScratch(base);
   });
 
-  it('dd writes a file whose size is no whole number of blocks', () => {
+  it('lets dd write a file whose size is not a multiple of the block size', () => {
     layers = makeLayerDirs(base);
     mounted = mountPlyfs(layers);
     const content = Buffer.alloc(100_001, 'dd');
@@ -43,7 +45,7 @@ describe.skipIf(unavailable !== null)(`O_DIRECT ${unavailable ?? ''}`, () => {
     expect(readFileSync(to).equals(content)).toBe(true);
   });
 
-  it.skipIf(TRANSPORT === 'fuse-native')('is no input/output error on a file system that has none', () => {
+  it.skipIf(TRANSPORT === 'fuse-native')('does not fail with EIO on a file system that does not support it', () => {
     expect(spawnSync('mount', ['-t', 'ramfs', 'ramfs', base]).status).toBe(0);
     onRam = true;
     layers = makeLayerDirs(base);

@@ -1,4 +1,4 @@
-/** While a large file is copied up, the rest of the tree is served. */
+/** A large copy-up blocks no other request. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, statSync } from 'node:fs';
@@ -12,11 +12,12 @@ import { copyUpStarted, fillLarge, startCopyUp } from '../harness/large-file.js'
 const unavailable = mountsUnavailable();
 const BYTES = 1 << 30;
 /**
- * Calls that must get through while one file is being copied. A server that waits for the copy answers one.
+ * The number of calls that the server must answer during one copy. A server that waits for the copy answers
+ * one.
  */
 const PROMPT = 50;
 
-describe.skipIf(unavailable !== null)(`large copy-up${unavailable === null ? '' : `: ${unavailable}`}`, () => {
+describe.skipIf(unavailable !== null)(`a large copy-up${unavailable === null ? '' : `: ${unavailable}`}`, () => {
   let base: string;
   let upper: string;
   let mounted: ForegroundMount;
@@ -46,7 +47,7 @@ describe.skipIf(unavailable !== null)(`large copy-up${unavailable === null ? '' 
     await waitFor(() => copyUpStarted(mounted.server, base), 'the copy-up to start');
     return writer;
   };
-  /** The last bytes before `end` in the lower layer. */
+  /** Returns the last bytes before `end` in the lower layer. */
   const lowerTail = (end: number): Buffer => {
     const fd = sys.open(join(base, 'lower1', 'big'), sys.O_RDONLY);
     try {
@@ -57,7 +58,7 @@ describe.skipIf(unavailable !== null)(`large copy-up${unavailable === null ? '' 
   };
   const copied = (): boolean => existsSync(join(upper, 'big'));
 
-  it('other directories are listed, read and written before the copy is there', async () => {
+  it('lets other directories be listed, read and written before it completes', async () => {
     const writer = await start();
     const other = join(mounted.mountpoint, 'other');
     let answered = 0;
@@ -74,7 +75,7 @@ describe.skipIf(unavailable !== null)(`large copy-up${unavailable === null ? '' 
     expect(statSync(join(upper, 'big')).size).toBe(BYTES);
   });
 
-  it('the file itself can be stat-ed and read by others, and a second writer waits for the same copy', async () => {
+  it('lets others stat and read the file, and a second writer wait for the same copy', async () => {
     const writer = await start();
     const second = startCopyUp(join(mounted.mountpoint, 'big'));
     children.push(second);
@@ -84,7 +85,7 @@ describe.skipIf(unavailable !== null)(`large copy-up${unavailable === null ? '' 
     expect(readdirSync(upper)).toEqual(['big']);
   });
 
-  it('a writer that is killed leaves a mount that works and a file that is whole', async () => {
+  it('leaves a working mount and a whole file when its writer is killed', async () => {
     const writer = await start();
     writer.kill('SIGKILL');
     await once(writer, 'exit');
@@ -98,7 +99,7 @@ describe.skipIf(unavailable !== null)(`large copy-up${unavailable === null ? '' 
   it.each([
     ['shorter', BYTES - 12_345],
     ['longer', BYTES + 12_345],
-  ])('a process that is killed while it makes the file %s leaves it untouched or done', async (_, size) => {
+  ])('leaves the file untouched or %s when a truncating process is killed', async (_, size) => {
     const truncation = spawn('truncate', ['-s', String(size), join(mounted.mountpoint, 'big')], { stdio: 'ignore' });
     children.push(truncation);
     await waitFor(() => copyUpStarted(mounted.server, base), 'the copy-up to start');
@@ -116,7 +117,7 @@ describe.skipIf(unavailable !== null)(`large copy-up${unavailable === null ? '' 
     expect(copyUpStarted(mounted.server, base)).toBe(false);
   });
 
-  it('unlinking the file while it is copied ends in its absence', async () => {
+  it('leaves no file when the file is unlinked meanwhile', async () => {
     const writer = await start();
     sys.unlink(join(mounted.mountpoint, 'big'));
     await once(writer, 'exit');

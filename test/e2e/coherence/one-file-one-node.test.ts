@@ -1,7 +1,7 @@
 /**
- * One file is one inode of the kernel, whichever of its names it was opened by and whichever are left. Two
- * inodes would have two page caches and two sets of locks, and writes through one could overwrite those
- * through the other.
+ * A file has one inode in the kernel, whichever of its names it was opened by and whichever names are left.
+ * Two inodes would have two page caches and two sets of locks, so that writes through one could overwrite
+ * those through the other.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -22,15 +22,15 @@ const { DT_DIR, LOCK_EX, LOCK_NB, O_RDONLY, O_RDWR, O_TMPFILE } = sys;
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
 const CONTENT = '0123456789';
 
-/** Opens a file in `at`, and leaves it one name, which is not the one that it was opened by. */
+/** A way to open a file in `at` and to leave it one name that is not the name it was opened by. */
 interface Way {
   readonly id: string;
-  /** The file is there before the mount, by the name `a` and these. */
+  /** Further names of the file, which exists before the mount as `a`. Absent: none. */
   readonly others?: readonly string[];
   leave(at: string): { readonly fd: number; readonly left: string };
 }
 
-/** Opens `a`, and lets `change` take all names but one. */
+/** Opens `a`, and calls `change` to remove all its names but one. */
 function opened(at: string, left: string, change: (path: (name: string) => string) => void): ReturnType<Way['leave']> {
   const fd = sys.open(join(at, 'a'), O_RDWR);
   change((name) => join(at, name));
@@ -118,16 +118,16 @@ function listAll(at: string): void {
   for (const { name, type } of list(at)) if (type === DT_DIR && !name.startsWith('.')) list(join(at, name));
 }
 
-/** What makes the kernel look a name up again that it knew. */
-const REMINDERS: readonly { readonly name: string; forget(directories: readonly string[]): void }[] = [
-  { name: 'nothing else', forget: () => undefined },
+/** Events after which the kernel looks a name up again. */
+const FORGETTING: readonly { readonly name: string; forget(directories: readonly string[]): void }[] = [
+  { name: 'no other event', forget: () => undefined },
   { name: 'a listing with attributes', forget: (directories) => directories.forEach(listAll) },
   { name: 'a shortage of memory', forget: () => writeFileSync('/proc/sys/vm/drop_caches', '2') },
 ];
 
 interface Program {
   readonly name: string;
-  /** Lower files with several names stay one when they are copied up. */
+  /** True: lower files with several names stay one file after a copy-up. */
   readonly keepsLinks: boolean;
   mount(layers: LayerDirs): Mounted;
 }
@@ -148,7 +148,7 @@ const PROGRAMS: readonly Program[] = [
   program('plyfs with aufs branches', (layers) => mountAufs(layers, ['passthrough=off']), true),
 ];
 
-/** A way for a file of the upper, or of a lower layer. */
+/** A way, applied to a file of the upper or of a lower layer. */
 interface Case {
   readonly way: Way;
   readonly id: string;
@@ -162,15 +162,15 @@ function casesOf(keepsLinks: boolean): Case[] {
   });
 }
 
-/** Below `root` what a way finds before the mount. */
-function lay(root: string, way: Way): void {
+/** Makes the files in `root` that a way needs before the mount. */
+function makeFiles(root: string, way: Way): void {
   sys.mkdir(root);
   sys.mkdir(join(root, 'd'));
   sys.writeFile(join(root, 'a'), CONTENT);
   for (const name of way.others ?? []) sys.link(join(root, 'a'), join(root, name));
 }
 
-/** What a file is that is open as `fd`, when it is opened once more by the name that is left. */
+/** Opens the file of `fd` again by the name that is left, and returns how both descriptors see it. */
 function facts(fd: number, path: string): object {
   const other = sys.open(path, O_RDWR);
   try {
@@ -186,7 +186,7 @@ function facts(fd: number, path: string): object {
   }
 }
 
-/** Writes through a mapping of each descriptor; returns what the first shows. */
+/** Writes through a mapping of each descriptor, and returns the content of the first mapping. */
 function mapBoth(...fds: readonly number[]): string {
   const mappings = fds.map((fd) => new sys.Mapping(fd, CONTENT.length, { writable: true }));
   mappings.forEach((mapping, i) => {
@@ -200,16 +200,21 @@ function mapBoth(...fds: readonly number[]): string {
   return shown;
 }
 
-const RIGHT = {
+const EXPECTED = {
   ...{ isOne: true, counts: [1, 1], lock: 'EAGAIN', mapped: 'AB23CD6789', read: 'AB23CD678!' },
   stored: 'AB23CD678!',
 };
 
 /**
  * Runs the cases, each in the directory of its name below `root`.
- * @param disk the directory in which the files are in the end
+ * @param disk the directory that has the files at the end
  */
-function check(root: string, disk: string, cases: readonly Case[], forget: (typeof REMINDERS)[number]['forget']): void {
+function check(
+  root: string,
+  disk: string,
+  cases: readonly Case[],
+  forget: (typeof FORGETTING)[number]['forget'],
+): void {
   const at = (id: string): string => join(root, id);
   const held: { readonly id: string; readonly fd: number; readonly left: string }[] = [];
   const found: Record<string, object> = {};
@@ -221,11 +226,11 @@ function check(root: string, disk: string, cases: readonly Case[], forget: (type
     for (const { fd } of held) sys.close(fd);
   }
   for (const { id, left } of held) {
-    // A name that only a lower layer has leads to a copy that is elsewhere.
+    // If the upper does not have the name, the copy of the file is elsewhere: read it through the union.
     const stored = join(existsSync(join(disk, id, left)) ? disk : root, id, left);
     found[id] = { ...found[id], stored: sys.readFile(stored) };
   }
-  expect(found).toEqual(Object.fromEntries(cases.map(({ id }) => [id, RIGHT])));
+  expect(found).toEqual(Object.fromEntries(cases.map(({ id }) => [id, EXPECTED])));
 }
 
 async function isListening(path: string): Promise<string> {
@@ -252,7 +257,7 @@ async function checkSocket(root: string): Promise<void> {
   }
 }
 
-describe.skipIf(unavailable !== null)(`one file, one inode${unavailable === null ? '' : `: ${unavailable}`}`, () => {
+describe.skipIf(unavailable !== null)(`a file has one inode${unavailable === null ? '' : `: ${unavailable}`}`, () => {
   let base: string;
   beforeAll(() => {
     base = makeMemoryScratch('one-inode');
@@ -260,13 +265,13 @@ describe.skipIf(unavailable !== null)(`one file, one inode${unavailable === null
   afterAll(() => removeScratch(base));
 
   describe('in a plain directory', () => {
-    it('when only a name is left by which it was not opened', () => {
+    it('when only another name than the opened one is left', () => {
       const cases = casesOf(false);
-      for (const { id, way } of cases) lay(join(base, id), way);
+      for (const { id, way } of cases) makeFiles(join(base, id), way);
       check(base, base, cases, () => undefined);
     });
 
-    it('which is a socket', async () => await checkSocket(base));
+    it('when it is a socket', async () => await checkSocket(base));
   });
 
   describe.each(PROGRAMS)('with $name', ({ mount, keepsLinks }) => {
@@ -278,11 +283,11 @@ describe.skipIf(unavailable !== null)(`one file, one inode${unavailable === null
       scratch = join(base, 'union');
       sys.mkdir(scratch);
       layers = makeLayerDirs(scratch);
-      // For xattr_permissions; others do not look at it.
+      // xattr_permissions needs this attribute; other mounts ignore it.
       sys.setxattr(layers.upper, 'user.containers.override_stat', '0:0:0755:dir');
-      for (const { name } of REMINDERS) {
+      for (const { name } of FORGETTING) {
         for (const layer of ['upper', 'lower1']) sys.mkdir(join(scratch, layer, name));
-        for (const { id, way, isLower } of cases) lay(join(scratch, isLower ? 'lower1' : 'upper', name, id), way);
+        for (const { id, way, isLower } of cases) makeFiles(join(scratch, isLower ? 'lower1' : 'upper', name, id), way);
       }
       mounted = mount(layers);
     });
@@ -291,10 +296,10 @@ describe.skipIf(unavailable !== null)(`one file, one inode${unavailable === null
       removeScratch(scratch);
     });
 
-    it.each(REMINDERS)('when only a name is left by which it was not opened, and then $name', ({ name, forget }) => {
+    it.each(FORGETTING)('when only another name than the opened one is left, after $name', ({ name, forget }) => {
       check(join(mounted.mountpoint, name), join(layers.upper, name), cases, forget);
     });
 
-    it('which is a socket', async () => await checkSocket(mounted.mountpoint));
+    it('when it is a socket', async () => await checkSocket(mounted.mountpoint));
   });
 });

@@ -1,6 +1,4 @@
-/**
- * A union without an upper: everything can be read, nothing changed. The kernel's overlayfs answers the same.
- */
+/** A union without an upper: every object can be read, and none changed, as on the kernel's overlayfs. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { materialize } from '../../conformance/materialize.js';
@@ -18,7 +16,7 @@ import * as sys from '../../harness/sys/index.js';
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
 
-describe.skipIf(unavailable !== null)(`read-only union${unavailable === null ? '' : `: ${unavailable}`}`, () => {
+describe.skipIf(unavailable !== null)(`a read-only union${unavailable === null ? '' : `: ${unavailable}`}`, () => {
   describe.each([
     { name: 'kernel overlayfs', mount: mountKernel },
     { name: 'plyfs', mount: mountPlyfs },
@@ -77,7 +75,7 @@ describe.skipIf(unavailable !== null)(`read-only union${unavailable === null ? '
       expect(snapshot(root)).toEqual(before);
     });
 
-    it('maps, syncs and locks what can be read', () => {
+    it('maps, syncs and locks readable files', () => {
       const fd = sys.open(join(root, 'd/f'), sys.O_RDONLY);
       const mapping = new sys.Mapping(fd, 7);
       try {

@@ -1,6 +1,6 @@
 /**
- * kill -9 between and within changes of names: what the next mount shows is explained by some number of the
- * calls having been made, in their order. No lower object comes back, none is lost.
+ * The server is killed (kill -9) between and within changes of names. The next mount shows a state that some
+ * number of the calls explains, made in their order. No hidden lower object reappears, and no object is lost.
  */
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -17,8 +17,8 @@ import { ended, startScript } from '../harness/workload.js';
 const NAMES = 90;
 const MOMENTS = [1, 37, 74];
 /**
- * For each number: rename a lower file, replace one, put a file in place of a directory and the other way
- * round.
+ * For each number: rename a lower file, replace a lower file, replace a directory by a file and a file by a
+ * directory.
  */
 const SCRIPT = `
 cd "$1"
@@ -41,7 +41,7 @@ const LOWER: Tree = Object.fromEntries(
   ]),
 );
 
-describe.each(DIALECTS)('crash between names in the $name dialect', (dialect) => {
+describe.each(DIALECTS)('a server killed between changes of names, $name dialect', (dialect) => {
   const unavailable = mountsUnavailable() ?? dialect.unavailable();
   let base: string;
   let layers: LayerDirs & { readonly upper: string };
@@ -53,25 +53,28 @@ describe.each(DIALECTS)('crash between names in the $name dialect', (dialect) =>
     removeScratch(base);
   });
 
-  it.skipIf(unavailable !== null).each(MOMENTS)('after the first change of number %i', async (moment) => {
-    mkdirSync(join(base, 'run'));
-    layers = makeLayerDirs(join(base, 'run'));
-    materialize(join(base, 'run', 'lower1'), LOWER);
-    const mounted = await dialect.mountForeground(layers);
-    const script = startScript(`exec 2> /dev/null; ${SCRIPT}`, layers.mountpoint);
-    await waitFor(() => existsSync(join(layers.upper, `g${moment}`)), `number ${moment}`);
-    mounted.server.kill('SIGKILL');
-    await once(mounted.server, 'exit');
-    expect(await ended(script)).not.toBe(0);
-    mounted.unmount();
+  it.skipIf(unavailable !== null).each(MOMENTS)(
+    'shows the changes in their order when it dies at number %i',
+    async (moment) => {
+      mkdirSync(join(base, 'run'));
+      layers = makeLayerDirs(join(base, 'run'));
+      materialize(join(base, 'run', 'lower1'), LOWER);
+      const mounted = await dialect.mountForeground(layers);
+      const script = startScript(`exec 2> /dev/null; ${SCRIPT}`, layers.mountpoint);
+      await waitFor(() => existsSync(join(layers.upper, `g${moment}`)), `number ${moment}`);
+      mounted.server.kill('SIGKILL');
+      await once(mounted.server, 'exit');
+      expect(await ended(script)).not.toBe(0);
+      mounted.unmount();
 
-    const byOther = shownByOther();
-    const next = dialect.mount(layers);
-    expect(readdirSync(dialect.staging(layers))).toEqual([]);
-    if (byOther !== null) expect(snapshot(layers.mountpoint)).toEqual(byOther);
-    checkOrder(layers.mountpoint, moment);
-    next.unmount();
-  });
+      const byOther = shownByOther();
+      const next = dialect.mount(layers);
+      expect(readdirSync(dialect.staging(layers))).toEqual([]);
+      if (byOther !== null) expect(snapshot(layers.mountpoint)).toEqual(byOther);
+      checkOrder(layers.mountpoint, moment);
+      next.unmount();
+    },
+  );
 
   function shownByOther(): Snapshot | null {
     if (dialect.mountOther === null) return null;
@@ -82,8 +85,8 @@ describe.each(DIALECTS)('crash between names in the $name dialect', (dialect) =>
   }
 
   /**
-   * What number `i` shows, as the number of its changes that were made: 0 none … 4 all; half-made ones
-   * counted up.
+   * Returns how many changes of number `i` were made, from 0 (none) to 4 (all). A change that is half made
+   * counts.
    */
   function changesMade(root: string, i: number): number {
     const [f, g] = [existsSync(join(root, `f${i}`)), existsSync(join(root, `g${i}`))];
@@ -101,7 +104,7 @@ describe.each(DIALECTS)('crash between names in the $name dialect', (dialect) =>
     return count;
   }
 
-  /** Numbers before one that is not finished are finished, numbers after it are untouched. */
+  /** Expects all numbers before the first unfinished one to be finished, and all after it to be untouched. */
   function checkOrder(root: string, moment: number): void {
     const counts = numbers.map((i) => changesMade(root, i));
     const finished = counts.findIndex((count) => count < 4);

@@ -1,4 +1,4 @@
-/** kill -9 at any moment of a copy-up: nothing half-made is left to be seen, and the next mount works. */
+/** The server is killed (kill -9) during a copy-up: the next mount works, and shows no incomplete copy. */
 import { once } from 'node:events';
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,12 +12,12 @@ import { copyUpStarted, fillLarge, sameContent, startCopyUp } from '../harness/l
 const MOMENTS = 12;
 const BYTES = 192 << 20;
 
-/** Every name below `path`, directories included. */
-function everything(path: string): string[] {
+/** Returns every name below `path`, directories included. */
+function namesBelow(path: string): string[] {
   return readdirSync(path, { recursive: true, encoding: 'utf8' });
 }
 
-describe.each(DIALECTS)('crash in the $name dialect', (dialect) => {
+describe.each(DIALECTS)('a server killed during a copy-up, $name dialect', (dialect) => {
   const unavailable = mountsUnavailable() ?? dialect.unavailable();
   let base: string;
   let layers: LayerDirs & { readonly upper: string };
@@ -37,7 +37,7 @@ describe.each(DIALECTS)('crash in the $name dialect', (dialect) => {
     removeScratch(base);
   });
 
-  /** How long one copy-up takes when nobody disturbs it, from the moment it shows. */
+  /** Measures one undisturbed copy-up, in milliseconds from the moment when its first file exists. */
   async function copyUpTime(): Promise<number> {
     const mounted = await dialect.mountForeground(layers);
     const writer = startCopyUp(join(layers.mountpoint, 'dir', 'big'));
@@ -54,7 +54,7 @@ describe.each(DIALECTS)('crash in the $name dialect', (dialect) => {
     return took;
   }
 
-  it.skipIf(unavailable !== null)(`at ${MOMENTS} moments of copying a large file up`, async () => {
+  it.skipIf(unavailable !== null)(`leaves the whole file or none, at ${MOMENTS} moments of the copy`, async () => {
     const whole = Math.max(10, await copyUpTime());
     let during = 0;
     for (let i = 0; i < MOMENTS; i++) {
@@ -65,8 +65,8 @@ describe.each(DIALECTS)('crash in the $name dialect', (dialect) => {
           copyUpStarted(mounted.server, base, dialect.staging(layers)) || existsSync(join(layers.upper, 'dir', 'big')),
         'the copy',
       );
-      // Not waiting for something to be ready: the moment itself is what varies, from the start to just
-      // beyond the end.
+      // This delay waits for no condition: the moment of the kill varies from the start of the copy to just
+      // after its end.
       await new Promise((resolve) => setTimeout(resolve, (whole * 1.1 * i) / MOMENTS));
       mounted.server.kill('SIGKILL');
       await Promise.all([once(mounted.server, 'exit'), writer.exitCode ?? once(writer, 'exit')]);
@@ -78,11 +78,11 @@ describe.each(DIALECTS)('crash in the $name dialect', (dialect) => {
       checkNextMounts(i);
       rmSync(join(layers.upper, 'dir'), { recursive: true, force: true });
     }
-    // Otherwise the moments were not where the copy is.
+    // If fewer moments were during the copy, the delays were wrong.
     expect(during).toBeGreaterThan(MOMENTS / 3);
   });
 
-  /** What stands under its final name is the whole file with all its facts. */
+  /** Expects the file under its final name to be whole, with all attributes. */
   function checkWhole(path: string, moment: number): void {
     const { size, mode, mtime } = sys.lstat(path);
     expect({ size, mode, mtime }, `moment ${moment}`).toEqual({
@@ -99,14 +99,14 @@ describe.each(DIALECTS)('crash in the $name dialect', (dialect) => {
       expect(statSync(join(layers.mountpoint, 'dir', 'big')).size, `moment ${moment}`).toBe(BYTES);
     other?.unmount();
     const next = dialect.mount(layers);
-    expect(everything(dialect.staging(layers)), `moment ${moment}: leftovers`).toEqual([]);
+    expect(namesBelow(dialect.staging(layers)), `moment ${moment}: leftovers`).toEqual([]);
     expect(sys.stat(join(layers.mountpoint, 'dir', 'big')).size, `moment ${moment}`).toBe(BYTES);
     sys.writeFile(join(layers.mountpoint, 'dir', 'after'), 'the mount takes writes');
     next.unmount();
   }
 
   it.skipIf(unavailable !== null)(
-    'leftovers in the work directory are cleaned by the next mount, a directory in it too',
+    'leaves files and directories in the work directory, which the next mount removes',
     async () => {
       const staging = dialect.staging(layers);
       sys.mkdir(staging);
@@ -114,7 +114,7 @@ describe.each(DIALECTS)('crash in the $name dialect', (dialect) => {
       sys.mkdir(join(staging, '#2'));
       sys.writeFile(join(staging, '#2', 'inside'), 'x');
       const mounted = dialect.mount(layers);
-      expect(everything(staging)).toEqual([]);
+      expect(namesBelow(staging)).toEqual([]);
       mounted.unmount();
     },
   );

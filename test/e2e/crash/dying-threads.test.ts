@@ -1,6 +1,5 @@
 /**
- * plyfs itself goes wrong: the caller gets EIO, the log a line, and the mount goes on, or ends for all to
- * see.
+ * A bug in plyfs itself: the caller gets EIO, the log gets a line, and the mount continues or ends visibly.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,7 +21,7 @@ import { PatchedPlyfs } from './patched-plyfs.js';
 
 const unavailable = mountsUnavailable();
 const COPY_THREAD = 'copyup/copy-thread.js';
-/** Small enough to be used up soon. */
+/** A heap that code can exhaust soon. */
 const LITTLE_MEMORY = '--max-old-space-size=64';
 
 function openAndList(path: string): number {
@@ -33,7 +32,7 @@ function openAndList(path: string): number {
 
 const EXHAUST = 'const hoard = []; for (;;) hoard.push(new Array(1e5).fill(hoard.length + 0.5));';
 
-describe.skipIf(unavailable !== null)(`plyfs goes wrong${unavailable === null ? '' : `: ${unavailable}`}`, () => {
+describe.skipIf(unavailable !== null)(`plyfs with a bug${unavailable === null ? '' : `: ${unavailable}`}`, () => {
   let base: string;
   let layers: LayerDirs;
   let patched: PatchedPlyfs;
@@ -64,7 +63,7 @@ describe.skipIf(unavailable !== null)(`plyfs goes wrong${unavailable === null ? 
   const at = (name: string): string => join(layers.mountpoint, name);
   const logged = (): string[] => (mounted?.log() ?? '').split('\n').filter((line) => line !== '');
 
-  /** From another process: the errno of opening `big` for writing, or `ok`. */
+  /** Opens `big` for writing in another process, and returns the errno or `ok`. */
   async function openBig(): Promise<string> {
     const script =
       "require('fs').open(process.argv[1], 'r+', (error) => process.stdout.write(error ? error.code : 'ok'))";
@@ -78,7 +77,7 @@ describe.skipIf(unavailable !== null)(`plyfs goes wrong${unavailable === null ? 
     return told;
   }
 
-  it('an operation that throws what is no errno: EIO, one line, and the next request is served', async () => {
+  it('answers EIO and logs one line when an operation throws no errno, and serves the next request', async () => {
     patched.intoFunction('union/ops/remove.js', 'unlink', 'undefined.oops();');
     patched.intoFunction('union/ops/create.js', 'mkdir', 'new Uint8Array(2 ** 53);');
     await mount();
@@ -92,7 +91,7 @@ describe.skipIf(unavailable !== null)(`plyfs goes wrong${unavailable === null ? 
     ]);
   });
 
-  it('a large copy that is complete and cannot be published for a bug: EIO to who waits for it', async () => {
+  it('answers EIO to the caller that waits for a large copy when publishing it throws', async () => {
     patched.intoFunction('copyup/fill-metadata.js', 'fillMetadata', 'undefined.oops();');
     await mount();
     expect(await openBig()).toBe('EIO');
@@ -101,39 +100,46 @@ describe.skipIf(unavailable !== null)(`plyfs goes wrong${unavailable === null ? 
     expect(readdirSync(join(layers.work, 'work'))).toEqual([]);
   });
 
-  const SAYS_WHO = `
+  const SENDS_THREAD_ID = `
     import { workerData } from 'node:worker_threads';
     import { readlinkSync } from 'node:fs';
     const { port } = workerData;
     port.postMessage({ threadId: Number(readlinkSync('/proc/thread-self').split('/').at(-1)) });
   `;
   it.each([
-    { name: 'throws', code: `${SAYS_WHO} port.on('message', () => { throw new Error('a bug'); });`, options: '' },
-    { name: 'exits', code: `${SAYS_WHO} port.on('message', () => process.exit(3));`, options: '' },
+    {
+      name: 'throws',
+      code: `${SENDS_THREAD_ID} port.on('message', () => { throw new Error('a bug'); });`,
+      options: '',
+    },
+    { name: 'exits', code: `${SENDS_THREAD_ID} port.on('message', () => process.exit(3));`, options: '' },
     {
       name: 'runs out of memory',
-      code: `${SAYS_WHO} port.on('message', () => { ${EXHAUST} });`,
+      code: `${SENDS_THREAD_ID} port.on('message', () => { ${EXHAUST} });`,
       options: LITTLE_MEMORY,
     },
     { name: 'dies while it starts', code: 'this is no program', options: '' },
     { name: 'cannot be loaded', code: null, options: '' },
-  ])('a copying thread that $name: EIO, one line, and the next copy gets another', async ({ code, options }) => {
-    patched.replace(COPY_THREAD, code);
-    await mount(options);
-    expect(await openBig()).toBe('EIO');
-    expect(sys.readFile(at('file'))).toBe('content');
-    expect(logged()).toEqual([expect.stringContaining('a thread that copies large files has died')]);
-    expect(readdirSync(join(layers.work, 'work'))).toEqual([]);
-    patched.restore(COPY_THREAD);
-    expect(await openBig()).toBe('ok');
-    expect(logged()).toHaveLength(1);
-  });
+  ])(
+    'answers EIO and logs one line when a copying thread $name, and starts another for the next copy',
+    async ({ code, options }) => {
+      patched.replace(COPY_THREAD, code);
+      await mount(options);
+      expect(await openBig()).toBe('EIO');
+      expect(sys.readFile(at('file'))).toBe('content');
+      expect(logged()).toEqual([expect.stringContaining('a thread that copies large files has died')]);
+      expect(readdirSync(join(layers.work, 'work'))).toEqual([]);
+      patched.restore(COPY_THREAD);
+      expect(await openBig()).toBe('ok');
+      expect(logged()).toHaveLength(1);
+    },
+  );
 
-  it('the mount ends while a thread that walks ahead of a reader still loads its native code: not a word', async () => {
+  it('logs nothing when the mount ends while the prefetching thread still loads its native code', async () => {
     const names = Array.from({ length: 20 }, (_, i) => `d${i}`);
     for (const name of names) sys.mkdir(join(base, 'lower1', name));
-    // Each system call takes a moment to be bound, so that the thread needs longer than the end of the mount
-    // waits for its walk.
+    // Each binding of a system call takes 15 ms, so that the thread starts its walk later than the end of the
+    // mount waits for it.
     const slowly = 'for (const end = performance.now() + 15; performance.now() < end; ) lib.func(prototype);';
     patched.intoFunction('sys/libc.js', 'bind', slowly);
     await mount();
@@ -144,7 +150,7 @@ describe.skipIf(unavailable !== null)(`plyfs goes wrong${unavailable === null ? 
     expect([...(await ended), logged()]).toEqual([0, null, []]);
   });
 
-  it('the serving thread runs out of memory: its callers are told, and the mount ends with a line', async () => {
+  it('fails its callers and ends the mount with a logged line when the serving thread runs out of memory', async () => {
     patched.intoFunction('union/ops/remove.js', 'unlink', EXHAUST);
     await mount(LITTLE_MEMORY);
     const { server } = mounted as ForegroundMount;

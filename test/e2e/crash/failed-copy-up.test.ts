@@ -1,6 +1,6 @@
 /**
- * A copy-up that fails in its helper thread is told to whoever waits for it, and to nobody else. Driven
- * through the Operations contract: whether a caller still waits is then for the test to say.
+ * A copy-up that fails in its helper thread is reported to the requests that wait for it, and to no other.
+ * The test calls the Operations contract directly, so that it decides whether a caller still waits.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { makeScratch, removeScratch } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 import { fillLarge } from '../harness/large-file.js';
 
-/** As built: the helper thread is started from its file. */
+/** A URL of the built program, because the helper thread is started from its built file. */
 function built(path: string): string {
   return new URL(`../../../dist/${path}`, import.meta.url).href;
 }
@@ -55,11 +55,11 @@ describe.skipIf(unavailable !== null)(`a failed copy-up${unavailable === null ? 
 
   function lookup(): { nodeid: NodeId } {
     const entry = union.lookup(ROOT_ID, BIG);
-    if (entry === null) throw new Error('big is not there');
+    if (entry === null) throw new Error('lookup does not find big');
     return entry;
   }
 
-  /** The key under which a request waits. */
+  /** Returns the key under which a request waits. */
   function parked(request: () => unknown): number {
     try {
       request();
@@ -70,7 +70,7 @@ describe.skipIf(unavailable !== null)(`a failed copy-up${unavailable === null ? 
     throw new Error('the request did not wait');
   }
 
-  /** Lets the helper thread end; `awaited`: whether the callers are still alive. */
+  /** Waits for the helper thread to end. `awaited`: whether the callers are still alive. */
   function complete(awaited: boolean): number[] {
     for (;;) {
       expect(pollReadable([union.completionFd], 30_000)).not.toBe(0);
@@ -81,23 +81,23 @@ describe.skipIf(unavailable !== null)(`a failed copy-up${unavailable === null ? 
 
   const openForWriting = (): unknown => union.open(big, sys.O_RDWR, null);
 
-  it('is ENOSPC for the request that waits for it, and the next one tries again', () => {
+  it('fails the waiting request with ENOSPC, and the next request tries again', () => {
     const key = parked(openForWriting);
     expect(complete(true)).toEqual([key]);
     expect(openForWriting).toThrow('ENOSPC');
     expect(parked(openForWriting)).not.toBe(key);
-    // A thread in the middle of a copy keeps the file system busy.
+    // A thread that is copying keeps the file system busy.
     complete(false);
   });
 
-  it('is nothing to the next caller when the one who asked has been killed', () => {
+  it('does not fail the next request when the first caller was killed', () => {
     const key = parked(openForWriting);
     expect(complete(false)).toEqual([key]);
     expect(parked(openForWriting)).not.toBe(key);
     complete(false);
   });
 
-  it('is nothing to the file when the one who waited wanted no copy', () => {
+  it('does not affect the file when the waiting request needed no copy', () => {
     union.open(big, sys.O_RDONLY, null);
     const key = parked(openForWriting);
     expect(parked(() => union.unlink(ROOT_ID, BIG))).toBe(key);
@@ -106,7 +106,7 @@ describe.skipIf(unavailable !== null)(`a failed copy-up${unavailable === null ? 
     expect(union.setattr(big, { size: 0 }, caller).attr.size).toBe(0);
   });
 
-  it('leaves nothing in the work directory, and room for what fits', () => {
+  it('leaves nothing in the work directory, and leaves room for smaller files', () => {
     parked(openForWriting);
     complete(false);
     expect(readdirSync(join(small, 'work', 'work'))).toEqual([]);

@@ -1,49 +1,52 @@
-/** Layers that have failed permanently, as on a disk that is gone: the union can still be unmounted. */
+/** Layers that fail permanently, as on a disk that was removed: the union can still be unmounted. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dir } from '../../conformance/tree.js';
-import { FaultStage } from '../../faults/stage.js';
+import { FaultyUnion } from '../../faults/faulty-union.js';
 import { isMounted, mountsUnavailable, PLYFS } from '../../harness/mounts.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
 import { cannotSlowDown, holdsLayers, slowDown } from '../harness/slow-server.js';
 
 const unavailable = mountsUnavailable();
 
-describe.skipIf(unavailable !== null).each(['overlay', 'aufs'] as const)('all layers fail: %s', (dialect) => {
-  let base: string;
-  let stage: FaultStage;
+describe.skipIf(unavailable !== null).each(['overlay', 'aufs'] as const)(
+  'a %s union of which all layers fail',
+  (dialect) => {
+    let base: string;
+    let union: FaultyUnion;
 
-  beforeEach(async () => {
-    base = makeScratch('failed');
-    // The kernel asks again for the attributes of each object, the root's too.
-    stage = await FaultStage.open(base, { dialect, layerTimeout: 0, options: ['timeout=0'] });
-    stage.add('here', { upper: { made: dir() }, lower1: { small: 'small' } });
-  });
-  afterEach(async () => {
-    await stage.close();
-    removeScratch(base);
-  });
+    beforeEach(async () => {
+      base = makeScratch('failed');
+      // The kernel requests the attributes of each object again, also those of the root.
+      union = await FaultyUnion.open(base, { dialect, layerTimeout: 0, options: ['timeout=0'] });
+      union.add('here', { upper: { made: dir() }, lower1: { small: 'small' } });
+    });
+    afterEach(async () => {
+      await union.close();
+      removeScratch(base);
+    });
 
-  it('plyfs umount unmounts', () => {
-    stage.faults.arm({ n: 1, errno: 'EIO', lasting: true });
-    expect(() => readdirSync(stage.root)).toThrow('EIO');
-    const done = spawnSync(PLYFS, ['umount', stage.root], { encoding: 'utf8', timeout: 60_000 });
-    expect(done).toMatchObject({ status: 0, stderr: '' });
-    expect(isMounted(stage.root)).toBe(false);
-  });
-
-  it.skipIf(cannotSlowDown)('plyfs umount returns when a slow server has closed the layers', async () => {
-    stage.faults.arm({ n: 1, errno: 'EIO', lasting: true });
-    const pid = stage.server.pid ?? 0;
-    expect(holdsLayers(pid)).toBe(true);
-    const tracer = await slowDown(pid);
-    try {
-      const done = spawnSync(PLYFS, ['umount', stage.root], { encoding: 'utf8', timeout: 60_000 });
+    it('is unmounted by plyfs umount', () => {
+      union.faults.arm({ n: 1, errno: 'EIO', lasting: true });
+      expect(() => readdirSync(union.root)).toThrow('EIO');
+      const done = spawnSync(PLYFS, ['umount', union.root], { encoding: 'utf8', timeout: 60_000 });
       expect(done).toMatchObject({ status: 0, stderr: '' });
-      expect(holdsLayers(pid)).toBe(false);
-    } finally {
-      tracer.kill();
-    }
-  });
-});
+      expect(isMounted(union.root)).toBe(false);
+    });
+
+    it.skipIf(cannotSlowDown)('has closed its layers when plyfs umount returns, also with a slow server', async () => {
+      union.faults.arm({ n: 1, errno: 'EIO', lasting: true });
+      const pid = union.server.pid ?? 0;
+      expect(holdsLayers(pid)).toBe(true);
+      const tracer = await slowDown(pid);
+      try {
+        const done = spawnSync(PLYFS, ['umount', union.root], { encoding: 'utf8', timeout: 60_000 });
+        expect(done).toMatchObject({ status: 0, stderr: '' });
+        expect(holdsLayers(pid)).toBe(false);
+      } finally {
+        tracer.kill();
+      }
+    });
+  },
+);

@@ -1,20 +1,21 @@
 /**
- * kill -9 of the server before each system call that changes something, of each operation, in each placement.
- * Then the kernel and plyfs mount what is left: both show the state before or the state after, the work
- * directory is empty, what was synced is there, no lower layer has changed, and the union takes changes.
+ * A server is killed (kill -9) before each system call that changes something, in each operation and
+ * placement. Then the kernel and plyfs mount the layers: both show the state before or after the operation,
+ * the work directory is empty, synced data is present, no lower layer has changed, and the union accepts
+ * changes.
  *
- * What is killed is a process that serves a union without a kernel in front of it (test/fixtures/kills):
- * mounting for each of some thousand moments would take hours. `npm run test:kills` does that at each moment,
- * and prints what it tried. By default it is done at an eighth of the moments and at the last ones, and to a
- * server that only makes no call any more, which leaves the same on the disk and takes a tenth of the time;
- * and with the overlay's features on, to a sample of the cases. `PLYFS_KILLS=show` does it at each moment and
- * in all cases in that way.
+ * The killed process serves a union without a kernel (test/fixtures/kills), because some thousand mounts
+ * would take hours. PLYFS_KILLS selects the moments:
+ * - `all` (`npm run test:kills`): kills a process at every moment in every case, and prints what it tried.
+ * - `simulate`: simulates the death at every moment in every case. The server makes no further call that
+ *   changes something, which leaves the same state on the disk and takes a tenth of the time.
+ * - default: simulates the death at every eighth moment and at the last ones. With the overlay's features on,
+ *   it tries a sample of the cases.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeMemoryScratch, removeScratch } from '../../harness/scratch.js';
-import type { KillCase } from './kills/case.js';
 import { changeCases } from './kills/cases/change.js';
 import { indexCases } from './kills/cases/index-directory.js';
 import { makeCases } from './kills/cases/make.js';
@@ -24,28 +25,31 @@ import { redirectCases } from './kills/cases/redirect.js';
 import { removeCases } from './kills/cases/remove.js';
 import { renameCases } from './kills/cases/rename.js';
 import { Executors } from './kills/executor.js';
+import type { KillCase } from './kills/kill-case.js';
+import { type Choice, KillRun, type Outcome } from './kills/kill-run.js';
 import { MODES, type Mode } from './kills/modes.js';
-import { type Choice, type Outcome, Trial } from './kills/trial.js';
 
 const CASES: readonly KillCase[] = [
   ...[...makeCases, ...removeCases, ...renameCases, ...changeCases, ...mountCases],
   ...[...redirectCases, ...metacopyCases, ...indexCases],
 ];
-const ALL = process.env.PLYFS_KILLS === 'all' || process.env.PLYFS_KILLS === 'show';
+const ALL = process.env.PLYFS_KILLS === 'all' || process.env.PLYFS_KILLS === 'simulate';
 
 const STEP = 8;
 
-const all: Choice = () => (process.env.PLYFS_KILLS === 'all' ? 'kill' : 'show');
+const all: Choice = () => (process.env.PLYFS_KILLS === 'all' ? 'kill' : 'simulate');
 
-/** Some of the moments, others in each case, and the last ones, where things get their names. */
+/**
+ * Chooses every eighth moment, other ones in each case, and the last ones, which give objects their names.
+ */
 function some(index: number): Choice {
-  return (at, points) => (at % STEP === index % STEP || at > points - 2 ? 'show' : 'nothing');
+  return (at, points) => (at % STEP === index % STEP || at > points - 2 ? 'simulate' : 'skip');
 }
 
 for (const mode of MODES) {
   const unavailable = mode.unavailable();
   if (unavailable !== null) process.stdout.write(`kills, ${mode.name}: skipped: ${unavailable}\n`);
-  describe.skipIf(unavailable !== null)(`killed in the ${mode.name} dialect`, () => {
+  describe.skipIf(unavailable !== null)(`a server killed in the mode ${mode.name}`, () => {
     const cases = CASES.filter((one, index) => isFor(one, mode) && (ALL || isSampled(one, mode, index)));
     const outcomes = new Map<string, Outcome>();
     let base: string;
@@ -65,7 +69,7 @@ for (const mode of MODES) {
       async (title, one, index) => {
         const place = join(base, String(index));
         mkdirSync(place);
-        const outcome = await new Trial(place, mode, one, executors).run(ALL ? all : some(index));
+        const outcome = await new KillRun(place, mode, one, executors).run(ALL ? all : some(index));
         outcomes.set(title, outcome);
         removeScratch(place);
         expect(outcome.failures.join('\n')).toBe('');
@@ -74,24 +78,24 @@ for (const mode of MODES) {
   });
 }
 
-/** Of the cases for what is on every fourth, of all others one here and there. */
+/** In a mode with features: every fourth case that needs one of them, and every seventeenth of all others. */
 function isSampled(
-  { needs, threads, helper }: KillCase,
+  { needs, usesThreads, copyThread }: KillCase,
   { dialect, features, volatile }: Mode,
   index: number,
 ): boolean {
   if (dialect === 'aufs' || (features.size === 0 && !volatile)) return true;
-  if (threads === true || helper === true) return false;
-  // metacopy brings redirect_dir with it, which has a mode of its own.
+  if (usesThreads === true || copyThread === true) return false;
+  // metacopy implies redirect_dir, which has a mode of its own.
   const own = needs !== undefined && features.has(needs) && !(needs === 'redirect_dir' && features.has('metacopy'));
   return index % (own && features.size < 3 ? 4 : 17) === 0;
 }
 
-function isFor({ only, needs }: KillCase, { dialect, features }: Mode): boolean {
-  return (only === undefined || only.includes(dialect)) && (needs === undefined || features.has(needs));
+function isFor({ dialects, needs }: KillCase, { dialect, features }: Mode): boolean {
+  return (dialects === undefined || dialects.includes(dialect)) && (needs === undefined || features.has(needs));
 }
 
-/** What was tried, in a line; each operation by itself when all moments were. */
+/** A line with the sum of all cases. When all moments were tried, a line for each case too. */
 function report(name: string, outcomes: ReadonlyMap<string, Outcome>): string {
   const lines = ALL
     ? [...outcomes].map(

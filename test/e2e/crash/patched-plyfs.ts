@@ -1,14 +1,14 @@
-/** A copy of the built program with a bug put into it, for what is to happen when plyfs itself goes wrong. */
+/** A copy of the built program into which a test puts a bug, to see how plyfs reacts to its own bugs. */
 import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHECKOUT } from '../../harness/checkout.js';
 
 export class PatchedPlyfs {
-  /** @param home a directory of its own */
+  /** @param home an empty directory for the copy */
   constructor(private readonly home: string) {
     for (const part of ['bin', 'dist', 'package.json'])
       cpSync(join(CHECKOUT, part), join(home, part), { recursive: true });
-    // Of the modules, not of the bundle that was made of them.
+    // bin/plyfs must run the modules, which are patched, and not the bundle that was made of them.
     rmSync(join(home, 'dist', 'program'), { recursive: true });
     symlinkSync(join(CHECKOUT, 'node_modules'), join(home, 'node_modules'));
   }
@@ -17,7 +17,7 @@ export class PatchedPlyfs {
     return join(this.home, 'bin', 'plyfs');
   }
 
-  /** Puts `code` before the first statement of the function of this name in a file of `dist`. */
+  /** Inserts `code` before the first statement of the function `name` in a file of `dist`. */
   intoFunction(file: string, name: string, code: string): void {
     const path = join(this.home, 'dist', file);
     const before = readFileSync(path, 'utf8');
@@ -26,14 +26,14 @@ export class PatchedPlyfs {
     writeFileSync(path, after);
   }
 
-  /** Replaces a file of `dist`; null: it is gone. */
+  /** Replaces a file of `dist`, or removes it if `code` is null. */
   replace(file: string, code: string | null): void {
     const path = join(this.home, 'dist', file);
     if (code === null) rmSync(path);
     else writeFileSync(path, code);
   }
 
-  /** The file is as it was built. */
+  /** Restores the file as it was built. */
   restore(file: string): void {
     cpSync(join(CHECKOUT, 'dist', file), join(this.home, 'dist', file));
   }

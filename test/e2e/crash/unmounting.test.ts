@@ -1,5 +1,5 @@
 /**
- * What remains of a mount after its unmount, and unmounting the layers' file systems while the union is
+ * An unmount waits for the server, and the file systems of the layers can be unmounted while the union is
  * mounted.
  */
 import { spawnSync } from 'node:child_process';
@@ -58,7 +58,7 @@ describe.skipIf(unavailable !== null)(`unmounting${unavailable === null ? '' : `
     { program: 'plyfs', mount: mountPlyfs, skips: false },
     { program: 'plyfs with index=on', mount: (dirs: LayerDirs) => mountPlyfs(dirs, ['index=on']), skips: false },
     { program: 'plyfs with aufs branches', mount: mountAufs, skips: false },
-  ])('the file system of all layers can be unmounted below $program, which goes on', ({ mount, skips }) => {
+  ])('leaves $program working when the file system of all layers is unmounted', ({ mount, skips }) => {
     if (skips) return;
     const mounted = mount(layers);
     expect(spawnSync('umount', [disk], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
@@ -70,7 +70,7 @@ describe.skipIf(unavailable !== null)(`unmounting${unavailable === null ? '' : `
     mounted.unmount();
   });
 
-  it('what is mounted in the upper directory is no part of the union', () => {
+  it('shows nothing of a file system that is mounted inside the upper directory', () => {
     mkdirSync(join(disk, 'upper', 'directory'));
     spawnSync('mount', ['-t', 'tmpfs', 'plyfs-test', join(disk, 'upper', 'directory')]);
     writeFileSync(join(disk, 'upper', 'directory', 'elsewhere'), '');
@@ -89,7 +89,7 @@ describe.skipIf(unavailable !== null)(`unmounting${unavailable === null ? '' : `
       'umount.fuse.plyfs, as umount(8) calls it,',
       (path: string) => [join(base, 'umount.fuse.plyfs'), path, '-n', '-t', 'fuse.plyfs'],
     ],
-  ])('%s returns when a slow server has closed its layers', async (_, command) => {
+  ])('lets %s return only when a slow server has closed its layers', async (_, command) => {
     symlinkSync(PLYFS, join(base, 'umount.fuse.plyfs'));
     mountPlyfs(layers);
     const pid = serverOf(layers.mountpoint) ?? 0;
@@ -106,7 +106,7 @@ describe.skipIf(unavailable !== null)(`unmounting${unavailable === null ? '' : `
   });
 
   it.skipIf(cannotSlowDown)(
-    'a mount right after umount(2) waits for the slow server before it, and warns of nobody',
+    'makes a mount directly after umount(2) wait for the slow server, without a warning',
     async () => {
       mountPlyfs(layers);
       const pid = serverOf(layers.mountpoint) ?? 0;
@@ -122,7 +122,7 @@ describe.skipIf(unavailable !== null)(`unmounting${unavailable === null ? '' : `
     },
   );
 
-  it('a mount that is detached and in use counts as one that uses its work directory', () => {
+  it('warns of a detached mount in use as another user of the work directory', () => {
     mountPlyfs(layers);
     const fd = openSync(join(layers.mountpoint, 'file'), 'r');
     try {

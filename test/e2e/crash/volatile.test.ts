@@ -1,4 +1,7 @@
-/** The mark that a volatile mount leaves in the work directory, written and honoured as the kernel does. */
+/**
+ * A volatile mount writes a mark into the work directory, and refuses an upper with such a mark, as the
+ * kernel does.
+ */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +22,7 @@ import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../..
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
 
-describe.skipIf(unavailable !== null)(`volatile ${unavailable ?? ''}`, () => {
+describe.skipIf(unavailable !== null)(`a volatile mount ${unavailable ?? ''}`, () => {
   let base: string;
   let layers: LayerDirs & { readonly upper: string };
   beforeEach(() => {
@@ -42,7 +45,10 @@ describe.skipIf(unavailable !== null)(`volatile ${unavailable ?? ''}`, () => {
     return spawnSync(PLYFS, args, { encoding: 'utf8' });
   }
 
-  /** Everything in the work directory but what only the live mount needs: path, type and mode. */
+  /**
+   * Lists path, type and mode of all objects in the work directory, without those that only a running mount
+   * needs.
+   */
   function workTree(): string[] {
     const names = readdirSync(layers.work, { recursive: true }) as string[];
     const kept = names.filter((name) => !name.includes('#'));
@@ -56,7 +62,7 @@ describe.skipIf(unavailable !== null)(`volatile ${unavailable ?? ''}`, () => {
     'work/incompat/volatile/dirty 100000',
   ];
 
-  it("leaves the kernel's mark from its beginning, and after its end", () => {
+  it("writes the kernel's mark when it begins, and leaves it when it ends", () => {
     expect(kernel('volatile').status).toBe(0);
     expect(workTree()).toEqual(MARK);
     unmount(layers.mountpoint);
@@ -80,7 +86,7 @@ describe.skipIf(unavailable !== null)(`volatile ${unavailable ?? ''}`, () => {
   }
 
   it.each(['plyfs', 'kernel'])(
-    'the upper of a volatile mount by %s is refused by both, however it is mounted',
+    'by %s makes plyfs and the kernel refuse its upper afterwards, with any options',
     (by) => {
       expect((by === 'plyfs' ? plyfs : kernel)('volatile')).toMatchObject({ status: 0, stderr: '' });
       unmount(layers.mountpoint);
@@ -97,16 +103,16 @@ describe.skipIf(unavailable !== null)(`volatile ${unavailable ?? ''}`, () => {
     },
   );
 
-  it('the same after the server was killed', async () => {
+  it('makes both refuse its upper after its server was killed', async () => {
     const mounted = await mountForeground(layers, ['volatile']);
     writeFileSync(join(layers.mountpoint, 'file'), 'x');
     mounted.server.kill('SIGKILL');
-    await waitFor(() => mounted.server.signalCode !== null, 'the server to be gone');
+    await waitFor(() => mounted.server.signalCode !== null, 'the server to end');
     spawnSync('umount', ['-l', layers.mountpoint]);
     expectRefusedByBoth();
   });
 
-  it('while it is mounted nobody else mounts its upper', () => {
+  it('makes another mount of its upper fail while it is mounted', () => {
     const mounted = mountPlyfs(layers, ['volatile']);
     const second = { ...layers, mountpoint: join(base, 'second') };
     mkdirSync(second.mountpoint);
@@ -116,7 +122,7 @@ describe.skipIf(unavailable !== null)(`volatile ${unavailable ?? ''}`, () => {
     mounted.unmount();
   });
 
-  it.each(['fsync=0', 'fsync=1', 'ro,volatile'])('%s leaves no mark', (words) => {
+  it.each(['fsync=0', 'fsync=1', 'ro,volatile'])('leaves no mark with %s', (words) => {
     for (let round = 0; round < 2; round++) {
       expect(plyfs(words)).toMatchObject({ status: 0, stderr: '' });
       expect(existsSync(join(layers.work, 'work/incompat'))).toBe(false);
@@ -124,12 +130,12 @@ describe.skipIf(unavailable !== null)(`volatile ${unavailable ?? ''}`, () => {
     }
   });
 
-  it('fsync=volatile is the same word', () => {
+  it('can also be requested with fsync=volatile', () => {
     expect(plyfs('fsync=volatile')).toMatchObject({ status: 0, stderr: '' });
     expect(workTree()).toEqual(MARK);
   });
 
-  it('a feature that is not known is refused by its name', () => {
+  it('refuses an unknown feature and names it', () => {
     mkdirSync(join(layers.work, 'work/incompat/teleport'), { recursive: true });
     expect(kernel().status).toBe(32);
     expect(plyfs()).toMatchObject({

@@ -1,6 +1,6 @@
 /**
- * aufs branches: which of them count, what is prepared in them, what `mv` does, and what is told about
- * options.
+ * Unions of aufs branches: the effect of branch permissions, the directories that plyfs makes in a branch,
+ * `mv`, and messages about options.
  */
 import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ import { run, Sandbox } from '../cli/sandbox.js';
 const unavailable = mountsUnavailable();
 const library = new URL('../../../dist/index.js', import.meta.url).href;
 
-describe.skipIf(unavailable !== null)(`aufs branches ${unavailable ?? ''}`, () => {
+describe.skipIf(unavailable !== null)(`a union of aufs branches ${unavailable ?? ''}`, () => {
   let box: Sandbox;
   beforeEach(() => {
     box = new Sandbox();
@@ -23,7 +23,7 @@ describe.skipIf(unavailable !== null)(`aufs branches ${unavailable ?? ''}`, () =
   });
   afterEach(() => box.dispose());
 
-  /** Mounts and gives what was said on stderr. */
+  /** Mounts, and returns the text on stderr. */
   function mount(options: string): string {
     const { status, stderr } = box.plyfs('mount', '-t', 'aufs', '-o', options, 'none', 'mnt');
     expect([status, stderr.replace(/^plyfs: .*\n/gm, '')]).toEqual([0, '']);
@@ -36,61 +36,61 @@ describe.skipIf(unavailable !== null)(`aufs branches ${unavailable ?? ''}`, () =
       .filter((name) => name.startsWith('.wh..wh.'))
       .sort();
 
-  it('whiteouts count in a branch that is ro+wh', () => {
+  it('applies the whiteouts of a branch with ro+wh', () => {
     expect(mount('br:up=rw:top=ro+wh:base=ro+wh,xino=/dev/shm/x,dio,dirperm1')).toBe('');
     expect(shown()).toEqual(['d', 'from-base', 'from-top']);
     expect(shown('d')).toEqual(['new']);
   });
 
-  it('they hide nothing in one that is plain ro, and are not shown', () => {
+  it('ignores the whiteouts of a branch with plain ro, and does not show them', () => {
     mount('br:up=rw:top=ro:base=ro');
     expect(shown()).toEqual(['d', 'from-base', 'from-top', 'hidden']);
     expect(shown('d')).toEqual(['new', 'old']);
   });
 
-  it('lowerdir and upperdir are taken as Docker means its branches', () => {
+  it('gives lowerdir and upperdir the permissions that Docker gives its branches', () => {
     mount(`lowerdir=${box.at('top')}:${box.at('base')},upperdir=${box.at('up')}`);
     expect(shown('d')).toEqual(['new']);
     rmSync(box.at('mnt/from-base'));
     expect(readdirSync(box.at('up'))).toContain('.wh.from-base');
   });
 
-  it('only the rw branch is prepared, the others are left as they are', () => {
+  it('makes its own directories in the rw branch only', () => {
     mount('br:up=rw:top=ro+wh:base=ro');
     expect(bookkeeping('up')).toEqual(['.wh..wh.aufs', '.wh..wh.orph', '.wh..wh.plnk']);
     expect([...bookkeeping('top'), ...bookkeeping('base')]).toEqual([]);
   });
 
   it.each(['br:top=ro+wh:base=ro', 'ro,br:top:base', 'br:top=rw:base=ro+wh,ro'])(
-    'without a branch to write to the mount is read-only, and nothing is prepared: %s',
+    'is read-only without a writable branch, and changes no branch: %s',
     (options) => {
       mount(options);
       expect(() => writeFileSync(box.at('mnt/x'), '')).toThrow('EROFS');
       expect([...bookkeeping('top'), ...bookkeeping('base')]).toEqual([]);
-      // The whiteouts of `top` count where it is ro+wh or rw.
+      // The whiteouts of `top` apply if it is ro+wh or rw.
       expect(shown().includes('hidden')).toBe(options.startsWith('ro,'));
     },
   );
 
-  it('a rw branch alone is a union', () => {
+  it('can consist of a rw branch alone', () => {
     mount('br:up');
     writeFileSync(box.at('mnt/x'), 'x');
     expect(shown()).toEqual(['x']);
   });
 
-  it('with nolwh each whiteout is a file of its own', () => {
+  it('makes each whiteout a file of its own with nolwh', () => {
     mount('br:up=rw+nolwh:base=ro');
     rmSync(box.at('mnt/hidden'));
     expect(lstatSync(box.at('up/.wh.hidden')).nlink).toBe(1);
   });
 
-  it('with diropq=always each new directory is opaque', () => {
+  it('makes each new directory opaque with diropq=always', () => {
     mount('br:up=rw:base=ro,diropq=always');
     mkdirSync(box.at('mnt/fresh'));
     expect(readdirSync(box.at('up/fresh'))).toEqual(['.wh..wh..opq']);
   });
 
-  it('mv falls back to copying a directory that may not be renamed', () => {
+  it('lets mv copy a directory that cannot be renamed', () => {
     mount('br:up=rw:top=ro+wh:base=ro+wh');
     const { status } = run('mv', [box.at('mnt/d'), box.at('mnt/moved')]);
     expect([status, shown('moved'), shown()]).toEqual([0, ['new'], ['from-base', 'from-top', 'moved']]);
@@ -98,21 +98,21 @@ describe.skipIf(unavailable !== null)(`aufs branches ${unavailable ?? ''}`, () =
     expect(readdirSync(box.at('up'))).toContain('.wh.d');
   });
 
-  it('a name that is longer than aufs allows is listed, and ENAMETOOLONG otherwise', () => {
+  it('lists a name that is too long for aufs, and fails all other operations on it with ENAMETOOLONG', () => {
     const long = 'n'.repeat(244);
     box.write(`base/${long}`, '');
     mount('br:up=rw:base=ro+wh');
     expect(shown()).toContain(long);
-    // With attributes (READDIRPLUS) and without.
+    // List with attributes (READDIRPLUS) and without.
     const { stderr } = run('ls', ['-l', box.at('mnt')]);
     expect(stderr).toContain('File name too long');
     expect(() => lstatSync(box.at(`mnt/${long}`))).toThrow('ENAMETOOLONG');
   });
 
-  it('what cannot be honoured is told in one line each, and the mount stands', () => {
-    const said = mount('br:up=rw:top=rx:base=ro,shwh,create=mfs,workdir=work');
-    expect(said.split('\n').filter(Boolean)).toHaveLength(4);
-    expect(said).toContain('branch top: unknown permission rx, taken as ro');
+  it('mounts with options that it does not support, and prints a line for each', () => {
+    const stderr = mount('br:up=rw:top=rx:base=ro,shwh,create=mfs,workdir=work');
+    expect(stderr.split('\n').filter(Boolean)).toHaveLength(4);
+    expect(stderr).toContain('branch top: unknown permission rx, taken as ro');
   });
 
   it.each([
@@ -122,7 +122,7 @@ describe.skipIf(unavailable !== null)(`aufs branches ${unavailable ?? ''}`, () =
     ['br:up=rw:up=ro', 'plyfs: branch: up: is also rw branch (ELOOP)'],
     ['br:top=ro:top/d=ro', 'plyfs: branch: top/d: is inside lower layer 1 (ELOOP)'],
     ['dio', 'plyfs: br: missing (EINVAL); give at least one branch'],
-  ])('refused: %s', (options, line) => {
+  ])('is refused with %s', (options, line) => {
     const { status, stderr } = box.plyfs('mount', '-t', 'aufs', '-o', options, 'none', 'mnt');
     expect([status, stderr.split('\n').length]).toEqual([1, 2]);
     expect(stderr).toContain(line);
@@ -130,7 +130,7 @@ describe.skipIf(unavailable !== null)(`aufs branches ${unavailable ?? ''}`, () =
     expect(bookkeeping('up')).toEqual([]);
   });
 
-  it('the library takes the same', async () => {
+  it('can be mounted by the library', async () => {
     const { mount: mountTree } = (await import(library)) as typeof Plyfs;
     const tree = await mountTree({
       dialect: 'aufs',
@@ -148,7 +148,7 @@ describe.skipIf(unavailable !== null)(`aufs branches ${unavailable ?? ''}`, () =
     }
   });
 
-  it('the help tells of -t aufs', () => {
+  it('is described in the help, with -t aufs', () => {
     const { stdout } = box.plyfs('mount', '--help');
     expect(stdout).toContain('br:DIR[=PERM][:DIR...]');
   });

@@ -1,7 +1,7 @@
 /**
- * Layers on file systems that lack a feature, or report attributes that others do not: plyfs must do what the
- * kernel's overlayfs does over them. All conformance cases over all file systems:
- * `npm run conformance -- --filesystems`.
+ * Layers on file systems that lack a feature, or report attributes that others do not report: plyfs must
+ * behave over them as the kernel's overlayfs does. `npm run conformance -- --filesystems` runs all
+ * conformance cases over all file systems.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -40,7 +40,7 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
   let base: string;
   let layers: LayerDirs & { readonly upper: string };
   let skip: (why: string) => void;
-  /** Unmounted in the reverse order. */
+  /** The mounts, which are unmounted in reverse order. */
   let mounted: (Mounted | Pick<MountedFileSystem, 'unmount'>)[];
 
   beforeAll(() => sys.ownMounts());
@@ -55,7 +55,7 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
     removeScratch(base);
   });
 
-  /** The directory `content` on this file system. */
+  /** Mounts a file system of this type with the content of the directory `content`, and returns its root. */
   function showDirectory(name: string, content: string): string {
     const system = fileSystem(name);
     const why = system.unavailable();
@@ -74,7 +74,7 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
     return showDirectory(name, content);
   }
 
-  /** The merged tree of this lower layer and an empty upper. */
+  /** Mounts a union of this lower layer and an empty upper, and returns its root. */
   function mountOver(lower: string, mount: (layers: LayerDirs) => Mounted): string {
     mounted.push(mount({ ...layers, lowers: [lower] }));
     return layers.mountpoint;
@@ -108,7 +108,7 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
       expect(spawnSync('rm', ['-r', `${root}/gone`]).status).toBe(0);
     }
 
-    /** No object that was copied up is protected in the upper. */
+    /** Expects that no copied-up object has a protecting flag in the upper. */
     function expectUnprotected(root: string): void {
       for (const facts of Object.values(snapshot(layers.upper))) expect(facts).not.toContain('protattr');
       sys.writeFile(`${root}/f`, 'written again');
@@ -139,14 +139,14 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
       },
     );
 
-    it('is below an upper: each opening of a file for writing succeeds', () => {
+    it('can be below an upper on another overlay: each open for writing succeeds', () => {
       const outside = showDirectory('overlay', show('erofs', { upper: dir({ f: 'content' }), work: dir() }));
       mounted.push(mountPlyfs({ ...layers, upper: `${outside}/upper`, work: `${outside}/work` }));
       const fds = [1, 2].map(() => sys.open(`${layers.mountpoint}/f`, sys.O_RDWR));
       for (const fd of fds) sys.close(fd);
     });
 
-    it('is converted, as it is and through an overlay', () => {
+    it('can be converted, directly and through an overlay', () => {
       const packed = show('erofs', TREE);
       for (const [i, lower] of [packed, showDirectory('overlay', packed)].entries()) {
         const to = join(base, `converted ${i}`);
@@ -158,7 +158,7 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
       }
     });
 
-    it('is told from one with flags also by a kernel that can ask open objects only', () => {
+    it('is distinguished from one with real flags also by a kernel that returns flags of open objects only', () => {
       const packed = show('erofs', TREE);
       const real = makeScratch('flags');
       mounted.push({ unmount: async () => removeScratch(real) });
@@ -206,7 +206,7 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
     const list = (path: string): void => sys.close(sys.open(path, sys.O_RDONLY | sys.O_DIRECTORY));
 
     it.each(WITHOUT_ACLS.flatMap(([name, unions]) => unions.map(([union, mount]) => [name, union, mount] as const)))(
-      '%s lets others than the owner do what the mode allows, through %s',
+      '(%s) lets other users do what the mode allows, through %s',
       (name, _, mount) => {
         const root = mountOver(show(name, TREE), mount);
         expect(asAlice(() => sys.readFile(`${root}/f`))).toBe('ok');
@@ -223,7 +223,7 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
     );
 
     it.each(UNIONS.filter(([union]) => !union.includes('xattr_permissions')))(
-      'has none until an object is copied up through %s; a copy can have them',
+      'has none before an object is copied up through %s; the copy can have them',
       (_, mount) => {
         const root = mountOver(show('squashfs', TREE), mount);
         expect(sys.outcome(() => sys.removexattr(`${root}/f`, 'system.posix_acl_access'))).toBe('EOPNOTSUPP');
@@ -235,13 +235,13 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
       },
     );
 
-    it('gives a lower object an ACL at once where the upper has them (the kernel: not before it is copied up)', () => {
+    it('accepts an ACL for a lower object if the upper has ACLs (the kernel only after a copy-up)', () => {
       const root = mountOver(show('squashfs', TREE), mountPlyfs);
       sys.setxattr(`${root}/h`, 'system.posix_acl_access', ACL);
       expect(sys.getxattr(`${root}/h`, 'system.posix_acl_access')).toEqual(ACL);
     });
 
-    it.each(UNIONS.slice(0, 2))('is below the upper of %s: nothing is copied up for an ACL', (_, mount) => {
+    it.each(UNIONS.slice(0, 2))('can hold the upper of %s: a refused ACL copies nothing up', (_, mount) => {
       const upperOn = show('ramfs', { upper: dir(), work: dir() });
       materialize(layers.lowers[0] as string, TREE);
       mounted.push(mount({ ...layers, upper: `${upperOn}/upper`, work: `${upperOn}/work` }));
@@ -255,7 +255,7 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
       expect(asAlice(() => sys.readFile(`${root}/f`))).toBe('ok');
     });
 
-    it('such as procfs is open to all users through plyfs', () => {
+    it('such as procfs is accessible to all users through plyfs', () => {
       const root = mountOver('/proc/sys', mountPlyfs);
       expect(asAlice(() => list(`${root}/kernel`))).toBe('ok');
       expect(asAlice(() => sys.readFile(`${root}/kernel/ostype`))).toBe('ok');
@@ -291,7 +291,7 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
       sys.mkdir(`${root}/d/s`);
       sys.mkdir(`${root}/made`);
       sys.writeFile(`${root}/made/in`, 'in');
-      // No lower layer has anything at the new name; at the other one lower names would show.
+      // No lower layer has the new name. At another new name, lower names would show.
       sys.rename(`${root}/made`, `${root}/moved`);
       sys.rmdir(`${root}/e`);
       expect(sys.outcome(() => sys.rename(`${root}/moved`, `${root}/e`))).toBe('EXDEV');

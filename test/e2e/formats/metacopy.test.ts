@@ -1,6 +1,6 @@
 /**
- * metacopy=on beside the kernel's: the same calls leave the same marks in the upper, each shows what the
- * other one has written, and the data comes when it is wanted, whatever happens on the way.
+ * metacopy=on beside the kernel: the same calls leave the same marks in the upper, each program shows the
+ * layers that the other has written, and the data is copied when it is needed, also after a failure.
  */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -33,17 +33,17 @@ const onKernel = (layers: LayerDirs, extra: readonly string[] = []): Mounted =>
 const onPlyfs = (layers: LayerDirs, extra: readonly string[] = []): Mounted =>
   mountPlyfs(layers, ['metacopy=on', ...extra]);
 
-/** Each object of the upper: its size, whether it has data of its own, and what else is said of it. */
+/** Lists each object of the upper with its size, whether it has data, and its attributes. */
 function marks(upper: string): string[] {
   const list = spawnSync('find', [upper, '-printf', '%P\\n'], { encoding: 'utf8' }).stdout.split('\n').filter(Boolean);
   return list.sort().map((path) => {
     const at = join(upper, path);
     const { size, mode, blocks } = sys.lstat(at);
     const facts = [path, mode.toString(8)];
-    // Xattrs can take a block, too.
+    // Xattrs can also occupy a block.
     if (sys.isRegular(mode)) facts.push(`size=${size}`, size > 10_000 && blocks * 512 >= size ? 'data' : 'no data');
     for (const name of sys.listxattr(at).sort()) {
-      // The other one's lower files have other inodes.
+      // The lower files of the two sides have different inodes.
       if (name === 'trusted.overlay.origin') facts.push('origin');
       else if (name.startsWith('trusted.')) facts.push(`${name}=${sys.getxattr(at, name).toString('latin1')}`);
     }
@@ -104,7 +104,7 @@ describe.skipIf(unavailable !== null)(`metacopy=on${unavailable === null ? '' : 
       makeMetacopy(join(top, 'd', 'lower-redirected'), 40_000, '/d/mode');
     }
 
-    /** Everything that makes a metacopy, gives it another place, or its data. */
+    /** Makes every change that creates a metacopy, renames it, or completes its data. */
     function change(root: string): void {
       const at = (name: string): string => join(root, 'd', name);
       const other = (name: string): string => join(root, 'e', name);
@@ -145,7 +145,7 @@ describe.skipIf(unavailable !== null)(`metacopy=on${unavailable === null ? '' : 
       sys.rename(join(root, 'e'), join(root, 'f'));
     }
 
-    /** Times of the clock differ; all of the layers' are of the last century. */
+    /** Times of changes differ between the sides. The layers' own times are all of the last century. */
     const shown = (root: string): Record<string, string> =>
       Object.fromEntries(
         Object.entries(snapshot(root)).map(([path, facts]) => [
@@ -154,7 +154,7 @@ describe.skipIf(unavailable !== null)(`metacopy=on${unavailable === null ? '' : 
         ]),
       );
 
-    it('the same calls leave the same in the upper, and each shows what the other one has left', () => {
+    it('leaves the same upper after the same calls, and each program shows the upper of the other', () => {
       const sides = [onKernel, onPlyfs].map((mount, i) => {
         sys.mkdir(join(base, `${i}`));
         return { mount, layers: makeLayerDirs(join(base, `${i}`)) };
@@ -185,7 +185,7 @@ describe.skipIf(unavailable !== null)(`metacopy=on${unavailable === null ? '' : 
       }
     });
 
-    it('data-only layers give the same content, blocks and errnos', () => {
+    it('gives the same content, blocks and errnos with data-only layers', () => {
       const [top, one, two] = layers.lowers as [string, string, string];
       sys.mkdir(join(one, 'x'));
       sys.mkdir(join(two, 'x'));
@@ -233,7 +233,7 @@ describe.skipIf(unavailable !== null)(`metacopy=on${unavailable === null ? '' : 
     const isMetacopy = (): boolean => sys.listxattr(upper()).includes(METACOPY);
     beforeEach(() => fillLarge(lower(), bytes));
 
-    it('brings the data of a large file while others are served, once for all who ask', async () => {
+    it('copies the data of a large file once for all callers, and serves others meanwhile', async () => {
       sys.utimens(lower(), { sec: 1000, nsec: 0 }, { sec: 2000, nsec: 0 });
       const mounted = onPlyfs(layers);
       try {
@@ -250,7 +250,7 @@ describe.skipIf(unavailable !== null)(`metacopy=on${unavailable === null ? '' : 
         }
         await ended;
         expect(isMetacopy()).toBe(false);
-        // Nobody has written yet.
+        // No process has written yet.
         expect(sys.stat(at('link'))).toMatchObject({ nlink: 2, mtime: { sec: 2000, nsec: 0 }, mode: 0o104711 });
         expect(sameContent(at('link'), lower())).toBe(true);
         const writer = sys.open(at('link'), sys.O_WRONLY);
@@ -265,7 +265,7 @@ describe.skipIf(unavailable !== null)(`metacopy=on${unavailable === null ? '' : 
       }
     });
 
-    it('killed at moments of that leaves the metacopy or the whole file', async () => {
+    it('leaves the metacopy or the whole file when it is killed during that copy', async () => {
       const moments = 5;
       let during = 0;
       for (let i = 0; i < moments; i++) {
@@ -275,7 +275,7 @@ describe.skipIf(unavailable !== null)(`metacopy=on${unavailable === null ? '' : 
         const own = sys.stat(upper()).blocks;
         const writer = startCopyUp(at('big'));
         await waitFor(() => sys.stat(upper()).blocks > own || !isMetacopy(), 'the data');
-        // Not waiting for something to be ready: the moment itself is what varies.
+        // This delay waits for no condition: the moment of the kill varies.
         await new Promise((resolve) => setTimeout(resolve, i * 10));
         mounted.server.kill('SIGKILL');
         await Promise.all([once(mounted.server, 'exit'), writer.exitCode ?? once(writer, 'exit')]);
@@ -294,7 +294,7 @@ describe.skipIf(unavailable !== null)(`metacopy=on${unavailable === null ? '' : 
       expect(during).toBeGreaterThan(0);
     });
 
-    it('without room for the data says ENOSPC, and the metacopy is as before', async () => {
+    it('fails with ENOSPC without room for the data, and keeps the metacopy', async () => {
       const small = join(base, 'small');
       sys.mkdir(small);
       expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=755', 'plyfs-test', small]).status).toBe(0);
@@ -311,7 +311,7 @@ describe.skipIf(unavailable !== null)(`metacopy=on${unavailable === null ? '' : 
           expect(sys.outcome(() => sys.truncate(at('big'), bytes - 1))).toBe('ENOSPC');
           expect(sys.stat(at('big'))).toMatchObject({ size: bytes, mtime: before.mtime, blocks: before.blocks });
           expect(sameContent(at('big'), lower())).toBe(true);
-          // There is room as before, and nothing of it is needed for these.
+          // The failed copy has used no room, and these operations need no data.
           sys.writeFile(at('little'), 'changed');
           sys.chmod(at('big'), 0o640);
           sys.rename(at('big'), at('moved'));
@@ -326,7 +326,7 @@ describe.skipIf(unavailable !== null)(`metacopy=on${unavailable === null ? '' : 
       }
     });
 
-    it('read-only shows metacopies of its layers, and their data without a detour', () => {
+    it('shows metacopies and their data in a read-only union', () => {
       const [top, bottom] = layers.lowers as [string, string];
       sys.rename(lower(), join(bottom, 'data'));
       makeMetacopy(join(top, 'big'), bytes, '/data');

@@ -1,6 +1,6 @@
 /**
- * Which of the two attribute namespaces is private: `trusted.overlay.` or, with userxattr, `user.overlay.`.
- * The other one is ordinary. What the kernel and plyfs show and store of the same layers is the same.
+ * One of two attribute namespaces is private: `trusted.overlay.`, or with userxattr `user.overlay.`. The
+ * other one is ordinary. The kernel and plyfs show and store the same attributes of the same layers.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -30,7 +30,7 @@ describe.skipIf(unavailable !== null)(`private attributes ${unavailable ?? ''}`,
     }
   });
 
-  /** Fresh layers with attributes of both namespaces. */
+  /** Makes new layers with attributes of both namespaces. */
   function makeLayers(): LayerDirs & { readonly upper: string } {
     const base = makeScratch('xattrs');
     bases.push(base);
@@ -51,7 +51,7 @@ describe.skipIf(unavailable !== null)(`private attributes ${unavailable ?? ''}`,
     return layers;
   }
 
-  /** Without what the kernel notes about the copy of a file. */
+  /** Lists attributes, without those that the kernel adds to the copy of a file. */
   function xattrs(path: string): string[] {
     const own = /\.overlay\.(origin|impure|uuid)$/;
     return sys
@@ -60,7 +60,7 @@ describe.skipIf(unavailable !== null)(`private attributes ${unavailable ?? ''}`,
       .sort();
   }
 
-  /** Everything that can be seen of a mount, while it is changed. */
+  /** Returns all visible facts of a mount, before and after changes. */
   function facts({ mountpoint, upper }: LayerDirs & { readonly upper: string }): object {
     const at = (name: string): string => join(mountpoint, name);
     const shown = ['file', 'trusted', 'user'].map((name) => [name, xattrs(at(name))]);
@@ -83,7 +83,7 @@ describe.skipIf(unavailable !== null)(`private attributes ${unavailable ?? ''}`,
     return { shown, listed, asUser, changes, after, opaque };
   }
 
-  it.each([[[]], [['userxattr']]])('with options %j, as in the kernel', (extra) => {
+  it.each([[[]], [['userxattr']]])('are hidden and kept as in the kernel, with options %j', (extra) => {
     const forKernel = makeLayers();
     const options = overlayOptions(forKernel, [...extra, 'uuid=null']);
     expect(spawnSync('mount', ['-t', 'overlay', 'overlay', '-o', options, forKernel.mountpoint]).status).toBe(0);
@@ -93,7 +93,7 @@ describe.skipIf(unavailable !== null)(`private attributes ${unavailable ?? ''}`,
     expect(facts(layers)).toEqual(wanted);
   });
 
-  it('an upper of one namespace shows its attributes as ordinary ones in the other, and back', () => {
+  it('of one namespace are ordinary attributes in a mount with the other, and the other way round', () => {
     const layers = makeLayers();
     const first = mountPlyfs(layers, ['userxattr']);
     rmSync(join(first.mountpoint, 'user'), { recursive: true });

@@ -1,6 +1,6 @@
 /**
- * An upper on a file system that takes no device 0:0, as a container has it that has containers in it:
- * another overlay.
+ * An upper on a file system that cannot hold devices 0:0: another overlay. Containers inside a container have
+ * such an upper.
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ describe.skipIf(unavailable !== null)(`an upper on an overlay ${unavailable ?? '
   it.each([
     ['the kernel', (dirs: LayerDirs) => void mountKernel(dirs)],
     ['plyfs', (dirs: LayerDirs) => void mountPlyfs(dirs)],
-  ])('of %s: what is deleted stays so, whatever comes in its place', (_, mountOutside) => {
+  ])('of %s keeps deleted names deleted, also when other objects replace them', (_, mountOutside) => {
     mountOutside(outside);
     for (const name of ['upper', 'work']) mkdirSync(join(outside.mountpoint, name));
     const lower = layers.lowers[0] as string;

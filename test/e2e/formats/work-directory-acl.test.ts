@@ -1,6 +1,6 @@
 /**
  * Objects that are made or copied up through the work directory do not inherit the default ACL of the
- * directory around it: the upper is as the kernel's overlayfs would leave it.
+ * directory that contains it: the upper is as the kernel's overlayfs would leave it.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -53,7 +53,7 @@ describe.skipIf(unavailable !== null)(`the default ACL of a work directory ${una
     return layers;
   }
 
-  /** What a change of each kind, as root and as somebody else, leaves in the upper. */
+  /** Returns the upper after a change of each kind, as root and as another user. */
   function changed(layers: Layers, mount: Mount): Record<string, string> {
     const { mountpoint } = mount(layers);
     const at = (name: string): string => `${mountpoint}/${name}`;
@@ -85,7 +85,7 @@ describe.skipIf(unavailable !== null)(`the default ACL of a work directory ${una
     return snapshot(layers.upper, { without: ['mtime'] });
   }
 
-  /** Attributes whose values tell two layers apart, and what only the dialect has. */
+  /** Removes attributes that differ between two layers or exist in one dialect only. */
   function comparable(facts: Record<string, string>): Record<string, string> {
     const own = / (?:trusted|user)\.(?:overlay\.(?:origin|impure|uuid|upper|opaque)|plyfs\.\w+)=\w+/g;
     return Object.fromEntries(Object.entries(facts).map(([name, each]) => [name, each.replace(own, '')]));
@@ -94,7 +94,7 @@ describe.skipIf(unavailable !== null)(`the default ACL of a work directory ${una
   it.each<[string, Mount, Mount]>([
     ['without features', (layers) => mountPlyfs(layers), (layers) => mountKernel(layers)],
     ['with features', (layers) => mountPlyfs(layers, FEATURES), (layers) => mountKernel(layers, FEATURES)],
-  ])('is inherited by nothing in the upper, %s', (_, plyfs, kernel) => {
+  ])('is inherited by no object of the upper, %s', (_, plyfs, kernel) => {
     const [ours, theirs] = [layersAt('plyfs'), layersAt('kernel')];
     for (const { work } of [ours, theirs]) sys.setxattr(work, 'system.posix_acl_default', ACL);
     const left = changed(ours, plyfs);
@@ -102,7 +102,7 @@ describe.skipIf(unavailable !== null)(`the default ACL of a work directory ${una
     expect(Object.values(left).filter((facts) => facts.includes('posix_acl'))).toEqual([]);
   });
 
-  it('is taken from a work directory that is there already', () => {
+  it('is removed from an existing work directory', () => {
     const layers = layersAt('plyfs');
     const work = join(layers.work, 'work');
     sys.mkdir(work, 0o700);
@@ -113,7 +113,7 @@ describe.skipIf(unavailable !== null)(`the default ACL of a work directory ${una
     expect(sys.listxattr(work)).toEqual([]);
   });
 
-  it("is that of a branch's root in the aufs dialect: what is made in the root alone inherits it", () => {
+  it("is the ACL of the branch's root in the aufs dialect, which only objects in the root inherit", () => {
     const layers = layersAt('plyfs');
     sys.setxattr(layers.upper, 'system.posix_acl_default', ACL);
     const inherited = Object.entries(changed(layers, (each) => mountAufs(each))).filter(

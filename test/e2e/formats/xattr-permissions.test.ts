@@ -1,6 +1,6 @@
 /**
- * Owners, modes and kinds in xattrs: what `xattr_permissions` writes, and layers of container tools and
- * fuse-overlayfs that keep them so. The rest of what such a mount does is in the conformance suite (its
+ * Owners, modes and types in xattrs: the attributes that `xattr_permissions` writes, and layers of container
+ * tools and of fuse-overlayfs with such attributes. The conformance suite tests the rest of such a mount (its
  * target `overrides`).
  */
 import { spawnSync } from 'node:child_process';
@@ -23,7 +23,7 @@ const OVERRIDE = 'user.containers.override_stat';
 const unavailable = mountsUnavailable();
 const noPeer = spawnSync('fuse-overlayfs', ['--version']).status === 0 ? '' : ': fuse-overlayfs is missing';
 
-describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}`, () => {
+describe.skipIf(unavailable !== null)(`owners and modes in xattrs ${unavailable ?? ''}`, () => {
   let base: string;
   let dirs: LayerDirs & { readonly upper: string };
   let top: string;
@@ -42,7 +42,7 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
   const marked = (path: string): string => sys.getxattr(path, OVERRIDE).toString();
   const mounted = (...options: string[]): void => void mountPlyfs(dirs, options);
 
-  /** `KIND MODE UID:GID`, and the numbers of a device. */
+  /** Returns `TYPE MODE UID:GID`, and the numbers of a device. */
   function facts(path: string): string {
     const format = '%F %a %u:%g %t,%T';
     return spawnSync('stat', ['-c', format, path], { encoding: 'utf8' }).stdout.trim().replace(/ 0,0$/, '');
@@ -53,7 +53,7 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
   }
 
   describe('with xattr_permissions=2', () => {
-    it('the files are physically ours, and what they are is in their xattrs', () => {
+    it('make the files belong to the server, and keep their owner, mode and type in their xattrs', () => {
       mounted('xattr_permissions=2');
       writeFileSync(at('file'), 'x');
       chownSync(at('file'), 7, 8);
@@ -76,8 +76,8 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
         null: 'regular empty file 755 0:0',
         pipe: 'regular empty file 755 0:0',
       });
-      const said = Object.fromEntries(Object.keys(shown).map((name) => [name, marked(join(dirs.upper, name))]));
-      expect(said).toEqual({
+      const recorded = Object.fromEntries(Object.keys(shown).map((name) => [name, marked(join(dirs.upper, name))]));
+      expect(recorded).toEqual({
         dir: '1:2:0700:dir',
         file: '7:8:4750:file',
         null: '0:0:0644:char-1-3',
@@ -85,7 +85,7 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
       });
     });
 
-    it('a later mount without the option goes on so, and one with the upper as lower layer shows the same', () => {
+    it('are used by a later mount without the option, and by a mount with the upper as lower layer', () => {
       mounted('xattr_permissions=2');
       writeFileSync(at('file'), 'x');
       chownSync(at('file'), 7, 8);
@@ -99,14 +99,14 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
       expect(listed(dirs.mountpoint)).toMatchObject({ file: 'regular file 644 7:8', later: 'directory 711 0:0' });
     });
 
-    it('an upper that is for its owner only stays so', () => {
+    it('keep an upper accessible to its owner only', () => {
       chmodSync(dirs.upper, 0o700);
       mounted('xattr_permissions=2');
       writeFileSync(at('file'), 'x', { mode: 0o666 });
       expect(statSync(join(dirs.upper, 'file')).mode & 0o777).toBe(0o700);
     });
 
-    it('what is copied up is what it was', () => {
+    it('preserve the attributes of a copied-up object', () => {
       writeFileSync(join(top, 'file'), 'x', { mode: 0o640 });
       chownSync(join(top, 'file'), 5, 6);
       sys.mknod(join(top, 'pipe'), sys.S_IFIFO | 0o600, 0);
@@ -118,7 +118,7 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
       expect(marked(join(dirs.upper, 'pipe'))).toBe('0:0:0600:pipe');
     });
 
-    it('capabilities are kept beside, where an ordinary user could set them', () => {
+    it('keep capabilities in an attribute that an ordinary user can set', () => {
       mounted('xattr_permissions=2');
       writeFileSync(at('ping'), '', { mode: 0o755 });
       sys.setxattr(at('ping'), 'security.capability', sys.capability());
@@ -130,7 +130,7 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
       expect(sys.listxattr(at('ping'))).toEqual([]);
     });
 
-    it('there are no ACLs', () => {
+    it('exclude ACLs', () => {
       mounted('xattr_permissions=2');
       writeFileSync(at('file'), '');
       const outcome = sys.outcome(() =>
@@ -139,7 +139,7 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
       expect(outcome).toBe('EOPNOTSUPP');
     });
 
-    it('a symlink is owned by whom the server can give it to', () => {
+    it('give a symlink its real owner as far as the server can', () => {
       mounted('xattr_permissions=2');
       symlinkSync('nowhere', at('link'));
       sys.lchown(at('link'), 3, 4);
@@ -147,7 +147,7 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
     });
   });
 
-  it('with xattr_permissions=1 they are in an xattr that takes a privilege', () => {
+  it('are in a privileged xattr with xattr_permissions=1', () => {
     mounted('xattr_permissions=1');
     writeFileSync(at('file'), 'x', { mode: 0o600 });
     chownSync(at('file'), 7, 8);
@@ -160,7 +160,7 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
     expect(facts(join(dirs.upper, 'link'))).toBe('symbolic link 777 0:0');
   });
 
-  it('with xattr_permissions=2 an upper that has content, and does not say so, is refused: its owners could have set them', () => {
+  it('with xattr_permissions=2 require an upper that is empty or marked, because its owners could have set them', () => {
     writeFileSync(join(dirs.upper, 'su'), '', { mode: 0o755 });
     mark(join(dirs.upper, 'su'), '0:0:4755:file');
     const options = overlayOptions(dirs, ['xattr_permissions=2']);
@@ -170,7 +170,7 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
     expect(sys.listxattr(dirs.upper)).toEqual([]);
   });
 
-  describe('a layer that says on its root that it keeps them so', () => {
+  describe('in a layer whose root is marked', () => {
     /** One file of each kind in the topmost lower layer. */
     function fill(root = '0:0:0555:dir'): void {
       mark(top, root);
@@ -187,7 +187,7 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
       }
     }
 
-    it('shows them, without any option', () => {
+    it('are shown without any option', () => {
       fill();
       mounted();
       expect(facts(dirs.mountpoint)).toMatch(/^directory 755 /);
@@ -200,25 +200,25 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
       });
     });
 
-    it('makes the root of an upper that is asked to keep them look like its own', () => {
+    it('give the root of the upper the attributes of the root of that layer', () => {
       fill('5:6:0511:dir');
       mounted('xattr_permissions=2');
       expect(facts(dirs.mountpoint)).toBe('directory 511 5:6');
     });
 
-    it('is told apart from one beside it that does not', () => {
+    it('are not expected in another layer without the mark', () => {
       fill();
       const bottom = dirs.lowers[1] as string;
       writeFileSync(join(bottom, 'below'), '', { mode: 0o711 });
       mark(join(bottom, 'below'), '5:5:0777:file');
       mounted();
       expect(facts(at('below'))).toBe('regular empty file 711 0:0');
-      // A copy of it says nothing that a later mount could take for the truth.
+      // A copy from the unmarked layer has no attribute that a later mount could trust.
       sys.utimens(at('below'), sys.NOW, sys.NOW);
       expect(sys.listxattr(join(dirs.upper, 'below')).filter((name) => name.startsWith('user.'))).toEqual([]);
     });
 
-    it('an object that says nonsense is EIO, and those beside it are there', () => {
+    it('make an object with an invalid attribute fail with EIO, and no other object', () => {
       fill();
       mark(join(top, 'file'), 'alice:staff:rw-');
       mounted();
@@ -227,7 +227,7 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
       expect(facts(at('pipe'))).toBe('fifo 600 0:0');
     });
 
-    it('and belongs to an ordinary user is not believed by root, unless an option says so', async () => {
+    it('are ignored by root if the layer belongs to an ordinary user, unless an option trusts them', async () => {
       fill();
       chownSync(top, 1000, 1000);
       const mount: ForegroundMount = await mountForeground(dirs);
@@ -245,7 +245,7 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
   });
 
   it.each([[[]], [['xattr_permissions=2']]])(
-    'nobody in the mount sees such xattrs, and nobody can set one that counts (%j)',
+    'cannot be seen in the mount, nor set with an effect (%j)',
     (options: string[]) => {
       mark(top, '0:0:0755:dir');
       writeFileSync(join(top, 'file'), 'x');
@@ -262,8 +262,8 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
       };
       check();
       writeFileSync(at('file'), 'more', { flag: 'a' });
-      // Whoever takes the layers over, by whatever program: the attributes stay what they were to those
-      // inside.
+      // When another program takes the layers over, the attributes keep the meaning that they had inside the
+      // mount.
       unmount(dirs.mountpoint);
       mounted(...options);
       check();
@@ -271,13 +271,13 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
         options.length === 0 ? [] : [OVERRIDE],
       );
       unmount(dirs.mountpoint);
-      // From one layer to the next.
+      // Mount the upper as a lower layer.
       mountPlyfs({ ...dirs, lowers: [dirs.upper, ...dirs.lowers], upper: null });
       check();
     },
   );
 
-  it.skipIf(noPeer !== '')(`fuse-overlayfs keeps its attributes on a mount${noPeer}`, () => {
+  it.skipIf(noPeer !== '')(`of fuse-overlayfs can be kept on a mount of plyfs${noPeer}`, () => {
     mounted();
     const nested = makeLayerDirs(join(dirs.mountpoint));
     const [top] = nested.lowers as [string, string];
@@ -311,14 +311,14 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
   });
 
   it.skipIf(noPeer !== '').each([1, 2])(
-    `what fuse-overlayfs wrote with xattr_permissions=%i is shown${noPeer}`,
+    `are shown if fuse-overlayfs has written them with xattr_permissions=%i${noPeer}`,
     (kind) => {
       const options = overlayOptions(dirs, [`xattr_permissions=${kind}`]);
       expect(spawnSync('fuse-overlayfs', ['-o', options, dirs.mountpoint]).status).toBe(0);
       writeFileSync(at('file'), 'x');
       mkdirSync(at('dir'));
-      // In this order: version 1.10 makes little of a mode given with open(2), and forgets an owner at the
-      // next chmod(2).
+      // This order is needed: fuse-overlayfs 1.10 mostly ignores a mode given with open(2), and forgets an
+      // owner at the next chmod(2).
       chmodSync(at('file'), 0o640);
       chownSync(at('file'), 7, 8);
       chmodSync(at('dir'), 0o2700);
@@ -334,7 +334,7 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
       chmodSync(at('file'), 0o600);
       expect(facts(at('file'))).toBe('regular file 600 7:8');
       writeFileSync(at('made'), 'x');
-      // In `security.` xattrs it takes no notice of those of a fifo.
+      // It ignores `security.` xattrs of a fifo.
       if (kind === 2) sys.mknod(at('pipe'), sys.S_IFIFO | 0o600, 0);
       const left = listed(dirs.mountpoint);
       unmount(dirs.mountpoint);
@@ -343,7 +343,7 @@ describe.skipIf(unavailable !== null)(`attributes in xattrs ${unavailable ?? ''}
     },
   );
 
-  it('an upper that cannot have such xattrs is refused in one line', () => {
+  it('are refused in one line if the upper cannot have such xattrs', () => {
     const ram = join(base, 'ram');
     mkdirSync(ram);
     expect(spawnSync('mount', ['-t', 'ramfs', 'ramfs', ram]).status).toBe(0);

@@ -1,6 +1,6 @@
 /**
- * Whiteouts that are an attribute of an empty file (`overlay.whiteout`), over layers read by the kernel and
- * by plyfs.
+ * Whiteouts that are an attribute of an empty file (`overlay.whiteout`), in layers that the kernel and plyfs
+ * read.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
@@ -72,31 +72,31 @@ describe.skipIf(unavailable !== null)(`whiteouts in an attribute ${unavailable ?
     return result;
   }
 
-  it('hide what the kernel hides, where the directories are marked', () => {
+  it('hide the names that the kernel hides, in marked directories', () => {
     mark('', 'd', 'd/nested', 'd/merged');
     const wanted = inKernel(() => ({ found: found(), listed: listed() }));
     mountPlyfs(layers);
     expect({ found: found(), listed: listed().filter((name) => name !== 'lowest/hidden') }).toEqual({
       ...wanted,
-      // The lowest layer has nothing to hide, and nobody marks it: the kernel lists the name there, and does
-      // not find it.
+      // The lowest layer has nothing to hide, and no program marks it. There the kernel lists the name, and
+      // does not find it.
       listed: wanted.listed.filter((name) => name !== 'lowest/hidden'),
     });
     expect(found()).not.toContain('file');
     expect(listed()).not.toContain('file');
   });
 
-  it('a directory that is not marked is listed as it is, and its names are not found: as in the kernel', () => {
+  it('are listed but not found in an unmarked directory, as in the kernel', () => {
     const wanted = inKernel(found);
     mountPlyfs(layers);
     expect(found()).toEqual(wanted);
     expect(found()).not.toContain('nested/file');
-    // Not even when it has been listed, which brings the attributes of most names along.
+    // The names stay hidden after a listing, which returns the attributes of most names.
     spawnSync('ls', ['-lR', layers.mountpoint]);
     expect(found()).toEqual(wanted);
   });
 
-  it('are replaced like any other, and the kernel agrees with what is written over them', () => {
+  it('can be replaced, and the kernel shows the new objects too', () => {
     mark('', 'd', 'd/nested', 'd/merged');
     const mounted = mountPlyfs(layers);
     const at = (name: string): string => join(layers.mountpoint, 'd', name);

@@ -1,7 +1,9 @@
-# One of many processes that work in one tree at the same time. It keeps account of what must be there because of it.
-#   crowd.pl ROOT ME OPERATIONS SECONDS REPORT
-# Ends after SECONDS, or, when that is 0, after OPERATIONS. REPORT gets a line `PATH<tab>CONTENT` for each name it leaves behind
-# (a directory's content is `/`), `=NAME` for each name of everybody's that it took, and `!WHAT` for whatever failed that must not fail.
+# One of many processes that work in one tree at the same time. It records the entries that must exist because
+# of its work.
+# crowd.pl ROOT ME OPERATIONS SECONDS REPORT
+# Ends after SECONDS, or, if that is 0, after OPERATIONS. REPORT gets a line `PATH<tab>CONTENT` for each name
+# that it leaves (the content of a directory is `/`), `=NAME` for each shared name that it has taken, and
+# `!WHAT` for each failure that must not happen.
 use strict;
 use warnings;
 use Errno qw(ENOENT EEXIST ENOTEMPTY);
@@ -21,7 +23,7 @@ sub place { 'd' . int(rand $directories) . "/p$me-" . ($_[0] // $serial++) }
 sub wrong { push @wrong, "$_[0]: $!" }
 
 sub create {
-  # Now and then a name that was there before, perhaps of another kind.
+  # Sometimes use a name that existed before, perhaps for another kind of object.
   my $path = place(rand() < 0.3 && $serial > 0 ? int(rand $serial) : undef);
   return if exists $mine{$path};
   my $content = "$me." . $serial++;
@@ -70,7 +72,7 @@ sub drop_directory {
   delete $mine{$path};
 }
 
-# What is everybody's goes to one of us, or stays.
+# Takes a shared name. One process at most can take it.
 sub claim {
   my $name = 'd' . int(rand $directories) . '/shared' . int(rand $shared);
   my $to = place();
@@ -88,7 +90,7 @@ sub check {
 my @todo = (\&create, \&create, \&create, \&move, \&move, \&drop, \&add_link, \&make_directory, \&drop_directory, \&claim, \&check);
 my $end = time + $seconds;
 for (my $done = 0; $seconds > 0 ? time < $end : $done < $operations; $done++) {
-  # A bounded number of names each: the tree is to change, not to grow.
+  # Each process has a bounded number of names: the tree must change, not grow.
   (keys %mine > 60 ? \&drop : $todo[rand @todo])->();
 }
 

@@ -1,10 +1,10 @@
-/** A bound for system calls that may never return: a mount that hangs must fail its test, not hold it up. */
+/** A time limit for system calls that can block forever, so that a hanging mount fails its test. */
 import { spawn } from 'node:child_process';
 import { lstat } from '../../harness/sys/attributes.js';
 
 /**
- * Runs `body`; after `seconds` its calls into the mount fail with ECONNABORTED. From a process of its own,
- * because the test's own may be stuck in one.
+ * Runs `body`. After `seconds`, another process aborts the mount's connection, and the calls of `body` fail
+ * with ECONNABORTED. The test's own process can be blocked in such a call.
  */
 export function withDeadline<T>(mountpoint: string, seconds: number, body: () => T): T {
   const minor = lstat(mountpoint).dev.split(':')[1];
@@ -13,7 +13,7 @@ export function withDeadline<T>(mountpoint: string, seconds: number, body: () =>
   try {
     return body();
   } finally {
-    // Its group: the sleep goes with the shell.
+    // A signal to the process group ends the shell and its sleep.
     if (guard.pid !== undefined && guard.exitCode === null) process.kill(-guard.pid);
   }
 }

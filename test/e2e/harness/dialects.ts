@@ -1,4 +1,4 @@
-/** Both on-disk dialects, for tests that say the same of each. */
+/** The on-disk dialects, for tests that check the same for both. */
 import { join } from 'node:path';
 import {
   aufsArguments,
@@ -18,11 +18,11 @@ export interface TestedDialect {
   readonly name: 'overlay' | 'aufs';
   mount(layers: Writable): Mounted;
   mountForeground(layers: Writable): Promise<ForegroundMount>;
-  /** Another program that reads the same layers; null: there is none. */
+  /** Mounts the layers with another program, or null if no other program reads them. */
   readonly mountOther: ((layers: Writable) => Mounted) | null;
-  /** Where changes are prepared: empty after each mount. */
+  /** The directory of unfinished changes, which is empty after each mount. */
   staging(layers: Writable): string;
-  /** Why it cannot be tested here, or null. */
+  /** The reason why the dialect cannot be tested here, or null. */
   unavailable(): string | null;
 }
 

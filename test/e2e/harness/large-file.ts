@@ -1,10 +1,10 @@
-/** Files that take a while to copy up. */
+/** Files whose copy-up takes a while. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as sys from '../../harness/sys/index.js';
 
-/** Fills a file without holes; each block of 1 MiB says where it is. */
+/** Fills a file without holes. Each block of 1 MiB contains its offset. */
 export function fillLarge(path: string, bytes: number): void {
   const fd = sys.open(path, sys.O_CREAT | sys.O_WRONLY | sys.O_TRUNC);
   const block = Buffer.alloc(1 << 20);
@@ -15,15 +15,15 @@ export function fillLarge(path: string, bytes: number): void {
   sys.close(fd);
 }
 
-/** A process that opens `path` for appending, which copies it up, and writes nothing. */
+/** Starts a process that opens `path` for appending, which copies the file up, and writes nothing. */
 export function startCopyUp(path: string): ChildProcess {
   return spawn('sh', ['-c', ': >> "$1"', 'sh', path], { stdio: 'ignore' });
 }
 
 /**
- * Whether the server has a file of some data open for writing on the file system of the work directory: a
- * copy in the making. It has a name there or none at all (O_TMPFILE), and its path begins at the server's own
- * mount of the layers.
+ * Whether a copy has begun: the server has a non-empty file open for writing on the file system of the work
+ * directory. The file has a name there or none (O_TMPFILE). Its path begins at the server's own mount of the
+ * layers.
  */
 export function copyUpStarted(server: ChildProcess, base: string, work = join(base, 'work')): boolean {
   const { dev } = statSync(work);
@@ -32,7 +32,7 @@ export function copyUpStarted(server: ChildProcess, base: string, work = join(ba
       const stat = statSync(`/proc/${server.pid}/fd/${fd}`);
       return stat.isFile() && stat.size > 0 && stat.dev === dev && isWritable(server, fd);
     } catch (error) {
-      // ENOENT: closed since it was listed.
+      // ENOENT: the fd was closed after the listing.
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
       throw error;
     }
@@ -45,7 +45,7 @@ function isWritable(server: ChildProcess, fd: string): boolean {
   return (flags & sys.O_ACCMODE) !== sys.O_RDONLY;
 }
 
-/** Whether the two files hold the same bytes. */
+/** Whether the two files have the same content. */
 export function sameContent(one: string, two: string): boolean {
   return readFileSync(one).equals(readFileSync(two));
 }

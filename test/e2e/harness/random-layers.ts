@@ -1,4 +1,4 @@
-/** Layers with a bit of everything, the same for the same seed. */
+/** Random layers with objects of each kind, determined by a seed. */
 import {
   asEntry,
   dir,
@@ -17,12 +17,12 @@ import {
 import type { Random } from '../../harness/random.js';
 import * as sys from '../../harness/sys/index.js';
 
-/** Few names, so that layers and operations meet one another often. */
+/** Few names, so that layers and operations often use the same name. */
 export const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
 
 /**
- * Whiteouts and opaque directories only where there is something below to hide, as every writer of layers
- * makes them: what the kernel lists for stray ones depends on its version.
+ * Makes whiteouts and opaque directories only where lower layers have something to hide, as every writer of
+ * layers does. How the kernel lists stray ones depends on its version.
  */
 export function randomLayers(random: Random): Layers {
   const lower3 = randomTree(random, 3, {});
@@ -32,7 +32,7 @@ export function randomLayers(random: Random): Layers {
   return { upper, lower1, lower2, lower3 };
 }
 
-/** `below`: what the layers below show together where this tree lies. */
+/** @param below the merged tree of the layers below, at the place of this tree */
 function randomTree(random: Random, depth: number, below: Tree): Tree {
   const tree: Record<string, Entry> = {};
   for (const name of NAMES) {

@@ -1,6 +1,6 @@
 /**
- * A seeded script of mixed operations. Each is a value, so that it can be applied to any tree, and be
- * printed.
+ * A random script of operations, determined by a seed. An operation is a value: it can be applied to any
+ * tree, and printed.
  */
 import type { Random } from '../../harness/random.js';
 import * as sys from '../../harness/sys/index.js';
@@ -14,13 +14,11 @@ export interface Operation {
   readonly asAlice: boolean;
 }
 
-/**
- * Files that a script keeps open while it goes on. Even slots are open for writing too, odd ones for reading.
- */
+/** Files that a script keeps open. Even slots are open for reading and writing, odd ones for reading. */
 export class HeldFiles {
   readonly #fds = new Map<number, number>();
   hold(slot: number, path: string): void {
-    // A fifo or a device would answer by its nature, not by the layers'.
+    // The result of a fifo or a device would depend on its type, not on the layers.
     const { mode } = sys.stat(path);
     if (!sys.isRegular(mode)) return;
     const fd = sys.open(path, slot % 2 === 0 ? sys.O_RDWR : sys.O_RDONLY);
@@ -28,7 +26,7 @@ export class HeldFiles {
     this.#fds.set(slot, fd);
     if (before !== undefined) sys.close(before);
   }
-  /** Null while nothing is in the slot. */
+  /** Returns null if the slot is empty. */
   use<T>(slot: number, body: (fd: number) => T): T | null {
     const fd = this.#fds.get(slot);
     return fd === undefined ? null : body(fd);
@@ -42,7 +40,7 @@ export class HeldFiles {
 type Perform = (root: string, op: Operation, held: HeldFiles) => unknown;
 const at = (root: string, path: string): string => `${root}/${path}`;
 
-/** O_NONBLOCK: a fifo without its other end must answer, not wait. */
+/** O_NONBLOCK: open(2) of a fifo without another end must not block. */
 function withFd<T>(root: string, path: string, flags: number, body: (fd: number) => T): T {
   const fd = sys.open(at(root, path), flags | sys.O_NONBLOCK, 0o666);
   try {
@@ -52,7 +50,7 @@ function withFd<T>(root: string, path: string, flags: number, body: (fd: number)
   }
 }
 
-/** What each kind does; what it returns is compared. */
+/** The operations by kind. The test compares what they return. */
 const PERFORM = {
   write: (root, { path, number }) =>
     withFd(root, path, sys.O_CREAT | sys.O_WRONLY, (fd) => sys.pwrite(fd, `<${number}>`, number % 3000)),
@@ -64,7 +62,7 @@ const PERFORM = {
     sys.close(sys.open(at(root, path), sys.O_CREAT | sys.O_EXCL | sys.O_RDWR, number & 0o777)),
   truncate: (root, { path, number }) => sys.truncate(at(root, path), number),
   read: (root, { path }) => {
-    // Never a fifo: without the other end it would wait.
+    // Not a fifo: a read of one without another end would block.
     const { mode, size } = sys.stat(at(root, path));
     return sys.isRegular(mode) ? [size, sys.readFile(at(root, path))] : mode & sys.S_IFMT;
   },
@@ -127,12 +125,12 @@ function removeTree(path: string): void {
   const fd = sys.open(path, sys.O_RDONLY);
   const names = sys.getdentsToEnd(fd).map(({ name }) => name);
   sys.close(fd);
-  // Sorted: where it is refused halfway, what is gone by then must not depend on the order of the listing.
+  // Sorted: if a removal is refused halfway, the removed names must not depend on the order of the listing.
   for (const name of names.sort()) if (name !== '.' && name !== '..') removeTree(`${path}/${name}`);
   sys.rmdir(path);
 }
 
-/** `hold` more often than the rest: most paths are not files. */
+/** `hold` occurs more often, because most paths are not files. */
 const KINDS = [...Object.keys(PERFORM), 'hold', 'hold', 'hold', 'hold'] as Operation['kind'][];
 
 function randomPath(random: Random): string {
@@ -150,7 +148,7 @@ export function randomOperations(random: Random, count: number): Operation[] {
   }));
 }
 
-/** Applies one operation to the tree at `root`; tells its errno, or what it returned. */
+/** Applies one operation to the tree at `root`, and returns its errno or its result. */
 export function apply(root: string, operation: Operation, held: HeldFiles): string {
   let returned: unknown;
   const perform = (): void => {

@@ -1,14 +1,15 @@
-/** Slows down how a server closes its layers, so that a test sees whether a program waits for it. */
+/** Slows down a server's close(2) of its layers, so that a test can see whether a program waits for it. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { TRANSPORT, waitFor } from '../../harness/mounts.js';
 
 /**
- * {@link slowDown} cannot be used: strace is missing, or the transport's server does not wait for its layers.
+ * True: {@link slowDown} cannot be used, because strace is missing, or because the transport's server does
+ * not wait for its layers.
  */
 export const cannotSlowDown = spawnSync('strace', ['-V']).error !== undefined || TRANSPORT === 'fuse-native';
 
-/** Makes the process wait so long before each close(2), until the tracer returned is killed. */
+/** Delays each close(2) of the process, until the caller kills the returned tracer. */
 export async function slowDown(pid: number, milliseconds = 40): Promise<ChildProcess> {
   const slowly = ['-f', '-qq', '-e', 'trace=close', '-e', `inject=close:delay_enter=${milliseconds}000`];
   const tracer = spawn('strace', [...slowly, '-o', '/dev/null', '-p', `${pid}`], { stdio: 'ignore' });
@@ -18,7 +19,7 @@ export async function slowDown(pid: number, milliseconds = 40): Promise<ChildPro
 }
 
 /**
- * Whether the server `pid` has a directory of the layers open; false when it has ended. The root of a layer's
+ * Whether the server `pid` has a directory of the layers open; false if it has ended. The root of a layer's
  * own mount is shown as `/`.
  */
 export function holdsLayers(pid: number): boolean {
@@ -26,7 +27,7 @@ export function holdsLayers(pid: number): boolean {
   try {
     return links().some((path) => path === '/' || /\/(?:lower|upper|work)\b/.test(path));
   } catch (error) {
-    // Of a process, or an fd, that is gone meanwhile; the latter is asked again.
+    // ENOENT: the process has ended, or the fd was closed. In the latter case, look again.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     return existsSync(`/proc/${pid}`) && holdsLayers(pid);
   }

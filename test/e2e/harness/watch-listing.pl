@@ -1,7 +1,7 @@
-# Lists a directory over and over while its entries change, until the file RUNNING is gone.
-#   watch-listing.pl DIRECTORY RUNNING PREFIX COUNT
-# Says what is wrong when a name PREFIX0 … that stays there is missing or comes twice. Every other listing is made in pieces,
-# each from where the one before it ended.
+# Lists a directory in a loop while its entries change, until the file RUNNING is removed.
+# watch-listing.pl DIRECTORY RUNNING PREFIX COUNT
+# Fails if a name PREFIX0 … that always exists is missing or listed twice. Every other listing is made in
+# pieces, each of which begins where the previous one ended.
 use strict;
 use warnings;
 
@@ -24,7 +24,7 @@ while (-e $running) {
   }
   for my $i (0 .. $count - 1) {
     my $times = $seen{"$prefix$i"} // 0;
-    die "listing $listings: $prefix$i came $times times\n" if $times != 1;
+    die "listing $listings: $prefix$i was listed $times times\n" if $times != 1;
   }
   $listings++;
 }

@@ -8,13 +8,13 @@ export function startScript(script: string, root: string, argument = ''): ChildP
   return spawn('sh', ['-eu', '-c', script, 'sh', root, argument], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-/** The exit status, or the signal that ended it. */
+/** Waits for the end, and returns the exit status or the signal. */
 export async function ended(child: ChildProcess): Promise<number | string | null> {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
   return child.exitCode ?? child.signalCode;
 }
 
-/** What {@link BUSY} works on: `dN` for each worker. */
+/** The tree for {@link BUSY}: a directory `dN` for each worker. */
 export function busyTree(workers: number, names: number): Tree {
   const numbers = Array.from({ length: names }, (_, i) => i);
   const one = dir({
@@ -24,7 +24,10 @@ export function busyTree(workers: number, names: number): Tree {
   return Object.fromEntries(Array.from({ length: workers }, (_, i) => [`d${i}`, one]));
 }
 
-/** Creates, changes, renames, links and removes in `$1/d$2`; what it leaves depends on nothing else. */
+/**
+ * Creates, changes, renames, links and removes objects in `$1/d$2`. The resulting tree depends on nothing
+ * else.
+ */
 export const BUSY = `
 cd "$1/d$2"
 i=0

@@ -121,8 +121,8 @@ describe.skipIf(unavailable !== null)(`a full upper${unavailable === null ? '' :
         const outcome = subject.run();
         if (outcome === 'ok') continue;
         refused.push(subject);
-        const { id, marks } = subject.operation;
-        if (outcome !== 'ENOSPC' && !(outcome === 'EXDEV' && marks === true)) wrong.push(`${id}: ${outcome}`);
+        const { id, marksDirectory } = subject.operation;
+        if (outcome !== 'ENOSPC' && !(outcome === 'EXDEV' && marksDirectory === true)) wrong.push(`${id}: ${outcome}`);
         // ext4 keeps what it could allocate (fs/ext4/extents.c:ext4_alloc_file_blocks).
         if (id === 'fallocate') continue;
         wrong.push(...subject.differences(subject.before, true).map((difference) => `${id}: ${difference}`));

@@ -1,5 +1,6 @@
 /**
- * Processes that serve a union without a mount and can be told to die in the middle (test/fixtures/kills).
+ * Processes that serve a union without a mount, and that can be killed at a chosen system call
+ * (test/fixtures/kills).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,10 +8,10 @@ import { fileURLToPath } from 'node:url';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../../../fixtures/kills/${name}`, import.meta.url));
 
-/** A call of the actor in the fixture, and its arguments. */
+/** A method of KernelStandIn in the fixture, and its arguments. */
 export type Step = readonly [call: string, ...args: (string | number | boolean)[]];
 
-/** `UnionConfig`, but for the log. */
+/** `UnionConfig` without the log function. */
 export interface Config {
   readonly lowers: readonly string[];
   readonly upper?: string;
@@ -25,29 +26,29 @@ export interface RunOrder {
   readonly config: Config;
   readonly setup?: readonly Step[];
   readonly steps?: readonly Step[];
-  readonly armed?: 'mount' | 'steps' | 'unmount';
-  /** Before which counted call to die; 0: before none. */
+  readonly countedPhase?: 'mount' | 'steps' | 'unmount';
+  /** The counted call before which the process dies. 0: it does not die. */
   readonly at?: number;
-  /** It is the thread that copies large files that is to die, and the calls of that are counted. */
-  readonly helper?: boolean;
+  /** True: the thread that copies large files dies, and its calls are counted. */
+  readonly copyThread?: boolean;
 }
 
 export interface RunAnswer {
-  /** Names of the calls that were counted. */
+  /** The names of the counted calls. */
   readonly calls: readonly string[];
 }
 
-export interface ShowOrder {
+export interface ViewOrder {
   readonly config: Config;
   /** The directory of unfinished changes. */
   readonly work: string;
-  /** Made when all has been looked at. */
+  /** Steps to make after the tree was read. */
   readonly later: readonly Step[];
 }
 
-export interface Shown {
+export interface View {
   readonly tree: Readonly<Record<string, string>>;
-  /** What lies in the directory of unfinished changes while the union is mounted. */
+  /** The names in the directory of unfinished changes while the union is mounted. */
   readonly work: readonly string[];
 }
 
@@ -58,7 +59,7 @@ class Executor {
   private answered: (line: string | null) => void = () => {};
 
   constructor() {
-    const args = ['--import', fixture('switch.mjs'), fixture('executor.mjs')];
+    const args = ['--import', fixture('kill-switch.mjs'), fixture('executor.mjs')];
     this.process = spawn(process.execPath, args, { stdio: 'pipe' });
     let answers = '';
     this.process.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -76,11 +77,13 @@ class Executor {
       this.ended = true;
       this.answered(null);
     });
-    // Written to after its end, which is told by `close`.
+    // An order can be written after the process has ended. `close` reports the end.
     this.process.stdin?.on('error', () => {});
   }
 
-  /** null: it was killed, as it was told to be. Anything else that ends it is an error. */
+  /**
+   * Sends an order and returns the answer, or null if the process was killed. Throws if it ends otherwise.
+   */
   async order<T>(order: object): Promise<T | null> {
     const line = await new Promise<string | null>((resolve) => {
       this.answered = resolve;
@@ -105,42 +108,44 @@ class Executor {
 }
 
 /**
- * One executor that lives, and one that waits to be killed: starting one takes longer than all it does. A
- * server for show dies in the one that lives.
+ * One executor that lives as long as the test, and one that is started ahead of the next kill, because a
+ * start takes longer than all its work. A simulated death happens in the former.
  */
 export class Executors {
-  private readonly steady = new Executor();
+  private readonly persistent = new Executor();
   private next: Executor | null = null;
 
-  show(order: ShowOrder): Promise<Shown> {
-    return this.steadily<Shown>({ do: 'show', ...order });
+  view(order: ViewOrder): Promise<View> {
+    return this.send<View>({ do: 'view', ...order });
   }
 
   run(order: RunOrder): Promise<RunAnswer> {
-    return this.steadily<RunAnswer>({ do: 'run', ...order });
+    return this.send<RunAnswer>({ do: 'run', ...order });
   }
 
-  /** Whether the server died: false if what was ordered took fewer calls. */
-  async killForShow(order: RunOrder): Promise<boolean> {
-    return (await this.steadily<{ dead: boolean }>({ do: 'runUntilDead', ...order })).dead;
+  /** Runs an order with a simulated death. Returns false if the order took too few calls to die. */
+  async simulateKill(order: RunOrder): Promise<boolean> {
+    return (await this.send<{ dead: boolean }>({ do: 'simulateKill', ...order })).dead;
   }
 
-  /** As {@link killForShow}, with SIGKILL. */
+  /**
+   * Runs an order in a process that kills itself with SIGKILL. Returns false if the order took too few calls.
+   */
   async kill(order: RunOrder): Promise<boolean> {
-    const doomed = this.next ?? new Executor();
+    const victim = this.next ?? new Executor();
     this.next = new Executor();
-    const killed = (await doomed.order<RunAnswer>({ do: 'run', ...order })) === null;
-    await doomed.end();
+    const killed = (await victim.order<RunAnswer>({ do: 'run', ...order })) === null;
+    await victim.end();
     return killed;
   }
 
   async end(): Promise<void> {
-    await Promise.all([this.steady.end(), this.next?.end()]);
+    await Promise.all([this.persistent.end(), this.next?.end()]);
   }
 
-  private async steadily<T>(order: object): Promise<T> {
-    const answer = await this.steady.order<T>(order);
-    if (answer === null) throw new Error('somebody else has killed the executor');
+  private async send<T>(order: object): Promise<T> {
+    const answer = await this.persistent.order<T>(order);
+    if (answer === null) throw new Error('an unknown process has killed the executor');
     return answer;
   }
 }

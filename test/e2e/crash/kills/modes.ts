@@ -1,4 +1,4 @@
-/** The ways in which a union is mounted, that the kills are tried in: a dialect and its options. */
+/** The modes in which the kill cases run: a dialect and its options. */
 import { mountFs, umountFs } from '../../../../src/sys/mount.js';
 import { defaultOverlay, type OverlaySettings } from '../../../../src/union/index.js';
 import { aufsForm, type LayerForm, overlayForm } from '../../../conformance/forms.js';
@@ -14,37 +14,35 @@ import type { Config } from './executor.js';
 
 export type Writable = LayerDirs & { readonly upper: string };
 
-/** What the overlay dialect can be told to write besides. */
+/** Features of the overlay dialect that write additional marks. */
 export type Feature = 'redirect_dir' | 'metacopy' | 'index';
 
 export interface Mode {
   readonly name: string;
   readonly dialect: 'overlay' | 'aufs';
-  /** What is on. */
+  /** The features that are on. */
   readonly features: ReadonlySet<Feature>;
-  /**
-   * What lies in `work` after a kill keeps others from the upper, until somebody says that it may be used.
-   */
+  /** True: after a kill, a mark in `work` makes mounts refuse the upper until an administrator removes it. */
   readonly volatile: boolean;
   readonly form: LayerForm;
   config(layers: Writable): Config;
-  /** Where changes are prepared: empty while mounted. */
-  staging(layers: Writable): string;
-  /** What a mount keeps for itself: nothing is left when it has ended. */
-  private(layers: Writable): string;
+  /** The directory of unfinished changes, which is empty while mounted. */
+  stagingDirectory(layers: Writable): string;
+  /** The directory of a mount's private files, which is empty after the mount has ended. */
+  privateDirectory(layers: Writable): string;
   /**
-   * The tree that the kernel's overlayfs shows of the layers, mounted to be written; without the names that
-   * it lists and that are not there, if so asked. null: it cannot read them.
+   * Returns the tree that a writable mount of the kernel's overlayfs shows. `withoutGhosts` leaves out names
+   * that it lists but does not find. null: the kernel cannot read the layers.
    */
-  readonly kernelShows: ((layers: Writable, withoutGhosts: boolean) => Snapshot) | null;
-  /** Why it cannot be tested here, or null. */
+  readonly kernelView: ((layers: Writable, withoutGhosts: boolean) => Snapshot) | null;
+  /** The reason why this mode cannot be tested here, or null. */
   unavailable(): string | null;
 }
 
 const FEATURES: readonly Feature[] = ['redirect_dir', 'metacopy', 'index'];
 const PLAIN = defaultOverlay('trusted');
 
-/** @param settings absent: those that hold when nothing is said */
+/** @param settings null: the default settings */
 function overlay(
   name: string,
   settings: OverlaySettings | null,
@@ -61,9 +59,9 @@ function overlay(
       ...{ lowers, upper, work, volatile, volatileMark: volatile },
       ...(settings === null ? {} : { overlay: settings }),
     }),
-    staging: ({ work }) => `${work}/work`,
-    private: ({ work }) => `${work}/work`,
-    kernelShows(layers, withoutGhosts) {
+    stagingDirectory: ({ work }) => `${work}/work`,
+    privateDirectory: ({ work }) => `${work}/work`,
+    kernelView(layers, withoutGhosts) {
       const { mountpoint } = layers;
       mountFs('overlay', mountpoint, 'overlay', 0, overlayOptions(layers, kernelFeatures(kernelOptions)));
       try {
@@ -86,9 +84,9 @@ const aufs: Mode = {
     ...{ lowers, upper, volatile: false },
     aufs: { ignoresWhiteouts: [], linkWhiteouts: true, alwaysOpaque: false, keepLinks: true },
   }),
-  staging: ({ upper }) => `${upper}/.wh..wh.orph`,
-  private: ({ upper }) => `${upper}/.wh..wh.plnk`,
-  kernelShows: null,
+  stagingDirectory: ({ upper }) => `${upper}/.wh..wh.orph`,
+  privateDirectory: ({ upper }) => `${upper}/.wh..wh.plnk`,
+  kernelView: null,
   unavailable: mountsUnavailable,
 };
 

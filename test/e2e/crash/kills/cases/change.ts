@@ -1,4 +1,4 @@
-/** Changing what is there: attributes and data of files in every place, and the copy-up that comes before. */
+/** Changes of attributes and data of existing objects in every placement, with the copy-up before them. */
 import {
   dir,
   type Entry,
@@ -11,11 +11,11 @@ import {
   type Tree,
 } from '../../../../conformance/tree.js';
 import * as sys from '../../../../harness/sys/index.js';
-import type { KillCase } from '../case.js';
 import type { Step } from '../executor.js';
+import type { KillCase } from '../kill-case.js';
 
 const ACL = sys.acl(`u::rwx user:${sys.BOB}:r-- g::r-x m::r-x o::--x`).toString('latin1');
-/** With all that a copy has to take along. */
+/** A file with every attribute that a copy-up must preserve. */
 const FILE = file('what the file holds', {
   ...{ mode: 0o4751, uid: sys.ALICE, gid: sys.STAFF, mtime: 7000 },
   xattrs: { 'user.a': 'b', 'system.posix_acl_access': ACL, 'security.capability': sys.capability().toString('latin1') },
@@ -25,7 +25,7 @@ function at(layer: 'upper' | 'lower1' | 'lower2', object: Entry): Layers {
   return { [layer]: { d: dir({ f: object }) } };
 }
 
-/** Its copy-up can be seen by itself where links are not kept: the number of links is another then. */
+/** Without kept links, its copy-up alone is a visible state, because the link count changes. */
 const ONE_OF_TWO = 'one of two names of a lower file';
 
 const PLACES: Readonly<Record<string, Layers>> = {
@@ -65,12 +65,12 @@ function all(operations: Readonly<Record<string, Step>>, places: Readonly<Record
       placement,
       layers,
       steps: [step],
-      ...(placement === ONE_OF_TWO ? { between: [[['touchForWriting', 'd/f']]] as const } : {}),
+      ...(placement === ONE_OF_TWO ? { allowedBetween: [[['touchForWriting', 'd/f']]] as const } : {}),
     })),
   );
 }
 
-/** On a file of a lower layer that is open. */
+/** Operations on an open file, which is in a lower layer before the open. */
 const OPENED: Readonly<Record<string, readonly Step[]>> = {
   write: [['write', 'w', 'XYZ', 5]],
   'write behind the end': [['write', 'w', 'XYZ', 20_000]],
@@ -83,8 +83,11 @@ const OPENED: Readonly<Record<string, readonly Step[]>> = {
   ],
 };
 
-/** The bits go first: what somebody writes must not have them for a moment. */
-const WITHOUT_RIGHTS: KillCase['between'] = [
+/**
+ * The state after the server has cleared the set-id bits and before it writes: written data must never have
+ * them.
+ */
+const WITHOUT_RIGHTS: KillCase['allowedBetween'] = [
   [
     ['as', 0, 0],
     ['chmod', 'd/f', 0o775],
@@ -96,7 +99,7 @@ const DEEP: Tree = {
 };
 const MIB = 1 << 20;
 
-/** Data at the beginning, in the middle and at the end, and holes between. */
+/** Writes data at the beginning, in the middle and at the end, with holes between. */
 function fillSparse(path: string, bytes: number): void {
   const fd = sys.open(path, sys.O_CREAT | sys.O_WRONLY);
   for (const at of [0, bytes >> 1, bytes - 5000]) sys.pwrite(fd, `data at ${at} `.repeat(400).slice(0, 5000), at);
@@ -149,8 +152,9 @@ export const changeCases: readonly KillCase[] = [
     layers: at('lower1', file('program', { mode: 0o6775, gid: sys.STAFF })),
     setup: [['as', sys.ALICE, sys.STAFF]],
     steps: [['truncate', 'd/f', 3]],
-    // What is left of it is its own, and nothing of the caller's.
-    between: [
+    // The truncation can be visible before the set-id bits are cleared: the rest is the file's own content,
+    // and the caller has added nothing.
+    allowedBetween: [
       [
         ['as', 0, 0],
         ['truncate', 'd/f', 3],
@@ -166,7 +170,7 @@ export const changeCases: readonly KillCase[] = [
       ['open', 'w', 'd/f'],
     ],
     steps: [['write', 'w', 'other']],
-    between: WITHOUT_RIGHTS,
+    allowedBetween: WITHOUT_RIGHTS,
   },
   {
     operation: 'chmod',
@@ -187,7 +191,7 @@ export const changeCases: readonly KillCase[] = [
     layers: { lower1: { d: dir() } },
     fillLower: (lower) => fillSparse(`${lower}/d/f`, 5 * MIB),
     steps: [['touchForWriting', 'd/f']],
-    threads: true,
+    usesThreads: true,
   },
   {
     operation: 'open for writing, the copying thread killed',
@@ -195,6 +199,6 @@ export const changeCases: readonly KillCase[] = [
     layers: { lower1: { d: dir() } },
     fillLower: (lower) => fillSparse(`${lower}/d/f`, 5 * MIB),
     steps: [['touchForWriting', 'd/f']],
-    helper: true,
+    copyThread: true,
   },
 ];

@@ -1,14 +1,14 @@
-/** Lower files with several names, which stay one file when it is copied up (`index=on`). */
+/** Lower files with several names, which stay one file after a copy-up (`index=on`). */
 import { dir, file, type Layers, linked, symlink } from '../../../../conformance/tree.js';
 import * as sys from '../../../../harness/sys/index.js';
-import type { KillCase } from '../case.js';
 import type { Step } from '../executor.js';
+import type { KillCase } from '../kill-case.js';
 
 const FACTS = { mode: 0o4751, uid: sys.ALICE, mtime: 7000, xattrs: { 'user.a': 'b' } };
 
 /**
- * Three names, in a directory that the upper has and in one that it does not have; and files to change places
- * with.
+ * A file with three names, in a directory that the upper has and in one that it does not have, and files to
+ * exchange them with.
  */
 const LAYERS: Layers = {
   upper: { d: dir({ u: 'upper' }) },
@@ -78,7 +78,7 @@ const COPIED: Readonly<Record<string, readonly Step[]>> = {
   'exchange of a lower name with an upper file': [['rename', 'e/h', 'd/u', sys.RENAME_EXCHANGE]],
 };
 
-/** What a tree cannot say: several names of what is no regular file. */
+/** Makes objects that a `Tree` cannot describe: several names of objects that are no regular files. */
 function linkOthers(lower: string): void {
   sys.link(`${lower}/e/s`, `${lower}/d/s`);
 }
@@ -96,8 +96,8 @@ export const indexCases: readonly KillCase[] = [
     layers: LAYERS,
     setup: [['chmod', 'd/f', 0o640]] as const,
     steps,
-    // With metacopy the data comes only now, and the file has a later mtime while it does.
-    ...(operation.startsWith('write') ? { between: [[['utimens', 'd/f', 1_900_000_000]]] as const } : {}),
+    // With metacopy, the data is copied only now. The file has a later mtime meanwhile.
+    ...(operation.startsWith('write') ? { allowedBetween: [[['utimens', 'd/f', 1_900_000_000]]] as const } : {}),
   })),
   {
     operation: 'chown of both names, unlink of both',

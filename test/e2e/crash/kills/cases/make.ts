@@ -1,12 +1,12 @@
-/** Making objects: at every kind of free name, by the server's own user and by another. */
+/** Creation of objects at every kind of free name, by the server's own user and by another. */
 import { dir, file, type Layers, opaqueDir, symlink, whiteout } from '../../../../conformance/tree.js';
 import * as sys from '../../../../harness/sys/index.js';
-import type { KillCase } from '../case.js';
 import type { Step } from '../executor.js';
+import type { KillCase } from '../kill-case.js';
 
 const ACL = sys.acl(`u::rwx user:${sys.BOB}:r-x g::r-x m::rwx o::---`).toString('latin1');
 
-/** Where `d/new` is free, and why. */
+/** The placements in which the name `d/new` is free. */
 const FREE: Readonly<Record<string, Layers>> = {
   'in an upper directory': { upper: { d: dir({ f: 'upper' }) } },
   'in a lower directory': { lower1: { d: dir({ f: 'lower' }, { mode: 0o770, uid: sys.ALICE }) } },
@@ -37,7 +37,7 @@ const MAKE: Readonly<Record<string, readonly Step[]>> = {
 
 const alice: Step = ['as', sys.ALICE, sys.STAFF];
 
-/** Deep parents, each to be copied up on the way. */
+/** Parents in lower layers on several levels, each of which is copied up first. */
 const DEEP: Layers = {
   lower1: { a: dir({}, { mtime: 5000 }) },
   lower2: { a: dir({ b: dir({ c: dir({ f: 'lower' }, { mode: 0o751 }) }, { uid: sys.ALICE, mode: 0o1777 }) }) },
@@ -45,7 +45,7 @@ const DEEP: Layers = {
 
 const FILE = file('a lower file', { mode: 0o640, uid: sys.ALICE, xattrs: { 'user.a': 'b' } });
 
-/** What `from` is, when `d/new` becomes another name of it. */
+/** The file `from`, of which `d/new` becomes another name. */
 const LINKED: Readonly<Record<string, Layers>> = {
   'of an upper file': { upper: { from: FILE } },
   'of a lower file': { lower1: { from: FILE } },

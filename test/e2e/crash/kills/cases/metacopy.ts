@@ -1,18 +1,18 @@
-/** Copies without their data (`metacopy=on`): what becomes of them, and the data that comes later. */
+/** Copies without data (`metacopy=on`): operations on them, and the completion of their data. */
 import { dir, file, type Layers, linked, whiteout } from '../../../../conformance/tree.js';
 import * as sys from '../../../../harness/sys/index.js';
-import type { KillCase } from '../case.js';
 import type { Step } from '../executor.js';
+import type { KillCase } from '../kill-case.js';
 
 const XATTRS = { 'user.a': 'b', 'security.capability': sys.capability().toString('latin1') };
 
 /**
- * While the data comes into a copy it has a later mtime, and no capabilities: what the write that was to come
- * would have done to it (src/copyup/data-completion.ts).
+ * The mtime of a copy while its data is being completed. The copy has no capabilities then. Both are effects
+ * of the write for which the data is needed (src/copyup/data-completion.ts).
  */
-const LATER = 1_900_000_000;
-function onTheWay(path: string, before: readonly Step[] = []): (readonly Step[])[] {
-  const touched: readonly Step[] = [...before, ['utimens', path, LATER]];
+const COMPLETION_MTIME = 1_900_000_000;
+function duringCompletion(path: string, before: readonly Step[] = []): (readonly Step[])[] {
+  const touched: readonly Step[] = [...before, ['utimens', path, COMPLETION_MTIME]];
   return path.endsWith('large') ? [touched] : [touched, [...touched, ['removexattr', path, 'security.capability']]];
 }
 
@@ -29,16 +29,16 @@ const LAYERS: Layers = {
 
 const COPY: Step = ['chmod', 'd/f', 0o640];
 
-/** Where the data comes not to `d/f`, as {@link COPY} has left it. */
-const COMING: Readonly<Record<string, KillCase['between']>> = {
-  'rename into another directory, and open for writing': onTheWay('e/x', [['rename', 'd/f', 'e/x']]),
-  'link, then unlink of the first name, then open for writing': onTheWay('e/x', [
+/** Operations in which the data is not completed at `d/f` in the state that {@link COPY} has left. */
+const COMPLETIONS: Readonly<Record<string, KillCase['allowedBetween']>> = {
+  'rename into another directory, and open for writing': duringCompletion('e/x', [['rename', 'd/f', 'e/x']]),
+  'link, then unlink of the first name, then open for writing': duringCompletion('e/x', [
     ['link', 'd/f', 'e/x'],
     ['unlink', 'd/f'],
   ]),
 };
 
-/** What happens to `d/f`, which is a copy without data. */
+/** Operations on `d/f`, which is a copy without data. */
 const STEPS: Readonly<Record<string, readonly Step[]>> = {
   'open for writing': [['touchForWriting', 'd/f']],
   'open with O_TRUNC': [['open', 'w', 'd/f', sys.O_WRONLY | sys.O_TRUNC]],
@@ -71,7 +71,7 @@ const STEPS: Readonly<Record<string, readonly Step[]>> = {
 
 const MIB = 1 << 20;
 
-/** Data in two places, a hole between. */
+/** Writes data in two places, with a hole between. */
 function fillLarge(lower: string): void {
   const fd = sys.open(`${lower}/d/large`, sys.O_CREAT | sys.O_WRONLY);
   for (const at of [0, 5 * MIB - 5000]) sys.pwrite(fd, `data at ${at} `.repeat(400).slice(0, 5000), at);
@@ -80,32 +80,35 @@ function fillLarge(lower: string): void {
 }
 
 const LARGE: Readonly<
-  Record<string, Pick<KillCase, 'steps' | 'setup' | 'between' | 'threads' | 'helper' | 'looseData'>>
+  Record<
+    string,
+    Pick<KillCase, 'steps' | 'setup' | 'allowedBetween' | 'usesThreads' | 'copyThread' | 'kernelReadsBeyondSize'>
+  >
 > = {
   chmod: { steps: [['chmod', 'd/large', 0o600]] },
-  'open for writing': { steps: [['touchForWriting', 'd/large']], threads: true },
+  'open for writing': { steps: [['touchForWriting', 'd/large']], usesThreads: true },
   'open for writing, of a copy without data': {
     setup: [['chmod', 'd/large', 0o600]],
     steps: [['touchForWriting', 'd/large']],
-    between: onTheWay('d/large'),
-    threads: true,
+    allowedBetween: duringCompletion('d/large'),
+    usesThreads: true,
   },
   'open for writing, of a copy without data, the copying thread killed': {
     setup: [['chmod', 'd/large', 0o600]],
     steps: [['touchForWriting', 'd/large']],
-    between: onTheWay('d/large'),
-    helper: true,
+    allowedBetween: duringCompletion('d/large'),
+    copyThread: true,
   },
   'truncate to nothing, of a copy without data': {
     setup: [['chmod', 'd/large', 0o600]],
     steps: [['truncate', 'd/large', 0]],
-    looseData: true,
+    kernelReadsBeyondSize: true,
   },
   'truncate to less, of a copy without data': {
     setup: [['chmod', 'd/large', 0o600]],
     steps: [['truncate', 'd/large', 3 * MIB]],
-    between: onTheWay('d/large'),
-    threads: true,
+    allowedBetween: duringCompletion('d/large'),
+    usesThreads: true,
   },
 };
 
@@ -116,7 +119,7 @@ export const metacopyCases: readonly KillCase[] = [
     layers: LAYERS,
     setup: [COPY],
     steps,
-    between: COMING[operation] ?? (/open|trunc/.test(operation) ? onTheWay('d/f') : []),
+    allowedBetween: COMPLETIONS[operation] ?? (/open|trunc/.test(operation) ? duringCompletion('d/f') : []),
   })),
   {
     operation: 'chmod, then open for writing by the other name',
@@ -126,13 +129,13 @@ export const metacopyCases: readonly KillCase[] = [
       ['chmod', 'e/i', 0o600],
       ['touchForWriting', 'e/j'],
     ],
-    // Where links are not kept, each copy-up can be seen by itself; where they are, both names have the data
-    // on its way.
-    between: [
+    // Without kept links, each copy-up alone is a visible state. With kept links, both names show the copy
+    // during the completion.
+    allowedBetween: [
       [['touchForWriting', 'e/i']],
       [
         ['chmod', 'e/i', 0o600],
-        ['utimens', 'e/j', LATER],
+        ['utimens', 'e/j', COMPLETION_MTIME],
       ],
     ],
   } as const,
@@ -145,7 +148,7 @@ export const metacopyCases: readonly KillCase[] = [
       ['rename', 'e/i', 'd/i'],
       ['rename', 'e/j', 'd/j'],
     ],
-    between: [
+    allowedBetween: [
       [
         ['rename', 'e/i', 'd/i'],
         ['touchForWriting', 'e/j'],

@@ -1,15 +1,15 @@
 /** The beginning and the end of a mount, which change the upper too. */
 import { dir, file, linked, whiteout } from '../../../../conformance/tree.js';
 import * as sys from '../../../../harness/sys/index.js';
-import type { KillCase } from '../case.js';
+import type { KillCase } from '../kill-case.js';
 import type { Mode, Writable } from '../modes.js';
 
 /**
- * As a server that was killed leaves them: a copy, a directory that has been taken away with its whiteouts in
- * it.
+ * Adds unfinished changes as a killed server leaves them: a copy, and removed directories that still contain
+ * whiteouts.
  */
 function leaveUnfinished(layers: Writable, mode: Mode): void {
-  const staging = mode.staging(layers);
+  const staging = mode.stagingDirectory(layers);
   sys.mkdir(staging, 0o700);
   sys.writeFile(`${staging}/#1.1`, 'half of a copy');
   for (const name of ['#1.2', '#1.3']) {
@@ -23,7 +23,10 @@ const LAYERS = {
   upper: { d: dir({ f: 'upper', gone: whiteout }) },
   lower1: { d: dir({ g: 'lower', gone: 'hidden' }) },
 };
-/** Files with three names: one in a directory that the upper has, one where it has none. */
+/**
+ * A file with three names and one with two, in a directory that the upper has and in one that it does not
+ * have.
+ */
 const LINKS = {
   lower1: {
     d: dir({ f: linked('three names', 'l'), g: linked('three names', 'l'), s: linked('two names', 'm') }),
@@ -33,14 +36,14 @@ const LINKS = {
 };
 
 export const mountCases: readonly KillCase[] = [
-  { operation: 'mount', placement: 'for the first time', layers: LAYERS, steps: [], armed: 'mount' },
+  { operation: 'mount', placement: 'for the first time', layers: LAYERS, steps: [], countedPhase: 'mount' },
   {
     operation: 'mount',
-    placement: 'over what a killed server has left',
+    placement: 'over the leftovers of a killed server',
     layers: LAYERS,
-    leaveBehind: leaveUnfinished,
+    addLeftovers: leaveUnfinished,
     steps: [],
-    armed: 'mount',
+    countedPhase: 'mount',
   },
   {
     operation: 'unmount',
@@ -51,7 +54,7 @@ export const mountCases: readonly KillCase[] = [
       ['unlink', 'd/f'],
     ],
     steps: [],
-    armed: 'unmount',
+    countedPhase: 'unmount',
   },
   {
     operation: 'unmount',
@@ -65,11 +68,11 @@ export const mountCases: readonly KillCase[] = [
       ['unlink', 'd/g'],
     ],
     steps: [],
-    armed: 'unmount',
-    countsLinksLater: true,
+    countedPhase: 'unmount',
+    linkCountsLate: true,
   },
   {
-    operation: 'settling of hard links',
+    operation: 'flush of pseudo-links',
     placement: 'of files with several names that were copied up',
     layers: LINKS,
     setup: [
@@ -77,8 +80,8 @@ export const mountCases: readonly KillCase[] = [
       ['chmod', 'e/t', 0o600],
     ],
     steps: [['flushPseudoLinks']],
-    countsLinksLater: true,
-    only: ['aufs'],
+    linkCountsLate: true,
+    dialects: ['aufs'],
   },
   ...(
     [
@@ -94,8 +97,8 @@ export const mountCases: readonly KillCase[] = [
     layers: LINKS,
     setup: [['chmod', 'd/f', 0o600]] as const,
     steps: [step],
-    // Where links are not kept, the copy-up can be seen by itself: the number of links is another then.
-    between: [[['touchForWriting', 'e/h']]] as const,
-    countsLinksLater: true as const,
+    // Without kept links, the copy-up alone is a visible state, because the link count changes.
+    allowedBetween: [[['touchForWriting', 'e/h']]] as const,
+    linkCountsLate: true as const,
   })),
 ];

@@ -1,8 +1,8 @@
-/** Directories that lower layers have, moved (`redirect_dir=on`): what is below goes with them. */
+/** Renames of directories that lower layers have (`redirect_dir=on`), together with their content. */
 import { dir, file, type Layers, linked, opaqueDir, type Tree, whiteout } from '../../../../conformance/tree.js';
 import * as sys from '../../../../harness/sys/index.js';
-import type { KillCase } from '../case.js';
 import type { Step } from '../executor.js';
+import type { KillCase } from '../kill-case.js';
 
 const INSIDE: Tree = {
   f: file('in it', { uid: sys.ALICE }),
@@ -10,7 +10,7 @@ const INSIDE: Tree = {
   i: linked('x', 'l'),
 };
 
-/** `from/x`, which moves. */
+/** The kinds of directory `from/x` that is renamed. */
 const SOURCES: Readonly<Record<string, Layers>> = {
   'a lower directory': { lower1: { from: dir({ x: dir(INSIDE, { mode: 0o1770, mtime: 7000 }) }) } },
   'a merged directory': {
@@ -21,7 +21,7 @@ const SOURCES: Readonly<Record<string, Layers>> = {
 };
 
 const HIDDEN: Tree = { one: '1', two: dir({ inside: '2' }) };
-/** What is at `to/y` before. */
+/** The object at `to/y` before the rename. */
 const TARGETS: Readonly<Record<string, Layers>> = {
   'a free name': { upper: { to: dir() } },
   'a free name in a lower directory': { lower1: { to: dir({ z: 'lower' }, { mtime: 8000 }) } },
@@ -60,7 +60,7 @@ const TWO: Layers = both(MERGED, {
   lower2: { to: dir({ y: dir({ another: dir({ deep: 'x' }) }) }) },
 });
 
-/** With `from/x` merged and `to/y` a lower directory. */
+/** Operations with a merged directory `from/x` and a lower directory `to/y`. */
 const OTHERS: Readonly<Record<string, readonly Step[]>> = {
   'rename within a directory, and back': [
     ['rename', 'from/x', 'from/y'],

@@ -1,4 +1,4 @@
-/** Removing names: of files, of directories that show nothing. */
+/** Removals of files, and of directories that show nothing. */
 import {
   dir,
   file,
@@ -9,7 +9,7 @@ import {
   type Tree,
   whiteout,
 } from '../../../../conformance/tree.js';
-import type { KillCase } from '../case.js';
+import type { KillCase } from '../kill-case.js';
 
 const UNLINK: Readonly<Record<string, Layers>> = {
   'an upper file': { upper: { d: dir({ f: 'upper' }) } },

@@ -1,4 +1,4 @@
-/** Renaming: files and directories, onto whatever a new name can have, and exchanging two names. */
+/** Renames of files and directories onto every kind of new name, and exchanges of two names. */
 import {
   dir,
   type Entry,
@@ -11,15 +11,15 @@ import {
   whiteout,
 } from '../../../../conformance/tree.js';
 import * as sys from '../../../../harness/sys/index.js';
-import type { KillCase } from '../case.js';
+import type { KillCase } from '../kill-case.js';
 
 const FILE = file('the one that moves', { mode: 0o640, uid: sys.ALICE, xattrs: { 'user.a': 'b' } });
 
-/** Its copy-up can be seen by itself where links are not kept: the number of links is another then. */
+/** Without kept links, its copy-up alone is a visible state, because the link count changes. */
 const ONE_OF_TWO = 'one of two names of a lower file';
 const UPPER_DIRECTORY = 'an upper directory';
 
-/** `from/x`, a file. */
+/** The kinds of file `from/x`. */
 const FILES: Readonly<Record<string, Layers>> = {
   'an upper file': { upper: { from: dir({ x: FILE }) } },
   'a lower file': { lower1: { from: dir({ x: FILE }) } },
@@ -28,7 +28,7 @@ const FILES: Readonly<Record<string, Layers>> = {
   [ONE_OF_TWO]: { lower1: { from: dir({ x: linked('x', 'l'), y: linked('x', 'l') }) } },
 };
 
-/** What is at `to/y` before. */
+/** The object at `to/y` before the rename. */
 const FILE_TARGETS: Readonly<Record<string, Layers>> = {
   'a free name': { upper: { to: dir() } },
   'a free name in a lower directory': { lower1: { to: dir({ z: 'lower' }) } },
@@ -39,7 +39,7 @@ const FILE_TARGETS: Readonly<Record<string, Layers>> = {
 };
 
 const INSIDE: Tree = { f: 'in it', e: dir({ g: 'deeper' }) };
-/** `from/x`, a directory that may move. */
+/** The kinds of directory `from/x` that can be renamed without `redirect_dir=on`. */
 const DIRECTORIES: Readonly<Record<string, Layers>> = {
   [UPPER_DIRECTORY]: { upper: { from: dir({ x: dir(INSIDE) }) } },
   'an opaque directory': {
@@ -70,14 +70,14 @@ function pairs(sources: Readonly<Record<string, Layers>>, targets: Readonly<Reco
       placement: `onto ${target}`,
       layers: { upper: { ...from.upper, ...to.upper }, lower1: { ...from.lower1, ...to.lower1 } },
       steps: [['rename', 'from/x', 'to/y']] as const,
-      ...(what === ONE_OF_TWO ? { between: [[['touchForWriting', 'from/x']]] as const } : {}),
-      // The directory changes places with the whiteout, which is removed then.
+      ...(what === ONE_OF_TWO ? { allowedBetween: [[['touchForWriting', 'from/x']]] as const } : {}),
+      // The rename exchanges the directory with the whiteout, and then removes the whiteout.
       ...(what === UPPER_DIRECTORY && target === 'a whiteout' ? { strayWhiteout: true as const } : {}),
     })),
   );
 }
 
-/** Both at once, at `d/x` and `d/y`. */
+/** The two objects, at `d/x` and `d/y`. */
 const EXCHANGE: Readonly<Record<string, readonly [layer: 'upper' | 'lower1', x: Entry, y: Entry]>> = {
   'two upper files': ['upper', FILE, file('other')],
   'two lower files': ['lower1', FILE, file('other')],
@@ -115,7 +115,7 @@ export const renameCases: readonly KillCase[] = [
     placement: 'onto a free name',
     layers: { upper: { from: dir({ x: dir() }), to: dir() }, lower1: { from: dir({ x: dir() }) } },
     steps: [['rename', 'from/x', 'to/y']],
-    // The overlay dialect refuses it: what lower layers have of a directory stays behind.
-    only: ['aufs'],
+    // The overlay dialect refuses the rename of a directory that a lower layer has.
+    dialects: ['aufs'],
   },
 ];

@@ -1,17 +1,17 @@
-/** Comparing what is shown after a kill with what may be shown. */
+/** Compares a tree shown after a kill with a tree that is allowed. */
 import type { Snapshot } from '../../../harness/snapshot.js';
 
-/** What was made during the test has a time of the test's. */
+/** The times of objects that were made during the test. */
 const RECENT = /mtime=1[0-9]{9}\.\d+|mtime=[2-9][0-9]{9}\.\d+/;
 
-/** The tree with times of the test's own as one word, so that two runs can be compared. */
+/** Replaces times during the test by one word, so that two runs can be compared. */
 export function timeless(tree: Snapshot): Snapshot {
   return Object.fromEntries(Object.entries(tree).map(([path, facts]) => [path, facts.replace(RECENT, 'mtime=now')]));
 }
 
 const CONTENT = / [0-9a-f]{16}$/;
 
-/** The tree without what was read of files that say that they are empty. */
+/** Removes the content hash of files whose size is 0. */
 export function emptyBySize(tree: Snapshot): Snapshot {
   const facts = Object.entries(tree).map(([path, line]) => [
     path,
@@ -24,9 +24,9 @@ const withoutLinks = (facts: string): string => facts.replace(/ nlink=\d+/, '');
 const withoutTime = (facts: string): string => facts.replace(/ mtime=\S+/, '');
 
 /**
- * A directory's mtime moves with each change of what lies in it on the disk, and is set back by a call of its
- * own: in between it is the time of the change. No two calls are one, and the kernel's overlayfs does the
- * same (fs/overlayfs/copy_up.c:ovl_set_timestamps follows the rename).
+ * A change of an entry on the disk changes the directory's mtime, and a second call restores it. A kill
+ * between the two calls leaves the time of the change. The kernel's overlayfs does the same
+ * (fs/overlayfs/copy_up.c:ovl_set_timestamps follows the rename).
  */
 function same(shown: string | undefined, wanted: string | undefined, anyLinks: boolean): boolean {
   if (shown === wanted) return true;
@@ -36,11 +36,12 @@ function same(shown: string | undefined, wanted: string | undefined, anyLinks: b
 }
 
 /**
- * Lines that tell the two trees apart; none: they are the same. @param anyLinks whatever the link counts are
+ * Returns a line for each path in which the trees differ.
+ * @param anyLinks true: link counts are ignored
  */
 export function differences(shown: Snapshot, wanted: Snapshot, anyLinks = false): string[] {
   const paths = [...new Set([...Object.keys(shown), ...Object.keys(wanted)])].sort();
   return paths
     .filter((path) => !same(shown[path], wanted[path], anyLinks))
-    .map((path) => `${path}: ${shown[path] ?? 'is not there'}, not ${wanted[path] ?? 'there at all'}`);
+    .map((path) => `${path}: ${shown[path] ?? 'absent'}, expected ${wanted[path] ?? 'absent'}`);
 }

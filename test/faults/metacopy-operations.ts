@@ -1,10 +1,10 @@
-/** What metacopy=on does differently: copies without data, and data that comes later. */
+/** Operations on copies without data (metacopy=on), and the completion of their data. */
 import { dir, file, type Layers } from '../conformance/tree.js';
 import * as sys from '../harness/sys/index.js';
 import type { FaultedOperation } from './operations.js';
 
 const FACTS = { mode: 0o640, uid: 61001, gid: 62001, mtime: 1_000_000_000, xattrs: { 'user.k': 'value' } } as const;
-/** Completed in a helper thread. */
+/** Large enough that a helper thread completes the copy. */
 const LARGE = 'large '.repeat(200_000);
 
 const LAYERS: Layers = {
@@ -16,7 +16,7 @@ const LAYERS: Layers = {
 
 const open = (path: string, flags = sys.O_RDWR): number => sys.open(path, flags);
 
-/** @param path makes a metacopy of it first */
+/** @param path a file of which a metacopy is made first; null: none */
 function operation(
   id: string,
   path: string | null,
@@ -30,8 +30,8 @@ function operation(
   return { id, layers: LAYERS, run, ...more, prepare };
 }
 
-export const metacopies: readonly FaultedOperation[] = [
-  operation('chmod of a lower file', null, (at) => sys.chmod(`${at}/d/file`, 0o600), { describes: true }),
+export const metacopyOperations: readonly FaultedOperation[] = [
+  operation('chmod of a lower file', null, (at) => sys.chmod(`${at}/d/file`, 0o600), { returnsAttributes: true }),
   operation('rename of a lower file', null, (at) => sys.rename(`${at}/d/file`, `${at}/d/moved`)),
   operation('rename of a lower file to another directory', null, (at) =>
     sys.rename(`${at}/d/file`, `${at}/d/sub/moved`),
@@ -61,6 +61,6 @@ export const metacopies: readonly FaultedOperation[] = [
     'O_TRUNC of a large metacopy',
     'd/big',
     (at) => sys.close(open(`${at}/d/big`, sys.O_WRONLY | sys.O_TRUNC)),
-    { describes: true },
+    { returnsAttributes: true },
   ),
 ];

@@ -1,39 +1,39 @@
-/** One union whose layers lie on file systems that can be made to fail. */
+/** A union whose layers are on file systems that fail by a plan. */
 import { join } from 'node:path';
 import { Faults, FaultyLayer } from '../harness/faulty-layer.js';
 import { aufsArguments, type ForegroundMount, mountForeground, overlayOptions } from '../harness/mounts.js';
 import * as sys from '../harness/sys/index.js';
-import { ObservedUnion, type Places } from './observed-union.js';
+import { type LayerDirectories, ObservedUnion } from './observed-union.js';
 
-export interface StageOptions {
+export interface FaultyUnionOptions {
   readonly dialect: 'overlay' | 'aufs';
   /**
-   * Seconds for which the kernel may keep names and attributes of the layers: 0 makes each use of them an
+   * Seconds for which the kernel can cache names and attributes of the layers. With 0, each use of them is an
    * operation.
    */
   readonly layerTimeout?: number;
-  /** Upper and lower layers on one file system: data are copied by copy_file_range. */
+  /** True: upper and lower layers are on one file system, so that copy_file_range(2) copies the data. */
   readonly together?: boolean;
-  /** Further options of the mount. */
+  /** More options of the mount. */
   readonly options?: readonly string[];
 }
 
 const FOREVER = 1e9;
 
-export class FaultStage extends ObservedUnion {
+export class FaultyUnion extends ObservedUnion {
   private constructor(
-    dialect: StageOptions['dialect'],
-    behind: Places,
-    union: ForegroundMount,
+    dialect: FaultyUnionOptions['dialect'],
+    directories: LayerDirectories,
+    mount: ForegroundMount,
     viewpoint: string,
     readonly faults: Faults,
     private readonly faulty: readonly FaultyLayer[],
   ) {
-    super(dialect, behind, union, viewpoint);
+    super(dialect, directories, mount, viewpoint);
   }
 
-  /** @param base an empty directory, on a file system that can be an upper */
-  static async open(base: string, options: StageOptions): Promise<FaultStage> {
+  /** @param base an empty directory, on a file system that can hold an upper layer */
+  static async open(base: string, options: FaultyUnionOptions): Promise<FaultyUnion> {
     for (const name of ['high', 'low', 'faulty-high', 'faulty-low', 'merged', 'view']) sys.mkdir(join(base, name));
     const low = options.together === true ? 'high' : 'low';
     const places = { upper: 'high', work: 'high', lower1: low, lower2: low };
@@ -54,14 +54,14 @@ export class FaultStage extends ObservedUnion {
       };
       const extra = options.options ?? [];
       const args = options.dialect === 'aufs' ? aufsArguments(layers, extra) : ['-o', overlayOptions(layers, extra)];
-      const union = await mountForeground(layers, [], args);
-      const behind = {
+      const mount = await mountForeground(layers, [], args);
+      const directories = {
         upper: join(base, at('upper')),
         work: join(base, at('work')),
         lower1: join(base, at('lower1')),
         lower2: join(base, at('lower2')),
       };
-      return new FaultStage(options.dialect, behind, union, join(base, 'view'), faults, faulty);
+      return new FaultyUnion(options.dialect, directories, mount, join(base, 'view'), faults, faulty);
     } catch (error) {
       for (const layer of faulty.reverse()) await layer.unmount();
       throw error;
@@ -75,7 +75,7 @@ export class FaultStage extends ObservedUnion {
   async close(): Promise<void> {
     this.faults.disarm();
     try {
-      this.union.unmount();
+      this.mount.unmount();
     } finally {
       for (const layer of [...this.faulty].reverse()) await layer.unmount();
     }
