@@ -1,10 +1,10 @@
 /**
- * Every conformance case on every target. A case that fails on the plain directory or on the kernel's
- * overlayfs is a wrong case; one that fails on plyfs alone is a defect of plyfs.
+ * Runs every conformance case on every target. A case that fails on the plain directory or on the kernel's
+ * overlayfs is a wrong case. A case that fails only on plyfs is a defect of plyfs.
  *
  * PLYFS_TARGETS=plain,kernel,kernel-features,plyfs,features,aufs,native,aufs-native,overrides runs some of
- * them, `all` all. At the end a table says how many cases of which group passed, failed, or did not apply on
- * which target.
+ * the targets, `all` runs all. At the end, a table shows how many cases of each group passed, failed, or did
+ * not apply on each target.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FILE_SYSTEMS as NAMED_FILE_SYSTEMS, TARGETS as NAMED_TARGETS } from '../../../scripts/conformance-choices.mjs';
@@ -43,23 +43,23 @@ const targets = new Map<string, Target>([
   ['overrides', plyfsOverrides],
 ]);
 /**
- * What the test run has: the aufs dialect and libfuse 2, but not both at once, which differ from each alone
- * in nothing; and not attributes in xattrs, which have a test of their own.
+ * The usual targets. They include the aufs dialect and libfuse 2, but not both at once, because that differs
+ * from each alone in nothing; and not attributes in xattrs, which have a test of their own.
  */
 const usual = [...targets.keys()].filter((name) => name !== 'aufs-native' && name !== 'overrides');
 const asked = process.env.PLYFS_TARGETS?.split(',') ?? usual;
 const chosen = asked.includes('all') ? [...targets.keys()] : asked;
 const all = [...caseGroups.values()].flat();
-/** Reason → what is not run for it. */
+/** Maps a reason to the cases that do not run for it. */
 const skipped = new Map<string, string[]>();
-/** How many cases apply to targets that are there, and how many of them ran: a filter leaves some out. */
+/** The number of cases that apply to available targets, and of those that ran: a filter leaves some out. */
 let applicable = 0;
 let ran = 0;
 const record = new CallRecord();
 const matrix = new Matrix([...caseGroups.keys()]);
 
-describe('the library', () => {
-  it('has cases with ids of their own, 800 at least', () => {
+describe('the set of cases', () => {
+  it('has at least 800 cases, each with a different id', () => {
     expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
     expect(all.length).toBeGreaterThanOrEqual(800);
   });
@@ -71,7 +71,7 @@ describe('the library', () => {
 
 for (const name of chosen) {
   const target = targets.get(name);
-  if (target === undefined) throw new Error(`PLYFS_TARGETS: no target ${name}; there are ${[...targets.keys()]}`);
+  if (target === undefined) throw new Error(`PLYFS_TARGETS: unknown target ${name}; known are ${[...targets.keys()]}`);
   const unavailable = target.unavailable();
   if (unavailable !== null) skip(`${target.name}: ${unavailable}`, 'every case');
   describe.skipIf(unavailable !== null)(target.name, () => {
@@ -85,7 +85,7 @@ function runGroup(target: Target, group: string, cases: readonly Case[]): void {
     let stage: Stage;
     beforeAll(() => {
       base = makeScratch('conformance');
-      // What does not apply could be what the target cannot even show.
+      // A case that does not apply can have layers that the target cannot show.
       stage = target.open(
         base,
         cases.filter((one) => missingCapabilities(one, target).length === 0),
@@ -144,17 +144,17 @@ const partly = usual.some((name) => !chosen.includes(name))
   ? 'not all targets were chosen'
   : left.map((name) => `no ${name}`).join(', ');
 
-describe.skipIf(partly !== '')(`what the calls came to${partly === '' ? '' : `: ${partly}`}`, () => {
+describe.skipIf(partly !== '')(`the table of errnos${partly === '' ? '' : `: ${partly}`}`, () => {
   const names = usualTargets.map(({ name }) => name);
 
-  it('has every errno that is documented for a call in every placement, or a reason', ({ skip: skipTest }) => {
+  it('has every documented errno of a call in every placement, or a reason', ({ skip: skipTest }) => {
     if (ran < applicable) skipTest('only some cases were run');
     const rows = errnoRows(record, names);
     expect(unexplained(rows)).toEqual([]);
     expect(spareReasons(rows)).toEqual([]);
   });
 
-  it('is what docs/conformance.md says; vitest -u writes it', async ({ skip: skipTest }) => {
+  it('is equal to docs/conformance.md (vitest -u writes it)', async ({ skip: skipTest }) => {
     if (ran < applicable) skipTest('only some cases were run');
     await expect(errnoTable(record, names)).toMatchFileSnapshot('../../../docs/conformance.md');
   });

@@ -1,10 +1,10 @@
 /**
- * Conformance cases with layers on other file systems: as lowers on each, and as upper on each that can be
- * written to.
+ * Runs conformance cases with layers on other file systems: as lowers on each, and as upper on each writable
+ * one.
  *
- * PLYFS_FILESYSTEMS=erofs,ramfs runs all cases on these, `all` on all, with PLYFS_FEATURES=on as unions with
- * features; without it a part of the cases runs on those that differ most from what layers usually lie on
- * (`npm run conformance -- --filesystems`).
+ * PLYFS_FILESYSTEMS=erofs,ramfs runs all cases on these, `all` on all; PLYFS_FEATURES=on runs them as unions
+ * with features (`npm run conformance -- --filesystems`). By default, a part of the cases runs on the file
+ * systems that differ most from the usual ones.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Case } from '../../conformance/case.js';
@@ -20,7 +20,7 @@ import { ownMounts } from '../../harness/sys/index.js';
 const asked = process.env.PLYFS_FILESYSTEMS;
 const mode = process.env.PLYFS_FEATURES === 'on' ? FEATURED : PLAIN;
 
-/** What the default run takes: where objects lie, the operations, and the file systems that matter most. */
+/** The default choice: placements of objects, operations, and the most important file systems. */
 const USUAL: Readonly<Record<Role, { readonly systems: readonly string[]; readonly placements: readonly string[] }>> = {
   lower: { systems: ['squashfs', 'erofs'], placements: ['lower'] },
   upper: { systems: ['ramfs'], placements: ['whiteout', 'opaque'] },
@@ -102,7 +102,7 @@ function runOn(system: FileSystem, role: Role): void {
       expect(trees()).toEqual(before);
       if (layered.kernelElsewhere !== null) skip(`the kernel cannot mount it: ${layered.kernelElsewhere}`);
       layered.plyfs.remount(mode.mountKernel);
-      // Where a directory entry does not say what it is of, the kernel's overlayfs lists whiteouts in
+      // If a file system's directory entries have no type, the kernel's overlayfs lists whiteouts in
       // directories that do not merge.
       expect(trees({ withoutGhosts: true })).toEqual(before);
     });

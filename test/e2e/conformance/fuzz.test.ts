@@ -1,6 +1,6 @@
 /**
- * A whole session on a real union, with a socket in place of /dev/fuse: whatever messages arrive, each is
- * answered once and in due form, nothing but the upper is touched, and the session ends as it was told to.
+ * A whole session on a real union, with a socket in place of /dev/fuse. The session answers each message once
+ * and in due form, also a damaged one, changes nothing but the upper, and ends when the test requests it.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ const LOWER = {
   b: linked('several names', 'l'),
   e: symlink('d/f'),
 };
-/** What the kernel says first, and what it may go on with. */
+/** The kernel's first message, and messages that can follow it. */
 const INIT = message(26, [u32(7, 45, 131072, 0xffffffff, 0), Buffer.alloc(44)], { unique: 1 });
 
 const unavailable = mountsUnavailable();
@@ -52,10 +52,10 @@ describe.skipIf(unavailable !== null).each([
     return [snapshot(join(base, 'lower')), snapshot(join(base, 'outside'))];
   }
 
-  /** Serves the messages on fresh layers; tells what was wrong. */
+  /** Serves the messages on new layers, and returns a line for each error. */
   function serve(shapes: readonly Shaped[]): string[] {
     const round = join(base, 'round');
-    // A file system of its own: what is asked for can fill it, and can be made immutable.
+    // The upper has a file system of its own, which the messages can fill or make immutable.
     mountFs('fuzz', round, 'tmpfs', 0, 'size=8m,nr_inodes=1000');
     try {
       return serveOn(join(round, 'upper'), join(round, 'work'), shapes);
@@ -113,12 +113,12 @@ describe.skipIf(unavailable !== null).each([
 });
 
 /**
- * Each request that waits for an answer must have one, with its own length in its header, and no other may
- * have one.
+ * Returns a line for each wrong answer. Each request that waits for an answer must have one, with its own
+ * length in its header, and no other request can have one.
  */
 function wrongAnswers(answers: readonly Buffer[], shapes: readonly Shaped[]): string[] {
   const due = shapes.flatMap(({ opcode }, i) => (rowOf(opcode).replies ? [2 * i + 2] : []));
-  // Notifications have no request: unique 0.
+  // Notifications have no request; their unique number is 0.
   const replies = answers.filter((answer) => answer.readBigUInt64LE(8) !== 0n);
   const got = replies.map((answer) => Number(answer.readBigUInt64LE(8)));
   const wrong = JSON.stringify(got) === JSON.stringify(due) ? [] : [`answered ${got}, not ${due}`];

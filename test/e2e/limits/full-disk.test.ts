@@ -1,7 +1,7 @@
 /**
- * An upper on a small ext4 without a free block, or without a free inode: each operation that changes
- * something is done or refused with ENOSPC, what is refused has changed nothing, and when there is room again
- * it is done.
+ * An upper on a small ext4 without a free block, or without a free inode. Each operation that changes
+ * something succeeds or fails with ENOSPC. A refused operation has changed nothing, and succeeds when there
+ * is room again.
  */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -28,7 +28,7 @@ function run(program: string, ...args: string[]): string {
   return done.stdout;
 }
 
-/** Why no file system in a file can be mounted here, or null. */
+/** The reason why no image file can be mounted here, or null. */
 function loopUnavailable(): string | null {
   const done = spawnSync('losetup', ['-f'], { encoding: 'utf8' });
   if (done.error !== undefined || done.status !== 0) return 'there are no loop devices';
@@ -38,7 +38,7 @@ function loopUnavailable(): string | null {
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable() ?? loopUnavailable();
 const BLOCK = 1024;
 
-/** Takes all that is left of something on a file system, and gives it back. */
+/** A resource of a file system that `take` uses up. */
 interface Scarcity {
   readonly what: string;
   take(filler: string): void;
@@ -71,7 +71,7 @@ const SCARCITIES: readonly Scarcity[] = [
 ];
 
 describe.skipIf(unavailable !== null)(`a full upper${unavailable === null ? '' : `: ${unavailable}`}`, () => {
-  describe.each([{ dialect: 'overlay' }, { dialect: 'aufs' }] as const)('$dialect', ({ dialect }) => {
+  describe.each([{ dialect: 'overlay' }, { dialect: 'aufs' }] as const)('of the $dialect dialect', ({ dialect }) => {
     let base: string;
     let disk: string;
     let filler: string;
@@ -89,17 +89,21 @@ describe.skipIf(unavailable !== null)(`a full upper${unavailable === null ? '' :
       disk = join(base, 'disk');
       run('mount', '-o', 'loop', image, disk);
       filler = join(disk, 'filler');
-      const places = {
+      const directories = {
         upper: join(disk, 'upper'),
         work: join(disk, 'work'),
         lower1: join(base, 'lower1'),
         lower2: join(base, 'lower2'),
       };
-      for (const path of [places.upper, places.work, filler]) sys.mkdir(path);
-      const layers = { ...places, lowers: [places.lower1, places.lower2], mountpoint: join(base, 'merged') };
+      for (const path of [directories.upper, directories.work, filler]) sys.mkdir(path);
+      const layers = {
+        ...directories,
+        lowers: [directories.lower1, directories.lower2],
+        mountpoint: join(base, 'merged'),
+      };
       const args = dialect === 'aufs' ? aufsArguments(layers) : ['-o', overlayOptions(layers)];
       mounted = await mountForeground(layers, [], args);
-      union = new ObservedUnion(dialect, places, mounted, join(base, 'view'));
+      union = new ObservedUnion(dialect, directories, mounted, join(base, 'view'));
     });
     afterEach(async () => {
       for (const subject of subjects) subject.close();
@@ -112,7 +116,7 @@ describe.skipIf(unavailable !== null)(`a full upper${unavailable === null ? '' :
       }
     });
 
-    it.each(SCARCITIES)('no free $what', async ({ take }) => {
+    it.each(SCARCITIES)('without a free $what refuses operations with ENOSPC and changes nothing', async ({ take }) => {
       for (const operation of operations) subjects.push(new Subject(union, operation));
       const refused: Subject[] = [];
       const wrong: string[] = [];
@@ -123,7 +127,7 @@ describe.skipIf(unavailable !== null)(`a full upper${unavailable === null ? '' :
         refused.push(subject);
         const { id, marksDirectory } = subject.operation;
         if (outcome !== 'ENOSPC' && !(outcome === 'EXDEV' && marksDirectory === true)) wrong.push(`${id}: ${outcome}`);
-        // ext4 keeps what it could allocate (fs/ext4/extents.c:ext4_alloc_file_blocks).
+        // ext4 keeps the blocks that it could allocate (fs/ext4/extents.c:ext4_alloc_file_blocks).
         if (id === 'fallocate') continue;
         wrong.push(...subject.differences(subject.before, true).map((difference) => `${id}: ${difference}`));
       }

@@ -1,6 +1,6 @@
 /**
- * A machine with many containers has a server for each: what they cost while nobody asks for anything, and
- * afterwards.
+ * A machine with many containers has a server for each. These tests measure the cost of idle servers, and
+ * what is left after them.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
@@ -12,8 +12,8 @@ import { processes, serverOf } from '../../harness/machine/processes.js';
 import { isMounted, mountsUnavailable, PLYFS, TRANSPORT, waitFor } from '../../harness/mounts.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
 
-/** The serving process of fuse-native is another one, beside that of the command line. */
-const unavailable = mountsUnavailable() ?? (TRANSPORT === 'fuse-native' ? 'only of the default transport' : null);
+/** With fuse-native, another process than that of the command line serves the mount. */
+const unavailable = mountsUnavailable() ?? (TRANSPORT === 'fuse-native' ? 'only for the default transport' : null);
 const MIB = 1 << 20;
 const MOUNTS = 20;
 const ROUNDS = 50;
@@ -39,7 +39,7 @@ describe.skipIf(unavailable !== null)(`many mounts at once${unavailable === null
     return waitFor(() => !processes().some(({ command }) => command.includes(base)), 'servers to end');
   }
 
-  /** Mounts the two layers below an upper of its own, in the background, and gives its server. */
+  /** Mounts the two layers below a new upper, in the background, and returns the pid of the server. */
   function mount(name: string): number {
     const at = (part: string): string => join(base, name, part);
     for (const part of ['upper', 'work', 'merged']) mkdirSync(at(part), { recursive: true });
@@ -48,25 +48,25 @@ describe.skipIf(unavailable !== null)(`many mounts at once${unavailable === null
     expect(done).toMatchObject({ status: 0, stderr: '' });
     mountpoints.push(at('merged'));
     const server = serverOf(at('merged'));
-    if (server === undefined) throw new Error(`no server of ${at('merged')}`);
+    if (server === undefined) throw new Error(`found no server of ${at('merged')}`);
     return server;
   }
 
-  /** What a container does that soon waits for something: it reads files, and writes a few. */
+  /** Works on a mount as a short-lived container does: reads files, and writes some. */
   function use(merged: string): void {
     for (const name of readdirSync(join(merged, 'lib'))) readFileSync(join(merged, 'lib', name));
     writeFileSync(join(merged, 'etc', 'new'), 'new');
     writeFileSync(join(merged, 'lib', 'top-1'), 'changed');
   }
 
-  describe('twenty of them', () => {
+  describe('twenty at once', () => {
     let servers: number[];
 
     beforeAll(() => {
       servers = Array.from({ length: MOUNTS }, (_, i) => mount(`container-${i}`));
     });
 
-    it('take less than 25 MiB each, what they share counted once', () => {
+    it('take less than 25 MiB each, shared pages counted once', () => {
       mountpoints.forEach(use);
       const total = servers.reduce((sum, server) => sum + proportionalMemory(server), 0);
       expect(total / MOUNTS).toBeLessThan(25 * MIB);
@@ -79,20 +79,19 @@ describe.skipIf(unavailable !== null)(`many mounts at once${unavailable === null
       const [first = ''] = mountpoints;
       for (let i = 0; i < 100; i++) use(first);
       mountpoints.forEach(use);
-      // close(2) does not wait for the server.
+      // close(2) returns before the server has closed the file.
       await waitFor(() => open() <= before, `${before} open files at most`);
     });
 
-    it('are gone with their mounts', async () => {
+    it('end with their mounts', async () => {
       for (const path of mountpoints) expect(spawnSync('umount', [path]).status).toBe(0);
       await untilEnded();
       expect(mountpoints.filter(isMounted)).toEqual([]);
     });
   });
 
-  it('fifty one after the other leave no process, no mount and no file of their own', async () => {
-    // Nothing else on the machine writes to these places in this mount namespace: each new file is the
-    // program's.
+  it('leave no process, no mount and no file after fifty in a row', async () => {
+    // No other process writes to these directories in this mount namespace: each new file is plyfs's.
     const script = `
       set -eu
       ${coverDirectories(['/run', '/dev/shm', '/var/tmp'], [realpathSync(CHECKOUT), realpathSync(base)])}
@@ -118,7 +117,7 @@ describe.skipIf(unavailable !== null)(`many mounts at once${unavailable === null
   });
 });
 
-/** Bytes of a process, each page divided by how many have it. */
+/** Returns the bytes of a process. A page that several processes share counts as a fraction. */
 function proportionalMemory(pid: number): number {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
   return Number(/^Pss:\s*(\d+) kB/m.exec(rollup)?.[1]) * 1024;

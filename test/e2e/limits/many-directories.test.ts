@@ -1,4 +1,4 @@
-/** A tree with more directories than a process may have files open. */
+/** A tree with more directories than the limit of open files of a process. */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -11,7 +11,7 @@ import * as sys from '../../harness/sys/index.js';
 const unavailable = mountsUnavailable();
 const OUTER = 160;
 const INNER = 150;
-/** What a process may have open on the machines this is for; the server keeps well below. */
+/** The usual limit of open files of a process. The server stays well below. */
 const OPEN_FILES = 20_000;
 
 describe.skipIf(unavailable !== null)(`many directories${unavailable === null ? '' : `: ${unavailable}`}`, () => {
@@ -32,7 +32,7 @@ describe.skipIf(unavailable !== null)(`many directories${unavailable === null ? 
     removeScratch(base);
   });
 
-  it('are walked and changed with few files open in the server', () => {
+  it('can be walked and changed with few files open in the server', () => {
     const find = (): number =>
       spawnSync('find', [mounted.mountpoint, '-type', 'd'], { encoding: 'utf8', maxBuffer: 1 << 28 }).stdout.split('\n')
         .length - 2;

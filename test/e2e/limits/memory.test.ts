@@ -1,6 +1,5 @@
 /**
- * The server's memory: little while nothing is asked for, and given back when the kernel has forgotten what
- * it knew.
+ * The server's memory is small when the server is idle, and is freed when the kernel has forgotten the nodes.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -20,8 +19,8 @@ import * as sys from '../../harness/sys/index.js';
 const DROP_CACHES = '/proc/sys/vm/drop_caches';
 const MB = 1 << 20;
 
-/** The serving process of fuse-native is another, and its heap is not looked after. */
-const unavailable = mountsUnavailable() ?? (TRANSPORT === 'fuse-native' ? 'only of the default transport' : null);
+/** With fuse-native, another process serves the mount, and no code frees its heap when idle. */
+const unavailable = mountsUnavailable() ?? (TRANSPORT === 'fuse-native' ? 'only for the default transport' : null);
 
 function dropUnavailable(): string | null {
   try {
@@ -52,13 +51,13 @@ describe.skipIf(unavailable !== null)(`the server's memory${unavailable === null
     removeScratch(base);
   });
 
-  /** Bytes of `field` in /proc/PID/status. */
+  /** Returns the bytes of `field` in /proc/PID/status. */
   function memory(field: 'VmRSS' | 'RssAnon'): number {
     const status = readFileSync(`/proc/${mounted?.server.pid}/status`, 'latin1');
     return Number(new RegExp(`^${field}:\\s*(\\d+) kB`, 'm').exec(status)?.[1]) * 1024;
   }
 
-  /** Stats every name of `directory`. */
+  /** Calls stat(2) for every name of `directory`. */
   function list(directory: string): string[] {
     const fd = sys.open(directory, sys.O_RDONLY | sys.O_DIRECTORY);
     const names = sys.getdentsToEnd(fd).map(({ name }) => name);
@@ -68,33 +67,36 @@ describe.skipIf(unavailable !== null)(`the server's memory${unavailable === null
     return found;
   }
 
-  it('80 MiB at most when it has just been mounted', async () => {
+  it('is at most 80 MiB directly after the mount', async () => {
     mounted = await mountForeground(layers);
     expect(list(layers.mountpoint)).toEqual([]);
     expect(memory('VmRSS')).toBeLessThan(80 * MB);
   });
 
   const cannotDrop = dropUnavailable();
-  it.skipIf(cannotDrop !== null)(`what a walk has added is given back ${cannotDrop ?? ''}`, async () => {
-    // Made, and gone again, at once.
-    const lower = join(base, 'lower1');
-    expect(spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', lower]).status).toBe(0);
-    ownMount = lower;
-    for (let d = 0; d < DIRECTORIES; d++) {
-      const directory = join(lower, `directory-${d}`);
-      mkdirSync(directory);
-      for (let f = 0; f < FILES; f++) writeFileSync(join(directory, `file-${f}`), '');
-    }
-    mounted = await mountForeground(layers);
-    list(layers.mountpoint);
-    // What is compiled, and the buffers, are not of the nodes.
-    list(join(layers.mountpoint, 'directory-0'));
-    const before = memory('RssAnon');
-    for (const directory of list(layers.mountpoint)) list(directory);
-    const walked = memory('RssAnon');
-    expect(walked - before).toBeGreaterThan(4 * MB);
-    writeFileSync(DROP_CACHES, '2');
-    await waitFor(() => memory('RssAnon') - before < (walked - before) / 2, 'memory to be given back');
-    expect(list(join(layers.mountpoint, 'directory-1'))).toHaveLength(FILES);
-  });
+  it.skipIf(cannotDrop !== null)(
+    `is freed after a walk when the kernel drops its caches ${cannotDrop ?? ''}`,
+    async () => {
+      // A tmpfs is quick to fill and to remove.
+      const lower = join(base, 'lower1');
+      expect(spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', lower]).status).toBe(0);
+      ownMount = lower;
+      for (let d = 0; d < DIRECTORIES; d++) {
+        const directory = join(lower, `directory-${d}`);
+        mkdirSync(directory);
+        for (let f = 0; f < FILES; f++) writeFileSync(join(directory, `file-${f}`), '');
+      }
+      mounted = await mountForeground(layers);
+      list(layers.mountpoint);
+      // Compiled code and buffers are not part of the memory of nodes.
+      list(join(layers.mountpoint, 'directory-0'));
+      const before = memory('RssAnon');
+      for (const directory of list(layers.mountpoint)) list(directory);
+      const walked = memory('RssAnon');
+      expect(walked - before).toBeGreaterThan(4 * MB);
+      writeFileSync(DROP_CACHES, '2');
+      await waitFor(() => memory('RssAnon') - before < (walked - before) / 2, 'memory to be freed');
+      expect(list(join(layers.mountpoint, 'directory-1'))).toHaveLength(FILES);
+    },
+  );
 });

@@ -1,7 +1,4 @@
-/**
- * An upper without room: the caller gets ENOSPC, and the tree is as it was before. As on the kernel's
- * overlayfs.
- */
+/** An upper without room: the caller gets ENOSPC and the tree is unchanged, as on the kernel's overlayfs. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -54,7 +51,7 @@ describe.skipIf(unavailable !== null)(
       });
       const at = (path: string): string => join(mounted.mountpoint, path);
 
-      it('a copy-up that does not fit fails and leaves nothing', () => {
+      it('fails a copy-up that does not fit, and leaves nothing of it', () => {
         expect(sys.outcome(() => sys.open(at('dir/big'), sys.O_RDWR))).toBe('ENOSPC');
         expect(sys.outcome(() => sys.truncate(at('dir/big'), 7 * MEBI))).toBe('ENOSPC');
         expect(sys.outcome(() => sys.rename(at('dir/big'), at('dir/moved')))).toBe('ENOSPC');
@@ -65,18 +62,18 @@ describe.skipIf(unavailable !== null)(
         expect(readdirSync(join(layers.work, 'work'))).toEqual([]);
       });
 
-      it('afterwards what fits is done', () => {
+      it('lets smaller operations succeed afterwards', () => {
         expect(sys.outcome(() => sys.open(at('dir/big'), sys.O_RDWR))).toBe('ENOSPC');
         sys.writeFile(at('dir/little'), 'changed');
         expect(sys.readFile(at('dir/little'))).toBe('changed');
-        // Nothing of it is copied for these.
+        // These operations copy no data.
         sys.writeFile(at('dir/big'), 'ten bytes.');
         expect(sys.stat(at('dir/big')).size).toBe(10);
         sys.unlink(at('dir/big'));
         expect(readdirSync(at('dir'))).toEqual(['little']);
       });
 
-      it('a write that does not fit is ENOSPC, and removing makes room again', async () => {
+      it('fails a write that does not fit with ENOSPC, until a removal makes room', async () => {
         const fd = sys.open(at('new'), sys.O_CREAT | sys.O_WRONLY);
         const block = Buffer.alloc(MEBI, 0x41);
         let written = 0;
@@ -87,7 +84,7 @@ describe.skipIf(unavailable !== null)(
         expect(outcome).toBe('ENOSPC');
         expect(sys.stat(at('new')).size).toBe(written);
         rmSync(at('new'));
-        // When the kernel has let go of the file, of which it tells FUSE servers a moment after the unlink.
+        // The kernel releases an unlinked file of a FUSE server a moment after the unlink.
         await waitFor(() => sys.outcome(() => sys.writeFile(at('again'), 'there is room')) === 'ok', 'room');
         expect(sys.readFile(at('again'))).toBe('there is room');
       });

@@ -1,7 +1,7 @@
 /**
- * What is written down of a copy-up, so that inode numbers and hard links outlive the mount: plyfs and the
- * kernel's overlayfs write the same over the same lower layers, and each shows of the other's upper what that
- * one showed.
+ * Copy-ups record origins, so that inode numbers and hard links survive a remount. plyfs and the kernel's
+ * overlayfs record the same over the same lower layers, and each shows an upper of the other as the other
+ * does.
  */
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ import * as sys from '../../harness/sys/index.js';
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
 const PREFIX = 'trusted.overlay.';
-/** The kernel's own, of a mount: it is for f_fsid, which a FUSE server has no say in. */
+/** An attribute of the kernel for f_fsid, which a FUSE server cannot set. */
 const IGNORED = `${PREFIX}uuid`;
 
 type Mount = (dirs: LayerDirs) => Mounted;
@@ -66,7 +66,8 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
 };
 
 /**
- * Directories that get copies, are listed, and lose them, each in another way; the last one keeps its own.
+ * Makes directories, copies files up in them, lists them, and removes the copies, each in another way. The
+ * last directory keeps its copy.
  */
 const LOST_COPIES: Script = (at) => {
   for (const name of ['removed', 'left', 'replaced', 'exchanged', 'kept']) sys.mkdir(`${at}/${name}`);
@@ -86,8 +87,8 @@ const LOST_COPIES: Script = (at) => {
 };
 
 /**
- * Names of a file with several links, changed in such an order that each is found to be changed by its own
- * name.
+ * Changes names of a file with several links in such an order that plyfs and the kernel find each change by
+ * its own name.
  */
 const LINKS: Script = (at) => {
   sys.unlink(`${at}/d/hard1`);
@@ -145,7 +146,10 @@ describe.skipIf(unavailable !== null)(`origins of copies${unavailable === null ?
     }
   }
 
-  /** What is shown after the script, and then by the other one, and what is on disk. */
+  /**
+   * Runs the script on one program. Returns what this program shows afterwards and the marks on disk. Expects
+   * the other program, and the next mount, to show the same.
+   */
   function run(
     script: Script,
     of: 'kernel' | 'plyfs',
@@ -162,14 +166,14 @@ describe.skipIf(unavailable !== null)(`origins of copies${unavailable === null ?
     }
     const after = shown(mounted);
     const onDisk = { ...marksBelow(join(base, of, 'upper')), ...entriesOf(join(base, of, 'work/index')) };
-    expect(shown(other(layers(of))), 'shown by the other one').toEqual(after);
+    expect(shown(other(layers(of))), 'shown by the other program').toEqual(after);
     expect(shown(mount(layers(of))), 'shown at the next mount').toEqual(after);
     return [after, onDisk];
   }
 
   describe.each(OPTIONS.map((options) => [options.join(','), options] as const))('%s', (_options, options) => {
-    const scripts = Object.entries(options.includes('index=on') ? { 'names that come and go': LINKS } : SCRIPTS);
-    it.each(scripts)('%s: the same is written, and the numbers stay', (_title, script) => {
+    const scripts = Object.entries(options.includes('index=on') ? { 'names made and removed': LINKS } : SCRIPTS);
+    it.each(scripts)("are the same as the kernel's, and inode numbers last, after: %s", (_title, script) => {
       const [byKernel, onDiskOfKernel] = run(script, 'kernel', options);
       const [byPlyfs, onDiskOfPlyfs] = run(script, 'plyfs', options);
       expect(onDiskOfPlyfs).toEqual(onDiskOfKernel);
@@ -177,7 +181,7 @@ describe.skipIf(unavailable !== null)(`origins of copies${unavailable === null ?
     });
   });
 
-  it('a directory that has lost its last copy is not marked any more, when it has been listed', () => {
+  it('remove the mark of a directory when it is listed after its last copy was removed', () => {
     const [, byKernel] = run(LOST_COPIES, 'kernel');
     const [, byPlyfs] = run(LOST_COPIES, 'plyfs');
     expect(byPlyfs).toEqual(byKernel);
@@ -187,7 +191,7 @@ describe.skipIf(unavailable !== null)(`origins of copies${unavailable === null ?
     expect(marked).toEqual(['kept']);
   });
 
-  it('index=on: a copy that a killed server left without a name shows by all names, by either', () => {
+  it('show a copy that a killed server left without a name by all names, with index=on', () => {
     const [programs, names] = [
       [mountPlyfs, mountKernel],
       ['hard1', 'hard2'],
@@ -211,7 +215,7 @@ describe.skipIf(unavailable !== null)(`origins of copies${unavailable === null ?
     }
   });
 
-  it('a plain mount writes nothing that says that it cannot be read without a feature', () => {
+  it('are written without a mark that requires a feature, in a plain mount', () => {
     run(SCRIPTS['exchanges, replacements and removals'] as Script, 'plyfs');
     const marks = Object.values(marksBelow(join(base, 'plyfs/upper'))).join(' ');
     expect(marks).toContain('origin');
@@ -220,8 +224,8 @@ describe.skipIf(unavailable !== null)(`origins of copies${unavailable === null ?
 });
 
 /**
- * Entry of the index → its private xattrs. The index itself says which upper it is of; the kernel has its
- * whiteout there.
+ * Maps each entry of the index to its private xattrs. Leaves out the attribute that names the upper, and the
+ * kernel's whiteout in the index.
  */
 function entriesOf(index: string): Record<string, string> {
   if (!existsSync(index)) return {};
@@ -230,7 +234,7 @@ function entriesOf(index: string): Record<string, string> {
   );
 }
 
-/** Path → inode number (the same by stat and by readdir), links, and content. */
+/** Maps each path to its inode number (equal by stat and by readdir), links and content. */
 function facts(root: string, path = '', found: Record<string, string> = {}): Record<string, string> {
   const fd = sys.open(`${root}/${path}`, sys.O_RDONLY | sys.O_DIRECTORY);
   const entries = sys.getdentsToEnd(fd).sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -246,7 +250,7 @@ function facts(root: string, path = '', found: Record<string, string> = {}): Rec
   return found;
 }
 
-/** Path → private xattrs of a tree on disk. */
+/** Maps each path of a tree on disk to its private xattrs. */
 function marksBelow(root: string, path = '', found: Record<string, string> = {}): Record<string, string> {
   const own = sys.listxattr(root + path).filter((name) => name.startsWith(PREFIX) && name !== IGNORED);
   found[path] = own

@@ -1,6 +1,6 @@
 /**
- * Hard links of a lower branch that stay one file when it is copied up: over kill -9, and on disk after the
- * end.
+ * Hard links of a lower branch that stay one file after a copy-up: also after kill -9, and on disk after the
+ * end of the mount.
  */
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -34,7 +34,7 @@ import { ended, startScript } from '../harness/workload.js';
 const unavailable = mountsUnavailable();
 const FILES = 120;
 const MOMENTS = [1, 15, 40, 70, 100];
-/** For each number: write by one name, rename another, remove the third. */
+/** For each number: write through one name, rename another, remove the third. */
 const SCRIPT = `
 cd "$1"
 i=0
@@ -51,7 +51,7 @@ describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' :
   let base: string;
   let layers: LayerDirs & { readonly upper: string };
   let mounted: ForegroundMount;
-  /** Paths below the mountpoint, the upper, and the one lower branch that is used. */
+  /** Returns a path below the mountpoint, below the upper, or below the one lower branch in use. */
   const shown = (path: string): string => join(layers.mountpoint, path);
   const upper = (path: string): string => join(layers.upper, path);
   const lower = (path: string): string => join(base, 'lower1', path);
@@ -78,7 +78,7 @@ describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' :
     mounted = await mountForeground(layers, [], aufsArguments(layers, extra));
   }
 
-  /** @param busy what works on the mount: it fails then, and must have gone before the mount can */
+  /** @param busy a process that works on the mount. It fails then, and must end before the unmount. */
   async function kill(busy?: ChildProcess): Promise<void> {
     mounted.server.kill('SIGKILL');
     await once(mounted.server, 'exit');
@@ -96,7 +96,7 @@ describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' :
     return spawnSync(PLYFS, ['umount', layers.mountpoint], { encoding: 'utf8' });
   }
 
-  it('shows the copy by the other names after kill -9 and a new mount, and flushes pseudo-links then', async () => {
+  it('show the copy by the other names after kill -9 and a new mount, and are flushed then', async () => {
     await mount();
     const { ino } = statSync(shown('a'));
     sys.writeFile(shown('d/b'), 'copy');
@@ -114,7 +114,7 @@ describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' :
     );
   });
 
-  it('an entry is not taken for that of another file, which has the number of the first', async () => {
+  it('are not mistaken for those of another file with the same inode number', async () => {
     await mount();
     sys.writeFile(shown('a'), 'copy');
     await kill();
@@ -136,7 +136,7 @@ describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' :
     expect(existsSync(upper('y'))).toBe(false);
   });
 
-  it('the other names show the copy when a branch of another file system has come above', async () => {
+  it('show the copy by the other names when a branch of another file system was added above', async () => {
     const above = join(base, 'above');
     mkdirSync(above);
     expect(spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', above]).status).toBe(0);
@@ -155,7 +155,7 @@ describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' :
   });
 
   it.each(['ro', 'noplink'])(
-    'a mount with %s, which shows old data by the other names after kill -9, says so',
+    'make a mount with %s warn that other names show old data after kill -9',
     async (option) => {
       await mount();
       sys.writeFile(shown('a'), 'copy');
@@ -171,7 +171,7 @@ describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' :
     ['plyfs umount', () => plyfsUmount().status],
     ['umount(8)', () => spawnSync('umount', [layers.mountpoint]).status],
     ['SIGTERM', () => (mounted.server.kill('SIGTERM') ? 0 : 1)],
-  ])('after %s the upper alone has the links, in directories that keep their times', async (_, end) => {
+  ])('become links of the upper after %s, in directories that keep their times', async (_, end) => {
     utimesSync(lower('e'), 1000, 2000);
     await mount();
     sys.writeFile(shown('a'), 'copy');
@@ -183,7 +183,7 @@ describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' :
     expect(readFileSync(lower('e/c'), 'utf8')).toBe('lower\n');
   });
 
-  it('an unmount that is refused has settled already, and the mount goes on', async () => {
+  it('are flushed also by an unmount that is refused, and the mount continues', async () => {
     await mount();
     const fd = sys.open(shown('e/c'), sys.O_RDONLY);
     sys.writeFile(shown('a'), 'copy');
@@ -196,7 +196,7 @@ describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' :
     await ending(() => expect(plyfsUmount().status).toBe(0));
   });
 
-  it('a link that cannot be made is told in one line; the entry stays, and the next mount shows the copy', async () => {
+  it('are kept when a link cannot be made: one line is logged, and the next mount shows the copy', async () => {
     mkdirSync(upper('e'));
     await mount();
     sys.writeFile(shown('a'), 'copy');
@@ -216,14 +216,14 @@ describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' :
     expect(entries()).toEqual([]);
   });
 
-  it('noplink: the names part at copy-up', async () => {
+  it('are not made with noplink: a copy-up breaks the links', async () => {
     await mount(['noplink']);
     sys.writeFile(shown('a'), 'copy');
     expect([readFileSync(shown('e/c'), 'utf8'), entries()]).toEqual(['lower\n', []]);
     await ending(() => expect(plyfsUmount().status).toBe(0));
   });
 
-  it.each(MOMENTS)('kill -9 around change number %i: all names of a file show the same', async (moment) => {
+  it.each(MOMENTS)('show the same by all names of a file after kill -9 near change number %i', async (moment) => {
     for (const i of numbers) makeLinks(String(i));
     await mount();
     const script = startScript(`exec 2> /dev/null; ${SCRIPT}`, layers.mountpoint);
@@ -239,7 +239,7 @@ describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' :
     await ending(() => mounted.unmount());
   });
 
-  /** All names that file `i` has are one file, the lower one or its copy. */
+  /** Expects all names of file `i` to be one file, and returns whether it is the lower one or its copy. */
   function checkOne(i: number): 'lower' | 'copy' {
     const [c, moved] = [existsSync(shown(`e/c${i}`)), existsSync(shown(`d/moved${i}`))];
     expect([c, moved], `number ${i}: moved or not`).toContain(true);

@@ -1,6 +1,6 @@
 /**
- * Trees that are wide, deep, or carry much: the server answers for all of it, with a bounded number of files
- * open.
+ * Trees that are wide, deep or have large attributes: the server serves all of them with a bounded number of
+ * open files.
  */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -43,7 +43,7 @@ const MOUNTS: Readonly<Record<string, (layers: Writable) => Mounted>> = {
   plyfs: (layers) => mountPlyfs(layers, VOLATILE),
   'plyfs aufs': (layers) => mountAufs(layers, VOLATILE),
 };
-/** Fewer files than there are levels: what the server may have open, in all. */
+/** The limit of open files of the server: fewer than the tree has levels. */
 const OPEN_FILES = 700;
 const LIMITED = ['prlimit', `--nofile=${OPEN_FILES}:${OPEN_FILES}`, PLYFS] as const;
 const FOREGROUND: Readonly<Record<string, (layers: Writable) => string[]>> = {
@@ -53,7 +53,7 @@ const FOREGROUND: Readonly<Record<string, (layers: Writable) => string[]>> = {
 
 describe.skipIf(unavailable !== null)(`large trees${unavailable === null ? '' : `: ${unavailable}`}`, () => {
   let base: string;
-  /** In memory: what is tried is the union and not the disk. */
+  /** A directory in memory, because the tests are about the union and not about a disk. */
   let memory: string;
   beforeEach(() => {
     base = makeScratch('large-trees');
@@ -67,7 +67,7 @@ describe.skipIf(unavailable !== null)(`large trees${unavailable === null ? '' : 
     removeScratch(base);
   });
 
-  /** Layers in memory, of which several mounts can have an upper each. */
+  /** Makes layers in memory. Several mounts share the lower ones, each with its own upper. */
   function layersFor(name: string, shared: string): Writable {
     const at = join(memory, name);
     mkdirSync(at);
@@ -82,7 +82,7 @@ describe.skipIf(unavailable !== null)(`large trees${unavailable === null ? '' : 
     return shared;
   }
 
-  it('100,000 entries in a directory of which two layers have a part', () => {
+  it('can have 100,000 entries in a directory of which two layers have a part', () => {
     const EACH = 60_000;
     const BOTH = 20_000;
     const shared = sharedLowers();
@@ -114,10 +114,10 @@ describe.skipIf(unavailable !== null)(`large trees${unavailable === null ? '' : 
     }
   });
 
-  it.each(Object.keys(FOREGROUND))('1,000 levels of directories: %s', async (name) => {
+  it.each(Object.keys(FOREGROUND))('can have 1,000 levels of directories, on %s', async (name) => {
     const LEVELS = 1000;
     const shared = sharedLowers();
-    /** Calls `visit` with an fd of each directory from the top down; paths of this length there are none. */
+    /** Calls `visit` with an fd of each directory from the top down. No path can be so long. */
     const walk = (root: string, visit: (fd: number, level: number) => void): void => {
       let fd = sys.open(root, sys.O_RDONLY | sys.O_DIRECTORY);
       for (let level = 0; level < LEVELS; level++) {
@@ -167,7 +167,7 @@ describe.skipIf(unavailable !== null)(`large trees${unavailable === null ? '' : 
     }
   });
 
-  it('xattrs of 64 KiB, and many of them', () => {
+  it('can have many xattrs, and xattrs of 64 KiB', () => {
     const shared = sharedLowers();
     const value = Buffer.alloc(65_536, 'v');
     const names = Array.from({ length: 200 }, (_, i) => `user.name-of-an-attribute-${i}`).sort();
@@ -204,7 +204,7 @@ describe.skipIf(unavailable !== null)(`large trees${unavailable === null ? '' : 
 
   const noKernel = kernelOverlayUnavailable();
   it.skipIf(noKernel !== null)(
-    `inode numbers and sizes of more than 53 bits${noKernel === null ? '' : `: ${noKernel}`}`,
+    `can have inode numbers and sizes of more than 53 bits${noKernel === null ? '' : `: ${noKernel}`}`,
     () => {
       const { lower1, lower2, merged } = {
         lower1: join(base, 'one'),
@@ -229,7 +229,7 @@ describe.skipIf(unavailable !== null)(`large trees${unavailable === null ? '' : 
         expect(new Set(shown).size).toBe(4);
         const linked = ['a', 'b', 'c', 'd'].map((word) => sys.lstat(join(mounted.mountpoint, `${word} linked`)).ino);
         expect(linked).toEqual(shown);
-        // Said to be too large, instead of shown with another size.
+        // EOVERFLOW instead of a wrong size.
         expect(sys.outcome(() => sys.lstat(join(mounted.mountpoint, 'too-large')))).toBe('EOVERFLOW');
         expect(list(mounted.mountpoint).sort()).toEqual([...list(merged)].sort());
       } finally {

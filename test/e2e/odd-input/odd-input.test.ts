@@ -1,13 +1,13 @@
 /**
- * Names, sizes, times, numbers and depths at the ends of what Linux has. Each object is first in a lower
- * layer, then changed.
+ * Names, sizes, times, numbers and depths at the limits of Linux. Each object is first in a lower layer, and
+ * then changed.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
-import { type Opened, openWorld, WORLDS, type World } from './worlds.js';
+import { type Opened, openTestedDirectory, TESTED_DIRECTORIES, type TestedDirectory } from './tested-directories.js';
 
 const ODD_NAMES = [
   '\xff\xfe\x80',
@@ -25,7 +25,7 @@ const ODD_NAMES = [
 const GIB = 2 ** 30;
 const TIB = 2 ** 40;
 
-/** Seconds of times, and which nanoseconds: the ends of what ext4 keeps, and both sides of 1970 and 2038. */
+/** Times at the limits of ext4, and on both sides of 1970 and 2038, with nanoseconds. */
 const TIMES: readonly sys.Time[] = [
   { sec: -(2 ** 31), nsec: 0 },
   { sec: -1, nsec: 999_999_999 },
@@ -73,24 +73,24 @@ function at(path: string, offset: number, size: number): string {
   return withFd(path, sys.O_RDONLY, (fd) => sys.pread(fd, size, offset).toString('latin1'));
 }
 
-/** One case: what it lays into a lower layer, and what holds of it in every world. */
+/** A case: makes objects in a lower layer, and checks them in each tested directory. */
 interface OddCase {
   readonly title: string;
-  lay(lower: string, world: World): void;
-  holds(root: string, world: World): void;
-  /** Why libfuse 2 does not carry it. */
-  readonly notNative?: string;
+  makeLower(lower: string, tested: TestedDirectory): void;
+  check(root: string, tested: TestedDirectory): void;
+  /** The reason why libfuse 2 does not carry it. */
+  readonly libfuse2Limit?: string;
 }
 
 const CASES: readonly OddCase[] = [
   {
     title: 'names of any bytes',
-    notNative: 'names are UTF-8',
-    lay(lower) {
+    libfuse2Limit: 'names are UTF-8',
+    makeLower(lower) {
       sys.mkdir(join(lower, 'names'));
       for (const name of ODD_NAMES) sys.writeFile(join(lower, 'names', name), name);
     },
-    holds(root) {
+    check(root) {
       expect(names(root, 'names')).toEqual([...ODD_NAMES].sort());
       for (const name of ODD_NAMES) {
         const path = join(root, 'names', name);
@@ -107,12 +107,12 @@ const CASES: readonly OddCase[] = [
   },
   {
     title: 'the longest names',
-    lay(lower, { maxName }) {
+    makeLower(lower, { maxName }) {
       sys.mkdir(join(lower, 'long'));
       sys.writeFile(join(lower, 'long', 'n'.repeat(maxName)), 'long');
       sys.mkdir(join(lower, 'long', 'd'.repeat(maxName)));
     },
-    holds(root, { maxName }) {
+    check(root, { maxName }) {
       const longest = join(root, 'long', 'n'.repeat(maxName));
       expect(sys.readFile(longest)).toBe('long');
       sys.chmod(longest, 0o600);
@@ -129,15 +129,15 @@ const CASES: readonly OddCase[] = [
     },
   },
   {
-    title: 'paths as long as a path can be',
-    lay(lower) {
+    title: 'paths of the maximal length',
+    makeLower(lower) {
       let path = join(lower, LEVEL);
       for (let i = 0; i < 20; i++) {
         sys.mkdir(path);
         path = join(path, LEVEL);
       }
     },
-    holds(root) {
+    check(root) {
       const PATH_MAX = 4096;
       const directory = Array.from({ length: 20 }, () => LEVEL).join('/');
       const fits = `${directory}/${'x'.repeat(PATH_MAX - 2 - directory.length)}`.slice(0, PATH_MAX - 1);
@@ -156,17 +156,17 @@ const CASES: readonly OddCase[] = [
   },
   {
     title: 'files of more than 4 GiB, with their holes',
-    notNative: 'holes are not carried',
-    lay(lower) {
+    libfuse2Limit: 'holes are not carried',
+    makeLower(lower) {
       withFd(join(lower, 'large'), sys.O_CREAT | sys.O_WRONLY, (fd) => {
         sys.pwrite(fd, 'start', 0);
         sys.pwrite(fd, 'middle', 4 * GIB + 1);
         sys.pwrite(fd, 'end', 5 * GIB - 3);
       });
     },
-    holds(root) {
+    check(root) {
       const large = join(root, 'large');
-      const check = (): void => {
+      const checkLarge = (): void => {
         expect(at(large, 0, 5)).toBe('start');
         expect(at(large, 4 * GIB + 1, 6)).toBe('middle');
         expect(at(large, 5 * GIB - 3, 10)).toMatch(/^end/);
@@ -174,10 +174,10 @@ const CASES: readonly OddCase[] = [
         expect(sys.lstat(large).blocks * 512).toBeLessThan(8 << 20);
       };
       expect(sys.lstat(large).size).toBe(5 * GIB);
-      check();
+      checkLarge();
       withFd(large, sys.O_WRONLY | sys.O_APPEND, (fd) => sys.write(fd, 'more'));
       expect(sys.lstat(large).size).toBe(5 * GIB + 4);
-      check();
+      checkLarge();
       withFd(large, sys.O_RDWR, (fd) => {
         sys.pwrite(fd, 'far', TIB + 5);
         expect(sys.fstat(fd).size).toBe(TIB + 8);
@@ -199,8 +199,8 @@ const CASES: readonly OddCase[] = [
   },
   {
     title: 'times before 1970, after 2038, and of nanoseconds',
-    notNative: 'times are milliseconds after 1970',
-    lay(lower) {
+    libfuse2Limit: 'times are milliseconds after 1970',
+    makeLower(lower) {
       TIMES.forEach((time, i) => {
         sys.writeFile(join(lower, `time${i}`), 'x');
         sys.utimens(join(lower, `time${i}`), time, time);
@@ -208,7 +208,7 @@ const CASES: readonly OddCase[] = [
         sys.utimens(join(lower, `time${i}d`), time, time);
       });
     },
-    holds(root) {
+    check(root) {
       TIMES.forEach((time, i) => {
         for (const path of [`time${i}`, `time${i}d`].map((name) => join(root, name))) {
           expect(sys.lstat(path)).toMatchObject({ atime: time, mtime: time });
@@ -226,12 +226,12 @@ const CASES: readonly OddCase[] = [
   },
   {
     title: 'device numbers',
-    lay(lower) {
+    makeLower(lower) {
       for (const [major, minor] of DEVICES)
         for (const type of [sys.S_IFCHR, sys.S_IFBLK])
           sys.mknod(join(lower, `device ${type} ${major}:${minor}`), type | 0o600, makeDev(major, minor));
     },
-    holds(root) {
+    check(root) {
       for (const [major, minor] of DEVICES)
         for (const type of [sys.S_IFCHR, sys.S_IFBLK]) {
           const path = join(root, `device ${type} ${major}:${minor}`);
@@ -245,14 +245,14 @@ const CASES: readonly OddCase[] = [
   },
   {
     title: 'the largest ids',
-    notNative: 'the caller is not known',
-    lay(lower) {
+    libfuse2Limit: 'the caller is unknown',
+    makeLower(lower) {
       sys.writeFile(join(lower, 'owned'), 'x');
       sys.lchown(join(lower, 'owned'), LARGEST_ID, LARGEST_ID);
       sys.mkdir(join(lower, 'open'));
       sys.chmod(join(lower, 'open'), 0o777);
     },
-    holds(root) {
+    check(root) {
       const owner = { uid: LARGEST_ID, gid: LARGEST_ID };
       expect(sys.lstat(join(root, 'owned'))).toMatchObject(owner);
       sys.chmod(join(root, 'owned'), 0o600);
@@ -267,7 +267,7 @@ const CASES: readonly OddCase[] = [
   },
   {
     title: 'every type of file',
-    lay(lower) {
+    makeLower(lower) {
       const types = join(lower, 'types');
       sys.mkdir(types);
       sys.mknod(join(types, 'fifo'), sys.S_IFIFO | 0o640);
@@ -278,7 +278,7 @@ const CASES: readonly OddCase[] = [
       sys.writeFile(join(types, 'regular'), 'x');
       sys.mkdir(join(types, 'directory'));
     },
-    holds(root) {
+    check(root) {
       const types = join(root, 'types');
       for (const name of names(root, 'types')) {
         const path = join(types, name);
@@ -297,30 +297,33 @@ const CASES: readonly OddCase[] = [
   },
 ];
 
-describe.each(WORLDS.map((world) => [world.name, world] as const))('odd input on %s', (_name, world) => {
-  describe.skipIf(world.unavailable !== null)(world.unavailable ?? 'is taken as it is', () => {
-    let base: string;
-    let opened: Opened;
-    const carried = CASES.filter(({ notNative }) => !world.native || notNative === undefined);
-    beforeAll(() => {
-      base = makeScratch('odd');
-      opened = openWorld(world, base, (lower) => {
-        sys.withUmask(0, () => {
-          for (const one of carried) one.lay(lower, world);
+describe.each(TESTED_DIRECTORIES.map((tested) => [tested.name, tested] as const))(
+  'extreme objects on %s',
+  (_name, tested) => {
+    describe.skipIf(tested.unavailable !== null)(tested.unavailable ?? 'are stored unchanged', () => {
+      let base: string;
+      let opened: Opened;
+      const carried = CASES.filter(({ libfuse2Limit }) => !tested.overLibfuse2 || libfuse2Limit === undefined);
+      beforeAll(() => {
+        base = makeScratch('odd');
+        opened = openTestedDirectory(tested, base, (lower) => {
+          sys.withUmask(0, () => {
+            for (const one of carried) one.makeLower(lower, tested);
+          });
         });
       });
-    });
-    afterAll(() => {
-      opened?.close();
-      spawnSync('rm', ['-rf', base]);
-      removeScratch(base);
-    });
-
-    for (const one of CASES) {
-      const reason = world.native ? one.notNative : undefined;
-      it.skipIf(reason !== undefined)(reason === undefined ? one.title : `${one.title}: ${reason}`, () => {
-        one.holds(opened.root, world);
+      afterAll(() => {
+        opened?.close();
+        spawnSync('rm', ['-rf', base]);
+        removeScratch(base);
       });
-    }
-  });
-});
+
+      for (const one of CASES) {
+        const reason = tested.overLibfuse2 ? one.libfuse2Limit : undefined;
+        it.skipIf(reason !== undefined)(reason === undefined ? one.title : `${one.title}: ${reason}`, () => {
+          one.check(opened.root, tested);
+        });
+      }
+    });
+  },
+);

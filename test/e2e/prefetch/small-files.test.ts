@@ -1,6 +1,6 @@
 /**
- * How many requests it takes to read a small file: it is given to the kernel when it is opened, before
- * anybody asks for data.
+ * The number of requests that reading a small file takes. The server sends the content to the kernel at
+ * open(2), before a READ.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import {
 } from '../../harness/mounts.js';
 import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
 
-const unavailable = TRANSPORT === 'fuse-native' ? 'libfuse has no way to give data' : mountsUnavailable();
+const unavailable = TRANSPORT === 'fuse-native' ? 'libfuse 2 cannot send data to the kernel' : mountsUnavailable();
 const LIMIT = 64 << 10;
 
 describe.skipIf(unavailable !== null)(`small files${unavailable === null ? '' : `: ${unavailable}`}`, () => {
@@ -40,10 +40,7 @@ describe.skipIf(unavailable !== null)(`small files${unavailable === null ? '' : 
     return mounted;
   }
 
-  /**
-   * What the kernel asks about the file `name`, once it is known, while it is read from beginning to end by
-   * cat(1).
-   */
+  /** Returns the kernel's requests for the known file `name` while cat(1) reads it from beginning to end. */
   async function requestsOfReading({ mountpoint, log }: ForegroundMount, name: string): Promise<string[]> {
     const path = join(mountpoint, name);
     const released = /RELEASE .*→/g;
@@ -51,8 +48,8 @@ describe.skipIf(unavailable !== null)(`small files${unavailable === null ? '' : 
     const releases = (): number => log().slice(before).match(released)?.length ?? 0;
     const content = spawnSync('cat', [path], { maxBuffer: 1 << 24 }).stdout;
     expect(content.equals(readFileSync(join(layers.lowers[0] as string, name)))).toBe(true);
-    await waitFor(() => releases() > 0, 'RELEASE, which nobody waits for');
-    // Node 1 is the directory, of which names and attributes are asked.
+    await waitFor(() => releases() > 0, 'RELEASE, for which close(2) does not wait');
+    // Node 1 is the directory, whose names and attributes the kernel requests.
     return (
       log()
         .slice(before)
@@ -69,14 +66,14 @@ describe.skipIf(unavailable !== null)(`small files${unavailable === null ? '' : 
     ['a page', 4096],
     ['some pages and a bit', 10_001],
     ['the most', LIMIT],
-  ])('of %s are opened and released, then as later', async (_, size) => {
+  ])('of %s take OPEN and RELEASE, at the first and at later reads', async (_, size) => {
     writeLower('file', Buffer.alloc(size, 'plyfs'));
     const mount_ = await mount();
     expect(await requestsOfReading(mount_, 'file')).toEqual(['OPEN', 'RELEASE']);
     expect(await requestsOfReading(mount_, 'file')).toEqual(['OPEN', 'RELEASE']);
   });
 
-  it('that are larger are read by READ', async () => {
+  it('with more content are read by READ', async () => {
     writeLower('file', Buffer.alloc(LIMIT + 1, 'plyfs'));
     expect(await requestsOfReading(await mount(), 'file')).toContain('READ');
   });

@@ -1,4 +1,6 @@
-/** A thread that walks ahead of a reader: there from when it can be of use, and gone with the mount. */
+/**
+ * The server starts a thread that reads ahead of a tree walk when that is useful, and ends it with the mount.
+ */
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
@@ -32,7 +34,7 @@ describe.skipIf(unavailable !== null)(`a walk${unavailable === null ? '' : `: ${
     removeScratch(base);
   });
 
-  it('of a tree gets a thread ahead, shows all of it, and the server ends as ever', async () => {
+  it('of a tree makes the server start a prefetching thread, shows all files, and lets the server end normally', async () => {
     const mounted = await mountForeground(layers);
     const before = threadsOf(mounted.server);
     const found = execFileSync('find', [join(layers.mountpoint, 'tree'), '-type', 'f'], { encoding: 'utf8' });

@@ -5,8 +5,8 @@ export interface CommandOptions {
 }
 
 /**
- * Runs a command and gives its standard output; names are bytes, so output is latin1. A failure tells all it
- * said.
+ * Runs a command and returns its standard output as latin1, because names are bytes. The error of a failed
+ * command contains its output.
  */
 export function run(program: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -23,7 +23,7 @@ export function run(program: string, args: readonly string[], options: CommandOp
   });
 }
 
-/** Scripts are among the arguments: of each argument the first line will do. */
+/** Formats the error. Some arguments are scripts, of which the first line is enough. */
 function explain(command: readonly string[], error: ExecFileException, stdout: string, stderr: string): string {
   const words = command.map((word) => word.trim().split('\n', 1)[0]?.slice(0, 200));
   const status = error.signal ?? error.code ?? 'unknown';

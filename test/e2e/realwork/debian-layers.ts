@@ -1,9 +1,9 @@
 /**
- * A Debian root file system as three layers, built once and kept in a cache: nobody writes to layers, so
- * every run and every target can use the same directories.
+ * A Debian root file system as three layers, built once and kept in a cache. No test writes to layers, so
+ * that every run and every target can use the same directories.
  *
- * The cut is by file, not by package: each directory exists in all three layers and each file in one, so that
- * every directory of the union is merged from three.
+ * The files are distributed singly, not by package: each directory is in all three layers and each file in
+ * one, so that every directory of the union is merged from three.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -14,17 +14,17 @@ import { run } from './command.js';
 
 const SUITE = 'bookworm';
 const MIRROR = 'http://deb.debian.org/debian';
-/** Tools that the work needs inside. */
+/** Tools that the scripts in work/ need. */
 const TOOLS = ['gcc', 'libc6-dev', 'git', 'sqlite3'];
-/** Installed by the work itself, from the .deb files left in /var/cache/apt/archives. */
+/** Packages that the scripts install, from the .deb files in /var/cache/apt/archives. */
 const TO_INSTALL = ['hello', 'less'];
-/** Already there, and installed once more over the files of the layers. */
+/** Packages that are installed already, and are installed again over the files of the layers. */
 const TO_REINSTALL = ['coreutils'];
-/** Changes whenever what is built below changes, so that an old cache is not taken for the new one. */
+/** A version of the layers' content. It changes with the code below, so that an old cache is not used. */
 const RECIPE = 'realwork-1';
 
 export interface DebianLayers {
-  /** Top first, as in lowerdir. */
+  /** The layers, top first, as in lowerdir. */
   readonly lowers: readonly string[];
 }
 
@@ -50,7 +50,7 @@ export async function debianMirrorUnavailable(): Promise<string | null> {
   return null;
 }
 
-/** Gives the layers, building them when the cache has none. */
+/** Returns the layers, and builds them if the cache has none. */
 export async function debianLayers(): Promise<DebianLayers> {
   const cache = cacheDirectory();
   if (!existsSync(cache)) await build(cache);
@@ -58,7 +58,8 @@ export async function debianLayers(): Promise<DebianLayers> {
 }
 
 /**
- * Everything that a write to a layer would change, as one hash: names, inodes, sizes, modes, owners, times.
+ * Returns a hash of all facts that a write to a layer would change: names, inodes, sizes, modes, owners,
+ * times.
  */
 export async function fingerprint(layers: DebianLayers): Promise<string> {
   const hash = createHash('sha256');
@@ -73,7 +74,7 @@ function cacheDirectory(): string {
   return join(PLYFS_CACHE ?? join(homedir(), '.cache', 'plyfs'), RECIPE);
 }
 
-/** Builds beside the final place and renames at the end: a cache that exists is complete. */
+/** Builds beside the final directory and renames at the end, so that an existing cache is complete. */
 async function build(cache: string): Promise<void> {
   const scratch = `${cache}.building-${process.pid}`;
   const root = join(scratch, 'root');
@@ -105,7 +106,7 @@ async function bootstrap(root: string): Promise<void> {
   await run('chroot', [root, '/bin/sh', '-euc', prepare]);
 }
 
-/** Spreads the files over three directories; hard links of one file stay together. */
+/** Distributes the files over three directories. Hard links of one file stay together. */
 async function cut(root: string, scratch: string): Promise<void> {
   const lists = { top: '', middle: '', bottom: '' };
   const names = ['top', 'middle', 'bottom'] as const;
@@ -138,7 +139,7 @@ async function cut(root: string, scratch: string): Promise<void> {
   }
 }
 
-/** What later layers of an image do to earlier ones: replace a file, delete a file. */
+/** Makes changes that later layers of an image make to earlier ones: replaces a file, deletes a file. */
 async function addHistory(scratch: string): Promise<void> {
   const history = `
     cd "$1"

@@ -1,12 +1,14 @@
 import { run } from './command.js';
 
 /**
- * What differs between two runs of the same work: stat data of files, pack files (built by several threads),
- * and the database that several processes write in any order.
+ * Files that differ between two runs of the same work: git's index with stat data, pack files that several
+ * threads build, and the database to which several processes write in any order.
  */
 const VARIES = ['./root/*/.git/index', './root/*/.git/objects/*', './srv/*', './var/cache/ldconfig/*', './var/log/*'];
 
-/** Names, types, modes, owners, sizes, link targets and contents of a tree, one line each, sorted. */
+/**
+ * Returns the names, types, modes, owners, sizes, link targets and contents of a tree, one line each, sorted.
+ */
 export async function manifest(root: string): Promise<string[]> {
   const skip = VARIES.map((path) => `-path '${path}'`).join(' -o ');
   const script = `

@@ -1,22 +1,22 @@
 /**
- * What people do with a root file system, done in a chroot on the union of three layers of Debian: on the
- * kernel's overlayfs first, then on plyfs in both dialects, with the same output and the same tree in the
- * end.
+ * Usual work on a root file system, in a chroot on the union of three layers of Debian. It runs on the
+ * kernel's overlayfs first, then on plyfs in both dialects, and must have the same output and leave the same
+ * tree.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DebianLayers, debianLayers, debianLayersUnavailable, fingerprint } from './debian-layers.js';
 import { manifest } from './manifest.js';
 import { RootMount, SERVERS, type Server } from './root-mount.js';
 
-/** In this order: each piece finds what those before it have left. */
+/** The scripts, in order: each uses the files that the earlier ones have left. */
 const WORK = [
-  ['layers', 'the layers replace and delete files of each other'],
-  ['install-packages', 'dpkg installs, replaces, verifies and purges packages'],
-  ['compile', 'gcc compiles, links and runs a program'],
-  ['git', 'git commits, merges, collects garbage, checks and clones'],
-  ['sqlite', 'sqlite3 lets three processes write to a database in WAL mode'],
-  ['tar', 'tar takes a tree out and in again with the same checksums'],
-  ['remove-tree', 'rm -rf /usr/share removes it'],
+  ['layers', 'shows the files that the layers replace and delete'],
+  ['install-packages', 'lets dpkg install, replace, verify and purge packages'],
+  ['compile', 'lets gcc compile and link a program that runs'],
+  ['git', 'lets git commit, merge, collect garbage, check and clone'],
+  ['sqlite', 'lets three processes of sqlite3 write to a database in WAL mode'],
+  ['tar', 'lets tar read and extract a tree with the same checksums'],
+  ['remove-tree', 'lets rm -rf remove /usr/share'],
 ] as const;
 
 const BUILDING = 20 * 60_000;
@@ -48,7 +48,7 @@ describe.skipIf(unavailable !== null)(title, () => {
     afterAll(() => root.remove(), WORKING);
 
     it.each(WORK)(
-      '%s: %s',
+      '(%s) %s',
       async (piece) => {
         const output = await root.work(piece);
         outputs[server].set(piece, output);
@@ -67,7 +67,7 @@ describe.skipIf(unavailable !== null)(title, () => {
     );
 
     it(
-      'leaves an upper in which the same tree shows again, to the kernel where it can read it',
+      'leaves an upper that shows the same tree after a remount, by the kernel if it can read it',
       async () => {
         await root.unmount();
         await root.mount(server === 'plyfs aufs' ? server : 'kernel');
@@ -87,7 +87,7 @@ describe.skipIf(unavailable !== null)(title, () => {
   });
 });
 
-/** The first lines that only one of two manifests has. */
+/** Returns the first lines that only one of two manifests has. */
 function differences(expected: readonly string[], actual: readonly string[]): string[] {
   const expectedLines = new Set(expected);
   const actualLines = new Set(actual);

@@ -1,19 +1,19 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { PLYFS } from '../../harness/mounts.js';
 import { run } from './command.js';
 import type { DebianLayers } from './debian-layers.js';
 
-/** Who serves the union. The kernel is the oracle: work that fails there is wrong work. */
+/**
+ * The programs that serve the union. The kernel is the oracle: a script that fails there is a wrong script.
+ */
 export const SERVERS = ['kernel', 'plyfs', 'plyfs aufs'] as const;
 export type Server = (typeof SERVERS)[number];
 
-const { PLYFS_PROGRAM } = process.env;
-const PROGRAM = PLYFS_PROGRAM ?? fileURLToPath(new URL('../../../bin/plyfs', import.meta.url));
 const WORK = new URL('./work/', import.meta.url);
 
-/** The layers under a fresh upper. Whoever makes one ends it with `remove`, which unmounts. */
+/** The layers below a new upper. The caller must call `remove` at the end, which unmounts. */
 export class RootMount {
   private constructor(
     private readonly directory: string,
@@ -34,12 +34,15 @@ export class RootMount {
     const { directory, merged } = this;
     const lowers = this.layers.lowers.join(':');
     const options = `lowerdir=${lowers},upperdir=${join(directory, 'upper')},workdir=${join(directory, 'work')}`;
-    if (server === 'plyfs aufs') await run(PROGRAM, [...(await this.aufsArguments()), merged]);
+    if (server === 'plyfs aufs') await run(PLYFS, [...(await this.aufsArguments()), merged]);
     else if (server === 'kernel') await run('mount', ['-t', 'overlay', 'overlay', '-o', options, merged]);
-    else await run(PROGRAM, ['-o', `${options},dev,suid`, merged]);
+    else await run(PLYFS, ['-o', `${options},dev,suid`, merged]);
   }
 
-  /** The layers are those of an overlay; what one of them deletes, a branch above them deletes for aufs. */
+  /**
+   * Returns the arguments for aufs branches. The layers have overlay whiteouts; a further branch above them
+   * has aufs whiteouts for the same names.
+   */
   private async aufsArguments(): Promise<string[]> {
     const history = join(this.directory, 'history');
     await mkdir(join(history, 'etc'), { recursive: true });
@@ -52,7 +55,7 @@ export class RootMount {
     await run('umount', [this.merged]);
   }
 
-  /** Does a piece of work (a file of work/) inside the mounted root and gives its output. */
+  /** Runs a script of work/ inside the mounted root and returns its output. */
   async work(piece: string): Promise<string> {
     const script = await readFile(new URL(`${piece}.sh`, WORK), 'utf8');
     const env = {

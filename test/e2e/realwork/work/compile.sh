@@ -1,4 +1,4 @@
-# A program of two objects and a library, compiled, linked and run.
+# Compiles, links and runs a program of two objects and a library.
 mkdir -p /root/compile
 cd /root/compile
 cat > greet.c <<'C'

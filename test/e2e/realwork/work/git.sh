@@ -1,4 +1,4 @@
-# A repository of real files: commits, a branch merged, garbage collected, checked, cloned.
+# Commits real files to a repository, merges a branch, collects garbage, checks and clones it.
 export GIT_AUTHOR_DATE='2020-01-01T00:00:00Z' GIT_COMMITTER_DATE='2020-01-01T00:00:00Z'
 git config --global user.name 'A User'
 git config --global user.email 'user@example.org'

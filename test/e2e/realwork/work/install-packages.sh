@@ -1,4 +1,4 @@
-# Packages are unpacked, configured, verified, replaced over the files of the layers, and removed.
+# Unpacks, configures and verifies packages, replaces packages over the files of the layers, and removes some.
 cd /var/cache/apt/archives
 dpkg -i hello_*.deb less_*.deb
 hello

@@ -1,4 +1,4 @@
-# What the layers do to each other.
+# Checks the files that layers replace and delete.
 cat /etc/replaced
 [ ! -e /etc/deleted ]
 if ls -A /etc | grep -x deleted; then exit 1; fi

@@ -1,4 +1,4 @@
-# A large merged directory disappears; made anew it is empty.
+# Removes a large merged directory. A new directory of that name is empty.
 rm -rf /usr/share
 [ ! -e /usr/share ]
 ls /usr

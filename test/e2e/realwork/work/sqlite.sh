@@ -1,4 +1,4 @@
-# A database that lies in a layer, in WAL mode (a shared mapping), written by three processes at once.
+# Three processes write at once to a database of a layer, in WAL mode (a shared mapping).
 database=/srv/inventory.db
 writer() {
   i=0

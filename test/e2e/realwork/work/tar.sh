@@ -1,4 +1,4 @@
-# Out of the union and in again: the same contents, modes, owners and times.
+# Packs a tree of the union and extracts it again: contents, modes, owners and times must be the same.
 tar -C /usr/share --sort=name -cf /root/share.tar .
 mkdir /root/share
 tar -C /root/share -xpf /root/share.tar

@@ -1,6 +1,5 @@
 /**
- * A directory to work in, once plain and once as each union shows it: what is true of one has to be true of
- * all.
+ * The directories that the cases run in: a plain one, and one for each union. The same must be true in all.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,59 +16,67 @@ import { type LayerDirs, makeLayerDirs } from '../../harness/scratch.js';
 
 type Writable = LayerDirs & { readonly upper: string };
 
-export interface World {
+export interface TestedDirectory {
   readonly name: string;
   /** The longest name of an entry. */
   readonly maxName: number;
-  /** It goes over libfuse 2, which does not carry everything (docs/transports.md). */
-  readonly native: boolean;
+  /** True: requests pass through libfuse 2, which does not carry all of them (docs/transports.md). */
+  readonly overLibfuse2: boolean;
   readonly unavailable: string | null;
-  /** null: there are no layers, everything is in one directory. */
+  /** Mounts the layers. null: there are no layers, and all objects are in one directory. */
   readonly mount: ((layers: Writable) => Mounted) | null;
 }
 
-const union = (name: string, mount: World['mount'], more: Partial<World> = {}): World => ({
+const union = (
+  name: string,
+  mount: TestedDirectory['mount'],
+  more: Partial<TestedDirectory> = {},
+): TestedDirectory => ({
   name,
   maxName: 255,
-  native: false,
+  overLibfuse2: false,
   unavailable: mountsUnavailable(),
   mount,
   ...more,
 });
 
-/** fsync is not what these tests are about. */
+/** These tests do not need fsync. */
 const VOLATILE = ['volatile'];
 
-export const WORLDS: readonly World[] = [
+export const TESTED_DIRECTORIES: readonly TestedDirectory[] = [
   union('a plain directory', null),
   union("the kernel's overlayfs", mountKernel, { unavailable: kernelOverlayUnavailable() }),
   union('plyfs', (layers) => mountPlyfs(layers, VOLATILE)),
   union('plyfs aufs', (layers) => mountAufs(layers, VOLATILE), { maxName: 242 }),
   union('plyfs over libfuse 2', (layers) => mountPlyfs(layers, [...VOLATILE, 'transport=fuse-native']), {
-    native: true,
+    overLibfuse2: true,
     unavailable: fuseNativeUnavailable(),
   }),
 ];
 
 export interface Opened {
-  /** Where to look and work. */
+  /** The directory that the cases run in. */
   readonly root: string;
   close(): void;
 }
 
 /**
- * Has `lay` put things into the lower layers, top first, and opens what they show. In a plain directory all
- * are one.
+ * Calls `makeLower` with the lower layers, top first, and opens the union of them. In a plain directory, all
+ * layers are that directory.
  */
-export function openWorld(world: World, base: string, lay: (lower1: string, lower2: string) => void): Opened {
-  if (world.mount === null) {
+export function openTestedDirectory(
+  tested: TestedDirectory,
+  base: string,
+  makeLower: (lower1: string, lower2: string) => void,
+): Opened {
+  if (tested.mount === null) {
     const root = join(base, 'plain');
     mkdirSync(root);
-    lay(root, root);
+    makeLower(root, root);
     return { root, close: () => {} };
   }
   const layers = makeLayerDirs(base);
-  lay(layers.lowers[0] as string, layers.lowers[1] as string);
-  const mounted = world.mount(layers);
+  makeLower(layers.lowers[0] as string, layers.lowers[1] as string);
+  const mounted = tested.mount(layers);
   return { root: mounted.mountpoint, close: () => mounted.unmount() };
 }
