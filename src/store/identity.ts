@@ -1,8 +1,8 @@
-/** Which object of this machine it is. */
+/** The identity of an object: its device and inode number, as a string. */
 import { FileStat } from '../core/file-stat.js';
 import { statFd } from '../sys/files/stat.js';
 
-/** Equal for two names of one object, and for nothing else. */
+/** A string that is equal for two stats only if they are of the same object. */
 export function identityOf({ devMajor, devMinor, ino }: FileStat): string {
   return `${devMajor}:${devMinor}:${ino}`;
 }

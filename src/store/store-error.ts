@@ -1,26 +1,26 @@
 import { displayName } from '../core/entry-name.js';
 
-/** Why something of the store was refused; the command line makes it one line. */
+/** The reason of a refusal in the store. The command line prints it as one line. */
 export interface StoreProblem {
   /** The argument or the step. */
   readonly what: string;
   /** The path or value concerned, as bytes. */
   readonly where?: string;
-  /** Left out: the errno's own words. Text; what it quotes, see {@link quoted}. */
+  /** Text; {@link quoted} makes text of bytes. Absent: the description of `errno`. */
   readonly why?: string;
   readonly errno?: number;
   readonly advice?: string;
 }
 
-/** What is found in a file can be anything. */
+/** How many bytes are quoted: the content of a file can be of any length. */
 const MAX_QUOTED = 300;
 
-/** Bytes as a part of {@link StoreProblem.why} or `advice`, which are text. */
+/** Converts bytes to text, for {@link StoreProblem.why} or `advice`. */
 export function quoted(bytes: string): string {
   return displayName(bytes.length > MAX_QUOTED ? `${bytes.slice(0, MAX_QUOTED)}...` : bytes);
 }
 
-/** Something is wrong with what was asked for, not with plyfs. */
+/** The request cannot be carried out. This is not a bug of plyfs. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
 

@@ -1,4 +1,4 @@
-/** What to convert, in plain data that crosses to a thread. */
+/** The request of a conversion: plain data that can be passed to a thread. */
 import { AufsSource, AufsTarget, FuseOverlayfsSource } from '../../whiteout/aufs/aufs-form.js';
 import type { LayerSource, LayerTarget, SourceName } from '../../whiteout/layer-form.js';
 import type { XattrNamespace } from '../../whiteout/overlay/overlay-dialect.js';
@@ -8,14 +8,14 @@ import { xattrNamespace } from '../../whiteout/overlay/overlay-namespace.js';
 export interface ConversionRequest {
   /** Bytes. */
   readonly source: string;
-  /** Bytes; a free name, or an empty directory. */
+  /** A free name or an empty directory, as bytes. */
   readonly destination: string;
   readonly to: 'overlay' | 'aufs';
-  /** Absent: the other dialect, and a layer that looks like the target's own is refused. */
+  /** Absent: the other dialect; a layer that seems to be in the target's dialect is then refused. */
   readonly from?: SourceName;
   /**
-   * Which of its two attribute namespaces an overlay uses; absent: the one that the layer has, or this user
-   * can set.
+   * The namespace of the overlay's own attributes. Absent: the one that the layer uses, or the one in which
+   * this user can set attributes.
    */
   readonly xattrs?: XattrNamespace;
   /** Do not wait for the disk. */

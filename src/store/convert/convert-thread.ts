@@ -1,6 +1,6 @@
 /**
- * The thread that does one pass of a conversion, synchronously, while another keeps an eye on signals and
- * terminals.
+ * The thread that does one pass of a conversion, synchronously. The main thread handles signals and shows the
+ * progress meanwhile.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { FsError } from '../../core/errno.js';
@@ -11,7 +11,7 @@ import { type ScanReport, scanLayer } from '../layers/scan-layer.js';
 import { writeLayer } from '../layers/write-layer.js';
 import { type ConversionRequest, sourceOf, targetOf } from './conversion-request.js';
 
-/** One pass. */
+/** One pass over the layer: the check of all objects, or the copy to the directory `fd`. */
 export type Pass = { readonly kind: 'scan' } | { readonly kind: 'write'; readonly fd: number };
 
 export interface PassData {
@@ -25,7 +25,7 @@ export type PassResult =
   | { readonly kind: 'written' }
   | { readonly kind: 'failed'; readonly errno: number; readonly syscall: string; readonly path: string | undefined };
 
-/** The first message: from now on the thread can be terminated (sys/process/loaded-flag.ts). */
+/** The first message: from now on it is safe to terminate the thread (sys/process/loaded-flag.ts). */
 export type Loaded = { readonly kind: 'loaded' };
 
 const { request, pass, progress } = workerData as PassData;
@@ -50,7 +50,8 @@ function run(root: number): PassResult {
   const source = sourceOf(request);
   const target = targetOf(request);
   if (pass.kind === 'write') {
-    writeLayer(root, pass.fd, source, target, { sync: !request.volatile }, new Progress(progress));
+    const options = { sync: !request.volatile };
+    writeLayer({ from: root, to: pass.fd, source, target, options, progress: new Progress(progress) });
     return { kind: 'written' };
   }
   const refuseLikeness = request.from === undefined;
@@ -64,7 +65,10 @@ function run(root: number): PassResult {
   return { kind: 'scanned', report };
 }
 
-/** Root in a user namespace can give files to whom it maps; for others chown(2) will say so. */
+/**
+ * The user who converts; null for root. Root in a user namespace can set all owners that the namespace maps;
+ * for others chown(2) fails.
+ */
 function ordinaryUser(): { uid: number; groups: number[] } | null {
   const uid = process.geteuid?.() ?? 0;
   return uid === 0 ? null : { uid, groups: [process.getegid?.() ?? 0, ...(process.getgroups?.() ?? [])] };

@@ -1,6 +1,7 @@
 /**
- * Rewrites a layer from one dialect into the other. The layer is read twice: first all of it is checked, and
- * only what can be stored as a whole is written, to a place of its own, and gets its name in the end.
+ * Rewrites a layer from one dialect into the other. The layer is read twice: the first pass checks all of it.
+ * Only if everything can be stored, the second pass writes the new layer, under a temporary name. It gets its
+ * final name when it is complete.
  */
 import { Worker } from 'node:worker_threads';
 import { Errno, errnoName, FsError } from '../../core/errno.js';
@@ -16,9 +17,9 @@ import type { ConversionRequest } from './conversion-request.js';
 import type { Loaded, Pass, PassData, PassResult } from './convert-thread.js';
 
 export interface ConversionWatch {
-  /** Called when a pass begins; its progress is shared memory, to be looked at at any time. */
+  /** Called when a pass begins. The progress is in shared memory, and can be read at any time. */
   begin(pass: 'scan' | 'write', progress: Progress, counts: LayerCounts | null): void;
-  /** When it aborts, the conversion ends, and nothing is left of it. */
+  /** When it is aborted, the conversion ends and leaves nothing behind. */
   readonly signal: AbortSignal;
 }
 
@@ -27,17 +28,20 @@ export type ConversionResult =
   /** Nothing was written. */
   | { readonly kind: 'obstructed'; readonly obstacles: readonly Obstacle[]; readonly obstacleCount: number };
 
-/** @throws StoreError; then nothing is left of the conversion */
+/**
+ * Converts a layer.
+ * @throws StoreError; nothing is left behind then
+ */
 export async function convert(request: ConversionRequest, watch: ConversionWatch): Promise<ConversionResult> {
   const destination = openDestination(request);
   try {
-    const layer = checkApart(request, destination);
+    const layer = checkSeparate(request, destination);
     const { report } = await perform(request, { kind: 'scan' }, 'scanned', watch, null);
     if (report.obstacleCount > 0) return { kind: 'obstructed', ...report };
     await write(request, destination, layer, watch, report);
     return { kind: 'converted', counts: report.counts };
   } catch (error) {
-    throw located(error, request);
+    throw withPath(error, request);
   } finally {
     destination.close();
   }
@@ -47,7 +51,7 @@ function openDestination(request: ConversionRequest): Destination {
   try {
     return Destination.open(request.destination);
   } catch (error) {
-    throw located(error, request);
+    throw withPath(error, request);
   }
 }
 
@@ -61,32 +65,35 @@ async function write(
   const staged = StagedDirectory.create(destination, layer);
   try {
     await perform(request, { kind: 'write', fd: staged.fd }, 'written', watch, counts);
-    staged.publish(!request.volatile);
+    staged.publish({ durable: !request.volatile });
   } catch (error) {
-    throw abandoned(staged, destination, located(error, request));
+    throw afterAbandoning(staged, destination, withPath(error, request));
   }
 }
 
-/** The error that ended the conversion, and what has become of its files if they could not be removed. */
-function abandoned(staged: StagedDirectory, { stagingPath }: Destination, error: unknown): unknown {
+/**
+ * Removes the staged files. Returns the error that ended the conversion, with a note if files could not be
+ * removed.
+ */
+function afterAbandoning(staged: StagedDirectory, { stagingPath }: Destination, error: unknown): unknown {
   try {
     staged.abandon();
     return error;
   } catch (second) {
     if (!(error instanceof StoreError) || !(second instanceof FsError)) throw error;
     const at = second.path === undefined || second.path === '' ? stagingPath : `${stagingPath}/${second.path}`;
-    const advice = `${quoted(at)} is left of it (${errnoName(second.errno)}: ${second.syscall})`;
+    const advice = `${quoted(at)} was left behind (${errnoName(second.errno)}: ${second.syscall})`;
     return new StoreError({ ...error.problem, advice });
   }
 }
 
-/** What fails outside the layer has to do with the place of the new one. */
-function located(error: unknown, { destination }: ConversionRequest): unknown {
+/** Makes a StoreError of an errno outside of the passes: those errors concern the destination. */
+function withPath(error: unknown, { destination }: ConversionRequest): unknown {
   if (!(error instanceof FsError)) return error;
   return new StoreError({ what: `convert: ${error.syscall}`, where: error.path ?? destination, errno: error.errno });
 }
 
-/** Runs one pass in a thread, and gives the result that is expected of it. */
+/** Runs one pass in a thread, and resolves with its result. Throws if it failed. */
 async function perform<K extends 'scanned' | 'written'>(
   request: ConversionRequest,
   pass: Pass,
@@ -101,13 +108,13 @@ async function perform<K extends 'scanned' | 'written'>(
   throw failure(request, result);
 }
 
-/** What only the file system that is written to answers, whatever was being copied. */
+/** Errnos that come only from the file system of the destination, not from that of the layer. */
 const OF_DESTINATION = new Set<number>([Errno.ENOSPC, Errno.EDQUOT, Errno.EROFS]);
 
 function failure({ source, destination }: ConversionRequest, result: PassResult): StoreError {
   if (result.kind !== 'failed') throw new Error(`unexpected ${result.kind}`);
   const { path, errno, syscall } = result;
-  // Paths are from the layer's root, but for the layer that cannot be opened.
+  // Paths are relative to the layer's root, except that of a layer that cannot be opened.
   const inLayer = path === undefined || path === source ? source : `${source}/${path}`;
   const where = path === undefined || OF_DESTINATION.has(errno) ? destination : inLayer;
   return new StoreError({ what: `convert: ${syscall}`, where, errno });
@@ -118,8 +125,8 @@ function inThread(data: PassData, signal: AbortSignal): Promise<PassResult> {
     const worker = new Worker(new URL('./convert-thread.js', import.meta.url), { workerData: data });
     let result: PassResult | undefined;
     let hasLoaded = false;
-    // Ends the thread between two system calls; the process closes its files. Not while it loads: see
-    // sys/process/loaded-flag.ts.
+    // Ends the thread between two system calls. The process closes its files when it exits. A thread that
+    // still loads its modules must not be terminated (sys/process/loaded-flag.ts).
     const stop = (): void => {
       if (hasLoaded) void worker.terminate();
     };
@@ -140,15 +147,15 @@ function inThread(data: PassData, signal: AbortSignal): Promise<PassResult> {
 }
 
 function interrupted(): StoreError {
-  return new StoreError({ what: 'convert', why: 'interrupted', errno: Errno.EINTR, advice: 'nothing is left of it' });
+  return new StoreError({ what: 'convert', why: 'interrupted', errno: Errno.EINTR, advice: 'nothing was left behind' });
 }
 
 /**
- * The new layer must not be in the old one, nor be the old one, nor may the old one be what would be removed
- * as the remains of another conversion.
- * @returns the identity of the old one
+ * Refuses a new layer that is the old one, or is inside it. Also refuses an old layer in the staging
+ * directory that would be removed as the remains of another conversion.
+ * @returns the identity of the old layer
  */
-function checkApart({ source, destination: where }: ConversionRequest, destination: Destination): string {
+function checkSeparate({ source, destination: where }: ConversionRequest, destination: Destination): string {
   const layer = openLayer(source);
   let identity: string;
   try {
@@ -158,11 +165,11 @@ function checkApart({ source, destination: where }: ConversionRequest, destinati
   }
   const relation = destination.relationTo(identity);
   if (relation !== null) {
-    const why = relation === 'inside' ? 'lies inside SRC' : 'is SRC itself';
+    const why = relation === 'inside' ? 'is inside SRC' : 'is SRC itself';
     throw new StoreError({ what: 'DST', where, why, errno: Errno.EINVAL });
   }
   if (destination.wouldRemove(openLayer(source))) {
-    const why = `is, or lies in, ${quoted(destination.stagingPath)}, where the new layer would be written`;
+    const why = `is ${quoted(destination.stagingPath)} or inside it, where the new layer would be written`;
     throw new StoreError({ what: 'SRC', where: source, why, errno: Errno.EINVAL, advice: 'choose another DST' });
   }
   return identity;

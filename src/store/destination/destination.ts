@@ -1,4 +1,4 @@
-/** Where a new layer shall be. */
+/** The place of a new layer. */
 import { realpathSync } from 'node:fs';
 import type { EntryName } from '../../core/brand.js';
 import { Errno, FsError } from '../../core/errno.js';
@@ -12,19 +12,21 @@ import { identityOf, identityOfOpen } from '../identity.js';
 import { StoreError } from '../store-error.js';
 
 const PREFIX = '.plyfs-convert.';
-/** Leaves room for the prefix in a name of 255 bytes. */
+/** How many bytes of the name are used: with the prefix it must fit into 255 bytes. */
 const NAME_PART = 200;
 
-/** A place for a new directory: a free name, or that of an empty directory. */
+/**
+ * The place of a new directory: a free name, or the name of an empty directory. Owns the fd of the parent.
+ */
 export class Destination {
-  /** What the directory is called while it is written. */
+  /** The name of the directory while it is written. */
   readonly stagingName: EntryName;
 
   private constructor(
-    /** fd of the directory that will have it. */
+    /** The fd of the parent directory. */
     readonly parent: number,
     readonly name: EntryName,
-    /** As it was given, bytes. */
+    /** The path from the command line, as bytes. */
     readonly path: string,
     private readonly parentPath: string,
   ) {
@@ -36,11 +38,12 @@ export class Destination {
   }
 
   /**
+   * Opens the parent directory, and checks that the place is free.
    * @param path bytes; a symlink to an empty directory is followed
-   * @throws StoreError if there cannot be one; nothing has been changed
+   * @throws StoreError if no directory can be made there; nothing has been changed
    */
   static open(path: string): Destination {
-    const { parent, name } = placeOf(path);
+    const { parent, name } = splitPath(path);
     const destination = new Destination(openParent(parent, path), name as EntryName, path, parent);
     try {
       destination.requireFree(path);
@@ -54,23 +57,26 @@ export class Destination {
   private requireFree(path: string): void {
     const stat = new FileStat();
     if (!statAt(this.parent, this.name, stat)) return;
-    if (!isDirectory(stat.mode)) throw refused(path, 'is there already, and is no directory', Errno.EEXIST);
+    if (!isDirectory(stat.mode)) throw refused(path, 'exists, and is not a directory', Errno.EEXIST);
     const parent = new FileStat();
     statFd(this.parent, parent);
     if (stat.devMajor !== parent.devMajor || stat.devMinor !== parent.devMinor) {
       throw refused(path, 'is a mountpoint; name a directory inside it', Errno.EBUSY);
     }
-    if (!isEmpty(this.parent, this.name)) throw refused(path, 'is there already, and is not empty', Errno.ENOTEMPTY);
+    if (!isEmpty(this.parent, this.name)) throw refused(path, 'exists, and is not empty', Errno.ENOTEMPTY);
   }
 
-  /** How it lies to a directory of that identity; null: apart from it. */
+  /** Whether this place is the directory of that identity, or is inside it. Null: neither. */
   relationTo(identity: string): 'same' | 'inside' | null {
     const stat = new FileStat();
     if (statAt(this.parent, this.name, stat) && identityOf(stat) === identity) return 'same';
     return isBelow(openDirectoryAt(this.parent, '.'), identity) ? 'inside' : null;
   }
 
-  /** Whether the directory `fd` is, or lies in, the one that would be removed as a leftover. Takes the fd. */
+  /**
+   * Whether the directory `fd` is the staging directory, or is inside it: then it would be removed as the
+   * remains of another conversion. Closes `fd`.
+   */
   wouldRemove(fd: number): boolean {
     const stat = new FileStat();
     if (statAt(this.parent, this.stagingName, stat)) return isBelow(fd, identityOf(stat));
@@ -83,12 +89,12 @@ export class Destination {
   }
 }
 
-/** Whether the directory `fd`, or one above it, is that of `identity`. Takes the fd. */
+/** Whether the directory `fd`, or one above it, has this identity. Closes `fd`. */
 function isBelow(fd: number, identity: string): boolean {
   let above: number;
   try {
     if (identityOfOpen(fd) === identity) return true;
-    // O_PATH: a directory above may be closed to who asks.
+    // O_PATH: the user may have no read permission for a directory above.
     above = openAt(fd, '..', O_PATH | O_DIRECTORY);
     if (identityOfOpen(above) === identityOfOpen(fd)) {
       close(above);
@@ -100,15 +106,15 @@ function isBelow(fd: number, identity: string): boolean {
   return isBelow(above, identity);
 }
 
-/** The directory and the name in it that `path` stands for. */
-function placeOf(path: string): { parent: string; name: string } {
+/** Splits `path` into the path of the parent directory and the name in it. */
+function splitPath(path: string): { parent: string; name: string } {
   const whole = resolved(path) ?? path;
   const [, parent = '', name = ''] = /^(.*?)([^/]*)\/*$/s.exec(whole) ?? [];
-  if (name === '' || name === '.' || name === '..') throw refused(path, 'has no name that a directory could get');
+  if (name === '' || name === '.' || name === '..') throw refused(path, 'does not end with a name for the directory');
   return { parent: parent === '' ? '.' : parent, name };
 }
 
-/** Without symlinks; undefined when there is nothing of that name. */
+/** Resolves all symlinks of `path`. Undefined: it does not exist. */
 function resolved(path: string): string | undefined {
   try {
     return realpathSync.native(Buffer.from(path, 'latin1'), 'latin1');
@@ -126,7 +132,7 @@ function openParent(parent: string, path: string): number {
     throw new StoreError({
       what: 'DST',
       where: path,
-      why: 'the directory around it cannot be opened',
+      why: 'its parent directory cannot be opened',
       errno: error.errno,
     });
   }

@@ -1,6 +1,11 @@
 /**
- * Removing what a conversion has written: a tree of any depth, on one mount, with directories that its owner
- * may not write to. Two fds are open at a time and nothing recurses.
+ * Removes a tree that a conversion has written: of any depth, on one mount, with directories that their owner
+ * cannot write to. At most two fds are open at a time, and no function recurses.
+ *
+ * The work directory of a mount is emptied by another algorithm (whiteout/work/work-directory.ts). That one
+ * moves inner directories up, because it knows that all of them are its own. Here a user's directory can have
+ * the staging name. So everything is checked before anything is removed, nothing is moved, and an error names
+ * the object that cannot be removed.
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, FsError, isErrno } from '../../core/errno.js';
@@ -12,39 +17,40 @@ import { readDirectory } from '../../sys/files/read-directory.js';
 import { statFd } from '../../sys/files/stat.js';
 import { identityOf, identityOfOpen } from '../identity.js';
 
-/** A directory on the way down. */
+/** A directory between the root and the current directory. */
 interface Level {
   readonly name: EntryName;
   readonly identity: string;
-  /** What of it is still to be visited. */
+  /** The entries that have not been visited yet. */
   readonly names: EntryName[];
 }
 
 interface Visitor {
-  /** Before what is in it; `identity` as of {@link identityOf}. */
+  /** Called for a directory before its entries, with its {@link identityOf}. */
   enter(identity: string): void;
-  /** Anything but a directory. */
+  /** Called for every object that is not a directory. */
   object(dirfd: number, name: EntryName): void;
-  /** After what was in it. */
+  /** Called for a directory after its entries. */
   leave(dirfd: number, name: EntryName): void;
 }
 
 /**
- * @param root fd of the directory, the caller's
- * @throws FsError with the path from `root`: EXDEV for a mountpoint, EBUSY for a directory of the identity
- * `kept`
+ * Checks that the contents of a directory can be removed.
+ * @param root the directory's fd; the caller owns it
+ * @param protectedId the identity of a directory that must not be removed
+ * @throws FsError with the path from `root`: EXDEV for a mountpoint, EBUSY for the protected directory
  */
-export function checkRemovable(root: number, kept: string | null): void {
+export function checkRemovable(root: number, protectedId: string | null): void {
   walk(root, {
     enter: (identity) => {
-      if (identity === kept) throw new FsError(Errno.EBUSY, 'SRC is in it');
+      if (identity === protectedId) throw new FsError(Errno.EBUSY, 'SRC is in it');
     },
     object: () => {},
     leave: () => {},
   });
 }
 
-/** Removes what is in the open directory. */
+/** Removes the contents of the open directory. */
 export function removeContents(root: number): void {
   const stat = new FileStat();
   statFd(root, stat);
@@ -66,7 +72,7 @@ function walk(root: number, visitor: Visitor): void {
         levels.pop();
         const above = levels.at(-1);
         if (above === undefined) return;
-        current = replaced(current, openParent(current, above.identity));
+        current = closeFor(current, openParent(current, above.identity));
         visitor.leave(current, level.name);
         continue;
       }
@@ -75,30 +81,33 @@ function walk(root: number, visitor: Visitor): void {
         visitor.object(current, name);
         continue;
       }
-      current = replaced(current, child);
+      current = closeFor(current, child);
       enter(name);
     }
   } catch (error) {
-    throw located(error, levels);
+    throw withPath(error, levels);
   } finally {
     close(current);
   }
 }
 
-function replaced(old: number, fd: number): number {
+/** Closes `old`, and returns `fd`, which replaces it. */
+function closeFor(old: number, fd: number): number {
   close(old);
   return fd;
 }
 
-/** The directory above, which must be the one that we came from: another would be somebody else's. */
+/**
+ * Opens the directory above. It must have `identity`: otherwise another process has moved the directory `fd`.
+ */
 function openParent(fd: number, identity: string): number {
   const above = openDirectoryAt(fd, '..');
   if (identityOfOpen(above) === identity) return above;
   close(above);
-  throw new FsError(Errno.ESTALE, 'moved by somebody else');
+  throw new FsError(Errno.ESTALE, 'moved by another process');
 }
 
-/** null: it is no directory. */
+/** Opens a directory, on the same mount. Null: `name` is not a directory. */
 function openChild(dirfd: number, name: EntryName, visitor: Visitor): number | null {
   const fd = onSameMount(dirfd, name);
   try {
@@ -120,7 +129,7 @@ function onSameMount(dirfd: number, name: EntryName): number {
   }
 }
 
-/** Opens the directory of an O_PATH fd for reading; its owner may change it then. */
+/** Opens the directory of an O_PATH fd for reading, and gives its owner all permissions. */
 export function openForChanges(fd: number, mode: number): number {
   if ((mode & S_IRWXU) !== S_IRWXU) chmodFd(fd, (mode & 0o7777) | S_IRWXU);
   return openDirectoryAt(fd, '.');
@@ -132,7 +141,8 @@ function namesIn(fd: number): EntryName[] {
   return names;
 }
 
-function located(error: unknown, levels: readonly Level[]): unknown {
+/** Adds the path from the root to an error. */
+function withPath(error: unknown, levels: readonly Level[]): unknown {
   if (!(error instanceof FsError)) return error;
   const names = levels.slice(1).map(({ name }) => name);
   if (error.path !== undefined) names.push(error.path as EntryName);

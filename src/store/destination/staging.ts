@@ -1,7 +1,8 @@
 /**
- * A directory that is written beside its final place and moved there when it is complete, so that the place
- * has all of it or nothing. It is named after the place and locked while somebody writes it: what a killed
- * process has left is known by the missing lock, and removed by the next one that writes to the same place.
+ * A directory that is written beside its final place, and moved there when it is complete. So the place has
+ * all of it or nothing. The staging name is made from the final name. The process that writes the directory
+ * holds a lock on it. If the process is killed, the lock is released; the next conversion to the same place
+ * takes the lock and removes the remains.
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, FsError, fsError, isErrno } from '../../core/errno.js';
@@ -18,24 +19,24 @@ import { StoreError } from '../store-error.js';
 import { type Destination, isEmpty } from './destination.js';
 import { checkRemovable, openForChanges, removeContents } from './remove-tree.js';
 
-/** What its owner needs to look into a directory. */
-const OWNER_LOOKS = S_IRUSR | S_IXUSR;
-/** How often a name may lead to something new between two system calls before we call it occupied. */
+/** The permissions that the owner needs to list a directory and open its entries. */
+const OWNER_LISTS = S_IRUSR | S_IXUSR;
+/** How often the object of the staging name may change between two system calls before we give up. */
 const ATTEMPTS = 100;
 
 export class StagedDirectory {
   private constructor(
     private readonly destination: Destination,
-    /** fd of the directory: empty, of mode 0700, and locked for as long as it is open. */
+    /** The fd of the directory: empty, of mode 0700, and locked while it is open. */
     readonly fd: number,
   ) {}
 
   /**
-   * Removes what a killed process has left, and makes a new one.
-   * @param kept identity of a directory that must not be removed
-   * @throws StoreError if what has the name is locked, or must not or cannot be removed
+   * Makes the directory. Removes the remains of a killed process before.
+   * @param protectedId the identity of a directory that must not be removed
+   * @throws StoreError if the object of the staging name is locked, or cannot or must not be removed
    */
-  static create(destination: Destination, kept: string | null): StagedDirectory {
+  static create(destination: Destination, protectedId: string | null): StagedDirectory {
     const { parent, stagingName } = destination;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const made = tryMake(parent, stagingName);
@@ -43,11 +44,14 @@ export class StagedDirectory {
       if (fd === null) continue;
       try {
         if (!tryLock(fd)) throw occupied(destination);
-        // The lock is of use only if those who come later find the same directory under the name.
+        // The lock excludes other processes only if the staging name still leads to this directory.
         if (leadsTo(destination, fd)) {
-          // Not empty: another one has replaced what we made, and was killed.
-          if (made && isEmpty(fd, '.')) return new StagedDirectory(destination, prepared(fd));
-          removeLeftover(destination, fd, kept);
+          // If it is not empty, another process has replaced the directory that we made, and was killed.
+          if (made && isEmpty(fd, '.')) {
+            prepare(fd);
+            return new StagedDirectory(destination, fd);
+          }
+          removeLeftover(destination, fd, protectedId);
         }
       } catch (error) {
         close(fd);
@@ -58,8 +62,8 @@ export class StagedDirectory {
     throw occupied(destination);
   }
 
-  /** Gives it its place. `durable`: the name is on the disk afterwards. */
-  publish(durable: boolean): void {
+  /** Moves it to its final place. `durable`: writes the new name to the disk. */
+  publish({ durable }: { durable: boolean }): void {
     const { parent, name, stagingName } = this.destination;
     if (!leadsTo(this.destination, this.fd)) throw fsError(Errno.ESTALE, 'renameat2');
     renameAt(parent, stagingName, parent, name);
@@ -67,7 +71,7 @@ export class StagedDirectory {
     close(this.fd);
   }
 
-  /** Removes it, with all that is in it, unless it has its place already. */
+  /** Removes it with its contents, unless it has been moved to its final place. */
   abandon(): void {
     const { parent, stagingName } = this.destination;
     try {
@@ -80,7 +84,7 @@ export class StagedDirectory {
   }
 }
 
-/** False: something has the name. */
+/** Makes a directory. False: the name exists. */
 function tryMake(parent: number, name: EntryName): boolean {
   try {
     mkdirAt(parent, name, 0o700);
@@ -91,7 +95,7 @@ function tryMake(parent: number, name: EntryName): boolean {
   }
 }
 
-/** null: nothing has the name any more. */
+/** Opens the directory of the staging name. Null: it has been removed meanwhile. */
 function tryOpenStaging(destination: Destination): number | null {
   let fd: number;
   try {
@@ -104,31 +108,31 @@ function tryOpenStaging(destination: Destination): number | null {
   try {
     const stat = new FileStat();
     statFd(fd, stat);
-    if (!isDirectory(stat.mode)) throw inTheWay(destination, 'is no directory', Errno.ENOTDIR);
-    // Readable ones are opened as they are: somebody who is about to give one its place has given it its mode
-    // already.
-    return openForChanges(fd, (stat.mode & OWNER_LOOKS) === OWNER_LOOKS ? 0o700 : stat.mode);
+    if (!isDirectory(stat.mode)) throw inTheWay(destination, 'is not a directory', Errno.ENOTDIR);
+    // The mode of a readable directory is not changed: another process may be about to publish it, with the
+    // mode that it shall have.
+    return openForChanges(fd, (stat.mode & OWNER_LISTS) === OWNER_LISTS ? 0o700 : stat.mode);
   } finally {
     close(fd);
   }
 }
 
+/** Whether the staging name leads to the open directory `fd`. */
 function leadsTo({ parent, stagingName }: Destination, fd: number): boolean {
   const stat = new FileStat();
   return statAt(parent, stagingName, stat) && identityOf(stat) === identityOfOpen(fd);
 }
 
-function prepared(fd: number): number {
+function prepare(fd: number): void {
   dropInheritedAcl(fd);
-  // The umask may have taken something away.
+  // The umask may have removed permissions.
   chmodFd(fd, 0o700);
-  return fd;
 }
 
-/** Removes the directory, on which the caller holds the lock. */
-function removeLeftover(destination: Destination, fd: number, kept: string | null): void {
+/** Removes the directory. The caller holds the lock on it. */
+function removeLeftover(destination: Destination, fd: number, protectedId: string | null): void {
   try {
-    checkRemovable(fd, kept);
+    checkRemovable(fd, protectedId);
     removeContents(fd);
     rmdirAt(destination.parent, destination.stagingName);
   } catch (error) {

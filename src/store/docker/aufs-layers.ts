@@ -1,6 +1,6 @@
 /**
- * Docker's aufs driver: `diff/ID` is a layer, `layers/ID` has the ids of all below it, nearest first, one a
- * line.
+ * Docker's aufs driver. `diff/ID` is a layer. The file `layers/ID` has the ids of all layers below it,
+ * nearest first, one per line.
  */
 import { Errno } from '../../core/errno.js';
 import { quoted, StoreError } from '../store-error.js';
@@ -9,7 +9,7 @@ import type { DriverDirectory } from './driver-directory.js';
 export const PARENTS = 'layers';
 export const CONTENTS = 'diff';
 
-/** Ids of the layer and of all below it, top first. */
+/** The ids of the layer and of all layers below it, top first. */
 export function aufsStack(driver: DriverDirectory, id: string): string[] {
   const file = `${PARENTS}/${id}`;
   const text = driver.text(file);
@@ -26,7 +26,7 @@ export function aufsStack(driver: DriverDirectory, id: string): string[] {
   return [id, ...parents];
 }
 
-/** Where a layer's content lies in the driver's directory. */
+/** The path of a layer's content in the driver's directory. */
 export function aufsContent(id: string): string {
   return `${CONTENTS}/${id}`;
 }

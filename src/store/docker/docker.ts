@@ -1,6 +1,6 @@
 /**
- * Finds the layers that Docker keeps, so that they can be mounted as they are. Nothing of Docker's is
- * written.
+ * Finds the layers that Docker keeps, so that they can be mounted as they are. It writes nothing to Docker's
+ * directories.
  */
 import { Errno, FsError } from '../../core/errno.js';
 import { quoted, StoreError } from '../store-error.js';
@@ -10,22 +10,24 @@ import { overlay2Content, overlay2Stack, SHORT_NAMES } from './overlay2-layers.j
 
 export interface DockerLayers {
   readonly dialect: 'overlay' | 'aufs';
-  /** Paths, bytes, top first: the layer that was asked for, and all that it stands on. */
+  /** The paths of the requested layer and of all layers below it, as bytes, top first. */
   readonly layers: readonly string[];
 }
 
-/** How many layers Docker puts below one (its drivers' own limit). */
+/** How many layers Docker allows below one (the limit of its drivers). */
 const MAX_LOWERS = 128;
 
 /** One of Docker's storage drivers. */
 interface Driver {
   readonly name: 'overlay2' | 'aufs';
   readonly dialect: DockerLayers['dialect'];
-  /** Whether a directory is this driver's. */
-  isOwn(directory: DriverDirectory): boolean;
-  /** All names that can be a layer's, also where something of it is missing. */
+  /** Whether a directory belongs to this driver. */
+  owns(directory: DriverDirectory): boolean;
+  /** The ids of all layers, also of incomplete ones. */
   ids(directory: DriverDirectory): string[];
+  /** The ids of the layer and of all layers below it, top first. */
   stack(directory: DriverDirectory, id: string): string[];
+  /** The path of a layer's content in the driver's directory. */
   content(id: string): string;
 }
 
@@ -33,7 +35,7 @@ const DRIVERS: readonly Driver[] = [
   {
     name: 'overlay2',
     dialect: 'overlay',
-    isOwn: (directory) => directory.hasDirectory(SHORT_NAMES),
+    owns: (directory) => directory.hasDirectory(SHORT_NAMES),
     ids: (directory) => directory.names('').filter((name) => name !== SHORT_NAMES && directory.hasDirectory(name)),
     stack: overlay2Stack,
     content: overlay2Content,
@@ -41,7 +43,7 @@ const DRIVERS: readonly Driver[] = [
   {
     name: 'aufs',
     dialect: 'aufs',
-    isOwn: (directory) => directory.hasDirectory(PARENTS) && directory.hasDirectory(CONTENTS),
+    owns: (directory) => directory.hasDirectory(PARENTS) && directory.hasDirectory(CONTENTS),
     ids: (directory) => [...new Set([...directory.names(PARENTS), ...directory.names(CONTENTS)])],
     stack: aufsStack,
     content: aufsContent,
@@ -49,23 +51,24 @@ const DRIVERS: readonly Driver[] = [
 ];
 
 /**
- * @param path bytes; Docker's root directory, or one driver's directory in it
- * @param id of a layer, or as much of it as no other layer's id begins with
+ * Finds a layer and all layers below it.
+ * @param path bytes; Docker's root directory, or the directory of one driver in it
+ * @param id the id of a layer, or a unique prefix of it
  * @throws StoreError
  */
 export function findDockerLayers(path: string, id: string): DockerLayers {
   try {
-    return find(path, id);
+    return findStack(path, id);
   } catch (error) {
     if (!(error instanceof FsError)) throw error;
     throw new StoreError({ what: 'docker', where: path, errno: error.errno });
   }
 }
 
-function find(path: string, id: string): DockerLayers {
+function findStack(path: string, id: string): DockerLayers {
   const { driver, directory } = findDriver(path);
   try {
-    const ids = driver.stack(directory, wholeId(driver, directory, id));
+    const ids = driver.stack(directory, completeId(driver, directory, id));
     checkStack(driver, directory, ids);
     return { dialect: driver.dialect, layers: ids.map((each) => directory.pathOf(driver.content(each))) };
   } finally {
@@ -73,14 +76,14 @@ function find(path: string, id: string): DockerLayers {
   }
 }
 
-/** Looks at the directory itself, and at what it has under a driver's name. */
+/** Finds the driver that owns the directory, or owns a directory in it that is named after the driver. */
 function findDriver(path: string): { driver: Driver; directory: DriverDirectory } {
   const found: { driver: Driver; directory: DriverDirectory }[] = [];
   for (const driver of DRIVERS) {
     for (const candidate of [path, `${path}/${driver.name}`]) {
       const directory = DriverDirectory.open(candidate);
       if (directory === null) continue;
-      if (driver.isOwn(directory)) found.push({ driver, directory });
+      if (driver.owns(directory)) found.push({ driver, directory });
       else directory.close();
     }
   }
@@ -104,20 +107,22 @@ function severalDrivers(where: string, found: readonly { readonly directory: Dri
   });
 }
 
-/** How many of the layers that could be meant are named. */
+/** How many matching layers a message names. */
 const SHOWN = 3;
 
-/** A layer that Docker is about to remove. */
+/** The name of a layer that Docker is about to remove. */
 const REMOVING = /-removing$/;
 /**
- * Docker's own layer below a container's, with files such as /etc/hosts; its id is the container's and this.
+ * The suffix of the init layer, which Docker puts below a container's layer, with files such as /etc/hosts.
+ * Before the suffix is the id of the container's layer.
  */
 const INIT = '-init';
 
-function wholeId(driver: Driver, directory: DriverDirectory, start: string): string {
+function completeId(driver: Driver, directory: DriverDirectory, start: string): string {
   const all = driver.ids(directory).filter((id) => !REMOVING.test(id));
   const matching = start === '' ? [] : all.filter((id) => id.startsWith(start));
-  // The whole id of one may be the beginning of another; the init layer is meant only by its whole id.
+  // The complete id of one layer can be the beginning of another id. An init layer is found only by its
+  // complete id.
   const meant = matching.includes(start) ? [start] : matching.filter((id) => !isInitOf(id, matching));
   const [only, ...others] = meant;
   if (only === undefined) {
@@ -142,14 +147,17 @@ function checkStack(driver: Driver, directory: DriverDirectory, ids: readonly st
   const refuse = (why: string, errno?: number): StoreError =>
     new StoreError({ what: 'docker', where: id, why, ...(errno === undefined ? {} : { errno }) });
   if (lowers.length > MAX_LOWERS) {
-    throw refuse(`stands on ${lowers.length} layers, and Docker has at most ${MAX_LOWERS}`, Errno.EINVAL);
+    throw refuse(`has ${lowers.length} layers below it, and Docker allows ${MAX_LOWERS}`, Errno.EINVAL);
   }
   const seen = new Set<string>();
   for (const each of ids) {
     if (seen.has(each)) throw refuse(`${quoted(each)} is below itself`, Errno.ELOOP);
     seen.add(each);
-    if (!directory.hasDirectory(driver.content(each))) {
-      throw refuse(`${quoted(directory.pathOf(driver.content(each)))} is missing`, Errno.ENOENT);
-    }
+    const content = driver.content(each);
+    if (directory.hasDirectory(content)) continue;
+    const path = quoted(directory.pathOf(content));
+    throw directory.has(content)
+      ? refuse(`${path} is not a directory`, Errno.ENOTDIR)
+      : refuse(`${path} is missing`, Errno.ENOENT);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The directory in which one of Docker's storage drivers keeps its layers: read, never written, no symlink
- * followed in it.
+ * The directory in which one of Docker's storage drivers keeps its layers. It is only read, and no symlink in
+ * it is followed.
  */
 import type { EntryName } from '../../core/brand.js';
 import { isErrno } from '../../core/errno.js';
@@ -14,8 +14,12 @@ import { readDirectory } from '../../sys/files/read-directory.js';
 import { statFd } from '../../sys/files/stat.js';
 import { StoreError } from '../store-error.js';
 
-/** A layer has 128 others below it at most, each named in less than 100 bytes. */
+/**
+ * The largest text file. A layer has at most 128 layers below it, each with a name of less than 100 bytes.
+ */
 const MAX_TEXT = 1 << 20;
+
+const isAny = (): boolean => true;
 
 export class DriverDirectory {
   private constructor(
@@ -24,7 +28,9 @@ export class DriverDirectory {
     private readonly fd: number,
   ) {}
 
-  /** null: there is no such directory. Symlinks in `path` are followed: it is what a person gave. */
+  /**
+   * Opens `path`; symlinks in it are followed, because the user gave it. Null: there is no such directory.
+   */
   static open(path: string): DriverDirectory | null {
     try {
       return new DriverDirectory(path, openTrusted(path, O_PATH | O_DIRECTORY));
@@ -34,35 +40,34 @@ export class DriverDirectory {
     }
   }
 
-  /** Where `name` (of one or more components) lies, for those who open it by its path. */
+  /** The path of `name`, which has one or more components. */
   pathOf(name: string): string {
     return `${this.path}/${name}`;
   }
 
+  has(name: string): boolean {
+    return this.withObject(name, isAny, () => true) ?? false;
+  }
+
   hasDirectory(name: string): boolean {
-    return this.look(name, isDirectory, () => true) ?? false;
+    return this.withObject(name, isDirectory, () => true) ?? false;
   }
 
   /**
-   * The content of a small file; null: nothing has this name.
-   * @throws StoreError if something else has it, or too much is in it
+   * The content of a small file. Null: the name does not exist.
+   * @throws StoreError if it is not a regular file, or is too large
    */
   text(name: string): string | null {
     const refuse = (why: string): StoreError => new StoreError({ what: 'docker', where: this.pathOf(name), why });
-    const isThere = this.look(
-      name,
-      () => true,
-      () => true,
-    );
-    if (isThere === null) return null;
-    const text = this.look(name, isRegular, () => this.read(name));
+    if (!this.has(name)) return null;
+    const text = this.withObject(name, isRegular, () => this.read(name));
     if (text === null) throw refuse('is not a regular file');
     if (text.length > MAX_TEXT) throw refuse(`is larger than ${MAX_TEXT} bytes`);
-    if (text.includes('\0')) throw refuse('has a NUL byte in it');
+    if (text.includes('\0')) throw refuse('contains a NUL byte');
     return text;
   }
 
-  /** One byte more than {@link MAX_TEXT} at most. */
+  /** Reads at most one byte more than {@link MAX_TEXT}. */
   private read(name: string): string {
     const fd = openBeneath(this.fd, name, O_RDONLY | O_NONBLOCK);
     try {
@@ -77,12 +82,12 @@ export class DriverDirectory {
     }
   }
 
-  /** The target of a symlink; null: there is no such symlink. */
+  /** The target of a symlink. Null: there is no such symlink. */
   link(name: string): string | null {
-    return this.look(name, isSymlink, (fd) => readlinkAt(fd, ''));
+    return this.withObject(name, isSymlink, (fd) => readlinkAt(fd, ''));
   }
 
-  /** The names in a directory. */
+  /** The names of a directory's entries. */
   names(name: string): EntryName[] {
     const fd = openBeneath(this.fd, name, O_RDONLY | O_DIRECTORY);
     try {
@@ -98,13 +103,14 @@ export class DriverDirectory {
     close(this.fd);
   }
 
-  /** Calls `body` with an O_PATH fd of `name` if that is there and of the wanted type. */
-  private look<T>(name: string, isWanted: (mode: number) => boolean, body: (fd: number) => T): T | null {
+  /** Calls `body` with an O_PATH fd of `name`. Null: `name` does not exist, or is not of the wanted type. */
+  private withObject<T>(name: string, isWanted: (mode: number) => boolean, body: (fd: number) => T): T | null {
     let fd: number;
     try {
       fd = openBeneath(this.fd, name, O_PATH);
     } catch (error) {
-      // ELOOP, EXDEV: through a symlink, or out of the directory; nothing of the driver's lies there.
+      // ELOOP, EXDEV: the path leads through a symlink or out of the directory, where the driver keeps
+      // nothing.
       if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EXDEV', 'ENAMETOOLONG')) return null;
       throw error;
     }

@@ -1,7 +1,7 @@
 /**
- * Docker's overlay2 driver: `ID/diff` is a layer, `ID/lower` the short names of all layers below it, nearest
- * first (`l/SHORT:l/SHORT`), `l/SHORT` a symlink to `../ID/diff`. `ID/link` has the layer's own short name,
- * for its children.
+ * Docker's overlay2 driver. `ID/diff` is a layer. The file `ID/lower` has the short names of all layers below
+ * it, nearest first (`l/SHORT:l/SHORT`). `l/SHORT` is a symlink to `../ID/diff`. `ID/link` has the layer's
+ * own short name, which the layers above it use.
  */
 import { Errno } from '../../core/errno.js';
 import { quoted, StoreError } from '../store-error.js';
@@ -9,15 +9,15 @@ import type { DriverDirectory } from './driver-directory.js';
 
 export const SHORT_NAMES = 'l';
 
-/** Ids of the layer and of all below it, top first. */
+/** The ids of the layer and of all layers below it, top first. */
 export function overlay2Stack(driver: DriverDirectory, id: string): string[] {
   const file = `${id}/lower`;
   const where = driver.pathOf(file);
   const text = driver.text(file);
   if (text === null) {
-    // Docker makes the work directory together with `lower`, for layers that have others below them.
+    // Docker makes the work directory together with `lower`, for layers that have other layers below them.
     if (!driver.hasDirectory(`${id}/work`)) return [id];
-    const why = 'is missing, and the layer has a work directory, as those have that stand on others';
+    const why = 'is missing, though the layer has a work directory and so must have layers below it';
     throw new StoreError({ what: 'docker', where, why, errno: Errno.ENOENT });
   }
   const lower = text.trim();
@@ -27,7 +27,7 @@ export function overlay2Stack(driver: DriverDirectory, id: string): string[] {
 
 function idOf(driver: DriverDirectory, id: string, short: string): string {
   const where = driver.pathOf(`${id}/lower`);
-  // What is not two plain names would lead somewhere else than to the short names.
+  // Any other form would lead out of the directory of short names.
   if (!/^l\/[^/]+$/.test(short) || short === 'l/..' || short === 'l/.') {
     throw new StoreError({
       what: 'docker',
@@ -40,7 +40,7 @@ function idOf(driver: DriverDirectory, id: string, short: string): string {
     throw new StoreError({
       what: 'docker',
       where,
-      why: `names ${quoted(short)}, and there is no such link`,
+      why: `names ${quoted(short)}, which does not exist or is not a link`,
       errno: Errno.ENOENT,
     });
   }
@@ -52,7 +52,7 @@ function idOf(driver: DriverDirectory, id: string, short: string): string {
   return found;
 }
 
-/** Where a layer's content lies in the driver's directory. */
+/** The path of a layer's content in the driver's directory. */
 export function overlay2Content(id: string): string {
   return `${id}/diff`;
 }

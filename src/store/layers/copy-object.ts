@@ -1,6 +1,6 @@
 /**
- * One object of a layer copied with everything that it is. Nothing is tolerated to be lost, unlike at
- * copy-up.
+ * Copies one object of a layer with all its attributes. Unlike at copy-up, an attribute that cannot be set is
+ * an error.
  */
 import { cloneData, copyData } from '../../copyup/fill-data.js';
 import { copyTimes } from '../../copyup/fill-metadata.js';
@@ -14,10 +14,10 @@ import { getXattr, setXattr } from '../../sys/files/xattr.js';
 import type { LayerObject } from '../../whiteout/layer-form.js';
 import { openUntouched } from './open-untouched.js';
 
-/** The name that an xattr has in the copy; null: it stays behind. */
+/** Returns the name of an xattr in the copy. Null: the xattr is not copied. */
 export type XattrTranslation = (name: string) => string | null;
 
-/** Copies anything but a directory to `name` in `dirfd`, which is free. */
+/** Copies an object that is not a directory into the directory `dirfd`, where its name must be free. */
 export function copyObject(source: LayerObject, dirfd: number, translate: XattrTranslation): void {
   const { name, stat } = source;
   if (isRegular(stat.mode)) {
@@ -47,8 +47,8 @@ function copyFile(source: LayerObject, dirfd: number, translate: XattrTranslatio
 }
 
 /**
- * The order that keeps them all: chown clears set-id bits and capabilities; the mode agrees with the ACL
- * before it; times last.
+ * Copies owner, xattrs, mode and times, in this order: chown clears set-id bits and capabilities, an access
+ * ACL sets mode bits, and every change updates a time.
  */
 export function copyAttributes(source: LayerObject, copy: ObjectRef, translate: XattrTranslation): void {
   const { stat } = source;
@@ -66,7 +66,7 @@ function copyXattrs(source: LayerObject, copy: ObjectRef, translate: XattrTransl
     try {
       setXattr(copy.dirfd, copy.name, name, value);
     } catch (error) {
-      // Which one it was decides what to do about it.
+      // The error names the xattr, so that the user can do something about it.
       throw error instanceof FsError ? new FsError(error.errno, `setxattr ${name}`) : error;
     }
   }

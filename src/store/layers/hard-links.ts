@@ -1,23 +1,23 @@
-/** Which names of a layer are one object. */
+/** The hard links of a layer: which names lead to one object. */
 import type { FileStat } from '../../core/file-stat.js';
 import { O_DIRECTORY, O_PATH } from '../../core/flags.js';
 import { linkAt } from '../../sys/files/inode-ops.js';
 import { close, openBeneath } from '../../sys/files/open.js';
 import { identityOf } from '../identity.js';
 
-/** Remembers the objects with several names that have been copied, until the last of their names has come. */
+/** The copied objects that have several names. An object is forgotten after its last name. */
 export class HardLinks {
   private readonly copies = new Map<string, { readonly path: string; namesLeft: number }>();
 
-  /** @param root fd of the layer that is being written */
+  /** @param root the fd of the new layer's root */
   constructor(private readonly root: number) {}
 
-  /** The object has been copied to `path` (from the root). */
+  /** Records that the object has been copied to `path`, a path from the root. */
   remember(stat: FileStat, path: string): void {
     if (stat.nlink > 1) this.copies.set(identityOf(stat), { path, namesLeft: stat.nlink - 1 });
   }
 
-  /** Links `name` in `dirfd` to the object's copy. False: there is none yet. */
+  /** Makes `name` in `dirfd` a link to the object's copy. False: it has not been copied yet. */
   link(stat: FileStat, dirfd: number, name: string): boolean {
     if (stat.nlink < 2) return false;
     const identity = identityOf(stat);

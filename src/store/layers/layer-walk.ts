@@ -1,6 +1,6 @@
 /**
- * A layer from its root down, each directory before what is in it. What is held at a time is one directory's
- * names per level and an fd each, however large the layer is.
+ * Walks a layer from its root down, each directory before its entries. For each level it keeps one fd and the
+ * names of one directory, so its memory does not depend on the size of the layer.
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, FsError } from '../../core/errno.js';
@@ -21,31 +21,36 @@ export interface WalkedObject extends LayerObject {
 }
 
 export interface LayerVisitor {
-  /** Before what is in the directory. */
-  enter(directory: WalkedObject, opaque: boolean): void;
-  /** After it; not called when anything in it failed. */
+  /** Called for a directory before its entries. */
+  enter(directory: WalkedObject, properties: { readonly isOpaque: boolean }): void;
+  /** Called for a directory after its entries, unless one of them failed. */
   leave(directory: WalkedObject): void;
-  /** Anything but a directory. */
+  /** Called for every object that is not a directory. */
   object(object: WalkedObject): void;
   /**
-   * `name` of the layers below is hidden in the directory that was entered last; `dirfd` is the layer's own.
+   * Called when the directory that was entered last hides `name` of the layers below. `dirfd` is this
+   * directory of the walked layer.
    */
   whiteout(dirfd: number, name: EntryName, path: string): void;
 }
 
 /**
- * Whiteouts that hide nothing are left out: beside an entry of the same name, and inside an opaque directory,
- * where old kernels take them for corruption. An opaque root hides nothing in either dialect, so whiteouts
- * below it count.
- * @param root fd of the layer's root, the caller's
+ * Walks a layer. It skips whiteouts that hide nothing: beside an entry of the same name, and below an opaque
+ * directory, where old kernels report them as corruption. An opaque root hides nothing in either dialect, so
+ * whiteouts below it are not skipped.
+ * @param root the fd of the layer's root; the caller owns it
  * @throws FsError with the path from the root
  */
 export function walkLayer(root: number, source: LayerSource, visitor: LayerVisitor): void {
-  new LayerWalk(source, visitor).visit(root, '.' as EntryName, '', false);
+  new LayerWalk(source, visitor).visit({ dirfd: root, name: '.' as EntryName, path: '' }, { belowOpaque: false });
 }
 
+/** An entry, before its attributes have been read. */
+type Entry = Pick<WalkedObject, 'dirfd' | 'name' | 'path'>;
+
 /**
- * No path of PATH_MAX bytes leads deeper; the stack and the fds of a thread do not reach much further either.
+ * The depth limit: no path of PATH_MAX bytes is deeper, and a thread's stack and fds would not suffice for
+ * much more.
  */
 const MAX_DEPTH = 2048;
 
@@ -57,28 +62,28 @@ class LayerWalk {
     private readonly visitor: LayerVisitor,
   ) {}
 
-  /** @returns whether it is a whiteout, by its attributes */
-  visit(dirfd: number, name: EntryName, path: string, belowOpaque: boolean): boolean {
+  /** @returns whether the entry is a whiteout, by its attributes */
+  visit({ dirfd, name, path }: Entry, { belowOpaque }: { belowOpaque: boolean }): boolean {
     return withPath(path, () => {
       const stat = new FileStat();
       if (!statAt(dirfd, name, stat)) throw new FsError(Errno.ENOENT, 'the layer is being changed', path);
       keepOwnProtection(dirfd, name, stat);
       const object: WalkedObject = { dirfd, name, path, stat, xattrs: listXattrs(dirfd, name) };
       if (this.source.isWhiteout(object)) return true;
-      if (isDirectory(stat.mode)) this.directory(object, belowOpaque);
+      if (isDirectory(stat.mode)) this.directory(object, { belowOpaque });
       else this.visitor.object(object);
       return false;
     });
   }
 
-  private directory(object: WalkedObject, belowOpaque: boolean): void {
+  private directory(object: WalkedObject, { belowOpaque }: { belowOpaque: boolean }): void {
     if (this.depth >= MAX_DEPTH) throw new FsError(Errno.ENAMETOOLONG, `deeper than ${MAX_DEPTH} directories`);
-    const opaque = this.source.isOpaque(object);
+    const isOpaque = this.source.isOpaque(object);
     const fd = openUntouched(object.dirfd, object.name, O_DIRECTORY);
     this.depth++;
     try {
-      this.visitor.enter(object, opaque);
-      this.content(fd, object.path, belowOpaque || (opaque && object.path !== ''));
+      this.visitor.enter(object, { isOpaque });
+      this.entries(fd, object.path, { belowOpaque: belowOpaque || (isOpaque && object.path !== '') });
     } finally {
       this.depth--;
       close(fd);
@@ -86,7 +91,7 @@ class LayerWalk {
     this.visitor.leave(object);
   }
 
-  private content(fd: number, path: string, hidden: boolean): void {
+  private entries(fd: number, path: string, { belowOpaque }: { belowOpaque: boolean }): void {
     const entries: EntryName[] = [];
     const whiteouts = new Set<EntryName>();
     this.source.list(fd, {
@@ -95,13 +100,13 @@ class LayerWalk {
     });
     for (const name of entries) {
       whiteouts.delete(name);
-      if (this.visit(fd, name, join(path, name), hidden)) whiteouts.add(name);
+      if (this.visit({ dirfd: fd, name, path: join(path, name) }, { belowOpaque })) whiteouts.add(name);
     }
-    if (hidden) return;
-    for (const name of whiteouts) this.hidden(fd, name, join(path, name));
+    if (belowOpaque) return;
+    for (const name of whiteouts) this.whiteout(fd, name, join(path, name));
   }
 
-  private hidden(fd: number, name: EntryName, path: string): void {
+  private whiteout(fd: number, name: EntryName, path: string): void {
     withPath(path, () => this.visitor.whiteout(fd, name, path));
   }
 }
@@ -110,7 +115,7 @@ function join(directory: string, name: string): string {
   return directory === '' ? name : `${directory}/${name}`;
 }
 
-/** Gives an error of `body` the path, unless it has that of something deeper. */
+/** Calls `body`. Adds the path to its error, unless the error has a path already. */
 function withPath<T>(path: string, body: () => T): T {
   try {
     return body();

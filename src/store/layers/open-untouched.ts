@@ -1,12 +1,12 @@
-/** Reading a layer without a trace in it: not even access times change. */
+/** Opens objects of a layer without changing it, not even access times. */
 import { Errno, FsError, fsError } from '../../core/errno.js';
 import { O_NOATIME, O_RDONLY } from '../../core/flags.js';
 import { NO_TREE, openAt, openTreeRoot, tryOpenAt } from '../../sys/files/open.js';
 import { trySetReadOnly } from '../../sys/mount.js';
 
 /**
- * Opens a layer's root (bytes; symlinks are followed), where possible as a mount of its own that changes
- * nothing and shows nothing of what is mounted below it.
+ * Opens a layer's root (bytes; symlinks are followed). If possible, it opens a read-only mount of its own,
+ * without the mounts below the root.
  */
 export function openLayerRoot(path: string): number {
   try {
@@ -21,7 +21,8 @@ export function openLayerRoot(path: string): number {
 }
 
 /**
- * Opens for reading. EPERM: O_NOATIME is for the owner alone, and the access time counts less than the copy.
+ * Opens for reading, with O_NOATIME if possible. Only the owner can use that flag (EPERM); otherwise the
+ * access time changes, because a copy matters more.
  */
 export function openUntouched(dirfd: number, name: string, flags = 0): number {
   const fd = tryOpenAt(dirfd, name, O_RDONLY | O_NOATIME | flags);

@@ -1,13 +1,16 @@
-/** How far a conversion is: numbers that the thread which converts writes and another one shows. */
+/**
+ * The progress of a conversion, in shared memory: the converting thread writes it, and the main thread shows
+ * it.
+ */
 export class Progress {
   private readonly numbers: Float64Array;
 
-  /** @param memory shared by both threads */
+  /** @param memory the memory that both threads share */
   constructor(readonly memory = new SharedArrayBuffer(2 * Float64Array.BYTES_PER_ELEMENT)) {
     this.numbers = new Float64Array(memory);
   }
 
-  /** One more object, with so much data. */
+  /** Counts one more object, with so many bytes of data. */
   advance(bytes: number): void {
     this.numbers[0] = this.objects + 1;
     this.numbers[1] = this.bytes + bytes;
@@ -19,9 +22,5 @@ export class Progress {
 
   get bytes(): number {
     return this.numbers[1] ?? 0;
-  }
-
-  reset(): void {
-    this.numbers.fill(0);
   }
 }

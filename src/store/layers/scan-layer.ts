@@ -1,4 +1,7 @@
-/** The first pass of a conversion: what is in the layer, and what of it the other dialect cannot store. */
+/**
+ * The first pass of a conversion: counts the objects of the layer, and finds those that the target cannot
+ * store.
+ */
 import type { EntryName } from '../../core/brand.js';
 import { isRegular, isSymlink, S_IFBLK, S_IFCHR, S_IFMT } from '../../core/file-mode.js';
 import { withoutForeignIds } from '../../core/posix-acl.js';
@@ -15,7 +18,7 @@ export interface LayerCounts {
   symlinks: number;
   /** Devices, fifos and sockets. */
   special: number;
-  /** Names beyond the first of objects with several. */
+  /** Further names of objects that have several. */
   hardLinks: number;
   whiteouts: number;
   opaque: number;
@@ -23,32 +26,35 @@ export interface LayerCounts {
   bytes: number;
 }
 
-/** Something that the target cannot store. */
+/** An object that the target cannot store. */
 export interface Obstacle {
-  /** From the layer's root, bytes. */
+  /** The path from the layer's root, as bytes. */
   readonly path: string;
   readonly why: string;
 }
 
 export interface ScanReport {
   readonly counts: LayerCounts;
-  /** The first {@link MAX_OBSTACLES}. */
+  /** The first {@link MAX_OBSTACLES} obstacles. */
   readonly obstacles: readonly Obstacle[];
-  /** How many there are in all. */
+  /** The number of all obstacles. */
   readonly obstacleCount: number;
 }
 
 export interface ScanOptions {
-  /** A likeness to the target is an obstacle: nobody has said in which dialect the layer is. */
+  /** A likeness to the target is an obstacle, because the request does not name the dialect of the layer. */
   readonly refuseLikeness: boolean;
-  /** Who converts, when that is not root: what others own cannot be made. */
+  /** The user who converts, unless it is root: this user cannot make objects of other owners. */
   readonly ordinaryUser: { readonly uid: number; readonly groups: readonly number[] } | null;
 }
 
-/** More would tell nobody more. */
+/** How many obstacles a report has. */
 export const MAX_OBSTACLES = 1000;
 
-/** @param root fd of the layer's root */
+/**
+ * Scans a layer.
+ * @param root the fd of the layer's root
+ */
 export function scanLayer(
   root: number,
   source: LayerSource,
@@ -74,8 +80,8 @@ class LayerScan implements LayerVisitor {
   };
   private readonly obstacles: Obstacle[] = [];
   private obstacleCount = 0;
-  /** Objects with several names, and how many of these are still to come. */
-  private readonly several = new Map<string, number>();
+  /** The number of names that have not been visited yet, of objects with several names. */
+  private readonly namesLeft = new Map<string, number>();
 
   constructor(
     private readonly source: LayerSource,
@@ -88,9 +94,9 @@ class LayerScan implements LayerVisitor {
     return { counts: this.counts, obstacles: this.obstacles, obstacleCount: this.obstacleCount };
   }
 
-  enter(directory: WalkedObject, opaque: boolean): void {
+  enter(directory: WalkedObject, { isOpaque }: { isOpaque: boolean }): void {
     this.counts.directories++;
-    if (opaque) this.counts.opaque++;
+    if (isOpaque) this.counts.opaque++;
     this.check(directory);
     if (directory.path === '') this.checkRoot(directory.dirfd);
   }
@@ -122,10 +128,10 @@ class LayerScan implements LayerVisitor {
 
   private isFirst({ stat }: WalkedObject): boolean {
     const identity = identityOf(stat);
-    const left = this.several.get(identity);
-    if (left === undefined) this.several.set(identity, stat.nlink - 1);
-    else if (left > 1) this.several.set(identity, left - 1);
-    else this.several.delete(identity);
+    const left = this.namesLeft.get(identity);
+    if (left === undefined) this.namesLeft.set(identity, stat.nlink - 1);
+    else if (left > 1) this.namesLeft.set(identity, left - 1);
+    else this.namesLeft.delete(identity);
     return left === undefined;
   }
 
@@ -139,20 +145,20 @@ class LayerScan implements LayerVisitor {
   private likeness(object: WalkedObject): string | null {
     if (!this.options.refuseLikeness) return null;
     const likeness = this.target.likeness(object);
-    return likeness === null ? null : `${likeness}; say with --from in which dialect the layer is`;
+    return likeness === null ? null : `${likeness}; give the dialect of the layer with --from`;
   }
 
   private cannotMake(object: WalkedObject): string | null {
     const { stat } = object;
     if (namesForeignIds(object))
-      return 'its ACL names a user or group outside of this user namespace; convert it outside';
-    if (stat.protection !== 0) return 'immutable or append-only (see lsattr), which a copy would not be';
+      return 'its ACL names a user or group outside of this user namespace; convert the layer outside of it';
+    if (stat.protection !== 0) return 'immutable or append-only (see lsattr); a copy would not be';
     const { ordinaryUser } = this.options;
     if (ordinaryUser === null) return null;
     const type = stat.mode & S_IFMT;
     if (type === S_IFCHR || type === S_IFBLK) return 'a device, which only root can make';
-    if (stat.uid !== ordinaryUser.uid) return `its owner is ${stat.uid}, and only root can give that to a copy`;
-    if (!ordinaryUser.groups.includes(stat.gid)) return `its group is ${stat.gid}, which is none of this user's`;
+    if (stat.uid !== ordinaryUser.uid) return `its owner is ${stat.uid}, and only root can set that owner on a copy`;
+    if (!ordinaryUser.groups.includes(stat.gid)) return `its group is ${stat.gid}, and this user is not a member`;
     return null;
   }
 

@@ -1,4 +1,4 @@
-/** The second pass of a conversion: the layer again, written in the other dialect. */
+/** The second pass of a conversion: writes the layer in the other dialect. */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, FsError } from '../../core/errno.js';
 import { isRegular } from '../../core/file-mode.js';
@@ -12,23 +12,20 @@ import { HardLinks } from './hard-links.js';
 import { type LayerVisitor, type WalkedObject, walkLayer } from './layer-walk.js';
 import type { Progress } from './progress.js';
 
-export interface WriteOptions {
-  /** Bring it to the disk in the end. */
-  readonly sync: boolean;
+export interface LayerCopy {
+  /** The fd of the layer's root. */
+  readonly from: number;
+  /** The fd of an empty directory of mode 0700, which becomes the new layer's root. */
+  readonly to: number;
+  readonly source: LayerSource;
+  readonly target: LayerTarget;
+  /** `sync`: write the new layer to the disk at the end. */
+  readonly options: { readonly sync: boolean };
+  readonly progress: Progress;
 }
 
-/**
- * @param from fd of the layer's root
- * @param to fd of an empty directory of mode 0700, which becomes the new layer's root
- */
-export function writeLayer(
-  from: number,
-  to: number,
-  source: LayerSource,
-  target: LayerTarget,
-  options: WriteOptions,
-  progress: Progress,
-): void {
+/** Writes the new layer. */
+export function writeLayer({ from, to, source, target, options, progress }: LayerCopy): void {
   const writer = new LayerWriter(to, source, target, progress);
   try {
     walkLayer(from, source, writer);
@@ -39,7 +36,7 @@ export function writeLayer(
 }
 
 class LayerWriter implements LayerVisitor {
-  /** The directories being written, from the root's child down to the innermost. */
+  /** The fds of the directories that are being written, from the root's child down to the innermost. */
   private readonly open: number[] = [];
   private readonly links: HardLinks;
   private readonly translate: XattrTranslation;
@@ -63,19 +60,19 @@ class LayerWriter implements LayerVisitor {
     return this.open.at(-1) ?? this.root;
   }
 
-  enter({ name, path, stat }: WalkedObject, opaque: boolean): void {
-    if (identityOf(stat) === this.own) throw new FsError(Errno.ELOOP, 'the new layer lies inside the old one', path);
+  enter({ name, path, stat }: WalkedObject, { isOpaque }: { isOpaque: boolean }): void {
+    if (identityOf(stat) === this.own) throw new FsError(Errno.ELOOP, 'the new layer is inside the old one', path);
     if (path === '') this.target.prepare(this.root);
     else {
       const parent = this.directory;
-      // Closed to others until it is complete.
+      // Other users have no access until it is complete.
       mkdirAt(parent, name, 0o700);
       this.open.push(openDirectoryAt(parent, name));
     }
-    if (opaque) this.target.markOpaque(this.directory);
+    if (isOpaque) this.target.markOpaque(this.directory);
   }
 
-  /** What was added to the directory has changed its times; now nothing will any more. */
+  /** Copies a directory's attributes at the end, because each new entry has changed its times. */
   leave(source: WalkedObject): void {
     copyAttributes(source, { dirfd: this.directory, name: '' }, this.translate);
     if (source.path !== '') close(this.open.pop() as number);
@@ -98,7 +95,7 @@ class LayerWriter implements LayerVisitor {
     this.progress.advance(0);
   }
 
-  /** Closes what a failure has left open. */
+  /** Closes the fds that a failure has left open. */
   close(): void {
     for (const fd of this.open) close(fd);
   }

@@ -1,7 +1,4 @@
-/**
- * A union goes from one dialect into the other in the middle of its life: its layers converted, it shows the
- * same.
- */
+/** A union whose layers are converted into the other dialect between two mounts shows the same tree. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -47,7 +44,7 @@ describe.skipIf(unavailable !== null)(`across dialects ${unavailable ?? ''}`, ()
     removeScratch(base);
   });
 
-  /** What the union shows after a script, which may be empty. */
+  /** Runs a script, which may be empty, in the union. Returns a snapshot of it. */
   function after(random: Random, operations: number, mounted: Mounted): Snapshot {
     try {
       for (const operation of randomOperations(random, operations)) apply(mounted.mountpoint, operation, held);
@@ -71,7 +68,7 @@ describe.skipIf(unavailable !== null)(`across dialects ${unavailable ?? ''}`, ()
 
     for (const name of LAYER_NAMES) convert('aufs', 'overlay', name);
     expect(after(random, 0, mountAufs(aufs))).toEqual(inOverlay);
-    // What pseudo-links keep together, an overlay would part.
+    // noplink: an overlay breaks hard links where aufs keeps them with pseudo-links.
     const inAufs = after(random, OPERATIONS, mountAufs(aufs, ['noplink']));
 
     convert('overlay', 'aufs', 'upper', 'converted');

@@ -1,4 +1,4 @@
-/** A layer rewritten in the other dialect: nothing of it is lost, and nothing is half done. */
+/** Conversion of a layer into the other dialect: it is complete, or leaves nothing behind. */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { aufsMarks, buildRichLayer, overlayMarks } from './rich-layer.js';
 
 const unavailable = mountsUnavailable();
 
-/** What aufs keeps in a branch's root. */
+/** The directories that aufs keeps in the root of a branch. */
 const isBookkeeping = (path: string): boolean => path.startsWith('.wh..wh.');
 const isAufsMark = (path: string): boolean => /(^|\/)\.wh\./.test(path);
 
@@ -51,7 +51,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
   }
 
   describe('a layer with one of everything', () => {
-    it('goes from overlay to aufs and back, and is equal', () => {
+    it('is equal after a conversion from overlay to aufs and back', () => {
       buildRichLayer(src, overlayMarks);
       const back = join(home, 'back');
       expectConverted('--to', 'aufs', src, dst);
@@ -59,7 +59,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(factsOf(back)).toEqual(factsOf(src));
     });
 
-    it('goes from aufs to overlay and back, and is equal', () => {
+    it('is equal after a conversion from aufs to overlay and back', () => {
       buildRichLayer(src, aufsMarks);
       const back = join(home, 'back');
       expectConverted('--to', 'overlay', src, dst);
@@ -71,7 +71,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(marks(back)).toEqual(marks(src));
     });
 
-    it('is not touched, not even its access times', () => {
+    it('is not changed, not even its access times', () => {
       buildRichLayer(src, overlayMarks);
       const atimes = (): string[] =>
         ['', 'file', 'symlink', 'dir', 'dir/opaque', 'large'].map((path) => JSON.stringify(sys.lstat(join(src, path))));
@@ -122,8 +122,8 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
     });
   });
 
-  describe('what a layer has of its dialect', () => {
-    it('overlay: attributes of its own stay behind, those of an overlay inside it lose one escape', () => {
+  describe('the marks of a dialect', () => {
+    it('overlay: its own attributes are not copied, those of an overlay inside it lose one escape', () => {
       sys.writeFile(`${src}/file`, '');
       sys.setxattr(`${src}/file`, 'trusted.overlay.origin', '');
       mkdirSync(`${src}/nested`);
@@ -136,7 +136,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(sys.listxattr(`${home}/back/nested`)).toEqual(['trusted.overlay.overlay.opaque']);
     });
 
-    it('overlay: marks in the user. namespace count, and whiteouts that are attributes', () => {
+    it('overlay: reads marks in the user. namespace, and whiteouts that are attributes', () => {
       mkdirSync(`${src}/opaque`);
       sys.setxattr(`${src}/opaque`, 'user.overlay.opaque', 'y');
       sys.writeFile(`${src}/gone`, '');
@@ -146,14 +146,14 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(readdirSync(`${dst}/opaque`)).toEqual(['.wh..wh..opq']);
     });
 
-    it('overlay: written with marks in the user. namespace when asked to', () => {
+    it('overlay: writes marks in the user. namespace on request', () => {
       mkdirSync(`${src}/opaque`);
       aufsMarks.opaque(`${src}/opaque`);
       expectConverted('--to', 'overlay', '--xattrs', 'user', src, dst);
       expect(sys.listxattr(`${dst}/opaque`)).toEqual(['user.overlay.opaque']);
     });
 
-    it('aufs: bookkeeping is left out, and hard links stay one file', () => {
+    it('aufs: bookkeeping is not copied, and hard links stay one file', () => {
       mkdirSync(`${src}/.wh..wh.plnk`);
       mkdirSync(`${src}/.wh..wh.orph`);
       sys.writeFile(`${src}/.wh..wh.aufs`, '');
@@ -164,7 +164,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(sys.lstat(`${dst}/one`)).toMatchObject({ nlink: 2, ino: sys.lstat(`${dst}/two`).ino });
     });
 
-    it('aufs: an entry beside its own whiteout shows; a directory there is opaque', () => {
+    it('aufs: an entry beside its own whiteout is visible, and opaque if it is a directory', () => {
       sys.writeFile(`${src}/file`, 'here');
       aufsMarks.whiteout(src, 'file');
       mkdirSync(`${src}/dir`);
@@ -175,7 +175,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(sys.getxattr(`${dst}/dir`, 'trusted.overlay.opaque').toString()).toBe('y');
     });
 
-    it('whiteouts that hide nothing are left out: those in an opaque directory', () => {
+    it('whiteouts in an opaque directory are not copied: they hide nothing', () => {
       mkdirSync(`${src}/opaque/inner`, { recursive: true });
       aufsMarks.opaque(`${src}/opaque`);
       aufsMarks.whiteout(`${src}/opaque`, 'useless');
@@ -184,7 +184,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(Object.keys(snapshot(dst))).toEqual(['.', 'opaque', 'opaque/inner']);
     });
 
-    it('fuse-overlayfs: the marks of both dialects become those of one', () => {
+    it('fuse-overlayfs: the marks of both dialects become marks of one', () => {
       const marks = (): void => {
         mkdirSync(`${src}/opaque`);
         overlayMarks.opaque(`${src}/opaque`);
@@ -203,8 +203,8 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
     });
   });
 
-  describe('what the other dialect cannot store', () => {
-    it('is named, each with its reason, before anything is written', () => {
+  describe('objects that the other dialect cannot store', () => {
+    it('are named, each with the reason, before anything is written', () => {
       sys.writeFile(`${src}/.wh.reserved`, '');
       sys.writeFile(`${src}/${'n'.repeat(243)}`, '');
       sys.writeFile(`${src}/${'n'.repeat(242)}`, '');
@@ -234,11 +234,11 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       });
     });
 
-    it('a layer that is in the form of the target already', () => {
+    it('a layer that is already in the form of the target', () => {
       mkdirSync(`${src}/opaque`);
       overlayMarks.opaque(`${src}/opaque`);
       expectObstacles(['--to', 'overlay', src, dst], {
-        opaque: 'an opaque directory of an overlay (trusted.overlay.opaque); say with --from',
+        opaque: 'an opaque directory of an overlay (trusted.overlay.opaque); give the dialect',
       });
     });
 
@@ -251,7 +251,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(sys.listxattr(`${dst}/opaque`)).toEqual(['user.overlay.opaque']);
     });
 
-    it.each(['aufs', 'fuse-overlayfs'])('%s: pseudo-links, of which an entry may be the only name', (from) => {
+    it.each(['aufs', 'fuse-overlayfs'])('%s: pseudo-links, whose entry can be the only name of a file', (from) => {
       mkdirSync(`${src}/.wh..wh.plnk`);
       sys.writeFile(`${src}/.wh..wh.plnk/12.34`, 'changed through a name in a lower layer');
       expectObstacles(['--to', 'overlay', '--from', from, src, dst], {
@@ -285,29 +285,29 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       mkdirSync(dst);
       expectConverted('--to', 'aufs', src, `${dst}/`);
       expect(sys.readFile(`${dst}/file`)).toBe('content');
-      refuses([src, dst], `DST: ${dst}: is there already, and is not empty (ENOTEMPTY)`);
-      refuses([src, `${src}/file`], `DST: ${src}/file: is there already, and is no directory (EEXIST)`);
-      refuses([src, `${home}/no/where`], `DST: ${home}/no/where: the directory around it cannot be opened (ENOENT)`);
+      refuses([src, dst], `DST: ${dst}: exists, and is not empty (ENOTEMPTY)`);
+      refuses([src, `${src}/file`], `DST: ${src}/file: exists, and is not a directory (EEXIST)`);
+      refuses([src, `${home}/no/where`], `DST: ${home}/no/where: its parent directory cannot be opened (ENOENT)`);
     });
 
-    it('they lie apart', () => {
+    it('neither is inside the other', () => {
       mkdirSync(`${src}/inner`);
-      refuses([src, `${src}/inner/new`], `DST: ${src}/inner/new: lies inside SRC (EINVAL)`);
+      refuses([src, `${src}/inner/new`], `DST: ${src}/inner/new: is inside SRC (EINVAL)`);
       refuses([dst, `${home}/new`], `SRC: ${dst}: no such file or directory (ENOENT)`);
       mkdirSync(dst);
       refuses([dst, dst], `DST: ${dst}: is SRC itself (EINVAL)`);
     });
 
-    it('SRC is not taken for what a killed conversion has left', () => {
+    it('SRC is not removed as the remains of a killed conversion', () => {
       const left = `${home}/.plyfs-convert.dst`;
       mkdirSync(`${left}/inner`, { recursive: true });
       sys.writeFile(`${left}/inner/file`, '');
       const refusal = (source: string): string =>
-        `SRC: ${source}: is, or lies in, ${left}, where the new layer would be written (EINVAL); choose another DST`;
+        `SRC: ${source}: is ${left} or inside it, where the new layer would be written (EINVAL); choose another DST`;
       for (const source of [left, `${left}/inner`]) refuses([source, dst], refusal(source));
     });
 
-    it('what stands in the way of the new layer is named', () => {
+    it('an object in the way of the new layer is named', () => {
       const left = `${home}/.plyfs-convert.dst`;
       mkdirSync(`${left}/mnt`, { recursive: true });
       expect(spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', `${left}/mnt`]).status).toBe(0);
@@ -322,7 +322,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       }
     });
 
-    it('SRC is a layer of its own: what is mounted in it is not part of it', () => {
+    it('mounts inside SRC are not a part of it', () => {
       mkdirSync(`${src}/point`);
       expect(spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', `${src}/point`]).status).toBe(0);
       try {
@@ -334,7 +334,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       }
     });
 
-    it('an ACL of the directory around DST does not come down to the layer', () => {
+    it('the layer does not inherit an ACL of the parent directory of DST', () => {
       sys.writeFile(`${src}/file`, '');
       sys.setxattr(home, 'system.posix_acl_default', sys.acl(`u::rwx user:${sys.ALICE}:rwx g::r-x m::rwx o::r-x`));
       expectConverted('--to', 'aufs', src, dst);
@@ -344,7 +344,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
   });
 
   describe('the command', () => {
-    it('shows its progress on a terminal, on one line that goes away', () => {
+    it('shows its progress on one line of the terminal, and clears it', () => {
       sys.writeFile(`${src}/file`, 'content');
       const { stdout } = run('script', ['-qec', `"${PLYFS}" convert --to aufs "${src}" "${dst}"`, '/dev/null']);
       const texts = stdout.split('\r\u001b[K');
@@ -353,7 +353,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(texts.at(-1)).toBe('plyfs: 2 objects, 7 B\r\n');
     });
 
-    it('says what was done as JSON', () => {
+    it('prints what was done as JSON', () => {
       sys.writeFile(`${src}/file`, 'content');
       sys.link(`${src}/file`, `${src}/same`);
       overlayMarks.whiteout(src, 'gone');
@@ -371,14 +371,14 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       });
     });
 
-    it('says what stands against it as JSON', () => {
+    it('prints what prevents it as JSON', () => {
       sys.writeFile(`${src}/.wh.x`, '');
       const { stdout, status } = convert('--to', 'aufs', '--json', src, dst);
       expect(status).toBe(1);
       expect(JSON.parse(stdout)).toMatchObject({ converted: false, obstacleCount: 1, obstacles: [{ path: '.wh.x' }] });
     });
 
-    it('says as JSON why it was refused before it began', () => {
+    it('prints as JSON why it was refused before it began', () => {
       expect(convert('--to', 'aufs', src, dst).status).toBe(0);
       writeFileSync(`${dst}/file`, '');
       for (const [source, destination, code, what] of [
@@ -398,7 +398,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       [['--to', 'foo', 'src', 'dst'], "option '--to <form>' argument 'foo' is invalid"],
       [['src', 'dst'], '--to is missing'],
       [['--to', 'aufs', '--wibble', 'src', 'dst'], "unknown option '--wibble'"],
-    ])('says as JSON that the command line is wrong: %j', (args, line) => {
+    ])('prints as JSON that the command line is wrong: %j', (args, line) => {
       const { stdout, stderr, status } = convert('--json', ...args);
       const answer = JSON.parse(stdout) as { error: string };
       expect([status, answer]).toEqual([2, { converted: false, error: expect.stringContaining(line) }]);
@@ -406,20 +406,20 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(answer.error).toContain('; see plyfs convert --help');
     });
 
-    it('names a misspelt option before one that is missing', () => {
+    it('reports a misspelt option before a missing one', () => {
       for (const args of [['--hepl'], ['--hepl', src, dst], ['--form', 'aufs', src, dst]]) {
         const line = `plyfs: unknown option '${args[0]}'`;
         expect(convert(...args)).toMatchObject({ status: 2, stderr: expect.stringContaining(line) });
       }
     });
 
-    it('needs to be told what to do', () => {
+    it('needs --to, and refuses nothing to convert', () => {
       expect(convert(src, dst)).toMatchObject({ status: 2, stderr: expect.stringContaining('--to') });
       expect(convert('--to', 'zfs', src, dst)).toMatchObject({ status: 2 });
       expect(convert('--to', 'aufs', '--from', 'aufs', src, dst)).toMatchObject({ status: 2 });
     });
 
-    it('leaves nothing when it is interrupted, and the next one removes what a killed one has left', async () => {
+    it('leaves nothing behind when it is interrupted, and removes the remains of a killed one', async () => {
       for (let i = 0; i < 4000; i++) writeFileSync(`${src}/file${i}`, 'x');
       const staged = `${home}/.plyfs-convert.dst`;
       const start = async () => {
@@ -442,7 +442,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(readdirSync(home).sort()).toEqual(['dst', 'src']);
     });
 
-    it('one of two to the same DST writes all of it, and the other one leaves it alone', async () => {
+    it('of two conversions to the same DST, one writes all of it, and the other does not touch it', async () => {
       for (let i = 0; i < 300; i++) writeFileSync(`${src}/file${i}`, 'x');
       const start = (name: string): Promise<number | null> => {
         const args = ['convert', '--to', 'overlay', '--volatile', src, join(home, name)];
@@ -457,7 +457,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       }
     });
 
-    it('leaves nothing when the disk is full, and names the place that is full', () => {
+    it('leaves nothing behind when the disk is full, and names the full place', () => {
       const small = join(home, 'small');
       mkdirSync(small);
       sys.writeFile(`${src}/large`, Buffer.alloc(4 << 20, 1));
@@ -480,13 +480,13 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       for (const name of ['.wh..wh.plnk', '.wh..wh.orph']) expect(sys.lstat(`${dst}/${name}`).mode).toBe(0o040700);
     });
 
-    it('fails when it cannot say what it did', () => {
+    it('fails when it cannot write its JSON', () => {
       const { status, stderr } = run('sh', ['-c', `"${PLYFS}" convert --to aufs --json "${src}" "${dst}" > /dev/full`]);
       expect(stderr).toBe('plyfs: stdout: no space left on device (ENOSPC)\n');
       expect(status).toBe(1);
     });
 
-    it('names DST when that cannot be written', () => {
+    it('names DST when it cannot be written', () => {
       const locked = join(home, 'locked');
       mkdirSync(locked);
       for (const path of [src, locked]) sys.chown(path, sys.ALICE, sys.STAFF);
@@ -496,7 +496,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(stderr).toBe(`plyfs: convert: mkdirat: ${locked}/dst: permission denied (EACCES)\n`);
     });
 
-    it('removes directories that an ordinary user cannot write to, and says what failed first', () => {
+    it('removes directories that an ordinary user cannot write to, and reports the first failure', () => {
       mkdirSync(`${src}/a/b`, { recursive: true });
       sys.writeFile(`${src}/a/b/file`, '');
       const left = `${home}/.plyfs-convert.dst`;
@@ -516,7 +516,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(readdirSync(home).sort()).toEqual(['dst', 'src']);
     });
 
-    it('ends with one line at a layer that is deeper than any path', () => {
+    it('fails with one line if a layer is deeper than any path', () => {
       const script = "import os\nfor _ in range(7000):\n    os.mkdir('d'); os.chdir('d')\n";
       expect(spawnSync('python3', ['-c', script], { cwd: src }).status).toBe(0);
       try {
@@ -526,7 +526,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
         expect(status).toBe(1);
         expect(readdirSync(home)).toEqual(['src']);
       } finally {
-        // Node's own removal goes by paths.
+        // rmSync() uses whole paths, which would be too long.
         spawnSync('rm', ['-rf', src]);
       }
     });
@@ -534,12 +534,12 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
     const asAlice = (...args: readonly string[]): Outcome =>
       run(PLYFS, ['convert', ...args], { uid: sys.ALICE, gid: sys.STAFF });
 
-    it('refuses, as an ordinary user, what others own', () => {
+    it('as an ordinary user, refuses objects of other users', () => {
       sys.writeFile(`${src}/file`, '');
       sys.chown(home, sys.ALICE, sys.STAFF);
       sys.chown(src, sys.ALICE, sys.STAFF);
       const { status, stderr } = run(PLYFS, ['convert', '--to', 'aufs', src, dst], { uid: sys.ALICE, gid: sys.STAFF });
-      expect(stderr).toContain(`${src}/file: its owner is 0, and only root can give that to a copy`);
+      expect(stderr).toContain(`${src}/file: its owner is 0, and only root can set that owner on a copy`);
       expect(status).toBe(1);
       sys.chown(`${src}/file`, sys.ALICE, sys.STAFF);
       expect(run(PLYFS, ['convert', '--to', 'aufs', src, dst], { uid: sys.ALICE, gid: sys.STAFF }).status).toBe(0);

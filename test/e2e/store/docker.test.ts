@@ -28,7 +28,7 @@ describe.skipIf(unavailable !== null)(`plyfs mount --docker ${unavailable ?? ''}
     marks.whiteout(top, 'program');
   }
 
-  /** What the union shows while `body` has not changed it. */
+  /** Mounts, calls `body`, unmounts. Returns the result of `body`. */
   function mounted<T>(args: readonly string[], body: () => T): T {
     expect(box.plyfs('mount', ...args, 'mnt')).toEqual({ status: 0, stdout: '', stderr: '' });
     try {
@@ -47,7 +47,7 @@ describe.skipIf(unavailable !== null)(`plyfs mount --docker ${unavailable ?? ''}
       fill((id, lowers) => store.layer(id, lowers), overlayMarks);
     });
 
-    it("shows what the kernel's overlay does with the same `lower` file", () => {
+    it("shows the same tree as the kernel's overlay with the same `lower` file", () => {
       const text = readFileSync(join(store.directory, TOP, 'lower'), 'utf8');
       const lowers = [`${TOP}/diff`, ...text.split(':')].map((path) => join(store.directory, path));
       const kernel = mountKernel({ lowers, upper: null, work: '', mountpoint: box.mountpoint });
@@ -67,7 +67,7 @@ describe.skipIf(unavailable !== null)(`plyfs mount --docker ${unavailable ?? ''}
       });
     });
 
-    it("takes changes in an upper of its own, and nothing of Docker's is written", () => {
+    it("writes changes to an upper of its own, and nothing to Docker's directories", () => {
       const before = snapshot(box.at('docker'));
       mounted(['--docker', 'docker', '3c', '--upper', 'up', '--work', 'work'], () => {
         writeFileSync(`${box.mountpoint}/base`, 'changed');
@@ -77,7 +77,7 @@ describe.skipIf(unavailable !== null)(`plyfs mount --docker ${unavailable ?? ''}
       expect(snapshot(box.at('docker'))).toEqual(before);
     });
 
-    it('says that a work directory without an upper is of no use', () => {
+    it('warns that a work directory without an upper has no effect', () => {
       const { status, stderr } = box.plyfs('mount', '--docker', 'docker', '3c', '--work', 'work', 'mnt');
       expect({ status, stderr }).toEqual({
         status: 0,
@@ -86,10 +86,10 @@ describe.skipIf(unavailable !== null)(`plyfs mount --docker ${unavailable ?? ''}
       expect(box.plyfs('umount', 'mnt').status).toBe(0);
     });
 
-    it('a line of a hostile file stays one line', () => {
+    it('a message that quotes a hostile file is one line', () => {
       writeFileSync(join(store.directory, TOP, 'lower'), 'l/\x1b[2J\nplyfs, all is well');
       const { stderr } = box.plyfs('mount', '--docker', 'docker', '3c', 'mnt');
-      expect(stderr).toContain('names l/\\x1b[2J\\x0aplyfs, all is well, and there is no such link');
+      expect(stderr).toContain('names l/\\x1b[2J\\x0aplyfs, all is well, which does not exist or is not a link');
       expect(stderr.trimEnd().split('\n')).toHaveLength(1);
     });
 
@@ -107,16 +107,16 @@ describe.skipIf(unavailable !== null)(`plyfs mount --docker ${unavailable ?? ''}
       fill((id, lowers) => store.layer(id, lowers), aufsMarks);
     });
 
-    it('shows what the same layers show in overlay form', () => {
+    it('shows the same tree as the same layers in overlay form', () => {
       const store = new Overlay2Store(box.at('other/overlay2'));
       fill((id, lowers) => store.layer(id, lowers), overlayMarks);
-      // The two are made one after the other.
+      // The two stores are made at different times, so mtimes differ.
       const facts = (): unknown => snapshot(box.mountpoint, { without: ['nlink', 'mtime'] });
       const expected = mounted(['--docker', 'other', '3c'], facts);
       expect(mounted(['--docker', 'docker', '3c'], facts)).toEqual(expected);
     });
 
-    it('takes changes in an upper of its own, as aufs writes them', () => {
+    it('writes changes to an upper of its own, in the form of aufs', () => {
       const before = snapshot(box.at('docker'));
       mounted(['--docker', 'docker', '3c', '--upper', 'up'], () => {
         writeFileSync(`${box.mountpoint}/base`, 'changed');
@@ -127,7 +127,7 @@ describe.skipIf(unavailable !== null)(`plyfs mount --docker ${unavailable ?? ''}
     });
   });
 
-  it('one line says what is wrong', () => {
+  it('each refusal is one line', () => {
     new Overlay2Store(box.at('docker/overlay2')).layer(BASE);
     const refused = (args: readonly string[], line: string, status = 1): void => {
       expect(box.plyfs('mount', ...args)).toEqual({ status, stdout: '', stderr: `plyfs: ${line}\n` });

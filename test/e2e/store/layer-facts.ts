@@ -1,5 +1,4 @@
-/** Everything that a conversion must keep of a layer, as plain facts. */
-
+/** The properties of a layer that a conversion must keep, as plain data. */
 import { type Snapshot, snapshot } from '../../harness/snapshot.js';
 import * as sys from '../../harness/sys/index.js';
 
@@ -12,13 +11,13 @@ export interface LayerFacts {
   readonly blocks: Readonly<Record<string, number>>;
 }
 
-/** A character device 0:0, which alone of all devices has no number in a snapshot. */
+/** Matches a character device 0:0: a snapshot contains the number of every other device. */
 const WHITEOUT = /^2\d{4} .*nlink=(?!.* rdev=)/;
 
-/** @param ignore paths that do not count */
+/** @param ignore selects paths that are left out */
 export function factsOf(root: string, ignore: (path: string) => boolean = () => false): LayerFacts {
   const counted = Object.entries(snapshot(root)).filter(([path]) => !ignore(path));
-  // A whiteout is there or not; its times and its owner say nothing.
+  // Times and owner of a whiteout have no meaning.
   const objects = Object.fromEntries(counted.map(([path, facts]) => [path, WHITEOUT.test(facts) ? 'whiteout' : facts]));
   const byInode = new Map<number, string[]>();
   const blocks: Record<string, number> = {};

@@ -1,4 +1,4 @@
-/** A layer that has one of everything that a layer can have. */
+/** A layer with an object of every kind that a layer can have. */
 import { mkdirSync } from 'node:fs';
 import * as sys from '../../harness/sys/index.js';
 
@@ -10,7 +10,7 @@ const MIB = 1 << 20;
 
 const at = (sec: number, nsec: number): sys.Time => ({ sec, nsec });
 
-/** How a layer says that something below is gone. */
+/** The marks by which a layer hides objects of the layers below. */
 export interface Marks {
   whiteout(directory: string, name: string): void;
   opaque(directory: string): void;
@@ -26,7 +26,7 @@ export const aufsMarks: Marks = {
   opaque: (directory) => sys.writeFile(`${directory}/.wh..wh..opq`, '', 0o444),
 };
 
-/** Builds it in `root`, which is there. */
+/** Builds the layer in `root`, which must exist. */
 export function buildRichLayer(root: string, marks: Marks): void {
   mkdirSync(`${root}/dir/opaque/inner`, { recursive: true });
   mkdirSync(`${root}/dir/locked`);

@@ -33,18 +33,18 @@ afterEach(() => {
 
 const STAGED = '.plyfs-convert.dst';
 
-describe('a directory that is written before it has its place', () => {
-  it('gets its place whole', () => {
+describe('a staged directory', () => {
+  it('is moved to its place when it is complete', () => {
     const staged = StagedDirectory.create(destination, null);
     expect(readdirSync(home)).toEqual([STAGED]);
     expect(statSync(join(home, STAGED)).mode & 0o7777).toBe(0o700);
     writeFileSync(join(home, STAGED, 'file'), 'content');
-    staged.publish(true);
+    staged.publish({ durable: true });
     expect(readdirSync(home)).toEqual(['dst']);
     expect(readdirSync(dst)).toEqual(['file']);
   });
 
-  it('leaves nothing when it is abandoned', () => {
+  it('leaves nothing behind when it is abandoned', () => {
     const staged = StagedDirectory.create(destination, null);
     mkdirSync(join(home, STAGED, 'deep/er'), { recursive: true });
     symlinkSync('/', join(home, STAGED, 'deep/link'));
@@ -53,22 +53,22 @@ describe('a directory that is written before it has its place', () => {
     expect(existsSync('/etc')).toBe(true);
   });
 
-  it('takes the place of an empty directory, and of no other', () => {
+  it('replaces an empty directory, and no other', () => {
     mkdirSync(dst);
     const staged = StagedDirectory.create(destination, null);
     writeFileSync(join(dst, 'somebody'), '');
-    expect(() => staged.publish(false)).toThrow('ENOTEMPTY');
+    expect(() => staged.publish({ durable: false })).toThrow('ENOTEMPTY');
     staged.abandon();
     expect(readdirSync(home, { recursive: true }).sort()).toEqual(['dst', 'dst/somebody']);
   });
 
-  it('is refused while another one is being written to the same place', () => {
+  it('is refused while another conversion writes to the same place', () => {
     const staged = StagedDirectory.create(destination, null);
     expect(() => StagedDirectory.create(destination, null)).toThrow('another conversion is writing it');
     staged.abandon();
   });
 
-  it('removes what one that was killed has left: what nobody holds a lock on', () => {
+  it('removes the remains of a killed process: a directory without a lock', () => {
     mkdirSync(join(home, STAGED, 'left'), { recursive: true });
     const staged = StagedDirectory.create(destination, null);
     expect(readdirSync(join(home, STAGED))).toEqual([]);
@@ -76,10 +76,10 @@ describe('a directory that is written before it has its place', () => {
   });
 });
 
-describe('what has the name that it is written under', () => {
+describe('an object that has the staging name', () => {
   const create = (kept: string | null = null): StagedDirectory => StagedDirectory.create(destination, kept);
 
-  it('stays as it is where something is mounted in it', () => {
+  it('is not touched if something is mounted in it', () => {
     mkdirSync(join(home, STAGED, 'a/mnt'), { recursive: true });
     mkdirSync(join(home, 'real'));
     for (const path of ['real/file', join(STAGED, 'a/file')]) writeFileSync(join(home, path), '');
@@ -94,20 +94,20 @@ describe('what has the name that it is written under', () => {
     expect(readdirSync(join(home, 'real'))).toEqual(['file']);
   });
 
-  it('stays as it is where it has a directory that must be kept, under whatever path that was given', () => {
+  it('is not touched if it contains a directory that must not be removed, by whatever path that was given', () => {
     mkdirSync(join(home, STAGED, 'a/kept'), { recursive: true });
     writeFileSync(join(home, STAGED, 'a/kept/file'), '');
     expect(() => create(identityOfPath(join(home, STAGED, 'a/kept')))).toThrow('cannot be removed: SRC is in it');
     expect(existsSync(join(home, STAGED, 'a/kept/file'))).toBe(true);
   });
 
-  it('stays as it is where it is no directory', () => {
+  it('is not touched if it is not a directory', () => {
     writeFileSync(join(home, STAGED), 'mine');
-    expect(() => create()).toThrow('is no directory');
+    expect(() => create()).toThrow('is not a directory');
     expect(readdirSync(home)).toEqual([STAGED]);
   });
 
-  it('goes, however deep it is', () => {
+  it('is removed, however deep it is', () => {
     const script = `import os
 os.mkdir(${JSON.stringify(STAGED)}); os.chdir(${JSON.stringify(STAGED)})
 for _ in range(7000):
@@ -118,19 +118,19 @@ for _ in range(7000):
     expect(readdirSync(home)).toEqual([]);
   });
 
-  it('is left alone when it is not the directory that was locked', () => {
+  it('is not touched if it is not the directory that was locked', () => {
     const staged = create();
     writeFileSync(join(home, STAGED, 'mine'), '');
     renameSync(join(home, STAGED), join(home, 'moved'));
     mkdirSync(join(home, STAGED));
     writeFileSync(join(home, STAGED, 'foreign'), '');
-    expect(() => staged.publish(false)).toThrow('ESTALE');
+    expect(() => staged.publish({ durable: false })).toThrow('ESTALE');
     staged.abandon();
     expect(readdirSync(join(home, STAGED))).toEqual(['foreign']);
     rmSync(join(home, 'moved'), { recursive: true });
   });
 
-  it('is replaced by one of mode 0700', () => {
+  it('is replaced by a directory of mode 0700', () => {
     mkdirSync(join(home, STAGED));
     chmodSync(join(home, STAGED), 0o555);
     const staged = create();
@@ -145,8 +145,8 @@ function identityOfPath(path: string): string {
   return `${(dev >> 8) & 0xfff}:${dev & 0xff}:${ino}`;
 }
 
-describe('a place', () => {
-  it('is followed through a symlink to an empty directory', () => {
+describe('a destination', () => {
+  it('can be a symlink to an empty directory', () => {
     mkdirSync(join(home, 'real'));
     symlinkSync('real', join(home, 'link'));
     const linked = Destination.open(join(home, 'link'));
@@ -154,11 +154,11 @@ describe('a place', () => {
     linked.close();
   });
 
-  it.each(['/', '.', '..', ''])('is not %j', (path) => {
+  it.each(['/', '.', '..', ''])('cannot be %j', (path) => {
     expect(() => Destination.open(path)).toThrow();
   });
 
-  it('knows whether it lies in another directory', () => {
+  it('detects whether it is inside another directory', () => {
     mkdirSync(join(home, 'a/b'), { recursive: true });
     const identity = identityOfPath;
     const inner = Destination.open(join(home, 'a/b/c'));

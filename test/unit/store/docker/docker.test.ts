@@ -36,17 +36,17 @@ describe("the overlay2 driver's layers", () => {
     store.layer(TOP, [MIDDLE, BASE]);
   });
 
-  it('are the layer itself and what it stands on, top first', () => {
+  it('are the layer itself and all layers below it, top first', () => {
     const layers = [TOP, MIDDLE, BASE].map((id) => `${driver}/${id}/diff`);
     expect(findDockerLayers(driver, TOP)).toEqual({ dialect: 'overlay', layers });
     expect(findDockerLayers(driver, BASE)).toEqual({ dialect: 'overlay', layers: [`${driver}/${BASE}/diff`] });
   });
 
-  it("are found from Docker's root directory too", () => {
+  it("are also found from Docker's root directory", () => {
     expect(findDockerLayers(root, TOP)).toEqual(findDockerLayers(driver, TOP));
   });
 
-  it('are named by a part of their id that is unique', () => {
+  it('are found by a unique prefix of their id', () => {
     store.layer(`${TOP}-init`, [MIDDLE, BASE]);
     store.layer(`${idOf('2bb')}-removing`);
     expect(findDockerLayers(driver, '3')).toEqual(findDockerLayers(driver, TOP));
@@ -78,14 +78,14 @@ describe("the overlay2 driver's layers", () => {
   it('a layer that is a symlink is refused', () => {
     rmSync(join(driver, BASE, 'diff'), { recursive: true });
     symlinkSync('/etc', join(driver, BASE, 'diff'));
-    expect(refusal(() => findDockerLayers(driver, TOP))).toBe(`${TOP}: ${driver}/${BASE}/diff is missing`);
+    expect(refusal(() => findDockerLayers(driver, TOP))).toBe(`${TOP}: ${driver}/${BASE}/diff is not a directory`);
   });
 
-  it('missing ones are named', () => {
+  it('a missing one is named', () => {
     const short = readShort(MIDDLE);
     rmSync(join(driver, 'l', short));
     expect(refusal(() => findDockerLayers(driver, TOP))).toBe(
-      `${driver}/${TOP}/lower: names l/${short}, and there is no such link`,
+      `${driver}/${TOP}/lower: names l/${short}, which does not exist or is not a link`,
     );
     symlinkSync('../gone/diff', join(driver, 'l', short));
     expect(refusal(() => findDockerLayers(driver, TOP))).toBe(`${TOP}: ${driver}/gone/diff is missing`);
@@ -125,17 +125,17 @@ describe("the overlay2 driver's layers", () => {
       expect(refusalOfTop()).toBe(`${lower}: is not a regular file`);
     });
 
-    it('that is missing beside a work directory is refused', () => {
+    it('that is missing although there is a work directory is refused', () => {
       rmSync(lower);
       mkdirSync(join(driver, TOP, 'work'));
       expect(refusalOfTop()).toContain(`${lower}: is missing`);
     });
 
-    it('of any size and content is read to a bound', () => {
+    it('is read up to a limit of size, and a NUL byte is refused', () => {
       writeFileSync(lower, Buffer.alloc((1 << 20) + 1, 'l/A:'));
       expect(refusalOfTop()).toContain('is larger than 1048576 bytes');
       writeFileSync(lower, 'l/A\0B');
-      expect(refusalOfTop()).toContain('has a NUL byte in it');
+      expect(refusalOfTop()).toContain('contains a NUL byte');
       writeFileSync(lower, 'x'.repeat(5000));
       expect(refusalOfTop().length).toBeLessThan(1000);
     });
@@ -146,16 +146,16 @@ describe("the overlay2 driver's layers", () => {
     expect(refusal(() => findDockerLayers(driver, MIDDLE))).toBe(`${MIDDLE}: ${MIDDLE} is below itself`);
   });
 
-  it('there are 128 below one at most', () => {
+  it('at most 128 layers are below one', () => {
     const ids = Array.from({ length: 129 }, (_, i) => idOf(`f${i}x`));
     for (const id of ids) store.layer(id);
     store.layer(idOf('9'), ids.slice(1));
     expect(findDockerLayers(driver, '9').layers).toHaveLength(129);
     store.layer(idOf('8'), ids);
-    expect(refusal(() => findDockerLayers(driver, '8'))).toContain('stands on 129 layers, and Docker has at most 128');
+    expect(refusal(() => findDockerLayers(driver, '8'))).toContain('has 129 layers below it, and Docker allows 128');
   });
 
-  it('a link in l/ is read as it is, not followed', () => {
+  it('a link in l/ is read, not followed', () => {
     mkdirSync(join(root, 'elsewhere/diff'), { recursive: true });
     symlinkSync('../../elsewhere', join(driver, 'l/loose'));
     expect(readlinkSync(join(driver, 'l/loose'))).toBe('../../elsewhere');
@@ -174,13 +174,13 @@ describe("the aufs driver's layers", () => {
     store.layer(TOP, [MIDDLE, BASE]);
   });
 
-  it('are the layer itself and what it stands on, top first', () => {
+  it('are the layer itself and all layers below it, top first', () => {
     const layers = [TOP, MIDDLE, BASE].map((id) => `${driver}/diff/${id}`);
     expect(findDockerLayers(driver, '3c')).toEqual({ dialect: 'aufs', layers });
     expect(findDockerLayers(root, BASE)).toEqual({ dialect: 'aufs', layers: layers.slice(2) });
   });
 
-  it('a parent that is not there, or no id, or the layer itself is refused', () => {
+  it('a parent that is missing, or not an id, or the layer itself, is refused', () => {
     writeFileSync(join(driver, 'layers', TOP), `${MIDDLE}\ngone\n`);
     expect(refusal(() => findDockerLayers(driver, TOP))).toBe(`${TOP}: ${driver}/diff/gone is missing`);
     writeFileSync(join(driver, 'layers', TOP), '../../etc\n');
@@ -198,7 +198,7 @@ describe("the aufs driver's layers", () => {
 });
 
 describe('the directory', () => {
-  it('must be that of a driver', () => {
+  it('must belong to a driver', () => {
     expect(refusal(() => findDockerLayers(root, 'x'))).toContain("neither Docker's root directory nor");
     expect(refusal(() => findDockerLayers(`${root}/nope`, 'x'))).toContain("neither Docker's root directory nor");
   });

@@ -9,12 +9,12 @@ import { close } from '../../../../src/sys/files/open.js';
 import { AufsSource } from '../../../../src/whiteout/aufs/aufs-form.js';
 import { makeScratch, removeScratch } from '../../../harness/scratch.js';
 
-/** Writes down what it is called with. */
+/** Records its calls. */
 class Recorder implements LayerVisitor {
   readonly calls: string[] = [];
 
-  enter({ path }: WalkedObject, opaque: boolean): void {
-    this.calls.push(`enter ${path}${opaque ? ' opaque' : ''}`);
+  enter({ path }: WalkedObject, { isOpaque }: { isOpaque: boolean }): void {
+    this.calls.push(`enter ${path}${isOpaque ? ' opaque' : ''}`);
   }
 
   leave({ path }: WalkedObject): void {
@@ -50,7 +50,7 @@ describe('walking a layer', () => {
 
   const file = (path: string): void => writeFileSync(join(root, path), '');
 
-  it('enters a directory before what is in it, and leaves it afterwards', () => {
+  it('enters a directory before its entries, and leaves it after them', () => {
     mkdirSync(join(root, 'dir/inner'), { recursive: true });
     file('dir/inner/file');
     expect(walk()).toEqual([
@@ -64,17 +64,17 @@ describe('walking a layer', () => {
     ]);
   });
 
-  it('tells of whiteouts after the entries', () => {
+  it('reports whiteouts after the entries', () => {
     for (const name of ['.wh.gone', 'file']) file(name);
     expect(walk()).toEqual(['enter ', 'object file', 'whiteout gone', 'leave ']);
   });
 
-  it('leaves out whiteouts beside an entry of the same name, which hide nothing', () => {
+  it('skips whiteouts beside an entry of the same name, which hide nothing', () => {
     for (const name of ['.wh.file', 'file']) file(name);
     expect(walk()).toEqual(['enter ', 'object file', 'leave ']);
   });
 
-  it('leaves out whiteouts in an opaque directory and below it, but not in an opaque root', () => {
+  it('skips whiteouts in an opaque directory and below it, but not in an opaque root', () => {
     mkdirSync(join(root, 'dir/inner'), { recursive: true });
     for (const name of ['.wh.in-root', '.wh..wh..opq', 'dir/.wh..wh..opq', 'dir/.wh.x', 'dir/inner/.wh.y']) file(name);
     expect(walk()).toEqual([
@@ -88,7 +88,7 @@ describe('walking a layer', () => {
     ]);
   });
 
-  it('says where it failed', () => {
+  it('an error has the path of the object', () => {
     mkdirSync(join(root, 'dir'));
     file('dir/file');
     const failing = new Recorder();
