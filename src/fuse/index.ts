@@ -9,4 +9,4 @@ export { raiseReadahead } from './mount/readahead.js';
 export { type UnmountOptions, unmount } from './mount/unmount.js';
 export type * from './operations.js';
 export { Parked } from './operations.js';
-export { Session, type SessionOptions, type SessionStats } from './serve/session.js';
+export { Session, type SessionOptions } from './serve/session.js';

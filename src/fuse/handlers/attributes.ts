@@ -1,44 +1,47 @@
-/** Requests about attributes of a node, and of the file system. */
-
+/** Requests about the attributes of a node, and about the file system. */
 import type { AttributeChange, TimeChange } from '../operations.js';
 import { Fattr } from '../wire/abi.js';
 import type { Request } from '../wire/request.js';
+import { SetattrIn } from '../wire/request-structs.js';
+import type { Offset } from '../wire/struct.js';
 import type { Exchange } from './exchange.js';
 
-/** u32 getattr_flags, padding, u64 fh: nodes are asked, never handles. */
+/** The body is not read: it names an open file, and all opens of a node have the node's attributes. */
 export function getattr({ request, reply, operations }: Exchange): number {
   reply.attributes(operations.getattr(request.nodeid));
   return 0;
 }
 
-/**
- * u32 getattr_flags, reserved, u64 fh, u32 sx_flags, sx_mask. The mask is not read: the kernel always asks
- * for all attributes (fs/fuse/dir.c:fuse_do_statx).
- */
+/** The body is not read: its mask always asks for all attributes (fs/fuse/dir.c:fuse_do_statx). */
 export function statx({ request, reply, operations }: Exchange): number {
   reply.statx(operations.getattr(request.nodeid), operations.birth(request.nodeid));
   return 0;
 }
 
-/** sizeof(struct fuse_setattr_in). */
-const SETATTR_IN = 88;
 const MODE_BITS = 0o7777;
 
-function timeChange(request: Request, isNow: boolean, secAt: number, nsecAt: number): TimeChange {
-  return isNow ? 'now' : { sec: request.i64(secAt), nsec: request.u32(nsecAt) };
+function timeOf(request: Request, isNow: boolean, sec: Offset<'i64'>, nsec: Offset<'u32'>): TimeChange {
+  return isNow ? 'now' : { sec: request.i64(sec), nsec: request.u32(nsec) };
 }
 
-/** ctime (FATTR_CTIME) is only sent with a writeback cache, and cannot be set on a layer. */
-export function attributeChange(request: Request): AttributeChange {
-  request.expectBody(SETATTR_IN);
-  const valid = request.u32(0);
+/**
+ * Ignores ctime (FATTR_CTIME): no system call can set the ctime of a file in a layer, and the kernel sends it
+ * only with a writeback cache.
+ */
+function attributeChange(request: Request): AttributeChange {
+  request.expectBody(SetattrIn.sizeof);
+  const valid = request.u32(SetattrIn.valid);
   const change: AttributeChange = {};
-  if (valid & Fattr.MODE) change.mode = request.u32(68) & MODE_BITS;
-  if (valid & Fattr.UID) change.uid = request.u32(76);
-  if (valid & Fattr.GID) change.gid = request.u32(80);
-  if (valid & Fattr.SIZE) change.size = request.fileOffset(16);
-  if (valid & Fattr.ATIME) change.atime = timeChange(request, (valid & Fattr.ATIME_NOW) !== 0, 32, 56);
-  if (valid & Fattr.MTIME) change.mtime = timeChange(request, (valid & Fattr.MTIME_NOW) !== 0, 40, 60);
+  if (valid & Fattr.MODE) change.mode = request.u32(SetattrIn.mode) & MODE_BITS;
+  if (valid & Fattr.UID) change.uid = request.u32(SetattrIn.uid);
+  if (valid & Fattr.GID) change.gid = request.u32(SetattrIn.gid);
+  if (valid & Fattr.SIZE) change.size = request.fileOffset(SetattrIn.size);
+  if (valid & Fattr.ATIME) {
+    change.atime = timeOf(request, (valid & Fattr.ATIME_NOW) !== 0, SetattrIn.atime, SetattrIn.atimensec);
+  }
+  if (valid & Fattr.MTIME) {
+    change.mtime = timeOf(request, (valid & Fattr.MTIME_NOW) !== 0, SetattrIn.mtime, SetattrIn.mtimensec);
+  }
   if (valid & Fattr.KILL_SUIDGID) change.killSetId = true;
   return change;
 }
@@ -50,7 +53,7 @@ export function setattr(exchange: Exchange): number {
 }
 
 export function readlink({ request, reply, operations }: Exchange): number {
-  reply.text(operations.readlink(request.nodeid));
+  reply.appendText(operations.readlink(request.nodeid));
   return 0;
 }
 

@@ -2,10 +2,9 @@
 import { Errno, FsError } from '../../core/errno.js';
 import { O_NOATIME } from '../../core/flags.js';
 import { FSYNC_FDATASYNC } from '../wire/abi.js';
+import { OpenOut } from '../wire/reply-structs.js';
+import { FsyncIn, ReadIn } from '../wire/request-structs.js';
 import type { Exchange } from './exchange.js';
-
-/** sizeof(struct fuse_open_out). */
-const OPEN_OUT = 16;
 
 /**
  * After ENOSYS (with NO_OPENDIR_SUPPORT) the kernel sends no more OPENDIR. It opens directories itself, with
@@ -13,23 +12,24 @@ const OPEN_OUT = 16;
  * them when the directory changes. With strictatime each listing must reach the server, so OPENDIR succeeds
  * without these flags.
  */
-export function opendir({ reply, keepsListings }: Exchange): number {
-  if (keepsListings) return Errno.ENOSYS;
-  reply.zero(0, OPEN_OUT);
-  reply.size = OPEN_OUT;
+export function opendir({ reply, cachesListings }: Exchange): number {
+  if (cachesListings) return Errno.ENOSYS;
+  reply.zero(0, OpenOut.sizeof);
+  reply.size = OpenOut.sizeof;
   return 0;
 }
 
-/** The body is that of READ. */
 function list(exchange: Exchange, plus: boolean): number {
   const { request, listing, operations } = exchange;
-  request.expectBody(40);
-  listing.begin(request.u32(16), plus);
+  request.expectBody(ReadIn.sizeof);
+  listing.begin(request.u32(ReadIn.size), plus);
+  const cookie = request.u64(ReadIn.offset);
+  const isQuiet = (request.u32(ReadIn.flags) & O_NOATIME) !== 0;
   try {
-    operations.readdir(request.nodeid, request.u64(8), plus, listing, (request.u32(32) & O_NOATIME) !== 0);
+    operations.readdir(request.nodeid, cookie, plus, listing, isQuiet);
   } catch (error) {
-    // Entries of READDIRPLUS that were added count as lookups already, so they must reach the kernel. The
-    // error is not lost: the kernel asks again from the last cookie and meets it there.
+    // Each entry of a READDIRPLUS counts as a lookup, so the entries that were added must reach the kernel.
+    // The error is not lost: the kernel sends the next request with the last cookie, and that request fails.
     if (!(error instanceof FsError) || listing.count === 0) throw error;
   }
   return 0;
@@ -43,9 +43,8 @@ export function readdirplus(exchange: Exchange): number {
   return list(exchange, true);
 }
 
-/** u64 fh, u32 fsync_flags, padding */
 export function fsyncdir({ request, operations }: Exchange): number {
-  request.expectBody(16);
-  operations.fsyncdir(request.nodeid, (request.u32(8) & FSYNC_FDATASYNC) !== 0);
+  request.expectBody(FsyncIn.sizeof);
+  operations.fsyncdir(request.nodeid, (request.u32(FsyncIn.fsync_flags) & FSYNC_FDATASYNC) !== 0);
   return 0;
 }

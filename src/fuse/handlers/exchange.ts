@@ -1,14 +1,13 @@
 /**
- * One request and its answer: what a handler is given. One object serves all requests, one after the other.
+ * The current request and its reply, for its handler. One object serves all requests, one after the other.
  */
-
 import { ServerEnd } from '../control/server-end.js';
 import type { Caller, Operations } from '../operations.js';
 import { DirentBuffer } from '../wire/dirent-buffer.js';
 import { Reply } from '../wire/reply.js';
 import { Request } from '../wire/request.js';
 
-/** The caller of the current request; reused for the next. */
+/** The caller of the current request. The next request reuses the object. */
 class CurrentCaller implements Caller {
   umask = 0;
   constructor(private readonly request: Request) {}
@@ -27,15 +26,15 @@ export class Exchange {
   readonly request = new Request();
   readonly reply: Reply;
   readonly listing: DirentBuffer;
-  /** SETXATTR carries its extended struct (7.33); settled by INIT. */
+  /** The kernel sends SETXATTR with its extended struct (7.33). The handshake sets it. */
   setxattrExt = false;
   /** Requests that change the tree are served, not refused with EROFS. */
   isWritable = true;
-  /** The kernel may answer a listing from its cache. */
-  keepsListings = true;
-  /** How many entries of nodes the kernel has said to forget. */
+  /** The kernel caches listings of directories. */
+  cachesListings = true;
+  /** How many nodes the kernel has forgotten so far. */
   forgotten = 0;
-  /** The session closes it last. */
+  /** Owned by the session, which closes it after everything else. */
   readonly end = new ServerEnd();
   private readonly current: CurrentCaller;
 
@@ -48,7 +47,7 @@ export class Exchange {
     this.current = new CurrentCaller(this.request);
   }
 
-  /** Who asks. Only requests that create an object carry a umask. */
+  /** The caller of the current request. Only requests that create an object have a umask. */
   caller(umask = 0): Caller {
     this.current.umask = umask;
     return this.current;
@@ -56,7 +55,7 @@ export class Exchange {
 }
 
 /**
- * Serves one request: calls the operation and encodes its answer into the reply.
- * @returns 0, or a positive errno; failures of operations are thrown
+ * Serves one request: calls the operation and encodes its result into the reply.
+ * @returns 0, or a positive errno; throws what the operation throws
  */
 export type Handler = (exchange: Exchange) => number;

@@ -2,138 +2,139 @@
 import { Errno } from '../../core/errno.js';
 import { O_SYNC } from '../../core/flags.js';
 import type { Entry, Opened } from '../operations.js';
-import {
-  FSYNC_FDATASYNC,
-  IN_HEADER,
-  MAX_DATA,
-  OPEN_KILL_SUIDGID,
-  OUT_HEADER,
-  WRITE_CACHE,
-  WRITE_KILL_SUIDGID,
-} from '../wire/abi.js';
+import { FSYNC_FDATASYNC, MAX_DATA, OPEN_KILL_SUIDGID, WRITE_CACHE, WRITE_KILL_SUIDGID } from '../wire/abi.js';
+import { OutHeader } from '../wire/reply-structs.js';
 import { ProtocolError } from '../wire/request.js';
+import {
+  CopyFileRangeIn,
+  CreateIn,
+  FallocateIn,
+  FsyncIn,
+  InHeader,
+  LseekIn,
+  OpenIn,
+  ReadIn,
+  ReleaseIn,
+  WriteIn,
+} from '../wire/request-structs.js';
 import type { Exchange } from './exchange.js';
 
-/** The kernel's own bound for one copy (fs.h MAX_RW_COUNT); COPY_FILE_RANGE's answer has 32 bits. */
+/**
+ * The kernel's limit for one copy (fs.h MAX_RW_COUNT). The reply to COPY_FILE_RANGE has 32 bits for the
+ * count.
+ */
 const MAX_RW_COUNT = 0x7ffff000;
-/** sizeof(struct fuse_write_in). */
-const WRITE_IN = 40;
 
-/** u32 flags, open_flags */
 export function open(exchange: Exchange): number {
   const { request, reply, operations } = exchange;
-  request.expectBody(8);
-  const killFor = (request.u32(4) & OPEN_KILL_SUIDGID) !== 0 ? exchange.caller() : null;
-  reply.opened(operations.open(request.nodeid, request.u32(0), killFor));
+  request.expectBody(OpenIn.sizeof);
+  const killSetIdFor = (request.u32(OpenIn.open_flags) & OPEN_KILL_SUIDGID) !== 0 ? exchange.caller() : null;
+  reply.appendOpened(operations.open(request.nodeid, request.u32(OpenIn.flags), killSetIdFor));
   return 0;
 }
 
-function answerCreated({ reply }: Exchange, made: { entry: Entry; opened: Opened }): number {
-  reply.entry(made.entry);
-  reply.opened(made.opened);
+function replyCreated({ reply }: Exchange, { entry, opened }: { entry: Entry; opened: Opened }): number {
+  reply.appendEntry(entry);
+  reply.appendOpened(opened);
   return 0;
 }
 
-/** u32 flags, mode, umask, open_flags; name */
 export function create(exchange: Exchange): number {
   const { request, operations } = exchange;
-  request.expectBody(16);
-  const caller = exchange.caller(request.u32(8));
-  const name = request.name(16);
-  return answerCreated(exchange, operations.create(request.nodeid, name, request.u32(4), request.u32(0), caller));
+  request.expectBody(CreateIn.sizeof);
+  const caller = exchange.caller(request.u32(CreateIn.umask));
+  const name = request.name(CreateIn.sizeof);
+  const [mode, flags] = [request.u32(CreateIn.mode), request.u32(CreateIn.flags)];
+  return replyCreated(exchange, operations.create(request.nodeid, name, mode, flags, caller));
 }
 
-/** As CREATE; the name it carries is the kernel's invention for its own dentry. */
+/** The body is that of CREATE. Its name is not read: the kernel made it up for its own dentry. */
 export function tmpfile(exchange: Exchange): number {
   const { request, operations } = exchange;
-  request.expectBody(16);
-  const caller = exchange.caller(request.u32(8));
-  return answerCreated(exchange, operations.tmpfile(request.nodeid, request.u32(4), request.u32(0), caller));
+  request.expectBody(CreateIn.sizeof);
+  const caller = exchange.caller(request.u32(CreateIn.umask));
+  const [mode, flags] = [request.u32(CreateIn.mode), request.u32(CreateIn.flags)];
+  return replyCreated(exchange, operations.tmpfile(request.nodeid, mode, flags, caller));
 }
 
-/** u64 fh, u32 flags, release_flags, u64 lock_owner */
 export function release({ request, operations }: Exchange): number {
-  request.expectBody(24);
-  operations.release(request.nodeid, request.u32(8));
+  request.expectBody(ReleaseIn.sizeof);
+  operations.release(request.nodeid, request.u32(ReleaseIn.flags));
   return 0;
 }
 
-/** u64 fh, offset, u32 size, read_flags, u64 lock_owner, u32 flags, padding */
 export function read({ request, reply, operations }: Exchange): number {
-  request.expectBody(40);
-  const size = Math.min(request.u32(16), MAX_DATA);
-  const offset = request.u64(8);
-  // Behind the end of any file.
+  request.expectBody(ReadIn.sizeof);
+  const size = Math.min(request.u32(ReadIn.size), MAX_DATA);
+  const offset = request.u64(ReadIn.offset);
+  // No file is that long: the end of the file.
   if (offset > Number.MAX_SAFE_INTEGER) return 0;
-  reply.size = operations.read(request.nodeid, reply.buffer, OUT_HEADER, size, offset, request.u32(32));
+  const flags = request.u32(ReadIn.flags);
+  reply.size = operations.read(request.nodeid, reply.buffer, OutHeader.sizeof, size, offset, flags);
   return 0;
 }
 
-/** u64 fh, offset, u32 size, write_flags, u64 lock_owner, u32 flags, padding; data */
 export function write(exchange: Exchange): number {
   const { request, reply, operations } = exchange;
-  request.expectBody(WRITE_IN);
-  const size = request.u32(16);
-  if (request.length !== IN_HEADER + WRITE_IN + size) throw new ProtocolError('WRITE without all of its data');
-  const writeFlags = request.u32(20);
-  const from = IN_HEADER + WRITE_IN;
-  const offset = request.fileOffset(8);
+  request.expectBody(WriteIn.sizeof);
+  const from = InHeader.sizeof + WriteIn.sizeof;
+  const size = request.u32(WriteIn.size);
+  if (request.length !== from + size) throw new ProtocolError('WRITE without all of its data');
+  const writeFlags = request.u32(WriteIn.write_flags);
+  const offset = request.fileOffset(WriteIn.offset);
   if ((writeFlags & WRITE_CACHE) !== 0) {
-    reply.u32Answer(operations.writeBack(request.nodeid, request.buffer, from, size, offset));
+    reply.written(operations.writeBack(request.nodeid, request.buffer, from, size, offset));
     return 0;
   }
-  const killFor = (writeFlags & WRITE_KILL_SUIDGID) !== 0 ? exchange.caller() : null;
+  const killSetIdFor = (writeFlags & WRITE_KILL_SUIDGID) !== 0 ? exchange.caller() : null;
   // With a volatile upper no write waits for the disk.
-  const flags = operations.noSync ? request.u32(32) & ~O_SYNC : request.u32(32);
-  reply.u32Answer(operations.write(request.nodeid, request.buffer, from, size, offset, killFor, flags));
+  const flags = operations.noSync ? request.u32(WriteIn.flags) & ~O_SYNC : request.u32(WriteIn.flags);
+  reply.written(operations.write(request.nodeid, request.buffer, from, size, offset, killSetIdFor, flags));
   return 0;
 }
 
-/** u64 fh, u32 fsync_flags, padding */
 export function fsync({ request, operations }: Exchange): number {
-  request.expectBody(16);
-  operations.fsync(request.nodeid, (request.u32(8) & FSYNC_FDATASYNC) !== 0);
+  request.expectBody(FsyncIn.sizeof);
+  operations.fsync(request.nodeid, (request.u32(FsyncIn.fsync_flags) & FSYNC_FDATASYNC) !== 0);
   return 0;
 }
 
-/** u64 fh, offset, length, u32 mode, padding */
 export function fallocate(exchange: Exchange): number {
   const { request, operations } = exchange;
-  request.expectBody(32);
-  const offset = request.fileOffset(8);
-  operations.fallocate(request.nodeid, request.u32(24), offset, request.fileOffset(16), exchange.caller());
+  request.expectBody(FallocateIn.sizeof);
+  const offset = request.fileOffset(FallocateIn.offset);
+  const length = request.fileOffset(FallocateIn.length);
+  operations.fallocate(request.nodeid, request.u32(FallocateIn.mode), offset, length, exchange.caller());
   return 0;
 }
 
-/** u64 fh, offset, u32 whence, padding */
 export function lseek({ request, reply, operations }: Exchange): number {
-  request.expectBody(24);
-  const offset = request.u64(8);
-  // Behind the end of any file there is neither data nor a hole (man lseek(2)).
+  request.expectBody(LseekIn.sizeof);
+  const offset = request.u64(LseekIn.offset);
+  // No file is that long: after its end there is neither data nor a hole (man lseek(2)).
   if (offset > Number.MAX_SAFE_INTEGER) return Errno.ENXIO;
-  reply.u64Answer(operations.lseek(request.nodeid, offset, request.u32(16)));
+  reply.position(operations.lseek(request.nodeid, offset, request.u32(LseekIn.whence)));
   return 0;
 }
 
-/**
- * u64 fh_in, off_in, nodeid_out, fh_out, off_out, len, flags. A short copy is an answer: the caller goes on.
- */
-function copied(exchange: Exchange): number {
+/** Returns how many bytes were copied. If they are fewer than the caller wants, it calls again. */
+function copy(exchange: Exchange): number {
   const { request, operations } = exchange;
-  request.expectBody(56);
-  const length = Math.min(request.u64(40), MAX_RW_COUNT);
-  const from = request.fileOffset(8);
-  const to = request.nodeidAt(16);
-  return operations.copyFileRange(request.nodeid, from, to, request.fileOffset(32), length, exchange.caller());
+  request.expectBody(CopyFileRangeIn.sizeof);
+  const length = Math.min(request.u64(CopyFileRangeIn.len), MAX_RW_COUNT);
+  const from = request.fileOffset(CopyFileRangeIn.off_in);
+  const target = request.nodeidAt(CopyFileRangeIn.nodeid_out);
+  const to = request.fileOffset(CopyFileRangeIn.off_out);
+  return operations.copyFileRange(request.nodeid, from, target, to, length, exchange.caller());
 }
 
 export function copyFileRange(exchange: Exchange): number {
-  exchange.reply.u32Answer(copied(exchange));
+  exchange.reply.written(copy(exchange));
   return 0;
 }
 
-/** The same request; its answer has 64 bits (7.45). */
+/** The body is that of COPY_FILE_RANGE; the reply has 64 bits for the count (7.45). */
 export function copyFileRange64(exchange: Exchange): number {
-  exchange.reply.u64Answer(copied(exchange));
+  exchange.reply.written64(copy(exchange));
   return 0;
 }

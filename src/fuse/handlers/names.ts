@@ -1,10 +1,20 @@
-/** Requests about names: look up, forget, create, link, remove, rename. */
+/** Requests about names: LOOKUP, FORGET, and those that create, link, remove and rename. */
 import type { NodeId } from '../../core/brand.js';
 import type { Entry } from '../operations.js';
+import {
+  BatchForgetIn,
+  ForgetIn,
+  ForgetOne,
+  LinkIn,
+  MkdirIn,
+  MknodIn,
+  Rename2In,
+  RenameIn,
+} from '../wire/request-structs.js';
 import type { Exchange } from './exchange.js';
 
-function answerEntry(exchange: Exchange, entry: Entry): number {
-  exchange.reply.entry(entry);
+function replyEntry(exchange: Exchange, entry: Entry): number {
+  exchange.reply.appendEntry(entry);
   return 0;
 }
 
@@ -12,60 +22,62 @@ export function lookup(exchange: Exchange): number {
   const { request, reply, operations } = exchange;
   const entry = operations.lookup(request.nodeid, request.name(0));
   if (entry === null) reply.negativeEntry();
-  else reply.entry(entry);
+  else reply.appendEntry(entry);
   return 0;
 }
 
-/** u64 nlookup */
 export function forget(exchange: Exchange): number {
   const { request, operations } = exchange;
-  request.expectBody(8);
-  operations.forget(request.nodeid, request.u64(0));
+  request.expectBody(ForgetIn.sizeof);
+  operations.forget(request.nodeid, request.u64(ForgetIn.nlookup));
   exchange.forgotten++;
   return 0;
 }
 
-/** u32 count, padding, then {u64 nodeid, u64 nlookup} each */
 export function batchForget(exchange: Exchange): number {
   const { request, operations } = exchange;
-  request.expectBody(8);
-  const count = request.u32(0);
-  request.expectBody(8 + count * 16);
-  for (let i = 0; i < count; i++) operations.forget(request.nodeidAt(8 + i * 16), request.u64(16 + i * 16));
+  request.expectBody(BatchForgetIn.sizeof);
+  const count = request.u32(BatchForgetIn.count);
+  const end = BatchForgetIn.sizeof + count * ForgetOne.sizeof;
+  request.expectBody(end);
+  for (let at = BatchForgetIn.sizeof; at < end; at += ForgetOne.sizeof) {
+    operations.forget(request.nodeidAt(ForgetOne.nodeid, at), request.u64(ForgetOne.nlookup, at));
+  }
   exchange.forgotten += count;
   return 0;
 }
 
-/** u32 mode, rdev, umask, padding; name */
 export function mknod(exchange: Exchange): number {
   const { request, operations } = exchange;
-  request.expectBody(16);
-  const caller = exchange.caller(request.u32(8));
-  const name = request.name(16);
-  return answerEntry(exchange, operations.mknod(request.nodeid, name, request.u32(0), request.u32(4), caller));
+  request.expectBody(MknodIn.sizeof);
+  const caller = exchange.caller(request.u32(MknodIn.umask));
+  const name = request.name(MknodIn.sizeof);
+  const [mode, rdev] = [request.u32(MknodIn.mode), request.u32(MknodIn.rdev)];
+  return replyEntry(exchange, operations.mknod(request.nodeid, name, mode, rdev, caller));
 }
 
-/** u32 mode, umask; name */
 export function mkdir(exchange: Exchange): number {
   const { request, operations } = exchange;
-  request.expectBody(8);
-  const caller = exchange.caller(request.u32(4));
-  return answerEntry(exchange, operations.mkdir(request.nodeid, request.name(8), request.u32(0), caller));
+  request.expectBody(MkdirIn.sizeof);
+  const caller = exchange.caller(request.u32(MkdirIn.umask));
+  const name = request.name(MkdirIn.sizeof);
+  return replyEntry(exchange, operations.mkdir(request.nodeid, name, request.u32(MkdirIn.mode), caller));
 }
 
-/** name; target. A symlink has no mode, so no umask travels. */
+/** The body is the name, then the target. A symlink has no mode, so the request has no umask. */
 export function symlink(exchange: Exchange): number {
   const { request, operations } = exchange;
   const name = request.name(0);
   const target = request.text(request.cursor);
-  return answerEntry(exchange, operations.symlink(request.nodeid, name, target, exchange.caller()));
+  return replyEntry(exchange, operations.symlink(request.nodeid, name, target, exchange.caller()));
 }
 
-/** u64 oldnodeid; name. The header's node is the directory. */
+/** The header's node is the directory of the new name. */
 export function link(exchange: Exchange): number {
   const { request, operations } = exchange;
-  request.expectBody(8);
-  return answerEntry(exchange, operations.link(request.nodeidAt(0), request.nodeid, request.name(8)));
+  request.expectBody(LinkIn.sizeof);
+  const name = request.name(LinkIn.sizeof);
+  return replyEntry(exchange, operations.link(request.nodeidAt(LinkIn.oldnodeid), request.nodeid, name));
 }
 
 export function unlink({ request, operations }: Exchange): number {
@@ -78,6 +90,7 @@ export function rmdir({ request, operations }: Exchange): number {
   return 0;
 }
 
+/** @param at where in the body the old name begins; the new name follows it */
 function renameTo({ request, operations }: Exchange, newParent: NodeId, flags: number, at: number): number {
   const name = request.name(at);
   const newName = request.name(request.cursor);
@@ -85,14 +98,16 @@ function renameTo({ request, operations }: Exchange, newParent: NodeId, flags: n
   return 0;
 }
 
-/** u64 newdir; name; newname. What the kernel sends when there are no flags. */
+/** The kernel sends RENAME if there are no flags, else RENAME2. */
 export function rename(exchange: Exchange): number {
-  exchange.request.expectBody(8);
-  return renameTo(exchange, exchange.request.nodeidAt(0), 0, 8);
+  const { request } = exchange;
+  request.expectBody(RenameIn.sizeof);
+  return renameTo(exchange, request.nodeidAt(RenameIn.newdir), 0, RenameIn.sizeof);
 }
 
-/** u64 newdir, u32 flags, padding; name; newname */
 export function rename2(exchange: Exchange): number {
-  exchange.request.expectBody(16);
-  return renameTo(exchange, exchange.request.nodeidAt(0), exchange.request.u32(8), 16);
+  const { request } = exchange;
+  request.expectBody(Rename2In.sizeof);
+  const flags = request.u32(Rename2In.flags);
+  return renameTo(exchange, request.nodeidAt(Rename2In.newdir), flags, Rename2In.sizeof);
 }

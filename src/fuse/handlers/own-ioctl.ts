@@ -1,21 +1,20 @@
-/**
- * Requests of other plyfs processes to the server, as ioctl(2) on the root: of `plyfs umount` and
- * `plyfs mount -o remount`.
- */
+/** Requests of `plyfs umount` and `plyfs mount -o remount` to the server of a mount: ioctl(2) on the root. */
 import { ROOT_ID } from '../../core/brand.js';
 import { Errno } from '../../core/errno.js';
 import { decodeRemounted, PLYFS_IS_WRITABLE, PLYFS_REMOUNTED } from '../control/remount.js';
 import { PLYFS_SERVER_END } from '../control/server-end.js';
-import { IOCTL_OUT_SIZE } from '../wire/abi.js';
 import type { Exchange } from './exchange.js';
-import { input } from './ioctl-input.js';
+import { ioctlInput } from './ioctl-input.js';
 
 /** _IO('y', 'f'): a number of our own, see `requestPseudoLinkFlush`. */
 export const PLYFS_FLUSH_PSEUDO_LINKS = 0x7966;
 
+/** The size of the output of PLYFS_IS_WRITABLE: a u32. */
+const WRITABLE_SIZE = 4;
+
 /**
- * Serves one of these requests, and writes its answer behind the struct fuse_ioctl_out.
- * @param room how many bytes the caller has for the answer
+ * Serves one of these requests, and appends its output to the reply.
+ * @param room how many bytes the caller has for the output
  * @returns 0, or an errno; ENOTTY for any other ioctl, or another node
  */
 export function serveOwnIoctl(exchange: Exchange, command: number, room: number): number {
@@ -26,18 +25,17 @@ export function serveOwnIoctl(exchange: Exchange, command: number, room: number)
       operations.flushPseudoLinks(exchange.caller());
       return 0;
     case PLYFS_SERVER_END: {
-      const place = exchange.end.describe();
-      if (room < place.length) return Errno.EINVAL;
-      reply.size = IOCTL_OUT_SIZE;
-      reply.bytes(place);
+      const location = exchange.end.describe();
+      if (room < location.length) return Errno.EINVAL;
+      reply.appendBytes(location);
       return 0;
     }
     case PLYFS_IS_WRITABLE:
-      if (room < 4) return Errno.EINVAL;
-      reply.setU32(IOCTL_OUT_SIZE, exchange.isWritable ? 1 : 0);
+      if (room < WRITABLE_SIZE) return Errno.EINVAL;
+      reply.appendU32(exchange.isWritable ? 1 : 0);
       return 0;
     case PLYFS_REMOUNTED: {
-      const change = decodeRemounted(input(request, 0));
+      const change = decodeRemounted(ioctlInput(request, 0));
       if (change === null) return Errno.EINVAL;
       const { accessTimes, readOnly } = change;
       operations.remounted({ accessTimes, syncs: readOnly && !operations.noSync }, exchange.caller());

@@ -2,52 +2,50 @@
 import { ROOT_ID } from '../../core/brand.js';
 import { Errno } from '../../core/errno.js';
 import { SERVER_END_XATTR } from '../control/server-end.js';
-import { IN_HEADER, SETXATTR_ACL_KILL_SGID } from '../wire/abi.js';
+import { SETXATTR_ACL_KILL_SGID } from '../wire/abi.js';
+import { GetxattrIn, SetxattrIn } from '../wire/request-structs.js';
 import type { Exchange } from './exchange.js';
 
-/** u32 size, padding; name. `size` 0 asks how much room the value needs. */
+/** With size 0 the caller asks how many bytes the value has. */
 export function getxattr({ request, reply, operations, end }: Exchange): number {
-  request.expectBody(8);
-  const room = request.u32(0);
-  const name = request.text(8);
+  request.expectBody(GetxattrIn.sizeof);
+  const room = request.u32(GetxattrIn.size);
+  const name = request.text(GetxattrIn.sizeof);
   const asksForEnd = request.nodeid === ROOT_ID && name === SERVER_END_XATTR;
   const value = asksForEnd ? end.describe() : operations.getxattr(request.nodeid, name);
   if (value === null) return Errno.ENODATA;
-  if (room === 0) reply.u32Answer(value.length);
+  if (room === 0) reply.xattrSize(value.length);
   else if (value.length > room) return Errno.ERANGE;
-  else reply.bytes(value);
+  else reply.appendBytes(value);
   return 0;
 }
 
-/** u32 size, padding. Every name is followed by a NUL. */
+/** In the list each name is followed by a NUL. With size 0 the caller asks how many bytes the list has. */
 export function listxattr(exchange: Exchange): number {
   const { request, reply, operations } = exchange;
-  request.expectBody(8);
-  const room = request.u32(0);
+  request.expectBody(GetxattrIn.sizeof);
+  const room = request.u32(GetxattrIn.size);
   const names = operations.listxattr(request.nodeid, exchange.caller());
   let length = 0;
   for (const name of names) length += name.length + 1;
   if (room === 0) {
-    reply.u32Answer(length);
+    reply.xattrSize(length);
     return 0;
   }
   if (length > room) return Errno.ERANGE;
-  for (const name of names) reply.text(`${name}\0`);
+  for (const name of names) reply.appendText(`${name}\0`);
   return 0;
 }
 
-/** u32 size, flags; since 7.33 also setxattr_flags, padding; name; value */
+/** The name and the value follow the struct, whose second half the kernel sends only with SETXATTR_EXT. */
 export function setxattr(exchange: Exchange): number {
   const { request, operations, setxattrExt } = exchange;
-  const struct = setxattrExt ? 16 : 8;
-  request.expectBody(struct);
-  const size = request.u32(0);
-  const killSetGid = setxattrExt && (request.u32(8) & SETXATTR_ACL_KILL_SGID) !== 0;
-  const name = request.text(struct);
-  const at = request.cursor;
-  request.expectBody(at + size);
-  const value = request.buffer.subarray(IN_HEADER + at, IN_HEADER + at + size);
-  operations.setxattr(request.nodeid, name, value, request.u32(4), killSetGid);
+  const nameAt = setxattrExt ? SetxattrIn.sizeof : SetxattrIn.setxattr_flags;
+  request.expectBody(nameAt);
+  const killSetGid = setxattrExt && (request.u32(SetxattrIn.setxattr_flags) & SETXATTR_ACL_KILL_SGID) !== 0;
+  const name = request.text(nameAt);
+  const value = request.bytes(request.cursor, request.u32(SetxattrIn.size));
+  operations.setxattr(request.nodeid, name, value, request.u32(SetxattrIn.flags), killSetGid);
   return 0;
 }
 

@@ -1,58 +1,59 @@
 /**
- * How long to look for the next request before sleeping. To sleep and be woken costs more than most requests
- * do, so while requests follow each other closely the device is read again and again for a moment; a mount
- * that nobody uses, or that is asked at leisure, sleeps at once. So does one on a machine with more to do
- * than it has processors: the time spent looking would be taken from those who make the requests.
+ * Decides how long the server polls for the next request before it sleeps. Sleeping and being woken takes
+ * longer than most requests do. So while requests follow each other closely, the server reads the device
+ * again and again for a moment. It sleeps at once if the mount is idle or requests are far apart. It also
+ * sleeps at once if more threads can run than there are processors: polling would take time from the programs
+ * that make the requests.
  */
 import type { RunQueue } from '../../sys/process/run-queue.js';
 
 /**
- * Measured on two cores against 0.02: a cold walk and a cold read of small files take a tenth less, and 0.1
- * gains little more, while the other processor's programs pay for it.
+ * How long to poll. Measured on two cores against 0.02: a cold walk and a cold read of small files take a
+ * tenth less. 0.1 gains little more, and programs on the other processor become slower.
  */
-const LOOK_MS = 0.05;
-/**
- * A request that came within this time of the last (its wake-up included) would have been seen, or nearly, by
- * looking.
- */
+const POLL_MS = 0.05;
+/** If the next request arrived within this time (with the wake-up), polling would have seen it, or nearly. */
 const CLOSE_MS = 0.2;
-/** How long an answer to whether the machine is crowded holds. */
+/** How long the server relies on one look at the run queue. */
 const CROWD_MS = 10;
 
 export class AdaptivePoll {
-  private looking = false;
-  private worthwhile = false;
+  private isPolling = false;
+  private isWorthwhile = false;
   private idleSince = 0;
   private isCrowded = false;
-  private askedAt = 0;
+  private checkedAt = 0;
 
   constructor(private readonly machine: Pick<RunQueue, 'isCrowded'>) {}
 
-  /** There is no request. True: look again at once; false: sleep, and say {@link woken} after. */
-  lookAgain(): boolean {
+  /**
+   * Call it when the device has no request. True: read the device again at once. False: sleep, then call
+   * {@link woken}.
+   */
+  continues(): boolean {
     const now = performance.now();
-    if (!this.looking) {
-      this.looking = true;
+    if (!this.isPolling) {
+      this.isPolling = true;
       this.idleSince = now;
-      return this.worthwhile && !this.crowded(now);
+      return this.isWorthwhile && !this.crowded(now);
     }
-    return this.worthwhile && now - this.idleSince < LOOK_MS;
+    return this.isWorthwhile && now - this.idleSince < POLL_MS;
   }
 
-  /** There was a request. */
+  /** Call it when the device had a request. */
   found(): void {
-    this.looking = false;
+    this.isPolling = false;
   }
 
-  /** Slept, and something has happened. */
+  /** Call it after the sleep. */
   woken(): void {
-    this.worthwhile = performance.now() - this.idleSince < CLOSE_MS;
-    this.looking = false;
+    this.isWorthwhile = performance.now() - this.idleSince < CLOSE_MS;
+    this.isPolling = false;
   }
 
   private crowded(now: number): boolean {
-    if (now - this.askedAt > CROWD_MS) {
-      this.askedAt = now;
+    if (now - this.checkedAt > CROWD_MS) {
+      this.checkedAt = now;
       this.isCrowded = this.machine.isCrowded;
     }
     return this.isCrowded;

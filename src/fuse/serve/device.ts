@@ -1,40 +1,36 @@
-/**
- * The open /dev/fuse of one mount: messages in, messages out, and what else its fd can be told. Owns the fd.
- */
+/** The open /dev/fuse of one mount: reads and writes messages, and registers backing files. Owns the fd. */
 import type { NodeId } from '../../core/brand.js';
-import { Errno } from '../../core/errno.js';
+import { Errno, errnoName } from '../../core/errno.js';
 import { tryPread, tryRead, tryWrite } from '../../sys/files/file-io.js';
 import { close } from '../../sys/files/open.js';
 import { tryIoctl } from '../../sys/ioctl.js';
 import { allocate } from '../../sys/libc.js';
-import { HIGH_WORD } from '../../sys/u64.js';
 import type { KernelChannel } from '../operations.js';
-import {
-  DEV_IOC_BACKING_CLOSE,
-  DEV_IOC_BACKING_OPEN,
-  NOTIFY_INVAL_INODE,
-  NOTIFY_STORE,
-  OUT_HEADER,
-} from '../wire/abi.js';
+import { DEV_IOC_BACKING_CLOSE, DEV_IOC_BACKING_OPEN, NOTIFY_INVAL_INODE, NOTIFY_STORE } from '../wire/abi.js';
+import { OutMessage } from '../wire/out-message.js';
+import { BackingMap, NotifyInvalInodeOut, NotifyStoreOut, OutHeader } from '../wire/reply-structs.js';
 import type { Request } from '../wire/request.js';
 
-/** Out header and struct fuse_notify_inval_inode_out. */
-const INVAL_INODE_SIZE = OUT_HEADER + 24;
 /** A negative offset: attributes and ACLs only, the pages stay (fs/fuse/inode.c:fuse_reverse_inval_inode). */
 const ATTRIBUTES_ONLY = -1;
-/** Out header and struct fuse_notify_store_out; the data follows. */
-const STORE_HEADER = OUT_HEADER + 24;
-/** Nearly all files of a source tree or of /etc are smaller; of a larger one READ asks for what is wanted. */
+const FROM_THE_BEGINNING = 0;
+/** A length of 0 means all of the file from the offset on. */
+const TO_THE_END = 0;
+/** Nearly all files of a source tree or of /etc are smaller. The kernel reads larger ones with READ. */
 const STORE_LIMIT = 64 << 10;
 
-/** Of a notification; 0 is none. */
-const TOLERATED = new Set<number>([0, Errno.ENOENT, Errno.ENOTCONN, Errno.ENODEV, Errno.ENOMEM]);
+/**
+ * Errnos of a notification that are no failure. ENOENT: the kernel has forgotten the node, and with it all
+ * that it cached. ENOTCONN, ENODEV: the mount no longer exists. ENOMEM: there was no page for the data to be
+ * stored; the kernel will read it with READ.
+ */
+const TOLERATED = new Set<number>([Errno.ENOENT, Errno.ENOTCONN, Errno.ENODEV, Errno.ENOMEM]);
 
 export class Device implements KernelChannel {
-  private readonly scratch = allocate(INVAL_INODE_SIZE);
-  private readonly words = new Uint32Array(this.scratch.buffer.buffer);
-  private readonly store = allocate(STORE_HEADER + STORE_LIMIT);
-  private readonly storeWords = new Uint32Array(this.store.buffer.buffer);
+  /** The argument of the ioctls: a fuse_backing_map, or a backing id of 32 bits. */
+  private readonly argument = allocate(BackingMap.sizeof);
+  private readonly invalidation = new OutMessage(NotifyInvalInodeOut.sizeof);
+  private readonly store = new OutMessage(NotifyStoreOut.sizeof + STORE_LIMIT);
   private open = true;
 
   constructor(
@@ -49,20 +45,22 @@ export class Device implements KernelChannel {
 
   /** Writes one whole message. Returns 0, or a positive errno. */
   send(address: number, length: number): number {
-    const put = tryWrite(this.fd, address, length);
-    return put < 0 ? -put : 0;
+    const written = tryWrite(this.fd, address, length);
+    return written < 0 ? -written : 0;
   }
 
   backingOpen(fd: number): number {
-    this.words.fill(0);
-    this.words[0] = fd;
-    return tryIoctl(this.fd, DEV_IOC_BACKING_OPEN, this.scratch.address);
+    const { buffer, address } = this.argument;
+    buffer.fill(0);
+    buffer.writeInt32LE(fd, BackingMap.fd);
+    return tryIoctl(this.fd, DEV_IOC_BACKING_OPEN, address);
   }
 
   backingClose(backingId: number): void {
-    this.words[0] = backingId;
-    const result = tryIoctl(this.fd, DEV_IOC_BACKING_CLOSE, this.scratch.address);
-    if (result < 0) this.log(`closing backing file ${backingId} failed: errno ${-result}`);
+    const { buffer, address } = this.argument;
+    buffer.writeUInt32LE(backingId);
+    const result = tryIoctl(this.fd, DEV_IOC_BACKING_CLOSE, address);
+    if (result < 0) this.log(`backing file ${backingId} cannot be closed (${errnoName(-result)})`);
   }
 
   invalidateAttributes(nodeid: NodeId): void {
@@ -70,13 +68,12 @@ export class Device implements KernelChannel {
   }
 
   /**
-   * The kernel waits for locked pages here, and a page under a READ or a WRITE that has not been answered is
-   * locked: to call this for a node while requests of it are unanswered stops the thread for ever. From
-   * within an operation on the same node it is safe only when no other reader or writer can have a request
-   * queued.
+   * The kernel waits here until no page is locked, and a page is locked while a READ or WRITE of it has no
+   * reply. So the thread hangs forever if requests of the node are unanswered. An operation on the node
+   * itself can call this only if no other reader or writer can have a request queued.
    */
   invalidateData(nodeid: NodeId): void {
-    this.invalidateInode(nodeid, 0);
+    this.invalidateInode(nodeid, FROM_THE_BEGINNING);
   }
 
   get storeLimit(): number {
@@ -84,49 +81,35 @@ export class Device implements KernelChannel {
   }
 
   /**
-   * The kernel waits for locked pages here as well (see {@link invalidateData}). A page beyond those that are
-   * stored, and the last one if the kernel believes the file to be longer, is asked for as ever
+   * The kernel waits here too until no page is locked (see {@link invalidateData}). It still reads with READ
+   * all pages that are not stored, and the last one if it believes that the file is longer
    * (fs/fuse/dev.c:fuse_notify_store).
    */
   storeData(nodeid: NodeId, fd: number, size: number): void {
-    const { address } = this.store;
-    // Short, or an error: READ meets it again, and its reader is told.
-    if (size > STORE_LIMIT || tryPread(fd, address + STORE_HEADER, size, 0) !== size) return;
-    const words = this.storeWords;
-    words[0] = STORE_HEADER + size;
-    words[1] = NOTIFY_STORE;
-    words[2] = 0; // unique 0: answers no request
-    words[3] = 0;
-    words[4] = nodeid;
-    words[5] = nodeid / HIGH_WORD;
-    words[6] = 0; // from the beginning
-    words[7] = 0;
-    words[8] = size;
-    words[9] = 0;
-    this.notify(address, STORE_HEADER + size, 'storing data of', nodeid);
+    const { store } = this;
+    const data = store.address + OutHeader.sizeof + NotifyStoreOut.sizeof;
+    // If this read is short or fails, nothing is stored. The READ of a caller then gets the error.
+    if (size > STORE_LIMIT || tryPread(fd, data, size, 0) !== size) return;
+    store.setU64(NotifyStoreOut.nodeid, nodeid);
+    store.setU64(NotifyStoreOut.offset, FROM_THE_BEGINNING);
+    store.setU32(NotifyStoreOut.size, size);
+    store.setU32(NotifyStoreOut.padding, 0);
+    this.notify(store, NOTIFY_STORE, NotifyStoreOut.sizeof + size, `data of node ${nodeid} cannot be stored`);
   }
 
   private invalidateInode(nodeid: NodeId, offset: number): void {
-    const { words } = this;
-    words[0] = INVAL_INODE_SIZE;
-    words[1] = NOTIFY_INVAL_INODE;
-    words[2] = 0; // unique 0: answers no request
-    words[3] = 0;
-    words[4] = nodeid;
-    words[5] = nodeid / HIGH_WORD;
-    words[6] = offset;
-    words[7] = offset < 0 ? -1 : 0;
-    words[8] = 0; // a length of 0: to the end
-    words[9] = 0;
-    this.notify(this.scratch.address, INVAL_INODE_SIZE, 'invalidating', nodeid);
+    const { invalidation } = this;
+    invalidation.setU64(NotifyInvalInodeOut.ino, nodeid);
+    invalidation.setI64(NotifyInvalInodeOut.off, offset);
+    invalidation.setI64(NotifyInvalInodeOut.len, TO_THE_END);
+    const { sizeof } = NotifyInvalInodeOut;
+    this.notify(invalidation, NOTIFY_INVAL_INODE, sizeof, `node ${nodeid} cannot be invalidated`);
   }
 
-  private notify(address: number, length: number, what: string, nodeid: NodeId): void {
-    const errno = this.send(address, length);
-    // ENOENT: the kernel has forgotten the node, and with it all that it cached. ENOTCONN, ENODEV: so is the
-    // mount. ENOMEM: there was no page for the data that was to be stored; READ will ask for it.
-    if (TOLERATED.has(errno)) return;
-    this.log(`${what} node ${nodeid} failed: errno ${errno}`);
+  /** @param failure the line to log if the kernel refuses the message */
+  private notify(message: OutMessage, code: number, bodyLength: number, failure: string): void {
+    const errno = this.send(message.address, message.setHeader(bodyLength, code, 0));
+    if (errno !== 0 && !TOLERATED.has(errno)) this.log(`${failure} (${errnoName(errno)})`);
   }
 
   close(): void {

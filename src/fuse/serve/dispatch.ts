@@ -1,24 +1,25 @@
 /**
- * Serves one message after the other: request → handler → exactly one answer. An operation that fails, fails
- * alone: this is the one place where a throwable becomes an errno.
+ * Serves one message after the other: request → handler → exactly one reply. This is the only place where an
+ * exception becomes an errno, so that an operation that fails affects no other one.
  */
-import { Errno, FsError } from '../../core/errno.js';
+import { Errno, errnoName, FsError } from '../../core/errno.js';
 import { UndoError } from '../../core/undo.js';
 import type { Exchange } from '../handlers/exchange.js';
 import { Parked } from '../operations.js';
-import { IN_HEADER, OPCODE_LIMIT, Opcode } from '../wire/abi.js';
+import { Opcode } from '../wire/abi.js';
 import { ProtocolError } from '../wire/request.js';
+import { InterruptIn } from '../wire/request-structs.js';
 import type { Device } from './device.js';
 import { type Row, rowOf } from './opcodes.js';
 import { ParkedRequests } from './parking.js';
 import { describeOutcome, describeRequest } from './trace.js';
-import { takeBack } from './unanswered.js';
+import { revokeGrants } from './undelivered.js';
 
 /**
- * Errnos of a change that failed half-way, and was not refused before it began. Even if it was taken back,
+ * Errnos of a change that failed half-way, and was not refused before it began. Even if it was rolled back,
  * times and mode bits that the kernel has cached can be out of date.
  */
-const BROKEN_OFF = new Set<number>([
+const FAILED_HALF_WAY = new Set<number>([
   Errno.EIO,
   Errno.ENOSPC,
   Errno.EDQUOT,
@@ -28,10 +29,10 @@ const BROKEN_OFF = new Set<number>([
   Errno.ENFILE,
 ]);
 
-/** In place of an errno: the request waits, and is answered later. */
+/** In place of an errno: the request is parked and has no reply yet. */
 const PARKED = -1;
 
-export interface DispatchOptions {
+interface DispatchOptions {
   readonly writable: boolean;
   readonly debug?: ((line: string) => void) | undefined;
   readonly log: (line: string) => void;
@@ -39,8 +40,6 @@ export interface DispatchOptions {
 
 export class Dispatcher {
   readonly parked = new ParkedRequests();
-  /** Requests per opcode; index 0 counts those of no known opcode. */
-  private readonly counts = new Uint32Array(OPCODE_LIMIT);
 
   constructor(
     private readonly device: Device,
@@ -48,52 +47,36 @@ export class Dispatcher {
     private readonly options: DispatchOptions,
   ) {}
 
-  /** Serves the message of `length` bytes that stands in the exchange's request buffer. */
+  /** Serves the message of `length` bytes that is in the exchange's request buffer. */
   serve(length: number): void {
     const { request } = this.exchange;
     try {
       request.load(length);
     } catch (error) {
-      // Without a sound header there is nothing to answer to, and no kernel sends one.
+      // Without a valid header there is no request to reply to. No kernel sends such a message.
       this.options.log(`ignored: ${error instanceof Error ? error.message : String(error)}`);
       return;
     }
-    const { opcode } = request;
-    this.count(opcode);
-    if (opcode === Opcode.INTERRUPT) this.interrupt();
+    if (request.opcode === Opcode.INTERRUPT) this.interrupt();
     else this.process();
   }
 
-  count(opcode: number): void {
-    const index = opcode < OPCODE_LIMIT ? opcode : 0;
-    this.counts[index] = (this.counts[index] ?? 0) + 1;
-  }
-
-  /** Requests received, by name; those that never came are left out. */
-  requestCounts(): Record<string, number> {
-    const requests: Record<string, number> = {};
-    this.counts.forEach((count, opcode) => {
-      if (count > 0) requests[rowOf(opcode).name] = count;
-    });
-    return requests;
-  }
-
-  /** Serves again what waited for work that has ended. */
+  /** Restarts the parked requests whose work has ended. */
   resumeCompleted(): void {
     const { operations } = this.exchange;
     let keys: readonly number[];
     try {
       keys = operations.takeCompleted((key) => this.parked.awaits(key));
     } catch (error) {
-      // Which work it was nobody can tell any more.
+      // The keys are lost with the error, so no request can know whether its work has ended.
       this.options.log(`EIO to all ${this.parked.size} requests that wait for a copy: ${String(error)}`);
-      for (const unique of this.parked.takeAll()) this.answer(unique, Errno.EIO);
+      for (const unique of this.parked.takeAll()) this.reply(unique, Errno.EIO);
       return;
     }
     this.resume(keys);
   }
 
-  /** Serves again what waited for the work named by `keys`. */
+  /** Restarts the parked requests that wait for one of `keys`. */
   resume(keys: readonly number[]): void {
     for (const message of this.parked.takeReady(keys)) {
       this.exchange.request.restore(message);
@@ -101,20 +84,26 @@ export class Dispatcher {
     }
   }
 
-  /** Answers the parked requests whose callers are dying. */
+  /** Replies to the parked requests whose callers are dying. */
   dropAbandoned(): void {
-    for (const unique of this.parked.takeAbandoned()) this.answer(unique, Errno.EINTR);
+    for (const unique of this.parked.takeAbandoned()) this.reply(unique, Errno.EINTR);
   }
 
   /**
-   * u64 unique of the request that a signal reached. What is not parked has been answered, or will not wait.
+   * INTERRUPT: a signal has reached the caller of another request. If that request is not parked, it has its
+   * reply already or gets it without waiting.
    */
   private interrupt(): void {
     const { request } = this.exchange;
-    const unique = request.length < IN_HEADER + 8 ? 0 : request.u64(0);
+    try {
+      request.expectBody(InterruptIn.sizeof);
+    } catch (error) {
+      this.options.log(`ignored: malformed request: INTERRUPT: ${String(error)}`);
+      return;
+    }
+    const unique = request.u64(InterruptIn.unique);
     this.options.debug?.(`INTERRUPT of #${unique}`);
-    if (!this.parked.interrupt(unique)) return;
-    this.dropAbandoned();
+    if (this.parked.interrupt(unique)) this.dropAbandoned();
   }
 
   private process(): void {
@@ -126,14 +115,7 @@ export class Dispatcher {
     const errno = this.outcome(row);
     if (debug !== undefined) debug(`${traced} → ${errno === PARKED ? 'waits' : describeOutcome(errno, reply.size)}`);
     if (errno === PARKED || !row.replies) return;
-    if (!this.answer(request.unique, errno) && errno === 0) this.retract(row);
-  }
-
-  /** What the kernel knows of the attributes of whatever the request names. */
-  private invalidate({ other }: Row): void {
-    const { request } = this.exchange;
-    this.device.invalidateAttributes(request.nodeid);
-    if (other && request.length >= IN_HEADER + 8) this.device.invalidateAttributes(request.nodeidAt(0));
+    if (!this.reply(request.unique, errno) && errno === 0) this.revoke(row);
   }
 
   private outcome(row: Row): number {
@@ -149,8 +131,9 @@ export class Dispatcher {
     const { request } = this.exchange;
     if (error instanceof FsError) {
       if (error instanceof UndoError) this.options.log(`${row.name} (node ${request.nodeid}): ${error.message}`);
-      // O_TRUNC comes with OPEN.
-      if (BROKEN_OFF.has(error.errno) && (row.changes || request.opcode === Opcode.OPEN)) this.invalidate(row);
+      // OPEN changes the file if it has O_TRUNC.
+      const changes = row.changes || request.opcode === Opcode.OPEN;
+      if (changes && FAILED_HALF_WAY.has(error.errno)) this.invalidate(row);
       return error.errno;
     }
     if (error instanceof Parked && row.replies) {
@@ -164,28 +147,34 @@ export class Dispatcher {
     return Errno.EIO;
   }
 
-  /** Returns false when the kernel did not take the answer. */
-  private answer(unique: number, errno: number): boolean {
-    const { reply } = this.exchange;
+  /** Makes the kernel drop the attributes that it has cached of the nodes in the request. */
+  private invalidate({ otherNode }: Row): void {
+    const { request } = this.exchange;
+    this.device.invalidateAttributes(request.nodeid);
+    if (otherNode !== null) this.device.invalidateAttributes(request.nodeidAt(otherNode));
+  }
+
+  /** Returns false if the kernel did not accept the reply. */
+  private reply(unique: number, errno: number): boolean {
+    const { request, reply } = this.exchange;
     const failed = this.device.send(reply.address, reply.seal(unique, errno));
     if (failed === 0) return true;
-    // ENOENT: the caller was killed and nobody waits any more. ENODEV: unmounted meanwhile.
-    if (failed !== Errno.ENOENT && failed !== Errno.ENODEV) {
-      const { request, reply } = this.exchange;
-      this.options.log(
-        `the kernel refused the answer to request ${unique} (opcode ${request.opcode}, error ${errno}, ${reply.size} bytes): errno ${failed}`,
-      );
-      // A refused answer leaves its caller waiting; an error is always taken.
-      if (errno === 0 && failed === Errno.EINVAL) this.device.send(reply.address, reply.seal(unique, Errno.EIO));
-    }
+    // ENOENT: the caller was killed and no longer waits. ENODEV: unmounted meanwhile.
+    if (failed === Errno.ENOENT || failed === Errno.ENODEV) return false;
+    const result = errno === 0 ? `${reply.size} bytes` : errnoName(errno);
+    this.options.log(
+      `the kernel refused the reply to request ${unique} (opcode ${request.opcode}, ${result}): ${errnoName(failed)}`,
+    );
+    // After a refused reply the caller still waits. The kernel accepts every error.
+    if (errno === 0 && failed === Errno.EINVAL) this.device.send(reply.address, reply.seal(unique, Errno.EIO));
     return false;
   }
 
-  private retract(row: Row): void {
+  private revoke(row: Row): void {
     try {
-      takeBack(this.exchange, row.grants);
+      revokeGrants(this.exchange, row.grants);
     } catch (error) {
-      this.options.log(`taking back the answer to ${row.name} failed: ${String(error)}`);
+      this.options.log(`what the undelivered reply to ${row.name} granted was not given back: ${String(error)}`);
     }
   }
 }

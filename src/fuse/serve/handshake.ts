@@ -1,68 +1,64 @@
-/** INIT: the first request of a mount, in which both sides say what they can do. */
+/** INIT: the first request of a mount, in which both sides announce what they support. */
 import { Errno, fsError } from '../../core/errno.js';
-import {
-  FUSE_MAJOR,
-  FUSE_MIN_MINOR,
-  FUSE_MINOR,
-  INIT_OUT_SIZE,
-  InitFlag,
-  InitFlag2,
-  MAX_DATA,
-  PAGE_SIZE,
-} from '../wire/abi.js';
+import { FUSE_MAJOR, FUSE_MIN_MINOR, FUSE_MINOR, InitFlag, InitFlag2, MAX_DATA, PAGE_SIZE } from '../wire/abi.js';
 import type { Reply } from '../wire/reply.js';
+import { InitOut } from '../wire/reply-structs.js';
 import type { Request } from '../wire/request.js';
+import { InitIn } from '../wire/request-structs.js';
 
 /**
- * What we ask for where the kernel offers it.
+ * The features that the server enables if the kernel offers them.
  *
  * Left out on purpose: POSIX_LOCKS and FLOCK_LOCKS (the kernel's own locks serve one machine),
- * AUTO_INVAL_DATA (we are the only writer, and say what changed), WRITEBACK_CACHE (excludes passthrough),
- * EXPORT_SUPPORT (a lookup of `.` by a nodeid that has been forgotten), SPLICE_* (one buffer serves all),
- * HANDLE_KILLPRIV (version 2 is the VFS's own rule), ABORT_ERROR (an aborted connection ends as an unmounted
- * one), SECURITY_CTX and CREATE_SUPP_GROUP (layers' owners decide).
+ * AUTO_INVAL_DATA (only this server changes the files, and it reports each change), WRITEBACK_CACHE (excludes
+ * passthrough), EXPORT_SUPPORT (a lookup of `.` by a nodeid that has been forgotten), SPLICE_* (one buffer
+ * serves all requests), HANDLE_KILLPRIV (version 2 is the VFS's own rule), ABORT_ERROR (an aborted connection
+ * ends like an unmounted one), SECURITY_CTX and CREATE_SUPP_GROUP (the owners of the layers decide).
  */
 const WANTED =
   // Several reads of one file at a time, and direct I/O in pieces.
   InitFlag.ASYNC_READ |
   InitFlag.ASYNC_DIO |
-  // O_TRUNC comes with OPEN, so that a lower file is copied up without its data.
+  // OPEN has O_TRUNC, so that a lower file is copied up without its data.
   InitFlag.ATOMIC_O_TRUNC |
-  // Without it a WRITE carries one page.
+  // Without it a WRITE has one page.
   InitFlag.BIG_WRITES |
   InitFlag.MAX_PAGES |
-  // The umask comes with the request: a default ACL takes its place.
+  // The kernel sends the umask and does not apply it: a default ACL replaces it.
   InitFlag.DONT_MASK |
   InitFlag.POSIX_ACL |
   InitFlag.HAS_IOCTL_DIR |
-  // The first piece of a listing comes with its lookups; the kernel stops asking for them where nobody looks.
+  // The kernel gets the first part of a listing with lookups, and the rest too if a caller looks at the
+  // entries.
   InitFlag.DO_READDIRPLUS |
   InitFlag.READDIRPLUS_AUTO |
   InitFlag.PARALLEL_DIROPS |
   InitFlag.CACHE_SYMLINKS |
-  // See OPENDIR in the table of opcodes.
+  // See `opendir` in handlers/directories.ts.
   InitFlag.NO_OPENDIR_SUPPORT |
-  // A changed size alone is no reason to drop pages.
+  // The kernel does not drop pages only because the size has changed.
   InitFlag.EXPLICIT_INVAL_DATA |
-  // Set-id bits and capabilities are ours to clear: saves a GETXATTR of security.capability before each
+  // The server clears set-id bits and capabilities. This saves a GETXATTR of security.capability before each
   // write.
   InitFlag.HANDLE_KILLPRIV_V2 |
   InitFlag.SETXATTR_EXT |
   InitFlag.INIT_EXT;
 
 /**
- * How many file systems may lie below us (fs.h FILESYSTEM_MAX_STACK_DEPTH is 2, ours included). With 2,
- * layers on an overlay could be passed through, but nothing could be stacked on us any more; with 1, an
- * overlay mounted on ours works, and BACKING_OPEN of a file on an overlay answers ELOOP: such layers are read
- * through the server.
+ * How many file systems can be below this one (fs.h FILESYSTEM_MAX_STACK_DEPTH is 2, this one included). With
+ * 2, layers on an overlay could be passed through, but nothing could be stacked on this mount. With 1, an
+ * overlay mounted on it works. BACKING_OPEN of a file on an overlay then fails with ELOOP, and the server
+ * reads such layers itself.
  */
 const MAX_STACK_DEPTH = 1;
-/**
- * Requests in the background (readahead, direct I/O) before their callers wait; the thread serves one at a
- * time anyway.
- */
+/** How many background requests (readahead, direct I/O) the kernel sends before their callers must wait. */
 const MAX_BACKGROUND = 64;
+/**
+ * At this number of background requests the kernel calls the device congested. The server is one thread
+ * anyway.
+ */
 const CONGESTION_THRESHOLD = 48;
+const TIME_GRANULARITY_NS = 1;
 
 export interface Negotiated {
   readonly minor: number;
@@ -70,41 +66,46 @@ export interface Negotiated {
   readonly flags2: number;
 }
 
-/**
- * What both sides can do. Throws EPROTO for a kernel we cannot speak with.
- * @param acls false: the kernel is not to keep ACLs, or to ask for any
- */
-export function negotiate(request: Request, passthrough: boolean, acls = true): Negotiated {
-  request.expectBody(16);
-  const major = request.u32(0);
-  const minor = request.u32(4);
+export interface NegotiationOptions {
+  readonly passthrough: boolean;
+  /** False: the kernel neither keeps ACLs nor asks for them. */
+  readonly acls: boolean;
+}
+
+/** The features that both sides support. Throws EPROTO if the kernel's protocol is too old or too new. */
+export function negotiate(request: Request, { passthrough, acls }: NegotiationOptions): Negotiated {
+  request.expectBody(InitIn.flags2);
+  const major = request.u32(InitIn.major);
+  const minor = request.u32(InitIn.minor);
   if (major !== FUSE_MAJOR || minor < FUSE_MIN_MINOR) throw fsError(Errno.EPROTO, `FUSE protocol ${major}.${minor}`);
-  const flags = request.u32(12) & (acls ? WANTED : WANTED & ~InitFlag.POSIX_ACL);
+  const flags = request.u32(InitIn.flags) & (acls ? WANTED : WANTED & ~InitFlag.POSIX_ACL);
   let flags2 = 0;
   if (flags & InitFlag.INIT_EXT) {
-    request.expectBody(20);
-    // A handle would be good only while the kernel remembers the node, and ESTALE later: none at all is what
-    // the kernel's overlayfs gives without nfs_export. Handles to compare (AT_HANDLE_FID) stay.
-    flags2 = request.u32(16) & InitFlag2.NO_EXPORT_SUPPORT;
-    // Not ALLOW_IDMAP: with it the kernel names the caller only in requests that create something, and
-    // operations need to know who lists xattrs or allocates blocks (fs/fuse/dev.c:fuse_get_req).
-    if (passthrough) flags2 |= request.u32(16) & InitFlag2.PASSTHROUGH;
+    request.expectBody(InitIn.unused);
+    const offered = request.u32(InitIn.flags2);
+    // A file handle would be valid only until the kernel forgets the node, and then fail with ESTALE. So
+    // there are none, as in the kernel's overlayfs without nfs_export. Handles for comparison (AT_HANDLE_FID)
+    // work.
+    flags2 = offered & InitFlag2.NO_EXPORT_SUPPORT;
+    // Not ALLOW_IDMAP: with it the kernel names the caller only in requests that create an object. Operations
+    // need to know the caller that lists xattrs or allocates blocks (fs/fuse/dev.c:fuse_get_req).
+    if (passthrough) flags2 |= offered & InitFlag2.PASSTHROUGH;
   }
   return { minor: Math.min(minor, FUSE_MINOR), flags, flags2 };
 }
 
-/** struct fuse_init_out. */
-export function answerInit(request: Request, reply: Reply, { minor, flags, flags2 }: Negotiated): void {
-  reply.zero(0, INIT_OUT_SIZE);
-  reply.setU32(0, FUSE_MAJOR);
-  reply.setU32(4, minor);
-  reply.setU32(8, request.u32(8)); // max_readahead, as offered
-  reply.setU32(12, flags);
-  reply.setU32(16, MAX_BACKGROUND | (CONGESTION_THRESHOLD << 16));
-  reply.setU32(20, MAX_DATA); // max_write
-  reply.setU32(24, 1); // time_gran: nanoseconds
-  reply.setU32(28, MAX_DATA / PAGE_SIZE); // max_pages; no map_alignment
-  reply.setU32(32, flags2);
-  reply.setU32(36, flags2 & InitFlag2.PASSTHROUGH ? MAX_STACK_DEPTH : 0);
-  reply.size = INIT_OUT_SIZE;
+export function replyToInit(request: Request, reply: Reply, { minor, flags, flags2 }: Negotiated): void {
+  reply.zero(0, InitOut.sizeof);
+  reply.setU32(InitOut.major, FUSE_MAJOR);
+  reply.setU32(InitOut.minor, minor);
+  reply.setU32(InitOut.max_readahead, request.u32(InitIn.max_readahead));
+  reply.setU32(InitOut.flags, flags);
+  reply.setU16(InitOut.max_background, MAX_BACKGROUND);
+  reply.setU16(InitOut.congestion_threshold, CONGESTION_THRESHOLD);
+  reply.setU32(InitOut.max_write, MAX_DATA);
+  reply.setU32(InitOut.time_gran, TIME_GRANULARITY_NS);
+  reply.setU16(InitOut.max_pages, MAX_DATA / PAGE_SIZE);
+  reply.setU32(InitOut.flags2, flags2);
+  reply.setU32(InitOut.max_stack_depth, flags2 & InitFlag2.PASSTHROUGH ? MAX_STACK_DEPTH : 0);
+  reply.size = InitOut.sizeof;
 }

@@ -1,83 +1,83 @@
 /**
- * What a server does when it has nothing to do: it gives back the memory that its work has left. V8 collects
- * garbage only when it wants room for more, and who has forgotten a million nodes and sleeps does not.
+ * Collects garbage when the server is idle. V8 collects only when it needs room for new objects. An idle
+ * server allocates nothing, so after a million nodes are forgotten V8 would keep their memory.
  */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** So long without a request is rest, milliseconds: a collection stops the thread. */
+/** After this many milliseconds without a request the server is idle. (A collection blocks the thread.) */
 export const IDLE_MS = 1000;
 
 /**
- * Less garbage is not worth it, bytes; nor is less than a quarter of what lives, as a collection looks at all
- * of that.
+ * Least garbage in bytes for a collection. It must also be a quarter of the live objects, because a
+ * collection visits all of them.
  */
 const WORTHWHILE = 4 << 20;
-/** About what a node takes with its place in its directory, bytes. */
+/** About how many bytes a node and its entry in its directory have. */
 const NODE = 250;
 
+let collector: (() => void) | null = null;
+
 /** The heap of the calling thread. */
-export interface Heap {
-  /** Bytes in objects, dead ones that were not collected included; and in pages that the system has given. */
-  measure(): { readonly used: number; readonly held: number };
-  collect(): void;
+export class ThreadHeap {
+  /**
+   * In bytes: `used` by objects, dead ones included that are not collected yet; `held` in pages of the
+   * system.
+   */
+  measure(): { readonly used: number; readonly held: number } {
+    const { used_heap_size: used, total_physical_size: held } = getHeapStatistics();
+    return { used, held };
+  }
+
+  collect(): void {
+    collector ??= makeCollector();
+    collector();
+  }
 }
 
 export class IdleGc {
-  /** Requests that had been served when it last looked. */
-  private seen = 0;
+  /** How many requests had been served at the last {@link run}. */
+  private served = 0;
   private forgotten = 0;
   /** Bytes in use after the last collection. */
-  private lives: number;
+  private live: number;
   /**
-   * The last collection found so much that another is due: only that one gives back the pages that are nearly
-   * empty now.
+   * The last collection freed so much that one more is due. Only that one frees the pages that are nearly
+   * empty.
    */
-  private again = false;
+  private isRepeated = false;
 
-  constructor(private readonly heap: Heap = threadHeap) {
-    this.lives = heap.measure().used;
+  constructor(private readonly heap = new ThreadHeap()) {
+    this.live = heap.measure().used;
   }
 
   /**
-   * How long to wait for a request before {@link take}, milliseconds; -1: whatever time it takes.
-   * @param served how many there were, ever
+   * How many milliseconds without a request to wait before {@link run}; -1: without limit.
+   * @param served how many requests have been served so far
    */
-  patience(served: number): number {
-    return served === this.seen && !this.again ? -1 : IDLE_MS;
+  delay(served: number): number {
+    return served === this.served && !this.isRepeated ? -1 : IDLE_MS;
   }
 
   /**
-   * There was no request for so long.
-   * @param forgotten how many nodes the kernel has forgotten, ever
+   * Collects the garbage if there is enough. Call it when no request has arrived within {@link delay}.
+   * @param served how many requests have been served so far
+   * @param forgotten how many nodes the kernel has forgotten so far
    */
-  take(served: number, forgotten: number): void {
-    this.seen = served;
+  run(served: number, forgotten: number): void {
+    this.served = served;
     const { used, held } = this.heap.measure();
-    const garbage = Math.max(used - this.lives, (forgotten - this.forgotten) * NODE);
-    if (!this.again && garbage < Math.max(WORTHWHILE, this.lives / 4)) return;
+    const garbage = Math.max(used - this.live, (forgotten - this.forgotten) * NODE);
+    if (!this.isRepeated && garbage < Math.max(WORTHWHILE, this.live / 4)) return;
     this.heap.collect();
     const after = this.heap.measure();
-    this.again = Math.max(held - after.held, used - after.used) >= WORTHWHILE;
-    this.lives = after.used;
+    this.isRepeated = Math.max(held - after.held, used - after.used) >= WORTHWHILE;
+    this.live = after.used;
     this.forgotten = forgotten;
   }
 }
 
-let collector: (() => void) | null = null;
-
-const threadHeap: Heap = {
-  measure() {
-    const { used_heap_size: used, total_physical_size: held } = getHeapStatistics();
-    return { used, held };
-  },
-  collect() {
-    collector ??= makeCollector();
-    collector();
-  },
-};
-
-/** V8 gives its own function to contexts that are made while this flag is set. */
+/** V8 adds its function `gc` to contexts that are made while the flag is set. */
 function makeCollector(): () => void {
   setFlagsFromString('--expose-gc');
   try {

@@ -1,6 +1,6 @@
 /**
- * One row per request of the kernel: what it is called, who serves it, whether it is answered. The
- * dispatcher, the trace, the statistics and the refusal of what is not served all read this table.
+ * One row for each request of the kernel: its name, its handler, whether the server replies. The dispatcher
+ * and the trace read this table.
  */
 import { Errno } from '../../core/errno.js';
 import * as attributes from '../handlers/attributes.js';
@@ -11,22 +11,32 @@ import { ioctl } from '../handlers/ioctl.js';
 import * as names from '../handlers/names.js';
 import * as xattrs from '../handlers/xattrs.js';
 import { OPCODE_LIMIT, Opcode } from '../wire/abi.js';
+import {
+  CreateIn,
+  GetxattrIn,
+  LinkIn,
+  MkdirIn,
+  MknodIn,
+  Rename2In,
+  RenameIn,
+  SetxattrIn,
+} from '../wire/request-structs.js';
+import type { Offset } from '../wire/struct.js';
 
 export interface Row {
   readonly name: string;
   readonly handle: Handler;
-  /** False: the kernel waits for no answer and takes none. */
+  /** False: the kernel expects no reply and accepts none. */
   readonly replies: boolean;
-  /**
-   * Changes the tree: refused with EROFS where the mount is read-only, however the kernel came to send it.
-   */
+  /** Changes the tree: fails with EROFS on a read-only mount, for whatever reason the kernel sends it. */
   readonly changes: boolean;
-  /** The body begins with the nodeid of a second object that it changes. */
-  readonly other: boolean;
-  /** Where in the body a name stands that helps a person; -1: nowhere. */
-  readonly nameAt: number;
+  /** The member of the body that is the nodeid of a second object that the request changes; null: none. */
+  readonly otherNode: Offset<'u64'> | null;
+  /** Where in the body the name begins that the trace shows; null: no name. */
+  readonly nameAt: number | null;
   /**
-   * What a successful answer hands to the kernel, to be taken back when the kernel does not take the answer.
+   * Lookups of nodes and opens that the kernel owns after a successful reply. `undelivered.ts` gives them
+   * back if the kernel does not accept the reply.
    */
   readonly grants: 'nothing' | 'entry' | 'open' | 'entry+open' | 'entries';
 }
@@ -34,22 +44,22 @@ export interface Row {
 const SERVED: Omit<Row, 'name' | 'handle'> = {
   replies: true,
   changes: false,
-  other: false,
-  nameAt: -1,
+  otherNode: null,
+  nameAt: null,
   grants: 'nothing',
 };
 
-/** The kernel does without, and for most of these does not ask a second time. */
+/** The kernel works without the request. It sends most of these only once. */
 const notServed: Handler = () => Errno.ENOSYS;
 const nothingToDo: Handler = () => 0;
 
-/** With a volatile upper the first fsync is the last that the kernel asks for. */
+/** On a mount with a volatile upper, the kernel sends no fsync after the first one. */
 function unlessVolatile(handle: Handler): Handler {
   return (exchange: Exchange) => (exchange.operations.noSync ? Errno.ENOSYS : handle(exchange));
 }
 
-/** Without any extended attributes the first such request is the last that the kernel makes. */
-function unlessNone(handle: Handler): Handler {
+/** On a mount without extended attributes, the kernel sends no such request after the first one. */
+function unlessWithoutXattrs(handle: Handler): Handler {
   return (exchange: Exchange) => (exchange.operations.xattrs === 'none' ? Errno.ENOSYS : handle(exchange));
 }
 
@@ -57,26 +67,26 @@ const rows: { readonly [name in keyof typeof Opcode]: Partial<Row> & Pick<Row, '
   LOOKUP: { handle: names.lookup, nameAt: 0, grants: 'entry' },
   FORGET: { handle: names.forget, replies: false },
   BATCH_FORGET: { handle: names.batchForget, replies: false },
-  MKNOD: { handle: names.mknod, changes: true, nameAt: 16, grants: 'entry' },
-  MKDIR: { handle: names.mkdir, changes: true, nameAt: 8, grants: 'entry' },
+  MKNOD: { handle: names.mknod, changes: true, nameAt: MknodIn.sizeof, grants: 'entry' },
+  MKDIR: { handle: names.mkdir, changes: true, nameAt: MkdirIn.sizeof, grants: 'entry' },
   SYMLINK: { handle: names.symlink, changes: true, nameAt: 0, grants: 'entry' },
-  LINK: { handle: names.link, changes: true, other: true, nameAt: 8, grants: 'entry' },
+  LINK: { handle: names.link, changes: true, otherNode: LinkIn.oldnodeid, nameAt: LinkIn.sizeof, grants: 'entry' },
   UNLINK: { handle: names.unlink, changes: true, nameAt: 0 },
   RMDIR: { handle: names.rmdir, changes: true, nameAt: 0 },
-  RENAME: { handle: names.rename, changes: true, other: true, nameAt: 8 },
-  RENAME2: { handle: names.rename2, changes: true, other: true, nameAt: 16 },
+  RENAME: { handle: names.rename, changes: true, otherNode: RenameIn.newdir, nameAt: RenameIn.sizeof },
+  RENAME2: { handle: names.rename2, changes: true, otherNode: Rename2In.newdir, nameAt: Rename2In.sizeof },
 
   GETATTR: { handle: attributes.getattr },
   SETATTR: { handle: attributes.setattr, changes: true },
   READLINK: { handle: attributes.readlink },
   STATFS: { handle: attributes.statfs },
-  // 7.39; sent when a caller asks statx(2) for the time of birth, which GETATTR does not carry.
+  // 7.39; sent when a caller asks statx(2) for the time of birth, which GETATTR does not have.
   STATX: { handle: attributes.statx },
-  // Permissions are the kernel's to check (default_permissions).
+  // The kernel checks permissions itself (default_permissions).
   ACCESS: { handle: notServed },
 
   OPEN: { handle: files.open, grants: 'open' },
-  CREATE: { handle: files.create, changes: true, nameAt: 16, grants: 'entry+open' },
+  CREATE: { handle: files.create, changes: true, nameAt: CreateIn.sizeof, grants: 'entry+open' },
   TMPFILE: { handle: files.tmpfile, changes: true, grants: 'entry+open' },
   RELEASE: { handle: files.release },
   READ: { handle: files.read },
@@ -86,7 +96,7 @@ const rows: { readonly [name in keyof typeof Opcode]: Partial<Row> & Pick<Row, '
   LSEEK: { handle: files.lseek },
   COPY_FILE_RANGE: { handle: files.copyFileRange, changes: true },
   COPY_FILE_RANGE_64: { handle: files.copyFileRange64, changes: true },
-  // A close has nothing to tell us: no write is held back on our side.
+  // The server holds back no write that a close could flush.
   FLUSH: { handle: notServed },
 
   OPENDIR: { handle: directories.opendir },
@@ -95,25 +105,26 @@ const rows: { readonly [name in keyof typeof Opcode]: Partial<Row> & Pick<Row, '
   READDIRPLUS: { handle: directories.readdirplus, grants: 'entries' },
   FSYNCDIR: { handle: unlessVolatile(directories.fsyncdir) },
 
-  GETXATTR: { handle: unlessNone(xattrs.getxattr), nameAt: 8 },
-  LISTXATTR: { handle: unlessNone(xattrs.listxattr) },
-  SETXATTR: { handle: unlessNone(xattrs.setxattr), changes: true, nameAt: 16 },
-  REMOVEXATTR: { handle: unlessNone(xattrs.removexattr), changes: true, nameAt: 0 },
+  GETXATTR: { handle: unlessWithoutXattrs(xattrs.getxattr), nameAt: GetxattrIn.sizeof },
+  LISTXATTR: { handle: unlessWithoutXattrs(xattrs.listxattr) },
+  SETXATTR: { handle: unlessWithoutXattrs(xattrs.setxattr), changes: true, nameAt: SetxattrIn.sizeof },
+  REMOVEXATTR: { handle: unlessWithoutXattrs(xattrs.removexattr), changes: true, nameAt: 0 },
   IOCTL: { handle: ioctl },
 
   // Locks are not negotiated: the kernel keeps them itself, as for a local file system.
   GETLK: { handle: notServed },
   SETLK: { handle: notServed },
   SETLKW: { handle: notServed },
-  // Only virtiofs is asked (fs/fuse/inode.c:fuse_sync_fs); syncfs(2) ends in the kernel.
+  // The kernel sends it to virtiofs only (fs/fuse/inode.c:fuse_sync_fs); here syncfs(2) ends in the kernel.
   SYNCFS: { handle: notServed },
   BMAP: { handle: notServed },
   POLL: { handle: notServed },
   SETUPMAPPING: { handle: notServed },
   REMOVEMAPPING: { handle: notServed },
 
-  // INIT is answered by the handshake, INTERRUPT by the dispatcher; a second INIT is the kernel's mistake.
+  // The handshake serves the first INIT, and no kernel sends a second one.
   INIT: { handle: notServed },
+  // The dispatcher serves it itself.
   INTERRUPT: { handle: nothingToDo, replies: false },
   NOTIFY_REPLY: { handle: nothingToDo, replies: false },
   DESTROY: { handle: nothingToDo },
@@ -130,7 +141,7 @@ function buildTable(): (Row | undefined)[] {
 const TABLE = buildTable();
 const UNKNOWN: Row = { ...SERVED, name: 'UNKNOWN', handle: notServed };
 
-/** The row of an opcode; what is newer than this table is answered with ENOSYS. */
+/** The row of an opcode. For an opcode that is newer than this table it replies ENOSYS. */
 export function rowOf(opcode: number): Row {
   return TABLE[opcode] ?? UNKNOWN;
 }

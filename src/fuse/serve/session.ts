@@ -1,4 +1,7 @@
-/** One mount, served: the handshake, then the loop that the whole thread is for. */
+/**
+ * Serves one mount over /dev/fuse: the handshake, then the loop in which the thread stays until the mount
+ * ends.
+ */
 import { Errno, fsError } from '../../core/errno.js';
 import { RunQueue } from '../../sys/process/run-queue.js';
 import { pollReadable } from '../../sys/waiting/poll.js';
@@ -8,34 +11,27 @@ import { InitFlag, InitFlag2, Opcode } from '../wire/abi.js';
 import { AdaptivePoll } from './adaptive-poll.js';
 import { Device } from './device.js';
 import { Dispatcher } from './dispatch.js';
-import { answerInit, type Negotiated, negotiate } from './handshake.js';
+import { type Negotiated, negotiate, replyToInit } from './handshake.js';
 import { IdleGc } from './idle-gc.js';
 
 export interface SessionOptions {
-  /** Seconds for which the kernel may keep names and attributes. */
+  /** For how many seconds the kernel may cache names and attributes. */
   timeout: number;
-  /** `auto`: let files be read and written past the server where the kernel can. */
+  /** `auto`: the kernel reads and writes files without the server where it can. */
   passthrough: 'auto' | 'off';
-  /** False: every request that would change the tree is answered with EROFS. */
+  /** False: every request that would change the tree fails with EROFS. */
   writable: boolean;
-  /** False: the kernel asks for each listing of a directory, and caches none. */
-  keepsListings?: boolean;
-  /** Takes one line per request. */
+  /** False: the kernel sends a request for each listing of a directory, and caches none. */
+  cachesListings?: boolean;
+  /** Gets one line per request. */
   debug?: (line: string) => void;
   log: (line: string) => void;
 }
 
-export interface SessionStats {
-  /** Requests received, by name; those that never came are left out. */
-  readonly requests: Readonly<Record<string, number>>;
-  /** Requests that wait for work done elsewhere. */
-  readonly parked: number;
-}
-
-/** Busy loops look at the control and completion fds once per this many requests. */
+/** While requests arrive without a pause, the loop checks the control and completion fds after this many. */
 const CONTROL_INTERVAL = 64;
 
-/** Bits of {@link Session.attend}'s fds. */
+/** Bits of the fds that {@link Session.loop} polls: the second and the third. */
 const CONTROL = 2;
 const COMPLETION = 4;
 
@@ -50,7 +46,7 @@ export class Session {
   private readonly exchange: Exchange;
   private readonly dispatcher: Dispatcher;
 
-  /** @param deviceFd /dev/fuse opened O_NONBLOCK, mounted already */
+  /** @param deviceFd /dev/fuse, opened with O_NONBLOCK and mounted */
   constructor(
     deviceFd: number,
     private readonly operations: Operations,
@@ -59,25 +55,23 @@ export class Session {
     this.device = new Device(deviceFd, options.log);
     this.exchange = new Exchange(operations, options.timeout);
     this.exchange.isWritable = options.writable;
-    this.exchange.keepsListings = options.keepsListings !== false;
+    this.exchange.cachesListings = options.cachesListings !== false;
     this.dispatcher = new Dispatcher(this.device, this.exchange, options);
   }
 
   /**
-   * Waits for INIT, answers it and attaches the operations. The mount answers from {@link run} on; requests
-   * made before wait. Throws ENODEV if the mount is gone already, EPROTO for a kernel whose protocol is too
-   * old.
+   * Waits for INIT, replies to it and attaches the operations. Requests that arrive before {@link run} wait
+   * for it. Throws ENODEV if the mount no longer exists, EPROTO if the kernel's protocol is too old.
    */
   handshake(): void {
     const { request, reply } = this.exchange;
     const length = this.receiveInit();
     request.load(length);
     if (request.opcode !== Opcode.INIT) throw fsError(Errno.EPROTO, `opcode ${request.opcode} before INIT`);
-    this.dispatcher.count(Opcode.INIT);
     const agreed = this.negotiate();
-    answerInit(request, reply, agreed);
+    replyToInit(request, reply, agreed);
     const failed = this.device.send(reply.address, reply.seal(request.unique, 0));
-    if (failed !== 0) throw fsError(failed, 'answer to INIT');
+    if (failed !== 0) throw fsError(failed, 'reply to INIT');
     this.exchange.setxattrExt = (agreed.flags & InitFlag.SETXATTR_EXT) !== 0;
     const passthrough = (agreed.flags2 & InitFlag2.PASSTHROUGH) !== 0;
     this.options.debug?.(
@@ -88,35 +82,37 @@ export class Session {
 
   private receiveInit(): number {
     for (;;) {
-      const got = this.device.receive(this.exchange.request);
-      if (got > 0) return got;
-      if (got === -Errno.EAGAIN) pollReadable([this.device.fd], -1);
-      else if (got !== -Errno.EINTR && got !== -Errno.ENOENT) throw fsError(-got, 'read of /dev/fuse');
+      const length = this.device.receive(this.exchange.request);
+      if (length > 0) return length;
+      if (length === -Errno.EAGAIN) pollReadable([this.device.fd], -1);
+      else if (length !== -Errno.EINTR && length !== -Errno.ENOENT) throw fsError(-length, 'read of /dev/fuse');
     }
   }
 
   private negotiate(): Negotiated {
     const { request, reply } = this.exchange;
     try {
-      return negotiate(request, this.options.passthrough === 'auto', this.operations.xattrs === 'all');
+      const passthrough = this.options.passthrough === 'auto';
+      return negotiate(request, { passthrough, acls: this.operations.xattrs === 'all' });
     } catch (error) {
-      // Refused in words the kernel knows: its callers get ECONNREFUSED at once instead of waiting.
+      // With an error as the reply to INIT, callers get ECONNREFUSED at once. Without a reply they would
+      // wait.
       this.device.send(reply.address, reply.seal(request.unique, Errno.EPROTO));
       throw error;
     }
   }
 
   /**
-   * Serves until the mount is gone or `controlFd` is readable, then closes everything; blocks the thread for
-   * all that time. `controlFd` itself stays the caller's. A mount that is still there when `controlFd` ended
-   * it answers ENOTCONN from then on: unmount first.
+   * Serves until the mount no longer exists or `controlFd` is readable, then closes everything. Blocks the
+   * thread all the time. `controlFd` stays the caller's. If `controlFd` ends it and the mount still exists,
+   * the mount returns ENOTCONN from then on; so unmount first.
    */
   run(controlFd: number): void {
-    const machine = new RunQueue();
+    const runQueue = new RunQueue();
     try {
-      this.loop(controlFd, new AdaptivePoll(machine));
+      this.loop(controlFd, new AdaptivePoll(runQueue));
     } finally {
-      machine.close();
+      runQueue.close();
       this.device.close();
       try {
         this.operations.close();
@@ -126,44 +122,43 @@ export class Session {
     }
   }
 
-  private loop(controlFd: number, patience: AdaptivePoll): void {
+  private loop(controlFd: number, polling: AdaptivePoll): void {
     const { device, dispatcher } = this;
     const { request } = this.exchange;
     const fds = [device.fd, controlFd, this.operations.completionFd];
-    const rest = new IdleGc();
+    const gc = new IdleGc();
     for (let served = 1; ; ) {
-      const got = device.receive(request);
-      if (got > 0) {
-        patience.found();
-        dispatcher.serve(got);
-        if (served++ % CONTROL_INTERVAL === 0 && this.attend(fds, 0) === 'stopped') return;
-      } else if (got === -Errno.EAGAIN) {
+      const length = device.receive(request);
+      if (length > 0) {
+        polling.found();
+        dispatcher.serve(length);
+        if (served++ % CONTROL_INTERVAL === 0 && this.wait(fds, 0) === 'stopped') return;
+      } else if (length === -Errno.EAGAIN) {
         if (this.operations.anticipate()) continue;
-        if (patience.lookAgain()) continue;
-        const parked = dispatcher.parked.patience;
-        const attended = this.attend(fds, parked < 0 ? rest.patience(served) : parked);
-        if (attended === 'stopped') return;
-        if (attended === 'nothing' && parked < 0) rest.take(served, this.exchange.forgotten);
-        patience.woken();
-      } else if (got === -Errno.ENODEV || got === -Errno.ECONNABORTED) {
+        if (polling.continues()) continue;
+        const { checkDelay } = dispatcher.parked;
+        const woken = this.wait(fds, checkDelay < 0 ? gc.delay(served) : checkDelay);
+        if (woken === 'stopped') return;
+        if (woken === 'timeout' && checkDelay < 0) gc.run(served, this.exchange.forgotten);
+        polling.woken();
+      } else if (length === -Errno.ENODEV || length === -Errno.ECONNABORTED) {
         return; // unmounted, or the connection was aborted
-      } else if (got !== -Errno.EINTR && got !== -Errno.ENOENT) {
-        // ENOENT: the request was taken back before we read it.
-        throw fsError(-got, 'read of /dev/fuse');
+      } else if (length !== -Errno.EINTR && length !== -Errno.ENOENT) {
+        // ENOENT: the kernel withdrew the request before the server read it.
+        throw fsError(-length, 'read of /dev/fuse');
       }
     }
   }
 
-  /** Waits for any of the fds, up to `timeout` ms, and lets parked requests go on. */
-  private attend(fds: readonly number[], timeout: number): 'stopped' | 'nothing' | 'something' {
+  /**
+   * Waits up to `timeout` ms until one of the fds is readable, and resumes parked requests.
+   * @returns `stopped`: the control fd is readable
+   */
+  private wait(fds: readonly number[], timeout: number): 'stopped' | 'timeout' | 'readable' {
     const ready = pollReadable(fds, timeout);
     if (ready & CONTROL) return 'stopped';
     if (ready & COMPLETION) this.dispatcher.resumeCompleted();
-    if (this.dispatcher.parked.patience >= 0) this.dispatcher.dropAbandoned();
-    return ready === 0 ? 'nothing' : 'something';
-  }
-
-  stats(): SessionStats {
-    return { requests: this.dispatcher.requestCounts(), parked: this.dispatcher.parked.size };
+    if (this.dispatcher.parked.checkDelay >= 0) this.dispatcher.dropAbandoned();
+    return ready === 0 ? 'timeout' : 'readable';
   }
 }

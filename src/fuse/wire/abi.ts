@@ -1,32 +1,20 @@
 /**
- * Numbers of the FUSE kernel protocol (linux/fuse.h; what is newer than 7.38 is marked with the version that
- * brought it). Offsets of struct members stand where a request is decoded or a reply encoded, in the struct's
- * order.
+ * Numbers of the FUSE kernel protocol (linux/fuse.h). Comments name the version for those that are newer than
+ * 7.38. The structs are in `request-structs.ts` and `reply-structs.ts`.
  */
 
 export const FUSE_MAJOR = 7;
-/** What we can speak; a kernel that speaks less is answered in its own minor version. */
+/**
+ * The newest version that the server speaks. To an older kernel it replies with the kernel's minor version.
+ */
 export const FUSE_MINOR = 45;
-/** Linux 5.4's version: everything the transport relies on, and the oldest we are willing to reason about. */
+/**
+ * The version of Linux 5.4: the oldest that the server supports. It has everything that the transport relies
+ * on.
+ */
 export const FUSE_MIN_MINOR = 31;
 
-/** sizeof(struct fuse_in_header), sizeof(struct fuse_out_header). */
-export const IN_HEADER = 40;
-export const OUT_HEADER = 16;
-
-export const ATTR_SIZE = 88;
-export const ENTRY_OUT_SIZE = 128;
-export const ATTR_OUT_SIZE = 104;
-export const STATX_OUT_SIZE = 288;
-export const OPEN_OUT_SIZE = 16;
-export const STATFS_OUT_SIZE = 80;
-export const INIT_OUT_SIZE = 64;
-/** sizeof(struct fuse_ioctl_out). */
-export const IOCTL_OUT_SIZE = 16;
-/** offsetof(struct fuse_dirent, name). */
-export const DIRENT_NAME = 24;
-
-/** The data of one READ or WRITE; fs.fuse.max_pages_limit is 256 pages unless an administrator raised it. */
+/** The most data in one READ or WRITE. The sysctl fs.fuse.max_pages_limit, 256 pages by default, sets it. */
 export const MAX_DATA = 1 << 20;
 export const PAGE_SIZE = 4096;
 
@@ -115,21 +103,21 @@ export const Fopen = {
   PASSTHROUGH: 1 << 7,
 } as const;
 
-/**
- * FUSE_OPEN_KILL_SUIDGID, FUSE_SETXATTR_ACL_KILL_SGID, FUSE_WRITE_CACHE, FUSE_WRITE_KILL_SUIDGID,
- * FUSE_FSYNC_FDATASYNC.
- */
+/** `fuse_open_in.open_flags` and `fuse_create_in.open_flags`. */
 export const OPEN_KILL_SUIDGID = 1 << 0;
+/** `fuse_setxattr_in.setxattr_flags`. */
 export const SETXATTR_ACL_KILL_SGID = 1 << 0;
+/** `fuse_write_in.write_flags`. */
 export const WRITE_CACHE = 1 << 0;
 export const WRITE_KILL_SUIDGID = 1 << 2;
+/** `fuse_fsync_in.fsync_flags`. */
 export const FSYNC_FDATASYNC = 1 << 0;
 
-/** `fuse_out_header.error` of a message that answers no request (enum fuse_notify_code). */
+/** `fuse_out_header.error` of a notification: a message with `unique` 0 (enum fuse_notify_code). */
 export const NOTIFY_INVAL_INODE = 2;
 export const NOTIFY_STORE = 4;
 
-/** INIT flags, the first 32 bits. */
+/** INIT flags: bits 0 to 31, in `flags`. */
 export const InitFlag = {
   ASYNC_READ: 1 << 0,
   ATOMIC_O_TRUNC: 1 << 3,
@@ -150,7 +138,7 @@ export const InitFlag = {
   INIT_EXT: 1 << 30,
 } as const;
 
-/** INIT flags from bit 32 on, as they stand in `flags2`. */
+/** INIT flags: bits from 32 on, shifted down by 32, in `flags2`. */
 export const InitFlag2 = {
   /** 7.40 */
   PASSTHROUGH: 1 << (37 - 32),
@@ -160,6 +148,7 @@ export const InitFlag2 = {
   ALLOW_IDMAP: 1 << (40 - 32),
 } as const;
 
-/** _IOW(229, 1, struct fuse_backing_map) and _IOW(229, 2, uint32_t), 7.40. */
+/** _IOW(229, 1, struct fuse_backing_map), 7.40. */
 export const DEV_IOC_BACKING_OPEN = 0x4010e501;
+/** _IOW(229, 2, uint32_t), 7.40. */
 export const DEV_IOC_BACKING_CLOSE = 0x4004e502;

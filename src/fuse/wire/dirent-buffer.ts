@@ -1,26 +1,26 @@
 /**
- * Packs directory entries into the reply body: struct fuse_dirent for READDIR, fuse_direntplus for
+ * Packs directory entries into the body of the reply: fuse_dirent for READDIR, fuse_direntplus for
  * READDIRPLUS.
  */
 import type { EntryName } from '../../core/brand.js';
 import type { DirectorySink, Entry } from '../operations.js';
-import { DIRENT_NAME, ENTRY_OUT_SIZE, OUT_HEADER } from './abi.js';
 import type { Reply } from './reply.js';
+import { Dirent, Direntplus, EntryOut, OutHeader } from './reply-structs.js';
 
-/** FUSE_REC_ALIGN. */
-function aligned(bytes: number): number {
+/** FUSE_REC_ALIGN */
+export function aligned(bytes: number): number {
   return (bytes + 7) & ~7;
 }
 
 export class DirentBuffer implements DirectorySink {
   private limit = 0;
   private plus = false;
-  /** Entries in the reply. */
+  /** How many entries the reply has. */
   count = 0;
 
   constructor(private readonly reply: Reply) {}
 
-  /** @param limit bytes the kernel has room for */
+  /** @param limit how many bytes the kernel has room for */
   begin(limit: number, plus: boolean): void {
     this.limit = Math.min(limit, this.reply.capacity);
     this.plus = plus;
@@ -28,34 +28,34 @@ export class DirentBuffer implements DirectorySink {
   }
 
   fits(nameBytes: number): boolean {
-    const before = this.plus ? ENTRY_OUT_SIZE : 0;
-    return this.reply.size + aligned(before + DIRENT_NAME + nameBytes) <= this.limit;
+    const struct = this.plus ? Direntplus.sizeof : Dirent.sizeof;
+    return this.reply.size + aligned(struct + nameBytes) <= this.limit;
   }
 
   add(name: EntryName, ino: number, type: number, cookie: number): void {
-    this.dirent(this.reply.size, name, ino, type, cookie);
+    this.appendDirent(this.reply.size, name, ino, type, cookie);
   }
 
   addPlus(name: EntryName, ino: number, type: number, cookie: number, entry: Entry | null): void {
     const at = this.reply.size;
-    if (entry === null) this.reply.zero(at, ENTRY_OUT_SIZE);
-    else this.reply.setEntry(at, entry);
-    this.dirent(at + ENTRY_OUT_SIZE, name, ino, type, cookie);
+    if (entry === null) this.reply.zero(at + Direntplus.entry_out, EntryOut.sizeof);
+    else this.reply.setEntry(at + Direntplus.entry_out, entry);
+    this.appendDirent(at + Direntplus.dirent, name, ino, type, cookie);
   }
 
-  private dirent(at: number, name: EntryName, ino: number, type: number, cookie: number): void {
+  private appendDirent(at: number, name: EntryName, ino: number, type: number, cookie: number): void {
     const { reply } = this;
     const { length } = name;
-    const end = at + aligned(DIRENT_NAME + length);
+    const end = at + aligned(Dirent.sizeof + length);
     if (end > this.limit) throw new Error('a directory entry was added that does not fit');
-    reply.setU64(at, ino);
-    reply.setU64(at + 8, cookie);
-    reply.setU32(at + 16, length);
-    reply.setU32(at + 20, type);
-    // Zeroes for the padding first: the name covers what it needs of them. No name is empty, so this is
-    // behind `type`.
-    reply.setU64(end - 8, 0);
-    reply.buffer.write(name, OUT_HEADER + at + DIRENT_NAME, 'latin1');
+    reply.setU64(Dirent.ino, ino, at);
+    reply.setU64(Dirent.off, cookie, at);
+    reply.setU32(Dirent.namelen, length, at);
+    reply.setU32(Dirent.type, type, at);
+    // Zeros for the padding, before the name overwrites some of them. No name is empty, so these 8 bytes are
+    // after `type`.
+    reply.zero(end - 8, 8);
+    reply.buffer.write(name, OutHeader.sizeof + at + Dirent.sizeof, 'latin1');
     reply.size = end;
     this.count++;
   }

@@ -1,220 +1,208 @@
-/**
- * The reply being written: one buffer for all, header first. Offsets given to the methods count from the
- * body's start.
- */
+/** The reply to the current request. One object and its memory serve all requests. */
 import type { FileStat, Moment } from '../../core/file-stat.js';
-import { allocate } from '../../sys/libc.js';
-import { HIGH_WORD } from '../../sys/u64.js';
 import type { Attributes, Entry, Opened, StatFs } from '../operations.js';
+import { Fopen, MAX_DATA, STATX_BASIC_STATS, STATX_BTIME } from './abi.js';
+import { OutMessage } from './out-message.js';
 import {
-  ATTR_OUT_SIZE,
-  ATTR_SIZE,
-  ENTRY_OUT_SIZE,
-  Fopen,
-  MAX_DATA,
-  OPEN_OUT_SIZE,
-  OUT_HEADER,
-  STATFS_OUT_SIZE,
-  STATX_BASIC_STATS,
-  STATX_BTIME,
-  STATX_OUT_SIZE,
-} from './abi.js';
+  Attr,
+  AttrOut,
+  CopyFileRangeOut,
+  EntryOut,
+  GetxattrOut,
+  Kstatfs,
+  LseekOut,
+  OpenOut,
+  OutHeader,
+  StatfsOut,
+  Statx,
+  StatxOut,
+  SxTime,
+  WriteOut,
+} from './reply-structs.js';
 
-/** Linux' new_encode_dev() (linux/kdev_t.h): how a device number travels in 32 bits. */
+/** Linux' new_encode_dev() (linux/kdev_t.h): a device number in 32 bits, as the protocol has it. */
 export function encodeDev(major: number, minor: number): number {
   return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
 }
 
-export class Reply {
-  private readonly memory = allocate(MAX_DATA + (64 << 10));
-  private readonly u32s = new Uint32Array(this.memory.buffer.buffer);
+export class Reply extends OutMessage {
   private readonly timeoutSec: number;
   private readonly timeoutNsec: number;
-  /** READ's data goes straight to {@link OUT_HEADER} of this. */
-  readonly buffer: Buffer = this.memory.buffer;
-  readonly address = this.memory.address;
-  /** Bytes that fit behind the header. */
-  readonly capacity = this.memory.buffer.length - OUT_HEADER;
 
-  /** Bytes of the body so far. */
+  /** How many bytes the body has so far. */
   size = 0;
 
-  /** @param timeout seconds for which the kernel may keep a name and its attributes */
+  /** @param timeout seconds for which the kernel may cache a name and its attributes */
   constructor(timeout: number) {
+    super(MAX_DATA + (64 << 10));
     this.timeoutSec = Math.floor(timeout);
     this.timeoutNsec = Math.floor((timeout % 1) * 1e9);
   }
 
   /**
-   * Writes the header of an answer to `unique`. `error`: 0, or a positive errno, which has no body. Returns
-   * the length.
+   * Writes the header of the reply to request `unique`.
+   * @param error 0, or a positive errno; the reply then has no body
+   * @returns the length of the whole message
    */
   seal(unique: number, error: number): number {
-    const length = OUT_HEADER + (error === 0 ? this.size : 0);
-    this.u32s[0] = length;
-    this.u32s[1] = -error;
-    this.u32s[2] = unique;
-    this.u32s[3] = unique / HIGH_WORD;
-    return length;
+    return this.setHeader(error === 0 ? this.size : 0, -error, unique);
   }
 
-  setU32(at: number, value: number): void {
-    this.u32s[(OUT_HEADER + at) >>> 2] = value;
-  }
-
-  /** Also of negative numbers, in two's complement. */
-  setU64(at: number, value: number): void {
-    const word = (OUT_HEADER + at) >>> 2;
-    this.u32s[word] = value;
-    this.u32s[word + 1] = Math.floor(value / HIGH_WORD);
-  }
-
-  u64(at: number): number {
-    const word = (OUT_HEADER + at) >>> 2;
-    return (this.u32s[word + 1] as number) * HIGH_WORD + (this.u32s[word] as number);
-  }
-
-  zero(at: number, bytes: number): void {
-    this.u32s.fill(0, (OUT_HEADER + at) >>> 2, (OUT_HEADER + at + bytes + 3) >>> 2);
-  }
-
-  /** struct fuse_attr at `at`. */
   private setAttr(at: number, attr: FileStat): void {
+    this.setU64(Attr.ino, attr.ino, at);
+    this.setU64(Attr.size, attr.size, at);
+    this.setU64(Attr.blocks, attr.blocks, at);
+    this.setI64(Attr.atime, attr.atimeSec, at);
+    this.setI64(Attr.mtime, attr.mtimeSec, at);
+    this.setI64(Attr.ctime, attr.ctimeSec, at);
     const { u32s } = this;
-    this.setU64(at, attr.ino);
-    this.setU64(at + 8, attr.size);
-    this.setU64(at + 16, attr.blocks);
-    this.setU64(at + 24, attr.atimeSec);
-    this.setU64(at + 32, attr.mtimeSec);
-    this.setU64(at + 40, attr.ctimeSec);
-    const word = (OUT_HEADER + at + 48) >>> 2;
-    u32s[word] = attr.atimeNsec;
-    u32s[word + 1] = attr.mtimeNsec;
-    u32s[word + 2] = attr.ctimeNsec;
-    u32s[word + 3] = attr.mode;
-    u32s[word + 4] = attr.nlink;
-    u32s[word + 5] = attr.uid;
-    u32s[word + 6] = attr.gid;
-    u32s[word + 7] = encodeDev(attr.rdevMajor, attr.rdevMinor);
-    u32s[word + 8] = attr.blksize;
-    u32s[word + 9] = 0;
+    const word = (OutHeader.sizeof + at) >>> 2;
+    u32s[word + (Attr.atimensec >>> 2)] = attr.atimeNsec;
+    u32s[word + (Attr.mtimensec >>> 2)] = attr.mtimeNsec;
+    u32s[word + (Attr.ctimensec >>> 2)] = attr.ctimeNsec;
+    u32s[word + (Attr.mode >>> 2)] = attr.mode;
+    u32s[word + (Attr.nlink >>> 2)] = attr.nlink;
+    u32s[word + (Attr.uid >>> 2)] = attr.uid;
+    u32s[word + (Attr.gid >>> 2)] = attr.gid;
+    u32s[word + (Attr.rdev >>> 2)] = encodeDev(attr.rdevMajor, attr.rdevMinor);
+    u32s[word + (Attr.blksize >>> 2)] = attr.blksize;
+    u32s[word + (Attr.flags >>> 2)] = 0;
   }
 
-  /** struct fuse_entry_out at `at`, without making it part of the body. */
+  /** Writes a fuse_entry_out at `at`, without changing {@link size}. */
   setEntry(at: number, entry: Entry): void {
-    this.setU64(at, entry.nodeid);
-    this.setU64(at + 8, 0); // generation: nodeids are never reused
-    this.setU64(at + 16, this.timeoutSec);
-    this.setU64(at + 24, entry.cacheAttr ? this.timeoutSec : 0);
-    this.setU32(at + 32, this.timeoutNsec);
-    this.setU32(at + 36, entry.cacheAttr ? this.timeoutNsec : 0);
-    this.setAttr(at + 40, entry.attr);
+    this.setU64(EntryOut.nodeid, entry.nodeid, at);
+    this.setU64(EntryOut.generation, 0, at); // nodeids are never reused
+    this.setU64(EntryOut.entry_valid, this.timeoutSec, at);
+    this.setU64(EntryOut.attr_valid, entry.cacheAttr ? this.timeoutSec : 0, at);
+    this.setU32(EntryOut.entry_valid_nsec, this.timeoutNsec, at);
+    this.setU32(EntryOut.attr_valid_nsec, entry.cacheAttr ? this.timeoutNsec : 0, at);
+    this.setAttr(at + EntryOut.attr, entry.attr);
   }
 
-  entry(entry: Entry): void {
+  appendEntry(entry: Entry): void {
     this.setEntry(this.size, entry);
-    this.size += ENTRY_OUT_SIZE;
+    this.size += EntryOut.sizeof;
   }
 
   /**
-   * "There is no such name", for the kernel to remember: nodeid 0 with a timeout. A bare ENOENT is asked for
-   * again.
+   * "There is no such name", which the kernel may cache: nodeid 0 with a timeout. After a bare ENOENT the
+   * kernel would send every further LOOKUP of the name.
    */
   negativeEntry(): void {
-    this.zero(0, ENTRY_OUT_SIZE);
-    this.setU64(16, this.timeoutSec);
-    this.setU32(32, this.timeoutNsec);
-    this.size = ENTRY_OUT_SIZE;
+    this.zero(0, EntryOut.sizeof);
+    this.setU64(EntryOut.entry_valid, this.timeoutSec);
+    this.setU32(EntryOut.entry_valid_nsec, this.timeoutNsec);
+    this.size = EntryOut.sizeof;
   }
 
-  attributes(answer: Attributes): void {
-    this.setU64(0, answer.cacheAttr ? this.timeoutSec : 0);
-    this.setU32(8, answer.cacheAttr ? this.timeoutNsec : 0);
-    this.setU32(12, 0);
-    this.setAttr(ATTR_OUT_SIZE - ATTR_SIZE, answer.attr);
-    this.size = ATTR_OUT_SIZE;
+  attributes({ attr, cacheAttr }: Attributes): void {
+    this.setU64(AttrOut.attr_valid, cacheAttr ? this.timeoutSec : 0);
+    this.setU32(AttrOut.attr_valid_nsec, cacheAttr ? this.timeoutNsec : 0);
+    this.setU32(AttrOut.dummy, 0);
+    this.setAttr(AttrOut.attr, attr);
+    this.size = AttrOut.sizeof;
   }
 
-  /**
-   * struct fuse_statx_out, with a struct statx (linux/stat.h) from byte 32 on. Its stx_attributes_mask is 0:
-   * no inode flag is known.
-   */
-  statx(answer: Attributes, birth: Moment | null): void {
-    const { attr } = answer;
-    this.zero(0, STATX_OUT_SIZE);
-    this.setU64(0, answer.cacheAttr ? this.timeoutSec : 0);
-    this.setU32(8, answer.cacheAttr ? this.timeoutNsec : 0);
-    this.setU32(32, birth === null ? STATX_BASIC_STATS : STATX_BASIC_STATS | STATX_BTIME);
-    this.setU32(36, attr.blksize);
-    this.setU32(48, attr.nlink);
-    this.setU32(52, attr.uid);
-    this.setU32(56, attr.gid);
-    this.setU32(60, attr.mode);
-    this.setU64(64, attr.ino);
-    this.setU64(72, attr.size);
-    this.setU64(80, attr.blocks);
-    this.setMoment(96, attr.atimeSec, attr.atimeNsec);
-    if (birth !== null) this.setMoment(112, birth.sec, birth.nsec);
-    this.setMoment(128, attr.ctimeSec, attr.ctimeNsec);
-    this.setMoment(144, attr.mtimeSec, attr.mtimeNsec);
-    this.setU32(160, attr.rdevMajor);
-    this.setU32(164, attr.rdevMinor);
-    this.size = STATX_OUT_SIZE;
+  /** `attributes_mask` is 0: the server knows the state of no inode flag. */
+  statx({ attr, cacheAttr }: Attributes, birth: Moment | null): void {
+    this.zero(0, StatxOut.sizeof);
+    this.setU64(StatxOut.attr_valid, cacheAttr ? this.timeoutSec : 0);
+    this.setU32(StatxOut.attr_valid_nsec, cacheAttr ? this.timeoutNsec : 0);
+    const at = StatxOut.stat;
+    this.setU32(Statx.mask, birth === null ? STATX_BASIC_STATS : STATX_BASIC_STATS | STATX_BTIME, at);
+    this.setU32(Statx.blksize, attr.blksize, at);
+    this.setU32(Statx.nlink, attr.nlink, at);
+    this.setU32(Statx.uid, attr.uid, at);
+    this.setU32(Statx.gid, attr.gid, at);
+    this.setU16(Statx.mode, attr.mode, at);
+    this.setU64(Statx.ino, attr.ino, at);
+    this.setU64(Statx.size, attr.size, at);
+    this.setU64(Statx.blocks, attr.blocks, at);
+    this.setTime(at + Statx.atime, attr.atimeSec, attr.atimeNsec);
+    if (birth !== null) this.setTime(at + Statx.btime, birth.sec, birth.nsec);
+    this.setTime(at + Statx.ctime, attr.ctimeSec, attr.ctimeNsec);
+    this.setTime(at + Statx.mtime, attr.mtimeSec, attr.mtimeNsec);
+    this.setU32(Statx.rdev_major, attr.rdevMajor, at);
+    this.setU32(Statx.rdev_minor, attr.rdevMinor, at);
+    this.size = StatxOut.sizeof;
   }
 
-  private setMoment(at: number, sec: number, nsec: number): void {
-    this.setU64(at, sec);
-    this.setU32(at + 8, nsec);
+  private setTime(at: number, sec: number, nsec: number): void {
+    this.setI64(SxTime.tv_sec, sec, at);
+    this.setU32(SxTime.tv_nsec, nsec, at);
   }
 
   /**
-   * NOFLUSH: a close has nothing to tell us, every write has been answered already. A passthrough open has no
-   * cache to keep, and with KEEP_CACHE the kernel fails it (fs/fuse/iomode.c:FOPEN_PASSTHROUGH_MASK).
-   * DIRECT_IO overrides PASSTHROUGH for reads and writes (fs/fuse/file.c:fuse_file_write_iter).
+   * Appends a fuse_open_out.
+   *
+   * NOFLUSH: the kernel need not report a close, because the server has written all data before it replied to
+   * the WRITE. A passthrough open has no pages of FUSE to keep, and with KEEP_CACHE the kernel fails it
+   * (fs/fuse/iomode.c:FOPEN_PASSTHROUGH_MASK). DIRECT_IO overrides PASSTHROUGH for reads and writes
+   * (fs/fuse/file.c:fuse_file_write_iter).
    */
-  opened({ keepCache, backingId, direct }: Opened): void {
+  appendOpened({ keepCache, backingId, direct }: Opened): void {
     const at = this.size;
     let flags: number = Fopen.NOFLUSH;
     if (backingId > 0) flags |= direct ? Fopen.PASSTHROUGH | Fopen.DIRECT_IO : Fopen.PASSTHROUGH;
     else if (keepCache) flags |= Fopen.KEEP_CACHE;
-    this.setU64(at, 0); // fh: a node needs no handles
-    this.setU32(at + 8, flags);
-    this.setU32(at + 12, backingId);
-    this.size = at + OPEN_OUT_SIZE;
+    this.setU64(OpenOut.fh, 0, at); // all opens of a node share what the file system holds for it
+    this.setU32(OpenOut.open_flags, flags, at);
+    this.setU32(OpenOut.backing_id, backingId, at);
+    this.size = at + OpenOut.sizeof;
   }
 
   statfs(fs: StatFs): void {
-    this.zero(0, STATFS_OUT_SIZE);
-    this.setU64(0, fs.blocks);
-    this.setU64(8, fs.bfree);
-    this.setU64(16, fs.bavail);
-    this.setU64(24, fs.files);
-    this.setU64(32, fs.ffree);
-    this.setU32(40, fs.bsize);
-    this.setU32(44, fs.namelen);
-    this.setU32(48, fs.frsize);
-    this.size = STATFS_OUT_SIZE;
+    this.zero(0, StatfsOut.sizeof);
+    const at = StatfsOut.st;
+    this.setU64(Kstatfs.blocks, fs.blocks, at);
+    this.setU64(Kstatfs.bfree, fs.bfree, at);
+    this.setU64(Kstatfs.bavail, fs.bavail, at);
+    this.setU64(Kstatfs.files, fs.files, at);
+    this.setU64(Kstatfs.ffree, fs.ffree, at);
+    this.setU32(Kstatfs.bsize, fs.bsize, at);
+    this.setU32(Kstatfs.namelen, fs.namelen, at);
+    this.setU32(Kstatfs.frsize, fs.frsize, at);
+    this.size = StatfsOut.sizeof;
   }
 
-  /** Latin1-decoded bytes at the end of the body. */
-  text(text: string): void {
-    this.size += this.buffer.write(text, OUT_HEADER + this.size, 'latin1');
+  /** Appends a latin1-decoded string. */
+  appendText(text: string): void {
+    this.size += this.buffer.write(text, OutHeader.sizeof + this.size, 'latin1');
   }
 
-  bytes(bytes: Uint8Array): void {
-    this.buffer.set(bytes, OUT_HEADER + this.size);
+  appendBytes(bytes: Uint8Array): void {
+    this.buffer.set(bytes, OutHeader.sizeof + this.size);
     this.size += bytes.length;
   }
 
-  /** {u32 value; u32 padding}: the answers of WRITE, GETXATTR's size, COPY_FILE_RANGE. */
-  u32Answer(value: number): void {
-    this.setU32(0, value);
-    this.setU32(4, 0);
-    this.size = 8;
+  appendU32(value: number): void {
+    this.size = this.buffer.writeUInt32LE(value, OutHeader.sizeof + this.size) - OutHeader.sizeof;
   }
 
-  u64Answer(value: number): void {
-    this.setU64(0, value);
-    this.size = 8;
+  /** How many bytes WRITE or COPY_FILE_RANGE has written. */
+  written(bytes: number): void {
+    this.setU32(WriteOut.size, bytes);
+    this.setU32(WriteOut.padding, 0);
+    this.size = WriteOut.sizeof;
+  }
+
+  /** How many bytes the value of GETXATTR or the list of LISTXATTR has. */
+  xattrSize(bytes: number): void {
+    this.setU32(GetxattrOut.size, bytes);
+    this.setU32(GetxattrOut.padding, 0);
+    this.size = GetxattrOut.sizeof;
+  }
+
+  /** Where LSEEK has found data or a hole. */
+  position(offset: number): void {
+    this.setU64(LseekOut.offset, offset);
+    this.size = LseekOut.sizeof;
+  }
+
+  /** How many bytes COPY_FILE_RANGE_64 has written. */
+  written64(bytes: number): void {
+    this.setU64(CopyFileRangeOut.bytes_copied, bytes);
+    this.size = CopyFileRangeOut.sizeof;
   }
 }

@@ -1,17 +1,20 @@
 /**
- * The request being served: one buffer that every request is read into, and typed access to what stands in
- * it. Nothing that is taken from it by reference outlives the request, but strings and numbers are copies.
+ * The current request. Every request is read into the same memory, so a reference into it is valid only until
+ * the next request is read; strings and numbers are copies.
  */
 import type { EntryName, NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { allocate } from '../../sys/libc.js';
 import { HIGH_WORD } from '../../sys/u64.js';
-import { IN_HEADER, MAX_DATA, PAGE_SIZE } from './abi.js';
+import { MAX_DATA, PAGE_SIZE } from './abi.js';
+import { InHeader } from './request-structs.js';
+import type { Offset, Offset32 } from './struct.js';
 
 const SLASH = 0x2f;
 const DOT = 0x2e;
+const BODY = InHeader.sizeof;
 
-/** What the kernel sent is not what fuse.h says it sends. Answered with EIO, and logged. */
+/** A message of the kernel is not as fuse.h describes it. The server logs the error and replies with EIO. */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
 }
@@ -20,93 +23,106 @@ export class Request {
   private readonly memory = allocate(MAX_DATA + 2 * PAGE_SIZE);
   private readonly u32s = new Uint32Array(this.memory.buffer.buffer);
   private readonly i32s = new Int32Array(this.memory.buffer.buffer);
-  /** WRITE takes its data from here in place. */
+  /** The whole message. Handlers of WRITE and SETXATTR pass the data on without copying it. */
   readonly buffer: Buffer = this.memory.buffer;
   readonly address = this.memory.address;
   /**
-   * What read(2) on the device is offered: at least max_write + 4096 + the header, else it answers EINVAL.
+   * Room for one message. If it is less than max_write + 4096 + the header, read(2) of the device returns
+   * EINVAL.
    */
   readonly capacity = this.memory.buffer.length;
 
-  /** Of the whole message, header included. */
+  /** How many bytes the message has, header included. */
   length = 0;
   opcode = 0;
   /**
-   * The kernel's name for this request; below 2^53 for the first 140 years at a million requests a second.
+   * The number that the kernel gave the request. It stays below 2^53 for 140 years at a million requests a
+   * second.
    */
   unique = 0;
   nodeid = 0 as NodeId;
-  /** Where the last {@link name} or {@link text} ended, behind its NUL. */
+  /** Where in the body the last {@link name} or {@link text} ended, after its NUL. */
   cursor = 0;
 
-  /** Takes the header of a message of `length` bytes that stands in the buffer. */
+  /** Decodes the header of the message of `length` bytes that is in the buffer. */
   load(length: number): void {
     this.length = length;
-    if (length < IN_HEADER) throw new ProtocolError(`a message of ${length} bytes has no header`);
-    this.opcode = this.u32s[1] as number;
-    this.unique = (this.u32s[3] as number) * HIGH_WORD + (this.u32s[2] as number);
-    this.nodeid = ((this.u32s[5] as number) * HIGH_WORD + (this.u32s[4] as number)) as NodeId;
-    const claimed = this.u32s[0] as number;
-    if (claimed !== length) throw new ProtocolError(`a message of ${length} bytes says it has ${claimed}`);
+    if (length < BODY) throw new ProtocolError(`a message of ${length} bytes has no header`);
+    this.opcode = this.header32(InHeader.opcode);
+    this.unique = this.header64(InHeader.unique);
+    this.nodeid = this.header64(InHeader.nodeid) as NodeId;
+    const declared = this.header32(InHeader.len);
+    if (declared !== length) throw new ProtocolError(`a message of ${length} bytes has the length ${declared}`);
   }
 
   get uid(): number {
-    return this.u32s[6] as number;
+    return this.header32(InHeader.uid);
   }
 
   get gid(): number {
-    return this.u32s[7] as number;
+    return this.header32(InHeader.gid);
   }
 
-  /** The calling thread's id in the pid namespace of the mount; 0 where it has none there. */
+  /** The id of the calling thread in the PID namespace of the mount; 0 if it has none there. */
   get pid(): number {
-    return this.u32s[8] as number;
+    return this.header32(InHeader.pid);
   }
 
-  /** Every handler says first how large its struct is: members are then read without a check each. */
-  expectBody(bytes: number): void {
-    if (this.length < IN_HEADER + bytes) {
-      throw new ProtocolError(`${this.length - IN_HEADER} bytes where at least ${bytes} are due`);
-    }
+  private header32(member: Offset32): number {
+    return this.u32s[member >>> 2] as number;
   }
 
-  /** A 32-bit member at `at` bytes into the body; all members are aligned. */
-  u32(at: number): number {
-    return this.u32s[(IN_HEADER + at) >>> 2] as number;
-  }
-
-  u64(at: number): number {
-    const word = (IN_HEADER + at) >>> 2;
+  private header64(member: Offset<'u64'>): number {
+    const word = member >>> 2;
     return (this.u32s[word + 1] as number) * HIGH_WORD + (this.u32s[word] as number);
   }
 
-  /** A signed 64-bit member: seconds of a time. */
-  i64(at: number): number {
-    const word = (IN_HEADER + at) >>> 2;
+  /**
+   * Throws if the body is shorter than `bytes`. Each handler calls it first, with the size of its struct;
+   * reading a member checks nothing.
+   */
+  expectBody(bytes: number): void {
+    if (this.length < BODY + bytes) {
+      throw new ProtocolError(`${this.length - BODY} bytes where at least ${bytes} are due`);
+    }
+  }
+
+  /** @param base where in the body the struct begins that has `member` */
+  u32(member: Offset32, base = 0): number {
+    return this.u32s[(BODY + base + member) >>> 2] as number;
+  }
+
+  u64(member: Offset<'u64'>, base = 0): number {
+    const word = (BODY + base + member) >>> 2;
+    return (this.u32s[word + 1] as number) * HIGH_WORD + (this.u32s[word] as number);
+  }
+
+  i64(member: Offset<'i64'>): number {
+    const word = (BODY + member) >>> 2;
     return (this.i32s[word + 1] as number) * HIGH_WORD + (this.u32s[word] as number);
   }
 
   /**
-   * A position or size in a file. Beyond 2^53 a Number is not exact, and no file system holds such a file:
+   * A position or size in a file. Above 2^53 a Number is not exact, and no file system holds such a file:
    * EFBIG.
    */
-  fileOffset(at: number): number {
-    const value = this.u64(at);
+  fileOffset(member: Offset<'u64'>): number {
+    const value = this.u64(member);
     if (value > Number.MAX_SAFE_INTEGER) throw fsError(Errno.EFBIG, 'offset');
     return value;
   }
 
-  nodeidAt(at: number): NodeId {
-    return this.u64(at) as NodeId;
+  nodeidAt(member: Offset<'u64'>, base = 0): NodeId {
+    return this.u64(member, base) as NodeId;
   }
 
   /**
-   * The NUL-terminated name of a directory entry at `at` bytes into the body. What could lead out of its
-   * directory is refused here, so that no file system behind the transport meets it.
+   * The NUL-terminated name of a directory entry at `at` bytes into the body. Refuses names that could lead
+   * out of their directory, so that no file system gets one.
    */
   name(at: number): EntryName {
     const { buffer } = this;
-    const start = IN_HEADER + at;
+    const start = BODY + at;
     const end = this.terminator(start);
     const length = end - start;
     if (length === 0) throw new ProtocolError('an empty name');
@@ -122,7 +138,7 @@ export class Request {
    * name.
    */
   text(at: number): string {
-    const start = IN_HEADER + at;
+    const start = BODY + at;
     return this.buffer.toString('latin1', start, this.terminator(start));
   }
 
@@ -130,19 +146,25 @@ export class Request {
     const { buffer, length } = this;
     for (let i = start; i < length; i++) {
       if (buffer[i] === 0) {
-        this.cursor = i + 1 - IN_HEADER;
+        this.cursor = i + 1 - BODY;
         return i;
       }
     }
     throw new ProtocolError('a name without its end');
   }
 
-  /** The whole message, to be put back with {@link restore}. */
+  /** The `size` bytes at `at` bytes into the body, valid until the next request is read. */
+  bytes(at: number, size: number): Buffer {
+    this.expectBody(at + size);
+    return this.buffer.subarray(BODY + at, BODY + at + size);
+  }
+
+  /** A copy of the whole message, for {@link restore}. */
   copy(): Buffer {
     return Buffer.from(this.buffer.subarray(0, this.length));
   }
 
-  /** Makes a message kept by {@link copy} the current one. */
+  /** Makes a message that {@link copy} returned the current one. */
   restore(message: Buffer): void {
     this.buffer.set(message, 0);
     this.load(message.length);

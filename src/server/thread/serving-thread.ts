@@ -58,7 +58,7 @@ function connect(config: MountConfig, operations: Operations, deviceFd: number):
       timeout: config.timeout,
       passthrough: config.passthrough,
       writable: !isReadOnly(config),
-      keepsListings: config.accessTimes.mode !== 'strictatime' || !config.accessTimes.directories,
+      cachesListings: config.accessTimes.mode !== 'strictatime' || !config.accessTimes.directories,
       log,
       ...(config.debug ? { debug: postLine } : {}),
     });

@@ -36,12 +36,10 @@ export interface Account {
       | 'READ'
       | 'WRITE']?: number;
   };
-  parked: number;
   lookups: number;
   opens: number;
   closed: boolean;
   passthrough: boolean;
-  cpuMs: number;
 }
 
 export class MirrorMount {

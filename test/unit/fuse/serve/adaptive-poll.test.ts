@@ -5,57 +5,57 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AdaptivePoll } from '../../../../src/fuse/serve/adaptive-poll.js';
 import { RunQueue } from '../../../../src/sys/process/run-queue.js';
 
-describe('looking for the next request before sleeping', () => {
+describe('polling for the next request before sleeping', () => {
   const machine = { isCrowded: false };
   let now = 0;
-  let patience: AdaptivePoll;
+  let polling: AdaptivePoll;
 
   beforeEach(() => {
     machine.isCrowded = false;
     now = 1000;
     vi.spyOn(performance, 'now').mockImplementation(() => now);
-    patience = new AdaptivePoll(machine);
+    polling = new AdaptivePoll(machine);
   });
   afterEach(() => {
     vi.restoreAllMocks();
   });
 
-  /** Sleeps once, and is woken after so many milliseconds by a request. */
+  /** Sleeps once; a request wakes the server after so many milliseconds. */
   function sleepFor(ms: number): void {
-    patience.lookAgain();
+    polling.continues();
     now += ms;
-    patience.woken();
-    patience.found();
+    polling.woken();
+    polling.found();
   }
 
-  it('is worth it while requests follow each other closely, and for a moment only', () => {
+  it('continues for a moment if requests follow each other closely', () => {
     sleepFor(0.1);
-    expect(patience.lookAgain()).toBe(true);
+    expect(polling.continues()).toBe(true);
     now += 0.04;
-    expect(patience.lookAgain()).toBe(true);
+    expect(polling.continues()).toBe(true);
     now += 0.02;
-    expect(patience.lookAgain()).toBe(false);
+    expect(polling.continues()).toBe(false);
   });
 
-  it('is not worth it for a mount that is asked at leisure', () => {
+  it('ends at once if requests are far apart', () => {
     sleepFor(5);
-    expect(patience.lookAgain()).toBe(false);
+    expect(polling.continues()).toBe(false);
   });
 
-  it('is left to others on a crowded machine, until it is no longer crowded', () => {
+  it('ends at once while the machine is crowded', () => {
     sleepFor(0.1);
     now += 20;
-    patience.found();
+    polling.found();
     machine.isCrowded = true;
-    expect(patience.lookAgain()).toBe(false);
+    expect(polling.continues()).toBe(false);
     machine.isCrowded = false;
     sleepFor(0.1);
     now += 20;
-    expect(patience.lookAgain()).toBe(true);
+    expect(polling.continues()).toBe(true);
   });
 });
 
-describe('what the machine has to do', () => {
+describe('the run queue', () => {
   let scratch: string;
   beforeEach(() => {
     scratch = mkdtempSync(join(tmpdir(), 'plyfs-load-'));
@@ -65,8 +65,8 @@ describe('what the machine has to do', () => {
   });
 
   it.each([
-    ['more threads run than there are processors', availableParallelism() + 1, true],
-    ['each that runs has a processor', availableParallelism(), false],
+    ['is crowded if more threads run than there are processors', availableParallelism() + 1, true],
+    ['is not crowded if each running thread has a processor', availableParallelism(), false],
   ])('%s', (_, running, crowded) => {
     const file = join(scratch, 'loadavg');
     writeFileSync(file, `0.20 0.18 0.12 ${running}/80 11206\n`);
@@ -78,7 +78,7 @@ describe('what the machine has to do', () => {
     }
   });
 
-  it('is little where nobody tells', () => {
+  it('is not crowded if the kernel does not report its length', () => {
     const queue = new RunQueue(join(scratch, 'none'));
     expect(queue.isCrowded).toBe(false);
     queue.close();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { answerInit, negotiate } from '../../../../src/fuse/serve/handshake.js';
+import { negotiate, replyToInit } from '../../../../src/fuse/serve/handshake.js';
 import { InitFlag, InitFlag2, Opcode } from '../../../../src/fuse/wire/abi.js';
 import { Reply } from '../../../../src/fuse/wire/reply.js';
 import { Request } from '../../../../src/fuse/wire/request.js';
@@ -14,10 +14,11 @@ function init(major: number, minor: number, flags: number, flags2: number): Requ
 }
 
 const ALL = 0xffffffff;
+const BOTH = { passthrough: true, acls: true };
 
 describe('INIT', () => {
   it('takes what both sides can do, and nothing that was left out on purpose', () => {
-    const { flags, flags2, minor } = negotiate(init(7, 45, ALL, ALL), true);
+    const { flags, flags2, minor } = negotiate(init(7, 45, ALL, ALL), BOTH);
     expect(minor).toBe(45);
     expect(flags & InitFlag.DO_READDIRPLUS).not.toBe(0);
     for (const [name, bit] of Object.entries({
@@ -33,7 +34,7 @@ describe('INIT', () => {
   });
 
   it('asks for nothing the kernel does not offer', () => {
-    expect(negotiate(init(7, 31, InitFlag.ASYNC_READ, ALL), true)).toEqual({
+    expect(negotiate(init(7, 31, InitFlag.ASYNC_READ, ALL), BOTH)).toEqual({
       minor: 31,
       flags: InitFlag.ASYNC_READ,
       flags2: 0,
@@ -42,14 +43,14 @@ describe('INIT', () => {
 
   it('leaves passthrough out where it is switched off, and idmapped mounts where permissions are not checked', () => {
     const always = InitFlag2.NO_EXPORT_SUPPORT;
-    expect(negotiate(init(7, 45, ALL, ALL), false).flags2).toBe(always);
-    const { flags2 } = negotiate(init(7, 45, ALL & ~InitFlag.POSIX_ACL, ALL), true);
+    expect(negotiate(init(7, 45, ALL, ALL), { ...BOTH, passthrough: false }).flags2).toBe(always);
+    const { flags2 } = negotiate(init(7, 45, ALL & ~InitFlag.POSIX_ACL, ALL), BOTH);
     expect(flags2).toBe(always | InitFlag2.PASSTHROUGH);
   });
 
   it('speaks the older of two minor versions', () => {
-    expect(negotiate(init(7, 38, ALL, 0), true).minor).toBe(38);
-    expect(negotiate(init(7, 99, ALL, 0), true).minor).toBe(45);
+    expect(negotiate(init(7, 38, ALL, 0), BOTH).minor).toBe(38);
+    expect(negotiate(init(7, 99, ALL, 0), BOTH).minor).toBe(45);
   });
 
   it.each([
@@ -57,13 +58,13 @@ describe('INIT', () => {
     [8, 0],
     [7, 30],
   ])('refuses %i.%i', (major, minor) => {
-    expect(() => negotiate(init(major, minor, ALL, ALL), true)).toThrow(`FUSE protocol ${major}.${minor}`);
+    expect(() => negotiate(init(major, minor, ALL, ALL), BOTH)).toThrow(`FUSE protocol ${major}.${minor}`);
   });
 
   it('is answered with struct fuse_init_out', () => {
     const reply = new Reply(1);
     reply.buffer.fill(0xff, 0, 200);
-    answerInit(init(7, 45, ALL, ALL), reply, { minor: 45, flags: 5, flags2: InitFlag2.PASSTHROUGH });
+    replyToInit(init(7, 45, ALL, ALL), reply, { minor: 45, flags: 5, flags2: InitFlag2.PASSTHROUGH });
     const background = 64 | (48 << 16);
     expect(reply.buffer.subarray(16, 16 + reply.size)).toEqual(
       Buffer.concat([u32(7, 45, 131072, 5, background, 1 << 20, 1, 256, 1 << 5, 1), Buffer.alloc(24)]),
