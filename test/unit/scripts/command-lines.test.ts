@@ -15,7 +15,7 @@ describe('command lines of scripts', () => {
   it.each([
     ['scripts/test --nonsense', "test: unknown option '--nonsense'; see scripts/test --help"],
     ['scripts/test --all --nonsense', "test: unknown option '--nonsense'; see scripts/test --help"],
-    ['scripts/quickstart --nonsense', "quickstart: takes no arguments, and was given '--nonsense'; see scripts/quick"],
+    ['scripts/quickstart --nonsense', "quickstart: unexpected argument '--nonsense'; see scripts/quick"],
     ['scripts/setup nonsense', "setup: unknown argument 'nonsense'; see scripts/setup --help"],
     ['scripts/conformance.mjs --nonsense', "conformance: Unknown option '--nonsense'; see npm run conformance"],
     ['scripts/conformance.mjs --targets nope', "conformance: --targets: no such name: 'nope'; there are all, plain,"],
