@@ -40,6 +40,7 @@ export const ROOMS = new Map([
       NO_ROOM,
       'filesystem',
       'ops',
+      'names',
       'create',
       'lookup',
       'promote',

@@ -2,29 +2,24 @@
  * Creates an object at a free name, or in place of a whiteout, with the owner, mode and ACL that the kernel
  * gives a new object on ext4 (fs/inode.c:inode_init_owner).
  */
-import { setOwner } from '../../copyup/set-owner.js';
 import type { EntryName } from '../../core/brand.js';
 import { Errno, fsError, isErrno } from '../../core/errno.js';
-import { isDirectory, isSymlink, S_IFMT, S_ISGID } from '../../core/file-mode.js';
+import { isDirectory, isSymlink, S_IFMT } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { RENAME_NOREPLACE } from '../../core/flags.js';
-import { modeWithin, withoutForeignIds } from '../../core/posix-acl.js';
-import { ACL_ACCESS, ACL_DEFAULT } from '../../core/xattr-names.js';
 import type { Caller } from '../../fuse/operations.js';
-import { majorOf, minorOf, renameAt, unlinkAt } from '../../sys/files/inode-ops.js';
-import { chmodObject, type ObjectRef } from '../../sys/files/object-ref.js';
+import { renameAt, unlinkAt } from '../../sys/files/inode-ops.js';
 import { close } from '../../sys/files/open.js';
-import { findXattr, setXattr } from '../../sys/files/xattr.js';
 import { ownGid, ownUid } from '../../sys/rights/own-ids.js';
 import { moveKeepingMode } from '../../sys/rights/owner-permission.js';
 import type { RealDirectory } from '../layers/layer.js';
+import type { Location } from '../nodes/location.js';
 import type { DirectoryNode } from '../nodes/node.js';
 import { assertWhiteoutRemovable, assertWritable } from '../objects/protection.js';
-import { statReal } from '../objects/real-object.js';
 import { copyUpDirectory } from '../promote/promote-directory.js';
 import type { Union } from '../state/union.js';
-import { inheritAcl } from './default-acl.js';
 import { hideLowerDirectories } from './hidden-names.js';
+import { applyAttributes, attributesFor, defaultAclOf } from './new-attributes.js';
 
 export interface NewObject {
   /** The requested type and permission bits, without the umask. */
@@ -49,8 +44,9 @@ export interface Made {
 
 const scratch = new FileStat();
 
-/** Makes `object` at `name` of `dir`, which is copied up if necessary. EEXIST if the upper has the name. */
-export function makeObject(union: Union, dir: DirectoryNode, name: EntryName, object: NewObject, caller: Caller): Made {
+/** Makes `object` at a name. Copies its directory up if necessary. EEXIST if the upper has the name. */
+export function makeObject(union: Union, at: Location, object: NewObject, caller: Caller): Made {
+  const { dir, name } = at;
   union.checkName(name);
   assertWritable(union, dir);
   const refusal = union.dialect.refuseCreate(name, object.mode, object.rdev);
@@ -61,35 +57,39 @@ export function makeObject(union: Union, dir: DirectoryNode, name: EntryName, ob
   if (isServersOwn && !needsStaging(union, home, name, object.mode)) {
     try {
       const fd = object.make(dirfd, name, modeInPlace(union, dir, object.mode, caller));
-      return made(union, home, name, object, { fd, lowers: [] }, false);
+      return made(union, { fd, lowers: [] }, { home, name, isDirectory: isDirectory(object.mode), hadWhiteout: false });
     } catch (error) {
       // The object at the name can be a whiteout. Then the name is free in the merged tree.
       if (!isErrno(error, 'EEXIST')) throw error;
     }
   }
-  const hidden = home.layer.reader.probe(dirfd, name, scratch);
-  if (hidden === 'present') throw fsError(Errno.EEXIST, 'create');
-  if (hidden === 'whiteout') assertWhiteoutRemovable(union, dir);
-  const staged = makeStaged(union, dir, name, object, caller, hidden === 'whiteout');
-  return made(union, home, name, object, staged, hidden === 'whiteout');
+  const state = home.layer.reader.probe(dirfd, name, scratch);
+  if (state === 'present') throw fsError(Errno.EEXIST, 'create');
+  const hadWhiteout = state === 'whiteout';
+  if (hadWhiteout) assertWhiteoutRemovable(union, dir);
+  const staged = makeStaged(union, at, object, caller, hadWhiteout);
+  return made(union, staged, { home, name, isDirectory: isDirectory(object.mode), hadWhiteout });
 }
 
-/** @param hadWhiteout the object replaced a whiteout */
-function made(
-  union: Union,
-  home: RealDirectory,
-  name: EntryName,
-  object: NewObject,
-  result: Pick<Made, 'fd' | 'lowers'>,
-  hadWhiteout: boolean,
-): Made {
+/** A new object at its name. */
+interface NewEntry {
+  readonly home: RealDirectory;
+  readonly name: EntryName;
+  readonly isDirectory: boolean;
+  /** The object replaced a whiteout. */
+  readonly hadWhiteout: boolean;
+}
+
+function made(union: Union, { fd, lowers }: Pick<Made, 'fd' | 'lowers'>, entry: NewEntry): Made {
+  const { home, name, hadWhiteout } = entry;
   const { hiding } = union.writable();
   return {
     home,
-    ...result,
+    fd,
+    lowers,
     remove(): void {
       const dirfd = union.fds.get(home);
-      if (isDirectory(object.mode)) hiding.removeDirectory(dirfd, name, hadWhiteout);
+      if (entry.isDirectory) hiding.removeDirectory(dirfd, name, hadWhiteout);
       else if (hadWhiteout) hiding.removeAndHide(dirfd, name);
       else unlinkAt(dirfd, name);
     },
@@ -127,25 +127,15 @@ function modeInPlace(union: Union, dir: DirectoryNode, mode: number, caller: Cal
   return isSymlink(mode) || defaultAclOf(union, dir) !== null ? mode : mode & ~caller.umask;
 }
 
-/**
- * The default ACL of `dir`, which is in the upper, as it is on disk; null: it has none. The node caches the
- * ACL until it is changed.
- */
-export function defaultAclOf(union: Union, dir: DirectoryNode): Buffer | null {
-  if (!union.hasAcls || dir.top.layer.overrides !== null) return null;
-  if (dir.defaultAcl === undefined) dir.defaultAcl = findXattr(union.fds.get(dir.top), '', ACL_DEFAULT);
-  return dir.defaultAcl;
-}
-
 /** Makes the object in the work directory, gives it its attributes there, and moves it to its name. */
 function makeStaged(
   union: Union,
-  dir: DirectoryNode,
-  name: EntryName,
+  at: Location,
   object: NewObject,
   caller: Caller,
   overWhiteout: boolean,
 ): Pick<Made, 'fd' | 'lowers'> {
+  const { dir, name } = at;
   const { work, hiding, layer } = union.writable();
   const dirfd = union.fds.get(dir.upper as RealDirectory);
   const staged = work.temporaryName();
@@ -157,7 +147,7 @@ function makeStaged(
     // Behind a whiteout there can be a lower directory, with which a new one must not merge. The mark is set
     // before the final mode, because a `user.` xattr needs write permission.
     const opaque = overWhiteout || union.dialect.opaqueMarks === 'always';
-    const lowers = directory && opaque ? hideLowerDirectories(union, dir, name, staged) : [];
+    const lowers = directory && opaque ? hideLowerDirectories(union, at, staged) : [];
     const attributes = attributesFor(union, dir, object.mode, caller);
     const mode = applyAttributes(union, { dirfd: work.fd, name: staged }, attributes, object.rdev);
     moveKeepingMode({ dirfd: work.fd, name: staged }, { dirfd, name }, mode, () => {
@@ -170,56 +160,4 @@ function makeStaged(
     work.discard(staged);
     throw error;
   }
-}
-
-/**
- * Sets the attributes of a new object that is not visible yet. The owner is set first, because chown clears
- * mode bits.
- * @returns the object's mode on disk
- */
-export function applyAttributes(union: Union, staged: ObjectRef, attributes: NewAttributes, rdev = 0): number {
-  const { layer, copyUp } = union.writable();
-  const { overrides } = layer;
-  const { uid, gid, access, inherited } = attributes;
-  if (overrides !== null) {
-    const { mode } = attributes;
-    overrides.setAttributes(staged, { uid, gid, mode, rdevMajor: majorOf(rdev), rdevMinor: minorOf(rdev) });
-    overrides.setPhysicalMode(staged, mode);
-    return overrides.physicalMode(mode);
-  }
-  const mode = setOwner(staged, attributes, copyUp.squash);
-  if (isSymlink(mode)) return mode;
-  const { dirfd, name } = staged;
-  if (access !== null) setXattr(dirfd, name, ACL_ACCESS, access);
-  if (inherited !== null) setXattr(dirfd, name, ACL_DEFAULT, inherited);
-  chmodObject(staged, mode & 0o7777);
-  return mode;
-}
-
-export interface NewAttributes {
-  readonly uid: number;
-  readonly gid: number;
-  readonly mode: number;
-  /** Access ACL to set, or null. */
-  readonly access: Buffer | null;
-  /** Default ACL that a new directory takes over, or null. */
-  readonly inherited: Buffer | null;
-}
-
-/** The attributes of an object that `caller` makes in `dir`, which is in the upper. */
-export function attributesFor(union: Union, dir: DirectoryNode, mode: number, caller: Caller): NewAttributes {
-  statReal(union, dir, scratch);
-  const { uid } = caller;
-  const setgid = (scratch.mode & S_ISGID) !== 0;
-  const gid = setgid ? scratch.gid : caller.gid;
-  const withGroup = setgid && isDirectory(mode) ? mode | S_ISGID : mode;
-  const defaultAcl = isSymlink(mode) ? null : defaultAclOf(union, dir);
-  if (defaultAcl === null) return { uid, gid, mode: withGroup & ~caller.umask, access: null, inherited: null };
-  const inherited = withoutForeignIds(defaultAcl);
-  if (inherited !== defaultAcl) union.writable().copyUp.noteCutAcl();
-  const acl = inheritAcl(defaultAcl, withGroup);
-  // After the mode has limited the mask, because an entry that is removed here granted no more than the mask.
-  const access = acl.access && withoutForeignIds(acl.access);
-  const granted = access === null ? acl.mode : modeWithin(acl.mode, access);
-  return { uid, gid, mode: granted, access, inherited: isDirectory(mode) ? inherited : null };
 }

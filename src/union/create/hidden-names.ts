@@ -8,7 +8,7 @@ import { RealDirectory } from '../layers/layer.js';
 import { LowerSearch } from '../lookup/lower-search.js';
 import { readStack } from '../lookup/merge-directory.js';
 import { nameInLayer } from '../lookup/name-in-layer.js';
-import type { DirectoryNode } from '../nodes/node.js';
+import type { Location } from '../nodes/location.js';
 import type { Union } from '../state/union.js';
 
 const stat = new FileStat();
@@ -17,8 +17,8 @@ const stat = new FileStat();
  * The names of the lower layers that a directory of the upper at `name` of `dir` would show if it were not
  * opaque. None if no lower layer has a directory there.
  */
-export function lowerNamesIn(union: Union, dir: DirectoryNode, name: EntryName): EntryName[] {
-  const stack = lowerStack(union, dir, name);
+export function lowerNamesIn(union: Union, at: Location): EntryName[] {
+  const stack = lowerStack(union, at);
   try {
     return stack.length === 0 ? [] : readStack(union, stack).map((entry) => entry.name);
   } finally {
@@ -26,8 +26,8 @@ export function lowerNamesIn(union: Union, dir: DirectoryNode, name: EntryName):
   }
 }
 
-/** The lower directories at `name` of `dir`, top first. */
-function lowerStack(union: Union, dir: DirectoryNode, name: EntryName): RealDirectory[] {
+/** The lower directories at a name, top first. */
+function lowerStack(union: Union, { dir, name }: Location): RealDirectory[] {
   const lowest = dir.lowers.at(-1);
   for (const home of dir.lowers) {
     const presence = nameInLayer(union, home, name, stat, home === lowest);
@@ -41,17 +41,12 @@ function lowerStack(union: Union, dir: DirectoryNode, name: EntryName): RealDire
 
 /**
  * Makes sure that a new, empty directory, `staged` in the work directory, shows no lower names when it is
- * moved to `name` of `dir`. Makes it opaque, or, on an upper without xattrs, makes a whiteout in it for each
+ * moved to the name `at`. Makes it opaque, or, on an upper without xattrs, makes a whiteout in it for each
  * lower name.
  * @returns the lower directories, top first, that the new one merges with because it has whiteouts and no
  * mark: when an object that is made in it later is removed, the lower name must be hidden again
  */
-export function hideLowerDirectories(
-  union: Union,
-  dir: DirectoryNode,
-  name: EntryName,
-  staged: EntryName,
-): readonly RealDirectory[] {
+export function hideLowerDirectories(union: Union, at: Location, staged: EntryName): readonly RealDirectory[] {
   const { hiding, work } = union.writable();
   try {
     hiding.markOpaque(work.fd, staged);
@@ -59,7 +54,7 @@ export function hideLowerDirectories(
   } catch (error) {
     if (!isErrno(error, 'EOPNOTSUPP')) throw error;
   }
-  const stack = lowerStack(union, dir, name);
+  const stack = lowerStack(union, at);
   if (stack.length === 0) return stack;
   const fd = openDirectoryAt(work.fd, staged);
   try {

@@ -9,7 +9,8 @@ import type { Caller, Entry, Opened } from '../../fuse/operations.js';
 import { mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../../sys/files/inode-ops.js';
 import { close, tryOpenAt } from '../../sys/files/open.js';
 import { statAt, statFd } from '../../sys/files/stat.js';
-import { applyAttributes, attributesFor, type Made, makeObject, type NewObject } from '../create/create-object.js';
+import { type Made, makeObject, type NewObject } from '../create/create-object.js';
+import { applyAttributes, attributesFor } from '../create/new-attributes.js';
 import { noteRemoved } from '../lookup/merge-directory.js';
 import { type DirectoryNode, FileNode } from '../nodes/node.js';
 import { checkBudget, openNew } from '../objects/open-file.js';
@@ -61,12 +62,13 @@ export function symlink(union: Union, parent: NodeId, name: EntryName, target: s
 
 function make(union: Union, parent: NodeId, name: EntryName, caller: Caller, object: NewObject): Entry {
   const dir = union.nodes.directory(parent);
-  const made = makeObject(union, dir, name, object, caller);
+  const at = { dir, name };
+  const made = makeObject(union, at, object, caller);
   return orRemove(dir, made, () => {
     const dirfd = union.fds.get(made.home);
     if (!statAt(dirfd, name, union.answer.attr)) throw fsError(Errno.ESTALE, 'create');
     made.home.layer.overrides?.apply(dirfd, name, union.answer.attr);
-    return entryOfNew(union, dir, name, made, isDirectory(object.mode));
+    return entryOfNew(union, at, made, isDirectory(object.mode));
   });
 }
 
@@ -96,16 +98,17 @@ export function create(
   caller: Caller,
 ): { entry: Entry; opened: Opened } {
   const dir = union.nodes.directory(parent);
+  const at = { dir, name };
   checkBudget(union);
   const object: NewObject = {
     mode: (mode & 0o7777) | S_IFREG,
     rdev: 0,
     make: createFile,
   };
-  const made = makeObject(union, dir, name, object, caller);
+  const made = makeObject(union, at, object, caller);
   return orRemove(dir, made, () => {
     statOrClose(made, union.answer.attr);
-    const entry = entryOfNew(union, dir, name, made, false);
+    const entry = entryOfNew(union, at, made, false);
     try {
       return { opened: openNew(union, union.nodes.file(entry.nodeid), made.fd, flags, union.answer.attr.mode), entry };
     } catch (error) {

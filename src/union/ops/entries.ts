@@ -6,7 +6,8 @@ import { nodeOfNewDirectory } from '../lookup/directory-node.js';
 import { nodeOfNewFile } from '../lookup/file-node.js';
 import { lookupNode } from '../lookup/lookup.js';
 import { noteAdded } from '../lookup/merge-directory.js';
-import type { DirectoryNode, UnionNode } from '../nodes/node.js';
+import type { Location } from '../nodes/location.js';
+import type { UnionNode } from '../nodes/node.js';
 import { readlinkReal } from '../objects/real-object.js';
 import type { Union } from '../state/union.js';
 import { answerFor } from './attributes.js';
@@ -24,13 +25,12 @@ export function countedEntry(union: Union, node: UnionNode): Entry {
 }
 
 /**
- * The reply entry of an object that was just made at `name` of `dir`; makes its node. The real stat of the
- * object is in the shared answer already.
+ * The reply entry of an object that was just made at this name; makes its node. The real stat of the object
+ * is in the shared answer already.
  */
 export function entryOfNew(
   union: Union,
-  dir: DirectoryNode,
-  name: EntryName,
+  { dir, name }: Location,
   { home, lowers }: Pick<Made, 'home' | 'lowers'>,
   isDirectory: boolean,
 ): Entry {

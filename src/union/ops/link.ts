@@ -10,6 +10,7 @@ import { hasSeparateWhiteout, upperDirectory } from '../create/create-object.js'
 import type { RealDirectory } from '../layers/layer.js';
 import { noteAdded } from '../lookup/merge-directory.js';
 import { redirectMetacopy } from '../lookup/redirect.js';
+import type { Location } from '../nodes/location.js';
 import type { DirectoryNode, FileNode } from '../nodes/node.js';
 import { assertChangeable, assertWhiteoutRemovable, assertWritable } from '../objects/protection.js';
 import { heldFd, showStat, statReal } from '../objects/real-object.js';
@@ -43,7 +44,7 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   dir.isComplete = false;
   const undo = new UndoStack();
   if (hasSeparateWhiteout(union, home, name) || !tryLink(union, node, home, name)) {
-    linkOverWhiteout(union, node, dir, home, name);
+    linkOverWhiteout(union, node, { dir, name }, home);
     undo.push(() => union.writable().hiding.removeAndHide(union.fds.get(home), name));
   } else undo.push(() => unlinkAt(union.fds.get(home), name));
   // Before the steps that can fail: if one fails and the new name cannot be removed either, a lookup of that
@@ -73,13 +74,7 @@ function linkReal(union: Union, node: FileNode, dirfd: number, name: EntryName):
   else linkFd(heldFd(node), dirfd, name);
 }
 
-function linkOverWhiteout(
-  union: Union,
-  node: FileNode,
-  dir: DirectoryNode,
-  home: RealDirectory,
-  name: EntryName,
-): void {
+function linkOverWhiteout(union: Union, node: FileNode, { dir, name }: Location, home: RealDirectory): void {
   const { work, hiding } = union.writable();
   const dirfd = union.fds.get(home);
   if (home.layer.reader.probe(dirfd, name, scratch) !== 'whiteout') throw fsError(Errno.EEXIST, 'link');

@@ -1,0 +1,113 @@
+/** Updates nodes when a name of their object is removed. */
+import { FileStat } from '../../core/file-stat.js';
+import { O_PATH } from '../../core/flags.js';
+import { afterwards } from '../../core/undo.js';
+import { close, openAt } from '../../sys/files/open.js';
+import { noteLost } from '../lookup/merge-directory.js';
+import type { LinkGroup } from '../nodes/link-group.js';
+import type { Location } from '../nodes/location.js';
+import type { DirectoryNode, FileNode } from '../nodes/node.js';
+import { opensItself, statReal } from '../objects/real-object.js';
+import type { Union } from '../state/union.js';
+
+const scratch = new FileStat();
+
+/**
+ * Whether the node of a file is known by this name. A file with several links can be known by another one.
+ */
+export function isKnownBy(node: FileNode, { dir, name }: Location): boolean {
+  return node.parent === dir && node.name === name;
+}
+
+/**
+ * Runs `remove`, which removes a name of an upper file. If the file is known by that name, the node gets an
+ * fd of the file first: the kernel can still send requests for it, through a mapping, an O_PATH fd or another
+ * link. A file that is open has an fd already; an unlinked open file must not cost the server two.
+ */
+export function keepingReachable(node: FileNode, at: Location, dirfd: number, remove: () => void): void {
+  const wanted = isKnownBy(node, at) && node.pin < 0 && needsPin(node);
+  if (wanted) node.pin = openAt(dirfd, at.name, O_PATH);
+  try {
+    remove();
+  } catch (error) {
+    if (wanted) {
+      close(node.pin);
+      node.pin = -1;
+    }
+    throw error;
+  }
+}
+
+/**
+ * Whether the kernel can still ask for the real object when its name is removed, and the node has no fd of
+ * it. The open fd of a metacopy is not one: it is that of its data.
+ */
+function needsPin(node: FileNode): boolean {
+  // The copy of a file with several links is reached through its entry in the hard link table.
+  return node.group === null && !opensItself(node) && (node.nlookup > 0 || node.open !== null);
+}
+
+/**
+ * Updates the node of a file after one of its names was removed. A lower file is still reached at its place
+ * in the lower layer.
+ * @param inUpper the upper had the name; false: the name was a lower one, and is hidden now
+ */
+export function detachName(union: Union, node: FileNode, at: Location, inUpper: boolean): void {
+  noteLost(union, at.dir, node);
+  if (node.group !== null) {
+    detachLink(union, node, node.group, at, inUpper);
+    return;
+  }
+  // The node is known by another name of the file.
+  if (!isKnownBy(node, at)) return;
+  node.removed = true;
+  // The error of a failed copy-up is dropped: the only request that waited for the copy-up was this removal.
+  union.jobs.takeFailure(node);
+  if (node.isUpper) {
+    node.home = null;
+    releaseNumber(union, node);
+  }
+  union.nodes.detach(node);
+  union.nodes.release(node);
+}
+
+/**
+ * As {@link detachName}, for a file with a group. The copy's entry is removed together with its last name.
+ */
+function detachLink(union: Union, node: FileNode, group: LinkGroup, at: Location, inUpper: boolean): void {
+  if (!inUpper) union.links?.hide(group);
+  // If a step fails, the entry remains until the end of the mount. It is visible nowhere.
+  afterwards(() => {
+    statReal(union, node, scratch);
+    const { nlink } = scratch;
+    // Checked before the file counts as removed: the lower file may have got more names since.
+    if (group.exact && group.names(nlink) === 0) union.links?.recount(group);
+    node.removed = group.exact && group.names(nlink) === 0;
+    if (!node.removed) return;
+    union.jobs.takeFailure(node);
+    union.links?.dissolve(group, node);
+  });
+  if (!node.removed && !isKnownBy(node, at)) return;
+  union.nodes.detach(node);
+  union.nodes.release(node);
+}
+
+function releaseNumber(union: Union, node: FileNode): void {
+  if (!union.numbers.keepsAny || (node.pin < 0 && node.open === null)) return;
+  // If this fails, the next file that gets the real number shows the number that is kept for this one.
+  afterwards(() => {
+    statReal(union, node, scratch);
+    if (scratch.nlink === 0) union.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
+  });
+}
+
+/**
+ * Updates the node of a directory after its name was removed. Processes that have it open see it as empty.
+ */
+export function detachDirectory(union: Union, node: DirectoryNode): void {
+  if (node.parent !== null) noteLost(union, node.parent, node);
+  node.removed = true;
+  union.listings.delete(node);
+  union.nodes.detach(node);
+  union.nodes.release(node);
+}

@@ -1,0 +1,75 @@
+/** Updates nodes when their object has moved to another name. */
+import { FsError } from '../../core/errno.js';
+import { DT_DIR, direntType } from '../../core/file-mode.js';
+import { FileStat } from '../../core/file-stat.js';
+import { upperDirectory } from '../create/create-object.js';
+import type { RealDirectory } from '../layers/layer.js';
+import { noteAdded, noteLost } from '../lookup/merge-directory.js';
+import type { Location } from '../nodes/location.js';
+import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
+import { statReal } from '../objects/real-object.js';
+import type { Union } from '../state/union.js';
+import { isKnownBy } from './detach-node.js';
+
+const scratch = new FileStat();
+
+/** The move of an object from one name to another. */
+export interface Move {
+  readonly node: UnionNode;
+  readonly from: Location;
+  readonly to: Location;
+}
+
+/** Whether a directory keeps its lower parts when it moves. */
+export function takesLowers(union: Union, node: DirectoryNode): boolean {
+  return node.lowers.length > 0 && union.dialect.redirects?.written === true;
+}
+
+/** Updates the node of an object that has moved, and the listing of the directory that contains it now. */
+export function moveNode(union: Union, { node, from, to }: Move): void {
+  noteLost(union, from.dir, node);
+  const home = upperDirectory(union, to.dir);
+  if (node.kind === 'directory') {
+    union.nodes.move(node, to.dir, to.name);
+    if (!takesLowers(union, node)) leaveLowers(union, node);
+    if (node.upper !== null) {
+      node.upper.parent = home;
+      node.upper.name = to.name;
+    }
+  } else moveFileNode(union, node, from, to);
+  if (union.listings.peek(to.dir) !== undefined) noteArrived(union, node, to, home);
+}
+
+function noteArrived(union: Union, node: UnionNode, to: Location, home: RealDirectory): void {
+  let type = DT_DIR;
+  if (node.kind === 'file') {
+    try {
+      statReal(union, node, scratch);
+    } catch (error) {
+      // The file has moved, but its type is not known. The next listing reads the directory from disk.
+      if (!(error instanceof FsError)) throw error;
+      union.listings.delete(to.dir);
+      return;
+    }
+    type = direntType(scratch.mode);
+  }
+  noteAdded(union, to.dir, to.name, { ino: node.ino, type, home });
+}
+
+/** Removes the lower parts from a directory that has moved without them. They have no visible entries. */
+function leaveLowers(union: Union, node: DirectoryNode): void {
+  if (node.lowers.length === 0) return;
+  for (const lower of node.lowers) union.fds.drop(lower);
+  node.lowers = [];
+  union.listings.delete(node);
+  union.channel?.invalidateAttributes(node.id);
+}
+
+/** Updates the node of a file that has moved; not if the node is known by another name of the file. */
+function moveFileNode(union: Union, node: FileNode, from: Location, to: Location): void {
+  if (!isKnownBy(node, from)) return;
+  union.nodes.move(node, to.dir, to.name);
+  if (node.group !== null) return;
+  node.home = to.dir.upper;
+  node.realName = to.name;
+}
