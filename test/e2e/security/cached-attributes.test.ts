@@ -1,7 +1,7 @@
 /**
- * The kernel caches attributes for as long as the server allows, and execve(2) and the permission checks use
- * them. So a change of an attribute that no reply carries must invalidate the cached one. Each attribute is
- * read alone: stat(2) asks for all, and renews all of them if one is out of date.
+ * The kernel caches attributes for as long as the server allows, and uses them for execve(2) and permission
+ * checks. Therefore a change of an attribute that no reply carries must invalidate the cached one. The tests
+ * read each attribute alone, because stat(2) requests all, and renews all if one is out of date.
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync } from 'node:fs';
@@ -15,10 +15,12 @@ const unavailable = mountsUnavailable();
 const CONTENT = 'x'.repeat(10_000);
 const PUNCH_HOLE = 3;
 
-/** `fd` is the stranger's, open for reading and writing; `source` a file to copy from. */
+/** `fd` belongs to a stranger and is open for reading and writing; `source` is a file to copy from. */
 type Change = (fd: number, path: string, source: number) => void;
 
-/** Every way in which somebody who is not the owner changes the content of a file that all may write to. */
+/**
+ * All ways in which a user who is not the owner changes the content of a file that all users can write to.
+ */
 const CHANGES: Readonly<Record<string, Change>> = {
   write: (fd) => sys.write(fd, 'X'),
   'write beyond the end': (fd) => sys.pwrite(fd, 'X', 20_000),
@@ -52,7 +54,7 @@ function asStranger<T>(body: () => T): T {
   return sys.asUser(sys.ALICE, sys.STAFF, body);
 }
 
-/** What there is before the stranger's open, and when the bits are set. */
+/** The moment at which the set-id bits are set, and whether another process has the file open. */
 const MOMENTS = ['before the open', 'before the open, beside a reader', 'after the open'] as const;
 
 const TIMES_AND_BLOCKS = ['mtime', 'ctime', 'blocks'] as const;
@@ -85,7 +87,7 @@ describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ?
       removeScratch(base);
     });
 
-    /** A file that all may write to, in one of the layers. Returns its path in the union. */
+    /** Makes a file in one of the layers that all users can write to, and returns its path in the union. */
     function make(place: (typeof PLACES)[number], mode: number, from?: string): string {
       const name = `f${last++}`;
       const real = join(base, place, name);
@@ -95,7 +97,9 @@ describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ?
       return join(mounted.mountpoint, name);
     }
 
-    /** The mode that the kernel has after `change`; every file of a moment goes through the same steps. */
+    /**
+     * Returns the mode that the kernel has cached after `change`. All files of a moment are treated alike.
+     */
     function modeAfter(change: Change, place: (typeof PLACES)[number], moment: (typeof MOMENTS)[number]): number {
       const path = make(place, moment === 'after the open' ? 0o777 : 0o6777);
       const source = sys.open(make(place, 0o644), sys.O_RDONLY);
@@ -111,7 +115,7 @@ describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ?
       }
     }
 
-    it.each(changes)('%s by a stranger takes set-id bits from the mode that the kernel has', (_, change) => {
+    it.each(changes)('lose set-id bits when a stranger changes the file by %s', (_, change) => {
       const cases = PLACES.flatMap((place) => MOMENTS.map((moment) => ({ place, moment })));
       const seen = cases.map(
         ({ place, moment }) => `${place}, set ${moment}: ${modeAfter(change, place, moment).toString(8)}`,
@@ -119,7 +123,7 @@ describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ?
       expect(seen).toEqual(cases.map(({ place, moment }) => `${place}, set ${moment}: 777`));
     });
 
-    it.skipIf(onLibfuse2).each(PLACES)('copy_file_range shows the access time of its source, %s', (place) => {
+    it.skipIf(onLibfuse2).each(PLACES)('have the new access time of the source of copy_file_range, %s', (place) => {
       const path = make(place, 0o644);
       sys.utimens(path, { sec: 1000, nsec: 1 }, { sec: 1000, nsec: 1 });
       const source = sys.open(path, sys.O_RDONLY);
@@ -134,7 +138,7 @@ describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ?
       }
     });
 
-    it('a block that extended attributes take or give back shows at once', () => {
+    it('count a block that extended attributes use or free at once', () => {
       const path = make('upper', 0o644);
       const before = sys.lstat(path).blocks;
       const seen = [
@@ -149,18 +153,18 @@ describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ?
       expect(seen).toEqual([most, before].map((right) => [right, right]));
     });
 
-    it('a block that a redirect takes shows at once', () => {
+    it('count a block that a redirect uses at once', () => {
       const [from, to] = [`d${'x'.repeat(200)}`, 'moved'].map((name) => `${name}${last++}`) as [string, string];
       sys.mkdir(join(base, 'lower1', from));
       const [old, moved] = [from, to].map((name) => join(mounted.mountpoint, name)) as [string, string];
       sys.chmod(old, 0o700);
       sys.lstat(old);
-      // EXDEV where directories of a lower layer stay.
+      // Without redirects, a directory of a lower layer cannot be renamed (EXDEV).
       const at = sys.outcome(() => sys.rename(old, moved)) === 'ok' ? moved : old;
       expect(sys.statOne(at, 'blocks')).toBe(sys.statForceSync(at).blocks);
     });
 
-    it.each(PLACES)('a mapping, %s, changes times and blocks also when its descriptor is closed', (place) => {
+    it.each(PLACES)('have the times and blocks of a mapping whose descriptor is closed, %s', (place) => {
       const seen = TIMES_AND_BLOCKS.map((attribute) => {
         const path = make(place, 0o644);
         sys.truncate(path, 0);
@@ -170,7 +174,7 @@ describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ?
         const mapping = new sys.Mapping(fd, 8192, { writable: true });
         sys.close(fd);
         try {
-          // The kernel gets to know them after RELEASE, as often as it likes.
+          // The kernel requests and caches them after RELEASE, also repeatedly.
           for (let i = 0; i < 3; i++) sys.lstat(path);
           mapping.write(0, 'M');
           mapping.sync();
@@ -183,7 +187,7 @@ describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ?
     });
 
     it.skipIf(onLibfuse2).each(PLACES)(
-      'set-gid without group execute, %s, set while the file is open, goes at the write of a stranger',
+      'lose set-gid without group execute, %s, set while the file is open, when a stranger writes',
       (place) => {
         const path = make(place, 0o666);
         const fd = asStranger(() => sys.open(path, sys.O_RDWR));
@@ -197,14 +201,17 @@ describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ?
       },
     );
 
-    it.each(PLACES)('a set-user-ID program, %s, that a stranger has written to runs as whoever starts it', (place) => {
-      const path = make(place, 0o6777, '/usr/bin/id');
-      const start = (): string =>
-        spawnSync('setpriv', ['--reuid=61001', '--regid=62001', '--clear-groups', path, '-u'], { encoding: 'utf8' })
-          .stdout;
-      expect(start()).toBe('0\n');
-      asStranger(() => withFile(path, sys.O_WRONLY, (fd) => sys.write(fd, '\x7f')));
-      expect(start()).toBe('61001\n');
-    });
+    it.each(PLACES)(
+      'let a set-user-ID program, %s, that a stranger has written to run with the ids of its caller',
+      (place) => {
+        const path = make(place, 0o6777, '/usr/bin/id');
+        const start = (): string =>
+          spawnSync('setpriv', ['--reuid=61001', '--regid=62001', '--clear-groups', path, '-u'], { encoding: 'utf8' })
+            .stdout;
+        expect(start()).toBe('0\n');
+        asStranger(() => withFile(path, sys.O_WRONLY, (fd) => sys.write(fd, '\x7f')));
+        expect(start()).toBe('61001\n');
+      },
+    );
   });
 });

@@ -1,6 +1,6 @@
 /**
- * The root of a user namespace has CAP_FSETID over files of the namespace's users, but not in the initial
- * namespace: its writes keep set-gid, and not set-uid.
+ * The root of a user namespace has CAP_FSETID over files of the namespace's users in the namespace, but not
+ * in the initial namespace: its writes keep the set-gid bit and clear the set-uid bit.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,32 +20,32 @@ import * as sys from '../../harness/sys/index.js';
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
 
-/** What the root of a namespace does with "$1"; "$2" has content. */
+/** Scripts of the root of a namespace that change "$1". "$2" is a file with content. */
 const CHANGES: Readonly<Record<string, string>> = {
   truncate: 'truncate -s 3 "$1"',
   'open with O_TRUNC': ': > "$1"',
   append: 'printf x >> "$1"',
   write: 'printf x | dd of="$1" conv=notrunc status=none',
-  // Not over libfuse 2 (docs/transports.md).
+  // libfuse 2 does not carry fallocate (docs/transports.md).
   ...(TRANSPORT === 'fuse-native' ? {} : { fallocate: 'fallocate -l 10000 "$1"' }),
   copy: 'cat "$2" > "$1"',
   'chown to its own owner': 'chown 1000 "$1"',
 };
 
-/** Owner and group are ids that the namespace has, and root is not in the group. */
+/** The owner and group are ids of the namespace, and its root is not in the group. */
 const OWNED = { uid: 1000, gid: 2000 };
 const MODES = [0o6644, 0o6754, 0o2666];
 const ALL_IDS = '0 0 65536\n';
 
 /** Runs a script as root of a user namespace that has the first 65,536 ids. Returns its status. */
 async function asNamespaceRoot(script: string, args: readonly string[]): Promise<number | null> {
-  // Only a program that is started by uid 0 has capabilities, and before there are ids nobody is.
+  // A program has capabilities only if uid 0 starts it, and before the ids are mapped no process has uid 0.
   const waiting = 'echo ready; read -r go; exec sh -c "$@"';
   const child: ChildProcess = spawn('unshare', ['-U', 'sh', '-c', waiting, 'sh', script, 'sh', ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const ended = once(child, 'close');
-  // Its namespace is there, and has no ids yet.
+  // The namespace exists now, and has no ids yet.
   await once(child.stdout as NodeJS.ReadableStream, 'data');
   for (const map of ['uid_map', 'gid_map']) writeFileSync(`/proc/${child.pid}/${map}`, ALL_IDS);
   child.stdin?.end('go\n');
@@ -56,7 +56,7 @@ async function asNamespaceRoot(script: string, args: readonly string[]): Promise
 describe.skipIf(unavailable !== null)(`the root of a user namespace ${unavailable ?? ''}`, () => {
   const bases: string[] = [];
   const mounts: Mounted[] = [];
-  /** The roots of the trees, the plain directory's first. */
+  /** The roots of the trees; the first one is the plain directory. */
   const roots: string[] = [];
   beforeAll(() => {
     const mounters = [
@@ -95,7 +95,7 @@ describe.skipIf(unavailable !== null)(`the root of a user namespace ${unavailabl
   }
 
   it.each(Object.entries(CHANGES))(
-    '%s leaves of set-id bits what it leaves on a plain directory',
+    'keeps the same set-id bits as on a plain directory after: %s',
     async (change, script) => {
       const left: string[][] = [];
       for (const root of roots) {

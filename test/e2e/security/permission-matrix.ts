@@ -1,6 +1,6 @@
 /**
- * Who may do what: every operation by every kind of caller on every kind of object, each on an object of its
- * own. What comes out of a cell is what the caller was told and what root sees afterwards.
+ * The permission matrix: every operation by every kind of caller on every kind of object, each on its own
+ * object. The result of a cell is the errno for the caller, and the facts that root sees afterwards.
  */
 import { join } from 'node:path';
 import * as sys from '../../harness/sys/index.js';
@@ -22,13 +22,13 @@ export const CALLERS = {
 } satisfies Record<string, sys.Identity>;
 export type CallerName = keyof typeof CALLERS;
 
-/** One kind of object: what it is made with, as root. */
+/** A kind of object, which root makes. */
 interface Kind {
   readonly mode: number;
   readonly acl?: string;
   readonly defaultAcl?: string;
   readonly capability?: true;
-  /** Somebody has it open meanwhile, which decides how a union does its reads and writes. */
+  /** A process has the object open meanwhile. This changes how a union reads and writes it. */
   readonly held?: 'reading' | 'writing';
 }
 
@@ -180,10 +180,10 @@ const DIRECTORY_OPERATIONS = {
 } satisfies Record<string, Operation>;
 
 export interface Cell {
-  /** A sentence that names it, and the name of its object. */
+  /** A sentence that names the cell, and is the name of its object. */
   readonly name: string;
   readonly caller: CallerName;
-  /** The operation by its name. */
+  /** The name of the operation. */
   readonly word: string;
   readonly kind: Kind;
   readonly isDirectory: boolean;
@@ -209,7 +209,7 @@ export function cells(): Cell[] {
   return all;
 }
 
-/** Makes the objects of all cells in `root`, which everybody may write to. */
+/** Makes the objects of all cells in `root`, to which all users can write. */
 export function makeObjects(root: string, all: readonly Cell[]): void {
   sys.withUmask(0, () => {
     sys.chmod(root, 0o777);

@@ -1,6 +1,6 @@
 /**
- * Ordinary users on a mount of root's: they may do what they may do on ext4, and each change has the same
- * effects.
+ * Ordinary users on a mount of root: they have the permissions that they have on ext4, and each change has
+ * the same effects.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,30 +19,33 @@ import { cells, makeObjects, runCells } from './permission-matrix.js';
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
 
-interface Tried {
-  /** Where the objects are. */
+interface TestedUnion {
+  /** The layer that has the objects. */
   readonly layer: 'lower1' | 'upper';
   mount(layers: LayerDirs): Mounted;
-  /** Operations whose cells differ from ext4, and why. One that no longer differs is to go from here. */
+  /**
+   * Maps operations whose cells differ from ext4 to the reason. An operation that no longer differs must be
+   * removed here.
+   */
   readonly deviations: Readonly<Record<string, string>>;
 }
 
-/** Cells in which plyfs once was wrong are always tried. */
-const ONCE_WRONG = new Set([
+/** Cells that were wrong once are always tried. */
+const ALWAYS_TRIED = new Set([
   'owner: chgrp to the group (file: set-gid without group execute)',
   'owner: chown to the owner (file: set-gid without group execute)',
   'owner: set default ACL (directory: set-gid)',
 ]);
 
-/** Of so many others one is tried, always the same ones; all of them with PLYFS_MATRIX=all. */
+/** The default run tries one of so many other cells, always the same ones. PLYFS_MATRIX=all tries all. */
 const ONE_OF = process.env.PLYFS_MATRIX === 'all' ? 1 : 11;
 
-const REMOVE_ACL = 'an ACL that is not there, of a lower file: ENODATA as of any other xattr (ext4: no error)';
+const REMOVE_ACL = 'a missing ACL of a lower file: ENODATA, as for any other xattr (ext4: no error)';
 const CHOWN =
   "chown(-1, -1) of somebody else's file is no error, and does nothing: the kernel's FUSE asks for no right";
 const PLYFS = { 'remove ACL': REMOVE_ACL, 'chown to nobody': CHOWN };
 
-const UNIONS: Readonly<Record<string, Tried>> = {
+const UNIONS: Readonly<Record<string, TestedUnion>> = {
   "the kernel's overlayfs": { layer: 'lower1', mount: mountKernel, deviations: { 'remove ACL': REMOVE_ACL } },
   'plyfs, objects in a lower layer': {
     layer: 'lower1',
@@ -63,7 +66,7 @@ const UNIONS: Readonly<Record<string, Tried>> = {
 
 describe.skipIf(unavailable !== null)(`permissions${unavailable === null ? '' : `: ${unavailable}`}`, () => {
   const random = new Random(1);
-  const tried = cells().filter(({ name }) => random.int(ONE_OF) === 0 || ONCE_WRONG.has(name));
+  const tried = cells().filter(({ name }) => random.int(ONE_OF) === 0 || ALWAYS_TRIED.has(name));
   let expected: Record<string, string>;
   let base: string;
   let mounted: Mounted | null = null;
@@ -96,8 +99,9 @@ describe.skipIf(unavailable !== null)(`permissions${unavailable === null ? '' : 
     const actual = runCells(join(mounted.mountpoint, 'tree'), tried);
     const different = tried.filter(({ name }) => actual[name] !== expected[name]);
     const unexpected = different.filter(({ word }) => deviations[word] === undefined);
-    const told = (from: Record<string, string>) => Object.fromEntries(unexpected.map(({ name }) => [name, from[name]]));
-    expect(told(actual)).toEqual(told(expected));
+    const values = (from: Record<string, string>) =>
+      Object.fromEntries(unexpected.map(({ name }) => [name, from[name]]));
+    expect(values(actual)).toEqual(values(expected));
     expect(new Set(different.map(({ word }) => word))).toEqual(new Set(Object.keys(deviations)));
   });
 });

@@ -1,7 +1,4 @@
-/**
- * The marks that the union keeps for itself: nobody on the mount can see one or make one, by whatever name or
- * way.
- */
+/** The union's private marks: no process can see or make one through the mount, by any name or call. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -44,7 +41,7 @@ describe.skipIf(unavailable !== null)(`private marks${unavailable === null ? '' 
     removeScratch(base);
   });
 
-  it('are listed to nobody, escaped ones only to an administrator', () => {
+  it('are never listed, and escaped ones to an administrator only', () => {
     expect(sys.listxattr(at('opaque'))).toEqual([]);
     expect(sys.listxattr(at('file'))).toEqual(['trusted.mark', 'user.mark']);
     expect(sys.listxattr(at('file2'))).toEqual(['trusted.overlay.opaque']);
@@ -78,7 +75,7 @@ describe.skipIf(unavailable !== null)(`private marks${unavailable === null ? '' 
     expect(sys.listxattr(inUpper('opaque'))).toEqual(['trusted.overlay.opaque']);
   });
 
-  it.each(MARKS)('are another xattr on disk when root sets one: %s', (mark) => {
+  it.each(MARKS)('are stored as another xattr when root sets one: %s', (mark) => {
     const name = `trusted.overlay.${mark}`;
     sys.writeFile(at('made'), '');
     sys.setxattr(at('made'), name, 'y');
@@ -94,24 +91,24 @@ describe.skipIf(unavailable !== null)(`private marks${unavailable === null ? '' 
     expect(sys.getxattr(inUpper('opaque'), 'trusted.overlay.opaque').toString()).toBe('y');
   });
 
-  it('have no name so long that it would be cut', () => {
+  it('cannot have a name that is too long when it is escaped', () => {
     const name = `trusted.overlay.${'x'.repeat(255 - 'trusted.overlay.'.length)}`;
     expect(sys.outcome(() => sys.setxattr(at('file2'), name, 'y'))).toBe('EOPNOTSUPP');
   });
 
   describe('a whiteout', () => {
     const DEVICE = sys.S_IFCHR | 0o666;
-    it('is not made by mknod, whoever asks', () => {
+    it('cannot be made by mknod, by any user', () => {
       for (const identity of [ORDINARY, { uid: 0, gid: 0, groups: [] }]) {
         sys.asIdentity(identity, () => {
           expect(sys.outcome(() => sys.mknod(at('open/new'), DEVICE, 0))).toBe('EPERM');
-          // The kernel looks at the low 32 bits of what the caller says.
+          // The kernel uses the low 32 bits of the caller's device number.
           expect(sys.outcome(() => sys.mknod(at('open/new'), DEVICE, 2 ** 32))).not.toBe('ok');
           expect(sys.outcome(() => sys.mknod(at('hidden'), DEVICE, 0))).toBe(identity.uid === 0 ? 'EPERM' : 'EACCES');
         });
       }
     });
-    it('is not made by rename, and not moved', () => {
+    it('cannot be made or moved by rename', () => {
       const RENAME_WHITEOUT = 4;
       for (const identity of [ORDINARY, { uid: 0, gid: 0, groups: [] }]) {
         const before = identity.uid === 0 ? ['EINVAL'] : ['EPERM', 'EINVAL'];
@@ -127,7 +124,7 @@ describe.skipIf(unavailable !== null)(`private marks${unavailable === null ? '' 
     });
   });
 
-  it('are out of reach for the root of a user namespace', () => {
+  it('cannot be made or removed by the root of a user namespace', () => {
     const script = `
       cd "$1/open"
       echo made > new && chown 0:0 new && stat -c %u:%g new
@@ -147,12 +144,12 @@ describe.skipIf(unavailable !== null)(`private marks${unavailable === null ? '' 
     ]);
     const { uid, gid } = sys.lstat(inUpper('open/new'));
     expect([uid, gid]).toEqual([sys.ALICE, sys.ALICE]);
-    // Of a mount of root's it is no mark, and an ordinary xattr.
+    // In a mount of root, user.overlay.opaque is no mark but an ordinary xattr.
     expect(sys.listxattr(inUpper('open'))).toContain('user.overlay.opaque');
     expect(sys.listxattr(inUpper('open'))).not.toContain('trusted.overlay.opaque');
   });
 
-  it('the request to turn pseudo-links into links is not for everybody', () => {
+  it('let only an administrator request a flush of pseudo-links', () => {
     const fd = sys.open(mounted.mountpoint, sys.O_RDONLY);
     const outcome = sys.asIdentity(ORDINARY, () => sys.outcome(() => sys.ioctl(fd, 0x7966)));
     sys.close(fd);

@@ -1,6 +1,6 @@
 /**
- * Directories with real inode flags, in whichever layer: each refusal as on a plain directory, whatever else
- * is wrong.
+ * Directories with real inode flags, in each layer: the errno of a refusal is that of a plain directory, also
+ * if another error would apply too.
  */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +20,10 @@ import * as sys from '../../harness/sys/index.js';
 
 const unavailable =
   libfuse2Lacks('RENAME_EXCHANGE') ?? mountsUnavailable() ?? kernelOverlayUnavailable() ?? inodeFlagsUnavailable();
-/** Where the protected directory is. 'empty': the upper has it, and its entries are in the lower only. */
+/**
+ * The placement of the protected directory. 'empty': the upper has the directory, and only the lower has its
+ * entries.
+ */
 const PLACES = ['upper', 'lower', 'merged', 'empty'] as const;
 
 type Change = (it: string, beside: string) => unknown;
@@ -41,9 +44,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
   'rmdir it': (it) => sys.rmdir(it),
 };
 
-/**
- * These are tried where the directory is in the upper, and its entries are in the lower too, or only there.
- */
+/** Changes for placements where the upper has the directory and the lower has entries, or all of them. */
 const MORE_CHANGES: Readonly<Record<string, Change>> = {
   'remove a file': (it) => sys.unlink(`${it}/file`),
   'rename a file within it': (it) => sys.rename(`${it}/file`, `${it}/free`),
@@ -60,7 +61,7 @@ const MORE_CHANGES: Readonly<Record<string, Change>> = {
   'make a file without a name': (it) => sys.close(sys.open(it, sys.O_TMPFILE | sys.O_RDWR)),
 };
 
-/** Changes that give a name to an object, in a directory whose upper has a whiteout of that name. */
+/** Changes that give a name to an object in a directory whose upper has a whiteout of that name. */
 const OVER_WHITEOUT: Readonly<Record<string, Change>> = {
   mkdir: (it) => sys.mkdir(`${it}/gone`),
   create: (it) => sys.close(sys.open(`${it}/gone`, sys.O_CREAT | sys.O_RDWR)),
@@ -111,9 +112,9 @@ describe.skipIf(unavailable !== null)(`directories with inode flags ${unavailabl
   }
 
   /**
-   * A directory for each change, flag and place; what is changed beside the protected one lies where that
-   * lies.
-   * @param isPlain all of it in the upper, for changes that are made there
+   * Makes a directory for each change, flag and placement. Objects beside the protected directory are in the
+   * same layer as it.
+   * @param isPlain true: makes all of it in the upper, for changes that are made directly there
    */
   function makeLayers(isPlain: boolean): LayerDirs {
     const base = makeScratch('protected');
@@ -155,10 +156,13 @@ describe.skipIf(unavailable !== null)(`directories with inode flags ${unavailabl
 
   const FEATURES = ['redirect_dir=on', 'index=on', 'metacopy=on'];
 
-  it('refuse what the kernel refuses, with its errno', () => {
+  it('refuse the changes that the kernel refuses, with its errno', () => {
     const plain = outcomesIn(makeLayers(true).upper as string);
     expect(Object.values(plain).filter((outcome) => outcome === 'EPERM').length).toBeGreaterThan(100);
-    /** Those that are refused on a plain directory: whatever else a union refuses for its own reasons. */
+    /**
+     * The outcomes of changes that a plain directory refuses. A union also refuses others, for its own
+     * reasons.
+     */
     const refused = (outcomes: Record<string, unknown>): object =>
       Object.fromEntries(Object.entries(outcomes).filter(([id]) => plain[id] === 'EPERM'));
     const kernel = mounted((layers) => mountKernel(layers));
@@ -171,7 +175,8 @@ describe.skipIf(unavailable !== null)(`directories with inode flags ${unavailabl
   });
 
   /**
-   * aufs' whiteouts beside the entries of the protected directories, which no refused change may leave there.
+   * Returns aufs whiteouts beside the entries of protected directories. A refused change must leave none
+   * there.
    */
   function whiteoutsIn(layers: LayerDirs): string[] {
     return CASES.filter(({ place }) => place !== 'lower').flatMap(({ id }) =>
@@ -179,7 +184,7 @@ describe.skipIf(unavailable !== null)(`directories with inode flags ${unavailabl
     );
   }
 
-  /** An append-only directory for each change, with a whiteout of `gone`. */
+  /** Makes an append-only directory for each change, with a whiteout of `gone`. */
   function makeHidden(hide: (dir: string) => void): LayerDirs {
     const base = makeScratch('protected');
     undo.push(() => removeScratch(base));
@@ -199,7 +204,7 @@ describe.skipIf(unavailable !== null)(`directories with inode flags ${unavailabl
     return layers;
   }
 
-  it('a removed name of an append-only directory of the upper cannot be given to another object', () => {
+  it('keep a removed name removed, if they are append-only and in the upper', () => {
     const outcomes = (root: string): Record<string, unknown> =>
       Object.fromEntries(
         Object.entries(OVER_WHITEOUT).map(([title, change]) => {
@@ -223,7 +228,7 @@ describe.skipIf(unavailable !== null)(`directories with inode flags ${unavailabl
     }
   });
 
-  it('a flag that is changed through the mount counts at once', () => {
+  it('obey a flag as soon as it is changed through the mount', () => {
     const outcomes = (root: string): Record<string, unknown> => {
       const it = join(root, 'it');
       const change = (flag: number, on: boolean): string => sys.outcome(() => setFlag(flag, it, on));

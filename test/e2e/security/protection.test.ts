@@ -1,7 +1,7 @@
 /**
- * Immutable and append-only objects: what the kernel's overlayfs and plyfs allow on them, operation by
- * operation, and what they store. Below they have real inode flags; in the upper they have an attribute,
- * which each of the two honours when the other has written it.
+ * Immutable and append-only objects: the operations that the kernel's overlayfs and plyfs allow on them, and
+ * the marks that they store. Lower objects have real inode flags. Upper objects have an attribute, which each
+ * program obeys also if the other has written it.
  */
 import { spawnSync } from 'node:child_process';
 import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -29,8 +29,8 @@ type Layers = LayerDirs & { readonly upper: string };
 type Mount = (layers: Layers) => void;
 
 /**
- * One change of an object; `side` is a name beside it that is free, `other` one that is taken by a plain
- * file.
+ * A change of the object at `at`. `side` is a free name beside it, `other` the name of a plain file beside
+ * it.
  */
 type Change = (at: string, names: { readonly side: string; readonly other: string }) => unknown;
 
@@ -166,7 +166,7 @@ describe.skipIf(unavailable !== null)(`immutable and append-only objects ${unava
     }
   });
 
-  /** A directory per case in the lower layer, with the object `it` and a plain file beside it. */
+  /** Makes a directory for each case in the lower layer, with the object `it` and a plain file beside it. */
   function makeLayers(): Layers {
     const base = makeScratch('protection');
     bases.push(base);
@@ -200,7 +200,7 @@ describe.skipIf(unavailable !== null)(`immutable and append-only objects ${unava
 
   const flagsOf = (path: string): number => opened(path, O_RDONLY, (fd) => sys.getInodeFlags(fd) & SHOWN);
 
-  /** What is shown of one case's directory. */
+  /** Returns the visible facts of a case's directory. */
   function shown(home: string): string[] {
     const names = readdirSync(home, { recursive: true }) as string[];
     return names.sort().map((name) => {
@@ -215,11 +215,13 @@ describe.skipIf(unavailable !== null)(`immutable and append-only objects ${unava
   }
 
   /**
-   * What is stored of protection in the upper: the attribute, and real flags, of which there should be none.
+   * Returns the stored marks of protection in the upper: the attribute, and real flags, of which there should
+   * be none.
    */
   function stored({ upper }: Layers): string[] {
     return (readdirSync(upper, { recursive: true }) as string[]).sort().flatMap((name) => {
-      // The kernel copies the directory up for a file without a name, plyfs when it is given one.
+      // For a file without a name, the kernel copies the directory up at once, and plyfs when the file gets a
+      // name.
       if (CASES[Number.parseInt(name, 10)]?.id.includes('create without a name') === true) return [];
       const path = join(upper, name);
       const type = lstatSync(path).mode & 0o170000;
@@ -237,7 +239,7 @@ describe.skipIf(unavailable !== null)(`immutable and append-only objects ${unava
     });
   }
 
-  /** The outcome of each case and what it left. */
+  /** Returns the outcome of each case, and what is visible afterwards. */
   function run({ mountpoint }: Layers): Record<string, unknown> {
     return Object.fromEntries(
       CASES.map(({ id, change }, i) => {
@@ -249,10 +251,7 @@ describe.skipIf(unavailable !== null)(`immutable and append-only objects ${unava
     );
   }
 
-  /**
-   * What each change does to layers whose objects one of the two has protected, and the other one is mounted
-   * now.
-   */
+  /** Protects objects with one program, mounts the other one, and returns the outcomes of each change. */
   function outcomes(protectedBy: Mount, changedBy: Mount): { shown: object; stored: string[] } {
     const layers = makeLayers();
     protectedBy(layers);
@@ -265,14 +264,14 @@ describe.skipIf(unavailable !== null)(`immutable and append-only objects ${unava
     return { shown, stored: [...marks, 'and then', ...stored(layers)] };
   }
 
-  it('each change has the outcome that it has in the kernel, and is stored alike, whoever has protected the object', () => {
+  it('allow the same changes as in the kernel and store the same, whichever program has protected them', () => {
     const wanted = outcomes(mountKernel, mountKernel);
     expect(outcomes(mountPlyfs, mountPlyfs)).toEqual(wanted);
     expect(outcomes(mountKernel, mountPlyfs)).toEqual(wanted);
     expect(outcomes(mountPlyfs, mountKernel)).toEqual(wanted);
   });
 
-  it('other flags are kept by a copy, or not, as in the kernel', () => {
+  it('keep or lose other flags in a copy as in the kernel', () => {
     const FS_SYNC_FL = 0x8;
     const FS_NOATIME_FL = 0x80;
     const flags = FS_SYNC_FL | FS_NOATIME_FL | FS_NODUMP_FL;

@@ -1,6 +1,6 @@
 /**
- * Layers that somebody changes under a living mount: what a name leads to becomes something else between two
- * calls. That is not supported, and must not be a way out of the layers, nor one to stop the server.
+ * Layers that another process changes below a mount: an object becomes another one between two calls. This is
+ * not supported, and must neither lead out of the layers nor stop the server.
  */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,7 +14,7 @@ import { Outside, SECRET } from './outside.js';
 
 const unavailable = mountsUnavailable();
 
-/** What takes the place of an object of this kind. */
+/** The objects that replace an object. */
 const REPLACEMENTS = {
   nothing: () => {},
   symlink: (path, outside, kind) => sys.symlink(kind === 'file' ? outside.file : outside.directory, path),
@@ -26,7 +26,7 @@ const REPLACEMENTS = {
 type Replacement = keyof typeof REPLACEMENTS;
 
 type Operation = (path: string) => unknown;
-/** What comes in the object's place may be a fifo or a device, which are not to hold us up either. */
+/** The replacement can be a fifo or a device, whose open must not block the test. */
 const withFd = (path: string, flags: number, body: (fd: number) => unknown): unknown => {
   const fd = sys.open(path, flags | sys.O_NONBLOCK);
   try {
@@ -90,8 +90,8 @@ const DIRECTORY_OPERATIONS = {
   rmdir: (path) => sys.rmdir(path),
 } satisfies Record<string, Operation>;
 
-/** How the union knows the object before it is changed. */
-const ACQUAINTANCES = {
+/** The ways in which the union has used the object before it is replaced. */
+const PRIOR_USES = {
   looked: (): number[] => [],
   opened: (path: string): number[] => [sys.open(path, sys.O_RDONLY)],
 } as const;
@@ -100,7 +100,7 @@ interface Attempt {
   readonly name: string;
   readonly layer: 'lower1' | 'upper';
   readonly kind: 'file' | 'directory';
-  readonly known: keyof typeof ACQUAINTANCES;
+  readonly known: keyof typeof PRIOR_USES;
   readonly replacement: Replacement;
   readonly operation: Operation;
 }
@@ -128,13 +128,12 @@ function attempts(): Attempt[] {
 }
 
 /**
- * What is true of the object that was there, or of the one that is there now; or that there is something
- * wrong.
+ * Results that are correct for the object before or after the replacement, or that report an inconsistency.
  */
 const ANSWERS = new Set([
   ...['ok', 'ESTALE', 'ENOENT', 'EIO'],
   ...['EISDIR', 'ENOTDIR', 'EXDEV', 'ENOTEMPTY', 'EPERM'], // directories
-  ...['EINVAL', 'ENXIO', 'ENOTTY', 'EACCES'], // fifos; devices, which no lower layer lets anybody open
+  ...['EINVAL', 'ENXIO', 'ENOTTY', 'EACCES'], // fifos; devices, which nobody can open in a lower layer
   'EOPNOTSUPP', // the mode of a symlink
   'ENODATA',
 ]);
@@ -153,12 +152,12 @@ function make(root: string, { name, kind }: Attempt): void {
   sys.writeFile(join(path, 'sub', 'deep'), 'deep');
 }
 
-function meet(root: string, { name, kind, known }: Attempt): number[] {
+function usePriorly(root: string, { name, kind, known }: Attempt): number[] {
   const path = join(root, name);
   sys.lstat(path);
   sys.lstat(`${path}.other`);
   if (kind === 'directory') for (const below of ['inside', 'empty', 'sub', 'sub/deep']) sys.lstat(join(path, below));
-  return ACQUAINTANCES[known](path);
+  return PRIOR_USES[known](path);
 }
 
 describe.skipIf(unavailable !== null)(
@@ -180,9 +179,9 @@ describe.skipIf(unavailable !== null)(
           layers = makeLayerDirs(base);
           outside = new Outside(base);
           for (const attempt of all) make(join(base, attempt.layer), attempt);
-          // What the disk has is not asked here.
+          // These tests do not need fsync.
           mounted = dialect.name === 'aufs' ? mountAufs(layers, ['volatile']) : mountPlyfs(layers, ['volatile']);
-          const fds = all.flatMap((attempt) => meet(mounted.mountpoint, attempt));
+          const fds = all.flatMap((attempt) => usePriorly(mounted.mountpoint, attempt));
           for (const { name, layer, kind, replacement } of all) {
             const path = join(base, layer, name);
             sys.rename(path, join(base, `away-${name}`));
@@ -197,7 +196,7 @@ describe.skipIf(unavailable !== null)(
             });
             outcomes.set(name, outcome);
           };
-          // We follow symlinks no further than the server is to.
+          // The test follows symlinks only below the mountpoint, as the server must.
           const { mountpoint } = mounted;
           withDeadline(mountpoint, 60, () => sys.insideRoot(mountpoint, () => all.forEach(attempt)));
           for (const fd of fds) sys.close(fd);
@@ -207,7 +206,7 @@ describe.skipIf(unavailable !== null)(
           removeScratch(base);
         });
 
-        it('lead nobody out of the layers', () => {
+        it('do not lead out of the layers', () => {
           expect(outside.facts()).toEqual(before);
           expect(leaked).toEqual([]);
           for (const layer of ['upper', 'work', 'lower1']) {
@@ -215,12 +214,12 @@ describe.skipIf(unavailable !== null)(
           }
         });
 
-        it('are answered', () => {
+        it('get an answer for each call', () => {
           const odd = [...outcomes].filter(([, outcome]) => !ANSWERS.has(outcome));
           expect(Object.fromEntries(odd)).toEqual({});
         });
 
-        it('leave a mount that goes on', () => {
+        it('leave a mount that works', () => {
           sys.writeFile(join(mounted.mountpoint, 'after'), 'fine');
           expect(sys.readFile(join(mounted.mountpoint, 'after'))).toBe('fine');
         });

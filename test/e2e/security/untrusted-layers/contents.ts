@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import * as sys from '../../../harness/sys/index.js';
 
 /**
- * Path and beginning of every regular file below a directory of a layer; nothing else is opened or followed,
- * and a file can be of any size.
+ * Returns path and beginning of every regular file below a directory of a layer. Opens and follows no other
+ * object. A file can have any size.
  */
 export function contentsBelow(root: string): [path: string, content: string][] {
   const fd = sys.open(root, sys.O_RDONLY | sys.O_DIRECTORY | sys.O_NOFOLLOW);

@@ -1,6 +1,6 @@
 /**
- * Layers made by an attacker: what they show is what the kernel's overlayfs shows of them, and nothing else
- * is reached.
+ * Layers made by an attacker: plyfs shows the same objects as the kernel's overlayfs, and reaches nothing
+ * outside of the layers.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -27,7 +27,7 @@ const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
 type Place = 'lower1' | 'upper';
 type Writable = LayerDirs & { readonly upper: string };
 
-/** The mount options under which the marks mean most, and least. */
+/** The mount options with which the marks have most effect, and least. */
 const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   'redirect_dir=on,metacopy=on': ['redirect_dir=on', 'metacopy=on', 'index=off', 'xino=off'],
   'redirect_dir=nofollow,metacopy=off': ['redirect_dir=nofollow', 'metacopy=off', 'index=off', 'xino=off'],
@@ -40,24 +40,24 @@ function mountKernelWith(layers: LayerDirs, options: readonly string[]): Mounted
   return { mountpoint: layers.mountpoint, unmount: () => unmount(layers.mountpoint) };
 }
 
-/** What plyfs answers otherwise than the kernel, and refuses, or reads as harmlessly. */
+/** Paths for which plyfs refuses what the kernel shows, or reads it in another harmless way. */
 const DEVIATIONS: readonly RegExp[] = [
-  // A redirect with a NUL is invalid; the kernel takes what stands before it.
+  // A redirect with a NUL is invalid; the kernel uses the part before it.
   /^\/(metacopy and )?redirect: a NUL/,
-  // An attribute makes it a whiteout, and its directory does not say that it has such: both list it, plyfs
-  // shows what it listed.
+  // An attribute makes the file a whiteout, but its directory has no mark that it contains such whiteouts.
+  // Both programs list it; plyfs also shows it.
   /^\/whiteout: something \(file\)/,
 ];
-/** Scratch directories differ, and stand in the targets of symlinks. */
+/** The scratch directory, which differs and is in the targets of symlinks. */
 const SCRATCH = /\/(plyfs|kernel) \d+ /g;
 const REFUSED = /^(file of \d+: )?E[A-Z]+$/;
 
 function agree(path: string, actual: string, expected: string, options: string): boolean {
   if (DEVIATIONS.some((deviation) => deviation.test(path))) return true;
-  // Incomplete files that are not to be followed are refused when they are opened, not when they are looked
-  // up.
+  // An incomplete file whose redirect must not be followed is refused by open(2) or by the lookup.
   if (options.includes('nofollow') && REFUSED.test(actual) && REFUSED.test(expected)) return true;
-  // Of directories that lead to one lower directory the kernel shows the one that is asked for first.
+  // If several directories redirect to one lower directory, the kernel shows only the one that is looked up
+  // first.
   if (expected === 'ESTALE' || (expected === '-' && path.startsWith('/redirect'))) return true;
   return actual.replace(SCRATCH, '/') === expected.replace(SCRATCH, '/');
 }
@@ -70,10 +70,10 @@ describe.skipIf(unavailable !== null)(`hostile layers${unavailable === null ? ''
   afterAll(() => removeScratch(base));
 
   /**
-   * The layers of one mount, all below a directory of its own: what a kernel mount writes is not to be found
-   * by ours.
+   * Makes the layers of one mount in a new directory, so that plyfs does not find marks that the kernel has
+   * written.
    */
-  function lay(name: string, place: Place): { layers: Writable; outside: Outside; names: string[] } {
+  function makeHostileLayers(name: string, place: Place): { layers: Writable; outside: Outside; names: string[] } {
     const at = join(base, name);
     mkdirSync(at);
     const layers = makeLayerDirs(at);
@@ -85,9 +85,9 @@ describe.skipIf(unavailable !== null)(`hostile layers${unavailable === null ? ''
 
   describe.each(Object.keys(OPTIONS))('with %s', (word) => {
     const options = OPTIONS[word] as readonly string[];
-    it.each(['lower1', 'upper'] as const)('in %s show what the kernel shows', (place) => {
-      const kernel = lay(`kernel ${word.length} ${place}`, place);
-      const ours = lay(`plyfs ${word.length} ${place}`, place);
+    it.each(['lower1', 'upper'] as const)('in %s show the same as in the kernel', (place) => {
+      const kernel = makeHostileLayers(`kernel ${word.length} ${place}`, place);
+      const ours = makeHostileLayers(`plyfs ${word.length} ${place}`, place);
       const byKernel = mountKernelWith(kernel.layers, options);
       let expected: Record<string, string>;
       try {
@@ -104,8 +104,8 @@ describe.skipIf(unavailable !== null)(`hostile layers${unavailable === null ? ''
       }
       const paths = Object.keys({ ...expected, ...actual });
       const different = paths.filter((path) => !agree(path, actual[path] ?? '-', expected[path] ?? '-', word));
-      const told = (from: Record<string, string>) => Object.fromEntries(different.map((path) => [path, from[path]]));
-      expect(told(actual)).toEqual(told(expected));
+      const values = (from: Record<string, string>) => Object.fromEntries(different.map((path) => [path, from[path]]));
+      expect(values(actual)).toEqual(values(expected));
     });
   });
 
@@ -113,9 +113,9 @@ describe.skipIf(unavailable !== null)(`hostile layers${unavailable === null ? ''
     overlay: (layers) => mountPlyfs(layers, ['redirect_dir=on', 'metacopy=on', 'volatile']),
     aufs: (layers) => mountAufs(layers, ['volatile']),
   };
-  describe.each(Object.keys(MOUNTS))('%s', (dialect) => {
-    it.each(['lower1', 'upper'] as const)('in %s lead nobody out when everything is changed', (place) => {
-      const { layers, outside, names } = lay(`changed ${dialect} ${place}`, place);
+  describe.each(Object.keys(MOUNTS))('on %s', (dialect) => {
+    it.each(['lower1', 'upper'] as const)('in %s do not lead out of the layers when everything is changed', (place) => {
+      const { layers, outside, names } = makeHostileLayers(`changed ${dialect} ${place}`, place);
       makeMarkerNames(join(base, `changed ${dialect} ${place}`, place), outside);
       const before = outside.facts();
       const mounted = (MOUNTS[dialect] as (layers: Writable) => Mounted)(layers);

@@ -1,6 +1,6 @@
 /**
- * Objects of layers that an attacker has made: private marks that mean nothing, or lead to where nobody may
- * go.
+ * Objects of layers that an attacker has made: private marks with invalid values, or with paths that lead out
+ * of the layers.
  */
 import { join } from 'node:path';
 import * as sys from '../../../harness/sys/index.js';
@@ -9,7 +9,7 @@ import type { Outside } from './outside.js';
 const HUGE = 'x'.repeat(60_000);
 const MARK = 'trusted.overlay.';
 
-/** Values of `overlay.redirect`. NAME stands for the name of the object itself. */
+/** Values of `overlay.redirect`. NAME is replaced by the name of the object itself. */
 const REDIRECTS: Readonly<Record<string, string>> = {
   'two up': '../../etc',
   'root and up': '/../..',
@@ -91,7 +91,7 @@ const OTHERS: Readonly<Record<string, readonly (readonly [string, string])[]>> =
   whiteout: [['something', 'y']],
 };
 
-/** The objects of a layer below, at which the marks aim. */
+/** Makes the objects of a lower layer that the marks refer to. */
 export function makeBase(root: string, outside: Outside): void {
   sys.mkdir(join(root, 'plain'));
   sys.writeFile(join(root, 'plain', 'inside'), 'in the base');
@@ -103,7 +103,9 @@ export function makeBase(root: string, outside: Outside): void {
   sys.mknod(join(root, 'white'), sys.S_IFCHR);
 }
 
-/** Puts one object for each attack into a layer; `base` is what the layer below has under the same names. */
+/**
+ * Makes an object for each attack in a layer. `base` is the layer below, which has objects of the same names.
+ */
 export function makeHostile(root: string, base: string, outside: Outside): string[] {
   const names: string[] = [];
   const add = (name: string, make: (path: string, below: string) => void): void => {
@@ -197,7 +199,8 @@ function sparse(path: string, size: number): void {
 }
 
 /**
- * What does not fit beside an inode of this file system is cut to what does: still garbage of another size.
+ * Sets a mark. A value that is too large for this file system is cut to one that fits, which is still
+ * invalid.
  */
 function setMark(path: string, mark: string, value: Buffer): void {
   const result = sys.outcome(() => sys.setxattr(path, MARK + mark, value));
@@ -206,8 +209,7 @@ function setMark(path: string, mark: string, value: Buffer): void {
 }
 
 /**
- * What a tree shows, as far as its symlinks lead and `depth` goes: each path with its facts, or the errno
- * that hides them.
+ * Returns what a tree shows, through its symlinks and down to `depth`: the facts of each path, or the errno.
  */
 export function look(root: string, depth = 3): Record<string, string> {
   const seen: Record<string, string> = {};
@@ -262,7 +264,7 @@ function readable(path: string): string {
   return outcome === 'ok' ? JSON.stringify(content) : outcome;
 }
 
-/** Everything that can be done to a name, whatever it is; the outcome is the attacker's affair. */
+/** All changes of a name. Each can succeed or fail, as the layer's content decides. */
 const CHANGES: readonly ((path: string) => unknown)[] = [
   (path) => sys.chmod(path, 0o4755),
   (path) => sys.lchown(path, sys.ALICE, sys.ALICE),
@@ -281,14 +283,14 @@ const CHANGES: readonly ((path: string) => unknown)[] = [
   (path) => sys.rmdir(path),
 ];
 
-/** Tries all of it on each name, with the mount as the whole world. */
+/** Tries all changes on each name, with the mount as root directory. */
 export function changeAll(mountpoint: string, names: readonly string[]): void {
   sys.insideRoot(mountpoint, () => {
     for (const name of names) for (const change of CHANGES) sys.outcome(() => change(`/${name}`));
   });
 }
 
-/** Hidden, or hiding, by their own names; and the marker files of the aufs form as what they never are. */
+/** Names that are hidden or hide others in the aufs form, and marker files of a type that they never have. */
 export const MARKER_NAMES = ['hidden1', 'hidden2', 'hidden3', 'hidden4', 'opaque1', 'opaque2', 'opaque3'];
 
 export function makeMarkerNames(root: string, outside: Outside): void {

@@ -1,4 +1,4 @@
-/** A place that no layer holds, with what an attacker would like to reach. */
+/** A directory outside of all layers, with objects that an attacker wants to reach. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as sys from '../../../harness/sys/index.js';
@@ -9,7 +9,7 @@ export class Outside {
   readonly path: string;
   readonly file: string;
   readonly directory: string;
-  /** `/dev/zero` by another name: what is read from it does not end. */
+  /** `/dev/zero` by another name: a read of it never ends. */
   readonly device: string;
   readonly #all: readonly string[];
 
@@ -24,13 +24,11 @@ export class Outside {
     sys.writeFile(inside, SECRET, 0o600);
     sys.mknod(this.device, sys.S_IFCHR | 0o600, 1 * 256 + 5);
     this.#all = [this.file, this.device, inside, this.directory, this.path];
-    // Older than the last change, so that `relatime` moves it with the first access.
+    // An access time before the last change, so that `relatime` updates it at the first access.
     for (const path of this.#all) sys.utimens(path, { sec: 1, nsec: 0 }, sys.OMIT);
   }
 
-  /**
-   * What no change and no read leaves as it was: ctime moves with every change, atime with the first read.
-   */
+  /** Returns facts that show each change and each read: a change moves ctime, the first read moves atime. */
   facts(): Readonly<Record<string, sys.Stat>> {
     return Object.fromEntries(this.#all.map((path) => [path, sys.lstat(path)]));
   }

@@ -1,21 +1,21 @@
-/** The system calls of a server that take a path, as strace(1) has written them down. */
+/** The system calls of a server that take a path, from the output of strace(1). */
 import { threadTraces } from '../../../harness/machine/strace.js';
 
 export interface TracedCall {
   readonly name: string;
-  /** Its strings, decoded. */
+  /** The decoded strings of the call. */
   readonly strings: readonly string[];
-  /** What stands outside of them. */
+  /** The text outside of the strings. */
   readonly rest: string;
 }
 
-/** Options of strace for {@link readTrace}, beside those of `THREAD_TRACES`. */
+/** Options of strace for {@link readTrace}, in addition to those of `threadTraceOptions`. */
 export const STRACE = ['-qq', '-xx', '-s', '9000', '-e', 'trace=%file,open_by_handle_at,name_to_handle_at'];
 
 const STRING = /"((?:\\x[0-9a-f]{2})*)"(?:\.\.\.)?/g;
 
 /**
- * The calls of all threads, those of each thread in their order.
+ * Returns the calls of all threads. The calls of each thread are in order.
  * @param from as in {@link threadTraces}
  */
 export function readTrace(file: string, from: ReadonlyMap<string, number>): TracedCall[] {
@@ -29,13 +29,13 @@ export function readTrace(file: string, from: ReadonlyMap<string, number>): Trac
   });
 }
 
-/** A descriptor of this process, or one name below it. */
+/** A descriptor of this process, and a name below it. */
 const OWN_FD = /^\/proc\/self\/fd\/\d+$/;
 const BELOW_OWN_FD = /^\/proc\/self\/fd\/\d+\/[^/]+$/;
-/** What is read of callers, of this process, and of the machine. */
+/** Files that the server reads about callers, about its own process, and about the machine. */
 const PROC = /^\/proc\/((\d+|self)\/(status|ns\/user|limits|uid_map|mountinfo|stat|maps|task)|loadavg)$/;
 
-/** One name of an open directory: nothing that leads up, out or further. */
+/** Whether `path` is one name in an open directory: not a path up, out or further. */
 function isComponent(path: string | undefined): boolean {
   return path !== undefined && path !== '..' && !path.includes('/');
 }
@@ -46,8 +46,8 @@ const noFollow = (rest: string): boolean => /O_NOFOLLOW|AT_SYMLINK_NOFOLLOW|AT_E
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 /**
- * Calls that strace may not know, and then shows as numbers: which argument has the flags. Their names cannot
- * be seen.
+ * Calls that an old strace shows as numbers, with the argument that has the flags. Their names are not
+ * visible.
  */
 const NEWER: Readonly<Record<string, number>> = {
   syscall_0x1c4: 3, // fchmodat2
@@ -62,9 +62,9 @@ function argument(rest: string, index: number): number {
 }
 
 /**
- * Whether a call stays where it is: it names one component of an open directory and follows no symlink, or
- * what a descriptor already refers to. As each descriptor was got by such a call, from the layers' roots on,
- * all of them lie in the layers.
+ * Whether a call is confined: it names one component of an open directory and follows no symlink, or it uses
+ * the object of a descriptor. Each descriptor was opened by such a call, beginning with the layers' roots, so
+ * that all are in the layers.
  */
 export function isConfined({ name, strings, rest }: TracedCall): boolean {
   const [path = '', other = ''] = strings;
@@ -77,7 +77,7 @@ export function isConfined({ name, strings, rest }: TracedCall): boolean {
     case 'openat2':
       return startsWithFd(rest) && /RESOLVE_BENEATH/.test(rest) && /RESOLVE_NO_SYMLINKS/.test(rest);
     case 'newfstatat':
-      // Of the descriptor itself.
+      // On the object of the descriptor itself.
       if (strings.length === 1 && path === '') return startsWithFd(rest);
       return startsWithFd(rest) && isComponent(path) && noFollow(rest);
     case 'statx':
