@@ -1,10 +1,8 @@
-/**
- * docs/containers.md: files where it puts them, commands as it gives them, on a machine of the test's own.
- */
+/** docs/containers.md: its files at their paths and its commands work, on a machine of the test's own. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CHECKOUT } from '../../harness/checkout.js';
 import { makeScratch } from '../../harness/scratch.js';
 import type { Outcome } from '../cli/sandbox.js';
 import { giveToUser, NAME, userNamespacesUnavailable } from '../rootless/ordinary-user.js';
@@ -27,7 +25,7 @@ describe.skipIf(unavailable !== null)(`docs/containers.md ${unavailable ?? ''}`,
     dir = makeScratch('documented');
     base = makeBaseTar(dir);
     machine = await PrivateMachine.start();
-    machine.lendSubordinates(NAME);
+    machine.addSubordinateIds(NAME);
     for (const [place, name] of [
       ['/etc/containers', 'etc'],
       ['/usr/local/bin', 'bin'],
@@ -36,16 +34,10 @@ describe.skipIf(unavailable !== null)(`docs/containers.md ${unavailable ?? ''}`,
       mkdirSync(join(dir, name));
       succeed(['mount', '--bind', join(dir, name), place]);
     }
-    succeed([
-      'sh',
-      '-ec',
-      `cd "$1"; ${documentedCommands('')}`,
-      'sh',
-      fileURLToPath(new URL('../../..', import.meta.url)),
-    ]);
+    succeed(['sh', '-ec', `cd "$1"; ${documentedCommands('')}`, 'sh', CHECKOUT]);
     for (const home of ['root', 'user']) {
       put({ path: '~/.config/containers/policy.json', text: '{"default":[{"type":"insecureAcceptAnything"}]}' }, home);
-      // podman's own path there must be at most 50 characters long.
+      // podman's path there can have at most 50 characters.
       succeed(['install', '-d', '-m', '700', '-o', home === 'root' ? 'root' : NAME, `/run/${home}`]);
     }
     put(documentedFile('Where there is no systemd'), 'root');
@@ -72,8 +64,10 @@ describe.skipIf(unavailable !== null)(`docs/containers.md ${unavailable ?? ''}`,
     return machine.run(command, home === 'root' ? { env } : { env, user: NAME });
   }
 
-  /** A container of podman and one of buildah, and who serves their root directories. */
-  function tryOut(home: string): void {
+  /**
+   * Runs a container of podman and one of buildah, and checks which program serves their root directories.
+   */
+  function runContainers(home: string): void {
     expect(succeed(['sh', '-ec', documentedCommands(ROOT)], home)).toMatch(VERSION);
     succeed(['podman', 'import', base, BASE_IMAGE], home);
     const run = [
@@ -92,15 +86,15 @@ describe.skipIf(unavailable !== null)(`docs/containers.md ${unavailable ?? ''}`,
     succeed(['buildah', 'rm', container], home);
   }
 
-  it(`${USER}`, () => {
+  it(`has files and commands that work: ${USER}`, () => {
     put(documentedFile(USER), 'user');
     giveToUser(join(dir, 'user'));
-    tryOut('user');
+    runContainers('user');
   });
 
-  it(`${ROOT}`, () => {
+  it(`has files and commands that work: ${ROOT}`, () => {
     put(documentedFile(ROOT), 'root');
-    tryOut('root');
+    runContainers('root');
     expect(succeed(['podman', 'info', '--format={{.Store.GraphRoot}}'])).toBe('/var/lib/containers/storage\n');
   });
 });

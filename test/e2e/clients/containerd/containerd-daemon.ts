@@ -1,6 +1,6 @@
 /**
- * A containerd of a test's own, with a snapshotter that has it mount with a program beside its own for the
- * kernel.
+ * A containerd that a test starts, with a snapshotter that mounts with a program, besides its own overlayfs
+ * snapshotter.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import type { Outcome } from '../../cli/sandbox.js';
 import { CONTAINERD_NAMESPACE, type PrivateMachine } from '../shared/private-machine.js';
 import { ProxySnapshotter } from './proxy-snapshotter.js';
 
-/** What is not asked for, and would ask for something. */
+/** Plugins that the test does not use, and that need something from the machine. */
 const DISABLED = [
   'grpc.v1.cri',
   'internal.v1.opt',
@@ -20,7 +20,7 @@ const DISABLED = [
 ];
 
 interface Listening {
-  /** Lines for config.toml. */
+  /** Lines of config.toml. */
   readonly config: string;
   readonly socket: string;
 }
@@ -32,7 +32,7 @@ export class ContainerdDaemon {
 
   constructor(private readonly machine: PrivateMachine) {
     mkdirSync(this.at('programs'));
-    // mount.fuse3 has /bin/sh run the program by the name that follows `fuse3.`
+    // mount.fuse3 makes /bin/sh run the program whose name follows `fuse3.`
     symlinkSync(PLYFS, this.at('programs/plyfs'));
   }
 
@@ -41,9 +41,8 @@ export class ContainerdDaemon {
   }
 
   /**
-   * To be called before {@link start}: a snapshotter of that name, for a program by name or by absolute path.
-   *
-   * @param listening its lines for containerd, and the socket that they name
+   * Adds a snapshotter `name` for a program, given by name or absolute path. Call this before {@link start}.
+   * @param listening lines of config.toml for the snapshotter, and the socket that they name
    */
   addSnapshotter(name: string, program: string, listening?: Listening): ProxySnapshotter {
     const root = this.at(`snapshots-${name}`);
@@ -69,7 +68,7 @@ export class ContainerdDaemon {
     }, 'containerd to answer');
   }
 
-  /** Runs a command of ctr's, which must succeed, and gives what it prints. */
+  /** Runs a ctr command, which must succeed, and returns its output. */
   async ctr(...args: readonly string[]): Promise<string> {
     const { status, stdout, stderr } = await this.try(...args);
     if (status === 0) return stdout;
@@ -81,14 +80,14 @@ export class ContainerdDaemon {
     return this.machine.runAsync([...ctr, ...args], { env: this.environment() });
   }
 
-  /** What is mounted for containers and of snapshots. */
+  /** Returns the mountpoints of containers and snapshots. */
   mounts(): string[] {
     return this.machine
       .mounts()
       .filter((path) => path.startsWith(`${this.dir}/`) || path.startsWith('/tmp/containerd-mount'));
   }
 
-  /** Servers of mounts, shims, and what they have started. */
+  /** Returns the servers of mounts, the shims, and the processes that they have started. */
   processes(): string[] {
     return this.machine
       .processes()
@@ -106,7 +105,9 @@ export class ContainerdDaemon {
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 
-  /** The clients mount snapshots by themselves too, to look into them. */
+  /**
+   * The environment of the daemon and of the clients, which also mount snapshots themselves, to read them.
+   */
   private environment(): NodeJS.ProcessEnv {
     return { PATH: `${this.at('programs')}:${process.env.PATH}` };
   }
@@ -115,7 +116,7 @@ export class ContainerdDaemon {
     return this.pid !== 0 && existsSync(this.machine.path(`/proc/${this.pid}`));
   }
 
-  /** Snapshots that no image and no container is of are not collected before somebody asks for it. */
+  /** config.toml. Snapshots without an image or a container are only collected on request. */
   private config(): string {
     return `
 version = 2

@@ -1,7 +1,6 @@
 /**
- * A snapshotter of containerd's that has it mount snapshots with a program of FUSE, as
- * fuse-overlayfs-snapshotter does. What it knows lives as long as itself; the snapshots are directories below
- * its own.
+ * A containerd snapshotter that mounts snapshots with a FUSE program, as fuse-overlayfs-snapshotter does. It
+ * keeps its state in memory; the snapshots are directories below its root.
  */
 import { chmodSync, chownSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,10 +22,10 @@ type Kind = 'VIEW' | 'ACTIVE' | 'COMMITTED';
 type Labels = Readonly<Record<string, string>>;
 
 interface Snapshot {
-  /** The name of its directory, which stays when a commit changes the name of the snapshot. */
+  /** The name of its directory, which does not change when a commit renames the snapshot. */
   readonly id: number;
   readonly kind: Kind;
-  /** Empty for none. */
+  /** The key of the parent; empty: none. */
   readonly parent: string;
   readonly labels: Labels;
   readonly created: Date;
@@ -46,7 +45,7 @@ interface Request {
   readonly info: { readonly name: string; readonly labels: Labels };
 }
 
-/** An answer that is a status of gRPC: containerd goes by the code. */
+/** An error with a gRPC status, which containerd interprets. */
 class Refusal extends Error {
   constructor(
     readonly code: status,
@@ -61,7 +60,7 @@ export class ProxySnapshotter {
   private readonly server = new Server();
   private made = 0;
 
-  /** @param program by name, found in the PATH of containerd, or by absolute path */
+  /** @param program the name of the program in the PATH of containerd, or its absolute path */
   constructor(
     private readonly root: string,
     private readonly program: string,
@@ -104,7 +103,7 @@ export class ProxySnapshotter {
     this.server.forceShutdown();
   }
 
-  /** How many snapshots there are. */
+  /** The number of snapshots. */
   get size(): number {
     return this.snapshots.size;
   }
@@ -124,7 +123,7 @@ export class ProxySnapshotter {
     const snapshot: Snapshot = { id: this.made, kind, parent, labels, created: new Date() };
     const fs = this.directory(snapshot, 'fs');
     mkdirSync(fs, { recursive: true });
-    // Whatever the umask of this process.
+    // Set the mode explicitly, because mkdir(2) applies the umask.
     chmodSync(fs, 0o755);
     if (kind === 'ACTIVE') mkdirSync(this.directory(snapshot, 'work'));
     if (parent !== '') {
@@ -149,7 +148,7 @@ export class ProxySnapshotter {
     return [{ type: `fuse3.${this.program}`, source: 'overlay', options }];
   }
 
-  /** Nearest first. */
+  /** Returns the parents of a snapshot, nearest first. */
   private parentsOf({ parent }: Snapshot): Snapshot[] {
     if (parent === '') return [];
     const snapshot = this.find(parent);
@@ -190,7 +189,10 @@ export class ProxySnapshotter {
   }
 }
 
-/** Ids of a container in a user namespace, if its client leaves the mapping to the snapshotter. */
+/**
+ * Returns mount options that map the ids of a container in a user namespace, if the client leaves the mapping
+ * to the snapshotter.
+ */
 function mappings(labels: Labels): string[] {
   return ['uidmapping', 'gidmapping'].flatMap((name) => {
     const mapping = labels[`containerd.io/snapshot/${name}`];

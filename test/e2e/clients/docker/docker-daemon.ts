@@ -1,5 +1,5 @@
 /**
- * A dockerd of a test's own, whose containers have their root directories from the kernel's overlayfs or from
+ * A dockerd that a test starts, whose containers have their root directories on the kernel's overlayfs or on
  * plyfs.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -9,13 +9,13 @@ import { makeScratch } from '../../../harness/scratch.js';
 import type { Outcome } from '../../cli/sandbox.js';
 import { DOCKER_CGROUP, type PrivateMachine, type RunOptions } from '../shared/private-machine.js';
 
-/** Where the packages put the engine. A newer client may be elsewhere, and refuse an older daemon. */
+/** The directories of the packaged engine. A newer client elsewhere can refuse an older daemon. */
 const PACKAGED = '/usr/sbin:/usr/bin:/sbin:/bin';
 
 export interface DaemonOptions {
-  /** daemon.json, which says nothing of where things are. */
+  /** The content of daemon.json, without paths. */
   readonly config?: string;
-  /** Of the daemon; where it finds the mount program under the name that it asks for. */
+  /** The daemon's PATH, which must contain the mount program under the name that dockerd uses. */
   readonly path?: string;
 }
 
@@ -30,7 +30,7 @@ export class DockerDaemon {
   ) {
     this.dir = makeScratch(`docker-${driver}`);
     mkdirSync(this.at('programs'));
-    // dockerd knows no other name (moby: daemon/graphdriver/fuse-overlayfs/fuseoverlayfs.go:Init).
+    // dockerd uses this name only (moby: daemon/graphdriver/fuse-overlayfs/fuseoverlayfs.go:Init).
     if (driver === 'plyfs') symlinkSync(PLYFS, this.at('programs/fuse-overlayfs'));
     const { config = JSON.stringify({ 'storage-driver': this.storageDriver }) } = options;
     writeFileSync(this.at('daemon.json'), config);
@@ -40,7 +40,7 @@ export class DockerDaemon {
     return this.driver === 'kernel' ? 'overlay2' : 'fuse-overlayfs';
   }
 
-  /** Where the storage driver keeps layers. */
+  /** The directory of the storage driver's layers. */
   get layers(): string {
     return this.at(`data/${this.storageDriver}`);
   }
@@ -62,7 +62,7 @@ export class DockerDaemon {
     }, 'dockerd to answer');
   }
 
-  /** Ends the daemon as its service manager does; it ends the containers. */
+  /** Ends the daemon as a service manager does. The daemon then ends the containers. */
   async stop(): Promise<void> {
     await this.signal('TERM');
   }
@@ -72,7 +72,7 @@ export class DockerDaemon {
     await waitFor(() => !this.runs(), `dockerd to end (${this.at('log')})`);
   }
 
-  /** Runs a command of docker's, which must succeed, and gives what it prints. */
+  /** Runs a docker command, which must succeed, and returns its output. */
   docker(...args: readonly string[]): string {
     const { status, stdout, stderr } = this.try(...args);
     if (status === 0) return stdout;
@@ -93,12 +93,14 @@ export class DockerDaemon {
     return this.machine.run(['docker', ...args], { ...options, env: { ...env, ...options.env } });
   }
 
-  /** Mountpoints of layers and containers. */
+  /** Returns the mountpoints of layers and containers. */
   mounts(): string[] {
     return this.machine.mounts().filter((path) => path.startsWith(`${this.layers}/`));
   }
 
-  /** Processes that have this daemon's directory on their command line, but for the daemon's own two. */
+  /**
+   * Returns the processes with this daemon's directory on their command line, except dockerd and containerd.
+   */
   processes(): string[] {
     return this.machine
       .processes()
@@ -107,8 +109,8 @@ export class DockerDaemon {
   }
 
   /**
-   * Files and directories of layers that the daemon has open. Its connections to containers are not among
-   * them.
+   * Returns the files and directories of layers that the daemon has open, without its connections to
+   * containers.
    */
   layerDescriptors(): string[] {
     return this.machine.descriptors(this.pid).filter((path) => path.startsWith(`${this.layers}/`));
@@ -122,7 +124,7 @@ export class DockerDaemon {
     return readFileSync(this.at('log'), 'utf8').slice(-3000);
   }
 
-  /** Whatever they do. */
+  /** Removes all containers, also running ones. */
   removeContainers(): void {
     const containers = this.try('ps', '--all', '--quiet').stdout.split('\n').filter(Boolean);
     if (containers.length > 0) this.docker('rm', '--force', '--volumes', ...containers);
@@ -139,7 +141,7 @@ export class DockerDaemon {
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 
-  /** No network, and nothing beyond what a machine without CAP_SYS_RESOURCE may set. */
+  /** Options without network, and without limits that need CAP_SYS_RESOURCE. */
   private flags(): string[] {
     return [
       `--config-file=${this.at('daemon.json')}`,

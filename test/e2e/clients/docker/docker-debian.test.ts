@@ -1,4 +1,4 @@
-/** apt-get in a container of a Debian image: the work of a layer that most images have. */
+/** apt-get in a container of a Debian image, the usual step of a Containerfile. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { debianUnavailable, makeDebianTar } from '../shared/debian-image.js';
 import { clientsUnavailable, TRIES_ALL } from '../shared/drivers.js';
@@ -9,7 +9,7 @@ const unavailable =
   clientsUnavailable('dockerd', 'docker', 'containerd', 'runc') ??
   (TRIES_ALL ? await debianUnavailable() : 'is tried with podman; with PLYFS_CLIENTS=all here too');
 
-/** It may have to make the root file system first. */
+/** The time to build the Debian root file system first, if the cache has none. */
 const PREPARING = 20 * 60_000;
 
 describe.skipIf(unavailable !== null)(`a Debian image with docker ${unavailable ?? ''}`, () => {
@@ -39,7 +39,7 @@ describe.skipIf(unavailable !== null)(`a Debian image with docker ${unavailable 
     }
   });
 
-  it('apt-get install: the packages are whole, the same files have changed, and the commit has them', () => {
+  it('lets apt-get install packages: they verify, change the same files, and are in the commit', () => {
     const install = `
       apt-get -qq update
       apt-get -qq -y --no-install-recommends install hello >&2
@@ -50,7 +50,7 @@ describe.skipIf(unavailable !== null)(`a Debian image with docker ${unavailable 
       dpkg-query --show | sha256sum`;
     const results = [kernel, plyfs].map((daemon) => {
       const how = ['--network=host', '--env=DEBIAN_FRONTEND=noninteractive', '--name=apt'];
-      const said = daemon.docker('run', ...how, 'debian', 'sh', '-euc', install);
+      const output = daemon.docker('run', ...how, 'debian', 'sh', '-euc', install);
       const changed = daemon.docker('diff', 'apt').split('\n').sort();
       daemon.docker('commit', 'apt', 'with-hello');
       const hello = daemon.docker(
@@ -62,7 +62,7 @@ describe.skipIf(unavailable !== null)(`a Debian image with docker ${unavailable 
         '-c',
         'hello; dpkg --verify hello',
       );
-      return { said, changed, hello };
+      return { output, changed, hello };
     });
     expect(results[1]).toEqual(results[0]);
     expect(results[1]?.hello).toBe('Hello, world!\n');

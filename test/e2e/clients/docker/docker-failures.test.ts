@@ -1,7 +1,4 @@
-/**
- * Containers of docker whose daemon, server or program ends at the wrong time: nothing is lost, and all can
- * be removed.
- */
+/** Docker containers whose daemon, server or program ends unexpectedly lose no data, and can be removed. */
 import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -13,7 +10,7 @@ import { DockerDaemon } from './docker-daemon.js';
 
 const unavailable = clientsUnavailable('dockerd', 'docker', 'containerd', 'runc');
 
-describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${unavailable ?? ''}`, () => {
+describe.skipIf(unavailable !== null)(`docker on plyfs ${unavailable ?? ''}`, () => {
   let machine: PrivateMachine;
   let daemon: DockerDaemon;
 
@@ -32,7 +29,7 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
     }
   });
 
-  /** A container that counts its starts in a file, and waits. */
+  /** Starts a container that counts its starts in a file, and waits. */
   async function startCounting(name: string, ...options: readonly string[]): Promise<void> {
     const script = 'echo started >> /starts; exec tail -f /dev/null';
     const how = ['--detach', '--network=none', '--stop-signal=KILL', '--name', name];
@@ -48,23 +45,23 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
     return daemon.docker('inspect', '--format', '{{.State.Status}}', name).trim();
   }
 
-  /** Ends the server of the only container's mount. */
+  /** Kills the server of the only container's mount. */
   async function killServer(): Promise<void> {
     const [merged = ''] = daemon.mounts();
     const server = machine.processes().find(({ command }) => command.startsWith('plyfs /') && command.endsWith(merged));
     expect(server).toBeDefined();
     machine.run(['kill', '-KILL', String(server?.pid)]);
-    // Its command line is gone before its connection is.
+    // The command line of an ending process is empty before its connection is closed, so wait for the pid.
     await waitFor(() => !existsSync(machine.path(`/proc/${server?.pid}`)), 'the server to end');
   }
 
   async function untilNothingRuns(): Promise<void> {
-    await waitFor(() => daemon.mounts().length === 0, 'mounts to go');
+    await waitFor(() => daemon.mounts().length === 0, 'unmounts');
     await waitFor(() => daemon.processes().length === 0, 'servers and shims to end');
   }
 
-  describe('the daemon', () => {
-    it('is stopped while containers run: they end with it, and are found again with what they wrote', async () => {
+  describe('when the daemon', () => {
+    it('is stopped, ends its containers, and finds them again with their data', async () => {
       await startCounting('kept');
       await startCounting('also-kept');
       await daemon.stop();
@@ -76,7 +73,7 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
       await waitFor(() => starts('kept') === 2 && starts('also-kept') === 2, 'second starts');
     });
 
-    it('is killed while a container runs: it can be started again, and be removed', async () => {
+    it('is killed, can start and remove its container afterwards', async () => {
       await startCounting('survivor');
       await daemon.signal('KILL');
       await daemon.start();
@@ -87,7 +84,7 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
       await untilNothingRuns();
     });
 
-    it('starts a container of --restart=always with itself', async () => {
+    it('starts, starts a container with --restart=always too', async () => {
       await startCounting('always', '--restart=always');
       await daemon.stop();
       await daemon.start();
@@ -96,7 +93,7 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
     });
   });
 
-  it("with live-restore a container runs on without the daemon, and is the daemon's again afterwards", async () => {
+  it('keeps a container running without the daemon with live-restore, and the daemon finds it again', async () => {
     const config = JSON.stringify({ 'storage-driver': 'fuse-overlayfs', 'live-restore': true });
     const live = new DockerDaemon(machine, 'plyfs', { config });
     try {
@@ -126,16 +123,16 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
       live.docker('restart', 'live');
       expect(live.docker('exec', 'live', 'cat', '/etc/new')).toBe('x\n');
       live.docker('rm', '--force', 'live');
-      await waitFor(() => live.mounts().length === 0, 'mounts to go');
+      await waitFor(() => live.mounts().length === 0, 'unmounts');
       await waitFor(() => live.processes().length === 0, 'servers and shims to end');
     } finally {
       await live.dispose();
     }
   });
 
-  describe('the server of a mount is killed under a running container', () => {
-    // A program of the container's that touches a page of its own which it has not read yet ends by SIGBUS.
-    it('what asks for a file fails, and the container can be removed', async () => {
+  describe('when the server of a running container is killed', () => {
+    // A program of the container ends by SIGBUS when it touches a page that it has not read yet.
+    it('fails calls on files, and can remove the container', async () => {
       await startCounting('orphan');
       await killServer();
       expect(daemon.try('exec', 'orphan', 'ls').status).not.toBe(0);
@@ -143,7 +140,7 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
       await untilNothingRuns();
     });
 
-    it('stopped and started again, it has all that was written', async () => {
+    it('can start the container again with all written data', async () => {
       await startCounting('again');
       daemon.docker('exec', 'again', 'sh', '-c', 'echo precious > /etc/new');
       await killServer();
@@ -154,8 +151,8 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
     });
   });
 
-  describe('the program of a container ends', () => {
-    it('with an error, and --restart=on-failure:3: it is started four times and leaves nothing', async () => {
+  describe('when the program of a container ends', () => {
+    it('with an error and --restart=on-failure:3, starts it four times, and leaves nothing', async () => {
       const script = 'echo started >> /starts; exit 1';
       const how = ['--detach', '--network=none', '--restart=on-failure:3', '--name', 'failing'];
       daemon.docker('run', ...how, BASE_IMAGE, 'sh', '-c', script);
@@ -166,7 +163,7 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
       await untilNothingRuns();
     });
 
-    it('by SIGKILL: the status is told, and what it wrote is there', async () => {
+    it('by SIGKILL, returns the status and keeps its data', async () => {
       await startCounting('killed');
       daemon.docker('kill', 'killed');
       expect(daemon.docker('wait', 'killed').trim()).toBe('137');
@@ -174,7 +171,7 @@ describe.skipIf(unavailable !== null)(`docker on plyfs, when something ends ${un
     });
   });
 
-  it('a layer is missing: docker run says which, and leaves nothing', async () => {
+  it('names a missing layer in docker run, and leaves nothing', async () => {
     const [image = ''] = readdirSync(daemon.layers).filter((name) => name !== 'l');
     const diff = join(daemon.layers, image, 'diff');
     renameSync(diff, `${diff}-away`);

@@ -1,7 +1,4 @@
-/**
- * Settings of dockerd that concern who mounts, and who may: as docs/containers.md has them, and with other
- * owners.
- */
+/** Settings of dockerd for the mount program and for mapped users, from docs/containers.md. */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -32,10 +29,10 @@ describe.skipIf(unavailable !== null)(`settings of dockerd ${unavailable ?? ''}`
     if (status !== 0) throw new Error(`${script}: ${stderr}`);
   }
 
-  it('those of docs/containers.md', async () => {
+  it('work as docs/containers.md shows them', async () => {
     const [, path = ''] = /^Environment=PATH=(\S+)$/m.exec(documentedBlock('Docker', 'ini')) ?? [];
     daemon = new DockerDaemon(machine, 'plyfs', { config: documentedBlock('Docker', 'json'), path });
-    // What the commands write is nowhere but in this machine.
+    // The commands write only inside this machine.
     inMachine('mkdir "$1/usr" "$1/work"', daemon.dir);
     inMachine(
       'mount -t overlay overlay -o "lowerdir=/usr/local,upperdir=$1/usr,workdir=$1/work" /usr/local',
@@ -54,7 +51,7 @@ describe.skipIf(unavailable !== null)(`settings of dockerd ${unavailable ?? ''}`
     }
   });
 
-  it('userns-remap: layers and containers are of the users that the daemon is told', async () => {
+  it('map the owners of layers and containers with userns-remap', async () => {
     inMachine(`
       mkdir -p /run/users
       for file in passwd group subuid subgid; do cp "/etc/$file" /run/users; done
@@ -70,8 +67,8 @@ describe.skipIf(unavailable !== null)(`settings of dockerd ${unavailable ?? ''}`
     daemon.docker('run', '--network=none', '--name=first', BASE_IMAGE, 'sh', '-c', script);
     daemon.docker('commit', 'first', 'changed');
     const show = 'rm -r /a/b/c; mkdir /a/b/c; cat /proc/self/uid_map; stat -c %u:%g /bin/sh /a /a/b/c';
-    const said = daemon.docker('run', '--network=none', '--name=second', 'changed', 'sh', '-c', show);
-    expect(said.trim().split(/\s+/)).toEqual(['0', '500000', '65536', '0:0', '0:0', '0:0']);
+    const output = daemon.docker('run', '--network=none', '--name=second', 'changed', 'sh', '-c', show);
+    expect(output.trim().split(/\s+/)).toEqual(['0', '500000', '65536', '0:0', '0:0', '0:0']);
     const upper = daemon.docker('inspect', '--format', '{{.GraphDriver.Data.UpperDir}}', 'second').trim();
     expect(statSync(join(upper, 'a/b/c')).uid).toBe(500_000);
   });

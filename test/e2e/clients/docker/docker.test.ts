@@ -1,6 +1,6 @@
 /**
- * What people do with docker, on the storage driver that plyfs serves and on the kernel's: the same trees and
- * answers.
+ * Usual operations of docker have the same trees and outputs on the storage driver that plyfs serves and on
+ * the kernel's.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,20 +8,20 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../../harness/mounts.js';
 import { BASE_IMAGE, makeBaseTar } from '../shared/base-image.js';
 import { clientsUnavailable, TRIES_ALL } from '../shared/drivers.js';
+import { writeLayeredImage } from '../shared/layered-image.js';
 import { PrivateMachine } from '../shared/private-machine.js';
-import { writeSixLayers } from '../shared/six-layers.js';
 import { tarListing } from '../shared/tar-listing.js';
 import { differences, parseTree, TREE_SCRIPT } from '../shared/tree-manifest.js';
 import { DockerDaemon } from './docker-daemon.js';
 
 const unavailable = clientsUnavailable('dockerd', 'docker', 'containerd', 'runc');
-/** By default twenty are podman's. */
+/** By default, the podman test runs twenty. */
 const ROUNDS = TRIES_ALL ? 20 : 6;
 
-/** A step of the image's. */
+/** A step of the image that makes a hard link to a lower file. */
 const LINK = 'ln lower lower-third';
 
-/** What a container changes of its image. */
+/** Changes that a container makes to its image's tree. */
 const CHANGES = `
   set -e
   echo new > /data/new; echo more >> /data/keep/one; rm /data/keep/two
@@ -43,10 +43,10 @@ describe.skipIf(unavailable !== null)(`docker ${unavailable ?? ''}`, () => {
     await plyfs.start();
     const tar = makeBaseTar(kernel.dir);
     for (const daemon of [kernel, plyfs]) daemon.docker('import', tar, BASE_IMAGE);
-    const context = writeSixLayers(kernel.dir);
+    const context = writeLayeredImage(kernel.dir);
     leaveOutLink(context);
     onBoth((daemon) =>
-      daemon.docker('build', '--network=none', '--file', join(context, 'Containerfile'), '--tag=six', context),
+      daemon.docker('build', '--network=none', '--file', join(context, 'Containerfile'), '--tag=layered', context),
     );
   });
   afterAll(async () => {
@@ -62,12 +62,12 @@ describe.skipIf(unavailable !== null)(`docker ${unavailable ?? ''}`, () => {
     onBoth((daemon) => daemon.removeContainers());
   });
 
-  /** Does something on both, and gives what came of it. */
+  /** Does the same on both daemons, and returns both results. */
   function onBoth<T>(work: (daemon: DockerDaemon) => T): { kernel: T; plyfs: T } {
     return { kernel: work(kernel), plyfs: work(plyfs) };
   }
 
-  /** Lines of an answer that may come in any order. */
+  /** Returns the lines of an output whose order is not defined. */
   function lines(answer: string): string[] {
     return answer.split('\n').filter(Boolean).sort();
   }
@@ -81,7 +81,7 @@ describe.skipIf(unavailable !== null)(`docker ${unavailable ?? ''}`, () => {
     expect(differences(trees.kernel, trees.plyfs)).toEqual([]);
   }
 
-  /** A container that waits until it is killed. */
+  /** Starts a container that waits until it is killed. */
   function startContainer(daemon: DockerDaemon, name: string, ...options: readonly string[]): void {
     const wait = ['tail', '-f', '/dev/null'];
     daemon.docker(
@@ -92,31 +92,31 @@ describe.skipIf(unavailable !== null)(`docker ${unavailable ?? ''}`, () => {
       '--name',
       name,
       ...options,
-      'six',
+      'layered',
       ...wait,
     );
   }
 
-  it('names the driver, and shows what mounts it', () => {
+  it('shows the driver, and plyfs in /proc/mounts', () => {
     expect(plyfs.docker('info', '--format', '{{.Driver}}').trim()).toBe('fuse-overlayfs');
-    expect(plyfs.docker('run', '--rm', '--network=none', 'six', 'sh', '-c', 'grep " / " /proc/mounts')).toMatch(
+    expect(plyfs.docker('run', '--rm', '--network=none', 'layered', 'sh', '-c', 'grep " / " /proc/mounts')).toMatch(
       /^plyfs \/ fuse\.plyfs rw,/,
     );
   });
 
   describe('images', () => {
-    it('build: layers that delete, replace, rename and link what lies below them', () => {
-      expectSameTree('six');
+    it('are built of layers that delete, replace, rename and link objects of lower ones', () => {
+      expectSameTree('layered');
     });
 
-    it.skipIf(!TRIES_ALL)('build: COPY --chown, ADD of an archive, cached steps', () => {
+    it.skipIf(!TRIES_ALL)('are built with COPY --chown, ADD of an archive and cached steps', () => {
       const context = kernel.at('context');
       mkdirSync(join(context, 'tree/sub'), { recursive: true });
       writeFileSync(join(context, 'tree/sub/file'), 'file');
       writeFileSync(
         join(context, 'Dockerfile'),
         [
-          'FROM six',
+          'FROM layered',
           'COPY --chown=7:user tree /data/gone/',
           'ADD added.tar /data/added/',
           'USER user',
@@ -132,21 +132,21 @@ describe.skipIf(unavailable !== null)(`docker ${unavailable ?? ''}`, () => {
       expect(again.match(/Using cache/g)).toHaveLength(6);
     });
 
-    it('save and load: what one has built is the same image on the other', () => {
-      const archive = kernel.at('six.tar');
-      plyfs.docker('tag', 'six', 'from-plyfs');
+    it('are the same when one daemon saves and the other loads them', () => {
+      const archive = kernel.at('layered.tar');
+      plyfs.docker('tag', 'layered', 'from-plyfs');
       plyfs.docker('save', '--output', archive, 'from-plyfs');
       kernel.docker('load', '--input', archive);
-      expect(differences(treeOf(kernel, 'six'), treeOf(kernel, 'from-plyfs'))).toEqual([]);
-      kernel.docker('tag', 'six', 'from-kernel');
+      expect(differences(treeOf(kernel, 'layered'), treeOf(kernel, 'from-plyfs'))).toEqual([]);
+      kernel.docker('tag', 'layered', 'from-kernel');
       kernel.docker('save', '--output', archive, 'from-kernel');
       plyfs.docker('load', '--input', archive);
-      expect(differences(treeOf(kernel, 'six'), treeOf(plyfs, 'from-kernel'))).toEqual([]);
+      expect(differences(treeOf(kernel, 'layered'), treeOf(plyfs, 'from-kernel'))).toEqual([]);
     });
   });
 
   describe('a container', () => {
-    it('run, exec, diff, export, commit', () => {
+    it('has the same results of run, exec, diff, export and commit', () => {
       onBoth((daemon) => startContainer(daemon, 'changed'));
       onBoth((daemon) => daemon.docker('exec', 'changed', 'sh', '-c', CHANGES));
       const changes = onBoth((daemon) => lines(daemon.docker('diff', 'changed')));
@@ -160,7 +160,7 @@ describe.skipIf(unavailable !== null)(`docker ${unavailable ?? ''}`, () => {
       expectSameTree('committed');
     });
 
-    it('stop and start again: finds what it has written', () => {
+    it('keeps its data when it is stopped and started again', () => {
       onBoth((daemon) => startContainer(daemon, 'stopped'));
       const count = 'echo . >> /data/keep/one; wc -l < /data/keep/one';
       for (let round = 0; round < 2; round++) {
@@ -171,7 +171,7 @@ describe.skipIf(unavailable !== null)(`docker ${unavailable ?? ''}`, () => {
       }
     });
 
-    it('cp into it and out of it, while it runs and when it does not', () => {
+    it('can be copied into and out of, running and stopped', () => {
       onBoth((daemon) => startContainer(daemon, 'copied'));
       for (const state of ['running', 'stopped']) {
         const trees = onBoth((daemon) => {
@@ -191,21 +191,21 @@ describe.skipIf(unavailable !== null)(`docker ${unavailable ?? ''}`, () => {
       expect(plyfs.docker('exec', 'copied', 'cat', '/opt/tool-1.0/through-a-link')).toBe('copied in while stopped');
     });
 
-    it('read-only, with a volume and a tmpfs', () => {
+    it('can be read-only with a volume and a tmpfs', () => {
       const attempt = 'echo 1 > /data/x; echo 2 > /volume/x; echo 3 > /memory/x; cat /volume/x /memory/x';
       const options = ['--rm', '--network=none', '--read-only', '--volume=/volume', '--tmpfs=/memory'];
-      const outcomes = onBoth((daemon) => daemon.try('run', ...options, 'six', 'sh', '-c', attempt));
+      const outcomes = onBoth((daemon) => daemon.try('run', ...options, 'layered', 'sh', '-c', attempt));
       expect(outcomes.plyfs).toEqual(outcomes.kernel);
       expect(outcomes.plyfs.stderr).toContain('Read-only file system');
     });
 
-    it('a volume takes what the image has in its place', () => {
-      const show = ['--rm', '--network=none', '--volume=/data/owned', 'six', 'ls', '-lanR', '/data/owned'];
+    it("has a new volume with the image's files at its mountpoint", () => {
+      const show = ['--rm', '--network=none', '--volume=/data/owned', 'layered', 'ls', '-lanR', '/data/owned'];
       const listed = onBoth((daemon) => daemon.docker('run', ...show).replace(/ +[A-Z]\S+ +\d+ \d+:\d+/g, ''));
       expect(listed.plyfs).toBe(listed.kernel);
     });
 
-    it('beside another one of its image: neither sees what the other does', () => {
+    it('does not see the changes of another container of its image', () => {
       for (const name of ['one', 'two']) startContainer(plyfs, name);
       const script = (name: string): string =>
         `echo ${name} > /data/keep/one; rm -r /data/renamed; mkdir /data/renamed; touch /data/renamed/${name}`;
@@ -218,14 +218,17 @@ describe.skipIf(unavailable !== null)(`docker ${unavailable ?? ''}`, () => {
     });
   });
 
-  it(`${ROUNDS} containers in a row leave no process, mount or open file`, async () => {
+  it(`leaves no process, mount or open file after ${ROUNDS} containers in a row`, async () => {
     const use = (i: number): void => {
       const script = 'echo x > /data/new; rm -r /data/keep; cat /data/big/zeros > /dev/null';
-      plyfs.docker('run', '--rm', '--network=none', '--name', `row-${i}`, 'six', 'sh', '-c', script);
+      plyfs.docker('run', '--rm', '--network=none', '--name', `row-${i}`, 'layered', 'sh', '-c', script);
     };
     use(0);
     const open = (): number => plyfs.layerDescriptors().length;
-    await waitFor(() => plyfs.mounts().length === 0 && plyfs.processes().length === 0, 'the first to go');
+    await waitFor(
+      () => plyfs.mounts().length === 0 && plyfs.processes().length === 0,
+      'the first container to be removed',
+    );
     const before = open();
     for (let i = 1; i <= ROUNDS; i++) use(i);
     expect(plyfs.mounts()).toEqual([]);
@@ -233,7 +236,7 @@ describe.skipIf(unavailable !== null)(`docker ${unavailable ?? ''}`, () => {
     await waitFor(() => open() <= before, `at most ${before} open files in layers`);
   });
 
-  it('rm, rmi and prune leave as little as they do with the kernel', async () => {
+  it('leaves nothing after rm, rmi and prune, as with the kernel', async () => {
     onBoth((daemon) => {
       startContainer(daemon, 'last');
       daemon.docker('stop', 'last');
@@ -250,13 +253,13 @@ describe.skipIf(unavailable !== null)(`docker ${unavailable ?? ''}`, () => {
 });
 
 /**
- * To find out what a step has changed docker compares two trees, unless the driver is overlay2, and does not
- * see a new link to a file that is as it was (moby: pkg/archive/changes_linux.go); with fuse-overlayfs
- * neither.
+ * Removes a step from the image. To find the changes of a step, docker compares two trees, unless the driver
+ * is overlay2. The comparison does not find a new link to an unchanged file (moby:
+ * pkg/archive/changes_linux.go), with plyfs as with fuse-overlayfs.
  */
 function leaveOutLink(context: string): void {
   const files = readdirSync(context).map((name) => join(context, name));
   const file = files.find((path) => readFileSync(path, 'utf8').includes(LINK));
-  if (file === undefined) throw new Error(`no step says '${LINK}'`);
+  if (file === undefined) throw new Error(`no step contains '${LINK}'`);
   writeFileSync(file, readFileSync(file, 'utf8').replace(LINK, 'true'));
 }

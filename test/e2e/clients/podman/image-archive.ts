@@ -1,4 +1,4 @@
-/** Images made by hand, layer by layer, as `podman load` takes them. */
+/** Images that a test builds from layers, in a form that `podman load` accepts. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ export function writeImageArchive(dir: string, name: string, layers: readonly st
   return archive;
 }
 
-/** Makes a layer of what a script leaves in a directory of its own. */
+/** Makes a layer of the files that a script leaves in a new directory. */
 export function writeLayer(dir: string, name: string, script: string): string {
   const contents = join(dir, name);
   mkdirSync(contents);

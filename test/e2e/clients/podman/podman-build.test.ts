@@ -1,19 +1,19 @@
-/** Images built by podman and buildah, whose layers the drivers make: the same tree, and the same layers. */
+/** Images that podman and buildah build on the drivers have the same trees and the same layers. */
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BASE_IMAGE, importBaseImage } from '../shared/base-image.js';
 import { ContainerStore } from '../shared/container-store.js';
 import { clientsUnavailable, TRIES_ALL } from '../shared/drivers.js';
+import { LAYERS, writeLayeredImage } from '../shared/layered-image.js';
 import { PrivateMachine } from '../shared/private-machine.js';
 import { layerListings } from '../shared/saved-image.js';
-import { LAYERS, writeSixLayers } from '../shared/six-layers.js';
 import { differences, imageManifest, mountManifest } from '../shared/tree-manifest.js';
 
 const unavailable = clientsUnavailable('podman', 'buildah', 'runc');
 
 describe.skipIf(unavailable !== null)(`podman build and buildah ${unavailable ?? ''}`, () => {
   let machine: PrivateMachine;
-  /** By its own way of telling what a layer has changed. */
+  /** The kernel's driver, which finds changes in the upper and does not compare trees. */
   let native: ContainerStore;
   let kernel: ContainerStore;
   let plyfs: ContainerStore;
@@ -25,7 +25,7 @@ describe.skipIf(unavailable !== null)(`podman build and buildah ${unavailable ??
     plyfs = new ContainerStore(machine, 'plyfs');
     for (const store of [native, kernel, plyfs]) {
       importBaseImage(store);
-      store.podman('build', '--network=host', '--tag=six', writeSixLayers(store.dir));
+      store.podman('build', '--network=host', '--tag=layered', writeLayeredImage(store.dir));
     }
   });
   afterAll(async () => {
@@ -33,19 +33,18 @@ describe.skipIf(unavailable !== null)(`podman build and buildah ${unavailable ??
     await machine.end();
   });
 
-  it('the six layers have the tree that the kernel gives them', () => {
-    const tree = imageManifest(plyfs, 'six');
-    expect(differences(imageManifest(kernel, 'six'), tree)).toEqual([]);
-    // A new name of a file that a lower layer has is no change of that file: who compares trees sees a new
-    // file.
-    expect(differences(imageManifest(native, 'six'), tree)).toEqual([
+  it('build an image of many layers with the same tree as on the kernel', () => {
+    const tree = imageManifest(plyfs, 'layered');
+    expect(differences(imageManifest(kernel, 'layered'), tree)).toEqual([]);
+    // A new name of a lower file does not change that file. A driver that compares trees finds a new file.
+    expect(differences(imageManifest(native, 'layered'), tree)).toEqual([
       'missing: f 644 0:0 2 12 981173106 ./data/links/lower-third -> ',
       'added: f 644 0:0 1 12 981173106 ./data/links/lower-third -> ',
     ]);
   });
 
-  it('each layer, as it is saved, holds what it holds with the kernel', () => {
-    const [expected, actual] = [layerListings(kernel, 'six'), layerListings(plyfs, 'six')];
+  it('save layers with the same content as on the kernel', () => {
+    const [expected, actual] = [layerListings(kernel, 'layered'), layerListings(plyfs, 'layered')];
     expect(actual.length).toBe(LAYERS + 1);
     actual.forEach((layer, i) => {
       expect(differences(expected[i] ?? [], layer), `layer ${i}`).toEqual([]);
@@ -53,13 +52,17 @@ describe.skipIf(unavailable !== null)(`podman build and buildah ${unavailable ??
     expect(actual.flat().filter((line) => /^data\/\.wh\.gone /.test(line)).length).toBe(1);
   });
 
-  it('podman diff of the image lists what its last layer has changed', () => {
-    // For this podman mounts the layer as it lies in the store, deletions as `.wh.` files, as the upper.
-    const image = 'six';
-    writeFileSync(plyfs.at('Containerfile'), 'FROM six\nRUN rm -r /data/kinds && rm /etc/group && mkdir /data/kinds\n');
+  it('list the changes of the last layer in podman diff', () => {
+    // For the diff, podman mounts the layer as the upper, with deletions as `.wh.` files, as it is in the
+    // store.
+    const image = 'layered';
+    writeFileSync(
+      plyfs.at('Containerfile'),
+      'FROM layered\nRUN rm -r /data/kinds && rm /etc/group && mkdir /data/kinds\n',
+    );
     writeFileSync(
       kernel.at('Containerfile'),
-      'FROM six\nRUN rm -r /data/kinds && rm /etc/group && mkdir /data/kinds\n',
+      'FROM layered\nRUN rm -r /data/kinds && rm /etc/group && mkdir /data/kinds\n',
     );
     const [expected, actual] = [kernel, plyfs].map((store) => {
       store.podman('build', '--network=host', '--tag=less', '--file', store.at('Containerfile'), store.at('tmp'));
@@ -69,9 +72,9 @@ describe.skipIf(unavailable !== null)(`podman build and buildah ${unavailable ??
     expect(actual?.[1]).toContain('D /etc/group');
   });
 
-  it.skipIf(!TRIES_ALL)('buildah builds all of them in one container', () => {
+  it.skipIf(!TRIES_ALL)('build all layers in one container (buildah)', () => {
     const [expected, actual] = [kernel, plyfs].map((store) => {
-      store.buildah('build', '--network=host', '--no-cache', '--layers=false', '--tag=one', store.at('six-layers'));
+      store.buildah('build', '--network=host', '--no-cache', '--layers=false', '--tag=one', store.at('layered-image'));
       return { tree: imageManifest(store, 'one'), layers: layerListings(store, 'one') };
     });
     expect(differences(expected?.tree ?? [], actual?.tree ?? [])).toEqual([]);
@@ -79,7 +82,7 @@ describe.skipIf(unavailable !== null)(`podman build and buildah ${unavailable ??
     expect(differences(expected?.layers.flat() ?? [], actual?.layers.flat() ?? [])).toEqual([]);
   });
 
-  it('builds of several stages copy from one to the next', () => {
+  it('copy from one stage of a build to the next', () => {
     const containerfile = `
       FROM ${BASE_IMAGE} AS first
       RUN mkdir -p /made/deep && echo 1 > /made/deep/one && ln /made/deep/one /made/two && ln -s deep /made/link
@@ -96,15 +99,15 @@ describe.skipIf(unavailable !== null)(`podman build and buildah ${unavailable ??
     expect(differences(expected ?? [], actual ?? [])).toEqual([]);
   });
 
-  it('a session of buildah: from, run, copy, mount, commit', () => {
+  it('run a session of buildah: from, run, copy, mount, commit', () => {
     const [expected, actual] = [kernel, plyfs].map((store) => {
-      const container = store.buildah('from', 'six').trim();
+      const container = store.buildah('from', 'layered').trim();
       store.buildah('run', '--network=host', container, 'sh', '-ec', 'echo run > /data/run; rm -r /data/kinds');
-      store.buildah('copy', container, store.at('six-layers/added'), '/data/copied');
+      store.buildah('copy', container, store.at('layered-image/added'), '/data/copied');
       const at = store.buildah('mount', container).trim();
       store.try(['sh', '-ec', 'cd "$1/data"; echo mounted > mounted; mv copied moved; rm -r owned', 'sh', at]);
       const mounted = mountManifest(store, at);
-      const said = store.buildah('run', '--network=host', container, 'cat', '/data/mounted', '/data/moved');
+      const output = store.buildah('run', '--network=host', container, 'cat', '/data/mounted', '/data/moved');
       store.buildah('umount', container);
       store.buildah('config', '--cmd', 'ls /data', container);
       store.buildah('commit', '--quiet', container, 'session');
@@ -112,7 +115,7 @@ describe.skipIf(unavailable !== null)(`podman build and buildah ${unavailable ??
       const leftMounted = store.mounts();
       return [
         ...mounted,
-        said,
+        output,
         ...leftMounted,
         store.podman('run', '--rm', 'session'),
         ...imageManifest(store, 'session'),
@@ -121,16 +124,16 @@ describe.skipIf(unavailable !== null)(`podman build and buildah ${unavailable ??
     expect(differences(expected ?? [], actual ?? [])).toEqual([]);
   });
 
-  it('images and containers that were made with the kernel are read', () => {
-    native.podman('create', '--name=before', 'six', 'sh', '-c', 'cat /data/outside; ls /data');
+  it('read images and containers that were made with the kernel', () => {
+    native.podman('create', '--name=before', 'layered', 'sh', '-c', 'cat /data/outside; ls /data');
     const at = native.podman('mount', 'before').trim();
     native.try(['sh', '-ec', 'cd "$1/data"; echo outside > outside; rm -r kinds; rm -r owned; mkdir owned', 'sh', at]);
     native.podman('umount', 'before');
-    const tree = imageManifest(native, 'six');
+    const tree = imageManifest(native, 'layered');
     native.changeDriver('plyfs');
-    expect(differences(tree, imageManifest(native, 'six'))).toEqual([]);
-    const [said, ...names] = native.podman('start', '--attach', 'before').trim().split('\n');
-    expect(said).toBe('outside');
+    expect(differences(tree, imageManifest(native, 'layered'))).toEqual([]);
+    const [output, ...names] = native.podman('start', '--attach', 'before').trim().split('\n');
+    expect(output).toBe('outside');
     expect(names).toContain('owned');
     expect(names).not.toContain('kinds');
     native.removeContainer('before');

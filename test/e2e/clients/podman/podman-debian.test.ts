@@ -1,6 +1,6 @@
 /**
- * apt and dpkg in a Debian container: the same packages, verified, in the same tree as with the kernel's
- * overlayfs.
+ * apt and dpkg in a Debian container install the same verified packages and leave the same tree as on the
+ * kernel's overlayfs.
  */
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,7 +14,7 @@ const unavailable = clientsUnavailable('podman', 'runc') ?? (await debianUnavail
 const DEBIAN = 'localhost/debian';
 const MINUTES = 60_000;
 
-/** Of lists and caches times and contents change with what the mirror has. */
+/** Lists the tree without apt's lists and caches, whose times and contents change with the mirror. */
 const TREE = `find / -xdev ! -path '/var/lib/apt/*' ! -path '/var/cache/*' ! -path '/var/log/*' ! -path '/run/*' \
   ! -path /etc/hosts ! -path /etc/hostname ! -path /etc/resolv.conf \
   \\( -type d -printf '%p d %m %U:%G\\n' -o -type l -printf '%p l %l\\n' -o -printf '%p %y %m %U:%G %s %n\\n' \\) | sort`;
@@ -39,7 +39,7 @@ describe.skipIf(unavailable !== null)(`Debian in podman ${unavailable ?? ''}`, (
   });
 
   it(
-    'apt-get installs packages, and a commit keeps them',
+    'lets apt-get install packages, which a commit keeps',
     () => {
       const [expected, actual] = [kernel, plyfs].map((store) => {
         const script = `export DEBIAN_FRONTEND=noninteractive; (apt-get update && apt-get install -y --no-install-recommends \

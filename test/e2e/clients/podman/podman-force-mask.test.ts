@@ -1,4 +1,7 @@
-/** `force_mask` of storage.conf: layers whose files are all the engine's, with what they are in an xattr. */
+/**
+ * `force_mask` of storage.conf: all files of a layer belong to the engine, and their attributes are in an
+ * xattr.
+ */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,8 +15,8 @@ import { differences, imageManifest } from '../shared/tree-manifest.js';
 const unavailable = clientsUnavailable('podman', 'runc');
 
 /**
- * What podman 4.3 can store so: it makes fifos as what they are, which no `user.` attribute can be set of,
- * and forgets set-id and sticky bits.
+ * Content that podman 4.3 can store so. It makes real fifos, which cannot have a `user.` attribute, and
+ * forgets set-id and sticky bits.
  */
 const CONTAINERFILE = `
   FROM ${BASE_IMAGE}
@@ -43,12 +46,12 @@ describe.skipIf(unavailable !== null)(`podman with force_mask ${unavailable ?? '
     await machine.end();
   });
 
-  it('a container sees owners and modes as without it', () => {
+  it('shows a container the same owners and modes as without it', () => {
     const [expected, actual] = [plain, masked].map((store) => imageManifest(store, 'masked').filter(isNotRoot));
     expect(differences(expected ?? [], actual ?? [])).toEqual([]);
   });
 
-  it('its own changes are kept so too, and nobody else can read them', () => {
+  it("stores a container's changes in the same way, and lets no other user read them", () => {
     const script =
       'echo mine > /new && chmod 644 /new && chown 3:4 /new && mknod /null c 1 3 && stat -c "%a %u:%g" /new';
     const name = masked.podman('create', 'masked', 'sh', '-ec', script).trim();
@@ -63,7 +66,7 @@ describe.skipIf(unavailable !== null)(`podman with force_mask ${unavailable ?? '
   });
 });
 
-/** Of the root directory podman 4.3 writes down the mask itself. */
+/** podman 4.3 records the mask itself for the root directory. */
 function isNotRoot(line: string): boolean {
   return !line.endsWith(' . -> ');
 }

@@ -1,5 +1,6 @@
 /**
- * What podman leaves when containers come and go, what becomes of one whose server is killed, and odd images.
+ * Containers leave nothing when podman has removed them, a container whose server was killed can start again,
+ * and unusual images can be loaded.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../../harness/mounts.js';
@@ -30,28 +31,28 @@ describe.skipIf(unavailable !== null)(`podman and the processes of plyfs ${unava
     return machine.processes().filter(({ command }) => command.startsWith('plyfs /'));
   }
 
-  /** Everything that is there of this store: mounts and processes. */
+  /** Returns all mounts and processes of this store. */
   function present(): string[] {
     return [...store.mounts(), ...machine.processes().map(({ command }) => command)];
   }
 
-  it('twenty containers, started and removed in a row, leave no process, mount or descriptor', async () => {
+  it('leave no process, mount or descriptor after twenty containers in a row', async () => {
     const witness = store.podman('run', '--detach', BASE_IMAGE, 'sleep', 'infinity').trim();
     const [server] = servers();
     if (server === undefined) throw new Error('no server');
     store.podman('run', '--rm', BASE_IMAGE, 'true');
-    await waitFor(() => servers().length === 1, 'the server of the first to end');
+    await waitFor(() => servers().length === 1, 'the server of the first container to end');
     const [descriptors, before] = [machine.descriptors(server.pid).sort(), present().sort()];
     for (let i = 0; i < 20; i++) expect(store.podman('run', '--rm', BASE_IMAGE, 'echo', `${i}`)).toBe(`${i}\n`);
-    await waitFor(() => servers().length === 1, 'the servers of what has ended to end');
-    await waitFor(() => present().sort().join('\n') === before.join('\n'), 'what was there before, and nothing else');
+    await waitFor(() => servers().length === 1, 'the servers of ended containers to end');
+    await waitFor(() => present().sort().join('\n') === before.join('\n'), 'the same mounts and processes as before');
     expect(machine.descriptors(server.pid).sort()).toEqual(descriptors);
     store.removeContainer(witness);
     await waitFor(() => servers().length === 0, 'the last server to end');
     expect(store.podman('ps', '--all', '--quiet')).toBe('');
   });
 
-  it('ten containers at once each have a mount, and none when they are removed', async () => {
+  it('have a mount for each of ten containers at once, and none when they are removed', async () => {
     const names = Array.from({ length: 10 }, (_, i) => `many${i}`);
     for (const name of names) store.podman('run', '--detach', `--name=${name}`, BASE_IMAGE, 'sleep', 'infinity');
     expect(servers().length).toBe(10);
@@ -62,13 +63,13 @@ describe.skipIf(unavailable !== null)(`podman and the processes of plyfs ${unava
     expect(store.mounts().filter((path) => path.endsWith('/merged'))).toEqual([]);
   });
 
-  it('a container whose server is killed fails, and starts again with all that was written', async () => {
+  it('let a container whose server was killed start again with all written data', async () => {
     store.podman('run', '--detach', '--name=victim', BASE_IMAGE, 'sh', '-c', 'echo kept > /kept; sleep infinity');
     await waitFor(() => store.podman('exec', 'victim', 'sh', '-c', 'cat /kept || :') === 'kept\n', 'the file');
     store.podman('exec', 'victim', 'sh', '-c', 'rm /etc/passwd; mkdir /new; echo in > /new/in');
     const [server] = servers();
     machine.run(['kill', '-9', `${server?.pid}`]);
-    await waitFor(() => servers().length === 0, 'the server to be gone');
+    await waitFor(() => servers().length === 0, 'the server to end');
     expect(store.try(['podman', 'exec', 'victim', 'cat', '/kept']).status).not.toBe(0);
     store.podman('kill', 'victim');
     store.podman('wait', 'victim');
@@ -80,7 +81,7 @@ describe.skipIf(unavailable !== null)(`podman and the processes of plyfs ${unava
     expect(store.mounts()).toEqual([]);
   });
 
-  it('a health check runs in the container', () => {
+  it('run a health check in the container', () => {
     const check = ['--health-cmd=test -e /healthy', '--health-interval=disable'];
     store.podman('run', '--detach', '--name=checked', ...check, BASE_IMAGE, 'sleep', 'infinity');
     expect(store.try(['podman', 'healthcheck', 'run', 'checked']).status).toBe(1);
@@ -89,7 +90,7 @@ describe.skipIf(unavailable !== null)(`podman and the processes of plyfs ${unava
     store.removeContainer('checked');
   });
 
-  it('podman system prune removes all that is not in use', async () => {
+  it('remove all unused objects in podman system prune', async () => {
     store.podman('run', '--name=ended', BASE_IMAGE, 'true');
     store.podman('commit', '--quiet', 'ended', 'unused');
     store.podman('system', 'prune', '--all', '--force', '--volumes');
@@ -99,14 +100,14 @@ describe.skipIf(unavailable !== null)(`podman and the processes of plyfs ${unava
     importBaseImage(store);
   });
 
-  it('podman info tells the version of plyfs', () => {
+  it('show the version of plyfs in podman info', () => {
     const format = '{{ (index .Store.GraphOptions "overlay.mount_program").Version }}';
     expect(store.podman('info', `--format=${format}`)).toMatch(
       /^plyfs \d\S+\nNode\.js v\S+\nFUSE kernel interface 7\.\d+ to 7\.\d+\n$/,
     );
   });
 
-  describe('and images', () => {
+  describe('load images', () => {
     let kernel: ContainerStore;
     let base: string;
 
@@ -126,7 +127,7 @@ describe.skipIf(unavailable !== null)(`podman and the processes of plyfs ${unava
       return actual ?? [];
     }
 
-    it('with whiteouts and opaque marks as registries give them', () => {
+    it('with whiteouts and opaque marks in the form of registries', () => {
       machine.run(['mkdir', kernel.at('marks')]);
       const layer = (name: string, script: string): string => writeLayer(kernel.at('marks'), name, script);
       const tree = load(

@@ -17,7 +17,7 @@ describe.skipIf(unavailable !== null)(`mountopt of storage.conf ${unavailable ??
 
   beforeAll(async () => {
     machine = await PrivateMachine.start();
-    // As in the published images of podman and buildah.
+    // The published images of podman and buildah have these options.
     store = new ContainerStore(machine, 'plyfs', {
       storageConf: ({ graphRoot, runRoot }) =>
         `[storage]\ndriver = "overlay"\ngraphroot = "${graphRoot}"\nrunroot = "${runRoot}"\n${overlayOptions('plyfs')}mountopt = "nodev,fsync=0"\n`,
@@ -31,17 +31,17 @@ describe.skipIf(unavailable !== null)(`mountopt of storage.conf ${unavailable ??
 
   const rootMount = ['sh', '-ec', 'echo x > /x; grep " / " /proc/mounts'] as const;
 
-  it('a container that is thrown away, for which podman appends volatile to fsync=0', () => {
+  it('is used for an ephemeral container, for which podman appends volatile to fsync=0', () => {
     expect(store.podman('run', '--rm', BASE_IMAGE, ...rootMount)).toMatch(/ \/ fuse\.plyfs /);
   });
 
-  it('one that is kept, and started twice', () => {
+  it('is used for a kept container that is started twice', () => {
     const name = store.podman('create', BASE_IMAGE, ...rootMount).trim();
     for (const _ of [1, 2]) expect(store.podman('start', '--attach', name)).toMatch(/ \/ fuse\.plyfs /);
     store.removeContainer(name);
   });
 
-  it('a build', () => {
+  it('is used for a build', () => {
     writeFileSync(store.at('Containerfile'), `FROM ${BASE_IMAGE}\nRUN echo 1 > /1\nRUN rm /1 && echo 2 > /2\n`);
     store.podman('build', '--network=host', '--tag=built', '--file', store.at('Containerfile'), store.at('tmp'));
     expect(store.podman('run', '--rm', 'built', 'sh', '-c', 'cat /2; [ ! -e /1 ]')).toBe('2\n');

@@ -1,6 +1,6 @@
 /**
- * What users do with containers and images, each by itself. What an operation gives tells all that can be
- * seen of it, and must be the same on every driver.
+ * Operations of users on containers and images. The result of an operation contains all its visible effects,
+ * and must be the same on every driver.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,13 +14,13 @@ import { containerManifest, imageManifest, mountManifest } from '../shared/tree-
 export interface Scene {
   readonly store: ContainerStore;
   readonly image: string;
-  /** Of each container, such as `--uidmap`. */
+  /** Options of each container, such as `--uidmap`. */
   readonly options: readonly string[];
 }
 
 type Operation = (scene: Scene) => readonly string[];
 
-/** Starts a container that waits, and has it removed at the end. */
+/** Starts a container that waits, runs `use`, and removes the container. */
 function withContainer(
   { store, image, options }: Scene,
   use: (name: string) => readonly string[],
@@ -39,21 +39,21 @@ function exec(store: ContainerStore, name: string, script: string): string {
   return store.podman('exec', name, 'sh', '-ec', script);
 }
 
-/** What a command that may fail says. */
-function told({ store }: Scene, ...command: readonly [string, ...string[]]): string[] {
+/** Returns the status and the output of a command that can fail. */
+function outcomeOf({ store }: Scene, ...command: readonly [string, ...string[]]): string[] {
   const { status, stdout, stderr } = store.try(command);
   return [`status ${status}`, ...stdout.split('\n'), ...stderr.split('\n')];
 }
 
 /**
- * How many of {@link OPERATIONS}, which begin with those that tell most, are tried where another place tries
- * them all.
+ * The number of {@link OPERATIONS} to try where another test tries them all. They begin with the ones that
+ * test most.
  */
 export const SOME = TRIES_ALL ? Number.POSITIVE_INFINITY : 4;
 
 export const OPERATIONS: readonly (readonly [string, Operation])[] = [
   [
-    'a container changes its tree; stopped and started again it has what it left',
+    "keeps a container's changes when it is stopped and started again",
     (scene) =>
       withContainer(scene, (name) => {
         const { store } = scene;
@@ -68,25 +68,34 @@ export const OPERATIONS: readonly (readonly [string, Operation])[] = [
       }),
   ],
   [
-    'a new volume gets what the image has in its place',
+    "fills a new volume with the image's files at its mountpoint",
     ({ store, image, options }) => {
       const script = 'rm /data/keep/one; cd /data/keep; ls -A; find . -exec stat -c "%n %F %a %u:%g" {} +';
-      const said = store.podman('run', '--rm', ...options, '--volume=filled:/data/keep', image, 'sh', '-ec', script);
+      const output = store.podman('run', '--rm', ...options, '--volume=filled:/data/keep', image, 'sh', '-ec', script);
       store.podman('volume', 'rm', 'filled');
-      return [...said.split('\n').sort(), store.podman('run', '--rm', ...options, image, 'ls', '/data/keep')];
+      return [...output.split('\n').sort(), store.podman('run', '--rm', ...options, image, 'ls', '/data/keep')];
     },
   ],
   [
-    'a program runs as the user that is asked for, with the rights of that user',
+    'runs a program as the requested user, with the rights of that user',
     ({ store, image, options }) => {
       const script =
         'id; cat /data/owned/g; echo x >> /data/keep/one; echo mine > /data/keep/mine; rm /data/keep/two; ls -ln /data/keep/mine';
-      const said = store.podman('run', '--rm', ...options, '--user=1000:1000', image, 'sh', '-c', `( ${script} ) 2>&1`);
-      return said.split('\n').map((line) => line.replace(/\w{3} +\d+ [\d:]+/, 'DATE'));
+      const output = store.podman(
+        'run',
+        '--rm',
+        ...options,
+        '--user=1000:1000',
+        image,
+        'sh',
+        '-c',
+        `( ${script} ) 2>&1`,
+      );
+      return output.split('\n').map((line) => line.replace(/\w{3} +\d+ [\d:]+/, 'DATE'));
     },
   ],
   [
-    'two containers of one image at once do not see each other',
+    'separates two containers of one image that run at once',
     (scene) =>
       withContainer(scene, (first) => {
         const { store, image, options } = scene;
@@ -96,7 +105,7 @@ export const OPERATIONS: readonly (readonly [string, Operation])[] = [
       }),
   ],
   [
-    'cp takes files and directories in and out, of a container that runs and of one that does not',
+    'copies files into and out of a running and a stopped container',
     (scene) =>
       withContainer(scene, (name) => {
         const { store } = scene;
@@ -111,13 +120,13 @@ export const OPERATIONS: readonly (readonly [string, Operation])[] = [
           results.push(`${readFileSync(store.at('tmp/zeros')).length}`);
           if (state === 'running') store.podman('stop', '--time=0', name);
         }
-        results.push(...told(scene, 'podman', 'cp', `${name}:/data/none`, store.at('tmp/none')));
+        results.push(...outcomeOf(scene, 'podman', 'cp', `${name}:/data/none`, store.at('tmp/none')));
         store.podman('start', name);
         return [...results, ...containerManifest(store, name)];
       }),
   ],
   [
-    'export writes its tree as a tar file',
+    'exports the tree of a container as a tar file',
     (scene) =>
       withContainer(scene, (name) => {
         exec(scene.store, name, CHANGES);
@@ -129,7 +138,7 @@ export const OPERATIONS: readonly (readonly [string, Operation])[] = [
       }),
   ],
   [
-    'an image that is saved, removed and loaded again is the same',
+    'saves an image, removes it, and loads the same image again',
     ({ store, image, options }) => {
       store.podman('tag', image, 'localhost/travels');
       const file = saveImage(store, 'localhost/travels');
@@ -141,18 +150,18 @@ export const OPERATIONS: readonly (readonly [string, Operation])[] = [
     },
   ],
   [
-    'a read-only container writes to its volumes and to memory, and to nothing else',
+    'lets a read-only container write to its volumes and to memory only',
     ({ store, image, options }) => {
       const script = 'for place in /data /volume /memory; do echo x > $place/x && cat $place/x; done; ls /volume; true';
       const mounts = ['--read-only', '--volume=kept:/volume', '--tmpfs=/memory'];
-      const said = store.podman('run', '--rm', ...options, ...mounts, image, 'sh', '-c', `( ${script} ) 2>&1`);
+      const output = store.podman('run', '--rm', ...options, ...mounts, image, 'sh', '-c', `( ${script} ) 2>&1`);
       const again = store.podman('run', '--rm', ...options, '--volume=kept:/data/keep', image, 'cat', '/data/keep/x');
       store.podman('volume', 'rm', 'kept');
-      return [said, again];
+      return [output, again];
     },
   ],
   [
-    'a container that is not removed by itself stays, can be looked at, and is removed',
+    'keeps an ended container, which can be read and removed',
     ({ store, image, options }) => {
       store.podman('run', '--name=stays', ...options, image, 'sh', '-c', 'echo left > /data/left');
       const listed = store.podman('ps', '--all', '--format={{.Names}} {{.Image}}');
@@ -164,12 +173,12 @@ export const OPERATIONS: readonly (readonly [string, Operation])[] = [
 ];
 
 /**
- * Of a container with an owner mapping podman 4.3 diffs and commits the owners that the host sees, while it
- * runs.
+ * podman 4.3 diffs and commits a running container with an owner mapping by the owners that the host sees.
+ * These operations therefore run without a mapping.
  */
 export const UNMAPPED: readonly (readonly [string, Operation])[] = [
   [
-    'diff lists what it changed, and commit makes an image of it',
+    'lists changes in diff, and commits them as an image',
     (scene) =>
       withContainer(scene, (name) => {
         const { store } = scene;
@@ -184,11 +193,12 @@ export const UNMAPPED: readonly (readonly [string, Operation])[] = [
 ];
 
 /**
- * They need the engine's mounts in our namespace. Those of root are; those of a user are in the user's own.
+ * Operations that need the engine's mounts in the namespace of the test. The mounts of root's engine are
+ * there; those of a user's engine are in a namespace of the user.
  */
 export const MOUNTS: readonly (readonly [string, Operation])[] = [
   [
-    'image mount shows an image, read-only',
+    'mounts an image read-only',
     (scene) => {
       const { store, image } = scene;
       const at = store.podman('image', 'mount', image).trim();
@@ -199,7 +209,7 @@ export const MOUNTS: readonly (readonly [string, Operation])[] = [
     },
   ],
   [
-    'mount shows a container that is not running; what is written there it finds',
+    'mounts a stopped container, which later finds the files written there',
     ({ store, image, options }) => {
       store.podman('create', '--name=mounted', ...options, image, 'sh', '-c', 'cat /data/keep/one /data/from-outside');
       const at = store.podman('mount', 'mounted').trim();
@@ -211,10 +221,10 @@ export const MOUNTS: readonly (readonly [string, Operation])[] = [
         at,
       ]);
       const tree = mountManifest(store, at);
-      const said = store.podman('start', '--attach', 'mounted');
+      const output = store.podman('start', '--attach', 'mounted');
       store.podman('umount', 'mounted');
       store.removeContainer('mounted');
-      return [...tree, said, ...store.mounts()];
+      return [...tree, output, ...store.mounts()];
     },
   ],
 ];

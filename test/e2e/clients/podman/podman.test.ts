@@ -1,5 +1,5 @@
 /**
- * podman as root: what can be done with containers and images gives on plyfs what it gives on the kernel's
+ * podman as root: operations on containers and images have the same results on plyfs as on the kernel's
  * overlayfs.
  */
 import { existsSync, readdirSync } from 'node:fs';
@@ -8,13 +8,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHANGES } from '../shared/container-changes.js';
 import { ContainerStore } from '../shared/container-store.js';
 import { clientsUnavailable } from '../shared/drivers.js';
+import { saveLayeredImage } from '../shared/layered-image.js';
 import { PrivateMachine } from '../shared/private-machine.js';
-import { saveSixLayers } from '../shared/six-layers.js';
 import { differences, imageManifest } from '../shared/tree-manifest.js';
 import { MOUNTS, OPERATIONS, type Scene, SOME, UNMAPPED } from './podman-operations.js';
 
 const unavailable = clientsUnavailable('podman', 'runc');
-const IMAGE = 'localhost/six';
+const IMAGE = 'localhost/layered';
 
 describe.skipIf(unavailable !== null)(`podman ${unavailable ?? ''}`, () => {
   let machine: PrivateMachine;
@@ -27,7 +27,7 @@ describe.skipIf(unavailable !== null)(`podman ${unavailable ?? ''}`, () => {
     machine = await PrivateMachine.start();
     kernel = new ContainerStore(machine, 'kernel, comparing trees');
     plyfs = new ContainerStore(machine, 'plyfs');
-    saved = saveSixLayers(machine, kernel.dir, IMAGE);
+    saved = saveLayeredImage(machine, kernel.dir, IMAGE);
     for (const store of [kernel, plyfs]) store.podman('load', '--input', saved);
   });
   afterAll(async () => {
@@ -52,7 +52,7 @@ describe.skipIf(unavailable !== null)(`podman ${unavailable ?? ''}`, () => {
     });
     afterAll(() => mapping.dispose());
 
-    it('gives podman what it asks for', () => {
+    it('supports the mapping that podman requests', () => {
       const container = mapping.podman('run', '--detach', ...options, IMAGE, 'sleep', 'infinity').trim();
       const mapped = readdirSync(join(mapping.graphRoot, 'overlay')).some((id) =>
         existsSync(join(mapping.graphRoot, 'overlay', id, 'mapped')),
@@ -67,7 +67,7 @@ describe.skipIf(unavailable !== null)(`podman ${unavailable ?? ''}`, () => {
       expect(differences(expected, operation(on(mapping, options)))).toEqual([]);
     });
 
-    it('a container that has ended is committed with the owners that it has seen', () => {
+    it('commits an ended container with the owners that it has seen', () => {
       const [expected, actual] = [[kernel, []] as const, [mapping, options] as const].map(([store, mappings]) => {
         store.podman('run', '--name=changed', ...mappings, IMAGE, 'sh', '-ec', CHANGES);
         store.podman('commit', '--quiet', 'changed', 'committed');
@@ -79,7 +79,7 @@ describe.skipIf(unavailable !== null)(`podman ${unavailable ?? ''}`, () => {
       expect(differences(expected ?? [], actual ?? [])).toEqual([]);
     });
 
-    it('one that runs is committed all the same', () => {
+    it('commits a running container too', () => {
       const container = mapping.podman('run', '--detach', ...options, IMAGE, 'sleep', 'infinity').trim();
       mapping.podman('exec', container, 'touch', '/made');
       mapping.podman('commit', '--quiet', container, 'committed');

@@ -1,6 +1,6 @@
 /**
- * An image to start from that needs no network: busybox, and the programs that tell of a tree what busybox
- * cannot.
+ * A base image that needs no network: busybox, and programs that list facts of a tree which busybox cannot
+ * list.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -11,10 +11,10 @@ import { pathOf } from './drivers.js';
 
 export const BASE_IMAGE = 'localhost/base';
 
-/** With their libraries. busybox stands for all the others. */
+/** Programs of the image, with their libraries. busybox provides all others. */
 const PROGRAMS = ['find', 'sort', 'xargs', 'sha256sum', 'getfattr', 'setfattr'];
 
-/** Makes the image's layer as a tar file of the same bytes everywhere. */
+/** Writes the image's layer as a tar file whose bytes are the same everywhere. */
 export function makeBaseTar(dir: string): string {
   const root = join(dir, 'base');
   makeRootDirectory(root, PROGRAMS);

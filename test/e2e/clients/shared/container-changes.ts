@@ -1,4 +1,4 @@
-/** What a container does to its tree: each kind of change once, to what the six layers have left. */
+/** Commands of a container that make a change of each kind to the tree of the layered image. */
 export const CHANGES = [
   'cd /data; echo more >> keep/one; rm keep/two; echo fresh > keep/three; touch -d @981173106 keep/three',
   'rm -r renamed; mkdir renamed; echo in > renamed/in',
@@ -8,7 +8,7 @@ export const CHANGES = [
   'setfattr -n user.third -v 3 attributes/f; rm "with space"; touch "new with space"',
 ].join('\n');
 
-/** A tree of the machine's own, for what goes into a container and what comes out of it. */
+/** Commands that make a tree outside of a container, to be copied into it. */
 export const TREE = `
   rm -rf tree; mkdir -p tree/sub; cd tree; echo one > one; echo two > sub/two; ln -s sub/two link
   chmod 640 one; chmod 2775 sub; touch -d @981173106 one sub/two`;

@@ -1,4 +1,4 @@
-/** A store of containers-storage of a test's own, and the clients that work on it. */
+/** A store of containers-storage for one test, and the clients that use it. */
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeScratch } from '../../../harness/scratch.js';
@@ -6,10 +6,7 @@ import { type Outcome, run } from '../../cli/sandbox.js';
 import { type Driver, overlayOptions } from './drivers.js';
 import type { PrivateMachine, RunOptions } from './private-machine.js';
 
-/**
- * The limit of open files can be beyond what a machine without CAP_SYS_RESOURCE may set, so podman is not
- * left to choose.
- */
+/** Sets the limit of open files, because podman's own choice can need CAP_SYS_RESOURCE. */
 const CONTAINERS_CONF = (tmpDir: string): string => `
 [containers]
 netns = "host"
@@ -23,16 +20,14 @@ tmp_dir = "${tmpDir}"
 `;
 
 export interface StoreOptions {
-  /** Whose store it is; root's, if nobody is named. */
+  /** The user who owns the store. Default: root. */
   readonly user?: string;
   /**
-   * False: as on a kernel whose mounts cannot map owners; podman then leaves all of that to the mount
-   * program.
+   * False: simulates a kernel that cannot map the owners of a mount. podman then leaves the mapping to the
+   * mount program.
    */
   readonly idmappedLowers?: boolean;
-  /**
-   * Instead of what the driver asks for: storage.conf as it is to be, with the two directories of the store.
-   */
+  /** Returns the whole storage.conf for the two directories of the store, instead of the driver's. */
   readonly storageConf?: (dirs: { graphRoot: string; runRoot: string }) => string;
 }
 
@@ -51,7 +46,7 @@ export class ContainerStore {
     this.runRoot = this.makeDir('run');
     for (const name of ['home', 'tmp', 'libpod', 'runtime']) this.makeDir(name);
     const { user, storageConf = (dirs) => storageConfOf(driver, dirs, user), idmappedLowers = true } = options;
-    // What containers-storage has found out about the kernel it keeps as files of such names
+    // containers-storage stores what it has found out about the kernel as files with such names
     // (overlay.go:checkSupportsIDMapped).
     if (!idmappedLowers) writeFileSync(join(this.makeDir('run/overlay'), 'idmapped-lower-dir-false'), '');
     writeFileSync(join(this.dir, 'storage.conf'), storageConf(this));
@@ -60,60 +55,60 @@ export class ContainerStore {
     const config = this.makeDir('home/.config/containers');
     writeFileSync(join(config, 'policy.json'), '{ "default": [{ "type": "insecureAcceptAnything" }] }');
     chmodSync(this.at('runtime'), 0o700);
-    if (user !== undefined) giveTo(user, this.dir);
+    if (user !== undefined) chownTree(user, this.dir);
   }
 
-  /** Has another driver serve what is in the store from now on. */
+  /** Changes the driver of the store, which keeps its content. */
   changeDriver(driver: Driver): void {
     writeFileSync(this.at('storage.conf'), storageConfOf(driver, this, this.options.user));
   }
 
-  /** A path below the store's directory; nothing of the store itself is called so. */
+  /** Returns a path below the store's directory, of a file that does not belong to the store itself. */
   at(name: string): string {
     return join(this.dir, name);
   }
 
-  /** Runs podman, which must succeed, and gives what it prints. */
+  /** Runs podman, which must succeed, and returns its output. */
   podman(...args: readonly string[]): string {
-    return succeeded(['podman', ...args], this.try(['podman', ...args]));
+    return outputOf(['podman', ...args], this.try(['podman', ...args]));
   }
 
-  /** Runs buildah, which must succeed, and gives what it prints. */
+  /** Runs buildah, which must succeed, and returns its output. */
   buildah(...args: readonly string[]): string {
-    return succeeded(['buildah', ...args], this.try(['buildah', ...args]));
+    return outputOf(['buildah', ...args], this.try(['buildah', ...args]));
   }
 
   /**
-   * Removes a container whatever it does. Podman's own cleaning up after one that has just ended can have its
-   * shared memory mounted for another moment, on every driver.
+   * Removes a container, also a running one. podman's own cleanup of a container that has just ended can keep
+   * its shared memory mounted for a moment, on every driver.
    */
   removeContainer(name: string): void {
     const command = ['podman', 'rm', '--force', '--time=0', name] as const;
     const busy = (outcome: Outcome): boolean => /\/userdata\/shm: device or resource busy/.test(outcome.stderr);
     let outcome = this.try(command);
     for (const deadline = Date.now() + 10_000; busy(outcome) && Date.now() < deadline; ) outcome = this.try(command);
-    succeeded(command, outcome);
+    outputOf(command, outcome);
   }
 
-  /** Runs a client, or something else in its environment. */
+  /** Runs a client or another program in the client's environment. */
   try(command: readonly [string, ...string[]], options: RunOptions = {}): Outcome {
     return this.machine.run(command, { ...this.asOwner(), ...options, env: { ...this.environment(), ...options.env } });
   }
 
-  /** Mountpoints of this store's layers and containers. */
+  /** Returns the mountpoints of this store's layers and containers. */
   mounts(): string[] {
     return this.allMounts().filter((path) => !path.endsWith('/overlay'));
   }
 
   /**
-   * Podman also mounts the directory of its driver on itself, for as long as any of its processes uses the
-   * store.
+   * Also returns the driver's directory, which podman mounts on itself as long as one of its processes uses
+   * the store.
    */
   private allMounts(): string[] {
     return this.machine.mounts().filter((path) => path.startsWith(`${this.dir}/`));
   }
 
-  /** Ends what runs of it and removes it. What is left mounted is unmounted. */
+  /** Removes all containers and the store, and unmounts what is still mounted. */
   dispose(): void {
     this.try(['podman', 'rm', '--all', '--force', '--time=0']);
     for (const path of this.allMounts().reverse()) this.machine.run(['umount', '-l', path]);
@@ -148,12 +143,12 @@ function storageConfOf(driver: Driver, dirs: { graphRoot: string; runRoot: strin
   return `${lines.join('\n')}\n${overlayOptions(driver)}`;
 }
 
-function giveTo(user: string, dir: string): void {
+function chownTree(user: string, dir: string): void {
   const { status, stderr } = run('chown', ['-R', `${user}:${user}`, dir]);
   if (status !== 0) throw new Error(`chown: ${stderr}`);
 }
 
-function succeeded(command: readonly string[], { status, stdout, stderr }: Outcome): string {
+function outputOf(command: readonly string[], { status, stdout, stderr }: Outcome): string {
   if (status === 0) return stdout;
   throw new Error(`${command.join(' ')}: status ${status}\n${stdout.slice(-1500)}\n${stderr.slice(-3000)}`);
 }

@@ -1,4 +1,4 @@
-/** docs/containers.md, whose files and commands the tests use as they stand there. */
+/** The files and commands of docs/containers.md, which the tests use unchanged. */
 import { readFileSync } from 'node:fs';
 
 export interface DocumentedFile {
@@ -8,7 +8,7 @@ export interface DocumentedFile {
 
 const text = readFileSync(new URL('../../../../docs/containers.md', import.meta.url), 'utf8');
 
-/** The text below a heading, up to the next one; the text before all of them for ''. */
+/** Returns the text below a heading, up to the next one, or the text before all headings for ''. */
 function section(heading: string): string {
   const sections = text.split(/^## /m);
   const found = heading === '' ? sections[0] : sections.find((each) => each.startsWith(`${heading}\n`));
@@ -21,7 +21,7 @@ function blocks(heading: string, language: string): string[] {
   return found.filter(([, of]) => of === language).map(([, , block]) => block ?? '');
 }
 
-/** The first file that a section shows; its first line says where it belongs. */
+/** Returns the first file that a section shows. Its first line has its path. */
 export function documentedFile(heading: string, language = 'toml'): DocumentedFile {
   const [block = ''] = blocks(heading, language);
   const [, path] = /^(?:#|\/\/) (\S+)\n/.exec(block) ?? [];
@@ -29,14 +29,14 @@ export function documentedFile(heading: string, language = 'toml'): DocumentedFi
   return { path, text: block };
 }
 
-/** The commands that a section shows, for a shell. */
+/** Returns the shell commands that a section shows. */
 export function documentedCommands(heading: string): string {
   const commands = blocks(heading, 'sh');
   if (commands.length === 0) throw new Error(`docs/containers.md: '${heading}' shows no commands`);
   return commands.join('');
 }
 
-/** The first block of a language that a section shows, as it stands there. */
+/** Returns the first block of a language that a section shows. */
 export function documentedBlock(heading: string, language: string): string {
   const [block] = blocks(heading, language);
   if (block === undefined) throw new Error(`docs/containers.md: '${heading}' has no ${language}`);

@@ -14,7 +14,7 @@ export async function debianUnavailable(): Promise<string | null> {
   return (await debianLayersUnavailable()) ?? (await debianMirrorUnavailable());
 }
 
-/** Writes the tar file below `dir`, which `podman import` and `docker import` accept, and returns its path. */
+/** Writes the tar file below `dir`, for `podman import` and `docker import`, and returns its path. */
 export async function makeDebianTar(machine: PrivateMachine, dir: string): Promise<string> {
   const { lowers } = await debianLayers();
   const [merged, tar] = [join(dir, 'debian'), join(dir, 'debian.tar')];

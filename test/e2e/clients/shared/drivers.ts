@@ -1,16 +1,16 @@
-/** Who makes the root directories of containers. The kernel is the oracle. */
+/** The programs that make the root directories of containers. The kernel is the oracle. */
 import { spawnSync } from 'node:child_process';
 import { mountsUnavailable, PLYFS } from '../../../harness/mounts.js';
 
 /**
- * With a mount program containers-storage finds out what a container has changed by walking two trees. With
- * the kernel it looks into the upper, unless it is told to redirect directories; only that tells hard links
- * to files of lower layers.
+ * With a mount program, containers-storage finds the changes of a container by comparing two trees. With the
+ * kernel, it reads the upper, unless redirect_dir is on. The ways differ in hard links to files of lower
+ * layers.
  */
 export const DRIVERS = ['kernel', 'kernel, comparing trees', 'plyfs', 'fuse-overlayfs'] as const;
 export type Driver = (typeof DRIVERS)[number];
 
-/** Lines of storage.conf. */
+/** Returns the driver's lines of storage.conf. */
 export function overlayOptions(driver: Driver): string {
   const section = '[storage.options.overlay]';
   switch (driver) {
@@ -25,10 +25,10 @@ export function overlayOptions(driver: Driver): string {
   }
 }
 
-/** Everything everywhere; by default what takes long is tried with one of the engines. */
+/** True: every engine tries everything. By default, one engine tries what takes long. */
 export const TRIES_ALL = process.env.PLYFS_CLIENTS === 'all';
 
-/** Why these programs cannot be tried here, or null. */
+/** The reason why these programs cannot be tested here, or null. */
 export function clientsUnavailable(...programs: readonly string[]): string | null {
   const unavailable = mountsUnavailable();
   if (unavailable !== null) return unavailable;

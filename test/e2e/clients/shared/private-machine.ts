@@ -1,7 +1,7 @@
 /**
- * Mount and process namespaces of a test's own, in which container engines run: what they mount and start is
- * nowhere else, and has an end with the first process of the namespace, whatever became of the test. They
- * share the machine's network and cgroups.
+ * A private machine: mount and process namespaces in which container engines run. Their mounts and processes
+ * are visible nowhere else, and end with the first process of the namespace, also after a failure. The
+ * network and the cgroups are those of the real machine.
  */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs';
@@ -10,19 +10,20 @@ import { coverDirectories } from '../../../harness/machine/covered-directories.j
 import { waitFor } from '../../../harness/mounts.js';
 import type { Outcome } from '../../cli/sandbox.js';
 
-/** Where engines keep what is the machine's, and not a store's: each is empty in the namespace. */
-const MACHINES_OWN = ['/dev/shm', '/run', '/var/lib/containers', '/var/lib/cni', '/var/cache/containers'];
+/** Directories of the whole machine that engines write to. Each is empty in the namespace. */
+const MACHINE_DIRECTORIES = ['/dev/shm', '/run', '/var/lib/containers', '/var/lib/cni', '/var/cache/containers'];
 
 /**
- * /dev/fuse is open to everybody, as udev makes it. crun does not work beside both kinds of cgroups; without
- * a cgroup2 there is one kind. Rootless podman asks for mounts that propagate; these are no machine's. A
- * first process that ignores SIGCHLD reaps what is left to it; podman waits for that.
+ * The first process prepares the namespace. /dev/fuse is accessible to all users, as udev makes it. crun does
+ * not work with cgroups of both versions, so that only version 1 is visible if there is no cgroup2. Rootless
+ * podman needs mounts that propagate; these propagate inside the namespace only. The first process ignores
+ * SIGCHLD, so that the kernel reaps orphans, for which podman waits.
  */
 const FIRST_PROCESS = `
   set -e
   resolv=$(readlink -f /etc/resolv.conf)
   names=$(cat "$resolv")
-  ${coverDirectories(MACHINES_OWN)}
+  ${coverDirectories(MACHINE_DIRECTORIES)}
   chmod 1777 /dev/shm
   mkdir -p "\${resolv%/*}"
   [ -e "$resolv" ] || echo "$names" > "$resolv"
@@ -33,22 +34,22 @@ const FIRST_PROCESS = `
   echo ready
   exec perl -e '$SIG{CHLD} = "IGNORE"; exec "sleep", "infinity"'`;
 
-/** What a dockerd is told to put its containers below. */
+/** The parent cgroup of dockerd's containers. */
 export const DOCKER_CGROUP = 'plyfs-docker';
-/** Of containerd's; ctr has containers below a cgroup of that name. */
+/** The containerd namespace; ctr puts containers below a cgroup of that name. */
 export const CONTAINERD_NAMESPACE = 'plyfs-containerd';
 const ENGINE_CGROUPS = ['libpod_parent', DOCKER_CGROUP, CONTAINERD_NAMESPACE];
 
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
-  /** Who runs it; root, if nobody is named. */
+  /** The user who runs the program. Default: root. */
   readonly user?: string;
   readonly input?: string;
   readonly timeout?: number;
 }
 
 export interface MachineProcess {
-  /** As it is known in the namespace. */
+  /** The pid in the namespace. */
   readonly pid: number;
   readonly command: string;
 }
@@ -56,33 +57,33 @@ export interface MachineProcess {
 export class PrivateMachine {
   private constructor(
     private readonly holder: ChildProcess,
-    /** The first process, as it is known outside. */
+    /** The pid of the first process, outside of the namespace. */
     private readonly first: number,
     private readonly madeDirs: readonly string[],
     private readonly cgroupsBefore: ReadonlySet<string>,
   ) {}
 
   static async start(): Promise<PrivateMachine> {
-    const madeDirs = MACHINES_OWN.filter((dir) => !existsSync(dir));
+    const madeDirs = MACHINE_DIRECTORIES.filter((dir) => !existsSync(dir));
     for (const dir of madeDirs) mkdirSync(dir, { recursive: true });
     const cgroupsBefore = new Set(engineCgroups());
     const flags = ['--mount', '--pid', '--fork', '--mount-proc', '--kill-child', '--propagation=private'];
     const holder = spawn('unshare', [...flags, 'sh', '-c', FIRST_PROCESS], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let said = '';
+    let output = '';
     for (const stream of [holder.stdout, holder.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
-        said += text;
+        output += text;
       });
     }
     await waitFor(() => {
-      if (holder.exitCode !== null) throw new Error(`unshare: status ${holder.exitCode}: ${said}`);
-      return said.includes('ready\n');
+      if (holder.exitCode !== null) throw new Error(`unshare: status ${holder.exitCode}: ${output}`);
+      return output.includes('ready\n');
     }, 'the namespaces');
     const first = Number(readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim());
     return new PrivateMachine(holder, first, madeDirs, cgroupsBefore);
   }
 
-  /** Runs a program inside, with no environment but that which is given. */
+  /** Runs a program inside, with the given environment only. */
   run([program, ...args]: readonly [string, ...string[]], options: RunOptions = {}): Outcome {
     const { env = {}, user, input = '', timeout = 120_000 } = options;
     const become = user === undefined ? [] : ['setpriv', '--reuid', user, '--regid', user, '--init-groups', '--'];
@@ -97,8 +98,8 @@ export class PrivateMachine {
     return { status: done.status, stdout: done.stdout, stderr: done.stderr };
   }
 
-  /** Gives a user subordinate users and groups (man subuid(5)), in here. */
-  lendSubordinates(user: string): void {
+  /** Gives a user subordinate ids inside the namespace (man subuid(5)). */
+  addSubordinateIds(user: string): void {
     for (const file of ['/etc/subuid', '/etc/subgid']) {
       const script = 'mkdir -p /run/etc; echo "$1:300000:65536" > "/run$2"; mount --bind "/run$2" "$2"';
       const { status, stderr } = this.run(['sh', '-ec', script, 'sh', user, file]);
@@ -106,7 +107,7 @@ export class PrivateMachine {
     }
   }
 
-  /** As {@link run}, for a program that may ask this process for something. */
+  /** As {@link run}, for a program that can call a server in this process. */
   runAsync(command: readonly [string, ...string[]], options: Pick<RunOptions, 'env'> = {}): Promise<Outcome> {
     const enter = ['-t', String(this.first), '-m', '-p', '--', ...command];
     const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', ...options.env };
@@ -120,18 +121,18 @@ export class PrivateMachine {
     });
   }
 
-  /** Where a file of the namespace is seen from outside, mounts included. */
+  /** Returns the path from outside of a file in the namespace, mounts included. */
   path(path: string): string {
     return join(`/proc/${this.first}/root`, path);
   }
 
-  /** All mountpoints. */
+  /** Returns all mountpoints. */
   mounts(): string[] {
     const lines = readFileSync(`/proc/${this.first}/mountinfo`, 'utf8').trimEnd().split('\n');
     return lines.map((line) => line.split(' ')[4] ?? '');
   }
 
-  /** All that run, but for the first; ended ones that nobody has waited for are none. */
+  /** Returns all processes except the first one and zombies. */
   processes(): MachineProcess[] {
     return readdirSync(this.path('/proc'))
       .filter((name) => /^\d+$/.test(name) && name !== '1')
@@ -139,19 +140,21 @@ export class PrivateMachine {
       .filter(({ command }) => command !== '');
   }
 
-  /** What the descriptors of a process are open on. */
+  /** Returns the paths of the open files of a process. */
   descriptors(pid: number): string[] {
     const dir = this.path(`/proc/${pid}/fd`);
     return readdirSync(dir).flatMap((fd) => {
       try {
         return [readlinkSync(join(dir, fd))];
       } catch {
-        return []; // ENOENT: it was closed while we looked
+        return []; // ENOENT: the descriptor was closed
       }
     });
   }
 
-  /** The kernel ends all of the namespace with its first process, and unmounts what is mounted there. */
+  /**
+   * Kills the first process. The kernel then kills all processes of the namespace and unmounts its mounts.
+   */
   async end(): Promise<void> {
     if (this.holder.exitCode === null && this.holder.signalCode === null) process.kill(this.first, 'SIGKILL');
     await waitFor(() => this.holder.exitCode !== null || this.holder.signalCode !== null, 'the namespaces to end');
@@ -166,12 +169,12 @@ export class PrivateMachine {
         .filter(Boolean)
         .join(' ');
     } catch {
-      return ''; // ENOENT, ESRCH: it ended while we looked
+      return ''; // ENOENT, ESRCH: the process has ended
     }
   }
 }
 
-/** What engines make in each hierarchy, and leave there. */
+/** Returns the cgroups that engines make in each hierarchy, and leave there. */
 function engineCgroups(): string[] {
   const root = '/sys/fs/cgroup';
   if (!existsSync(root)) return [];

@@ -1,11 +1,11 @@
-/** The layers of an image as they travel: what `podman save` writes. */
+/** The layers of an image in the form that `podman save` writes. */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../cli/sandbox.js';
 import type { ContainerStore } from './container-store.js';
 import { tarListing } from './tar-listing.js';
 
-/** Saves an image for other stores to load; gives the file. */
+/** Saves an image for other stores to load, and returns the file. */
 export function saveImage(store: ContainerStore, image: string): string {
   const file = store.at(`${image.replace(/\W/g, '-')}.tar`);
   rmSync(file, { force: true });
@@ -13,7 +13,7 @@ export function saveImage(store: ContainerStore, image: string): string {
   return file;
 }
 
-/** What is in each of its layers, lowest first. */
+/** Returns the content of each layer, lowest first. */
 export function layerListings(store: ContainerStore, image: string): string[][] {
   const dir = store.at('saved');
   rmSync(dir, { recursive: true, force: true });

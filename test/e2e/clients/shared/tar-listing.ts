@@ -1,12 +1,12 @@
-/** What is in a tar file, entry by entry. */
+/** Lists the entries of a tar file. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 const BLOCK = 512;
 
 /**
- * Of each entry: kind, mode, owners, size, target, attributes, contents. Times are told as {@link recent}
- * would have them.
+ * Returns a line for each entry: kind, mode, owners, size, target, attributes, hash of the content. Times are
+ * as in {@link recent}.
  */
 export function tarListing(archive: string | Buffer): string[] {
   const bytes = typeof archive === 'string' ? readFileSync(archive) : archive;
@@ -69,12 +69,12 @@ function entryLine(header: Buffer, content: Buffer, { kind, extended, longName, 
     .trimEnd();
 }
 
-/** A time, if somebody has set it. */
+/** Returns a time that was set explicitly, or 'recent' for any later one. */
 export function recent(seconds: number): string {
   return seconds < 1_300_000_000 ? String(seconds) : 'recent';
 }
 
-/** "LENGTH KEY=VALUE\n" each; a value can hold any bytes. */
+/** Parses records "LENGTH KEY=VALUE\n". A value can contain any bytes. */
 function paxRecords(bytes: Buffer): Map<string, string> {
   const records = new Map<string, string>();
   for (let at = 0; at < bytes.length; ) {
@@ -94,7 +94,7 @@ function textAt(bytes: Buffer, offset: number, length: number): string {
   return end === -1 ? text : text.slice(0, end);
 }
 
-/** Octal text, or with the high bit set base 256. */
+/** Parses octal text, or base 256 if the high bit is set. */
 function numberAt(bytes: Buffer, offset: number, length: number): number {
   if (((bytes[offset] ?? 0) & 0x80) !== 0) return bytes.readUIntBE(offset + length - 6, 6);
   return Number.parseInt(textAt(bytes, offset, length).trim() || '0', 8);

@@ -1,10 +1,8 @@
-/**
- * What a program in a container can find out about its tree, to be held against the same on another driver.
- */
+/** The facts of a tree that a program in a container can see, for comparison between drivers. */
 import type { ContainerStore } from './container-store.js';
 import { recent } from './tar-listing.js';
 
-/** Podman puts these there, each time anew. */
+/** Paths that podman makes anew for each container. */
 const ENGINES = [
   './etc/hosts',
   './etc/hostname',
@@ -17,9 +15,9 @@ const ENGINES = [
 ];
 
 /**
- * A line for each object: kind, mode, owners, links, size, time, target; then contents and extended
- * attributes. How many links a directory has depends on how the layers are cut; a time is told when somebody
- * has set it. Paths in full: the shell takes its own programs before those of that name.
+ * Prints a line for each object (kind, mode, owners, links, size, time, target), then contents and extended
+ * attributes. The link count of a directory depends on the layers and is removed later. Programs have full
+ * paths, because the shell prefers its builtin ones of the same name.
  */
 export const TREE_SCRIPT = `
   cd /
@@ -30,39 +28,39 @@ export const TREE_SCRIPT = `
   /bin/find . -xdev $skip -type f -print0 | /bin/sort -z | /bin/xargs -0 sha256sum -z
   /bin/find . -xdev $skip -print0 | /bin/sort -z | /bin/xargs -0 getfattr -h -d -m - -e hex | tr '\\n' '\\0'`;
 
-/** The tree of a new container of an image. */
+/** Returns the tree of a new container of an image. */
 export function imageManifest(store: ContainerStore, image: string, ...options: readonly string[]): string[] {
   return parseTree(store.podman('run', '--rm', ...options, image, 'sh', '-ec', TREE_SCRIPT));
 }
 
-/** The tree of a container that runs. */
+/** Returns the tree of a running container. */
 export function containerManifest(store: ContainerStore, container: string): string[] {
   return parseTree(store.podman('exec', container, 'sh', '-ec', TREE_SCRIPT));
 }
 
-/** The tree that an engine has mounted for us, where the programs are the machine's. */
+/** Returns the tree that an engine has mounted, read by the machine's programs. */
 export function mountManifest(store: ContainerStore, mountpoint: string): string[] {
   const { status, stdout, stderr } = store.try(['sh', '-ec', TREE_SCRIPT.replace('cd /', 'cd "$1"'), 'sh', mountpoint]);
   if (status !== 0) throw new Error(`${mountpoint}: ${stderr}`);
   return parseTree(stdout);
 }
 
-/** The tree of an image as a user's engine mounts it, in a namespace of the user. */
+/** Returns the tree of an image that a user's engine mounts in a namespace of the user. */
 export function unsharedManifest(store: ContainerStore, image: string): string[] {
   const script = `cd "$(podman image mount "$1")"; ${TREE_SCRIPT.replace('cd /', ':')}; cd /; podman image umount "$1" >/dev/null`;
   return parseTree(store.podman('unshare', 'sh', '-ec', script, 'sh', image));
 }
 
-/** What {@link TREE_SCRIPT} has printed, sorted. */
+/** Parses the output of {@link TREE_SCRIPT}, and returns it sorted. */
 export function parseTree(output: string): string[] {
   return output
     .split('\0')
     .filter((line) => line !== '')
-    .map((line) => line.replace(STAT_LINE, told))
+    .map((line) => line.replace(STAT_LINE, comparableLine))
     .sort();
 }
 
-/** The lines that only one of two manifests has. */
+/** Returns the lines that only one of two manifests has. */
 export function differences(expected: readonly string[], actual: readonly string[]): string[] {
   const [before, after] = [new Set(expected), new Set(actual)];
   const missing = expected.filter((line) => !after.has(line)).map((line) => `missing: ${line}`);
@@ -71,7 +69,7 @@ export function differences(expected: readonly string[], actual: readonly string
 
 const STAT_LINE = /^([a-z]) (\d+) (\d+:\d+) (\d+) (\d+) (\d+) /;
 
-function told(
+function comparableLine(
   _: string,
   kind: string,
   mode: string,

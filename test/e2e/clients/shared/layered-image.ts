@@ -1,7 +1,4 @@
-/**
- * An image of more than six layers, in which each layer does to those below what people do in a
- * Containerfile.
- */
+/** An image of several layers, each of which changes the lower ones as usual Containerfiles do. */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BASE_IMAGE, importBaseImage } from './base-image.js';
@@ -9,10 +6,10 @@ import { ContainerStore } from './container-store.js';
 import type { PrivateMachine } from './private-machine.js';
 import { saveImage } from './saved-image.js';
 
-/** A time that nobody has but who set it. */
+/** A time of files that the steps set, and no other file has. */
 const SET = '2001-02-03 04:05:06';
 
-/** Shell, one step to a layer. */
+/** Shell commands; each step makes a layer. */
 const STEPS = [
   [
     'mkdir -p /data/keep /data/gone/deep /data/opaque/old/sub /data/moved/inner /data/kinds/dir/x /data/owned/d',
@@ -40,9 +37,9 @@ const STEPS = [
   [
     'cd /data/owned; chown 7:8 f; chmod 4755 f; chmod 600 g; chown 9:10 d; chmod 2770 d; chmod 1777 /data/keep',
     'chown -h 11:12 /data/links/dangling; chown 65534:65534 g',
-    // cap_net_bind_service+ep, as setcap(8) writes it.
+    // cap_net_bind_service+ep in the form of setcap(8).
     'setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 /data/attributes/g',
-    // The layers that docker makes have no attributes of users.
+    // docker's layers have no `user.` attributes.
     'setfattr -x user.first /data/attributes/f || :; setfattr -n user.second -v 2 /data/attributes/f',
     `touch -d '${SET}' /data/owned/d`,
   ],
@@ -63,12 +60,12 @@ line" "$(printf '\\377\\376')" 'back\\slash' .wh_not 'comma,colon:'`,
   ],
 ] as const;
 
-/** Layers of {@link STEPS}, in which COPY adds one. */
+/** The number of layers: those of {@link STEPS}, and one of COPY. */
 export const LAYERS = STEPS.length + 1;
 
-/** Makes what `podman build` is given. */
-export function writeSixLayers(dir: string): string {
-  const context = join(dir, 'six-layers');
+/** Writes the context directory for `podman build`. */
+export function writeLayeredImage(dir: string): string {
+  const context = join(dir, 'layered-image');
   mkdirSync(context);
   writeFileSync(join(context, 'added'), 'added\n');
   const scripts = STEPS.map((lines, i) => {
@@ -79,13 +76,15 @@ export function writeSixLayers(dir: string): string {
   return context;
 }
 
-/** Builds the image where that is fastest and saves it: gives the file, for `podman load`. */
-export function saveSixLayers(machine: PrivateMachine, dir: string, image: string): string {
+/**
+ * Builds the image with the kernel's driver, which is fastest, and returns the saved file for `podman load`.
+ */
+export function saveLayeredImage(machine: PrivateMachine, dir: string, image: string): string {
   const store = new ContainerStore(machine, 'kernel');
   try {
     importBaseImage(store);
-    store.podman('build', '--network=host', `--tag=${image}`, writeSixLayers(store.dir));
-    const file = join(dir, 'six-layers.tar');
+    store.podman('build', '--network=host', `--tag=${image}`, writeLayeredImage(store.dir));
+    const file = join(dir, 'layered-image.tar');
     renameSync(saveImage(store, image), file);
     return file;
   } finally {
