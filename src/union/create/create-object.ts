@@ -21,6 +21,7 @@ import type { Union } from '../state/union.js';
 import { hideLowerDirectories } from './hidden-names.js';
 import { applyAttributes, attributesFor, defaultAclOf } from './new-attributes.js';
 
+/** An object that is to be made. */
 export interface NewObject {
   /** The requested type and permission bits, without the umask. */
   readonly mode: number;
@@ -29,7 +30,8 @@ export interface NewObject {
   make(dirfd: number, name: string, mode: number): number;
 }
 
-export interface Made {
+/** An object that was just made. */
+export interface CreatedObject {
   /** The upper directory that contains the object now. */
   readonly home: RealDirectory;
   /** The fd that {@link NewObject.make} returned. The caller closes it. */
@@ -45,7 +47,7 @@ export interface Made {
 const scratch = new FileStat();
 
 /** Makes `object` at a name. Copies its directory up if necessary. EEXIST if the upper has the name. */
-export function makeObject(union: Union, at: Location, object: NewObject, caller: Caller): Made {
+export function makeObject(union: Union, at: Location, object: NewObject, caller: Caller): CreatedObject {
   const { dir, name } = at;
   union.checkName(name);
   assertWritable(union, dir);
@@ -57,7 +59,11 @@ export function makeObject(union: Union, at: Location, object: NewObject, caller
   if (isServersOwn && !needsStaging(union, home, name, object.mode)) {
     try {
       const fd = object.make(dirfd, name, modeInPlace(union, dir, object.mode, caller));
-      return made(union, { fd, lowers: [] }, { home, name, isDirectory: isDirectory(object.mode), hadWhiteout: false });
+      return created(
+        union,
+        { fd, lowers: [] },
+        { home, name, isDirectory: isDirectory(object.mode), hadWhiteout: false },
+      );
     } catch (error) {
       // The object at the name can be a whiteout. Then the name is free in the merged tree.
       if (!isErrno(error, 'EEXIST')) throw error;
@@ -68,7 +74,7 @@ export function makeObject(union: Union, at: Location, object: NewObject, caller
   const hadWhiteout = state === 'whiteout';
   if (hadWhiteout) assertWhiteoutRemovable(union, dir);
   const staged = makeStaged(union, at, object, caller, hadWhiteout);
-  return made(union, staged, { home, name, isDirectory: isDirectory(object.mode), hadWhiteout });
+  return created(union, staged, { home, name, isDirectory: isDirectory(object.mode), hadWhiteout });
 }
 
 /** A new object at its name. */
@@ -80,7 +86,7 @@ interface NewEntry {
   readonly hadWhiteout: boolean;
 }
 
-function made(union: Union, { fd, lowers }: Pick<Made, 'fd' | 'lowers'>, entry: NewEntry): Made {
+function created(union: Union, { fd, lowers }: Pick<CreatedObject, 'fd' | 'lowers'>, entry: NewEntry): CreatedObject {
   const { home, name, hadWhiteout } = entry;
   const { hiding } = union.writable();
   return {
@@ -134,7 +140,7 @@ function makeStaged(
   object: NewObject,
   caller: Caller,
   overWhiteout: boolean,
-): Pick<Made, 'fd' | 'lowers'> {
+): Pick<CreatedObject, 'fd' | 'lowers'> {
   const { dir, name } = at;
   const { work, hiding, layer } = union.writable();
   const dirfd = union.fds.get(dir.upper as RealDirectory);

@@ -14,6 +14,7 @@ import {
   setAclPermissionsAt,
 } from '../../core/posix-acl.js';
 
+/** The part of a default ACL that applies to a new object. */
 export interface InheritedAcl {
   /** The new object's mode: the requested one, limited to what the ACL grants. */
   readonly mode: number;

@@ -19,7 +19,7 @@ import { listingOf } from '../lookup/merge-directory.js';
 import type { LinkGroup } from '../nodes/link-group.js';
 import type { ListedEntry } from '../nodes/listing.js';
 import type { DirectoryNode } from '../nodes/node.js';
-import { bringName, hasUpperName } from '../promote/upper-names.js';
+import { hasUpperName, linkInUpper } from '../promote/upper-names.js';
 import type { Union } from '../state/union.js';
 
 const stat = new FileStat();
@@ -141,7 +141,7 @@ class Walk {
       if (node === null) return;
       // Not so: an entry older than the layer, where another object has the number now.
       const isName = node.kind === 'file' && node.group === group;
-      if (isName && !hasUpperName(this.union, node, dir, name)) bringName(this.union, group, dir, name);
+      if (isName && !hasUpperName(this.union, node, dir, name)) linkInUpper(this.union, group, dir, name);
       this.union.nodes.release(node);
     });
     if (!settled) this.failed.add(group);

@@ -46,6 +46,7 @@ const scratch = new FileStat();
  */
 const MIN_METACOPY = 4;
 
+/** One search; see the top of this file. */
 export class LowerSearch {
   private readonly dir: DirectoryNode;
   private readonly name: EntryName;

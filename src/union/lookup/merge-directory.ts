@@ -13,8 +13,6 @@ import { unmarkImpure } from '../promote/impure-mark.js';
 import type { Union } from '../state/union.js';
 import { correctNumbers } from './stable-inode-numbers.js';
 
-const stat = new FileStat();
-
 /**
  * The listing of `dir`, from the cache or from disk.
  * @param isQuiet the access time of the upper directory must not change
@@ -99,6 +97,7 @@ function readLayer(
  */
 function placeOf(layer: Layer, fd: number): Layer | FileStat {
   if (layer.isUpper || !layer.mayHoldMounts) return layer;
+  const stat = new FileStat();
   statFd(fd, stat);
   return stat;
 }
@@ -139,7 +138,7 @@ export function lowersAreBare(union: Union, dir: DirectoryNode): boolean {
 }
 
 /** Adds a new name of `dir` to its cached listing. */
-export function noteAdded(
+export function addToListing(
   union: Union,
   dir: DirectoryNode,
   name: EntryName,
@@ -154,13 +153,13 @@ export function noteAdded(
  * one in `dir`. The next listing, read from disk, finds that out, and removes the mark of a directory that
  * contains copies (`unmarkImpure`).
  */
-export function noteLost(union: Union, dir: DirectoryNode, node: UnionNode): void {
+export function recheckCopies(union: Union, dir: DirectoryNode, node: UnionNode): void {
   if (!dir.impure || dir.isMerged) return;
   const isCopy = node.kind === 'directory' ? node.lowers.length > 0 : node.isCopy;
   if (isCopy) union.listings.delete(dir);
 }
 
 /** Removes a name of `dir` from its cached listing. */
-export function noteRemoved(union: Union, dir: DirectoryNode, name: EntryName): void {
+export function removeFromListing(union: Union, dir: DirectoryNode, name: EntryName): void {
   union.listings.peek(dir)?.remove(name);
 }

@@ -3,7 +3,7 @@ import { FileStat } from '../../core/file-stat.js';
 import { O_PATH } from '../../core/flags.js';
 import { afterwards } from '../../core/undo.js';
 import { close, openAt } from '../../sys/files/open.js';
-import { noteLost } from '../lookup/merge-directory.js';
+import { recheckCopies } from '../lookup/merge-directory.js';
 import type { LinkGroup } from '../nodes/link-group.js';
 import type { Location } from '../nodes/location.js';
 import type { DirectoryNode, FileNode } from '../nodes/node.js';
@@ -53,7 +53,7 @@ function needsPin(node: FileNode): boolean {
  * @param inUpper the upper had the name; false: the name was a lower one, and is hidden now
  */
 export function detachName(union: Union, node: FileNode, at: Location, inUpper: boolean): void {
-  noteLost(union, at.dir, node);
+  recheckCopies(union, at.dir, node);
   if (node.group !== null) {
     detachLink(union, node, node.group, at, inUpper);
     return;
@@ -105,7 +105,7 @@ function releaseNumber(union: Union, node: FileNode): void {
  * Updates the node of a directory after its name was removed. Processes that have it open see it as empty.
  */
 export function detachDirectory(union: Union, node: DirectoryNode): void {
-  if (node.parent !== null) noteLost(union, node.parent, node);
+  if (node.parent !== null) recheckCopies(union, node.parent, node);
   node.removed = true;
   union.listings.delete(node);
   union.nodes.detach(node);

@@ -4,7 +4,7 @@ import { DT_DIR, direntType } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { upperDirectory } from '../create/create-object.js';
 import type { RealDirectory } from '../layers/layer.js';
-import { noteAdded, noteLost } from '../lookup/merge-directory.js';
+import { addToListing, recheckCopies } from '../lookup/merge-directory.js';
 import type { Location } from '../nodes/location.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
 import { statReal } from '../objects/real-object.js';
@@ -27,20 +27,20 @@ export function takesLowers(union: Union, node: DirectoryNode): boolean {
 
 /** Updates the node of an object that has moved, and the listing of the directory that contains it now. */
 export function moveNode(union: Union, { node, from, to }: Move): void {
-  noteLost(union, from.dir, node);
+  recheckCopies(union, from.dir, node);
   const home = upperDirectory(union, to.dir);
   if (node.kind === 'directory') {
     union.nodes.move(node, to.dir, to.name);
-    if (!takesLowers(union, node)) leaveLowers(union, node);
+    if (!takesLowers(union, node)) dropLowers(union, node);
     if (node.upper !== null) {
       node.upper.parent = home;
       node.upper.name = to.name;
     }
   } else moveFileNode(union, node, from, to);
-  if (union.listings.peek(to.dir) !== undefined) noteArrived(union, node, to, home);
+  if (union.listings.peek(to.dir) !== undefined) addMovedToListing(union, node, to, home);
 }
 
-function noteArrived(union: Union, node: UnionNode, to: Location, home: RealDirectory): void {
+function addMovedToListing(union: Union, node: UnionNode, to: Location, home: RealDirectory): void {
   let type = DT_DIR;
   if (node.kind === 'file') {
     try {
@@ -53,11 +53,11 @@ function noteArrived(union: Union, node: UnionNode, to: Location, home: RealDire
     }
     type = direntType(scratch.mode);
   }
-  noteAdded(union, to.dir, to.name, { ino: node.ino, type, home });
+  addToListing(union, to.dir, to.name, { ino: node.ino, type, home });
 }
 
 /** Removes the lower parts from a directory that has moved without them. They have no visible entries. */
-function leaveLowers(union: Union, node: DirectoryNode): void {
+function dropLowers(union: Union, node: DirectoryNode): void {
   if (node.lowers.length === 0) return;
   for (const lower of node.lowers) union.fds.drop(lower);
   node.lowers = [];

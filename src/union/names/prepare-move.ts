@@ -9,7 +9,7 @@ import type { DirectoryNode, FileNode } from '../nodes/node.js';
 import { markImpure } from '../promote/impure-mark.js';
 import { ensureUpper, ensureWhole } from '../promote/promote.js';
 import { copyUpDirectory } from '../promote/promote-directory.js';
-import { bringName, hasUpperName } from '../promote/upper-names.js';
+import { hasUpperName, linkInUpper } from '../promote/upper-names.js';
 import type { Union } from '../state/union.js';
 import { isKnownBy } from './detach-node.js';
 import { type Move, takesLowers } from './move-node.js';
@@ -80,5 +80,5 @@ function ensureUpperName(union: Union, node: FileNode, { dir, name }: Location):
   const { group } = node;
   if (group !== null) union.nodes.move(node, dir, name);
   ensureUpper(union, node);
-  if (group !== null && !hasUpperName(union, node, dir, name)) bringName(union, group, dir, name);
+  if (group !== null && !hasUpperName(union, node, dir, name)) linkInUpper(union, group, dir, name);
 }

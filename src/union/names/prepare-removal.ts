@@ -2,7 +2,7 @@
 import type { Location } from '../nodes/location.js';
 import type { UnionNode } from '../nodes/node.js';
 import { ensureUpper } from '../promote/promote.js';
-import { bringName, hasUpperName } from '../promote/upper-names.js';
+import { hasUpperName, linkInUpper } from '../promote/upper-names.js';
 import type { Union } from '../state/union.js';
 
 /**
@@ -18,6 +18,6 @@ export function prepareRemoval(union: Union, node: UnionNode, { dir, name }: Loc
   }
   const { group } = node;
   if (group === null) return;
-  if (!hasUpperName(union, node, dir, name)) bringName(union, group, dir, name);
+  if (!hasUpperName(union, node, dir, name)) linkInUpper(union, group, dir, name);
   union.links.count(group);
 }

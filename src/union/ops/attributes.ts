@@ -37,12 +37,14 @@ export function answerFor(union: Union, node: UnionNode): Union['answer'] {
   return answer;
 }
 
+/** The attributes of a node, in the shared answer. */
 export function getattr(union: Union, nodeid: NodeId): Attributes {
   const node = union.nodes.get(nodeid);
   statNode(union, node, union.answer.attr);
   return answerFor(union, node);
 }
 
+/** The birth time of the real object, for statx(2); null: its file system has none. */
 export function birth(union: Union, nodeid: NodeId): Moment | null {
   return birthOf(union, union.nodes.get(nodeid));
 }

@@ -2,6 +2,7 @@
 import type { Caller } from '../../fuse/operations.js';
 import { hasFsetidOver, supplementaryGroups } from '../../sys/rights/process-credentials.js';
 
+/** Whether the caller is root, in the user namespace of the mount. */
 export function isRoot(caller: Caller): boolean {
   return caller.isRoot ?? caller.uid === 0;
 }

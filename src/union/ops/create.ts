@@ -9,15 +9,16 @@ import type { Caller, Entry, Opened } from '../../fuse/operations.js';
 import { mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../../sys/files/inode-ops.js';
 import { close, tryOpenAt } from '../../sys/files/open.js';
 import { statAt, statFd } from '../../sys/files/stat.js';
-import { type Made, makeObject, type NewObject } from '../create/create-object.js';
+import { type CreatedObject, makeObject, type NewObject } from '../create/create-object.js';
 import { applyAttributes, attributesFor } from '../create/new-attributes.js';
-import { noteRemoved } from '../lookup/merge-directory.js';
+import { removeFromListing } from '../lookup/merge-directory.js';
 import { type DirectoryNode, FileNode } from '../nodes/node.js';
 import { checkBudget, openNew } from '../objects/open-file.js';
 import { assertWritable } from '../objects/protection.js';
 import type { Union } from '../state/union.js';
 import { countedEntry, entryOfNew } from './entries.js';
 
+/** Creates a regular file, device, fifo or socket. */
 export function mknod(
   union: Union,
   parent: NodeId,
@@ -38,6 +39,7 @@ export function mknod(
   });
 }
 
+/** Creates a directory. */
 export function mkdir(union: Union, parent: NodeId, name: EntryName, mode: number, caller: Caller): Entry {
   return make(union, parent, name, caller, {
     mode: (mode & 0o7777) | S_IFDIR,
@@ -49,6 +51,7 @@ export function mkdir(union: Union, parent: NodeId, name: EntryName, mode: numbe
   });
 }
 
+/** Creates a symlink. */
 export function symlink(union: Union, parent: NodeId, name: EntryName, target: string, caller: Caller): Entry {
   return make(union, parent, name, caller, {
     mode: S_IFLNK | 0o777,
@@ -64,7 +67,7 @@ function make(union: Union, parent: NodeId, name: EntryName, caller: Caller, obj
   const dir = union.nodes.directory(parent);
   const at = { dir, name };
   const made = makeObject(union, at, object, caller);
-  return orRemove(dir, made, () => {
+  return removeOnFailure(dir, made, () => {
     const dirfd = union.fds.get(made.home);
     if (!statAt(dirfd, name, union.answer.attr)) throw fsError(Errno.ESTALE, 'create');
     made.home.layer.overrides?.apply(dirfd, name, union.answer.attr);
@@ -73,7 +76,7 @@ function make(union: Union, parent: NodeId, name: EntryName, caller: Caller, obj
 }
 
 /** Runs `use`; if that fails, removes the object: an application must not find it after an error. */
-function orRemove<T>(dir: DirectoryNode, made: Made, use: () => T): T {
+function removeOnFailure<T>(dir: DirectoryNode, made: CreatedObject, use: () => T): T {
   const undo = new UndoStack();
   undo.push(() => {
     // If the object cannot be removed, it has no node, and only a lookup on disk finds it.
@@ -106,14 +109,14 @@ export function create(
     make: createFile,
   };
   const made = makeObject(union, at, object, caller);
-  return orRemove(dir, made, () => {
+  return removeOnFailure(dir, made, () => {
     statOrClose(made, union.answer.attr);
     const entry = entryOfNew(union, at, made, false);
     try {
       return { opened: openNew(union, union.nodes.file(entry.nodeid), made.fd, flags, union.answer.attr.mode), entry };
     } catch (error) {
       union.nodes.forget(entry.nodeid, 1);
-      noteRemoved(union, dir, name);
+      removeFromListing(union, dir, name);
       throw error;
     }
   });
@@ -136,7 +139,7 @@ function removeIfNew(dirfd: number, name: string): void {
   if (statAt(dirfd, name, stat) && isRegular(stat.mode) && stat.size === 0 && stat.nlink === 1) unlinkAt(dirfd, name);
 }
 
-function statOrClose({ fd, home }: Made, into: FileStat): void {
+function statOrClose({ fd, home }: CreatedObject, into: FileStat): void {
   try {
     statFd(fd, into);
     home.layer.overrides?.apply(fd, '', into);

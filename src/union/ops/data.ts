@@ -31,6 +31,10 @@ import { dropCapability } from './xattrs.js';
  */
 const MAX_COPY = 16 << 20;
 
+/**
+ * Opens a regular file. For writing or O_TRUNC, copies it up first.
+ * @param killSetIdFor the caller, if it lacks CAP_FSETID and the open truncates; else null
+ */
 export function open(union: Union, nodeid: NodeId, flags: number, killSetIdFor: Caller | null): Opened {
   const node = union.nodes.file(nodeid);
   const truncates = (flags & O_TRUNC) !== 0;
@@ -68,6 +72,7 @@ function dropSetIdFor(union: Union, node: FileNode, caller: Caller | null): void
   if (caller !== null) dropSetIdBits(union, node, caller);
 }
 
+/** Ends one open of a file. @param flags the flags of that open */
 export function release(union: Union, nodeid: NodeId, flags: number): void {
   releaseOpen(union, union.nodes.file(nodeid), flags);
 }
@@ -87,6 +92,11 @@ function writableOf(node: FileNode): OpenFile {
   return opened;
 }
 
+/**
+ * Reads from an open file into `into`, from byte `at` on. Returns the number of bytes; less than `size` only
+ * at the end of the file.
+ * @param flags the descriptor's flags at this moment
+ */
 export function read(
   union: Union,
   nodeid: NodeId,
@@ -125,6 +135,11 @@ function readWhole(fd: number, into: Buffer, at: number, size: number, offset: n
   return done;
 }
 
+/**
+ * Writes to an open file from `from`, from byte `at` on. Returns the number of bytes written.
+ * @param killSetIdFor the caller, if it lacks CAP_FSETID; else null
+ * @param flags the descriptor's flags at this moment
+ */
 export function write(
   union: Union,
   nodeid: NodeId,
@@ -149,6 +164,7 @@ export function write(
   return written;
 }
 
+/** Writes pages that a mapping has changed. Unlike {@link write}, keeps set-id bits and capabilities. */
 export function writeBack(
   union: Union,
   nodeid: NodeId,
@@ -162,6 +178,7 @@ export function writeBack(
   return keepingPrivileges(union, node, fd, () => pwriteFrom(fd, from, at, size, offset));
 }
 
+/** Writes the data and attributes of an open file to disk. @param datasync only the data */
 export function fsync(union: Union, nodeid: NodeId, datasync: boolean): void {
   const node = union.nodes.file(nodeid);
   // A lower file has no unwritten data.
@@ -182,6 +199,7 @@ function syncAttributes(union: Union, node: FileNode): void {
   }
 }
 
+/** Writes the entries of a directory to disk. */
 export function fsyncdir(union: Union, nodeid: NodeId, datasync: boolean): void {
   const { upper } = union.nodes.directory(nodeid);
   if (upper === null) return;
@@ -190,6 +208,7 @@ export function fsyncdir(union: Union, nodeid: NodeId, datasync: boolean): void 
   else sync(fd);
 }
 
+/** Allocates or frees space of an open file (man fallocate(2)). */
 export function fallocate(
   union: Union,
   nodeid: NodeId,
@@ -211,10 +230,12 @@ function dropSetIdBitsUnlessCapable(union: Union, node: FileNode, caller: Caller
   dropSetIdBits(union, node, caller, () => keepsSetIdBits(caller.pid));
 }
 
+/** Finds the next data or hole of an open file (SEEK_DATA, SEEK_HOLE). */
 export function lseek(union: Union, nodeid: NodeId, offset: number, whence: number): number {
   return seek(openOf(union.nodes.file(nodeid)).fd, offset, whence);
 }
 
+/** Copies between two open files inside the kernel. Returns the number of bytes copied. */
 export function copyFileRange(
   union: Union,
   from: NodeId,

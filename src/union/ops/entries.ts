@@ -1,17 +1,18 @@
 import type { EntryName, NodeId } from '../../core/brand.js';
 import { direntType } from '../../core/file-mode.js';
 import type { Entry } from '../../fuse/operations.js';
-import type { Made } from '../create/create-object.js';
+import type { CreatedObject } from '../create/create-object.js';
 import { nodeOfNewDirectory } from '../lookup/directory-node.js';
 import { nodeOfNewFile } from '../lookup/file-node.js';
 import { lookupNode } from '../lookup/lookup.js';
-import { noteAdded } from '../lookup/merge-directory.js';
+import { addToListing } from '../lookup/merge-directory.js';
 import type { Location } from '../nodes/location.js';
 import type { UnionNode } from '../nodes/node.js';
 import { readlinkReal } from '../objects/real-object.js';
 import type { Union } from '../state/union.js';
 import { answerFor } from './attributes.js';
 
+/** Looks up a name. null: the union has no such name. */
 export function lookup(union: Union, parent: NodeId, name: EntryName): Entry | null {
   const dir = union.nodes.directory(parent);
   const node = lookupNode(union, dir, name, union.answer.attr);
@@ -31,7 +32,7 @@ export function countedEntry(union: Union, node: UnionNode): Entry {
 export function entryOfNew(
   union: Union,
   { dir, name }: Location,
-  { home, lowers }: Pick<Made, 'home' | 'lowers'>,
+  { home, lowers }: Pick<CreatedObject, 'home' | 'lowers'>,
   isDirectory: boolean,
 ): Entry {
   const { attr } = union.answer;
@@ -41,10 +42,11 @@ export function entryOfNew(
   node.protection = 0;
   if (node.kind === 'directory') node.isComplete = true;
   else node.lacksCapability = true;
-  noteAdded(union, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
+  addToListing(union, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
   return countedEntry(union, node);
 }
 
+/** The target of a symlink. */
 export function readlink(union: Union, nodeid: NodeId): string {
   return readlinkReal(union, union.nodes.file(nodeid));
 }

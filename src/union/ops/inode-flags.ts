@@ -21,15 +21,18 @@ const PROTECTION = FS_IMMUTABLE_FL | FS_APPEND_FL;
 const FS_XFLAG_IMMUTABLE = 0x8;
 const FS_XFLAG_APPEND = 0x10;
 
+/** The inode flags of an object, for lsattr(1) (FS_IOC_GETFLAGS). */
 export function getFlags(union: Union, nodeid: NodeId): number {
   const node = union.nodes.get(nodeid);
   return withRealFd(union, node, getInodeFlags) | protectionOf(union, node);
 }
 
+/** Sets the inode flags of an object, for chattr(1) (FS_IOC_SETFLAGS). */
 export function setFlags(union: Union, nodeid: NodeId, flags: number): void {
   change(union, nodeid, flags, (fd, real) => setInodeFlags(fd, real));
 }
 
+/** The extended inode flags as a `struct fsxattr` (FS_IOC_FSGETXATTR). */
 export function getFsxattr(union: Union, nodeid: NodeId): Buffer {
   const node = union.nodes.get(nodeid);
   const fsxattr = withRealFd(union, node, readFsxattr);
@@ -37,6 +40,7 @@ export function getFsxattr(union: Union, nodeid: NodeId): Buffer {
   return fsxattr;
 }
 
+/** Sets the extended inode flags from a `struct fsxattr` (FS_IOC_FSSETXATTR). */
 export function setFsxattr(union: Union, nodeid: NodeId, fsxattr: Buffer): void {
   const asked = fsxattr.readUInt32LE(0);
   const immutable = (asked & FS_XFLAG_IMMUTABLE) === 0 ? 0 : FS_IMMUTABLE_FL;

@@ -8,7 +8,7 @@ import { linkAt, linkFd, unlinkAt } from '../../sys/files/inode-ops.js';
 import { close } from '../../sys/files/open.js';
 import { hasSeparateWhiteout, upperDirectory } from '../create/create-object.js';
 import type { RealDirectory } from '../layers/layer.js';
-import { noteAdded } from '../lookup/merge-directory.js';
+import { addToListing } from '../lookup/merge-directory.js';
 import { redirectMetacopy } from '../lookup/redirect.js';
 import type { Location } from '../nodes/location.js';
 import type { DirectoryNode, FileNode } from '../nodes/node.js';
@@ -54,7 +54,7 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   undo.guard(() => statReal(union, node, attr));
   if (node.parent === null) nameNode(union, node, dir, name);
   showStat(node, attr);
-  noteAdded(union, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
+  addToListing(union, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
   return countedEntry(union, node);
 }
 

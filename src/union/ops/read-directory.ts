@@ -29,7 +29,7 @@ export function readdir(
 ): void {
   const dir = union.nodes.directory(nodeid);
   if (dir.removed) return;
-  if (cookie === 0 && !isQuiet) noteRead(union, dir);
+  if (cookie === 0 && !isQuiet) updateAccessTime(union, dir);
   const add = (name: EntryName, ino: number, type: number, at: number): boolean => {
     if (!sink.fits(name.length)) return false;
     if (plus) sink.addPlus(name, ino, type, at, null);
@@ -55,7 +55,7 @@ export function readdir(
  * call. It is made only when the kernel has no cached listing: for the first listing, and after each change
  * of the directory.
  */
-function noteRead(union: Union, dir: DirectoryNode): void {
+function updateAccessTime(union: Union, dir: DirectoryNode): void {
   const { mode, directories } = union.accessTimes;
   if (dir.upper === null || mode === 'noatime' || !directories || union.listings.peek(dir) === undefined) return;
   touchDirectory(union.fds.get(dir.upper));

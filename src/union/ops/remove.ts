@@ -6,7 +6,7 @@ import { statFd } from '../../sys/files/stat.js';
 import type { RealDirectory } from '../layers/layer.js';
 import { lookupNode } from '../lookup/lookup.js';
 import { lowerHas } from '../lookup/lower-names.js';
-import { isEmpty, noteRemoved } from '../lookup/merge-directory.js';
+import { isEmpty, removeFromListing } from '../lookup/merge-directory.js';
 import { detachDirectory, detachName, keepingReachable } from '../names/detach-node.js';
 import { prepareRemoval } from '../names/prepare-removal.js';
 import type { DirectoryNode, UnionNode } from '../nodes/node.js';
@@ -38,7 +38,7 @@ export function unlink(union: Union, parent: NodeId, name: EntryName): void {
     });
   }
   detachName(union, node, at, inUpper);
-  noteRemoved(union, dir, name);
+  removeFromListing(union, dir, name);
 }
 
 /** The node of a name that exists according to the kernel's cache; ENOENT if it does not. */
@@ -59,7 +59,7 @@ export function rmdir(union: Union, parent: NodeId, name: EntryName): void {
   if (node.upper === null) hiding.hide(union.fds.get(copyUpDirectory(union, dir)), name);
   else removeUpper(union, dir, node, node.upper);
   detachDirectory(union, node);
-  noteRemoved(union, dir, name);
+  removeFromListing(union, dir, name);
 }
 
 function removeUpper(union: Union, dir: DirectoryNode, node: DirectoryNode, upper: RealDirectory): void {

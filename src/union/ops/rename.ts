@@ -13,7 +13,7 @@ import { statFd } from '../../sys/files/stat.js';
 import { upperDirectory } from '../create/create-object.js';
 import { lookupNode } from '../lookup/lookup.js';
 import { lowerHas } from '../lookup/lower-names.js';
-import { isEmpty, lowersAreBare, noteRemoved } from '../lookup/merge-directory.js';
+import { isEmpty, lowersAreBare, removeFromListing } from '../lookup/merge-directory.js';
 import { detachDirectory, detachName, keepingReachable } from '../names/detach-node.js';
 import { type Move, moveNode } from '../names/move-node.js';
 import { prepareMove } from '../names/prepare-move.js';
@@ -29,6 +29,7 @@ import { existingNode } from './remove.js';
 
 const scratch = new FileStat();
 
+/** Renames an object. @param flags 0, RENAME_NOREPLACE or RENAME_EXCHANGE */
 export function rename(
   union: Union,
   parent: NodeId,
@@ -122,7 +123,7 @@ function replace(union: Union, move: Move, target: UnionNode | null): void {
   else execute();
   // The point of no return: the layers have changed. The nodes follow.
   if (target !== null) dropTarget(union, target, to, inUpper);
-  noteRemoved(union, from.dir, from.name);
+  removeFromListing(union, from.dir, from.name);
   moveNode(union, move);
 }
 
@@ -162,8 +163,8 @@ function exchange(union: Union, first: Move, second: Move): void {
   const fromFd = union.fds.get(upperDirectory(union, from.dir));
   const toFd = union.fds.get(upperDirectory(union, to.dir));
   renameAt(fromFd, from.name, toFd, to.name, RENAME_EXCHANGE);
-  noteRemoved(union, from.dir, from.name);
-  noteRemoved(union, to.dir, to.name);
+  removeFromListing(union, from.dir, from.name);
+  removeFromListing(union, to.dir, to.name);
   moveNode(union, first);
   moveNode(union, second);
 }

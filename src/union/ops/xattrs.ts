@@ -35,6 +35,7 @@ function nameToChange(union: Union, overrides: StatOverrides | null, name: strin
   return onDisk;
 }
 
+/** The value of an xattr; null: the object does not have it. */
 export function getxattr(union: Union, nodeid: NodeId, name: string): Buffer | null {
   const node = union.nodes.get(nodeid);
   const asksCapability = name === CAPABILITY && node.kind === 'file';
@@ -78,6 +79,11 @@ function nameShown(union: Union, node: UnionNode, onDisk: string): string | null
   return own === null ? null : unescapeOverride(own);
 }
 
+/**
+ * Sets an xattr.
+ * @param flags XATTR_CREATE, XATTR_REPLACE or 0
+ * @param killSetGid an access ACL also clears set-gid, because the caller is not in the group
+ */
 export function setxattr(
   union: Union,
   nodeid: NodeId,
@@ -97,7 +103,7 @@ export function setxattr(
   const { dirfd, name: at } = refOf(union, node);
   setXattr(dirfd, at, onDisk, value, flags);
   invalidateBlocks(union, node);
-  noteAclChange(node, name);
+  forgetDefaultAcl(node, name);
   // A default ACL does not change the directory's own mode (fs/posix_acl.c:posix_acl_update_mode).
   if (killSetGid && name === ACL_ACCESS) {
     const { attr } = union.answer;
@@ -106,6 +112,7 @@ export function setxattr(
   }
 }
 
+/** Removes an xattr; ENODATA if the object does not have it. */
 export function removexattr(union: Union, nodeid: NodeId, name: string): void {
   const node = union.nodes.get(nodeid);
   assertChangeable(union, node);
@@ -125,7 +132,7 @@ export function removexattr(union: Union, nodeid: NodeId, name: string): void {
   const { dirfd, name: at } = refOf(union, node);
   removeXattr(dirfd, at, onDisk);
   invalidateBlocks(union, node);
-  noteAclChange(node, name);
+  forgetDefaultAcl(node, name);
   if (name === CAPABILITY) union.lostCapability = node;
 }
 
@@ -160,6 +167,6 @@ function ensureNodeUpper(union: Union, node: UnionNode): void {
 }
 
 /** Makes the node read the default ACL again after it was changed. */
-function noteAclChange(node: UnionNode, name: string): void {
+function forgetDefaultAcl(node: UnionNode, name: string): void {
   if (node.kind === 'directory' && name === ACL_DEFAULT) node.defaultAcl = undefined;
 }

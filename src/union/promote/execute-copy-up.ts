@@ -67,7 +67,7 @@ export function copySpecial(union: Union, node: FileNode, plan: SpecialCopyPlan)
     return;
   }
   const destination = { upper: union.fds.get(home), name: node.name };
-  orWithdraw(union, node, () => copyUpOther(source, destination, copyUp, whenFinished));
+  withdrawOnFailure(union, node, () => copyUpOther(source, destination, copyUp, whenFinished));
   switchLayer(union, node, { home, copy, breaksLinks: plan.breaksLinks });
 }
 
@@ -102,7 +102,7 @@ function publish(
     statFd(staged.fd, copy);
     enterLinks(union, node, { dirfd: staged.fd, name: '' }, copy, plan.source);
     if (home === null && node.group === null && node.open === null) pin = reopen(staged.fd, O_PATH);
-    fd = orWithdraw(union, node, () =>
+    fd = withdrawOnFailure(union, node, () =>
       home === null ? staged.keepUnnamed() : publishFile(staged, { upper: union.fds.get(home), name: node.name }),
     );
   } catch (error) {
@@ -149,7 +149,7 @@ function enterLinks(union: Union, node: FileNode, staged: ObjectRef, copy: FileS
 }
 
 /** Runs `publishCopy`; if that fails, removes the entry that {@link enterLinks} has made. */
-function orWithdraw<T>(union: Union, node: FileNode, publishCopy: () => T): T {
+function withdrawOnFailure<T>(union: Union, node: FileNode, publishCopy: () => T): T {
   try {
     return publishCopy();
   } catch (error) {

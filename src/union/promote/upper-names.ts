@@ -24,7 +24,7 @@ export function hasUpperName(union: Union, node: UnionNode, dir: DirectoryNode, 
  * Makes a lower name of a file that was copied up a real link in the upper. The merged tree does not change,
  * so that the times of the directory are restored.
  */
-export function bringName(union: Union, group: LinkGroup, dir: DirectoryNode, name: EntryName): void {
+export function linkInUpper(union: Union, group: LinkGroup, dir: DirectoryNode, name: EntryName): void {
   const { links } = union;
   if (links === null || group.entry === null) return;
   const home = copyUpDirectory(union, dir);
@@ -43,8 +43,8 @@ export function bringName(union: Union, group: LinkGroup, dir: DirectoryNode, na
  * files whose names are counted with their copies. So a program that reads the upper without its index sees
  * the change (fs/overlayfs/copy_up.c:ovl_link_up).
  */
-export function bringKnownName(union: Union, node: FileNode): void {
+export function linkKnownName(union: Union, node: FileNode): void {
   const { group, parent, name } = node;
   if (group === null || parent === null || node.removed || union.links?.countsNames !== true) return;
-  if (!hasUpperName(union, node, parent, name)) bringName(union, group, parent, name);
+  if (!hasUpperName(union, node, parent, name)) linkInUpper(union, group, parent, name);
 }
