@@ -7,30 +7,15 @@ import { FileStat } from '../../core/file-stat.js';
 import { readDirectory } from '../../sys/files/read-directory.js';
 import { statFd } from '../../sys/files/stat.js';
 import type { Layer, RealDirectory } from '../layers/layer.js';
-import { cookieOf, type ListedEntry, Listing } from '../nodes/listing.js';
-import type { DirectoryNode, UnionNode } from '../nodes/node.js';
-import { unmarkImpure } from '../promote/impure-mark.js';
+import { cookieOf, type ListedEntry } from '../nodes/listing.js';
+import type { DirectoryNode } from '../nodes/node.js';
 import type { Union } from '../state/union.js';
-import { correctNumbers } from './stable-inode-numbers.js';
 
 /**
- * The listing of `dir`, from the cache or from disk.
+ * Reads the entries of `dir`, with the own inode numbers of the objects.
  * @param isQuiet the access time of the upper directory must not change
  */
-export function listingOf(union: Union, dir: DirectoryNode, isQuiet = false): Listing {
-  let listing = union.listings.get(dir);
-  if (listing === undefined) {
-    union.treePrefetch.listed(dir);
-    const entries = readMerged(union, dir, isQuiet);
-    const hasCopies = correctNumbers(union, dir, entries);
-    if (dir.impure && !hasCopies && !dir.isMerged) unmarkImpure(union, dir);
-    listing = new Listing(entries);
-    union.listings.set(dir, listing);
-  }
-  return listing;
-}
-
-function readMerged(union: Union, dir: DirectoryNode, isQuiet: boolean): ListedEntry[] {
+export function readMerged(union: Union, dir: DirectoryNode, isQuiet: boolean): ListedEntry[] {
   if (dir.isMerged) return readStack(union, dir.upper === null ? dir.lowers : [dir.upper, ...dir.lowers], isQuiet);
   const entries: ListedEntry[] = [];
   const add = (name: EntryName, ino: number, type: number): void => {
@@ -114,16 +99,6 @@ function entryOf(home: RealDirectory, name: EntryName, ino: number, type: number
   };
 }
 
-/** Whether the merged directory has no entries. The access time of the upper directory does not change. */
-export function isEmpty(union: Union, dir: DirectoryNode): boolean {
-  let empty = true;
-  listingOf(union, dir, true).after(0, () => {
-    empty = false;
-    return false;
-  });
-  return empty;
-}
-
 /** Whether the lower parts of `dir` have no entries on disk, not even whiteouts. */
 export function lowersAreBare(union: Union, dir: DirectoryNode): boolean {
   let bare = true;
@@ -135,31 +110,4 @@ export function lowersAreBare(union: Union, dir: DirectoryNode): boolean {
     });
   }
   return bare;
-}
-
-/** Adds a new name of `dir` to its cached listing. */
-export function addToListing(
-  union: Union,
-  dir: DirectoryNode,
-  name: EntryName,
-  entry: { readonly ino: number; readonly type: number; readonly home: RealDirectory },
-): void {
-  const listing = union.listings.peek(dir);
-  listing?.add({ ...entry, name, cookie: cookieOf(name), below: null, gone: false });
-}
-
-/**
- * Drops the cached listing of `dir` when a copy of a lower object leaves it. The copy may have been the last
- * one in `dir`. The next listing, read from disk, finds that out, and removes the mark of a directory that
- * contains copies (`unmarkImpure`).
- */
-export function recheckCopies(union: Union, dir: DirectoryNode, node: UnionNode): void {
-  if (!dir.impure || dir.isMerged) return;
-  const isCopy = node.kind === 'directory' ? node.lowers.length > 0 : node.isCopy;
-  if (isCopy) union.listings.delete(dir);
-}
-
-/** Removes a name of `dir` from its cached listing. */
-export function removeFromListing(union: Union, dir: DirectoryNode, name: EntryName): void {
-  union.listings.peek(dir)?.remove(name);
 }

@@ -3,7 +3,7 @@ import { FileStat } from '../../core/file-stat.js';
 import { O_PATH } from '../../core/flags.js';
 import { afterwards } from '../../core/undo.js';
 import { close, openAt } from '../../sys/files/open.js';
-import { recheckCopies } from '../lookup/merge-directory.js';
+import { recheckCopies } from '../lookup/cached-listing.js';
 import type { LinkGroup } from '../nodes/link-group.js';
 import type { Location } from '../nodes/location.js';
 import type { DirectoryNode, FileNode } from '../nodes/node.js';

@@ -4,7 +4,7 @@ import { DT_DIR, direntType } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { upperDirectory } from '../create/create-object.js';
 import type { RealDirectory } from '../layers/layer.js';
-import { addToListing, recheckCopies } from '../lookup/merge-directory.js';
+import { addToListing, recheckCopies } from '../lookup/cached-listing.js';
 import type { Location } from '../nodes/location.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
 import { statReal } from '../objects/real-object.js';

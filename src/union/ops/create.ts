@@ -11,7 +11,7 @@ import { close, tryOpenAt } from '../../sys/files/open.js';
 import { statAt, statFd } from '../../sys/files/stat.js';
 import { type CreatedObject, makeObject, type NewObject } from '../create/create-object.js';
 import { applyAttributes, attributesFor } from '../create/new-attributes.js';
-import { removeFromListing } from '../lookup/merge-directory.js';
+import { removeFromListing } from '../lookup/cached-listing.js';
 import { type DirectoryNode, FileNode } from '../nodes/node.js';
 import { checkBudget, openNew } from '../objects/open-file.js';
 import { assertWritable } from '../objects/protection.js';

@@ -8,7 +8,7 @@ import { linkAt, linkFd, unlinkAt } from '../../sys/files/inode-ops.js';
 import { close } from '../../sys/files/open.js';
 import { hasSeparateWhiteout, upperDirectory } from '../create/create-object.js';
 import type { RealDirectory } from '../layers/layer.js';
-import { addToListing } from '../lookup/merge-directory.js';
+import { addToListing } from '../lookup/cached-listing.js';
 import { redirectMetacopy } from '../lookup/redirect.js';
 import type { Location } from '../nodes/location.js';
 import type { DirectoryNode, FileNode } from '../nodes/node.js';
