@@ -2,9 +2,9 @@
 
 export { Libfuse2Session, type Libfuse2SessionOptions } from './libfuse2/libfuse2-session.js';
 export { mountDirect } from './mount/mount-direct.js';
-export { takeMounted } from './mount/mount-given.js';
 export { mountWithHelper } from './mount/mount-helper.js';
 export { HelperError, type MountRequest } from './mount/mount-request.js';
+export { prepareMountedDevice } from './mount/mounted-device.js';
 export { raiseReadahead } from './mount/readahead.js';
 export { type UnmountOptions, unmount } from './mount/unmount.js';
 export type * from './operations.js';

@@ -1,5 +1,5 @@
 /**
- * Lets the program that unmounts wait until the server has closed its layers: umount(2) does not wait for
+ * Lets the program that unmounts wait until the server has closed its layers. umount(2) does not wait for
  * that. The server holds both ends of a pipe. The client asks it for its process id and the number of the
  * read end, and opens that end through /proc before it unmounts. Then it waits for the hangup: the kernel
  * hangs up when the server closes the write end or is killed.
@@ -18,42 +18,39 @@ import { getXattr } from '../../sys/files/xattr.js';
 import { tryReadIoctl } from '../../sys/ioctl.js';
 import { openPipe } from '../../sys/waiting/pipe.js';
 import { pollReadable } from '../../sys/waiting/poll.js';
+import { struct, u32, u64 } from '../wire/struct.js';
 import { openMountRoot } from './mount-root.js';
 
-/** _IOR('y', 'e', 16): a number of our own, for the root of a mount. Returns a {@link PipePlace}. */
+/**
+ * _IOR('y', 'e', 16): an ioctl of plyfs itself, on the root of a mount. Its output is a {@link PipeLocation}.
+ */
 export const PLYFS_SERVER_END = 0x80107965;
 /**
- * The same as an attribute of the root, which no list shows. In this namespace the kernel checks no
- * permission (fs/xattr.c:xattr_permission).
+ * The same as the value of an xattr of the root, which is in no list. In the namespace `system` the kernel
+ * checks no permission (fs/xattr.c:xattr_permission).
  */
 export const SERVER_END_XATTR = 'system.plyfs.server_end';
-const PLACE_BYTES = 16;
+/** The read end of the pipe: the process that has it open, its number there, and the inode of the pipe. */
+const PipeLocation = struct({ pid: u32, fd: u32, ino: u64 });
 const stat = new FileStat();
 
-/** The answer's layout: u32 pid, u32 fd, u64 inode number of the pipe. */
-interface PipePlace {
-  readonly pid: number;
-  readonly fd: number;
-  readonly ino: number;
-}
-
-/** The server's side. The pipe is made when a client first asks for it. */
+/** The server's side. It makes the pipe when a client first asks for it. */
 export class ServerEnd {
   private pipe: readonly [readEnd: number, writeEnd: number] | null = null;
 
-  /** The bytes of a {@link PipePlace}. The process id is the one in the server's own PID namespace. */
+  /** The bytes of a {@link PipeLocation}. The process id is valid in the server's own PID namespace. */
   describe(): Buffer {
     this.pipe ??= openPipe();
     const [readEnd] = this.pipe;
     statFd(readEnd, stat);
-    const bytes = Buffer.alloc(PLACE_BYTES);
-    bytes.writeUInt32LE(process.pid, 0);
-    bytes.writeUInt32LE(readEnd, 4);
-    bytes.writeBigUInt64LE(BigInt(stat.ino), 8);
+    const bytes = Buffer.alloc(PipeLocation.sizeof);
+    bytes.writeUInt32LE(process.pid, PipeLocation.pid);
+    bytes.writeUInt32LE(readEnd, PipeLocation.fd);
+    bytes.writeBigUInt64LE(BigInt(stat.ino), PipeLocation.ino);
     return bytes;
   }
 
-  /** Hangs up: the client sees that the server has closed everything else. */
+  /** Hangs up, which shows the client that the server has closed everything else. */
   close(): void {
     if (this.pipe === null) return;
     const [readEnd, writeEnd] = this.pipe;
@@ -68,15 +65,15 @@ export class ServerEnd {
  * server cannot be waited for: it is another program or another user's, or it runs in another PID namespace.
  */
 export function openServerEnd(mountpoint: string): number {
-  const place = placeOf(mountpoint);
-  if (place === null) return -1;
+  const location = locationOf(mountpoint);
+  if (location === null) return -1;
   let found = -1;
   try {
-    found = openTrusted(`/proc/${place.pid}/fd/${place.fd}`, O_PATH);
+    found = openTrusted(`/proc/${location.pid}/fd/${location.fd}`, O_PATH);
     statFd(found, stat);
     // If the server is in another PID namespace, another process has this number here, and its fd is
     // something else.
-    return isFifo(stat.mode) && stat.ino === place.ino ? reopen(found, O_RDONLY | O_NONBLOCK) : -1;
+    return isFifo(stat.mode) && stat.ino === location.ino ? reopen(found, O_RDONLY | O_NONBLOCK) : -1;
   } catch (error) {
     // ENOENT: no such process, or no such fd of it. EACCES, EPERM: another user's (man proc_pid_fd(5)).
     if (isErrno(error, 'ENOENT', 'EACCES', 'EPERM')) return -1;
@@ -86,29 +83,33 @@ export function openServerEnd(mountpoint: string): number {
   }
 }
 
-function placeOf(mountpoint: string): PipePlace | null {
+function locationOf(mountpoint: string): { pid: number; fd: number; ino: number } | null {
   const bytes = askByIoctl(mountpoint) ?? askByXattr(mountpoint);
-  if (bytes === null || bytes.length !== PLACE_BYTES) return null;
-  return { pid: bytes.readUInt32LE(0), fd: bytes.readUInt32LE(4), ino: Number(bytes.readBigUInt64LE(8)) };
+  if (bytes === null || bytes.length !== PipeLocation.sizeof) return null;
+  return {
+    pid: bytes.readUInt32LE(PipeLocation.pid),
+    fd: bytes.readUInt32LE(PipeLocation.fd),
+    ino: Number(bytes.readBigUInt64LE(PipeLocation.ino)),
+  };
 }
 
 /**
- * Null: no answer. Every errno is tolerated, because none may prevent the unmount: ENOTTY, ENOSYS or EINVAL
- * of a server that does not know the request, ENOTCONN of one that has died, EMFILE of one that cannot make
- * the pipe.
+ * Returns null if the server does not answer. Tolerates every errno, because none of them must prevent the
+ * unmount: ENOTTY, ENOSYS or EINVAL if the server does not know the request, ENOTCONN if it has died, EMFILE
+ * if it cannot make the pipe.
  */
 function askByIoctl(mountpoint: string): Buffer | null {
   const root = openMountRoot(mountpoint);
   if (root < 0) return null;
   try {
-    const bytes = Buffer.alloc(PLACE_BYTES);
+    const bytes = Buffer.alloc(PipeLocation.sizeof);
     return tryReadIoctl(root, PLYFS_SERVER_END, bytes) < 0 ? null : bytes;
   } finally {
     close(root);
   }
 }
 
-/** As {@link askByIoctl}: here EOPNOTSUPP or ENODATA of a server that does not know the attribute. */
+/** The same with getxattr(2): here EOPNOTSUPP or ENODATA if the server does not know the xattr. */
 function askByXattr(mountpoint: string): Buffer | null {
   let root = -1;
   try {

@@ -4,11 +4,12 @@ import { displayName, toBytesName } from '../../core/entry-name.js';
 import { HelperError } from './mount-request.js';
 
 /**
- * By name first; by path for those who run without a PATH. Debian's fuse 2 has the same helper without the 3.
+ * Names first, for a search in PATH; then paths, for processes without a PATH. In Debian's fuse 2 the helper
+ * has the name without the 3.
  */
 const HELPERS = ['fusermount3', '/usr/bin/fusermount3', '/bin/fusermount3', 'fusermount', '/usr/bin/fusermount'];
 
-/** Bytes → what spawn(2) of Node takes. It encodes UTF-8, so other bytes cannot be handed on. */
+/** Decodes bytes for Node's spawn, which encodes strings as UTF-8. Throws if the bytes are not UTF-8. */
 export function argument(bytes: string): string {
   const text = displayName(bytes);
   if (toBytesName(text) !== bytes) throw new HelperError(`fusermount3: ${text}: a path that is not UTF-8 needs root`);
@@ -16,7 +17,7 @@ export function argument(bytes: string): string {
 }
 
 /**
- * Runs the helper and waits for it. Throws its own words if it fails.
+ * Runs the helper and waits for it. Throws {@link HelperError} with its message if it fails.
  * @param commFd the helper's end of the socket over which it sends the fd
  */
 export function runFusermount(args: readonly string[], commFd?: number): void {
@@ -30,8 +31,8 @@ export function runFusermount(args: readonly string[], commFd?: number): void {
       throw new HelperError(`${helper}: ${done.error.message}`);
     }
     if (done.status === 0) return;
-    const said = done.stderr.toString().trim().replaceAll('\n', '; ');
-    throw new HelperError(said === '' ? `${helper}: failed with status ${done.status ?? done.signal}` : said);
+    const message = done.stderr.toString().trim().replaceAll('\n', '; ');
+    throw new HelperError(message === '' ? `${helper}: failed with status ${done.status ?? done.signal}` : message);
   }
   throw new HelperError('fusermount3: not found; mounting as an ordinary user needs the package fuse3');
 }

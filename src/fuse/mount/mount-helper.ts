@@ -1,8 +1,7 @@
 /**
- * Mounting with fusermount3: as an ordinary user. The helper opens /dev/fuse, mounts it, and sends the fd
- * over a socket.
+ * Mounts with fusermount3, as an ordinary user. The helper opens /dev/fuse, mounts it, and sends the fd over
+ * a socket.
  */
-
 import { MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../../core/flags.js';
 import { close } from '../../sys/files/open.js';
 import { receiveFd, setNonBlocking, socketPair } from '../../sys/process/fd-passing.js';
@@ -17,23 +16,25 @@ const FLAG_NAMES: readonly (readonly [number, string])[] = [
   [MS_NOATIME, 'noatime'],
 ];
 
-/** The helper splits at commas that no backslash precedes. */
+/** Escapes commas: the helper splits its options at commas without a backslash before them. */
 function escaped(value: string): string {
   return value.replace(/[\\,]/g, '\\$&');
 }
 
-/** The helper adds rootmode, user_id and group_id, and nosuid and nodev whether asked for or not. */
-export function helperOptions(request: MountRequest): string {
-  const options = FLAG_NAMES.filter(([flag]) => (request.flags & flag) !== 0).map(([, name]) => name);
-  if (request.allowOther) options.push('allow_other');
-  if (request.defaultPermissions) options.push('default_permissions');
-  const source = request.fsname === '' ? request.source : request.fsname;
-  if (source !== '') options.push(`fsname=${escaped(source)}`);
-  if (request.subtype !== '') options.push(`subtype=${escaped(request.subtype)}`);
+/** The helper adds rootmode, user_id and group_id itself, and always nosuid and nodev. */
+export function helperOptions({ fsname, subtype, flags, allowOther }: MountRequest): string {
+  const options = FLAG_NAMES.filter(([flag]) => (flags & flag) !== 0).map(([, name]) => name);
+  if (allowOther) options.push('allow_other');
+  options.push('default_permissions');
+  if (fsname !== '') options.push(`fsname=${escaped(fsname)}`);
+  if (subtype !== '') options.push(`subtype=${escaped(subtype)}`);
   return options.join(',');
 }
 
-/** Mounts, and returns the server side's fd. Throws {@link HelperError} with what the helper said. */
+/**
+ * Mounts, and returns the fd from which the server reads requests. Throws {@link HelperError} with the
+ * message of the helper.
+ */
 export function mountWithHelper(request: MountRequest): number {
   const [ours, theirs] = socketPair();
   try {

@@ -1,23 +1,21 @@
-/** What is to be mounted where. All strings are latin1-decoded bytes. */
+/**
+ * A mount to make. All strings are latin1-decoded bytes. The mount is always a directory, and the kernel
+ * checks permissions (default_permissions).
+ */
 export interface MountRequest {
-  /** Shown as the mount's source where {@link fsname} is empty. */
-  source: string;
   /** The mountpoint, absolute. */
   target: string;
-  /** The type is shown as `fuse.SUBTYPE`; empty: `fuse`. */
+  /** /proc/mounts shows the type `fuse.SUBTYPE`; empty: `fuse`. */
   subtype: string;
+  /** /proc/mounts shows it as the source of the mount. */
   fsname: string;
   /** MS_* of mount(2). */
   flags: number;
-  /** Other users than the mounting one may use the mount. */
+  /** Users other than the mounting one can access the mount. */
   allowOther: boolean;
-  /** The kernel checks permissions. */
-  defaultPermissions: boolean;
-  /** S_IF* and permissions of the mountpoint. */
-  rootMode: number;
 }
 
-/** Why a mount, or an unmount, was refused, in the words of who refused it. */
+/** A helper program or library refused a mount or an unmount. The message is its own. */
 export class HelperError extends Error {
   override readonly name = 'HelperError';
 }

@@ -1,23 +1,27 @@
-/** How much of a file the kernel reads ahead: the size of the requests that sequential reading makes. */
+/**
+ * The readahead of a mount: how much of a file the kernel reads in advance, and so the size of sequential
+ * READs.
+ */
 import { writeFileSync } from 'node:fs';
 import { mountedOn } from '../../sys/mountinfo.js';
 
 /**
- * Measured: 128 KiB (the default) reads at a third of the speed; beyond 1 MiB requests grow no more
- * (max_pages).
+ * Measured: with 128 KiB (the default) sequential reading has a third of the speed. Above 1 MiB requests do
+ * not grow (max_pages).
  */
 const READ_AHEAD_KB = 1024;
 
 /**
- * Raises the readahead of the mount on `target`. After the handshake, which sets it to the kernel's default.
- * Does nothing where we may not (an ordinary user, a user namespace, a read-only /sys): it is speed, not
- * function. Does not touch the mount itself, so its own serving thread may call this.
+ * Raises the readahead of the mount on `target`. Call it after the handshake, which sets it to the kernel's
+ * default. Does nothing if the server cannot write the file in /sys (an ordinary user, a user namespace, a
+ * read-only /sys): the mount works without it. Does not access the mount, so the thread that serves the mount
+ * can call this.
  */
 export function raiseReadahead(target: string): void {
   try {
     const device = mountedOn(target)?.device;
     if (device !== undefined) writeFileSync(`/sys/class/bdi/${device}/read_ahead_kb`, String(READ_AHEAD_KB));
   } catch {
-    // EACCES, EPERM, EROFS, ENOENT (no /sys, no /proc): as said above.
+    // EACCES, EPERM, EROFS, ENOENT (no /sys, no /proc): see above.
   }
 }

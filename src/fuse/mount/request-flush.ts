@@ -4,13 +4,13 @@ import { tryIoctl } from '../../sys/ioctl.js';
 import { openMountRoot } from '../control/mount-root.js';
 import { PLYFS_FLUSH_PSEUDO_LINKS } from '../handlers/own-ioctl.js';
 
-/** A server that knows no such wish; one of another file system. */
+/** Errnos of a server that does not know the request, such as the server of another file system. */
 const UNKNOWN = new Set<number>([Errno.ENOTTY, Errno.ENOSYS, Errno.EINVAL]);
 
 /**
- * Asks the server of a mount to make its layers complete while a caller still can get the error
- * (`Operations.settle`). Does nothing if the server cannot be asked: it writes pseudo-links down when it
- * ends. Throws the server's errno.
+ * Makes the server of a mount write its pseudo-links to the layers, while the caller can still get an error
+ * (`Operations.flushPseudoLinks`). Throws the server's errno. Does nothing if the server cannot be asked: it
+ * also writes them when it ends.
  */
 export function requestPseudoLinkFlush(mountpoint: string): void {
   const fd = openMountRoot(mountpoint);

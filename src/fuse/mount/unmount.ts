@@ -1,19 +1,19 @@
-/** Taking a mount away. */
+/** Unmounts with umount2(2), or with fusermount3 as an ordinary user. */
 import { isErrno } from '../../core/errno.js';
 import { MNT_DETACH, umountFs } from '../../sys/mount.js';
 import { argument, runFusermount } from './fusermount.js';
 
-/** umount2(2): a mountpoint that has become a symlink is not followed. */
+/** umount2(2): does not follow a mountpoint that has become a symlink. */
 const UMOUNT_NOFOLLOW = 8;
 
 export interface UnmountOptions {
-  /** Take the mount out of the tree now, and end it when its last user has gone. */
+  /** The mount disappears from the tree now, and ends when no process uses it any more. */
   lazy: boolean;
 }
 
 /**
- * Unmounts `target` (latin1-decoded bytes), with fusermount3 where the right is missing. Throws `FsError`
- * (EBUSY: in use, EINVAL: not a mountpoint) or `HelperError` with what the helper said.
+ * Unmounts `target` (latin1-decoded bytes). Uses fusermount3 if umount2(2) fails with EPERM. Throws `FsError`
+ * (EBUSY: in use, EINVAL: not a mountpoint), or `HelperError` with the message of the helper.
  */
 export function unmount(target: string, { lazy }: UnmountOptions): void {
   try {

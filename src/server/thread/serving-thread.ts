@@ -4,7 +4,14 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { displayName } from '../../core/entry-name.js';
-import { mountDirect, mountWithHelper, raiseReadahead, Session, takeMounted, unmount } from '../../fuse/index.js';
+import {
+  mountDirect,
+  mountWithHelper,
+  prepareMountedDevice,
+  raiseReadahead,
+  Session,
+  unmount,
+} from '../../fuse/index.js';
 import type { Operations } from '../../fuse/operations.js';
 import { close } from '../../sys/files/open.js';
 import { changeDirectory } from '../../sys/files/working-directory.js';
@@ -33,7 +40,7 @@ const log = limitLines(postLine);
  * users mount with the set-uid helper. Returns the fd of the FUSE device.
  */
 function mount(config: MountConfig): number {
-  if (config.deviceFd !== undefined) return takeMounted(config.deviceFd);
+  if (config.deviceFd !== undefined) return prepareMountedDevice(config.deviceFd);
   const direct = process.geteuid?.() === 0;
   return (direct ? mountDirect : mountWithHelper)(mountRequestOf(config));
 }

@@ -103,14 +103,11 @@ describe('open files', () => {
 
 describe('mount options', () => {
   const request = {
-    source: 's',
     target: '/mnt',
     subtype: 'plyfs',
     fsname: 'a,b\\c',
     flags: 1,
     allowOther: true,
-    defaultPermissions: true,
-    rootMode: 0o40755,
   };
 
   it('are escaped, and let the kernel keep attributes only where nothing changes', () => {

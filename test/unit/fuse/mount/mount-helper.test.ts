@@ -4,30 +4,27 @@ import { helperOptions } from '../../../../src/fuse/mount/mount-helper.js';
 import { encodeDev } from '../../../../src/fuse/wire/reply.js';
 
 const request = {
-  source: 'source',
   target: '/mnt',
   subtype: 'sub',
-  fsname: '',
+  fsname: 'source',
   flags: 0,
   allowOther: false,
-  defaultPermissions: true,
-  rootMode: 0o40755,
 };
 
 describe('options for fusermount3', () => {
-  it('name what is asked for', () => {
+  it('have a name for each flag and field of the request', () => {
     const flags = MS_RDONLY | MS_NOSUID | MS_NODEV;
     expect(helperOptions({ ...request, flags, allowOther: true })).toBe(
       'ro,nosuid,nodev,allow_other,default_permissions,fsname=source,subtype=sub',
     );
   });
 
-  it('escape what would end an option', () => {
+  it('have an escape before each comma and backslash of a value', () => {
     expect(helperOptions({ ...request, fsname: 'a,b\\c', subtype: '' })).toBe('default_permissions,fsname=a\\,b\\\\c');
   });
 });
 
-it('device numbers travel as the kernel packs them', () => {
+it('a device number is packed as the kernel packs it', () => {
   expect(encodeDev(1, 3)).toBe(0x103);
   expect(encodeDev(259, 0x12345)).toBe(0x12310345);
   expect(encodeDev(0, 0)).toBe(0);

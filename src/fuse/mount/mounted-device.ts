@@ -2,10 +2,9 @@
 import { closeOnExec, setNonBlocking } from '../../sys/process/fd-passing.js';
 
 /**
- * Prepares `fd`, a descriptor of /dev/fuse that is mounted already, for a session. The session is to own it
- * from here on.
+ * Prepares `fd`, /dev/fuse that another program has mounted, for a session. The session owns it from then on.
  */
-export function takeMounted(fd: number): number {
+export function prepareMountedDevice(fd: number): number {
   closeOnExec(fd);
   setNonBlocking(fd);
   return fd;
