@@ -1,84 +1,86 @@
-/** What a conformance case is. */
+/** The type of a conformance case. */
 import type { Layers } from './tree.js';
 
-/** A difference between targets that a case may depend on. */
+/** A property in which targets differ, and which a case can require. */
 export type Capability =
-  /** The target keeps an upper layer that the case looks into. */
+  /** The target has an upper layer on disk, which the case reads. */
   | 'upper'
-  /** A directory that (also) lies in a lower layer cannot be renamed: EXDEV. */
+  /** A directory that a lower layer has cannot be renamed: EXDEV. */
   | 'exdev'
   /** Any directory can be renamed. */
   | 'rename-any-directory'
-  /** A change of attributes copies the data up too: no `metacopy=on`. */
+  /** A change of attributes copies the data up too (no `metacopy=on`). */
   | 'data-with-attributes'
-  /** Owner, mode and capabilities of what is in the upper are those that it has on disk. */
+  /** Objects of the upper have their own owner, mode and capabilities on disk. */
   | 'own-attributes'
-  /** A directory's link count is two and one for each subdirectory. */
+  /** A directory's link count is two plus the number of its subdirectories. */
   | 'directory-nlink'
-  /** Hard links of one lower file stay one file when it is written to. */
+  /** Hard links of a lower file stay one file when it is written to. */
   | 'lower-hard-links'
-  /** What was unlinked while open shows no links and can be changed, from whichever layer it came. */
+  /** A file that was unlinked while open has no links and can be changed, in every layer. */
   | 'unlinked-lower'
-  /** A mapping made before a copy-up sees what is written after it. */
+  /** A mapping made before a copy-up shows later writes. */
   | 'coherent-mappings'
-  /** Reading updates the access time as ext4 does. */
+  /** A read updates the access time as on ext4. */
   | 'atime'
-  /** Character device 0:0 can be made. */
+  /** A character device 0:0 can be made. */
   | 'device-zero'
-  /** Character device 0:0 is a whiteout and cannot be made. */
+  /** A character device 0:0 is a whiteout and cannot be made. */
   | 'device-zero-reserved'
-  /** `trusted.overlay.*` names are kept from the user. */
+  /** Names `trusted.overlay.*` are private to the union. */
   | 'private-xattrs'
-  /** `trusted.overlay.*` names are names as all others. */
+  /** Names `trusted.overlay.*` are ordinary. */
   | 'no-private-xattrs'
   /** Names can have 255 bytes. */
   | 'long-names'
   /** Layers are aufs branches: reserved names, 242 bytes, three directories that can be renamed. */
   | 'aufs'
-  /** What is made belongs to its maker. */
+  /** A new object belongs to its caller. */
   | 'caller'
-  /** RENAME_NOREPLACE and RENAME_EXCHANGE. */
+  /** renameat2(2) with RENAME_NOREPLACE and RENAME_EXCHANGE. */
   | 'rename-flags'
   | 'fallocate'
   /** SEEK_DATA and SEEK_HOLE find the holes. */
   | 'seek-holes'
-  /** O_TMPFILE. */
+  /** open(2) with O_TMPFILE. */
   | 'tmpfile'
-  /** Names and symlink targets can be any bytes. */
+  /** Names and symlink targets can contain any bytes. */
   | 'byte-names'
-  /** Times have nanoseconds, can lie before 1970, and can be set one without the other. */
+  /** Times have nanoseconds, can be before 1970, and can be set one without the other. */
   | 'exact-times'
-  /** ACLs decide who may do what, and are inherited. */
+  /** ACLs are checked and inherited. */
   | 'acls'
-  /** What was removed while somebody refers to it, and is no open file, can still be asked about. */
+  /** A removed object to which a process refers without having it open can still be queried. */
   | 'nameless-objects'
-  /** Set-gid without group execute is taken away by a writer outside the group. */
+  /** A write by a process outside the group clears set-gid without group execute. */
   | 'kill-set-gid'
-  /** A write to a mapping leaves capabilities. */
+  /** A write to a mapping keeps capabilities. */
   | 'capabilities-with-mapping'
   | 'o-direct'
-  /** O_DIRECT refuses what is no whole block. */
+  /** O_DIRECT refuses transfers that are not whole blocks. */
   | 'direct-blocks'
   | 'inode-flags'
-  /** The kernel itself knows which files are immutable or append-only, without asking the file system. */
+  /**
+   * The kernel itself knows which files are immutable or append-only, without a request to the file system.
+   */
   | 'inode-flags-cached'
   /**
-   * Listings and stat agree about a directory that lies in the upper and below it, whoever has made it there.
+   * A listing and stat(2) return the same inode number for a directory that the upper and a lower layer have.
    */
   | 'merged-numbers'
-  /** fcntl(2) F_SETLEASE. */
+  /** fcntl(2) with F_SETLEASE. */
   | 'leases'
-  /** Objects have file handles that open_by_handle_at(2) takes. */
+  /** Objects have file handles that open_by_handle_at(2) accepts. */
   | 'handles'
-  /** name_to_handle_at(2) gives handles to compare only (AT_HANDLE_FID). */
+  /** name_to_handle_at(2) only returns handles that can be compared (AT_HANDLE_FID). */
   | 'no-handles'
   | 'collapse-range';
 
-/** Where in the layers the object of a case lies. */
+/** The layers that have the object of a case. */
 export const PLACEMENTS = ['upper', 'lower', 'merged', 'deep', 'whiteout', 'opaque'] as const;
 export type Placement = (typeof PLACEMENTS)[number];
 
-/** What a case is given while it runs. */
+/** The directory of a running case, and its helpers. */
 export interface Context {
   /** The case's own directory in the mounted tree. */
   readonly root: string;
@@ -86,21 +88,21 @@ export interface Context {
   /** The path of `relative` in the upper layer on disk; only for cases that need `upper`. */
   upper(relative: string): string;
   /**
-   * Whether the upper layer has a whiteout at `relative`; whether its directory is marked opaque. Need
-   * `upper`.
+   * Whether the upper layer has a whiteout at `relative`, and whether the directory is opaque in it. Only for
+   * cases that need `upper`.
    */
   isWhiteout(relative: string): boolean;
   isOpaque(relative: string): boolean;
-  /** An open file that is closed when the case ends. */
+  /** Opens a file that is closed when the case ends. */
   open(relative: string, flags: number, mode?: number): number;
-  /** Runs `body` when the case ends, whether it passed or not. */
+  /** Runs `body` when the case ends, also after a failure. */
   defer(body: () => void): void;
 }
 
 export interface Case {
   /** Unique; also the name of the case's directory. */
   readonly id: string;
-  /** The operation that is tested: a system call's name, for the coverage table. */
+  /** The tested operation: the name of a system call, for the coverage table. */
   readonly operation: string;
   readonly placement: Placement;
   readonly title: string;
@@ -109,7 +111,7 @@ export interface Case {
   run(ctx: Context): void;
 }
 
-/** A case that stands for itself. */
+/** A case in one placement, with layers of its own. */
 export interface SingleCase {
   readonly id: string;
   readonly operation: string;
@@ -120,7 +122,7 @@ export interface SingleCase {
   run(ctx: Context): void;
 }
 
-/** Without layers a case starts with an empty directory in the upper. */
+/** Makes one case. Without layers, it starts in an empty directory of the upper. */
 export function single(spec: SingleCase): Case {
   return { placement: 'upper', needs: [], layers: {}, ...spec };
 }

@@ -1,7 +1,7 @@
-/** Which operations the cases cover in which placements. */
+/** The operations and placements that the cases cover. */
 import { type Case, PLACEMENTS } from './case.js';
 
-/** A table of numbers of cases: operations down, placements across. */
+/** Returns a table with the number of cases for each operation (row) and placement (column). */
 export function coverageTable(cases: readonly Case[]): string {
   const operations = [...new Set(cases.map(({ operation }) => operation))].sort();
   const count = (operation: string, placement: string): number =>

@@ -1,7 +1,7 @@
 /**
- * The errnos that the manual documents for each system call: the ERRORS sections of man-pages 6.03, those of
- * stat(2) for the xattr calls, which refer to it, and ioctl(2) for the requests on files. ENOTSUP is
- * EOPNOTSUPP on Linux, EWOULDBLOCK is EAGAIN.
+ * The errnos that the manual documents for each system call: the ERRORS sections of man-pages 6.03. The xattr
+ * calls also have those of stat(2), to which their pages refer. ioctl(2) has those of requests on files. On
+ * Linux, ENOTSUP is EOPNOTSUPP and EWOULDBLOCK is EAGAIN.
  */
 const PATH = 'EACCES EFAULT ELOOP ENAMETOOLONG ENOENT ENOMEM ENOTDIR';
 

@@ -1,5 +1,5 @@
 /**
- * The table of docs/conformance.md: the documented errnos of each system call, and the placements in which the
+ * The table of docs/conformance.md: the documented errnos of each system call, and the placements in which
  * cases provoke them.
  */
 import { PLACEMENTS } from './case.js';
@@ -34,7 +34,10 @@ interface Row {
 
 const MAIN = 'plyfs';
 
-/** `targets`: names of all targets that ran. */
+/**
+ * Returns a row for each documented errno of each call.
+ * @param targets the names of all targets that ran
+ */
 export function errnoRows(record: CallRecord, targets: readonly string[]): Row[] {
   return Object.entries(DOCUMENTED).flatMap(([operation, errnos]) =>
     [...new Set(errnos.split(' '))].sort().map((errno): Row => {
@@ -51,20 +54,20 @@ export function errnoRows(record: CallRecord, targets: readonly string[]): Row[]
   );
 }
 
-/** Empty placements without a reason, as `operation errno`. */
+/** Returns empty placements without a reason, as `operation errno`. */
 export function unexplained(rows: readonly Row[]): string[] {
   return rows
     .filter(({ marks, why }) => why === null && marks.some((mark) => mark !== '●'))
     .map(({ operation, errno, marks }) => `${operation} ${errno} [${marks.map((mark) => mark || '.').join('')}]`);
 }
 
-/** Reasons that are not needed, because a case provokes the errno in every placement. */
+/** Returns reasons that are not needed, because a case provokes the errno in every placement. */
 export function spareReasons(rows: readonly Row[]): string[] {
   const holes = new Set(rows.filter(({ why }) => why !== null).map(({ operation, errno }) => `${operation} ${errno}`));
   return NOT_PROVOKED.flatMap(({ pairs }) => pairs.filter((pair) => !pair.includes('*') && !holes.has(pair)));
 }
 
-/** Errnos that cases provoke and the manual does not document, as `operation: errno errno`. */
+/** Returns errnos that cases provoke and the manual does not document, as `operation: errno errno`. */
 function beyond(record: CallRecord): string[] {
   const extra = new Map<string, string[]>();
   for (const [operation, errno] of record.pairs()) {

@@ -1,4 +1,7 @@
-/** How whiteouts and opaque directories are stored in a layer: written here from the formats' definitions. */
+/**
+ * The on-disk forms of whiteouts and opaque directories, written from the definitions of the formats and not
+ * with plyfs's code.
+ */
 import { join } from 'node:path';
 import * as sys from '../harness/sys/index.js';
 
@@ -9,9 +12,9 @@ export interface LayerForm {
   isOpaque(directory: string): boolean;
 }
 
-/** A character device 0:0; `trusted.overlay.opaque` = `y`. */
+/** The overlay form: a whiteout is a character device 0:0; `trusted.overlay.opaque` = `y`. */
 export const overlayForm = overlayFormWith('trusted.overlay.opaque');
-/** As written without root: with `userxattr`. */
+/** The overlay form without root, with `userxattr`. */
 export const userxattrForm = overlayFormWith('user.overlay.opaque');
 
 function overlayFormWith(opaque: string): LayerForm {
@@ -29,7 +32,10 @@ function overlayFormWith(opaque: string): LayerForm {
 
 const AUFS_OPAQUE = '.wh..wh..opq';
 
-/** `.wh.NAME` without NAME; `.wh..wh..opq` inside. Both are empty read-only files. */
+/**
+ * The aufs form: a whiteout is `.wh.NAME`, without NAME; `.wh..wh..opq` is in an opaque directory. Both are
+ * empty read-only files.
+ */
 export const aufsForm: LayerForm = {
   makeWhiteout: (directory, name) => makeMarker(join(directory, `.wh.${name}`)),
   isWhiteout: (directory, name) => !exists(join(directory, name)) && isMarker(join(directory, `.wh.${name}`)),

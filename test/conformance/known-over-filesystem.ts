@@ -14,19 +14,19 @@ const KNOWN: readonly Known[] = [
     role: 'upper',
     systems: ['ramfs'],
     cases: /^acl-locking-bit-copy-up-/,
-    why: 'plyfs refuses to copy up what has an ACL where the copy would lose it (EOPNOTSUPP); the kernel loses it',
+    why: 'plyfs refuses to copy up an object with an ACL if the copy would lose the ACL (EOPNOTSUPP); the kernel loses it',
   },
   {
     role: 'upper',
     systems: ['overlay', 'plyfs'],
     cases: /^argument-direct-/,
-    why: 'the kernel does not stack passthrough so deep, and without it O_DIRECT takes any length',
+    why: 'the kernel does not allow passthrough on so many stacked file systems, and without it O_DIRECT accepts any length',
   },
   {
     role: 'upper',
     systems: ['overlay', 'plyfs'],
     cases: /^disk-(?:unlink|unlink-merged|rename)$/,
-    why: 'no device 0:0 can be made there: whiteouts are attributes',
+    why: 'this file system cannot hold a device 0:0: whiteouts are attributes',
   },
   {
     role: 'upper',
@@ -36,7 +36,7 @@ const KNOWN: readonly Known[] = [
   },
 ];
 
-/** The reason why a case differs; null: it must not differ. */
+/** Returns the reason why a case differs, or null if it must not differ. */
 export function knownDifference(role: Role, system: string, id: string): string | null {
   return KNOWN.find((each) => each.role === role && each.systems.includes(system) && each.cases.test(id))?.why ?? null;
 }

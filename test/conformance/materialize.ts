@@ -1,12 +1,12 @@
-/** Puts a written-down tree on disk. */
+/** Makes the objects of a `Tree` on disk. */
 import * as sys from '../harness/sys/index.js';
 import { type LayerForm, overlayForm } from './forms.js';
 import { asEntry, type Entry, type Facts, type Tree } from './tree.js';
 
-/** Names of the first file of each hard link group, by its word. */
+/** Maps the word of each hard link group to the name of its first file. */
 type Links = Map<string, string>;
 
-/** What is the same for all entries of a tree. */
+/** Facts that all entries of a tree share. */
 interface Layer {
   readonly form: LayerForm;
   readonly links: Links;
@@ -42,7 +42,7 @@ function create(at: string, name: string, entry: Entry, layer: Layer): void {
       sys.mkdir(path, 0o755);
       if (entry.opaque) layer.form.markOpaque(path);
       fill(path, entry.entries, layer);
-      // Last: filling a directory changes its times.
+      // Attributes are set last, because filling a directory changes its times.
       applyFacts(path, entry.facts, 0o755);
   }
 }
@@ -60,8 +60,9 @@ function createFile(path: string, entry: Extract<Entry, { kind: 'file' }>, links
 }
 
 /**
- * Owner first, which takes set-id bits and capabilities away; mode before an ACL, whose mask it would be;
- * times last. `defaultMode` null: the mode stays.
+ * Sets attributes in this order: the owner, because chown clears set-id bits and capabilities; the mode
+ * before an ACL, because chmod would change its mask; times last.
+ * @param defaultMode null: the mode is not changed
  */
 function applyFacts(path: string, facts: Facts, defaultMode: number | null): void {
   if (facts.uid !== undefined || facts.gid !== undefined) {

@@ -1,4 +1,4 @@
-/** What became of the cases of each group on each target. */
+/** Counts the results of the cases by group and target. */
 export type CaseOutcome = 'passed' | 'failed' | 'notApplicable';
 
 interface Cell {
@@ -19,7 +19,10 @@ export class Matrix {
     this.cell('all', target)[outcome]++;
   }
 
-  /** Groups down, targets across; in each cell passed, failed and not applicable. */
+  /**
+   * Returns a table with a row for each group and a column for each target. A cell has the numbers of passed,
+   * failed and not applicable cases.
+   */
   toString(): string {
     const targets = [...this.targets];
     const groups = this.groups.filter((group) => this.rows.has(group));

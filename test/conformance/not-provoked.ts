@@ -1,6 +1,6 @@
 /**
- * Documented errnos that no case provokes, or not in every placement, with the reason. A hole without a
- * reason here, and a reason without its hole, fail the test.
+ * Documented errnos that no case provokes, or not in every placement, with the reason. The test fails for a
+ * hole without a reason, and for a reason without a hole.
  */
 interface Reason {
   /** `operation errno`, either of them `*`. */
@@ -93,14 +93,14 @@ export const NOT_PROVOKED: readonly Reason[] = [
   },
 ];
 
-/** Why a case is missing, or null. */
+/** Returns the reason why a case is missing, or null. */
 export function reasonFor(operation: string, errno: string): string | null {
   const matches = (pair: string): boolean => {
     const at = pair.lastIndexOf(' ');
     const [op, code] = [pair.slice(0, at), pair.slice(at + 1)];
     return (op === '*' || op === operation) && (code === '*' || code === errno);
   };
-  // The more specific reason is the better one.
+  // The more specific reason has priority.
   const fitting = NOT_PROVOKED.filter(({ pairs }) => pairs.some(matches));
   const exact = fitting.find(({ pairs }) => pairs.includes(`${operation} ${errno}`));
   return (exact ?? fitting[0])?.why ?? null;

@@ -1,7 +1,7 @@
 /**
- * The cases with layers on other file systems. A case can fail because the file system lacks something. So
- * each case first runs on the kernel's overlayfs over the same layers; if it passes there, it must pass on
- * plyfs.
+ * Runs cases with layers on other file systems. A case can fail because the file system lacks a feature.
+ * Therefore each case first runs on the kernel's overlayfs over the same layers. If it passes there, it must
+ * pass on plyfs.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import type { Case } from './case.js';
 import { overlayForm } from './forms.js';
 import { materialize } from './materialize.js';
 import { missingCapabilities, runCase } from './run-case.js';
-import type { Stage, Target } from './targets/target.js';
+import type { OpenTarget, Target } from './targets/target.js';
 import {
   featuredKernel,
   featuredPlyfs,
@@ -24,16 +24,16 @@ import {
 } from './targets/union.js';
 import { asEntry, LAYER_NAMES, type LayerName, type Tree } from './tree.js';
 
-/** Which layers lie on the file system. */
+/** The layers that are on the file system. */
 export type Role = 'lower' | 'upper';
 
 const ON: Readonly<Record<Role, readonly LayerName[]>> = { lower: ['lower1', 'lower2', 'lower3'], upper: ['upper'] };
 
-/** How the two unions are mounted. */
+/** The mount functions of the two unions. */
 export interface Mode {
   readonly mountKernel: (layers: LayerDirs) => Mounted;
   readonly mountPlyfs: (layers: LayerDirs) => Mounted;
-  /** The targets that they are, by what these can do. */
+  /** The targets whose capabilities the two unions have. */
   readonly targets: readonly Target[];
 }
 
@@ -49,7 +49,7 @@ export const FEATURED: Mode = {
   targets: [kernelFeatures, plyfsFeatures],
 };
 
-/** The cases that can be run with the layers of `role` on `system`. */
+/** Returns the cases that can run with the layers of `role` on `system`. */
 export function casesOn(system: FileSystem, role: Role, mode: Mode, cases: readonly Case[]): Case[] {
   return cases.filter((one) => {
     const missing = mode.targets.flatMap((target) => missingCapabilities(one, target));
@@ -68,9 +68,9 @@ function hasMarks(tree: Tree): boolean {
     });
 }
 
-/** A union of layers of which those of one role lie on the file system. */
+/** A union whose layers of one role are on the file system. */
 interface Union {
-  readonly stage: Stage;
+  readonly opened: OpenTarget;
   readonly layers: LayerDirs;
   remount(mount: (layers: LayerDirs) => Mounted): void;
 }
@@ -78,17 +78,17 @@ interface Union {
 export class Layered {
   private readonly unions: Union[] = [];
   private mounted: MountedFileSystem | null = null;
-  /** The kernel's overlayfs and plyfs: each on an upper of its own, both on the same lowers. */
+  /** The kernel's overlayfs and plyfs, each with its own upper, on the same lowers. */
   readonly kernel: Union;
   readonly plyfs: Union;
-  /** Why the kernel's overlayfs has its upper elsewhere; null: it has not. */
+  /** The reason why the kernel's overlayfs has its upper on another file system, or null if it has not. */
   readonly kernelElsewhere: string | null;
 
-  /** Lays out the layers below the empty directory `base`, and mounts both. */
+  /** Makes the layers below the empty directory `base`, and mounts both unions. */
   constructor(system: FileSystem, role: Role, mode: Mode, cases: readonly Case[], base: string) {
     const at = (...names: string[]): string => join(base, ...names);
     for (const name of ['on', 'content', 'off']) mkdirSync(at(name));
-    const places = new Map<string, string>();
+    const locations = new Map<string, string>();
     for (const who of ['kernel', 'plyfs'] as const) {
       for (const layer of LAYER_NAMES) {
         const isShared = layer !== 'upper';
@@ -98,12 +98,12 @@ export class Layered {
         mkdirSync(at(within, name));
         materialize(at(within, name), treeOf(layer, cases), overlayForm);
         if (layer === 'upper') mkdirSync(at(within, `work of ${who}`));
-        places.set(name, within);
+        locations.set(name, within);
       }
     }
     this.mounted = system.mount(at('content'), at('on'), role === 'upper');
     const { root } = this.mounted;
-    const placeOf = (name: string): string => (places.get(name) === 'off' ? at('off', name) : join(root, name));
+    const placeOf = (name: string): string => (locations.get(name) === 'off' ? at('off', name) : join(root, name));
     const layersOf = (who: 'kernel' | 'plyfs'): LayerDirs => {
       mkdirSync(at(who));
       const upper = placeOf(`upper of ${who}`);
@@ -134,7 +134,7 @@ export class Layered {
 
   private mount(layers: LayerDirs, mount: (layers: LayerDirs) => Mounted): Union {
     let mounted = mount(layers);
-    const stage: Stage = {
+    const opened: OpenTarget = {
       root: layers.mountpoint,
       upper: layers.upper,
       form: overlayForm,
@@ -143,7 +143,7 @@ export class Layered {
       close: () => mounted.unmount(),
     };
     const union: Union = {
-      stage,
+      opened,
       layers,
       remount(next) {
         mounted.unmount();
@@ -155,7 +155,7 @@ export class Layered {
   }
 
   async close(): Promise<void> {
-    for (const { stage } of this.unions) stage.close();
+    for (const { opened } of this.unions) opened.close();
     await this.mounted?.unmount();
   }
 }
@@ -163,20 +163,20 @@ export class Layered {
 /** The result of one case. */
 export type Verdict =
   | { readonly kind: 'passed' }
-  /** The file system lacks what the case needs. */
+  /** The file system lacks a feature that the case needs. */
   | { readonly kind: 'not here'; readonly why: string; readonly passesOnPlyfs: boolean }
   | { readonly kind: 'differs'; readonly why: string };
 
 export function compare(one: Case, { kernel, plyfs }: Layered): Verdict {
-  const expected = failureOf(one, kernel.stage);
-  const got = failureOf(one, plyfs.stage);
+  const expected = failureOf(one, kernel.opened);
+  const got = failureOf(one, plyfs.opened);
   if (expected !== null) return { kind: 'not here', why: expected, passesOnPlyfs: got === null };
   return got === null ? { kind: 'passed' } : { kind: 'differs', why: got };
 }
 
-function failureOf(one: Case, stage: Stage): string | null {
+function failureOf(one: Case, opened: OpenTarget): string | null {
   try {
-    runCase(one, stage);
+    runCase(one, opened);
     return null;
   } catch (error) {
     return String(error instanceof Error ? error.message : error);

@@ -1,9 +1,9 @@
-/** One case written once, run with its object in every place of the layers. */
+/** Makes cases of one test, with its object in each placement in the layers. */
 import { type Capability, type Case, type Context, PLACEMENTS, type Placement, type SingleCase } from './case.js';
 import { dir, type Entry, type Facts, file, type Layers, opaqueDir, type Tree, whiteout } from './tree.js';
 
 interface Placed extends Omit<SingleCase, 'placement' | 'layers' | 'run'> {
-  /** Defaults to all. */
+  /** Default: all. */
   readonly placements?: readonly Placement[];
 }
 
@@ -21,7 +21,7 @@ function spread(spec: Placed, layers: (placement: Placement) => Layers, run: (ct
 
 const OTHER = file('a lower file of another content, to be hidden', { mode: 0o600, uid: 7, mtime: 1 });
 
-/** `d/f` is `object`, placed. */
+/** Returns layers in which `d/f` is `object`, in this placement. */
 function placeObject(placement: Placement, object: Entry): Layers {
   switch (placement) {
     case 'upper':
@@ -48,7 +48,7 @@ function placeObject(placement: Placement, object: Entry): Layers {
 }
 
 export interface FileCase extends Placed {
-  /** The object at `d/f`; a file with the content `content` when left out. */
+  /** The object at `d/f`. Default: a file with the content `content`. */
   readonly object?: Entry;
   run(ctx: Context, path: string): void;
 }
@@ -56,7 +56,8 @@ export interface FileCase extends Placed {
 export const CONTENT = 'content';
 
 /**
- * Cases about an existing object at `d/f`, whose path `run` is given. In `whiteout` it lies above a whiteout.
+ * Makes cases about an existing object at `d/f`, whose path `run` gets. In the placement `whiteout`, the
+ * object is above a whiteout.
  */
 export function onFile(spec: FileCase): Case[] {
   const object = spec.object ?? file(CONTENT);
@@ -67,7 +68,7 @@ export function onFile(spec: FileCase): Case[] {
   );
 }
 
-/** `d` has no name `n` in it, for a reason. */
+/** Returns layers in which `d` has no name `n`, in this placement. */
 function placeAbsence(placement: Placement, facts: Facts): Layers {
   const d = (entries: Tree): Entry => dir(entries, facts);
   const hidden = dir({ inside: 'must stay hidden' });
@@ -88,14 +89,14 @@ function placeAbsence(placement: Placement, facts: Facts): Layers {
 }
 
 export interface AbsenceCase extends Placed {
-  /** Of the directory `d`, in every layer that has it. */
+  /** The attributes of the directory `d`, in every layer that has it. */
   readonly directory?: Facts;
   run(ctx: Context, path: string): void;
 }
 
 /**
- * Cases about making the name `d/n`, which is not there; in `whiteout` and `opaque` a lower directory is
- * hidden by it.
+ * Makes cases about making the free name `d/n`. In the placements `whiteout` and `opaque`, a lower directory
+ * of this name is hidden.
  */
 export function onAbsence(spec: AbsenceCase): Case[] {
   return spread(
@@ -105,7 +106,7 @@ export function onAbsence(spec: AbsenceCase): Case[] {
   );
 }
 
-/** `d` shows exactly the files `a`, `b` and `c`. */
+/** Returns layers in which `d` shows exactly the files `a`, `b` and `c`, in this placement. */
 function placeListing(placement: Placement, facts: Facts): Layers {
   const d = (entries: Tree): Entry => dir(entries, facts);
   switch (placement) {
@@ -129,7 +130,7 @@ export interface DirectoryCase extends Placed {
   run(ctx: Context, path: string): void;
 }
 
-/** Cases about the existing directory `d`, which shows exactly `a`, `b` and `c`. */
+/** Makes cases about the existing directory `d`, which shows exactly `a`, `b` and `c`. */
 export function onDirectory(spec: DirectoryCase): Case[] {
   return spread(
     spec,
@@ -138,9 +139,7 @@ export function onDirectory(spec: DirectoryCase): Case[] {
   );
 }
 
-/**
- * The placements in which a directory has something in a lower layer, so that a union may refuse to move it.
- */
+/** The placements in which a directory is in a lower layer, so that a union can refuse to rename it. */
 export const IN_LOWER: readonly Placement[] = ['lower', 'merged', 'deep', 'whiteout'];
-/** Those in which it lies in the upper alone. */
+/** The placements in which a directory is in the upper alone. */
 export const IN_UPPER: readonly Placement[] = ['upper', 'opaque'];

@@ -1,14 +1,11 @@
-/**
- * Which errno each system call really came to, in which placement, on which target: written down while the
- * cases run.
- */
+/** Records the errnos that each system call returns while the cases run, by placement and target. */
 import type { Placement } from './case.js';
 
 export class CallRecord {
-  /** `operation errno` → placement → targets. */
+  /** Maps `operation errno` to placements, and these to targets. */
   private readonly seen = new Map<string, Map<Placement, Set<string>>>();
 
-  /** One call of a case that lies in `placement`. */
+  /** Records one call of a case in `placement`. */
   add(operation: string, errno: string, placement: Placement, target: string): void {
     if (errno === 'ok') return;
     const key = `${operation} ${errno}`;
@@ -17,7 +14,7 @@ export class CallRecord {
     placements.set(placement, (placements.get(placement) ?? new Set()).add(target));
   }
 
-  /** All that any target came to, as [operation, errno]. */
+  /** Returns all recorded pairs, as [operation, errno]. */
   pairs(): [operation: string, errno: string][] {
     return [...this.seen.keys()].map((key) => {
       const at = key.lastIndexOf(' ');
@@ -25,7 +22,7 @@ export class CallRecord {
     });
   }
 
-  /** The targets on which `operation` came to `errno`, in one placement or in any. */
+  /** Returns the targets on which `operation` returned `errno`, in one placement or in any. */
   where(operation: string, errno: string, placement?: Placement): ReadonlySet<string> {
     const placements = this.seen.get(`${operation} ${errno}`);
     if (placements === undefined) return new Set();

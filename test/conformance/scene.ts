@@ -1,7 +1,4 @@
-/**
- * One directory with objects of several kinds in it, in every place of the layers: what errnos are provoked
- * on.
- */
+/** A directory with objects of several kinds, in each placement, on which cases provoke errnos. */
 import { readFileSync } from 'node:fs';
 import * as sys from '../harness/sys/index.js';
 import { type Capability, type Case, type Context, PLACEMENTS, type Placement } from './case.js';
@@ -19,15 +16,17 @@ import {
   whiteout,
 } from './tree.js';
 
-/** Who may pass is told by the mode of `locked`, on any union: the same in each layer. */
+/**
+ * The mode of `locked` decides who can search it; it is the same in each layer, so that every union agrees.
+ */
 const LOCKED: Facts = { mode: 0o700 };
 const OPEN: Facts = { mode: 0o777 };
 
-/** What the directory `d` of a scene can show. */
+/** The objects that the directory `d` of a scene can show. */
 const OBJECTS = {
   f: file(CONTENT, { mode: 0o644, xattrs: { 'user.one': '1' } }),
   g: file('another', { mode: 0o644 }),
-  // A program that can go on for a while, whatever else is on the machine.
+  // A program that runs for a while and exists on every machine.
   prog: file(readFileSync('/bin/sleep', 'latin1'), { mode: 0o755 }),
   script: file('#!/nowhere/interpreter\n', { mode: 0o755 }),
   garbage: file('no program', { mode: 0o755 }),
@@ -45,15 +44,17 @@ const OBJECTS = {
   locked: dir({ f: file(CONTENT, { mode: 0o666 }), s: dir({}, OPEN) }, LOCKED),
 } as const satisfies Tree;
 
-/** What most cases need: two files, a directory with the file `x`, an empty one, a symlink to `f`. */
+/**
+ * The objects that most cases need: two files, a directory with the file `x`, an empty one, a symlink to `f`.
+ */
 const USUAL = ['f', 'g', 's', 'e', 'l'] as const;
 
-/** The same names, for a layer that something above hides or merges with. */
+/** Returns the same names for a lower layer, whose objects the layers above hide or merge with. */
 function shadow(objects: Tree): Tree {
   const entries = Object.entries(objects).map(([name, entry]): [string, Entry] => {
-    // Directories merge, so that they must show what those above them do; all others are replaced.
+    // Directories merge, so that a lower one must have the same entries; other objects are hidden.
     if (typeof entry !== 'string' && entry.kind === 'directory') return [name, dir(entry.entries, entry.facts)];
-    return [name, file('hidden by what lies above', { mode: 0o600, uid: 7 })];
+    return [name, file('hidden by a layer above', { mode: 0o600, uid: 7 })];
   });
   return Object.fromEntries(entries);
 }
@@ -83,13 +84,13 @@ export interface SceneCase {
   readonly operation: string;
   readonly title: string;
   readonly needs?: readonly Capability[];
-  /** Which objects the scene has; {@link USUAL} if left out. */
+  /** The objects of the scene. Default: {@link USUAL}. */
   readonly objects?: readonly (keyof typeof OBJECTS)[];
-  /** `at('f')` is the path of `f` in the scene's directory. */
+  /** `at('f')` returns the path of `f` in the scene's directory. */
   run(at: (name: string) => string, ctx: Context): void;
 }
 
-/** The same case in each placement. */
+/** Makes the case in each placement. */
 export function onScene(spec: SceneCase): Case[] {
   return PLACEMENTS.map((placement) => ({
     id: `${spec.id}-${placement}`,

@@ -1,6 +1,6 @@
-/** Layers written down: what lies in each, and what their union shows. */
+/** Descriptions of layers, and of the tree that their union shows. */
 
-/** What any object of a layer may state about itself. Times are whole seconds. */
+/** Attributes that an object of a layer can have. Times are whole seconds. */
 export interface Facts {
   readonly mode?: number;
   readonly uid?: number;
@@ -12,8 +12,8 @@ export interface Facts {
 
 export type Entry =
   /**
-   * `link`: regular files of one layer with the same word are hard links of one another; the first one's
-   * facts hold. `hole`: as many bytes of nothing follow the content.
+   * `link`: regular files of one layer with the same word are hard links of one another, with the attributes
+   * of the first. `hole`: the number of bytes without data after the content.
    */
   | {
       readonly kind: 'file';
@@ -55,7 +55,7 @@ export const dir = (entries: Tree = {}, facts: Facts = {}): Entry => ({
   facts,
   opaque: false,
 });
-/** A directory that hides what lower layers have under its name. */
+/** A directory that hides the entries of lower layers under its name. */
 export const opaqueDir = (entries: Tree = {}, facts: Facts = {}): Entry => ({
   kind: 'directory',
   entries,
@@ -70,7 +70,7 @@ export function asEntry(value: Entry | string): Entry {
   return typeof value === 'string' ? file(value) : value;
 }
 
-/** The tree that the layers show together, whiteouts and opacity applied; `trees` top first. */
+/** Returns the merged tree of layers, top first, with whiteouts and opaque marks applied. */
 export function merge(trees: readonly Tree[]): Tree {
   const names = new Set(trees.flatMap((tree) => Object.keys(tree)));
   const merged: Record<string, Entry> = {};
@@ -81,7 +81,10 @@ export function merge(trees: readonly Tree[]): Tree {
   return merged;
 }
 
-/** What one name shows, given what each layer that has it holds, top first; null when it is hidden. */
+/**
+ * Returns the merged object of a name, from the objects of the layers that have it, top first; null if it is
+ * hidden.
+ */
 function mergeName(entries: readonly Entry[]): Entry | null {
   const [top] = entries;
   if (top === undefined || top.kind === 'whiteout') return null;

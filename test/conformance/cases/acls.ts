@@ -18,7 +18,7 @@ export const aclCases: readonly Case[] = [
   ...onFile({
     id: 'acl-read',
     operation: 'acl',
-    title: 'an ACL lets in whom it names and nobody else',
+    title: 'an ACL grants access to the users it names, and to no other',
     needs: ['acls'],
     object: WITH_ACL,
     run(_, path) {
@@ -34,7 +34,7 @@ export const aclCases: readonly Case[] = [
   ...onFile({
     id: 'acl-set',
     operation: 'acl',
-    title: 'setting an ACL sets the mode, and grants at once',
+    title: 'a new ACL sets the mode, and grants access at once',
     needs: ['acls'],
     object: file('secret', { mode: 0o600 }),
     run(_, path) {
@@ -67,7 +67,7 @@ export const aclCases: readonly Case[] = [
   ...onFile({
     id: 'acl-remove',
     operation: 'acl',
-    title: 'removing an ACL takes its grants away',
+    title: 'removing an ACL revokes its grants',
     object: WITH_ACL,
     run(_, path) {
       sys.removexattr(path, ACCESS);
@@ -78,7 +78,7 @@ export const aclCases: readonly Case[] = [
   ...onFile({
     id: 'acl-remove-absent',
     operation: 'acl',
-    title: 'removing an ACL that is not there is no error on a file of the upper',
+    title: 'removing a missing ACL succeeds on a file of the upper',
     placements: ['upper', 'merged', 'opaque'],
     needs: ['acls'],
     run(_, path) {
@@ -104,7 +104,7 @@ export const aclCases: readonly Case[] = [
   ...onAbsence({
     id: 'acl-default-file',
     operation: 'acl',
-    title: 'a file inherits the default ACL, its mode is not cut by the umask',
+    title: 'a file inherits the default ACL, and the umask does not change its mode',
     needs: ['acls'],
     directory: INHERITED,
     run(_, path) {
@@ -117,7 +117,7 @@ export const aclCases: readonly Case[] = [
   ...onAbsence({
     id: 'acl-default-directory',
     operation: 'acl',
-    title: 'a directory inherits the default ACL as its default and its own',
+    title: 'a directory inherits the default ACL as default ACL and as access ACL',
     needs: ['acls'],
     directory: INHERITED,
     run(_, path) {
@@ -145,7 +145,7 @@ export const aclCases: readonly Case[] = [
   ...onDirectory({
     id: 'acl-default-set',
     operation: 'acl',
-    title: 'a default ACL set on a directory is for what is made later',
+    title: 'a default ACL of a directory affects objects that are made later',
     needs: ['acls'],
     run(_, path) {
       sys.setxattr(path, DEFAULT, sys.acl('u::rwx g::rwx o::---'));
@@ -169,7 +169,7 @@ export const aclCases: readonly Case[] = [
     id: 'acl-setgid-cleared',
     operation: 'acl',
     placement: 'lower',
-    title: 'an owner outside the group who sets an ACL loses set-gid',
+    title: 'setting an ACL clears set-gid if the owner is outside the group',
     needs: ['acls'],
     layers: { lower1: { f: file('x', { mode: 0o2755, uid: sys.ALICE, gid: 4242 }) } },
     run(ctx) {

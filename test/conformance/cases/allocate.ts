@@ -12,7 +12,7 @@ const COLLAPSE = 0x08;
 const ZERO_RANGE = 0x10;
 const INSERT = 0x20;
 const BLOCK = 4096;
-/** Four blocks: A, B, C, D. */
+/** A file of four blocks: A, B, C, D. */
 const BLOCKS = file(['A', 'B', 'C', 'D'].map((letter) => letter.repeat(BLOCK)).join(''));
 const letters = (content: string): string =>
   content.replace(/(.)\1{4095}/gs, (_, letter: string) => (letter === '\0' ? '0' : letter));
@@ -44,7 +44,7 @@ export const allocateCases: readonly Case[] = [
   ...onFile({
     id: 'fallocate-punch',
     operation: 'fallocate',
-    title: 'PUNCH_HOLE reads as zeros, is seen by others and is found by SEEK_HOLE',
+    title: 'PUNCH_HOLE makes zeros that other readers see and SEEK_HOLE finds',
     needs: ['fallocate'],
     object: BLOCKS,
     run(ctx, path) {
@@ -74,7 +74,7 @@ export const allocateCases: readonly Case[] = [
   ...onFile({
     id: 'fallocate-collapse',
     operation: 'fallocate',
-    title: 'COLLAPSE_RANGE takes blocks out, INSERT_RANGE puts zeros in',
+    title: 'COLLAPSE_RANGE removes blocks, INSERT_RANGE inserts zeros',
     needs: ['collapse-range'],
     object: BLOCKS,
     run(ctx, path) {
@@ -89,7 +89,7 @@ export const allocateCases: readonly Case[] = [
   single({
     id: 'fallocate-errors',
     operation: 'fallocate',
-    title: 'a descriptor for reading is EBADF, no length EINVAL, an unknown mode EOPNOTSUPP',
+    title: 'fallocate of a descriptor for reading is EBADF, of length 0 EINVAL, with an unknown mode EOPNOTSUPP',
     run(ctx) {
       sys.writeFile(ctx.path('f'), 'x');
       fails('EBADF', () => sys.fallocate(ctx.open('f', O_RDONLY), 0, 0, 10));
@@ -103,7 +103,7 @@ export const allocateCases: readonly Case[] = [
   ...onFile({
     id: 'lseek-positions',
     operation: 'lseek',
-    title: 'SEEK_SET, SEEK_CUR, SEEK_END, and EINVAL before the start',
+    title: 'SEEK_SET, SEEK_CUR and SEEK_END move the position; before the start is EINVAL',
     run(ctx) {
       const fd = ctx.open('d/f', O_RDONLY);
       equal(sys.lseek(fd, -3, sys.SEEK_END), CONTENT.length - 3);
@@ -117,7 +117,7 @@ export const allocateCases: readonly Case[] = [
   ...onFile({
     id: 'lseek-data-hole',
     operation: 'lseek',
-    title: 'SEEK_DATA and SEEK_HOLE of a file without holes, and ENXIO beyond the end',
+    title: 'SEEK_DATA and SEEK_HOLE find the data and the end of a file without holes; beyond the end is ENXIO',
     run(ctx) {
       const fd = ctx.open('d/f', O_RDONLY);
       equal(sys.lseek(fd, 2, SEEK_DATA), 2);
@@ -129,7 +129,7 @@ export const allocateCases: readonly Case[] = [
   single({
     id: 'lseek-sparse',
     operation: 'lseek',
-    title: 'the data of a sparse file are found',
+    title: 'SEEK_DATA finds the data of a sparse file',
     needs: ['seek-holes'],
     run(ctx) {
       const fd = ctx.open('sparse', O_RDWR | O_CREAT);
@@ -144,7 +144,7 @@ export const allocateCases: readonly Case[] = [
   ...onFile({
     id: 'copy-file-range',
     operation: 'copy_file_range',
-    title: 'copy_file_range between two files, and within one',
+    title: 'copy_file_range copies between two files, and within one',
     object: BLOCKS,
     run(ctx) {
       const from = ctx.open('d/f', O_RDONLY);
@@ -160,7 +160,7 @@ export const allocateCases: readonly Case[] = [
   ...onFile({
     id: 'copy-file-range-into',
     operation: 'copy_file_range',
-    title: 'copy_file_range into the file is seen by a reader that had it cached',
+    title: 'copy_file_range into a file is visible to a reader that has cached it',
     object: BLOCKS,
     run(ctx) {
       const reader = ctx.open('d/f', O_RDONLY);
@@ -205,7 +205,7 @@ export const allocateCases: readonly Case[] = [
   single({
     id: 'statfs',
     operation: 'statfs',
-    title: 'statfs shows the sizes of the file system below',
+    title: "statfs shows the sizes of the upper's file system",
     run(ctx) {
       const { bsize, blocks, bfree, files } = sys.statfs(ctx.root);
       ok(bsize >= 512 && blocks > 0 && bfree > 0 && bfree <= blocks && files > 0);

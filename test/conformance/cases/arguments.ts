@@ -1,7 +1,4 @@
-/**
- * What calls answer to arguments that make no sense for the object they are given: EINVAL, EFBIG, ERANGE and
- * the like.
- */
+/** The errnos of calls with arguments that are invalid for the object: EINVAL, EFBIG, ERANGE and others. */
 import * as sys from '../../harness/sys/index.js';
 import type { Case } from '../case.js';
 import { fails } from '../fails.js';
@@ -10,7 +7,7 @@ import { onScene } from '../scene.js';
 const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_RDWR, O_TMPFILE, O_WRONLY } = sys;
 const MAP_SHARED = 1;
 const PROT_READ = 1;
-/** Beyond what any file system can hold, and no sum with a length of it overflows. */
+/** A position beyond the limit of every file system, whose sum with a length does not overflow. */
 const HUGE = 0x3fff_ffff_ffff_f000n;
 const TOO_BIG = Number(HUGE);
 const NO_FLAG = 0x8000_0000;
@@ -51,7 +48,8 @@ export const argumentCases: readonly Case[] = [
   ...onScene({
     id: 'argument-rename',
     operation: 'rename',
-    title: 'rename into itself is EINVAL, of or onto . and .. EBUSY, onto the other type EISDIR and ENOTDIR',
+    title:
+      'rename of a directory into itself is EINVAL, of or onto . and .. EBUSY, onto an object of the other type EISDIR or ENOTDIR',
     objects: ['f', 's', 'e'],
     run(at) {
       fails('EINVAL', () => sys.rename(at('s'), at('s/x2')));
@@ -64,7 +62,8 @@ export const argumentCases: readonly Case[] = [
   ...onScene({
     id: 'argument-rename-flags',
     operation: 'rename',
-    title: 'NOREPLACE onto what exists is EEXIST, EXCHANGE with a directory inside EINVAL, both flags EINVAL',
+    title:
+      'NOREPLACE onto an existing name is EEXIST, EXCHANGE with a directory inside is EINVAL, both flags are EINVAL',
     objects: ['f', 'g', 'e', 's'],
     needs: ['rename-flags'],
     run(at) {
@@ -112,7 +111,7 @@ export const argumentCases: readonly Case[] = [
   ...onScene({
     id: 'argument-fallocate',
     operation: 'fallocate',
-    title: 'fallocate of no length or a negative place is EINVAL, of an unknown mode EOPNOTSUPP',
+    title: 'fallocate of length 0 or at a negative offset is EINVAL, with an unknown mode EOPNOTSUPP',
     objects: ['f'],
     needs: ['fallocate'],
     run(_, ctx) {
@@ -127,7 +126,7 @@ export const argumentCases: readonly Case[] = [
   ...onScene({
     id: 'argument-too-big',
     operation: 'truncate',
-    title: 'a size or place beyond what the file system holds is EFBIG, and the file stays',
+    title: "a size or offset beyond the file system's limit is EFBIG, and the file is unchanged",
     objects: ['f', 'g'],
     run(at, ctx) {
       const fd = ctx.open('d/f', O_RDWR);
@@ -141,7 +140,7 @@ export const argumentCases: readonly Case[] = [
   ...onScene({
     id: 'argument-limit',
     operation: 'write',
-    title: 'what the caller may not write by RLIMIT_FSIZE is EFBIG, and the file stays',
+    title: 'a write beyond RLIMIT_FSIZE is EFBIG, and the file is unchanged',
     objects: ['f'],
     run(at, ctx) {
       const fd = ctx.open('d/f', O_RDWR);
@@ -159,7 +158,7 @@ export const argumentCases: readonly Case[] = [
   ...onScene({
     id: 'argument-xattr',
     operation: 'setxattr',
-    title: 'unknown namespaces are EOPNOTSUPP, names and values too long ERANGE and E2BIG, other errors of xattrs',
+    title: 'unknown xattr namespaces are EOPNOTSUPP, long names ERANGE, large values E2BIG, and other errors',
     objects: ['f', 'l', 'p', 'k', 'c'],
     run(at, ctx) {
       const f = at('f');
@@ -197,7 +196,7 @@ export const argumentCases: readonly Case[] = [
   ...onScene({
     id: 'argument-handle',
     operation: 'name_to_handle_at',
-    title: 'a handle without room is EOVERFLOW, one of nonsense ESTALE, and only root opens by one: EPERM',
+    title: 'a handle without room is EOVERFLOW, an invalid one ESTALE, and opening one without root is EPERM',
     objects: ['f', 'l'],
     needs: ['handles'],
     run(at, ctx) {
@@ -214,7 +213,7 @@ export const argumentCases: readonly Case[] = [
   ...onScene({
     id: 'argument-no-handle',
     operation: 'name_to_handle_at',
-    title: 'without nfs_export there are no handles that could be opened: EOPNOTSUPP; those to compare need room',
+    title: 'without nfs_export a handle that can be opened is EOPNOTSUPP; a handle for comparison needs room',
     objects: ['f'],
     needs: ['no-handles'],
     run(at) {
@@ -226,7 +225,7 @@ export const argumentCases: readonly Case[] = [
   ...onScene({
     id: 'argument-direct',
     operation: 'write',
-    title: 'O_DIRECT with a length that is no block is EINVAL',
+    title: 'O_DIRECT with a length that is not whole blocks is EINVAL',
     objects: ['f'],
     needs: ['o-direct', 'direct-blocks'],
     run(_, ctx) {
@@ -241,7 +240,7 @@ export const argumentCases: readonly Case[] = [
   ...onScene({
     id: 'argument-flags',
     operation: 'ioctl',
-    title: "inode flags that no file has are EOPNOTSUPP; those of another's file, and immutable by no root, EPERM",
+    title: "unknown inode flags are EOPNOTSUPP; flags of another user's file, and immutable without root, are EPERM",
     objects: ['f', 'p', 'a'],
     needs: ['inode-flags'],
     run(at, ctx) {

@@ -13,7 +13,7 @@ export const attributeCases: readonly Case[] = [
   ...onFile({
     id: 'chmod-file',
     operation: 'chmod',
-    title: 'chmod sets all twelve bits, content, owner and mtime stay',
+    title: 'chmod sets all twelve bits, and keeps content, owner and mtime',
     object: file(CONTENT, { uid: 1001, gid: 1002, mtime: 1000 }),
     run(_, path) {
       sys.chmod(path, 0o6751);
@@ -45,7 +45,7 @@ export const attributeCases: readonly Case[] = [
   ...onFile({
     id: 'chmod-fifo',
     operation: 'chmod',
-    title: 'chmod and chown of a fifo',
+    title: 'chmod and chown change a fifo',
     object: special(sys.S_IFIFO),
     run(_, path) {
       sys.chmod(path, 0o620);
@@ -56,7 +56,7 @@ export const attributeCases: readonly Case[] = [
   ...onFile({
     id: 'chown-file',
     operation: 'chown',
-    title: 'chown sets owner and group, one alone too',
+    title: 'chown sets owner and group, or one of them',
     run(_, path) {
       sys.chown(path, 1001, 1002);
       deepEqual(ownerOf(path), [1001, 1002]);
@@ -70,7 +70,7 @@ export const attributeCases: readonly Case[] = [
   ...onFile({
     id: 'fchown-file',
     operation: 'fchown',
-    title: 'fchown by an open descriptor',
+    title: 'fchown changes the owner through an open descriptor',
     run(ctx, path) {
       sys.fchown(ctx.open('d/f', O_RDONLY), 11, 12);
       deepEqual(ownerOf(path), [11, 12]);
@@ -79,7 +79,7 @@ export const attributeCases: readonly Case[] = [
   ...onDirectory({
     id: 'chown-directory',
     operation: 'chown',
-    title: 'chown of a directory',
+    title: 'chown changes a directory and keeps its entries',
     run(_, path) {
       sys.chown(path, 1001, 1002);
       deepEqual(ownerOf(path), [1001, 1002]);
@@ -89,7 +89,7 @@ export const attributeCases: readonly Case[] = [
   ...onFile({
     id: 'lchown-symlink',
     operation: 'chown',
-    title: 'lchown changes the symlink, not what it leads to',
+    title: 'lchown changes the symlink, not its target',
     object: symlink('../target'),
     run(ctx, path) {
       sys.writeFile(ctx.path('target'), 't');
@@ -100,7 +100,7 @@ export const attributeCases: readonly Case[] = [
   ...onFile({
     id: 'utimens-exact',
     operation: 'utimens',
-    title: 'times are kept to the nanosecond, before 1970 too',
+    title: 'times have nanoseconds, also before 1970',
     needs: ['exact-times'],
     run(_, path) {
       sys.utimens(path, { sec: -3, nsec: 999_999_999 }, { sec: 1_700_000_000, nsec: 123_456_789 });
@@ -118,7 +118,7 @@ export const attributeCases: readonly Case[] = [
   ...onFile({
     id: 'utimens-omit-now',
     operation: 'utimens',
-    title: 'UTIME_OMIT leaves a time, UTIME_NOW takes the present',
+    title: 'UTIME_OMIT keeps a time, UTIME_NOW sets the current one',
     needs: ['exact-times'],
     object: file(CONTENT, { mtime: 1000 }),
     run(_, path) {
@@ -133,7 +133,7 @@ export const attributeCases: readonly Case[] = [
   ...onFile({
     id: 'futimens-read-descriptor',
     operation: 'utimens',
-    title: 'futimens through a descriptor opened for reading',
+    title: 'futimens sets times through a descriptor opened for reading',
     needs: ['exact-times'],
     run(ctx, path) {
       const fd = ctx.open('d/f', O_RDONLY);
@@ -145,7 +145,7 @@ export const attributeCases: readonly Case[] = [
   ...onFile({
     id: 'utimens-after-write',
     operation: 'utimens',
-    title: 'times set through an open descriptor after writing stay when it is closed',
+    title: 'times set through an open descriptor after a write stay when it is closed',
     needs: ['exact-times'],
     run(ctx, path) {
       const fd = sys.open(ctx.path('d/f'), O_RDWR);
@@ -158,7 +158,7 @@ export const attributeCases: readonly Case[] = [
   ...onFile({
     id: 'utimens-symlink',
     operation: 'utimens',
-    title: 'a symlink has times of its own',
+    title: 'a symlink has its own times',
     needs: ['exact-times'],
     object: symlink('nowhere'),
     run(_, path) {
@@ -169,7 +169,7 @@ export const attributeCases: readonly Case[] = [
   ...onDirectory({
     id: 'utimens-directory',
     operation: 'utimens',
-    title: 'a directory takes times, and reading it does not change mtime',
+    title: 'times of a directory can be set, and reading it does not change its mtime',
     needs: ['exact-times'],
     run(ctx, path) {
       sys.utimens(path, { sec: 1, nsec: 1 }, { sec: 2, nsec: 2 });
@@ -181,7 +181,7 @@ export const attributeCases: readonly Case[] = [
   ...onDirectory({
     id: 'copy-up-keeps-parent-mtime',
     operation: 'chmod',
-    title: 'changing a file leaves the mtime of its directory',
+    title: 'changing a file keeps the mtime of its directory',
     directory: { mtime: 5000 },
     run(_, path) {
       sys.chmod(`${path}/a`, 0o600);
@@ -193,7 +193,7 @@ export const attributeCases: readonly Case[] = [
     id: 'utimens-permission',
     operation: 'utimens',
     placement: 'lower',
-    title: 'who may write may set the times to now, only the owner to something else',
+    title: 'a user with write permission can set times to now; only the owner can set other times',
     layers: { lower1: { f: file('x', { mode: 0o666 }) } },
     run(ctx) {
       const path = ctx.path('f');

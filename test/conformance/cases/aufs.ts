@@ -1,6 +1,6 @@
 /**
- * What aufs does otherwise than an overlay does (aufs(5), fs/aufs): names, directories that move, what is on
- * disk.
+ * The differences between aufs and an overlay (aufs(5), fs/aufs): names, directories that can be renamed, the
+ * on-disk form.
  */
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import * as sys from '../../harness/sys/index.js';
@@ -16,7 +16,7 @@ const list = (path: string): string[] => {
   return names.filter((name) => name !== '.' && name !== '..').sort();
 };
 const gone = (path: string): void => fails('ENOENT', () => sys.lstat(path));
-/** The file that whiteouts are hard links to, in the root of the branch. */
+/** Returns the file in the root of the branch that whiteouts are hard links to. */
 const base = (ctx: Context): string => ctx.upper('../.wh..wh.aufs');
 
 const LONGEST = 'n'.repeat(242);
@@ -56,7 +56,7 @@ const nameCases: readonly Case[] = [
     id: 'aufs-names-not-listed',
     operation: 'readdir',
     placement: 'merged',
-    title: "what is aufs's own is listed nowhere, in the root neither",
+    title: "aufs's own files are never listed, also not in the root",
     layers: { upper: { d: dir({ '.wh..wh..opq': '', '.wh.a': '' }) }, lower1: { d: dir({ a: '', '.wh.b': '' }) } },
     run(ctx) {
       deepEqual(list(ctx.path('d')), []);
@@ -67,7 +67,7 @@ const nameCases: readonly Case[] = [
     id: 'aufs-name-longest',
     operation: 'lookup',
     placement: 'merged',
-    title: 'a name of 242 bytes works and can be hidden, one of 243 is ENAMETOOLONG, as statfs says',
+    title: 'a name of 242 bytes works and can be hidden, one of 243 is ENAMETOOLONG, as statfs reports',
     layers: { upper: { d: dir() }, lower1: { d: dir({ [LONGEST]: 'lower' }) } },
     run(ctx) {
       equal(sys.statfs(ctx.root).namelen, 242);
@@ -103,7 +103,7 @@ const nameCases: readonly Case[] = [
     id: 'aufs-name-and-whiteout',
     operation: 'lookup',
     placement: 'whiteout',
-    title: 'a name beside its own whiteout shows, and hides what is below',
+    title: 'a name beside its own whiteout is shown, and hides lower objects',
     layers: {
       upper: { d: dir({ f: 'upper', '.wh.f': '', s: dir({ own: 'o' }), '.wh.s': '' }) },
       lower1: { d: dir({ f: 'lower', s: dir({ old: 'hidden' }) }) },
@@ -130,7 +130,7 @@ const renameCases: readonly Case[] = [
     id: 'aufs-rename-lower-empty',
     operation: 'rename',
     placement: 'lower',
-    title: 'a directory of lower branches moves when nothing shows in it',
+    title: 'a directory of lower branches can be renamed if it shows no entry',
     layers: EMPTY_BY_WHITEOUTS,
     run(ctx) {
       const { ino } = sys.stat(ctx.path('d'));
@@ -147,7 +147,7 @@ const renameCases: readonly Case[] = [
     id: 'aufs-rename-lower-full',
     operation: 'rename',
     placement: 'lower',
-    title: 'a directory of lower branches in which something shows stays: EXDEV',
+    title: 'a directory of lower branches that shows an entry cannot be renamed: EXDEV',
     layers: { lower1: { d: dir({ a: 'a' }) }, lower2: { d: dir({ b: 'b' }) } },
     run(ctx) {
       fails('EXDEV', () => sys.rename(ctx.path('d'), ctx.path('moved')));
@@ -159,7 +159,7 @@ const renameCases: readonly Case[] = [
     id: 'aufs-rename-merged-bare',
     operation: 'rename',
     placement: 'merged',
-    title: 'a merged directory moves with its entries when its lower parts hold nothing',
+    title: 'a merged directory can be renamed with its entries if its lower parts are empty',
     layers: { upper: { d: dir({ a: 'a', s: dir({ x: 'x' }) }) }, lower1: { d: dir() }, lower2: { d: dir() } },
     run(ctx) {
       const fd = ctx.open('d', sys.O_RDONLY | sys.O_DIRECTORY);
@@ -178,7 +178,7 @@ const renameCases: readonly Case[] = [
     id: 'aufs-rename-merged-whiteouts',
     operation: 'rename',
     placement: 'merged',
-    title: 'whiteouts in a lower part are content: EXDEV',
+    title: 'a directory with whiteouts in a lower part cannot be renamed: EXDEV',
     layers: { upper: { d: dir({ own: 'o' }) }, ...EMPTY_BY_WHITEOUTS },
     run(ctx) {
       fails('EXDEV', () => sys.rename(ctx.path('d'), ctx.path('moved')));
@@ -189,7 +189,7 @@ const renameCases: readonly Case[] = [
     id: 'aufs-rename-merged-empty',
     operation: 'rename',
     placement: 'merged',
-    title: 'a merged directory that shows nothing stays when its lower part holds something: EXDEV',
+    title: 'a merged directory that shows no entry cannot be renamed if its lower part has one: EXDEV',
     layers: { upper: { d: dir({ a: whiteout }) }, lower1: { d: dir({ a: 'hidden' }) } },
     run(ctx) {
       fails('EXDEV', () => sys.rename(ctx.path('d'), ctx.path('moved')));
@@ -200,7 +200,7 @@ const renameCases: readonly Case[] = [
     id: 'aufs-exchange',
     operation: 'rename',
     placement: 'merged',
-    title: 'RENAME_EXCHANGE of two directories that may both move; what lies below stays hidden',
+    title: 'RENAME_EXCHANGE swaps two directories that can be renamed, and lower objects stay hidden',
     needs: ['rename-flags'],
     layers: {
       upper: { d: dir({ own: 'o' }), e: dir() },
@@ -217,7 +217,7 @@ const renameCases: readonly Case[] = [
     id: 'aufs-exchange-exdev',
     operation: 'rename',
     placement: 'merged',
-    title: 'neither side of RENAME_EXCHANGE may have something in a lower branch: EXDEV',
+    title: 'RENAME_EXCHANGE with entries of either side in a lower branch is EXDEV',
     needs: ['rename-flags'],
     layers: { upper: { e: dir() }, lower1: { d: dir({ a: 'a' }) } },
     run(ctx) {
@@ -246,7 +246,7 @@ const diskCases: readonly Case[] = [
     id: 'aufs-disk-recreate',
     operation: 'create',
     placement: 'whiteout',
-    title: 'what is made over a whiteout takes it away, a directory is opaque',
+    title: 'a new object removes the whiteout of its name, and a new directory there is opaque',
     layers: {
       upper: { d: dir({ f: whiteout, l: whiteout, n: whiteout, s: whiteout }) },
       lower1: { d: dir({ f: 'old', l: 'old', n: 'old', s: dir({ x: 'hidden' }) }) },
@@ -265,7 +265,7 @@ const diskCases: readonly Case[] = [
     id: 'aufs-disk-mkdir',
     operation: 'mkdir',
     placement: 'merged',
-    title: 'a directory at a name that was never there is not opaque',
+    title: 'a new directory at an unused name is not opaque',
     layers: { upper: { d: dir() }, lower1: { d: dir() } },
     run(ctx) {
       sys.mkdir(ctx.path('d/new'));
@@ -304,7 +304,7 @@ const diskCases: readonly Case[] = [
     id: 'aufs-disk-rename-directory',
     operation: 'rename',
     placement: 'merged',
-    title: 'a directory moved onto an emptied one of the same name below is opaque, and keeps its times',
+    title: 'a directory renamed onto an emptied lower one is opaque, and keeps its times',
     layers: {
       upper: { n: dir({ own: 'o' }, { mtime: 1000 }), p: dir({ x: dir({ old: whiteout }) }), q: dir() },
       lower1: { p: dir({ x: dir({ old: 'hidden' }) }) },
@@ -323,7 +323,7 @@ const diskCases: readonly Case[] = [
     id: 'aufs-disk-rename-directory-free',
     operation: 'rename',
     placement: 'merged',
-    title: 'a directory moved to a name that was never there is not opaque',
+    title: 'a directory renamed to an unused name is not opaque',
     layers: { upper: { n: dir({ own: 'o' }), p: dir() }, lower1: { p: dir() } },
     run(ctx) {
       sys.rename(ctx.path('n'), ctx.path('p/free'));

@@ -6,7 +6,7 @@ import { CONTENT, onAbsence, onFile } from '../placements.js';
 import { file } from '../tree.js';
 
 const { O_CREAT, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = sys;
-/** Over a megabyte, so that it takes several requests; never the same twice in a row. */
+/** More than a megabyte, for several requests, and without repetition. */
 const LARGE = Array.from({ length: 40_000 }, (_, i) => `line ${String(i).padStart(24, '.')}\n`).join('');
 
 export const dataCases: readonly Case[] = [
@@ -26,7 +26,7 @@ export const dataCases: readonly Case[] = [
   ...onFile({
     id: 'read-lower-atime',
     operation: 'read',
-    title: 'reading a file of a lower layer leaves its access time',
+    title: 'reading a file of a lower layer keeps its access time',
     needs: ['upper'],
     placements: ['lower', 'deep', 'whiteout'],
     run(_, path) {
@@ -39,7 +39,7 @@ export const dataCases: readonly Case[] = [
   ...onFile({
     id: 'read-large',
     operation: 'read',
-    title: 'a file of a megabyte reads back whole and in pieces',
+    title: 'a file of a megabyte can be read whole and in pieces',
     object: file(LARGE),
     run(ctx, path) {
       ok(sys.readFile(path) === LARGE);
@@ -52,7 +52,7 @@ export const dataCases: readonly Case[] = [
   ...onFile({
     id: 'write-middle',
     operation: 'write',
-    title: 'a write in the middle leaves the rest and the size',
+    title: 'a write in the middle keeps the rest and the size',
     object: file(LARGE),
     run(ctx, path) {
       const fd = ctx.open('d/f', O_RDWR);
@@ -64,7 +64,7 @@ export const dataCases: readonly Case[] = [
   ...onFile({
     id: 'write-beyond-end',
     operation: 'write',
-    title: 'a write beyond the end leaves zeros between',
+    title: 'a write beyond the end makes zeros between',
     run(ctx, path) {
       const fd = ctx.open('d/f', O_WRONLY);
       sys.pwrite(fd, 'end', 10_000);
@@ -92,7 +92,7 @@ export const dataCases: readonly Case[] = [
   ...onFile({
     id: 'open-write-keeps-times',
     operation: 'open',
-    title: 'opening for writing without writing leaves mtime',
+    title: 'opening for writing without a write keeps mtime',
     object: file(CONTENT, { mtime: 1000 }),
     run(ctx, path) {
       ctx.open('d/f', O_RDWR);
@@ -102,7 +102,7 @@ export const dataCases: readonly Case[] = [
   ...onFile({
     id: 'write-two-descriptors',
     operation: 'write',
-    title: 'two descriptors of one file share its data at once',
+    title: 'two descriptors of one file show the same data at once',
     run(ctx) {
       const one = ctx.open('d/f', O_RDWR);
       const two = ctx.open('d/f', O_RDWR);
@@ -116,7 +116,7 @@ export const dataCases: readonly Case[] = [
   ...onAbsence({
     id: 'write-large',
     operation: 'write',
-    title: 'a new file takes a megabyte in one write and in many',
+    title: 'a megabyte can be written in one write and in many',
     run(ctx, path) {
       const fd = ctx.open('d/n', O_RDWR | O_CREAT);
       equal(sys.write(fd, LARGE), LARGE.length);
@@ -149,7 +149,7 @@ export const dataCases: readonly Case[] = [
   ...onFile({
     id: 'truncate-zero',
     operation: 'truncate',
-    title: 'truncate to 0 and writing anew shows nothing old',
+    title: 'a file truncated to 0 and written again has no old data',
     object: file(LARGE),
     run(_, path) {
       sys.truncate(path, 0);
@@ -161,7 +161,7 @@ export const dataCases: readonly Case[] = [
   ...onFile({
     id: 'ftruncate',
     operation: 'ftruncate',
-    title: 'ftruncate is seen by every descriptor of the file',
+    title: 'ftruncate is visible through every descriptor of the file',
     run(ctx) {
       const reader = ctx.open('d/f', O_RDONLY);
       const writer = ctx.open('d/f', O_RDWR);
@@ -184,7 +184,7 @@ export const dataCases: readonly Case[] = [
   ...onFile({
     id: 'rewrite-trunc',
     operation: 'open',
-    title: 'a file rewritten three times with O_TRUNC holds the last content',
+    title: 'a file written three times with O_TRUNC has the last content',
     run(_, path) {
       for (const text of ['first, the longest of all', 'second', '3']) {
         const fd = sys.open(path, O_WRONLY | O_CREAT | O_TRUNC);

@@ -1,4 +1,7 @@
-/** What calls on a descriptor answer when it is none, not one for this, or of an object that cannot do it. */
+/**
+ * The errnos of calls on a descriptor that is not open, is opened otherwise, or is of an object without the
+ * operation.
+ */
 import * as sys from '../../harness/sys/index.js';
 import type { Case } from '../case.js';
 import { fails } from '../fails.js';
@@ -8,7 +11,7 @@ const { NO_FD, NOW, UNMAPPED, O_APPEND, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_
 const MAP_SHARED = 1;
 const PROT_READ = 1;
 
-/** Every call that takes one descriptor. */
+/** All calls on one descriptor. */
 const CALLS: readonly ((fd: number) => unknown)[] = [
   (fd) => sys.transfer('read', fd, UNMAPPED, 1),
   (fd) => sys.transfer('write', fd, UNMAPPED, 1),
@@ -44,8 +47,8 @@ const CALLS: readonly ((fd: number) => unknown)[] = [
   (fd) => sys.setStatusFlags(fd, 0),
   (fd) => sys.setLease(fd, sys.F_RDLCK),
 ];
-/** Those that an O_PATH descriptor can do (man open(2)). */
-const OF_A_PATH: readonly ((fd: number) => unknown)[] = [
+/** Calls that an O_PATH descriptor allows (man open(2)). */
+const ALLOWED_ON_O_PATH: readonly ((fd: number) => unknown)[] = [
   (fd) => sys.fstat(fd),
   (fd) => sys.fstatfs(fd),
   (fd) => sys.fchdir(fd),
@@ -58,10 +61,10 @@ export const descriptorCases: readonly Case[] = [
   ...onScene({
     id: 'fd-none',
     operation: 'read',
-    title: 'no descriptor, and one that only names a file, is EBADF for every call',
+    title: 'every call on a closed descriptor, or on one of O_PATH, is EBADF',
     objects: ['f'],
     run(_, ctx) {
-      for (const call of [...CALLS, ...OF_A_PATH]) fails('EBADF', () => call(NO_FD));
+      for (const call of [...CALLS, ...ALLOWED_ON_O_PATH]) fails('EBADF', () => call(NO_FD));
       const named = ctx.open('d/f', O_PATH);
       for (const call of CALLS) fails('EBADF', () => call(named));
       fails('ENOTDIR', () => sys.fchdir(named));
@@ -70,7 +73,7 @@ export const descriptorCases: readonly Case[] = [
   ...onScene({
     id: 'fd-mode',
     operation: 'write',
-    title: 'a descriptor for reading does not write and the other way round: EBADF',
+    title: 'a write through a descriptor for reading, and a read through one for writing, is EBADF',
     objects: ['f', 'g'],
     run(_, ctx) {
       const reader = ctx.open('d/f', O_RDONLY);
@@ -97,7 +100,7 @@ export const descriptorCases: readonly Case[] = [
   ...onScene({
     id: 'fd-fault',
     operation: 'read',
-    title: 'an address that nothing is mapped at is EFAULT, and nothing is changed',
+    title: 'an address without mapped memory is EFAULT, and changes nothing',
     objects: ['f', 'g'],
     run(at, ctx) {
       const fd = ctx.open('d/f', O_RDWR);
@@ -117,7 +120,7 @@ export const descriptorCases: readonly Case[] = [
   ...onScene({
     id: 'fd-fault-ioctl',
     operation: 'ioctl',
-    title: 'requests for inode flags with an address that nothing is mapped at are EFAULT',
+    title: 'requests for inode flags with an address without mapped memory are EFAULT',
     objects: ['f'],
     needs: ['inode-flags'],
     run(_, ctx) {
@@ -130,7 +133,7 @@ export const descriptorCases: readonly Case[] = [
   ...onScene({
     id: 'fd-directory',
     operation: 'read',
-    title: 'a directory is not read, mapped, cut or copied as a file: EISDIR, ENODEV, EINVAL',
+    title: 'a directory cannot be read, mapped, truncated or copied as a file: EISDIR, ENODEV, EINVAL',
     objects: ['f', 's', 'locked'],
     run(at, ctx) {
       const fd = ctx.open('d', O_RDONLY);
@@ -161,7 +164,8 @@ export const descriptorCases: readonly Case[] = [
   ...onScene({
     id: 'fd-fifo',
     operation: 'write',
-    title: 'a fifo has no positions, sizes and maps: ESPIPE, EINVAL, ENODEV; empty and full it is EAGAIN, alone EPIPE',
+    title:
+      'a fifo has no position, size or mapping: ESPIPE, EINVAL, ENODEV; empty or full it is EAGAIN, without a reader EPIPE',
     objects: ['f', 'p'],
     run(at, ctx) {
       fails('ENXIO', () => sys.open(at('p'), O_WRONLY | O_NONBLOCK));
@@ -195,7 +199,7 @@ export const descriptorCases: readonly Case[] = [
   ...onScene({
     id: 'fd-device',
     operation: 'open',
-    title: 'a device without a driver and a socket are ENXIO; a device takes no allocation: ENODEV',
+    title: 'a device without a driver and a socket are ENXIO; allocating in a device is ENODEV',
     objects: ['nodriver', 'k', 'c', 'f', 'p'],
     run(at, ctx) {
       fails('ENXIO', () => sys.open(at('nodriver'), O_RDONLY));

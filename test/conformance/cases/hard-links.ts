@@ -1,7 +1,4 @@
-/**
- * Files that have several links in one layer: one file for every operation, whichever name it is asked for
- * by.
- */
+/** Files with several links in one layer are one file for every operation, by every name. */
 import { deepEqual, equal, notEqual } from 'node:assert/strict';
 import * as sys from '../../harness/sys/index.js';
 import { type Case, type Context, type SingleCase, single } from '../case.js';
@@ -12,13 +9,13 @@ const { O_RDONLY, O_RDWR, O_TRUNC } = sys;
 const LARGE = 3 << 20;
 const NAMES = ['a', 'd/b', 'd/c'];
 
-/** Three names of one file, which no other case has, and a file of its own. */
+/** Returns three names of a file that no other case has, and another file. */
 const three = (id: string, content: string): Tree => ({
   a: linked(content, id, { mode: 0o640 }),
   d: dir({ b: linked('', id), c: linked('', id), other: 'other' }),
 });
 
-/** The same case with the file in a lower layer and in the upper. */
+/** Makes the case with the file in a lower layer and in the upper. */
 function eachLayer(spec: SingleCase, content = 'lower'): Case[] {
   const { id } = spec;
   const upper = `${id}-upper`;
@@ -42,7 +39,7 @@ function append(path: string, text: string): void {
   }
 }
 
-/** What each name shows: content, inode number, link count. */
+/** Returns the content, inode number and link count of each name. */
 function facts(ctx: Context, names: readonly string[] = NAMES): { content: string; ino: number; nlink: number }[] {
   return names.map((name) => {
     const { ino, nlink } = sys.stat(ctx.path(name));
@@ -58,7 +55,7 @@ export const hardLinkCases: readonly Case[] = [
   ...eachLayer({
     id: 'hard-links-write',
     operation: 'write',
-    title: 'what is written by one name is read by all; number and count stay',
+    title: 'a write through one name is visible through all; inode number and link count stay',
     run(ctx) {
       const { ino } = sys.stat(ctx.path('d/b'));
       deepEqual(facts(ctx), same(3, 'lower', ino, 3));
@@ -71,7 +68,7 @@ export const hardLinkCases: readonly Case[] = [
   ...eachLayer({
     id: 'hard-links-read-open',
     operation: 'open',
-    title: 'a descriptor of one name sees what is written, and truncated, by another',
+    title: 'a descriptor of one name shows writes and truncations through another',
     run(ctx) {
       const reader = ctx.open('d/c', O_RDONLY);
       const writer = ctx.open('a', O_RDWR);
@@ -99,7 +96,7 @@ export const hardLinkCases: readonly Case[] = [
   ...eachLayer({
     id: 'hard-links-readdir',
     operation: 'readdir',
-    title: 'listings give the number that stat gives, before and after a change',
+    title: 'listings show the inode number of stat, before and after a change',
     run(ctx) {
       const numbers = (): number[] => {
         const fd = sys.open(ctx.path('d'), O_RDONLY);
@@ -120,7 +117,7 @@ export const hardLinkCases: readonly Case[] = [
   ...eachLayer({
     id: 'hard-links-unlink',
     operation: 'unlink',
-    title: 'each unlink takes one from the count and leaves the content to the rest, down to the last',
+    title: 'each unlink lowers the link count by one and keeps the content, down to the last name',
     run(ctx) {
       const { ino } = sys.stat(ctx.path('a'));
       sys.unlink(ctx.path('d/b'));
@@ -139,7 +136,7 @@ export const hardLinkCases: readonly Case[] = [
   ...eachLayer({
     id: 'hard-links-unlink-then-write',
     operation: 'unlink',
-    title: 'a file is changed by a name after the one it was first seen by has gone',
+    title: 'a file can be changed by another name after its first known name was removed',
     run(ctx) {
       for (const name of NAMES) sys.stat(ctx.path(name));
       sys.unlink(ctx.path('a'));
@@ -166,7 +163,7 @@ export const hardLinkCases: readonly Case[] = [
   ...eachLayer({
     id: 'hard-links-rename-first',
     operation: 'rename',
-    title: 'a rename before any other change: the names stay one file',
+    title: 'the names stay one file after a rename as the first change',
     run(ctx) {
       const { ino } = sys.stat(ctx.path('a'));
       sys.rename(ctx.path('d/c'), ctx.path('moved'));
@@ -188,7 +185,7 @@ export const hardLinkCases: readonly Case[] = [
   ...eachLayer({
     id: 'hard-links-rename-onto',
     operation: 'rename',
-    title: 'a name that is replaced is one name less',
+    title: 'replacing a name lowers the link count',
     run(ctx) {
       const { ino } = sys.stat(ctx.path('a'));
       sys.rename(ctx.path('d/other'), ctx.path('d/b'));
@@ -215,7 +212,7 @@ export const hardLinkCases: readonly Case[] = [
   ...eachLayer({
     id: 'hard-links-link',
     operation: 'link',
-    title: 'link adds a name to all there are',
+    title: 'link adds a name to the existing ones',
     run(ctx) {
       const { ino } = sys.stat(ctx.path('a'));
       sys.link(ctx.path('d/b'), ctx.path('new'));
@@ -242,7 +239,7 @@ export const hardLinkCases: readonly Case[] = [
     {
       id: 'hard-links-large',
       operation: 'write',
-      title: 'a large file is copied up as one, too',
+      title: 'a large file is copied up as one file too',
       run(ctx) {
         const reader = ctx.open('d/c', O_RDONLY);
         const writer = ctx.open('d/b', O_RDWR);

@@ -30,18 +30,18 @@ import { setIdCases } from './set-id.js';
 import { statusFlagCases } from './status-flags.js';
 import { xattrCases } from './xattrs.js';
 
-/** The group whose targets are mounted without an upper: the layers of its cases are all lower ones. */
+/** The group of cases on read-only unions: the layers of its cases are all lower ones. */
 export const READ_ONLY_GROUP = 'read-only';
 
 const MARKS_GROUP = 'times that are marked';
 
 /**
- * Groups whose trees are not looked at again after a remount: many cases, which change nothing, or what other
- * groups change as well.
+ * Groups whose trees are not compared after a remount: they have many cases, which change nothing, or the
+ * same as other groups.
  */
 export const SHOWN_ONCE: ReadonlySet<string> = new Set(['errnos', READ_ONLY_GROUP, MARKS_GROUP]);
 
-/** All cases, by the file that holds them. One target is mounted once for each group. */
+/** All cases, by the file that defines them. A target is mounted once for each group. */
 export const caseGroups: ReadonlyMap<string, readonly Case[]> = new Map([
   ['lookup and stat', lookupCases],
   ['names', nameCases],

@@ -7,7 +7,7 @@ import { CONTENT, onDirectory, onFile } from '../placements.js';
 const { FS_APPEND_FL, FS_IMMUTABLE_FL, FS_NODUMP_FL, O_RDONLY } = sys;
 const MINE = FS_APPEND_FL | FS_IMMUTABLE_FL | FS_NODUMP_FL;
 
-/** Sets one flag and takes it away when the case ends: an immutable file could not be cleaned up. */
+/** Sets a flag, and clears it when the case ends, because an immutable file cannot be removed. */
 function setFlag(ctx: Context, relative: string, flag: number): number {
   const fd = ctx.open(relative, O_RDONLY);
   const before = sys.getInodeFlags(fd);
@@ -20,7 +20,7 @@ export const inodeFlagCases: readonly Case[] = [
   ...onFile({
     id: 'inode-flags-get',
     operation: 'ioctl',
-    title: 'FS_IOC_GETFLAGS shows none of the flags that nobody set, SETFLAGS sets one',
+    title: 'FS_IOC_GETFLAGS shows no flag that was not set, SETFLAGS sets one',
     needs: ['inode-flags'],
     run(ctx) {
       equal(sys.getInodeFlags(ctx.open('d/f', O_RDONLY)) & MINE, 0);
@@ -30,7 +30,7 @@ export const inodeFlagCases: readonly Case[] = [
   ...onFile({
     id: 'inode-flags-immutable',
     operation: 'ioctl',
-    title: 'an immutable file takes no change: EPERM',
+    title: 'a change of an immutable file is EPERM',
     needs: ['inode-flags'],
     run(ctx, path) {
       setFlag(ctx, 'd/f', FS_IMMUTABLE_FL);
@@ -46,7 +46,7 @@ export const inodeFlagCases: readonly Case[] = [
   ...onFile({
     id: 'inode-flags-append',
     operation: 'ioctl',
-    title: 'an append-only file only grows: EPERM for the rest',
+    title: 'an append-only file can only grow; other changes are EPERM',
     needs: ['inode-flags'],
     run(ctx, path) {
       setFlag(ctx, 'd/f', FS_APPEND_FL);
@@ -61,7 +61,7 @@ export const inodeFlagCases: readonly Case[] = [
   ...onDirectory({
     id: 'inode-flags-directory',
     operation: 'ioctl',
-    title: 'an immutable directory takes and loses no names: EPERM',
+    title: 'adding or removing a name in an immutable directory is EPERM',
     needs: ['inode-flags'],
     run(ctx, path) {
       setFlag(ctx, 'd', FS_IMMUTABLE_FL);
@@ -73,7 +73,7 @@ export const inodeFlagCases: readonly Case[] = [
   ...onFile({
     id: 'ioctl-unknown',
     operation: 'ioctl',
-    title: 'an ioctl that no file has is ENOTTY',
+    title: 'an unknown ioctl is ENOTTY',
     run(ctx) {
       fails('ENOTTY', () => sys.unknownIoctl(ctx.open('d/f', O_RDONLY)));
     },

@@ -20,7 +20,7 @@ export const linkCases: readonly Case[] = [
   ...onFile({
     id: 'readlink',
     operation: 'readlink',
-    title: 'readlink gives the target, cut to the buffer',
+    title: 'readlink returns the target, cut to the buffer',
     object: symlink('some/where'),
     run(_, path) {
       equal(sys.readlink(path), 'some/where');
@@ -30,7 +30,7 @@ export const linkCases: readonly Case[] = [
   ...onFile({
     id: 'readlink-other',
     operation: 'readlink',
-    title: 'readlink of what is no symlink is EINVAL',
+    title: 'readlink of an object that is no symlink is EINVAL',
     placements: ['upper', 'lower'],
     run(_, path) {
       fails('EINVAL', () => sys.readlink(path));
@@ -39,7 +39,7 @@ export const linkCases: readonly Case[] = [
   ...onFile({
     id: 'link',
     operation: 'link',
-    title: 'link gives a file a second name: one inode, count 2, one content',
+    title: 'link makes a second name of a file: one inode, link count 2, one content',
     object: file(CONTENT, { mode: 0o640, uid: 5, mtime: 1000 }),
     run(ctx, path) {
       const other = ctx.path('d/second');
@@ -56,7 +56,7 @@ export const linkCases: readonly Case[] = [
   ...onAbsence({
     id: 'link-into',
     operation: 'link',
-    title: 'link into another directory',
+    title: 'link makes a name in another directory',
     run(ctx, path) {
       sys.writeFile(ctx.path('source'), 'text');
       sys.link(ctx.path('source'), path);
@@ -68,7 +68,7 @@ export const linkCases: readonly Case[] = [
   ...onFile({
     id: 'link-symlink',
     operation: 'link',
-    title: 'link of a symlink links the symlink itself, of a fifo the fifo',
+    title: 'link of a symlink makes a name of the symlink itself',
     object: symlink('nowhere'),
     run(ctx, path) {
       sys.link(path, ctx.path('d/second'));
@@ -78,7 +78,7 @@ export const linkCases: readonly Case[] = [
   ...onFile({
     id: 'link-fifo',
     operation: 'link',
-    title: 'link of a fifo',
+    title: 'link makes a second name of a fifo',
     object: special(sys.S_IFIFO),
     run(ctx, path) {
       sys.link(path, ctx.path('d/second'));
@@ -88,7 +88,7 @@ export const linkCases: readonly Case[] = [
   ...onFile({
     id: 'link-open',
     operation: 'link',
-    title: 'a file linked while it is open for reading is the same file by all three',
+    title: 'a file linked while it is open for reading is one file through both names and the descriptor',
     run(ctx, path) {
       const reader = ctx.open('d/f', sys.O_RDONLY);
       sys.link(path, ctx.path('d/second'));

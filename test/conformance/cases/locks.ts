@@ -11,7 +11,7 @@ export const lockCases: readonly Case[] = [
   ...onFile({
     id: 'flock',
     operation: 'flock',
-    title: 'flock: shared ones go together, an exclusive one excludes',
+    title: 'flock: shared locks are compatible, an exclusive one conflicts',
     run(ctx) {
       const [one, two] = [ctx.open('d/f', O_RDONLY), ctx.open('d/f', O_RDONLY)];
       sys.flock(one, LOCK_SH | LOCK_NB);
@@ -25,7 +25,7 @@ export const lockCases: readonly Case[] = [
   ...onFile({
     id: 'flock-copy-up',
     operation: 'flock',
-    title: 'a lock taken through a reader holds against a later writer',
+    title: 'a lock taken through a reader conflicts with a later writer',
     run(ctx) {
       const reader = ctx.open('d/f', O_RDONLY);
       sys.flock(reader, LOCK_EX | LOCK_NB);
@@ -37,7 +37,7 @@ export const lockCases: readonly Case[] = [
   ...onFile({
     id: 'flock-processes',
     operation: 'flock',
-    title: 'flock holds between processes and ends with the descriptor',
+    title: 'a flock is valid between processes and ends with the descriptor',
     placements: ['upper', 'lower'],
     run(_, path) {
       const tryLock = (): number | null => spawnSync('flock', ['-n', path, 'true']).status;

@@ -65,7 +65,7 @@ export const lookupCases: readonly Case[] = [
   ...onAbsence({
     id: 'lookup-absent',
     operation: 'lookup',
-    title: 'a name that no layer shows is ENOENT, for each call that would need it',
+    title: 'a name that no layer shows is ENOENT for each call on it',
     run(_, path) {
       fails('ENOENT', () => sys.stat(path));
       fails('ENOENT', () => sys.stat(`${path}/inside`));
@@ -101,7 +101,7 @@ export const lookupCases: readonly Case[] = [
     id: 'lookup-directory-hides-file',
     operation: 'lookup',
     placement: 'deep',
-    title: 'a directory hides a file, and the directory below that file is not merged',
+    title: 'a directory hides a file, and does not merge with the directory below that file',
     layers: { lower1: { x: dir({ top: '1' }) }, lower2: { x: 'file' }, lower3: { x: dir({ bottom: 'hidden' }) } },
     run(ctx) {
       equal(sys.readFile(ctx.path('x/top')), '1');
@@ -112,7 +112,7 @@ export const lookupCases: readonly Case[] = [
     id: 'lookup-three-layers',
     operation: 'lookup',
     placement: 'deep',
-    title: 'a path whose parts come from three layers',
+    title: 'a path can have parts in three layers',
     layers: {
       lower1: { a: dir({ one: '1' }) },
       lower2: { a: dir({ b: dir({ two: '2' }) }) },
@@ -129,7 +129,7 @@ export const lookupCases: readonly Case[] = [
     id: 'lookup-whiteout-between',
     operation: 'lookup',
     placement: 'whiteout',
-    title: 'a whiteout in a middle layer hides what is below it, not what is above',
+    title: 'a whiteout in a middle layer hides the layers below, not those above',
     layers: {
       lower1: { kept: 'above' },
       lower2: { kept: whiteout, gone: whiteout },
@@ -194,7 +194,7 @@ export const lookupCases: readonly Case[] = [
     id: 'lookup-symlink-loop',
     operation: 'lookup',
     placement: 'merged',
-    title: 'symlinks that lead to one another are ELOOP',
+    title: 'symlinks that point at one another are ELOOP',
     layers: { upper: { a: symlink('b') }, lower1: { b: symlink('a') } },
     run(ctx) {
       fails('ELOOP', () => sys.stat(ctx.path('a')));
@@ -205,7 +205,7 @@ export const lookupCases: readonly Case[] = [
     id: 'lookup-symlink-across',
     operation: 'lookup',
     placement: 'merged',
-    title: 'a symlink in a lower layer leads to what the union shows, not to what its layer holds',
+    title: 'a symlink in a lower layer is resolved in the union, not in its layer',
     layers: { upper: { t: 'new' }, lower1: { t: 'old', s: symlink('t'), d: dir({ up: symlink('../t') }) } },
     run(ctx) {
       equal(sys.readFile(ctx.path('s')), 'new');

@@ -6,7 +6,7 @@ import { onAbsence, onDirectory } from '../placements.js';
 import { dir } from '../tree.js';
 
 const OPEN_DIRECTORY = { mode: 0o777 };
-/** Runs `make` as an ordinary user with umask 022 and tells type, mode and owner of what it made. */
+/** Runs `make` as an ordinary user with umask 022, and returns type, mode and owner of the new object. */
 function madeBy(path: string, make: () => void): [number, number, number] {
   sys.asUser(sys.ALICE, sys.STAFF, () => sys.withUmask(0o022, make));
   const { mode, uid, gid } = sys.lstat(path);
@@ -22,7 +22,7 @@ export const makeCases: readonly Case[] = [
   ...onAbsence({
     id: 'mkdir',
     operation: 'mkdir',
-    title: 'mkdir makes an empty directory of the caller, less umask',
+    title: 'mkdir makes an empty directory that belongs to the caller, with the mode less the umask',
     needs: ['caller'],
     directory: OPEN_DIRECTORY,
     run(ctx, path) {
@@ -51,7 +51,7 @@ export const makeCases: readonly Case[] = [
   ...onDirectory({
     id: 'mkdir-existing',
     operation: 'mkdir',
-    title: 'mkdir, symlink, mknod, link over what exists are EEXIST',
+    title: 'mkdir, symlink, mknod and link at an existing name are EEXIST',
     run(_, path) {
       fails('EEXIST', () => sys.mkdir(path));
       fails('EEXIST', () => sys.mkdir(`${path}/c`));
@@ -63,7 +63,7 @@ export const makeCases: readonly Case[] = [
   ...onAbsence({
     id: 'mkdir-setgid',
     operation: 'mkdir',
-    title: 'in a set-gid directory what is made has its group, and directories inherit the bit',
+    title: 'an object made in a set-gid directory has its group, and a directory inherits the bit',
     needs: ['caller'],
     directory: { mode: 0o2777, gid: 4242 },
     run(_, path) {
@@ -130,7 +130,7 @@ export const makeCases: readonly Case[] = [
   single({
     id: 'mknod-device-zero',
     operation: 'mknod',
-    title: 'device 0:0 is a device as any other',
+    title: 'device 0:0 is an ordinary device',
     needs: ['device-zero'],
     run(ctx) {
       sys.mknod(ctx.path('zero'), sys.S_IFCHR, 0);
@@ -141,7 +141,7 @@ export const makeCases: readonly Case[] = [
     id: 'make-in-missing',
     operation: 'mkdir',
     placement: 'merged',
-    title: 'making a name in a directory that is not there is ENOENT, in a file ENOTDIR',
+    title: 'making a name in a missing directory is ENOENT, in a file ENOTDIR',
     layers: { upper: { a: dir() }, lower1: { f: 'file' } },
     run(ctx) {
       for (const make of [
@@ -159,7 +159,7 @@ export const makeCases: readonly Case[] = [
   ...onAbsence({
     id: 'make-deep',
     operation: 'mkdir',
-    title: 'a chain of new directories, each with a file',
+    title: 'a chain of new directories can be made, each with a file',
     run(ctx) {
       let at = 'd';
       for (const name of ['n', 'o', 'p', 'q']) {

@@ -12,7 +12,7 @@ export const mappingCases: readonly Case[] = [
   ...onFile({
     id: 'mmap-read',
     operation: 'mmap',
-    title: 'a mapping for reading shows the content, after the descriptor is closed too',
+    title: 'a mapping for reading shows the content, also after the descriptor was closed',
     run(ctx, path) {
       const fd = sys.open(path, O_RDONLY);
       const mapping = new sys.Mapping(fd, SIZE);
@@ -24,7 +24,7 @@ export const mappingCases: readonly Case[] = [
   ...onFile({
     id: 'mmap-private',
     operation: 'mmap',
-    title: 'a private mapping is changed for its owner alone',
+    title: 'a change of a private mapping is visible in that mapping only',
     run(ctx, path) {
       const mapping = new sys.Mapping(ctx.open('d/f', O_RDONLY), SIZE, { writable: true, shared: false });
       ctx.defer(() => mapping.unmap());
@@ -36,7 +36,7 @@ export const mappingCases: readonly Case[] = [
   ...onFile({
     id: 'mmap-shared-write',
     operation: 'mmap',
-    title: 'what is written to a shared mapping is read by others, and sets mtime',
+    title: 'a write to a shared mapping is visible to other readers, and sets mtime',
     object: file(CONTENT, { mtime: 1000 }),
     run(ctx, path) {
       const reader = ctx.open('d/f', O_RDONLY);
@@ -52,7 +52,7 @@ export const mappingCases: readonly Case[] = [
   ...onFile({
     id: 'mmap-sees-write',
     operation: 'mmap',
-    title: 'a mapping of a file open for writing sees what is written',
+    title: 'a mapping of a file open for writing shows the writes',
     run(ctx) {
       const fd = ctx.open('d/f', O_RDWR);
       const mapping = new sys.Mapping(fd, SIZE);
@@ -65,7 +65,7 @@ export const mappingCases: readonly Case[] = [
   ...onFile({
     id: 'mmap-before-copy-up',
     operation: 'mmap',
-    title: 'a mapping made before the first write sees it',
+    title: 'a mapping made before the first write shows it',
     needs: ['coherent-mappings'],
     run(ctx) {
       const mapping = new sys.Mapping(ctx.open('d/f', O_RDONLY), SIZE);
@@ -79,7 +79,7 @@ export const mappingCases: readonly Case[] = [
   ...onFile({
     id: 'mmap-denied',
     operation: 'mmap',
-    title: 'a shared writable mapping of a descriptor for reading is EACCES, of a write-only one any is',
+    title: 'a shared writable mapping of a descriptor for reading is EACCES, and any mapping of a write-only one',
     run(ctx) {
       fails('EACCES', () => new sys.Mapping(ctx.open('d/f', O_RDONLY), SIZE, { writable: true }));
       fails('EACCES', () => new sys.Mapping(ctx.open('d/f', O_WRONLY), SIZE));
@@ -89,7 +89,7 @@ export const mappingCases: readonly Case[] = [
     id: 'mmap-unlinked',
     operation: 'mmap',
     placement: 'lower',
-    title: 'a mapping outlives its file',
+    title: 'a mapping stays valid when its file is removed',
     layers: { lower1: { f: file(CONTENT) } },
     run(ctx) {
       const fd = sys.open(ctx.path('f'), O_RDONLY);

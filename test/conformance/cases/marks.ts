@@ -1,6 +1,7 @@
 /**
- * Which times each operation marks for update (POSIX.1-2017, "shall mark for update"), of the object and of
- * its directories, and which it leaves; and that listings and stat agree about numbers and types afterwards.
+ * The times that each operation marks for update (POSIX.1-2017, "shall mark for update"), of the object and
+ * of its directories, and the times that it keeps. Listings and stat must agree about numbers and types
+ * afterwards.
  */
 import { deepEqual, equal } from 'node:assert/strict';
 import * as sys from '../../harness/sys/index.js';
@@ -14,18 +15,18 @@ interface Marks {
   readonly what: string;
   readonly needs?: readonly Capability[];
   /**
-   * Name → what changes: `m` the content's time, `c` the inode's, nothing; `''` is the scene's directory
-   * itself.
+   * Maps names to the times that change: `m` for the time of the content, `c` for that of the inode, or none.
+   * `''` is the scene's directory.
    */
   readonly marks: Readonly<Record<string, string>>;
-  /** Done before the times are looked at. */
+  /** Runs before the times are read. */
   prepare?(at: (name: string) => string): void;
   call(at: (name: string) => string): unknown;
-  /** Where the object of a name is found afterwards, when it has moved. */
+  /** Maps the name of a renamed object to its new name. */
   readonly moved?: Readonly<Record<string, string>>;
 }
 
-/** Opens, does `body`, closes. */
+/** Opens a file, runs `body`, and closes it. */
 function withOpen(path: string, flags: number, body: (fd: number) => unknown): void {
   const fd = sys.open(path, flags);
   try {
@@ -215,15 +216,16 @@ function changed(before: sys.Stat, after: sys.Stat): string {
 }
 
 /**
- * What must have changed, given what did: a copy-up shows the ctime of the copy, so that of what is only
- * copied up, or has something copied up in it, may change too, and `-` is what is opened for writing alone.
+ * Returns the times that must have changed. A copy-up shows the ctime of the copy: the ctime of an object
+ * that is only copied up, or in which another is copied up, can change too. `-` means that the object is only
+ * opened for writing.
  */
-function expected(marks: string, name: string, came: string): string {
+function expected(marks: string, name: string, result: string): string {
   const onlyCopied = marks === '-' || (marks === '' && (name === '' || name === 's'));
-  return onlyCopied && came === 'c' ? 'c' : marks.replace('-', '');
+  return onlyCopied && result === 'c' ? 'c' : marks.replace('-', '');
 }
 
-/** Also of the directories in it when `all`. */
+/** @param all true: checks the directories in it too */
 function numbersAgree(directory: string, all = false): void {
   const fd = sys.open(directory, O_RDONLY);
   const entries = sys.getdentsToEnd(fd);
@@ -238,7 +240,7 @@ function numbersAgree(directory: string, all = false): void {
 const numberCases: readonly Case[] = onScene({
   id: 'numbers-agree',
   operation: 'getdents',
-  title: 'numbers and types of a listing are those of stat, for directories too, before and after a change',
+  title: 'numbers and types of a listing are those of stat, also of directories, before and after a change',
   needs: ['merged-numbers'],
   run(at) {
     numbersAgree(at(''), true);
@@ -254,7 +256,7 @@ export const markCases: readonly Case[] = CALLS.flatMap(({ operation, what, need
   onScene({
     id: `marks-${operation}-${what}`.replace(/[ ,]+/g, '-'),
     operation,
-    title: `${operation}, ${what}: the times it changes and those it leaves`,
+    title: `${operation}, ${what}: changes these times and keeps the others`,
     needs: ['exact-times', ...(needs ?? [])],
     run(at) {
       prepare?.(at);
@@ -264,8 +266,8 @@ export const markCases: readonly Case[] = CALLS.flatMap(({ operation, what, need
       names.forEach((name, i) => {
         const was = before[i] as sys.Stat;
         const now = sys.lstat(at(moved?.[name] ?? name));
-        const came = changed(was, now);
-        deepEqual([name, came], [name, expected(marks[name] as string, name, came)]);
+        const result = changed(was, now);
+        deepEqual([name, result], [name, expected(marks[name] as string, name, result)]);
         equal(now.ino, was.ino, `${name} has another number`);
       });
       numbersAgree(at(''));

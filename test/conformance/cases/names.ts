@@ -6,7 +6,7 @@ import { onAbsence } from '../placements.js';
 import { dir } from '../tree.js';
 
 const LONGEST = 'n'.repeat(255);
-/** As long as all unions allow. */
+/** The longest name that all unions allow. */
 const LONG = 'n'.repeat(242);
 const BYTES = '\xff\xfe not UTF-8 \x80';
 const ODD = [' ', '\n', '"quoted"', 'back\\slash', 'a,b', 'a:b', '...', '.hidden', '-rf', '\xc3\xa9', BYTES];
@@ -15,7 +15,7 @@ export const nameCases: readonly Case[] = [
   ...onAbsence({
     id: 'name-longest',
     operation: 'lookup',
-    title: 'a name of 255 bytes works, one of 256 is ENAMETOOLONG, as statfs says',
+    title: 'a name of 255 bytes works, one of 256 is ENAMETOOLONG, as statfs reports',
     needs: ['long-names'],
     run(ctx) {
       equal(sys.statfs(ctx.root).namelen, 255);
@@ -32,7 +32,7 @@ export const nameCases: readonly Case[] = [
   ...onAbsence({
     id: 'name-bytes',
     operation: 'lookup',
-    title: 'names are bytes: every odd one is made, listed, renamed and removed',
+    title: 'names are bytes: unusual ones can be made, listed, renamed and removed',
     needs: ['byte-names'],
     run(ctx) {
       const path = (name: string): string => ctx.path(`d/${name}`);
@@ -54,7 +54,7 @@ export const nameCases: readonly Case[] = [
     id: 'name-bytes-of-layer',
     operation: 'lookup',
     placement: 'lower',
-    title: 'names of a lower layer that are not UTF-8 are found, changed and hidden',
+    title: 'names of a lower layer that are not UTF-8 can be found, changed and hidden',
     needs: ['byte-names'],
     layers: { lower1: { [BYTES]: dir({ [BYTES]: 'in', [LONG]: 'long' }) } },
     run(ctx) {
@@ -86,7 +86,7 @@ export const nameCases: readonly Case[] = [
     id: 'name-deep-path',
     operation: 'lookup',
     placement: 'deep',
-    title: 'forty directories deep, half of them in another layer',
+    title: 'a path can have forty directories, half of them in another layer',
     layers: {
       upper: { p: dir() },
       lower1: { p: nested(20, 'end1') },
@@ -118,8 +118,8 @@ export const nameCases: readonly Case[] = [
 ];
 
 /**
- * `depth` directories named `s`, one in the other; the outermost is the entry itself, the innermost holds
- * `end`.
+ * Returns `depth` directories named `s`, each in the previous one. The outermost is the entry itself, the
+ * innermost contains `end`.
  */
 function nested(depth: number, end: string): ReturnType<typeof dir> {
   let entry = dir({ [end]: 'end' });

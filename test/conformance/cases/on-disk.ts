@@ -13,7 +13,7 @@ const LOWER: Layers = {
   },
 };
 
-/** What a call leaves in the upper layer. */
+/** The objects and marks that a call leaves in the upper layer. */
 export const onDiskCases: readonly Case[] = [
   disk({
     id: 'disk-read-only-access',
@@ -52,7 +52,7 @@ export const onDiskCases: readonly Case[] = [
     operation: 'chown',
     placement: 'lower',
     needs: ['caller'],
-    title: 'chown that names nobody copies no set-id file of somebody else up',
+    title: "a chown without an id does not copy up another user's set-id file",
     layers: { lower1: { d: dir({ f: file('#!', { mode: 0o6755 }) }) } },
     run(ctx) {
       sys.asUser(sys.ALICE, sys.STAFF, () => sys.outcome(() => sys.chown(ctx.path('d/f'), sys.KEEP, sys.KEEP)));
@@ -81,7 +81,7 @@ export const onDiskCases: readonly Case[] = [
     id: 'numbers-after-parting',
     operation: 'readdir',
     placement: 'lower',
-    title: 'stat and readdir agree on the number of a file that was copied up away from its other links',
+    title: 'stat and readdir agree on the number of a file whose copy-up broke its links',
     layers: { lower1: { a: linked('content', 'links'), b: linked('content', 'links') } },
     run(ctx) {
       const agree = (): void => {
@@ -99,7 +99,7 @@ export const onDiskCases: readonly Case[] = [
     id: 'disk-copy-up-shows-ctime',
     operation: 'write',
     placement: 'lower',
-    title: 'the ctime of file and directories is the one on disk, although it was looked at before the copy-up',
+    title: 'the ctime of file and directories is that on disk, also if it was read before the copy-up',
     needs: ['exact-times'],
     layers: LOWER,
     run(ctx) {
@@ -147,7 +147,7 @@ export const onDiskCases: readonly Case[] = [
     id: 'disk-unlink-over-lower-whiteout',
     operation: 'unlink',
     placement: 'whiteout',
-    title: 'no whiteout is needed above one',
+    title: 'unlink above a whiteout leaves no whiteout',
     layers: { upper: { d: dir({ f: 'new' }) }, lower1: { d: dir({ f: whiteout }) }, lower2: { d: dir({ f: 'old' }) } },
     run(ctx) {
       sys.unlink(ctx.path('d/f'));
@@ -169,7 +169,7 @@ export const onDiskCases: readonly Case[] = [
     id: 'disk-recreate',
     operation: 'create',
     placement: 'whiteout',
-    title: 'a file made over a whiteout takes its place',
+    title: 'a file made over a whiteout replaces it',
     layers: { upper: { d: dir({ f: whiteout }) }, lower1: { d: dir({ f: 'old' }) } },
     run(ctx) {
       sys.writeFile(ctx.path('d/f'), 'new');
@@ -229,7 +229,7 @@ export const onDiskCases: readonly Case[] = [
     id: 'disk-rename-directory-opaque',
     operation: 'rename',
     placement: 'merged',
-    title: 'an upper directory moved over a whiteout becomes opaque',
+    title: 'an upper directory renamed over a whiteout becomes opaque',
     layers: { upper: { p: dir({ x: whiteout }), n: dir({ own: 'o' }) }, lower1: { p: dir({ x: dir({ old: 'h' }) }) } },
     run(ctx) {
       sys.rename(ctx.path('n'), ctx.path('p/x'));
@@ -256,8 +256,8 @@ export const onDiskCases: readonly Case[] = [
     title: 'holes stay holes when a file is copied up',
     layers: { lower1: { d: dir({ f: file('start') }) } },
     run(ctx) {
-      // The layers' language has no holes: the first descriptor makes one, renaming it away and back keeps
-      // it.
+      // A `Tree` cannot describe this hole: the first descriptor makes it, and renaming the file away and
+      // back keeps it.
       const fd = ctx.open('d/f', sys.O_RDWR);
       sys.ftruncate(fd, 50 << 20);
       sys.pwrite(fd, 'end', (50 << 20) - 3);

@@ -38,7 +38,7 @@ export const openCases: readonly Case[] = [
   ...onFile({
     id: 'open-truncate-read-only',
     operation: 'open',
-    title: 'O_TRUNC empties a file that is opened for reading only, too',
+    title: 'O_TRUNC empties a file that is opened for reading only',
     run(ctx, path) {
       const fd = ctx.open('d/f', O_RDONLY | O_TRUNC);
       equal(sys.fstat(fd).size, 0);
@@ -63,7 +63,7 @@ export const openCases: readonly Case[] = [
   ...onFile({
     id: 'open-creat-existing',
     operation: 'open',
-    title: 'O_CREAT opens what is there and leaves its mode; with O_EXCL it is EEXIST',
+    title: 'O_CREAT opens an existing file and keeps its mode; with O_EXCL it is EEXIST',
     run(ctx, path) {
       const fd = ctx.open('d/f', O_RDWR | O_CREAT, 0o600);
       equal(sys.read(fd, 100).toString(), CONTENT);
@@ -90,7 +90,7 @@ export const openCases: readonly Case[] = [
   ...onAbsence({
     id: 'open-creat-readonly-mode',
     operation: 'create',
-    title: 'a file created with mode 0 is still writable through its first descriptor',
+    title: 'a file created with mode 0 is writable through its first descriptor',
     directory: { mode: 0o777 },
     run(ctx, path) {
       const fd = sys.asUser(sys.ALICE, sys.STAFF, () => ctx.open('d/n', O_WRONLY | O_CREAT, 0));
@@ -101,7 +101,7 @@ export const openCases: readonly Case[] = [
   ...onFile({
     id: 'open-access-modes',
     operation: 'open',
-    title: 'a descriptor does only what it was opened for: EBADF',
+    title: 'a descriptor allows only the access it was opened for: EBADF',
     run(ctx) {
       const reader = ctx.open('d/f', O_RDONLY);
       const writer = ctx.open('d/f', O_WRONLY);
@@ -139,7 +139,7 @@ export const openCases: readonly Case[] = [
   ...onFile({
     id: 'open-path',
     operation: 'open',
-    title: 'an O_PATH descriptor names the file and follows its copy-up',
+    title: 'an O_PATH descriptor refers to the file, also after its copy-up',
     run(ctx, path) {
       const fd = ctx.open('d/f', O_PATH);
       fails('EBADF', () => sys.read(fd, 1));
@@ -151,7 +151,7 @@ export const openCases: readonly Case[] = [
   ...onFile({
     id: 'open-readers-see-writes',
     operation: 'open',
-    title: 'a descriptor opened for reading before the first write sees it',
+    title: 'a descriptor opened for reading before the first write shows it',
     run(ctx) {
       const reader = ctx.open('d/f', O_RDONLY);
       equal(sys.pread(reader, 100, 0).toString(), CONTENT);
@@ -191,7 +191,7 @@ export const openCases: readonly Case[] = [
   ...onFile({
     id: 'open-direct',
     operation: 'open',
-    title: 'O_DIRECT reads and writes whole blocks that others see',
+    title: 'O_DIRECT reads and writes whole blocks that are visible to others',
     needs: ['o-direct'],
     run(ctx, path) {
       const fd = ctx.open('d/f', O_RDWR | O_DIRECT);
@@ -215,7 +215,7 @@ export const openCases: readonly Case[] = [
   ...onFile({
     id: 'open-fifo-no-reader',
     operation: 'open',
-    title: 'a fifo without a reader is ENXIO for a writer that does not wait',
+    title: 'a fifo without a reader is ENXIO for a writer with O_NONBLOCK',
     object: special(sys.S_IFIFO),
     placements: ['upper', 'lower'],
     run(_, path) {

@@ -1,4 +1,4 @@
-/** What every call that takes a path answers when the path leads nowhere. */
+/** The errnos of every call with a path, for a path that cannot be resolved. */
 import * as sys from '../../harness/sys/index.js';
 import type { Capability, Case } from '../case.js';
 import { fails } from '../fails.js';
@@ -10,7 +10,7 @@ const NAME = 'n'.repeat(256);
 interface PathCall {
   readonly operation: string;
   readonly needs?: readonly Capability[];
-  /** Whether the last name must be there, is made, or is followed when it is a symlink. */
+  /** How the call uses the last name: it must exist, is made, or is followed if it is a symlink. */
   readonly last: 'exists' | 'made' | 'followed';
   call(path: string, sibling: string): unknown;
 }
@@ -63,8 +63,8 @@ const CALLS: readonly PathCall[] = [
   { operation: 'name_to_handle_at', last: 'exists', call: (path) => sys.nameToHandle(path) },
 ];
 
-/** Every way to the last name that ends before it, for one call. */
-function goesNowhere({ operation, last, call }: PathCall, at: (name: string) => string): void {
+/** Provokes every failure to resolve the last name, for one call. */
+function cannotResolve({ operation, last, call }: PathCall, at: (name: string) => string): void {
   const refused = (errno: string, path: string): void =>
     fails(errno, () => call(path, at('g')), `${operation} ${path.slice(-40)}`);
   refused('ENOENT', at('none/x'));
@@ -97,23 +97,23 @@ export const pathCases: readonly Case[] = [
       'what is wrong on the way to the last name: ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EACCES, EFAULT from every call',
     objects: OBJECTS,
     run(at) {
-      for (const one of CALLS) if (one.needs === undefined) goesNowhere(one, at);
+      for (const one of CALLS) if (one.needs === undefined) cannotResolve(one, at);
     },
   }),
   ...onScene({
     id: 'path-nowhere-flags',
     operation: 'lookup',
-    title: 'the same from the flags of rename and from O_TMPFILE',
+    title: 'such paths fail with the same errnos for the flags of rename and for O_TMPFILE',
     needs: ['rename-flags', 'tmpfile'],
     objects: OBJECTS,
     run(at) {
-      for (const one of CALLS) if (one.needs !== undefined) goesNowhere(one, at);
+      for (const one of CALLS) if (one.needs !== undefined) cannotResolve(one, at);
     },
   }),
   ...onScene({
     id: 'path-at',
     operation: 'open',
-    title: 'a path relative to no descriptor is EBADF, to that of a file ENOTDIR, whatever the call',
+    title: 'a path relative to a closed descriptor is EBADF, to that of a file ENOTDIR, for every call',
     objects: ['f'],
     run(at, ctx) {
       const file = ctx.open('d/f', O_RDONLY);

@@ -27,7 +27,7 @@ export const permissionCases: readonly Case[] = [
   ...onFile({
     id: 'permission-owner-only',
     operation: 'chmod',
-    title: 'only the owner may chmod, and may not give the file away: EPERM',
+    title: 'chmod by another user, and chown by the owner, is EPERM',
     object: file(CONTENT, { mode: 0o666, uid: sys.ALICE, gid: sys.STAFF }),
     run(_, path) {
       bob(() => fails('EPERM', () => sys.chmod(path, 0o600)));
@@ -112,7 +112,7 @@ export const permissionCases: readonly Case[] = [
   ...onFile({
     id: 'permission-chgrp',
     operation: 'chown',
-    title: 'an owner may change the group to one of hers, no other: EPERM',
+    title: "an owner can change the group to one of the owner's groups; another is EPERM",
     object: file(CONTENT, { uid: sys.ALICE, gid: 7 }),
     run(_, path) {
       alice(() => fails('EPERM', () => sys.chown(path, sys.KEEP, 8)));
@@ -134,7 +134,7 @@ export const permissionCases: readonly Case[] = [
     id: 'permission-through-lower-directory',
     operation: 'lookup',
     placement: 'merged',
-    title: 'the topmost directory decides who passes, not the one below it',
+    title: 'the topmost directory decides about search permission, not the one below it',
     layers: {
       upper: { d: dir({}, { mode: 0o700 }), e: dir({}, { mode: 0o755 }) },
       lower1: { d: dir({ f: 'x' }, { mode: 0o755 }), e: dir({ f: 'x' }, { mode: 0o700 }) },
@@ -148,7 +148,7 @@ export const permissionCases: readonly Case[] = [
     id: 'permission-copy-up-by-writer',
     operation: 'open',
     placement: 'lower',
-    title: 'who may write a file but not its directory still writes it',
+    title: 'a user who can write a file but not its directory can write it',
     layers: {
       lower1: { d: dir({ f: file('x', { mode: 0o666, uid: 9, gid: 9 }) }, { mode: 0o755 }), s: symlink('d/f') },
     },

@@ -10,7 +10,7 @@ const namesOf = (entries: readonly sys.Dirent[]): string[] => entries.map(({ nam
 const ALL = ['.', '..', 'a', 'b', 'c'];
 const MANY = Array.from({ length: 400 }, (_, i) => `entry-number-${String(i).padStart(4, '0')}`);
 
-/** 400 files over two layers, each name once in the merged view; every tenth is in both. */
+/** 400 files in two layers, each name once in the merged directory. Every tenth is in both layers. */
 const manyOver = (take: (i: number) => boolean): Tree =>
   Object.fromEntries(MANY.flatMap((name, i): [string, Entry][] => (take(i) ? [[name, file('')]] : [])));
 const MANY_LAYERS = {
@@ -23,7 +23,7 @@ export const readDirectoryCases: readonly Case[] = [
   ...onDirectory({
     id: 'readdir-names',
     operation: 'readdir',
-    title: 'each name once, with . and ..',
+    title: 'a listing has each name once, with . and ..',
     run(ctx) {
       deepEqual(namesOf(readAll(ctx)), ALL);
     },
@@ -42,7 +42,7 @@ export const readDirectoryCases: readonly Case[] = [
   ...onDirectory({
     id: 'readdir-inodes-after-copy-up',
     operation: 'readdir',
-    title: 'd_ino stays that of stat when a file is written to',
+    title: 'd_ino is still that of stat after a write to the file',
     run(ctx, path) {
       const before = new Map(readAll(ctx).map(({ name, ino }) => [name, ino]));
       sys.writeFile(`${path}/c`, 'changed');
@@ -53,7 +53,7 @@ export const readDirectoryCases: readonly Case[] = [
   ...onDirectory({
     id: 'readdir-rewind',
     operation: 'readdir',
-    title: 'after a rewind new and removed names show',
+    title: 'after a rewind, the listing has new names and no removed ones',
     run(ctx, path) {
       const fd = ctx.open('d', O_RDONLY);
       deepEqual(namesOf(sys.getdentsToEnd(fd)), ALL);
@@ -66,7 +66,7 @@ export const readDirectoryCases: readonly Case[] = [
   ...onDirectory({
     id: 'readdir-end',
     operation: 'readdir',
-    title: 'at the end reading goes on returning nothing',
+    title: 'a read at the end returns nothing, also repeatedly',
     run(ctx) {
       const fd = ctx.open('d', O_RDONLY);
       sys.getdentsToEnd(fd);
@@ -85,7 +85,7 @@ export const readDirectoryCases: readonly Case[] = [
     id: 'readdir-many',
     operation: 'readdir',
     placement: 'merged',
-    title: '400 names over two layers, each once, whatever the size of the buffer',
+    title: 'a listing of 400 names in two layers has each once, with any size of the buffer',
     layers: MANY_LAYERS,
     run(ctx) {
       for (const bytes of [64, 333, 4096, 65_536]) {
@@ -98,7 +98,7 @@ export const readDirectoryCases: readonly Case[] = [
     id: 'readdir-seek',
     operation: 'readdir',
     placement: 'merged',
-    title: 'from the offset of each entry the rest of the listing follows',
+    title: 'a listing continues from the offset of each entry',
     layers: MANY_LAYERS,
     run(ctx) {
       const fd = ctx.open('d', O_RDONLY);
@@ -116,7 +116,7 @@ export const readDirectoryCases: readonly Case[] = [
     id: 'readdir-unlink-while-reading',
     operation: 'readdir',
     placement: 'merged',
-    title: 'unlinking each entry as it is read removes them all (rm -r)',
+    title: 'unlinking each entry after it was read removes all (rm -r)',
     layers: MANY_LAYERS,
     run(ctx) {
       const fd = ctx.open('d', O_RDONLY);
@@ -133,7 +133,7 @@ export const readDirectoryCases: readonly Case[] = [
     id: 'readdir-change-while-reading',
     operation: 'readdir',
     placement: 'merged',
-    title: 'what neither comes nor goes while a directory is read shows exactly once',
+    title: 'an entry that is not changed during a listing is listed exactly once',
     layers: MANY_LAYERS,
     run(ctx) {
       const fd = ctx.open('d', O_RDONLY);
@@ -153,7 +153,7 @@ export const readDirectoryCases: readonly Case[] = [
     id: 'readdir-two-readers',
     operation: 'readdir',
     placement: 'merged',
-    title: 'two descriptors of one directory keep their own positions',
+    title: 'two descriptors of one directory have their own positions',
     layers: MANY_LAYERS,
     run(ctx) {
       const one = ctx.open('d', O_RDONLY);
@@ -167,7 +167,7 @@ export const readDirectoryCases: readonly Case[] = [
     id: 'readdir-types',
     operation: 'readdir',
     placement: 'merged',
-    title: 'd_type of every type',
+    title: 'd_type is correct for every type',
     layers: {
       upper: { d: dir({ reg: 'x', lnk: symlink('x'), fifo: special(sys.S_IFIFO) }) },
       lower1: {

@@ -1,4 +1,4 @@
-/** A union without an upper: every change is EROFS, whatever it would be refused for otherwise. */
+/** A union without an upper: every change is EROFS, also if another errno would apply. */
 import * as sys from '../../harness/sys/index.js';
 import type { Case } from '../case.js';
 import { fails } from '../fails.js';
@@ -10,7 +10,7 @@ export const readOnlyCases: readonly Case[] = [
   ...onScene({
     id: 'read-only',
     operation: 'open',
-    title: 'every change is EROFS; reading goes on',
+    title: 'every change is EROFS, and reads succeed',
     objects: ['f', 'g', 's', 'e', 'l', 'c'],
     run(at, ctx) {
       const fd = ctx.open('d/f', O_RDONLY);
@@ -49,7 +49,7 @@ export const readOnlyCases: readonly Case[] = [
       sys.fsync(fd);
       sys.access(at('f'), 4);
       sys.readFile(at('f'));
-      // A device is not on the file system that names it.
+      // A device can be opened for writing, because it is not on this file system.
       sys.close(sys.open(at('c'), O_RDWR));
     },
   }),

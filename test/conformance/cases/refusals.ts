@@ -1,5 +1,5 @@
 /**
- * Changes that are refused for what the object is, who asks, or where it is: EPERM, EACCES, ETXTBSY, EBUSY,
+ * Changes that are refused because of the object, the caller or the place: EPERM, EACCES, ETXTBSY, EBUSY,
  * EXDEV.
  */
 import { equal } from 'node:assert/strict';
@@ -13,7 +13,7 @@ const { F_RDLCK, F_UNLCK, F_WRLCK, FS_APPEND_FL, FS_IMMUTABLE_FL, O_APPEND, O_CR
 const { O_NOATIME, O_PATH, O_RDONLY, O_RDWR, O_TMPFILE, O_TRUNC, O_WRONLY } = sys;
 const alice = <T>(body: () => T): T => sys.asUser(sys.ALICE, sys.STAFF, body);
 const PAST = { sec: 1, nsec: 0 };
-/** A directory of another file system, on which anybody may make files. */
+/** A directory of another file system in which all users can make files. */
 const ELSEWHERE = '/dev/shm';
 
 function flagged(ctx: Context, relative: string, flag: number): void {
@@ -27,7 +27,7 @@ export const refusalCases: readonly Case[] = [
   ...onScene({
     id: 'refused-stranger',
     operation: 'chmod',
-    title: "attributes of another's file are not one's to change: EPERM, and EACCES for times to now",
+    title: "changing attributes of another user's file is EPERM, and EACCES for times set to now",
     objects: ['f', 'l', 'sticky'],
     run(at, ctx) {
       const fd = ctx.open('d/f', O_RDONLY);
@@ -60,7 +60,7 @@ export const refusalCases: readonly Case[] = [
   ...onScene({
     id: 'refused-names',
     operation: 'unlink',
-    title: 'names of a directory that one may not write are EACCES, of a sticky one EPERM',
+    title: 'changing names in a directory without write permission is EACCES, in a sticky one EPERM',
     objects: ['a', 'g', 'e', 'sticky'],
     run(at) {
       alice(() => {
@@ -88,7 +88,7 @@ export const refusalCases: readonly Case[] = [
   ...onScene({
     id: 'refused-names-flags',
     operation: 'rename EXCHANGE',
-    title: 'the flags of rename, and O_TMPFILE, ask for the same permissions',
+    title: 'the flags of rename, and O_TMPFILE, need the same permissions',
     objects: ['a', 'g', 'sticky'],
     needs: ['rename-flags', 'tmpfile'],
     run(at) {
@@ -143,7 +143,7 @@ export const refusalCases: readonly Case[] = [
   ...onScene({
     id: 'refused-immutable-directory',
     operation: 'ioctl',
-    title: 'an immutable directory refuses names: EPERM',
+    title: 'changing names in an immutable directory is EPERM',
     objects: ['s', 'e', 'g'],
     needs: ['inode-flags'],
     run(at, ctx) {
@@ -159,10 +159,9 @@ export const refusalCases: readonly Case[] = [
         () => sys.rename(at('g'), at('s/g')),
         () => sys.link(at('g'), at('s/g')),
       ]) {
-        const came = sys.outcome(change);
-        // A name that is made is refused by the permission check of the directory, which says EACCES for
-        // immutable ones.
-        equal(came === 'EACCES' ? 'EPERM' : came, 'EPERM');
+        const result = sys.outcome(change);
+        // The permission check of the directory refuses a new name, with EACCES for immutable directories.
+        equal(result === 'EACCES' ? 'EPERM' : result, 'EPERM');
       }
       equal(sys.readFile(at('s/x')), 'x');
     },
@@ -170,7 +169,7 @@ export const refusalCases: readonly Case[] = [
   ...onScene({
     id: 'refused-append-only',
     operation: 'fcntl F_SETFL',
-    title: 'an append-only file is not cut, overwritten or punched: EPERM',
+    title: 'truncating, overwriting or punching an append-only file is EPERM',
     objects: ['f'],
     needs: ['inode-flags'],
     run(at, ctx) {
@@ -211,7 +210,7 @@ export const refusalCases: readonly Case[] = [
   ...onScene({
     id: 'refused-busy-text',
     operation: 'execve',
-    title: 'a program that runs is not opened for writing or cut, one that is open for writing does not run: ETXTBSY',
+    title: 'writing to a running program, and running a program that is open for writing, is ETXTBSY',
     objects: ['prog'],
     run(at, ctx) {
       const stop = sys.start(at('prog'), '60');
@@ -232,7 +231,7 @@ export const refusalCases: readonly Case[] = [
   ...onScene({
     id: 'refused-program',
     operation: 'execve',
-    title: 'what is no program is ENOEXEC, without its interpreter ENOENT, without an x bit EACCES',
+    title: 'execve of a file that is no program is ENOEXEC, without its interpreter ENOENT, without an x bit EACCES',
     objects: ['garbage', 'script', 'f', 'p', 's', 'prog'],
     run(at) {
       fails('ENOEXEC', () => sys.exec(at('garbage')));
@@ -247,7 +246,7 @@ export const refusalCases: readonly Case[] = [
   ...onScene({
     id: 'refused-busy-mount',
     operation: 'rmdir',
-    title: 'what something is mounted on is neither removed nor renamed: EBUSY',
+    title: 'removing or renaming a mountpoint is EBUSY',
     objects: ['s', 'e', 'f', 'g', 'a'],
     run(at) {
       const fromDirectory = sys.bindMount(at('s'), at('e'));
@@ -268,7 +267,7 @@ export const refusalCases: readonly Case[] = [
   ...onScene({
     id: 'refused-across',
     operation: 'rename',
-    title: 'names do not go to another file system, nor blocks: EXDEV',
+    title: 'moving names or sharing blocks to another file system is EXDEV',
     objects: ['f'],
     run(at, ctx) {
       const other = `${ELSEWHERE}/plyfs-conformance-${process.pid}`;
@@ -291,7 +290,7 @@ export const refusalCases: readonly Case[] = [
   ...onScene({
     id: 'refused-exist',
     operation: 'link',
-    title: 'what exists is not made: EEXIST; a directory is not linked: EPERM, and not unlinked: EISDIR, ENOTEMPTY',
+    title: 'making an existing name is EEXIST, linking a directory EPERM, unlinking one EISDIR or ENOTEMPTY',
     objects: ['f', 's', 'l', 'dangling', 'p', 'g', 'e'],
     run(at, ctx) {
       const fd = ctx.open('d/f', O_RDONLY);
@@ -317,7 +316,7 @@ export const refusalCases: readonly Case[] = [
   ...onScene({
     id: 'refused-removed',
     operation: 'getdents',
-    title: 'a removed directory lists nothing and takes no name: ENOENT',
+    title: 'a removed directory is empty, and making a name in it is ENOENT',
     objects: ['e'],
     needs: ['nameless-objects'],
     run(at, ctx) {
@@ -331,13 +330,14 @@ export const refusalCases: readonly Case[] = [
   ...onScene({
     id: 'refused-lease',
     operation: 'fcntl F_SETLEASE',
-    title: 'a lease for writing on what others have open is EAGAIN, an open against a lease EAGAIN with O_NONBLOCK',
+    title:
+      'a lease for writing on a file that others have open is EAGAIN, and opening a leased file with O_NONBLOCK too',
     objects: ['f'],
     needs: ['leases'],
     run(at, ctx) {
       const reader = ctx.open('d/f', O_RDONLY);
       const second = ctx.open('d/f', O_RDONLY);
-      // Whoever holds a lease is told by a signal that ends a process by default.
+      // A signal reports a break of the lease to its holder; by default it ends the process.
       const ignore = (): void => undefined;
       process.on('SIGIO', ignore);
       ctx.defer(() => process.off('SIGIO', ignore));

@@ -6,14 +6,14 @@ import { CONTENT, onDirectory, onFile } from '../placements.js';
 import { dir, file, special, symlink, whiteout } from '../tree.js';
 
 const { O_NOFOLLOW, O_PATH, O_RDONLY, O_RDWR } = sys;
-/** Objects whose content no file system is asked for. */
+/** Objects without content in a file system. */
 const WITHOUT_CONTENT = [
   { what: 'fifo', object: special(sys.S_IFIFO) },
   { what: 'socket', object: special(sys.S_IFSOCK) },
   { what: 'device', object: special(sys.S_IFCHR, 256 + 3) },
   { what: 'symlink', object: symlink('to') },
 ];
-/** How an empty directory loses its name. */
+/** The ways in which an empty directory loses its name. */
 const LOSSES = [
   { how: 'removed', lose: sys.rmdir },
   {
@@ -32,7 +32,7 @@ export const removeCases: readonly Case[] = [
   ...onFile({
     id: 'unlink',
     operation: 'unlink',
-    title: 'unlink takes the name away and nothing else appears under it',
+    title: 'unlink removes the name, and no lower object appears under it',
     run(ctx, path) {
       sys.unlink(path);
       fails('ENOENT', () => sys.lstat(path));
@@ -44,7 +44,7 @@ export const removeCases: readonly Case[] = [
   ...onFile({
     id: 'unlink-recreate',
     operation: 'unlink',
-    title: 'a name that was unlinked can be made again, as another type too',
+    title: 'an unlinked name can be made again, also as another type',
     run(_, path) {
       sys.unlink(path);
       sys.mkdir(path);
@@ -60,7 +60,7 @@ export const removeCases: readonly Case[] = [
   ...onFile({
     id: 'unlink-special',
     operation: 'unlink',
-    title: 'a device is unlinked as any file',
+    title: 'a device can be unlinked',
     object: special(sys.S_IFCHR, 256 + 3),
     run(_, path) {
       sys.unlink(path);
@@ -70,7 +70,7 @@ export const removeCases: readonly Case[] = [
   ...onFile({
     id: 'unlink-symlink',
     operation: 'unlink',
-    title: 'unlink of a symlink leaves its target',
+    title: 'unlink of a symlink keeps its target',
     object: symlink('../kept'),
     run(ctx, path) {
       sys.writeFile(ctx.path('kept'), 'k');
@@ -82,7 +82,7 @@ export const removeCases: readonly Case[] = [
   ...onFile({
     id: 'unlink-open',
     operation: 'unlink',
-    title: 'an unlinked file that is open goes on: read, write, truncate, stat with no links',
+    title: 'an unlinked open file can be read, written and truncated, and has no links',
     object: file(CONTENT, { mode: 0o644 }),
     run(ctx, path) {
       const fd = ctx.open('d/f', O_RDWR);
@@ -102,7 +102,7 @@ export const removeCases: readonly Case[] = [
   ...onFile({
     id: 'unlink-open-read-only',
     operation: 'unlink',
-    title: 'an unlinked file that is open for reading keeps its content while a new one takes its name',
+    title: 'an unlinked file that is open for reading keeps its content when a new one has its name',
     run(ctx, path) {
       const fd = ctx.open('d/f', O_RDONLY);
       sys.unlink(path);
@@ -115,7 +115,7 @@ export const removeCases: readonly Case[] = [
   ...onFile({
     id: 'unlink-open-fchmod-read-only',
     operation: 'fchmod',
-    title: 'an unlinked file that was opened for reading has no links and takes fchmod',
+    title: 'an unlinked file that is open for reading has no links, and fchmod changes it',
     needs: ['unlinked-lower'],
     run(ctx, path) {
       const fd = ctx.open('d/f', O_RDONLY);
@@ -130,8 +130,8 @@ export const removeCases: readonly Case[] = [
     onFile({
       id: `unlink-held-${what}`,
       operation: 'unlink',
-      // The kernel's overlayfs brings it back under its old name when it copies it up.
-      title: `an unlinked ${what} that somebody refers to goes on without a name: chmod, chown, times`,
+      // A copy-up by the kernel's overlayfs restores the old name.
+      title: `an unlinked ${what} to which a descriptor refers can be changed without a name: chmod, chown, times`,
       needs: ['unlinked-lower', 'nameless-objects'],
       object,
       run(ctx, path) {
@@ -199,7 +199,7 @@ export const removeCases: readonly Case[] = [
   ...onDirectory({
     id: 'rmdir-open',
     operation: 'rmdir',
-    title: 'a directory removed while it is open lists nothing and takes nothing new',
+    title: 'a directory removed while it is open is empty, and accepts no new name',
     needs: ['nameless-objects'],
     run(ctx, path) {
       const fd = ctx.open('d', O_RDONLY);
@@ -225,7 +225,7 @@ export const removeCases: readonly Case[] = [
   ...onDirectory({
     id: 'rmdir-open-mode',
     operation: 'rmdir',
-    title: 'a directory removed while it is open keeps its mode, also one that gives its owner no rights',
+    title: 'a directory removed while it is open keeps its mode, also one without rights for its owner',
     needs: ['nameless-objects'],
     run(ctx, path) {
       const fd = ctx.open('d', O_RDONLY);
@@ -239,8 +239,8 @@ export const removeCases: readonly Case[] = [
     onFile({
       id: `rmdir-held-${how}`,
       operation: 'rmdir',
-      // The kernel's overlayfs: ENOTDIR, unless it is in the upper.
-      title: `an empty directory that is ${how} while it is open goes on without a name: fchmod, fchown, times, xattrs`,
+      // The kernel's overlayfs returns ENOTDIR, unless it is in the upper.
+      title: `an empty directory that is ${how} while it is open can be changed without a name: fchmod, fchown, times, xattrs`,
       needs: ['unlinked-lower', 'nameless-objects'],
       object: dir({}, { mode: 0o750 }),
       run(ctx, path) {
@@ -276,7 +276,7 @@ export const removeCases: readonly Case[] = [
     id: 'rmdir-only-whiteouts',
     operation: 'rmdir',
     placement: 'whiteout',
-    title: 'a directory that holds only whiteouts is empty',
+    title: 'a directory with whiteouts only is empty',
     layers: { upper: { d: dir({ a: whiteout, b: whiteout }) }, lower1: { d: dir({ a: 'x', b: dir({ c: 'y' }) }) } },
     run(ctx) {
       sys.rmdir(ctx.path('d'));
@@ -302,7 +302,7 @@ export const removeCases: readonly Case[] = [
     id: 'unlink-all-and-back',
     operation: 'unlink',
     placement: 'deep',
-    title: 'a tree over three layers is removed from the leaves and built again',
+    title: 'a tree in three layers can be removed and built again',
     layers: {
       lower1: { t: dir({ x: dir({ one: '1' }) }) },
       lower2: { t: dir({ x: dir({ two: '2' }), y: 'y' }) },

@@ -18,7 +18,7 @@ export const renameDirectoryCases: readonly Case[] = [
   ...onDirectory({
     id: 'rename-directory-exdev',
     operation: 'rename',
-    title: 'a directory with something in a lower layer stays: EXDEV',
+    title: 'rename of a directory that a lower layer has is EXDEV',
     needs: ['exdev'],
     placements: IN_LOWER,
     run(ctx, path) {
@@ -30,7 +30,7 @@ export const renameDirectoryCases: readonly Case[] = [
   ...onDirectory({
     id: 'rename-directory-exchange-exdev',
     operation: 'rename',
-    title: 'nor is it exchanged, from either side',
+    title: 'exchange of a directory that a lower layer has is EXDEV, from either side',
     needs: ['exdev', 'rename-flags'],
     placements: IN_LOWER,
     run(ctx, path) {
@@ -43,7 +43,7 @@ export const renameDirectoryCases: readonly Case[] = [
   ...onDirectory({
     id: 'rename-directory-exdev-first',
     operation: 'rename',
-    title: 'EXDEV comes before ENOTEMPTY, after EEXIST and ENOTDIR',
+    title: 'EXDEV has priority over ENOTEMPTY, but not over EEXIST and ENOTDIR',
     needs: ['exdev'],
     placements: IN_LOWER,
     run(ctx, path) {
@@ -57,7 +57,7 @@ export const renameDirectoryCases: readonly Case[] = [
   ...onDirectory({
     id: 'rename-directory-any',
     operation: 'rename',
-    title: 'a directory moves with all that it shows',
+    title: 'a directory is renamed with all its entries',
     needs: ['rename-any-directory'],
     run(ctx, path) {
       sys.rename(path, ctx.path('moved'));
@@ -67,7 +67,7 @@ export const renameDirectoryCases: readonly Case[] = [
   ...onDirectory({
     id: 'rename-directory-upper',
     operation: 'rename',
-    title: 'a directory of the upper alone moves with its entries, keeping its inode',
+    title: 'a directory of the upper alone is renamed with its entries and keeps its inode',
     placements: IN_UPPER,
     run(ctx, path) {
       const { ino } = sys.stat(path);
@@ -83,7 +83,7 @@ export const renameDirectoryCases: readonly Case[] = [
   ...onDirectory({
     id: 'rename-over-directory-full',
     operation: 'rename',
-    title: 'a directory does not replace one that shows entries: ENOTEMPTY',
+    title: 'rename over a directory that shows entries is ENOTEMPTY',
     run(ctx, path) {
       sys.mkdir(ctx.path('new'));
       fails('ENOTEMPTY', () => sys.rename(ctx.path('new'), path));
@@ -107,7 +107,7 @@ export const renameDirectoryCases: readonly Case[] = [
   ...onDirectory({
     id: 'rename-into-itself',
     operation: 'rename',
-    title: 'a directory does not move into itself: EINVAL',
+    title: 'rename of a directory into itself is EINVAL',
     run(_, path) {
       fails('EINVAL', () => sys.rename(path, `${path}/inside`));
       fails('EBUSY', () => sys.rename(`${path}/a`, `${path}/..`));
@@ -117,7 +117,7 @@ export const renameDirectoryCases: readonly Case[] = [
   ...onDirectory({
     id: 'rename-directory-open',
     operation: 'rename',
-    title: 'a moved directory that is open still takes new names',
+    title: 'a renamed directory that is open accepts new names',
     placements: IN_UPPER,
     run(ctx, path) {
       const fd = ctx.open('d', sys.O_RDONLY);
@@ -130,7 +130,7 @@ export const renameDirectoryCases: readonly Case[] = [
     id: 'rename-directory-into-merged',
     operation: 'rename',
     placement: 'merged',
-    title: 'an upper directory moved over the whiteout of a lower one does not merge with it',
+    title: 'an upper directory renamed over the whiteout of a lower one does not merge with it',
     layers: {
       upper: { p: dir({ x: whiteout }), new: dir({ own: 'o' }) },
       lower1: { p: dir({ x: dir({ old: 'must stay hidden' }), y: 'y' }) },
@@ -148,7 +148,7 @@ export const renameDirectoryCases: readonly Case[] = [
     id: 'rename-directory-twice-hidden',
     operation: 'rename',
     placement: 'merged',
-    title: 'an upper directory moved to a name free at the top but used deeper below an opaque one',
+    title: 'an upper directory can be renamed to a name that only a layer below an opaque directory has',
     layers: {
       upper: { p: opaqueDir(), new: dir({ sub: dir({ own: 'o' }) }) },
       lower1: { p: dir({ x: dir({ sub: dir({ old: 'hidden' }) }) }) },
@@ -189,7 +189,7 @@ export const renameDirectoryCases: readonly Case[] = [
   single({
     id: 'rename-parent-then-child',
     operation: 'rename',
-    title: 'paths through a moved directory work, the old ones do not',
+    title: 'paths through a renamed directory work, the old ones do not',
     layers: { upper: { a: dir({ b: dir({ c: 'deep' }), s: symlink('b/c') }) } },
     run(ctx) {
       equal(sys.readFile(ctx.path('a/b/c')), 'deep');

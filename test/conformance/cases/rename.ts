@@ -8,12 +8,12 @@ import { dir, file, linked, special, symlink } from '../tree.js';
 const { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT } = sys;
 const gone = (path: string): void => fails('ENOENT', () => sys.lstat(path));
 
-/** Files; directories have a file of their own. */
+/** Renames of files; rename-directory.ts has those of directories. */
 export const renameCases: readonly Case[] = [
   ...onFile({
     id: 'rename-in-place',
     operation: 'rename',
-    title: 'rename to a free name beside it: the same inode, the old name is gone',
+    title: 'rename to a free name keeps the inode and removes the old name',
     object: file(CONTENT, { mode: 0o640, uid: 5, gid: 6, mtime: 1000 }),
     run(ctx, path) {
       const before = sys.stat(path);
@@ -30,7 +30,7 @@ export const renameCases: readonly Case[] = [
   ...onFile({
     id: 'rename-away',
     operation: 'rename',
-    title: 'rename into another directory and back',
+    title: 'rename moves a file into another directory and back',
     run(ctx, path) {
       sys.mkdir(ctx.path('e'));
       sys.rename(path, ctx.path('e/f'));
@@ -57,7 +57,7 @@ export const renameCases: readonly Case[] = [
   ...onAbsence({
     id: 'rename-onto-absent',
     operation: 'rename',
-    title: 'rename of a new file onto the name',
+    title: 'a new file can be renamed onto the name',
     run(ctx, path) {
       sys.writeFile(ctx.path('d/tmp'), 'saved');
       sys.rename(ctx.path('d/tmp'), path);
@@ -68,7 +68,7 @@ export const renameCases: readonly Case[] = [
   ...onAbsence({
     id: 'rename-directory-onto-absent',
     operation: 'rename',
-    title: 'rename of a new directory onto the name shows its own entries only',
+    title: 'a new directory renamed onto the name shows its own entries only',
     run(ctx, path) {
       sys.mkdir(ctx.path('fresh'));
       sys.writeFile(ctx.path('fresh/own'), 'o');
@@ -110,7 +110,7 @@ export const renameCases: readonly Case[] = [
   ...onFile({
     id: 'rename-noreplace',
     operation: 'rename',
-    title: 'RENAME_NOREPLACE onto what exists is EEXIST, onto a free name it renames',
+    title: 'RENAME_NOREPLACE onto an existing name is EEXIST, and renames to a free one',
     needs: ['rename-flags'],
     run(ctx, path) {
       sys.writeFile(ctx.path('other'), 'other');
@@ -124,7 +124,7 @@ export const renameCases: readonly Case[] = [
   ...onAbsence({
     id: 'rename-noreplace-absent',
     operation: 'rename',
-    title: 'RENAME_NOREPLACE onto a name that a layer hides renames',
+    title: 'RENAME_NOREPLACE renames to a name that a layer hides',
     needs: ['rename-flags'],
     run(ctx, path) {
       sys.writeFile(ctx.path('d/tmp'), 'x');
@@ -160,7 +160,7 @@ export const renameCases: readonly Case[] = [
   ...onFile({
     id: 'rename-exchange-absent',
     operation: 'rename',
-    title: 'RENAME_EXCHANGE with nothing is ENOENT',
+    title: 'RENAME_EXCHANGE with a missing name is ENOENT',
     placements: ['upper', 'lower', 'merged'],
     run(ctx, path) {
       fails('ENOENT', () => sys.rename(path, ctx.path('none'), RENAME_EXCHANGE));
@@ -194,7 +194,7 @@ export const renameCases: readonly Case[] = [
   ...onFile({
     id: 'rename-symlink',
     operation: 'rename',
-    title: 'a symlink is renamed itself',
+    title: 'rename of a symlink moves the symlink itself',
     object: symlink('nowhere'),
     run(ctx, path) {
       sys.rename(path, ctx.path('moved'));
@@ -205,7 +205,7 @@ export const renameCases: readonly Case[] = [
   ...onFile({
     id: 'rename-device',
     operation: 'rename',
-    title: 'a device is renamed',
+    title: 'a device can be renamed',
     object: special(sys.S_IFCHR, 256 + 3),
     run(ctx, path) {
       sys.rename(path, ctx.path('moved'));
@@ -229,7 +229,7 @@ export const renameCases: readonly Case[] = [
   ...onFile({
     id: 'rename-chain',
     operation: 'rename',
-    title: 'a file handed through five names, the first of them made anew',
+    title: 'a file can be renamed five times, while its first name is made again',
     run(ctx, path) {
       let at = path;
       for (const name of ['d/1', 'd/2', '3', 'd/4', 'd/5']) {
@@ -257,7 +257,7 @@ export const renameCases: readonly Case[] = [
     id: 'rename-lower-hard-link',
     operation: 'rename',
     placement: 'lower',
-    title: 'renaming one of two hard links of a lower layer leaves the other',
+    title: 'renaming one of two hard links of a lower layer keeps the other',
     layers: { lower1: { d: dir({ a: linked('same', 'x'), b: linked('same', 'x') }) } },
     run(ctx) {
       sys.rename(ctx.path('d/a'), ctx.path('d/c'));

@@ -9,12 +9,12 @@ const { O_WRONLY } = sys;
 const modeOf = (path: string): number => sys.lstat(path).mode & 0o7777;
 const CAPABLE = { mode: 0o755, xattrs: { 'security.capability': sys.capability().toString('latin1') } };
 
-/** Set-id bits and capabilities, and what takes them away. */
+/** Set-id bits and capabilities, and the operations that clear them. */
 export const setIdCases: readonly Case[] = [
   ...onFile({
     id: 'chown-clears-setid',
     operation: 'chown',
-    title: 'chown takes set-id bits and capabilities away, also from root',
+    title: 'chown clears set-id bits and capabilities, also by root',
     object: file('#!', { mode: 0o6755, xattrs: CAPABLE.xattrs }),
     run(_, path) {
       sys.chown(path, 1001, 1002);
@@ -25,7 +25,7 @@ export const setIdCases: readonly Case[] = [
   ...onFile({
     id: 'chown-nobody-clears-setid',
     operation: 'chown',
-    title: 'chown takes set-id bits away even when it names neither an owner nor a group',
+    title: 'chown without an owner and a group clears set-id bits',
     object: file('#!', { mode: 0o6755 }),
     run(_, path) {
       sys.chown(path, sys.KEEP, sys.KEEP);
@@ -35,20 +35,20 @@ export const setIdCases: readonly Case[] = [
   ...onFile({
     id: 'chown-nobody-stranger',
     operation: 'chown',
-    title: 'chown that names nobody takes no set-id bits from the file of somebody else',
+    title: "chown without an id keeps the set-id bits of another user's file",
     needs: ['caller'],
     object: file('#!', { mode: 0o6755 }),
     run(_, path) {
-      // EPERM, but through FUSE, which lets everybody through who changes nothing.
-      const came = sys.asUser(sys.ALICE, sys.STAFF, () => sys.outcome(() => sys.chown(path, sys.KEEP, sys.KEEP)));
-      ok(came === 'EPERM' || came === 'ok', came);
+      // EPERM, except through FUSE, where the kernel allows a chown that changes nothing.
+      const result = sys.asUser(sys.ALICE, sys.STAFF, () => sys.outcome(() => sys.chown(path, sys.KEEP, sys.KEEP)));
+      ok(result === 'EPERM' || result === 'ok', result);
       equal(modeOf(path), 0o6755);
     },
   }),
   ...onFile({
     id: 'chown-keeps-locking-bit',
     operation: 'chown',
-    title: 'chown keeps set-gid where the group may not execute',
+    title: 'chown keeps set-gid if the group has no execute bit',
     object: file('x', { mode: 0o2644 }),
     run(_, path) {
       sys.chown(path, 1001, 1002);
@@ -58,7 +58,7 @@ export const setIdCases: readonly Case[] = [
   ...onFile({
     id: 'write-clears-setid',
     operation: 'write',
-    title: "an ordinary user's write takes set-id bits and capabilities away",
+    title: "an ordinary user's write clears set-id bits and capabilities",
     object: file(CONTENT, { ...CAPABLE, mode: 0o6777 }),
     run(ctx, path) {
       const fd = sys.asUser(sys.ALICE, sys.STAFF, () => ctx.open('d/f', O_WRONLY));
@@ -70,7 +70,7 @@ export const setIdCases: readonly Case[] = [
   ...onFile({
     id: 'write-clears-setid-beside-reader',
     operation: 'write',
-    title: "an ordinary user's write takes set-id bits away although a reader has had the file open before",
+    title: "an ordinary user's write clears set-id bits, also if a reader has the file open",
     object: file(CONTENT, { mode: 0o6777 }),
     run(ctx, path) {
       ctx.open('d/f', sys.O_RDONLY);
@@ -82,7 +82,7 @@ export const setIdCases: readonly Case[] = [
   ...onFile({
     id: 'write-clears-capability-root',
     operation: 'write',
-    title: "root's write takes capabilities away and leaves set-id bits",
+    title: "root's write clears capabilities and keeps set-id bits",
     object: file(CONTENT, { ...CAPABLE, mode: 0o6755 }),
     run(ctx, path) {
       sys.write(ctx.open('d/f', O_WRONLY), 'X');
@@ -93,7 +93,7 @@ export const setIdCases: readonly Case[] = [
   ...onFile({
     id: 'mmap-write-keeps-setid',
     operation: 'mmap',
-    title: 'a write to a mapping leaves set-id bits and capabilities',
+    title: 'a write to a mapping keeps set-id bits and capabilities',
     needs: ['capabilities-with-mapping'],
     object: file(CONTENT, { ...CAPABLE, mode: 0o6777 }),
     run(ctx, path) {
@@ -110,7 +110,7 @@ export const setIdCases: readonly Case[] = [
     onFile({
       id: `write-clears-setid-${flag === sys.O_APPEND ? 'append' : 'direct'}`,
       operation: 'write',
-      title: `a write through a descriptor with flag ${flag} takes set-id bits and capabilities away, set while it is open`,
+      title: `a write through a descriptor with flag ${flag} clears set-id bits and capabilities that were set while it is open`,
       needs: flag === sys.O_DIRECT ? ['o-direct'] : [],
       object: file('x'.repeat(8192), { mode: 0o777 }),
       run(ctx, path) {
@@ -127,7 +127,7 @@ export const setIdCases: readonly Case[] = [
   ...onFile({
     id: 'truncate-clears-setid',
     operation: 'truncate',
-    title: "an ordinary user's truncate takes set-id bits and capabilities away",
+    title: "an ordinary user's truncate clears set-id bits and capabilities",
     object: file(CONTENT, { ...CAPABLE, mode: 0o6777 }),
     run(_, path) {
       sys.asUser(sys.ALICE, sys.STAFF, () => sys.truncate(path, 2));
@@ -138,7 +138,7 @@ export const setIdCases: readonly Case[] = [
   ...onFile({
     id: 'write-locking-bit-stranger',
     operation: 'write',
-    title: 'set-gid without group execute: a writer outside the group takes it away',
+    title: 'set-gid without group execute is cleared by a writer outside the group',
     needs: ['kill-set-gid'],
     object: file(CONTENT, { mode: 0o2666 }),
     run(ctx, path) {
@@ -149,7 +149,7 @@ export const setIdCases: readonly Case[] = [
   ...onFile({
     id: 'write-locking-bit-member',
     operation: 'write',
-    title: 'set-gid without group execute: a writer of the group leaves it',
+    title: 'set-gid without group execute is kept by a writer of the group',
     object: file(CONTENT, { mode: 0o2666, gid: sys.STAFF }),
     run(ctx, path) {
       sys.asUser(sys.ALICE, sys.STAFF, () => sys.write(ctx.open('d/f', O_WRONLY), 'X'));
@@ -159,7 +159,7 @@ export const setIdCases: readonly Case[] = [
   ...onFile({
     id: 'write-locking-bit-root',
     operation: 'write',
-    title: 'set-gid without group execute: root leaves it',
+    title: 'set-gid without group execute is kept by root',
     object: file(CONTENT, { mode: 0o2666, gid: sys.STAFF }),
     run(ctx, path) {
       sys.write(ctx.open('d/f', O_WRONLY), 'X');
@@ -171,7 +171,7 @@ export const setIdCases: readonly Case[] = [
   ...onFile({
     id: 'truncate-locking-bit-stranger',
     operation: 'truncate',
-    title: 'set-gid without group execute: truncation by one outside the group takes it away',
+    title: 'set-gid without group execute is cleared by a truncation from outside the group',
     needs: ['kill-set-gid'],
     object: file(CONTENT, { mode: 0o2666 }),
     run(_, path) {
@@ -182,7 +182,7 @@ export const setIdCases: readonly Case[] = [
   ...onFile({
     id: 'truncate-locking-bit-member',
     operation: 'truncate',
-    title: 'set-gid without group execute: truncation by one of the group leaves it',
+    title: 'set-gid without group execute is kept by a truncation of a group member',
     object: file(CONTENT, { mode: 0o2666, gid: sys.STAFF }),
     run(ctx, path) {
       sys.asUser(sys.ALICE, sys.STAFF, () => ctx.open('d/f', O_WRONLY | sys.O_TRUNC));
@@ -209,7 +209,7 @@ export const setIdCases: readonly Case[] = [
   ...onFile({
     id: 'chmod-keeps-capability',
     operation: 'chmod',
-    title: 'chmod, and utimens, leave capabilities and set-id bits',
+    title: 'chmod and utimens keep capabilities and set-id bits',
     needs: ['own-attributes'],
     object: file(CONTENT, { ...CAPABLE, mode: 0o4755 }),
     run(_, path) {

@@ -9,24 +9,21 @@ const DIGITS = '0123456789';
 const BLOCK = 4096;
 const BLOCKS = 'x'.repeat(2 * BLOCK);
 
-/**
- * The descriptors that a file is open by when the one of the case is opened: whether it is passed through
- * depends on them.
- */
+/** Other descriptors of the file, which decide whether the descriptor of the case is in passthrough. */
 const BESIDE: readonly (readonly [string, (ctx: Context) => void])[] = [
   ['alone', () => undefined],
   ['beside-reader', (ctx) => sys.pread(ctx.open('d/f', O_RDONLY), 1, 0)],
   ['beside-writer', (ctx) => sys.pwrite(ctx.open('d/f', O_RDWR), '0', 0)],
 ];
 
-/** Flags that fcntl(2) F_SETFL changes apply to all later calls on the open file. */
+/** fcntl(2) F_SETFL changes flags for all later calls on the open file. */
 export const statusFlagCases: readonly Case[] = [
   ...BESIDE.flatMap(([name, beside]) =>
     [O_RDWR, O_WRONLY].flatMap((access) =>
       onFile({
         id: `setfl-append-cleared-${name}-${access === O_RDWR ? 'rw' : 'w'}`,
         operation: 'fcntl F_SETFL',
-        title: `without O_APPEND, which it was opened with, a descriptor writes where it is told to (${name}, ${access})`,
+        title: `a descriptor opened with O_APPEND writes at the given offset when the flag is cleared (${name}, ${access})`,
         placements: ['upper', 'lower'],
         object: file(DIGITS),
         run(ctx, path) {
@@ -46,7 +43,7 @@ export const statusFlagCases: readonly Case[] = [
   ...onFile({
     id: 'setfl-append-added',
     operation: 'fcntl F_SETFL',
-    title: 'O_APPEND that a descriptor gets later has it write at the end, also behind what others have written',
+    title: 'a descriptor that gets O_APPEND later writes at the end, also after writes of others',
     object: file(DIGITS),
     run(ctx, path) {
       const fd = ctx.open('d/f', O_WRONLY);
@@ -61,7 +58,7 @@ export const statusFlagCases: readonly Case[] = [
   ...onFile({
     id: 'setfl-append-created',
     operation: 'fcntl F_SETFL',
-    title: 'a file that O_CREAT made with O_APPEND is written where it is told to when O_APPEND is gone',
+    title: 'a file made with O_CREAT and O_APPEND is written at the given offset when the flag is cleared',
     placements: ['upper', 'lower'],
     run(ctx) {
       const fd = ctx.open('d/new', O_RDWR | O_CREAT | O_APPEND);
@@ -96,7 +93,8 @@ export const statusFlagCases: readonly Case[] = [
   ...onFile({
     id: 'appender-and-mapping',
     operation: 'write',
-    title: 'a mapping made through a descriptor that appends, or by another, shows what is appended, and is read by it',
+    title:
+      'a mapping through an appending descriptor, or another one, shows the appended data, and the descriptor reads writes to it',
     needs: ['coherent-mappings'],
     object: file(BLOCKS),
     run(ctx) {
@@ -118,7 +116,7 @@ export const statusFlagCases: readonly Case[] = [
   ...onFile({
     id: 'appender-sendfile',
     operation: 'sendfile',
-    title: 'sendfile from a descriptor that appends sends what others have written since the last time',
+    title: 'sendfile from an appending descriptor sends the data that others have written since the last time',
     object: file(DIGITS),
     run(ctx) {
       const appender = ctx.open('d/f', O_RDWR | O_APPEND);
@@ -134,7 +132,7 @@ export const statusFlagCases: readonly Case[] = [
   ...onFile({
     id: 'setfl-direct-cleared',
     operation: 'fcntl F_SETFL',
-    title: 'without O_DIRECT, which it was opened with, a descriptor reads and writes pieces of blocks',
+    title: 'a descriptor opened with O_DIRECT reads and writes parts of blocks when the flag is cleared',
     needs: ['o-direct'],
     object: file(BLOCKS),
     run(ctx, path) {
@@ -154,7 +152,7 @@ export const statusFlagCases: readonly Case[] = [
   ...onFile({
     id: 'setfl-direct-reader',
     operation: 'fcntl F_SETFL',
-    title: 'a reader opened with O_DIRECT reads pieces of blocks without it',
+    title: 'a reader opened with O_DIRECT reads parts of blocks when the flag is cleared',
     needs: ['o-direct'],
     object: file(BLOCKS),
     run(ctx) {
@@ -167,7 +165,7 @@ export const statusFlagCases: readonly Case[] = [
   ...onFile({
     id: 'setfl-direct-added',
     operation: 'fcntl F_SETFL',
-    title: 'O_DIRECT that a descriptor gets later reads and writes what others do',
+    title: 'a descriptor that gets O_DIRECT later reads and writes the same data as others',
     needs: ['o-direct'],
     object: file(BLOCKS),
     run(ctx) {

@@ -9,8 +9,8 @@ const { XATTR_CREATE, XATTR_REPLACE } = sys;
 const MARKED = file(CONTENT, { xattrs: { 'user.one': 'first', 'user.empty': '', 'trusted.mine': 't' }, mtime: 1000 });
 
 /**
- * By which fuse-overlayfs and containers/storage know their own layers; and how such names are stored by
- * plyfs.
+ * Attributes by which fuse-overlayfs and containers/storage recognize their layers, and the names under which
+ * plyfs stores them.
  */
 const NESTED = [
   'security.fuseoverlayfs.override_stat',
@@ -25,7 +25,7 @@ export const xattrCases: readonly Case[] = [
   ...onFile({
     id: 'getxattr',
     operation: 'getxattr',
-    title: 'getxattr returns the value, its size, ERANGE for a small buffer, ENODATA for none',
+    title: 'getxattr returns the value or its size, ERANGE for a small buffer, ENODATA for a missing name',
     object: MARKED,
     run(_, path) {
       equal(sys.getxattr(path, 'user.one').toString(), 'first');
@@ -38,7 +38,7 @@ export const xattrCases: readonly Case[] = [
   ...onFile({
     id: 'listxattr',
     operation: 'listxattr',
-    title: 'listxattr names them all; ERANGE for a small buffer',
+    title: 'listxattr returns all names; ERANGE for a small buffer',
     object: MARKED,
     run(_, path) {
       deepEqual(sys.listxattr(path), ['trusted.mine', 'user.empty', 'user.one']);
@@ -48,7 +48,7 @@ export const xattrCases: readonly Case[] = [
   ...onFile({
     id: 'setxattr',
     operation: 'setxattr',
-    title: 'setxattr with CREATE and REPLACE; the others, content and mtime stay',
+    title: 'setxattr with CREATE and REPLACE changes one attribute, and keeps the others, content and mtime',
     object: MARKED,
     run(_, path) {
       fails('EEXIST', () => sys.setxattr(path, 'user.one', 'x', XATTR_CREATE));
@@ -64,7 +64,7 @@ export const xattrCases: readonly Case[] = [
   ...onFile({
     id: 'removexattr',
     operation: 'removexattr',
-    title: 'removexattr removes one; ENODATA for what is not there',
+    title: 'removexattr removes one attribute; ENODATA for a missing name',
     object: MARKED,
     run(_, path) {
       sys.removexattr(path, 'user.one');
@@ -75,7 +75,7 @@ export const xattrCases: readonly Case[] = [
   ...onFile({
     id: 'fsetxattr',
     operation: 'setxattr',
-    title: 'fsetxattr through a descriptor opened for reading',
+    title: 'fsetxattr sets an attribute through a descriptor opened for reading',
     run(ctx, path) {
       sys.fsetxattr(ctx.open('d/f', sys.O_RDONLY), 'user.by', 'fd');
       equal(sys.getxattr(path, 'user.by').toString(), 'fd');
@@ -86,7 +86,7 @@ export const xattrCases: readonly Case[] = [
     return on({
       id: `xattr-of-nested-tools-${kind}`,
       operation: 'setxattr',
-      title: `what container tools keep in xattrs of a ${kind} can be set, read, listed and removed`,
+      title: `attributes of container tools on a ${kind} can be set, read, listed and removed`,
       run(_, path) {
         const { mode, uid } = sys.stat(path);
         for (const name of NESTED) {
@@ -120,7 +120,7 @@ export const xattrCases: readonly Case[] = [
   ...onDirectory({
     id: 'xattr-directory',
     operation: 'setxattr',
-    title: 'xattrs of a directory',
+    title: 'a directory can have xattrs',
     directory: { xattrs: { 'user.dir': 'd' } },
     run(_, path) {
       sys.setxattr(path, 'user.more', 'm');
@@ -132,7 +132,7 @@ export const xattrCases: readonly Case[] = [
   ...onFile({
     id: 'xattr-symlink',
     operation: 'setxattr',
-    title: 'a symlink takes trusted xattrs and refuses user ones: EPERM',
+    title: 'a symlink can have trusted xattrs; user ones are EPERM',
     object: symlink('nowhere', { xattrs: { 'trusted.link': 'l' } }),
     run(_, path) {
       equal(sys.getxattr(path, 'trusted.link').toString(), 'l');
@@ -144,7 +144,7 @@ export const xattrCases: readonly Case[] = [
   ...onFile({
     id: 'xattr-errors',
     operation: 'setxattr',
-    title: 'an unknown namespace is EOPNOTSUPP, a name too long ERANGE, a value too big E2BIG',
+    title: 'an unknown namespace is EOPNOTSUPP, a long name ERANGE, a large value E2BIG',
     placements: ['upper', 'lower'],
     run(_, path) {
       fails('EOPNOTSUPP', () => sys.setxattr(path, 'nonsense.x', 'x'));
@@ -169,7 +169,7 @@ export const xattrCases: readonly Case[] = [
   ...onFile({
     id: 'xattr-capability',
     operation: 'setxattr',
-    title: 'security.capability is set and read back as given',
+    title: 'security.capability can be set and read unchanged',
     run(_, path) {
       sys.setxattr(path, 'security.capability', sys.capability());
       equal(sys.getxattr(path, 'security.capability').toString('hex'), sys.capability().toString('hex'));
@@ -180,7 +180,7 @@ export const xattrCases: readonly Case[] = [
     id: 'xattr-private-hidden',
     operation: 'listxattr',
     placement: 'opaque',
-    title: "the layers' own xattrs are neither listed nor read nor removed",
+    title: "the layers' own xattrs cannot be listed, read or removed",
     needs: ['private-xattrs'],
     layers: { upper: { d: opaqueDir({}, { xattrs: { 'user.mine': 'm' } }) }, lower1: { d: dir({ x: 'x' }) } },
     run(ctx) {
@@ -207,7 +207,7 @@ export const xattrCases: readonly Case[] = [
   ...onFile({
     id: 'xattr-of-overlay',
     operation: 'listxattr',
-    title: 'trusted.overlay.* is a name as any other: listed, kept when the file changes, set and removed',
+    title: 'trusted.overlay.* is an ordinary name: listed, kept when the file changes, set and removed',
     needs: ['no-private-xattrs'],
     object: file(CONTENT, { xattrs: { 'trusted.overlay.origin': 'o', 'user.one': '1' } }),
     run(_, path) {

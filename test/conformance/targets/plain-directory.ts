@@ -7,8 +7,8 @@ import { asEntry, dir, LAYER_NAMES, merge, type Tree } from '../tree.js';
 import { NOT_IN_LIBFUSE2, type Target } from './target.js';
 
 /**
- * The union's tree, worked out on paper and put in an ordinary directory: what an application takes for
- * granted.
+ * The merged tree, computed by the test and made in an ordinary directory: the behaviour that applications
+ * expect.
  */
 export const plainDirectory: Target = {
   name: 'plain directory',

@@ -1,26 +1,28 @@
-/** Something that can hold a conformance case's tree. */
+/** A target: a program or directory that can show a conformance case's tree. */
 import type { Capability, Case } from '../case.js';
 import type { LayerForm } from '../forms.js';
 
-/** The trees of some cases, each in a directory named by the case's id, on one target. */
-export interface Stage {
+/** The trees of some cases on one target, each in a directory with the case's id as name. */
+export interface OpenTarget {
   /** The merged tree. */
   readonly root: string;
-  /** The upper layer on disk, where the target has one. */
+  /** The upper layer on disk; null if the target has none. */
   readonly upper: string | null;
-  /** How the upper layer stores what is gone. */
+  /** The on-disk form of deletions in the upper layer. */
   readonly form: LayerForm;
   /**
-   * Takes the target down and puts it up again: what is not on disk is forgotten. Null where nothing is
+   * Unmounts the target and mounts it again, so that it forgets what is not on disk. Null: nothing is
    * mounted.
    */
   readonly remount: (() => void) | null;
-  /** Has the kernel's overlayfs show the layers instead; null where that is no question. */
+  /** Shows the layers with the kernel's overlayfs instead. Null: it cannot read them. */
   readonly showWithKernel: (() => void) | null;
   close(): void;
 }
 
-/** What the fuse-native transport does not carry (docs/transports.md). Every other target has all of it. */
+/**
+ * Capabilities that the fuse-native transport lacks (docs/transports.md). Every other target has all of them.
+ */
 export const NOT_IN_LIBFUSE2: readonly Capability[] = [
   'caller',
   'rename-flags',
@@ -41,11 +43,11 @@ export const NOT_IN_LIBFUSE2: readonly Capability[] = [
 export interface Target {
   readonly name: string;
   readonly capabilities: ReadonlySet<Capability>;
-  /** Why it cannot be used on this machine, or null. */
+  /** The reason why it cannot be used on this machine, or null. */
   unavailable(): string | null;
   /**
-   * Lays out the trees of `cases` below the empty directory `base` and shows their union.
-   * @param readOnly what the cases call their upper is the topmost lower layer, and there is no upper
+   * Makes the trees of `cases` below the empty directory `base`, and shows their union.
+   * @param readOnly true: the upper of the cases is the topmost lower layer, and there is no upper
    */
-  open(base: string, cases: readonly Case[], readOnly: boolean): Stage;
+  open(base: string, cases: readonly Case[], readOnly: boolean): OpenTarget;
 }

@@ -17,7 +17,7 @@ import { materialize } from '../materialize.js';
 import { dir, LAYER_NAMES, type LayerName, type Tree } from '../tree.js';
 import { NOT_IN_LIBFUSE2, type Target } from './target.js';
 
-/** What every union of ours must be able to do. */
+/** Capabilities of every union. */
 const UNION: readonly Capability[] = ['upper', 'own-attributes', 'o-direct', 'leases', ...NOT_IN_LIBFUSE2];
 const OVERLAY: readonly Capability[] = [...UNION, 'private-xattrs', 'device-zero-reserved', 'long-names'];
 const WITHOUT_FEATURES: readonly Capability[] = [...OVERLAY, 'exdev', 'data-with-attributes'];
@@ -58,7 +58,8 @@ function unionTarget(
 }
 
 /**
- * Each case's tree of `layer` in a directory named by its id; a case without any layer gets an empty upper.
+ * Returns each case's tree of `layer`, in a directory with the case's id as name. A case without any layer
+ * gets an empty upper.
  */
 export function treeOf(layer: LayerName, cases: readonly Case[]): Tree {
   return Object.fromEntries(
@@ -70,7 +71,7 @@ export function treeOf(layer: LayerName, cases: readonly Case[]): Tree {
   );
 }
 
-/** Options, which write what only some programs understand. */
+/** Options with which a mount writes marks that only some programs read. */
 const FEATURES = ['redirect_dir=on', 'metacopy=on', 'index=on'];
 const plainKernel = (layers: LayerDirs): Mounted => mountKernel(layers);
 export const featuredKernel = (layers: LayerDirs): Mounted => mountKernel(layers, FEATURES);
@@ -89,8 +90,8 @@ export const kernelFeatures = unionTarget('kernel with features', featuredKernel
 ]);
 
 /**
- * Stricter than the kernel's overlayfs: every reader sees every write, and what is unlinked while open is a
- * file like any other. FUSE itself refuses FALLOC_FL_COLLAPSE_RANGE and INSERT_RANGE
+ * Capabilities that the kernel's overlayfs lacks: every reader sees every write, and a file that is unlinked
+ * while open behaves as any other. FUSE itself refuses FALLOC_FL_COLLAPSE_RANGE and INSERT_RANGE
  * (fs/fuse/file.c:fuse_file_fallocate).
  */
 const STRICTER: readonly Capability[] = ['coherent-mappings', 'unlinked-lower', 'merged-numbers'];
@@ -103,13 +104,13 @@ export const plyfsFeatures = unionTarget('plyfs with features', featuredPlyfs, f
 ]);
 
 /**
- * Owners and modes in xattrs, of what the upper is given; what the cases have put there has its own. There
- * are no ACLs.
+ * plyfs with owners and modes in xattrs. Objects that the cases have made in the upper have their own owner
+ * and mode. There are no ACLs.
  */
 export const plyfsOverrides = unionTarget(
   'plyfs with xattr_permissions',
   (layers) => {
-    // As if it had always been one, so that it may have content.
+    // Marks the upper as one with such xattrs, so that it can have content.
     if (layers.upper !== null) setxattr(layers.upper, 'user.containers.override_stat', '0:0:0755:dir');
     return mountPlyfs(layers, ['xattr_permissions=2']);
   },
@@ -131,13 +132,10 @@ const PLYFS_AUFS: readonly Capability[] = [
   'aufs',
 ];
 
-/**
- * The same union on aufs branches. There is no second program to compare with: what is on disk is checked by
- * form.
- */
+/** The union on aufs branches. No other program reads them; the cases check the on-disk form. */
 export const plyfsAufs = unionTarget('plyfs aufs', mountAufs, null, mountsUnavailable, PLYFS_AUFS, aufsForm);
 
-/** Both dialects over libfuse 2. */
+/** The dialects over libfuse 2. */
 export const plyfsNative = unionTarget(
   'plyfs fuse-native',
   (layers) => mountPlyfs(layers, ['transport=fuse-native']),

@@ -16,7 +16,7 @@ import { Matrix } from '../../conformance/matrix.js';
 import { CallRecord } from '../../conformance/record.js';
 import { missingCapabilities, runCase } from '../../conformance/run-case.js';
 import { plainDirectory } from '../../conformance/targets/plain-directory.js';
-import type { Stage, Target } from '../../conformance/targets/target.js';
+import type { OpenTarget, Target } from '../../conformance/targets/target.js';
 import {
   kernelFeatures,
   kernelOverlay,
@@ -82,25 +82,25 @@ for (const name of chosen) {
 function runGroup(target: Target, group: string, cases: readonly Case[]): void {
   describe(group, () => {
     let base: string;
-    let stage: Stage;
+    let opened: OpenTarget;
     beforeAll(() => {
       base = makeScratch('conformance');
       // A case that does not apply can have layers that the target cannot show.
-      stage = target.open(
+      opened = target.open(
         base,
         cases.filter((one) => missingCapabilities(one, target).length === 0),
         group === READ_ONLY_GROUP,
       );
     });
     afterAll(() => {
-      stage?.close();
+      opened?.close();
       removeScratch(base);
     });
     for (const one of cases) {
       const missing = missingCapabilities(one, target);
       if (missing.length === 0) {
         applicable++;
-        it(`${one.id}: ${one.title}`, () => runCounted(target, group, one, stage));
+        it(`${one.id}: ${one.title}`, () => runCounted(target, group, one, opened));
       } else {
         skip(`${target.name} lacks ${missing.join(', ')}`, one.id);
         matrix.count(group, target.name, 'notApplicable');
@@ -108,17 +108,17 @@ function runGroup(target: Target, group: string, cases: readonly Case[]): void {
     }
     if (SHOWN_ONCE.has(group)) return;
     it('shows the same tree after it was unmounted and mounted again', ({ skip }) => {
-      if (stage.remount === null) return skip(`${target.name} is not mounted`);
-      const before = snapshot(stage.root);
-      stage.remount();
-      expect(snapshot(stage.root)).toEqual(before);
+      if (opened.remount === null) return skip(`${target.name} is not mounted`);
+      const before = snapshot(opened.root);
+      opened.remount();
+      expect(snapshot(opened.root)).toEqual(before);
     });
     it("shows the same tree when the kernel's overlayfs mounts the layers", ({ skip }) => {
-      if (stage.showWithKernel === null) return skip(`${target.name} needs no second opinion`);
+      if (opened.showWithKernel === null) return skip(`${target.name} needs no second opinion`);
       const coarseTimes = !target.capabilities.has('exact-times');
-      const before = snapshot(stage.root, { coarseTimes });
-      stage.showWithKernel();
-      expect(snapshot(stage.root, { coarseTimes })).toEqual(before);
+      const before = snapshot(opened.root, { coarseTimes });
+      opened.showWithKernel();
+      expect(snapshot(opened.root, { coarseTimes })).toEqual(before);
     });
   });
 }
@@ -127,10 +127,10 @@ function skip(reason: string, what: string): void {
   skipped.set(reason, [...(skipped.get(reason) ?? []), what]);
 }
 
-function runCounted(target: Target, group: string, one: Case, stage: Stage): void {
+function runCounted(target: Target, group: string, one: Case, opened: OpenTarget): void {
   ran++;
   try {
-    runCase(one, stage, (call, came) => record.add(call, came, one.placement, target.name));
+    runCase(one, opened, (call, result) => record.add(call, result, one.placement, target.name));
     matrix.count(group, target.name, 'passed');
   } catch (error) {
     matrix.count(group, target.name, 'failed');

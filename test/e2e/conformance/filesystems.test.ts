@@ -96,7 +96,7 @@ function runOn(system: FileSystem, role: Role): void {
       const kept = groups.flatMap(([name, members]) => (SHOWN_ONCE.has(name) ? [] : members));
       const shown = kept.filter((one) => cases.includes(one));
       const trees = (options: SnapshotOptions = {}): Snapshot[] =>
-        shown.map(({ id }) => snapshot(`${layered.plyfs.stage.root}/${id}`, options));
+        shown.map(({ id }) => snapshot(`${layered.plyfs.opened.root}/${id}`, options));
       const before = trees();
       layered.plyfs.remount(mode.mountPlyfs);
       expect(trees()).toEqual(before);
