@@ -1,4 +1,4 @@
-/** The transport: a file system's {@link Operations}, served to the kernel over /dev/fuse. */
+/** The transport: serves the {@link Operations} of a file system to the kernel over /dev/fuse. */
 
 export { Libfuse2Session, type Libfuse2SessionOptions } from './libfuse2/libfuse2-session.js';
 export { mountDirect } from './mount/mount-direct.js';

@@ -1,44 +1,43 @@
 /**
- * The contract between a transport and a file system: what the kernel asks for, one method per request, in
- * plain values. `src/fuse` calls it, `src/union` implements it, and neither imports the other's code: these
- * are types, and the one class {@link Parked}.
+ * The contract between a transport and a file system: one method for each request of the kernel, with plain
+ * values. `src/fuse` calls it, and `src/union` implements it. Neither imports code of the other: these are
+ * types, and the one class {@link Parked}.
  *
- * - A method returns its answer or throws `FsError`; the transport alone writes replies.
+ * - A method returns its result or throws `FsError`. Only the transport writes replies.
  * - Calls never overlap: one thread makes them, one after the other.
- * - An answer (an {@link Entry}, a `FileStat`, a {@link Opened}) belongs to the file system and is valid
- *   until the next call: the transport encodes it at once and keeps nothing, so an implementation can reuse
+ * - A result (an {@link Entry}, a `FileStat`, an {@link Opened}) belongs to the file system and is valid
+ *   until the next call. The transport encodes it at once and keeps nothing, so an implementation can reuse
  *   one object.
  * - Every node is named by its nodeid. There are no file handles: all opens of a node share what the file
- *   system holds for it, which is what lets a reader see what is written after a copy-up.
+ *   system holds for it. So a reader that opened the file before a copy-up sees later writes.
  */
 import type { AccessTimes } from '../core/access-times.js';
 import type { EntryName, NodeId } from '../core/brand.js';
 import type { FileStat, Moment } from '../core/file-stat.js';
 
-/** Who asks. `umask` is set only for requests that create (the transport asks the kernel not to apply it). */
+/** The process that makes a request. */
 export interface Caller {
   readonly uid: number;
   readonly gid: number;
   readonly pid: number;
+  /** Set only for requests that create an object. The kernel has not applied it. */
   readonly umask: number;
-  /** Has the rights of the superuser here; absent: if uid is 0. */
+  /** The caller has the rights of the superuser in the mount. Absent: it has them if uid is 0. */
   readonly isRoot?: boolean;
   /**
-   * Whether the caller's changes leave set-gid without group execute on a file of this owner and group.
-   * Absent: decided by the groups and capabilities of pid.
+   * Whether a file of this owner and group keeps set-gid without group execute when the caller changes it.
+   * Absent: the groups and capabilities of pid decide.
    */
   mayKeepSetGid?(uid: number, gid: number): boolean;
 }
 
-/**
- * A name that leads to a node. Each one handed out counts as one lookup of the node, taken back by `forget`.
- */
+/** The node of a name. Each entry that a method returns counts as one lookup of the node, until `forget`. */
 export interface Entry {
   readonly nodeid: NodeId;
   readonly attr: FileStat;
   /**
-   * False while the attributes can change without a request (a writable mapping of a backing file): do not
-   * cache.
+   * False: the kernel must not cache the attributes, because they can change without a request (by a writable
+   * mapping of a backing file).
    */
   readonly cacheAttr: boolean;
 }
@@ -50,9 +49,9 @@ export interface Attributes {
 }
 
 export interface Opened {
-  /** Keep the page cache of earlier opens (FOPEN_KEEP_CACHE). */
+  /** The kernel keeps the pages of earlier opens (FOPEN_KEEP_CACHE). */
   readonly keepCache: boolean;
-  /** Id of a registered backing file for passthrough; 0: reads and writes come as requests. */
+  /** Id of a registered backing file for passthrough; 0: the kernel sends reads and writes as requests. */
   readonly backingId: number;
   /**
    * With a backing file: the kernel still sends reads and writes of this open as requests, with the flags
@@ -64,7 +63,7 @@ export interface Opened {
 /** A time to set: a value, or the server's clock. */
 export type TimeChange = 'now' | { readonly sec: number; readonly nsec: number };
 
-/** What SETATTR asks for; an absent member is left alone. */
+/** The attributes that SETATTR changes. Those whose member is absent stay as they are. */
 export interface AttributeChange {
   mode?: number;
   uid?: number;
@@ -72,7 +71,7 @@ export interface AttributeChange {
   size?: number;
   atime?: TimeChange;
   mtime?: TimeChange;
-  /** The caller lacks CAP_FSETID: a truncate drops set-id bits (FATTR_KILL_SUIDGID). */
+  /** The caller lacks CAP_FSETID, so that a truncation clears set-id bits (FATTR_KILL_SUIDGID). */
   killSetId?: boolean;
 }
 
@@ -87,62 +86,63 @@ export interface StatFs {
   readonly namelen: number;
 }
 
-/** Where a directory listing goes. Cookies are opaque, larger than 0, and ascending. */
+/** Takes the entries of a listing. Cookies are opaque, larger than 0, and ascending. */
 export interface DirectorySink {
-  /** Whether one more entry with a name of this many bytes has room; ask before each add. */
+  /** Whether there is room for one more entry with a name of this many bytes. Call it before each `add`. */
   fits(nameBytes: number): boolean;
-  /** READDIR: a name, its inode number and DT_* type. `cookie` continues after this entry. */
+  /** READDIR: a name, its inode number and DT_* type. A listing from `cookie` begins after this entry. */
   add(name: EntryName, ino: number, type: number, cookie: number): void;
   /**
-   * READDIRPLUS: as `add`, with the entry that a lookup would have given; null for `.` and `..` (not a
-   * lookup).
+   * READDIRPLUS: the same, and the entry that a lookup would return; null for `.` and `..`, which are no
+   * lookups.
    */
   addPlus(name: EntryName, ino: number, type: number, cookie: number, entry: Entry | null): void;
 }
 
-/** What the transport can do for the file system on the kernel's side. */
+/** Messages of the file system to the kernel. */
 export interface KernelChannel {
   /** Registers an open fd as backing file. Returns an id > 0, or a negative errno. */
   backingOpen(fd: number): number;
   backingClose(backingId: number): void;
   /**
-   * The kernel's cached attributes of the node are out of date. A node the kernel does not know is not an
-   * error.
+   * Makes the kernel drop the attributes that it has cached of the node. Does nothing if it does not know the
+   * node.
    */
   invalidateAttributes(nodeid: NodeId): void;
-  /** Cached attributes and pages of the node are out of date. */
+  /** Makes the kernel drop attributes and pages of the node. */
   invalidateData(nodeid: NodeId): void;
-  /** The largest `size` for {@link storeData}; 0: the transport cannot do that. */
+  /** The largest `size` for {@link storeData}; 0: the transport cannot store data. */
   readonly storeLimit: number;
   /**
-   * Puts the first `size` bytes of the file `fd` where the kernel looks before it asks for them with READ.
-   * Only for a node of which the kernel has no pages, because nobody has had it open yet. That it fails says
-   * nothing: READ comes.
+   * Stores the first `size` bytes of the file `fd` in the kernel's page cache, so that the kernel need not
+   * send READ. Only for a node that no process has opened yet, so that the kernel has no pages of it. A
+   * failure is harmless: the kernel will send READ.
    */
   storeData(nodeid: NodeId, fd: number, size: number): void;
 }
 
 /**
- * Thrown by an operation that has to wait for work done elsewhere (a large copy-up). The transport keeps the
- * request, serves others, and starts it from the beginning when {@link Operations.takeCompleted} returns the
- * same key. An operation that parks has changed nothing yet.
+ * Thrown by an operation that has to wait for work in another thread (a large copy-up). The transport keeps
+ * the request and serves others. When {@link Operations.takeCompleted} returns the same key, the transport
+ * serves the request again from its beginning. So the operation must not have changed anything before it
+ * throws this.
  */
 export class Parked {
   constructor(readonly key: number) {}
 }
 
 export interface Operations {
-  /** Called once, after the kernel has answered INIT. `passthrough`: backing files may be registered. */
+  /** Called once, after INIT. `passthrough`: the file system can register backing files. */
   attach(channel: KernelChannel, abilities: { readonly passthrough: boolean }): void;
 
-  /** null: no such name, an answer that the kernel may cache. */
+  /** null: no such name. The kernel may cache that. */
   lookup(parent: NodeId, name: EntryName): Entry | null;
   forget(nodeid: NodeId, nlookup: number): void;
   getattr(nodeid: NodeId): Attributes;
   /** The time of birth of the object (man statx(2)); null: unknown. */
   birth(nodeid: NodeId): Moment | null;
   setattr(nodeid: NodeId, change: AttributeChange, caller: Caller): Attributes;
-  /** The target's bytes, latin1-decoded. */
+  /** The bytes of the target, latin1-decoded. */
   readlink(nodeid: NodeId): string;
 
   mknod(parent: NodeId, name: EntryName, mode: number, rdev: number, caller: Caller): Entry;
@@ -155,7 +155,8 @@ export interface Operations {
   rename(parent: NodeId, name: EntryName, newParent: NodeId, newName: EntryName, flags: number): void;
 
   /**
-   * `killSetIdFor`: the caller, if O_TRUNC is by one without CAP_FSETID (FUSE_OPEN_KILL_SUIDGID), else null.
+   * @param killSetIdFor the caller, if `flags` has O_TRUNC and the caller lacks CAP_FSETID
+   * (FUSE_OPEN_KILL_SUIDGID); else null
    */
   open(nodeid: NodeId, flags: number, killSetIdFor: Caller | null): Opened;
   create(
@@ -169,14 +170,16 @@ export interface Operations {
   tmpfile(parent: NodeId, mode: number, flags: number, caller: Caller): { entry: Entry; opened: Opened };
   release(nodeid: NodeId, flags: number): void;
   /**
-   * Reads up to `size` bytes at `offset` into `into` from `at`; returns how many.
-   * @param flags the descriptor's flags at this moment; with O_NOATIME the access time is not updated
+   * Reads up to `size` bytes at `offset` into `into` from `at`. Returns how many.
+   * @param flags the flags that the descriptor has at this moment; with O_NOATIME the access time is not
+   * updated
    */
   read(nodeid: NodeId, into: Buffer, at: number, size: number, offset: number, flags?: number): number;
   /**
-   * Returns bytes written.
-   * @param killSetIdFor the caller, if without CAP_FSETID (FUSE_WRITE_KILL_SUIDGID), else null
-   * @param flags the descriptor's flags at this moment, and those of the write itself (O_DSYNC, O_SYNC)
+   * Returns how many bytes were written.
+   * @param killSetIdFor the caller, if it lacks CAP_FSETID (FUSE_WRITE_KILL_SUIDGID); else null
+   * @param flags the flags that the descriptor has at this moment, and those of the write itself (O_DSYNC,
+   * O_SYNC)
    */
   write(
     nodeid: NodeId,
@@ -188,14 +191,13 @@ export interface Operations {
     flags?: number,
   ): number;
   /**
-   * As {@link write}, for pages that a mapping has changed: file attributes other than times stay as they
-   * are.
+   * Writes pages that a mapping has changed. The attributes of the file stay as they are, but for its times.
    */
   writeBack(nodeid: NodeId, from: Buffer, at: number, size: number, offset: number): number;
   fsync(nodeid: NodeId, datasync: boolean): void;
   fsyncdir(nodeid: NodeId, datasync: boolean): void;
   fallocate(nodeid: NodeId, mode: number, offset: number, length: number, caller: Caller): void;
-  /** SEEK_DATA and SEEK_HOLE only; the kernel does the others. */
+  /** SEEK_DATA and SEEK_HOLE. The kernel serves all others itself. */
   lseek(nodeid: NodeId, offset: number, whence: number): number;
   copyFileRange(from: NodeId, fromOffset: number, to: NodeId, toOffset: number, length: number, caller: Caller): number;
 
@@ -208,11 +210,11 @@ export interface Operations {
   statfs(nodeid: NodeId): StatFs;
   /** null: not set (ENODATA). */
   getxattr(nodeid: NodeId, name: string): Buffer | null;
-  /** Names, without terminating NULs. */
+  /** Names, without a NUL at their end. */
   listxattr(nodeid: NodeId, caller: Caller): string[];
   /**
-   * `flags`: XATTR_CREATE, XATTR_REPLACE. `killSetGid`: an ACL set by a caller outside the group
-   * (FUSE_SETXATTR_ACL_KILL_SGID).
+   * `flags`: XATTR_CREATE, XATTR_REPLACE. `killSetGid`: the xattr is an ACL, and the caller is outside the
+   * group of the file (FUSE_SETXATTR_ACL_KILL_SGID).
    */
   setxattr(nodeid: NodeId, name: string, value: Buffer, flags: number, killSetGid: boolean): void;
   removexattr(nodeid: NodeId, name: string): void;
@@ -225,41 +227,42 @@ export interface Operations {
   setFsxattr(nodeid: NodeId, fsxattr: Buffer): void;
 
   /**
-   * Makes what the file system keeps only while it is mounted part of its layers (pseudo-links become hard
-   * links): asked for before an orderly unmount, and repeated by {@link close}. EPERM for a caller who may
-   * not ask.
+   * Writes the pseudo-links, which exist only in the mount, to the layers as hard links. Called before an
+   * orderly unmount; {@link close} does it again. Throws EPERM if the caller has no right to it.
    */
   flushPseudoLinks(caller: Caller): void;
   /** Called once, when the mount exists. @param id see `mountedId` */
   mounted(id: number): void;
   /**
    * Called when the flags of the mount have changed.
-   * @param change `syncs`: write what was written so far to disk
+   * @param change `syncs`: sync the upper to disk
    * @throws see `reportRemounted`
    */
   remounted(change: { readonly accessTimes: AccessTimes; readonly syncs: boolean }, caller: Caller): void;
 
   /**
-   * Does a little of what will probably be asked for next: called when no request waits, so that one that
-   * comes does not wait long. Fails silently. False: there is nothing to do until the next request.
+   * Prefetches a little of what the kernel will probably request next. Called when no request waits, and
+   * returns soon, so that the next one does not wait. Never throws. Returns false if there is nothing to do
+   * until the next request.
    */
-  anticipate(): boolean;
+  prefetch(): boolean;
 
-  /** fsync and fsyncdir do nothing (volatile): the kernel need not ask. */
+  /** fsync and fsyncdir do nothing (volatile), so the kernel need not send them. */
   readonly noSync: boolean;
   /**
-   * Extended attributes that there are: with `none` the kernel need not ask, with `no-acls` it keeps no ACLs.
+   * The extended attributes that exist. With `none` the kernel sends no request; with `no-acls` it keeps no
+   * ACLs.
    */
   readonly xattrs: 'all' | 'no-acls' | 'none';
-  /** An fd that becomes readable when parked requests can go on, and perhaps when none can. */
+  /** An fd that becomes readable when parked requests can be resumed, and perhaps at other times. */
   readonly completionFd: number;
   /**
    * Reads {@link completionFd} and returns the keys whose work has ended.
-   * @param isAwaited whether a parked request still waits for a key; its caller may have died
+   * @param isAwaited whether a parked request still waits for a key, or its caller has died
    */
   takeCompleted(isAwaited: (key: number) => boolean): number[];
-  /** How far the work that is named by `key` has come: a number that changes while it goes on. */
+  /** The progress of the work that `key` names: a number that changes as long as the work continues. */
   progress(key: number): number;
-  /** The mount is gone: close every fd. */
+  /** Closes every fd. Called once, when the mount has ended. */
   close(): void;
 }

@@ -134,7 +134,7 @@ export class Session {
         dispatcher.serve(length);
         if (served++ % CONTROL_INTERVAL === 0 && this.wait(fds, 0) === 'stopped') return;
       } else if (length === -Errno.EAGAIN) {
-        if (this.operations.anticipate()) continue;
+        if (this.operations.prefetch()) continue;
         if (polling.continues()) continue;
         const { checkDelay } = dispatcher.parked;
         const woken = this.wait(fds, checkDelay < 0 ? gc.delay(served) : checkDelay);

@@ -218,7 +218,7 @@ export class UnionFilesystem implements Operations {
     remounted(this.union, change, caller);
   }
 
-  anticipate(): boolean {
+  prefetch(): boolean {
     return this.union.filePrefetch.act();
   }
 

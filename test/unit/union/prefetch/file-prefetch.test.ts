@@ -73,7 +73,7 @@ function openAndClose(name: EntryName): void {
 
 /** Lets the union do all that it does unasked. Returns how many steps that were. */
 function rest(): number {
-  for (let steps = 0; ; steps++) if (!union.anticipate()) return steps;
+  for (let steps = 0; ; steps++) if (!union.prefetch()) return steps;
 }
 
 describe.skipIf(unavailable !== null)(`files fetched ahead${unavailable === null ? '' : `: ${unavailable}`}`, () => {
