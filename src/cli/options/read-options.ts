@@ -49,26 +49,26 @@ class OptionReader {
   readonly unknown = new Set<string>();
   readonly refused: string[] = [];
   readonly unsupported: string[] = [];
-  readonly #words: ReadonlyMap<string, OptionWord>;
+  private readonly words: ReadonlyMap<string, OptionWord>;
   /** The text of each option that was given a value, by its first word. */
-  readonly #texts = new Map<string, string>();
+  private readonly texts = new Map<string, string>();
 
   constructor(
     private readonly values: OptionValues,
     private readonly form: CommandLineForm,
   ) {
-    this.#words = optionWords(values.dialect ?? 'overlay');
+    this.words = optionWords(values.dialect ?? 'overlay');
   }
 
   read(given: GivenOption): void {
-    const option = this.values.dialect === 'aufs' ? splitAtColon(given, this.#words) : given;
-    const word = this.#words.get(option.name);
+    const option = this.values.dialect === 'aufs' ? splitAtColon(given, this.words) : given;
+    const word = this.words.get(option.name);
     if (word === undefined) {
       this.unknown.add(asGiven(given));
       return;
     }
     try {
-      this.#apply(word, option, given);
+      this.apply(word, option, given);
     } catch (error) {
       const ignores = 'fuseOverlayfs' in word.entry && word.entry.fuseOverlayfs === 'ignores';
       if (this.form === 'plyfs' || !ignores || !isInvalid(error)) throw error;
@@ -78,22 +78,22 @@ class OptionReader {
 
   /** Checks what can be known only when all options have been read. */
   finish(): void {
-    this.#refuseConflicts();
-    if (this.form === 'plyfs') this.#refuseOtherFsync();
-    else this.#dropMetacopy();
+    this.refuseConflicts();
+    if (this.form === 'plyfs') this.refuseOtherFsync();
+    else this.dropMetacopy();
   }
 
-  #apply({ entry, isOpposite }: OptionWord, { name, value }: GivenOption, given: GivenOption): void {
+  private apply({ entry, isOpposite }: OptionWord, { name, value }: GivenOption, given: GivenOption): void {
     switch (entry.kind) {
       case 'flag':
-        if (this.#isBare(name, value, given)) setFlag(this.values, entry, isOpposite);
+        if (this.isBare(name, value, given)) setFlag(this.values, entry, isOpposite);
         break;
       case 'value':
-        this.#readValue(entry, value);
+        this.readValue(entry, value);
         break;
       case 'accepted':
-        if (entry.takes === 'nothing') this.#isBare(name, value, given);
-        else if (entry.takes !== undefined) entry.takes.parse(name, this.#textOf(name, entry.takes.placeholder, value));
+        if (entry.takes === 'nothing') this.isBare(name, value, given);
+        else if (entry.takes !== undefined) entry.takes.parse(name, this.textOf(name, entry.takes.placeholder, value));
         break;
       case 'unsupported':
         if (entry.supported?.includes(value ?? '') !== true) this.unsupported.push(messageOf(entry, given));
@@ -101,46 +101,46 @@ class OptionReader {
     }
   }
 
-  /** Whether the option has no value. In fuse-overlayfs's form one with a value is unknown, as to that program. */
-  #isBare(name: string, value: string | undefined, given: GivenOption): boolean {
+  /** Whether the option has no value. In the form of fuse-overlayfs, a value makes the option unknown. */
+  private isBare(name: string, value: string | undefined, given: GivenOption): boolean {
     if (value === undefined) return true;
     if (this.form === 'plyfs') throw invalid(name, undefined, `takes no value, and was given ${printable(value)}`);
     this.unknown.add(asGiven(given));
     return false;
   }
 
-  #readValue(entry: Valued, value: string | undefined): void {
+  private readValue(entry: Valued, value: string | undefined): void {
     const { word, takes, again } = entry;
-    const text = this.#textOf(word, takes.placeholder, value);
-    const earlier = this.#texts.get(word);
+    const text = this.textOf(word, takes.placeholder, value);
+    const earlier = this.texts.get(word);
     if (this.form === 'plyfs' && earlier !== undefined && earlier !== text && again === undefined) {
       throw invalid(word, text, `given twice, first as ${printable(earlier)}`);
     }
-    this.#texts.set(word, text);
+    this.texts.set(word, text);
     setValue(this.values, entry, text);
   }
 
-  #textOf(word: string, placeholder: string, value: string | undefined): string {
+  private textOf(word: string, placeholder: string, value: string | undefined): string {
     if (value === undefined) throw invalid(word, undefined, `needs a value: ${word}=${placeholder}`);
     return value;
   }
 
-  #refuseConflicts(): void {
-    for (const [word, text] of this.#texts) {
-      const other = conflictsOf(this.#words.get(word)?.entry).find((name) => this.#texts.has(name));
+  private refuseConflicts(): void {
+    for (const [word, text] of this.texts) {
+      const other = conflictsOf(this.words.get(word)?.entry).find((name) => this.texts.has(name));
       if (other !== undefined) throw invalid(word, text, `contradicts ${other}`);
     }
   }
 
   /** In fuse-overlayfs's form `volatile` holds, because it promises less. */
-  #refuseOtherFsync(): void {
+  private refuseOtherFsync(): void {
     const { volatile, fsync } = this.values;
     if (volatile !== true || fsync === undefined || fsync === 'volatile') return;
-    throw invalid('fsync', this.#texts.get('fsync'), 'contradicts volatile');
+    throw invalid('fsync', this.texts.get('fsync'), 'contradicts volatile');
   }
 
   /** Turns `metacopy=on` off if `resolveMount` would refuse it because of another option. */
-  #dropMetacopy(): void {
+  private dropMetacopy(): void {
     const { metacopy, userxattr, redirectDir = 'on' } = this.values;
     if (metacopy !== true || (userxattr !== true && redirectDir === 'on')) return;
     this.values.metacopy = false;

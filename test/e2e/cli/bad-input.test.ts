@@ -1,4 +1,4 @@
-/** What is refused: one line that says what and why, a status, and nothing mounted or made. */
+/** Refusals: one line with the object and the reason, a status, and nothing is mounted or made. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -97,12 +97,12 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     expectRefused(['-o', 'lowerdir=bound:top', 'mnt'], 'lowerdir: bound: is inside lower layer 2 (ELOOP)');
   });
 
-  it('a mountpoint inside the upper, which would wait for itself', () => {
+  it('a mountpoint inside the upper, because such a mount would wait for itself', () => {
     const line = `mountpoint: ${box.at('up/inside')}: is inside a layer (ELOOP); mount it`;
     expectRefused(['-o', 'lowerdir=base:top,upperdir=up,workdir=work', 'up/inside'], line);
   });
 
-  it('a mountpoint inside a lower layer is allowed: the layer is seen without what is mounted in it', () => {
+  it('a mountpoint inside a lower layer is allowed: the layer is read without the mounts inside it', () => {
     expect(box.plyfs('-o', 'lowerdir=/,upperdir=up,workdir=work', 'top/inside')).toMatchObject({
       status: 0,
       stderr: '',
@@ -115,7 +115,7 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     expect(box.plyfs('umount', 'top/inside').status).toBe(0);
   });
 
-  it('a layer itself can be the mountpoint, and can lie below it', () => {
+  it('a layer itself can be the mountpoint, and can be inside it', () => {
     expect(box.plyfs('-o', 'lowerdir=top:base', 'top')).toMatchObject({ status: 0, stderr: '' });
     expect(readdirSync(box.at('top')).sort()).toEqual(['from-base', 'from-top', 'inside']);
     expect(box.plyfs('umount', 'top').status).toBe(0);
@@ -141,7 +141,7 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     );
   });
 
-  it('a workdir that is of no use, told by its own name', () => {
+  it('a workdir that cannot be used is named', () => {
     mkdirSync(box.at('work/work'));
     expect(spawnSync('chattr', ['+i', box.at('work/work')]).status).toBe(0);
     const layers = 'lowerdir=top,upperdir=up,workdir=work';
@@ -186,7 +186,7 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     expectRefused(['-o', 'lowerdir=top', 'file'], 'mountpoint: file: not a directory (ENOTDIR)');
   });
 
-  it('129 layers: the limit and the way to raise it are named', () => {
+  it('129 layers: the line names the limit and how to raise it', () => {
     const lowers = Array.from({ length: 129 }, (_, i) => `n${i}`);
     for (const name of lowers) mkdirSync(box.at(name));
     const all = `lowerdir=${lowers.join(':')}`;
@@ -197,7 +197,7 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     expectRefused(['-o', `${all},max_layers=128`, 'mnt'], 'lowerdir: 129 lower layers, and the limit is 128');
   });
 
-  it("501 layers: the kernel's limit is named", () => {
+  it("501 layers: the line names the kernel's limit", () => {
     const lowers = Array.from({ length: 501 }, (_, i) => `n${i}`);
     for (const name of lowers) mkdirSync(box.at(name));
     const line = 'lowerdir: 501 lower layers, and the limit is 500 (EINVAL); that is the most, as in the kernel';
@@ -227,7 +227,7 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     expectRefused(['./frobnicate'], 'mountpoint: ./frobnicate: no such file or directory (ENOENT)');
   });
 
-  it('umount of what is not mounted, and of what is not ours to unmount', () => {
+  it('umount of a directory without a mount, and of another file system', () => {
     expectRefused(['umount', 'mnt'], 'umount: mnt: nothing is mounted there (EINVAL)');
     expectRefused(['umount', 'nope'], 'umount: nope: no such file or directory (ENOENT)');
     mkdirSync(box.at('other'));
@@ -243,7 +243,7 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
   });
 
   it('/dev/fuse without access, and missing', () => {
-    // In a mount namespace of its own: the device of the machine stays as it is.
+    // In a mount namespace of its own, so that the device of the machine does not change.
     const plyfs = `"${process.env.PLYFS_PROGRAM ?? 'bin/plyfs'}"`;
     const inNamespace = (prepare: string): string =>
       run('unshare', [

@@ -1,4 +1,4 @@
-/** The forms in which container tools run a mount program. */
+/** The command lines with which container tools run a mount program. */
 import {
   existsSync,
   mkdirSync,
@@ -33,14 +33,14 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
     expect(statfsSync(box.mountpoint).type).toBe(FUSE_SUPER_MAGIC);
   });
 
-  it('podman: layers by relative symlinks, the working directory being their home', () => {
+  it('podman: layers by relative symlinks in the working directory', () => {
     mkdirSync(box.at('l'));
     symlinkSync('../top', box.at('l/AAAA'));
     symlinkSync('../base', box.at('l/BBBB'));
     expectMounted(box.plyfs('-o', 'lowerdir=l/AAAA:l/BBBB,upperdir=up,workdir=work', 'mnt'));
   });
 
-  it('podman: a read-only mount without an upper, of one layer too', () => {
+  it('podman: a read-only mount without an upper, also of one layer', () => {
     expectMounted(box.plyfs('-o', 'lowerdir=top:base', 'mnt'));
     expect(run('umount', [box.mountpoint]).status).toBe(0);
     expect(box.plyfs('-o', 'lowerdir=top', 'mnt').status).toBe(0);
@@ -50,8 +50,8 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
 
   describe('.wh. files of the upper', () => {
     /**
-     * As podman does it to find out what a layer has changed, and as fuse-overlayfs leaves an upper where it
-     * can make no devices.
+     * podman makes such files to find out what a layer has changed. fuse-overlayfs writes them to an upper in
+     * which it cannot make devices.
      */
     beforeEach(() => {
       writeFileSync(box.at('up/.wh.from-base'), '');
@@ -60,7 +60,7 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
       writeFileSync(box.at('up/dir/.wh.sub'), '');
     });
 
-    it('are whiteouts also where the upper is an aufs branch with its bookkeeping', () => {
+    it('are also whiteouts if the upper is an aufs branch with its bookkeeping', () => {
       for (const name of ['up/.wh..wh.plnk', 'up/.wh..wh.orph', 'base/.wh..wh.orph']) mkdirSync(box.at(name));
       writeFileSync(box.at('up/.wh..wh.plnk/1.2'), '');
       expect(box.plyfs('-o', box.options, box.mountpoint)).toMatchObject({ status: 0, stderr: '' });
@@ -98,7 +98,7 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
   it.each([
     ['by name', 'plyfs'],
     ['by absolute path', ''],
-  ])('containerd: mount.fuse3 runs the program %s, each option by itself', (_, name) => {
+  ])('containerd: mount.fuse3 runs the program %s, with each option as an argument', (_, name) => {
     mkdirSync(box.at('bin'));
     symlinkSync(PLYFS, box.at('bin/plyfs'));
     const [lower, upper, work] = box.options.split(',') as [string, string, string];
@@ -110,7 +110,7 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
 
   describe('mount(8)', () => {
     let helper: string;
-    /** In the directory where mount(8) looks for helpers; what is there already is not ours to replace. */
+    /** A helper in the directory where mount(8) looks for them. The test replaces no existing file. */
     const installed = '/sbin/mount.plyfs-test';
 
     beforeEach(() => {
@@ -121,20 +121,20 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
     });
     afterEach(() => rmSync(installed));
 
-    it('calls a helper with letters of its own', () => {
+    it('calls a helper with flags of its own', () => {
       expectMounted(
         run(helper, ['overlay', box.mountpoint, '-n', '-sv', '-o', box.options, '-t', 'plyfs'], { cwd: box.dir }),
       );
       expect(run('findmnt', ['-no', 'SOURCE,FSTYPE', box.mountpoint]).stdout).toMatch(/^overlay\s+fuse\.plyfs$/m);
     });
 
-    it('refuses what plyfs mount refuses', () => {
+    it('refuses the same options as plyfs mount', () => {
       const outcome = run(helper, ['overlay', box.mountpoint, '-o', `${box.options},nfs_export=on`], { cwd: box.dir });
       expect(outcome).toMatchObject({ status: 1, stderr: expect.stringMatching(/^plyfs: nfs_export: on: .*\n$/) });
       expect(box.isMounted()).toBe(false);
     });
 
-    it('refuses less in the place of fuse-overlayfs', () => {
+    it('refuses less by the name of fuse-overlayfs', () => {
       const inItsPlace = box.at('mount.fuse.fuse-overlayfs');
       symlinkSync(PLYFS, inItsPlace);
       const args = ['overlay', box.mountpoint, '-o', `${box.options},nfs_export=on`];
@@ -162,8 +162,8 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
       expectMounted(outcome);
     });
 
-    it('-t fuse.plyfs, through mount.fuse, which finds plyfs in the directories of /bin/sh', () => {
-      // mount(8) takes PATH out of the environment (lib/env.c:sanitize_env).
+    it('-t fuse.plyfs, through mount.fuse, which finds plyfs in the default PATH of /bin/sh', () => {
+      // mount(8) removes PATH from the environment (lib/env.c:sanitize_env).
       const program = '/usr/local/bin/plyfs-test';
       symlinkSync(PLYFS, program);
       try {
@@ -179,7 +179,7 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
     });
   });
 
-  it('layers one by one, each path as it is', () => {
+  it('one option for each layer, without escapes in the path', () => {
     mkdirSync(box.at('a:b\\c'));
     box.write('a:b\\c/odd', '');
     const outcome = box.plyfs('-o', 'lowerdir+=a:b\\c,lowerdir+=top,lowerdir+=base,upperdir=up,workdir=work', 'mnt');
@@ -187,7 +187,7 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
     expect(readdirSync(box.mountpoint).sort()).toEqual(['from-base', 'from-top', 'odd']);
   });
 
-  it('the option attached to its letter', () => {
+  it('the value of -o in the same argument', () => {
     expectMounted(box.plyfs(`-o${box.options}`, 'mnt'));
   });
 
@@ -204,7 +204,7 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
     expect(run('touch', [box.at('mnt/x')]).stderr).toContain('Read-only file system');
   });
 
-  it('unknown options are named once each and ignored; those of the kernel that change nothing are silent', () => {
+  it('unknown options are named once and ignored; options of the kernel without effect are silent', () => {
     const extra = 'clone_fd,nonsense,nonsense,userxattr,index=off,lazytime,private,context="a:b,c"';
     expectMounted(
       box.plyfs('-o', `${box.options},${extra}`, '-o', 'nonsense', 'mnt'),
@@ -218,13 +218,13 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
     ['metacopy=on,redirect_dir=off', ['plyfs: option ignored: metacopy: on: contradicts redirect_dir=off']],
     ['verity=require,nfs_export=on', ['plyfs: option ignored: verity: require:', 'plyfs: option ignored: nfs_export:']],
     ['volatile=1', ['plyfs: unknown option ignored: volatile=1']],
-  ])('what fuse-overlayfs does not take for an error is none: %s', (words, lines) => {
+  ])('an option that fuse-overlayfs accepts is not an error: %s', (words, lines) => {
     const { status, stderr } = box.plyfs('-o', `${box.options},${words}`, 'mnt');
     expect([status, stderr.split('\n')]).toEqual([0, [...lines.map((line) => expect.stringContaining(line)), '']]);
     expect(readdirSync(box.mountpoint).sort()).toEqual(['from-base', 'from-top']);
   });
 
-  it('an environment without PATH, through a link of another name in another directory', () => {
+  it('without PATH in the environment, through a link of another name in another directory', () => {
     mkdirSync(box.at('bin'));
     symlinkSync(PLYFS, box.at('bin/real'));
     symlinkSync('real', box.at('bin/fuse-overlayfs'));
@@ -243,7 +243,7 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
     box.write('a:b,c\\d e/odd', '');
     const bytes = Buffer.concat([Buffer.from(`${box.dir}/`), Buffer.from([0x66, 0xff, 0xfe])]);
     mkdirSync(bytes);
-    // The shell's printf makes the bytes: Node's own spawn takes text.
+    // The shell's printf makes the bytes, because spawn of Node takes only text.
     const script = `exec "${PLYFS}" -o "lowerdir=a\\\\:b\\\\,c\\\\\\\\d e:$(printf 'f\\377\\376'):top" "$(printf 'f\\377\\376')"`;
     expect(run('/bin/sh', ['-c', script], { cwd: box.dir })).toMatchObject({ status: 0, stderr: '' });
     expect(readdirSync(bytes).sort()).toEqual(['from-top', 'odd']);
@@ -253,7 +253,7 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
     });
   });
 
-  it('shows name and type as asked', () => {
+  it('shows the requested name and type', () => {
     expectMounted(box.plyfs('-o', `${box.options},fsname=my name,subtype=thing,nosuid,nodev,noexec`, 'mnt'));
     const { stdout } = run('findmnt', ['-nro', 'SOURCE,FSTYPE,OPTIONS', box.mountpoint]);
     expect(stdout).toMatch(/^my\\x20name fuse\.thing rw,nosuid,nodev,noexec,relatime/);

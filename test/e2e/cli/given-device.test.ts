@@ -18,12 +18,12 @@ describe.skipIf(unavailable !== null)(`/dev/fd/N as mountpoint ${unavailable ?? 
     box = new Sandbox();
   });
   afterEach(() => {
-    // Callers of a mount without a server wait until its device is closed.
+    // Processes that use a mount without a server wait until its device is closed.
     for (const child of children.splice(0)) child.kill('SIGKILL');
     box.dispose();
   });
 
-  /** Mounts, as Apptainer does for --fusemount, and has `command` started with the device as fd 3. */
+  /** Mounts, as Apptainer does for --fusemount, and starts `command` with the device as fd 3. */
   function withMounted<T>(start: (fd: number) => T, options = ',allow_other'): T {
     const fd = openSync('/dev/fuse', 'r+');
     try {
@@ -53,7 +53,7 @@ describe.skipIf(unavailable !== null)(`/dev/fd/N as mountpoint ${unavailable ?? 
     return child;
   }
 
-  /** Changes of all kinds, and the end of the server with its mount. */
+  /** Makes changes of all kinds, and checks that the server ends with its mount. */
   async function expectServed(): Promise<void> {
     expect(readdirSync(box.mountpoint).sort()).toEqual(['from-base', 'from-top']);
     writeFileSync(box.at('mnt/from-base'), 'changed\n');
@@ -70,7 +70,7 @@ describe.skipIf(unavailable !== null)(`/dev/fd/N as mountpoint ${unavailable ?? 
     await expectServed();
   });
 
-  it('in the foreground, until SIGTERM, which takes the mount away as well', async () => {
+  it('in the foreground, until SIGTERM, which also unmounts', async () => {
     const child = foreground(PLYFS, ['-f', '-o', box.options, '/dev/fd/3']);
     expect(readdirSync(box.mountpoint).sort()).toEqual(['from-base', 'from-top']);
     child.kill('SIGTERM');
@@ -78,7 +78,7 @@ describe.skipIf(unavailable !== null)(`/dev/fd/N as mountpoint ${unavailable ?? 
     expect(box.isMounted()).toBe(false);
   });
 
-  it.each(['-f', '-s'])('where the mount is in another namespace: %s', async (flag) => {
+  it.each(['-f', '-s'])('with the mount in another namespace: %s', async (flag) => {
     const enter = 'umount -ilc "$1" && exec "$2" "$3" -o "$4" /dev/fd/3';
     const args = ['--mount', '--propagation=private', 'sh', '-c', enter, 'sh'];
     foreground('unshare', [...args, box.mountpoint, PLYFS, flag, box.options]);
@@ -99,14 +99,14 @@ describe.skipIf(unavailable !== null)(`/dev/fd/N as mountpoint ${unavailable ?? 
     await expectServed();
   });
 
-  it('permissions are checked, whether the mount says so or not', () => {
+  it('permissions are checked with and without default_permissions', () => {
     chownSync(box.at('base/from-base'), 0, 0);
     chmodSync(box.at('base/from-base'), 0o600);
     expect(startedWith(['-o', box.options])).toMatchObject({ status: 0, stderr: '' });
     const stranger = ['--reuid=12345', '--regid=12345', '--clear-groups', 'cat', box.at('mnt/from-base')];
     expect(run('setpriv', stranger).stderr).toContain('Permission denied');
     expect(run('umount', [box.mountpoint]).status).toBe(0);
-    // Without ACLs it is the mount that would have to say so.
+    // Without ACLs, the mount needs default_permissions.
     expect(startedWith(['-o', `${box.options},noacl`])).toMatchObject({
       status: 1,
       stderr:
@@ -117,7 +117,7 @@ describe.skipIf(unavailable !== null)(`/dev/fd/N as mountpoint ${unavailable ?? 
     expect(run('setpriv', stranger).stderr).toContain('Permission denied');
   });
 
-  it('a layer that the mount hides is refused, which would wait for itself', () => {
+  it('a layer that the mount hides is refused, because opening it would wait for itself', () => {
     expect(startedWith(['-o', 'lowerdir=mnt:base'])).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(/^plyfs: mountpoint: \/dev\/fd\/3: hides the layer mnt \(ELOOP\); .*\n$/),
@@ -131,7 +131,7 @@ describe.skipIf(unavailable !== null)(`/dev/fd/N as mountpoint ${unavailable ?? 
     });
   });
 
-  it('an fd that is not open is refused; one of a directory is that directory', () => {
+  it('an fd that is not open is refused; an fd of a directory names that directory', () => {
     expect(box.plyfs('-o', box.options, '/dev/fd/99')).toMatchObject({
       status: 1,
       stderr: 'plyfs: mountpoint: /dev/fd/99: not an open file (EBADF)\n',
@@ -147,7 +147,7 @@ describe.skipIf(unavailable !== null)(`/dev/fd/N as mountpoint ${unavailable ?? 
     ['5', 'not mounted yet (EPERM); mount it first'],
   ])('/dev/fd/%s: %s', (fd, why) => {
     const script = 'exec 5<>/dev/fuse; exec "$@"';
-    // Without any layer: the mountpoint is looked at first.
+    // No layer is given, because the mountpoint is checked first.
     for (const flags of [[], ['-f']]) {
       const args = ['-c', script, 'sh', PLYFS, ...flags, '-o', 'lowerdir=nope', `/dev/fd/${fd}`];
       expect(run('sh', args, { cwd: box.dir, stdio: ['ignore', 'pipe', 'pipe'] })).toEqual({

@@ -1,4 +1,4 @@
-/** A terminal that is closed (SIGHUP, and EIO from then on) while plyfs runs on it. */
+/** A terminal that is closed while plyfs runs on it: SIGHUP, then EIO for every access. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -20,11 +20,12 @@ describe.skipIf(unavailable !== null)(`a terminal is hung up ${unavailable ?? ''
   });
 
   /**
-   * Runs plyfs on a terminal, closes that when `isBusy`, and returns the status and what plyfs says.
-   * @param redirection of plyfs; without one its messages are lost with the terminal
+   * Runs plyfs on a terminal, and closes the terminal when `isBusy`. Returns the status and the messages of
+   * plyfs.
+   * @param redirection a redirection for plyfs; without one its messages are lost with the terminal
    */
-  async function hangUp(args: string, isBusy: () => boolean, redirection = '2>said'): Promise<[number, string]> {
-    box.write('said', '');
+  async function hangUp(args: string, isBusy: () => boolean, redirection = '2>output'): Promise<[number, string]> {
+    box.write('output', '');
     // The kernel signals the leader of the session, the shell, which passes the signal on as an interactive
     // shell does. It gives a background process /dev/null to read: hence fd 3. wait(1p) returns early for a
     // signal with a trap.
@@ -42,11 +43,11 @@ describe.skipIf(unavailable !== null)(`a terminal is hung up ${unavailable ?? ''
     await waitFor(() => isBusy() || existsSync(box.at('status')), 'plyfs');
     terminal.kill('SIGKILL');
     await waitFor(() => existsSync(box.at('status')), 'the end of plyfs');
-    return [Number(box.read('status')), box.read('said')];
+    return [Number(box.read('status')), box.read('output')];
   }
 
-  describe.each(['2>said', ''])('messages to: %s', (redirection) => {
-    it.skipIf(TRANSPORT === 'fuse-native')('plyfs run ends with 129, and takes all down', async () => {
+  describe.each(['2>output', ''])('messages to: %s', (redirection) => {
+    it.skipIf(TRANSPORT === 'fuse-native')('plyfs run ends with 129, and unmounts everything', async () => {
       const command = "sh -c 'echo > /runs; exec sleep 100'";
       const isBusy = (): boolean => existsSync(box.at('changes/runs'));
       const args = `run --rootfs / --upper changes -- ${command}`;
@@ -54,8 +55,8 @@ describe.skipIf(unavailable !== null)(`a terminal is hung up ${unavailable ?? ''
       expect(readdirSync(box.at('tmp'))).toEqual([]);
     });
 
-    it.skipIf(TRANSPORT === 'fuse-native')('plyfs run before the command is started: the same', async () => {
-      // The mount is being made.
+    it.skipIf(TRANSPORT === 'fuse-native')('plyfs run ends with 129 also before the command is started', async () => {
+      // At this moment plyfs makes the mount.
       const isBusy = (): boolean =>
         readdirSync(box.at('tmp')).some((run) => existsSync(box.at(`tmp/${run}/work/work`)));
       expect(await hangUp('run --rootfs / --ephemeral -- sleep 100', isBusy, redirection)).toEqual([129, '']);
@@ -68,16 +69,16 @@ describe.skipIf(unavailable !== null)(`a terminal is hung up ${unavailable ?? ''
       expect(box.isMounted()).toBe(false);
     });
 
-    it('plyfs convert ends, and leaves the whole result or none', async () => {
+    it('plyfs convert ends, and leaves the complete result or nothing', async () => {
       for (let i = 0; i < 3000; i++) writeFileSync(box.at(`up/${i}`), 'content');
       const isBusy = (): boolean => readdirSync(box.dir).some((name) => name.includes('converted'));
-      const [status, said] = await hangUp('convert --to aufs up converted', isBusy, redirection);
-      expect([status, said.split('\n').length <= 2, existsSync(box.at('converted'))]).toEqual([
+      const [status, output] = await hangUp('convert --to aufs up converted', isBusy, redirection);
+      expect([status, output.split('\n').length <= 2, existsSync(box.at('converted'))]).toEqual([
         expect.toBeOneOf([0, 1]),
         true,
         status === 0,
       ]);
-      expect(said).not.toContain('Node');
+      expect(output).not.toContain('Node');
     });
   });
 });

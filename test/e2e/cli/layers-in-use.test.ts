@@ -7,7 +7,7 @@ import { type Outcome, run, Sandbox } from './sandbox.js';
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
 
-/** Layers of the second mount, where the first one has `used/up` and `used/work`. */
+/** Layers of the second mount. The first one uses `used/up` and `used/work`. */
 const REFUSED = [
   ['a lower that is its upper', 'lowerdir=used/up:base,upperdir=up,workdir=work'],
   ['a lower inside its upper', 'lowerdir=base:used/up/deep/dir,upperdir=up,workdir=work'],
@@ -48,18 +48,18 @@ describe.skipIf(unavailable !== null)(`layers in use ${unavailable ?? ''}`, () =
     return run(program, [...args, '-o', `${absolute(layers)},${words}`, box.at(where)]);
   }
 
-  /** Exit status of the second mount by each, while the first is made by `holder`. */
+  /** Makes the first mount by `holder`. Returns the exit status of the second mount, by each program. */
   function second(holder: Mounter, layers: string, words: string): Partial<Record<Mounter, number | null>> {
     expect(mountBy(holder, 'lowerdir=top,upperdir=used/up,workdir=used/work', 'index=off', 'first').status).toBe(0);
     const outcomes: Partial<Record<Mounter, number | null>> = {};
-    // The kernel cannot know what plyfs uses.
+    // The kernel does not know which layers plyfs uses.
     for (const mounter of holder === 'kernel' ? (['kernel', 'plyfs'] as const) : (['plyfs'] as const)) {
       const { status, stderr } = mountBy(mounter, layers, words, 'mnt');
       if (mounter === 'plyfs' && status !== 0) {
         expect(stderr).toMatch(/^plyfs: \w+: \S+: in use as upperdir or workdir of another mount.* \(EBUSY\); .*\n$/);
       }
       if (status === 0) expect(run('umount', [box.mountpoint]).status).toBe(0);
-      // What an index is used with it remembers.
+      // An index records the layers that it is used with.
       for (const name of ['up', 'work', 'used/up2', 'used/up/deep/up', 'used/up/deep/work']) {
         spawnSync('sh', ['-c', `rm -rf "$0" && mkdir "$0"`, box.at(name)]);
       }
@@ -72,7 +72,8 @@ describe.skipIf(unavailable !== null)(`layers in use ${unavailable ?? ''}`, () =
     const each = (status: number): Partial<Record<Mounter, number>> =>
       holder === 'kernel' ? { kernel: status, plyfs: status } : { plyfs: status };
 
-    // With plyfs it takes time: its server could be at its end.
+    // With plyfs as holder each refusal takes seconds, because it waits for a server that may be about to
+    // end.
     it.each(holder === 'kernel' ? REFUSED : [REFUSED[1], REFUSED[3], REFUSED[5]])('%s: EBUSY', (_, layers) => {
       expect(second(holder, layers, 'index=on')).toEqual(each(1));
     });
@@ -86,7 +87,7 @@ describe.skipIf(unavailable !== null)(`layers in use ${unavailable ?? ''}`, () =
     });
   });
 
-  it('free again as soon as the first mount is gone', () => {
+  it('can be mounted again after the first mount has been unmounted', () => {
     const [, layers] = REFUSED[1];
     expect(mountBy('plyfs', 'lowerdir=top,upperdir=used/up,workdir=used/work', 'index=on', 'first').status).toBe(0);
     expect(run('umount', [box.at('first')]).status).toBe(0);

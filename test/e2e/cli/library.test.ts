@@ -1,4 +1,4 @@
-/** `import { mount } from 'plyfs'`: served by a thread of the process that uses it. */
+/** `import { mount } from 'plyfs'`: a thread of the calling process serves the mount. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -34,7 +34,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     };
   }
 
-  it('the process that serves the mount uses it, with blocking calls too', async () => {
+  it('the process that serves the mount can use it, also with blocking calls', async () => {
     tree = await mount(layers());
     expect(tree.mountpoint).toBe(box.mountpoint);
     expect(readdirSync(tree.mountpoint).sort()).toEqual(['from-base', 'from-top']);
@@ -48,7 +48,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     expect(readdirSync(box.at('up'))).toEqual(['new']);
   });
 
-  it('a property that it does not know is refused, and named', async () => {
+  it('an unknown property is refused, and named', async () => {
     const wrong = (more: object): Promise<unknown> => mount({ ...layers(), ...more });
     for (const [more, line] of [
       [{ uper: box.at('up') }, /^mount: uper: no such property \(EINVAL\); those that are known: .*\bupper\b/],
@@ -66,7 +66,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     expect(box.isMounted()).toBe(true);
   });
 
-  it('a value that a property cannot have is refused, and named, and leaves no mark', async () => {
+  it('an invalid value of a property is refused, and named, and leaves no mark', async () => {
     const path = 'a path: a string or bytes, not empty, without NUL characters';
     const refusals: readonly (readonly [object, string])[] = [
       ...['readOnly', 'suid', 'dev', 'exec', 'allowOther', 'volatile', 'fsync'].flatMap((name) => [
@@ -131,7 +131,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     expect(box.isMounted()).toBe(true);
   });
 
-  it('options of the overlay are settled as on the command line', async () => {
+  it('options of the overlay are resolved as on the command line', async () => {
     const conflict = mount({ ...layers(), overlay: { metacopy: true, redirectDir: 'nofollow' } });
     await expect(conflict).rejects.toThrow('metacopy: on: needs redirect_dir=on, and redirect_dir=nofollow was given');
     await expect(conflict).rejects.toBeInstanceOf(MountError);
@@ -150,7 +150,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     expect(existsSync(box.at('work/work/incompat'))).toBe(false);
   });
 
-  it('unmount() resolves when all is closed, and so does closed', async () => {
+  it('unmount() and closed resolve when everything is closed', async () => {
     tree = await mount(layers());
     const before = readdirSync('/proc/self/fd').length;
     await tree.unmount();
@@ -161,7 +161,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
   });
 
   it('leaves no file descriptor and no listener behind, mounted or refused', async () => {
-    // mount(2) takes no name as long as that: a refusal that only the serving thread meets.
+    // mount(2) refuses a name of this length: only the serving thread gets this error.
     const rounds = async (): Promise<number> => {
       for (let i = 0; i < 3; i++) {
         const one = await mount(layers());
@@ -184,13 +184,13 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     await tree.unmount();
   });
 
-  it('closed resolves when somebody else unmounts', async () => {
+  it('closed resolves when another process unmounts', async () => {
     tree = await mount(layers());
     expect(spawnSync('umount', [box.mountpoint]).status).toBe(0);
     await tree.closed;
   });
 
-  it('never unmounts what somebody else has mounted in its place', async () => {
+  it('never unmounts a mount that another process has made in its place', async () => {
     tree = await mount(layers());
     const fd = openSync(box.at('mnt/from-top'), 'r');
     expect(spawnSync('umount', ['-l', box.mountpoint]).status).toBe(0);
@@ -209,7 +209,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     await second.unmount();
   });
 
-  it('refuses as the program does, with errno and code', async () => {
+  it('refuses the same as the program, with errno and code', async () => {
     await expect(mount({ ...layers(), lowers: [box.at('nope')] })).rejects.toMatchObject({
       name: 'MountError',
       code: 'ENOENT',
@@ -221,7 +221,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     expect(box.isMounted()).toBe(false);
   });
 
-  it('a process that exits, or throws, with a mount leaves none behind', async () => {
+  it('a process that exits or throws leaves no mount behind', async () => {
     for (const [end, status] of [
       ['process.exit(3)', 3],
       ['throw new Error("oops")', 1],

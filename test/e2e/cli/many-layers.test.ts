@@ -1,4 +1,4 @@
-/** As many layers as are allowed. */
+/** Mounts with the highest allowed number of layers. */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountsUnavailable } from '../../harness/mounts.js';
@@ -29,7 +29,7 @@ describe.skipIf(unavailable !== null)(`many layers ${unavailable ?? ''}`, () => 
     [128, ['mount'], ''],
     [129, ['mount'], ',max_layers=129'],
     [500, ['mount'], ',max_layers=500'],
-    // Newer containers/storage makes as many, and knows of no max_layers.
+    // Newer versions of containers/storage use so many, without the option max_layers.
     [500, [], ''],
   ])('%i layers are one tree', (count, command, extra) => {
     const outcome = box.plyfs(...command, '-o', `${makeLayers(count)},upperdir=up,workdir=work${extra}`, 'mnt');

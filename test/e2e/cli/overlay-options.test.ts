@@ -1,6 +1,6 @@
 /**
- * The kernel's words for the features of an overlay, given to the kernel and to plyfs: both refuse, with the
- * same errno, or both accept, and come to the same features.
+ * The kernel's options for the features of an overlay, given to the kernel and to plyfs. Both must refuse
+ * them with the same errno, or both must accept them and enable the same features.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
@@ -39,7 +39,7 @@ interface Features {
   readonly xattrs: string;
 }
 
-/** What the mount came to, or the errno that it was refused with. */
+/** The features of the mount, or the errno of the refusal. */
 type Answer = Features | string;
 
 function kernel(list: string): Answer {
@@ -55,7 +55,8 @@ function kernel(list: string): Answer {
     .find((text) => text.split(' ')[1] === mountpoint);
   umountFs(mountpoint);
   const shown = line?.split(' ')[3]?.split(',') ?? [];
-  // Only what differs from the module's defaults is shown; `follow` is what a mount without the option does.
+  // The kernel shows only options that differ from the defaults of the module. Without the option it does
+  // `follow`.
   return {
     redirect: shown.find((word) => word.startsWith('redirect_dir='))?.slice('redirect_dir='.length) ?? 'follow',
     metacopy: shown.includes('metacopy=on'),
@@ -150,7 +151,7 @@ describe.skipIf(unavailable !== null)(`the options of an overlay ${unavailable ?
   afterAll(() => removeScratch(dir));
   beforeEach(emptyUpper);
 
-  /** What one mount leaves in it (an index, the mark of a volatile one) the next would find. */
+  /** Empties the directories, because a mount leaves marks (an index, the mark of a volatile mount). */
   function emptyUpper(): void {
     for (const name of ['up', 'work']) {
       rmSync(`${dir}/${name}`, { recursive: true });
@@ -164,7 +165,7 @@ describe.skipIf(unavailable !== null)(`the options of an overlay ${unavailable ?
     expect(plyfs(list)).toEqual(wanted);
   });
 
-  // A kernel mount without an upper that was asked for nfs_export goes on without it; plyfs refuses the word.
+  // Without an upper, the kernel mounts without nfs_export. plyfs refuses that option.
   it.each(TABLE.filter((list) => !list.includes('nfs_export=on')))('%s', (list) => {
     expect(plyfs(list)).toEqual(kernel(list));
   });
@@ -174,7 +175,7 @@ describe.skipIf(unavailable !== null)(`the options of an overlay ${unavailable ?
     ['verity=on', 'verity: on: digests'],
     ['verity=require', 'verity: require: digests'],
     ['uuid=on', 'uuid: on: a FUSE mount has no'],
-  ])('%s, which plyfs does not do, is refused in one line', (words, why) => {
+  ])('%s, which plyfs does not support, is refused in one line', (words, why) => {
     const done = spawnSync(PLYFS, ['mount', '-o', paths(`lowerdir=@a:@b,${UPPER},${words}`), paths('@mnt')], {
       encoding: 'utf8',
     });
@@ -197,7 +198,7 @@ describe.skipIf(unavailable !== null)(`the options of an overlay ${unavailable ?
     expect(done.stderr.split('\n')).toEqual([expect.stringContaining(line), '']);
   });
 
-  /** An ext4 of its own, because the one that tests run on may have no UUID. */
+  /** Makes an ext4 file system, because that of the tests may have no UUID. */
   it.skipIf(mkfsUnavailable !== null)(
     `uuid=off: copies name no file system, as in the kernel ${mkfsUnavailable ?? ''}`,
     () => {
@@ -225,7 +226,7 @@ describe.skipIf(unavailable !== null)(`the options of an overlay ${unavailable ?
     },
   );
 
-  /** What a copied-up file and the root of the upper say that they are copies of. */
+  /** The origins that a copied-up file and the root of the upper record. */
   function originsBy([program, ...type]: readonly string[], words: string): string[] {
     const options = paths(`lowerdir=@disk/a,upperdir=@disk/up,workdir=@disk/work,index=on,${words}`);
     const done = spawnSync(program as string, [...type, '-o', options, paths('@mnt')], { encoding: 'utf8' });

@@ -1,4 +1,6 @@
-/** What whoever starts plyfs can rely on: when it returns, what its daemon holds, and how the daemon ends. */
+/**
+ * The contract with the caller of plyfs: when it returns, which files its daemon holds, how the daemon ends.
+ */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
@@ -29,7 +31,7 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
     return waitFor(() => box.daemon() === undefined, 'the daemon to end');
   }
 
-  async function foreground(...args: string[]): Promise<{ child: ChildProcess; said: () => string }> {
+  async function foreground(...args: string[]): Promise<{ child: ChildProcess; output: () => string }> {
     const child = spawn(PLYFS, ['-f', '-o', box.options, ...args, box.mountpoint], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -42,13 +44,13 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
       if (child.exitCode !== null) throw new Error(`plyfs -f: ${text}`);
       return box.isMounted();
     }, 'the mount');
-    return { child, said: () => text };
+    return { child, output: () => text };
   }
 
   describe('in the background', () => {
-    it('returns when the mount answers, and its stdout and stderr reach their end', () => {
-      // spawnSync waits for the end of both pipes, as Go programs do: it would time out if the daemon held
-      // one.
+    it('returns when the mount can be used, and closes its stdout and stderr', () => {
+      // spawnSync waits for the end of both pipes, as Go programs do. It would time out if the daemon held
+      // one open.
       expect(box.plyfs('-o', box.options, 'mnt')).toEqual({ status: 0, stdout: '', stderr: '' });
       expect(readdirSync(box.mountpoint)).toContain('from-top');
     });
@@ -65,7 +67,7 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
       }
     });
 
-    it('creates files with the mode and umask of the caller, whatever its own', () => {
+    it('creates files with the mode and umask of the caller, not with its own', () => {
       expect(
         run('/bin/sh', ['-c', `umask 077; exec "${PLYFS}" -o "${box.options}" mnt`], { cwd: box.dir }).status,
       ).toBe(0);
@@ -94,9 +96,9 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
       expect(box.isMounted()).toBe(false);
     });
 
-    // docs/transports.md: close(2) asks the server there.
+    // With fuse-native, close(2) needs an answer of the server (docs/transports.md).
     it.skipIf(TRANSPORT === 'fuse-native')(
-      'SIGTERM while a file is open: the mount is gone, and the file answers with an error',
+      'SIGTERM while a file is open: unmounts, and accesses to the file fail',
       async () => {
         box.mount();
         const fd = openSync(`${box.mountpoint}/from-top`, 'r+');
@@ -111,14 +113,14 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
       },
     );
 
-    // docs/transports.md: the serving process, which is another, takes the mount away.
+    // With fuse-native, another process serves, and unmounts when the daemon is killed (docs/transports.md).
     it.skipIf(TRANSPORT === 'fuse-native')(
-      'killed: callers get an error instead of waiting, and the mount can be taken away and made again',
+      'killed: applications get an error instead of waiting, and the mount can be unmounted and made again',
       async () => {
         box.mount();
         process.kill(daemon(), 'SIGKILL');
         await untilEnded();
-        // ECONNABORTED for who asks while the kernel takes the connection down, ENOTCONN from then on.
+        // ECONNABORTED while the kernel aborts the connection, then ENOTCONN.
         expect(run('ls', [box.mountpoint]).stderr).toMatch(/not connected|connection abort/);
         expect(box.plyfs('-o', box.options, 'mnt').stderr).toMatch(
           /^plyfs: mountpoint: mnt: .*died \(ENOTCONN\); unmount it/,
@@ -129,7 +131,7 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
       },
     );
 
-    it('sees everything written before when it is mounted again right after an unmount', () => {
+    it('shows everything that was written before an unmount directly followed by a mount', () => {
       for (let round = 1; round <= 5; round++) {
         box.mount();
         box.write('mnt/count', `${round}`);
@@ -139,7 +141,7 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
       }
     });
 
-    it('leaves no mount behind when the command is killed while it waits', async () => {
+    it('leaves no mount behind if the command is killed while it waits', async () => {
       for (const delay of [20, 60, 100, 140, 180, 220]) {
         const child = spawn(PLYFS, ['-o', box.options, box.mountpoint], { stdio: 'ignore' });
         children.push(child);
@@ -153,7 +155,7 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
       }
     });
 
-    it('a refusal that only the daemon meets reaches the caller', () => {
+    it('a refusal in the daemon is printed for the caller', () => {
       const outcome = box.plyfs('-o', `${box.options},log=/nowhere/at/all`, 'mnt');
       expect(outcome).toMatchObject({
         status: 1,
@@ -162,7 +164,7 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
       expect(box.isMounted()).toBe(false);
     });
 
-    it('uses no CPU while nobody uses the mount', async () => {
+    it('uses no CPU while no process uses the mount', async () => {
       box.mount();
       readdirSync(box.mountpoint);
       const pid = daemon();
@@ -171,7 +173,8 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
         return Number(fields[11]) + Number(fields[12]);
       };
       let before = -1;
-      // Start-up work (compilation, garbage collection) ends first: two seconds in a row without a tick.
+      // Start-up work (compilation, garbage collection) must end first: wait for two seconds in a row without
+      // a tick.
       for (let calm = 0, seconds = 0; calm < 2; seconds++) {
         expect(seconds).toBeLessThan(15);
         const now = used();
@@ -190,33 +193,33 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
       expect(box.isMounted()).toBe(false);
     });
 
-    it("SIGUSR1, which makes fuse-overlayfs tell of itself, does not open Node's debugger to all users of the machine", async () => {
-      const { child, said } = await foreground();
+    it("SIGUSR1, which makes fuse-overlayfs print statistics, does not open Node's debugger to all users", async () => {
+      const { child, output } = await foreground();
       child.kill('SIGUSR1');
       expect(readdirSync(box.mountpoint)).toContain('from-top');
       child.kill();
       expect(await once(child, 'exit')).toEqual([0, null]);
-      expect(said()).toBe('');
+      expect(output()).toBe('');
     });
 
-    it('ends with 0 when it is unmounted from outside', async () => {
-      const { child, said } = await foreground();
+    it('ends with 0 when another process unmounts it', async () => {
+      const { child, output } = await foreground();
       expect(spawnSync('umount', [box.mountpoint]).status).toBe(0);
       expect(await once(child, 'exit')).toEqual([0, null]);
-      expect(said()).toBe('');
+      expect(output()).toBe('');
     });
 
     it('prints every request with -d', async () => {
-      const { child, said } = await foreground('-d');
+      const { child, output } = await foreground('-d');
       readdirSync(box.mountpoint);
-      await waitFor(() => /READDIR/.test(said()), 'a READDIR in the trace');
+      await waitFor(() => /READDIR/.test(output()), 'a READDIR in the trace');
       child.kill();
       await once(child, 'exit');
     });
   });
 
   describe('plyfs umount', () => {
-    it('refuses while the mount is in use, and detaches it with --lazy', async () => {
+    it('refuses a mount that is in use, and detaches it with --lazy', async () => {
       box.mount();
       const fd = openSync(`${box.mountpoint}/from-top`, 'r');
       try {
@@ -225,7 +228,7 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
           stderr: expect.stringMatching(/^plyfs: umount: \S+: in use \(EBUSY\); [^\n]+\n$/),
         });
         expect(box.plyfs('umount', '--lazy', 'mnt').status).toBe(0);
-        // Detached, it serves its last user.
+        // After the detach, the server still serves the last user.
         expect(spawnSync('cat', [], { stdio: [fd, 'pipe', 'inherit'] }).stdout.toString()).toBe('top\n');
       } finally {
         closeSync(fd);
@@ -235,7 +238,7 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
   });
 
   describe('help and version', () => {
-    it('--version names the program, and what it depends on, each with its version', () => {
+    it('--version prints the versions of plyfs, Node.js and the kernel interface', () => {
       expect(box.plyfs('--version')).toMatchObject({
         status: 0,
         stdout: expect.stringMatching(

@@ -1,6 +1,6 @@
 /**
- * `-o remount`: by plyfs itself, and as mount(8) asks for it through a link of that name. The kernel's
- * overlayfs does the same.
+ * `-o remount`, by plyfs itself and by mount(8) through a link as helper. The kernel's overlayfs does the
+ * same.
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
@@ -27,7 +27,7 @@ describe.skipIf(unavailable !== null)(`remount ${unavailable ?? ''}`, () => {
   }
   const remount = (list: string): Outcome => run(PLYFS, ['mount', '-o', `remount,${list}`, box.mountpoint]);
 
-  /** What mount(8) gives: all options that the mount has, and those of the user after them. */
+  /** The options that mount(8) passes: all options of the mount, then those of the user. */
   function byHelper(list: string): Outcome {
     symlinkSync(PLYFS, box.at('mount.fuse.plyfs'));
     const own = 'rw,relatime,remount,user_id=0,group_id=0,default_permissions,allow_other';
@@ -38,7 +38,7 @@ describe.skipIf(unavailable !== null)(`remount ${unavailable ?? ''}`, () => {
     ['plyfs mount', () => remount('ro')],
     ['mount(8)', () => byHelper('ro')],
     ['mount -i', () => run('mount', ['-i', '-o', 'remount,ro', box.mountpoint])],
-  ])('%s: ro, and rw again', (_, toReadOnly) => {
+  ])('%s: ro, then rw', (_, toReadOnly) => {
     mount();
     writeFileSync(at('new'), 'before');
     expect(toReadOnly()).toEqual(DONE);
@@ -66,16 +66,16 @@ describe.skipIf(unavailable !== null)(`remount ${unavailable ?? ''}`, () => {
     writeFileSync(at('new'), 'still');
   });
 
-  it('rw is refused where the mount was made read-only', () => {
+  it('rw is refused if the mount was made read-only', () => {
     mount(',ro');
     expect(remount('rw')).toMatchObject({ status: 1, stderr: expect.stringContaining('was made read-only (EROFS)') });
     expect(options()).toContain('ro');
-    // The others are not.
+    // Other changes are not refused.
     expect(remount('nodev')).toEqual(DONE);
     expect(options()).toEqual(expect.arrayContaining(['ro', 'nodev']));
   });
 
-  it('access times move as said from then on, and other flags stay', () => {
+  it('access times change by the new option, and other flags stay', () => {
     mount(',nosuid');
     writeFileSync(at('new'), 'content');
     const moves = (): boolean => {
@@ -106,7 +106,7 @@ describe.skipIf(unavailable !== null)(`remount ${unavailable ?? ''}`, () => {
     expect(options()).toEqual(before);
   });
 
-  it('where nothing is mounted it is an error', () => {
+  it('without a mount it is an error', () => {
     expect(remount('ro')).toMatchObject({
       status: 1,
       stderr: expect.stringContaining('no FUSE mount is there (EINVAL)'),

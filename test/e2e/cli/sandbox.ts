@@ -1,5 +1,5 @@
 /**
- * A directory of a test's own with layers in it, the program run there, and everything unmounted at the end.
+ * A directory of one test, with layers. The program runs in it, and everything is unmounted at the end.
  */
 import { type SpawnSyncOptions, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs a program to its end, which is when nobody holds its stdout and stderr any more. */
+/** Runs a program until it has ended and no process holds its stdout and stderr open. */
 export function run(program: string, args: readonly string[], options: SpawnSyncOptions = {}): Outcome {
   const done = spawnSync(program, args, { timeout: 60_000, ...options, encoding: 'utf8' });
   if (done.error !== undefined) throw done.error;
@@ -24,7 +24,7 @@ export function run(program: string, args: readonly string[], options: SpawnSync
 export class Sandbox {
   readonly dir = makeScratch('cli');
   readonly mountpoint = join(this.dir, 'mnt');
-  /** Two lowers with a file each, an upper and a work directory. */
+  /** Makes two lowers with a file each, an upper and a work directory. */
   readonly options =
     `lowerdir=${this.at('top')}:${this.at('base')},upperdir=${this.at('up')},workdir=${this.at('work')}` +
     (TRANSPORT === undefined ? '' : `,transport=${TRANSPORT}`);
@@ -53,7 +53,7 @@ export class Sandbox {
     return run(PLYFS, args, { cwd: this.dir });
   }
 
-  /** The layers of {@link options}, mounted in the background. */
+  /** Mounts the layers of {@link options} in the background. */
   mount(): void {
     const { status, stderr } = this.plyfs('-o', this.options, 'mnt');
     if (status !== 0) throw new Error(`plyfs: status ${status}: ${stderr}`);
@@ -68,15 +68,15 @@ export class Sandbox {
     return serverOf(this.mountpoint);
   }
 
-  /** A daemon, or what has been started to become one and does not know yet what it is to mount. */
+  /** The pid of a daemon, or of a process that will become one and has not read its settings yet. */
   becomesDaemon(): boolean {
     const starting = (command: string): boolean => / --launcher=\d+ /.test(command) && command.includes(this.dir);
     return this.daemon() !== undefined || processes().some(({ command }) => starting(command));
   }
 
   /**
-   * Unmounts whatever is mounted below the sandbox, ends a daemon that is left in another namespace, and
-   * removes all.
+   * Unmounts all mounts below the sandbox, ends a daemon that is left in another namespace, and removes the
+   * sandbox.
    */
   dispose(): void {
     for (const path of mountpoints().reverse()) {
@@ -92,7 +92,7 @@ function endProcess(pid: number): void {
   try {
     process.kill(pid, 'SIGTERM');
   } catch {
-    // ESRCH: it was just ending.
+    // ESRCH: it has just ended.
   }
 }
 

@@ -1,4 +1,4 @@
-/** How plyfs starts: from which files, in how many processes, and what its daemon has of who started it. */
+/** The start of plyfs: from which files, in how many processes, and what its daemon inherits. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -23,18 +23,18 @@ import { type Outcome, run, Sandbox } from './sandbox.js';
 const unavailable = mountsUnavailable();
 
 describe('a mount that is refused', () => {
-  it('ends in order, whatever its threads are loading at that moment', async () => {
+  it('ends without a crash, at whatever moment of the start of its threads', async () => {
     const refused = await Promise.all(
       Array.from({ length: 24 }, async () => {
         const child = spawn(PLYFS, ['-o', 'lowerdir=/nonexistent', '/nonexistent'], {
           stdio: ['ignore', 'ignore', 'pipe'],
         });
-        let said = '';
+        let output = '';
         child.stderr.setEncoding('utf8').on('data', (text: string) => {
-          said += text;
+          output += text;
         });
         const [status] = (await once(child, 'close')) as [number | null];
-        return [status, said.split('\n').length];
+        return [status, output.split('\n').length];
       }),
     );
     expect(refused).toEqual(refused.map(() => [1, 2]));
@@ -56,7 +56,7 @@ describe('the file that bin/plyfs starts', () => {
   });
   afterEach(() => removeScratch(home));
 
-  /** `later`: seconds after the directories were made. */
+  /** @param later the file's mtime, in seconds after the directories were made */
   function write(path: string, text: string, later = 0): void {
     writeFileSync(join(home, path), text);
     const mtime = Date.now() / 1000 + later;
@@ -70,7 +70,7 @@ describe('the file that bin/plyfs starts', () => {
     expect(started().stdout).toBe('bundle');
   });
 
-  it('the modules, where a source is newer than the bundle, or there is none', () => {
+  it('the modules, if a source is newer than the bundle, or there is no bundle', () => {
     write('src/cli/main.ts', '', 30);
     expect(started().stdout).toBe('modules');
     removeScratch(join(home, 'dist/program'));
@@ -92,7 +92,7 @@ describe('the file that bin/plyfs starts', () => {
     expect(ended).toMatchObject(expected);
   });
 
-  it('one that ends without an answer: status 1, and a line', () => {
+  it('a server that ends without an answer: status 1, and a line', () => {
     write('dist/program/main.js', 'process.kill(process.pid, "SIGKILL")', 20);
     const outcome = run(join(home, 'bin/plyfs'), ['-o', 'lowerdir=/', 'mnt'], { cwd: home });
     expect(outcome).toEqual({
@@ -124,7 +124,7 @@ describe.skipIf(unavailable !== null)(`starting a mount ${unavailable ?? ''}`, (
   const filesOf = (pid: number): string[] =>
     readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
 
-  // docs/transports.md: fuse-native serves from a process of its own.
+  // With fuse-native, a process of its own serves (docs/transports.md).
   it.skipIf(TRANSPORT === 'fuse-native')('takes one process of Node, a few files, and no certificates', async () => {
     const trace = box.at('trace');
     const certificates = box.at('certificates');
@@ -134,7 +134,7 @@ describe.skipIf(unavailable !== null)(`starting a mount ${unavailable ?? ''}`, (
       env: { ...process.env, NODE_EXTRA_CA_CERTS: certificates },
       stdio: 'ignore',
     });
-    // It stays until the daemon ends.
+    // strace runs until the daemon ends.
     const ended = once(tracer, 'exit');
     await waitFor(() => box.isMounted() || tracer.exitCode !== null, 'the mount');
     spawnSync('umount', [box.mountpoint]);
@@ -150,7 +150,7 @@ describe.skipIf(unavailable !== null)(`starting a mount ${unavailable ?? ''}`, (
     expect(code.length).toBeLessThanOrEqual(40);
   });
 
-  it('files that the caller had open stay its own', () => {
+  it('does not inherit the open files of the caller', () => {
     const held = ['three', 'four', 'eleven'].map((name) => box.at(name));
     for (const path of held) writeFileSync(path, '');
     const fds = held.map((path) => openSync(path, 'r+'));
@@ -167,11 +167,11 @@ describe.skipIf(unavailable !== null)(`starting a mount ${unavailable ?? ''}`, (
     expect(readdirSync(box.mountpoint)).toContain('from-top');
   });
 
-  // A word of the options, or a flag, that could mean the foreground.
+  // The command line contains a word or a flag that could mean the foreground.
   it.each([
     ['-s', (options: string) => ['-s', '-o', `${options},nonsense`]],
     ['a path', (options: string) => ['-o', options.replace('/top:', '/debug:'), '-o', 'nonsense']],
-  ])('in the background where the shell cannot tell: %s', (_, args) => {
+  ])('in the background when the shell cannot recognize it: %s', (_, args) => {
     symlinkSync('top', box.at('debug'));
     expect(box.plyfs(...args(box.options), 'mnt')).toEqual({
       status: 0,

@@ -1,6 +1,6 @@
 /**
- * The caller's environment, limits and working directory: they do not control Node, and no error shows that
- * Node is in use.
+ * The caller's environment, limits and working directory. They do not control Node, and messages do not
+ * depend on Node.
  */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ describe.skipIf(unavailable !== null)(`surroundings ${unavailable ?? ''}`, () =>
     { NODE_DEBUG: 'fs,worker,module', NODE_DEBUG_NATIVE: 'worker', NODE_V8_COVERAGE: 'c', NODE_COMPILE_CACHE: 'c' },
     { NODE_CHANNEL_FD: '1', NODE_TLS_REJECT_UNAUTHORIZED: '0', OPENSSL_CONF: '/nonexistent', UV_THREADPOOL_SIZE: '0' },
     { NODE_ICU_DATA: '/nonexistent' },
-  ])('%j means nothing', async (variables) => {
+  ])('%j has no effect', async (variables) => {
     const before = readdirSync(box.dir);
     const env = { ...process.env, ...variables };
     const started = (...args: readonly string[]): Outcome => run(PLYFS, args, { cwd: box.dir, env });
@@ -36,7 +36,7 @@ describe.skipIf(unavailable !== null)(`surroundings ${unavailable ?? ''}`, () =>
     expect(readdirSync(box.dir)).toEqual(before);
   });
 
-  /** Runs plyfs in a shell that has limited itself. */
+  /** Runs plyfs in a shell with a resource limit. */
   function limited(limit: string, args: readonly string[], as: readonly string[] = []): Outcome {
     const [program = '', ...rest] = [...as, 'bash', '-c', `ulimit -c 0 ${limit} && exec "$@"`, 'bash', PLYFS, ...args];
     return run(program, rest, { cwd: box.dir, timeout: 10_000 });
@@ -50,7 +50,7 @@ describe.skipIf(unavailable !== null)(`surroundings ${unavailable ?? ''}`, () =>
         new RegExp(`^plyfs: ulimit ${letter} \\d+: too little for Node.js, which needs ${least}; raise the limit\n$`),
       ),
     });
-    /** What a mount needs, and what a command does that serves nothing. */
+    /** The limits that a mount needs, and a command that serves no mount. */
     const [mount, other] = {
       '-v': [4_194_304, 1_000_000],
       '-d': [500_000, 100_000],
@@ -66,7 +66,7 @@ describe.skipIf(unavailable !== null)(`surroundings ${unavailable ?? ''}`, () =>
       expect(box.isMounted()).toBe(false);
     });
 
-    it('just large enough: it works, with two large files copied up at once', () => {
+    it('just large enough: copies up two large files at once', () => {
       expect(limited(`${letter} ${other}`, ['--version'])).toMatchObject({ status: 0, stderr: '' });
       for (const name of ['one', 'two']) writeFileSync(box.at(`base/${name}`), Buffer.alloc(8 << 20, name));
       expect(limited(`${letter} ${mount}`, ['-o', box.options, 'mnt'])).toMatchObject({ status: 0, stderr: '' });
@@ -95,16 +95,16 @@ describe.skipIf(unavailable !== null)(`surroundings ${unavailable ?? ''}`, () =>
       });
     });
 
-    it('for root, whom it does not bind, and large enough: it works', () => {
+    it('works for root, which has no limit, and with a limit that is large enough', () => {
       expect(limited('-u 4', ['--version'])).toMatchObject({ status: 0, stderr: '' });
-      // With room for what else the user runs.
+      // The user may run other processes too.
       expect(limited('-u 300', ['-o', box.options, 'mnt'], asUser)).toMatchObject({ status: 0, stderr: '' });
       expect(run('umount', [box.mountpoint]).status).toBe(0);
     });
   });
 
   describe('a working directory that has been removed', () => {
-    /** The shell that starts us may say so itself. */
+    /** Runs plyfs in a removed directory. The shell itself may print a line about it, which is left out. */
     function fromNowhere(...args: readonly string[]): Outcome {
       const script = 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"';
       const { stderr, ...rest } = run('sh', ['-c', script, 'sh', box.at('gone'), PLYFS, ...args]);
@@ -127,7 +127,7 @@ describe.skipIf(unavailable !== null)(`surroundings ${unavailable ?? ''}`, () =>
       ['mountpoint: mnt', ['umount', 'mnt']],
       ['SRC: a', ['convert', '--to', 'aufs', 'a', '/b']],
       ['--rootfs: a', ['run', '--rootfs', '/:a', '--ephemeral', 'true']],
-    ])('a relative one is refused: %s', (what, args) => {
+    ])('a relative path is refused: %s', (what, args) => {
       const before = readdirSync('/');
       const line = `plyfs: ${what}: the working directory, where this path would start, has been removed (ENOENT); give an absolute path, or change to another directory\n`;
       expect(fromNowhere(...args)).toEqual({ status: args[0] === 'run' ? 125 : 1, stdout: '', stderr: line });
@@ -135,7 +135,7 @@ describe.skipIf(unavailable !== null)(`surroundings ${unavailable ?? ''}`, () =>
     });
   });
 
-  it.skipIf(TRANSPORT === 'fuse-native')('the command of plyfs run has the environment that it is promised', () => {
+  it.skipIf(TRANSPORT === 'fuse-native')('the command of plyfs run has the documented environment', () => {
     mkdirSync(box.at('tmp'));
     const env = { ...process.env, TMPDIR: box.at('tmp'), NODE_OPTIONS: '--require /nonexistent', TERM: 'vt100' };
     const { stdout, stderr } = run(PLYFS, ['run', '--rootfs', '/', '--ephemeral', '--', 'env'], { cwd: box.dir, env });

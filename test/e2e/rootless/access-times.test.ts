@@ -1,6 +1,6 @@
 /**
- * Access times without root: lower layers keep theirs, and O_NOATIME and noatime are honoured, by what the
- * owner of files may do.
+ * Access times without root. Those of lower layers do not change, and O_NOATIME and noatime work, as far as
+ * the owner of the files can use O_NOATIME.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PLYFS } from '../../harness/mounts.js';
@@ -16,7 +16,7 @@ import {
 
 const OLD = { sec: 1_000_000_000, nsec: 0 };
 const OBJECTS = ['base/low', 'base/low/file', 'up/new', 'up/new/file', 'up/new/quiet'] as const;
-/** O_NOATIME is what dd calls `noatime`. */
+/** Reads of files and directories. dd names O_NOATIME `noatime`. */
 const READS = 'cat mnt/low/file mnt/new/file; ls mnt/low mnt/new; dd if=mnt/new/quiet iflag=noatime status=none';
 
 const unavailable = rootlessUnavailable();
@@ -45,22 +45,22 @@ describe.each(WAYS)('$way', ({ reason, wrapped }) => {
     });
     afterEach(() => box.dispose());
 
-    /** The objects on disk whose access times `READS` has moved on a mount with this option. */
+    /** The objects on disk whose access times `READS` has changed on a mount with this option. */
     function moved(option: string): string[] {
       const script = `"${PLYFS}" -o "${box.options},${option}" mnt; { ${READS}; } >/dev/null; "${PLYFS}" umount mnt`;
       expect(runAsUser(wrapped(script), box.dir)).toEqual({ status: 0, stdout: '', stderr: '' });
       return OBJECTS.filter((path) => sys.lstat(box.at(path)).atime.sec !== OLD.sec);
     }
 
-    it('by default those of the upper move that are read without O_NOATIME', () => {
+    it('by default, reads without O_NOATIME change those of the upper', () => {
       expect(moved('relatime')).toEqual(['up/new', 'up/new/file']);
     });
 
-    it('with nodiratime those of directories do not', () => {
+    it('with nodiratime, those of directories do not change', () => {
       expect(moved('nodiratime')).toEqual(['up/new/file']);
     });
 
-    it('with noatime none moves', () => {
+    it('with noatime, none changes', () => {
       expect(moved('noatime')).toEqual([]);
     });
   });

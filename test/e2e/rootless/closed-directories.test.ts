@@ -1,5 +1,6 @@
 /**
- * Directories that their owner may not write to or read, on that user's own mount: beside a plain directory.
+ * Directories that their owner cannot write to or read, on that user's own mount, compared with a plain
+ * directory.
  */
 import { chmodSync, cpSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -13,7 +14,7 @@ const unavailable = libfuse2Lacks('RENAME_EXCHANGE') ?? rootlessUnavailable();
 /** renameat2(2) with RENAME_EXCHANGE. */
 const EXCHANGE = `exchange() { perl -e 'exit(syscall(316, -100, $ARGV[0], -100, $ARGV[1], 2) != 0)' "$1" "$2" || echo failed; }`;
 
-describe.skipIf(unavailable !== null)(`a directory that its owner may not write to ${unavailable ?? ''}`, () => {
+describe.skipIf(unavailable !== null)(`a directory that its owner cannot write to ${unavailable ?? ''}`, () => {
   let box: Sandbox;
   let closeDevice: () => void;
   beforeAll(() => {
@@ -68,7 +69,7 @@ describe.skipIf(unavailable !== null)(`a directory that its owner may not write 
 
   it.each(['overlay', 'aufs'])('is looked up again when the kernel has forgotten it (%s)', (dialect) => {
     for (const dir of ['base', 'plain', 'below']) {
-      // Of another user, in a layer that is not the lowest.
+      // The directory belongs to another user, in a layer that is not the lowest.
       mkdirSync(box.at(`${dir}/merged/shut`), { recursive: true });
       chmodSync(box.at(`${dir}/merged/shut`), 0o700);
     }
@@ -88,7 +89,7 @@ describe.skipIf(unavailable !== null)(`a directory that its owner may not write 
     }
   });
 
-  it('is no obstacle to a mark of its own on a file either: pseudo-links of one that nobody may write', async () => {
+  it('can have a pseudo-link of a file that no user can write', async () => {
     expect(runAsUser(['sh', '-ec', 'cd base; echo x > a; ln a b; chmod 444 a'], box.dir).status).toBe(0);
     const options = ['-t', 'aufs', '-o', `br=${box.at('up')}=rw:${box.at('base')}=ro`];
     expect(plyfsAsUser(['mount', ...options, 'mnt'], box.dir)).toMatchObject({ status: 0, stderr: '' });

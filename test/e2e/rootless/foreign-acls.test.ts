@@ -6,7 +6,7 @@ import { type Outcome, run, Sandbox } from '../cli/sandbox.js';
 import { giveToUser, lendSubordinates, openFuseDevice, runAsUser, userNamespacesUnavailable } from './ordinary-user.js';
 
 const unavailable = libfuse2Lacks('ACLs') ?? userNamespacesUnavailable();
-/** Nobody in the namespace. */
+/** An id that the namespace does not map. */
 const FOREIGN = 1234;
 
 describe.skipIf(unavailable !== null)(`ACLs with ids outside of the user namespace ${unavailable ?? ''}`, () => {
@@ -43,7 +43,9 @@ describe.skipIf(unavailable !== null)(`ACLs with ids outside of the user namespa
     plyfs: `"${PLYFS}" -o "$OPTIONS" mnt`,
   };
 
-  /** It must unmount: the server keeps the namespace alive. */
+  /**
+   * Runs a script in the namespace. The script must unmount, because the server keeps the namespace alive.
+   */
   function inNamespace(mount: keyof typeof mounts, script: string, map: readonly string[] = [], more = ''): Outcome {
     const whole = `${mounts[mount]}\ncd mnt\n${script}\ncd ..\numount mnt`;
     return runAsUser(['env', `OPTIONS=${box.options}${more}`, 'unshare', '-Urm', ...map, 'sh', '-ec', whole], box.dir);
@@ -57,7 +59,7 @@ rm emptied/hidden; mkdir moved; mv -T moved emptied; find . | sort`;
   it.each([
     ['its root only', []],
     ['root and subordinate users', ['--map-auto']],
-  ])('are no obstacle to any change (%s)', (_, map) => {
+  ])('allow all changes (%s)', (_, map) => {
     const kernel = inNamespace('the kernel', changes, map);
     expect(kernel).toMatchObject({ status: 0, stderr: '' });
     run('rm', ['-r', box.at('up'), box.at('work')]);
@@ -70,7 +72,7 @@ rm emptied/hidden; mkdir moved; mv -T moved emptied; find . | sort`;
     expect(inNamespace('plyfs', changes, map)).toEqual(kernel);
   });
 
-  it('are copied up without these entries, and whoever was denied gets nothing by that', () => {
+  it('are copied up without these entries, and a denied user gains no access', () => {
     expect(inNamespace('plyfs', 'touch file closed dir; chmod o+x dir').stderr).toBe('');
     const acl = (name: string): string => run('getfacl', ['-cn', box.at(`up/${name}`)]).stdout.trim();
     expect(acl('file')).toBe('user::rw-\ngroup::r--\nmask::rwx\nother::r--');
@@ -78,12 +80,12 @@ rm emptied/hidden; mkdir moved; mv -T moved emptied; find . | sort`;
     expect(acl('closed')).toBe('user::rw-\ngroup::---\nmask::r--\nother::---');
   });
 
-  it('are kept by the kernel where it makes the object itself', () => {
+  it('are kept where the kernel makes the object itself', () => {
     expect(inNamespace('plyfs', 'touch made/file').stderr).toBe('');
     expect(run('getfacl', ['-cn', box.at('up/made/file')]).stdout).toContain(`user:${FOREIGN}:rwx`);
   });
 
-  it('let everybody in the namespace read and make what is granted to all', () => {
+  it('grant all users of the namespace the permissions of others', () => {
     run('chown', ['300004:300004', box.at('base/file'), box.at('base/dir'), box.at('up/made')]);
     const another = 'setpriv --reuid 5 --regid 5 --clear-groups sh -ec';
     const script = `${another} 'cat file; ls dir'; getfacl -cn file
@@ -94,12 +96,12 @@ chmod 777 made; ${another} 'mkdir made/dir; echo > made/dir/file; ls -A made/dir
     expect(status).toBe(0);
   });
 
-  it('are told of once', () => {
+  it('are logged once', () => {
     expect(inNamespace('plyfs', 'touch file closed dir; mkdir made/dir', [], `,log=${box.at('log')}`).stderr).toBe('');
     expect(readFileSync(box.at('log'), 'utf8').match(/outside of this user namespace/g)).toHaveLength(1);
   });
 
-  it('are an obstacle to a conversion, which loses nothing', () => {
+  it('prevent a conversion, which must lose nothing', () => {
     const script = `"${PLYFS}" convert --to aufs base converted || ls -d converted*`;
     const { stdout, stderr } = runAsUser(['unshare', '-Urm', 'sh', '-c', script], box.dir);
     for (const name of ['file', 'dir', 'inherits']) {

@@ -1,4 +1,4 @@
-/** A user without any rights, and what it takes for one to mount. */
+/** An ordinary user, and the preparations that let this user mount. */
 import { spawnSync } from 'node:child_process';
 import {
   accessSync,
@@ -16,13 +16,13 @@ import { type Outcome, run } from '../cli/sandbox.js';
 
 export const NAME = 'plyfs-test';
 
-/** Why an ordinary user cannot be tried here, or null. */
+/** Why tests as an ordinary user are impossible on this machine, or null. */
 export function rootlessUnavailable(): string | null {
   const unavailable = mountsUnavailable();
   if (unavailable !== null) return unavailable;
   if (spawnSync('fusermount3', ['--version']).status !== 0) return 'fusermount3 is missing';
   makeUser();
-  // The user runs the program from here.
+  // The user runs the program from this directory.
   const readable = runAsUser(['test', '-r', fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))]);
   return readable.status === 0 ? null : `${NAME} cannot read this checkout`;
 }
@@ -35,7 +35,7 @@ function makeUser(): void {
 
 /** Gives the user subordinate users and groups (man subuid(5)); the returned function removes them. */
 export function lendSubordinates(): () => void {
-  // usermod(8) would refuse while a process of the user, such as a server at its end, is left.
+  // usermod(8) would refuse while a process of the user runs, such as a server that is about to end.
   const files = ['/etc/subuid', '/etc/subgid'];
   const range = `${NAME}:300000:65536\n`;
   for (const file of files) appendFileSync(file, range);
@@ -58,7 +58,7 @@ export function giveToUser(dir: string): void {
   if (status !== 0) throw new Error(`chown: ${stderr}`);
 }
 
-/** Lets everybody open the FUSE device, as udev does elsewhere; the returned function takes it back. */
+/** Lets all users open the FUSE device, as udev does elsewhere. The returned function undoes it. */
 export function openFuseDevice(): () => void {
   const device = '/dev/fuse';
   const mode = statSync(device).mode & 0o7777;
@@ -66,11 +66,11 @@ export function openFuseDevice(): () => void {
   return () => chmodSync(device, mode);
 }
 
-/** Whether user namespaces can be made by an ordinary user here. */
+/** Why an ordinary user cannot make user namespaces on this machine, or null. */
 export function userNamespacesUnavailable(): string | null {
   const reason = rootlessUnavailable();
   if (reason !== null) return reason;
   if (!existsSync('/proc/self/ns/user')) return 'this kernel has no user namespaces';
   accessSync('/usr/bin/unshare', constants.X_OK);
-  return runAsUser(['unshare', '-Urm', 'true']).status === 0 ? null : 'an ordinary user may not make a user namespace';
+  return runAsUser(['unshare', '-Urm', 'true']).status === 0 ? null : 'an ordinary user cannot make a user namespace';
 }

@@ -1,12 +1,11 @@
 /**
- * A directory that programs can run in as their root directory: some of the machine's own, with the libraries
- * they load.
+ * A root directory for programs: it has some programs of the machine, with the libraries that they load.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** @param programs by name; each is found in PATH, and will be in /bin */
+/** @param programs names of programs in PATH, which are copied to /bin */
 export function makeRootDirectory(directory: string, programs: readonly string[]): void {
   mkdirSync(join(directory, 'bin'), { recursive: true });
   for (const name of programs) {

@@ -1,4 +1,4 @@
-/** Without root: through fusermount3, and in a user namespace. What is found on disk is looked at as root. */
+/** Mounts without root: through fusermount3, and in a user namespace. The tests look at the disk as root. */
 import { lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -62,7 +62,7 @@ describe.skipIf(unavailable !== null)(`an ordinary user with fusermount3 ${unava
     expect(box.isMounted()).toBe(false);
   });
 
-  it('deletes what is in a lower, and the deletion lasts', () => {
+  it('deletes a lower file, which stays deleted at the next mount', () => {
     const listing = 'ls mnt mnt/dir';
     expect(plyfsAsUser(['-o', box.options, 'mnt'], box.dir).status).toBe(0);
     expect(shell('rm mnt/from-top mnt/dir/low; rm -r mnt/dir; mkdir mnt/dir; echo > mnt/dir/fresh').stderr).toBe('');
@@ -73,7 +73,7 @@ describe.skipIf(unavailable !== null)(`an ordinary user with fusermount3 ${unava
     expect(shell(listing).stdout).toBe(before);
   });
 
-  it('shows two files where a bind mount has a file of a lower at a second place', () => {
+  it('shows two files if a bind mount shows a lower file at a second path', () => {
     mkdirSync(box.at('base/bound'));
     expect(run('mount', ['--bind', box.at('base/dir'), box.at('base/bound')]).status).toBe(0);
     try {
@@ -113,7 +113,7 @@ describe.skipIf(unavailable !== null)(`an ordinary user with fusermount3 ${unava
     expect(shell(numbers).stdout).toBe(before);
   });
 
-  it('works with directories of its own that lack permissions, as a plain directory does', async () => {
+  it('works with directories without owner permissions, like a plain directory', async () => {
     const home = 'base/own';
     expect(shell(`mkdir -p ${home}/ro ${home}/wx ${home}/gone; echo low > ${home}/ro/f`).status).toBe(0);
     expect(shell(`chmod 555 ${home}/ro; chmod 300 ${home}/wx`).status).toBe(0);
@@ -134,7 +134,7 @@ describe.skipIf(unavailable !== null)(`an ordinary user with fusermount3 ${unava
   it.each([
     ['upper', 'up'],
     ['merged', 'up base'],
-  ])('removes a directory (%s) that it may not list when it is empty, as a plain one', async (_, layers) => {
+  ])('removes an empty directory (%s) that it cannot list, like a plain directory', async (_, layers) => {
     const mounted = (script: string): Outcome => {
       expect(plyfsAsUser(['-o', box.options, 'mnt'], box.dir).status).toBe(0);
       const outcome = shell(script);
@@ -157,7 +157,7 @@ describe.skipIf(unavailable !== null)(`an ordinary user with fusermount3 ${unava
     expect(readdirSync(box.at('work/work'))).toEqual([]);
   });
 
-  it('is refused with the words of fusermount3 what fusermount3 refuses', () => {
+  it('prints the message of fusermount3 if fusermount3 refuses', () => {
     const outcome = plyfsAsUser(['-o', `${box.options},allow_other`, 'mnt'], box.dir);
     expect(outcome.status).toBe(1);
     expect(outcome.stderr).toMatch(/^plyfs: [^\n]*fusermount3: option allow_other only allowed if[^\n]*\n$/);
@@ -166,7 +166,7 @@ describe.skipIf(unavailable !== null)(`an ordinary user with fusermount3 ${unava
 });
 
 describe.skipIf(unavailable !== null)(`an ordinary user without access ${unavailable ?? ''}`, () => {
-  it('is told what is missing, and nothing is mounted or made', () => {
+  it('gets a message that names the missing access, and nothing is mounted or made', () => {
     const box = prepare();
     try {
       const { status, stderr } = run('unshare', [
@@ -202,14 +202,14 @@ describe.skipIf(noNamespaces !== null)(`root in a user namespace ${noNamespaces 
   afterEach(() => box.dispose());
 
   /**
-   * Runs a script in a namespace where the union is mounted. It must unmount: the daemon keeps the namespace
-   * alive.
+   * Runs a script in a namespace where the union is mounted. The script must unmount, because the daemon
+   * keeps the namespace alive.
    */
   function inNamespace(script: string): Outcome {
     return runAsUser(['unshare', '-Urm', 'sh', '-ec', `"${PLYFS}" -o "${box.options}" mnt\n${script}`], box.dir);
   }
 
-  it('mounts by itself, for everybody in the namespace', () => {
+  it('mounts without a helper, for all users of the namespace', () => {
     const { status, stdout, stderr } = inNamespace(
       'grep fuse.plyfs /proc/self/mountinfo; cat mnt/from-base; umount mnt',
     );
@@ -218,7 +218,7 @@ describe.skipIf(noNamespaces !== null)(`root in a user namespace ${noNamespaces 
     expect(status).toBe(0);
   });
 
-  it('leaves whiteouts as devices 0:0 and opaque directories as user.overlay.opaque', () => {
+  it('writes whiteouts as devices 0:0 and opaque marks as user.overlay.opaque', () => {
     const outcome = inNamespace('rm mnt/from-top; rm -r mnt/dir; mkdir mnt/dir; echo > mnt/dir/fresh; umount mnt');
     expect(outcome).toEqual({ status: 0, stdout: '', stderr: '' });
     const whiteout = lstatSync(box.at('up/from-top'));
@@ -230,7 +230,7 @@ describe.skipIf(noNamespaces !== null)(`root in a user namespace ${noNamespaces 
     expect(readdirSync(box.at('up/dir'))).toEqual(['fresh']);
   });
 
-  it("the kernel's overlayfs reads what was left", () => {
+  it("the kernel's overlayfs can mount the upper", () => {
     expect(inNamespace('rm mnt/from-top; rm -r mnt/dir; mkdir mnt/dir; echo > mnt/dir/fresh; umount mnt').stderr).toBe(
       '',
     );

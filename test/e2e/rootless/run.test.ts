@@ -50,7 +50,7 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
     expect(left).toEqual([[], []]);
   });
 
-  /** Pids of processes that have the sandbox's path in their command line. */
+  /** The pids of processes that have the sandbox's path in their command line. */
   function processesOf(dir: string): string[] {
     return readdirSync('/proc').filter((pid) => {
       if (!/^\d+$/.test(pid)) return false;
@@ -73,7 +73,7 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
   }
 
   describe.each(kinds)('by %s', (_, plyfs) => {
-    it('shows the layers as the root directory of a root', () => {
+    it('shows the layers as the root directory, to a command that is root', () => {
       const script =
         'id -u; cat /from-top /from-base; ls /; echo $HOME $PATH; read line < /proc/self/status; echo "$line"';
       expect(plyfs(['--rootfs', 'top:base', '--ephemeral', '--', 'sh', '-c', script])).toEqual({
@@ -95,7 +95,7 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
       expect(stdout.split('\n').length).toBeLessThan(12);
     });
 
-    it('keeps what the command changes in the upper, and leaves the layers alone', () => {
+    it('writes changes to the upper, and does not change the layers', () => {
       const script = 'echo new > /made; rm /from-base; echo more >> /from-top';
       expect(plyfs(['--rootfs', 'top:base', '--upper', 'changes', 'sh', '-c', script])).toMatchObject({
         status: 0,
@@ -113,7 +113,7 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
       });
     });
 
-    it("runs in Docker's own layers, and leaves them alone", () => {
+    it("runs in Docker's own layers, and does not change them", () => {
       const store = new Overlay2Store(box.at('docker/overlay2'));
       makeRootDirectory(store.layer(idOf('1a')), ['sh', 'cat']);
       const top = store.layer(idOf('2b'), [idOf('1a')]);
@@ -131,7 +131,7 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
       ]);
     });
 
-    it('throws changes away when it is told to', () => {
+    it('discards changes with --ephemeral', () => {
       const before = readdirSync(box.dir).sort();
       expect(plyfs(['--rootfs', 'top:base', '--ephemeral', 'sh', '-c', 'rm -r /bin; echo new > /made']).status).toBe(0);
       expect(readdirSync(box.dir).sort()).toEqual(before);
@@ -141,21 +141,21 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
     it.each([
       ['exit 7', 7],
       ['kill -TERM $$', 143],
-    ])('has the status of the command: %s', (script, status) => {
+    ])('returns the status of the command: %s', (script, status) => {
       expect(plyfs(['--rootfs', 'top:base', '--ephemeral', 'sh', '-c', script]).status).toBe(status);
     });
 
-    it('says 127 for a command that is not there', () => {
+    it('returns 127 for a command that does not exist', () => {
       expect(plyfs(['--rootfs', 'top:base', '--ephemeral', 'nonsense']).status).toBe(127);
     });
 
-    it('ends what the command has left running', () => {
+    it('ends processes that the command has left running', () => {
       expect(plyfs(['--rootfs', 'top:base', '--ephemeral', 'sh', '-c', 'sleep 1000 & echo started']).stdout).toBe(
         'started\n',
       );
     });
 
-    it('says 125 where the tree cannot be mounted, and why', () => {
+    it('returns 125 and the reason if the tree cannot be mounted', () => {
       const before = readdirSync(box.dir).sort();
       const outcome = plyfs(['--rootfs', 'missing', '--upper', 'changes', 'true']);
       expect(outcome.status).toBe(125);
@@ -172,7 +172,7 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
       });
     });
 
-    it.each(['/', '/nowhere'])('does not follow a link that the tree has in the place of /dev: to %s', (target) => {
+    it.each(['/', '/nowhere'])('does not follow a symlink /dev of the tree: to %s', (target) => {
       run('ln', ['-s', target, box.at('top/dev')]);
       const outcome = plyfs(['--rootfs', 'top:base', '--ephemeral', 'true']);
       expect(outcome).toMatchObject({
@@ -192,7 +192,7 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
     expect(box.plyfs('run', ...args)).toMatchObject({ status: 2, stderr: expect.stringContaining(why) });
   });
 
-  it('a signal to it ends the command, and all is taken down', async () => {
+  it('ends the command and unmounts everything on a signal', async () => {
     const child = spawn(PLYFS, ['run', '--rootfs', 'top:base', '--ephemeral', 'sh', '-c', 'echo ready; sleep 1000'], {
       cwd: box.dir,
       env: { ...process.env, TMPDIR: box.at('tmp') },
@@ -212,17 +212,17 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
       env: { ...process.env, TMPDIR: box.at('tmp') },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    let said = '';
+    let output = '';
     child.stdout.on('data', (text: Buffer) => {
-      said += text;
+      output += text;
     });
-    await waitFor(() => said === 'ready\n', 'the command');
+    await waitFor(() => output === 'ready\n', 'the command');
     child.kill(signal);
     expect(await once(child, 'exit')).toEqual([3, null]);
-    expect(said).toBe('ready\ngot it\n');
+    expect(output).toBe('ready\ngot it\n');
   });
 
-  it('killed by SIGKILL, it takes the command with it', async () => {
+  it('ends the command if it is killed by SIGKILL', async () => {
     const child = spawn(PLYFS, ['run', '--rootfs', 'top:base', '--ephemeral', 'sh', '-c', 'echo ready; sleep 1000'], {
       cwd: box.dir,
       env: { ...process.env, TMPDIR: box.at('tmp') },
@@ -234,24 +234,23 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
     for (const name of readdirSync(box.at('tmp'))) rmSync(box.at(`tmp/${name}`), { recursive: true });
   });
 
-  /** plyfs run in the sandbox, with its own TMPDIR. */
+  /** Starts plyfs run in the sandbox, with the sandbox's TMPDIR. */
   function start(args: readonly string[], program: readonly string[] = [PLYFS]): ChildProcessWithoutNullStreams {
     const [first = '', ...rest] = [...program, 'run', '--rootfs', 'top:base', '--ephemeral', ...args];
     return spawn(first, rest, { cwd: box.dir, env: { ...process.env, TMPDIR: box.at('tmp') } });
   }
 
   function outputOf(child: ChildProcessWithoutNullStreams): () => string {
-    let said = '';
+    let output = '';
     child.stdout.on('data', (text: Buffer) => {
-      said += text;
+      output += text;
     });
-    return () => said;
+    return () => output;
   }
 
   describe('on a terminal', () => {
     /**
-     * With a terminal between us and plyfs. What is typed is the next line as soon as `prompt` has been
-     * shown.
+     * Runs plyfs on a terminal. The next line is typed when `prompt` has been shown.
      */
     async function typed(
       command: string,
@@ -262,18 +261,18 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
         cwd: box.dir,
         env: { ...process.env, TMPDIR: box.at('tmp') },
       });
-      const said = outputOf(child);
+      const output = outputOf(child);
       const ended = once(child, 'exit');
       for (const [prompt, line] of lines) {
-        await waitFor(() => said().includes(prompt) || child.exitCode !== null, prompt);
+        await waitFor(() => output().includes(prompt) || child.exitCode !== null, prompt);
         child.stdin.write(line);
       }
       const [status] = (await ended) as [number | null];
       expect(box.read('after')).toBe(box.read('before'));
-      return { status, stdout: said(), stderr: '' };
+      return { status, stdout: output(), stderr: '' };
     }
 
-    it('the command has one of its own, of the same size, and its shell controls jobs', async () => {
+    it('gives the command a terminal of its own, of the same size, with job control', async () => {
       const { status, stdout } = await typed('sh', [
         ['# ', 'tty; stty size; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo all$((3))\n'],
         ['all3', 'sh -c "echo runs$((1)); exec sleep 1000"\n'],
@@ -286,7 +285,7 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
       expect([status, stdout.match(/ended\d+/)?.[0]]).toEqual([7, 'ended143']);
     });
 
-    it('^C is for the command', async () => {
+    it('sends ^C to the command', async () => {
       expect(
         await typed('cat', [
           ['', 'hello\n'],
@@ -297,26 +296,26 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
   });
 
   it.each(['SIGINT', 'SIGQUIT'] as const)(
-    '%s to plyfs run alone, and to its group, reach the command once',
+    '%s is passed on to the command once, whether it is sent to plyfs run alone or to its group',
     async (signal) => {
       const script = `trap 'echo got' ${signal.slice(3)}; trap 'exit 3' TERM; echo ready; while :; do sleep 0.05; done`;
-      // A group of its own, so that a signal to it is none to us.
+      // In a group of its own, so that a signal to the group does not signal this process.
       const child = start(['sh', '-c', script], ['setsid', PLYFS]);
-      const said = outputOf(child);
-      await waitFor(() => said() === 'ready\n', 'the command');
+      const output = outputOf(child);
+      await waitFor(() => output() === 'ready\n', 'the command');
       child.kill(signal);
-      await waitFor(() => said() === 'ready\ngot\n', 'the signal');
-      // Later than what could be taken for the same signal.
+      await waitFor(() => output() === 'ready\ngot\n', 'the signal');
+      // So late that plyfs does not take both for the same signal.
       await new Promise((resolve) => setTimeout(resolve, 300));
       process.kill(-(child.pid ?? 0), signal);
-      await waitFor(() => said() === 'ready\ngot\ngot\n', 'the signal to the group');
+      await waitFor(() => output() === 'ready\ngot\ngot\n', 'the signal to the group');
       child.kill('SIGTERM');
       expect(await once(child, 'exit')).toEqual([3, null]);
-      expect(said()).toBe('ready\ngot\ngot\n');
+      expect(output()).toBe('ready\ngot\ngot\n');
     },
   );
 
-  it('what a killed run has left is removed by the next one, what a living one uses is not', async () => {
+  it('removes the directory of a killed run, and not that of a running one', async () => {
     const killed = start(['sh', '-c', 'echo > /made; echo ready; sleep 1000']);
     await once(killed.stdout, 'data');
     killed.kill('SIGKILL');
@@ -324,8 +323,8 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
     const left = readdirSync(box.at('tmp'));
     expect(left).toHaveLength(1);
     const living = start(['sh', '-c', 'echo > /made; echo ready; read line; cat /made; echo still']);
-    const said = outputOf(living);
-    await waitFor(() => said() === 'ready\n', 'the command');
+    const output = outputOf(living);
+    await waitFor(() => output() === 'ready\n', 'the command');
     const used = readdirSync(box.at('tmp'));
     expect(used).toHaveLength(1);
     expect(used).not.toEqual(left);
@@ -334,7 +333,7 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
     expect(readdirSync(box.at('tmp'))).toEqual(used);
     living.stdin.end('\n');
     expect(await once(living, 'exit')).toEqual([0, null]);
-    expect(said()).toBe('ready\n\nstill\n');
+    expect(output()).toBe('ready\n\nstill\n');
   });
 
   it.each([
@@ -347,7 +346,7 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
     ['TMPDIR', { TMPDIR: '/missing' }, ['--ephemeral'], 'TMPDIR: /missing: no such file or directory (ENOENT); '],
     ['--upper', {}, ['--upper', '/proc/x'], '--upper: /proc/x: no such file or directory (ENOENT)'],
     ['--work', {}, ['--upper', 'up', '--work', 'no/x'], '--work: no/x: no such file or directory (ENOENT)'],
-  ])('%s that cannot be made or used: one line', (_, env, args, line) => {
+  ])('a directory that cannot be made or used is refused in one line: %s', (_, env, args, line) => {
     const outcome = run(PLYFS, ['run', '--rootfs', 'base', ...args, 'true'], {
       cwd: box.dir,
       env: { ...process.env, TMPDIR: box.at('tmp'), ...env },
@@ -356,7 +355,7 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
     expect(outcome.stderr.split('\n')).toEqual([expect.stringContaining(`plyfs: ${line}`), '']);
   });
 
-  it('an ordinary user runs in the root directory of the machine, and is told whose it is', () => {
+  it('runs in the root directory of the machine, and warns an ordinary user about its owners', () => {
     const tree = ['run', '--rootfs', '/', '--ephemeral', '--', 'sh', '-c'];
     const outcome = runAsUser(
       ['env', `TMPDIR=${box.at('tmp')}`, PLYFS, ...tree, 'id -u; [ -d /etc ] && echo there'],
@@ -381,7 +380,7 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
     await waitFor(() => processesOf(box.dir).length === 0, 'the server to end');
   });
 
-  it('a workdir that another mount uses: the line says that the mount was made', async () => {
+  it('warns about a workdir that another mount uses, and mounts', async () => {
     box.mount();
     mkdirSync(box.at('second'));
     const { status, stderr } = box.plyfs('mount', '-o', box.options, 'second');
@@ -393,7 +392,7 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
     await waitFor(() => processesOf(box.dir).length === 0, 'the servers to end');
   });
 
-  it('an ordinary user with subordinate ids has other users', () => {
+  it('maps other users for an ordinary user with subordinate ids', () => {
     const takeBack = lendSubordinates();
     try {
       const script = 'set -e; mkdir /of-five; chown 5:6 /of-five; ls -ldn /of-five';
@@ -407,7 +406,7 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
     }
   });
 
-  it('an ordinary user without any has only the own id, and is told', () => {
+  it('maps only the own id of an ordinary user without subordinate ids, and warns', () => {
     chownSync(box.at('base/from-base'), 12_345, 12_345);
     const outcome = plyfsAsUser(['run', '--rootfs', 'top:base', '--ephemeral', 'ls', '-ln', '/from-base'], box.dir);
     expect(outcome.stderr).toMatch(/^plyfs: no subordinate ids/);

@@ -1,5 +1,5 @@
 /**
- * Set-id bits in a union that the root of a user namespace has mounted: that root has no right to keep
+ * Set-id bits in a union that root of a user namespace has mounted: this root has no capability to keep
  * set-uid.
  */
 import { chmodSync, lstatSync } from 'node:fs';
@@ -18,7 +18,7 @@ import {
 
 const unavailable = userNamespacesUnavailable();
 
-/** What changes "$f"; `../src` has content. */
+/** Shell commands that change "$f"; `../src` has content. */
 const CHANGES: Readonly<Record<string, string>> = {
   truncate: 'truncate -s 3 "$f"',
   'open with O_TRUNC': ': > "$f"',
@@ -39,8 +39,8 @@ mapped.flush()" ${file}`;
 }
 
 /**
- * The mode that each change, made by a process that `as` starts, leaves of each mode. `stat -c %a` asks for
- * the mode alone (statx(2), STATX_MODE), so that it shows what the kernel has cached.
+ * For each mode, the mode after each change, made by a process that `as` starts. `stat -c %a` requests only
+ * the mode (statx(2), STATX_MODE), so it shows the mode that the kernel has cached.
  */
 function script(as: string): string {
   const each = Object.entries(CHANGES).map(
@@ -76,7 +76,9 @@ describe.skipIf(unavailable !== null)(`set-id bits in a user namespace ${unavail
     plyfs: [`"${PLYFS}" -o "$OPTIONS" mnt`, 'umount mnt'],
   } as const;
 
-  /** It must unmount: the server keeps the namespace alive. */
+  /**
+   * Runs a script in the namespace. The script must unmount, because the server keeps the namespace alive.
+   */
   function inNamespace(place: keyof typeof places, body: string): Outcome {
     const [mount, unmount] = places[place];
     const whole = `${mount}\ncd mnt\n${body}\ncd ..\n${unmount}`;
@@ -89,7 +91,7 @@ describe.skipIf(unavailable !== null)(`set-id bits in a user namespace ${unavail
     'another user': 'setpriv --reuid 5 --regid 5 --clear-groups',
     'one of the group': 'setpriv --reuid 5 --regid 8 --clear-groups',
   };
-  it.each(Object.entries(callers))('a change by %s leaves what it leaves on a plain directory', (_, as) => {
+  it.each(Object.entries(callers))('a change by %s has the same effect as on a plain directory', (_, as) => {
     const plain = inNamespace('a plain directory', script(as));
     expect(plain).toMatchObject({ status: 0, stderr: '' });
     expect(plain.stdout).toContain('append: 6777 777');
@@ -98,7 +100,7 @@ describe.skipIf(unavailable !== null)(`set-id bits in a user namespace ${unavail
     expect(inNamespace('plyfs', script(as))).toEqual(plain);
   });
 
-  it('a write to a mapping leaves bits and capabilities on the disk, a write by write(2) takes both', () => {
+  it('a write to a mapping keeps bits and capabilities on disk, write(2) removes both', () => {
     const body = `printf content > f; chmod 6777 f; setcap cap_net_raw+ep f; cat f; stat -c %a f
 ${mappedWrite('f')}; stat -c %a f; getcap f; stat -c '%a %s' f
 printf x >> f; getcap f; stat -c %a f`;
@@ -143,15 +145,15 @@ describe.skipIf(unavailable !== null)(`set-id bits of an ordinary user's mount $
     return [...done.stdout.trim().split('\n'), (lstatSync(box.at('up/f')).mode & 0o7777).toString(8)];
   }
 
-  it('a write to a mapping of an own file leaves them', () => {
+  it('a write to a mapping of an own file keeps them', () => {
     expect(writeMapped(`${NAME}:${NAME}`, 0o6777)).toEqual(['6777', '6777', '6777']);
   });
 
-  it("a write to a mapping of another user's file takes them, and the mount shows it at once", () => {
+  it("a write to a mapping of another user's file removes them, and the mount shows it at once", () => {
     expect(writeMapped('root:root', 0o6777)).toEqual(['6777', '777', '777']);
   });
 
-  it('a write to a mapping of a file of a foreign group takes set-gid, and the mount shows it at once', () => {
+  it('a write to a mapping of a file of a foreign group removes set-gid, and the mount shows it at once', () => {
     expect(writeMapped(`${NAME}:root`, 0o6777)).toEqual(['6777', '4777', '4777']);
   });
 });

@@ -1,4 +1,4 @@
-/** One owner shown for all objects, on a mount of an ordinary user: that user cannot change owners. */
+/** One owner for all objects, on a mount of an ordinary user, who cannot change owners. */
 import { chmodSync, lchownSync, lstatSync, readdirSync, symlinkSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PLYFS, waitFor } from '../../harness/mounts.js';
@@ -18,7 +18,7 @@ const ANOTHER = 61_000;
 const unavailable = rootlessUnavailable();
 const noNamespaces = userNamespacesUnavailable();
 
-/** Files of somebody else, readable by all. */
+/** Files of another user that all users can read. */
 const CHANGES = `cd mnt
 echo more >> file; chmod 640 file; mv file renamed; ln renamed linked; touch -h symlink; touch dir/child
 chmod 600 fifo; touch setid capable with-acl; rm dir/child; mkdir dir/new; touch dir/new/made`;
@@ -58,7 +58,7 @@ describe.skipIf(unavailable !== null)(`squash_to_* without root ${unavailable ??
       expect([name, lstatSync(box.at(`up/${name}`)).uid]).toEqual([name, uid]);
     }
     const mode = (name: string): string => lstatSync(box.at(`up/${name}`)).mode.toString(8);
-    // Nobody's program runs as the user who has copied it up.
+    // A set-uid program must not run as the user who has copied it up.
     expect([mode('setid'), mode('renamed'), mode('dir')]).toEqual(['100775', '100640', '40755']);
     expect(run('getfattr', ['--only-values', '-n', 'user.kept', box.at('up/renamed')]).stdout).toBe('yes');
     expect(run('getfacl', ['-cn', box.at('up/with-acl')]).stdout).toContain('group::r--');
@@ -80,17 +80,20 @@ describe.skipIf(unavailable !== null)(`squash_to_* without root ${unavailable ??
     },
   );
 
-  it.each(['squash_to_root', 'squash_to_gid=0'])('lets an ordinary user change what all may write: %s', (options) => {
-    run('chmod', ['o+w', box.at('base/file')]);
-    expect(plyfsAsUser(['-o', `${box.options},${options}`, 'mnt'], box.dir)).toMatchObject({ status: 0, stderr: '' });
-    expect(shell('echo more >> mnt/file; cat mnt/file; stat -c %g mnt/file')).toEqual({
-      status: 0,
-      stdout: 'low\nmore\n0\n',
-      stderr: '',
-    });
-  });
+  it.each(['squash_to_root', 'squash_to_gid=0'])(
+    'lets an ordinary user change files that all users can write: %s',
+    (options) => {
+      run('chmod', ['o+w', box.at('base/file')]);
+      expect(plyfsAsUser(['-o', `${box.options},${options}`, 'mnt'], box.dir)).toMatchObject({ status: 0, stderr: '' });
+      expect(shell('echo more >> mnt/file; cat mnt/file; stat -c %g mnt/file')).toEqual({
+        status: 0,
+        stdout: 'low\nmore\n0\n',
+        stderr: '',
+      });
+    },
+  );
 
-  it.skipIf(noNamespaces !== null)('lets the root of a user namespace change all: squash_to_root', async () => {
+  it.skipIf(noNamespaces !== null)('lets root of a user namespace change all files: squash_to_root', async () => {
     const script = `"${PLYFS}" -o "${box.options},squash_to_root" mnt\n(${CHANGES}; stat -c %u:%g * | sort -u)\numount mnt`;
     expect(runAsUser(['unshare', '-Urm', 'sh', '-ec', script], box.dir)).toEqual({
       status: 0,
@@ -100,7 +103,7 @@ describe.skipIf(unavailable !== null)(`squash_to_* without root ${unavailable ??
     await checkUpper();
   });
 
-  it("lets another user make objects, which become the mounting user's on disk (allow_other)", () => {
+  it('lets another user make objects, which the mounting user owns on disk (allow_other)', () => {
     box.write('fuse.conf', 'user_allow_other\n');
     const options = `${box.options},allow_other,squash_to_uid=${uid}`;
     const script = `mount --bind fuse.conf /etc/fuse.conf
@@ -114,7 +117,7 @@ touch mnt/new; mkdir mnt/made; ln -s x mnt/link; stat -c %u mnt/new mnt/made mnt
     for (const name of ['new', 'made', 'link']) expect(lstatSync(box.at(`up/${name}`)).uid).toBe(uid);
   });
 
-  it('is needed for that: without it nothing is copied up', () => {
+  it('is needed for that: without it, no file is copied up', () => {
     expect(plyfsAsUser(['-o', box.options, 'mnt'], box.dir).status).toBe(0);
     run('chmod', ['666', box.at('base/file')]);
     expect(runAsUser(['sh', '-c', 'echo more >> mnt/file'], box.dir).status).not.toBe(0);

@@ -1,4 +1,6 @@
-/** Files that their owner may write and not read, on that user's own mount: beside a plain directory. */
+/**
+ * Files that their owner can write and not read, on that user's own mount, compared with a plain directory.
+ */
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { libfuse2Lacks, PLYFS, waitFor } from '../../harness/mounts.js';
@@ -20,11 +22,11 @@ function readlinkOf(path: string): string {
   }
 }
 
-// It opens a file for writing before it truncates it.
+// libfuse 2 opens a file for writing before it truncates it.
 const unavailable = libfuse2Lacks('O_TRUNC') ?? rootlessUnavailable();
 const noNamespaces = userNamespacesUnavailable();
 
-describe.skipIf(unavailable !== null)(`a file that its owner may write and not read ${unavailable ?? ''}`, () => {
+describe.skipIf(unavailable !== null)(`a file that its owner can write and not read ${unavailable ?? ''}`, () => {
   let box: Sandbox;
   let closeDevice: () => void;
   let cases = 0;
@@ -56,16 +58,16 @@ describe.skipIf(unavailable !== null)(`a file that its owner may write and not r
       'echo 0123456 > f; chmod 200 f; printf AB | dd of=f bs=1 seek=3 conv=notrunc status=none; chmod 600 f; cat f',
     ],
     [
-      'is cut and lengthened',
+      'is truncated and extended',
       'echo 0123456 > f; chmod 200 f; truncate -s 3 f; truncate -s 5 f; stat -c %s f; chmod 600 f; cat f',
     ],
     ['is not opened for reading', 'echo x > f; chmod 222 f; cat f; cat <> f; echo y >> f; stat -c %a:%s f'],
     [
-      'is read on by a reader from before',
+      'is read by a reader that opened it before',
       'echo old > f; exec 4< f; chmod 200 f; echo new >> f; cat <&4; exec 3>> f; echo more >&3; cat <&4',
     ],
     [
-      'is opened for reading while it is written, when the mode allows that',
+      'is opened for reading while it is written, if the mode allows it',
       `: > f; chmod 222 f; exec 3>> f; echo one >&3; cat f; chmod 644 f; cat f; echo two >&3; exec 5<> f; cat <&5
        exec 3>&-; echo three >&5; cat f; rm f; echo four >&5; exec 4< /proc/self/fd/5; cat <&4; stat -Lc %h:%s /proc/self/fd/5`,
     ],
@@ -74,15 +76,15 @@ describe.skipIf(unavailable !== null)(`a file that its owner may write and not r
       ': > f; chmod 200 f; exec 3>> f; exec 4> f; echo one >&3; echo two >&4; exec 3>&-; echo more >&4; chmod 600 f; cat f',
     ],
     [
-      'is written after it was removed',
+      'is written after its removal',
       ': > f; chmod 200 f; exec 3> f; rm f; echo gone >&3; stat -Lc %h:%a:%s /proc/self/fd/3',
     ],
     [
-      'is copied onto and removed',
+      'is overwritten by cp, and removed',
       'echo content > g; : > f; chmod 200 f; cp g f; stat -c %a:%s f; mv f h; ln h i; chmod 400 i; cat h; rm -f h i; ls',
     ],
     [
-      'of a lower layer is emptied',
+      'of a lower layer is truncated to nothing',
       'cd ../low; echo new > full; echo more >> empty; echo and >> full; chmod 644 full empty; cat full empty',
     ],
   ])('%s', (_, script) => {
@@ -90,7 +92,7 @@ describe.skipIf(unavailable !== null)(`a file that its owner may write and not r
     expect(shell('mnt', inItsOwn)).toEqual(shell('plain', inItsOwn));
   });
 
-  it('of a lower layer keeps its data where the server cannot copy it: EACCES', () => {
+  it('of a lower layer cannot be changed if the server cannot copy its data: EACCES', () => {
     expect(shell('mnt', 'echo more >> low/closed').stderr).toMatch(/Permission denied/);
     expect(existsSync(box.at('up/low/closed'))).toBe(false);
     expect(statSync(box.at('base/low/closed')).mode & 0o777).toBe(0o222);
@@ -105,7 +107,7 @@ describe.skipIf(unavailable !== null)(`a file that its owner may write and not r
     expect(readdirSync(box.at('work/work'))).toEqual([]);
   });
 
-  it.skipIf(noNamespaces !== null)('of a lower layer is copied up by the root of a user namespace', () => {
+  it.skipIf(noNamespaces !== null)('of a lower layer is copied up by root of a user namespace', () => {
     const layers = ['up2', 'work2', 'mnt2'].map((name) => box.at(name)) as [string, string, string];
     for (const path of layers) mkdirSync(path);
     for (const path of layers) giveToUser(path);

@@ -74,7 +74,7 @@ describe('mount options', () => {
     expect(mountFlags(apply(list).config)).toBe(flags);
   });
 
-  it('volatile says so later, fsync=0 does not', () => {
+  it('volatile leaves a mark, fsync=0 does not', () => {
     expect(apply('volatile').config).toMatchObject({ volatile: true, fsync: true });
     expect(apply('fsync=volatile').config).toMatchObject({ volatile: true, fsync: true });
     expect(apply('fsync=0').config).toMatchObject({ volatile: false, fsync: false });
@@ -92,7 +92,7 @@ describe('mount options', () => {
       },
     );
 
-    it('of several values of an option the last one holds', () => {
+    it('the last of several values of an option holds', () => {
       expect(asFuseOverlayfs('lowerdir=a,lowerdir=b,fsync=0,fsync=1').config).toMatchObject({
         lowers: ['b'],
         fsync: true,
@@ -108,13 +108,13 @@ describe('mount options', () => {
       },
     );
 
-    it('metacopy=on alone, and beside redirect_dir=on, stays', () => {
+    it('metacopy=on holds alone, and with redirect_dir=on', () => {
       for (const list of ['metacopy=on', 'metacopy=on,redirect_dir=on']) {
         expect(asFuseOverlayfs(list)).toMatchObject({ config: { overlay: { metacopy: true } }, refused: [] });
       }
     });
 
-    it('what fuse-overlayfs ignores cannot fail', () => {
+    it('an option that fuse-overlayfs ignores cannot fail', () => {
       expect(asFuseOverlayfs('nfs_export=on,verity=require,uuid=on,xino=1,index,metacopy=x').refused).toHaveLength(6);
       expect(asFuseOverlayfs('volatile=1,ro=1,userxattr=1').unknown).toEqual(['volatile=1', 'ro=1', 'userxattr=1']);
     });
@@ -125,14 +125,14 @@ describe('mount options', () => {
     );
   });
 
-  it('unknown options come back once each, known ones of other programs not at all', () => {
+  it('unknown options are returned once each, known ones of other programs are not', () => {
     expect(read('x,y=1,x,userxattr,index=off,redirect_dir=nofollow,xino=auto,private,relatime').unknown).toEqual([
       'x',
       'y=1',
     ]);
   });
 
-  it("the kernel's features reach the config, of each word the last one", () => {
+  it('the last value of each feature of the kernel reaches the config', () => {
     expect(read('redirect_dir=on,metacopy=off,metacopy=on,index=on,userxattr').values).toEqual({
       redirectDir: 'on',
       metacopy: true,
@@ -182,7 +182,7 @@ describe('mount options', () => {
     (list) => expect(() => apply(list)).toThrow(/EINVAL/),
   );
 
-  it('every option is explained', () => {
+  it('the help explains every option', () => {
     for (const name of ['lowerdir=', 'ro, rw', 'suid, nosuid', 'allow_other', 'timeout=SECONDS', 'log=FILE', 'debug']) {
       expect(describeOptions(undefined)).toContain(name);
     }

@@ -10,8 +10,8 @@ function place(path: string, device = '8:1'): DirectoryLocation {
   return { mountId: 1, device, path };
 }
 
-describe('places', () => {
-  it('inside means below, in the same file system', () => {
+describe('locations of directories', () => {
+  it('inside means below in the same file system', () => {
     expect(isInside(place('/a/b'), place('/a'))).toBe(true);
     expect(isInside(place('/a/b/c'), place('/a'))).toBe(true);
     expect(isInside(place('/a'), place('/'))).toBe(true);
@@ -21,7 +21,7 @@ describe('places', () => {
     expect(isInside(place('/'), place('/'))).toBe(false);
   });
 
-  it('ancestors go up to the root of the file system', () => {
+  it('the ancestors are all directories up to the root of the file system', () => {
     expect([...ancestorKeys(place('/a/b/c'))]).toEqual(['/a/b', '/a', '/'].map((path) => keyOf(place(path))));
     expect([...ancestorKeys(place('/'))]).toEqual([]);
   });

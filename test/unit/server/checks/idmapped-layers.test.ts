@@ -22,7 +22,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(home, { recursive: true }));
 
-/** The mounts of this machine, the one of the lower said to be idmapped, and some more. */
+/** The mounts of this machine, with the lower's mount marked as idmapped, and some more. */
 function mounts(...more: ((theLower: MountEntry) => MountEntry)[]): MountEntry[] {
   const all = readMountinfo();
   const { mountId } = new LocationFinder(all).find(join(home, 'lower'));
@@ -34,21 +34,21 @@ function mounts(...more: ((theLower: MountEntry) => MountEntry)[]): MountEntry[]
 }
 
 describe('a layer on an idmapped mount', () => {
-  it('is left where it is if no owners are mapped here', () => {
+  it('keeps its path if plyfs maps no owners', () => {
     const { ownership: _, ...plain } = config;
     expect(withoutIdmapped(plain, mounts()).lowers).toEqual(config.lowers);
   });
 
-  it('is taken from another mount of its file system', () => {
+  it('is read through another mount of its file system', () => {
     const again = (own: MountEntry): MountEntry => ({ ...own, id: 1_000_000, isIdmapped: false });
     expect(withoutIdmapped(config, mounts(again)).lowers).toEqual(config.lowers);
   });
 
-  it('is refused where there is none', () => {
+  it('is refused if there is no other mount', () => {
     expect(() => withoutIdmapped(config, mounts())).toThrow('is only on an idmapped mount');
   });
 
-  it('is refused where something else is at that place', () => {
+  it('is refused if another object is at that path', () => {
     const elsewhere = (own: MountEntry): MountEntry => ({
       ...own,
       id: 1_000_000,

@@ -37,7 +37,7 @@ describe('splitLayers', () => {
     expect(splitLayers(value)).toEqual(expected);
   });
 
-  it('gives back any paths that were escaped and joined', () => {
+  it('returns the paths that were escaped and joined', () => {
     const path = fc.string({ minLength: 1, unit: fc.constantFrom('a', ':', ',', '\\', '"', '=', ' ', '\xff') });
     fc.assert(
       fc.property(fc.array(path, { minLength: 1 }), (paths) => {
@@ -52,7 +52,7 @@ describe('splitLayers', () => {
 });
 
 describe('unescapePath', () => {
-  it('takes one level of backslashes away', () => {
+  it('removes one level of backslashes', () => {
     expect(unescapePath('a\\:b\\\\c\\,d')).toBe('a:b\\c,d');
   });
 });

@@ -25,32 +25,32 @@ describe('branches', () => {
     expect([...warnings, ...unknown]).toEqual([]);
   });
 
-  it('the first is rw and the others ro where nothing is said; whiteouts of a plain ro branch do not count', () => {
+  it('by default the first is rw and the others ro; whiteouts of a plain ro branch do not count', () => {
     const { config } = apply('br:/a:/b:/c=ro+wh:/d=rr');
     expect(config).toMatchObject({ upper: '/a', lowers: ['/b', '/c', '/d'] });
     expect(config.aufs.ignoresWhiteouts).toEqual([0, 2]);
   });
 
-  it('all are ro on a mount that is ro, unless one says otherwise', () => {
+  it('on a mount with ro, branches without a permission are ro', () => {
     expect(apply('ro,br:/a:/b').config).toMatchObject({ lowers: ['/a', '/b'], readOnly: true });
     expect(apply('br:/a=rw:/b,ro').config).toMatchObject({ upper: '/a', lowers: ['/b'], readOnly: true });
     expect(isReadOnly(apply('br:/a=ro:/b=ro').config)).toBe(true);
   });
 
-  it('paths can hold equals signs, escaped colons and commas', () => {
+  it('paths can contain equals signs, escaped colons and commas', () => {
     expect(apply('br:/a=b/c=rw:/d\\:e=ro:/f\\,g=ro').config).toMatchObject({
       upper: '/a=b/c',
       lowers: ['/d:e', '/f,g'],
     });
   });
 
-  it('nolwh is noted; attributes about copying and moving decide nothing', () => {
+  it('nolwh reaches the config; attributes about copying and moving have no effect', () => {
     const { config, warnings } = apply('br:/a=rw+nolwh+moo+fhsm:/b=ro+coo_all+icexsec+unpin+wh');
     expect(config.aufs).toMatchObject({ linkWhiteouts: false, ignoresWhiteouts: [] });
     expect(warnings).toEqual([]);
   });
 
-  it('an unknown permission is ro, an unknown attribute nothing, and both are told', () => {
+  it('an unknown permission is ro, an unknown attribute has no effect, and both are reported', () => {
     const { config, warnings } = apply('br:/a=rw:/b=rx:/c=ro+what');
     expect(config.lowers).toEqual(['/b', '/c']);
     expect(warnings).toEqual(['branch /b: unknown permission rx, taken as ro', 'branch /c: attribute ignored: what']);
@@ -70,13 +70,13 @@ describe('branches', () => {
 });
 
 describe('other options of aufs', () => {
-  it('those that change nothing are taken without a word', () => {
+  it('those without effect are accepted silently', () => {
     const silent =
       'xino=/dev/shm/x,noxino,dio,udba=none,dirperm1,warn_perm,rdcache=10,create=tdp,cpup=tdp,diropq=w,plink';
     expect(apply(`br:/a,${silent}`)).toMatchObject({ warnings: [], unknown: [] });
   });
 
-  it('those that plyfs does not do are told', () => {
+  it('those that plyfs does not support are reported', () => {
     expect(apply('br:/a,shwh,create=mfs,append:/x=ro,dirren').warnings).toEqual([
       'option of aufs that plyfs does not support: shwh',
       'option of aufs that plyfs does not support: create=mfs',
@@ -91,7 +91,7 @@ describe('other options of aufs', () => {
     expect(warnings).toHaveLength(1);
   });
 
-  it('noplink and diropq=always reach the config; what is nobody’s is unknown', () => {
+  it('noplink and diropq=always reach the config; any other option is unknown', () => {
     const { config, unknown } = apply('br:/a,noplink,diropq=a,nonsense');
     expect(config.aufs).toMatchObject({ keepLinks: false, alwaysOpaque: true });
     expect(unknown).toEqual(['nonsense']);

@@ -13,12 +13,12 @@ function apply(list: string): MountConfig & { unknown: readonly string[] } {
 
 const RANGE = { disk: 0, shown: 100_000, count: 65_536 };
 
-describe('options of what is shown', () => {
-  it('say nothing when they are not given', () => {
+describe('options of ownership and shown attributes', () => {
+  it('set nothing if they are not given', () => {
     expect(apply('')).not.toHaveProperty('ownership');
   });
 
-  it.each(['0:100000:65536', ':0:100000:65536', '0:100000:65536:'])('a mapping, as podman writes it: %s', (ranges) => {
+  it.each(['0:100000:65536', ':0:100000:65536', '0:100000:65536:'])('a mapping in the form of podman: %s', (ranges) => {
     expect(apply(`uidmapping=${ranges},gidmapping=${ranges}`)).toMatchObject({
       unknown: [],
       ownership: { uids: { ranges: [RANGE] }, gids: { ranges: [RANGE] } },
@@ -68,7 +68,7 @@ describe('options of what is shown', () => {
     expect(apply(list).ownership).toEqual(ownership);
   });
 
-  it('what fuse-overlayfs is told about its own work is accepted', () => {
+  it('options about the work of fuse-overlayfs itself are accepted', () => {
     expect(
       apply('context="system_u:object_r:container_file_t:s0:c1,c2",threaded=0,writeback=1,fast_ino=1').unknown,
     ).toEqual([]);
