@@ -1,7 +1,7 @@
 import { displayName } from '../core/entry-name.js';
 
 /** The reason of a refusal in the store. The command line prints it as one line. */
-export interface StoreProblem {
+interface StoreProblem {
   /** The argument or the step. */
   readonly what: string;
   /** The path or value concerned, as bytes. */

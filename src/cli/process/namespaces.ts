@@ -6,7 +6,7 @@ import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** A user namespace: how to create it, and which users it has. */
-export interface UserNamespace {
+interface UserNamespace {
   /** Arguments of unshare(1). */
   readonly args: readonly string[];
   /** It has other users than our own: those of /etc/subuid, or all of them. */

@@ -66,7 +66,7 @@ export function oneLine(text: string): string {
 }
 
 /** `2` → `"no such file or directory"`. */
-export function errnoText(errno: number | undefined): string {
+function errnoText(errno: number | undefined): string {
   if (errno === undefined) return 'refused';
   return getSystemErrorMap().get(-errno)?.[1] ?? errnoName(errno);
 }

@@ -22,7 +22,7 @@ export interface ConversionRequest {
   readonly volatile: boolean;
 }
 
-export function sourceNameOf({ from, to }: ConversionRequest): SourceName {
+function sourceNameOf({ from, to }: ConversionRequest): SourceName {
   return from ?? (to === 'aufs' ? 'overlay' : 'aufs');
 }
 

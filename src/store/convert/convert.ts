@@ -16,7 +16,7 @@ import { quoted, StoreError } from '../store-error.js';
 import type { ConversionRequest } from './conversion-request.js';
 import type { Loaded, Pass, PassData, PassResult } from './convert-thread.js';
 
-export interface ConversionWatch {
+interface ConversionWatch {
   /** Called when a pass begins. The progress is in shared memory, and can be read at any time. */
   begin(pass: 'scan' | 'write', progress: Progress, counts: LayerCounts | null): void;
   /** When it is aborted, the conversion ends and leaves nothing behind. */

@@ -41,7 +41,7 @@ export interface ScanReport {
   readonly obstacleCount: number;
 }
 
-export interface ScanOptions {
+interface ScanOptions {
   /** A likeness to the target is an obstacle, because the request does not name the dialect of the layer. */
   readonly refuseLikeness: boolean;
   /** The user who converts, unless it is root: this user cannot make objects of other owners. */
@@ -49,7 +49,7 @@ export interface ScanOptions {
 }
 
 /** How many obstacles a report has. */
-export const MAX_OBSTACLES = 1000;
+const MAX_OBSTACLES = 1000;
 
 /**
  * Scans a layer.

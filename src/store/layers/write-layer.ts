@@ -12,7 +12,7 @@ import { HardLinks } from './hard-links.js';
 import { type LayerVisitor, type WalkedObject, walkLayer } from './layer-walk.js';
 import type { Progress } from './progress.js';
 
-export interface LayerCopy {
+interface LayerCopy {
   /** The fd of the layer's root. */
   readonly from: number;
   /** The fd of an empty directory of mode 0700, which becomes the new layer's root. */
