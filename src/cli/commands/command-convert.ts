@@ -6,7 +6,7 @@ import type { Progress } from '../../store/layers/progress.js';
 import type { LayerCounts, Obstacle } from '../../store/layers/scan-layer.js';
 import { StoreError } from '../../store/store-error.js';
 import { FAILURE, OK } from '../output/exit-status.js';
-import { say } from '../output/message.js';
+import { printMessage } from '../output/message.js';
 import { ProgressLine, readableSize } from '../output/progress-line.js';
 import type { PathRule } from '../process/removed-directory.js';
 
@@ -37,7 +37,7 @@ export async function commandConvert({ json, ...request }: ConvertArguments, pat
   } catch (error) {
     line.end();
     const refusal = asRefusal(error);
-    say(refusal.message);
+    printMessage(refusal.message);
     if (json && !(error instanceof OutputError)) await printRefusal(refusal);
     return FAILURE;
   } finally {
@@ -60,7 +60,7 @@ export async function printRefusal({
     await printJson({ converted: false, error: message, ...(code === undefined ? {} : { code }) });
   } catch (error) {
     if (!(error instanceof OutputError)) throw error;
-    say(error.message);
+    printMessage(error.message);
   }
 }
 
@@ -83,20 +83,21 @@ function total({ directories, files, symlinks, special, hardLinks, whiteouts }: 
 async function report(request: ConversionRequest, result: ConversionResult, json: boolean): Promise<number> {
   if (result.kind === 'converted') {
     if (json) await printJson({ converted: true, ...result.counts });
-    else if (process.stderr.isTTY) say(`${total(result.counts)} objects, ${readableSize(result.counts.bytes)}`);
+    else if (process.stderr.isTTY)
+      printMessage(`${total(result.counts)} objects, ${readableSize(result.counts.bytes)}`);
     return OK;
   }
   const { obstacles, obstacleCount } = result;
   if (json) await printJson({ converted: false, obstacleCount, obstacles: obstacles.map(printableObstacle) });
   for (const { path, why } of obstacles.slice(0, SHOWN)) {
-    say(
+    printMessage(
       MountError.of({ what: 'convert', where: path === '' ? request.source : `${request.source}/${path}`, why })
         .message,
     );
   }
   const more = obstacleCount > SHOWN ? `, of which the first ${SHOWN} are shown` : '';
   const are = obstacleCount === 1 ? '1 object' : `${obstacleCount} objects`;
-  say(`convert: nothing was written: ${are} cannot be stored in ${request.to} form${more}`);
+  printMessage(`convert: nothing was written: ${are} cannot be stored in ${request.to} form${more}`);
   return FAILURE;
 }
 

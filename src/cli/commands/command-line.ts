@@ -3,7 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import type { CommandLineForm } from '../options/read-options.js';
 import { OK, USAGE } from '../output/exit-status.js';
 import { convertHelp, mountHelp, programHelp, runHelp } from '../output/help.js';
-import { say } from '../output/message.js';
+import { printMessage } from '../output/message.js';
 import { version } from '../output/version.js';
 import type { ConvertArguments } from './command-convert.js';
 import { describeUnknownCommand, isCommand } from './command-names.js';
@@ -51,12 +51,12 @@ const AS_FUSE_OVERLAYFS = '--as-fuse-overlayfs';
 export async function runCommandLine(args: readonly string[], commands: Commands): Promise<number> {
   const first = args[0];
   if (first === undefined) {
-    say('no mountpoint; see plyfs --help');
+    printMessage('no mountpoint; see plyfs --help');
     return USAGE;
   }
   const unknown = describeUnknownCommand(args);
   if (unknown !== null) {
-    say(unknown);
+    printMessage(unknown);
     return USAGE;
   }
   let status = OK;
@@ -70,13 +70,13 @@ export async function runCommandLine(args: readonly string[], commands: Commands
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? OK : USAGE;
     if (!(error instanceof WrongCommandLine)) throw error;
-    say(error.message);
+    printMessage(error.message);
     if (first === 'convert' && asksForJson(args)) await (await import('./command-convert.js')).printRefusal(error);
     return USAGE;
   }
 }
 
-/** As far as that can be told from a command line that could not be parsed. */
+/** Whether `--json` was given in a command line that could not be parsed. */
 function asksForJson(args: readonly string[]): boolean {
   const end = args.indexOf('--');
   return args.slice(0, end < 0 ? args.length : end).includes('--json');
@@ -186,7 +186,7 @@ function addMount(program: Command, commands: Commands, finish: (status: number)
   });
 }
 
-/** What the flags say of Docker's layers, of which `id` is the topmost; undefined: nothing. */
+/** The arguments for Docker's layers, with `id` as the topmost. Undefined: the flags do not ask for them. */
 function dockerArguments(
   { docker: directory, upper, work, t }: MountFlags,
   id: string | undefined,

@@ -12,7 +12,7 @@ import type { DockerLayers } from '../../store/docker/docker.js';
 import { StoreError } from '../../store/store-error.js';
 import { readOptions } from '../options/read-options.js';
 import { FAILURE } from '../output/exit-status.js';
-import { say, warnIgnored } from '../output/message.js';
+import { printMessage, warnIgnored } from '../output/message.js';
 import { serveInBackground } from '../process/background.js';
 import { serveInForeground } from '../process/foreground.js';
 import type { Launcher } from '../process/launcher.js';
@@ -73,7 +73,7 @@ async function reportRefusal(body: () => Promise<number>): Promise<number> {
   } catch (error) {
     const refusal = error instanceof StoreError ? MountError.of(error.problem) : error;
     if (!(refusal instanceof MountError)) throw refusal;
-    say(refusal.message);
+    printMessage(refusal.message);
     return FAILURE;
   }
 }
@@ -100,7 +100,7 @@ async function settingsOf(args: MountArguments): Promise<MountSettings> {
   if (docker !== null) setDockerLayers(docker.args, docker.layers, values);
   if (args.debug) values.debug = true;
   const { logFile } = values;
-  return { config: resolveMount(values, say), ...(logFile === undefined ? {} : { logFile }) };
+  return { config: resolveMount(values, printMessage), ...(logFile === undefined ? {} : { logFile }) };
 }
 
 /**

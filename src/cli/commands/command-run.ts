@@ -7,7 +7,7 @@ import { Errno } from '../../core/errno.js';
 import { asMountError, errnoOf, MountError } from '../../server/config/mount-error.js';
 import { parseLayers } from '../../server/options/kinds/value-kinds.js';
 import { RUN_FAILURE } from '../output/exit-status.js';
-import { say } from '../output/message.js';
+import { printMessage } from '../output/message.js';
 import { setTerminal, type TerminalSettings, terminalSettings } from '../process/caller-terminal.js';
 import { onSignals, statusOf } from '../process/child-status.js';
 import { userNamespace } from '../process/namespaces.js';
@@ -47,7 +47,7 @@ export async function commandRun(args: RunArguments, paths: PathRule): Promise<n
     removeMade(made);
     const known = error instanceof MountError || errnoOf(error) !== undefined;
     if (!known) throw error;
-    say(asMountError(error, 'run').message);
+    printMessage(asMountError(error, 'run').message);
     return RUN_FAILURE;
   } finally {
     // The inner process restores the terminal too, unless it was killed.
@@ -116,7 +116,7 @@ function text(what: string, bytes: string): string {
 async function enter(order: Order, terminal: TerminalSettings | undefined): Promise<number> {
   const { args, hasOthers } = userNamespace();
   if (!hasOthers) {
-    say("no subordinate ids for this user (see subuid(5)): files of other users appear as nobody's");
+    printMessage("no subordinate ids for this user (see subuid(5)): files of other users appear as nobody's");
   }
   const child = startInside(args, {
     ...order,

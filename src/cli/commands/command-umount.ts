@@ -10,7 +10,7 @@ import { close } from '../../sys/files/open.js';
 import { mountedId } from '../../sys/locks/mount-mark.js';
 import { type MountEntry, mountedOn } from '../../sys/mountinfo.js';
 import { FAILURE, OK } from '../output/exit-status.js';
-import { say } from '../output/message.js';
+import { printMessage } from '../output/message.js';
 import type { PathRule } from '../process/removed-directory.js';
 import type { UmountArguments } from './command-line.js';
 
@@ -32,10 +32,10 @@ export function commandUmount({ mountpoint, lazy }: UmountArguments, paths: Path
     const flushFailure = flushPseudoLinks(path);
     unmountAndWait(path, entry);
     // Reported only now: if the unmount is refused, the server can still flush them later.
-    if (flushFailure !== null) say(flushFailure.message);
+    if (flushFailure !== null) printMessage(flushFailure.message);
     return OK;
   } catch (error) {
-    say(asMountError(error, 'umount').message);
+    printMessage(asMountError(error, 'umount').message);
     return FAILURE;
   }
 }
@@ -105,7 +105,7 @@ function unmountAndWait(path: string, entry: MountEntry): void {
     // It is still mounted on another directory or in another namespace, so its server does not end.
     if (id !== null && mountedId(device) === id) return;
     if (end >= 0 && !waitForServerEnd(end, ENDING_MS)) {
-      say(
+      printMessage(
         `umount: ${printable(path)}: unmounted, but its server has not ended yet; its layers can be busy for a while`,
       );
     }

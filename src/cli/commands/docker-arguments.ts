@@ -4,7 +4,7 @@ import { DEFAULT_MAX_LAYERS } from '../../server/config/mount-config.js';
 import { MountError } from '../../server/config/mount-error.js';
 import type { OptionValues } from '../../server/options/kinds/option-entry.js';
 import type { DockerLayers } from '../../store/docker/docker.js';
-import { say } from '../output/message.js';
+import { printMessage } from '../output/message.js';
 
 /** All strings are bytes. */
 export interface DockerArguments {
@@ -30,8 +30,8 @@ export function setDockerLayers(
   values.maxLayers = Math.max(values.maxLayers ?? DEFAULT_MAX_LAYERS, layers.length);
   if (upper !== undefined) values.upper = upper;
   if (work === undefined) return;
-  if (dialect === 'aufs') say('--work ignored: layers of aufs need no work directory');
-  else if (values.upper === undefined) say('--work ignored: it is of use only with --upper');
+  if (dialect === 'aufs') printMessage('--work ignored: layers of aufs need no work directory');
+  else if (values.upper === undefined) printMessage('--work ignored: it is of use only with --upper');
   else values.work = work;
 }
 

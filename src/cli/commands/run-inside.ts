@@ -11,7 +11,7 @@ import { Errno } from '../../core/errno.js';
 import { asMountError, errnoOf, MountError } from '../../server/config/mount-error.js';
 import { isRunning } from '../../sys/proc.js';
 import { RUN_FAILURE } from '../output/exit-status.js';
-import { say } from '../output/message.js';
+import { printMessage } from '../output/message.js';
 import { PACKAGE_ROOT } from '../package-root.js';
 import type { TerminalSettings } from '../process/caller-terminal.js';
 import { CommandSignals, statusOf, statusOfSignal } from '../process/child-status.js';
@@ -56,13 +56,13 @@ export async function runInside(order: InsideOrder): Promise<number> {
   let terminal: CommandTerminal | undefined;
   try {
     const unmapped = order.mapsOwners ? describeUnmappedOwners(root) : null;
-    if (unmapped !== null) say(unmapped);
+    if (unmapped !== null) printMessage(unmapped);
     mountSystemDirectories(root);
     if (order.terminal !== undefined) terminal = await CommandTerminal.open(root, order.terminal);
     return await run(order, signals, terminal);
   } catch (error) {
     if (!(error instanceof MountError) && errnoOf(error) === undefined) throw error;
-    say(asMountError(error, 'run').message);
+    printMessage(asMountError(error, 'run').message);
     return RUN_FAILURE;
   } finally {
     await unmountAll(root, terminal);

@@ -10,7 +10,7 @@ const STDERR = 2;
  * Prints a line on stderr. It writes to the fd itself: `process.stderr` would keep the original file (for a
  * terminal, a second descriptor) open after the daemon detaches.
  */
-export function say(line: string): void {
+export function printMessage(line: string): void {
   const text = `plyfs: ${line}\n`;
   try {
     writeSync(STDERR, text);
@@ -25,7 +25,7 @@ export function say(line: string): void {
 
 /** Prints a line for each option that has no effect. */
 export function warnIgnored({ unknown, refused, unsupported }: IgnoredOptions): void {
-  unsupported.forEach(say);
-  for (const option of unknown) say(`unknown option ignored: ${printable(option)}`);
-  for (const why of refused) say(`option ignored: ${why}`);
+  unsupported.forEach(printMessage);
+  for (const option of unknown) printMessage(`unknown option ignored: ${printable(option)}`);
+  for (const why of refused) printMessage(`option ignored: ${why}`);
 }

@@ -6,7 +6,7 @@ import { ServedMount } from '../../server/served-mount.js';
 import { openLogSink } from '../../server/serving/log-sink.js';
 import type { Server } from '../../server/serving/server.js';
 import { FAILURE, OK } from '../output/exit-status.js';
-import { say } from '../output/message.js';
+import { printMessage } from '../output/message.js';
 import type { Launcher } from './launcher.js';
 import type { MountSettings } from './mount-settings.js';
 
@@ -22,7 +22,7 @@ export async function serveInBackground(
   process.title = `plyfs ${printable(config.mountpoint)}`;
   const sink = openLogSink(logFile);
   // Until the mount is ready, log lines are printed for the caller.
-  let log = say;
+  let log = printMessage;
   let stopped = false;
   let mount: ServedMount | undefined;
   onStopSignals(() => {
@@ -33,7 +33,7 @@ export async function serveInBackground(
   mount = await ServedMount.start(config, (line) => log(line), server);
   if (stopped) {
     await stopForGood(mount);
-    say('stopped by a signal');
+    printMessage('stopped by a signal');
     return FAILURE;
   }
   log = sink;

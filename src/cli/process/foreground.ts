@@ -4,7 +4,7 @@ import { onStopSignals, stopForGood } from '../../server/process/stop-signals.js
 import { ServedMount } from '../../server/served-mount.js';
 import type { Server } from '../../server/serving/server.js';
 import { OK } from '../output/exit-status.js';
-import { say } from '../output/message.js';
+import { printMessage } from '../output/message.js';
 
 /**
  * Mounts, and serves until the mount ends. Resolves with the exit status. Throws `MountError` if the mount
@@ -17,7 +17,7 @@ export async function serveInForeground(config: MountConfig, server: Server): Pr
     stopped = true;
     if (mount !== undefined) stopForGood(mount);
   });
-  mount = await ServedMount.start(config, say, server);
+  mount = await ServedMount.start(config, printMessage, server);
   if (stopped) await stopForGood(mount);
   await mount.closed;
   return OK;

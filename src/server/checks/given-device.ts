@@ -92,7 +92,7 @@ export function onGivenDevice(config: MountConfig): MountConfig | undefined {
   }
   const mounts = mountsOf(deviceFd);
   const checksPermissions = mounts.some((mount) => mount.fileSystemOptions.includes('default_permissions'));
-  // With ACLs the kernel checks permissions, whatever the options of the mount are (fs/fuse/inode.c:process_init_reply).
+  // With ACLs the kernel always checks permissions (fs/fuse/inode.c:process_init_reply).
   if (!checksPermissions && (config.ownership?.xattrs ?? 'all') !== 'all') {
     throw refuse(
       'mounted without default_permissions',
