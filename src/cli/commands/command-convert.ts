@@ -33,7 +33,7 @@ export async function commandConvert({ json, ...request }: ConvertArguments, pat
       line.show(() => describe(pass, progress, counts));
     const result = await convert(request, { begin, signal: interrupt.signal });
     line.end();
-    return await report(request, result, json);
+    return await report(request, result, { json });
   } catch (error) {
     line.end();
     const refusal = asRefusal(error);
@@ -80,7 +80,12 @@ function total({ directories, files, symlinks, special, hardLinks, whiteouts }: 
   return directories + files + symlinks + special + hardLinks + whiteouts;
 }
 
-async function report(request: ConversionRequest, result: ConversionResult, json: boolean): Promise<number> {
+/** Prints the result of a conversion. Returns the exit status. */
+async function report(
+  request: ConversionRequest,
+  result: ConversionResult,
+  { json }: { json: boolean },
+): Promise<number> {
   if (result.kind === 'converted') {
     if (json) await printJson({ converted: true, ...result.counts });
     else if (process.stderr.isTTY)

@@ -76,7 +76,7 @@ function mountSystemDirectories(root: string): void {
   for (const name of DEVICES) {
     const place = join(root, 'dev', name);
     closeSync(openSync(place, 'wx', 0o666));
-    runOrThrow('mount', ['--bind', `/dev/${name}`, place]);
+    mount(['--bind', `/dev/${name}`, place]);
   }
   for (const [name, target] of Object.entries(LINKS)) symlinkSync(target, join(root, 'dev', name));
   mountAt(root, 'dev/pts', ['-t', 'devpts', '-o', 'newinstance,ptmxmode=0666,mode=620', 'devpts']);
@@ -99,14 +99,14 @@ function mountAt(root: string, place: string, args: readonly string[]): void {
       advice: 'plyfs run mounts on it',
     });
   }
-  runOrThrow('mount', [...args, path]);
+  mount([...args, path]);
 }
 
-function runOrThrow(program: string, args: readonly string[]): void {
-  const { status, error } = spawnSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-  if (error !== undefined) throw MountError.of({ what: program, why: error.message });
+function mount(args: readonly string[]): void {
+  const { status, error } = spawnSync('mount', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  if (error !== undefined) throw MountError.of({ what: 'mount', why: error.message });
   if (status !== 0)
-    throw MountError.of({ what: program, where: args.at(-1) ?? '', why: `failed with status ${status}` });
+    throw MountError.of({ what: 'mount', where: args.at(-1) ?? '', why: `failed with status ${status}` });
 }
 
 async function run(
@@ -127,7 +127,7 @@ async function run(
     stdio: terminal?.stdio ?? 'inherit',
     env: { PATH, HOME: '/root', ...(TERM === undefined ? {} : { TERM }) },
   });
-  signals.attach(child, terminal !== undefined);
+  signals.attach(child, { hasOwnTerminal: terminal !== undefined });
   terminal?.relay();
   return await statusOf(child);
 }

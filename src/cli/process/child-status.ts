@@ -56,7 +56,7 @@ export class CommandSignals {
   /**
    * @param hasOwnTerminal the command is in its own session, so it gets no signal that is sent to our group
    */
-  attach(command: ChildProcess, hasOwnTerminal: boolean): void {
+  attach(command: ChildProcess, { hasOwnTerminal }: { hasOwnTerminal: boolean }): void {
     this.command = command;
     this.hasOwnTerminal = hasOwnTerminal;
   }

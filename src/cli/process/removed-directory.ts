@@ -10,24 +10,24 @@ import { errnoOf, MountError } from '../../server/config/mount-error.js';
 export function leaveRemovedDirectory(): PathRule {
   try {
     process.cwd();
-    return new PathRule(true);
+    return new PathRule({ allowsRelative: true });
   } catch (error) {
     if (errnoOf(error) !== Errno.ENOENT) throw error;
     process.chdir('/');
-    return new PathRule(false);
+    return new PathRule({ allowsRelative: false });
   }
 }
 
 /** Decides which paths of the command line can be resolved. */
 export class PathRule {
-  constructor(private readonly relativeIsPossible: boolean) {}
+  constructor(private readonly rule: { readonly allowsRelative: boolean }) {}
 
   /**
    * @param paths by the name of the option or argument; undefined: not given
    * @throws {@link MountError} for the first relative path, if the working directory has been removed
    */
   check(paths: Readonly<Record<string, string | readonly string[] | undefined>>): void {
-    if (this.relativeIsPossible) return;
+    if (this.rule.allowsRelative) return;
     for (const [what, given] of Object.entries(paths)) {
       const where = [given ?? []].flat().find((path) => !path.startsWith('/'));
       if (where === undefined) continue;
