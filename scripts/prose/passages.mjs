@@ -29,6 +29,25 @@ export function passagesOfCode(text, isTest) {
   return passages;
 }
 
+/**
+ * Messages and help of a TypeScript or JavaScript file: strings of at least four words, the parts that are computed
+ * left out. @returns {Passage[]}
+ */
+export function messagesOfCode(text) {
+  const passages = [];
+  for (const { 0: token, index } of text.matchAll(TOKEN)) {
+    if (token.startsWith('/')) continue;
+    const words = joined(
+      token
+        .slice(1, -1)
+        .replace(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, 'CODE')
+        .replace(/\\n/g, ' '),
+    );
+    if (words.split(' ').length >= 4) passages.push({ line: lineAt(text, index), text: words });
+  }
+  return passages;
+}
+
 /** Comments of a shell script. @returns {Passage[]} */
 export function passagesOfShell(text) {
   const passages = [];
@@ -38,11 +57,14 @@ export function passagesOfShell(text) {
   return passages;
 }
 
-/** Paragraphs, list items and table rows of a Markdown file, without code. @returns {Passage[]} */
+/**
+ * Paragraphs, list items and table rows of a Markdown file, without code. Text in `[...][reference]` is quoted: it is
+ * the title of a test, and checked there. @returns {Passage[]}
+ */
 export function passagesOfMarkdown(text) {
-  const prose = text
-    .replace(/^```[\s\S]*?^```/gm, (block) => block.replace(/[^\n]/g, ''))
+  const prose = withoutCodeBlocks(text)
     .replace(/`[^`\n]*`/g, 'CODE')
+    .replace(/\[[^\]\n]+\]\[[^\]\n]*\]/g, 'CODE')
     .replace(/^\[[^\]]+\]: .*$/gm, '');
   const passages = [];
   for (const { 0: token, index } of prose.matchAll(/[^\n]+(?:\n(?!\s*[-*|#>]|\s*\d+\.)[^\n]+)*/g)) {
@@ -50,6 +72,14 @@ export function passagesOfMarkdown(text) {
     for (const cell of words.split(' | ')) passages.push({ line: lineAt(text, index), text: joined(cell) });
   }
   return passages;
+}
+
+/** Empties the lines of fenced code, and of indented code after an empty line. */
+export function withoutCodeBlocks(markdown) {
+  const empty = (block) => block.replace(/[^\n]/g, '');
+  return markdown
+    .replace(/^```[\s\S]*?^```/gm, empty)
+    .replace(/(?<=\n[ \t]*\n)(?: {4,}[^\n]*(?:\n|$)|[ \t]*\n(?= {4}))+/g, empty);
 }
 
 function joined(words) {

@@ -1,12 +1,17 @@
 /**
- * Phrases that `npm run check` refuses in comments, test titles and Markdown, each with a plainer way. A reader should
- * not have to read a sentence twice.
+ * Phrases that `npm run check` refuses in comments, messages, test titles and Markdown, each with a plainer way. A
+ * reader should understand each sentence at the first reading.
  */
 export const PATTERNS = [
   { pattern: /(?:^|[.:;!?] )(?:Who|Whoever|Whatever)\b(?![^.]*\?)/, advice: 'begin with a noun; write if or when' },
   { pattern: /\b[Ww]ho(?:m)?ever\b/, advice: 'name the actor: a caller, the kernel, a process' },
   { pattern: /\b(?:to|for|by|from|of|with) (?:who|whom)\b/, advice: 'name the actor' },
-  { pattern: /^(?:What|That|Which)\b(?![^.]*\?)/, advice: 'begin with a noun or a verb' },
+  { pattern: /^(?:What|Which)\b(?![^.]*\?)/, advice: 'begin with a noun or a verb' },
+  { pattern: /^That (?:an?|the|it|they|there|this|no|nothing|nobody|what)\b/, advice: 'begin with a noun or a verb' },
+  {
+    pattern: /^(?:Once|Never|Both|The same|The last one|In good order|As above)\.|^So (?:long|many|much)\b/,
+    advice: 'write a sentence with a noun or a verb',
+  },
   {
     pattern: /\. (?:That it|What (?:is|was|has|a|the|it))\b(?![^.]*\?)/,
     advice: 'a clause is no subject; name the thing',
@@ -25,4 +30,10 @@ export const PATTERNS = [
   { pattern: /\bis (?:to be )?there (?:only )?for\b/, advice: 'is for; exists' },
   { pattern: /\b(?:has|have) it that\b/, advice: 'a plain verb' },
   { pattern: /\bas (?:is|are) (?:that|those) of\b/, advice: 'repeat the noun' },
+  { pattern: /\b(?:be|is|are|being) had\b/, advice: 'exists, is available, is possible' },
+  { pattern: /\b(?:to see to|sees to|seen to (?:it|its|them))\b/, advice: 'the technical verb: enforce, set, remove' },
+  { pattern: /\b(?:become|becomes|became) of\b/, advice: 'happens to; the state of' },
+  { pattern: /\bha(?:s|ve) (?:a|no) say\b/, advice: 'decides, limits' },
+  { pattern: /\bwant of\b/, advice: 'a lack of; no' },
+  { pattern: /\bfor ever\b/, advice: 'forever' },
 ];
