@@ -7,7 +7,7 @@ import { hasPseudoLinks, prepareBranch } from '../whiteout/aufs/aufs-branch.js';
 import { AufsDialect } from '../whiteout/aufs/aufs-dialect.js';
 import { AufsHiding } from '../whiteout/aufs/aufs-hiding.js';
 import { MarkerMaker } from '../whiteout/aufs/aufs-marks.js';
-import { aufsPseudoLinks } from '../whiteout/aufs/aufs-pseudo-links.js';
+import { AufsPseudoLinks } from '../whiteout/aufs/aufs-pseudo-links.js';
 import { AufsReader } from '../whiteout/aufs/aufs-reader.js';
 import { ORPHAN_DIRECTORY } from '../whiteout/aufs-names.js';
 import type { Dialect, Hiding, LayerReader } from '../whiteout/dialect.js';
@@ -98,6 +98,6 @@ function aufsFormat(settings: AufsSettings, log: UnionConfig['log']): LayerForma
     },
     hiding: ({ root }, opened) => new AufsHiding(opened, new MarkerMaker(root.fd, settings.linkWhiteouts)),
     links: ({ layer, lowers, fds, numbers }) =>
-      settings.keepLinks ? PseudoLinks.open(layer, lowers, aufsPseudoLinks(xattrs), fds, numbers, log) : null,
+      settings.keepLinks ? PseudoLinks.open(layer, lowers, new AufsPseudoLinks(xattrs), fds, numbers, log) : null,
   };
 }

@@ -1,49 +1,46 @@
 /**
- * A layer read as a whole in one dialect and written in another: what converting needs beyond
- * {@link Dialect}. Between the two stands what an application sees, so that a source and a target know
- * nothing of each other.
+ * Reading a whole layer in one dialect and writing it in another: what a conversion needs beyond
+ * {@link Dialect}. A source and a target know nothing of each other, because they exchange only what an
+ * application sees.
  */
 import type { EntryName } from '../core/brand.js';
 import type { FileStat } from '../core/file-stat.js';
 import type { LayerDirectorySink } from './dialect.js';
 
-/** One object of a layer, as it is on disk. */
+/** An object of a layer, as it is on disk. */
 export interface LayerObject {
-  /** The real directory that has it, and its name there. */
+  /** The real directory that contains it. */
   readonly dirfd: number;
   readonly name: EntryName;
   readonly stat: FileStat;
-  /** Names of all its xattrs. */
+  /** The names of all its xattrs. */
   readonly xattrs: readonly string[];
 }
 
-/** Something in a layer's root because of which the layer cannot be read yet. */
+/** An entry of a layer's root that makes it impossible to convert the layer now. */
 export interface RootProblem {
   readonly name: EntryName;
   readonly why: string;
 }
 
-/**
- * A way to read a layer. `fuse-overlayfs`: the marks of both dialects count, as that program writes them side
- * by side.
- */
+/** A format to read. `fuse-overlayfs`: the marks of both dialects count, because that program writes both. */
 export type SourceName = 'overlay' | 'aufs' | 'fuse-overlayfs';
 
 export interface LayerSource {
   readonly name: SourceName;
-  /** One real directory; what belongs to the dialect itself is left out. */
+  /** Lists one real directory, without entries that belong to the dialect itself. */
   list(dirfd: number, sink: LayerDirectorySink): void;
-  /** Whether a listed entry is a whiteout after all, by its attributes. */
+  /** Whether the xattrs of a listed entry make it a whiteout. */
   isWhiteout(object: LayerObject): boolean;
-  /** Whether the directory hides those of the same path below. */
+  /** Whether the directory hides the directories of the same path in the layers below. */
   isOpaque(directory: LayerObject): boolean;
-  /** Why the object cannot be read as it is meant; null: it can. */
+  /** Why the object cannot be read correctly; null: it can. */
   problem(object: LayerObject): string | null;
-  /** What stands in the layer's root for content that is not in the layer's tree; null: nothing does. */
+  /** An entry of the root for content that is not yet in the layer's tree; null: there is none. */
   rootProblem(root: number): RootProblem | null;
-  /** Why a listed whiteout cannot be read as one; null: it can. */
+  /** Why a listed whiteout is not a valid one; null: it is. */
   whiteoutProblem(dirfd: number, name: EntryName): string | null;
-  /** What the application sees of an xattr on disk; null: the dialect's own. */
+  /** The name that applications see for an xattr on disk; null: it belongs to the dialect. */
   xattrShown(name: string): string | null;
 }
 
@@ -53,13 +50,13 @@ export interface LayerTarget {
   problem(object: LayerObject): string | null;
   /** Why a whiteout of `name` cannot be stored; null: it can. */
   whiteoutProblem(name: EntryName): string | null;
-  /** In what the object looks as if it were in this dialect already; null: in nothing. */
+  /** The mark of this dialect that the source object has already; null: none. */
   likeness(object: LayerObject): string | null;
-  /** The xattr that holds what the application calls `name`. */
+  /** The xattr on disk that holds the application's xattr `name`. */
   xattrOnDisk(name: string): string;
-  /** Makes what a layer's root has besides its content. */
+  /** Creates the entries of a layer's root that are not content. */
   prepare(root: number): void;
-  /** Hides `name` of the layers below in the directory `dirfd`. */
+  /** Hides `name` of the layers below, in the directory `dirfd`. */
   hide(dirfd: number, name: EntryName): void;
   /** Makes an open directory opaque. */
   markOpaque(dirfd: number): void;

@@ -1,19 +1,19 @@
 /**
- * The number of names that a copied-up file has in the union, lower names included, as it is stored on the
- * copy. It is stored as the difference to a link count that the same step does not change. So it is right
+ * The number of names of a copied-up file in the union, lower names included, as it is stored on the copy.
+ * The stored value is the difference to a link count that the same step does not change. So it is correct
  * even if the server is killed between two system calls (fs/overlayfs/util.c:ovl_nlink_start).
  */
 
-/** `U+1`: as many links more than the copy has; `L-1`: one less than the lower file has (ovl_get_nlink). */
+/** `U+1`: one more than the copy has links; `L-1`: one less than the lower file has (ovl_get_nlink). */
 const COUNT = /^([UL])([+-]\d{1,9})$/;
 
 export interface LinkCount {
-  /** Whose link count the difference is added to. */
+  /** The file to whose link count the difference is added. */
   readonly relativeTo: 'copy' | 'lower';
   readonly difference: number;
 }
 
-/** Null if `text` is no such count. */
+/** Returns null if `text` is not a valid count. */
 export function parseLinkCount(text: string): LinkCount | null {
   const [, from, difference] = COUNT.exec(text) ?? [];
   if (from === undefined) return null;

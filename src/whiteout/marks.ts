@@ -1,19 +1,19 @@
-/** What the private xattrs and markers of one object of a layer say about it. */
+/** The marks of one object of a layer: its private xattrs and marker files, decoded. */
 export interface Marks {
-  /** A directory hides the directories of the same path below it. */
+  /** A directory hides the directories of the same path in the layers below. */
   readonly opaque: boolean;
   /**
-   * Where the layers below have the rest of the object, as it is stored: one name of the same directory, or,
-   * beginning with `/`, a path from the root of the union. null: under the object's own name.
+   * The place of the object's lower parts, as it is stored: a name in the same directory, or a path from the
+   * union's root that begins with `/`. null: they have the object's own name.
    */
   readonly redirect: string | null;
-  /** A file without its data, which a layer below has: the value of its mark. null: a whole file. */
+  /** The value of the mark of a file whose data is in a layer below. null: the file has its data. */
   readonly metacopy: Uint8Array | null;
-  /** Which lower file a copy is of; see `OriginMarks`. null: it is none. */
+  /** Identifies the lower file of a copy; see `OriginMarks`. null: the object has no such mark. */
   readonly origin: Uint8Array | null;
-  /** A directory may hold objects with an {@link origin}. */
+  /** A directory can contain objects with an {@link origin}. */
   readonly impure: boolean;
 }
 
-/** Of an object that is all there is to it; shared, because most objects are. */
+/** Shared by all objects without marks, as most objects are. */
 export const NO_MARKS: Marks = { opaque: false, redirect: null, metacopy: null, origin: null, impure: false };

@@ -1,5 +1,5 @@
 /**
- * Links kept as aufs does it (pseudo-links): entries are in a directory of the upper (`LinkEntries`), for as
+ * Links kept as aufs does it (pseudo-links): entries are in a directory of the upper (`AufsPseudoLinks`), for as
  * long as the mount lives. Because numbers are given out again, a lower file is recognised by its origin too
  * (`origins.ts`).
  */
@@ -17,7 +17,7 @@ import { readDirectory } from '../../sys/files/read-directory.js';
 import { statAt } from '../../sys/files/stat.js';
 import { findXattr, removeXattr, setXattr } from '../../sys/files/xattr.js';
 import { withWriteOn } from '../../sys/rights/owner-permission.js';
-import type { LinkEntries } from '../../whiteout/dialect.js';
+import type { AufsPseudoLinks } from '../../whiteout/aufs/aufs-pseudo-links.js';
 import { formatLinkCount, type LinkCount, parseLinkCount } from '../../whiteout/link-count.js';
 import type { DirectoryFds } from '../layers/directory-fds.js';
 import { type Layer, RealDirectory } from '../layers/layer.js';
@@ -35,7 +35,7 @@ export class PseudoLinks extends HardLinkTable {
 
   private constructor(
     directory: RealDirectory,
-    private readonly entries: LinkEntries,
+    private readonly entries: AufsPseudoLinks,
     fds: DirectoryFds,
     numbers: InodeNumbers,
     private readonly origins: PseudoLinkOrigins,
@@ -50,7 +50,7 @@ export class PseudoLinks extends HardLinkTable {
   static open(
     layer: Layer,
     lowers: readonly Layer[],
-    entries: LinkEntries,
+    entries: AufsPseudoLinks,
     fds: DirectoryFds,
     numbers: InodeNumbers,
     log: (line: string) => void,

@@ -1,9 +1,9 @@
 /**
- * Lower layers of the overlay dialect that have whiteouts in the form of aufs, too: `.wh.NAME` and
- * `.wh..wh..opq` are what OCI tars hold, what Docker and podman unpack for fuse-overlayfs, and what that
- * writes itself. They are read by the rule of OCI layers: a whiteout hides entries of the layers below, never
- * an entry beside it. As for fuse-overlayfs, only the name counts, not the type of the object. No object with
- * such a name is shown, so aufs's own directories in the root of a branch are hidden too.
+ * Reads lower layers of the overlay dialect that also have whiteouts in the format of aufs. OCI tars contain
+ * `.wh.NAME` and `.wh..wh..opq`, Docker and podman unpack them for fuse-overlayfs, and fuse-overlayfs writes
+ * them itself. The rule of OCI layers applies: a whiteout hides entries of the layers below, never an entry
+ * beside it. As in fuse-overlayfs, only the name counts, not the type of the object. No object with such a
+ * name is shown, so aufs's own directories in the root of a branch are hidden too.
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, fsError, isErrno } from '../../core/errno.js';
@@ -18,14 +18,14 @@ import type { Marks } from '../marks.js';
 import type { OverlayDialect } from '../overlay/overlay-dialect.js';
 
 /**
- * After so many misses in a directory it is listed once: a miss costs a system call until then, and nothing
- * from then on.
+ * After this number of misses a directory is listed once. A miss costs a system call before the listing, and
+ * nothing after it.
  */
 const MISSES = 8;
 
 /**
- * Why a directory, known to be one, has no opaque marker; EACCES: it may not be searched, so nothing in it
- * can show.
+ * Errnos that mean that a directory has no opaque marker. EACCES: the directory cannot be searched, so that
+ * nothing in it is visible anyway.
  */
 const NO_MARKER: ReadonlySet<number> = new Set([Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP, Errno.EACCES]);
 
@@ -79,7 +79,7 @@ function note(hidden: Set<EntryName>, marker: EntryName): void {
   if (name !== null) hidden.add(name);
 }
 
-/** Finds out which names the directory hides. */
+/** Lists the directory to find the names that it hides. */
 function learn(dirfd: number, memory: DirectoryMemory): void {
   const hidden = new Set<EntryName>();
   try {
@@ -87,7 +87,7 @@ function learn(dirfd: number, memory: DirectoryMemory): void {
       if (name.startsWith(WHITEOUT_PREFIX)) note(hidden, name);
     });
   } catch (error) {
-    // A directory that may be searched but not listed: each name goes on being asked for.
+    // The directory can be searched but not listed, so each lookup keeps asking for a marker.
     if (!isErrno(error, 'EBADF')) throw error;
     memory.misses = Number.NEGATIVE_INFINITY;
     return;

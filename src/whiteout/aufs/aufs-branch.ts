@@ -1,6 +1,6 @@
 /**
- * What aufs keeps in the root of a writable branch (fs/aufs/whout.c:au_wh_init); a read-only branch is left
- * as it is.
+ * Entries of aufs in the root of a writable branch (fs/aufs/whout.c:au_wh_init). A read-only branch needs
+ * none.
  */
 import { Errno, fsError, isErrno } from '../../core/errno.js';
 import { isDirectory, isRegular, S_IFREG } from '../../core/file-mode.js';
@@ -13,7 +13,7 @@ import { ORPHAN_DIRECTORY, PLINK_DIRECTORY, WHITEOUT_BASE, WHITEOUT_MODE } from 
 
 const BOOKKEEPING_MODE = 0o700;
 
-/** Makes what is missing. EIO if one of the names is taken by something else. */
+/** Creates the missing entries. Throws EIO if one of the names has an object of another type. */
 export function prepareBranch(root: number): void {
   ensure(root, WHITEOUT_BASE, isRegular, () => mknodAt(root, WHITEOUT_BASE, S_IFREG | WHITEOUT_MODE, 0));
   for (const name of [PLINK_DIRECTORY, ORPHAN_DIRECTORY]) {
@@ -21,7 +21,9 @@ export function prepareBranch(root: number): void {
   }
 }
 
-/** Whether a mount of the branch lives, is just ending, or was killed. */
+/**
+ * Whether the branch has pseudo-links: it is mounted, its server is just ending, or its server was killed.
+ */
 export function hasPseudoLinks(root: number): boolean {
   const stat = new FileStat();
   if (!statAt(root, PLINK_DIRECTORY, stat) || !isDirectory(stat.mode)) return false;

@@ -1,4 +1,6 @@
-/** Layers of the aufs dialect, read and written as a whole, and those that mix both dialects. */
+/**
+ * Reads and writes whole layers in the aufs dialect, and reads layers with both dialects, to convert them.
+ */
 import type { EntryName } from '../../core/brand.js';
 import { isErrno } from '../../core/errno.js';
 import { isDirectory } from '../../core/file-mode.js';
@@ -12,10 +14,7 @@ import { hasPseudoLinks, prepareBranch } from './aufs-branch.js';
 import { hasOpaqueMarker, hasWhiteout, MarkerMaker } from './aufs-marks.js';
 import { AufsReader } from './aufs-reader.js';
 
-/**
- * What aufs keeps in a branch's root is not content and is not listed; pseudo-links must have become hard
- * links.
- */
+/** Does not list aufs's own entries in a branch's root. Pseudo-links must have been flushed to hard links. */
 export class AufsSource implements LayerSource {
   readonly name = 'aufs';
   private readonly reader = new AufsReader('ro+wh');
@@ -50,8 +49,8 @@ export class AufsSource implements LayerSource {
 }
 
 /**
- * A layer that fuse-overlayfs has written, or a container tool for it: the marks of both dialects, often one
- * beside the other. An entry beside its whiteout shows, as in {@link AufsReader}.
+ * Reads a layer that fuse-overlayfs, or a container tool for it, has written: with marks of both dialects,
+ * often side by side. An entry beside its whiteout is shown, as in {@link AufsReader}.
  */
 export class FuseOverlayfsSource extends OverlaySource {
   override readonly name = 'fuse-overlayfs';
@@ -82,19 +81,19 @@ export class FuseOverlayfsSource extends OverlaySource {
 }
 
 /**
- * An entry may be the only name of a changed file: the names that show it are in lower layers, and become
- * links when the union is unmounted.
+ * Refuses pseudo-links that were not flushed. Such an entry can be the only name of a changed file: the names
+ * that show it are in lower layers, and become links when the union is unmounted.
  */
 function pseudoLinks(root: number): RootProblem | null {
   const stat = new FileStat();
   if (!statAt(root, PLINK_DIRECTORY, stat) || !isDirectory(stat.mode) || !hasPseudoLinks(root)) return null;
   const why =
-    'pseudo-links that are not settled; mount it once with -t aufs over its lower layers and unmount it with plyfs umount';
+    'pseudo-links that were not flushed; mount it once with -t aufs over its lower layers and unmount it with plyfs umount';
   return { name: PLINK_DIRECTORY as EntryName, why };
 }
 
 /**
- * Why the whiteout of `name` cannot be read; it may be one of the other dialect, which has no such problem.
+ * Why the whiteout of `name` is not valid; null for a whiteout of the other dialect, which is always valid.
  */
 function markerProblem(dirfd: number, name: EntryName): string | null {
   if (name === '.' || name === '..') return 'it hides no name';
@@ -103,14 +102,14 @@ function markerProblem(dirfd: number, name: EntryName): string | null {
     return null;
   } catch (error) {
     if (!isErrno(error, 'EIO')) throw error;
-    return 'it is not a regular file, as it would have to be in aufs';
+    return 'it is not a regular file, as aufs requires';
   }
 }
 
 /**
- * Leaves the base of the whiteouts and the two directories in the root, as every layer has them that was a
- * writable branch once: all whiteouts are one inode, the next writable mount goes on with it, and neither a
- * union's listing nor a layer's tar shows any of it.
+ * Writes an aufs layer. The base of the whiteouts and the two directories stay in the root, as in every layer
+ * that was a writable branch once. So all whiteouts are one inode, and the next writable mount continues with
+ * it. Neither a union's listing nor a layer's tar shows these entries.
  */
 export class AufsTarget implements LayerTarget {
   readonly name = 'aufs';
@@ -118,13 +117,13 @@ export class AufsTarget implements LayerTarget {
 
   problem({ name }: LayerObject): string | null {
     if (name.startsWith(WHITEOUT_PREFIX)) {
-      return 'aufs keeps names that start with .wh. for itself (a whiteout of fuse-overlayfs? see --from)';
+      return 'aufs reserves names that start with .wh. (a whiteout of fuse-overlayfs? see --from)';
     }
     return tooLong(name);
   }
 
   whiteoutProblem(name: EntryName): string | null {
-    return name.startsWith(WHITEOUT_PREFIX) ? 'aufs keeps names that start with .wh. for itself' : tooLong(name);
+    return name.startsWith(WHITEOUT_PREFIX) ? 'aufs reserves names that start with .wh.' : tooLong(name);
   }
 
   likeness(): null {

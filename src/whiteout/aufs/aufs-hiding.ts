@@ -1,8 +1,9 @@
 /**
- * Changes of an rw branch in the aufs dialect. Each takes several steps, in the order that aufs has them
- * (i_op_add.c, i_op_del.c, i_op_ren.c): a whiteout comes before what it hides goes, and goes after what it
- * hid has come. In between a name and its whiteout stand side by side, where the name counts (see
- * `aufs-reader.ts`), so that each state shows the tree as before or as after.
+ * Changes of an rw branch in the aufs dialect. Each change takes several steps, in the order of aufs
+ * (i_op_add.c, i_op_del.c, i_op_ren.c). It creates a whiteout before it removes the entry that the whiteout
+ * replaces, and removes a whiteout only after the new entry exists. Between the steps the branch has both the
+ * entry and its whiteout, and the entry is shown (see `aufs-reader.ts`). So after each step the tree is as
+ * before or as after the change.
  */
 import type { EntryName } from '../../core/brand.js';
 import { isErrno } from '../../core/errno.js';
@@ -14,7 +15,7 @@ import { statAt, statFd } from '../../sys/files/stat.js';
 import { withWriteInto, withWriteToMove } from '../../sys/rights/owner-permission.js';
 import { whiteoutOf } from '../aufs-names.js';
 import type { Hiding, MovePlan } from '../dialect.js';
-import { movingOverEmptied, removedEmpty } from '../work/clone-directory.js';
+import { moveOverEmptied, removeIfEmpty } from '../work/clone-directory.js';
 import type { WorkDirectory } from '../work/work-directory.js';
 import { type MarkerMaker, removeWhiteout, within } from './aufs-marks.js';
 
@@ -34,10 +35,10 @@ export class AufsHiding implements Hiding {
   }
 
   removeDirectory(upper: number, name: EntryName, hide: boolean): void {
-    if (!hide && removedEmpty(upper, name)) return;
+    if (!hide && removeIfEmpty(upper, name)) return;
     const staged = this.work.temporaryName();
-    if (hide) this.hiding(upper, name, () => this.takeAway(upper, name, staged));
-    else this.takeAway(upper, name, staged);
+    if (hide) this.hiding(upper, name, () => this.moveToWork(upper, name, staged));
+    else this.moveToWork(upper, name, staged);
     this.work.discard(staged);
   }
 
@@ -55,7 +56,8 @@ export class AufsHiding implements Hiding {
       const stat = new FileStat();
       statFd(fd, stat);
       withWriteInto(fd, stat.mode, () => this.markers.opaque(fd));
-      // Nothing has changed in the directory as an application sees it. It is opaque with other times, too.
+      // For an application the directory has not changed, so it gets its times back. A failure only leaves
+      // other times.
       afterwards(() =>
         utimesFd(fd, { sec: stat.atimeSec, nsec: stat.atimeNsec }, { sec: stat.mtimeSec, nsec: stat.mtimeNsec }),
       );
@@ -73,7 +75,7 @@ export class AufsHiding implements Hiding {
     });
   }
 
-  /** Prepares everything anew each time. */
+  /** Nothing to remove: the work directory has no objects between two changes. */
   close(): void {}
 
   private moveOntoWhiteout({ from, name, to, newName }: MovePlan, undo: UndoStack): void {
@@ -83,8 +85,9 @@ export class AufsHiding implements Hiding {
   }
 
   /**
-   * Perhaps over a directory, which shows nothing but may hold whiteouts. A marker inside would keep it from
-   * being replaced, so while it is empty it is made opaque by a whiteout beside it.
+   * Moves a directory, possibly over a directory that has no entries in the union but contains whiteouts. The
+   * target is then exchanged for an empty directory. A marker in that one would prevent its replacement, so a
+   * whiteout beside it makes it opaque.
    */
   private moveDirectory({ from, name, to, newName }: MovePlan): void {
     const move = (): void => renameAt(from, name, to, newName);
@@ -95,14 +98,14 @@ export class AufsHiding implements Hiding {
       if (!isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
     }
     const nothing = (): void => {};
-    this.hiding(to, newName, () => movingOverEmptied(this.work, to, newName, nothing, move));
-    // Beside the directory, which is opaque, it hides nothing more.
+    this.hiding(to, newName, () => moveOverEmptied(this.work, to, newName, nothing, move));
+    // The moved directory is opaque itself, so the whiteout beside it is not needed.
     afterwards(() => removeWhiteout(to, newName));
   }
 
   /**
-   * Runs `change` after `name` was hidden for when the upper no longer has it; if that fails, reveals it
-   * again.
+   * Creates the whiteout of `name`, then runs `change`, which removes the upper entry. Removes the whiteout
+   * if `change` fails.
    */
   private hiding(upper: number, name: EntryName, change: () => void): void {
     const undo = new UndoStack();
@@ -112,8 +115,8 @@ export class AufsHiding implements Hiding {
     });
   }
 
-  /** The directory goes in one step, to be emptied out of sight. */
-  private takeAway(upper: number, name: EntryName, staged: EntryName): void {
+  /** Moves the directory to the work directory in one step. It is emptied there. */
+  private moveToWork(upper: number, name: EntryName, staged: EntryName): void {
     const stat = new FileStat();
     statAt(upper, name, stat);
     withWriteToMove(upper, name, stat.mode, () => renameAt(upper, name, this.work.fd, staged));

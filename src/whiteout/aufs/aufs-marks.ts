@@ -1,6 +1,4 @@
-/**
- * Whiteouts and opaque markers on disk in the aufs dialect: empty files of a reserved name (fs/aufs/whout.c).
- */
+/** Whiteouts and opaque markers of the aufs dialect: empty files with reserved names (fs/aufs/whout.c). */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, fsError, isErrno } from '../../core/errno.js';
 import { isRegular, S_IFREG } from '../../core/file-mode.js';
@@ -15,7 +13,7 @@ import { OPAQUE_MARKER, WHITEOUT_BASE, WHITEOUT_MODE, whiteoutOf } from '../aufs
 const scratch = new FileStat();
 
 /**
- * Whether `dirfd` has a whiteout of `name`. EIO if something else has the name of one
+ * Whether `dirfd` has a whiteout of `name`. Throws EIO if the whiteout's name has an object of another type
  * (fs/aufs/whout.c:au_wh_test).
  */
 export function hasWhiteout(dirfd: number, name: EntryName): boolean {
@@ -29,17 +27,17 @@ function hasMarker(dirfd: number, marker: string): boolean {
 }
 
 /**
- * Whether the directory `name` of `dirfd` has an opaque marker in it. Throws EACCES if it cannot be searched.
+ * Whether the directory `name` in `dirfd` contains an opaque marker. Throws EACCES if it cannot be searched.
  */
 export function hasOpaqueMarker(dirfd: number, name: string): boolean {
   return within(dirfd, name, (fd) => hasMarker(fd, OPAQUE_MARKER));
 }
 
 /**
- * As {@link hasOpaqueMarker}, for a mount whose server may lack search permission: a stat of the directory
- * must not fail for that. In a writable branch a directory of the server's user gets the permission for that
- * moment. Any other one cannot be searched or listed through the mount either, so that it does not matter
- * what its marker hides.
+ * As {@link hasOpaqueMarker}, for a mount whose server may lack search permission, because a stat of the
+ * directory must not fail for that reason. In a writable branch, a directory of the server's user gets the
+ * permission for the moment. Any other directory cannot be searched or listed through the mount either, so
+ * that its marker does not matter.
  */
 export function showsOpaqueMarker(dirfd: number, name: string, isWritable: boolean): boolean {
   try {
@@ -57,7 +55,7 @@ export function showsOpaqueMarker(dirfd: number, name: string, isWritable: boole
   }
 }
 
-/** Calls `body` with an O_PATH fd of the directory `name`, which is never reached through a symlink. */
+/** Calls `body` with an O_PATH fd of the directory `name`. Does not follow a symlink. */
 export function within<T>(dirfd: number, name: string, body: (fd: number) => T): T {
   const fd = openAt(dirfd, name, O_PATH | O_DIRECTORY);
   try {
@@ -67,12 +65,10 @@ export function within<T>(dirfd: number, name: string, body: (fd: number) => T):
   }
 }
 
-/**
- * Makes the markers of one branch: hard links to the base in its root, as long as the file system makes them.
- */
+/** Creates the markers of one branch: hard links to the base in its root, if the file system has links. */
 export class MarkerMaker {
   /**
-   * @param root the branch's root; its owner's
+   * @param root the branch's root; the caller closes it
    * @param links false: each marker is a file of its own (the branch attribute `nolwh`)
    */
   constructor(
@@ -80,7 +76,7 @@ export class MarkerMaker {
     private readonly links: boolean,
   ) {}
 
-  /** Hides `name` in `dirfd`. False: it was hidden already. */
+  /** Hides `name` in `dirfd`. Returns false if it was hidden already. */
   whiteout(dirfd: number, name: EntryName): boolean {
     return this.make(dirfd, whiteoutOf(name));
   }
@@ -97,9 +93,9 @@ export class MarkerMaker {
         return true;
       case Errno.EEXIST:
         return false;
-      case Errno.EPERM: // A file system without hard links, or protected ones; or `nolwh`.
-      case Errno.EMLINK: // The base has as many links as it can have.
-      case Errno.ENOENT: // Somebody has removed the base.
+      case Errno.EPERM: // The file system has no hard links or protects them, or `nolwh` is set.
+      case Errno.EMLINK: // The base cannot have more links.
+      case Errno.ENOENT: // Another process has removed the base.
       case Errno.EXDEV: // Something is mounted in the branch.
         return makeFile(dirfd, marker);
       default:
@@ -118,7 +114,7 @@ function makeFile(dirfd: number, marker: string): boolean {
   }
 }
 
-/** Removes the whiteout of `name`; one that is not there is what was wanted. */
+/** Removes the whiteout of `name`, if there is one. */
 export function removeWhiteout(dirfd: number, name: EntryName): void {
   try {
     unlinkAt(dirfd, whiteoutOf(name));

@@ -1,7 +1,8 @@
 /**
- * Reads one branch of an aufs union. Where a branch has both a name and its whiteout, the entry shows and the
- * whiteout hides what lies below: the rule of OCI layers, and what makes the orders of steps in
- * `aufs-hiding.ts` safe. (aufs itself looks for the whiteout first, and calls both together an error.)
+ * Reads one branch of an aufs union. If a branch has both an entry and its whiteout, the entry is shown, and
+ * the whiteout hides the entries of the branches below. This is the rule of OCI layers, and the steps in
+ * `aufs-hiding.ts` rely on it. (aufs itself looks for the whiteout first, and treats both together as an
+ * error.)
  */
 import type { EntryName } from '../../core/brand.js';
 import type { FileStat } from '../../core/file-stat.js';
@@ -15,12 +16,12 @@ import { hasOpaqueMarker, hasWhiteout, showsOpaqueMarker } from './aufs-marks.js
 const OPAQUE: Marks = { ...NO_MARKS, opaque: true };
 
 export class AufsReader implements LayerReader {
-  /** They are looked for by each `probe`. */
+  /** Each `probe` looks for them. */
   readonly markerFiles = null;
 
   private readonly honoursWhiteouts: boolean;
 
-  /** @param kind of the branch; of `ro` branches without `+wh` whiteouts are not shown and hide nothing */
+  /** @param kind of the branch; in a `ro` branch without `+wh`, whiteouts are neither shown nor effective */
   constructor(private readonly kind: 'rw' | 'ro+wh' | 'ro') {
     this.honoursWhiteouts = kind !== 'ro';
   }
@@ -41,7 +42,7 @@ export class AufsReader implements LayerReader {
     });
   }
 
-  /** aufs stores each object whole: only of a directory there can be something to say. */
+  /** Only a directory can have a mark, because aufs stores each object completely. */
   marks(dirfd: number, name: string): Marks {
     if (!this.honoursWhiteouts) return NO_MARKS;
     const isOpaque = hasWhiteout(dirfd, name as EntryName) || showsOpaqueMarker(dirfd, name, this.kind === 'rw');
@@ -49,8 +50,8 @@ export class AufsReader implements LayerReader {
   }
 
   /**
-   * Whether the directory `name` under `dirfd` hides the directories of the same path below it. Throws EACCES
-   * if it cannot be searched.
+   * Whether the directory `name` in `dirfd` hides the directories of the same path in the branches below.
+   * Throws EACCES if it cannot be searched.
    */
   isOpaque(dirfd: number, name: EntryName): boolean {
     return this.honoursWhiteouts && (hasWhiteout(dirfd, name) || hasOpaqueMarker(dirfd, name));

@@ -14,7 +14,7 @@ import { statAt } from '../../sys/files/stat.js';
 import { findXattr, setXattr } from '../../sys/files/xattr.js';
 import { withWriteOn, withWriteToMove } from '../../sys/rights/owner-permission.js';
 import type { Hiding, MovePlan } from '../dialect.js';
-import { movingOverEmptied, removedEmpty } from '../work/clone-directory.js';
+import { moveOverEmptied, removeIfEmpty } from '../work/clone-directory.js';
 import type { WorkDirectory } from '../work/work-directory.js';
 import { MAY_HAVE_XATTR_WHITEOUTS, SET } from './opaque-mark.js';
 import type { OverlayDialect } from './overlay-dialect.js';
@@ -42,7 +42,7 @@ export class OverlayHiding implements Hiding {
   }
 
   removeDirectory(upper: number, name: EntryName, hide: boolean): void {
-    if (!hide && removedEmpty(upper, name)) return;
+    if (!hide && removeIfEmpty(upper, name)) return;
     if (hide) this.prepareToHide(upper);
     const staged = hide ? this.stageWhiteout() : this.work.temporaryName();
     const stat = new FileStat();
@@ -75,7 +75,7 @@ export class OverlayHiding implements Hiding {
       // The target directory is empty in the union, but contains whiteouts.
       if (!plan.isDirectory || !isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
     }
-    movingOverEmptied(
+    moveOverEmptied(
       this.work,
       plan.to,
       plan.newName,

@@ -1,4 +1,4 @@
-/** What both dialects need to take a directory out of the way that shows nothing and holds whiteouts. */
+/** Replaces a directory that has no entries in the union but contains whiteouts. Both dialects use it. */
 import type { EntryName } from '../../core/brand.js';
 import { isErrno } from '../../core/errno.js';
 import { FileStat } from '../../core/file-stat.js';
@@ -12,8 +12,8 @@ import { getXattr, listXattrs, setXattr } from '../../sys/files/xattr.js';
 import { moveKeepingMode, withAllOn, withWriteToMove } from '../../sys/rights/owner-permission.js';
 import type { WorkDirectory } from './work-directory.js';
 
-/** A directory that is physically empty goes without a detour. */
-export function removedEmpty(dirfd: number, name: EntryName): boolean {
+/** Removes the directory if it is physically empty; returns false if it is not. */
+export function removeIfEmpty(dirfd: number, name: EntryName): boolean {
   try {
     rmdirAt(dirfd, name);
     return true;
@@ -24,8 +24,8 @@ export function removedEmpty(dirfd: number, name: EntryName): boolean {
 }
 
 /**
- * Gives the directory `staged` of `workFd` what `source` has. Owner before mode before times, as everywhere:
- * chown clears mode bits, and setting xattrs moves ctime only.
+ * Copies all attributes of `source` to the directory `staged` in `workFd`. The mode is set after the owner,
+ * because chown clears mode bits, and the times are set last.
  */
 function cloneAttributes(
   source: { readonly dirfd: number; readonly name: EntryName; readonly stat: FileStat },
@@ -49,12 +49,12 @@ function cloneAttributes(
 }
 
 /**
- * Runs `move`, which moves something over the directory `name` of `upper`, with an empty directory with the
- * same attributes in its place. If that fails, the directory is back: whoever holds it goes on with the same
- * one.
- * @param prepare what the empty directory still needs, which is at this name of `work` then
+ * Runs `move`, which moves an object over the directory `name` in `upper`, after the directory is exchanged
+ * for an empty one with the same attributes. If a step fails, the directory is exchanged back, so that
+ * processes that have it open keep the same one.
+ * @param prepare prepares the empty directory, which has the name `staged` in `work`
  */
-export function movingOverEmptied(
+export function moveOverEmptied(
   work: WorkDirectory,
   upper: number,
   name: EntryName,

@@ -1,7 +1,7 @@
 /**
- * What the kernel's overlayfs leaves in a work directory so that the upper is not used again without more
- * care: `work/incompat/FEATURE` (fs/overlayfs/readdir.c:ovl_workdir_cleanup_recurse). A volatile mount leaves
- * one from its beginning, also when it is unmounted, because nobody can know later what reached the disk
+ * Marks of the kernel's overlayfs in a work directory, `work/incompat/FEATURE`, which prevent a new mount of
+ * the upper (fs/overlayfs/readdir.c:ovl_workdir_cleanup_recurse). A volatile mount creates its mark when it
+ * begins, and an unmount does not remove it, because it is unknown which data has reached the disk
  * (fs/overlayfs/super.c:ovl_create_volatile_dirty).
  */
 import { displayName } from '../../core/entry-name.js';
@@ -21,8 +21,9 @@ const VOLATILE = 'volatile';
 const DIRTY = 'dirty';
 
 /**
+ * Throws a {@link LayerRefusal} if the work directory has such a mark.
  * @param work an fd of `WORKDIR/work`
- * @param path of WORKDIR, for people
+ * @param path of WORKDIR, for the message
  */
 export function refuseIncompatible(work: number, path: string): void {
   const stat = new FileStat();
@@ -33,7 +34,7 @@ export function refuseIncompatible(work: number, path: string): void {
     incompat = openDirectoryAt(work, INCOMPATIBLE);
     readDirectory(incompat, (name) => features.push(name));
   } catch (error) {
-    // The kernel makes the directory with mode 0: an ordinary user cannot look into it, but it is there.
+    // The kernel creates the directory with mode 0, so that an ordinary user cannot list it.
     if (!isErrno(error, 'EACCES')) throw error;
     features.push(VOLATILE);
   } finally {
@@ -43,10 +44,7 @@ export function refuseIncompatible(work: number, path: string): void {
   if (feature !== undefined) throw refusal(feature, path);
 }
 
-/**
- * As {@link refuseIncompatible}, for a mount that does not use the work directory. `path` is bytes, as from a
- * user.
- */
+/** As {@link refuseIncompatible}, for a mount that does not use the work directory `path` (bytes). */
 export function refuseIncompatibleAt(path: string): void {
   const parent = openTrusted(path, O_RDONLY | O_DIRECTORY);
   let work = -1;
@@ -54,7 +52,7 @@ export function refuseIncompatibleAt(path: string): void {
     work = openDirectoryAt(parent, 'work');
     refuseIncompatible(work, path);
   } catch (error) {
-    // ENOENT: nothing was mounted with it yet. EACCES: of mode 0, for somebody who cannot have mounted it.
+    // ENOENT: no mount has used it. EACCES: it has mode 0, so that this user cannot have mounted it.
     if (error instanceof LayerRefusal || !isErrno(error, 'ENOENT', 'EACCES')) throw error;
   } finally {
     if (work >= 0) close(work);
@@ -63,12 +61,12 @@ export function refuseIncompatibleAt(path: string): void {
 }
 
 /**
- * Says that the upper is being changed by a mount that waits for no disk. It is not synced either: a journal
- * that has any change of the upper has this earlier one.
+ * Marks the upper as used by a volatile mount, which never waits for the disk. The mark is not synced either:
+ * if a journal has any change of the upper, it also has this earlier one.
  */
 export function markVolatile(work: number): void {
-  // As for WORKDIR/work itself: the kernel uses mode 0. It would also lock out the next mount of a server
-  // without CAP_DAC_OVERRIDE.
+  // The kernel uses mode 0, as for WORKDIR/work. With that mode the next mount of a server without
+  // CAP_DAC_OVERRIDE would fail.
   const mode = hasCapability(CAP_DAC_OVERRIDE) ? 0 : 0o700;
   const incompat = makeDirectory(work, INCOMPATIBLE, mode);
   try {
@@ -87,7 +85,7 @@ function makeDirectory(parent: number, name: string, mode: number): number {
   try {
     mkdirAt(parent, name, mode);
   } catch (error) {
-    // Empty, and kept from being cleaned away by another mount that uses the work directory.
+    // Another mount that uses the work directory has created it.
     if (!isErrno(error, 'EEXIST')) throw error;
   }
   return openDirectoryAt(parent, name);

@@ -1,10 +1,11 @@
 /**
- * The work directory: where a change of the upper is prepared before one rename or link publishes it. Layout
- * as the kernel's (fs/overlayfs/super.c:ovl_make_workdir): `WORKDIR/work`, emptied at each mount, temporary
- * names `#HEX`.
+ * The work directory, in which a change of the upper is prepared before one rename or link publishes it. Its
+ * layout is the kernel's (fs/overlayfs/super.c:ovl_make_workdir): `WORKDIR/work`, emptied at each mount, with
+ * temporary names `#HEX`.
  */
 import { randomBytes } from 'node:crypto';
 import type { EntryName } from '../../core/brand.js';
+import { displayName } from '../../core/entry-name.js';
 import { Errno, FsError, isErrno } from '../../core/errno.js';
 import { DT_DIR, DT_UNKNOWN, isDirectory } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
@@ -21,29 +22,30 @@ import { CAP_DAC_OVERRIDE, hasCapability } from '../../sys/rights/capabilities.j
 import { withWriteToEmpty, withWriteToMove } from '../../sys/rights/owner-permission.js';
 import { markVolatile, refuseIncompatible } from './incompatible-work.js';
 
-/** How long a server may take to end after its mount has, on a busy machine. */
+/** How long a server can take to end after its unmount, on a busy machine, in milliseconds. */
 const ENDING_MS = 3000;
 
 export class WorkDirectory {
   private serial = 0;
-  /** Of what could not be removed: a disk that fails goes on failing. */
-  private told = false;
+  /** A failed removal was logged. It is logged once only, because a disk that fails keeps failing. */
+  private removalFailed = false;
   private readonly token = randomBytes(6).toString('hex');
 
   private constructor(
-    /** `WORKDIR/work`, or the directory that serves as it; owned until {@link close}. */
+    /** `WORKDIR/work`, or the directory that is used in its place. {@link close} closes it. */
     readonly fd: number,
     private readonly log: (line: string) => void,
   ) {}
 
   /**
-   * Opens `path`/work, creates it if need be and removes what a killed mount left in it. A work directory
-   * that another live mount holds is used as it is: container engines mount one snapshot twice for a moment.
-   * If the mount of its holder is gone, the call waits for that server to end.
+   * Opens `path`/work, creates it if necessary, and empties it if no other mount uses it. A work directory
+   * that another mount uses is not emptied, and is used all the same, because container engines mount one
+   * snapshot twice for a moment. If that other mount is unmounted already, the call waits for its server to
+   * end.
    * @param path bytes, latin1-decoded
-   * @param marked leave word that the upper must not be trusted any more
-   * @param exclusive EBUSY if another mount holds it and is not at its end: a server still closes what it has
-   * open when its mount has gone already, and whoever has unmounted it may mount again at once
+   * @param marked mark the upper as volatile
+   * @param exclusive throw EBUSY if another mount uses the directory. A server that is just ending is waited
+   * for: after an unmount it still closes its files, and a user can mount again at once
    * @param openParent opens `path`
    */
   static open(
@@ -58,9 +60,9 @@ export class WorkDirectory {
       refuseIncompatible(fd, path);
       if (lockInTime(fd, exclusive ? ENDING_MS : 0)) removeContents(fd);
       else if (exclusive) throw inUse(path);
-      else log(mountedBeside(`workdir ${path}`));
-      // Whoever uses it holds it, also who was not the first: a third must not clean it when the first has
-      // gone.
+      else log(sharedWarning(`workdir ${displayName(path)}`));
+      // Every mount that uses the directory holds a lock, so that a later one does not empty it when the
+      // first has ended.
       tryShareLock(fd);
       if (marked) markVolatile(fd);
       return new WorkDirectory(fd, log);
@@ -73,17 +75,16 @@ export class WorkDirectory {
   }
 
   /**
-   * Uses the directory `name` of `parent`, which is inside the upper, as work directory: for a dialect that
-   * keeps one there. What holds of {@link open} holds here.
-   * @param patience ms for which to wait for another mount, which may be at its end and still have to write
+   * As {@link open}, for a dialect whose work directory is inside the upper: the directory `name` in
+   * `parent`.
+   * @param waitMs how long to wait for another mount that may be ending and still writes, in milliseconds
    */
-  static openInside(parent: number, name: string, log: (line: string) => void, patience: number): WorkDirectory {
+  static openInside(parent: number, name: string, log: (line: string) => void, waitMs: number): WorkDirectory {
     const fd = openDirectoryAt(parent, name);
-    // Inherited from the upper's root: every object that is made or copied up in here would inherit it in
-    // turn.
+    // An ACL inherited from the upper's root would pass to every object that is created or copied up here.
     dropInheritedAcl(fd);
-    if (lockInTime(fd, patience)) removeContents(fd);
-    else log(mountedBeside('the upper'));
+    if (lockInTime(fd, waitMs)) removeContents(fd);
+    else log(sharedWarning('the upper'));
     tryShareLock(fd);
     return new WorkDirectory(fd, log);
   }
@@ -93,24 +94,23 @@ export class WorkDirectory {
     markUse(this.fd, id);
   }
 
-  /** A name that nothing in the work directory has; the token keeps two mounts of one workdir apart. */
+  /** Returns an unused name. The token is different for two mounts of one work directory. */
   temporaryName(): EntryName {
     this.serial++;
     return `#${this.token}.${this.serial.toString(16)}` as EntryName;
   }
 
   /**
-   * Removes a temporary object, whatever it is; one that is gone already is what was wanted. What cannot be
-   * removed stays until the next mount, and harms nothing: that is no failure of whoever made it
-   * (fs/overlayfs/dir.c:ovl_cleanup).
+   * Removes a temporary object of any type, if it exists. A failure is only logged, as in the kernel
+   * (fs/overlayfs/dir.c:ovl_cleanup): the object does no harm, and the next mount removes it.
    */
   discard(name: string): void {
     try {
       removeTree(this.fd, name);
     } catch (error) {
       if (!(error instanceof FsError)) throw error;
-      if (!this.told) this.log(`something in the work directory could not be removed: ${error.message}`);
-      this.told = true;
+      if (!this.removalFailed) this.log(`an object in the work directory could not be removed: ${error.message}`);
+      this.removalFailed = true;
     }
   }
 
@@ -119,7 +119,7 @@ export class WorkDirectory {
   }
 }
 
-/** As the kernel, which otherwise warns only (fs/overlayfs/super.c:ovl_report_in_use). */
+/** As in the kernel, which without an index only warns (fs/overlayfs/super.c:ovl_report_in_use). */
 function inUse(path: string): LayerRefusal {
   return new LayerRefusal(
     Errno.EBUSY,
@@ -130,18 +130,19 @@ function inUse(path: string): LayerRefusal {
   );
 }
 
-function mountedBeside(what: string): string {
+function sharedWarning(what: string): string {
   return `mounted all the same: ${what} is in use by another mount too, and only one of the two may write to the upper at a time`;
 }
 
 /**
- * Asks again and again: flock(2) has no timeout.
- * @param patience how long to wait for a holder that may be about to end, in ms; a holder whose mount is gone
- * always gets ENDING_MS
+ * Locks the directory. Polls, because flock(2) has no timeout.
+ * @param waitMs how long to wait for another holder, in milliseconds; for a holder whose mount is unmounted
+ * already, at least {@link ENDING_MS}
+ * @returns false if the other holder keeps its lock
  */
-function lockInTime(fd: number, patience: number): boolean {
+function lockInTime(fd: number, waitMs: number): boolean {
   if (tryLock(fd)) return true;
-  const deadline = Date.now() + (usersAreGone(fd) ? Math.max(patience, ENDING_MS) : patience);
+  const deadline = Date.now() + (usersAreGone(fd) ? Math.max(waitMs, ENDING_MS) : waitMs);
   const pause = new Int32Array(new SharedArrayBuffer(4));
   while (!tryLock(fd)) {
     if (Date.now() >= deadline) return false;
@@ -152,32 +153,32 @@ function lockInTime(fd: number, patience: number): boolean {
 
 function openOrMake(parent: number): number {
   const stat = new FileStat();
-  // What is no directory is in the way (fs/overlayfs/super.c:ovl_workdir_create removes it likewise).
+  // Removes an object that is not a directory, as fs/overlayfs/super.c:ovl_workdir_create does.
   if (statAt(parent, 'work', stat) && !isDirectory(stat.mode)) unlinkAt(parent, 'work');
   try {
     mkdirAt(parent, 'work', 0o700);
   } catch (error) {
     if (!isErrno(error, 'EEXIST')) throw error;
   }
-  // The kernel gives it mode 0, so that nobody walks in; without CAP_DAC_OVERRIDE that would lock us out as
-  // well.
+  // The kernel sets mode 0, so that no user can enter it. Without CAP_DAC_OVERRIDE, the server could not
+  // either.
   const privileged = hasCapability(CAP_DAC_OVERRIDE);
   if (!privileged) chmodAt(parent, 'work', 0o700);
   const fd = openDirectoryAt(parent, 'work');
-  // Inherited from WORKDIR: every object that is made or copied up in here would inherit it in turn.
+  // An ACL inherited from WORKDIR would pass to every object that is created or copied up here.
   dropInheritedAcl(fd);
   if (privileged) chmodFd(fd, 0);
   return fd;
 }
 
-/** Removes everything inside an open directory. */
+/** Removes all entries of an open directory. */
 export function removeContents(fd: number): void {
   for (const name of namesIn(fd)) removeTree(fd, name);
 }
 
 /**
- * Removes `name` and all that is below it, never through a symlink. A directory that is found in another is
- * first moved up to `dirfd`: what a layer holds can be deeper than there are fds, or calls on a stack.
+ * Removes `name` and everything below it, without following symlinks. A directory in it is first moved up to
+ * `dirfd`, because a tree can be deeper than the limit of open fds or of the call stack.
  */
 export function removeTree(dirfd: number, name: string): void {
   const stat = new FileStat();
@@ -190,8 +191,8 @@ export function removeTree(dirfd: number, name: string): void {
 }
 
 /**
- * Removes the directory `name` with all in it except directories. It moves these to `dirfd` and returns their
- * new names. The mode of `name` is restored, because an application can have the directory open.
+ * Removes the directory `name` and its entries, except directories. It moves these to `dirfd` and returns
+ * their new names. The mode of `name` is restored, because an application can have the directory open.
  */
 function flatten(dirfd: number, name: string, mode: number): string[] {
   const moved = withWriteToEmpty(dirfd, name, mode, () => emptied(dirfd, name));
@@ -206,7 +207,7 @@ function emptied(dirfd: number, name: string): string[] {
   try {
     const { names, files } = entriesIn(fd);
     for (const inside of names) {
-      // Of the whiteouts that a removed directory was full of, none has to be looked at.
+      // Saves a stat for each entry that is known not to be a directory, such as a whiteout.
       if (files.has(inside)) {
         unlinkAt(fd, inside);
         continue;
@@ -230,7 +231,7 @@ function namesIn(fd: number): readonly EntryName[] {
   return entriesIn(fd).names;
 }
 
-/** All names, and those which the file system says are no directories. */
+/** All names, and those that the file system lists as something other than directories. */
 function entriesIn(fd: number): { readonly names: readonly EntryName[]; readonly files: ReadonlySet<EntryName> } {
   const names: EntryName[] = [];
   const files = new Set<EntryName>();

@@ -214,7 +214,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       mkdirSync(`${src}/moved`);
       sys.setxattr(`${src}/moved`, 'trusted.overlay.redirect', '/from/here');
       expectObstacles(['--to', 'aufs', src, dst], {
-        '.wh.reserved': 'aufs keeps names that start with .wh. for itself',
+        '.wh.reserved': 'aufs reserves names that start with .wh.',
         ['n'.repeat(243)]: 'a name of 243 bytes, and aufs has at most 242',
         ['w'.repeat(243)]: 'its whiteout: a name of 243 bytes',
         part: 'part of it is in another layer (trusted.overlay.metacopy',
@@ -255,7 +255,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       mkdirSync(`${src}/.wh..wh.plnk`);
       sys.writeFile(`${src}/.wh..wh.plnk/12.34`, 'changed through a name in a lower layer');
       expectObstacles(['--to', 'overlay', '--from', from, src, dst], {
-        '.wh..wh.plnk': 'pseudo-links that are not settled; mount it once with -t aufs',
+        '.wh..wh.plnk': 'pseudo-links that were not flushed; mount it once with -t aufs',
       });
     });
 
