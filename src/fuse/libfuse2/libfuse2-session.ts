@@ -1,4 +1,4 @@
-/** One mount, served through fuse-native. */
+/** Serves one mount through fuse-native. */
 import { readdirSync, readlinkSync } from 'node:fs';
 import type Fuse from 'fuse-native';
 import { Errno, fsError } from '../../core/errno.js';
@@ -15,9 +15,12 @@ import { Requests } from './requests.js';
 import { Watchdog } from './watchdog.js';
 
 export interface Libfuse2SessionOptions {
-  /** Seconds for which the kernel may keep names. */
+  /** For how many seconds the kernel may cache names. */
   readonly timeout: number;
-  /** Seconds after which a request that makes no progress is answered with an error, or the mount ended. */
+  /**
+   * After this many seconds without progress a parked request fails with ETIMEDOUT, and an operation that
+   * hangs ends the mount.
+   */
   readonly requestTimeout: number;
   readonly writable: boolean;
   readonly debug?: (line: string) => void;
@@ -25,8 +28,8 @@ export interface Libfuse2SessionOptions {
 }
 
 /**
- * libfuse's high-level interface has no way to tell the kernel what is out of date; see mount-options.ts for
- * what the kernel keeps. There is no passthrough.
+ * The high-level interface of libfuse cannot report stale caches to the kernel. libfuse2-options.ts therefore
+ * limits what the kernel caches. There is no passthrough.
  */
 const CHANNEL: KernelChannel = {
   backingOpen: () => -Errno.EOPNOTSUPP,
@@ -38,17 +41,18 @@ const CHANNEL: KernelChannel = {
 };
 
 /**
- * Serves an {@link Operations} on the calling thread's event loop, which must be the main one of its process:
- * fuse-native calls back on no other. The thread may not use the mount itself. One session per process.
+ * Serves an {@link Operations} on the event loop of the calling thread. That must be the main thread of its
+ * process, because fuse-native calls back on no other. The thread must not use the mount itself. One session
+ * per process.
  */
 export class Libfuse2Session {
   private requests: Requests | undefined;
   private watchdog: Watchdog | undefined;
   private tree: Tree | undefined;
-  private gone: () => void = () => {};
-  /** Resolves when the mount is gone, whoever unmounted it. */
+  private onUnmounted: () => void = () => {};
+  /** Resolves when the mount no longer exists, whichever program unmounted it. */
   readonly ended = new Promise<void>((resolve) => {
-    this.gone = resolve;
+    this.onUnmounted = resolve;
   });
 
   constructor(
@@ -56,7 +60,9 @@ export class Libfuse2Session {
     private readonly options: Libfuse2SessionOptions,
   ) {}
 
-  /** Resolves when the mount answers. Throws `HelperError` or `FsError`, and then nothing is mounted. */
+  /**
+   * Resolves when the mount serves requests. Throws `HelperError` or `FsError`, and then nothing is mounted.
+   */
   async mount(request: MountRequest): Promise<void> {
     const FuseNative = await loadFuseNative();
     const mountpoint = toExactText(request.target);
@@ -70,14 +76,14 @@ export class Libfuse2Session {
       watch: { begin: () => this.watchdog?.begin(), end: () => this.watchdog?.end() },
     });
     const fuse = new FuseNative(mountpoint, handlers(tree, this.requests), { timeout: false });
-    // Public: no way to give use_ino, ro, suid, dev and others.
+    // The public options have no use_ino, ro, suid, dev and others.
     fuse._fuseOptions = () => options;
     override(fuse, tree, this.requests);
-    // Requests can come as soon as INIT is answered, which is before we hear of it.
+    // Requests can arrive as soon as INIT has its reply, which is before `mounted` resolves.
     this.operations.attach(CHANNEL, { passthrough: false });
     await mounted(fuse);
     try {
-      this.watchdog = new Watchdog(deviceFd(), this.options.requestTimeout * 1000, () => this.gone());
+      this.watchdog = new Watchdog(deviceFd(), this.options.requestTimeout * 1000, () => this.onUnmounted());
     } catch (error) {
       unmount(request.target, { lazy: true });
       throw error;
@@ -85,8 +91,7 @@ export class Libfuse2Session {
   }
 
   /**
-   * After the mount is gone, or to end it: gives back and closes everything but the device, which is
-   * libfuse's.
+   * Call it after the mount has ended, or to end it. Closes everything but the device, which libfuse owns.
    */
   async close(): Promise<void> {
     await this.watchdog?.stop();
@@ -105,13 +110,13 @@ function mounted(fuse: Fuse): Promise<void> {
   });
 }
 
-/** In fuse-native's words. libfuse has written its own to stderr. */
+/** @param message of fuse-native; libfuse has written its own message to stderr */
 function reason(message: string): string {
   if (message !== 'Mountpoint in use') return `fuse-native: ${message}`;
-  return 'fuse-native mounts on no directory that is a mountpoint already; unmount it first, or use another';
+  return 'fuse-native cannot mount on a directory that is a mountpoint already; unmount it first, or use another';
 }
 
-/** The fd that libfuse serves, which it tells nobody. */
+/** The fd of the device, which libfuse does not return to its caller. */
 function deviceFd(): number {
   for (const name of readdirSync('/proc/self/fd')) {
     try {

@@ -1,11 +1,11 @@
-/** The fuse-native package, loaded only when it is asked for: it is optional, and it needs libfuse 2. */
+/**
+ * Loads the package fuse-native. It is optional and needs libfuse 2, so it is loaded only for this transport.
+ */
 import type Fuse from 'fuse-native';
 import { HelperError } from '../mount/mount-request.js';
 
-export type FuseNative = typeof Fuse;
-
-/** Throws {@link HelperError}, which says what to install. */
-export async function loadFuseNative(): Promise<FuseNative> {
+/** Throws {@link HelperError} with the command that installs what is missing. */
+export async function loadFuseNative(): Promise<typeof Fuse> {
   try {
     return (await import('fuse-native')).default;
   } catch (error) {

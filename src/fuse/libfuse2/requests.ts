@@ -3,50 +3,49 @@ import { UndoError } from '../../core/undo.js';
 import { pollReadable } from '../../sys/waiting/poll.js';
 import { type Operations, Parked } from '../operations.js';
 
-/** How the libfuse thread that asked gets its answer. */
+/** Replies to the libfuse thread that made a request. */
 export interface Answer<T> {
   ok(value: T): void;
   fail(errno: number): void;
 }
 
 export interface RequestOptions {
-  /** False: every request that would change the tree is answered with EROFS. */
+  /** False: every request that would change the tree fails with EROFS. */
   readonly writable: boolean;
-  /** How long a request may take, in milliseconds. */
+  /** How many milliseconds a request can take without progress. */
   readonly limit: number;
   readonly log: (line: string) => void;
-  /** Takes one line per request. */
+  /** Gets one line per request. */
   readonly debug?: ((line: string) => void) | undefined;
-  /** Around each operation, for who watches from outside whether it ends. */
+  /** Called before and after each operation, so that another thread can see one that hangs. */
   readonly watch: { begin(): void; end(): void };
 }
 
-/** What the requests ask of the file system for those that wait. */
+/** The operations that resume parked requests. */
 export type Completions = Pick<Operations, 'completionFd' | 'takeCompleted' | 'progress'>;
 
-/** How often completed work is looked for while requests wait for it. */
-const LOOK_MS = 2;
+/** How often the server looks for completed work while requests are parked. */
+const CHECK_MS = 2;
 
-interface Waiting {
+interface ParkedRequest {
   readonly key: number;
-  readonly again: () => void;
-  readonly giveUp: () => void;
+  readonly restart: () => void;
+  readonly abandon: () => void;
   progress: number;
-  /** When the progress was seen to change, by performance.now(). */
+  /** When the progress last changed, by performance.now(). */
   since: number;
 }
 
 /**
- * Serves requests one after the other: each operation is run to its end and answered exactly once, whatever
- * it does.
+ * Serves requests one after the other: runs each operation to its end, and replies exactly once, also if it
+ * throws.
  *
- * fuse-native's own time limit is not used: it answers from outside while the operation may still go on, with
- * a buffer that is libfuse's again. A request whose operation has parked is answered with ETIMEDOUT when its
- * work makes no progress for the time of the limit; one whose operation does not return is the
- * {@link RequestOptions.watch}er's.
+ * The time limit of fuse-native itself is not used. It would reply while the operation may still run, with a
+ * buffer that libfuse then reuses. Instead, a parked request whose work makes no progress for the time limit
+ * fails with ETIMEDOUT. An operation that does not return is ended by {@link RequestOptions.watch}.
  */
 export class Requests {
-  private waiting: Waiting[] = [];
+  private waiting: ParkedRequest[] = [];
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -55,20 +54,20 @@ export class Requests {
   ) {}
 
   /**
-   * @param what the request's name and its path, for people
-   * @param changes whether it is refused on a mount that is not writable
+   * @param what the name of the request and its path, for the log
+   * @param changes whether the request fails on a mount that is not writable
    */
   serve<T>(what: string, changes: boolean, operation: () => T, answer: Answer<T>): void {
     if (changes && !this.options.writable) this.fail(what, Errno.EROFS, answer);
     else this.run(what, operation, answer);
   }
 
-  /** Requests that wait for work done elsewhere. */
+  /** How many requests wait for work in another thread. */
   get parked(): number {
     return this.waiting.length;
   }
 
-  /** Nobody waits any more: the mount is gone. */
+  /** Drops the parked requests without a reply. Call it when the mount has ended. */
   close(): void {
     clearInterval(this.timer);
     this.waiting = [];
@@ -109,53 +108,55 @@ export class Requests {
     this.options.debug?.(`${what} → waits`);
     this.waiting.push({
       key,
-      again: () => this.run(what, operation, answer),
-      giveUp: () => {
+      restart: () => this.run(what, operation, answer),
+      abandon: () => {
         this.options.log(`ETIMEDOUT to ${what}: no progress for ${this.options.limit / 1000} s`);
         this.fail(what, Errno.ETIMEDOUT, answer);
       },
       progress: this.completions.progress(key),
       since: performance.now(),
     });
-    this.timer ??= setInterval(() => this.look(), LOOK_MS);
+    this.timer ??= setInterval(() => this.checkParked(), CHECK_MS);
   }
 
-  private look(): void {
+  private checkParked(): void {
     try {
-      this.resume();
-      this.giveUpStalled();
+      this.resumeCompleted();
+      this.abandonStalled();
     } catch (error) {
-      this.options.log(`looking for completed work: ${String(error)}`);
+      this.options.log(`checking finished copy jobs: ${String(error)}`);
     }
     if (this.waiting.length > 0) return;
     clearInterval(this.timer);
     this.timer = undefined;
   }
 
-  private resume(): void {
+  private resumeCompleted(): void {
     if (pollReadable([this.completions.completionFd], 0) === 0) return;
-    const awaited = (key: number): boolean => this.waiting.some((one) => one.key === key);
-    const keys = this.completions.takeCompleted(awaited);
-    if (keys.length > 0) for (const { again } of this.takeOut(({ key }) => keys.includes(key))) again();
+    const isAwaited = (key: number): boolean => this.waiting.some((request) => request.key === key);
+    const keys = this.completions.takeCompleted(isAwaited);
+    if (keys.length === 0) return;
+    for (const { restart } of this.remove(({ key }) => keys.includes(key))) restart();
   }
 
-  private giveUpStalled(): void {
+  private abandonStalled(): void {
     const now = performance.now();
-    const stalled = (one: Waiting): boolean => {
-      if (now - one.since < this.options.limit) return false;
-      const progress = this.completions.progress(one.key);
-      const same = progress === one.progress;
-      one.progress = progress;
-      one.since = now;
-      return same;
+    const isStalled = (request: ParkedRequest): boolean => {
+      if (now - request.since < this.options.limit) return false;
+      const progress = this.completions.progress(request.key);
+      const isUnchanged = progress === request.progress;
+      request.progress = progress;
+      request.since = now;
+      return isUnchanged;
     };
-    for (const { giveUp } of this.takeOut(stalled)) giveUp();
+    for (const { abandon } of this.remove(isStalled)) abandon();
   }
 
-  private takeOut(wanted: (one: Waiting) => boolean): Waiting[] {
-    const out = this.waiting.filter(wanted);
-    if (out.length > 0) this.waiting = this.waiting.filter((one) => !out.includes(one));
-    return out;
+  /** Removes the parked requests for which `isWanted` is true, and returns them. */
+  private remove(isWanted: (request: ParkedRequest) => boolean): ParkedRequest[] {
+    const removed = this.waiting.filter(isWanted);
+    if (removed.length > 0) this.waiting = this.waiting.filter((request) => !removed.includes(request));
+    return removed;
   }
 }
 

@@ -6,7 +6,7 @@ import { clock, type WatchdogData } from './watchdog.js';
 
 const { deviceFd, stopFd, began, limit } = workerData as WatchdogData;
 
-/** Often enough to end a hanging operation soon after its time, and seldom enough to cost nothing. */
+/** How often the thread checks: soon enough after the limit, and so seldom that it costs nothing. */
 const interval = Math.max(10, Math.floor(limit / 4));
 
 function isHanging(): boolean {
@@ -22,7 +22,7 @@ for (;;) {
     break;
   }
   if (isHanging()) {
-    writeSync(2, `a request has not come back for ${limit / 1000} s: the mount ends\n`);
+    writeSync(2, `a request has not returned for ${limit / 1000} s: the mount ends\n`);
     process.kill(process.pid, 'SIGKILL');
   }
 }

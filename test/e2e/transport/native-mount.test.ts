@@ -90,7 +90,7 @@ describe.skipIf(unavailable !== null)(`--transport fuse-native ${unavailable ?? 
     spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', box.mountpoint]);
     const { status, stderr } = mount();
     expect([status, stderr.split('\n').length]).toEqual([1, 2]);
-    expect(stderr).toMatch(/^plyfs: \S+: fuse-native mounts on no directory that is a mountpoint already;/);
+    expect(stderr).toMatch(/^plyfs: \S+: fuse-native cannot mount on a directory that is a mountpoint already;/);
   });
 
   it('serves the process that uses the library, with blocking calls too, and ends with it', async () => {

@@ -193,7 +193,7 @@ describe.skipIf(unavailable !== null)(`the fuse-native transport, mounted ${unav
       expect(() => fs.statSync(at)).toThrow(/ENOTCONN/);
       await until(() => mount.server.signalCode !== null);
       await until(() => mount.log !== '');
-      expect(mount.log).toBe('a request has not come back for 0.2 s: the mount ends\n');
+      expect(mount.log).toBe('a request has not returned for 0.2 s: the mount ends\n');
     });
 
     it('leaves no caller waiting when it is killed', async () => {

@@ -6,15 +6,15 @@ const HIDDEN = /^\.fuse_hidden[0-9a-f]{16}$/;
 /**
  * Files that are removed while they are open.
  *
- * libfuse 2 must have a path for every request, so it renames such a file to `.fuse_hidden…` in the same
- * directory instead, and removes that name after the last close. Here the file is removed at once, so that
- * nothing of that shows or is left in the upper after a crash, and the new name leads to its node for as long
- * as libfuse uses it. The node is held by its opens.
+ * libfuse 2 needs a path for every request. So it renames such a file to `.fuse_hidden…` in the same
+ * directory, and removes that name after the last close. This transport removes the file at once, so that no
+ * such name is visible, or in the upper after a crash. As long as libfuse uses the new name, this class maps
+ * it to the node of the file. The opens of the file keep the node.
  */
 export class HiddenFiles {
   private readonly nodes = new Map<string, NodeId>();
 
-  /** Whether a rename is libfuse hiding an open file. */
+  /** Whether libfuse makes the rename to hide an open file. */
   static isHiding(from: string, to: string): boolean {
     const slash = to.lastIndexOf('/');
     return HIDDEN.test(to.slice(slash + 1)) && from.lastIndexOf('/') === slash && from.startsWith(to.slice(0, slash));
@@ -28,7 +28,7 @@ export class HiddenFiles {
     return this.nodes.size === 0 ? undefined : this.nodes.get(path);
   }
 
-  /** Returns whether it was there. */
+  /** Returns whether `path` was the path of a hidden file. */
   remove(path: string): boolean {
     return this.nodes.delete(path);
   }
@@ -39,7 +39,7 @@ export class HiddenFiles {
     return false;
   }
 
-  /** A directory was renamed: libfuse names what is below it by the new path. */
+  /** Follows the rename of a directory: libfuse uses the new path for the hidden files below it. */
   move(from: string, to: string): void {
     for (const [path, nodeid] of [...this.nodes]) {
       if (!path.startsWith(`${from}/`)) continue;

@@ -3,23 +3,20 @@ import { Errno, fsError } from '../../../core/errno.js';
 
 interface OpenFile {
   readonly nodeid: NodeId;
-  /** As given to `open`, and to be given to `release`. */
+  /** The flags of the open; the release of the file needs the same. */
   readonly flags: number;
 }
 
 /** fuse-native keeps the number of an open file in an int32. */
 const LAST_NUMBER = 0x7fff_ffff;
 
-/**
- * The numbers by which fuse-native knows open files. Each stands for one open of its node, ended by one
- * release.
- */
+/** The numbers of open files in fuse-native. Each number is one open of its node, until one release. */
 export class OpenFiles {
   private readonly files = new Map<number, OpenFile>();
   private readonly opens = new Map<NodeId, number>();
   private last = 0;
 
-  /** Returns a number larger than 0: fuse-native takes 0 for none. */
+  /** Returns a number larger than 0: in fuse-native 0 means no file. */
   add(nodeid: NodeId, flags: number): number {
     do this.last = this.last === LAST_NUMBER ? 1 : this.last + 1;
     while (this.files.has(this.last));
@@ -39,9 +36,9 @@ export class OpenFiles {
   remove(number: number): OpenFile {
     const file = this.find(number);
     this.files.delete(number);
-    const left = (this.opens.get(file.nodeid) ?? 1) - 1;
-    if (left === 0) this.opens.delete(file.nodeid);
-    else this.opens.set(file.nodeid, left);
+    const remaining = (this.opens.get(file.nodeid) ?? 1) - 1;
+    if (remaining === 0) this.opens.delete(file.nodeid);
+    else this.opens.set(file.nodeid, remaining);
     return file;
   }
 

@@ -1,7 +1,7 @@
-/** Requests about attributes. Paths are as fuse-native gives them. */
+/** Requests about attributes. Paths are strings of fuse-native. */
 import { Errno, fsError } from '../../../core/errno.js';
 import type { AttributeChange, TimeChange } from '../../operations.js';
-import { type Libfuse2StatFs, nativeStatFs, statWords } from './stat.js';
+import { type Libfuse2StatFs, libfuse2StatFs, statWords } from './stat.js';
 import { toBytes } from './text.js';
 import type { Tree } from './tree.js';
 
@@ -24,7 +24,7 @@ export function chmod(tree: Tree, path: string, mode: number): void {
   change(tree, path, { mode: mode & 0o7777 });
 }
 
-/** (uid_t)-1: leave it. */
+/** (uid_t)-1 and (gid_t)-1: the owner or group stays as it is. */
 const KEEP = 0xffff_ffff;
 
 export function chown(tree: Tree, path: string, uid: number, gid: number): void {
@@ -44,12 +44,12 @@ function timeOf(milliseconds: bigint): TimeChange {
   return { sec: Math.floor(Number(milliseconds) / 1000), nsec };
 }
 
-/** Milliseconds since the epoch; `mtime` undefined: fuse-native did not bring it. */
+/** Times are milliseconds since the epoch. `mtime` undefined: it could not be read. */
 export function utimens(tree: Tree, path: string, atime: bigint, mtime: bigint | undefined): void {
   if (mtime === undefined) throw fsError(Errno.EOPNOTSUPP, 'utimens');
   change(tree, path, { atime: timeOf(atime), mtime: timeOf(mtime) });
 }
 
 export function statfs(tree: Tree, path: string): Libfuse2StatFs {
-  return nativeStatFs(tree.operations.statfs(tree.node(path)));
+  return libfuse2StatFs(tree.operations.statfs(tree.node(path)));
 }

@@ -1,4 +1,6 @@
-/** Requests about the data of files. Paths are as fuse-native gives them; numbers are those of open files. */
+/**
+ * Requests about the data of files. Paths are strings of fuse-native; numbers are those of {@link OpenFiles}.
+ */
 import { O_RDWR } from '../../../core/flags.js';
 import { modeOfNew } from './path-names.js';
 import { toBytes } from './text.js';
@@ -10,7 +12,10 @@ export function open(tree: Tree, path: string, flags: number): number {
   return tree.files.add(nodeid, flags);
 }
 
-/** fuse-native does not bring the flags; what the descriptor may do is the kernel's to check. */
+/**
+ * fuse-native does not pass the flags. O_RDWR allows all: the kernel checks each use of the descriptor
+ * itself.
+ */
 export function create(tree: Tree, path: string, mode: number): number {
   const bytes = toBytes(path);
   const { parent, name } = tree.paths.parent(bytes);
@@ -29,7 +34,7 @@ export function read(tree: Tree, number: number, into: Buffer, size: number, off
   return tree.operations.read(tree.files.get(number), into, 0, size, offset);
 }
 
-/** The kernel has cleared set-id bits by a request of its own. */
+/** No caller to clear set-id bits for: the kernel has cleared them with another request. */
 export function write(tree: Tree, number: number, from: Buffer, size: number, offset: number): number {
   return tree.operations.write(tree.files.get(number), from, 0, size, offset, null);
 }

@@ -1,4 +1,4 @@
-/** Requests about names. Paths are as fuse-native gives them. */
+/** Requests about names. Paths are strings of fuse-native. */
 import { Errno, fsError } from '../../../core/errno.js';
 import { S_ISGID, S_ISUID } from '../../../core/file-mode.js';
 import type { DirectorySink, Entry } from '../../operations.js';
@@ -8,17 +8,17 @@ import { toBytes, toExactText, toText } from './text.js';
 import type { Tree } from './tree.js';
 
 /**
- * What a new object's mode may hold. Its owner is the server's user, not the caller, who must not get that
- * user's rights by a set-id bit.
+ * Clears the set-id bits of the mode of a new object. The object belongs to the server's user, not to the
+ * caller. With a set-id bit the caller would get the rights of that user.
  */
 export function modeOfNew(mode: number): number {
   return mode & ~(S_ISUID | S_ISGID);
 }
 
-/** Makes something at `path` and remembers what it is. */
-function make(tree: Tree, path: string, by: (at: ReturnType<Tree['paths']['parent']>) => Entry): void {
+/** Creates an object with `create`, and records it as the node of `path`. */
+function make(tree: Tree, path: string, create: (at: ReturnType<Tree['paths']['parent']>) => Entry): void {
   const bytes = toBytes(path);
-  const entry = by(tree.paths.parent(bytes));
+  const entry = create(tree.paths.parent(bytes));
   tree.paths.adopt(bytes, entry);
 }
 
@@ -30,7 +30,7 @@ export function mkdir(tree: Tree, path: string, mode: number): void {
   make(tree, path, ({ parent, name }) => tree.operations.mkdir(parent, name, modeOfNew(mode), tree.caller));
 }
 
-/** The target comes first, as in symlink(2). */
+/** The target is the first argument, as in symlink(2). */
 export function symlink(tree: Tree, target: string, path: string): void {
   const bytes = toBytes(target);
   make(tree, path, ({ parent, name }) => tree.operations.symlink(parent, name, bytes, tree.caller));
@@ -51,7 +51,7 @@ export function unlink(tree: Tree, path: string): void {
 
 export function rmdir(tree: Tree, path: string): void {
   const bytes = toBytes(path);
-  tree.checkUnused(bytes);
+  tree.checkNoHiddenFiles(bytes);
   const { parent, name } = tree.paths.parent(bytes);
   tree.operations.rmdir(parent, name);
   tree.paths.drop(bytes);
@@ -60,7 +60,7 @@ export function rmdir(tree: Tree, path: string): void {
 export function rename(tree: Tree, from: string, to: string): void {
   const [source, target] = [toBytes(from), toBytes(to)];
   if (HiddenFiles.isHiding(source, target) && hide(tree, source, target)) return;
-  tree.checkUnused(target);
+  tree.checkNoHiddenFiles(target);
   const old = tree.paths.parent(source);
   const next = tree.paths.parent(target);
   tree.operations.rename(old.parent, old.name, next.parent, next.name, 0);
@@ -69,7 +69,7 @@ export function rename(tree: Tree, from: string, to: string): void {
   tree.hidden.move(source, target);
 }
 
-/** Returns false when the file is not open, so that it is no hiding but somebody's own use of such a name. */
+/** Returns false if the file is not open: then an application has renamed it to such a name. */
 function hide(tree: Tree, path: string, hidden: string): boolean {
   const nodeid = tree.paths.resolve(path);
   if (!tree.files.isOpen(nodeid)) return false;
@@ -80,7 +80,7 @@ function hide(tree: Tree, path: string, hidden: string): boolean {
   return true;
 }
 
-/** Throws EILSEQ for a target that is not UTF-8. */
+/** Throws EILSEQ if the target is not UTF-8. */
 export function readlink(tree: Tree, path: string): string {
   return toExactText(tree.operations.readlink(tree.node(path)));
 }
@@ -90,7 +90,7 @@ export interface Listing {
   readonly stats: { readonly mode: number; readonly ino: number }[];
 }
 
-/** All of a directory: libfuse asks for it in one piece. */
+/** Lists the whole directory: libfuse reads it with one request. */
 export function readdir(tree: Tree, path: string): Listing {
   const listing: Listing = { names: [], stats: [] };
   const sink: DirectorySink = {
@@ -100,7 +100,7 @@ export function readdir(tree: Tree, path: string): Listing {
       listing.stats.push(listedStat(ino, type, tree.numbers));
     },
     addPlus() {
-      throw fsError(Errno.EIO, 'entries that were not asked for');
+      throw fsError(Errno.EIO, 'entries of READDIRPLUS');
     },
   };
   tree.operations.readdir(tree.node(path), 0, false, sink);

@@ -5,29 +5,29 @@ import { isDirectory } from '../../../core/file-mode.js';
 import type { FileStat } from '../../../core/file-stat.js';
 import type { Entry, Operations } from '../../operations.js';
 
-/** What the table asks of the file system. */
+/** The operations that the table calls. */
 export type Lookups = Pick<Operations, 'lookup' | 'forget' | 'getattr'>;
 
-interface Known {
+interface KnownNode {
   readonly nodeid: NodeId;
-  readonly directory: boolean;
+  readonly isDirectory: boolean;
 }
 
 /**
- * More than twice as many as a path can have components (PATH_MAX is 4096 bytes), so that looking up one path
- * never takes away another that the same operation has just looked up.
+ * More than twice as many as a path can have components (PATH_MAX is 4096 bytes). So the lookup of one path
+ * never evicts another path that the same operation has just looked up.
  */
 const CAPACITY = 1 << 16;
 
 /**
- * Which node a path leads to, for a transport that is given paths. Paths are bytes: `/`, `/a/b`.
+ * The node of each path, for a transport whose requests have paths. Paths are bytes: `/`, `/a/b`.
  *
- * Each path in the table holds exactly one lookup of its node, and forgets it when the path goes: evicted,
- * renamed, removed or replaced. What a path leads to changes only through this mount, and then the table is
- * told; so an entry is right for as long as it is there.
+ * Each path in the table holds exactly one lookup of its node. The table forgets the node when the path is
+ * evicted, renamed, removed or gets another node. The node of a path changes only through this mount, and
+ * then {@link adopt} or {@link drop} is called. So each entry is valid as long as it is in the table.
  */
 export class PathTable {
-  private readonly known: LRUCache<string, Known>;
+  private readonly known: LRUCache<string, KnownNode>;
 
   constructor(
     private readonly operations: Lookups,
@@ -45,14 +45,14 @@ export class PathTable {
     return this.known.get(path)?.nodeid ?? this.lookUp(path, ({ nodeid }) => nodeid);
   }
 
-  /** What `read` makes of the attributes. Throws ENOENT. */
+  /** Returns the result of `read` on the attributes of the path. Throws ENOENT. */
   attributes<T>(path: string, read: (attr: FileStat) => T): T {
     const nodeid = path === '/' ? ROOT_ID : this.known.get(path)?.nodeid;
     if (nodeid === undefined) return this.lookUp(path, ({ attr }) => read(attr));
     return read(this.operations.getattr(nodeid).attr);
   }
 
-  /** The directory that a path's last name is in. The root is in none. */
+  /** The directory of a path, and the last name of the path. Throws EBUSY for the root. */
   parent(path: string): { parent: NodeId; name: EntryName } {
     const slash = path.lastIndexOf('/');
     const name = path.slice(slash + 1) as EntryName;
@@ -60,22 +60,22 @@ export class PathTable {
     return { parent: this.resolve(slash === 0 ? '/' : path.slice(0, slash)), name };
   }
 
-  /** Takes over the lookup that came with `entry`, which `path` now leads to. */
+  /** Records `entry` as the node of `path`. The table owns the lookup of the entry from then on. */
   adopt(path: string, { nodeid, attr }: Entry): void {
-    this.known.set(path, { nodeid, directory: isDirectory(attr.mode) });
+    this.known.set(path, { nodeid, isDirectory: isDirectory(attr.mode) });
   }
 
-  /** `path` leads nowhere any more, or elsewhere, and so does everything below it. */
+  /** Removes `path`, which no longer has its node, and all paths below it. */
   drop(path: string): void {
-    const gone = this.known.peek(path);
+    const dropped = this.known.peek(path);
     this.known.delete(path);
-    // A directory can have entries in the table after its own was evicted.
-    if (gone !== undefined && !gone.directory) return;
+    // The table can have paths below a directory whose own path was evicted.
+    if (dropped !== undefined && !dropped.isDirectory) return;
     const below = `${path}/`;
     for (const key of [...this.known.keys()]) if (key.startsWith(below)) this.known.delete(key);
   }
 
-  /** Gives every lookup back. */
+  /** Forgets the nodes of all paths. */
   clear(): void {
     this.known.clear();
   }
@@ -88,10 +88,9 @@ export class PathTable {
     const { parent, name } = this.parent(path);
     const entry = this.operations.lookup(parent, name);
     if (entry === null) throw fsError(Errno.ENOENT, 'lookup');
-    // Before the entry goes into the table: what that evicts is forgotten, a call after which the entry is
-    // not valid.
-    const seen = read(entry);
+    // Read before `adopt`: that can evict another path, whose `forget` makes the entry invalid.
+    const result = read(entry);
     this.adopt(path, entry);
-    return seen;
+    return result;
   }
 }

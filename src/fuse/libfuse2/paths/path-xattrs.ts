@@ -1,13 +1,13 @@
-/** Requests about extended attributes. Paths and names are as fuse-native gives them. */
+/** Requests about extended attributes. Paths and names are strings of fuse-native. */
 import { Errno, fsError } from '../../../core/errno.js';
 import { toBytes } from './text.js';
 import type { Tree } from './tree.js';
 
-/** How many bytes the answer has; an `into` of no length asks only that. */
-function fill(into: Buffer, answer: Buffer): number {
-  if (into.length === 0) return answer.length;
-  if (answer.length > into.length) throw fsError(Errno.ERANGE, 'xattr');
-  return answer.copy(into);
+/** Copies `value` to `into`, unless that is empty. Returns how many bytes `value` has. */
+function fill(into: Buffer, value: Buffer): number {
+  if (into.length === 0) return value.length;
+  if (value.length > into.length) throw fsError(Errno.ERANGE, 'xattr');
+  return value.copy(into);
 }
 
 export function getxattr(tree: Tree, path: string, name: string, into: Buffer): number {

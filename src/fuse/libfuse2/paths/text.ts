@@ -1,29 +1,29 @@
 /**
- * Between names as bytes and fuse-native's strings, which it makes by decoding UTF-8. A byte that is not
- * UTF-8 arrives as U+FFFD and cannot be told from any other such byte, so that a string with U+FFFD in it
- * names nothing.
+ * Converts between names as bytes and the strings of fuse-native. The package decodes names as UTF-8. It
+ * replaces each byte that is not UTF-8 by U+FFFD, so a string with U+FFFD could be several names, and is
+ * refused.
  */
 import { Errno, fsError } from '../../../core/errno.js';
 
 const REPLACEMENT = '\uFFFD';
 
-/** Names of ASCII alone, which are nearly all, are the same in both forms. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the range is what ASCII is
+/** Nearly all names are ASCII, and those are the same in both forms. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the range is all of ASCII
 const ASCII = /^[\x00-\x7f]*$/;
 
-/** Throws EILSEQ for what was not UTF-8. */
+/** Throws EILSEQ if the name was not UTF-8. */
 export function toBytes(text: string): string {
   if (ASCII.test(text)) return text;
   if (text.includes(REPLACEMENT)) throw fsError(Errno.EILSEQ, 'name');
   return Buffer.from(text, 'utf8').toString('latin1');
 }
 
-/** For a listing: a name that is not UTF-8 is shown with U+FFFD, and cannot be used. */
+/** For a listing: shows a name that is not UTF-8 with U+FFFD. No request can use such a name. */
 export function toText(bytes: string): string {
   return ASCII.test(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString('utf8');
 }
 
-/** For what must be exact. Throws EILSEQ for bytes that are not UTF-8. */
+/** For text that must be exact. Throws EILSEQ if the bytes are not UTF-8. */
 export function toExactText(bytes: string): string {
   const text = toText(bytes);
   if (text.includes(REPLACEMENT)) throw fsError(Errno.EILSEQ, 'name');

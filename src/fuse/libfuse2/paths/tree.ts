@@ -7,18 +7,15 @@ import { PathTable } from './path-table.js';
 import { ShortNumbers } from './stat.js';
 import { toBytes } from './text.js';
 
-/**
- * What the handlers of one mount share: the file system, and what leads from libfuse's paths and numbers to
- * its nodes.
- */
+/** The file system of one mount, and the tables that map libfuse's paths and numbers to its nodes. */
 export class Tree {
   readonly paths: PathTable;
   readonly files = new OpenFiles();
   readonly hidden = new HiddenFiles();
   readonly numbers = new ShortNumbers();
   /**
-   * libfuse 2 knows who asks, and fuse-native does not tell: all is done as the server's user. The kernel has
-   * checked the permissions (default_permissions) and applied the umask.
+   * The server's user, as the caller of every request: fuse-native does not pass the caller on. The kernel
+   * has checked the permissions (default_permissions) and applied the umask.
    */
   readonly caller: Caller = {
     uid: process.geteuid?.() ?? 0,
@@ -31,14 +28,16 @@ export class Tree {
     this.paths = new PathTable(operations);
   }
 
-  /** Of a path as fuse-native gives it. Throws ENOENT, and EILSEQ for a name that is not UTF-8. */
+  /**
+   * The node of a path, which is a string of fuse-native. Throws ENOENT, and EILSEQ if a name is not UTF-8.
+   */
   node(path: string): NodeId {
     const bytes = toBytes(path);
     return this.hidden.get(bytes) ?? this.paths.resolve(bytes);
   }
 
-  /** A directory may not go while libfuse needs its path for an open file that was removed from it. */
-  checkUnused(directory: string): void {
+  /** Throws ENOTEMPTY if libfuse needs the path of `directory` for an open file that was removed from it. */
+  checkNoHiddenFiles(directory: string): void {
     if (this.hidden.hasBelow(directory)) throw fsError(Errno.ENOTEMPTY, 'open files in the directory');
   }
 }

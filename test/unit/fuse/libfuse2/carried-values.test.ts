@@ -7,7 +7,7 @@ import { FileStat } from '../../../../src/core/file-stat.js';
 import { libfuseOptions } from '../../../../src/fuse/libfuse2/libfuse2-options.js';
 import { HiddenFiles } from '../../../../src/fuse/libfuse2/paths/hidden-files.js';
 import { OpenFiles } from '../../../../src/fuse/libfuse2/paths/open-files.js';
-import { nativeStatFs, ShortNumbers, statWords } from '../../../../src/fuse/libfuse2/paths/stat.js';
+import { libfuse2StatFs, ShortNumbers, statWords } from '../../../../src/fuse/libfuse2/paths/stat.js';
 import { toBytes, toExactText, toText } from '../../../../src/fuse/libfuse2/paths/text.js';
 
 describe('attributes', () => {
@@ -48,7 +48,7 @@ describe('attributes', () => {
       bsize: 4096,
       frsize: 4096,
     };
-    const { blocks, frsize, bfree, files } = nativeStatFs({ ...big, namelen: 255 });
+    const { blocks, frsize, bfree, files } = libfuse2StatFs({ ...big, namelen: 255 });
     expect([blocks * frsize, bfree * frsize, files]).toEqual([2 ** 52, 2 ** 51, 2 ** 32 - 1]);
     expect(blocks).toBeLessThan(2 ** 32);
   });
