@@ -37,27 +37,26 @@ const MAX_COPY = 16 << 20;
  */
 export function open(union: Union, nodeid: NodeId, flags: number, killSetIdFor: Caller | null): Opened {
   const node = union.nodes.file(nodeid);
-  const truncates = (flags & O_TRUNC) !== 0;
   if (node.open === null) checkBudget(union);
-  if ((flags & O_ACCMODE) === O_RDONLY && !truncates) {
-    // The kernel has pages of a file that was open before.
-    const isFetched = node.wasOpened || union.filePrefetch.opened(node);
-    return openNode(union, node, flags, isFetched);
+  if ((flags & O_ACCMODE) !== O_RDONLY || (flags & O_TRUNC) !== 0) {
+    return openForChange(union, node, flags, killSetIdFor);
   }
+  // The kernel has pages of a file that was open before.
+  const isFetched = node.wasOpened || union.filePrefetch.opened(node);
+  return openNode(union, node, flags, isFetched);
+}
+
+function openForChange(union: Union, node: FileNode, flags: number, killSetIdFor: Caller | null): Opened {
   assertMayOpen(union, node, flags);
+  const truncates = (flags & O_TRUNC) !== 0;
   const { isUpper } = node;
   const wasWhole = isUpper && node.data === null;
   if (truncates && isUpper) dropSetIdFor(union, node, killSetIdFor);
   // O_TRUNC discards the data, so that none of it is copied.
-  let fd = copyUp(union, node, truncates ? 0 : Number.POSITIVE_INFINITY);
-  // If the file was open already, its opens use the copy now, and nothing is left that could fail.
-  let isOpened = fd >= 0 || (!wasWhole && node.open !== null);
-  if (isOpened && isAppendOnly(union, node)) {
-    if (fd >= 0) close(fd);
-    fd = -1;
-    isOpened = false;
-  }
-  const opened = isOpened ? openNew(union, node, fd, flags) : openNode(union, node, flags);
+  const fd = copyUp(union, node, truncates ? 0 : Number.POSITIVE_INFINITY);
+  // If a copy was made, it is open: by `fd`, or, if the file was open already, by the fds of the node.
+  const isOpened = fd >= 0 || (!wasWhole && node.open !== null);
+  const opened = isOpened ? openCopy(union, node, fd, flags) : openNode(union, node, flags);
   try {
     if (truncates && wasWhole) truncateReal(union, node, 0);
     if (truncates && !isUpper) dropSetIdFor(union, node, killSetIdFor);
@@ -66,6 +65,14 @@ export function open(union: Union, nodeid: NodeId, flags: number, killSetIdFor: 
     throw error;
   }
   return opened;
+}
+
+/** Opens a file that was just copied up. @param fd an fd of the copy, which this takes; -1: the node has it */
+function openCopy(union: Union, node: FileNode, fd: number, flags: number): Opened {
+  if (!isAppendOnly(union, node)) return openNew(union, node, fd, flags);
+  // An append-only file is open with O_APPEND, and the fds of the copy are not.
+  if (fd >= 0) close(fd);
+  return openNode(union, node, flags);
 }
 
 function dropSetIdFor(union: Union, node: FileNode, caller: Caller | null): void {

@@ -20,7 +20,7 @@ import { markImpure } from './impure-mark.js';
 import { copyUpDirectory } from './promote-directory.js';
 import { switchLayer } from './switch-layer.js';
 
-const published = new FileStat();
+const scratch = new FileStat();
 
 /**
  * Copies a regular file with its data. Throws `Parked` while a helper thread copies it.
@@ -91,7 +91,7 @@ function publish(
   plan: WholeCopyPlan | MetacopyPlan,
   { synced, length = Number.POSITIVE_INFINITY }: StagedState,
 ): number {
-  const copy = published;
+  const copy = scratch;
   let home: RealDirectory | null;
   let fd: number;
   let pin = -1;
