@@ -132,16 +132,6 @@ export class StagedFile implements Filling {
     return stat.blocks * 512 < stat.size;
   }
 
-  /** Link count of the source. */
-  get sourceLinks(): number {
-    return this.source.stat.nlink;
-  }
-
-  /** What the copy says that it is a copy of. */
-  get origin(): Uint8Array | null {
-    return this.source.origin;
-  }
-
   /** Copies the content on the calling thread. */
   fill(): void {
     if (this.needsData) copyData(this.sourceFd, this.fd, this.length, this.sparse);
