@@ -23,7 +23,7 @@ const ENDING_MS = 3000;
 export class ProcessServer implements Server {
   private readonly process: ChildProcess = fork(PROGRAM, {
     execArgv: [],
-    // In a process group of its own: signals of the terminal are for this process only.
+    // In a session of its own, so that signals of the terminal do not reach it.
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
