@@ -5,48 +5,53 @@ import type { StatOverrides } from '../whiteout/overrides/stat-overrides.js';
 import type { WorkDirectory } from '../whiteout/work/work-directory.js';
 import type { Squash } from './set-owner.js';
 
-/** What every copy-up of a mount shares. */
+/** Shared by all copy-ups of a mount. */
 export interface CopyUpContext {
   readonly work: WorkDirectory;
   readonly dialect: Dialect;
-  /** Where the upper's objects have their attributes; null: themselves. */
+  /**
+   * The xattrs that hold the attributes of upper objects; null: the objects have the attributes themselves.
+   */
   readonly overrides: StatOverrides | null;
-  /** The one owner that the mount shows for all objects; null: it shows the owners of the disk. */
+  /** The only owner that the mount shows for all objects; null: it shows the owners on disk. */
   readonly squash: Squash | null;
   /** fsync a file before it is published; false for a volatile mount. */
   readonly sync: boolean;
-  /** A change of attributes copies only attributes up, not the data, if that is enough. */
+  /** A change of attributes copies up only the attributes, without the data. */
   readonly makesMetacopies: boolean;
-  /** Called when an ACL is written without some of the source's entries. Warns the user once. */
+  /** Called when an ACL is written without some entries of the source. Warns the user once. */
   readonly noteCutAcl: () => void;
 }
 
-/** A file whose data is on its way into the upper. */
+/** An upper file whose data is being copied. */
 export interface Filling {
-  /** Where the data is. */
+  /** The file to read the data from. */
   readonly sourceFd: number;
-  /** Where it goes, open for reading and writing. */
+  /** The file to write it to, open for reading and writing. */
   readonly fd: number;
-  /** How many bytes are wanted. */
+  /** The number of bytes to copy. */
   readonly length: number;
-  /** Whether the source may have holes. */
+  /** Whether the source can have holes. */
   readonly sparse: boolean;
-  /** Gives up, and leaves no trace. */
+  /** Cancels the copy-up and removes all its traces. */
   abandon(): void;
 }
 
-/** A lower object: `name` under the directory `dirfd`, and what stat says of it. */
+/** A lower object: `name` in the directory `dirfd`, and its attributes. */
 export interface CopyUpSource {
   readonly dirfd: number;
   readonly name: EntryName;
   readonly stat: FileStat;
-  /** Where the layer's objects have their attributes; null: themselves. `stat` is what they say. */
+  /**
+   * The xattrs that hold the attributes of the layer's objects; null: the objects have them themselves.
+   * `stat` has the attributes of the xattrs.
+   */
   readonly overrides: StatOverrides | null;
-  /** What the copy says that it is a copy of; null: nothing. See `OriginMarks`. */
+  /** The origin that the copy is marked with; null: none. See `OriginMarks`. */
   readonly origin: Uint8Array | null;
 }
 
-/** Where its copy goes: a name that the upper directory `upper` does not have. */
+/** The place of the copy: a name that the upper directory `upper` does not have. */
 export interface CopyUpDestination {
   readonly upper: number;
   readonly name: EntryName;

@@ -1,4 +1,4 @@
-/** Inode flags that a copy keeps (man ioctl_iflags(2)); what protects an object is kept in another way. */
+/** Copies inode flags (man ioctl_iflags(2)). Flags that protect an object are kept in another way. */
 import { Errno, fsError } from '../core/errno.js';
 import { FS_NOATIME_FL, FS_SYNC_FL } from '../core/flags.js';
 import { setInodeFlags, tryGetInodeFlags } from '../sys/ioctl.js';
@@ -8,8 +8,8 @@ import { NO_INODE_FLAGS } from '../sys/rights/own-protection.js';
 const KEPT = FS_SYNC_FL | FS_NOATIME_FL;
 
 /**
- * Both are open files or directories; `from` can be an O_PATH fd. If one of the two file systems has no inode
- * flags, none is kept, as in the kernel.
+ * Copies the flags between two open files or directories; `from` can be an O_PATH fd. If one of the two file
+ * systems has no inode flags, the copy gets none, as in the kernel.
  */
 export function copyInodeFlags(from: number, to: number): void {
   const wanted = flagsOf(from) & KEPT;
@@ -25,7 +25,7 @@ export function copyInodeFlags(from: number, to: number): void {
 function flagsOf(fd: number): number {
   const flags = tryGetInodeFlags(fd);
   if (flags >= 0) return flags;
-  // EBADF: an O_PATH fd, of a file that the server cannot read. Its flags cannot be read either.
+  // EBADF: `fd` is an O_PATH fd, because the server cannot read the file. It cannot read the flags either.
   if (NO_INODE_FLAGS.has(-flags) || flags === -Errno.EBADF) return 0;
   throw fsError(-flags, 'FS_IOC_GETFLAGS');
 }

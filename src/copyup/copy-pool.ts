@@ -1,11 +1,11 @@
-/** The serving thread's side of the helper threads that copy large files. */
+/** The helper threads that copy large files, as the serving thread sees them. */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { Errno } from '../core/errno.js';
 import { type LoadedFlag, newLoadedFlag, waitUntilLoaded } from '../sys/process/loaded-flag.js';
 import { threadIds } from '../sys/process/thread.js';
 
-/** One file's data to copy. All fds stay the orderer's. */
-export interface CopyOrder {
+/** A file whose data is to be copied. The fds are owned by the serving thread. */
+export interface CopyTask {
   readonly key: number;
   readonly from: number;
   readonly to: number;
@@ -16,18 +16,18 @@ export interface CopyOrder {
 
 export interface CopyReport {
   readonly key: number;
-  /** 0, or why the copy is not complete. */
+  /** 0 if the copy is complete, or the errno that stopped it. */
   readonly errno: number;
-  /** What went wrong, if it was no system call that failed. */
+  /** The error, if it was not a system call that failed. */
   readonly why?: string;
 }
 
-/** What a copying thread says: at first who it is, then how each order ended. */
+/** Messages of a copying thread: its id first, then a report on each task. */
 export type CopyThreadMessage = { readonly threadId: number } | CopyReport;
 
 export interface CopyThreadData {
   readonly port: MessagePort;
-  /** A timerfd, to be rung after each report. */
+  /** A timerfd that the thread makes readable after each report. */
   readonly doneFd: number;
   readonly loaded: LoadedFlag;
 }
@@ -36,50 +36,50 @@ interface CopyThread {
   readonly worker: Worker;
   readonly port: MessagePort;
   readonly loaded: LoadedFlag;
-  /** Ids of which one is the thread's: exactly it, once it has said so. */
+  /** Thread ids that contain the thread's own; only its own after its first message. */
   ids: readonly number[];
-  /** Orders that it has not reported the end of, by key. */
-  readonly orders: Set<number>;
+  /** The keys of tasks that it has not reported on. */
+  readonly tasks: Set<number>;
 }
 
 /**
- * How often somebody should look while orders are under way, because a thread that has died says nothing.
- * Milliseconds.
+ * Interval in milliseconds of the checks for dead threads while tasks are running. A thread that has died
+ * sends no message.
  */
-export const LOOK_MS = 500;
+export const CHECK_MS = 500;
 
-/** Two large copies side by side keep a disk busy; more would only take turns on it. */
+/** Two large copies keep a disk busy. More would only compete for it. */
 const MAX_THREADS = 2;
 
 export class CopyPool {
   private threads: CopyThread[] = [];
   private reports: CopyReport[] = [];
 
-  /** @param doneFd timerfd that is rung after each report */
+  /** @param doneFd timerfd that becomes readable after each report */
   constructor(
     private readonly doneFd: number,
     private readonly log: (line: string) => void,
   ) {}
 
-  /** Throws what Node throws if there is no thread, and none can be had. */
-  order(order: CopyOrder): void {
-    this.look();
-    let thread = this.threads.find(({ orders }) => orders.size === 0);
+  /** Gives a task to a thread. Throws Node's error if there is no thread and none can be started. */
+  submit(task: CopyTask): void {
+    this.receiveAll();
+    let thread = this.threads.find(({ tasks }) => tasks.size === 0);
     if (thread === undefined && this.threads.length < MAX_THREADS) thread = this.start();
-    thread ??= this.threads.reduce((least, other) => (other.orders.size < least.orders.size ? other : least));
-    thread.orders.add(order.key);
-    thread.port.postMessage(order);
+    thread ??= this.threads.reduce((least, other) => (other.tasks.size < least.tasks.size ? other : least));
+    thread.tasks.add(task.key);
+    thread.port.postMessage(task);
   }
 
-  /** Reports that have come in. A thread that has died has failed what it was ordered to do. */
-  take(): CopyReport[] {
-    this.look();
+  /** Returns the reports since the last call. The tasks of a dead thread are reported as failed (EIO). */
+  takeReports(): CopyReport[] {
+    this.receiveAll();
     const { reports } = this;
     this.reports = [];
     return reports;
   }
 
-  /** Ends idle threads; one in the middle of a copy ends with the process. */
+  /** Terminates the threads. A thread that is in a system call ends with the process. */
   close(): void {
     for (const { port, worker, loaded, ids } of this.threads) {
       waitUntilLoaded(loaded, ids);
@@ -89,22 +89,22 @@ export class CopyPool {
     this.threads = [];
   }
 
-  /** Hears what the threads say, and forgets the dead ones. */
-  private look(): void {
+  /** Receives the messages of all threads, and removes dead threads. */
+  private receiveAll(): void {
     if (this.threads.length === 0) return;
-    // Before their messages are read: what a thread has said before it died counts.
+    // The list is read before the messages, so that the last messages of a thread that dies are received.
     const living = new Set(threadIds());
     this.threads = this.threads.filter((thread) => {
       this.receive(thread);
-      const lives = thread.ids.some((id) => living.has(id));
-      if (!lives) this.bury(thread);
-      return lives;
+      const isAlive = thread.ids.some((id) => living.has(id));
+      if (!isAlive) this.failTasks(thread);
+      return isAlive;
     });
   }
 
-  private bury({ orders, port }: CopyThread): void {
-    this.log('a thread that copies large files has died; the next copy gets another');
-    for (const key of orders) this.reports.push({ key, errno: Errno.EIO });
+  private failTasks({ tasks, port }: CopyThread): void {
+    this.log('a thread that copies large files has died; the next copy starts another');
+    for (const key of tasks) this.reports.push({ key, errno: Errno.EIO });
     port.close();
   }
 
@@ -115,7 +115,7 @@ export class CopyPool {
       const { message } = received;
       if ('threadId' in message) thread.ids = [message.threadId];
       else {
-        thread.orders.delete(message.key);
+        thread.tasks.delete(message.key);
         if (message.why !== undefined) this.log(`a large file could not be copied up: ${message.why}`);
         this.reports.push(message);
       }
@@ -126,19 +126,20 @@ export class CopyPool {
     const { port1, port2 } = new MessageChannel();
     const loaded = newLoadedFlag();
     const data: CopyThreadData = { port: port2, doneFd: this.doneFd, loaded };
-    // No event tells us of its end, because our event loop does not turn. It has its id from the constructor
-    // on; one that dies while it loads says nothing. Threads that others start at the same moment are told
-    // apart by what it says of itself.
+    // There are no events of the thread's end, because the event loop of the serving thread does not run. The
+    // thread exists in /proc when the constructor returns, so its id is among the new ids even if it dies
+    // while it loads. Other threads can start at the same moment; the thread's first message then has its own
+    // id.
     const before = new Set(threadIds());
     const worker = new Worker(new URL('./copy-thread.js', import.meta.url), {
       workerData: data,
       transferList: [port2],
     });
-    // Where the loop does turn (fuse-native): what it would throw here is seen by the thread's end.
+    // If the loop does run (fuse-native), an error must not be thrown here: the end of the thread is noticed.
     worker.on('error', () => {});
     worker.unref();
     const ids = threadIds().filter((id) => !before.has(id));
-    const thread = { worker, port: port1, loaded, ids, orders: new Set<number>() };
+    const thread = { worker, port: port1, loaded, ids, tasks: new Set<number>() };
     this.threads.push(thread);
     return thread;
   }

@@ -1,6 +1,6 @@
 /**
- * A helper thread that copies the data of large files, one after the other, while the serving thread goes on.
- * It is given open fds (fds belong to the process), does system calls, and wakes the serving thread by a
+ * A helper thread that copies the data of large files, one after the other, while the serving thread serves
+ * requests. It gets open fds, which all threads of a process share, and wakes the serving thread by a
  * timerfd.
  */
 import { parentPort, workerData } from 'node:worker_threads';
@@ -9,29 +9,29 @@ import { sync } from '../sys/files/file-io.js';
 import { setLoaded } from '../sys/process/loaded-flag.js';
 import { ownThreadId } from '../sys/process/thread.js';
 import { ringTimer } from '../sys/waiting/timerfd.js';
-import { type CopyOrder, type CopyReport, type CopyThreadData, type CopyThreadMessage, LOOK_MS } from './copy-pool.js';
+import { CHECK_MS, type CopyReport, type CopyTask, type CopyThreadData, type CopyThreadMessage } from './copy-pool.js';
 import { copyData } from './fill-data.js';
 
 const { port, doneFd, loaded } = workerData as CopyThreadData;
 setLoaded(loaded);
-// The port keeps the thread alive; its parent's loop never runs, so nothing goes over the parent port.
+// `port` keeps the thread alive. The parent port is not used, because the parent's event loop never runs.
 parentPort?.unref();
 
-function say(message: CopyThreadMessage): void {
+function send(message: CopyThreadMessage): void {
   port.postMessage(message);
 }
 
-say({ threadId: ownThreadId() });
-port.on('message', (order: CopyOrder) => {
-  say(perform(order));
-  ringTimer(doneFd, LOOK_MS);
+send({ threadId: ownThreadId() });
+port.on('message', (task: CopyTask) => {
+  send(perform(task));
+  ringTimer(doneFd, CHECK_MS);
 });
 
-function perform(order: CopyOrder): CopyReport {
-  const { key } = order;
+function perform(task: CopyTask): CopyReport {
+  const { key } = task;
   try {
-    copyData(order.from, order.to, order.length, order.sparse);
-    if (order.sync) sync(order.to);
+    copyData(task.from, task.to, task.length, task.sparse);
+    if (task.sync) sync(task.to);
     return { key, errno: 0 };
   } catch (error) {
     return error instanceof FsError ? { key, errno: error.errno } : { key, errno: Errno.EIO, why: String(error) };

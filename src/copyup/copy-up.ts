@@ -1,7 +1,7 @@
 /**
  * Copies one lower object up. The order is always stage → fill → seal → publish: an object gets its name in
- * the upper when it is complete, so that no crash and no error leaves half a file hiding a whole one
- * (fs/overlayfs/copy_up.c:ovl_copy_up_one).
+ * the upper only when it is complete. So no crash and no error leaves an incomplete copy that hides the lower
+ * object (fs/overlayfs/copy_up.c:ovl_copy_up_one).
  */
 import type { EntryName } from '../core/brand.js';
 import { Errno, fsError } from '../core/errno.js';
@@ -18,15 +18,15 @@ import { copyInodeFlags } from './copy-inode-flags.js';
 import { fillMetadata } from './fill-metadata.js';
 import type { StagedFile } from './staged-file.js';
 
-/** Gives a sealed file its name. */
+/** Gives a sealed file its name in the upper. Returns its fd, which the caller owns. */
 export function publishFile(staged: StagedFile, destination: CopyUpDestination): number {
   return keepingTimes(destination.upper, () => staged.publish(destination));
 }
 
-/** Is told of a finished object that has no name in the upper yet: its directory and its name there. */
+/** Called with a finished object that has no name in the upper yet: its directory and its name there. */
 type WhenFinished = (dirfd: number, staged: EntryName) => void;
 
-/** Copies a directory (itself, not its content), symlink, device, fifo or socket. */
+/** Copies a directory without its content, or a symlink, device, fifo or socket. */
 export function copyUpOther(
   source: CopyUpSource,
   destination: CopyUpDestination,
@@ -51,8 +51,8 @@ export function copyUpOther(
 }
 
 /**
- * As {@link copyUpOther}, for what has lost its name while somebody refers to it: the copy gets none either.
- * Returns an O_PATH fd, which is the caller's.
+ * As {@link copyUpOther}, for an object that was removed while it is in use: the copy gets no name either.
+ * Returns an O_PATH fd, which the caller owns.
  */
 export function copyUpUnnamed(source: CopyUpSource, context: CopyUpContext, whenFinished?: WhenFinished): number {
   const { work } = context;
@@ -76,7 +76,7 @@ function stage(source: CopyUpSource, staged: EntryName, context: CopyUpContext):
 function copyDirectoryFlags({ dirfd, name }: CopyUpSource, workFd: number, staged: EntryName): void {
   const from = tryOpenAt(dirfd, name, O_RDONLY | O_DIRECTORY);
   if (from < 0) {
-    // An ordinary user's directory that only its owner may read: its flags cannot be asked for either.
+    // An ordinary user cannot read the directory, and so not its flags either.
     if (from === -Errno.EACCES) return;
     throw fsError(-from, 'openat');
   }
@@ -92,7 +92,7 @@ function copyDirectoryFlags({ dirfd, name }: CopyUpSource, workFd: number, stage
   }
 }
 
-/** The mode of what stands for an object of this mode in the upper. */
+/** The physical mode of the copy of an object with this mode. */
 function physicalMode(mode: number, { overrides }: CopyUpContext): number {
   return overrides === null ? mode : overrides.physicalMode(mode);
 }
@@ -109,7 +109,7 @@ function makeEmpty(
   else mknodAt(workFd, staged, type | 0o600, makeDev(stat.rdevMajor, stat.rdevMinor));
 }
 
-/** Refuses to copy up what its own file system protects, where a copy would lose the protection. */
+/** Refuses an immutable or append-only object if its copy would lose that protection. */
 export function refuseProtected(stat: FileStat, { dialect }: CopyUpContext): void {
   if (stat.protection !== 0 && dialect.protections === null) throw fsError(Errno.EPERM, 'copy-up');
 }
@@ -117,14 +117,14 @@ export function refuseProtected(stat: FileStat, { dialect }: CopyUpContext): voi
 const parentStat = new FileStat();
 
 /**
- * Runs `publish`, which adds a name to the directory `dirfd`, without a trace in that directory's times. The
- * copy-up has happened by then, so that times which cannot be restored (a directory of another owner, a disk
- * that fails) are no failure of it (fs/overlayfs/copy_up.c:ovl_set_timestamps is best effort as well).
+ * Runs `publish`, which adds a name to the directory `dirfd`, and restores the directory's times. A failure
+ * to restore them (a directory of another owner, a disk that fails) is ignored, because the object is copied
+ * up already (fs/overlayfs/copy_up.c:ovl_set_timestamps is best effort too).
  */
 export function keepingTimes<T>(dirfd: number, publish: () => T): T {
   statFd(dirfd, parentStat);
   const { atimeSec, atimeNsec, mtimeSec, mtimeNsec, mode } = parentStat;
-  // A change of what is in a directory needs no right to change the directory itself.
+  // A copy-up needs no permission to change the directory, so the server gets it for the moment.
   const result = withWriteInto(dirfd, mode, publish);
   afterwards(() => utimesFd(dirfd, { sec: atimeSec, nsec: atimeNsec }, { sec: mtimeSec, nsec: mtimeNsec }));
   return result;

@@ -1,10 +1,9 @@
 /**
- * A metacopy of the upper on its way to be a whole file: the data comes into the file that is there, because
- * all its names lead to that (fs/overlayfs/copy_up.c:ovl_copy_up_meta_inode_data). It stays a metacopy,
- * however much data it has, until the mark is removed as the last step. (After a kill in between it can have
- * a later mtime and lack its capabilities, as after the write that the copy was made for.)
+ * Copies the data of a metacopy of the upper into it. The data is written into the existing file, because the
+ * file can have several names (fs/overlayfs/copy_up.c:ovl_copy_up_meta_inode_data). It stays a metacopy, even
+ * with all its data, until the last step removes the mark. (If the server is killed before that, the file can
+ * have a later mtime and lack its capabilities, as after the write that needed the data.)
  */
-
 import { FsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
 import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE } from '../core/flags.js';
@@ -21,17 +20,17 @@ import { copyTimes } from './fill-metadata.js';
 const scratch = new FileStat();
 
 export class DataCompletion implements Filling {
-  /** As the file was; while the data comes, times and what grants rights change. */
+  /** The attributes before the copy, which changes times, mode and capabilities. */
   private readonly stat = new FileStat();
   private readonly capability: Buffer | null;
   readonly length: number;
   readonly needsData: boolean;
-  /** All of the data is there. */
+  /** All data is copied. */
   private isComplete = false;
 
   /**
-   * Takes both fds, also when it fails.
-   * @param sourceFd the data
+   * Owns both fds from now on, even if it throws.
+   * @param sourceFd the file with the data
    * @param fd the metacopy, open for reading and writing
    */
   constructor(
@@ -50,7 +49,7 @@ export class DataCompletion implements Filling {
     }
   }
 
-  /** The data may have holes, as far as we know. */
+  /** Always true, because it is not known whether the data has holes. */
   get sparse(): boolean {
     return true;
   }
@@ -61,9 +60,9 @@ export class DataCompletion implements Filling {
   }
 
   /**
-   * Once the data is there: makes the file whole, with its rights and times as they were, for nothing has
-   * been written yet that anybody knows of. Returns its fd, which is the caller's now.
-   * @param synced the data is on the disk
+   * Makes the file complete after its data is copied. Restores its mode, capabilities and times, because no
+   * application has written yet. Returns its fd, which the caller owns now.
+   * @param synced the data is on the disk already
    */
   seal(synced: boolean): number {
     if (this.length > 0) {
@@ -71,22 +70,23 @@ export class DataCompletion implements Filling {
       this.restoreTimes();
       if (this.context.sync && !synced) sync(this.fd);
     }
-    // Should the mark not go, what has come does no harm; and should it have gone all the same, it is needed.
+    // If the mark cannot be removed, the copied data does no harm. If it was removed despite the error, the
+    // data is needed.
     this.isComplete = true;
     return this.unmark();
   }
 
   /**
-   * Instead of {@link fill} and {@link seal}: makes the file whole and empty. Empty first: a file that is
-   * both empty and a metacopy shows as empty, but to who reads without asking for the size from the kernel's
-   * overlayfs.
+   * In place of {@link fill} and {@link seal}: makes the file complete and empty. Truncates it before it
+   * removes the mark: an empty metacopy reads as empty, except through the kernel's overlayfs without a stat
+   * before.
    */
   sealEmpty(): number {
     truncate(this.fd, 0);
     return this.unmark();
   }
 
-  /** It is a metacopy as before, and takes no more room than before. */
+  /** Cancels the copy: the file is a metacopy as before, and its blocks are free. */
   abandon(): void {
     if (this.length > 0 && !this.isComplete) this.undo();
     this.close();
@@ -98,8 +98,8 @@ export class DataCompletion implements Filling {
   }
 
   /**
-   * A failed undo does no harm: no reader uses the partly copied data, and the next attempt begins again.
-   * Capabilities that find no room are gone, as in the kernel, and as they are after any write.
+   * A failure does no harm: no reader uses the partly copied data, and the next attempt starts again. If
+   * there is no space for the capabilities, they are lost, as in the kernel, and as after any write.
    */
   private undo(): void {
     const regrow = (): void => truncate(this.fd, this.length);
@@ -135,7 +135,7 @@ export class DataCompletion implements Filling {
 
   private cloned(): boolean {
     if (!cloneData(this.sourceFd, this.fd)) return false;
-    // Data that is longer than its file says is cut, as it is for readers.
+    // The data can be longer than the size of the metacopy, which readers see.
     truncate(this.fd, this.length);
     return true;
   }

@@ -1,4 +1,4 @@
-/** Copies the content of a file: reflink, else copy_file_range, else read and write; holes stay holes. */
+/** Copies the content of a file by reflink, copy_file_range(2), or read and write. Holes stay holes. */
 import { Errno, fsError } from '../core/errno.js';
 import { SEEK_DATA, SEEK_HOLE } from '../core/flags.js';
 import { pread, pwrite, seekOrEnd, truncate, tryCopyRange } from '../sys/files/file-io.js';
@@ -6,13 +6,13 @@ import { tryClone } from '../sys/ioctl.js';
 import { allocate, type Memory } from '../sys/libc.js';
 
 const CHUNK = 1 << 20;
-/** One copy_file_range call; the kernel is interruptible only between its own smaller steps. */
+/** Size of one copy_file_range call. */
 const RANGE = 64 << 20;
 
 /**
- * Why FICLONE may fail without harm: the file system has no reflinks (EOPNOTSUPP, ENOTTY, EINVAL), or source
- * and copy are on two file systems (EXDEV), or the range cannot be shared (ETXTBSY: a swap file; EPERM: an
- * immutable source).
+ * Errnos of FICLONE after which the data is copied: the file system has no reflinks (EOPNOTSUPP, ENOTTY,
+ * EINVAL, ENOSYS), source and copy are on two file systems (EXDEV), or the blocks cannot be shared (ETXTBSY:
+ * a swap file; EPERM: an immutable source).
  */
 const CLONE_TOLERATED = new Set<number>([
   Errno.EOPNOTSUPP,
@@ -24,7 +24,9 @@ const CLONE_TOLERATED = new Set<number>([
   Errno.ENOSYS,
 ]);
 
-/** Why copy_file_range may fail without harm: not between these two file systems, or not on one of them. */
+/**
+ * Errnos of copy_file_range after which the data is read and written: these file systems do not support it.
+ */
 const RANGE_TOLERATED = new Set<number>([
   Errno.EXDEV,
   Errno.EINVAL,
@@ -34,7 +36,7 @@ const RANGE_TOLERATED = new Set<number>([
   Errno.EPERM,
 ]);
 
-/** Shares all blocks of `from` with the empty `to`. False: this pair of files cannot. */
+/** Shares all blocks of `from` with the empty `to`. Returns false if these two files cannot share blocks. */
 export function cloneData(from: number, to: number): boolean {
   const result = tryClone(to, from);
   if (result === 0) return true;
@@ -44,7 +46,7 @@ export function cloneData(from: number, to: number): boolean {
 
 /**
  * Copies the first `length` bytes of `from` to the empty file `to`.
- * @param sparse whether `from` may have holes; a file that has all its blocks need not be asked
+ * @param sparse whether `from` can have holes; if not, the search for them is saved
  */
 export function copyData(from: number, to: number, length: number, sparse: boolean): void {
   if (!sparse) {
@@ -56,7 +58,7 @@ export function copyData(from: number, to: number, length: number, sparse: boole
     const data = seekOrEnd(from, at, SEEK_DATA);
     if (data < 0 || data >= length) break;
     const end = seekOrEnd(from, data, SEEK_HOLE);
-    // Shorter than a moment ago: somebody changes the layer under us.
+    // The file has become shorter: another process changes the layer.
     if (end < 0) throw fsError(Errno.EIO, 'copy-up');
     const hole = Math.min(end, length);
     copyExtent(from, to, data, hole);
@@ -74,7 +76,7 @@ function copyExtent(from: number, to: number, start: number, end: number): void 
       copyByHand(from, to, at, end);
       return;
     }
-    // Some file systems report 0 for files whose content is made on the fly: read(2) decides.
+    // Some file systems return 0 for files whose content they generate, such as procfs.
     if (copied === 0) {
       copyByHand(from, to, at, end);
       return;
@@ -90,7 +92,7 @@ function copyByHand(from: number, to: number, start: number, end: number): void 
   let at = start;
   while (at < end) {
     const got = pread(from, chunk.address, Math.min(CHUNK, end - at), at);
-    // The lower file is shorter than its stat said: somebody changes the layer under us.
+    // The file is shorter than its size was: another process changes the layer.
     if (got === 0) throw fsError(Errno.EIO, 'copy-up');
     for (let put = 0; put < got; ) put += pwrite(to, chunk.address + put, got - put, at + put);
     at += got;

@@ -1,7 +1,7 @@
 /**
- * Gives a staged copy the source's attributes, in the one order that keeps them all: owner first, because
- * chown clears set-id bits and capabilities; xattrs after the data, because writing clears capabilities; mode
- * after the ACL, which it agrees with; times last.
+ * Copies the attributes of the source to a staged object, in the only order that keeps all of them: the owner
+ * first, because chown clears set-id bits and capabilities; xattrs after the data, because a write clears
+ * capabilities; the mode after the ACL, because setting the ACL changes it; times last.
  */
 import { Errno, FsError } from '../core/errno.js';
 import { isSymlink } from '../core/file-mode.js';
@@ -20,10 +20,10 @@ export function fillMetadata(source: CopyUpSource, staged: ObjectRef, context: C
   const { stat } = source;
   const { overrides } = context;
   let { mode } = stat;
-  if (overrides !== null) tellAttributes(source, staged, overrides);
+  if (overrides !== null) storeAttributes(source, staged, overrides);
   else mode = setOwner(staged, stat, context.squash);
   mode = copyXattrs(source, staged, mode, context);
-  // Before the mode, which can forbid it to an ordinary user.
+  // Before the mode, which can take the permission from an ordinary user.
   if (stat.protection !== 0) context.dialect.protections?.write(staged.dirfd, staged.name, stat.protection);
   if (source.origin !== null) context.dialect.origins?.mark(staged.dirfd, staged.name, source.origin);
   if (overrides !== null) overrides.setPhysicalMode(staged, mode);
@@ -31,8 +31,11 @@ export function fillMetadata(source: CopyUpSource, staged: ObjectRef, context: C
   copyTimes(stat, staged);
 }
 
-/** A layer whose attributes are in xattrs has no ACLs. */
-function tellAttributes(
+/**
+ * Stores the attributes in an xattr. A layer with such xattrs has no ACLs, so the mode includes the ACL's
+ * limits.
+ */
+function storeAttributes(
   { dirfd, name, stat, overrides: own }: CopyUpSource,
   staged: ObjectRef,
   to: StatOverrides,
@@ -43,7 +46,7 @@ function tellAttributes(
   to.setAttributes(staged, { uid, gid, mode, rdevMajor, rdevMinor });
 }
 
-/** Returns the mode for the copy: `mode`, without permissions that the copied access ACL does not grant. */
+/** Copies the xattrs. Returns `mode` without permissions that the copied access ACL does not grant. */
 function copyXattrs(source: CopyUpSource, staged: ObjectRef, mode: number, context: CopyUpContext): number {
   let granted = mode;
   for (const xattr of listXattrs(source.dirfd, source.name)) {
@@ -65,7 +68,7 @@ function copyXattrs(source: CopyUpSource, staged: ObjectRef, mode: number, conte
   return granted;
 }
 
-/** null: it stays behind. */
+/** The name of the copied xattr on disk; null: the xattr is not copied. */
 function nameInUpper(xattr: string, source: CopyUpSource, { dialect, overrides }: CopyUpContext): string | null {
   if (dialect.isPrivateXattr(xattr)) return null;
   if (source.overrides === null && isOverrideXattr(xattr)) return null;
@@ -74,11 +77,12 @@ function nameInUpper(xattr: string, source: CopyUpSource, { dialect, overrides }
 }
 
 /**
- * - EOPNOTSUPP: the upper's file system has no such xattrs; fatal for ACLs and for `security.*`, which decide
- *   who may do what (fs/overlayfs/copy_up.c:ovl_copy_xattr).
- * - EPERM on `security.*` but capabilities: labels that only the initial user namespace may write; the
- *   security module gives the copy one of its own. Capabilities too if the mount squashes owners: then the
- *   copy may lack its owner too.
+ * Whether the copy can be made without the xattr.
+ * - EOPNOTSUPP: the upper's file system has no such xattrs. An error for ACLs and `security.*`, because they
+ *   decide about permissions (fs/overlayfs/copy_up.c:ovl_copy_xattr).
+ * - EPERM for `security.*` except capabilities: only the initial user namespace can write these labels, and
+ *   the security module sets one on the copy. Also for capabilities if the mount squashes owners, because
+ *   then the copy can lack its owner too.
  */
 function isTolerated(xattr: string, error: unknown, { squash }: CopyUpContext): boolean {
   if (!(error instanceof FsError)) return false;

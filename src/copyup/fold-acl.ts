@@ -1,10 +1,10 @@
 import { ACL_GROUP, ACL_GROUP_OBJ, ACL_MASK, ACL_USER, forEachAclEntry } from '../core/posix-acl.js';
 
 /**
- * The mode of a copy that cannot have the access ACL of its source. Nobody gains permissions. With an ACL,
- * the group bits of a mode are the mask, not the permissions of the group (man acl(5), CORRESPONDENCE BETWEEN
- * ACL ENTRIES AND FILE PERMISSION BITS). Without it, a named user or a member of a named group is checked as
- * one of the group or of the others.
+ * Computes the mode of a copy that cannot have the access ACL of its source. Nobody gains permissions. With
+ * an ACL, the group bits of a mode are the mask, not the permissions of the group (man acl(5), CORRESPONDENCE
+ * BETWEEN ACL ENTRIES AND FILE PERMISSION BITS). Without the ACL, a named user or a member of a named group
+ * has the permissions of the group or of others.
  */
 export function foldAcl(mode: number, acl: Buffer): number {
   let mask = 7;

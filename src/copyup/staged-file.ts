@@ -1,4 +1,7 @@
-/** A regular file on its way up: source and copy open, not visible under any name of the upper yet. */
+/**
+ * A regular file that is being copied up: source and copy are open, and the copy has no name in the upper
+ * yet.
+ */
 import type { EntryName } from '../core/brand.js';
 import { Errno, fsError, isErrno } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
@@ -16,7 +19,7 @@ import { fillMetadata } from './fill-metadata.js';
 /** Errnos of O_TMPFILE on file systems that lack it (man open(2)). */
 const NO_TMPFILE = new Set<number>([Errno.EOPNOTSUPP, Errno.EISDIR, Errno.ENOENT, Errno.EINVAL]);
 
-/** Opens an unnamed file in the work directory; a named one where the file system has no O_TMPFILE. */
+/** Opens a file without a name in the work directory, or with a name if the file system has no O_TMPFILE. */
 export function openUnnamed(work: WorkDirectory): { fd: number; name: EntryName | null } {
   const fd = tryOpenAt(work.fd, '.', O_TMPFILE | O_RDWR, 0o600);
   if (fd >= 0) return { fd, name: null };
@@ -27,8 +30,10 @@ export function openUnnamed(work: WorkDirectory): { fd: number; name: EntryName 
 
 const opened = new FileStat();
 
-/** What is copied must be what was looked at: its set-id bits would be given to another's data. */
-function refuseAnother(fd: number, { ino, devMajor, devMinor }: FileStat): void {
+/**
+ * Throws ESTALE if another file has taken the name since the stat. The other file would get the set-id bits.
+ */
+function assertSameFile(fd: number, { ino, devMajor, devMinor }: FileStat): void {
   statFd(fd, opened);
   if (opened.ino !== ino || opened.devMajor !== devMajor || opened.devMinor !== devMinor) {
     throw fsError(Errno.ESTALE, 'copy-up');
@@ -36,83 +41,111 @@ function refuseAnother(fd: number, { ino, devMajor, devMinor }: FileStat): void 
 }
 
 /**
- * @param reads its data is needed
- * @returns an fd; it is an O_PATH fd if the server cannot read the file and its data is not needed
+ * Opens the lower file.
+ * @param needsData whether the data is read
+ * @returns an fd; an O_PATH one if the server cannot read the file and does not need the data
  */
-function openLower({ dirfd, name }: CopyUpSource, reads: boolean): number {
+function openLower({ dirfd, name }: CopyUpSource, needsData: boolean): number {
   try {
     return openKnownAt(dirfd, name, O_RDONLY | O_NOATIME);
   } catch (error) {
-    if (reads || !isErrno(error, 'EACCES')) throw error;
+    if (needsData || !isErrno(error, 'EACCES')) throw error;
     return openKnownAt(dirfd, name, O_PATH);
   }
 }
 
+/** The files of a {@link StagedFile}, and how much of the data is to be copied. */
+interface Staging {
+  /** The lower file. */
+  readonly lowerFd: number;
+  /** The file with its data: the lower file, or another one if that is a metacopy; -1: no data is copied. */
+  readonly sourceFd: number;
+  /** The copy, open for reading and writing. */
+  readonly fd: number;
+  /** The name of the copy in the work directory; null: it has none. */
+  readonly name: EntryName | null;
+  /** The number of bytes to copy: less than the size of the source before a truncation. */
+  readonly length: number;
+  /** Whether bytes remain to be copied: false after a reflink, and for an empty file. */
+  readonly needsData: boolean;
+}
+
+/** The opened files, before it is decided how much is copied. */
+type Opened = Pick<Staging, 'lowerFd' | 'fd' | 'name'>;
+
 export class StagedFile implements Filling {
+  readonly sourceFd: number;
+  /**
+   * Open for reading and writing. The result of {@link publish} or {@link keepUnnamed}; {@link abandon}
+   * closes it.
+   */
+  readonly fd: number;
+  readonly length: number;
+  readonly needsData: boolean;
+  private readonly lowerFd: number;
+  private readonly name: EntryName | null;
   private sourceClosed = false;
 
   private constructor(
-    /** The lower file. */
-    private readonly lowerFd: number,
-    /** Its data: the same, or another file's if the lower one is a metacopy; -1: the copy gets none of it. */
-    readonly sourceFd: number,
-    /**
-     * The copy, open for reading and writing. Taken by {@link publish} or {@link keepUnnamed}, else closed by
-     * {@link abandon}.
-     */
-    readonly fd: number,
-    private readonly name: EntryName | null,
-    private readonly source: Pick<CopyUpSource, 'stat' | 'overrides' | 'origin'>,
+    private readonly source: CopyUpSource,
     private readonly context: CopyUpContext,
-    /** How much of the source is wanted: less than its size for a truncation. */
-    readonly length: number,
-    /** Whether bytes remain to be copied: false after a reflink, and for an empty file. */
-    readonly needsData: boolean,
-  ) {}
+    staging: Staging,
+  ) {
+    this.lowerFd = staging.lowerFd;
+    this.sourceFd = staging.sourceFd;
+    this.fd = staging.fd;
+    this.name = staging.name;
+    this.length = staging.length;
+    this.needsData = staging.needsData;
+  }
 
-  /** @param dataFd the data of a lower metacopy; taken, also when this fails. -1: the file is whole */
+  /**
+   * Opens a lower file and a copy of it, and shares the blocks of all data if the file system can.
+   * @param length the number of bytes to copy, if the file has so many
+   * @param dataFd the file with the data of a lower metacopy, which this function owns even if it throws; -1:
+   * the lower file has its data
+   */
   static open(source: CopyUpSource, context: CopyUpContext, length: number, dataFd = -1): StagedFile {
     const wanted = Math.min(length, source.stat.size);
-    const open = (): number => openLower(source, dataFd < 0 && wanted > 0);
-    return StagedFile.prepare(open, source, context, dataFd, (lowerFd, fd, name) => {
-      const sourceFd = dataFd < 0 ? lowerFd : dataFd;
-      const cloned = wanted > 0 && wanted === source.stat.size && cloneData(sourceFd, fd);
-      // The data of a metacopy may be longer than the file says.
-      if (cloned && dataFd >= 0) truncate(fd, wanted);
-      return new StagedFile(lowerFd, sourceFd, fd, name, source, context, wanted, wanted > 0 && !cloned);
+    const openSource = (): number => openLower(source, dataFd < 0 && wanted > 0);
+    return StagedFile.withFiles({ openSource, source, context, dataFd }, (files) => {
+      const sourceFd = dataFd < 0 ? files.lowerFd : dataFd;
+      const cloned = wanted > 0 && wanted === source.stat.size && cloneData(sourceFd, files.fd);
+      // The data of a metacopy can be longer than the size of the metacopy.
+      if (cloned && dataFd >= 0) truncate(files.fd, wanted);
+      return { ...files, sourceFd, length: wanted, needsData: wanted > 0 && !cloned };
     });
   }
 
-  /** A copy of all but the data (a metacopy), which stays where it is. */
+  /** Opens a copy without the data (a metacopy). The data stays in its layer. */
   static withoutData(source: CopyUpSource, context: CopyUpContext): StagedFile {
-    return StagedFile.prepare(
-      () => openLower(source, false),
-      source,
-      context,
-      -1,
-      (lowerFd, fd, name) => {
-        truncate(fd, source.stat.size);
-        return new StagedFile(lowerFd, -1, fd, name, source, context, 0, false);
-      },
-    );
+    const openSource = (): number => openLower(source, false);
+    return StagedFile.withFiles({ openSource, source, context, dataFd: -1 }, (files) => {
+      truncate(files.fd, source.stat.size);
+      return { ...files, sourceFd: -1, length: 0, needsData: false };
+    });
   }
 
-  private static prepare(
-    open: () => number,
-    source: CopyUpSource,
-    context: CopyUpContext,
-    dataFd: number,
-    make: (lowerFd: number, fd: number, name: EntryName | null) => StagedFile,
+  /** Opens the files, and closes them if `prepare` fails. */
+  private static withFiles(
+    options: {
+      readonly openSource: () => number;
+      readonly source: CopyUpSource;
+      readonly context: CopyUpContext;
+      readonly dataFd: number;
+    },
+    prepare: (files: Opened) => Staging,
   ): StagedFile {
+    const { openSource, source, context, dataFd } = options;
     const fds = dataFd < 0 ? [] : [dataFd];
     try {
-      const lowerFd = open();
+      const lowerFd = openSource();
       fds.push(lowerFd);
-      refuseAnother(lowerFd, source.stat);
+      assertSameFile(lowerFd, source.stat);
       const { fd, name } = openUnnamed(context.work);
       fds.push(fd);
       try {
-        return make(lowerFd, fd, name);
+        return new StagedFile(source, context, prepare({ lowerFd, fd, name }));
       } catch (error) {
         if (name !== null) context.work.discard(name);
         throw error;
@@ -124,8 +157,8 @@ export class StagedFile implements Filling {
   }
 
   /**
-   * Whether the source has fewer blocks than its size needs, that is holes (or compression; then asking is
-   * cheap).
+   * Whether the source has fewer blocks than its size requires. Then it has holes, or is compressed, in which
+   * case the search for holes is cheap.
    */
   get sparse(): boolean {
     const { stat } = this.source;
@@ -138,14 +171,14 @@ export class StagedFile implements Filling {
   }
 
   /**
-   * Metadata, then (unless volatile, or done by whoever filled it) the disk: what gets a name next is
-   * complete.
+   * Copies the metadata, then syncs the copy to the disk, so that it is complete before it gets a name.
+   * @param synced the data is on the disk already
    */
   seal(synced: boolean): void {
-    // By the fd and not by name: who changes the layer meanwhile must not give one file's rights to another's
-    // data.
+    // By the fd, not by the name: if another process changes the layer now, the copy must not get the mode of
+    // one file and the data of another.
     const source = { ...this.source, dirfd: this.lowerFd, name: '' as EntryName };
-    // Before the mode, which can forbid it to an ordinary user.
+    // Before the mode, which can take the permission from an ordinary user.
     if (this.sourceFd < 0) this.context.dialect.metacopies?.mark(this.fd);
     fillMetadata(source, { dirfd: this.fd, name: '' }, this.context);
     if (this.context.dialect.protections !== null) copyInodeFlags(this.lowerFd, this.fd);
@@ -153,8 +186,8 @@ export class StagedFile implements Filling {
   }
 
   /**
-   * Gives the copy its name in the upper. Returns its fd, which is the caller's now. On failure it is as it
-   * was.
+   * Gives the copy its name in the upper. Returns its fd, which the caller owns now. A failure changes
+   * nothing.
    */
   publish({ upper, name }: CopyUpDestination): number {
     if (this.name === null) linkFd(this.fd, upper, name);
@@ -164,7 +197,7 @@ export class StagedFile implements Filling {
   }
 
   /**
-   * For a source that has no name any more: the copy gets none either. Returns its fd, which is the caller's
+   * In place of {@link publish}, for a source that was removed. Returns the copy's fd, which the caller owns
    * now.
    */
   keepUnnamed(): number {
@@ -173,14 +206,14 @@ export class StagedFile implements Filling {
     return this.fd;
   }
 
-  /** Leaves no trace. */
+  /** Closes everything, and removes the copy. */
   abandon(): void {
     this.closeSource();
     close(this.fd);
     if (this.name !== null) this.context.work.discard(this.name);
   }
 
-  /** Once: what comes after the publication can fail too, and then {@link abandon} follows. */
+  /** Does nothing the second time: if a step after {@link publish} fails, {@link abandon} is called too. */
   private closeSource(): void {
     if (this.sourceClosed) return;
     this.sourceClosed = true;

@@ -1,5 +1,5 @@
 import type { Filling } from '../../copyup/context.js';
-import { CopyPool, LOOK_MS } from '../../copyup/copy-pool.js';
+import { CopyPool, CHECK_MS } from '../../copyup/copy-pool.js';
 import { FileStat } from '../../core/file-stat.js';
 import { close } from '../../sys/files/open.js';
 import { statFd } from '../../sys/files/stat.js';
@@ -48,9 +48,9 @@ export class CopyJobs {
     const key = this.nextKey++;
     const { sourceFd, fd, length, sparse } = filling;
     try {
-      this.pool.order({ key, from: sourceFd, to: fd, length, sparse, sync });
+      this.pool.submit({ key, from: sourceFd, to: fd, length, sparse, sync });
       // Started anew it would forget that a thread has rung it.
-      if (this.running.size === 0) startTimer(this.doneFd, LOOK_MS);
+      if (this.running.size === 0) startTimer(this.doneFd, CHECK_MS);
     } catch (error) {
       filling.abandon();
       throw error;
@@ -64,7 +64,7 @@ export class CopyJobs {
   takeFinished(): { job: CopyJob; errno: number }[] {
     drainTimer(this.doneFd);
     const finished: { job: CopyJob; errno: number }[] = [];
-    for (const { key, errno } of this.pool.take()) {
+    for (const { key, errno } of this.pool.takeReports()) {
       const job = this.running.get(key);
       if (job === undefined) continue;
       this.running.delete(key);
