@@ -34,7 +34,7 @@ export class ServedMount {
       },
       ended: () => this.handleEnd(),
     });
-    this.end.promise.catch(() => {}); // A rejection is not unhandled if nobody reads `closed`.
+    this.end.promise.catch(() => {}); // If the caller never uses `closed`, a rejection must not end the process.
   }
 
   /**

@@ -131,8 +131,8 @@ async function enter(order: Order, terminal: TerminalSettings | undefined): Prom
 }
 
 /**
- * Starts the inner process, in new namespaces. If we are killed, nobody unmounts the tree: so the kernel then
- * kills the inner process too (man prctl(2), PR_SET_PDEATHSIG).
+ * Starts the inner process, in new namespaces. If we are killed, no process unmounts the tree, so the kernel
+ * then kills the inner process too (man prctl(2), PR_SET_PDEATHSIG).
  * @param namespace arguments of unshare(1) for the user namespace
  */
 function startInside(namespace: readonly string[], order: InsideOrder): ChildProcess {

@@ -101,7 +101,7 @@ export function onGivenDevice(config: MountConfig): MountConfig | undefined {
     );
   }
   const inside = layersOf(config).find((layer) => mounts.some(({ mountpoint }) => isWithin(layer, mountpoint)));
-  // Opening this layer would wait for an answer of ours.
+  // Opening this layer would wait for an answer of our own server.
   if (inside !== undefined) {
     const advice = 'give its path from elsewhere, such as a bind mount';
     throw refuse(`hides the layer ${displayName(inside)}`, Errno.ELOOP, advice);

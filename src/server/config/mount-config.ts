@@ -1,4 +1,4 @@
-/** What a mount is made of: plain data that crosses to the daemon and to the serving thread. */
+/** The config of a mount: plain data, which is passed to the daemon and to the serving thread. */
 import type { AccessTimes } from '../../core/access-times.js';
 import {
   MS_NOATIME,
@@ -15,19 +15,21 @@ import type { AufsSettings, OverlaySettings, OverrideKind, OwnershipView } from 
 export type { OverrideKind, OwnershipView };
 
 /**
- * All paths are bytes (latin1-decoded); relative ones start at the working directory of the process that
- * serves.
+ * All settings of a mount, with defaults applied. All paths are bytes (latin1-decoded). Relative paths start
+ * at the working directory of the serving process.
  */
 export interface MountConfig {
   /** How deletions are stored in the layers. */
   dialect: 'overlay' | 'aufs';
-  /** Counts with the aufs dialect only. */
+  /** Used only with the aufs dialect. */
   aufs: AufsSettings;
   /** Present with the overlay dialect only. */
   overlay?: OverlaySettings;
-  /** Top first; at least one, but for an aufs union of its rw branch alone. */
+  /** The lower layers, top first: at least one, except in an aufs union that has only its rw branch. */
   lowers: string[];
-  /** How many of `lowers`, at the end, give data to files above them, and no names. */
+  /**
+   * The number of data-only layers at the end of `lowers`: they have data of files above them, and no names.
+   */
   dataLayers: number;
   upper?: string;
   work?: string;
@@ -37,54 +39,59 @@ export interface MountConfig {
    * path of that mount, or `/dev/fd/N` if this mount namespace does not show it.
    */
   deviceFd?: number;
-  /** Asked for; a mount without an upper is read-only in any case. */
+  /**
+   * The request for a read-only mount. A mount without an upper is always read-only: see {@link isReadOnly}.
+   */
   readOnly: boolean;
   suid: boolean;
   dev: boolean;
   exec: boolean;
   accessTimes: AccessTimes;
   allowOther: boolean;
-  /** What is shown otherwise than the layers have it; absent: nothing. */
+  /** Owners and xattrs that are shown in another way than the layers have them. Absent: none. */
   ownership?: OwnershipView;
-  /** `.wh.` files of the upper are whiteouts too; counts with the overlay dialect only. */
+  /** `.wh.` files of the upper are whiteouts too. Used only with the overlay dialect. */
   markersInUpper?: boolean;
-  /** The upper keeps owners, modes and kinds in xattrs; absent: if it did so before. */
+  /** The upper keeps owners, modes and file types in xattrs. Absent: it does so if an earlier mount did. */
   overrides?: OverrideKind;
-  /** fsync does nothing, and the work directory says that the upper is not to be mounted again. */
+  /** fsync does nothing, and a mark in the work directory prevents another mount of the upper. */
   volatile: boolean;
   /** False: fsync does nothing. */
   fsync: boolean;
   passthrough: 'auto' | 'off';
-  /** How requests come from the kernel; docs/transports.md has what the second cannot carry. */
+  /** How plyfs gets requests from the kernel (docs/transports.md has the limits of each). */
   transport: Transport;
-  /** fuse-native: seconds after which a request that makes no progress is given up. */
+  /** fuse-native: a request without progress for this many seconds is abandoned. */
   requestTimeout: number;
-  /** Seconds for which the kernel may keep entries and attributes. */
+  /** How long the kernel may cache entries and attributes, in seconds. */
   timeout: number;
-  /** How many lower layers are accepted. */
+  /** The highest number of lower layers that is accepted. */
   maxLayers: number;
-  /** First field of /proc/mounts. */
+  /** The source in /proc/mounts (its first field). */
   fsname: string;
-  /** The file system type shown is `fuse.SUBTYPE`. */
+  /** The shown file system type is `fuse.SUBTYPE`. */
   subtype: string;
   /** Log every request. */
   debug: boolean;
 }
 
 /**
- * `direct`: the kernel's FUSE protocol, spoken by plyfs itself. `fuse-native`: libfuse 2, through that
- * package.
+ * `direct`: plyfs itself implements the kernel's FUSE protocol. `fuse-native`: plyfs uses libfuse 2, through
+ * the package of that name.
  */
 export type Transport = 'direct' | 'fuse-native';
 
 /**
- * Docker's limit for overlay2; the kernel's own is {@link HIGHEST_MAX_LAYERS} (fs/overlayfs/params.h
+ * Docker's limit for overlay2. The limit of the kernel is {@link HIGHEST_MAX_LAYERS} (fs/overlayfs/params.h
  * OVL_MAX_STACK).
  */
 export const DEFAULT_MAX_LAYERS = 128;
 export const HIGHEST_MAX_LAYERS = 500;
 
-/** Seconds. Nothing else changes the layers, so what the kernel knows stays true until plyfs invalidates it. */
+/**
+ * The timeout of a cache that never expires, in seconds. Nothing else changes the layers, so the kernel's
+ * caches are valid until plyfs invalidates them.
+ */
 export const FOREVER = 1e9;
 
 export function isReadOnly(config: MountConfig): boolean {
@@ -96,7 +103,7 @@ const ATIME_FLAGS = { relatime: MS_RELATIME, strictatime: MS_STRICTATIME, noatim
 /** The settings of a mount that flags of mount(2) express. */
 export type FlagSettings = Pick<MountConfig, 'readOnly' | 'suid' | 'dev' | 'exec' | 'accessTimes'>;
 
-/** mount(2) flags. */
+/** The flags of mount(2) for `config`. */
 export function mountFlags(config: MountConfig): number {
   return flagsOf({ ...config, readOnly: isReadOnly(config) });
 }

@@ -10,19 +10,19 @@ export interface Refusal {
   readonly what: string;
   /** The path or value concerned, as bytes. */
   readonly where?: string;
-  /** Left out: the errno's own words. */
+  /** Absent: the description of the errno. */
   readonly why?: string;
   readonly errno?: number;
-  /** What to do about it. */
+  /** How the user can avoid the error. */
   readonly advice?: string;
 }
 
 /** Thrown when a mount or an unmount is refused; `message` reads `what: where: why (ERRNO); advice`. */
 export class MountError extends Error {
   override readonly name = 'MountError';
-  /** Positive errno value; absent where no system call and no kernel rule stands behind the refusal. */
+  /** A positive errno. Undefined: neither a system call nor a rule of the kernel is the reason. */
   readonly errno: number | undefined;
-  /** The errno's name, as Node's own errors have it. */
+  /** The errno's name, as in errors of Node. */
   readonly code: string | undefined;
 
   constructor(message: string, errno?: number) {
@@ -44,22 +44,23 @@ function sentence({ what, where, why, errno, advice }: Refusal): string {
   return parts.join(': ') + (advice === undefined ? '' : `; ${oneLine(advice)}`);
 }
 
-/** Bytes as one line of text: a name may contain line ends and other control characters. */
+/** Converts bytes to one line of text: a name may contain line ends and other control characters. */
 export function printable(bytes: string): string {
   return oneLine(displayName(bytes));
 }
 
-/** How much of one part of a message is shown. */
+/** The longest part of a message. */
 const MAX_SHOWN = 2048;
 
-/** Without its middle, if it is too long for a line of a log. */
+/** Cuts out the middle of a text that is too long for a line of a log. */
 function shortened(text: string): string {
   if (text.length <= MAX_SHOWN) return text;
   return `${text.slice(0, MAX_SHOWN / 2)}...${text.slice(-MAX_SHOWN / 2)}`;
 }
 
 /**
- * What a layer calls its objects stands in the text: no control character of it reaches a log or a terminal.
+ * Escapes control characters. Names from layers are a part of messages, and must not control a terminal or
+ * forge lines of a log.
  */
 export function oneLine(text: string): string {
   return text.replace(/\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
@@ -71,14 +72,14 @@ function errnoText(errno: number | undefined): string {
   return getSystemErrorMap().get(-errno)?.[1] ?? errnoName(errno);
 }
 
-/** The errno of an error of Node's own fs functions or of ours; undefined for any other throwable. */
+/** The errno of an error of Node's fs functions or of plyfs. Undefined for any other throwable. */
 export function errnoOf(error: unknown): number | undefined {
   if (error instanceof FsError) return error.errno;
   if (error instanceof Error && 'errno' in error && typeof error.errno === 'number') return Math.abs(error.errno);
   return undefined;
 }
 
-/** The facts of an error that Node throws for a failed system call; undefined: another error. */
+/** The properties of an error that Node throws for a failed system call. Undefined: it is another error. */
 function systemError(error: unknown): { syscall: string; path?: string; errno: number } | undefined {
   if (!(error instanceof Error && 'errno' in error && 'syscall' in error)) return undefined;
   const { errno, syscall } = error;
@@ -88,7 +89,8 @@ function systemError(error: unknown): { syscall: string; path?: string; errno: n
 }
 
 /**
- * Any throwable as the refusal of step `what`; what is not an errno is a bug and keeps its stack in `cause`.
+ * Converts any throwable to the refusal of the step `what`. A throwable without an errno is a bug: it is kept
+ * in `cause`, with its stack.
  */
 export function asMountError(error: unknown, what: string): MountError {
   if (error instanceof MountError) return error;

@@ -110,7 +110,7 @@ function tryOpenStaging(destination: Destination): number | null {
     statFd(fd, stat);
     if (!isDirectory(stat.mode)) throw inTheWay(destination, 'is not a directory', Errno.ENOTDIR);
     // The mode of a readable directory is not changed: another process may be about to publish it, with the
-    // mode that it shall have.
+    // final mode.
     return openForChanges(fd, (stat.mode & OWNER_LISTS) === OWNER_LISTS ? 0o700 : stat.mode);
   } finally {
     close(fd);
