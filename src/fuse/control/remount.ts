@@ -22,7 +22,7 @@ const RemountedIn = struct({ mode: u32, directories: u32, readOnly: u32 });
 /** Numbers of the modes in the message. */
 const MODES = ['relatime', 'strictatime', 'noatime'] as const;
 
-export interface Remounted {
+interface Remounted {
   readonly accessTimes: AccessTimes;
   /** The mount becomes read-only. The server then syncs its upper to disk. */
   readonly readOnly: boolean;

@@ -9,7 +9,7 @@ export interface Answer<T> {
   fail(errno: number): void;
 }
 
-export interface RequestOptions {
+interface RequestOptions {
   /** False: every request that would change the tree fails with EROFS. */
   readonly writable: boolean;
   /** How many milliseconds a request can take without progress. */
@@ -22,7 +22,7 @@ export interface RequestOptions {
 }
 
 /** The operations that resume parked requests. */
-export type Completions = Pick<Operations, 'completionFd' | 'takeCompleted' | 'progress'>;
+type Completions = Pick<Operations, 'completionFd' | 'takeCompleted' | 'progress'>;
 
 /** How often the server looks for completed work while requests are parked. */
 const CHECK_MS = 2;

@@ -66,7 +66,7 @@ export interface Negotiated {
   readonly flags2: number;
 }
 
-export interface NegotiationOptions {
+interface NegotiationOptions {
   readonly passthrough: boolean;
   /** False: the kernel neither keeps ACLs nor asks for them. */
   readonly acls: boolean;

@@ -1,16 +1,15 @@
-/** A mount of the mirror file system, served by a process of its own through the transport alone. */
+/** A mount of the mirror file system, which a process of its own serves. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 const SERVE = fileURLToPath(new URL('../../fixtures/transport/serve.mjs', import.meta.url));
 
-const SERVE_NATIVE = fileURLToPath(new URL('../../fixtures/transport/serve-native.mjs', import.meta.url));
+const SERVE_LIBFUSE2 = fileURLToPath(new URL('../../fixtures/transport/serve-libfuse2.mjs', import.meta.url));
 
 export interface ServeOptions {
-  /** Through fuse-native. */
-  native?: boolean;
+  /** Serve through fuse-native. */
+  libfuse2?: boolean;
   /** Seconds; for fuse-native. */
   requestTimeout?: number;
   usePassthrough?: boolean;
@@ -20,9 +19,9 @@ export interface ServeOptions {
   helper?: boolean;
 }
 
-/** What the server says of itself when it ends. */
+/** The server's figures at its end. */
 export interface Account {
-  /** By opcode name; those that never came are absent. */
+  /** How many requests it has served, by name; 0 is absent. */
   requests: {
     readonly [name in
       | 'LOOKUP'
@@ -61,7 +60,7 @@ export class MirrorMount {
   }
 
   static async start(source: string, mountpoint: string, options: ServeOptions = {}): Promise<MirrorMount> {
-    const program = options.native === true ? SERVE_NATIVE : SERVE;
+    const program = options.libfuse2 === true ? SERVE_LIBFUSE2 : SERVE;
     const server = spawn(process.execPath, [program, source, mountpoint, JSON.stringify(options)], {
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     });
@@ -73,7 +72,7 @@ export class MirrorMount {
     return mount;
   }
 
-  /** Lets parked requests go on. */
+  /** Resumes parked requests. */
   completeParked(): void {
     (this.server.stdio[3] as Writable).write('x');
   }
@@ -83,7 +82,7 @@ export class MirrorMount {
     this.server.stdin?.end();
   }
 
-  /** When the server has ended by itself, what it said. */
+  /** Waits until the server has ended by itself. */
   async account(): Promise<Account> {
     const status = await this.ended;
     const line = this.output.split('\n')[1];
@@ -97,7 +96,7 @@ export class MirrorMount {
     return this.account();
   }
 
-  /** After a test, also a failed one: nothing mounted, no process. */
+  /** Unmounts, and kills the server. Call it after each test, also a failed one. */
   async dispose(): Promise<void> {
     spawnSync('umount', ['-l', this.mountpoint]);
     this.server.kill('SIGKILL');
@@ -105,12 +104,7 @@ export class MirrorMount {
   }
 }
 
-/** Waits for a condition; the test's own time limit ends it. */
+/** Waits for a condition until the time limit of the test. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
-/** Whether the process waits in a request that nobody answers, or in a sleep: not running. */
-export function isWaiting(pid: number): boolean {
-  return /^State:\s+[SD]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
 }

@@ -1,4 +1,4 @@
-/** The transport on a real mount, with a plain mirror of a directory behind it. */
+/** The default transport on a real mount of the mirror file system. */
 import { spawn, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ describe.skipIf(process.getuid?.() !== 0)('the transport, mounted (needs root)',
     return mount;
   }
 
-  it('carries what applications ask of names, attributes and data', async () => {
+  it('serves changes of names, attributes and data', async () => {
     const mount = await serve();
     fs.mkdirSync(join(at, 'dir'), 0o750);
     fs.writeFileSync(join(at, 'dir/file'), 'hello', { mode: 0o640 });
@@ -80,7 +80,7 @@ describe.skipIf(process.getuid?.() !== 0)('the transport, mounted (needs root)',
     }
   });
 
-  it('carries xattrs, with their sizes asked for first', async () => {
+  it('serves xattrs, and first their sizes', async () => {
     fs.writeFileSync(join(source, 'file'), '');
     await serve();
     const file = join(at, 'file');
@@ -91,14 +91,14 @@ describe.skipIf(process.getuid?.() !== 0)('the transport, mounted (needs root)',
     expect(spawnSync('getfattr', ['-n', 'user.a', file]).stderr.toString()).toContain('No such attribute');
   });
 
-  it('carries inode flags, in the size in which the kernel asks for them', async () => {
+  it('serves inode flags in the size that the kernel requests', async () => {
     fs.writeFileSync(join(source, 'file'), '');
     await serve();
     expect(spawnSync('chattr', ['+d', join(at, 'file')]).stderr.toString()).toBe('');
     expect(spawnSync('lsattr', [join(at, 'file')]).stdout.toString()).toMatch(/^-+d-+ /);
   });
 
-  it('asks once for what can be remembered: names, missing names, symlinks, listings', async () => {
+  it('lets the kernel cache names, missing names, symlinks and listings', async () => {
     fs.mkdirSync(join(source, 'dir'));
     for (let i = 0; i < 50; i++) fs.writeFileSync(join(source, 'dir', `file${i}`), '');
     fs.symlinkSync('dir', join(source, 'symlink'));
@@ -109,17 +109,18 @@ describe.skipIf(process.getuid?.() !== 0)('the transport, mounted (needs root)',
       expect(fs.existsSync(join(at, 'missing'))).toBe(false);
     }
     const { requests } = await mount.unmount();
-    // dir, symlink and missing; the files came with the listing, whose second request meets its end.
+    // Of dir, symlink and missing. READDIRPLUS looks up the files; its second request finds the end of the
+    // directory.
     expect(requests.LOOKUP).toBe(3);
     expect(requests.READLINK).toBe(1);
     expect((requests.READDIRPLUS ?? 0) + (requests.READDIR ?? 0)).toBeLessThanOrEqual(2);
     expect(requests.OPENDIR).toBe(1);
     expect(requests.RELEASEDIR).toBeUndefined();
-    // Of the root, and of the directory, whose time of access the first listing changed.
+    // Of the root, and of the directory: the first listing has changed its time of access.
     expect(requests.GETATTR ?? 0).toBeLessThanOrEqual(2);
   });
 
-  it('shows a kept listing with every change made through the mount', async () => {
+  it('shows each change made through the mount in a cached listing', async () => {
     const dir = join(at, 'dir');
     fs.mkdirSync(join(source, 'dir'));
     const mount = await serve();
@@ -161,7 +162,7 @@ describe.skipIf(process.getuid?.() !== 0)('the transport, mounted (needs root)',
     expect(spawnSync('find', [at, '-size', '0', '-type', 'f']).stdout.toString().trim().split('\n')).toHaveLength(2000);
   });
 
-  it('gives back every lookup and every open by the time it is unmounted', async () => {
+  it('has no lookup and no open left after the unmount', async () => {
     for (let i = 0; i < 300; i++) fs.writeFileSync(join(source, `file${i}`), 'x');
     const mount = await serve();
     for (const name of fs.readdirSync(at)) fs.readFileSync(join(at, name));
@@ -172,7 +173,7 @@ describe.skipIf(process.getuid?.() !== 0)('the transport, mounted (needs root)',
     expect(lookups).toBeLessThan(300);
   });
 
-  it('answers a bug in an operation with EIO and one line of log, and lives on', async () => {
+  it('replies EIO and logs one line if an operation has a bug, and serves the next request', async () => {
     fs.writeFileSync(join(source, 'bug-1'), '');
     const mount = await serve();
     expect(() => fs.unlinkSync(join(at, 'bug-1'))).toThrow(/EIO/);
@@ -181,7 +182,7 @@ describe.skipIf(process.getuid?.() !== 0)('the transport, mounted (needs root)',
     expect(mount.log).toMatch(/^EIO to UNLINK \(opcode 10, node 1, request \d+\): TypeError: .*\n$/);
   });
 
-  it('refuses changes on a mount that is not writable, however they come', async () => {
+  it('refuses all changes on a mount that is not writable', async () => {
     fs.writeFileSync(join(source, 'file'), 'data');
     await serve({ writable: false });
     expect(() => fs.unlinkSync(join(at, 'file'))).toThrow(/EROFS/);
@@ -211,16 +212,16 @@ describe.skipIf(process.getuid?.() !== 0)('the transport, mounted (needs root)',
       return new Promise((resolve) => reader.on('close', (status, signal) => resolve(signal ?? status)));
     }
 
-    /** In fs/fuse/dev.c:request_wait_answer. */
-    const waitsForAnswer = (): boolean =>
+    /** Whether the reader waits for a reply, in fs/fuse/dev.c:request_wait_answer. */
+    const waitsForReply = (): boolean =>
       fs.readFileSync(`/proc/${reader.pid}/stack`, 'utf8').includes('request_wait_answer');
 
-    it('waits while others are served, and goes on when its work is done', async () => {
+    it('waits while others are served, and is resumed when its work is done', async () => {
       const mount = await serve();
       const ended = cat();
-      await until(waitsForAnswer);
+      await until(waitsForReply);
       expect(fs.readFileSync(join(at, 'other'), 'utf8')).toBe('other');
-      expect(waitsForAnswer()).toBe(true);
+      expect(waitsForReply()).toBe(true);
       mount.completeParked();
       expect(await ended).toBe(0);
       expect(read).toBe('late');
@@ -230,13 +231,13 @@ describe.skipIf(process.getuid?.() !== 0)('the transport, mounted (needs root)',
     it('lets its caller be killed', async () => {
       const mount = await serve();
       const ended = cat();
-      await until(waitsForAnswer);
+      await until(waitsForReply);
       reader.kill('SIGTERM');
       expect(await ended).toBe('SIGTERM');
       expect((await mount.unmount()).opens).toBe(0);
     });
 
-    it('is not disturbed by a signal that does not end its caller', async () => {
+    it('continues after a signal that does not end its caller', async () => {
       const mount = await serve({ debug: true });
       const script = `trap : USR1; exec 3< ${at}/parked-file && cat <&3`;
       reader = spawn('sh', ['-c', script]);
@@ -245,7 +246,7 @@ describe.skipIf(process.getuid?.() !== 0)('the transport, mounted (needs root)',
         read += data.toString();
       });
       const ended = new Promise((resolve) => reader.on('close', resolve));
-      await until(waitsForAnswer);
+      await until(waitsForReply);
       reader.kill('SIGUSR1');
       await until(() => mount.log.includes('INTERRUPT'));
       mount.completeParked();
@@ -253,25 +254,25 @@ describe.skipIf(process.getuid?.() !== 0)('the transport, mounted (needs root)',
       expect(read).toBe('late');
     });
 
-    it('does not outlive the mount', async () => {
+    it('fails when the server ends', async () => {
       const mount = await serve();
       const ended = cat();
-      await until(waitsForAnswer);
+      await until(waitsForReply);
       mount.stop();
       expect(await ended).toBe(1);
       expect((await mount.account()).closed).toBe(true);
     });
   });
 
-  describe('the end', () => {
-    it('comes at once when the mount is unmounted', async () => {
+  describe('the server', () => {
+    it('ends at once when the mount is unmounted', async () => {
       const mount = await serve();
       const started = performance.now();
       await mount.unmount();
       expect(performance.now() - started).toBeLessThan(1000);
     });
 
-    it('comes when the last user of a lazily unmounted mount has gone', async () => {
+    it('ends after a lazy unmount when the last file is closed', async () => {
       fs.writeFileSync(join(source, 'file'), 'data');
       const mount = await serve();
       const fd = fs.openSync(join(at, 'file'), 'r');
@@ -282,7 +283,7 @@ describe.skipIf(process.getuid?.() !== 0)('the transport, mounted (needs root)',
       expect((await mount.account()).closed).toBe(true);
     });
 
-    it('comes when the control fd becomes readable, and the mount then answers ENOTCONN', async () => {
+    it('ends when the control fd becomes readable, and the mount then returns ENOTCONN', async () => {
       const mount = await serve();
       mount.stop();
       await mount.account();
@@ -290,14 +291,14 @@ describe.skipIf(process.getuid?.() !== 0)('the transport, mounted (needs root)',
     });
   });
 
-  it('uses no CPU while nothing is asked', async () => {
+  it('uses no CPU time while no request arrives', async () => {
     const mount = await serve();
     fs.readdirSync(at);
     const ticks = (): number => {
       const fields = fs.readFileSync(`/proc/${mount.server.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
       return Number(fields[11]) + Number(fields[12]);
     };
-    // The one wait that is a duration by its nature: doing nothing for a while is what is measured.
+    // The only wait for a time: the test measures a time without requests.
     const before = ticks();
     await new Promise((resolve) => setTimeout(resolve, 1500));
     expect(ticks() - before).toBeLessThanOrEqual(1);
@@ -316,7 +317,7 @@ describe.skipIf(process.getuid?.() !== 0)('the transport, mounted (needs root)',
     expect([requests.READ, requests.WRITE, requests.OPEN]).toEqual([undefined, undefined, 2]);
   });
 
-  it('mounts through fusermount3 as well, and hands on what it says', async () => {
+  it('mounts with fusermount3 too, and reports its error message', async () => {
     fs.writeFileSync(join(source, 'file'), 'data');
     const mount = await serve({ helper: true });
     expect(fs.readFileSync(join(at, 'file'), 'utf8')).toBe('data');
@@ -327,7 +328,7 @@ describe.skipIf(process.getuid?.() !== 0)('the transport, mounted (needs root)',
     await mount.unmount();
   });
 
-  it('reads ahead a megabyte', async () => {
+  it('has a readahead of one MiB', async () => {
     fs.writeFileSync(join(source, 'file'), Buffer.alloc(16 << 20));
     const mount = await serve();
     fs.readFileSync(join(at, 'file'));

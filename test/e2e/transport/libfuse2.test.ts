@@ -1,6 +1,6 @@
 /**
- * The fuse-native transport on a real mount, with a plain mirror of a directory behind it, and what it does
- * with faults.
+ * The fuse-native transport on a real mount of the mirror file system; also faults of operations and of the
+ * server.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -19,7 +19,7 @@ describe.skipIf(unavailable !== null)(`the fuse-native transport, mounted ${unav
   let mounts: MirrorMount[];
 
   beforeEach(() => {
-    scratch = makeScratch('native');
+    scratch = makeScratch('libfuse2');
     source = join(scratch, 'source');
     at = join(scratch, 'mount');
     fs.mkdirSync(source);
@@ -33,12 +33,12 @@ describe.skipIf(unavailable !== null)(`the fuse-native transport, mounted ${unav
   });
 
   async function serve(options: ServeOptions = {}): Promise<MirrorMount> {
-    const mount = await MirrorMount.start(source, at, { ...options, native: true });
+    const mount = await MirrorMount.start(source, at, { ...options, libfuse2: true });
     mounts.push(mount);
     return mount;
   }
 
-  it('carries what applications ask of names, attributes and data', async () => {
+  it('serves changes of names, attributes and data', async () => {
     const mount = await serve();
     fs.mkdirSync(join(at, 'dir'), 0o750);
     fs.writeFileSync(join(at, 'dir/file'), 'hello', { mode: 0o640 });
@@ -61,7 +61,7 @@ describe.skipIf(unavailable !== null)(`the fuse-native transport, mounted ${unav
     expect(mount.log).toBe('');
   });
 
-  it('sets both times, each to its own, to the millisecond', async () => {
+  it('sets access and modification time, to the millisecond', async () => {
     fs.writeFileSync(join(source, 'file'), '');
     await serve();
     fs.utimesSync(join(at, 'file'), 1_600_000_000.125, 1_700_000_000.25);
@@ -71,7 +71,7 @@ describe.skipIf(unavailable !== null)(`the fuse-native transport, mounted ${unav
     }
   });
 
-  it('carries xattrs, with their sizes asked for first, and never more than there is room for', async () => {
+  it('serves xattrs, and first their sizes, and ERANGE if the buffer is too small', async () => {
     fs.writeFileSync(join(source, 'file'), '');
     await serve();
     const file = join(at, 'file');
@@ -86,7 +86,7 @@ describe.skipIf(unavailable !== null)(`the fuse-native transport, mounted ${unav
     expect(spawnSync('getfattr', ['-n', 'user.a', file]).stderr.toString()).toContain('No such attribute');
   });
 
-  it('gives what it makes to the user who serves, without set-id bits', async () => {
+  it('makes objects of the user who serves, without set-id bits', async () => {
     fs.chmodSync(source, 0o777);
     await serve();
     const script = `umask 077; mkdir ${at}/d; : > ${at}/f; python3 -c 'import os; os.open("${at}/s", os.O_CREAT, 0o4755)'`;
@@ -97,7 +97,7 @@ describe.skipIf(unavailable !== null)(`the fuse-native transport, mounted ${unav
     }
   });
 
-  it('removes a file that is open at once, and serves it to its last close', async () => {
+  it('removes an open file at once, and serves it until its last close', async () => {
     const mount = await serve();
     fs.mkdirSync(join(at, 'dir'));
     const fd = fs.openSync(join(at, 'dir/file'), 'w+');
@@ -116,13 +116,13 @@ describe.skipIf(unavailable !== null)(`the fuse-native transport, mounted ${unav
         fs.rmdirSync(join(at, 'moved'));
         return true;
       } catch {
-        return false; // RELEASE comes after close(2) has returned
+        return false; // the kernel sends RELEASE after close(2) has returned
       }
     });
     expect((await mount.unmount()).opens).toBe(0);
   });
 
-  it('refuses names that are not UTF-8, and says so to whoever looks', async () => {
+  it('lists names that are not UTF-8, and fails if a caller uses one', async () => {
     fs.writeFileSync(Buffer.from(`${source}/bad\xff`, 'latin1'), '');
     await serve();
     expect(fs.readdirSync(at)).toEqual(['bad\uFFFD']);
@@ -131,7 +131,7 @@ describe.skipIf(unavailable !== null)(`the fuse-native transport, mounted ${unav
     expect(() => fs.writeFileSync(Buffer.from(`${at}/new\xff`, 'latin1'), '')).toThrow(/errno: -84|EILSEQ|unknown/i);
   });
 
-  it('gives back every lookup and every open by the time it is unmounted', async () => {
+  it('has no lookup and no open left after the unmount', async () => {
     for (let i = 0; i < 300; i++) fs.writeFileSync(join(source, `file${i}`), 'x');
     const mount = await serve();
     for (const name of fs.readdirSync(at)) fs.readFileSync(join(at, name));
@@ -140,7 +140,7 @@ describe.skipIf(unavailable !== null)(`the fuse-native transport, mounted ${unav
     expect(await mount.unmount()).toMatchObject({ lookups: 0, opens: 0, closed: true });
   });
 
-  it('refuses changes on a mount that is not writable, however they come', async () => {
+  it('refuses all changes on a mount that is not writable', async () => {
     fs.writeFileSync(join(source, 'file'), 'data');
     await serve({ writable: false });
     expect(() => fs.unlinkSync(join(at, 'file'))).toThrow(/EROFS/);
@@ -149,7 +149,7 @@ describe.skipIf(unavailable !== null)(`the fuse-native transport, mounted ${unav
   });
 
   describe('faults', () => {
-    it('answers a bug in an operation with EIO and one line of log, and lives on', async () => {
+    it('replies EIO and logs one line if an operation has a bug, and serves the next request', async () => {
       fs.writeFileSync(join(source, 'bug-1'), '');
       const mount = await serve();
       expect(() => fs.unlinkSync(join(at, 'bug-1'))).toThrow(/EIO/);
@@ -158,7 +158,7 @@ describe.skipIf(unavailable !== null)(`the fuse-native transport, mounted ${unav
       expect(mount.log).toMatch(/^EIO to UNLINK "\/bug-1": TypeError: .*\n$/);
     });
 
-    it('lets a parked request go on when its work is done, and serves others meanwhile', async () => {
+    it('resumes a parked request when its work is done, and serves others meanwhile', async () => {
       fs.writeFileSync(join(source, 'parked-file'), 'late');
       fs.writeFileSync(join(source, 'other'), 'other');
       const mount = await serve({ debug: true });
@@ -176,7 +176,7 @@ describe.skipIf(unavailable !== null)(`the fuse-native transport, mounted ${unav
       expect(read).toBe('late');
     });
 
-    it('answers a parked request whose work makes no progress with ETIMEDOUT, and lives on', async () => {
+    it('replies ETIMEDOUT to a parked request whose work makes no progress, and serves others', async () => {
       fs.writeFileSync(join(source, 'parked-file'), 'never');
       fs.writeFileSync(join(source, 'other'), 'other');
       const mount = await serve({ requestTimeout: 0.2 });
@@ -186,7 +186,7 @@ describe.skipIf(unavailable !== null)(`the fuse-native transport, mounted ${unav
       expect(mount.log).toBe('ETIMEDOUT to OPEN "/parked-file": no progress for 0.2 s\n');
     });
 
-    it('ends the mount when an operation does not come back: its caller gets an error', async () => {
+    it('ends the mount if an operation hangs, so that its caller gets an error', async () => {
       fs.writeFileSync(join(source, 'hang-1'), '');
       const mount = await serve({ requestTimeout: 0.2 });
       expect(() => fs.unlinkSync(join(at, 'hang-1'))).toThrow(/ENOTCONN|ECONNABORTED/);
@@ -196,7 +196,7 @@ describe.skipIf(unavailable !== null)(`the fuse-native transport, mounted ${unav
       expect(mount.log).toBe('a request has not returned for 0.2 s: the mount ends\n');
     });
 
-    it('leaves no caller waiting when it is killed', async () => {
+    it('lets no caller wait when it is killed', async () => {
       fs.writeFileSync(join(source, 'parked-file'), 'late');
       const mount = await serve({ debug: true });
       const reader = spawn('cat', [join(at, 'parked-file')], { stdio: 'ignore' });
@@ -207,8 +207,8 @@ describe.skipIf(unavailable !== null)(`the fuse-native transport, mounted ${unav
     });
   });
 
-  describe('the end', () => {
-    it('comes when the mount is unmounted, and when the last user of a lazily unmounted one has gone', async () => {
+  describe('the server', () => {
+    it('ends when the mount is unmounted, and after a lazy unmount when the last file is closed', async () => {
       await (await serve()).unmount();
       fs.writeFileSync(join(source, 'file'), 'data');
       const mount = await serve();

@@ -1,4 +1,7 @@
-/** `--transport fuse-native` as users meet it: what it needs, where it serves, how it ends. */
+/**
+ * `--transport fuse-native` on the command line and in the library: mounts, errors, and the end of each
+ * process.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
@@ -34,13 +37,13 @@ describe.skipIf(unavailable !== null)(`--transport fuse-native ${unavailable ?? 
       try {
         if (fs.readFileSync(`/proc/${name}/cmdline`, 'utf8').replace(/\0.*/s, '') === title) return Number(name);
       } catch {
-        // ENOENT, ESRCH: it ended while we looked
+        // ENOENT, ESRCH: the process has ended meanwhile
       }
     }
     return undefined;
   }
 
-  it('mounts, copies up, hides, and leaves neither process nor mount behind', async () => {
+  it('mounts, copies up, hides, and leaves no process and no mount', async () => {
     expect(mount()).toEqual({ status: 0, stdout: '', stderr: '' });
     fs.writeFileSync(box.at('mnt/from-base'), 'changed');
     fs.rmSync(box.at('mnt/from-top'));
@@ -70,30 +73,30 @@ describe.skipIf(unavailable !== null)(`--transport fuse-native ${unavailable ?? 
     expect(fs.statSync(box.at('up/large')).size).toBe(size + 4);
   });
 
-  it('takes the mount away when the serving process is killed, and tells why', async () => {
+  it('unmounts when the serving process is killed, and logs the signal', async () => {
     mount(`log=${box.at('log')}`);
     const fd = fs.openSync(box.at('mnt/from-top'), 'r');
     process.kill(server() ?? 0, 'SIGKILL');
-    await waitFor(() => !box.isMounted() && box.daemon() === undefined, 'the mount to go');
+    await waitFor(() => !box.isMounted() && box.daemon() === undefined, 'the mount to end');
     expect(() => fs.fstatSync(fd)).toThrow(/ENOTCONN/);
     expect(() => fs.closeSync(fd)).toThrow(/ENOTCONN/);
     expect(box.read('log')).toMatch(/^\S+ plyfs\[\d+\]: serving process: ended by SIGKILL\n$/);
   });
 
-  it('takes the mount away when whoever mounted is killed', async () => {
+  it('unmounts when the process that mounted is killed', async () => {
     mount();
     process.kill(box.daemon() ?? 0, 'SIGKILL');
-    await waitFor(() => !box.isMounted() && server() === undefined, 'the mount to go');
+    await waitFor(() => !box.isMounted() && server() === undefined, 'the mount to end');
   });
 
-  it('refuses a mountpoint that is one already, in one line', () => {
+  it('refuses a directory that is a mountpoint already, in one line', () => {
     spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', box.mountpoint]);
     const { status, stderr } = mount();
     expect([status, stderr.split('\n').length]).toEqual([1, 2]);
     expect(stderr).toMatch(/^plyfs: \S+: fuse-native cannot mount on a directory that is a mountpoint already;/);
   });
 
-  it('serves the process that uses the library, with blocking calls too, and ends with it', async () => {
+  it('serves blocking calls of the process that uses the library', async () => {
     const { mount: mountHere, MountError } = (await import(library)) as typeof Plyfs;
     const lowers = [box.at('top'), box.at('base')];
     const tree = await mountHere({ lowers, mountpoint: box.mountpoint, transport: 'fuse-native' });
@@ -106,9 +109,10 @@ describe.skipIf(unavailable !== null)(`--transport fuse-native ${unavailable ?? 
     await expect(mountHere(wrong)).rejects.toThrow(MountError);
   });
 
-  describe('where something is missing', () => {
+  describe('without a package or library', () => {
     /**
-     * A copy of the program with its own modules: all that it needs, and `fuseNative` for the optional one.
+     * Runs a copy of the program with its own modules: all required ones, and `fuseNative` as the text of the
+     * optional one.
      */
     function mountWith(fuseNative: string | null): Outcome {
       const copy = box.at('copy');
@@ -128,7 +132,7 @@ describe.skipIf(unavailable !== null)(`--transport fuse-native ${unavailable ?? 
       return run(join(copy, 'bin/plyfs'), args);
     }
 
-    it('names the package to install', () => {
+    it('the error names the package to install', () => {
       const { status, stderr } = mountWith(null);
       expect(status).toBe(1);
       expect(stderr).toMatch(
@@ -137,7 +141,7 @@ describe.skipIf(unavailable !== null)(`--transport fuse-native ${unavailable ?? 
       expect(box.isMounted()).toBe(false);
     });
 
-    it('names the library to install', () => {
+    it('the error names the library to install', () => {
       const { status, stderr } = mountWith("throw new Error('libfuse.so.2: cannot open shared object file');");
       expect(status).toBe(1);
       expect(stderr).toMatch(/^plyfs: \S+: fuse-native: libfuse 2 is not installed; apt-get install libfuse2\n$/);
