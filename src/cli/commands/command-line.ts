@@ -6,10 +6,10 @@ import { convertHelp, mountHelp, programHelp, runHelp } from '../output/help.js'
 import { printMessage } from '../output/message.js';
 import { version } from '../output/version.js';
 import type { ConvertArguments } from './command-convert.js';
-import { describeUnknownCommand, isCommand } from './command-names.js';
 import type { RunArguments } from './command-run.js';
 import type { DockerArguments } from './docker-arguments.js';
 import type { InsideOrder } from './run-inside.js';
+import { describeUnknownCommand, isCommand } from './unknown-command.js';
 
 /** All strings are bytes, as `rawArguments` gives them. */
 export interface MountArguments {

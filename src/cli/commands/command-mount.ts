@@ -8,7 +8,7 @@ import { splitOptions } from '../../server/options/kinds/option-list.js';
 import { resolveMount } from '../../server/options/resolve-mount.js';
 import type { Server } from '../../server/serving/server.js';
 import type { ThreadServer } from '../../server/thread/thread-server.js';
-import type { DockerLayers } from '../../store/docker/docker.js';
+import type { DockerLayers } from '../../store/docker/docker-layers.js';
 import { StoreError } from '../../store/store-error.js';
 import { readOptions } from '../options/read-options.js';
 import { FAILURE } from '../output/exit-status.js';
@@ -108,6 +108,6 @@ async function settingsOf(args: MountArguments): Promise<MountSettings> {
  * the native library then loads in the server's thread first.
  */
 async function layersOf(args: DockerArguments): Promise<{ args: DockerArguments; layers: DockerLayers }> {
-  const { findDockerLayers } = await import('../../store/docker/docker.js');
+  const { findDockerLayers } = await import('../../store/docker/docker-layers.js');
   return { args, layers: findDockerLayers(args.directory, args.layer) };
 }

@@ -3,7 +3,7 @@ import { Errno } from '../../core/errno.js';
 import { DEFAULT_MAX_LAYERS } from '../../server/config/mount-config.js';
 import { MountError } from '../../server/config/mount-error.js';
 import type { OptionValues } from '../../server/options/kinds/option-entry.js';
-import type { DockerLayers } from '../../store/docker/docker.js';
+import type { DockerLayers } from '../../store/docker/docker-layers.js';
 import { printMessage } from '../output/message.js';
 
 /** All strings are bytes. */

@@ -16,7 +16,7 @@ import { PACKAGE_ROOT } from '../package-root.js';
 import type { TerminalSettings } from '../process/caller-terminal.js';
 import { CommandSignals, statusOf, statusOfSignal } from '../process/child-status.js';
 import { describeUnmappedOwners } from '../process/unmapped-owners.js';
-import { CommandTerminal } from './command-terminal.js';
+import { RunTerminal } from './run-terminal.js';
 
 export interface InsideOrder {
   /** Arguments of `plyfs mount`. */
@@ -53,12 +53,12 @@ export async function runInside(order: InsideOrder): Promise<number> {
   const mounted = spawnSync(PLYFS, ['mount', ...order.mount], { stdio: ['ignore', 'ignore', 'inherit'] });
   if (mounted.error !== undefined) throw mounted.error;
   if (mounted.status !== 0) return RUN_FAILURE; // It has printed the reason.
-  let terminal: CommandTerminal | undefined;
+  let terminal: RunTerminal | undefined;
   try {
     const unmapped = order.mapsOwners ? describeUnmappedOwners(root) : null;
     if (unmapped !== null) printMessage(unmapped);
     mountSystemDirectories(root);
-    if (order.terminal !== undefined) terminal = await CommandTerminal.open(root, order.terminal);
+    if (order.terminal !== undefined) terminal = await RunTerminal.open(root, order.terminal);
     return await run(order, signals, terminal);
   } catch (error) {
     if (!(error instanceof MountError) && errnoOf(error) === undefined) throw error;
@@ -112,7 +112,7 @@ function mount(args: readonly string[]): void {
 async function run(
   { root, command }: InsideOrder,
   signals: CommandSignals,
-  terminal: CommandTerminal | undefined,
+  terminal: RunTerminal | undefined,
 ): Promise<number> {
   const { TERM } = process.env;
   // The event loop was blocked until here. Let it deliver the signals that have been reported meanwhile.
@@ -133,7 +133,7 @@ async function run(
 }
 
 /** Ends the processes that the command has left in the tree, then unmounts the tree and all mounts in it. */
-async function unmountAll(root: string, terminal: CommandTerminal | undefined): Promise<void> {
+async function unmountAll(root: string, terminal: RunTerminal | undefined): Promise<void> {
   await until(() => {
     const left = others().filter((pid) => isInside(pid, root));
     for (const pid of left) kill(pid);

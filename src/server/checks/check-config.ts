@@ -1,7 +1,7 @@
 /** The checks of a mount's config before its layers are opened. */
 import { isReadOnly, type MountConfig } from '../config/mount-config.js';
-import { refuseLayersInUse } from './check-in-use.js';
 import { checkLayers } from './check-layers.js';
+import { refuseLayersInUse } from './check-layers-in-use.js';
 import { checkDevice, resolveMountpoint } from './check-mountpoint.js';
 import { onGivenDevice } from './given-device.js';
 import { withoutIdmapped } from './idmapped-layers.js';

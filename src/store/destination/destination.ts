@@ -8,7 +8,7 @@ import { O_DIRECTORY, O_PATH, O_RDONLY } from '../../core/flags.js';
 import { close, openAt, openDirectoryAt, openTrusted } from '../../sys/files/open.js';
 import { readDirectory } from '../../sys/files/read-directory.js';
 import { statAt, statFd } from '../../sys/files/stat.js';
-import { identityOf, identityOfOpen } from '../identity.js';
+import { identityOf, identityOfOpen } from '../object-identity.js';
 import { StoreError } from '../store-error.js';
 
 const PREFIX = '.plyfs-convert.';

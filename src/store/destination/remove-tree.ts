@@ -15,7 +15,7 @@ import { chmodFd, rmdirAt, unlinkAt } from '../../sys/files/inode-ops.js';
 import { close, openDirectoryAt, openOnSameMount } from '../../sys/files/open.js';
 import { readDirectory } from '../../sys/files/read-directory.js';
 import { statFd } from '../../sys/files/stat.js';
-import { identityOf, identityOfOpen } from '../identity.js';
+import { identityOf, identityOfOpen } from '../object-identity.js';
 
 /** A directory between the root and the current directory. */
 interface Level {

@@ -3,7 +3,7 @@ import type { FileStat } from '../../core/file-stat.js';
 import { O_DIRECTORY, O_PATH } from '../../core/flags.js';
 import { linkAt } from '../../sys/files/inode-ops.js';
 import { close, openBeneath } from '../../sys/files/open.js';
-import { identityOf } from '../identity.js';
+import { identityOf } from '../object-identity.js';
 
 /** The copied objects that have several names. An object is forgotten after its last name. */
 export class HardLinks {

@@ -8,7 +8,7 @@ import { withoutForeignIds } from '../../core/posix-acl.js';
 import { isAcl } from '../../core/xattr-names.js';
 import { getXattr } from '../../sys/files/xattr.js';
 import type { LayerSource, LayerTarget } from '../../whiteout/layer-form.js';
-import { identityOf } from '../identity.js';
+import { identityOf } from '../object-identity.js';
 import { type LayerVisitor, type WalkedObject, walkLayer } from './layer-walk.js';
 import type { Progress } from './progress.js';
 

@@ -6,7 +6,7 @@ import { syncFs } from '../../sys/files/file-io.js';
 import { mkdirAt } from '../../sys/files/inode-ops.js';
 import { close, openDirectoryAt } from '../../sys/files/open.js';
 import type { LayerSource, LayerTarget } from '../../whiteout/layer-form.js';
-import { identityOf, identityOfOpen } from '../identity.js';
+import { identityOf, identityOfOpen } from '../object-identity.js';
 import { copyAttributes, copyObject, type XattrTranslation } from './copy-object.js';
 import { HardLinks } from './hard-links.js';
 import { type LayerVisitor, type WalkedObject, walkLayer } from './layer-walk.js';

@@ -1,5 +1,5 @@
 import type { Filling } from '../../copyup/context.js';
-import { CopyPool, CHECK_MS } from '../../copyup/copy-pool.js';
+import { CHECK_MS, CopyPool } from '../../copyup/copy-pool.js';
 import { FileStat } from '../../core/file-stat.js';
 import { close } from '../../sys/files/open.js';
 import { statFd } from '../../sys/files/stat.js';

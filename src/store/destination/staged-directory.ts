@@ -14,7 +14,7 @@ import { chmodFd, mkdirAt, renameAt, rmdirAt } from '../../sys/files/inode-ops.j
 import { close, openOnSameMount } from '../../sys/files/open.js';
 import { statAt, statFd } from '../../sys/files/stat.js';
 import { tryLock } from '../../sys/locks/lock.js';
-import { identityOf, identityOfOpen } from '../identity.js';
+import { identityOf, identityOfOpen } from '../object-identity.js';
 import { StoreError } from '../store-error.js';
 import { type Destination, isEmpty } from './destination.js';
 import { checkRemovable, openForChanges, removeContents } from './remove-tree.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeUnknownCommand } from '../../../../src/cli/commands/command-names.js';
+import { describeUnknownCommand } from '../../../../src/cli/commands/unknown-command.js';
 
 describe('a word that is no command', () => {
   it.each([

@@ -16,7 +16,7 @@ const RETRY_MS = 5;
 /** How long to read the remaining output after all processes of the command have ended, in milliseconds. */
 const IDLE_MS = 1000;
 
-export class CommandTerminal {
+export class RunTerminal {
   private readonly output: ReadStream;
   private readonly ended: Promise<void>;
   private input: Buffer[] = [];
@@ -41,11 +41,11 @@ export class CommandTerminal {
    * @param root the mountpoint of the tree, in which a devpts is mounted
    * @param settings the settings of the caller's terminal, on stdin
    */
-  static async open(root: string, settings: TerminalSettings): Promise<CommandTerminal> {
+  static async open(root: string, settings: TerminalSettings): Promise<RunTerminal> {
     const { copyWindowSize, openTerminal } = await import('../../sys/process/pseudo-terminal.js');
     const master = openSync(join(root, 'dev/pts/ptmx'), constants.O_RDWR | constants.O_NOCTTY);
     const slave = openTerminal(master);
-    const terminal = new CommandTerminal(master, slave, settings, unlessHungUp(copyWindowSize));
+    const terminal = new RunTerminal(master, slave, settings, unlessHungUp(copyWindowSize));
     terminal.copyWindowSize(0, master);
     setTerminal([settings], slave);
     return terminal;

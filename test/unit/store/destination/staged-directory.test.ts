@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Destination } from '../../../../src/store/destination/destination.js';
-import { StagedDirectory } from '../../../../src/store/destination/staging.js';
+import { StagedDirectory } from '../../../../src/store/destination/staged-directory.js';
 import { close, openDirectoryAt, openTrusted } from '../../../../src/sys/files/open.js';
 import { makeScratch, removeScratch } from '../../../harness/scratch.js';
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { findDockerLayers } from '../../../../src/store/docker/docker.js';
+import { findDockerLayers } from '../../../../src/store/docker/docker-layers.js';
 import { StoreError } from '../../../../src/store/store-error.js';
 import { AufsStore, idOf, Overlay2Store } from '../../../harness/docker-store.js';
 import { makeScratch, removeScratch } from '../../../harness/scratch.js';
