@@ -1,17 +1,18 @@
 /**
- * How long the fuzz tests run: some thousand messages of a fixed seed, or for as long as `npm run fuzz` says.
+ * The duration of the fuzz tests: some thousand messages with a fixed seed, or the time given to
+ * `npm run fuzz`.
  */
 import fc from 'fast-check';
 
 const SECONDS = Number(process.env.PLYFS_FUZZ_SECONDS ?? 0);
 const SEED = Number(process.env.PLYFS_FUZZ_SEED ?? 1);
 
-/** Time that one test may take, for vitest. */
+/** The time limit of one test, for vitest. */
 export const TIMEOUT_MS = (SECONDS + 120) * 1000;
 
 /**
- * Checks `property` with one seed after the other until the time is over. A failure says which seed it was,
- * and the shrunken message.
+ * Checks `property` with one seed after the other until the time is over. A failure shows its seed and the
+ * message.
  */
 export function fuzz<T>(what: string, runs: number, property: fc.IProperty<T>): void {
   const until = Date.now() + SECONDS * 1000;

@@ -1,14 +1,11 @@
-/**
- * Messages as the kernel could write them, and as it never would: each request's struct with odd values, then
- * damaged.
- */
+/** Messages of the kernel with unusual values, and damaged ones that no kernel sends. */
 import fc from 'fast-check';
 import { Opcode } from '../../src/fuse/wire/abi.js';
 import { message, u32, u64 } from '../unit/fuse/wire.js';
 
 type Field = 'u32' | 'size' | 'u64' | 'flags' | 'mode' | 'node' | 'name' | 'text' | 'data' | number;
 
-/** What follows the header, by linux/fuse.h. A number is itself, in 32 bits. */
+/** The members of each body, by linux/fuse.h. A number is a member of 32 bits with that value. */
 const BODIES: { readonly [name in keyof typeof Opcode]?: readonly Field[] } = {
   LOOKUP: ['name'],
   FORGET: ['u64'],
@@ -46,7 +43,7 @@ const BODIES: { readonly [name in keyof typeof Opcode]?: readonly Field[] } = {
   COPY_FILE_RANGE_64: ['u64', 'u64', 'node', 'u64', 'u64', 'u64', 'u64'],
 };
 
-/** More than an xattr can hold. */
+/** More bytes than an xattr can have. */
 const LARGE = 70_000;
 const IOCTLS = [0x80086601, 0x40086602, 0x801c581f, 0x401c5820, 0x7966];
 const u32s = fc.oneof(
@@ -57,14 +54,14 @@ const u64s = fc.oneof(
   fc.constantFrom(0n, 1n, 2n, 4096n, 2n ** 32n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n),
   fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
 );
-/** Few bits, low ones mostly, or all. */
+/** Few bits, mostly low ones, or all bits. */
 const flags = fc.oneof(
   fc.integer({ min: 0, max: 15 }),
   fc.constantFrom(0o1001, 0o102, 0x7ff, 0x8ff, 2 ** 32 - 1),
   u32s,
 );
 const modes = fc.oneof(fc.constantFrom(0o100644, 0o40755, 0o10600, 0o20600, 0o120777, 0o7777, 0), u32s);
-/** Ids are given out in order, so that small ones are nodes as soon as something was looked up. */
+/** The file system numbers nodes in order, so small ids are nodes after some lookups. */
 const nodes = fc.oneof(fc.integer({ min: 0, max: 12 }).map(BigInt), u64s);
 
 const NAMES = [
@@ -129,7 +126,7 @@ function field(kind: Field): fc.Arbitrary<Buffer> {
   }
 }
 
-/** Damage: a piece cut off, bytes added, a byte changed, or none. */
+/** Damage: the end is missing, bytes are added, a byte is changed; or none. */
 const damage = fc.oneof(
   { weight: 6, arbitrary: fc.constant((body: Buffer) => body) },
   { weight: 2, arbitrary: fc.nat(120).map((keep) => (body: Buffer) => body.subarray(0, keep)) },
@@ -147,7 +144,7 @@ const damage = fc.oneof(
   },
 );
 
-/** A message that says what it is, from whom, and how long it is; all behind the header can be wrong. */
+/** A message with a valid header. Its body can be damaged. */
 export interface Shaped {
   readonly opcode: number;
   readonly nodeid: number;
@@ -161,10 +158,10 @@ const shapes = Object.entries(Opcode).map(([name, opcode]) => {
 
 export const shaped: fc.Arbitrary<Shaped> = fc
   .tuple(fc.oneof(...shapes), fc.oneof(fc.constant(1n), nodes), damage)
-  .map(([{ opcode, body }, nodeid, spoil]) => ({
+  .map(([{ opcode, body }, nodeid, change]) => ({
     opcode,
     nodeid: Number(BigInt.asUintN(53, nodeid)),
-    body: spoil(body),
+    body: change(body),
   }));
 
 export function bytesOf({ opcode, nodeid, body }: Shaped, unique: number): Buffer {

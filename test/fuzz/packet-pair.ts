@@ -1,4 +1,4 @@
-/** A pair of sockets that keep messages apart, as /dev/fuse does (man unix(7), SOCK_SEQPACKET). */
+/** A pair of sockets that keep message boundaries, as /dev/fuse does (man unix(7), SOCK_SEQPACKET). */
 import { allocate, bind, check } from '../harness/sys/call.js';
 import * as sys from '../harness/sys/index.js';
 
@@ -13,10 +13,10 @@ const AF_UNIX = 1;
 const SOCK_SEQPACKET = 5;
 const SOL_SOCKET = 1;
 const SO_SNDBUFFORCE = 32;
-/** Room for answers of a MiB that nobody has read yet. */
+/** Room for replies of one MiB that the test has not read yet. */
 const BYTES = 64 << 20;
-/** More than the largest answer. */
-const ANSWER = (1 << 20) + (64 << 10);
+/** More bytes than the largest reply has. */
+const LARGEST_REPLY = (1 << 20) + (64 << 10);
 
 export function packetPair(): [number, number] {
   const { buffer, address } = allocate(8);
@@ -28,11 +28,11 @@ export function packetPair(): [number, number] {
   return pair;
 }
 
-/** All messages that wait at `fd`, whose other end is closed. */
+/** Reads all messages that wait at `fd`, whose other end is closed. */
 export function receive(fd: number): Buffer[] {
   const messages: Buffer[] = [];
   for (;;) {
-    const got = sys.read(fd, ANSWER);
+    const got = sys.read(fd, LARGEST_REPLY);
     if (got.length === 0) return messages;
     messages.push(Buffer.from(got));
   }

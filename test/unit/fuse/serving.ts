@@ -1,4 +1,4 @@
-/** A dispatcher whose device is memory, and a file system that records what it is asked. */
+/** A dispatcher whose device is memory, and a file system that records each call. */
 import type { NodeId } from '../../../src/core/brand.js';
 import { FileStat } from '../../../src/core/file-stat.js';
 import { Exchange } from '../../../src/fuse/handlers/exchange.js';
@@ -29,7 +29,7 @@ export const entry = { nodeid: (2 ** 32 + 7) as NodeId, attr, cacheAttr: true };
 
 export type Call = readonly [name: string, ...args: unknown[]];
 
-const ANSWERS: Record<string, unknown> = {
+const RESULTS: Record<string, unknown> = {
   lookup: entry,
   getattr: { attr, cacheAttr: true },
   birth: { sec: -40, nsec: 4 },
@@ -54,7 +54,7 @@ const ANSWERS: Record<string, unknown> = {
   getFsxattr: Buffer.alloc(28, 1),
 };
 
-/** Arguments by value: what the transport hands over is valid during the call only. */
+/** A copy of an argument, because the transport's objects are valid only during the call. */
 function snapshot(argument: unknown): unknown {
   if (argument instanceof Buffer) return `${argument.length} bytes`;
   if (typeof argument === 'object' && argument !== null && 'uid' in argument && 'pid' in argument) {
@@ -68,13 +68,13 @@ export class Serving {
   readonly calls: Call[] = [];
   readonly sent: Buffer[] = [];
   readonly log: string[] = [];
-  /** Nodes whose cached attributes the kernel was told to be out of date. */
+  /** Nodes whose attributes the kernel was requested to drop. */
   readonly invalidated: number[] = [];
-  /** Replaces the recorded answer of an operation. */
+  /** Operations in place of the default ones. */
   readonly override: Partial<Operations> = {};
   readonly exchange: Exchange;
   readonly dispatcher: Dispatcher;
-  /** What the next send answers. */
+  /** The errno of the next `send`. */
   sendErrno = 0;
 
   constructor(timeout = 1.5, writable = true, noSync = false) {
@@ -85,7 +85,7 @@ export class Serving {
           this.calls.push([name, ...args.map(snapshot)]);
           const replaced = this.override[name as keyof Operations];
           if (typeof replaced === 'function') return (replaced as (...args: unknown[]) => unknown)(...args);
-          return ANSWERS[name];
+          return RESULTS[name];
         };
       },
     });
@@ -103,7 +103,7 @@ export class Serving {
     this.dispatcher = new Dispatcher(device, this.exchange, { writable, log: (line) => this.log.push(line) });
   }
 
-  /** Serves one message and returns its answers: none or one, by the protocol. */
+  /** Serves one message and returns its replies. By the protocol there is one, or none. */
   serve(bytes: Buffer): Buffer[] {
     this.sent.length = 0;
     this.exchange.request.buffer.set(bytes);
@@ -112,8 +112,8 @@ export class Serving {
   }
 }
 
-/** `errno` of an answer, 0 for success. */
-export function errnoOf(answer: Buffer | undefined): number {
-  if (answer === undefined) throw new Error('there was no answer');
-  return Math.abs(answer.readInt32LE(4));
+/** The errno of a reply, 0 for success. */
+export function errnoOf(reply: Buffer | undefined): number {
+  if (reply === undefined) throw new Error('there was no reply');
+  return Math.abs(reply.readInt32LE(4));
 }

@@ -1,7 +1,4 @@
-/**
- * Messages as the kernel writes them, and answers as it reads them: byte by byte, independent of the code
- * under test.
- */
+/** Encodes messages as the kernel does, independent of the code under test. */
 
 /** Little-endian members, one after the other: `u32(1)`, `u64(2n)`, `text('name')` with its NUL. */
 export const u32 = (...values: number[]): Buffer => {
@@ -24,7 +21,7 @@ export interface HeaderFields {
   pid?: number;
 }
 
-/** struct fuse_in_header and a body. */
+/** A struct fuse_in_header and a body. */
 export function message(opcode: number, body: readonly Buffer[] = [], header: HeaderFields = {}): Buffer {
   const { unique = 2, nodeid = 1, uid = 1000, gid = 100, pid = 4242 } = header;
   const all = Buffer.concat(body);

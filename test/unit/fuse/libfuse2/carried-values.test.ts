@@ -1,5 +1,5 @@
 /**
- * What fuse-native is given and gives: numbers of 32 bits, names as UTF-8, libfuse's own names and options.
+ * Values that pass through fuse-native: numbers of 32 bits, names as UTF-8, libfuse's own names and options.
  */
 import { describe, expect, it } from 'vitest';
 import type { NodeId } from '../../../../src/core/brand.js';
@@ -28,17 +28,17 @@ describe('attributes', () => {
     ]);
   });
 
-  it('have inode numbers of 32 bits that stay, each its own', () => {
+  it('have inode numbers of 32 bits, stable and unique', () => {
     const numbers = new ShortNumbers();
     const large = [2 ** 48 + 1, 2 ** 48 + 2, 2 ** 49 + 1];
-    const given = large.map((ino) => numbers.of(ino));
-    expect(new Set(given).size).toBe(3);
-    expect(large.map((ino) => numbers.of(ino))).toEqual(given);
+    const short = large.map((ino) => numbers.of(ino));
+    expect(new Set(short).size).toBe(3);
+    expect(large.map((ino) => numbers.of(ino))).toEqual(short);
     expect(numbers.of(5)).toBe(5);
-    expect(given.every((ino) => ino < 2 ** 32)).toBe(true);
+    expect(short.every((ino) => ino < 2 ** 32)).toBe(true);
   });
 
-  it('of a file system of many blocks keep its size', () => {
+  it('of a file system with many blocks have the right size', () => {
     const big = {
       blocks: 2 ** 40,
       bfree: 2 ** 39,
@@ -55,7 +55,7 @@ describe('attributes', () => {
 });
 
 describe('names', () => {
-  it('go there and back when they are UTF-8', () => {
+  it('that are UTF-8 are the same after a conversion and back', () => {
     for (const text of ['plain', 'ümläut', '漢字', '🙂']) {
       expect(toBytes(text)).toBe(Buffer.from(text).toString('latin1'));
       expect(toExactText(toBytes(text))).toBe(text);
@@ -70,7 +70,7 @@ describe('names', () => {
 });
 
 describe('files that are removed while they are open', () => {
-  it('are told by the name that libfuse gives them, in the same directory', () => {
+  it('are recognized by the name that libfuse gives them, in the same directory', () => {
     const name = '.fuse_hidden0000002a00000001';
     expect(HiddenFiles.isHiding('/d/f', `/d/${name}`)).toBe(true);
     expect(HiddenFiles.isHiding('/f', `/${name}`)).toBe(true);
@@ -78,7 +78,7 @@ describe('files that are removed while they are open', () => {
     expect(HiddenFiles.isHiding('/d/f', '/d/.fuse_hidden')).toBe(false);
   });
 
-  it('move with their directory, and keep it', () => {
+  it('move with their directory, which cannot be removed', () => {
     const hidden = new HiddenFiles();
     hidden.add('/d/x', 5 as NodeId);
     hidden.move('/d', '/new');
@@ -89,7 +89,7 @@ describe('files that are removed while they are open', () => {
 });
 
 describe('open files', () => {
-  it('have numbers of their own, larger than 0, until they are removed', () => {
+  it('have unique numbers larger than 0 until they are removed', () => {
     const files = new OpenFiles();
     const [first, second] = [files.add(5 as NodeId, 0), files.add(5 as NodeId, 2)];
     expect([first > 0, second > 0, first !== second]).toEqual([true, true, true]);
@@ -110,7 +110,7 @@ describe('mount options', () => {
     allowOther: true,
   };
 
-  it('are escaped, and let the kernel keep attributes only where nothing changes', () => {
+  it('are escaped, and let the kernel cache attributes on a read-only mount only', () => {
     const text = libfuseOptions(request, 60);
     expect(text).toContain(',fsname=a\\,b\\\\c,');
     expect(text).toContain(',attr_timeout=60,');
@@ -118,7 +118,7 @@ describe('mount options', () => {
     expect(libfuseOptions({ ...request, flags: 0 }, 60)).toContain(',attr_timeout=0,');
   });
 
-  it('that fuse-native would cut off are refused', () => {
+  it('that fuse-native would truncate are refused', () => {
     expect(() => libfuseOptions({ ...request, fsname: 'x'.repeat(1000) }, 60)).toThrow(/ENAMETOOLONG/);
   });
 });

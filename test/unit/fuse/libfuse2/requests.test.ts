@@ -1,4 +1,4 @@
-/** Every request is answered exactly once, whatever its operation does. */
+/** Every request has exactly one reply, whether its operation returns, throws or parks. */
 import { readSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Errno, fsError } from '../../../../src/core/errno.js';
@@ -60,26 +60,26 @@ function ask(operation: () => string, changes = false): void {
 }
 
 describe('a request', () => {
-  it('is answered with what its operation returns', () => {
+  it('has the result of its operation as its reply', () => {
     ask(() => 'value');
     expect([answers, log, running]).toEqual([['value'], [], 0]);
   });
 
-  it('is answered with the errno that its operation throws, without a word', () => {
+  it('has the errno that its operation throws as its reply, without a line of log', () => {
     ask(() => {
       throw fsError(Errno.ENOTEMPTY, 'rmdir');
     });
     expect([answers, log, running]).toEqual([[Errno.ENOTEMPTY], [], 0]);
   });
 
-  it('is answered with EIO for anything else that is thrown, and one line of log', () => {
+  it('has EIO as its reply for any other exception, and one line of log', () => {
     ask(() => {
       throw new TypeError('oops');
     });
     expect([answers, log, running]).toEqual([[Errno.EIO], ['EIO to op "/f": TypeError: oops'], 0]);
   });
 
-  it('that changes something is refused on a mount that is not writable, without being tried', () => {
+  it('that changes the tree fails on a mount that is not writable, and its operation is not called', () => {
     requests = serving(false);
     ask(() => 'done', true);
     ask(() => 'seen');
@@ -98,7 +98,7 @@ describe('a request whose operation parks', () => {
     });
   });
 
-  it('waits, and starts again from the beginning when its work is done', () => {
+  it('waits, and is served again from its beginning when its work is done', () => {
     vi.advanceTimersByTime(1000);
     expect([answers, requests.parked, running]).toEqual([[], 1, 0]);
     completed = true;
@@ -108,7 +108,7 @@ describe('a request whose operation parks', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('waits for as long as its work makes progress', () => {
+  it('waits as long as its work makes progress', () => {
     for (let i = 0; i < 10; i++) {
       progress++;
       vi.advanceTimersByTime(LIMIT);
@@ -116,7 +116,7 @@ describe('a request whose operation parks', () => {
     expect(answers).toEqual([]);
   });
 
-  it('is answered with ETIMEDOUT when its work makes none for the time of the limit', () => {
+  it('has ETIMEDOUT as its reply if its work makes no progress for the time limit', () => {
     vi.advanceTimersByTime(LIMIT + 10);
     expect(answers).toEqual([Errno.ETIMEDOUT]);
     expect(log).toEqual(['ETIMEDOUT to op "/f": no progress for 60 s']);

@@ -1,4 +1,4 @@
-/** What the kernel writes → what the file system is asked, and what the kernel reads back, byte by byte. */
+/** Requests of the kernel → calls to the file system → replies to the kernel, byte by byte. */
 import { describe, expect, it } from 'vitest';
 import { Errno, fsError } from '../../../../src/core/errno.js';
 import { O_DIRECT, O_SYNC, O_WRONLY } from '../../../../src/core/flags.js';
@@ -50,7 +50,7 @@ describe('requests', () => {
     else expect(answers.map(errnoOf)).toEqual([0]);
   });
 
-  it('BATCH_FORGET forgets each node, and is not answered', () => {
+  it('BATCH_FORGET forgets each node, and has no reply', () => {
     const serving = new Serving();
     expect(serving.serve(message(Opcode.BATCH_FORGET, [u32(2, 0), u64(7, 1, 8, 2)]))).toEqual([]);
     expect(serving.calls).toEqual([
@@ -59,7 +59,7 @@ describe('requests', () => {
     ]);
   });
 
-  it('SETATTR: each bit by itself, and what is not valid is absent', () => {
+  it('SETATTR: each bit alone; attributes without their bit are absent', () => {
     const body = (valid: number): Buffer[] => [
       u32(valid, 0),
       u64(0, 2 ** 35, 0, 11, -12, 13),
@@ -84,14 +84,14 @@ describe('requests', () => {
     expect(change(1 << 11)).toEqual({ killSetId: true });
   });
 
-  it('READ: data lands behind the header', () => {
+  it('READ: the file system reads into the body of the reply', () => {
     const serving = new Serving();
     serving.override.read = (_node, into, at, size, offset, flags) => into.write(`${size}@${offset} ${flags}`, at);
     const [answer] = serving.serve(message(Opcode.READ, [u64(0, 2 ** 33), u32(4096, 0), u64(0), u32(O_DIRECT, 0)]));
     expect(answer?.subarray(16).toString()).toBe(`4096@${2 ** 33} ${O_DIRECT}`);
   });
 
-  it('WRITE: data is taken where it stands', () => {
+  it('WRITE: the file system writes from the request, without a copy of the data', () => {
     const serving = new Serving();
     serving.override.write = (_node, from, at, size, offset, kill) => {
       expect([from.toString('latin1', at, at + size), offset, kill?.uid]).toEqual(['data', 2 ** 33, 1000]);
@@ -101,14 +101,14 @@ describe('requests', () => {
     expect(serving.serve(message(Opcode.WRITE, body))[0]?.subarray(16)).toEqual(u32(4, 0));
   });
 
-  it('WRITE of cached pages: what a mapping wrote is told apart from what a caller writes', () => {
+  it('WRITE of cached pages of a mapping is writeBack', () => {
     const serving = new Serving();
     const body = [u64(0, 2 ** 33), u32(4, 1), u64(0), u32(O_WRONLY, 0), Buffer.from('data')];
     expect(serving.serve(message(Opcode.WRITE, body))[0]?.subarray(16)).toEqual(u32(4, 0));
     expect(serving.calls.map(([name]) => name)).toEqual(['writeBack']);
   });
 
-  it('WRITE: the flags of the descriptor come with it; with a volatile upper nothing is synced', () => {
+  it('WRITE: the file system gets the flags of the descriptor, without O_SYNC if the upper is volatile', () => {
     const flags = O_WRONLY | O_DIRECT | O_SYNC;
     for (const [noSync, seen] of [
       [false, flags],
@@ -128,9 +128,9 @@ const attrBytes = Buffer.concat([
 ]);
 const entryBytes = Buffer.concat([u64(entry.nodeid, 0, 1, 1), u32(500_000_000, 500_000_000), attrBytes]);
 
-function answerTo(opcode: number, body: readonly Buffer[], serving = new Serving()): Buffer {
+function replyTo(opcode: number, body: readonly Buffer[], serving = new Serving()): Buffer {
   const [answer] = serving.serve(message(opcode, body, { unique: 2 ** 33 + 2 }));
-  if (answer === undefined) throw new Error('there was no answer');
+  if (answer === undefined) throw new Error('there was no reply');
   return answer;
 }
 
@@ -140,77 +140,77 @@ function success(...body: readonly Buffer[]): Buffer {
   return Buffer.concat([u32(16 + all.length, 0), u64(2 ** 33 + 2), all]);
 }
 
-describe('answers', () => {
+describe('replies', () => {
   it('an entry', () => {
-    expect(answerTo(Opcode.LOOKUP, [text('n')])).toEqual(success(entryBytes));
+    expect(replyTo(Opcode.LOOKUP, [text('n')])).toEqual(success(entryBytes));
   });
 
-  it('a missing name is an entry without a node, kept as long as any', () => {
+  it('a missing name is an entry without a node, cached as long as others', () => {
     const serving = new Serving();
     serving.override.lookup = () => null;
-    expect(answerTo(Opcode.LOOKUP, [text('n')], serving)).toEqual(
+    expect(replyTo(Opcode.LOOKUP, [text('n')], serving)).toEqual(
       success(u64(0, 0, 1, 0), u32(500_000_000, 0), Buffer.alloc(88)),
     );
   });
 
   it('attributes', () => {
-    expect(answerTo(Opcode.GETATTR, [u32(0, 0), u64(0)])).toEqual(success(u64(1), u32(500_000_000, 0), attrBytes));
+    expect(replyTo(Opcode.GETATTR, [u32(0, 0), u64(0)])).toEqual(success(u64(1), u32(500_000_000, 0), attrBytes));
   });
 
-  it('attributes, and when the object was made', () => {
+  it('attributes, and the time of birth', () => {
     const head = [u64(1), u32(500_000_000, 0), u64(0, 0)];
     const moments = [u64(10), u32(1, 0), u64(-40), u32(4, 0), u64(30), u32(3, 0), u64(-2), u32(2, 0)];
     const known = [u32(0xfff, 4096), u64(0), u32(2, 1000, 100, 0o100644), u64(attr.ino, attr.size, 24, 0)];
     const rest = Buffer.alloc(128);
     const body = [u32(0, 0), u64(0), u32(0, 0xfff)];
     const serving = new Serving();
-    expect(answerTo(Opcode.STATX, body, serving)).toEqual(success(...head, ...known, ...moments, rest));
+    expect(replyTo(Opcode.STATX, body, serving)).toEqual(success(...head, ...known, ...moments, rest));
     expect(serving.calls).toEqual([
       ['getattr', 1],
       ['birth', 1],
     ]);
     serving.override.birth = () => null;
-    const unknown = answerTo(Opcode.STATX, body, serving);
+    const unknown = replyTo(Opcode.STATX, body, serving);
     expect(unknown.readUInt32LE(16 + 32)).toBe(0x7ff);
     expect(unknown.subarray(16 + 112, 16 + 128)).toEqual(Buffer.alloc(16));
   });
 
-  it('attributes that must not be kept', () => {
-    expect(answerTo(Opcode.SETATTR, [Buffer.alloc(88)])).toEqual(success(u64(0), u32(0, 0), attrBytes));
+  it('attributes that the kernel must not cache', () => {
+    expect(replyTo(Opcode.SETATTR, [Buffer.alloc(88)])).toEqual(success(u64(0), u32(0, 0), attrBytes));
   });
 
-  it('an open file that keeps its cache, never asked at close', () => {
-    expect(answerTo(Opcode.OPEN, [u32(0, 0)])).toEqual(success(u64(0), u32(0b100010, 0)));
+  it('an open file that keeps its pages, without FLUSH at close', () => {
+    expect(replyTo(Opcode.OPEN, [u32(0, 0)])).toEqual(success(u64(0), u32(0b100010, 0)));
   });
 
-  it('a created file, passed through', () => {
-    expect(answerTo(Opcode.CREATE, [u32(2, 0o100600, 0, 0), text('f')])).toEqual(
+  it('a created file, in passthrough', () => {
+    expect(replyTo(Opcode.CREATE, [u32(2, 0o100600, 0, 0), text('f')])).toEqual(
       success(entryBytes, u64(0), u32(0b10100000, 3)),
     );
   });
 
-  it('a passed-through file never keeps a cache: the kernel would fail the open', () => {
+  it('a file in passthrough never has KEEP_CACHE, with which the kernel would fail the open', () => {
     const serving = new Serving();
     serving.override.open = () => ({ keepCache: true, backingId: 9, direct: false });
-    expect(answerTo(Opcode.OPEN, [u32(0, 0)], serving)).toEqual(success(u64(0), u32(0b10100000, 9)));
+    expect(replyTo(Opcode.OPEN, [u32(0, 0)], serving)).toEqual(success(u64(0), u32(0b10100000, 9)));
     serving.override.open = () => ({ keepCache: true, backingId: 9, direct: true });
-    expect(answerTo(Opcode.OPEN, [u32(0, 0)], serving)).toEqual(success(u64(0), u32(0b10100001, 9)));
+    expect(replyTo(Opcode.OPEN, [u32(0, 0)], serving)).toEqual(success(u64(0), u32(0b10100001, 9)));
   });
 
   it('a target, a position, a count', () => {
-    expect(answerTo(Opcode.READLINK, [])).toEqual(success(Buffer.from('a/target')));
-    expect(answerTo(Opcode.LSEEK, [u64(0, 0), u32(3, 0)])).toEqual(success(u64(2 ** 34)));
-    expect(answerTo(Opcode.COPY_FILE_RANGE, [u64(0, 0, 9, 0, 0, 4096, 0)])).toEqual(success(u32(4096, 0)));
-    expect(answerTo(Opcode.COPY_FILE_RANGE_64, [u64(0, 0, 9, 0, 0, 4096, 0)])).toEqual(success(u64(4096)));
+    expect(replyTo(Opcode.READLINK, [])).toEqual(success(Buffer.from('a/target')));
+    expect(replyTo(Opcode.LSEEK, [u64(0, 0), u32(3, 0)])).toEqual(success(u64(2 ** 34)));
+    expect(replyTo(Opcode.COPY_FILE_RANGE, [u64(0, 0, 9, 0, 0, 4096, 0)])).toEqual(success(u32(4096, 0)));
+    expect(replyTo(Opcode.COPY_FILE_RANGE_64, [u64(0, 0, 9, 0, 0, 4096, 0)])).toEqual(success(u64(4096)));
   });
 
-  it('the figures of the file system', () => {
-    expect(answerTo(Opcode.STATFS, [])).toEqual(success(u64(1, 2, 3, 4, 5), u32(6, 8, 7, 0), Buffer.alloc(24)));
+  it('statfs', () => {
+    expect(replyTo(Opcode.STATFS, [])).toEqual(success(u64(1, 2, 3, 4, 5), u32(6, 8, 7, 0), Buffer.alloc(24)));
   });
 
   it('an xattr: its size, its value, too little room, not set', () => {
     const ask = (room: number, serving = new Serving()): Buffer =>
-      answerTo(Opcode.GETXATTR, [u32(room, 0), text('user.a')], serving);
+      replyTo(Opcode.GETXATTR, [u32(room, 0), text('user.a')], serving);
     expect(ask(0)).toEqual(success(u32(5, 0)));
     expect(ask(5)).toEqual(success(Buffer.from('value')));
     expect(errnoOf(ask(4))).toBe(Errno.ERANGE);
@@ -220,19 +220,19 @@ describe('answers', () => {
   });
 
   it('a list of xattrs: its size, its names, too little room', () => {
-    expect(answerTo(Opcode.LISTXATTR, [u32(0, 0)])).toEqual(success(u32(15, 0)));
-    expect(answerTo(Opcode.LISTXATTR, [u32(15, 0)])).toEqual(success(Buffer.from('user.a\0user.bc\0')));
-    expect(errnoOf(answerTo(Opcode.LISTXATTR, [u32(14, 0)]))).toBe(Errno.ERANGE);
+    expect(replyTo(Opcode.LISTXATTR, [u32(0, 0)])).toEqual(success(u32(15, 0)));
+    expect(replyTo(Opcode.LISTXATTR, [u32(15, 0)])).toEqual(success(Buffer.from('user.a\0user.bc\0')));
+    expect(errnoOf(replyTo(Opcode.LISTXATTR, [u32(14, 0)]))).toBe(Errno.ERANGE);
   });
 
-  it('inode flags, in as many bytes as were asked for', () => {
-    const ask = (room: number): Buffer => answerTo(Opcode.IOCTL, [u64(0), u32(0, 0x80086601), u64(0), u32(0, room)]);
+  it('inode flags, in as many bytes as the caller has room for', () => {
+    const ask = (room: number): Buffer => replyTo(Opcode.IOCTL, [u64(0), u32(0, 0x80086601), u64(0), u32(0, room)]);
     expect(ask(4)).toEqual(success(u32(0, 0, 0, 0, 0x10)));
     expect(ask(8)).toEqual(success(u32(0, 0, 0, 0, 0x10, 0)));
   });
 
-  it('an ioctl that is not known is ENOTTY', () => {
-    expect(errnoOf(answerTo(Opcode.IOCTL, [u64(0), u32(0, 0x5401), u64(0), u32(0, 0)]))).toBe(Errno.ENOTTY);
+  it('an unknown ioctl is ENOTTY', () => {
+    expect(errnoOf(replyTo(Opcode.IOCTL, [u64(0), u32(0, 0x5401), u64(0), u32(0, 0)]))).toBe(Errno.ENOTTY);
   });
 });
 
@@ -256,38 +256,38 @@ describe('listings', () => {
   it('READDIR: names, aligned to eight bytes', () => {
     const serving = new Serving();
     serving.override.readdir = fill(false);
-    expect(answerTo(Opcode.READDIR, readdir(4096), serving)).toEqual(success(...dirents));
+    expect(replyTo(Opcode.READDIR, readdir(4096), serving)).toEqual(success(...dirents));
   });
 
-  it('READDIR: stops where the room ends, and goes on from the cookie', () => {
+  it('READDIR: stops when there is no more room, and continues after the cookie', () => {
     const serving = new Serving();
     serving.override.readdir = fill(false);
-    expect(answerTo(Opcode.READDIR, readdir(64 + 31), serving)).toEqual(success(...dirents.slice(0, 2)));
-    expect(answerTo(Opcode.READDIR, readdir(4096, 2), serving)).toEqual(success(...dirents.slice(2)));
+    expect(replyTo(Opcode.READDIR, readdir(64 + 31), serving)).toEqual(success(...dirents.slice(0, 2)));
+    expect(replyTo(Opcode.READDIR, readdir(4096, 2), serving)).toEqual(success(...dirents.slice(2)));
   });
 
   it('READDIRPLUS: an entry before each name; . and .. without one', () => {
     const serving = new Serving();
     serving.override.readdir = fill(true);
     const none = Buffer.alloc(128);
-    expect(answerTo(Opcode.READDIRPLUS, readdir(4096), serving)).toEqual(
+    expect(replyTo(Opcode.READDIRPLUS, readdir(4096), serving)).toEqual(
       success(none, dirents[0] as Buffer, entryBytes, dirents[1] as Buffer, entryBytes, dirents[2] as Buffer),
     );
   });
 
-  it('READDIRPLUS: an error after some entries lets these through, for they count as lookups', () => {
+  it('READDIRPLUS: after an error the reply has the entries before it, because they count as lookups', () => {
     const serving = new Serving();
     serving.override.readdir = (node, cookie, plus, sink) => {
       fill(true)(node, cookie, plus, sink);
       throw fsError(Errno.EIO, 'getdents64');
     };
-    expect(errnoOf(answerTo(Opcode.READDIRPLUS, readdir(4096), serving))).toBe(0);
-    expect(errnoOf(answerTo(Opcode.READDIRPLUS, readdir(4096, 3), serving))).toBe(Errno.EIO);
+    expect(errnoOf(replyTo(Opcode.READDIRPLUS, readdir(4096), serving))).toBe(0);
+    expect(errnoOf(replyTo(Opcode.READDIRPLUS, readdir(4096, 3), serving))).toBe(Errno.EIO);
   });
 });
 
 describe('failures', () => {
-  it('a change that breaks off: the kernel is told that what it knows of both directories is out of date', () => {
+  it('a change that fails half-way invalidates the attributes of both directories', () => {
     const serving = new Serving();
     serving.override.rename = () => {
       throw fsError(Errno.EIO, 'renameat2');
@@ -301,63 +301,63 @@ describe('failures', () => {
     expect(serving.invalidated).toEqual([5, 9]);
   });
 
-  it('an errno of the file system reaches the caller unchanged', () => {
+  it('an errno of the file system is in the reply unchanged', () => {
     const serving = new Serving();
     serving.override.mkdir = () => {
       throw fsError(Errno.EDQUOT, 'mkdirat');
     };
-    expect(answerTo(Opcode.MKDIR, [u32(0, 0), text('d')], serving)).toEqual(
+    expect(replyTo(Opcode.MKDIR, [u32(0, 0), text('d')], serving)).toEqual(
       Buffer.concat([u32(16, -Errno.EDQUOT), u64(2 ** 33 + 2)]),
     );
     expect(serving.log).toEqual([]);
   });
 
-  it('anything else thrown is EIO and one line', () => {
+  it('any other exception is EIO and one line of log', () => {
     const serving = new Serving();
     serving.override.getattr = () => {
       throw new TypeError('oops');
     };
-    expect(errnoOf(answerTo(Opcode.GETATTR, [u32(0, 0), u64(0)], serving))).toBe(Errno.EIO);
+    expect(errnoOf(replyTo(Opcode.GETATTR, [u32(0, 0), u64(0)], serving))).toBe(Errno.EIO);
     expect(serving.log).toEqual([`EIO to GETATTR (opcode 3, node 1, request ${2 ** 33 + 2}): TypeError: oops`]);
   });
 
   it.each([
-    ['an opcode of the future', 99],
-    ['OPENDIR, once', Opcode.OPENDIR],
-    ['FLUSH, once', Opcode.FLUSH],
-    ['ACCESS, once', Opcode.ACCESS],
+    ['an unknown opcode', 99],
+    ['OPENDIR', Opcode.OPENDIR],
+    ['FLUSH', Opcode.FLUSH],
+    ['ACCESS', Opcode.ACCESS],
   ])('ENOSYS: %s', (_, opcode) => {
-    expect(errnoOf(answerTo(opcode, []))).toBe(Errno.ENOSYS);
+    expect(errnoOf(replyTo(opcode, []))).toBe(Errno.ENOSYS);
   });
 
-  it('ENOSYS to FSYNC and FSYNCDIR where nothing is to be kept', () => {
+  it('ENOSYS to FSYNC and FSYNCDIR on a volatile upper', () => {
     const serving = new Serving(1, true, true);
-    expect(errnoOf(answerTo(Opcode.FSYNC, [u64(0), u32(0, 0)], serving))).toBe(Errno.ENOSYS);
-    expect(errnoOf(answerTo(Opcode.FSYNCDIR, [u64(0), u32(0, 0)], serving))).toBe(Errno.ENOSYS);
+    expect(errnoOf(replyTo(Opcode.FSYNC, [u64(0), u32(0, 0)], serving))).toBe(Errno.ENOSYS);
+    expect(errnoOf(replyTo(Opcode.FSYNCDIR, [u64(0), u32(0, 0)], serving))).toBe(Errno.ENOSYS);
     expect(serving.calls).toEqual([]);
   });
 
-  it('a file larger than a Number can say is EFBIG', () => {
+  it('a position that is not exact as a Number is EFBIG', () => {
     const body = [u64(0), u64(2n ** 62n, 4096), u32(0, 0)];
-    expect(errnoOf(answerTo(Opcode.FALLOCATE, body))).toBe(Errno.EFBIG);
+    expect(errnoOf(replyTo(Opcode.FALLOCATE, body))).toBe(Errno.EFBIG);
   });
 
   it('EROFS to every change of a read-only mount', () => {
     const serving = new Serving(1, false);
     for (const name of ['UNLINK', 'SETATTR', 'WRITE', 'CREATE', 'SETXATTR', 'LINK', 'FALLOCATE'] as const) {
-      expect(errnoOf(answerTo(Opcode[name], [], serving))).toBe(Errno.EROFS);
+      expect(errnoOf(replyTo(Opcode[name], [], serving))).toBe(Errno.EROFS);
     }
     expect(serving.calls).toEqual([]);
   });
 
-  it.each(['.', '..', 'a/b', '/', ''])('a name that could lead elsewhere is refused: %j', (name) => {
+  it.each(['.', '..', 'a/b', '/', ''])('a name that could lead out of its directory is refused: %j', (name) => {
     const serving = new Serving();
-    expect(errnoOf(answerTo(Opcode.UNLINK, [text(name)], serving))).toBe(Errno.EIO);
+    expect(errnoOf(replyTo(Opcode.UNLINK, [text(name)], serving))).toBe(Errno.EIO);
     expect(serving.calls).toEqual([]);
     expect(serving.log).toHaveLength(1);
   });
 
-  it('a lookup, an open or a listing that the kernel did not take is given back', () => {
+  it('a lookup, an open or a listing whose reply the kernel did not accept is given back', () => {
     const refused = (opcode: number, body: Buffer[]): readonly Call[] => {
       const serving = new Serving();
       serving.override.readdir = (_node, _cookie, _plus, sink) => {
@@ -378,7 +378,7 @@ describe('failures', () => {
 });
 
 describe('parked requests', () => {
-  it('are answered once, when their work is done, with what was asked then', () => {
+  it('have one reply, when their work is done, and are served with their original arguments', () => {
     const serving = new Serving();
     let ready = false;
     serving.override.open = () => {
@@ -397,7 +397,7 @@ describe('parked requests', () => {
     expect(serving.calls.at(-1)).toEqual(['open', 6, 0o1002, null]);
   });
 
-  it('may park again', () => {
+  it('can be parked again', () => {
     const serving = new Serving();
     let key = 1;
     serving.override.getattr = () => {

@@ -1,6 +1,5 @@
 /**
- * The decoder: whatever stands behind a sound header is a typed request to the file system or a protocol
- * error.
+ * The decoder: any bytes after a valid header are a typed request to the file system, or a protocol error.
  */
 
 import fc from 'fast-check';
@@ -10,7 +9,7 @@ import { fuzz, TIMEOUT_MS } from '../../../fuzz/budget.js';
 import { bytesOf, shaped } from '../../../fuzz/messages.js';
 import { type Call, Serving } from '../serving.js';
 
-/** Where in a file something is to happen, and how much of it: by operation, which arguments. */
+/** Indexes of those arguments of each operation that are positions and sizes. */
 const POSITIONS: Readonly<Record<string, readonly number[]>> = {
   read: [3, 4],
   write: [3, 4],
@@ -20,8 +19,8 @@ const POSITIONS: Readonly<Record<string, readonly number[]>> = {
 };
 
 /**
- * Whole numbers all, seconds of a time alone can be negative. Positions are exact; ids and cookies only as
- * far as we give them out.
+ * Whether all numbers in `value` are non-negative integers, but for the seconds of a time, which can be
+ * negative.
  */
 function isTyped(value: unknown): boolean {
   if (typeof value === 'number') return Number.isInteger(value) && value >= 0;
@@ -34,17 +33,14 @@ function isTyped(value: unknown): boolean {
 const ENTRY_NAME = /^(?!\.{1,2}$)[^/\0]+$/s;
 const NAMED = new Set(['lookup', 'mknod', 'mkdir', 'symlink', 'link', 'unlink', 'rmdir', 'rename', 'create']);
 
-/**
- * Names of directory entries, which are the second argument, and of a rename and a link the fourth and third
- * too.
- */
+/** Names of directory entries: the second argument; for a link the third; for a rename the fourth too. */
 function entryNames([operation, ...args]: Call): unknown[] {
   if (!NAMED.has(operation)) return [];
   if (operation === 'link') return [args[2]];
   return operation === 'rename' ? [args[1], args[3]] : [args[1]];
 }
 
-/** What is wrong with a call, in words. */
+/** The faults of a call, as messages. */
 function untyped(call: Call): string[] {
   const [operation, ...args] = call;
   const exact = POSITIONS[operation] ?? [];
@@ -57,16 +53,16 @@ function untyped(call: Call): string[] {
   ];
 }
 
-function wrongAnswers(answers: readonly Buffer[], due: number): string[] {
-  if (answers.length !== due) return [`${answers.length} answers`];
-  const sound = (answer: Buffer): boolean =>
-    answer.readUInt32LE(0) === answer.length && answer.readBigUInt64LE(8) === 77n && answer.readInt32LE(4) <= 0;
-  return answers.every(sound) ? [] : ['an answer with a wrong header'];
+function wrongReplies(replies: readonly Buffer[], due: number): string[] {
+  if (replies.length !== due) return [`${replies.length} replies`];
+  const isValid = (reply: Buffer): boolean =>
+    reply.readUInt32LE(0) === reply.length && reply.readBigUInt64LE(8) === 77n && reply.readInt32LE(4) <= 0;
+  return replies.every(isValid) ? [] : ['a reply with a wrong header'];
 }
 
 describe('a message of any shape', () => {
   it(
-    'is a typed request or a protocol error, answered once where an answer is due',
+    'is a typed request or a protocol error, with one reply if its opcode has one',
     () => {
       const serving = new Serving();
       fuzz(
@@ -75,9 +71,9 @@ describe('a message of any shape', () => {
         fc.property(shaped, (shape) => {
           serving.calls.length = 0;
           serving.log.length = 0;
-          const answers = serving.serve(bytesOf(shape, 77));
+          const replies = serving.serve(bytesOf(shape, 77));
           const wrong = [
-            ...wrongAnswers(answers, rowOf(shape.opcode).replies ? 1 : 0),
+            ...wrongReplies(replies, rowOf(shape.opcode).replies ? 1 : 0),
             ...serving.log.filter((line) => !line.includes('malformed request')),
             ...serving.calls.flatMap(untyped),
           ];

@@ -17,7 +17,7 @@ const ALL = 0xffffffff;
 const BOTH = { passthrough: true, acls: true };
 
 describe('INIT', () => {
-  it('takes what both sides can do, and nothing that was left out on purpose', () => {
+  it('enables what both sides support, and nothing that was left out on purpose', () => {
     const { flags, flags2, minor } = negotiate(init(7, 45, ALL, ALL), BOTH);
     expect(minor).toBe(45);
     expect(flags & InitFlag.DO_READDIRPLUS).not.toBe(0);
@@ -33,7 +33,7 @@ describe('INIT', () => {
     expect(flags2).toBe(InitFlag2.PASSTHROUGH | InitFlag2.NO_EXPORT_SUPPORT);
   });
 
-  it('asks for nothing the kernel does not offer', () => {
+  it('enables nothing that the kernel does not offer', () => {
     expect(negotiate(init(7, 31, InitFlag.ASYNC_READ, ALL), BOTH)).toEqual({
       minor: 31,
       flags: InitFlag.ASYNC_READ,
@@ -41,14 +41,14 @@ describe('INIT', () => {
     });
   });
 
-  it('leaves passthrough out where it is switched off, and idmapped mounts where permissions are not checked', () => {
+  it('leaves out passthrough if it is off, and always idmapped mounts', () => {
     const always = InitFlag2.NO_EXPORT_SUPPORT;
     expect(negotiate(init(7, 45, ALL, ALL), { ...BOTH, passthrough: false }).flags2).toBe(always);
     const { flags2 } = negotiate(init(7, 45, ALL & ~InitFlag.POSIX_ACL, ALL), BOTH);
     expect(flags2).toBe(always | InitFlag2.PASSTHROUGH);
   });
 
-  it('speaks the older of two minor versions', () => {
+  it('uses the older of two minor versions', () => {
     expect(negotiate(init(7, 38, ALL, 0), BOTH).minor).toBe(38);
     expect(negotiate(init(7, 99, ALL, 0), BOTH).minor).toBe(45);
   });
@@ -61,7 +61,7 @@ describe('INIT', () => {
     expect(() => negotiate(init(major, minor, ALL, ALL), BOTH)).toThrow(`FUSE protocol ${major}.${minor}`);
   });
 
-  it('is answered with struct fuse_init_out', () => {
+  it('has a fuse_init_out as its reply', () => {
     const reply = new Reply(1);
     reply.buffer.fill(0xff, 0, 200);
     replyToInit(init(7, 45, ALL, ALL), reply, { minor: 45, flags: 5, flags2: InitFlag2.PASSTHROUGH });

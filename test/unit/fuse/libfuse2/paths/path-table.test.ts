@@ -1,4 +1,7 @@
-/** Paths to nodes: each path in the table holds one lookup of its node, and gives it back when it goes. */
+/**
+ * Paths to nodes: each path in the table holds one lookup of its node, and forgets it when the path is
+ * removed.
+ */
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { EntryName, NodeId } from '../../../../../src/core/brand.js';
 import { isErrno } from '../../../../../src/core/errno.js';
@@ -7,7 +10,7 @@ import { FileStat } from '../../../../../src/core/file-stat.js';
 import { type Lookups, PathTable } from '../../../../../src/fuse/libfuse2/paths/path-table.js';
 import type { Entry } from '../../../../../src/fuse/operations.js';
 
-/** A tree of nodes by name, which counts lookups as the kernel's FUSE would. */
+/** A tree of nodes by name, which counts lookups as the kernel does. */
 class Names implements Lookups {
   readonly counts = new Map<NodeId, number>();
   asked = 0;
@@ -28,10 +31,10 @@ class Names implements Lookups {
   lookup(parent: NodeId, name: EntryName): Entry | null {
     this.asked++;
     const found = this.ids.get(`${parent}/${name}`);
-    return found === undefined ? null : this.handOut(found.id, found.mode);
+    return found === undefined ? null : this.entryOf(found.id, found.mode);
   }
 
-  handOut(id: NodeId, mode = S_IFREG): Entry {
+  entryOf(id: NodeId, mode = S_IFREG): Entry {
     this.counts.set(id, (this.counts.get(id) ?? 0) + 1);
     this.attr.mode = mode;
     this.attr.ino = id;
@@ -39,7 +42,7 @@ class Names implements Lookups {
   }
 
   forget(nodeid: NodeId, nlookup: number): void {
-    // What an answer was made of may be used for the next: see the contract.
+    // By the contract, the next call can reuse the object of the last result.
     this.attr.ino = 0;
     this.counts.set(nodeid, (this.counts.get(nodeid) ?? 0) - nlookup);
   }
@@ -75,7 +78,7 @@ describe('the path table', () => {
     expect(names.held()).toEqual({ 2: 1, 3: 1, 4: 1 });
   });
 
-  it('throws ENOENT for what is not there, and remembers nothing of it', () => {
+  it('throws ENOENT for a missing name, and records nothing', () => {
     const absent = (path: string): boolean => {
       try {
         table.resolve(path);
@@ -88,21 +91,21 @@ describe('the path table', () => {
     expect(names.held()).toEqual({ 2: 1 });
   });
 
-  it('gives a name and its directory, except for the root, which is in none', () => {
+  it('splits a path into directory and name, and fails for the root', () => {
     expect(table.parent('/d/e/new')).toEqual({ parent: 3, name: 'new' });
     expect(table.parent('/new')).toEqual({ parent: 1, name: 'new' });
     expect(() => table.parent('/')).toThrow(/EBUSY/);
   });
 
-  it('holds one lookup however often a path is given a node', () => {
+  it('holds one lookup, also if a path gets a node several times', () => {
     table.resolve('/dx');
-    table.adopt('/dx', names.handOut(5 as NodeId));
+    table.adopt('/dx', names.entryOf(5 as NodeId));
     expect(names.held()).toEqual({ 5: 1 });
-    table.adopt('/dx', names.handOut(6 as NodeId));
+    table.adopt('/dx', names.entryOf(6 as NodeId));
     expect(names.held()).toEqual({ 6: 1 });
   });
 
-  it('drops a directory with everything below it, and nothing that only begins alike', () => {
+  it('drops a directory with all paths below it, but no other path with the same beginning', () => {
     table.resolve('/d/e/f');
     table.resolve('/dx');
     table.drop('/d');
@@ -112,7 +115,7 @@ describe('the path table', () => {
     expect(() => table.resolve('/d/e/f')).toThrow(/ENOENT/);
   });
 
-  it('drops what is below a directory also when the directory itself was evicted', () => {
+  it('drops the paths below a directory whose own path was evicted', () => {
     table = new PathTable(names, 2);
     table.resolve('/d/e/f');
     expect(table.size).toBe(2);
@@ -120,14 +123,14 @@ describe('the path table', () => {
     expect(names.held()).toEqual({});
   });
 
-  it('forgets what it evicts, and answers with attributes that are still valid', () => {
+  it('forgets the node of an evicted path, and returns attributes that are valid', () => {
     table = new PathTable(names, 1);
     expect(table.attributes('/d/e/f', ({ ino }) => ino)).toBe(4);
     expect(names.held()).toEqual({ 4: 1 });
     expect(table.attributes('/d/e/f', ({ ino }) => ino)).toBe(4);
   });
 
-  it('gives every lookup back at the end', () => {
+  it('forgets all nodes at the end', () => {
     table.resolve('/d/e/f');
     table.resolve('/dx');
     table.clear();
