@@ -6,24 +6,24 @@ const RUNS = 3;
 
 export const HELP = `npm run bench -- [OPTION]…
 
-Each contender does the same work on the same layers, in turn, forth and back, each time on a fresh mount with caches
-dropped. Printed are the medians with their ranges, and the ratio of the medians with that of the runs; in the end,
-which targets are met.
+Each contender does the same work on the same layers, in turn and in reversed order, each time on a fresh mount with
+caches dropped. Prints the medians with their ranges, and the ratio of the medians with the range of the ratios of the
+runs; at the end, which targets are met.
 
   --only NAME             this work, or this group of works; can be repeated
-  --runs N                how often each contender does each work (${RUNS}; with --quick 1); those that no target speaks of do a
-                          third of it
-  --quick                 small layers and one run: whether it works, not how fast it is
-  --contenders A,B        only these; ${contenders[0].name} is always among them
-  --program NAME=PATH     one more contender, a program of the command line of fuse-overlayfs; can be repeated
-  --json FILE             the results, written after each work, so that an interrupted run has some
-  --from FILE             measures nothing: takes the results of a file of --json
-  --update-docs           writes tables and charts into README.md and docs
+  --runs N                how often each contender does each work (${RUNS}; with --quick 1); contenders without a target
+                          do a third of that
+  --quick                 small layers and one run: shows whether it works, not how fast it is
+  --contenders A,B        only these, and always ${contenders[0].name}
+  --program NAME=PATH     one more contender, with the command line of fuse-overlayfs; can be repeated
+  --json FILE             write the results, after each work, so that an interrupted run has some
+  --from FILE             measure nothing: read the results from a file of --json
+  --update-docs           write tables and charts into README.md and docs
   --help
 
 Needs root (mounts, /proc/sys/vm/drop_caches), some 12 GiB in the temporary directory (TMPDIR), and a machine that does
 nothing else. scripts/setup bench installs the other contenders and the tools. PLYFS_PROGRAM names another program to
-be measured in the place of bin/plyfs.
+measure in place of bin/plyfs.
 
 Contenders: ${contenders.map(({ name }) => name).join(', ')}
 
@@ -68,7 +68,7 @@ export function readCommandLine(args) {
     },
   });
   if (values.quick && values['update-docs'])
-    throw new Error('--quick and --update-docs: figures of small layers are not for the documents');
+    throw new Error('--quick and --update-docs exclude each other: the documents have no figures of small layers');
   return {
     wantsHelp: values.help,
     only: values.only,

@@ -5,12 +5,12 @@ import { plain } from './contenders/plain.mjs';
 import { plyfs, plyfsNative } from './contenders/plyfs.mjs';
 import { unionfsFuse } from './contenders/unionfs-fuse.mjs';
 
-/** In the order of the tables. The first is the one that the ratios are about. */
+/** All contenders, in the order of the tables. The first is the subject of the ratios. */
 export const contenders = [plyfs, plyfsNative, fuseOverlayfs, unionfsFuse, mergerfs, kernel, plain];
 
 /**
- * @param {string[] | undefined} names Undefined: all.
- * @param {{name: string, path: string}[]} programs More of them, of the command line of fuse-overlayfs.
+ * @param {string[] | undefined} names undefined: all
+ * @param {{name: string, path: string}[]} programs more contenders, with the command line of fuse-overlayfs
  * @returns {import('./contenders/contender.mjs').Contender[]}
  */
 export function chooseContenders(names, programs) {
@@ -23,14 +23,16 @@ export function chooseContenders(names, programs) {
     throw new Error(`--contenders ${unknown}: no such contender; there are ${all.map(({ name }) => name).join(', ')}`);
   const isNamed = (contender) => added.includes(contender) || names?.includes(contender.name);
   return all.filter(
-    (contender) => (names === undefined || isNamed(contender)) && isHere(contender, isNamed(contender)),
+    (contender) => (names === undefined || isNamed(contender)) && isInstalled(contender, isNamed(contender)),
   );
 }
 
-/** One that was asked for by name must be here; of the others it is said what is missing. */
-function isHere({ name, version, installHint }, isRequired) {
+/**
+ * Whether a contender is installed. Throws if it was chosen by name; otherwise prints that it is left out.
+ */
+function isInstalled({ name, version, installHint }, isRequired) {
   if (version() !== undefined) return true;
-  if (isRequired) throw new Error(`${name} is not here; ${installHint}`);
-  console.error(`${name} is not here and is left out; ${installHint}`);
+  if (isRequired) throw new Error(`${name} is not installed; ${installHint}`);
+  console.error(`${name} is not installed and is left out; ${installHint}`);
   return false;
 }

@@ -1,6 +1,6 @@
 /**
- * What the contenders mount: trees that are the same on every machine. Each recipe's is built once and kept in the
- * temporary directory.
+ * The layers that the contenders mount: trees that are the same on every machine. The tree of each recipe is
+ * built once and kept in the temporary directory.
  */
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -17,10 +17,10 @@ import { recipe as tree } from './recipes/tree.mjs';
 /**
  * @typedef {object} Recipe
  * @property {string} name
- * @property {number} version Changes with what is built, so that an old tree is not taken for the new one.
+ * @property {number} version Changes with the tree, so that an old tree is not used for the new one.
  * @property {(place: {directory: string, scale: number, signal: AbortSignal}) => void | Promise<void>} build
  * @property {string[]} lowers Their names in the directory, top first.
- * @property {string} [plain] Where in the directory the merged tree stands as a plain one.
+ * @property {string} [plain] The path in the directory of the merged tree as a plain directory.
  *
  * @typedef {object} Layers
  * @property {string} directory
@@ -31,7 +31,7 @@ import { recipe as tree } from './recipes/tree.mjs';
 
 const RECIPES = [tree, big, huge, many, stack, repository, sources];
 
-/** How much smaller everything is that --quick builds. */
+/** The size of the layers that --quick builds, as a part of the usual size. */
 export const QUICK_SCALE = 0.1;
 
 /** @param {import('./works.mjs').Work} work @returns {Promise<Layers>} */
@@ -47,7 +47,7 @@ export async function prepareLayers({ recipe: name, depth }, { scale, signal }) 
   };
 }
 
-/** Builds beside the final place and renames at the end: a tree that exists is complete. */
+/** Builds the tree under another name and renames it at the end: a tree that exists is complete. */
 async function build(recipe, directory, scale, signal) {
   console.error(`building the layers in ${directory} (once)`);
   const scratch = `${directory}.building-${process.pid}`;

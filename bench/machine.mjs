@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { compiledProgram } from './programs.mjs';
 import { toolVersions, versionOf } from './tools.mjs';
 
-/** The facts without which a figure means nothing. @param {string} directory Where the layers are. */
+/** The facts that a figure depends on. @param {string} directory the directory of the layers */
 export function machineFacts(directory) {
   const output = (program, ...args) => spawnSync(program, args, { encoding: 'utf8' }).stdout?.trim() || null;
   return {
@@ -23,15 +23,16 @@ export function machineFacts(directory) {
 }
 
 /**
- * Microseconds that it takes to ask another thread: what every server of a file system adds. See programs/round-trip.c.
+ * The microseconds that a message to another thread and its answer take, which every server of a file system
+ * adds. See programs/round-trip.c.
  */
 function roundTrip(output) {
   return readRoundTrip(output(compiledProgram('round-trip')));
 }
 
 /**
- * @param {string | null} text What round-trip has printed; null if nothing: Ctrl-C ends it as well, and is answered
- * when it is gone.
+ * @param {string | null} text the output of round-trip; null if there is none: Ctrl-C ends that program too,
+ * and is handled when it has ended
  */
 export function readRoundTrip(text) {
   if (text === null) return null;

@@ -1,28 +1,28 @@
-/** One piece of work for all contenders, and one run of it. */
+/** Measures one piece of work for all contenders. */
 import { claimMemory, dropCaches, loadPrograms } from './caches.mjs';
 import { compiledProgram } from './programs.mjs';
 import { runInShell } from './shell.mjs';
 
-/** What most works fill with page cache and inodes. */
+/** The memory that most works fill with page cache and inodes, in bytes. */
 const USUAL_MEMORY = 512 * 2 ** 20;
 
-/** One that takes so long for a run does two of them: what it shows does not hang on noise. */
+/** A contender with a run of more than this time does two runs: noise matters less in long runs. */
 const SLOW_SECONDS = 60;
 const SLOW_RUNS = 2;
 
-/** Of how many runs one that no target speaks of does one. */
+/** A contender without a target does one run of this many. */
 const ASIDE = 3;
 
 /**
  * @typedef {object} Measured
  * @property {import('./works.mjs').Work} work
- * @property {Map<string, Record<string, number>[]>} samples Of each round, by contender.
- * @property {Map<string, string>} failures By contender.
- * @property {Map<string, string>} unfit Why a contender has not been asked, by contender.
+ * @property {Map<string, Record<string, number>[]>} samples The figures of each round, by contender.
+ * @property {Map<string, string>} failures The reason, by contender.
+ * @property {Map<string, string>} unfit The reason why a contender did not run, by contender.
  */
 
 /**
- * A contender that fails once is left out of this piece of work; the others go on.
+ * Measures all contenders in turn. A contender that fails once is left out of this piece of work.
  * @param {import('./works.mjs').Work} work
  * @param {import('./contenders/contender.mjs').Contender[]} contenders
  * @param {import('./layers.mjs').Layers} layers
@@ -40,7 +40,8 @@ export async function measure(work, contenders, layers, runs, signal) {
     return slow.has(name) ? SLOW_RUNS : runs;
   };
   for (let round = 0; round < Math.min(runs, work.mostRuns ?? runs); round++) {
-    // Forth and back: what one leaves behind (in the disk's cache, in memory) is not always found by the same other.
+    // The order is reversed in each round, so that it is not always the same contender that finds the remains
+    // of another one in the disk's cache or in memory.
     for (const contender of round % 2 === 0 ? fit : fit.toReversed()) {
       if (failures.has(contender.name) || round >= runsOf(contender)) continue;
       const begin = Date.now();
@@ -62,7 +63,7 @@ function unfitness(contender, work) {
   return contender.unfitFor(work);
 }
 
-/** On a fresh mount. Also when it is stopped by `signal`, the mount is taken away before this ends. */
+/** Measures one run on a fresh mount. Unmounts before it ends, also if `signal` stops it. */
 async function measureOnce(contender, work, layers, signal) {
   await beforeMounting(contender, work, layers, signal);
   const place = contender.open(layers, work);
@@ -91,7 +92,7 @@ async function measureOnce(contender, work, layers, signal) {
   }
 }
 
-/** Where mounting itself is measured. */
+/** Prepares the caches if mounting itself is measured. */
 async function beforeMounting(contender, work, layers, signal) {
   if (work.mounting === 'cold') await dropCaches(signal);
   if (work.mounting === 'warm') await contender.open(layers, work).close();

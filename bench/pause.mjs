@@ -1,10 +1,10 @@
-/** Lets signals be heard in a loop that is synchronous otherwise. @param {AbortSignal} signal */
+/** Lets Node handle signals in a loop that is synchronous otherwise. @param {AbortSignal} signal */
 export async function interruptible(signal) {
   await new Promise((resolve) => setImmediate(resolve));
   signal.throwIfAborted();
 }
 
-/** Waits for `condition`, at most so many seconds. @returns Whether it came true. */
+/** Waits for `condition`, at most `seconds`. @returns whether it is true */
 export async function waitFor(condition, seconds, signal) {
   const end = Date.now() + seconds * 1000;
   while (!condition()) {

@@ -1,4 +1,7 @@
-/** The small C programs that do and time single system calls: a shell would take longer than what is measured. */
+/**
+ * Compiles the small C programs that time single system calls: starting a shell would take longer than the
+ * call.
+ */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
@@ -6,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** @param {string} name @returns {string} The path of the program, compiled when its source has changed. */
+/** @param {string} name @returns {string} the path of the program, compiled if its source has changed */
 export function compiledProgram(name) {
   const source = fileURLToPath(new URL(`./programs/${name}.c`, import.meta.url));
   const digest = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 12);
@@ -22,7 +25,7 @@ export function compiledProgram(name) {
   return program;
 }
 
-/** What root runs must not have been put there by somebody else. */
+/** Refuses a directory in which another user could have put a program that root would run. */
 function refuseForeign(directory) {
   const found = lstatSync(directory);
   if (found.isDirectory() && found.uid === process.getuid() && (found.mode & 0o022) === 0) return;

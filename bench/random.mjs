@@ -1,4 +1,4 @@
-/** A generator of numbers in [0, 1) that gives the same sequence for the same seed (mulberry32). */
+/** Returns a generator of numbers in [0, 1), with the same sequence for the same seed (mulberry32). */
 export function randomFrom(seed) {
   let state = seed;
   return () => {
@@ -9,7 +9,9 @@ export function randomFrom(seed) {
   };
 }
 
-/** The same in another order (Fisher-Yates). @template T @param {readonly T[]} items @returns {T[]} */
+/**
+ * Returns the items in another order (Fisher-Yates). @template T @param {readonly T[]} items @returns {T[]}
+ */
 export function shuffled(items, random) {
   const result = [...items];
   for (let last = result.length - 1; last > 0; last--) {

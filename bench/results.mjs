@@ -1,4 +1,4 @@
-/** What was measured, as it is kept in a JSON file and as the tables and charts are made from. */
+/** The results as a JSON file has them. The tables and charts are made from them. */
 import { ratioOf, summarize } from './statistics.mjs';
 import { SECONDS } from './works.mjs';
 
@@ -6,21 +6,20 @@ import { SECONDS } from './works.mjs';
  * @typedef {object} Results
  * @property {Record<string, unknown>} machine
  * @property {{runs: number, isQuick: boolean}} settings
- * @property {{name: string, version: string, isAside?: boolean}[]} contenders In the order of the tables; the first is
- * the subject of the ratios.
+ * @property {{name: string, version: string, isAside?: boolean}[]} contenders In the order of the tables; the
+ * first is the subject of the ratios.
  * @property {WorkResult[]} works
  *
  * @typedef {object} WorkResult
  * @property {string} name
  * @property {string} title
  * @property {MetricResult[]} metrics
- * @property {Record<string, string>} failures Why a contender is left out, by contender.
- * @property {Record<string, string>} unfit Why one has not been asked, by contender.
+ * @property {Record<string, string>} failures The reason why a contender is left out, by contender.
+ * @property {Record<string, string>} unfit The reason why a contender did not run, by contender.
  *
- * @typedef {import('./works.mjs').Metric & {
- *   contenders: Record<string, import('./statistics.mjs').Summary>,
- *   ratios: Record<string, import('./statistics.mjs').Ratio>,
- * }} MetricResult Ratios are those of the subject against each other contender.
+ * @typedef {import('./works.mjs').Metric & { contenders: Record<string, import('./statistics.mjs').Summary>,
+ * ratios: Record<string, import('./statistics.mjs').Ratio>, }} MetricResult The ratios are the subject's
+ * figures divided by those of each other contender.
  */
 
 /**
@@ -53,15 +52,17 @@ function metricResult(metric, samples, subject) {
 }
 
 /**
- * @param {Results} results @param {string} work @param {string} [metric] Undefined: the first. @returns {MetricResult |
- * undefined}
+ * @param {Results} results
+ * @param {string} work
+ * @param {string} [metric] undefined: the first
+ * @returns {MetricResult | undefined}
  */
 export function findMetric(results, work, metric) {
   const metrics = results.works.find(({ name }) => name === work)?.metrics;
   return metric === undefined ? metrics?.[0] : metrics?.find(({ name }) => name === metric);
 }
 
-/** All metrics with the work they are of, one line of a table each. @param {Results} results */
+/** All metrics with their work, one for each line of a table. @param {Results} results */
 export function linesOf(results) {
   return results.works.flatMap((work) =>
     work.metrics.map((metric) => ({

@@ -49,7 +49,7 @@ async function measureAll(settings, signal) {
   const machine = machineFacts(tmpdir());
   if (machine.loadAtStart > 0.5) console.error(`the machine is busy (load ${machine.loadAtStart.toFixed(1)})`);
 
-  if (settings.isQuick) console.error('--quick: the layers are a tenth of what the titles say');
+  if (settings.isQuick) console.error('--quick: the layers have a tenth of the sizes in the titles');
 
   const results = {
     machine,
@@ -70,14 +70,14 @@ async function measureAll(settings, signal) {
   return results;
 }
 
-/** The works for which there is what they need; of the others it is said what is missing. */
+/** The works whose tools are installed. Prints which tools of the others are missing. */
 function withTheirTools(chosen) {
-  const isHere = new Map();
+  const isInstalled = new Map();
   return chosen.filter(({ name, tools = [] }) => {
-    for (const tool of tools) if (!isHere.has(tool)) isHere.set(tool, versionOf(tool) !== undefined);
-    const missing = tools.find((tool) => !isHere.get(tool));
+    for (const tool of tools) if (!isInstalled.has(tool)) isInstalled.set(tool, versionOf(tool) !== undefined);
+    const missing = tools.find((tool) => !isInstalled.get(tool));
     if (missing === undefined) return true;
-    console.error(`${name}: left out, because ${missing} is not here; ${installHint(missing)}`);
+    console.error(`${name}: left out, because ${missing} is not installed; ${installHint(missing)}`);
     process.exitCode = 1;
     return false;
   });
@@ -90,7 +90,7 @@ function readResults(file) {
   return { machine, settings, contenders, works };
 }
 
-// Stopped in the middle we first take away what is mounted.
+// A signal unmounts what is mounted before the process ends.
 const stopping = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'])
   process.on(name, () => stopping.abort(new Error(`ended by ${name}`)));

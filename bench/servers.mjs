@@ -1,37 +1,37 @@
 /**
- * The processes that serve a mount, found by what /proc says of them: each contender goes into the background its own
- * way.
+ * Finds the processes that serve a mount, by /proc: each contender starts its background process in a way of
+ * its own.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-/** @param {string} root A mountpoint. @returns {number[]} None for a mount of the kernel's own. */
+/** @param {string} root A mountpoint. @returns {number[]} none for a mount of the kernel's own */
 export function serversOf(root) {
-  // The connection of a FUSE mount is the minor number of its device. Not by stat, which root may be refused.
+  // The connection of a FUSE mount is the minor number of its device. stat(2) can be refused to root.
   const connection = new RegExp(`^\\d+ \\d+ 0:(\\d+) \\S+ ${root} `, 'm').exec(read('/proc/self/mountinfo'))?.[1];
   const found = processes().filter((pid) => commandLine(pid).includes(root) || holdsConnection(pid, connection));
-  // One may be looked after by another, whose title can be too short for the path.
+  // A server can have a parent that watches it, and whose command line does not contain the path.
   const ours = ancestorsOf(process.pid);
   const watchers = found.flatMap(ancestorsOf).filter((pid) => !ours.includes(pid) && pid !== process.pid);
   return [...new Set([...found, ...watchers])];
 }
 
-/** Without process 1, to which whoever goes into the background is given. */
+/** The ancestors of a process, without process 1, which is the parent of every process in the background. */
 function ancestorsOf(pid) {
   const parent = Number(/^PPid:\s+(\d+)$/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
   return parent > 1 ? [parent, ...ancestorsOf(parent)] : [];
 }
 
-/** Whether any of them still runs. A zombie does not. */
+/** Whether any of the processes still runs. A zombie does not. */
 export function anyRuns(pids) {
   return pids.some((pid) => !['', 'Z', 'X'].includes(stateOf(pid)));
 }
 
-/** @returns {number} Bytes that are resident, file pages included. */
+/** @returns {number} resident bytes, file pages included */
 export function residentBytes(pids) {
   return sum(pids.map((pid) => Number(/^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024));
 }
 
-/** @returns {number} Seconds that all threads have run on a CPU. */
+/** @returns {number} seconds that all threads have run on a CPU */
 export function cpuSeconds(pids) {
   const nanoseconds = pids.flatMap((pid) =>
     list(`/proc/${pid}/task`).map((thread) => Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0])),
@@ -53,7 +53,10 @@ function stateOf(pid) {
   return /\) (\S)/.exec(read(`/proc/${pid}/stat`))?.[1] ?? '';
 }
 
-/** Linux 6.18 says which connection a descriptor of /dev/fuse is of: fs/fuse/dev.c:fuse_dev_show_fdinfo. */
+/**
+ * Whether a process has a descriptor of this connection. Linux 6.18 shows the connection of a descriptor of
+ * /dev/fuse (fs/fuse/dev.c:fuse_dev_show_fdinfo).
+ */
 function holdsConnection(pid, connection) {
   return list(`/proc/${pid}/fd`).some(
     (fd) =>
@@ -66,20 +69,20 @@ function sum(numbers) {
   return numbers.reduce((total, number) => total + number, 0);
 }
 
-/** A process may be gone by the time it is looked at: then there is nothing to be seen. */
+/** The text of a file of /proc; empty if the process has ended meanwhile. */
 function read(file) {
-  return ifThere(() => readFileSync(file, 'latin1')) ?? '';
+  return ifExists(() => readFileSync(file, 'latin1')) ?? '';
 }
 
 function list(directory) {
-  return ifThere(() => readdirSync(directory)) ?? [];
+  return ifExists(() => readdirSync(directory)) ?? [];
 }
 
 function link(file) {
-  return ifThere(() => readlinkSync(file));
+  return ifExists(() => readlinkSync(file));
 }
 
-function ifThere(look) {
+function ifExists(look) {
   try {
     return look();
   } catch (error) {

@@ -3,20 +3,21 @@ import { spawn } from 'node:child_process';
 /**
  * @typedef {object} Finished
  * @property {number} seconds From the start to the end of the shell.
- * @property {string} output What it wrote to stdout, if that was asked for.
+ * @property {string} output Its stdout, with `wantsOutput`.
  */
 
-/** Who works when an ordinary user is asked for: nobody's uid and gid, without other groups. */
+/** The uid and gid of an ordinary user in the benchmark: nobody's. */
 export const USER_ID = 65534;
 const AS_USER = ['setpriv', `--reuid=${USER_ID}`, `--regid=${USER_ID}`, '--clear-groups', '--'];
 
-/** The command line that runs `argv` as an ordinary user. */
+/** The command line that runs `argv` as an ordinary user, without supplementary groups. */
 export function asUser(argv) {
   return [...AS_USER, ...argv];
 }
 
 /**
- * Output goes to /dev/null unless it is wanted: the reader must not be what is measured.
+ * Runs a command. Its output is written to /dev/null unless `wantsOutput`: reading it must not be measured
+ * too.
  * @param {string} command
  * @param {{signal: AbortSignal, isUser?: boolean, wantsOutput?: boolean}} how
  * @returns {Promise<Finished>}
@@ -26,7 +27,8 @@ export function runInShell(command, { signal, isUser = false, wantsOutput = fals
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const begin = process.hrtime.bigint();
-    // A process group of its own: stopping ends all commands of a pipe, and only those.
+    // The command has a process group of its own, so that stopping ends all commands of a pipe, and only
+    // those.
     const child = spawn(program, args, {
       stdio: ['ignore', wantsOutput ? 'pipe' : 'ignore', 'pipe'],
       detached: true,

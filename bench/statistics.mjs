@@ -1,4 +1,4 @@
-/** What is made of the single figures. Everything is undefined where there is nothing to be said. */
+/** Statistics of single figures. A result is undefined if there are no figures. */
 
 /** @param {readonly number[]} values @returns {number | undefined} */
 export function median(values) {
@@ -25,12 +25,13 @@ export function summarize(runs) {
 
 /**
  * @typedef {object} Ratio
- * @property {number} ratio Of the medians.
- * @property {number} low The least ratio of two runs of the same round, which were made one shortly after the other.
+ * @property {number} ratio The ratio of the medians.
+ * @property {number} low The least ratio of two runs of the same round, which were measured shortly after
+ * each other.
  * @property {number} high
  */
 
-/** How many times `runs` takes what `others` takes. @returns {Ratio | undefined} */
+/** Divides the figures `runs` by the figures `others`. @returns {Ratio | undefined} */
 export function ratioOf(runs, others) {
   const [ours, theirs] = [median(runs), median(others)];
   if (ours === undefined || theirs === undefined || theirs === 0) return undefined;

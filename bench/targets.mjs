@@ -1,17 +1,16 @@
 /**
- * What plyfs is to reach: at most so many times what the others take.
+ * The targets of plyfs: at most so many times the figures of other contenders.
  *
  * @typedef {object} Target
  * @property {string} title
  * @property {{work: string, metric?: string}[]} of
- * @property {Limit[]} limits Empty: it is only reported.
+ * @property {Limit[]} limits Empty: the figure is only reported.
  *
- * @typedef {{kind: 'ratio', against: string, atMost: number}
- *   | {kind: 'amount', atMost: number, unit: string}
- *   | {kind: 'growth', from: string, against: string}
- *   | {kind: 'given back', base: string, peak: string, atLeast: number}} Limit
- * A growth, from one work to that of the target, is to be less than the other's. Of what a figure has grown from
- * `base` to `peak`, at least such a part is to be given back.
+ * @typedef {{kind: 'ratio', against: string, atMost: number} | {kind: 'amount', atMost: number, unit: string}
+ * | {kind: 'growth', from: string, against: string} | {kind: 'given back', base: string, peak: string,
+ * atLeast: number}} Limit `growth`: the figure grows from one work to that of the target, and must grow less
+ * than the other contender's. `given back`: of its growth from `base` to `peak`, the figure must lose at
+ * least this part.
  */
 
 const PEER = 'fuse-overlayfs';
@@ -91,7 +90,7 @@ export const targets = [
   {
     title: 'an idle mount uses no CPU',
     of: works('idle'),
-    // A thousandth of one processor: what is left is the kernel's own counting.
+    // A thousandth of one processor, for the kernel's own accounting.
     limits: [{ kind: 'amount', atMost: 1, unit: 'ms/s' }],
   },
   {

@@ -1,8 +1,8 @@
-/** The programs that do the work, and where they come from. */
+/** The programs that do the work, and how to install them. */
 import { spawnSync } from 'node:child_process';
 import { basename } from 'node:path';
 
-/** How each says its version. The name of a program is also that of its Debian package. */
+/** The arguments that make each program print its version. A program has the name of its Debian package. */
 const VERSION_ARGUMENTS = {
   fio: ['--version'],
   git: ['--version'],
@@ -12,7 +12,10 @@ const VERSION_ARGUMENTS = {
   tar: ['--version'],
 };
 
-/** @returns {string | undefined} The line that names the program, or the first, undefined when it is not here. */
+/**
+ * @returns {string | undefined} the line that names the program, or the first; undefined if it is not
+ * installed
+ */
 export function versionOf(program, args = ['--version']) {
   const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
   if (status !== 0) return undefined;
@@ -25,7 +28,7 @@ export function toolVersions() {
   return Object.fromEntries(Object.entries(VERSION_ARGUMENTS).map(([tool, args]) => [tool, versionOf(tool, args)]));
 }
 
-/** What to do about something that is not here. */
+/** The advice for a program that is not installed. */
 export function installHint(packageName) {
   return `install it: scripts/setup bench, or apt-get install ${packageName}`;
 }

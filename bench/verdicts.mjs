@@ -1,4 +1,4 @@
-/** The targets held against what was measured. */
+/** Compares the targets with the results. */
 
 import { amount, factor, percent } from './report/format.mjs';
 import { findMetric } from './results.mjs';
@@ -8,15 +8,16 @@ import { findMetric } from './results.mjs';
  * @property {string} target
  * @property {string} work
  * @property {string} [metric]
- * @property {string} against What it is held against, in words.
+ * @property {string} against The contender that it is compared with, or `itself`.
  * @property {string} measured
  * @property {string} limit
  * @property {boolean | undefined} isMet Undefined: not measured, or only reported.
  */
 
 /**
- * @param {import('./results.mjs').Results} results @param {import('./targets.mjs').Target[]} targets @returns
- * {Verdict[]}
+ * @param {import('./results.mjs').Results} results
+ * @param {import('./targets.mjs').Target[]} targets
+ * @returns {Verdict[]}
  */
 export function judge(results, targets) {
   const subject = results.contenders[0]?.name;
@@ -25,7 +26,7 @@ export function judge(results, targets) {
       const found = findMetric(results, work, metric);
       const common = { target: title, work, ...(metric ? { metric } : {}) };
       if (limits.length === 0) return [{ ...common, ...reported(found, subject) }];
-      return limits.map((limit) => ({ ...common, ...held(limit, found, { results, subject, work }) }));
+      return limits.map((limit) => ({ ...common, ...compared(limit, found, { results, subject, work }) }));
     }),
   );
 }
@@ -36,36 +37,36 @@ function reported(found, subject) {
   return { against: subject, measured, limit: 'reported', isMet: undefined };
 }
 
-function held(limit, found, given) {
+function compared(limit, found, given) {
   switch (limit.kind) {
     case 'ratio':
-      return heldRatio(limit, found);
+      return compareRatio(limit, found);
     case 'amount':
-      return heldAmount(limit, found, given);
+      return compareAmount(limit, found, given);
     case 'growth':
-      return heldGrowth(limit, found, given);
+      return compareGrowth(limit, found, given);
     case 'given back':
-      return heldGivenBack(limit, found, given);
+      return compareGivenBack(limit, found, given);
     default:
       throw new Error(`a limit of kind ${limit.kind}`);
   }
 }
 
-function heldRatio({ against, atMost }, found) {
+function compareRatio({ against, atMost }, found) {
   const ratio = found?.ratios[against];
   const common = { against, limit: `≤ ${atMost}` };
   if (!ratio) return { ...common, ...NOT_MEASURED };
   return { ...common, measured: factor(ratio), isMet: ratio.ratio <= atMost };
 }
 
-function heldAmount({ atMost, unit }, found, { subject }) {
+function compareAmount({ atMost, unit }, found, { subject }) {
   const summary = found?.contenders[subject];
   const common = { against: 'itself', limit: `≤ ${amount(atMost, unit)}` };
   if (!summary) return { ...common, ...NOT_MEASURED };
   return { ...common, measured: amount(summary.median, found.unit), isMet: summary.median <= atMost };
 }
 
-function heldGrowth({ from, against }, found, { results, subject }) {
+function compareGrowth({ from, against }, found, { results, subject }) {
   const before = findMetric(results, from);
   const growth = (name) => {
     const [least, most] = [before?.contenders[name], found?.contenders[name]];
@@ -82,12 +83,12 @@ function heldGrowth({ from, against }, found, { results, subject }) {
   };
 }
 
-function heldGivenBack({ base, peak, atLeast }, found, { results, subject, work }) {
+function compareGivenBack({ base, peak, atLeast }, found, { results, subject, work }) {
   const of = (metric) => findMetric(results, work, metric)?.contenders[subject]?.median;
   const [least, most, now] = [of(base), of(peak), found?.contenders[subject]?.median];
   const common = { against: 'itself', limit: `≥ ${percent(atLeast)} given back` };
   if (least === undefined || most === undefined || now === undefined) return { ...common, ...NOT_MEASURED };
-  // What has not grown has nothing to give back.
+  // A figure that has not grown has lost everything.
   const part = most > least ? (most - now) / (most - least) : 1;
   return { ...common, measured: `${percent(part)} given back`, isMet: part >= atLeast };
 }

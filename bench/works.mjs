@@ -19,42 +19,45 @@ import { works as write } from './work/write.mjs';
  * A piece of work, done on a fresh mount.
  *
  * @typedef {object} Work
- * @property {string} name For --only.
- * @property {string} group Some of the same kind, also for --only.
- * @property {string} title For the tables.
- * @property {string} recipe Which layers.
- * @property {number} [depth] How many of them; all.
+ * @property {string} name The name for --only.
+ * @property {string} group The name of a group of works, also for --only.
+ * @property {string} title The title in the tables.
+ * @property {string} recipe The layers.
+ * @property {number} [depth] How many layers; default: all.
  * @property {'read-only' | 'writable'} access How the layers are mounted.
- * @property {string[]} [changes] Undefined: it only reads. Otherwise the paths, from the root, of what it needs there
- * and changes.
- * @property {string} [notPlain] Why it cannot be done on a plain directory.
+ * @property {string[]} [changes] The paths, from the root, that it needs and changes. Undefined: it only
+ * reads.
+ * @property {string} [notPlain] The reason why a plain directory cannot do it.
  * @property {boolean} [isUser] Mounted and done by an ordinary user.
- * @property {boolean} [metacopy] With metacopy=on, for those that know it.
+ * @property {boolean} [metacopy] With metacopy=on, for contenders that have it.
  * @property {boolean} [isDirect] With O_DIRECT.
  * @property {boolean} [serversOnly] About the processes that serve a mount.
- * @property {'cold' | 'warm'} [mounting] The caches are dropped before mounting, or it has been mounted once before.
- * @property {number} [mostRuns] How many runs are enough, where they differ little or take long.
- * @property {string[]} [tools] Programs that it needs; their Debian packages have the same names.
+ * @property {'cold' | 'warm'} [mounting] The caches are dropped before mounting, or it has been mounted once
+ * before.
+ * @property {number} [mostRuns] How many runs are enough, because they differ little or take long.
+ * @property {string[]} [tools] Programs that it needs. Their Debian packages have the same names.
  * @property {number} [memory] How much memory it fills, in bytes, if it is more than usual.
  * @property {(given: Given) => string} [fill] A command that is run on the mount before caches are dropped.
- * @property {(given: Given) => string} [prepare] A command that is run after that; not for what goes through the mount.
- * @property {'cold' | 'warm'} [start] Of a command. Warm: the command has been run once before.
+ * @property {(given: Given) => string} [prepare] A command that is run after that, without using the mount.
+ * @property {'cold' | 'warm'} [start] `warm`: the command has been run once before.
  * @property {(given: Given) => string} [command] A command whose time is measured; or:
- * @property {(given: Given) => Promise<Record<string, number>>} [measure] Gives the figures itself.
- * @property {Metric[]} [metrics] What the figures are; seconds.
+ * @property {(given: Given) => Promise<Record<string, number>>} [measure] A function that returns the
+ * figures.
+ * @property {Metric[]} [metrics] The kinds of figures; default: seconds.
  *
  * @typedef {object} Metric
  * @property {string} name
- * @property {string} [title] If it is not the only one of the work.
+ * @property {string} [title] A title, if the work has several metrics.
  * @property {'s' | 'µs' | 'bytes' | 'MiB' | 'ms/s'} unit
- * @property {boolean} isCompared Whether a ratio says something.
+ * @property {boolean} isCompared Whether a ratio is useful.
  *
  * @typedef {object} Given
- * @property {string} root Where the tree is shown.
+ * @property {string} root The directory that shows the tree.
  * @property {import('./layers.mjs').Layers} layers
  * @property {import('./contenders/contender.mjs').Place} place
  * @property {string} contender
- * @property {(command: string, how?: {wantsOutput?: boolean}) => Promise<import('./shell.mjs').Finished>} shell
+ * @property {(command: string, how?: {wantsOutput?: boolean}) => Promise<import('./shell.mjs').Finished>}
+ * shell
  * @property {(name: string) => string} program The path of one of the C programs.
  * @property {AbortSignal} signal
  */
@@ -85,8 +88,8 @@ export const works = [
 /** @param {string[] | undefined} only Names of works and of groups; undefined: all. */
 export function chooseWorks(only) {
   if (only === undefined) return works;
-  const isMeant = (work, name) => work.name === name || work.group === name;
-  const unknown = only.find((name) => !works.some((work) => isMeant(work, name)));
+  const isChosen = (work, name) => work.name === name || work.group === name;
+  const unknown = only.find((name) => !works.some((work) => isChosen(work, name)));
   if (unknown !== undefined) throw new Error(`--only ${unknown}: no such work; --help lists them`);
-  return works.filter((work) => only.some((name) => isMeant(work, name)));
+  return works.filter((work) => only.some((name) => isChosen(work, name)));
 }

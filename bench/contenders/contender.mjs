@@ -1,14 +1,16 @@
 /**
- * Who is measured. Each gives a fresh directory that shows the layers, and takes it away again.
+ * A contender is a program or file system that is measured. It opens a fresh directory that shows the layers,
+ * and removes it again.
  *
  * @typedef {object} Contender
  * @property {string} name
- * @property {boolean} isServer Whether processes serve it: what can be asked about memory and idling.
- * @property {boolean} [isAside] Shown beside the others, but no target speaks of it.
- * @property {string} installHint What to do when it is not here.
- * @property {() => string | undefined} version Undefined when it is not here.
- * @property {(work: import('../works.mjs').Work) => string | undefined} unfitFor Why it cannot do this work,
- * if so.
+ * @property {boolean} isServer Whether processes serve it, so that their memory and idle time can be
+ * measured.
+ * @property {boolean} [isAside] Shown beside the others, but without a target.
+ * @property {string} installHint The advice if it is not installed.
+ * @property {() => string | undefined} version Undefined if it is not installed.
+ * @property {(work: import('../works.mjs').Work) => string | undefined} unfitFor The reason why it cannot do
+ * this work; undefined if it can.
  * @property {(layers: import('../layers.mjs').Layers, work: import('../works.mjs').Work) => Place} open
  *
  * @typedef {object} Place

@@ -2,7 +2,7 @@ import { installHint, versionOf } from '../tools.mjs';
 import { mounted } from './mounted.mjs';
 import { overlayOptions } from './overlay-options.mjs';
 
-/** A program that takes the command line of fuse-overlayfs, under the name it has in the tables. */
+/** A program with the command line of fuse-overlayfs. @param name its name in the tables */
 export function compatibleProgram(name, program) {
   return mounted({
     name,

@@ -2,8 +2,8 @@ import { installHint, versionOf } from '../tools.mjs';
 import { mounted } from './mounted.mjs';
 
 /**
- * Shows branches as one tree, but hides nothing and copies nothing up: reading is comparable, and making new
- * files.
+ * mergerfs shows branches as one tree, but hides nothing and copies nothing up. Only reading and the creation
+ * of files are comparable.
  */
 export const mergerfs = mounted({
   name: 'mergerfs',
@@ -13,7 +13,7 @@ export const mergerfs = mounted({
   version: () => versionOf('mergerfs'),
   unfitFor: ({ changes, isUser }) => {
     if (changes !== undefined && changes.length > 0) return 'it copies nothing up and has no whiteouts';
-    return isUser ? 'it asks for allow_other, which an ordinary user may not' : undefined;
+    return isUser ? 'it uses allow_other, which an ordinary user cannot use' : undefined;
   },
   mountCommand: ({ lowerPaths, upper, root }) => {
     const branches = [...(upper === undefined ? [] : [`${upper}=RW`]), ...lowerPaths.map((path) => `${path}=RO`)];

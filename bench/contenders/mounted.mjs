@@ -1,6 +1,6 @@
 /**
- * The way of all contenders that are mounted: scratch directories beside the layers, a program that mounts,
- * umount.
+ * The common part of all contenders that are mounted: scratch directories beside the layers, a program that
+ * mounts, and umount.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -10,12 +10,12 @@ import { anyRuns, serversOf } from '../servers.mjs';
 import { asUser, USER_ID } from '../shell.mjs';
 
 const MOUNT_MILLISECONDS = 60_000;
-/** How long a server may take to end after its mount is gone. */
+/** How long a server may take to end after it was unmounted. */
 const END_SECONDS = 20;
 
 /**
  * @typedef {object} MountRequest
- * @property {string[]} lowers Relative to the directory in which the program is started; top first.
+ * @property {string[]} lowers Paths relative to the directory in which the program is started, top first.
  * @property {string[]} lowerPaths The same, absolute.
  * @property {string | undefined} upper Undefined: read-only.
  * @property {string} workdir
@@ -46,7 +46,7 @@ function openMount(layers, work, mountCommand, isServer) {
   let servers = [];
   const close = async () => {
     if (isMounted(root)) execFileSync('umount', [root], { stdio: ['ignore', 'ignore', 'pipe'] });
-    // One that is still ending would be measured along with whoever comes next.
+    // A server that is still ending would disturb the next measurement.
     const hasEnded = await waitFor(() => !anyRuns(servers), END_SECONDS);
     rmSync(scratch, { recursive: true, force: true });
     if (!hasEnded) throw new Error(`still running after umount: process ${servers.join(', ')}`);
@@ -63,7 +63,7 @@ function openMount(layers, work, mountCommand, isServer) {
     const begin = process.hrtime.bigint();
     if (work.isUser) withFuseForAll(() => runMount(asUser(argv), layers.directory));
     else runMount(argv, layers.directory);
-    // Root may not look into an ordinary user's mount.
+    // Root cannot list an ordinary user's mount.
     if (work.isUser) execFileSync(...split(asUser(['ls', root])), { stdio: 'ignore' });
     else readdirSync(root);
     const mountSeconds = Number(process.hrtime.bigint() - begin) / 1e9;
@@ -71,14 +71,17 @@ function openMount(layers, work, mountCommand, isServer) {
     servers = isServer ? serversOf(root) : [];
     return { root, mountSeconds, servers, close };
   } catch (error) {
-    // Nobody knows the place yet.
+    // The caller does not know the mount yet, so it is removed here.
     if (isMounted(root)) execFileSync('umount', ['-l', root]);
     rmSync(scratch, { recursive: true, force: true });
     throw error;
   }
 }
 
-/** Started among the layers: 128 paths would be more than the page that mount(2) takes, 128 names are not. */
+/**
+ * Runs the program in the directory of the layers: mount(2) takes one page, which 128 paths exceed and 128
+ * names not.
+ */
 function runMount(argv, cwd) {
   const [program, args] = split(argv);
   try {
@@ -89,7 +92,7 @@ function runMount(argv, cwd) {
   }
 }
 
-/** Lets everybody open the FUSE device for a moment, as udev does elsewhere for good. */
+/** Lets all users open the FUSE device during `mount`, as udev does permanently on other machines. */
 function withFuseForAll(mount) {
   const device = '/dev/fuse';
   const mode = statSync(device).mode & 0o7777;

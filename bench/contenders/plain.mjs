@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { scratchDirectory } from './mounted.mjs';
 
 /**
- * The other limit: the same tree without a union, on the file system below.
+ * A limit: the same tree without a union, on the file system of the layers.
  * @type {import('./contender.mjs').Contender}
  */
 export const plain = {
@@ -15,7 +15,7 @@ export const plain = {
   version: () => 'the file system below',
   unfitFor: (work) => work.notPlain,
   open(layers, work) {
-    // What a piece of work reads is read in place; what it would change is a copy.
+    // Work that only reads uses the tree itself; other work uses a copy.
     if (work.changes === undefined) return { root: layers.plain, mountSeconds: 0, servers: [], close: async () => {} };
     const root = scratchDirectory(layers, work);
     const remove = () => rmSync(root, { recursive: true, force: true });

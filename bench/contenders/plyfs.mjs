@@ -24,7 +24,7 @@ export const plyfsNative = mounted({
     try {
       import.meta.resolve('fuse-native');
     } catch {
-      // Not installed, which is what was asked.
+      // The package is not installed.
       return undefined;
     }
     return versionOf(PROGRAM);

@@ -1,7 +1,7 @@
 import { installHint, versionOf } from '../tools.mjs';
 import { mounted } from './mounted.mjs';
 
-/** Branches with absolute paths: it changes its directory when it goes into the background. */
+/** unionfs-fuse gets absolute paths, because it changes its working directory when it becomes a daemon. */
 export const unionfsFuse = mounted({
   name: 'unionfs-fuse',
   isAside: true,

@@ -1,7 +1,7 @@
 /*
- * latency DIRECTORY NAMES COUNT PAUSE: asks for the attributes of the first COUNT of the paths in the file NAMES, each once,
- * with PAUSE microseconds between two, and prints the median and the 99th percentile of their times in microseconds.
- * Parent directories are asked for before, so that each of the times is that of one request.
+ * latency DIRECTORY NAMES COUNT PAUSE: stats the first COUNT of the paths in the file NAMES, each once, with PAUSE
+ * microseconds between two, and prints the median and the 99th percentile of the times in microseconds. Parent
+ * directories are looked up before, so that each time is that of one request.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,6 +1,5 @@
 /*
- * missing DIRECTORY NAMES ROUNDS: asks for NAMES names that are not there, ROUNDS times, and prints the seconds that all
- * of it took.
+ * missing DIRECTORY NAMES ROUNDS: looks up NAMES missing names, ROUNDS times, and prints the seconds that this took.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,5 +1,6 @@
 /*
- * once unlink|truncate|write|chmod FILE: does it, and prints the seconds that it took. The file has been looked up before.
+ * once unlink|truncate|write|chmod FILE: makes one change, and prints the seconds that it took. The file is looked up
+ * before.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /*
- * round-trip: how long a thread takes that asks another one, on another processor, and sleeps until it answers, without any file
- * system: what a request to a server cannot cost less than. Prints the mean in microseconds three times: the server sleeps
- * as well until it is asked; it does not sleep; it does not sleep, and works for 8 microseconds before it answers.
- * With one processor only the first is printed.
+ * round-trip: a thread sends a message to a thread on another processor, and sleeps until the answer, without any file
+ * system. A request to a server cannot take less. Prints the mean in microseconds of three cases: the server sleeps too
+ * until the message; it does not sleep; it does not sleep, and works for 8 microseconds before it answers. With one
+ * processor only the first is printed.
  */
 #define _GNU_SOURCE
 #include <errno.h>

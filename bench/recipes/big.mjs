@@ -8,7 +8,7 @@ const MEBIBYTES = 1024;
 /** @type {import('../layers.mjs').Recipe} */
 export const recipe = { name: 'big', version: 1, lowers: ['top', 'bottom'], plain: 'bottom', build };
 
-/** Also how large the files are that are written for comparison. @param {{scale: number}} layers */
+/** The size of that file, and of files that other work writes. @param {{scale: number}} layers */
 export function bigMebibytes({ scale }) {
   return Math.floor(MEBIBYTES * scale);
 }

@@ -1,5 +1,5 @@
 /**
- * 200,000 files in 2,000 directories, every other one in each of two layers: for what a server remembers of
+ * 200,000 files in 2,000 directories, every other one in each of two layers, to measure a server's memory for
  * them.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ const FILES_IN_EACH = 100;
 /** @type {import('../layers.mjs').Recipe} */
 export const recipe = { name: 'many', version: 1, lowers: ['top', 'bottom'], build };
 
-/** Files and directories. @param {{scale: number}} layers */
+/** The number of files and directories. @param {{scale: number}} layers */
 export function manyNodes({ scale }) {
   return DIRECTORIES * scale * (FILES_IN_EACH + 1);
 }

@@ -9,7 +9,7 @@ import { randomFrom } from '../random.mjs';
 const FILES = 8000;
 const FILES_IN_DIRECTORY = 20;
 /**
- * Of 100 files of main, how many are changed in other, and how many are not there. There are as many new
+ * Of 100 files of main, how many are changed in other, and how many are missing there. There are as many new
  * ones.
  */
 const OTHER = { changed: 25, removed: 5 };
@@ -27,12 +27,12 @@ function build({ directory, scale }) {
     });
   execFileSync('git', ['init', '-q', '-b', 'main', repository]);
   git(['fast-import', '--quiet'], history(FILES * scale));
-  // A copy of the repository, and a mount, has other inode numbers and change times: not a reason to read
-  // every file.
+  // A copy of the repository, and a mount, has other inode numbers and change times. git must not read every
+  // file for that reason.
   for (const setting of ['core.checkStat=minimal', 'core.trustctime=false', 'gc.auto=0', 'core.preloadIndex=false'])
     git(['config', ...setting.split('=')]);
   git(['checkout', '-q', 'main']);
-  // Files as old as the index would be read each time ("racy git").
+  // git would read files that are as old as the index each time ("racy git").
   execFileSync('find', [
     repository,
     '-type',
@@ -50,7 +50,7 @@ function build({ directory, scale }) {
   git(['update-index', '-q', '--refresh']);
 }
 
-/** What git fast-import reads. */
+/** The input of git fast-import. */
 function history(files) {
   const random = randomFrom(2);
   const lines = [];

@@ -1,7 +1,6 @@
 /**
- * A C program of 300 files with its Makefile. As in larger programs most of the work of a unit is its
- * headers: forty of a hundred that stand in four directories, which the compiler searches one after the
- * other.
+ * A C program of 300 files with its Makefile. As in larger programs, most of the work for a file is its
+ * headers: forty of a hundred, in four directories that the compiler searches one after the other.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * 128 layers that all have the same 4,000 files in 200 directories: all of the directories are merged, of the
- * files the topmost shows.
+ * 128 layers that all have the same 4,000 files in 200 directories. All directories are merged, and the
+ * topmost file of each name is shown.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -10,8 +10,8 @@ import { randomFrom, shuffled } from '../random.mjs';
 
 const HALF = { directories: 2000, files: 20_000 };
 /**
- * Of 100 files, how many are in the bottom layer alone, the middle alone, the top alone, and in bottom and
- * top.
+ * Of 100 files, how many are only in the bottom layer, only in the middle one, only in the top one, and in
+ * bottom and top.
  */
 const PLACES = { bottom: 45, middle: 30, top: 15, replaced: 10 };
 

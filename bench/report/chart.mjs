@@ -1,6 +1,6 @@
 /**
- * A chart of ratios as plain SVG. The axis is logarithmic: half as long and twice as long are equally far
- * from "as long as". All colours are in the middle between black and white, so that it can stand on either.
+ * Draws a chart of ratios as plain SVG. The axis is logarithmic: half and twice are equally far from 1. All
+ * colours are halfway between black and white, so that the chart is readable on both.
  */
 import { linesOf } from '../results.mjs';
 import { times } from './format.mjs';
@@ -22,7 +22,7 @@ const TICKS = [1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16];
 
 /**
  * @param {import('../results.mjs').Results} results
- * @param {string[]} [chosen] Names of works; undefined: all.
+ * @param {string[]} [chosen] names of works; undefined: all
  * @returns {string}
  */
 export function chart(results, chosen) {
@@ -41,7 +41,7 @@ export function chart(results, chosen) {
 }
 
 /**
- * Where a ratio stands. What is off the scale stands at its end; the figure beside it says how much it is.
+ * The horizontal position of a ratio. A ratio outside the scale is at its end; its figure is beside it.
  */
 function across(ratio) {
   const [least, most] = [Math.log2(TICKS[0]), Math.log2(TICKS[TICKS.length - 1])];

@@ -20,8 +20,9 @@ export function amount(value, unit) {
 }
 
 /**
- * A median with its range, if there is one. @param {import('../statistics.mjs').Summary} summary @param
- * {string} unit
+ * A median with its range, if there is one.
+ * @param {import('../statistics.mjs').Summary} summary
+ * @param {string} unit
  */
 export function spread({ median, low, high }, unit) {
   if (low === high) return amount(median, unit);
@@ -29,7 +30,7 @@ export function spread({ median, low, high }, unit) {
   return `${amount(median, unit)} (${digits(low * scale)} to ${digits(high * scale)})`;
 }
 
-/** By what a figure is multiplied, and the unit that it then has. */
+/** The factor for a figure, and the unit that the product has. */
 function scaleOf(value, unit) {
   if (unit !== 's' || Math.abs(value) >= 0.1) return [1, unit];
   return Math.abs(value) >= 0.001 ? [1000, 'ms'] : [1e6, 'µs'];

@@ -2,8 +2,9 @@ import { linesOf } from '../results.mjs';
 import { factor, spread } from './format.mjs';
 
 /**
- * One piece of work: a line for each contender. @param {import('../results.mjs').WorkResult} work @param
- * {string} subject
+ * One piece of work, with a line for each contender.
+ * @param {import('../results.mjs').WorkResult} work
+ * @param {string} subject
  */
 export function workText(work, subject) {
   return linesOf({ works: [work] })

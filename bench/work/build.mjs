@@ -7,7 +7,7 @@ const build = {
   changes: ['sources'],
   tools: ['gcc', 'make'],
   start: 'cold',
-  // The compiler itself is on the disk as well, and not what is measured.
+  // The compiler itself is read before, because loading it is not to be measured.
   prepare: () => 'cat "$(gcc -print-prog-name=cc1)" && echo "#include <stdio.h>" | gcc -c -xc -o /dev/null -',
   command: ({ root }) => `make -s -j2 -C ${root}/sources`,
 };

@@ -3,7 +3,7 @@ import { ARCHIVE } from '../recipes/tree.mjs';
 
 const tree = { recipe: 'tree', access: 'writable', start: 'cold' };
 
-/** Thousands of new files in new directories, the archive itself in the page cache. */
+/** Creates thousands of new files in new directories. The archive is in the page cache. */
 const unpack = {
   ...tree,
   name: 'unpack',
@@ -15,7 +15,7 @@ const unpack = {
   command: ({ root, layers }) => `mkdir ${root}/new && tar -C ${root}/new -xf ${join(layers.directory, ARCHIVE)}`,
 };
 
-/** A union hides every name of a layer. */
+/** A union must hide every name of a layer. */
 const remove = {
   ...tree,
   name: 'remove',

@@ -1,4 +1,4 @@
-/** Two clients at the same time, one on each of two processors. The time is that of the later one. */
+/** Two clients at the same time, one on each of two processors. The time is that of the slower one. */
 const twoWalks = {
   name: 'two-walks',
   group: 'two-clients',
@@ -18,7 +18,7 @@ const walkAndRead = {
 
 const walk = (path) => `find ${path} -printf '%s\\n'`;
 
-/** Fails when either does. */
+/** Fails if either command fails. */
 const both = (first, second) => `(${first}) & other=$!; (${second}) && wait $other`;
 
 export const works = [twoWalks, walkAndRead];

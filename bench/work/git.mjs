@@ -1,6 +1,6 @@
 const repository = { group: 'git', recipe: 'repository', access: 'writable', tools: ['git'] };
 
-/** The index is not written, so that each status finds the same. */
+/** git does not write the index, so that each status does the same work. */
 const statusCold = {
   ...repository,
   name: 'git-status-cold',
@@ -16,7 +16,7 @@ const statusWarm = {
   start: 'warm',
 };
 
-/** There and back: a third of the files is written twice. */
+/** Checks out the other branch and main again: a third of the files is written twice. */
 const checkout = {
   ...repository,
   name: 'git-checkout',

@@ -11,7 +11,7 @@ function once(name, title, call, more = {}) {
     changes: ['big'],
     tools: ['gcc'],
     memory: 2600 * 2 ** 20,
-    // Not the disk that the data comes from, which is as slow for everyone.
+    // The data is read before: the disk is equally slow for all contenders.
     prepare: ({ layers }) => `cat ${join(layers.directory, 'bottom', 'big')}`,
     measure: async ({ root, shell, program }) => {
       const { output } = await shell(`${program('once')} ${call} ${root}/big`, { wantsOutput: true });

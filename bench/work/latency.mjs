@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { NAMES } from '../recipes/tree.mjs';
 
 /**
- * Of a request that the kernel cannot answer from its caches: a lookup. The inodes of the layers are in
- * memory.
+ * The latency of a request that the kernel cannot answer from its caches: a lookup. The inodes of the layers
+ * are in memory.
  */
 const busy = {
   name: 'latency',
@@ -20,7 +20,7 @@ const busy = {
   ],
 };
 
-/** Both sides have gone to sleep in between, which is what a single `stat` finds. */
+/** Client and server sleep between two lookups, as before a single `stat`. */
 const idle = {
   ...busy,
   name: 'latency-idle',

@@ -1,4 +1,4 @@
-/** The same 4,000 names in each of so many layers. */
+/** A walk through the same 4,000 names in each of `depth` layers. */
 function walk(depth) {
   return {
     name: `layers-${depth}`,

@@ -1,4 +1,4 @@
-/** Names, attributes, and the ACLs that `ls -l` asks for. */
+/** Reads names, attributes, and the ACLs that `ls -l` needs. */
 const cold = {
   name: 'list-huge-cold',
   group: 'list-huge',

@@ -1,7 +1,6 @@
 /**
- * What a search along a path does: the same names again and again, and they are not there. So often that what
- * is measured is how they are found missing once more, and not the first time, when a server that has just
- * started has yet to warm up.
+ * A search along a path looks up the same missing names again and again. They are looked up often enough that
+ * the first time, when the server has just started and is slow, does not matter.
  */
 const repeated = {
   name: 'missing',

@@ -1,4 +1,4 @@
-/** 4 KiB at random places of a file of 256 MiB in the upper, for some seconds, by fio. */
+/** fio reads or writes 4 KiB at random positions of a file of 256 MiB in the upper, for some seconds. */
 const FILE_MEBIBYTES = 256;
 const SECONDS = 3;
 
@@ -25,7 +25,7 @@ function job(direction, [suffix, { title, options, isDirect = false }]) {
   };
 }
 
-/** The file is read once before: what is measured is the way of a request, not the disk, but for O_DIRECT. */
+/** The file is read once before, so that the disk is not measured, except with O_DIRECT. */
 async function runFio({ root, layers, shell }, direction, options) {
   await shell(`cat ${root}/file`);
   const command = [
@@ -34,7 +34,7 @@ async function runFio({ root, layers, shell }, direction, options) {
     `--time_based --runtime=${SECONDS * Math.max(layers.scale, 1 / SECONDS)} ${options}`,
   ].join(' ');
   const { output } = await shell(command, { wantsOutput: true });
-  // fio may say something else before its JSON.
+  // fio can print other lines before its JSON.
   const figures = JSON.parse(output.slice(output.indexOf('{'))).jobs[0][direction];
   if (!(figures.iops > 0)) throw new Error('fio has done nothing');
   return { microseconds: 1e6 / figures.iops };

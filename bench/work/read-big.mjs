@@ -1,15 +1,16 @@
 import { join } from 'node:path';
 
-/** 1 GiB twice, once in a layer and once in the mount. */
+/** The page cache of 1 GiB twice: of the layer and of the mount. */
 const MEMORY = 2600 * 2 ** 20;
 
 const read = (path) => `dd if=${path} of=/dev/null bs=1M status=none`;
-/** From the page cache once takes so short that the noise is as long. */
+/** Reading from the page cache once takes so little time that noise would be as large. */
 const fiveTimes = (command) => `for i in 1 2 3 4 5; do ${command}; done`;
 const bigOf = (layers) => join(layers.directory, 'bottom', 'big');
 
 /**
- * A large lower file on a writable mount, where a later copy-up must not leave the reader on the old data.
+ * Reads a large lower file on a writable mount, which is not in passthrough: a reader must see the data of a
+ * later copy-up.
  */
 const lower = {
   name: 'read-lower-cold',
@@ -22,7 +23,7 @@ const lower = {
   command: ({ root }) => read(join(root, 'big')),
 };
 
-/** Without the disk: the way through the server alone. */
+/** Reads through the server, without the disk. */
 const lowerCached = {
   ...lower,
   name: 'read-lower-cached',

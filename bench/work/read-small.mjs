@@ -1,4 +1,4 @@
-/** The contents of every small file. `tar` would not do: it sees /dev/null and reads nothing. */
+/** Reads the contents of every small file. `tar` is not used: it reads nothing if it writes to /dev/null. */
 const cold = {
   name: 'read-small-cold',
   group: 'read-small',

@@ -1,16 +1,16 @@
-/** What a server costs while it does nothing, or before it does anything. */
+/** The cost of a server before its first request, and while it is idle. */
 import { dropCaches } from '../caches.mjs';
 import { pause, waitFor } from '../pause.mjs';
 import { manyNodes } from '../recipes/many.mjs';
 import { cpuSeconds, residentBytes } from '../servers.mjs';
 
 const MEBIBYTE = 2 ** 20;
-/** V8 tidies up its memory eight seconds after the last work, and may do so a second time. */
+/** V8 collects garbage eight seconds after the last work, and can do so a second time. */
 const SETTLE_SECONDS = 20;
 const IDLE_SECONDS = 5;
 /**
- * How long a server may take to give memory back once the kernel has forgotten; the same tidying up is part
- * of it.
+ * How long a server may take to free memory after the kernel has forgotten its nodes. V8's collection is part
+ * of that time.
  */
 const FORGET_SECONDS = 30;
 
@@ -32,7 +32,7 @@ const mountCold = {
   mounting: 'cold',
 };
 
-/** Resident, with the pages of the program's own files: what a host has to have. */
+/** Resident memory, with the pages of the program's own files: the memory that a host needs. */
 const memory = {
   name: 'memory',
   group: 'memory',
@@ -46,7 +46,7 @@ const memory = {
     await shell(`find ${root}/many -printf '%s\\n'`);
     const walked = residentBytes(place.servers);
     await dropCaches(signal, 2);
-    // Forgetting is as many requests as there are nodes; giving memory back takes a server its time.
+    // The kernel sends a FORGET for each node, and the server needs time to free the memory.
     await waitFor(() => residentBytes(place.servers) < base + (walked - base) / 10, FORGET_SECONDS, signal);
     return {
       base: base / MEBIBYTE,

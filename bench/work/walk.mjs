@@ -1,4 +1,4 @@
-/** Every name and every inode once: what `du` or a backup does. */
+/** Reads every name and every inode once, as `du` or a backup does. */
 const cold = {
   name: 'walk-cold',
   group: 'walk',
@@ -9,7 +9,7 @@ const cold = {
   command: ({ root }) => `find ${root}/tree -printf '%s\\n'`,
 };
 
-/** A second time: what caches in the kernel and in the server are worth. */
+/** The same a second time, with the caches of the kernel and of the server. */
 const warm = { ...cold, name: 'walk-warm', title: 'metadata walk of 40,000 files, warm', start: 'warm' };
 
 export const works = [cold, warm];

@@ -1,6 +1,6 @@
 import { bigMebibytes } from '../recipes/big.mjs';
 
-/** A large new file, into the page cache: the way of the data is measured, not the disk. */
+/** Writes a large new file into the page cache, so that the disk is not measured. */
 const cached = {
   name: 'write-big',
   group: 'write-big',
@@ -13,7 +13,7 @@ const cached = {
   command: ({ root, layers }) => `dd if=/dev/zero of=${root}/new bs=1M count=${bigMebibytes(layers)} status=none`,
 };
 
-/** The same with the data on the disk in the end. */
+/** The same, with fsync at the end. */
 const synced = {
   ...cached,
   name: 'write-big-fsync',
