@@ -1,5 +1,6 @@
 /**
- * Whether reading a file or directory updates its access time: options of a mount (man mount(8), relatime).
+ * Mount options for access times: whether a read of a file or directory updates them (man mount(8),
+ * relatime).
  */
 import type { FileStat } from './file-stat.js';
 
@@ -14,8 +15,8 @@ export const DEFAULT_ACCESS_TIMES: AccessTimes = { mode: 'relatime', directories
 
 const DAY = 24 * 60 * 60;
 
-/** Whether reading an object with this stat updates its access time (fs/inode.c:relatime_need_update). */
-export function movesAccessTime({ mode }: AccessTimes, stat: FileStat, now = Date.now() / 1000): boolean {
+/** Whether a read of an object with this stat updates its access time (fs/inode.c:relatime_need_update). */
+export function updatesAccessTime({ mode }: AccessTimes, stat: FileStat, now = Date.now() / 1000): boolean {
   if (mode !== 'relatime') return mode === 'strictatime';
   const { atimeSec, atimeNsec, mtimeSec, mtimeNsec, ctimeSec, ctimeNsec } = stat;
   const isAfter = (sec: number, nsec: number): boolean => atimeSec > sec || (atimeSec === sec && atimeNsec > nsec);

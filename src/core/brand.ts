@@ -1,10 +1,11 @@
-/** Types that are numbers or strings at run time and cannot be mixed up at compile time. */
+/** Types that are plain numbers or strings at run time, and that the compiler keeps apart. */
 
 declare const brand: unique symbol;
 type Brand<T, Name extends string> = T & { readonly [brand]: Name };
 
 /**
- * The kernel's name for an inode of this mount (fuse.h `nodeid`); never reused, so no generation is needed.
+ * Identifies an inode of this mount to the kernel (fuse.h `nodeid`). Never reused, so no generation is
+ * needed.
  */
 export type NodeId = Brand<number, 'NodeId'>;
 
@@ -12,13 +13,10 @@ export type NodeId = Brand<number, 'NodeId'>;
 export const ROOT_ID = 1 as NodeId;
 
 /**
- * One component of a path, as bytes: each char code is one byte (latin1-decoded), so that any name survives,
- * UTF-8 or not. Usable as a Map key; decode with `displayName` only to show it to people.
+ * One component of a path, as bytes: each char code is one byte (latin1-decoded), so that names which are not
+ * UTF-8 are kept exactly. It can be the key of a Map. `displayName` decodes it for messages.
  */
 export type EntryName = Brand<string, 'EntryName'>;
 
-/**
- * A path relative to a layer's root, bytes as in {@link EntryName}, without leading `/`; the root itself is
- * `''`.
- */
+/** A path relative to a layer's root, as bytes ({@link EntryName}), without leading `/`. The root is `''`. */
 export type LayerPath = Brand<string, 'LayerPath'>;

@@ -1,12 +1,12 @@
 /**
- * Linux errno values and the one error type that carries them.
+ * Linux errno values, and the only type of error that has one.
  *
- * A function that meets an errno it was not told to expect throws {@link FsError}; expected absence (a name
- * that is not there, an xattr that is not set) is a value of the function's result instead. Only the
- * transport's dispatcher turns a throwable back into a number for the kernel.
+ * A function throws {@link FsError} for each errno that it does not expect. Expected absence (a name that
+ * does not exist, an xattr that is not set) is a result, not an error. Only the transport's dispatcher
+ * converts an error to a number for the kernel.
  */
 
-/** The errno values plyfs names (asm-generic/errno-base.h, asm-generic/errno.h). */
+/** Errno values by name (asm-generic/errno-base.h, asm-generic/errno.h). */
 export const Errno = {
   EPERM: 1,
   ENOENT: 2,
@@ -63,14 +63,14 @@ export function errnoName(errno: number): string {
   return NAMES.get(errno) ?? `errno ${errno}`;
 }
 
-/** A system call that failed, or a condition plyfs answers with an errno of its own. */
+/** The error of a system call that failed, or of a request that plyfs itself refuses. */
 export class FsError extends Error {
   override readonly name = 'FsError';
 
   /**
    * @param errno positive errno value
-   * @param syscall what failed: a system call's name, or the rule that refused
-   * @param path where, for people; absent on the request path, where the dispatcher knows the node
+   * @param syscall the system call that failed, or the rule that refused the request
+   * @param path for messages; undefined while a request is served, because the dispatcher knows the node
    */
   constructor(
     readonly errno: number,
@@ -84,8 +84,8 @@ export class FsError extends Error {
 const preallocated = new Map<string, FsError[]>();
 
 /**
- * The shared, stackless error for `errno` from `syscall`. Requests fail all the time in normal work (ENOENT,
- * EEXIST, ENOTEMPTY): capturing a stack for each would cost more than the system call did.
+ * Returns the shared error for `errno` of `syscall`, which has no stack trace. In normal work requests often
+ * fail (ENOENT, EEXIST, ENOTEMPTY), and capturing a stack takes longer than the system call.
  */
 export function fsError(errno: number, syscall: string): FsError {
   let bySyscall = preallocated.get(syscall);

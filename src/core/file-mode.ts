@@ -15,13 +15,12 @@ export const S_IRWXU = 0o700;
 export const S_IRUSR = 0o400;
 export const S_IWUSR = 0o200;
 export const S_IXUSR = 0o100;
-export const S_IXGRP = 0o010;
+const S_IXGRP = 0o010;
 
 export const DT_UNKNOWN = 0;
 export const DT_DIR = 4;
 export const DT_CHR = 2;
 export const DT_REG = 8;
-export const DT_LNK = 10;
 
 export function isDirectory(mode: number): boolean {
   return (mode & S_IFMT) === S_IFDIR;
@@ -44,14 +43,15 @@ export function direntType(mode: number): number {
   return (mode & S_IFMT) >>> 12;
 }
 
-/** Whether the mode has set-uid or set-gid. */
+/** Whether the mode has the set-uid or the set-gid bit. */
 export function hasSetIdBits(mode: number): boolean {
   return (mode & (S_ISUID | S_ISGID)) !== 0;
 }
 
 /**
- * `mode` without the bits that a write by someone without CAP_FSETID takes away: set-uid always, set-gid with
- * group execute, or if the writer may not keep it (fs/attr.c:setattr_should_drop_suidgid).
+ * Removes from `mode` the bits that a write by a caller without CAP_FSETID removes: set-uid always; set-gid
+ * if the group can execute, or if the caller cannot keep it (fs/attr.c:setattr_should_drop_suidgid).
+ * @param mayKeepSetGid called only if the result depends on it
  */
 export function withoutSetIdBits(mode: number, mayKeepSetGid: () => boolean): number {
   const dropGid = (mode & S_ISGID) !== 0 && ((mode & S_IXGRP) !== 0 || !mayKeepSetGid());

@@ -1,12 +1,12 @@
 import { FS_APPEND_FL, FS_IMMUTABLE_FL } from './flags.js';
 
-/** A moment: seconds since the epoch, negative before 1970; nanoseconds always 0..999,999,999. */
+/** A time: seconds since the epoch, negative before 1970; nanoseconds always 0..999,999,999. */
 export interface Moment {
   readonly sec: number;
   readonly nsec: number;
 }
 
-/** What statx(2) says of one object. Numbers, not bigints: sizes and inode numbers up to 2^53 are exact. */
+/** The attributes of an object, as statx(2) returns them. All are numbers, which are exact up to 2^53. */
 export class FileStat {
   ino = 0;
   mode = 0;
@@ -21,7 +21,7 @@ export class FileStat {
   rdevMinor = 0;
   devMajor = 0;
   devMinor = 0;
-  /** The mount that shows the object (STATX_MNT_ID); 0 before Linux 5.8. */
+  /** The id of the mount that contains the object (STATX_MNT_ID); 0 before Linux 5.8. */
   mount = 0;
   /** Seconds since the epoch, negative before 1970; nanoseconds always 0..999,999,999. */
   atimeSec = 0;
@@ -38,8 +38,8 @@ export class FileStat {
   appendOnly = false;
 
   /**
-   * The same as FS_IMMUTABLE_FL and FS_APPEND_FL. Either: no name of the object may go, nor its attributes
-   * change.
+   * {@link immutable} and {@link appendOnly} as FS_IMMUTABLE_FL and FS_APPEND_FL. If either is set, no name
+   * of the object can be removed, and its attributes cannot change.
    */
   get protection(): number {
     return (this.immutable ? FS_IMMUTABLE_FL : 0) | (this.appendOnly ? FS_APPEND_FL : 0);

@@ -1,6 +1,6 @@
 /**
- * Flags of system calls that both the kernel protocol and the layers speak (asm-generic/fcntl.h, linux/fs.h,
- * linux/falloc.h).
+ * Flags of system calls that requests of the kernel contain and that are passed to the layers
+ * (asm-generic/fcntl.h, linux/fs.h, linux/falloc.h).
  */
 
 export const O_ACCMODE = 0o3;
@@ -12,7 +12,7 @@ export const O_EXCL = 0o200;
 export const O_TRUNC = 0o1000;
 export const O_APPEND = 0o2000;
 export const O_DSYNC = 0o10000;
-/** Includes O_DSYNC, as the C library's does. */
+/** Includes O_DSYNC, as in the C library. */
 export const O_SYNC = 0o4010000;
 export const O_NONBLOCK = 0o4000;
 export const O_DIRECT = 0o40000;

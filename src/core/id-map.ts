@@ -1,25 +1,24 @@
-/** Ids of users, or of groups: on the disk, and as a mount shows them. */
+/** Maps the ids of users or groups on disk to the ids that a mount shows. */
 
-/** `count` ids on the disk, from `disk` on, are shown as those from `shown` on. */
+/** The `count` ids on disk from `disk` on are shown as the ids from `shown` on. */
 export interface IdRange {
   readonly disk: number;
   readonly shown: number;
   readonly count: number;
 }
 
-/**
- * Plain data: which ids a mount shows. Absent ranges: those of the disk. `all`: this one, whatever the disk
- * says.
- */
+/** The ids that a mount shows, as plain data: mapped ranges, or one id for all objects. */
 export type IdRule = { readonly ranges: readonly IdRange[] } | { readonly all: number };
 
-/** What stands for an id that has no counterpart (man user_namespaces(7), /proc/sys/kernel/overflowuid). */
+/**
+ * The id that is shown for an id without a mapping (man user_namespaces(7), /proc/sys/kernel/overflowuid).
+ */
 export const NOBODY = 65534;
 
 export class IdMap {
   constructor(private readonly rule: IdRule | undefined) {}
 
-  /** What `disk` is shown as. */
+  /** The id that is shown for the id `disk`. */
   shown(disk: number): number {
     const { rule } = this;
     if (rule === undefined) return disk;
@@ -30,7 +29,7 @@ export class IdMap {
     return NOBODY;
   }
 
-  /** What is written for `shown`; null: nothing on the disk would be shown so. */
+  /** The id to write for the shown id; null: no id on disk is shown as that one. */
   disk(shown: number): number | null {
     const { rule } = this;
     if (rule === undefined || 'all' in rule) return shown;

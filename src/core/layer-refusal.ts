@@ -1,10 +1,8 @@
 import { FsError } from './errno.js';
 
-/**
- * Layers that cannot be mounted as they are, told as a person needs it: `what: path: why (ERRNO); advice`.
- */
+/** Refuses a layer that cannot be mounted. The message for users is `what: path: why (ERRNO); advice`. */
 export class LayerRefusal extends FsError {
-  /** @param path bytes */
+  /** @param path as bytes */
   constructor(
     errno: number,
     /** The option that gave the path. */
@@ -17,10 +15,10 @@ export class LayerRefusal extends FsError {
   }
 
   /**
-   * What `open` fails with, told of the path that a person gave, whatever object beside or below it was in
-   * the way.
+   * Runs `open`. If it throws, throws an error for the path that the user gave, even if another object, such
+   * as the directory `part` in it, caused the failure.
    */
-  static inTermsOf<T>(what: string, path: string, part: string, open: () => T): T {
+  static forPath<T>(what: string, path: string, part: string, open: () => T): T {
     try {
       return open();
     } catch (error) {

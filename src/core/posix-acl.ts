@@ -54,9 +54,9 @@ export function forEachAclEntry(acl: Buffer, visit: (at: number, tag: number, pe
  * Removes the entries of users and groups that this user namespace does not map. Returns `acl` itself if the
  * namespace maps all of them.
  *
- * Nobody gains permissions by the removal. A user without an entry of their own is checked against the entries of
- * groups or others (man acl(5), ACCESS CHECK ALGORITHM). So these entries lose all permissions that a removed
- * entry did not grant. The mask stays, because the group bits of a mode are the mask.
+ * Nobody gains permissions by the removal. A user without an entry of their own is checked against the
+ * entries of groups or others (man acl(5), ACCESS CHECK ALGORITHM). So these entries lose all permissions
+ * that a removed entry did not grant. The mask stays, because the group bits of a mode are the mask.
  */
 export function withoutForeignIds(acl: Buffer): Buffer {
   const foreign = new Set<number>();

@@ -1,8 +1,9 @@
 import { FsError } from './errno.js';
 
 /**
- * A step after the point of no return. The change has happened, and its caller must not be told otherwise:
- * that a step like this fails may leave something behind, never a wrong tree. Each caller says what.
+ * Runs a step after the point of no return. The change has happened, so a failure of the step must not be
+ * reported to the caller. It can leave an object behind, but never a wrong tree. A comment at each call names
+ * what is left.
  */
 export function afterwards(step: () => void): void {
   try {
@@ -12,14 +13,14 @@ export function afterwards(step: () => void): void {
   }
 }
 
-/** A change that failed, with the errno of that, and what it had done by then could not all be taken back. */
+/** A change failed and could not be undone completely. Has the errno of the original failure. */
 export class UndoError extends FsError {
   constructor(cause: FsError, failures: readonly unknown[]) {
-    super(cause.errno, `${cause.syscall}, and what was done by then could not be taken back (${failures.join('; ')})`);
+    super(cause.errno, `${cause.syscall}, and what was done before could not be undone (${failures.join('; ')})`);
   }
 }
 
-/** Steps that take back what an unfinished change has done. */
+/** Steps that undo an unfinished change. */
 export class UndoStack {
   private readonly steps: (() => void)[] = [];
 
@@ -28,8 +29,8 @@ export class UndoStack {
   }
 
   /**
-   * Runs `body`; if it throws, undoes in reverse order and throws the same error, or {@link UndoError} if a
-   * step fails itself: the tree may not be as it was.
+   * Runs `body`. If it throws, runs the steps in reverse order and throws the same error. If a step fails
+   * too, throws an {@link UndoError}, because the tree can be different from before.
    */
   guard<T>(body: () => T): T {
     try {

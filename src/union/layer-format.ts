@@ -58,7 +58,7 @@ function overlayFormat({ work, log, overlay, volatileMark, topIsUpper, markersIn
     noteUnread: () => {},
     openWork(upper, mount) {
       if (work === undefined) throw new FsError(Errno.EINVAL, 'an upper layer needs a work directory', upper.path);
-      return LayerRefusal.inTermsOf('workdir', work, 'work', () =>
+      return LayerRefusal.forPath('workdir', work, 'work', () =>
         WorkDirectory.open(work, log, {
           marked: volatileMark === true,
           exclusive: index,

@@ -1,6 +1,6 @@
 /**
- * Reads and writes past the page cache (O_DIRECT), through an fd that was opened without O_DIRECT and with
- * unaligned memory.
+ * Reads and writes that bypass the page cache (O_DIRECT), through an fd that was opened without O_DIRECT,
+ * from or to memory that need not be aligned.
  */
 import { Errno, fsError } from '../../core/errno.js';
 import { O_DIRECT } from '../../core/flags.js';
@@ -12,13 +12,13 @@ const memcpy = bind<(to: number, from: number, size: number) => number>('intptr_
 
 const F_GETFL = 3;
 const F_SETFL = 4;
-/** No block device requires more. */
+/** In bytes. No block device requires more. */
 const ALIGNMENT = 4096;
 
 let memory: Memory | null = null;
 let aligned = 0;
 
-/** The address of aligned memory of at least `size` bytes; all calls share it. */
+/** Returns the address of at least `size` bytes of aligned memory, which all calls share. */
 function alignedMemory(size: number): number {
   if (memory === null || memory.buffer.length < size + ALIGNMENT) {
     memory = allocate(size + ALIGNMENT);
@@ -51,8 +51,8 @@ function directly(fd: number, transfer: () => number): number {
 }
 
 /**
- * One pread(2) with O_DIRECT into `buffer` from `at`. Throws EINVAL if offset or size are no multiple of the
- * block size.
+ * One pread(2) with O_DIRECT into `buffer`, from its offset `at` on. Throws EINVAL if offset or size is not a
+ * multiple of the block size.
  */
 export function preadDirect(fd: number, buffer: Buffer, at: number, size: number, offset: number): number {
   const from = alignedMemory(size);
@@ -61,7 +61,7 @@ export function preadDirect(fd: number, buffer: Buffer, at: number, size: number
   return got;
 }
 
-/** One pwrite(2) with O_DIRECT from `buffer` from `at`; errnos as for {@link preadDirect}. */
+/** One pwrite(2) with O_DIRECT from `buffer`, from its offset `at` on; errnos as for {@link preadDirect}. */
 export function pwriteDirect(fd: number, buffer: Buffer, at: number, size: number, offset: number): number {
   const to = alignedMemory(size);
   memcpy(to, addressOf(buffer) + at, size);

@@ -1,4 +1,4 @@
-/** File handles: what names an inode for good, whatever becomes of its names (man name_to_handle_at(2)). */
+/** File handles, which identify an inode even if its names change (man name_to_handle_at(2)). */
 import { Errno, fsError } from '../../core/errno.js';
 import { O_CLOEXEC } from '../../core/flags.js';
 import { tryIoctl } from '../ioctl.js';
@@ -23,13 +23,16 @@ const HEADER = 8;
 const handle = allocate(HEADER + MAX_HANDLE);
 const mountId = allocate(8);
 
-/** The handle of `name` under `dirfd`, of `dirfd` itself for `''`; null where the file system has none. */
+/**
+ * Returns the handle of `name` in `dirfd`, or of `dirfd` itself if `name` is `''`; null: the file system has
+ * none.
+ */
 export function fileHandle(dirfd: number, name: string): FileHandle | null {
   handle.buffer.writeUInt32LE(MAX_HANDLE, 0);
   const flags = name === '' ? AT_EMPTY_PATH : 0;
   if (nameToHandle(dirfd, cPath(name), handle.address, mountId.address, flags) < 0) {
     const errno = lastErrno();
-    // EOVERFLOW: one that is larger than any the kernel would keep either.
+    // EOVERFLOW: the handle is larger than any that the kernel stores.
     if (errno === Errno.EOPNOTSUPP || errno === Errno.EOVERFLOW) return null;
     throw fsError(errno, 'name_to_handle_at');
   }
@@ -37,7 +40,7 @@ export function fileHandle(dirfd: number, name: string): FileHandle | null {
   return { type: handle.buffer.readInt32LE(4), id: Uint8Array.from(handle.buffer.subarray(HEADER, HEADER + size)) };
 }
 
-/** An fd of the file, on the file system that holds `mountFd`; or the negative errno. */
+/** Opens the file on the file system of `mountFd`. A failure is the negative errno. */
 export function tryOpenByHandle(mountFd: number, { type, id }: FileHandle, flags: number): number {
   if (id.length > MAX_HANDLE) return -Errno.EINVAL;
   handle.buffer.writeUInt32LE(id.length, 0);
@@ -50,8 +53,8 @@ export function tryOpenByHandle(mountFd: number, { type, id }: FileHandle, flags
 const argument = allocate(1024);
 
 /**
- * Requests that tell the UUID of a file system, and where in their answer it is: the general one of Linux
- * 6.9, and what some file systems had before (fs/ext4/ext4.h, fs/xfs/libxfs/xfs_fs.h:xfs_fsop_geom_v1,
+ * ioctls that return the UUID of a file system, and the offset of the UUID in their result: the general one
+ * of Linux 6.9, and older ones of some file systems (fs/ext4/ext4.h, fs/xfs/libxfs/xfs_fs.h:xfs_fsop_geom_v1,
  * linux/btrfs.h).
  */
 const UUID_REQUESTS = [
@@ -61,11 +64,11 @@ const UUID_REQUESTS = [
   { request: 0x8400941f /* BTRFS_IOC_FS_INFO */, at: 16 },
 ];
 
-/** The UUID of the file system of a directory; zeros where it has none, or none that we are told. */
+/** Returns the UUID of the file system of a directory; zeros if it has none, or does not report it. */
 export function fsUuid(fd: number): Uint8Array {
   for (const { request, at } of UUID_REQUESTS) {
     argument.buffer.fill(0);
-    // The length of the buffer, for ext4; the others do not read their argument.
+    // ext4 reads the length of the buffer here. The others do not read their argument.
     argument.buffer.writeUInt32LE(UUID_BYTES, 0);
     if (tryIoctl(fd, request, argument.address) >= 0) {
       return Uint8Array.from(argument.buffer.subarray(at, at + UUID_BYTES));

@@ -1,4 +1,4 @@
-/** Data of open files: read, write, sync, holes, copying. Offsets and sizes are bytes. */
+/** System calls for the data of open files. Offsets and sizes are in bytes. */
 import { Errno, fsError } from '../../core/errno.js';
 import { addressOf, allocate, bind, check, lastErrno } from '../libc.js';
 
@@ -25,7 +25,7 @@ const copyRange = bind<
   (from: number, fromOffset: number, to: number, toOffset: number, size: number, flags: number) => number
 >('long copy_file_range(int, intptr_t, int, intptr_t, size_t, uint)');
 
-/** Reads at `offset` into memory at `address`. Returns bytes read, 0 at the end. */
+/** Reads at `offset` into memory at `address`. Returns the number of bytes read, 0 at the end of the file. */
 export function pread(fd: number, address: number, size: number, offset: number): number {
   return check(pread64(fd, address, size, offset), 'pread');
 }
@@ -37,7 +37,7 @@ export function pwrite(fd: number, address: number, size: number, offset: number
 let recent: Buffer | null = null;
 let recentAddress = 0;
 
-/** The address of a Buffer that comes again and again: the transport's request and reply memory. */
+/** Remembers the address of one Buffer, because the transport uses the same memory for all requests. */
 function addressOfRecent(buffer: Buffer): number {
   if (buffer !== recent) {
     recent = buffer;
@@ -48,34 +48,34 @@ function addressOfRecent(buffer: Buffer): number {
 
 const oneByte = allocate(8);
 
-/** Reads one byte of an open file, so that its file system updates the access time. See `touchDirectory`. */
+/** Reads one byte of an open file, so that its file system updates the access time. As `touchDirectory`. */
 export function touchFile(fd: number): void {
   pread64(fd, oneByte.address, 1, 0);
 }
 
-/** As {@link pread}, into `buffer` from `at`. */
+/** As {@link pread}, into `buffer` from its offset `at` on. */
 export function preadInto(fd: number, buffer: Buffer, at: number, size: number, offset: number): number {
   return pread(fd, addressOfRecent(buffer) + at, size, offset);
 }
 
-/** As {@link pwrite}, from `buffer` from `at`. */
+/** As {@link pwrite}, from `buffer` from its offset `at` on. */
 export function pwriteFrom(fd: number, buffer: Buffer, at: number, size: number, offset: number): number {
   return pwrite(fd, addressOfRecent(buffer) + at, size, offset);
 }
 
-/** pread(2) as it is: bytes read, or a negative errno. */
+/** As {@link pread}; a failure is the negative errno. */
 export function tryPread(fd: number, address: number, size: number, offset: number): number {
   const got = pread64(fd, address, size, offset);
   return got < 0 ? -lastErrno() : got;
 }
 
-/** read(2) as it is: a negative errno instead of an exception, for loops that meet EAGAIN all the time. */
+/** read(2). A failure is the negative errno, because callers in loops often get EAGAIN. */
 export function tryRead(fd: number, address: number, size: number): number {
   const got = readFd(fd, address, size);
   return got < 0 ? -lastErrno() : got;
 }
 
-/** write(2) as it is: a negative errno instead of an exception. */
+/** write(2). A failure is the negative errno. */
 export function tryWrite(fd: number, address: number, size: number): number {
   const put = writeFd(fd, address, size);
   return put < 0 ? -lastErrno() : put;
@@ -89,7 +89,7 @@ export function sync(fd: number): void {
   check(fsyncFd(fd), 'fsync');
 }
 
-/** Brings everything on the file system of `fd` to the disk. */
+/** Writes all data of the file system of `fd` to the disk (syncfs(2)). */
 export function syncFs(fd: number): void {
   check(syncfsFd(fd), 'syncfs');
 }
@@ -105,14 +105,14 @@ export function allocateRange(fd: number, mode: number, offset: number, length: 
 const POSIX_FADV_WILLNEED = 3;
 
 /**
- * Starts to bring a range into the page cache, and does not wait for it. Only a hint: that it fails says
- * nothing.
+ * Starts to read a range into the page cache, and does not wait for it. It is a hint, so a failure is
+ * ignored.
  */
 export function prefetch(fd: number, offset: number, length: number): void {
   fadvise64(fd, offset, length, POSIX_FADV_WILLNEED);
 }
 
-/** lseek(2). ENXIO (no data, or beyond the end) is thrown: the caller decides what it means. */
+/** lseek(2). Throws ENXIO too, if there is no data or the offset is beyond the end. */
 export function seek(fd: number, offset: number, whence: number): number {
   return check(lseek64(fd, offset, whence), 'lseek');
 }
@@ -120,7 +120,7 @@ export function seek(fd: number, offset: number, whence: number): number {
 const offsets = allocate(16);
 const offsetWords = new BigInt64Array(offsets.buffer.buffer);
 
-/** copy_file_range(2) with both offsets given. Returns bytes copied, or a negative errno. */
+/** copy_file_range(2) with both offsets. Returns the number of bytes copied, or the negative errno. */
 export function tryCopyRange(from: number, fromOffset: number, to: number, toOffset: number, size: number): number {
   offsetWords[0] = BigInt(fromOffset);
   offsetWords[1] = BigInt(toOffset);
@@ -128,7 +128,7 @@ export function tryCopyRange(from: number, fromOffset: number, to: number, toOff
   return copied < 0 ? -lastErrno() : copied;
 }
 
-/** As {@link seek}; -1 for ENXIO: from `offset` on there is nothing of the kind asked for. */
+/** As {@link seek}, but returns -1 for ENXIO: there is no such position after `offset`. */
 export function seekOrEnd(fd: number, offset: number, whence: number): number {
   const at = lseek64(fd, offset, whence);
   if (at >= 0) return at;

@@ -1,16 +1,16 @@
 import { HIGH_WORD } from '../u64.js';
 
-/** From here on a number stands for an inode number that a JavaScript number may not hold exactly. */
+/** Numbers from here on are substitutes for inode numbers that a JavaScript number cannot hold exactly. */
 const FIRST = 2 ** 52;
 const FIRST_HIGH = 2 ** 20;
 
-/** Numbers of 53 bits and more, by their two halves. */
+/** The substitutes, by the two halves of the inode number. */
 const large = new Map<string, number>();
 
 /**
- * An inode number from its two halves. Large ones (an overlay with `xino=on` has the layer in the top bits,
- * as have some network file systems) are each given a number of their own, for as long as the thread lives:
- * rounded, those of different files would be one, and programs would take the files for links of each other.
+ * Returns an inode number from its two halves. A large one (an overlay with `xino=on`, and some network file
+ * systems, use the top bits) gets a substitute, which stays the same until the thread ends. If large numbers
+ * were rounded, different files could have the same number, and programs would treat them as hard links.
  */
 export function inodeNumber(high: number, low: number): number {
   if (high < FIRST_HIGH) return high * HIGH_WORD + low;

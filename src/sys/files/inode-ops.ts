@@ -1,4 +1,6 @@
-/** System calls that make, change and remove names and inodes. All take a directory fd and one component. */
+/**
+ * System calls that create, change and remove names and inodes. They take a directory fd and one component.
+ */
 import { Errno, fsError } from '../../core/errno.js';
 import { O_PATH } from '../../core/flags.js';
 import {
@@ -45,15 +47,15 @@ const readlinkat = bind<(fd: number, name: number, into: number, size: number) =
   'long readlinkat(int, intptr_t, intptr_t, size_t)',
 );
 
-/** (uid_t) -1 and (gid_t) -1: leave as it is (man chown(2)). */
+/** (uid_t) -1 and (gid_t) -1: the id does not change (man chown(2)). */
 export const KEEP_ID = 0xffffffff;
 
-/** `dev_t` of Linux's libc from its parts (sys/sysmacros.h makedev); exact for minors below 2^20. */
+/** Makes a `dev_t` of Linux's libc (sys/sysmacros.h makedev). Exact for minors below 2^20. */
 export function makeDev(major: number, minor: number): number {
   return (minor & 0xff) + (major & 0xfff) * 0x100 + (minor >>> 8) * 0x10_0000 + (major >>> 12) * 0x1000_0000_0000;
 }
 
-/** The parts of a device number as mknod(2) and FUSE take it: 32 bits (linux/kdev_t.h:new_decode_dev). */
+/** The major part of a device number of 32 bits, as in mknod(2) and FUSE (linux/kdev_t.h:new_decode_dev). */
 export function majorOf(dev: number): number {
   return (dev >>> 8) & 0xfff;
 }
@@ -66,7 +68,7 @@ export function mkdirAt(dirfd: number, name: string, mode: number): void {
   check(mkdirat(dirfd, cPath(name), mode), 'mkdirat');
 }
 
-/** `mode` with its S_IF* type; `dev` from {@link makeDev}. */
+/** @param mode with an S_IF* type @param dev of {@link makeDev} */
 export function mknodAt(dirfd: number, name: string, mode: number, dev: number): void {
   check(mknodat(dirfd, cPath(name), mode, dev), 'mknodat');
 }
@@ -85,8 +87,8 @@ export function tryLinkAt(dirfd: number, name: string, newDirfd: number, newName
 }
 
 /**
- * Gives an open file (an O_TMPFILE, or an O_PATH fd) a name. AT_EMPTY_PATH needs CAP_DAC_READ_SEARCH in the
- * initial user namespace; without it the magic link in /proc does the same (man open(2), O_TMPFILE).
+ * Gives an open file (an O_TMPFILE, or an O_PATH fd) a name. AT_EMPTY_PATH requires CAP_DAC_READ_SEARCH in
+ * the initial user namespace. Without it, the file's link in /proc is used (man open(2), O_TMPFILE).
  */
 export function linkFd(fd: number, newDirfd: number, newName: string): void {
   if (linkat(fd, cPath(''), newDirfd, cPath2(newName), AT_EMPTY_PATH) === 0) return;
@@ -103,7 +105,7 @@ export function rmdirAt(dirfd: number, name: string): void {
   check(unlinkat(dirfd, cPath(name), AT_REMOVEDIR), 'unlinkat');
 }
 
-/** `flags`: RENAME_* of renameat2(2). */
+/** @param flags RENAME_* of renameat2(2) */
 export function renameAt(dirfd: number, name: string, newDirfd: number, newName: string, flags = 0): void {
   check(renameat2(dirfd, cPath(name), newDirfd, cPath2(newName), flags), 'renameat2');
 }
@@ -119,8 +121,8 @@ export function chownFd(fd: number, uid: number, gid: number): void {
 const SYS_FCHMODAT2 = 452;
 
 /**
- * Never through a symlink, whose own mode cannot be changed (EOPNOTSUPP): fchmodat2(2), and the same by hand
- * before Linux 6.6 and where a seccomp filter does not know it.
+ * Changes the mode without following a symlink; EOPNOTSUPP for the symlink itself. Uses fchmodat2(2), or an
+ * O_PATH fd before Linux 6.6 and if a seccomp filter refuses that call.
  */
 export function chmodAt(dirfd: number, name: string, mode: number): void {
   if (syscall4(SYS_FCHMODAT2, dirfd, cPath(name), mode, AT_SYMLINK_NOFOLLOW) === 0) return;
@@ -143,7 +145,7 @@ export function chmodFd(fd: number, mode: number): void {
   check(fchmodat(AT_FDCWD, cPath(`/proc/self/fd/${fd}`), mode, 0), 'fchmodat');
 }
 
-/** A time for utimensat(2): a value, UTIME_NOW or UTIME_OMIT in place of the nanoseconds. */
+/** A time for utimensat(2). The nanoseconds can be UTIME_NOW or UTIME_OMIT. */
 export interface TimeValue {
   readonly sec: number;
   readonly nsec: number;
@@ -173,7 +175,7 @@ export function utimesFd(fd: number, atime: TimeValue, mtime: TimeValue): void {
 
 const target = allocate(4097);
 
-/** A symlink's target, latin1-decoded; `name` may be `''` for an O_PATH fd of the link itself. */
+/** The target of a symlink, latin1-decoded; `name` can be `''` for an O_PATH fd of the symlink itself. */
 export function readlinkAt(dirfd: number, name: string): string {
   const length = check(readlinkat(dirfd, cPath(name), target.address, 4097), 'readlinkat');
   return target.buffer.toString('latin1', 0, length);

@@ -1,4 +1,4 @@
-/** Opening, always relative to a directory fd and never through a symlink in the last component. */
+/** Opens objects relative to a directory fd, without following a symlink in the last component. */
 import { Errno, FsError, fsError } from '../../core/errno.js';
 import { O_CLOEXEC, O_DIRECTORY, O_NOATIME, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY } from '../../core/flags.js';
 import { AT_FDCWD, allocate, bind, check, cPath, lastErrno } from '../libc.js';
@@ -24,29 +24,29 @@ export function openAt(dirfd: number, name: string, flags: number, mode = 0): nu
   return check(openat(dirfd, cPath(name), flags | O_NOFOLLOW | O_CLOEXEC, mode), 'openat');
 }
 
-/** As {@link openAt}, but a failure is the negative errno, for callers that have a second way. */
+/** As {@link openAt}; a failure is the negative errno. */
 export function tryOpenAt(dirfd: number, name: string, flags: number, mode = 0): number {
   const fd = openat(dirfd, cPath(name), flags | O_NOFOLLOW | O_CLOEXEC, mode);
   return fd < 0 ? -lastErrno() : fd;
 }
 
 /**
- * Why a name does not lead to what it led to: a symlink, another type, or nothing has taken its place. A
- * layer has been changed under us, and whoever asked holds something that is no more: ESTALE.
+ * Errnos that mean that a known object was removed, or replaced by one of another type: another process has
+ * changed the layer. The caller gets ESTALE, because the object that it refers to does not exist any more.
  */
 const REPLACED: ReadonlySet<number> = new Set([
   Errno.ELOOP,
   Errno.ENOTDIR,
   Errno.EISDIR,
-  Errno.ENXIO, // A socket, or a device without a driver.
+  Errno.ENXIO, // It is a socket now, or a device without a driver.
   Errno.ENODEV,
   Errno.ENOENT,
 ]);
 
 /**
- * As {@link openAt}, of an object that is known to be there. O_NONBLOCK is added: a fifo that somebody has
- * put in its place must not hold up the server. It changes nothing for a regular file or a directory; the
- * caller makes sure that it is one. If O_NOATIME is not permitted, the file is opened without it.
+ * As {@link openAt}, for an object that is known to exist. O_NONBLOCK is added, so that a fifo in its place
+ * cannot block the server. It has no effect on regular files and directories; the caller checks that the
+ * object is one. If O_NOATIME is not permitted, the file is opened without it.
  */
 export function openKnownAt(dirfd: number, name: string, flags: number): number {
   const fd = tryOpenAt(dirfd, name, flags | O_NONBLOCK);
@@ -55,7 +55,7 @@ export function openKnownAt(dirfd: number, name: string, flags: number): number 
   throw fsError(REPLACED.has(-fd) ? Errno.ESTALE : -fd, 'openat');
 }
 
-/** As {@link openBeneath}, of an object that is known to be there; see {@link openKnownAt}. */
+/** As {@link openBeneath}, for an object that is known to exist; see {@link openKnownAt}. */
 export function openKnownBeneath(dirfd: number, path: string, flags: number): number {
   try {
     return openBeneath(dirfd, path, flags | O_NONBLOCK);
@@ -67,14 +67,14 @@ export function openKnownBeneath(dirfd: number, path: string, flags: number): nu
   }
 }
 
-/** Whether opening failed only because O_NOATIME is permitted to the owner of a file alone. */
+/** Whether opening failed because only the owner of a file can use O_NOATIME. */
 function isNotOwner(errno: number, flags: number): boolean {
   return errno === Errno.EPERM && (flags & O_NOATIME) !== 0;
 }
 
 /**
- * Opens a path of several components below `dirfd`: no symlink, no `..` that leaves, at any point of it. A
- * path longer than PATH_MAX is walked in pieces.
+ * Opens a path of several components below `dirfd`. No component can be a symlink, or a `..` that leaves
+ * `dirfd`. A path longer than PATH_MAX is opened in pieces.
  */
 export function openBeneath(dirfd: number, path: string, flags: number): number {
   if (path.length < 4000) return openResolved(dirfd, path, flags);
@@ -88,14 +88,14 @@ export function openBeneath(dirfd: number, path: string, flags: number): number 
 }
 
 /**
- * An O_PATH fd of one component, a symlink itself too. EXDEV: something is mounted there, be it of the same
- * file system.
+ * Opens an O_PATH fd of one component, which can be a symlink. Throws EXDEV if it is a mountpoint, even of
+ * the same file system.
  */
 export function openOnSameMount(dirfd: number, name: string): number {
   return openResolved(dirfd, name, O_PATH, RESOLVE_NO_XDEV);
 }
 
-/** As {@link openBeneath} for a path shorter than PATH_MAX; a failure is the negative errno. */
+/** As {@link openBeneath}, for a path shorter than PATH_MAX; a failure is the negative errno. */
 export function tryOpenBeneath(dirfd: number, path: string, flags: number): number {
   const fd = callResolved(dirfd, path, flags, 0);
   return fd < 0 ? -lastErrno() : fd;
@@ -112,8 +112,8 @@ function callResolved(dirfd: number, path: string, flags: number, resolve: numbe
 }
 
 /**
- * Opens a path that a person gave: follows symlinks, relative to the working directory. For layer roots, the
- * work directory and the mountpoint only; what a layer contains is never opened with this.
+ * Opens a path that the user gave, relative to the working directory, and follows symlinks. Only for layer
+ * roots, the work directory and the mountpoint, never for an object in a layer.
  */
 export function openTrusted(path: string, flags: number): number {
   return check(openat(AT_FDCWD, cPath(path), flags | O_CLOEXEC, 0), 'open');
@@ -124,17 +124,17 @@ const OPEN_TREE_CLONE = 1;
 const AT_RECURSIVE = 0x8000;
 
 /**
- * Opens a directory as a mount of its own, without what is mounted below it (open_tree(2)): its file system
- * alone, as the kernel's overlayfs sees a layer. Returns a negative errno where that is not allowed.
+ * Opens a directory as a new detached mount (open_tree(2)) without the mounts below it. So only its own file
+ * system is visible, as in the kernel's overlayfs. A failure is the negative errno.
  */
 export function tryCloneTree(path: string): number {
   return cloneTree(path, 0);
 }
 
 /**
- * As {@link tryCloneTree}, of a lower layer. In a user namespace the kernel clones it only together with the
- * mounts below it (fs/namespace.c:has_locked_children). Later mounts, such as the union itself, do not show
- * in the clone.
+ * As {@link tryCloneTree}, for a lower layer. In a user namespace the kernel clones it only together with the
+ * mounts below it (fs/namespace.c:has_locked_children). Later mounts, such as the union itself, are not
+ * visible in the clone.
  */
 export function tryCloneLower(path: string): number {
   const tree = cloneTree(path, 0);
@@ -146,7 +146,7 @@ function cloneTree(path: string, flags: number): number {
   return fd < 0 ? -lastErrno() : fd;
 }
 
-/** A second fd for what an fd already names, opened anew with `flags` (through /proc, man open(2) O_PATH). */
+/** Opens the object of an fd a second time, with `flags`, through its link in /proc (man open(2), O_PATH). */
 export function reopen(fd: number, flags: number): number {
   const opened = tryReopen(fd, flags);
   if (opened >= 0) return opened;
@@ -160,13 +160,14 @@ export function tryReopen(fd: number, flags: number): number {
   return opened < 0 ? -lastErrno() : opened;
 }
 
-/** Opens a directory for reading its entries. */
+/** Opens a directory to read its entries. */
 export function openDirectoryAt(dirfd: number, name: string): number {
   return openAt(dirfd, name, O_RDONLY | O_DIRECTORY);
 }
 
 /**
- * Closes an fd. An error here is an fd that was not ours: a bug, thrown. EINTR has closed it (man close(2)).
+ * Closes an fd. Throws EBADF, which means a bug: the fd was not open. Other errors are ignored, because the
+ * fd is closed all the same (man close(2), EINTR).
  */
 export function close(fd: number): void {
   if (closeFd(fd) < 0) {
@@ -176,15 +177,15 @@ export function close(fd: number): void {
 }
 
 /**
- * Why a directory has no mount of its own to be had: no CAP_SYS_ADMIN, mounts locked into place, an old
- * kernel.
+ * Errnos of open_tree(2) that mean that a directory cannot be cloned: no CAP_SYS_ADMIN, locked mounts below
+ * it, or an old kernel.
  */
 export const NO_TREE: ReadonlySet<number> = new Set([Errno.EPERM, Errno.EINVAL, Errno.ENOSYS]);
 
 /**
- * Opens a directory by path (symlinks are followed) as a mount of its own, without what is mounted below it;
- * as it is where that cannot be had ({@link NO_TREE}).
- * @param prepare is given the mount's fd before anything is opened in it
+ * Opens a directory by path, following symlinks, as a new detached mount without the mounts below it. If that
+ * is impossible ({@link NO_TREE}), opens the directory itself.
+ * @param prepare called with the fd of the mount before a directory in it is opened
  */
 export function openTreeRoot(path: string, prepare?: (tree: number) => void): number {
   const tree = tryCloneLower(path);

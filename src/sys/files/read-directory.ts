@@ -1,4 +1,4 @@
-/** getdents64(2). */
+/** Lists directories with getdents64(2). */
 import type { EntryName } from '../../core/brand.js';
 import { allocate, bind, check } from '../libc.js';
 import { seek } from './file-io.js';
@@ -11,8 +11,8 @@ const memory = allocate(BYTES);
 const view = new DataView(memory.buffer.buffer);
 
 /**
- * Calls `each` with every entry of an open directory from its start, but `.` and `..`. `each` must not call
- * into `src/sys`' directory reading (one buffer per thread); the names are its own to keep.
+ * Calls `each` with every entry of an open directory except `.` and `..`. `each` must not read a directory
+ * itself, because a thread has only one buffer. It can keep the names.
  */
 export function readDirectory(fd: number, each: (name: EntryName, ino: number, type: number) => void): void {
   seek(fd, 0, 0);
@@ -32,18 +32,18 @@ export function readDirectory(fd: number, each: (name: EntryName, ino: number, t
 }
 
 /**
- * Reads some entries of an open directory, so that its file system updates the access time by the rules of
- * its mount. A failure (EBADF: an O_PATH fd) is ignored, as in the kernel (fs/inode.c:touch_atime): the time
- * only stays as it is.
+ * Reads some entries of an open directory, so that its file system updates the access time by the options of
+ * its mount. A failure (EBADF: an O_PATH fd) is ignored, as in the kernel (fs/inode.c:touch_atime), because
+ * only the time does not change.
  */
 export function touchDirectory(fd: number): void {
   getdents64(fd, memory.address, BYTES);
 }
 
-/** The NUL-terminated name of a `struct linux_dirent64` that starts at `start` and ends before `end`. */
+/** Returns the NUL-terminated name between the offsets `start` and `end` of a `struct linux_dirent64`. */
 function entryName(start: number, end: number): EntryName {
   const { buffer } = memory;
-  // The record is padded to 8 bytes: the terminator is among its last 8.
+  // Records are padded to a multiple of 8 bytes, so the terminator is one of the last 8.
   let nul = Math.max(start, end - 8);
   while (buffer[nul] !== 0) nul++;
   return buffer.toString('latin1', start, nul) as EntryName;

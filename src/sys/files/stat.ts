@@ -20,7 +20,7 @@ const memory = allocate(256);
 const u32 = new Uint32Array(memory.buffer.buffer);
 const i32 = new Int32Array(memory.buffer.buffer);
 
-/** High half of a size that a number no longer holds exactly: 2^53. */
+/** The high word of 2^53, the first size that a number cannot hold exactly. */
 const HIGH_OF_UNSAFE = 0x20_0000;
 
 /** Decodes `struct statx` (linux/stat.h); indexes count 32-bit words. */
@@ -33,7 +33,7 @@ function decode(into: FileStat): void {
   into.gid = u32[6] as number;
   into.mode = (u32[7] as number) & 0xffff;
   into.ino = inodeNumber(u32[9] as number, u32[8] as number);
-  // A size that is nearly right would be a wrong one (man stat(2), EOVERFLOW).
+  // A rounded size would be wrong (man stat(2), EOVERFLOW).
   if ((u32[11] as number) >= HIGH_OF_UNSAFE) throw fsError(Errno.EOVERFLOW, 'statx');
   into.size = (u32[11] as number) * HIGH_WORD + (u32[10] as number);
   into.blocks = (u32[13] as number) * HIGH_WORD + (u32[12] as number);
@@ -47,14 +47,14 @@ function decode(into: FileStat): void {
   into.rdevMinor = u32[33] as number;
   into.devMajor = u32[34] as number;
   into.devMinor = u32[35] as number;
-  // The kernel fills it in even if it is not asked for (fs/stat.c:vfs_statx_path).
+  // The kernel fills it in even if the mask does not contain it (fs/stat.c:vfs_statx_path).
   into.mount = u32[36] as number;
 }
 
 /**
- * Stats `name` under `dirfd` without following a symlink.
- * @returns false when there is no such name: ENOENT, and ENAMETOOLONG, which a layer with shorter names than
- * another answers for a name it cannot hold. Any other errno is thrown.
+ * Stats `name` in `dirfd` without following a symlink.
+ * @returns false if there is no such name: ENOENT, or ENAMETOOLONG, because the names of one layer can be
+ * longer than another layer allows. Any other errno is thrown.
  */
 export function statAt(dirfd: number, name: string, into: FileStat): boolean {
   if (statx(dirfd, cPath(name), FLAGS, STATX_BASIC_STATS, memory.address) < 0) {
@@ -66,15 +66,15 @@ export function statAt(dirfd: number, name: string, into: FileStat): boolean {
   return true;
 }
 
-/** Stats an open fd, O_PATH ones too. */
+/** Stats the object of an open fd, which can be an O_PATH one. */
 export function statFd(fd: number, into: FileStat): void {
   check(statx(fd, cPath(''), FLAGS | AT_EMPTY_PATH, STATX_BASIC_STATS, memory.address), 'statx');
   decode(into);
 }
 
 /**
- * The time of birth of `name` under `dirfd`, or of `dirfd` itself for `''`, without following a symlink;
- * null: its file system has none.
+ * Returns the time of birth of `name` in `dirfd`, or of `dirfd` itself if `name` is `''`. Does not follow a
+ * symlink. Null: the file system has no times of birth.
  */
 export function birthTime(dirfd: number, name: string): Moment | null {
   const flags = name === '' ? FLAGS | AT_EMPTY_PATH : FLAGS;
@@ -84,30 +84,23 @@ export function birthTime(dirfd: number, name: string): Moment | null {
 }
 
 export interface FsStat {
-  type: number;
   bsize: number;
   blocks: number;
   bfree: number;
   bavail: number;
   files: number;
   ffree: number;
-  /** f_fsid: tells file systems apart, and most keep it over mounts. */
+  /** f_fsid: identifies a file system. Most file systems have the same at each mount. */
   fsid: string;
   namelen: number;
   frsize: number;
-  /** ST_* mount flags (man statvfs(3)). */
-  flags: number;
 }
 
-/** ST_RDONLY of {@link FsStat.flags}. */
-export const ST_RDONLY = 1;
-
-/** fstatfs(2) of the file system that holds `fd` (x86-64 and arm64 layout of `struct statfs`). */
+/** fstatfs(2) of the file system of `fd` (layout of `struct statfs` on x86-64 and arm64). */
 export function statFs(fd: number): FsStat {
   check(fstatfs(fd, memory.address), 'fstatfs');
   const u64 = (word: number): number => (u32[word + 1] as number) * HIGH_WORD + (u32[word] as number);
   return {
-    type: u32[0] as number,
     bsize: u64(2),
     blocks: u64(4),
     bfree: u64(6),
@@ -117,6 +110,5 @@ export function statFs(fd: number): FsStat {
     fsid: `${(u32[14] as number).toString(16)}.${(u32[15] as number).toString(16)}`,
     namelen: u64(16),
     frsize: u64(18),
-    flags: u64(20),
   };
 }

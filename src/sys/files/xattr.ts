@@ -1,6 +1,6 @@
 /**
- * Extended attributes (man xattr(7)). An object is named by an fd, or by a directory fd and a name: with the
- * calls that take those (Linux 6.13), or else through /proc/self/fd, which takes twice the time.
+ * Extended attributes (man xattr(7)). The parameters `fd` and `name` are the parts of an `ObjectRef`. The
+ * calls with a directory fd are used (Linux 6.13), or paths in /proc/self/fd, which take twice the time.
  */
 import { Errno, fsError, isErrno } from '../../core/errno.js';
 import {
@@ -31,7 +31,7 @@ const lremovexattr = bind<(path: number, name: number) => number>('int lremovexa
 const removexattr = bind<(path: number, name: number) => number>('int removexattr(intptr_t, intptr_t)');
 
 /**
- * The calls with a directory fd; libc does not have them yet. Their numbers are the same on all
+ * The calls with a directory fd, which libc does not have yet. Their numbers are the same on all
  * architectures.
  */
 const syscall6 = bind<
@@ -45,8 +45,8 @@ const SYS_REMOVEXATTRAT = 466;
 /** XATTR_SIZE_MAX and XATTR_LIST_MAX (linux/limits.h). */
 const MAX = 65536;
 /**
- * What is offered first: the kernel allocates what it is offered, and for a value clears it, whatever comes
- * of it (fs/xattr.c:listxattr, do_getxattr). Nearly all lists and values are none or small.
+ * The size of the buffer for the first attempt. The kernel allocates a buffer of the same size, and clears it
+ * for a value (fs/xattr.c:listxattr, do_getxattr). Nearly all lists and values are empty or small.
  */
 const SMALL = 256;
 const value = allocate(MAX);
@@ -62,17 +62,18 @@ function xattrArgs(size: number, flags: number): number {
   return args.address;
 }
 
-/** Whether the kernel has the calls with a directory fd, and whoever confines us lets them through. */
+/** Whether the kernel has the calls with a directory fd, and no seccomp filter refuses them. */
 const hasAtCalls = ((): boolean => {
   if (syscall6(SYS_LISTXATTRAT, AT_FDCWD, cPath('/'), 0, 0, 0, 0) >= 0) return true;
-  // EPERM: how seccomp profiles that are older than a call refuse it.
+  // EPERM: a seccomp profile that is older than a call refuses it so.
   return lastErrno() !== Errno.ENOSYS && lastErrno() !== Errno.EPERM;
 })();
 
 /**
- * Makes one call for `name` under `fd`, or for what `fd` names when `name` is `''`: by directory fd, or by a
- * path that a symlink as its last component is (`link`) or is not (`object`) meant with. The result is
- * negative on failure.
+ * Makes one call for an object. The result is negative on failure.
+ * @param at makes the call with a directory fd
+ * @param link makes the call with a path, without following a symlink in the last component
+ * @param object makes the call with a path in /proc/self/fd, following that link
  */
 function onObject(
   fd: number,
@@ -88,7 +89,7 @@ function onObject(
   return name === '' ? object(procPath(fd, name)) : link(procPath(fd, name));
 }
 
-/** After a failure: an O_PATH fd is none to the calls with a directory fd. */
+/** Whether a call has failed because `fd` is an O_PATH fd, which the calls with a directory fd refuse. */
 function isPathFd(name: string): boolean {
   return name === '' && lastErrno() === Errno.EBADF;
 }
@@ -101,13 +102,13 @@ function absent(errno: number): boolean {
   return errno === Errno.ENODATA || errno === Errno.EOPNOTSUPP;
 }
 
-/** Of `fd` itself, or of `name` under it: the flags of the calls with a directory fd. */
+/** The flags for the calls with a directory fd. */
 function atFlags(name: string): number {
   return name === '' ? AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW : AT_SYMLINK_NOFOLLOW;
 }
 
-/** Copies `size` bytes out of the scratch value; null for "not set". */
-function taken(size: number): Buffer | null {
+/** Copies `size` bytes of the scratch value; null: the xattr is not set. */
+function copyOfValue(size: number): Buffer | null {
   if (size >= 0) return Buffer.from(value.buffer.subarray(0, size));
   const errno = lastErrno();
   if (errno === Errno.ENODATA) return null;
@@ -115,16 +116,16 @@ function taken(size: number): Buffer | null {
 }
 
 /**
- * The value, or null when it is not set (ENODATA). EOPNOTSUPP, for a namespace that is not known here, is
- * thrown.
+ * Returns the value; null: the xattr is not set (ENODATA). Throws EOPNOTSUPP if the file system does not have
+ * the xattr's namespace.
  */
 export function getXattr(fd: number, name: string, xattr: string): Buffer | null {
   const key = cPath2(xattr);
   const size = getInto(fd, name, key, SMALL);
-  return taken(size < 0 && lastErrno() === Errno.ERANGE ? getInto(fd, name, key, MAX) : size);
+  return copyOfValue(size < 0 && lastErrno() === Errno.ERANGE ? getInto(fd, name, key, MAX) : size);
 }
 
-/** As `onObject`, without a closure: asked of nearly every object. */
+/** As `onObject`, without closures, because it is called for nearly every object. */
 function getInto(fd: number, name: string, key: number, room: number): number {
   if (hasAtCalls) {
     const size = syscall6(SYS_GETXATTRAT, fd, cPath(name), atFlags(name), key, xattrArgs(room, 0), ARGS_SIZE);
@@ -133,7 +134,7 @@ function getInto(fd: number, name: string, key: number, room: number): number {
   return (name === '' ? getxattr : lgetxattr)(procPath(fd, name), key, value.address, room);
 }
 
-/** As {@link getXattr}; null also where the file system has no such xattrs at all. */
+/** As {@link getXattr}; null also if the file system has no such xattrs. */
 export function findXattr(fd: number, name: string, xattr: string): Buffer | null {
   try {
     return getXattr(fd, name, xattr);
@@ -144,8 +145,8 @@ export function findXattr(fd: number, name: string, xattr: string): Buffer | nul
 }
 
 /**
- * As {@link findXattr}; null also for a `user.` xattr of an object that this process has no permission to read
- * (EACCES).
+ * As {@link findXattr}; null also for a `user.` xattr of an object that this process has no permission to
+ * read (EACCES).
  */
 export function findReadableXattr(fd: number, name: string, xattr: string): Buffer | null {
   try {
@@ -156,7 +157,7 @@ export function findReadableXattr(fd: number, name: string, xattr: string): Buff
   }
 }
 
-/** `flags`: XATTR_CREATE, XATTR_REPLACE. */
+/** @param flags XATTR_CREATE, XATTR_REPLACE */
 export function setXattr(fd: number, name: string, xattr: string, data: Uint8Array, flags = 0): void {
   const size = data.length;
   if (size > MAX) throw fsError(Errno.E2BIG, 'setxattr');
@@ -172,7 +173,7 @@ export function setXattr(fd: number, name: string, xattr: string, data: Uint8Arr
   check(result, 'setxattr');
 }
 
-/** Names; none where the file system has no xattrs. */
+/** Returns the names of all xattrs; none if the file system has no xattrs. */
 export function listXattrs(fd: number, name: string): string[] {
   let size = listInto(fd, name, SMALL);
   if (size < 0 && lastErrno() === Errno.ERANGE) size = listInto(fd, name, MAX);
@@ -184,7 +185,7 @@ export function listXattrs(fd: number, name: string): string[] {
   return size === 0 ? [] : value.buffer.toString('latin1', 0, size - 1).split('\0');
 }
 
-/** As `onObject`, without a closure: asked of nearly every object. */
+/** As `onObject`, without closures, because it is called for nearly every object. */
 function listInto(fd: number, name: string, room: number): number {
   if (hasAtCalls) {
     const size = syscall6(SYS_LISTXATTRAT, fd, cPath(name), atFlags(name), value.address, room, 0);
@@ -193,7 +194,7 @@ function listInto(fd: number, name: string, room: number): number {
   return (name === '' ? listxattr : llistxattr)(procPath(fd, name), value.address, room);
 }
 
-/** ENODATA is thrown: removing what is not there is an answer the caller gets. */
+/** Throws ENODATA if the xattr is not set. */
 export function removeXattr(fd: number, name: string, xattr: string): void {
   const key = cPath2(xattr);
   const result = onObject(

@@ -59,7 +59,7 @@ export class LinkIndex extends HardLinkTable {
     try {
       const roots = { upper: layer.root.fd, ofUpper, ofLower };
       const index = keep(
-        LayerRefusal.inTermsOf('workdir', work, 'index', () =>
+        LayerRefusal.forPath('workdir', work, 'index', () =>
           IndexDirectory.open({ work, upper: layer.path }, () => mount.openWork(), dialect, roots),
         ),
       );

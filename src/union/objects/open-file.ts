@@ -13,7 +13,7 @@
  *   writer shares their backing.
  */
 
-import { movesAccessTime } from '../../core/access-times.js';
+import { updatesAccessTime } from '../../core/access-times.js';
 import { Errno, fsError, isErrno } from '../../core/errno.js';
 import { FileStat } from '../../core/file-stat.js';
 import { O_ACCMODE, O_APPEND, O_NOATIME, O_RDONLY, O_RDWR, O_WRONLY } from '../../core/flags.js';
@@ -78,7 +78,7 @@ function openFirstReader(union: Union, node: FileNode, flags: number, isFetched:
 function noteRead(union: Union, node: FileNode, fd: number): void {
   if (!node.isUpper || node.data !== null || union.accessTimes.mode === 'noatime') return;
   statFd(fd, scratch);
-  if (!movesAccessTime(union.accessTimes, scratch)) return;
+  if (!updatesAccessTime(union.accessTimes, scratch)) return;
   touchFile(fd);
   union.channel?.invalidateAttributes(node.id);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { movesAccessTime } from '../../../src/core/access-times.js';
+import { updatesAccessTime } from '../../../src/core/access-times.js';
 import { FileStat } from '../../../src/core/file-stat.js';
 
 const NOW = 1_000_000;
@@ -27,12 +27,12 @@ describe('with relatime a read moves the access time', () => {
     ['nearly a day old', stat(NOW - 86_399, NOW - 100_000, NOW - 100_000), false],
     ['in the future', stat(NOW + 9, NOW, NOW), false],
   ])('that is %s: %#', (_, seen, moves) => {
-    expect(movesAccessTime({ mode: 'relatime', directories: true }, seen, NOW)).toBe(moves);
+    expect(updatesAccessTime({ mode: 'relatime', directories: true }, seen, NOW)).toBe(moves);
   });
 
   it('with the other two always, or never', () => {
     const seen = stat(NOW, NOW - 9, NOW - 9);
-    expect(movesAccessTime({ mode: 'strictatime', directories: true }, seen, NOW)).toBe(true);
-    expect(movesAccessTime({ mode: 'noatime', directories: true }, stat(1, 2, 2), NOW)).toBe(false);
+    expect(updatesAccessTime({ mode: 'strictatime', directories: true }, seen, NOW)).toBe(true);
+    expect(updatesAccessTime({ mode: 'noatime', directories: true }, stat(1, 2, 2), NOW)).toBe(false);
   });
 });
