@@ -20,7 +20,9 @@ export const InitOut = struct({
   flags2: u32,
   /** 7.40 */
   max_stack_depth: u32,
-  unused: array(u32, 6),
+  /** 7.43 */
+  request_timeout: u16,
+  unused: array(u16, 11),
 });
 
 /** Times are signed, although fuse.h declares them as unsigned. */
