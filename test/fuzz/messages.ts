@@ -1,7 +1,7 @@
 /** Messages of the kernel with unusual values, and damaged ones that no kernel sends. */
 import fc from 'fast-check';
 import { Opcode } from '../../src/fuse/wire/abi.js';
-import { message, u32, u64 } from '../unit/fuse/wire.js';
+import { message, u32, u64 } from '../unit/fuse/kernel-message.js';
 
 type Field = 'u32' | 'size' | 'u64' | 'flags' | 'mode' | 'node' | 'name' | 'text' | 'data' | number;
 

@@ -21,7 +21,7 @@ import { mountsUnavailable } from '../../harness/mounts.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
 import { snapshot } from '../../harness/snapshot.js';
 import * as sys from '../../harness/sys/index.js';
-import { message, u32 } from '../../unit/fuse/wire.js';
+import { message, u32 } from '../../unit/fuse/kernel-message.js';
 
 const AUFS = { ignoresWhiteouts: [], linkWhiteouts: true, alwaysOpaque: false, keepLinks: true };
 const LOWER = {

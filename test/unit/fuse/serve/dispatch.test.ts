@@ -4,8 +4,8 @@ import { Errno, fsError } from '../../../../src/core/errno.js';
 import { O_DIRECT, O_SYNC, O_WRONLY } from '../../../../src/core/flags.js';
 import { type DirectorySink, Parked } from '../../../../src/fuse/operations.js';
 import { Opcode } from '../../../../src/fuse/wire/abi.js';
+import { message, text, u32, u64 } from '../kernel-message.js';
 import { attr, type Call, entry, errnoOf, Serving } from '../serving.js';
-import { message, text, u32, u64 } from '../wire.js';
 
 const caller = (umask = 0) => ({ uid: 1000, gid: 100, pid: 4242, umask });
 

@@ -3,7 +3,7 @@ import { negotiate, replyToInit } from '../../../../src/fuse/serve/handshake.js'
 import { InitFlag, InitFlag2, Opcode } from '../../../../src/fuse/wire/abi.js';
 import { Reply } from '../../../../src/fuse/wire/reply.js';
 import { Request } from '../../../../src/fuse/wire/request.js';
-import { message, u32 } from '../wire.js';
+import { message, u32 } from '../kernel-message.js';
 
 function init(major: number, minor: number, flags: number, flags2: number): Request {
   const request = new Request();

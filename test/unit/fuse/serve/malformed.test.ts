@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../../src/core/errno.js';
 import { rowOf } from '../../../../src/fuse/serve/opcodes.js';
 import { OPCODE_LIMIT, Opcode } from '../../../../src/fuse/wire/abi.js';
+import { message } from '../kernel-message.js';
 import { errnoOf, Serving } from '../serving.js';
-import { message } from '../wire.js';
 
 describe('any bytes', () => {
   const serving = new Serving();
