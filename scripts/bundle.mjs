@@ -26,11 +26,12 @@ const ENTRIES = [
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const target = `${root}dist/program`;
-/** Not in place until all of it is there. */
+/** The bundle is renamed to its final name when it is complete. */
 const staging = `${target}.new`;
 
 /**
- * Escapes what is not ASCII: V8 keeps a text with one character above U+00FF in two bytes for each character.
+ * Escapes characters that are not ASCII: if a text has one character above U+00FF, V8 keeps it with two bytes
+ * for each character.
  */
 const asciiOnly = {
   name: 'ascii-only',
@@ -53,8 +54,8 @@ await rm(target, { recursive: true, force: true });
 await rename(staging, target);
 
 /**
- * Each by itself, so that a thread loads nothing that only another one needs. Names and lines stay readable
- * in a stack.
+ * Each file is bundled by itself, so that a thread loads nothing that only another one needs. Names and lines
+ * stay readable in a stack trace.
  */
 async function bundle(entry) {
   const made = await rolldown({

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Checks the architecture: which folder and room of src may import which, which facts only one place may know,
- * how long a file is, and how many files a room has. Biome checks for import cycles (noImportCycles).
+ * Checks the architecture: which folder and room of src may import which, which facts only one place may
+ * know, how long a file is, and how many files a room has. Biome checks for import cycles (noImportCycles).
  *
  *   check-architecture.mjs               check everything; ARCHITECTURE.md too, if it exists
  *   check-architecture.mjs --check-docs  the same, and ARCHITECTURE.md must exist

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Checks comments, messages, test titles and Markdown: no phrase of prose/patterns.mjs, and no comment or Markdown line
- * over 110 columns.
+ * Checks comments, messages, test titles and Markdown: no phrase of prose/patterns.mjs, and no comment or
+ * Markdown line over 110 columns.
  *
  *   check-prose.mjs            check every tracked file
  *   check-prose.mjs PATH...    check these files, and the files below these directories
@@ -35,7 +35,10 @@ if (process.argv.includes('--count')) printCounts();
 else for (const { file, line, what } of problems) console.error(`${file}:${line}: ${what}`);
 process.exitCode = problems.length === 0 ? 0 : 1;
 
-/** The kind of prose in a file, or undefined if it has none. The list of phrases and its test quote the phrases. */
+/**
+ * The kind of prose in a file, or undefined if it has none. The list of phrases and its test quote the
+ * phrases.
+ */
 function kindOf(file) {
   if (file.startsWith('scripts/prose/') || file === 'test/unit/scripts/prose.test.ts') return undefined;
   if (/\.(?:ts|mjs)$/.test(file)) return 'code';

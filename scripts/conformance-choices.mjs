@@ -1,6 +1,6 @@
 /**
- * What `npm run conformance` can be told to run; test/e2e/conformance/conformance.test.ts checks that these
- * are all.
+ * The targets and file systems that `npm run conformance` can run. test/e2e/conformance/conformance.test.ts
+ * checks that the lists are complete.
  */
 export const TARGETS = [
   'plain',

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// Exits 0 when node_modules holds exactly what package-lock.json asks for, so that `npm ci` is not needed.
-// npm leaves the list of what it installed in node_modules/.package-lock.json; packages for other platforms
-// are optional and missing there.
+// Exits 0 if node_modules contains exactly the packages of package-lock.json, so that `npm ci` is not needed.
+// npm writes the list of installed packages into node_modules/.package-lock.json. Packages for other
+// platforms are optional and missing there.
 import { readFileSync } from 'node:fs';
 
 const root = new URL('..', import.meta.url);

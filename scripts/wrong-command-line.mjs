@@ -1,9 +1,9 @@
-/** How a program for developers refuses its command line: one line, and status 2. */
+/** Refuses the command line of a program for developers: one line, and status 2. */
 
 /**
  * Ends the process.
  * @param {string} name of the program
- * @param {Error} error what is wrong; of the several lines of parseArgs the first one
+ * @param {Error} error the fault; only the first line of a message of parseArgs is printed
  * @param {string} help the command that prints the help
  * @returns {never}
  */
@@ -12,7 +12,7 @@ export function refuseCommandLine(name, { message }, help) {
   process.exit(2);
 }
 
-/** parseArgs explains at length how a value can begin with a dash. */
+/** The message without parseArgs's explanation how a value can begin with a dash. */
 function firstSentence(message) {
   return message.split(/\.?\n|\. To specify/, 1)[0];
 }

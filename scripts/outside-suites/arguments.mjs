@@ -18,21 +18,22 @@ const setupLines = Object.entries(suites).flatMap(([word, { setups }]) =>
 
 export const HELP = `usage: scripts/suites [--build] --SUITE DIR... [options] [TEST...]
 
-Runs test suites of other projects on plyfs and says which of their failures are plyfs's. It needs root and Debian's packages,
-which it names when they are missing. It mounts and makes users in a mount namespace of its own, which ends with it.
+Runs test suites of other projects on plyfs and shows which of their failures are faults of plyfs. It needs root and
+packages of Debian; if one is missing, it prints its name. It mounts and creates users in a mount namespace of its own,
+which ends with it.
 
-Suites, and where people get them:
+Suites, and where they are published:
 ${places.join('\n')}
 
 Options:
-  --build            build in DIR what is not built yet
+  --build            build the suite in DIR if it is not built yet
   --setup NAME       only this set-up of the suites; may be repeated (below)
   --on TARGET        run the suites on plyfs (default), or on kernel, fuse-overlayfs or plain (a plain directory)
-  --beside TARGET    run what fails, and is not known to, on this target too; may be repeated
-  --scratch DIR      where images and layers are made (default $TMPDIR); up to 10 GiB
-  --json FILE        write all results, those that passed as well
-  --from FILE        judge what an earlier run has written with --json, and run nothing
-  --again FILE       run only what failed in an earlier run with --json, and replace that
+  --beside TARGET    run tests that fail unexpectedly on this target too; may be repeated
+  --scratch DIR      directory for images and layers (default $TMPDIR); up to 10 GiB
+  --json FILE        write all results, of passed tests too
+  --from FILE        judge the results that an earlier run has written with --json, and run nothing
+  --again FILE       run only tests that failed in an earlier run with --json, and replace their results
   --write            write the outcome to docs/suites.md and docs/suites.json; needs all tests of the set-ups that run
   --list             only print the names of the tests
   --help
@@ -41,8 +42,8 @@ Options:
 Set-ups:
 ${setupLines.join('\n')}
 
-Which failures are expected, each with its reason, is in scripts/outside-suites/known. PLYFS_PROGRAM is another plyfs to test.
-Status: 0 when every failure is an expected one, 1 otherwise; 2 for a wrong command line.
+scripts/outside-suites/known has the expected failures with their reasons. PLYFS_PROGRAM is another plyfs to test.
+Status: 0 if every failure is expected, 1 otherwise; 2 for a wrong command line.
 `;
 
 /** @throws {WrongArguments} for arguments that contradict each other */
@@ -91,7 +92,7 @@ function parse(words) {
   }
 }
 
-/** Whether a test was chosen: by its name, or by a pattern in which * stands for any text. */
+/** Whether a test was chosen: by its name, or by a pattern in which * matches any text. */
 export function isChosen(test, patterns) {
   if (patterns.length === 0) return true;
   return patterns.some((pattern) => {

@@ -9,13 +9,13 @@ import { join, resolve } from 'node:path';
 import { hasProgram, Refusal } from './shell.mjs';
 
 /**
- * Makes sure that a checkout is there and built.
+ * Makes sure that a checkout exists and is built.
  * @returns its absolute path
- * @throws {Refusal} what is missing, and how to get it
+ * @throws {Refusal} that names what is missing, and how to get it
  */
 export function prepareCheckout(suite, directory, { build }) {
   const checkout = resolve(directory);
-  if (!existsSync(checkout)) throw new Refusal(`${checkout}: not there; git clone ${suite.url}`);
+  if (!existsSync(checkout)) throw new Refusal(`${checkout}: no such directory; git clone ${suite.url}`);
   if (isBuilt(suite, checkout)) return checkout;
   if (!build) throw new Refusal(`${checkout}: ${suite.name} is not built; --build does it (${packagesLine(suite)})`);
   for (const [program, ...args] of suite.build) {

@@ -1,6 +1,5 @@
 /**
- * What runs in a sandbox: reads its order from standard input and writes a line for each result to descriptor
- * 3.
+ * Runs in a sandbox: reads its order from standard input and writes a line for each result to descriptor 3.
  */
 import { mkdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';

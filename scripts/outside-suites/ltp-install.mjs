@@ -1,5 +1,5 @@
 /**
- * What `make install` does for LTP, for the part of it that is used: all programs in one directory, below
+ * Installs the part of LTP that is used, as `make install` does: all programs in one directory below
  * $LTPROOT.
  */
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
@@ -24,7 +24,7 @@ export function install(checkout, root) {
   return root;
 }
 
-/** Programs are those that may be executed; scripts may be so when they are installed only. */
+/** Finds programs by their execute permission. Some scripts have it only after they are installed. */
 function installFolder(folder, programs) {
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder)) {

@@ -19,7 +19,7 @@ const [FAILED, BROKEN, WARNED, UNCONFIGURED] = [1, 2, 4, 32];
 
 export const ltp = {
   name: 'LTP',
-  about: 'system calls on files, and what loads a file system',
+  about: 'system calls on files, and load on a file system',
   url: 'https://github.com/linux-test-project/ltp',
   packages: [
     'autoconf',

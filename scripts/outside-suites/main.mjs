@@ -38,7 +38,7 @@ async function main(settings) {
   return isGood ? 0 : 1;
 }
 
-/** What an earlier run has written with --json. */
+/** The results that an earlier run has written with --json. */
 function readOutcomes(file) {
   try {
     const outcomes = JSON.parse(readFileSync(file, 'utf8'));

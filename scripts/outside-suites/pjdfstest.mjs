@@ -54,8 +54,8 @@ export const pjdfstest = {
 };
 
 /**
- * Mounts layers that are on an ext4 image. The tests run in the directory `work`, which is merged, or in the upper
- * only.
+ * Mounts layers that are on an ext4 image. The tests run in the directory `work`, which is merged, or in the
+ * upper only.
  */
 function mountLayers(scratch, target, setup) {
   const image = join(scratch, 'layers.img');

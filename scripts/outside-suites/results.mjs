@@ -1,12 +1,8 @@
 /**
  * The result of one test of a suite.
- * @typedef {{
- *   test: string,
- *   outcome: 'passed' | 'failed' | 'skipped',
- *   cases?: { passed: number, failed: number, skipped: number },
- *   detail?: string,
- * }} Result
- * `cases` counts what a test tries, where it says so; `detail` is what failed, or why the test was not run.
+ * @typedef {{ test: string, outcome: 'passed' | 'failed' | 'skipped', cases?: { passed: number, failed:
+ * number, skipped: number }, detail?: string, }} Result `cases` counts the cases of a test, if it prints
+ * them; `detail` is the failure, or why the test was not run.
  */
 
 /** How many tests, or cases of tests, passed, failed and were skipped. */

@@ -54,7 +54,7 @@ async function runTests({ word, setupName, checkout }, tests, settings) {
   return { results, beside, isInterrupted };
 }
 
-/** A line for each result that is worth one. */
+/** Prints a line for each failure, and for every fiftieth test. */
 function say(total) {
   let count = 0;
   return ({ test, outcome, detail = '' }) => {

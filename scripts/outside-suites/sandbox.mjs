@@ -18,8 +18,7 @@ const INSIDE = fileURLToPath(new URL('inside.mjs', import.meta.url));
  * @param {{ word: string, setupName: string, targetName: string, checkout: string, tests: string[], silence:
  * number, scratch?: string, onResult: (result: import('./results.mjs').Result) => void }} job `silence` is
  * how many seconds may pass without a result
- * @returns {Promise<import('./results.mjs').Result[]>} one for each test; a signal makes it return those that
- * there are
+ * @returns {Promise<import('./results.mjs').Result[]>} one for each test; after a signal only those so far
  */
 export async function runInSandbox(job) {
   const results = [];
@@ -48,7 +47,7 @@ export async function runInSandbox(job) {
 /** Runs one sandbox until it ends, or until it has sent no result for too long. */
 async function runOnce({ word, setupName, targetName, checkout, tests, silence, ...job }, add) {
   const scratch = mkdtempSync(join(job.scratch ?? tmpdir(), 'plyfs-suites-'));
-  // Tests become other users, who go through it.
+  // Tests become other users, who need to search the directory.
   chmodSync(scratch, 0o755);
   try {
     return await watch(start({ word, setupName, targetName, checkout, tests, scratch }), silence, add);

@@ -26,8 +26,9 @@ const overlayOptions = ({ lowers, upper, work, options }) =>
   [...options, `lowerdir=${lowers.join(':')}`, `upperdir=${upper}`, `workdir=${work}`].join(',');
 
 /**
- * `mountUnion` mounts a union in the overlay form. `type` is that of its mounts in /proc/mounts. `helper` is
- * the program that mount(8) starts for it with the arguments of a mount helper, unless the kernel mounts it.
+ * `mountUnion` mounts a union in the overlay format. `type` is that of its mounts in /proc/mounts. `helper`
+ * is the program that mount(8) starts for it with the arguments of a mount helper, unless the kernel mounts
+ * it.
  */
 export const targets = {
   plyfs: {

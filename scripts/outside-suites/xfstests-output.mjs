@@ -46,7 +46,7 @@ export class CheckOutput {
     return undefined;
   }
 
-  /** The lines that the test should have written and did not, or the other way round. */
+  /** The lines that the test should have written and did not, or wrote and should not have. */
   #read(line) {
     const { difference } = this.#failure;
     if (/^\s+[-+](?!--|\+\+)/.test(line) && difference.length < DIFFERENCE_LINES) difference.push(line.trim());

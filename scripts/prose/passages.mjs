@@ -30,8 +30,8 @@ export function passagesOfCode(text, isTest) {
 }
 
 /**
- * Messages and help of a TypeScript or JavaScript file: strings of at least four words, the parts that are computed
- * left out. @returns {Passage[]}
+ * Messages and help of a TypeScript or JavaScript file: strings of at least four words, the parts that are
+ * computed left out. @returns {Passage[]}
  */
 export function messagesOfCode(text) {
   const passages = [];
@@ -58,8 +58,8 @@ export function passagesOfShell(text) {
 }
 
 /**
- * Paragraphs, list items and table rows of a Markdown file, without code. Text in `[...][reference]` is quoted: it is
- * the title of a test, and checked there. @returns {Passage[]}
+ * Paragraphs, list items and table rows of a Markdown file, without code. Text in `[...][reference]` is
+ * quoted: it is the title of a test, and checked there. @returns {Passage[]}
  */
 export function passagesOfMarkdown(text) {
   const prose = withoutCodeBlocks(text)

@@ -1,6 +1,6 @@
 /**
- * Phrases that `npm run check` refuses in comments, messages, test titles and Markdown, each with a plainer way. A
- * reader should understand each sentence at the first reading.
+ * Phrases that `npm run check` refuses in comments, messages, test titles and Markdown, each with a plainer
+ * way. A reader should understand each sentence at the first reading.
  */
 export const PATTERNS = [
   { pattern: /(?:^|[.:;!?] )(?:Who|Whoever|Whatever)\b(?![^.]*\?)/, advice: 'begin with a noun; write if or when' },
