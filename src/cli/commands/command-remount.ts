@@ -113,7 +113,10 @@ function isSo(
   return fileSystemOptions.includes(text);
 }
 
-/** The options of the mountpoint's line in /etc/fstab: mount(8) adds them, so they request no change. */
+/**
+ * The options of the mountpoint's line in /etc/fstab: mount(8) adds them, so they request no change. The name
+ * of another file (mount -T) is not passed to a helper.
+ */
 function optionsInFstab(mountpoint: string): ReadonlySet<string> {
   const given = new Set<string>();
   for (const line of fstab().split('\n')) {
