@@ -1,10 +1,10 @@
 /**
- * The model test on a kernel that forgets: between the steps the kernel drops names and inodes of the mounts,
- * pages, or both, and now and then both sides are mounted again. So it sends requests again for open files,
- * under whatever names are left. Attributes are also read one by one: stat(2) asks for all, and thereby
- * renews those that are out of date.
+ * The model test with a kernel that forgets: between the steps, the kernel drops names and inodes of the
+ * mounts, pages, or both, and sometimes both sides are mounted again. The kernel then requests names and
+ * attributes again, also of open files with other names than before. Attributes are also read one by one,
+ * because stat(2) requests all, which refreshes those that are out of date.
  *
- * PLYFS_SEED=7 tries other scripts; `npm run soak -- --memory` many of them.
+ * PLYFS_SEED=7 tries other scripts; `npm run soak -- --memory` tries many of them.
  */
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
@@ -12,8 +12,8 @@ import { CHECKOUT } from '../harness/checkout.js';
 import { mountsUnavailable } from '../harness/mounts.js';
 import { newTally } from './run.js';
 import { search } from './search.js';
-import type { Target } from './target.js';
-import { FORGETFUL_ROOTLESS_TARGETS, FORGETFUL_TARGETS } from './targets.js';
+import type { Target } from './sides/target.js';
+import { FORGETFUL_ROOTLESS_TARGETS, FORGETFUL_TARGETS } from './sides/targets.js';
 
 const seed = Number(process.env.PLYFS_SEED ?? 1);
 const STEPS = [240, 120] as const;
@@ -30,15 +30,22 @@ async function tryOne(target: Target): Promise<void> {
   expect(tally.operations).toBe(STEPS[0] + STEPS[1]);
 }
 
-describe.each(isInside ? FORGETFUL_ROOTLESS_TARGETS : FORGETFUL_TARGETS)('a kernel that forgets: $name', (target) => {
-  const missing = target.unavailable();
-  it.skipIf(missing !== null)(`${STEPS[0] + STEPS[1]} operations ${missing ?? ''}`, TIMEOUT, () => tryOne(target));
-});
+describe.each(isInside ? FORGETFUL_ROOTLESS_TARGETS : FORGETFUL_TARGETS)(
+  'model with a kernel that forgets: $name',
+  (target) => {
+    const missing = target.unavailable();
+    it.skipIf(missing !== null)(
+      `gives equal results and trees (${STEPS[0] + STEPS[1]} operations) ${missing ?? ''}`,
+      TIMEOUT,
+      () => tryOne(target),
+    );
+  },
+);
 
 describe.skipIf(isInside || unavailable !== null)(
   `a kernel that forgets, in a user namespace ${unavailable ?? ''}`,
   () => {
-    it('the same without root', TIMEOUT, () => {
+    it('gives equal results and trees without root', TIMEOUT, () => {
       const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'e2e', 'test/model/forgetful.test.ts'];
       const { status, stdout, stderr } = spawnSync(
         process.execPath,

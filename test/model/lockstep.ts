@@ -1,23 +1,23 @@
-/** A script on two trees, step by step. */
+/** Runs a script on two trees, step by step. */
 import { type Snapshot, snapshot } from '../harness/snapshot.js';
 import { answersAgree } from './deviations/answers.js';
+import { count, type DeviationCounts, type Pair } from './deviations/done-step.js';
 import {
-  giveBackSetGid,
-  giveBackSetIdBits,
-  isLeftToAufs,
-  partFromUnlinkedLowerFiles,
-  takeBackDataTimes,
-  takeBackMappedTimes,
-  takeBackTimes,
-  takeBackTruncationTimes,
+  closeUnlinkedLowerFiles,
+  isAllowedByAufsOnly,
+  restoreDataTimes,
+  restoreMappedTimes,
+  restoreRenameTimes,
+  restoreSetGid,
+  restoreSetIdBits,
+  restoreTruncationTimes,
   writeBackMappings,
 } from './deviations/effects.js';
-import { count, type Met, type Pair } from './deviations/met.js';
-import { COLD_START, checkAfter, formatOperation, LOOK, type Operation, perform } from './operation.js';
-import type { Target } from './target.js';
-import { CLOCK } from './values.js';
+import { COLD_START, checkAfter, formatOperation, LOOK, type Operation, perform } from './script/operation.js';
+import { CLOCK } from './script/values.js';
+import type { Target } from './sides/target.js';
 
-/** What the two sides did not agree on. */
+/** A difference between the two sides. */
 export class Difference extends Error {
   override readonly name = 'Difference';
   constructor(
@@ -34,8 +34,9 @@ export function treeOf({ mountpoint }: { readonly mountpoint: string }): Snapsho
 }
 
 /**
- * As {@link treeOf}, by the kernel's overlayfs: two copies that claim to be of one lower file show its number
- * both (fs/overlayfs/inode.c:ovl_map_dev_ino). They are two files, each with one link.
+ * As {@link treeOf}, for the kernel's overlayfs. If two copies have one lower file as origin, it shows the
+ * number of that file for both (fs/overlayfs/inode.c:ovl_map_dev_ino), although they are two files with one
+ * link each.
  */
 export function treeOfKernel(mounted: { readonly mountpoint: string }): Snapshot {
   return Object.fromEntries(
@@ -46,7 +47,7 @@ export function treeOfKernel(mounted: { readonly mountpoint: string }): Snapshot
   );
 }
 
-/** Times that the clock set differ by nature. */
+/** Replaces times that the clock has set, which differ between the sides. */
 export function withoutClock(tree: Snapshot): Snapshot {
   return Object.fromEntries(
     Object.entries(tree).map(([path, facts]) => [
@@ -58,7 +59,7 @@ export function withoutClock(tree: Snapshot): Snapshot {
   );
 }
 
-/** Throws what differs first. */
+/** Throws the first difference. */
 export function compareTrees(
   where: string,
   expected: Snapshot,
@@ -69,9 +70,9 @@ export function compareTrees(
   const wrong = paths.filter((path) => comparable(expected[path] ?? '') !== comparable(got[path] ?? ''));
   const [first] = wrong;
   if (first === undefined) return;
-  const tell = (tree: Snapshot): string => `${JSON.stringify(first)} ${tree[first] ?? 'is not there'}`;
+  const describe = (tree: Snapshot): string => `${JSON.stringify(first)} ${tree[first] ?? 'is absent'}`;
   const others = wrong.length === 1 ? '' : ` (and ${wrong.length - 1} more: ${JSON.stringify(wrong.slice(1, 6))})`;
-  throw new Difference(`${where}: the trees differ${others}`, tell(expected), tell(got));
+  throw new Difference(`${where}: the trees differ${others}`, describe(expected), describe(got));
 }
 
 export function lookAtBoth(where: string, { oracle, subject }: Pair, target: Pick<Target, 'comparable'>): void {
@@ -80,9 +81,9 @@ export function lookAtBoth(where: string, { oracle, subject }: Pair, target: Pic
 }
 
 /**
- * Until the kernel forgets the one that was there before, names of a symlink that link(2) has copied up show
- * two numbers under `userxattr`: it can keep no origin (fs/overlayfs/inode.c:ovl_get_inode). It is one file,
- * with one number.
+ * Under `userxattr`, the kernel cannot store the origin of a symlink that link(2) has copied up
+ * (fs/overlayfs/inode.c:ovl_get_inode). Until it forgets the old inode, the names of the symlink show two
+ * numbers. It is one file, with one number.
  */
 function withNumbersOfSymlinks(theirs: Snapshot, ours: Snapshot): Snapshot {
   const withoutNumber = (facts: string): string => facts.replace(/ same as .*$/, '');
@@ -95,19 +96,19 @@ function withNumbersOfSymlinks(theirs: Snapshot, ours: Snapshot): Snapshot {
   );
 }
 
-/** What happened so far; `next` is what was begun last. */
+/** The state of a run. */
 export interface Progress {
   steps: number;
-  readonly met: Met;
+  readonly met: DeviationCounts;
   readonly target: Pick<Target, 'isAufs' | 'omits' | 'comparable'>;
 }
 
-/** @param told is given both answers, alike or not */
+/** @param report receives both results, equal or not */
 export function step(
   operation: Operation,
   pair: Pair,
   progress: Progress,
-  told: (expected: string, got: string) => void = () => undefined,
+  report: (expected: string, got: string) => void = () => undefined,
 ): void {
   const { oracle, subject } = pair;
   progress.steps++;
@@ -117,29 +118,29 @@ export function step(
     return;
   }
   if (operation.call === COLD_START) {
-    throw new Error(`${where}: mounts are not ours to take down here`);
+    throw new Error(`${where}: a cold start is not possible on given mounts`);
   }
   if (progress.target.omits(operation)) return;
-  const parted = partFromUnlinkedLowerFiles(pair, progress.met);
+  const parted = closeUnlinkedLowerFiles(pair, progress.met);
   if (parted !== null) throw new Difference(where, 'the same content', parted);
   writeBackMappings(operation, pair);
   const { comparable } = progress.target;
   const expected = comparable(perform(operation, oracle));
-  // What the subject does could not be done on the other side.
-  if (progress.target.isAufs && isLeftToAufs(operation, expected)) {
-    count(progress.met, 'what only aufs does');
+  // The oracle refuses this step, so the subject must not make it.
+  if (progress.target.isAufs && isAllowedByAufsOnly(operation, expected)) {
+    count(progress.met, 'operations that only aufs allows');
     return;
   }
   const got = comparable(perform(operation, subject));
   touchReaders(operation, pair);
-  told(expected, got);
+  report(expected, got);
   const done = { ...pair, operation, expected, got };
-  giveBackSetIdBits(done, progress.met);
-  giveBackSetGid(done, progress.met);
-  takeBackTimes(done, progress.met);
-  takeBackDataTimes(done, progress.met);
-  takeBackTruncationTimes(done, progress.met);
-  takeBackMappedTimes(done, progress.met);
+  restoreSetIdBits(done, progress.met);
+  restoreSetGid(done, progress.met);
+  restoreRenameTimes(done, progress.met);
+  restoreDataTimes(done, progress.met);
+  restoreTruncationTimes(done, progress.met);
+  restoreMappedTimes(done, progress.met);
   if (!answersAgree(done, progress.met)) throw new Difference(where, expected, got);
   checkBoth(operation, pair, where, comparable);
 }
@@ -154,7 +155,7 @@ function checkBoth(
   if (expected !== got) throw new Difference(`${where}, and what it left`, String(expected), String(got));
 }
 
-/** Tells open directories which names a step may have changed. */
+/** Reports to directory readers which names a step can have changed. */
 function touchReaders({ call, arguments: args }: Operation, { oracle, subject }: Pair): void {
   const paths = [args.path, args.to].filter((path) => typeof path === 'string');
   const names = paths.map((path) => path.slice(path.lastIndexOf('/') + 1));

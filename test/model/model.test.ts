@@ -9,7 +9,7 @@
 import { describe, expect, it } from 'vitest';
 import { newTally } from './run.js';
 import { search } from './search.js';
-import { STEPS, TARGETS } from './targets.js';
+import { STEPS, TARGETS } from './sides/targets.js';
 
 const seed = Number(process.env.PLYFS_SEED ?? 1);
 const SHRINK_SECONDS = 240;

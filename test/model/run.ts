@@ -1,58 +1,59 @@
-/** One script from the layers to the last look. */
+/** Runs one script, from making the layers to the last comparison. */
 import { makeScratch, removeScratch } from '../harness/scratch.js';
-import type { Met, Pair } from './deviations/met.js';
-import { changeBetween, fingerprint } from './fingerprint.js';
-import { layersOf } from './layers.js';
+import type { DeviationCounts, Pair } from './deviations/done-step.js';
 import { compareTrees, Difference, lookAtBoth, type Progress, step, treeOf, treeOfKernel } from './lockstep.js';
-import { copyInUppers, upperBeside } from './offline.js';
-import { COLD_START, formatOperation, type Operation } from './operation.js';
-import { type Part, scriptOf } from './script.js';
-import { lastStage, markReached } from './sequence.js';
-import { Side } from './side.js';
-import { lay, type MountedPair, type Stages, type Target } from './target.js';
+import { layersOf } from './script/layers.js';
+import { COLD_START, formatOperation, type Operation } from './script/operation.js';
+import { type Part, scriptOf } from './script/script.js';
+import { lastStage, markReached } from './script/sequence.js';
+import { changeBetween, fingerprint } from './sides/fingerprint.js';
+import { copyInUppers, upperBeside } from './sides/offline-changes.js';
+import { Side } from './sides/side.js';
+import { type MountedPair, makeStages, type Stages, type Target } from './sides/target.js';
 
-/** What runs have done so far. */
+/** The sum of all runs. */
 export interface Tally {
   runs: number;
   operations: number;
-  readonly met: Met;
+  readonly met: DeviationCounts;
 }
 
 export function newTally(): Tally {
   return { runs: 0, operations: 0, met: new Map() };
 }
 
-/** Throws a {@link Difference}, or whatever else went wrong. */
+/** Throws a {@link Difference} or another error. */
 export async function runScript(parts: readonly Part[], target: Target, tally: Tally): Promise<void> {
   const { items, first, second } = scriptOf(parts);
   const base = makeScratch('model');
   const progress: Progress = { steps: 0, met: tally.met, target };
   let stage = 0;
   try {
-    const taken = items.map((item) => target.takes(item)).filter((item) => item !== null);
-    const stages = lay(base, layersOf(taken), target);
+    const taken = items.map((item) => target.adapt(item)).filter((item) => item !== null);
+    const stages = makeStages(base, layersOf(taken), target);
     const before = stages.untouched.map((directory) => fingerprint(directory, target.keepsAccessTimes));
     stage = 1;
-    const left = await play(
+    const left = await runPhase(
       { mount: stages.first, stages, operations: first, phase: 'first', progress, target },
       ({ oracle, subject }) => ({ oracle: treeOfKernel(oracle), subject: treeOf(subject) }),
     );
     if (lastStage(parts) > 1) {
       stage = 2;
-      const leftLast = await play(
+      const leftLast = await runPhase(
         { mount: stages.second, stages, operations: second, phase: 'second', progress, target },
         ({ subject }) => treeOf(subject),
         ({ oracle, subject }) => {
-          // Nothing may look different to the one that shows it now, not even times that the clock set.
+          // The program that shows the layer now must show no difference at all, also in times that the clock
+          // has set.
           const [byKernel, byPlyfs] = [treeOfKernel(oracle), treeOf(subject)];
-          const { changesHands } = target;
-          compareTrees('what plyfs left, shown anew', left.subject, changesHands ? byKernel : byPlyfs, target);
-          compareTrees('what the other left, shown anew', left.oracle, changesHands ? byPlyfs : byKernel, target);
+          const { swapsLayers } = target;
+          compareTrees('what plyfs left, shown anew', left.subject, swapsLayers ? byKernel : byPlyfs, target);
+          compareTrees('what the other left, shown anew', left.oracle, swapsLayers ? byPlyfs : byKernel, target);
         },
       );
       const third = stages.third();
       try {
-        const shown = target.changesHands ? treeOfKernel(third) : treeOf(third);
+        const shown = target.swapsLayers ? treeOfKernel(third) : treeOf(third);
         compareTrees('what plyfs left at last, shown anew', leftLast, shown, target);
       } finally {
         third.end();
@@ -69,7 +70,7 @@ export async function runScript(parts: readonly Part[], target: Target, tally: T
   }
 }
 
-/** The steps that are taken between one change of hands and the next. */
+/** The steps between one exchange of layers and the next. */
 interface Phase {
   readonly mount: () => Promise<MountedPair>;
   readonly stages: Stages;
@@ -79,8 +80,11 @@ interface Phase {
   readonly target: Target;
 }
 
-/** Mounts are taken down whatever happens, and nothing of the script is open by then. */
-async function play<T>(
+/**
+ * Runs the steps of a phase. Unmounts both sides at the end, also after a failure; all files of the script
+ * are closed by then.
+ */
+async function runPhase<T>(
   { mount, stages, operations, phase, progress, target }: Phase,
   atEnd: (pair: MountedPair) => T,
   atStart: (pair: MountedPair) => void = () => undefined,
@@ -99,7 +103,7 @@ async function play<T>(
         closeAll(pair);
         const left = treeOf(mounted.subject);
         await end(mounted, stages, where);
-        const edited = edit(operation, pair, target);
+        const edited = editUppers(operation, pair, target);
         mounted = await mount();
         if (!edited) compareTrees(where, left, treeOf(mounted.subject), target);
         lookAtBoth(where, pair, target);
@@ -117,13 +121,13 @@ async function play<T>(
   return result;
 }
 
-/** Does in both uppers what a cold start says; returns whether anything. */
-function edit({ arguments: { path, to } }: Operation, pair: Pair, { changesHands }: Target): boolean {
+/** Makes the change of a cold start in both uppers, and returns whether there was one. */
+function editUppers({ arguments: { path, to } }: Operation, pair: Pair, { swapsLayers }: Target): boolean {
   if (typeof path !== 'string' || typeof to !== 'string') return false;
   return copyInUppers(
     [pair.oracle, pair.subject].map((side) => ({
       path: upperBeside(side.mountpoint),
-      isKernels: changesHands || side === pair.oracle,
+      isKernels: swapsLayers || side === pair.oracle,
     })),
     path,
     to,
@@ -135,10 +139,10 @@ function closeAll({ oracle, subject }: Pair): void {
   subject.closeAll();
 }
 
-/** Unmounts both; throws when the server says anything or leaves something behind. */
+/** Unmounts both. Throws if the server prints anything or leaves anything behind. */
 async function end(mounted: MountedPair, stages: Stages, where: string): Promise<void> {
-  const said = await mounted.end();
-  if (said !== null) throw new Difference(where, 'an end without a word', said);
+  const output = await mounted.end();
+  if (output !== null) throw new Difference(where, 'an end without a word', output);
   const left = stages.leftBehind();
   if (left !== null) throw new Difference(`${where}, after the unmount`, 'nothing left behind', left);
 }
@@ -154,7 +158,7 @@ function checkUntouched(
   });
 }
 
-/** The index behind the last part that was begun; the layers come first in a script. */
+/** Returns the index after the last part that was begun. The layers are first in a script. */
 function reachedPart(parts: readonly Part[], steps: number): number {
   let left = steps;
   const end = parts.findIndex((part) => part.in !== 'layers' && left-- <= 0);

@@ -1,34 +1,34 @@
-/** Looks for a script on which the two sides differ; makes it small, and a file of it, when there is one. */
+/** Searches a script on which the two sides differ, makes it short, and writes it to a file. */
 import fc from 'fast-check';
-import { writeReproduction } from './reproduction.js';
 import { runScript, type Tally } from './run.js';
-import { type Part, someParts } from './script.js';
-import type { Target } from './target.js';
+import { writeReproduction } from './script/reproduction.js';
+import { type Part, someParts } from './script/script.js';
+import type { Target } from './sides/target.js';
 
 export interface Search {
   readonly target: Target;
   readonly seed: number;
   readonly runs: number;
-  /** Steps before and after the mounts change hands. */
+  /** The number of steps before and after the sides exchange their layers. */
   readonly steps: readonly [number, number];
-  /** Whether the kernel forgets now and then what it keeps of the mounts. */
+  /** True: the kernel sometimes forgets its caches of the mounts. */
   readonly isForgetful: boolean;
-  /** How long to go on making a script smaller that has failed. */
+  /** The time for making a failed script shorter. */
   readonly shrinkSeconds: number;
 }
 
 const LAYER_ITEMS = 80;
 
-/** What failed, for people, and the file to run; null: nothing did. */
+/** Returns a description of the failure and the file to run, or null. */
 export async function search(
   { target, seed, runs, steps: [first, second], isForgetful, shrinkSeconds }: Search,
   tally: Tally,
 ): Promise<string | null> {
   let deadline = Number.POSITIVE_INFINITY;
   const property = fc.asyncProperty(someParts({ items: LAYER_ITEMS, first, second }, isForgetful), async (parts) => {
-    // A run takes its time and never waits: others have to get on.
+    // A run is long and synchronous, so let other work of the process run first.
     await new Promise((resolve) => setImmediate(resolve));
-    // What was found by then is small enough: every smaller one passes.
+    // The time is over: let every shorter script pass, so that the shrinking ends.
     if (Date.now() > deadline) return;
     try {
       await runScript(parts, target, tally);

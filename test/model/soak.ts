@@ -1,6 +1,6 @@
 /**
- * The model test for as long as somebody likes. Each round is a script of its own seed; a failure is made
- * small, written to a file and told, and the next round goes on.
+ * The model test for any duration. Each round is a script with its own seed. A failing script is made short,
+ * written to a file and reported, and the next round begins.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -9,11 +9,10 @@ import { MountError } from '../../src/server/config/mount-error.js';
 import { splitOptions } from '../../src/server/options/kinds/option-list.js';
 import { CALLS } from './calls/index.js';
 import { treeOf } from './lockstep.js';
-import type { Operation } from './operation.js';
 import { newTally, type Tally } from './run.js';
+import type { Operation } from './script/operation.js';
 import { search } from './search.js';
-import { playSteps } from './steps.js';
-import type { Target } from './target.js';
+import type { Target } from './sides/target.js';
 import {
   FORGETFUL_ROOTLESS_TARGETS,
   FORGETFUL_STEPS,
@@ -22,7 +21,8 @@ import {
   STEPS,
   TARGETS,
   withoutLinksOfFiles,
-} from './targets.js';
+} from './sides/targets.js';
+import { playSteps } from './steps.js';
 
 const USAGE = `usage: npm run soak -- [--operations N] [--minutes M] [--seed S] [--target WORD] [--features LIST] [--shrink-seconds N]
                        [--memory [--rootless]] [--without CALLS]
@@ -31,14 +31,14 @@ const USAGE = `usage: npm run soak -- [--operations N] [--minutes M] [--seed S] 
        node scripts/soak.mjs --tree DIRECTORY
                        all facts of a tree, to compare it with another
        --operations  stop after so many (default 1000000); --minutes  or after so long
-       --without     leave these calls out, such as setFlags,flock: go on behind a failure that is known
-       --memory      between the steps the kernel forgets what it keeps of the mounts, or both are unmounted and mounted again
+       --without     leave out these calls, such as setFlags,flock, to get beyond a known failure
+       --memory      between the steps the kernel forgets its caches of the mounts, or both are unmounted and mounted again
        --rootless    with --memory: in a user namespace, so without passthrough
        --features    mount options for both instead, such as redirect_dir=on,metacopy=on
-       --target      only targets whose name holds WORD: ${TARGETS.map(({ target }) => target.name).join('; ')};
+       --target      only targets whose name contains WORD: ${TARGETS.map(({ target }) => target.name).join('; ')};
                      with --memory ${[...FORGETFUL_TARGETS, ...FORGETFUL_ROOTLESS_TARGETS].map(({ name }) => name).join('; ')}`;
 
-const say = (line: string): void => {
+const printLine = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
@@ -71,7 +71,7 @@ async function soak({ operations, minutes, seed, targets, ...how }: Settings): P
     const failure = await search({ target, seed: seed + round, runs: 1, steps, ...how }, tally);
     if (failure !== null) {
       failures.push(failure);
-      say(`\nFAILED ${failure}\n`);
+      printLine(`\nFAILED ${failure}\n`);
     }
     const seconds = (Date.now() - started) / 1000;
     progress(
@@ -81,20 +81,22 @@ async function soak({ operations, minutes, seed, targets, ...how }: Settings): P
   progress('');
   for (const [target, tally] of tallies) {
     const allowed = [...tally.met].map(([name, times]) => `${name}: ${times}`).join('; ');
-    say(`${target.name}: ${tally.operations} operations in ${tally.runs} runs; deviations met: ${allowed || 'none'}`);
+    printLine(
+      `${target.name}: ${tally.operations} operations in ${tally.runs} runs; deviations met: ${allowed || 'none'}`,
+    );
   }
-  say(`${done()} operations, seeds ${seed} and up, ${failures.length} failures`);
-  for (const failure of failures) say(`FAILED ${failure}`);
+  printLine(`${done()} operations, seeds ${seed} and up, ${failures.length} failures`);
+  for (const failure of failures) printLine(`FAILED ${failure}`);
   return failures.length === 0;
 }
 
-/** One line that is written over on a terminal, and a line now and then elsewhere. */
-let lastTold = 0;
+/** Writes one line over the other on a terminal, and elsewhere a line from time to time. */
+let lastPrinted = 0;
 function progress(line: string): void {
   if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${line}`);
-  else if (Date.now() - lastTold > 30_000 && line !== '') {
-    lastTold = Date.now();
-    say(line);
+  else if (Date.now() - lastPrinted > 30_000 && line !== '') {
+    lastPrinted = Date.now();
+    printLine(line);
   }
 }
 
@@ -105,11 +107,11 @@ function numberOf(option: string, text: string | undefined, otherwise: number): 
   return value;
 }
 
-/** Neither plyfs nor the kernel's overlayfs would mount with a wrong one, or plyfs would ignore it. */
+/** Checks mount options, because a wrong one would make a mount fail, or plyfs would ignore it. */
 function checkFeatures(features: string): void {
   try {
     const { unknown } = readOptions(splitOptions(features), {});
-    if (unknown.length > 0) throw new UsageError(`--features: no such mount option: ${unknown.join(', ')}`);
+    if (unknown.length > 0) throw new UsageError(`--features: unknown mount option: ${unknown.join(', ')}`);
   } catch (error) {
     if (!(error instanceof MountError)) throw error;
     throw new UsageError(`--features: ${error.message}`);
@@ -121,7 +123,7 @@ function settingsOf(values: Readonly<Record<string, string | boolean | undefined
   const wanted = text('target') ?? '';
   const features = text('features');
   const isForgetful = values.memory === true;
-  if (values.rootless === true && !isForgetful) throw new UsageError('--rootless goes with --memory');
+  if (values.rootless === true && !isForgetful) throw new UsageError('--rootless needs --memory');
   const usual = isForgetful
     ? values.rootless === true
       ? FORGETFUL_ROOTLESS_TARGETS
@@ -130,11 +132,11 @@ function settingsOf(values: Readonly<Record<string, string | boolean | undefined
   if (features !== undefined) checkFeatures(features);
   const known = features === undefined ? usual : [overlayTarget(features.split(','))];
   const left = text('without')?.split(',') ?? [];
-  for (const name of left) if (CALLS[name] === undefined) throw new UsageError(`--without: there is no call ${name}`);
+  for (const name of left) if (CALLS[name] === undefined) throw new UsageError(`--without: unknown call ${name}`);
   const targets = known
     .filter(({ name }) => name.includes(wanted))
     .map((target) => ({ ...target, omits: (one: Operation) => left.includes(one.call) || target.omits(one) }));
-  if (targets.length === 0) throw new UsageError(`--target: no target's name holds ${wanted}`);
+  if (targets.length === 0) throw new UsageError(`--target: no target has ${wanted} in its name`);
   for (const target of targets) {
     const unavailable = target.unavailable();
     if (unavailable !== null) throw new UsageError(`${target.name}: ${unavailable}`);
@@ -176,18 +178,19 @@ async function main(): Promise<boolean> {
   });
   const [one, two] = positionals;
   if (values.help === true) {
-    say(USAGE);
+    printLine(USAGE);
     return true;
   }
   if (values.steps === true && one !== undefined && two !== undefined) {
     const comparable = values.plinks === true ? withoutLinksOfFiles : (text: string): string => text;
-    return playSteps(readFileSync(0, 'utf8'), [one, two], { isAufs: values.aufs === true, comparable }, say);
+    return playSteps(readFileSync(0, 'utf8'), [one, two], { isAufs: values.aufs === true, comparable }, printLine);
   }
   if (values.tree === true && one !== undefined) {
-    for (const [path, facts] of Object.entries(treeOf({ mountpoint: one }))) say(`${JSON.stringify(path)} ${facts}`);
+    for (const [path, facts] of Object.entries(treeOf({ mountpoint: one })))
+      printLine(`${JSON.stringify(path)} ${facts}`);
     return true;
   }
-  if (positionals.length > 0) throw new UsageError(`what is ${positionals.join(' ')}?`);
+  if (positionals.length > 0) throw new UsageError(`unexpected arguments: ${positionals.join(' ')}`);
   return soak(settingsOf(values));
 }
 
@@ -196,7 +199,7 @@ try {
 } catch (error) {
   const parseError = (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
   if (!(error instanceof UsageError) && !parseError) throw error;
-  // parseArgs explains in further lines how a value can begin with a dash.
+  // The further lines of parseArgs explain values that begin with a dash.
   const [reason] = (error as Error).message.split(/\.?\n|\. To specify/, 1);
   process.stderr.write(`soak: ${reason}; see npm run soak -- --help\n`);
   process.exitCode = 2;

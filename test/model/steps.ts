@@ -1,14 +1,11 @@
-/**
- * Steps from a file of lines, on two mounted trees: what a reproduction runs, and what a person can play
- * with.
- */
-import type { Pair } from './deviations/met.js';
+/** Runs steps from a file on two mounted trees, for a reproduction or for experiments. */
+import type { Pair } from './deviations/done-step.js';
 import { compareTrees, Difference, step, treeOf, treeOfKernel, withoutClock } from './lockstep.js';
-import { parseOperation } from './operation.js';
-import { Side } from './side.js';
-import type { Target } from './target.js';
+import { parseOperation } from './script/operation.js';
+import { Side } from './sides/side.js';
+import type { Target } from './sides/target.js';
 
-/** Prints each step with both answers; returns whether all agreed. */
+/** Prints each step with both results. Returns whether all were equal. */
 export function playSteps(
   text: string,
   [oracle, subject]: readonly [string, string],

@@ -1,13 +1,13 @@
-/** Calls that ask for and change attributes by a path. */
+/** Calls that read and change attributes by a path. */
 import fc from 'fast-check';
 import * as sys from '../../harness/sys/index.js';
-import { call } from '../call.js';
-import { factsOf } from '../facts.js';
-import { aDirectoryPath, aMode, anAcl, aPath, aTime } from '../values.js';
+import { call } from '../script/call.js';
+import { aDirectoryPath, aMode, anAcl, aPath, aTime } from '../script/values.js';
+import { factsOf } from '../sides/facts.js';
 
 export const anOwner = fc.constantFrom(0, sys.ALICE, sys.BOB, sys.KEEP);
 export const aGroup = fc.constantFrom(0, sys.STAFF, sys.PROJECT, sys.KEEP);
-/** Seconds with nanoseconds, or what utimensat(2) takes instead of a time. */
+/** Seconds with nanoseconds, or one of the special values of utimensat(2). */
 export const aTimeText = fc.oneof(
   { weight: 6, arbitrary: aTime.map(({ sec, nsec }) => `${sec}.${String(nsec).padStart(9, '0')}`) },
   { weight: 1, arbitrary: fc.constantFrom('now', 'omit') },

@@ -1,9 +1,9 @@
-/** Calls that open a file by its path, do something with its content, and close it. */
+/** Calls that open a file by its path, read or change its content, and close it. */
 import * as sys from '../../harness/sys/index.js';
-import { call } from '../call.js';
-import { aLength, anOffset, aPath, aText } from '../values.js';
+import { call } from '../script/call.js';
+import { aLength, anOffset, aPath, aText } from '../script/values.js';
 
-/** O_NONBLOCK: a fifo without its other end must answer, not wait. */
+/** O_NONBLOCK: open(2) of a fifo without another end must not block. */
 function withFd<T>(path: string, flags: number, body: (fd: number) => T): T {
   const fd = sys.open(path, flags | sys.O_NONBLOCK, 0o666);
   try {
@@ -15,7 +15,7 @@ function withFd<T>(path: string, flags: number, body: (fd: number) => T): T {
 
 export const contentCalls = {
   read: call(6, { path: aPath }, ({ path }, { side }) => {
-    // Never a fifo or a device: what they answer is not of the layers.
+    // Not a fifo or a device: their data does not depend on the layers.
     const { mode, size } = sys.stat(side.at(path));
     return sys.isRegular(mode) ? [size, sys.readFile(side.at(path))] : mode & sys.S_IFMT;
   }),

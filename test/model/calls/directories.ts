@@ -1,9 +1,9 @@
 /** Calls that read directories. */
 import fc from 'fast-check';
 import * as sys from '../../harness/sys/index.js';
-import { call, NOTHING_HELD } from '../call.js';
-import { DirectoryReader } from '../directory-reader.js';
-import { aDirectoryPath, aSlot } from '../values.js';
+import { call, NOTHING_HELD } from '../script/call.js';
+import { aDirectoryPath, aSlot } from '../script/values.js';
+import { DirectoryReader } from '../sides/directory-reader.js';
 
 export const directoryCalls = {
   list: call(5, { path: aDirectoryPath }, ({ path }, { side }) => {
@@ -20,7 +20,7 @@ export const directoryCalls = {
       sys.close(fd);
     }
   }),
-  /** Without a stat of each: the kernel may know them then from the listing alone. */
+  /** Lists without a stat of each name, so that the kernel only has the attributes of the listing. */
   listNames: call(4, { path: aDirectoryPath }, ({ path }, { side }) => {
     const fd = sys.open(side.at(path), sys.O_RDONLY | sys.O_DIRECTORY);
     try {
@@ -54,7 +54,7 @@ export const directoryCalls = {
   closeDirectory: call(1, { slot: aSlot }, ({ slot }, { side, actor }) => side.directories.drop(actor, slot)),
 };
 
-/** A listing's inode number is the one that stat tells (readdir(3p): d_ino). */
+/** Checks that the inode number of a listing is that of stat (readdir(3p): d_ino). */
 function inodeOf(path: string, listed: number): string {
   try {
     const { ino } = sys.lstat(path);

@@ -1,10 +1,10 @@
 /** Calls on files that an actor keeps open. */
 import fc from 'fast-check';
 import * as sys from '../../harness/sys/index.js';
-import { type Arguments, type Call, call, type Doer, NOTHING_HELD } from '../call.js';
-import { factsOf } from '../facts.js';
-import type { OpenFile } from '../side.js';
-import { aDirectoryPath, aLength, aMode, anOffset, aPath, aSlot, aText } from '../values.js';
+import { type Arguments, type Call, type CallContext, call, NOTHING_HELD } from '../script/call.js';
+import { aDirectoryPath, aLength, aMode, anOffset, aPath, aSlot, aText } from '../script/values.js';
+import { factsOf } from '../sides/facts.js';
+import type { OpenFile } from '../sides/side.js';
 import {
   aGroup,
   anOwner,
@@ -56,11 +56,11 @@ function flagsOf(text: string): number {
   return text.split('|').reduce((flags, name) => flags | FLAGS[name as keyof typeof FLAGS], 0);
 }
 
-/** A call on the file in the actor's slot. */
+/** Makes a call on the file in the actor's slot. */
 export function onFile<A extends Arguments>(
   weight: number,
   args: { readonly [K in keyof A]: fc.Arbitrary<A[K]> },
-  run: (fd: number, args: A, doer: Doer & { readonly file: OpenFile }) => unknown,
+  run: (fd: number, args: A, doer: CallContext & { readonly file: OpenFile }) => unknown,
 ): Call {
   return call(weight, { slot: aSlot, ...args }, (given: Arguments, doer) => {
     const file = doer.side.files.get(doer.actor, given.slot as number);
@@ -68,7 +68,7 @@ export function onFile<A extends Arguments>(
   });
 }
 
-/** What a reader found when it opened the file; null where that is no question. */
+/** Returns the content of a file that was opened for reading; null for other objects. */
 function found(fd: number, flags: number): string | null {
   const reads = (flags & (sys.O_ACCMODE | sys.O_PATH)) === sys.O_RDONLY;
   if (!reads || !sys.isRegular(sys.statOne(fd, 'mode'))) return null;
@@ -123,7 +123,7 @@ export const handleCalls = {
   pwrite: onFile(8, { offset: anOffset, text: aText }, (fd, { offset, text }) => sys.pwrite(fd, text, offset)),
   readOn: onFile(3, { length: aLength }, (fd, { length }) => sys.read(fd, length).toString('latin1')),
   writeOn: onFile(4, { text: aText }, (fd, { text }) => sys.write(fd, text)),
-  // Positions in a directory are its file system's own affair; calls/directories.ts has them.
+  // Positions in a directory depend on the file system; calls/directories.ts tests them.
   lseek: onFile(4, { offset: anOffset, whence: keysOf(SEEKS) }, (fd, { offset, whence }) =>
     sys.isDirectory(sys.statOne(fd, 'mode')) ? 'a directory' : sys.lseek(fd, offset, SEEKS[whence]),
   ),
@@ -145,7 +145,7 @@ export const handleCalls = {
     return target === undefined ? NOTHING_HELD : sys.sendfile(target.fd, fd, length);
   }),
   fsync: onFile(1, {}, (fd) => sys.fsync(fd)),
-  // What fcntl(2) can change later of how a file was opened.
+  // Flags of an open file that fcntl(2) can change.
   setFlags: onFile(3, { flags: fc.constantFrom('', 'APPEND', 'APPEND', 'NOATIME') }, (fd, { flags }) =>
     sys.setStatusFlags(fd, STATUS_FLAGS[flags as keyof typeof STATUS_FLAGS] | sys.O_NONBLOCK),
   ),

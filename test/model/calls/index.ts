@@ -1,5 +1,5 @@
 /** All calls of a script, by name. */
-import type { Call } from '../call.js';
+import type { Call } from '../script/call.js';
 import { attributeCalls } from './attributes.js';
 import { contentCalls } from './content.js';
 import { directoryCalls } from './directories.js';
@@ -10,7 +10,7 @@ import { nameCalls } from './names.js';
 import { oneFieldCalls } from './one-field.js';
 import { socketCalls } from './sockets.js';
 
-/** What is done to the trees and asked of them. */
+/** Calls that change or read the trees. */
 export const PLAIN_CALLS: Readonly<Record<string, Call>> = {
   ...nameCalls,
   ...attributeCalls,

@@ -1,8 +1,8 @@
 /** Calls on mappings that an actor keeps. */
 import { boolean } from 'fast-check';
-import { type Call, call, NOTHING_HELD } from '../call.js';
-import { HeldMapping } from '../held-mapping.js';
-import { anOffset, aSlot, aText } from '../values.js';
+import { type Call, call, NOTHING_HELD } from '../script/call.js';
+import { anOffset, aSlot, aText } from '../script/values.js';
+import { HeldMapping } from '../sides/held-mapping.js';
 
 const aRight = boolean().map((writable) => (writable ? 'write' : 'read'));
 
@@ -13,7 +13,9 @@ export const mappingCalls = {
     side.mappings.put(actor, slot, new HeldMapping(held.fd, right === 'write', held.found));
     return null;
   }),
-  /** Two answers: what the mapping shows, and what the file has; where they may differ is for deviations/. */
+  /**
+   * Returns the content of the mapping and of the file. deviations/ has the cases in which they can differ.
+   */
   mapRead: onMapping(6, {}, (mapping) => [mapping.read(), mapping.readFile(), mapping.found]),
   mapWrite: onMapping(
     5,

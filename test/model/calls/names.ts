@@ -1,8 +1,8 @@
-/** Calls that make, move and remove names. */
+/** Calls that make, rename and remove names. */
 import fc from 'fast-check';
 import * as sys from '../../harness/sys/index.js';
-import { call } from '../call.js';
-import { aDirectoryPath, aMode, aPath, aTarget } from '../values.js';
+import { call } from '../script/call.js';
+import { aDirectoryPath, aMode, aPath, aTarget } from '../script/values.js';
 
 const RENAME_FLAGS = {
   plain: 0,
@@ -62,7 +62,7 @@ function removeTree(path: string): void {
   } finally {
     sys.close(fd);
   }
-  // Sorted: where it is refused halfway, what is gone by then must not depend on the order of the listing.
+  // Sorted: if a removal is refused halfway, the removed names must not depend on the order of the listing.
   for (const name of names.sort()) if (name !== '.' && name !== '..') removeTree(`${path}/${name}`);
   sys.rmdir(path);
 }

@@ -1,12 +1,13 @@
 /**
- * Calls that ask for one attribute alone. The kernel's FUSE renews all cached attributes if a requested one
- * is out of date. So stat(2), which asks for all, hides a missing invalidation. These calls find it.
+ * Calls that request one attribute alone. If a requested attribute is out of date, the kernel's FUSE
+ * refreshes all cached ones. So stat(2), which requests all, hides a missing invalidation. These calls find
+ * it.
  */
 import fc from 'fast-check';
 import * as sys from '../../harness/sys/index.js';
-import { call } from '../call.js';
-import { timeText } from '../facts.js';
-import { aDirectoryPath } from '../values.js';
+import { call } from '../script/call.js';
+import { aDirectoryPath } from '../script/values.js';
+import { timeText } from '../sides/facts.js';
 import { onFile } from './handles.js';
 
 export const aField = fc.constantFrom<sys.StatxField>(
@@ -29,10 +30,7 @@ export const oneFieldCalls = {
   fstatx: onFile(10, { field: aField }, (fd, { field }) => answerOf(fd, field)),
 };
 
-/**
- * What can be compared with another file system, and whether it is what the file system's server says as
- * well.
- */
+/** Returns the comparable value of an attribute, and whether the server reports the same value. */
 export function answerOf(of: string | number, field: sys.StatxField): string {
   const asked = sys.statOne(of, field);
   const right = sys.statForceSync(of);
@@ -60,7 +58,7 @@ function comparable(field: sys.StatxField, value: sys.Stat[sys.StatxField], mode
       return sys.isDirectory(mode) ? 'of a directory' : String(value);
     case 'mtime':
       return timeText(value as sys.Time);
-    // The clock's, or the file system's own affair.
+    // The clock or the file system decides.
     default:
       return 'its own';
   }

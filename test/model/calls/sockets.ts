@@ -1,7 +1,7 @@
-/** Calls on sockets by their names. */
+/** Calls on sockets by their paths. */
 import * as sys from '../../harness/sys/index.js';
-import { call } from '../call.js';
-import { aPath, aSlot } from '../values.js';
+import { call } from '../script/call.js';
+import { aPath, aSlot } from '../script/values.js';
 
 export const socketCalls = {
   listen: call(2, { slot: aSlot, path: aPath }, ({ slot, path }, { side, actor }) =>

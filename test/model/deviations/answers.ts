@@ -1,19 +1,20 @@
 /**
- * Known differences between the answers of plyfs and of the other side; docs/deviations.md lists them for users.
+ * Known differences between the answers of plyfs and of the other side; docs/deviations.md lists them for
+ * users.
  */
 import * as sys from '../../harness/sys/index.js';
-import { perform } from '../operation.js';
-import type { Side } from '../side.js';
-import { count, type Done, type Met } from './met.js';
+import { perform } from '../script/operation.js';
+import type { Side } from '../sides/side.js';
+import { count, type DeviationCounts, type DoneStep } from './done-step.js';
 
 interface AnswerDeviation {
   readonly name: string;
-  allows(done: Done): boolean;
+  allows(done: DoneStep): boolean;
 }
 
 /**
- * A mapping or descriptor that was opened before a copy-up sees what is written after it. The kernel's
- * mapping stays with the lower file: with what the open found.
+ * A mapping or descriptor that was opened before a copy-up shows later writes. The kernel's mapping stays on
+ * the lower file, and shows the content at its open.
  */
 const coherentMappings: AnswerDeviation = {
   name: 'a mapping from before a copy-up',
@@ -33,9 +34,9 @@ function mapAnswer(answer: string): { shown: string; file: string; found: string
 }
 
 /**
- * The kernel's overlayfs asks the layer for a list of attributes with the caller's buffer, and takes out what
- * the caller must not see afterwards (fs/overlayfs/xattrs.c:ovl_listxattr): ERANGE also where what is left
- * would fit.
+ * The kernel's overlayfs requests the list of attributes from the layer with the caller's buffer, and removes
+ * hidden names afterwards (fs/overlayfs/xattrs.c:ovl_listxattr). It fails with ERANGE also if the shorter
+ * list would fit.
  */
 const listsThatFit: AnswerDeviation = {
   name: 'a list of attributes that fits without the hidden ones',
@@ -47,10 +48,10 @@ const listsThatFit: AnswerDeviation = {
 };
 
 /**
- * A copy-up keeps every hole. The kernel copies up in pieces of 1 MiB, and fills a hole that does not begin
- * or end with one (fs/overlayfs/copy_up.c:ovl_copy_up_file). And preallocated blocks are data to ext4 as long
- * as somebody's pages of them are in memory. What is a hole to one of them alone must read as nothing; both
- * go on from the subject's position.
+ * A copy-up of plyfs keeps every hole. The kernel copies in pieces of 1 MiB, and fills a hole that does not
+ * begin or end with a piece (fs/overlayfs/copy_up.c:ovl_copy_up_file). Also, ext4 reports preallocated blocks
+ * as data as long as some process has their pages in memory. A range that is a hole on one side only must
+ * read as zeros. Both sides continue at the subject's position.
  */
 const holesThatStay: AnswerDeviation = {
   name: 'a hole that the kernel has filled',
@@ -63,7 +64,7 @@ const holesThatStay: AnswerDeviation = {
     const size = sys.statOne(theirs.fd, 'size');
     const [right, shown] = [expected, got].map((answer) => (answer === 'ENXIO' ? size : Number(answer.slice(3))));
     if (right === undefined || shown === undefined || Number.isNaN(right) || Number.isNaN(shown)) return false;
-    // What is data to one of them alone must be nothing. Behind a hole of one of them alone other data can
+    // A range that is data on one side only must be zeros. After a hole on one side only, other data can
     // follow.
     const [from, to] = [Math.min(shown, right), Math.max(shown, right)];
     const end = whence === 'hole' ? Math.min(from + 1, to) : to;
@@ -73,7 +74,7 @@ const holesThatStay: AnswerDeviation = {
   },
 };
 
-/** Also of a descriptor that is for writing only. */
+/** Reads content also of a descriptor for writing only. */
 function contentOf(fd: number, from: number, to: number): Buffer {
   const reader = sys.open(`/proc/self/fd/${fd}`, sys.O_RDONLY);
   try {
@@ -83,24 +84,26 @@ function contentOf(fd: number, from: number, to: number): Buffer {
   }
 }
 
-/** chown(2) that names nobody, of somebody else's set-id file, cannot be told from a part of a write. */
-const strangersEmptyChown: AnswerDeviation = {
-  name: 'a chown that names nobody',
+/**
+ * plyfs cannot distinguish a chown(2) without an id, of another user's set-id file, from a part of a write.
+ */
+const strangersChownWithoutId: AnswerDeviation = {
+  name: 'a chown without an id',
   allows({ operation: { actor, call, arguments: args }, expected, got }) {
-    const namesNobody = args.uid === NOBODY_NAMED && args.gid === NOBODY_NAMED;
-    return call.endsWith('chown') && namesNobody && actor !== 'root' && expected === 'EPERM' && got === 'ok null';
+    const hasNoId = args.uid === NO_ID && args.gid === NO_ID;
+    return call.endsWith('chown') && hasNoId && actor !== 'root' && expected === 'EPERM' && got === 'ok null';
   },
 };
 
 /** (uid_t) -1 */
-const NOBODY_NAMED = 2 ** 32 - 1;
+const NO_ID = 2 ** 32 - 1;
 
 /**
- * Whether the removal of an ACL that a directory does not have is an error depends on whether it is in the
+ * Whether the removal of a missing ACL of a directory is an error depends on whether the directory is in the
  * upper layer. The kernel's O_TMPFILE copies it up; plyfs does so only when the file gets a name there.
  */
 const absentAclOfDirectory: AnswerDeviation = {
-  name: 'the removal of an ACL that was not there',
+  name: 'the removal of a missing ACL',
   allows({ operation: { call, arguments: args }, oracle, expected, got }) {
     if (call !== 'removeAcl' || ![expected, got].includes('ENODATA') || ![expected, got].includes('ok null'))
       return false;
@@ -109,20 +112,20 @@ const absentAclOfDirectory: AnswerDeviation = {
 };
 
 /**
- * The kernel finds out the number of a listed name by itself (fs/overlayfs/readdir.c:ovl_cache_update), and
- * that is not always the one that stat(2) shows.
+ * The kernel computes the inode number of a listed name itself (fs/overlayfs/readdir.c:ovl_cache_update). It
+ * is not always the number of stat(2).
  */
 const listedNumbers: AnswerDeviation = {
-  name: 'a listed number that is not the one of stat',
+  name: 'a listed number that is not that of stat',
   allows({ operation: { call }, expected, got }) {
     return call === 'list' && expected.replaceAll(':another inode', ':ok') === got;
   },
 };
 
 /**
- * A position in a directory is good for as long as it is open. The kernel's overlayfs hands it to the upper's
- * file system when the directory has become one without parts meanwhile
- * (fs/overlayfs/readdir.c:ovl_dir_llseek). Both readers are let go.
+ * A position in a directory of plyfs is valid while the directory is open. The kernel's overlayfs passes it
+ * to the upper's file system if the directory has become one of the upper alone meanwhile
+ * (fs/overlayfs/readdir.c:ovl_dir_llseek). Both readers are closed then.
  */
 const positionsThatStay: AnswerDeviation = {
   name: 'a position in a directory that the kernel refuses',
@@ -137,14 +140,14 @@ const ANSWERS: readonly AnswerDeviation[] = [
   coherentMappings,
   listsThatFit,
   holesThatStay,
-  strangersEmptyChown,
+  strangersChownWithoutId,
   absentAclOfDirectory,
   listedNumbers,
   positionsThatStay,
 ];
 
-/** Whether the two answers to a step are the same, or a deviation allows them. */
-export function answersAgree(done: Done, met: Met): boolean {
+/** Whether the two results of a step are equal, or a deviation allows the difference. */
+export function answersAgree(done: DoneStep, met: DeviationCounts): boolean {
   if (done.expected === done.got) return true;
   const deviation = ANSWERS.find((one) => one.allows(done));
   if (deviation === undefined) return false;

@@ -3,19 +3,19 @@
  * equal again, so that the script can continue; docs/deviations.md lists them for users.
  */
 import * as sys from '../../harness/sys/index.js';
-import type { Actor } from '../actors.js';
-import { timeText } from '../facts.js';
-import type { Operation } from '../operation.js';
-import type { Side } from '../side.js';
-import { count, type Done, type Met, type Pair } from './met.js';
+import type { Actor } from '../script/actors.js';
+import type { Operation } from '../script/operation.js';
+import { timeText } from '../sides/facts.js';
+import type { Side } from '../sides/side.js';
+import { count, type DeviationCounts, type DoneStep, type Pair } from './done-step.js';
 
 /**
- * Lets go of open files that the two sides cannot agree on any longer: what was unlinked while a reader had
- * it open in a lower layer is to plyfs a file without links that can be changed. The kernel shows the lower
- * file's links, and fails changes with EEXIST, because it copies up to the name, where the whiteout is. What
- * it reads stays the same.
+ * Closes open files on which the two sides differ from now on. If a file of a lower layer was unlinked while
+ * a reader had it open, plyfs shows a file without links that can be changed. The kernel shows the lower
+ * file's links, and fails changes with EEXIST, because it copies up to the name, where the whiteout is. The
+ * content must be the same.
  */
-export function partFromUnlinkedLowerFiles({ oracle, subject }: Pair, met: Met): string | null {
+export function closeUnlinkedLowerFiles({ oracle, subject }: Pair, met: DeviationCounts): string | null {
   for (const [actor, slot, theirs] of oracle.files.entries()) {
     const ours = subject.files.get(actor, slot);
     if (ours === undefined) continue;
@@ -35,10 +35,10 @@ export function partFromUnlinkedLowerFiles({ oracle, subject }: Pair, met: Met):
 }
 
 /**
- * What only aufs does, and what could not be done on the other side then: there are directories that it moves
- * and the kernel's overlayfs does not (EXDEV), and device 0:0 is a device to it.
+ * Whether only aufs allows an operation that the other side has refused: it can rename directories for which
+ * the kernel's overlayfs returns EXDEV, and device 0:0 is an ordinary device.
  */
-export function isLeftToAufs({ call, arguments: args }: Operation, expected: string): boolean {
+export function isAllowedByAufsOnly({ call, arguments: args }: Operation, expected: string): boolean {
   return (
     (call === 'rename' && expected === 'EXDEV') || (call === 'mknod' && args.type === 'zero' && expected === 'EPERM')
   );
@@ -61,12 +61,13 @@ const WRITES = new Set([
 ]);
 
 /**
- * A file that gets set-id bits while somebody has it open in passthrough loses them at the next write of
- * root's too, and set-gid without group execute also at the next write of a member of the group: passthrough
- * writes run without CAP_FSETID and with the server's groups. That keeps the bit, if it is of a group of the
- * server, at a stranger's write. The mode is set back, so that the script goes on alike.
+ * Restores mode bits that passthrough clears. If a file gets set-id bits while it is open in passthrough, the
+ * next write of root clears them, and the next write of a group member clears set-gid without group execute,
+ * because passthrough writes run without CAP_FSETID and with the server's groups. A stranger's write keeps
+ * set-gid if the group is one of the server's. The mode is restored, so that the script continues with equal
+ * trees.
  */
-export function giveBackSetIdBits({ operation, oracle, subject }: Done, met: Met): void {
+export function restoreSetIdBits({ operation, oracle, subject }: DoneStep, met: DeviationCounts): void {
   const { actor, call } = operation;
   if (!WRITES.has(call)) return;
   const { slot, path, to } = operation.arguments;
@@ -91,10 +92,10 @@ export function giveBackSetIdBits({ operation, oracle, subject }: Done, met: Met
 }
 
 /**
- * A metacopy that gets its data keeps its times until somebody writes. The kernel writes the data at the
- * first open for writing, and leaves the mtime of that. It is set back there.
+ * Restores the mtime of a completed metacopy. plyfs keeps its times until a write. The kernel copies the data
+ * at the first open for writing, and leaves the mtime of that moment.
  */
-export function takeBackDataTimes({ operation, expected, got, oracle, subject }: Done, met: Met): void {
+export function restoreDataTimes({ operation, expected, got, oracle, subject }: DoneStep, met: DeviationCounts): void {
   const { actor, call, arguments: args } = operation;
   if (expected !== got) return;
   if (call === 'open' && expected.startsWith('ok') && typeof args.slot === 'number') {
@@ -104,23 +105,26 @@ export function takeBackDataTimes({ operation, expected, got, oracle, subject }:
     const mtime = sys.statOne(ours.fd, 'mtime');
     if (timeText(mtime) === 'clock') return;
     sys.futimens(theirs.fd, sys.OMIT, mtime);
-    count(met, 'the time of a file whose data has followed');
+    count(met, 'the time of a file whose data was completed');
   }
-  // Its target is open for writing when it finds that it cannot copy.
+  // The target is opened for writing before the copy fails.
   if (call === 'copyFile' && typeof args.to === 'string') {
     const [theirs, ours] = [mtimeOf(oracle.at(args.to)), mtimeOf(subject.at(args.to))];
     if (theirs === null || ours === null || !onlyTheirsIsNew(theirs, ours)) return;
     sys.utimensFollowing(oracle.at(args.to), sys.OMIT, ours);
-    count(met, 'the time of a file whose data has followed');
+    count(met, 'the time of a file whose data was completed');
   }
 }
 
 /**
- * truncate(2) to the size that a file has changes its mtime, as ftruncate(2) does. With the kernel's
- * overlayfs the upper's file system decides: tmpfs, xfs and btrfs leave it alone, ext4 does not. It is set
- * back there.
+ * Restores the mtime after a truncate(2) to the size that a file has. plyfs changes its mtime, as
+ * ftruncate(2) does. With the kernel's overlayfs, the upper's file system decides: tmpfs, xfs and btrfs keep
+ * it, ext4 does not.
  */
-export function takeBackTruncationTimes({ operation, expected, got, oracle, subject }: Done, met: Met): void {
+export function restoreTruncationTimes(
+  { operation, expected, got, oracle, subject }: DoneStep,
+  met: DeviationCounts,
+): void {
   const { path } = operation.arguments;
   if (operation.call !== 'truncate' || expected !== 'ok null' || got !== expected || typeof path !== 'string') return;
   const [theirs, ours] = [mtimeOf(oracle.at(path)), mtimeOf(subject.at(path))];
@@ -142,11 +146,14 @@ function onlyTheirsIsNew(theirs: sys.Time, ours: sys.Time): boolean {
 }
 
 /**
- * A rename over a directory that is not empty changes nothing. Under the kernel's overlayfs ext4 has put the
- * whiteout in place by the time it finds out, and taken it back: the old parent has a new mtime
- * (fs/ext4/namei.c:ext4_rename). It is set back there.
+ * Restores the mtime of the old parent after a refused rename over a non-empty directory. Under the kernel's
+ * overlayfs, ext4 has made the whiteout before it finds the error, and has undone it
+ * (fs/ext4/namei.c:ext4_rename).
  */
-export function takeBackTimes({ operation, expected, got, oracle, subject }: Done, met: Met): void {
+export function restoreRenameTimes(
+  { operation, expected, got, oracle, subject }: DoneStep,
+  met: DeviationCounts,
+): void {
   const { path } = operation.arguments;
   if (operation.call !== 'rename' || expected !== 'ENOTEMPTY' || got !== expected || typeof path !== 'string') return;
   const parent = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '.';
@@ -156,35 +163,37 @@ export function takeBackTimes({ operation, expected, got, oracle, subject }: Don
   ];
   if (!onlyTheirsIsNew(theirs, ours)) return;
   sys.utimensFollowing(oracle.at(parent), sys.OMIT, ours);
-  count(met, 'the time of a directory after a rename that failed');
+  count(met, 'the time of a directory after a failed rename');
 }
 
 /**
- * What a shared mapping writes through the server changes the times when the kernel writes it back, at the
- * latest in msync(2). With the kernel's overlayfs it does so at once. It is written back there.
+ * Writes mapped pages back. A write to a shared mapping of plyfs changes the times when the kernel writes the
+ * page back, at the latest in msync(2). With the kernel's overlayfs, it changes them at once.
  */
-export function takeBackMappedTimes({ operation, expected, got, oracle, subject }: Done, met: Met): void {
+export function restoreMappedTimes(
+  { operation, expected, got, oracle, subject }: DoneStep,
+  met: DeviationCounts,
+): void {
   const { actor, call, arguments: args } = operation;
   if (call !== 'mapWrite' || expected !== 'ok true' || got !== expected || typeof args.slot !== 'number') return;
   const [theirs, ours] = [oracle.mappings.get(actor, args.slot), subject.mappings.get(actor, args.slot)];
   if (theirs === undefined || ours === undefined) return;
   if (!onlyTheirsIsNew(sys.statOne(theirs.fd, 'mtime'), sys.statOne(ours.fd, 'mtime'))) return;
   ours.sync();
-  count(met, 'the time of what a mapping has written');
+  count(met, 'the time of a file that a mapping has written');
 }
 
-/** Before a time is set: what is written back later would change it. */
+/** Writes mapped pages back before a call sets a time, because a later write-back would change the time. */
 export function writeBackMappings({ call }: Operation, { subject }: Pair): void {
   if (call !== 'utimens' && call !== 'futimens') return;
   for (const mapping of subject.mappings.all()) if (mapping.writable) mapping.sync();
 }
 
 /**
- * Who removes an access ACL and is not in the group takes set-gid away in the kernel's overlayfs
- * (fs/overlayfs/inode.c: ovl_set_or_remove_acl), but not on the file systems below it. It is given back
- * there.
+ * Restores set-gid after the removal of an access ACL by a user outside the group. The kernel's overlayfs
+ * clears the bit (fs/overlayfs/inode.c: ovl_set_or_remove_acl); the file systems below it keep it.
  */
-export function giveBackSetGid({ operation, expected, got, oracle, subject }: Done, met: Met): void {
+export function restoreSetGid({ operation, expected, got, oracle, subject }: DoneStep, met: DeviationCounts): void {
   const { call, arguments: args } = operation;
   if (call !== 'removeAcl' || expected !== 'ok null' || got !== expected || typeof args.path !== 'string') return;
   const at = args.path;
@@ -194,7 +203,7 @@ export function giveBackSetGid({ operation, expected, got, oracle, subject }: Do
   count(met, 'set-gid after the removal of an ACL');
 }
 
-/** The modes on both sides, and what sets the subject's. */
+/** The modes on both sides, and a function that sets the subject's. */
 type Modes = readonly [wanted: number, shown: number, setBack: (mode: number) => void];
 
 function heldModes(actor: Actor, slot: unknown, oracle: Side, subject: Side): Modes[] {

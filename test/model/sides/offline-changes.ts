@@ -1,32 +1,33 @@
-/** Changes of an upper while it is not mounted. */
+/** Changes of an upper that is not mounted. */
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import * as sys from '../harness/sys/index.js';
+import * as sys from '../../harness/sys/index.js';
 
 const ORIGINS = ['trusted.overlay.origin', 'user.overlay.origin'];
 
-/** The upper directory of what is mounted here; see `makeLayerDirs`. */
+/** Returns the upper directory of the mount on `mountpoint`; see `makeLayerDirs`. */
 export function upperBeside(mountpoint: string): string {
   return join(dirname(mountpoint), 'upper');
 }
 
-/** An upper, and whether the kernel's overlayfs is to show it. */
+/** An upper, and whether the kernel's overlayfs shows it. */
 export interface EditedUpper {
   readonly path: string;
   readonly isKernels: boolean;
 }
 
 /**
- * Copies a file of each of the uppers with all its xattrs, as an administrator does with cp -a, where all of
- * them have it and have nothing at the new place: what a copy-up has written of the file's origin is true of
- * one of the two only. The kernel's copy does without: of two with one origin it shows only one (ESTALE,
- * fs/overlayfs/inode.c:ovl_verify_inode). Returns whether it did.
+ * Copies a file of each upper with all its xattrs, as an administrator does with cp -a. Does so only if all
+ * uppers have the file and none has the new name. The copy also has the recorded origin of the file, which is
+ * true for one of the two only. For the kernel, the copy loses the origin, because the kernel shows only one
+ * of two files with one origin (ESTALE, fs/overlayfs/inode.c:ovl_verify_inode). Returns whether the file was
+ * copied.
  */
 export function copyInUppers(uppers: readonly EditedUpper[], path: string, to: string): boolean {
   if (!uppers.every((upper) => canCopy(upper.path, path, to))) return false;
   for (const { path: upper, isKernels } of uppers) {
     const [from, into] = [path, to].map((name) => Buffer.from(`${upper}/${name}`, 'latin1'));
-    // By xargs, because a program's arguments are text to Node, and names are bytes.
+    // Names are bytes, and Node.js passes arguments as text only: xargs builds the command.
     const input = Buffer.concat([from ?? Buffer.alloc(0), Buffer.of(0), into ?? Buffer.alloc(0), Buffer.of(0)]);
     const { status, stderr } = spawnSync('xargs', ['-0', 'cp', '-a', '-T', '--'], { input, encoding: 'utf8' });
     if (status !== 0) throw new Error(`cp -a: ${stderr}`);
@@ -50,7 +51,7 @@ function canCopy(upper: string, path: string, to: string): boolean {
   );
 }
 
-/** Null: there is nothing. */
+/** Returns the type of the object, or null if there is none. */
 function typeOf(path: string): number | null {
   let type: number | null = null;
   sys.outcome(() => {

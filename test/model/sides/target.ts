@@ -1,42 +1,43 @@
-/** What a script runs on: plyfs, and what it is compared with, over equal layers. */
+/** The two sides that a script runs on: plyfs, and the file system it is compared with, over equal layers. */
 import { once } from 'node:events';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { aufsForm, overlayForm, userxattrForm } from '../conformance/forms.js';
-import { materialize } from '../conformance/materialize.js';
-import { LAYER_NAMES, type Layers } from '../conformance/tree.js';
-import { type ForegroundMount, type Mounted, mountKernel } from '../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs } from '../harness/scratch.js';
-import type { LayerItem } from './layers.js';
-import type { Operation } from './operation.js';
-import type { FormName } from './shell.js';
+import { aufsForm, overlayForm, userxattrForm } from '../../conformance/forms.js';
+import { materialize } from '../../conformance/materialize.js';
+import { LAYER_NAMES, type Layers } from '../../conformance/tree.js';
+import { type ForegroundMount, type Mounted, mountKernel } from '../../harness/mounts.js';
+import { type LayerDirs, makeLayerDirs } from '../../harness/scratch.js';
+import type { LayerItem } from '../script/layers.js';
+import type { Operation } from '../script/operation.js';
+import type { FormName } from '../script/shell.js';
 
 export interface MountedPair {
   readonly oracle: Mounted;
   readonly subject: Mounted;
-  /** Unmounts both and waits for the server's end; what it said and should not have, or null. */
+  /** Unmounts both and waits for the server's end. Returns unexpected output of the server, or null. */
   end(): Promise<string | null>;
 }
 
 /**
- * The stages of a run, each over what the one before left on disk. A stage can be mounted again and again.
+ * The stages of a run. Each uses the layers that the previous one has left. A stage can be mounted
+ * repeatedly.
  */
 export interface Stages {
   first(): Promise<MountedPair>;
   /**
-   * Where it changes hands, the oracle shows now what the subject wrote, and the other way round; else each
-   * its own.
+   * If the sides exchange their layers, the oracle now shows the layers that the subject has written, and the
+   * other way round. Otherwise each shows its own.
    */
   second(): Promise<MountedPair>;
-  /** Once more over what the subject left last. */
+  /** Mounts the last layers of the subject again. */
   third(): MountedAlone;
-  /** Directories in which nothing may change. */
+  /** Directories that must not change. */
   readonly untouched: readonly string[];
-  /** What a subject that has ended left behind and should not have; null: nothing. */
+  /** Returns files that the ended subject has left and should not have left, or null. */
   leftBehind(): string | null;
 }
 
-/** What is mounted for one last look. */
+/** A mount for the last comparison. */
 export interface MountedAlone {
   readonly mountpoint: string;
   end(): void;
@@ -44,41 +45,44 @@ export interface MountedAlone {
 
 export interface Target {
   readonly name: string;
-  /** Whether the two sides read each other's layers. */
-  readonly changesHands: boolean;
-  /** The subject does what the oracle refuses, and is not asked to then; see deviations/. */
+  /** True: the two sides read each other's layers. */
+  readonly swapsLayers: boolean;
+  /**
+   * True: the subject allows operations that the oracle refuses, and must not make them then; see
+   * deviations/.
+   */
   readonly isAufs: boolean;
-  /** What of an answer, or of what a tree shows of an object, is the same on both sides. */
+  /** Returns the part of a result, or of the facts of an object, that must be equal on both sides. */
   comparable(text: string): string;
-  /** Whether both are mounted in a user namespace, in which a run has to be. */
+  /** True: both are mounted in a user namespace, in which a run must be. */
   readonly inNamespace: boolean;
-  /** Whether reading leaves the access times of lower layers alone. */
+  /** True: reads keep the access times of lower layers. */
   readonly keepsAccessTimes: boolean;
-  /** How the layers are stored. */
+  /** The on-disk form of the layers. */
   readonly forms: { readonly oracle: FormName; readonly subject: FormName };
-  /** Why it cannot be used here, or null. */
+  /** The reason why it cannot be used here, or null. */
   unavailable(): string | null;
-  /** What of a script's layers there can be here. */
-  takes(item: LayerItem): LayerItem | null;
-  /** Whether a step means nothing here and is left out. */
+  /** Adapts an item of a script's layers to this target. null: the item is left out. */
+  adapt(item: LayerItem): LayerItem | null;
+  /** True: the step has no meaning here and is left out. */
   omits(operation: Operation): boolean;
   /** Mounts the subject on these directories. */
   mount(dirs: LayerDirs): Promise<ForegroundMount>;
-  /** The same without a process of ours to wait for, for one last look. */
+  /** Mounts in the background, for the last comparison. */
   mountAlone(dirs: LayerDirs): Mounted;
-  /** Options of the kernel's mount. */
+  /** The options of the kernel's mount. */
   readonly oracleOptions: readonly string[];
-  /** What `--steps` of the soak is given to compare these two. */
+  /** The arguments of the soak's `--steps` with which these two can be compared. */
   readonly stepOptions: readonly string[];
-  /** The subject's mount command in a shell script, for the directories of side `$1`. */
+  /** The subject's mount command for a shell script, for the directories of side `$1`. */
   readonly shellMount: string;
 }
 
 const FORMS = { overlay: overlayForm, userxattr: userxattrForm, aufs: aufsForm } as const;
 
 /**
- * The mounts of both sides as functions of a shell script, each given the side whose directories it is to
- * mount.
+ * Returns the mounts of both sides as functions of a shell script. The argument of each is the side whose
+ * directories it mounts.
  */
 export function shellMountsOf({ oracleOptions, shellMount }: Target): string {
   const options = ['$(layers "$1")', ...oracleOptions].join(',');
@@ -89,8 +93,8 @@ mount_oracle() { mount -t overlay overlay -o "${options}" "$base/$1/merged"; }
 mount_plyfs() { ${shellMount}; }`;
 }
 
-/** Lays `layers` out below the empty directory `base`. */
-export function lay(base: string, layers: Layers, target: Target): Stages {
+/** Makes `layers` below the empty directory `base`, once for each side. */
+export function makeStages(base: string, layers: Layers, target: Target): Stages {
   const ofOracle = layOut(join(base, 'oracle'), layers, target.forms.oracle);
   const ofSubject = layOut(join(base, 'plyfs'), layers, target.forms.subject);
   let last = ofSubject;
@@ -99,16 +103,16 @@ export function lay(base: string, layers: Layers, target: Target): Stages {
     last = subjects;
     return both(kernel(oracles), () => target.mount(subjects));
   };
-  const { changesHands } = target;
+  const { swapsLayers } = target;
   return {
     first: () => pair(ofOracle, ofSubject),
-    second: () => (changesHands ? pair(ofSubject, ofOracle) : pair(ofOracle, ofSubject)),
-    third: () => alone(changesHands ? kernel(ofOracle) : target.mountAlone(ofSubject)),
-    untouched: [...(changesHands ? ofOracle.lowers : []), ...ofSubject.lowers],
+    second: () => (swapsLayers ? pair(ofSubject, ofOracle) : pair(ofOracle, ofSubject)),
+    third: () => alone(swapsLayers ? kernel(ofOracle) : target.mountAlone(ofSubject)),
+    untouched: [...(swapsLayers ? ofOracle.lowers : []), ...ofSubject.lowers],
     leftBehind: () =>
       target.isAufs
         ? leftIn(join(last.upper ?? '', '.wh..wh.orph'), () => false)
-        : // One whiteout is kept there, to be linked to every name that is to be hidden, as the kernel does.
+        : // The directory keeps one whiteout, of which all others are links, as in the kernel.
           leftIn(join(last.work, 'work'), overlayForm.isWhiteout),
   };
 }
@@ -120,7 +124,7 @@ function layOut(base: string, layers: Layers, form: FormName): LayerDirs {
   return dirs;
 }
 
-/** What lies in the directory where changes are prepared, but for what `may`. */
+/** Returns the names in the directory of unfinished changes, except those that `may` allows, or null. */
 function leftIn(directory: string, may: (directory: string, name: string) => boolean): string | null {
   const names = readdirSync(directory).filter((name) => !may(directory, name));
   return names.length === 0 ? null : `${directory} holds ${names.join(' ')}`;

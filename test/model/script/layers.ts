@@ -1,4 +1,4 @@
-/** The layers of a script: a list of things that lie in them, which any part may be taken out of. */
+/** The layers of a script: a list of objects, of which each can be left out. */
 import fc from 'fast-check';
 import {
   asEntry,
@@ -10,14 +10,14 @@ import {
   type Layers,
   merge,
   type Tree,
-} from '../conformance/tree.js';
-import * as sys from '../harness/sys/index.js';
+} from '../../conformance/tree.js';
+import * as sys from '../../harness/sys/index.js';
 import { anAcl, aPath, aTarget, aTime } from './values.js';
 
 export interface LayerItem {
   readonly layer: LayerName;
   readonly path: string;
-  /** A directory has no entries here: they are items of their own. */
+  /** The object. A directory has no entries here: they are items of their own. */
   readonly entry: Entry;
 }
 
@@ -59,7 +59,7 @@ const ofDirectory = facts(
 );
 const ofOthers = facts(aMode(0o666, 0o600), fc.constant({}));
 
-/** Sizes around the ends of pages and blocks. */
+/** Sizes near the ends of pages and blocks. */
 const aSize = fc.constantFrom(0, 7, 4095, 4096, 5000, 9000);
 const aFile = fc
   .record({ content: aSize.map((size) => 'lower '.repeat(1500).slice(0, size)), hole: fc.constantFrom(0, 0, 10_000) })
@@ -76,7 +76,7 @@ const aSpecial = fc
   .tuple(fc.constantFrom([sys.S_IFIFO, 0], [sys.S_IFSOCK, 0], [sys.S_IFCHR, 256 + 3]), ofOthers)
   .map(([[type, dev], its]): Entry => ({ kind: 'special', type: type ?? 0, dev: dev ?? 0, facts: withoutUser(its) }));
 
-/** `user.` xattrs are for files and directories (man xattr(7)). */
+/** Only files and directories can have `user.` xattrs (man xattr(7)). */
 function withoutUser({ xattrs: _, ...others }: Facts): Facts {
   return others;
 }
@@ -98,9 +98,9 @@ export const aLayerItem: fc.Arbitrary<LayerItem> = fc.record({
 });
 
 /**
- * The trees that `items` make. Directories on the way to one are there without being said. What cannot be is
- * left out: a second object of a name, something below what is not a directory, and whiteouts and opaque
- * marks that hide nothing, which no writer of layers makes and which the kernel lists or not by its version.
+ * Returns the trees of `items`. Missing parent directories are added. Impossible items are left out: a second
+ * object of a name, an object below one that is no directory, and whiteouts and opaque marks that hide
+ * nothing. No writer of layers makes the latter, and whether the kernel lists them depends on its version.
  */
 export function layersOf(items: readonly LayerItem[]): Layers {
   const trees = Object.fromEntries(LAYER_NAMES.map((name) => [name, {}])) as Record<LayerName, Record<string, Entry>>;
@@ -120,7 +120,7 @@ function place(tree: Record<string, Entry>, [name, ...rest]: string[], entry: En
   const there = tree[name];
   if (rest.length === 0) {
     if (there === undefined) tree[name] = entry;
-    // Made on the way to something else before.
+    // An earlier item has added this directory as a parent.
     else if (there.kind === 'directory' && entry.kind === 'directory')
       tree[name] = { ...entry, entries: there.entries };
     return;
@@ -133,7 +133,7 @@ function place(tree: Record<string, Entry>, [name, ...rest]: string[], entry: En
   tree[name] = { ...directory, entries };
 }
 
-/** `below`: what the layers below show together where this tree lies. */
+/** @param below the merged tree of the layers below, at the place of this tree */
 function withoutIdle(tree: Tree, below: Tree): Tree {
   const kept: Record<string, Entry> = {};
   for (const [name, value] of Object.entries(tree)) {

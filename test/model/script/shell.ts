@@ -1,15 +1,15 @@
-/** Layers as the shell commands that make them. */
-import { asEntry, type Entry, type Facts, type Tree } from '../conformance/tree.js';
-import * as sys from '../harness/sys/index.js';
+/** Writes layers as shell commands that make them. */
+import { asEntry, type Entry, type Facts, type Tree } from '../../conformance/tree.js';
+import * as sys from '../../harness/sys/index.js';
 
-/** A word of bytes (latin1) as the shell reads it. */
+/** Quotes a word of bytes (latin1) for the shell. */
 export function quoted(word: string): string {
   if (/^[\w./:=+,@-]+$/.test(word)) return word;
   const escaped = word.replace(/[^\x20-\x7e]|['\\]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
   return `$'${escaped}'`;
 }
 
-/** How whiteouts and opaque directories are stored; see conformance/forms.ts. */
+/** The on-disk forms of whiteouts and opaque directories, as in conformance/forms.ts. */
 const FORMS = {
   overlay: {
     whiteout: (at: string, name: string) => `mknod ${quoted(`${at}/${name}`)} c 0 0`,
@@ -32,7 +32,7 @@ interface Layer {
   readonly links: Map<string, string>;
 }
 
-/** Commands that fill the directory `at`; umask 0. */
+/** Returns commands that fill the directory `at`, with umask 0. */
 export function commandsFor(at: string, tree: Tree, form: FormName): string[] {
   return commandsOf(at, tree, { form: FORMS[form], links: new Map() });
 }
@@ -79,7 +79,7 @@ function specialCommand(word: string, type: number): string {
   return `perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1)' ${word}`;
 }
 
-/** Long contents are a word again and again. */
+/** Returns a command that writes the content. A long content repeats one word. */
 function contentCommand(word: string, content: string): string {
   const unit = content.slice(0, content.indexOf(' ') + 1);
   const repeats = unit !== '' && content.length > 40 && unit.repeat(content.length).startsWith(content);
@@ -88,7 +88,10 @@ function contentCommand(word: string, content: string): string {
     : `printf %s ${quoted(content)} > ${word}`;
 }
 
-/** Owner first, which takes set-id bits away; mode before an ACL, whose mask it would be; times last. */
+/**
+ * Returns commands that set the owner first, because chown clears set-id bits; the mode before an ACL,
+ * because chmod would change its mask; and the times last.
+ */
 function factCommands(word: string, facts: Facts, defaultMode: number | null): string[] {
   const { uid, gid, mode = defaultMode, xattrs = {}, mtime } = facts;
   const commands: string[] = [];

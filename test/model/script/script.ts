@@ -1,10 +1,10 @@
-/** What a run does: layers, the steps on them, and more steps after the mounts have changed hands. */
+/** A script: layers, the steps on them, and more steps after the sides have exchanged their layers. */
 import type fc from 'fast-check';
 import { aLayerItem, type LayerItem } from './layers.js';
 import { anOperation, anOperationOfForgetfulKernel, type Operation } from './operation.js';
 import { Sequence } from './sequence.js';
 
-/** One part of a script. A script is a flat list of them, so that any part of it can be left out. */
+/** A part of a script. A script is a flat list of parts, so that any part can be left out. */
 export type Part =
   | { readonly in: 'layers'; readonly item: LayerItem }
   | { readonly in: 'first' | 'second'; readonly operation: Operation };
@@ -16,14 +16,14 @@ export interface Script {
 }
 
 const aLayerPart = aLayerItem.map((item): Part => ({ in: 'layers', item }));
-/** How much of what a script has. */
+/** The number of parts of each kind. */
 export interface Amounts {
   readonly items: number;
   readonly first: number;
   readonly second: number;
 }
 
-/** @param isForgetful whether the kernel forgets now and then what it keeps of the mounts */
+/** @param isForgetful true: the kernel sometimes forgets its caches of the mounts */
 export function someParts({ items, first, second }: Amounts, isForgetful: boolean): Sequence<Part> {
   const one = isForgetful ? anOperationOfForgetfulKernel : anOperation;
   const stepsIn = (phase: 'first' | 'second', count: number): fc.Arbitrary<Part>[] =>

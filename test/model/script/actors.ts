@@ -1,5 +1,5 @@
-/** Who acts in a script. */
-import * as sys from '../harness/sys/index.js';
+/** The users who act in a script. */
+import * as sys from '../../harness/sys/index.js';
 
 export const ACTORS = {
   root: { uid: 0, gid: 0, groups: [], umask: 0o022 },

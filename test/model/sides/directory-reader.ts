@@ -1,23 +1,23 @@
 /**
- * A directory that is read piece by piece while the script goes on. The order of a listing is a file system's
- * own affair, so that what two of them return cannot be compared; what a reader must see can: each name that
- * is there all along once, and no name that never was (readdir(3p)).
+ * A directory that is read in pieces while the script continues. The order of a listing depends on the file
+ * system, so that two listings cannot be compared. But a reader must see each name that exists all the time
+ * exactly once, and no name that never existed (readdir(3p)).
  */
-import * as sys from '../harness/sys/index.js';
+import * as sys from '../../harness/sys/index.js';
 
-const AS_IT_MUST = 'as it must';
+const AS_REQUIRED = 'as required';
 
 interface Seen {
   readonly name: string;
-  /** The position after it. */
+  /** The position after the name. */
   readonly offset: bigint;
 }
 
 export class DirectoryReader {
   readonly #fd: number;
-  /** Names that were there at the last start from the beginning and have not been touched since. */
+  /** Names that existed at the last rewind and have not been changed since. */
   #stable = new Set<string>();
-  /** Names that came, went or moved meanwhile, anywhere: a reader may see them or not. */
+  /** Names that were added, removed or renamed since, anywhere. A reader can see them or not. */
   #touched = new Set<string>();
   #seen: Seen[] = [];
 
@@ -33,7 +33,7 @@ export class DirectoryReader {
     sys.lseek(this.#fd, 0, sys.SEEK_SET);
   }
 
-  /** Goes back to where `count` names had been read, or fewer. */
+  /** Seeks back to the position after `count` names or fewer. */
   back(count: number): void {
     const kept = this.#seen.slice(0, count);
     const position = kept.at(-1)?.offset;
@@ -52,27 +52,27 @@ export class DirectoryReader {
     }
   }
 
-  /** Every name may have changed. */
+  /** Records that every name can have changed. */
   touchAll(): void {
     this.touch([...this.#stable]);
   }
 
-  /** Reads on; what it says is the same on every file system that keeps the rules. */
+  /** Reads the next piece. The result is the same on every file system that obeys the rules. */
   read(bytes: number): string {
     return this.#check(sys.getdents(this.#fd, bytes));
   }
 
-  /** Reads to the end. */
+  /** Reads to the end, and reports missing names. */
   finish(): string {
     for (;;) {
       const entries = sys.getdents(this.#fd, 1024);
       if (entries.length === 0) break;
       const problem = this.#check(entries);
-      if (problem !== AS_IT_MUST) return problem;
+      if (problem !== AS_REQUIRED) return problem;
     }
     const seen = new Set(this.#seen.map(({ name }) => name));
     const missed = [...this.#stable].filter((name) => !seen.has(name));
-    return missed.length === 0 ? AS_IT_MUST : `missed ${JSON.stringify(missed)}`;
+    return missed.length === 0 ? AS_REQUIRED : `missed ${JSON.stringify(missed)}`;
   }
 
   close(): void {
@@ -88,7 +88,7 @@ export class DirectoryReader {
       }
       this.#seen.push({ name, offset });
     }
-    return AS_IT_MUST;
+    return AS_REQUIRED;
   }
 
   #names(): string[] {

@@ -1,32 +1,32 @@
-/** What a call of a script is: arguments that are plain values, and what it does to a tree. */
+/** A call of a script: its arguments, which are plain values, and its effect on a tree. */
 import type fc from 'fast-check';
+import type { Side } from '../sides/side.js';
 import type { Actor } from './actors.js';
-import type { Side } from './side.js';
 
 export type Argument = string | number;
 export type Arguments = Readonly<Record<string, Argument>>;
 
-/** Who does it, and where. */
-export interface Doer {
+/** The actor of a call, and the side it is made on. */
+export interface CallContext {
   readonly side: Side;
   readonly actor: Actor;
 }
 
 export interface Call {
-  /** How often among all calls. */
+  /** The frequency among all calls. */
   readonly weight: number;
   readonly arguments: { readonly [name: string]: fc.Arbitrary<Argument> };
-  /** What it returns is compared between the two trees. */
-  run(args: Arguments, doer: Doer): unknown;
+  /** Makes the call. Its result is compared between the two sides. */
+  run(args: Arguments, doer: CallContext): unknown;
 }
 
 export function call<A extends Arguments>(
   weight: number,
   args: { readonly [K in keyof A]: fc.Arbitrary<A[K]> },
-  run: (args: A, doer: Doer) => unknown,
+  run: (args: A, doer: CallContext) => unknown,
 ): Call {
   return { weight, arguments: args, run: run as Call['run'] };
 }
 
-/** A call on an open file of the actor's; nothing happens while there is none in the slot. */
+/** The result of a call on a slot of the actor without an open file. */
 export const NOTHING_HELD = 'nothing held';

@@ -1,16 +1,16 @@
-/** A script as a file that a person can read and run. */
+/** Writes a script as a file that people can read and run. */
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LAYER_NAMES } from '../conformance/tree.js';
-import { CHECKOUT } from '../harness/checkout.js';
+import { LAYER_NAMES } from '../../conformance/tree.js';
+import { CHECKOUT } from '../../harness/checkout.js';
+import { shellMountsOf, type Target } from '../sides/target.js';
 import { layersOf } from './layers.js';
 import { COLD_START, formatOperation, type Operation } from './operation.js';
 import { type Part, scriptOf } from './script.js';
 import { commandsFor, type FormName, quoted } from './shell.js';
-import { shellMountsOf, type Target } from './target.js';
 
-/** Writes the file and returns its path. `found`: what was wrong, and how it was found. */
+/** Writes the file and returns its path. `found` describes the failure and the search. */
 export function writeReproduction(parts: readonly Part[], target: Target, found: string): string {
   const path = join(mkdtempSync(join(tmpdir(), 'plyfs-model-failure-')), 'reproduce.sh');
   writeFileSync(path, reproduction(parts, target, found), { mode: 0o755 });
@@ -19,7 +19,7 @@ export function writeReproduction(parts: readonly Part[], target: Target, found:
 
 export function reproduction(parts: readonly Part[], target: Target, found: string): string {
   const { items, first, second } = scriptOf(parts);
-  const layers = layersOf(items.map((item) => target.takes(item)).filter((item) => item !== null));
+  const layers = layersOf(items.map((item) => target.adapt(item)).filter((item) => item !== null));
   const comment = found
     .split('\n')
     .map((line) => `# ${line}`.trimEnd())
@@ -33,13 +33,13 @@ export function reproduction(parts: readonly Part[], target: Target, found: stri
   const fills = [...new Set(Object.values(target.forms))]
     .map((form) => `fill_${form}() {\n  :\n${fill(form)}}\n`)
     .join('');
-  const [oracle, plyfs] = target.changesHands ? ['plyfs', 'oracle'] : ['oracle', 'plyfs'];
+  const [oracle, plyfs] = target.swapsLayers ? ['plyfs', 'oracle'] : ['oracle', 'plyfs'];
   return `#!/bin/bash
 ${comment}
 #
-# Run as root: ${target.inNamespace ? 'node scripts/in-namespace.mjs ' : ''}bash FILE. It lays the layers out twice,
-# mounts them with both, and takes the same steps on both; each line of a step can be changed or left out. PLYFS_DIR
-# names another checkout (built with npm run build).
+# Run as root: ${target.inNamespace ? 'node scripts/in-namespace.mjs ' : ''}bash FILE.
+# It makes the layers twice, mounts them with both, and makes the same steps on both. Each line of a step can
+# be changed or left out. PLYFS_DIR names another checkout (built with npm run build).
 set -eu
 plyfs=\${PLYFS_DIR:-${CHECKOUT.replace(/\/$/, '')}}
 base=$(mktemp -d)
@@ -69,13 +69,13 @@ can_copy() {
   [ -f "$upper/$2" ] && [ ! -L "$upper/$2" ] && [ -d "$at" ] && [ ! -e "$upper/$3" ] && [ ! -L "$upper/$3" ] &&
     [ ! -e "$at/.wh.$(basename "$3")" ]
 }
-# Unmounts both, copies a file in both uppers (where both have $3 and nothing at $4), and mounts both again.
+# Unmounts both, copies a file in both uppers (if both have $3 and none has $4), and mounts both again.
 again() {
   umount "$base/$1/merged" "$base/$2/merged"
   if [ $# -gt 2 ] && can_copy "$1" "$3" "$4" && can_copy "$2" "$3" "$4"; then
     for side in "$1" "$2"; do cp -a -T "$base/$side/upper/$3" "$base/$side/upper/$4"; done
-    # Of two copies with one origin the kernel's overlayfs shows only one.
-    for side in ${target.changesHands ? '"$1" "$2"' : '"$1"'}; do
+    # The kernel's overlayfs shows only one of two copies with one origin.
+    for side in ${target.swapsLayers ? '"$1" "$2"' : '"$1"'}; do
       for name in trusted.overlay.origin user.overlay.origin; do
         setfattr -h -x $name "$base/$side/upper/$4" 2>/dev/null || true
       done
@@ -103,7 +103,10 @@ function namesOf({ arguments: { path, to } }: Operation): string {
   return typeof path === 'string' && typeof to === 'string' ? ` ${quoted(path)} ${quoted(to)}` : '';
 }
 
-/** A cold start ends the program that takes the steps, which would keep the mounts busy. */
+/**
+ * Returns the commands for the steps. A cold start first ends the program that makes the steps, which would
+ * keep the mounts busy.
+ */
 function stepsText(sides: string, operations: readonly Operation[]): string {
   const lines = operations.map((operation) =>
     operation.call === COLD_START

@@ -1,10 +1,11 @@
-/** Everything about a directory tree on disk, to know that not a byte of it was changed. */
+/** All facts of a directory tree on disk, to check that nothing has changed. */
 import { createHash } from 'node:crypto';
-import * as sys from '../harness/sys/index.js';
+import * as sys from '../../harness/sys/index.js';
 
 /**
- * Path → facts. Reading leaves no trace (O_NOATIME), but in symlinks, whose access times are left out.
- * @param accessTimes whether those of other objects count
+ * Maps each path to its facts. Reading changes nothing (O_NOATIME), except access times of symlinks, which
+ * are left out.
+ * @param accessTimes true: access times of other objects are included
  */
 export function fingerprint(root: string, accessTimes: boolean): ReadonlyMap<string, string> {
   const facts = new Map<string, string>();
@@ -41,7 +42,7 @@ function hashOf(path: string): string {
   }
 }
 
-/** What changed, told for people; null: nothing. */
+/** Returns a description of the first change, or null. */
 export function changeBetween(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string | null {
   for (const path of new Set([...before.keys(), ...after.keys()])) {
     const [was, is] = [before.get(path), after.get(path)];

@@ -1,8 +1,8 @@
-/** What the arguments of calls are taken from: little, so that calls and layers meet one another often. */
+/** Values for the arguments of calls. They are few, so that calls and layers often use the same ones. */
 import fc from 'fast-check';
-import * as sys from '../harness/sys/index.js';
+import * as sys from '../../harness/sys/index.js';
 
-/** The last one is not UTF-8. */
+/** Names; the last one is not UTF-8. */
 export const NAMES = ['a', 'b', 'c', 'd', '\xe9'] as const;
 
 export const aName = fc.constantFrom(...NAMES);
@@ -12,9 +12,9 @@ export const aPath: fc.Arbitrary<string> = fc.oneof(
   { weight: 4, arbitrary: fc.tuple(aName, aName, aName).map((names) => names.join('/')) },
 );
 export const aFewPath: fc.Arbitrary<string> = fc.constantFrom('a', 'b', 'c', 'd/a', 'd/b');
-/** Also the root of the tree. */
+/** A directory, also the root of the tree. */
 export const aDirectoryPath = fc.oneof({ weight: 8, arbitrary: aPath }, { weight: 1, arbitrary: fc.constant('.') });
-/** Dangling ones and loops come of themselves. */
+/** A target of a symlink. Dangling links and loops occur by chance. */
 export const aTarget = fc.oneof(
   aPath,
   aName.map((name) => `../${name}`),
@@ -45,8 +45,8 @@ export const aMode = fc.oneof(
 );
 
 /**
- * Before this a time was set by a script, after it by the clock, which differs by nature; far later, a script
- * again.
+ * The range of times that the clock sets, which differ between the sides. A script sets earlier times, and
+ * times far later.
  */
 export const CLOCK = { from: 1_500_000_000, to: 3_000_000_000 } as const;
 
@@ -55,7 +55,7 @@ export const aTime: fc.Arbitrary<sys.Time> = fc.record({
   nsec: fc.constantFrom(0, 1, 500_000_000, 999_999_999),
 });
 
-/** In the order that the kernel wants. */
+/** ACLs in the kernel's order of entries. */
 export const anAcl: fc.Arbitrary<string> = fc.constantFrom(
   `u::rw- user:${sys.ALICE}:rwx g::r-- m::rwx o::---`,
   `u::rwx user:${sys.BOB}:r-- g::r-x m::r-x o::--x`,

@@ -1,17 +1,17 @@
-/** A mapping that is kept while the script goes on. */
-import * as sys from '../harness/sys/index.js';
+/** A mapping that an actor keeps while the script continues. */
+import * as sys from '../../harness/sys/index.js';
 
 const PAGE = 4096;
 
 export class HeldMapping {
   readonly #mapping: sys.Mapping;
-  /** Of its own, to know how long the file is: touching what lies beyond its end is SIGBUS. */
+  /** A descriptor of the mapping, for the length of the file: an access beyond its end raises SIGBUS. */
   readonly fd: number;
   readonly #bound: number;
 
   /**
-   * @param found what the open for reading found; a mapping that the kernel's overlayfs leaves with the lower
-   * file shows that for good, and is as long as that
+   * @param found the content at the open for reading. The kernel's overlayfs can leave a mapping on the lower
+   * file; then the mapping always shows this content and has its length
    */
   constructor(
     fd: number,
@@ -24,7 +24,7 @@ export class HeldMapping {
     this.fd = sys.duplicate(fd);
   }
 
-  /** How many bytes can be touched. */
+  /** The number of accessible bytes. */
   get length(): number {
     return Math.min(this.#bound, sys.statOne(this.fd, 'size'));
   }
@@ -34,13 +34,13 @@ export class HeldMapping {
     return length === 0 ? '' : this.#mapping.read(0, length);
   }
 
-  /** What the file has, read through a descriptor as old as the mapping. */
+  /** Reads the file through a descriptor as old as the mapping. */
   readFile(): string {
     const { length } = this;
     return length === 0 ? '' : sys.pread(this.fd, length, 0).toString('latin1');
   }
 
-  /** Returns whether there was room for it. */
+  /** Writes, if the mapping is large enough. Returns whether it was. */
   write(offset: number, text: string): boolean {
     if (offset + text.length > this.length) return false;
     this.#mapping.write(offset, text);

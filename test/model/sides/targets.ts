@@ -7,21 +7,21 @@ import {
   mountForeground,
   mountPlyfs,
   mountsUnavailable,
-} from '../harness/mounts.js';
-import * as sys from '../harness/sys/index.js';
-import type { LayerItem } from './layers.js';
+} from '../../harness/mounts.js';
+import * as sys from '../../harness/sys/index.js';
+import type { LayerItem } from '../script/layers.js';
 import type { Target } from './target.js';
 
 function unavailable(): string | null {
   return mountsUnavailable() ?? kernelOverlayUnavailable();
 }
 
-/** `features` are given to both, `options` to plyfs. */
+/** Returns a target. Both sides get `features`, and plyfs also `options`. */
 export function overlayTarget(features: readonly string[], options: readonly string[] = []): Target {
   const all = [...features, ...options];
   return {
     name: ['overlay', ...all].join(' '),
-    changesHands: true,
+    swapsLayers: true,
     isAufs: false,
     comparable: (text) => text,
     stepOptions: [],
@@ -29,7 +29,7 @@ export function overlayTarget(features: readonly string[], options: readonly str
     keepsAccessTimes: true,
     forms: { oracle: 'overlay', subject: 'overlay' },
     unavailable,
-    takes: (item) => item,
+    adapt: (item) => item,
     omits: () => false,
     mount: (dirs) => mountForeground(dirs, all),
     mountAlone: (dirs) => mountPlyfs(dirs, all),
@@ -39,16 +39,16 @@ export function overlayTarget(features: readonly string[], options: readonly str
 }
 
 /**
- * aufs branches beside the kernel's overlayfs.
- * @param features of the kernel's: without an index hard links part when they are copied up, as they do
- * without pseudo-links
+ * Returns a target with aufs branches on plyfs, and the kernel's overlayfs as oracle.
+ * @param features the kernel's features. Without an index, a copy-up breaks hard links, as it does without
+ * pseudo-links
  */
 function aufsTarget(options: readonly string[], features: readonly string[] = []): Target {
   const branches = ['upper=rw', 'lower1=ro+wh', 'lower2=ro+wh', 'lower3=ro+wh'].map((branch) => `$base/$1/${branch}`);
   return {
     ...overlayTarget(features),
     name: ['aufs', ...options].join(' '),
-    changesHands: false,
+    swapsLayers: false,
     isAufs: true,
     stepOptions: ['--aufs'],
     forms: { oracle: 'overlay', subject: 'aufs' },
@@ -59,9 +59,9 @@ function aufsTarget(options: readonly string[], features: readonly string[] = []
 }
 
 /**
- * With pseudo-links, and an index on the other side: hard links of a lower layer stay one file in both. The
- * kernel goes on counting names that were hidden from the beginning; plyfs counts those that there are, once
- * the server before it has made links of them.
+ * Returns a target with pseudo-links on plyfs and an index on the kernel: hard links of a lower layer stay
+ * one file on both. The kernel also counts names that were hidden from the beginning. plyfs counts the
+ * existing names, after the previous server has made links of them.
  */
 function plinksTarget(more: readonly string[]): Target {
   const target = aufsTarget(['plink', ...more], ['index=on']);
@@ -72,13 +72,16 @@ export function withoutLinksOfFiles(text: string): string {
   return text.replace(/(\b10\d{4} (?:[^"]* )?nlink=)\d+/, '$1some');
 }
 
-/** Owners, modes and kinds in xattrs: an upper that is empty at first, and no ACLs. */
+/**
+ * Returns a target with owners, modes and types in xattrs: the upper is empty at first, and there are no
+ * ACLs.
+ */
 function overridesTarget(more: readonly string[]): Target {
   return {
     ...overlayTarget([], ['xattr_permissions=2', ...more]),
-    changesHands: false,
-    takes: (item) => (item.layer === 'upper' ? null : withoutXattrs(item, 'system.')),
-    // `security.` attributes are kept as `user.` ones there, which a symlink cannot have.
+    swapsLayers: false,
+    adapt: (item) => (item.layer === 'upper' ? null : withoutXattrs(item, 'system.')),
+    // plyfs stores `security.` attributes as `user.` ones there, which a symlink cannot have.
     omits: ({ call, arguments: { name } }) =>
       ACL_CALLS.includes(call) || call === 'setCapability' || String(name).startsWith('security.'),
   };
@@ -86,26 +89,25 @@ function overridesTarget(more: readonly string[]): Target {
 
 const ACL_CALLS = ['setAcl', 'getAcl', 'removeAcl'];
 
-/** Both mounted by the root of a user namespace, who is not the machine's. */
+/** Returns a target whose sides the root of a user namespace mounts, who is not the machine's root. */
 function rootlessTarget(options: readonly string[]): Target {
   const target = overlayTarget(['userxattr'], options);
   return {
     ...target,
     name: ['rootless', target.name].join(' '),
     inNamespace: true,
-    // Mounts of the machine's root keep their access times there; nobody in the namespace can have one
-    // without.
+    // Mounts of the machine's root keep access times. No process in the namespace can make a mount that does.
     keepsAccessTimes: false,
     forms: { oracle: 'userxattr', subject: 'userxattr' },
     // userxattr excludes redirects, also `off` (fs/overlayfs/params.c:ovl_fs_params_verify).
     oracleOptions: ['userxattr', 'index=off', 'xino=off'],
     unavailable: () => unavailable() ?? (inUserNamespace() ? null : 'not in a user namespace'),
-    takes: ({ entry, ...item }) =>
+    adapt: ({ entry, ...item }) =>
       entry.kind === 'special' && entry.type === sys.S_IFCHR ? null : withoutXattrs({ ...item, entry }, 'trusted.'),
   };
 }
 
-/** scripts/in-namespace.mjs says so. */
+/** scripts/in-namespace.mjs sets this variable. */
 function inUserNamespace(): boolean {
   return process.env.PLYFS_IN_NAMESPACE === '1';
 }
@@ -118,12 +120,12 @@ function withoutXattrs({ entry, ...item }: LayerItem, prefix: string): LayerItem
 
 const ALL_FEATURES = ['redirect_dir=on', 'metacopy=on', 'index=on'];
 
-/** Steps of a run before and after the mounts change hands. */
+/** The number of steps of a run before and after the sides exchange their layers. */
 export const STEPS = [400, 250] as const;
-/** What the kernel forgets it must have known: longer ones. */
+/** Longer runs, because the kernel can only forget what it has known. */
 export const FORGETFUL_STEPS = [2000, 1000] as const;
 
-/** Together 13,000 operations in the default test run; `npm run soak` has as many as you like. */
+/** The targets of the default test run, together 13,000 operations. `npm run soak` makes any number. */
 export const TARGETS: readonly { readonly target: Target; readonly runs: number }[] = [
   { target: overlayTarget([]), runs: 6 },
   { target: overlayTarget(['redirect_dir=on', 'metacopy=on']), runs: 5 },
@@ -132,8 +134,8 @@ export const TARGETS: readonly { readonly target: Target; readonly runs: number 
 ];
 
 /**
- * What a kernel that forgets is tried with: each dialect and set of features with the ways to do I/O, and
- * with what the kernel may keep for ever, for a moment, or not at all.
+ * The targets for a kernel that forgets: each dialect and set of features with each way of I/O, and with
+ * caches of the kernel that last for ever, for a moment, or not at all.
  */
 export const FORGETFUL_TARGETS: readonly Target[] = [
   overlayTarget([]),

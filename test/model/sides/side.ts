@@ -1,23 +1,26 @@
-/** One of the two trees that a script works on, and what its actors hold of it. */
-import * as sys from '../harness/sys/index.js';
-import type { Actor } from './actors.js';
+/** One of the two trees of a script, and the files that its actors keep open. */
+import * as sys from '../../harness/sys/index.js';
+import type { Actor } from '../script/actors.js';
 import type { DirectoryReader } from './directory-reader.js';
 import type { HeldMapping } from './held-mapping.js';
 
 export interface OpenFile {
   readonly fd: number;
-  /** What an open for reading found, if it was a regular file: a reader of the kernel's may stay with it. */
+  /**
+   * The content at an open for reading of a regular file: the kernel's overlayfs can keep showing it to the
+   * reader.
+   */
   readonly found: string | null;
 }
 
-/** What one actor holds in one slot. */
+/** The objects that actors keep, one for each actor and slot. */
 class Slots<T> {
   readonly #held = new Map<string, { readonly actor: Actor; readonly slot: number; readonly held: T }>();
   constructor(private readonly release: (held: T) => void) {}
   get(actor: Actor, slot: number): T | undefined {
     return this.#held.get(`${actor} ${slot}`)?.held;
   }
-  /** What was in the slot goes. */
+  /** Replaces and closes the object in the slot. */
   put(actor: Actor, slot: number, held: T): void {
     this.drop(actor, slot);
     this.#held.set(`${actor} ${slot}`, { actor, slot, held });

@@ -1,11 +1,11 @@
-/** One step of a script: who does what. A plain value, with a form for people. */
+/** One step of a script: an actor and a call. It is a plain value, and can be written as text. */
 import fc from 'fast-check';
-import * as sys from '../harness/sys/index.js';
+import * as sys from '../../harness/sys/index.js';
+import { CALLS, FORGETTING_CALLS, PLAIN_CALLS } from '../calls/index.js';
+import { aField, answerOf } from '../calls/one-field.js';
+import type { Side } from '../sides/side.js';
 import { ACTOR_NAMES, type Actor, actAs } from './actors.js';
 import type { Argument, Arguments, Call } from './call.js';
-import { CALLS, FORGETTING_CALLS, PLAIN_CALLS } from './calls/index.js';
-import { aField, answerOf } from './calls/one-field.js';
-import type { Side } from './side.js';
 import { aFewPath, aPath } from './values.js';
 
 export interface Operation {
@@ -14,31 +14,31 @@ export interface Operation {
   readonly arguments: Arguments;
 }
 
-/** Compares the whole trees, instead of a call. */
+/** The name of a step that compares the whole trees. */
 export const LOOK = 'look';
 /**
- * Unmounts both sides and mounts them again, instead of a call. What is open is closed before. With `path`
- * and `to` a file is copied in the uppers meanwhile, see offline.ts.
+ * The name of a step that unmounts both sides and mounts them again. Open files are closed before. With
+ * `path` and `to`, a file is copied in the uppers meanwhile (offline-changes.ts).
  */
 export const COLD_START = 'coldStart';
 
 /**
- * The argument that any call can have: a field of statx(2) that is asked for afterwards, of the call's file
- * or path.
+ * An argument that any call can have: a field of statx(2) that is requested afterwards, of the call's file or
+ * path.
  */
 export const CHECK = 'check';
 
-/** The attribute that a step asks for besides; null: none, or there is nothing to ask. */
+/** Returns the attribute that a step requests in addition, or null if it requests none or has no object. */
 export function checkAfter({ actor, arguments: { check, slot, path } }: Operation, side: Side): string | null {
   if (typeof check !== 'string') return null;
   const of = typeof slot === 'number' ? side.files.get(actor, slot)?.fd : path;
   if (typeof of === 'number') return answerOf(of, check as sys.StatxField);
   if (typeof of !== 'string') return null;
   let answer = '';
-  const came = sys.outcome(() => {
+  const result = sys.outcome(() => {
     answer = answerOf(side.at(of), check as sys.StatxField);
   });
-  return came === 'ok' ? answer : came;
+  return result === 'ok' ? answer : result;
 }
 
 const anActor = fc.oneof(
@@ -64,10 +64,10 @@ export const anOperation: fc.Arbitrary<Operation> = fc.oneof(...weighted(PLAIN_C
 });
 
 const aFewPaths = fc.record({ path: aFewPath, to: aFewPath });
-/** Copied to a name that is free more often. */
+/** Copies to a name that is usually free. */
 const aCopy = fc.record({ path: aFewPath, to: aPath });
 
-/** What makes and removes names of one file, and what those who hold it do to one another. */
+/** Calls that make and remove names of one file, or affect other users of the file, are more frequent. */
 const MORE_OFTEN: Readonly<Record<string, number>> = {
   link: 6,
   unlink: 3,
@@ -82,15 +82,15 @@ const nearCalls = Object.fromEntries(
   Object.entries(PLAIN_CALLS).map(([name, one]) => [name, { ...one, weight: one.weight * (MORE_OFTEN[name] ?? 1) }]),
 );
 
-/** Oftener what decides on rights, and on whether names are of one file. */
+/** Attributes that decide about permissions, and about names of one file, are more frequent. */
 const aCheck = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom<sys.StatxField>('mode', 'nlink', 'ino') },
   { weight: 2, arbitrary: aField },
 );
 
 /**
- * Three of four times on one of few paths, so that what the kernel has forgotten is met again, and half of
- * the times with a question for one attribute of what it was done to.
+ * Three of four operations use one of a few paths, so that they often use a name that the kernel has
+ * forgotten. Half of them also request one attribute of the object.
  */
 const aNearOperation = fc
   .record({
@@ -108,7 +108,7 @@ const aNearOperation = fc
     return { ...operation, arguments: { ...operation.arguments, ...near } };
   });
 
-/** Between the operations the kernel forgets what it kept, or both sides are unmounted and mounted again. */
+/** Between the operations, the kernel forgets its caches, or both sides are unmounted and mounted again. */
 export const anOperationOfForgetfulKernel: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 6000, arbitrary: aNearOperation },
   ...weighted(FORGETTING_CALLS, root, 1),
@@ -117,7 +117,7 @@ export const anOperationOfForgetfulKernel: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ actor: root, call: fc.constant(COLD_START), arguments: aCopy }) },
 );
 
-/** What the call returned as text, or the errno's name. */
+/** Makes the call, and returns its result as text, or the name of the errno. */
 export function perform({ actor, call, arguments: args }: Operation, side: Side): string {
   let returned: unknown;
   const outcome = sys.outcome(() =>
@@ -130,11 +130,14 @@ export function perform({ actor, call, arguments: args }: Operation, side: Side)
 
 function callOf(name: string): (typeof CALLS)[string] {
   const known = CALLS[name];
-  if (known === undefined) throw new Error(`no such call: ${name}; there are: ${Object.keys(CALLS).join(' ')}`);
+  if (known === undefined) throw new Error(`unknown call ${name}; known are: ${Object.keys(CALLS).join(' ')}`);
   return known;
 }
 
-/** `alice rename path="a/b" to="c" flag="plain"`; bytes above ASCII as \u00XX. */
+/**
+ * Writes an operation as text, such as `alice rename path="a/b" to="c" flag="plain"`, with bytes above ASCII
+ * as \u00XX.
+ */
 export function formatOperation({ actor, call, arguments: args }: Operation): string {
   return [actor, call, ...Object.entries(args).map(([name, value]) => `${name}=${formatArgument(name, value)}`)].join(
     ' ',
@@ -149,7 +152,9 @@ function formatArgument(name: string, value: Argument): string {
 export function parseOperation(line: string): Operation {
   const [, actor, call, rest = ''] = /^\s*(\w+) (\w+)(.*)$/.exec(line) ?? [];
   if (call === undefined || !ACTOR_NAMES.some((name) => name === actor)) {
-    throw new Error(`not a step: ${line}; wanted: ACTOR CALL NAME=VALUE …, ACTOR one of ${ACTOR_NAMES.join(' ')}`);
+    throw new Error(
+      `not a step: ${line}; expected ACTOR CALL NAME=VALUE …, with ACTOR one of ${ACTOR_NAMES.join(' ')}`,
+    );
   }
   const args: Record<string, Argument> = {};
   for (const [, name = '', value = ''] of rest.matchAll(/(\w+)=("(?:[^"\\]|\\.)*"|[-\w]+)/g)) {

@@ -1,12 +1,12 @@
-/** What a stat says, as far as two trees can be compared. */
-import * as sys from '../harness/sys/index.js';
-import { CLOCK } from './values.js';
+/** Comparable facts of a stat(2). */
+import * as sys from '../../harness/sys/index.js';
+import { CLOCK } from '../script/values.js';
 
 export function timeText({ sec, nsec }: sys.Time): string {
   return sec > CLOCK.from && sec < CLOCK.to ? 'clock' : `${sec}.${String(nsec).padStart(9, '0')}`;
 }
 
-/** A directory's size and link count are its file system's affair. */
+/** Returns the facts without size and link count of a directory, which depend on the file system. */
 export function factsOf({ mode, uid, gid, size, nlink, mtime, rdev }: sys.Stat): string {
   const facts = [mode.toString(8), `${uid}:${gid}`, `mtime=${timeText(mtime)}`];
   if (!sys.isDirectory(mode)) facts.push(`size=${size}`, `nlink=${nlink}`);

@@ -1,20 +1,19 @@
 /**
- * A list that shrinks the way a list of steps should: first whole stretches go, then single steps become
- * simpler.
+ * A list that shrinks like a list of steps: first whole ranges are removed, then single steps become simpler.
  */
 import fc from 'fast-check';
 
-/** How far a shrink has come, and how each item of the list was generated. */
+/** The progress of a shrink, and the generator of each item of the list. */
 interface Progress<T> {
   readonly items: readonly fc.Value<T>[];
   readonly next: { readonly remove: number; readonly at: number } | { readonly simplify: number };
 }
 
-/** How far the run of a list came before it failed. */
+/** The progress of the run of a list before it failed. */
 export interface Reached {
-  /** What follows so many items played no part. */
+  /** The number of items that were used. Later ones have no part in the failure. */
   readonly count: number;
-  /** In which stage of a run it was. */
+  /** The stage of the run that failed. */
   readonly stage: number;
 }
 
@@ -25,15 +24,14 @@ export function markReached(list: readonly unknown[], how: Reached): void {
   reached.set(list, how);
 }
 
-/** The stage in which the list failed that `list` is a smaller form of: it need not go further. */
+/** Returns the stage in which the longer form of `list` failed. A run of `list` can end after it. */
 export function lastStage(list: readonly unknown[]): number {
   return stages.get(list) ?? Number.POSITIVE_INFINITY;
 }
 
 /**
- * Lists with as many items as `elements`, one of each. fast-check's own arrays shrink by their length and
- * from one end on; where a run takes half a second, and what matters lies anywhere in several hundred steps,
- * that takes for ever.
+ * Lists with one item of each of `elements`. fast-check's own arrays shrink by their length and from one end.
+ * With several hundred steps and half a second for a run, that takes too long.
  */
 export class Sequence<T> extends fc.Arbitrary<T[]> {
   constructor(private readonly elements: readonly fc.Arbitrary<T>[]) {
@@ -65,7 +63,7 @@ function withProgress<T>(progress: Progress<T>): fc.Value<T[]> {
   );
 }
 
-/** Each accepted candidate goes on from where it was found, so that nothing is tried twice. */
+/** Each accepted candidate continues from its place, so that none is tried twice. */
 function* smaller<T>({ count }: Reached, { items, next }: Progress<T>): IterableIterator<fc.Value<T[]>> {
   if (count < items.length) {
     yield withProgress({ items: items.slice(0, count), next: { remove: Math.ceil(count / 2), at: 0 } });
@@ -79,7 +77,7 @@ function* smaller<T>({ count }: Reached, { items, next }: Progress<T>): Iterable
       remove >= 1;
       remove = remove === 1 ? 0 : Math.ceil(remove / 2)
     ) {
-      // From the end: what comes last depends on what came first, and not the other way round.
+      // From the end, because late steps depend on early ones and not the other way round.
       for (; at < items.length; at += remove) {
         const end = items.length - at;
         const kept = [...items.slice(0, Math.max(0, end - remove)), ...items.slice(end)];
