@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runProgram } from './machine/run-program.js';
 import {
   kernelOverlayUnavailable,
   mountKernel,
@@ -34,12 +35,6 @@ export interface MountedFileSystem {
   unmount(): Promise<void>;
 }
 
-function run(program: string, args: readonly string[]): void {
-  const done = spawnSync(program, args, { encoding: 'utf8', timeout: 60_000, stdio: ['ignore', 'ignore', 'pipe'] });
-  if (done.error !== undefined) throw done.error;
-  if (done.status !== 0) throw new Error(`${program} ${args.join(' ')}: status ${done.status}: ${done.stderr.trim()}`);
-}
-
 function typeUnavailable(type: string, program: string | null): string | null {
   const missing = mountsUnavailable();
   if (missing !== null) return missing;
@@ -54,7 +49,7 @@ function typeUnavailable(type: string, program: string | null): string | null {
 function mountAt(base: string, type: string, device: string, options: string): MountedFileSystem {
   const root = join(base, 'root');
   mkdirSync(root);
-  run('mount', ['-t', type, '-o', options, device, root]);
+  runProgram('mount', ['-t', type, '-o', options, device, root]);
   return { root, unmount: () => unmountLayers(root) };
 }
 
@@ -71,7 +66,7 @@ function packed(
     unavailable: () => typeUnavailable(type, program),
     mount(content, base) {
       const image = join(base, 'image');
-      run(program, pack(content, image));
+      runProgram(program, pack(content, image));
       return mountAt(base, type, image, 'loop,ro');
     },
   };
@@ -116,7 +111,7 @@ function writable({ name, type, options = 'defaults', make }: Writable): FileSys
         ftruncateSync(fd, IMAGE_BYTES);
         closeSync(fd);
         const [program, ...args] = make;
-        run(program, [...args, image]);
+        runProgram(program, [...args, image]);
       }
       const shown = mountAt(
         base,

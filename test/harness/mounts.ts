@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { CHECKOUT } from './checkout.js';
+import { runProgram } from './machine/run-program.js';
 import type { LayerDirs } from './scratch.js';
 import * as sys from './sys/index.js';
 
@@ -35,12 +36,6 @@ const TRANSPORT_ARGS = TRANSPORT === undefined ? [] : ['-o', `transport=${TRANSP
  * fails.
  */
 const GUARD_SECONDS = 240;
-
-function run(program: string, args: readonly string[]): void {
-  const done = spawnSync(program, args, { encoding: 'utf8', timeout: 60_000, stdio: ['ignore', 'ignore', 'pipe'] });
-  if (done.error !== undefined) throw done.error;
-  if (done.status !== 0) throw new Error(`${program} ${args.join(' ')}: status ${done.status}: ${done.stderr.trim()}`);
-}
 
 export function overlayOptions(layers: LayerDirs, extra: readonly string[] = []): string {
   const options = [`lowerdir=${layers.lowers.join(':')}`];
@@ -79,12 +74,12 @@ export function mountAufs(layers: LayerDirs, extra: readonly string[] = []): Mou
 }
 
 function mountWith(args: readonly string[], layers: LayerDirs): Mounted {
-  run(PLYFS, [...COMMAND, ...TRANSPORT_ARGS, ...args, layers.mountpoint]);
-  const guard = guardConnection(layers.mountpoint);
+  runProgram(PLYFS, [...COMMAND, ...TRANSPORT_ARGS, ...args, layers.mountpoint]);
+  const cancelAbort = abortConnectionAfter(layers.mountpoint, GUARD_SECONDS);
   return {
     mountpoint: layers.mountpoint,
     unmount: () => {
-      guard.kill();
+      cancelAbort();
       unmount(layers.mountpoint);
     },
   };
@@ -118,13 +113,13 @@ export async function mountForeground(
     if (server.exitCode !== null) throw new Error(`plyfs -f ended with status ${server.exitCode}: ${log}`);
     return isMounted(layers.mountpoint);
   }, `${layers.mountpoint} to be mounted`);
-  const guard = guardConnection(layers.mountpoint);
+  const cancelAbort = abortConnectionAfter(layers.mountpoint, GUARD_SECONDS);
   return {
     mountpoint: layers.mountpoint,
     server,
     log: () => log,
     unmount: () => {
-      guard.kill();
+      cancelAbort();
       unmount(layers.mountpoint);
     },
   };
@@ -141,23 +136,25 @@ export function isMounted(mountpoint: string): boolean {
   return mountLine(mountpoint) !== undefined;
 }
 
-/** Aborts the mount's FUSE connection after a while, from a process that a hanging test cannot stop. */
-function guardConnection(mountpoint: string): ChildProcess {
+/**
+ * Aborts the mount's FUSE connection after `seconds`, from another process, because a hanging mount can block
+ * this one. Returns a function that cancels it.
+ */
+export function abortConnectionAfter(mountpoint: string, seconds: number): () => void {
   const minor = mountLine(mountpoint)?.split(' ')[2]?.split(':')[1];
-  const script = `sleep ${GUARD_SECONDS}; echo 1 > /sys/fs/fuse/connections/${minor}/abort`;
-  // The guard is the leader of a process group of its own: a signal to the group ends the sleep too.
+  const script = `sleep ${seconds}; echo 1 > /sys/fs/fuse/connections/${minor}/abort`;
   const guard = spawn('sh', ['-c', script], { stdio: 'ignore', detached: true });
   guard.unref();
-  const kill = guard.kill.bind(guard);
-  guard.kill = (signal) => {
-    if (guard.pid === undefined || guard.exitCode !== null) return false;
+  return () => {
+    if (guard.pid === undefined || guard.exitCode !== null) return;
     try {
-      return process.kill(-guard.pid, signal ?? 'SIGTERM');
+      // A signal to the process group ends the shell and its sleep.
+      process.kill(-guard.pid);
     } catch {
-      return kill(signal);
+      // ESRCH: the shell has not made its group yet, or has ended.
+      guard.kill();
     }
   };
-  return guard;
 }
 
 /**

@@ -50,8 +50,11 @@ export interface LayerDirs {
   readonly mountpoint: string;
 }
 
+/** The directories of a union that has an upper. */
+export type WritableLayerDirs = LayerDirs & { readonly upper: string };
+
 /** Makes `upper`, `lower1`…`lower3`, `work` and `merged` below `base`. */
-export function makeLayerDirs(base: string): LayerDirs & { readonly upper: string } {
+export function makeLayerDirs(base: string): WritableLayerDirs {
   const at = (name: LayerName | 'work' | 'merged'): string => join(base, name);
   for (const name of ['upper', 'lower1', 'lower2', 'lower3', 'work', 'merged'] as const) mkdirSync(at(name));
   return {

@@ -26,16 +26,6 @@ interface Marks {
   readonly moved?: Readonly<Record<string, string>>;
 }
 
-/** Opens a file, runs `body`, and closes it. */
-function withOpen(path: string, flags: number, body: (fd: number) => unknown): void {
-  const fd = sys.open(path, flags);
-  try {
-    body(fd);
-  } finally {
-    sys.close(fd);
-  }
-}
-
 const CALLS: readonly Marks[] = [
   {
     operation: 'open O_CREAT',
@@ -59,7 +49,7 @@ const CALLS: readonly Marks[] = [
     operation: 'open',
     what: 'for writing',
     marks: { '': '', f: '-' },
-    call: (at) => withOpen(at('f'), O_RDWR, () => 0),
+    call: (at) => sys.withFd(at('f'), O_RDWR, () => 0),
   },
   { operation: 'mkdir', what: 'a directory', marks: { '': 'mc' }, call: (at) => sys.mkdir(at('new')) },
   { operation: 'mknod', what: 'a fifo', marks: { '': 'mc' }, call: (at) => sys.mknod(at('new'), sys.S_IFIFO) },
@@ -147,33 +137,33 @@ const CALLS: readonly Marks[] = [
     operation: 'ftruncate',
     what: 'to more',
     marks: { '': '', f: 'mc' },
-    call: (at) => withOpen(at('f'), O_RDWR, (fd) => sys.ftruncate(fd, 100)),
+    call: (at) => sys.withFd(at('f'), O_RDWR, (fd) => sys.ftruncate(fd, 100)),
   },
   {
     operation: 'write',
     what: 'one byte',
     marks: { '': '', f: 'mc' },
-    call: (at) => withOpen(at('f'), O_RDWR, (fd) => sys.write(fd, 'x')),
+    call: (at) => sys.withFd(at('f'), O_RDWR, (fd) => sys.write(fd, 'x')),
   },
   {
     operation: 'write',
     what: 'nothing',
     marks: { '': '', f: '-' },
-    call: (at) => withOpen(at('f'), O_RDWR, (fd) => sys.write(fd, '')),
+    call: (at) => sys.withFd(at('f'), O_RDWR, (fd) => sys.write(fd, '')),
   },
   { operation: 'read', what: 'a file', marks: { '': '', f: '' }, call: (at) => sys.readFile(at('f')) },
   {
     operation: 'getdents',
     what: 'a directory',
     marks: { '': '' },
-    call: (at) => withOpen(at(''), O_RDONLY, sys.getdentsToEnd),
+    call: (at) => sys.withFd(at(''), O_RDONLY, sys.getdentsToEnd),
   },
   {
     operation: 'fallocate',
     what: 'more room',
     needs: ['fallocate'],
     marks: { '': '', f: 'mc' },
-    call: (at) => withOpen(at('f'), O_RDWR, (fd) => sys.fallocate(fd, 0, 0, 10_000)),
+    call: (at) => sys.withFd(at('f'), O_RDWR, (fd) => sys.fallocate(fd, 0, 0, 10_000)),
   },
   {
     operation: 'fallocate',
@@ -181,14 +171,16 @@ const CALLS: readonly Marks[] = [
     needs: ['fallocate'],
     marks: { '': '', f: 'mc' },
     call: (at) =>
-      withOpen(at('f'), O_RDWR, (fd) => sys.fallocate(fd, sys.FALLOC_FL_PUNCH_HOLE | sys.FALLOC_FL_KEEP_SIZE, 0, 3)),
+      sys.withFd(at('f'), O_RDWR, (fd) => sys.fallocate(fd, sys.FALLOC_FL_PUNCH_HOLE | sys.FALLOC_FL_KEEP_SIZE, 0, 3)),
   },
   {
     operation: 'copy_file_range',
     what: 'into a file',
     marks: { '': '', f: 'mc', g: '' },
     call: (at) =>
-      withOpen(at('g'), O_RDONLY, (from) => withOpen(at('f'), O_RDWR, (to) => sys.copyFileRange(from, 0, to, 0, 3))),
+      sys.withFd(at('g'), O_RDONLY, (from) =>
+        sys.withFd(at('f'), O_RDWR, (to) => sys.copyFileRange(from, 0, to, 0, 3)),
+      ),
   },
   {
     operation: 'setxattr',

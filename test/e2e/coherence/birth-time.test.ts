@@ -10,7 +10,7 @@ import {
   mountsUnavailable,
   TRANSPORT,
 } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 
 /** libfuse 2 has no request for the birth time. */
@@ -21,7 +21,7 @@ const OBJECTS = ['', 'lower', 'upper', 'both', 'both/deep', 'link', 'device', 'f
 
 describe.skipIf(unavailable !== null)(`the birth time ${unavailable ?? ''}`, () => {
   let base: string;
-  let layers: LayerDirs & { readonly upper: string };
+  let layers: WritableLayerDirs;
   let mounted: Mounted | null;
   beforeEach(() => {
     base = makeScratch('birth-time');

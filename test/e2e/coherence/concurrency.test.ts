@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { materialize } from '../../conformance/materialize.js';
 import { dir, file, type Tree } from '../../conformance/tree.js';
 import { type Mounted, mountPlyfs, mountsUnavailable } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 import { snapshot } from '../../harness/snapshot.js';
 import * as sys from '../../harness/sys/index.js';
 import { DIALECTS } from '../harness/dialects.js';
@@ -85,10 +85,7 @@ function crowdTree(): Tree {
 function crowdEntries(root: string): Map<string, string> {
   const entries = new Map<string, string>();
   for (let d = 0; d < DIRECTORIES; d++) {
-    const fd = sys.open(join(root, `d${d}`), sys.O_RDONLY | sys.O_DIRECTORY);
-    const listed = sys.getdentsToEnd(fd).filter(({ name }) => name !== '.' && name !== '..');
-    sys.close(fd);
-    for (const { name } of listed) {
+    for (const name of sys.listNames(join(root, `d${d}`))) {
       const path = `d${d}/${name}`;
       const isDirectory = sys.isDirectory(sys.lstat(join(root, path)).mode);
       entries.set(path, isDirectory ? '/' : sys.readFile(join(root, path)));
@@ -104,7 +101,7 @@ describe.skipIf(crowdUnavailable !== null)(
   `${CROWD} processes in one tree${crowdUnavailable === null ? '' : `: ${crowdUnavailable}`}`,
   () => {
     let base: string;
-    let layers: LayerDirs & { readonly upper: string };
+    let layers: WritableLayerDirs;
     let mounted: Mounted | null = null;
     beforeEach(() => {
       base = makeScratch('crowd');

@@ -6,14 +6,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Mounted, mountPlyfs, mountsUnavailable, TRANSPORT, unmountLayers } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 
 const unavailable = mountsUnavailable();
 
 describe.skipIf(unavailable !== null)(`O_DIRECT ${unavailable ?? ''}`, () => {
   let base: string;
-  let layers: LayerDirs & { readonly upper: string };
+  let layers: WritableLayerDirs;
   let mounted: Mounted | null;
   let onRam: boolean;
   beforeEach(() => {

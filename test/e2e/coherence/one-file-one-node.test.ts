@@ -15,7 +15,13 @@ import {
   mountPlyfs,
   mountsUnavailable,
 } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeMemoryScratch, removeScratch } from '../../harness/scratch.js';
+import {
+  type LayerDirs,
+  makeLayerDirs,
+  makeMemoryScratch,
+  removeScratch,
+  type WritableLayerDirs,
+} from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 
 const { DT_DIR, LOCK_EX, LOCK_NB, O_RDONLY, O_RDWR, O_TMPFILE } = sys;
@@ -276,7 +282,7 @@ describe.skipIf(unavailable !== null)(`a file has one inode${unavailable === nul
 
   describe.each(PROGRAMS)('with $name', ({ mount, keepsLinks }) => {
     let scratch: string;
-    let layers: LayerDirs & { readonly upper: string };
+    let layers: WritableLayerDirs;
     let mounted: Mounted;
     const cases = casesOf(keepsLinks);
     beforeAll(() => {

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { materialize } from '../../conformance/materialize.js';
 import { dir, file, type Tree } from '../../conformance/tree.js';
 import { mountsUnavailable, unmount, waitFor } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 import { type Snapshot, snapshot } from '../../harness/snapshot.js';
 import { DIALECTS } from '../harness/dialects.js';
 import { ended, startScript } from '../harness/workload.js';
@@ -44,7 +44,7 @@ const LOWER: Tree = Object.fromEntries(
 describe.each(DIALECTS)('a server killed between changes of names, $name dialect', (dialect) => {
   const unavailable = mountsUnavailable() ?? dialect.unavailable();
   let base: string;
-  let layers: LayerDirs & { readonly upper: string };
+  let layers: WritableLayerDirs;
   beforeEach(() => {
     base = makeScratch('crash-order');
   });

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountsUnavailable, unmount, waitFor } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 import { DIALECTS } from '../harness/dialects.js';
 import { copyUpStarted, fillLarge, sameContent, startCopyUp } from '../harness/large-file.js';
@@ -20,7 +20,7 @@ function namesBelow(path: string): string[] {
 describe.each(DIALECTS)('a server killed during a copy-up, $name dialect', (dialect) => {
   const unavailable = mountsUnavailable() ?? dialect.unavailable();
   let base: string;
-  let layers: LayerDirs & { readonly upper: string };
+  let layers: WritableLayerDirs;
   let lower: string;
 
   beforeEach(() => {

@@ -18,13 +18,13 @@ import {
   unmount,
   waitFor,
 } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
 
 describe.skipIf(unavailable !== null)(`a volatile mount ${unavailable ?? ''}`, () => {
   let base: string;
-  let layers: LayerDirs & { readonly upper: string };
+  let layers: WritableLayerDirs;
   beforeEach(() => {
     base = makeScratch('volatile');
     layers = makeLayerDirs(base);

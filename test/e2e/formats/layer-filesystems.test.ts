@@ -22,7 +22,13 @@ import {
   mountsUnavailable,
   PLYFS,
 } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import {
+  type LayerDirs,
+  makeLayerDirs,
+  makeScratch,
+  removeScratch,
+  type WritableLayerDirs,
+} from '../../harness/scratch.js';
 import { snapshot } from '../../harness/snapshot.js';
 import * as sys from '../../harness/sys/index.js';
 
@@ -38,7 +44,7 @@ const UNIONS: readonly (readonly [string, (layers: LayerDirs) => Mounted])[] = [
 
 describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailable ?? ''}`, () => {
   let base: string;
-  let layers: LayerDirs & { readonly upper: string };
+  let layers: WritableLayerDirs;
   let skip: (why: string) => void;
   /** The mounts, which are unmounted in reverse order. */
   let mounted: (Mounted | Pick<MountedFileSystem, 'unmount'>)[];

@@ -18,7 +18,13 @@ import {
   unmountLayers,
   waitFor,
 } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import {
+  type LayerDirs,
+  makeLayerDirs,
+  makeScratch,
+  removeScratch,
+  type WritableLayerDirs,
+} from '../../harness/scratch.js';
 import { snapshot } from '../../harness/snapshot.js';
 import * as sys from '../../harness/sys/index.js';
 import { fillLarge, sameContent, startCopyUp } from '../harness/large-file.js';
@@ -60,7 +66,7 @@ function makeMetacopy(path: string, size: number, redirect?: string): void {
 
 describe.skipIf(unavailable !== null)(`metacopy=on${unavailable === null ? '' : `: ${unavailable}`}`, () => {
   let base: string;
-  let layers: LayerDirs & { readonly upper: string };
+  let layers: WritableLayerDirs;
   beforeEach(() => {
     base = makeScratch('metacopy');
     layers = makeLayerDirs(base);

@@ -13,7 +13,7 @@ import {
   overlayOptions,
   unmount,
 } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
@@ -31,7 +31,7 @@ describe.skipIf(unavailable !== null)(`private attributes ${unavailable ?? ''}`,
   });
 
   /** Makes new layers with attributes of both namespaces. */
-  function makeLayers(): LayerDirs & { readonly upper: string } {
+  function makeLayers(): WritableLayerDirs {
     const base = makeScratch('xattrs');
     bases.push(base);
     const layers = makeLayerDirs(base);
@@ -61,7 +61,7 @@ describe.skipIf(unavailable !== null)(`private attributes ${unavailable ?? ''}`,
   }
 
   /** Returns all visible facts of a mount, before and after changes. */
-  function facts({ mountpoint, upper }: LayerDirs & { readonly upper: string }): object {
+  function facts({ mountpoint, upper }: WritableLayerDirs): object {
     const at = (name: string): string => join(mountpoint, name);
     const shown = ['file', 'trusted', 'user'].map((name) => [name, xattrs(at(name))]);
     const listed = ['trusted', 'user'].map((name) => [name, readdirSync(at(name)).sort()]);

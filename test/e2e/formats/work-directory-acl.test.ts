@@ -16,7 +16,7 @@ import {
   mountsUnavailable,
   unmount,
 } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 import { snapshot } from '../../harness/snapshot.js';
 import * as sys from '../../harness/sys/index.js';
 
@@ -35,8 +35,7 @@ const TREE: Tree = {
   open: dir({ gone: dir({ x: 'x' }) }, { mode: 0o777 }),
 };
 
-type Layers = LayerDirs & { readonly upper: string };
-type Mount = (layers: Layers) => Mounted;
+type Mount = (layers: WritableLayerDirs) => Mounted;
 const FEATURES = ['redirect_dir=on', 'metacopy=on', 'index=on'];
 
 describe.skipIf(unavailable !== null)(`the default ACL of a work directory ${unavailable ?? ''}`, () => {
@@ -46,7 +45,7 @@ describe.skipIf(unavailable !== null)(`the default ACL of a work directory ${una
   });
   afterEach(() => removeScratch(base));
 
-  function layersAt(name: string): Layers {
+  function layersAt(name: string): WritableLayerDirs {
     mkdirSync(join(base, name));
     const layers = makeLayerDirs(join(base, name));
     materialize(layers.lowers[0] as string, TREE);
@@ -54,7 +53,7 @@ describe.skipIf(unavailable !== null)(`the default ACL of a work directory ${una
   }
 
   /** Returns the upper after a change of each kind, as root and as another user. */
-  function changed(layers: Layers, mount: Mount): Record<string, string> {
+  function changed(layers: WritableLayerDirs, mount: Mount): Record<string, string> {
     const { mountpoint } = mount(layers);
     const at = (name: string): string => `${mountpoint}/${name}`;
     try {

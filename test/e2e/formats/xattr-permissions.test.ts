@@ -16,7 +16,7 @@ import {
   PLYFS,
   unmount,
 } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 
 const OVERRIDE = 'user.containers.override_stat';
@@ -25,7 +25,7 @@ const noPeer = spawnSync('fuse-overlayfs', ['--version']).status === 0 ? '' : ':
 
 describe.skipIf(unavailable !== null)(`owners and modes in xattrs ${unavailable ?? ''}`, () => {
   let base: string;
-  let dirs: LayerDirs & { readonly upper: string };
+  let dirs: WritableLayerDirs;
   let top: string;
   beforeEach(() => {
     base = makeScratch('overrides');

@@ -13,7 +13,7 @@ import {
   overlayOptions,
   unmount,
 } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
@@ -21,7 +21,7 @@ const NAMES = ['file', 'full', 'dir', 'over-dir', 'nested/file', 'merged/file', 
 
 describe.skipIf(unavailable !== null)(`whiteouts in an attribute ${unavailable ?? ''}`, () => {
   let base: string;
-  let layers: LayerDirs & { readonly upper: string };
+  let layers: WritableLayerDirs;
   beforeEach(() => {
     base = makeScratch('xwhiteouts');
     layers = makeLayerDirs(base);

@@ -10,18 +10,16 @@ import {
   mountKernel,
   mountPlyfs,
 } from '../../harness/mounts.js';
-import type { LayerDirs } from '../../harness/scratch.js';
-
-type Writable = LayerDirs & { readonly upper: string };
+import type { WritableLayerDirs } from '../../harness/scratch.js';
 
 export interface TestedDialect {
   readonly name: 'overlay' | 'aufs';
-  mount(layers: Writable): Mounted;
-  mountForeground(layers: Writable): Promise<ForegroundMount>;
+  mount(layers: WritableLayerDirs): Mounted;
+  mountForeground(layers: WritableLayerDirs): Promise<ForegroundMount>;
   /** Mounts the layers with another program, or null if no other program reads them. */
-  readonly mountOther: ((layers: Writable) => Mounted) | null;
+  readonly mountOther: ((layers: WritableLayerDirs) => Mounted) | null;
   /** The directory of unfinished changes, which is empty after each mount. */
-  staging(layers: Writable): string;
+  staging(layers: WritableLayerDirs): string;
   /** The reason why the dialect cannot be tested here, or null. */
   unavailable(): string | null;
 }

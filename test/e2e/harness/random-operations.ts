@@ -42,12 +42,7 @@ const at = (root: string, path: string): string => `${root}/${path}`;
 
 /** O_NONBLOCK: open(2) of a fifo without another end must not block. */
 function withFd<T>(root: string, path: string, flags: number, body: (fd: number) => T): T {
-  const fd = sys.open(at(root, path), flags | sys.O_NONBLOCK, 0o666);
-  try {
-    return body(fd);
-  } finally {
-    sys.close(fd);
-  }
+  return sys.withFd(at(root, path), flags | sys.O_NONBLOCK, body, 0o666);
 }
 
 /** The operations by kind. The test compares what they return. */
@@ -100,7 +95,7 @@ const PERFORM = {
   rename: (root, { path, other }) => sys.rename(at(root, path), at(root, other)),
   noreplace: (root, { path, other }) => sys.rename(at(root, path), at(root, other), sys.RENAME_NOREPLACE),
   exchange: (root, { path, other }) => sys.rename(at(root, path), at(root, other), sys.RENAME_EXCHANGE),
-  removeTree: (root, { path }) => removeTree(at(root, path)),
+  removeTree: (root, { path }) => sys.removeTree(at(root, path)),
   hold: (root, { path, number }, held) => held.hold(number % 4, at(root, path)),
   readHeld: (_, { number }, held) =>
     held.use(number % 4, (fd) => {
@@ -116,19 +111,6 @@ const PERFORM = {
       sys.futimens(fd, sys.OMIT, { sec: number, nsec: 0 });
     }),
 } satisfies Record<string, Perform>;
-
-function removeTree(path: string): void {
-  if (!sys.isDirectory(sys.lstat(path).mode)) {
-    sys.unlink(path);
-    return;
-  }
-  const fd = sys.open(path, sys.O_RDONLY);
-  const names = sys.getdentsToEnd(fd).map(({ name }) => name);
-  sys.close(fd);
-  // Sorted: if a removal is refused halfway, the removed names must not depend on the order of the listing.
-  for (const name of names.sort()) if (name !== '.' && name !== '..') removeTree(`${path}/${name}`);
-  sys.rmdir(path);
-}
 
 /** `hold` occurs more often, because most paths are not files. */
 const KINDS = [...Object.keys(PERFORM), 'hold', 'hold', 'hold', 'hold'] as Operation['kind'][];

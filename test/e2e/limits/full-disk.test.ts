@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ObservedUnion } from '../../faults/observed-union.js';
 import { operations } from '../../faults/operations.js';
 import { Subject } from '../../faults/subject.js';
+import { runProgram } from '../../harness/machine/run-program.js';
 import {
   aufsArguments,
   type ForegroundMount,
@@ -21,12 +22,6 @@ import {
 } from '../../harness/mounts.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
-
-function run(program: string, ...args: string[]): string {
-  const done = spawnSync(program, args, { encoding: 'utf8' });
-  if (done.status !== 0) throw new Error(`${program} ${args.join(' ')}: ${done.stderr}`);
-  return done.stdout;
-}
 
 /** The reason why no image file can be mounted here, or null. */
 function loopUnavailable(): string | null {
@@ -84,10 +79,10 @@ describe.skipIf(unavailable !== null)(`a full upper${unavailable === null ? '' :
       base = makeScratch('full');
       for (const name of ['disk', 'lower1', 'lower2', 'merged', 'view']) sys.mkdir(join(base, name));
       const image = join(base, 'image');
-      run('truncate', '-s', '24M', image);
-      run('mkfs.ext4', '-q', '-b', String(BLOCK), '-m', '0', '-N', '4096', '-O', '^has_journal', image);
+      runProgram('truncate', ['-s', '24M', image]);
+      runProgram('mkfs.ext4', ['-q', '-b', String(BLOCK), '-m', '0', '-N', '4096', '-O', '^has_journal', image]);
       disk = join(base, 'disk');
-      run('mount', '-o', 'loop', image, disk);
+      runProgram('mount', ['-o', 'loop', image, disk]);
       filler = join(disk, 'filler');
       const directories = {
         upper: join(disk, 'upper'),
@@ -134,7 +129,7 @@ describe.skipIf(unavailable !== null)(`a full upper${unavailable === null ? '' :
       expect(wrong).toEqual([]);
       expect(refused.length).toBeGreaterThan(10);
 
-      run('rm', '-r', filler);
+      runProgram('rm', ['-r', filler]);
       const late = refused.map((subject) => `${subject.operation.id}: ${subject.run()}`);
       expect(late.filter((line) => !line.endsWith(': ok'))).toEqual([]);
       for (const subject of subjects) {

@@ -14,7 +14,7 @@ import {
   mountsUnavailable,
   unmount,
 } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
@@ -31,7 +31,7 @@ describe.skipIf(unavailable !== null)(
   () => {
     let base: string;
     let disk: string;
-    let layers: LayerDirs & { readonly upper: string };
+    let layers: WritableLayerDirs;
     let mounted: Mounted | null = null;
     beforeEach(() => {
       base = makeScratch('limits');

@@ -59,10 +59,7 @@ describe.skipIf(unavailable !== null)(`the server's memory${unavailable === null
 
   /** Calls stat(2) for every name of `directory`. */
   function list(directory: string): string[] {
-    const fd = sys.open(directory, sys.O_RDONLY | sys.O_DIRECTORY);
-    const names = sys.getdentsToEnd(fd).map(({ name }) => name);
-    sys.close(fd);
-    const found = names.filter((name) => name !== '.' && name !== '..').map((name) => join(directory, name));
+    const found = sys.listNames(directory).map((name) => join(directory, name));
     for (const path of found) sys.lstat(path);
     return found;
   }

@@ -13,7 +13,7 @@ import {
   unmountLayers,
   waitFor,
 } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 import { fillLarge } from '../harness/large-file.js';
 
@@ -29,7 +29,7 @@ describe.skipIf(unavailable !== null)(
     ])('$name', ({ mount }) => {
       let base: string;
       let small: string;
-      let layers: LayerDirs & { readonly upper: string };
+      let layers: WritableLayerDirs;
       let mounted: Mounted;
       beforeEach(() => {
         base = makeScratch('no-space');

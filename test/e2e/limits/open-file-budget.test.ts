@@ -8,7 +8,7 @@ import { mkdirSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ForegroundMount, mountForeground, mountsUnavailable, PLYFS } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 
 const unavailable = mountsUnavailable();
@@ -23,7 +23,7 @@ describe.skipIf(unavailable !== null)(
   `a server without a free file descriptor${unavailable === null ? '' : `: ${unavailable}`}`,
   () => {
     let base: string;
-    let layers: LayerDirs & { readonly upper: string };
+    let layers: WritableLayerDirs;
     let mounted: ForegroundMount;
     const held: number[] = [];
 

@@ -27,7 +27,7 @@ import {
   unmount,
   waitFor,
 } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 import { ended, startScript } from '../harness/workload.js';
 
@@ -49,7 +49,7 @@ const numbers = Array.from({ length: FILES }, (_, i) => i);
 
 describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' : `: ${unavailable}`}`, () => {
   let base: string;
-  let layers: LayerDirs & { readonly upper: string };
+  let layers: WritableLayerDirs;
   let mounted: ForegroundMount;
   /** Returns a path below the mountpoint, below the upper, or below the one lower branch in use. */
   const shown = (path: string): string => join(layers.mountpoint, path);

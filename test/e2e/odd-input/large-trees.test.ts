@@ -19,26 +19,13 @@ import {
   overlayOptions,
   PLYFS,
 } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 
-type Writable = LayerDirs & { readonly upper: string };
 const unavailable = mountsUnavailable();
 const VOLATILE = ['volatile'];
 
-function list(path: string): string[] {
-  const fd = sys.open(path, sys.O_RDONLY | sys.O_DIRECTORY);
-  try {
-    return sys
-      .getdentsToEnd(fd)
-      .map(({ name }) => name)
-      .filter((name) => name !== '.' && name !== '..');
-  } finally {
-    sys.close(fd);
-  }
-}
-
-const MOUNTS: Readonly<Record<string, (layers: Writable) => Mounted>> = {
+const MOUNTS: Readonly<Record<string, (layers: WritableLayerDirs) => Mounted>> = {
   "the kernel's overlayfs": mountKernel,
   plyfs: (layers) => mountPlyfs(layers, VOLATILE),
   'plyfs aufs': (layers) => mountAufs(layers, VOLATILE),
@@ -46,7 +33,7 @@ const MOUNTS: Readonly<Record<string, (layers: Writable) => Mounted>> = {
 /** The limit of open files of the server: fewer than the tree has levels. */
 const OPEN_FILES = 700;
 const LIMITED = ['prlimit', `--nofile=${OPEN_FILES}:${OPEN_FILES}`, PLYFS] as const;
-const FOREGROUND: Readonly<Record<string, (layers: Writable) => string[]>> = {
+const FOREGROUND: Readonly<Record<string, (layers: WritableLayerDirs) => string[]>> = {
   plyfs: (layers) => ['-o', overlayOptions(layers, VOLATILE)],
   'plyfs aufs': (layers) => aufsArguments(layers, VOLATILE),
 };
@@ -68,7 +55,7 @@ describe.skipIf(unavailable !== null)(`large trees${unavailable === null ? '' : 
   });
 
   /** Makes layers in memory. Several mounts share the lower ones, each with its own upper. */
-  function layersFor(name: string, shared: string): Writable {
+  function layersFor(name: string, shared: string): WritableLayerDirs {
     const at = join(memory, name);
     mkdirSync(at);
     const layers = makeLayerDirs(at);
@@ -97,14 +84,14 @@ describe.skipIf(unavailable !== null)(`large trees${unavailable === null ? '' : 
       const mounted = mount(layersFor(name.replaceAll(/\W/g, '-'), shared));
       try {
         const wide = join(mounted.mountpoint, 'wide');
-        expect(list(wide).sort()).toEqual(all);
+        expect(sys.listNames(wide).sort()).toEqual(all);
         expect(sys.lstat(join(wide, `entry-number-${EACH - 1}`)).mode & 0o777).toBe(0o644);
         expect(sys.lstat(join(wide, `entry-number-${2 * EACH - BOTH - 1}`)).mode & 0o777).toBe(0o600);
         for (let i = 0; i < 100; i++) {
           sys.unlink(join(wide, `entry-number-${i * 1000}`));
           sys.writeFile(join(wide, `new-${i}`), '');
         }
-        const after = list(wide);
+        const after = sys.listNames(wide);
         expect(new Set(after).size).toBe(after.length);
         expect(after.length).toBe(all.length);
         expect(after.filter((entry) => entry.startsWith('new-'))).toHaveLength(100);
@@ -135,7 +122,7 @@ describe.skipIf(unavailable !== null)(`large trees${unavailable === null ? '' : 
       else sys.writeFile(viaFd(fd, 'bottom'), 'at the bottom');
     });
     const layers = layersFor('mount', shared);
-    const args = (FOREGROUND[name] as (layers: Writable) => string[])(layers);
+    const args = (FOREGROUND[name] as (layers: WritableLayerDirs) => string[])(layers);
     const mounted = await mountForeground(layers, [], args, LIMITED);
     try {
       const { mountpoint } = mounted;
@@ -158,9 +145,9 @@ describe.skipIf(unavailable !== null)(`large trees${unavailable === null ? '' : 
         if (level === LEVELS) expect(sys.readFile(viaFd(fd, 'bottom'))).toBe('at the bottom, changed');
       });
       expect(spawnSync('rm', ['-rf', join(mountpoint, 'deep')]).status).toBe(0);
-      expect(list(mountpoint)).toEqual([]);
+      expect(sys.listNames(mountpoint)).toEqual([]);
       sys.mkdir(join(mountpoint, 'deep'));
-      expect(list(join(mountpoint, 'deep'))).toEqual([]);
+      expect(sys.listNames(join(mountpoint, 'deep'))).toEqual([]);
     } finally {
       mounted.unmount();
       if (mounted.server.exitCode === null) await once(mounted.server, 'exit');
@@ -231,7 +218,7 @@ describe.skipIf(unavailable !== null)(`large trees${unavailable === null ? '' : 
         expect(linked).toEqual(shown);
         // EOVERFLOW instead of a wrong size.
         expect(sys.outcome(() => sys.lstat(join(mounted.mountpoint, 'too-large')))).toBe('EOVERFLOW');
-        expect(list(mounted.mountpoint).sort()).toEqual([...list(merged)].sort());
+        expect(sys.listNames(mounted.mountpoint)).toEqual(sys.listNames(merged));
       } finally {
         mounted.unmount();
         spawnSync('umount', [merged]);

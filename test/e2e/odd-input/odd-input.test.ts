@@ -47,30 +47,8 @@ const DEVICES = [
 const LARGEST_ID = 2 ** 32 - 2;
 const LEVEL = 'l'.repeat(180);
 
-function names(root: string, path: string): string[] {
-  const fd = sys.open(join(root, path), sys.O_RDONLY | sys.O_DIRECTORY);
-  try {
-    return sys
-      .getdentsToEnd(fd)
-      .map(({ name }) => name)
-      .filter((name) => name !== '.' && name !== '..')
-      .sort();
-  } finally {
-    sys.close(fd);
-  }
-}
-
-function withFd<T>(path: string, flags: number, body: (fd: number) => T): T {
-  const fd = sys.open(path, flags, 0o644);
-  try {
-    return body(fd);
-  } finally {
-    sys.close(fd);
-  }
-}
-
 function at(path: string, offset: number, size: number): string {
-  return withFd(path, sys.O_RDONLY, (fd) => sys.pread(fd, size, offset).toString('latin1'));
+  return sys.withFd(path, sys.O_RDONLY, (fd) => sys.pread(fd, size, offset).toString('latin1'));
 }
 
 /** A case: makes objects in a lower layer, and checks them in each tested directory. */
@@ -91,7 +69,7 @@ const CASES: readonly OddCase[] = [
       for (const name of ODD_NAMES) sys.writeFile(join(lower, 'names', name), name);
     },
     check(root) {
-      expect(names(root, 'names')).toEqual([...ODD_NAMES].sort());
+      expect(sys.listNames(join(root, 'names'))).toEqual([...ODD_NAMES].sort());
       for (const name of ODD_NAMES) {
         const path = join(root, 'names', name);
         expect(sys.readFile(path)).toBe(name);
@@ -100,9 +78,9 @@ const CASES: readonly OddCase[] = [
         sys.symlink(name, path);
         expect(sys.readlink(path)).toBe(name);
       }
-      expect(names(root, 'names')).toEqual(ODD_NAMES.flatMap((name) => [name, `${name}\xfe`]).sort());
+      expect(sys.listNames(join(root, 'names'))).toEqual(ODD_NAMES.flatMap((name) => [name, `${name}\xfe`]).sort());
       for (const name of ODD_NAMES) sys.unlink(join(root, 'names', `${name}\xfe`));
-      expect(names(root, 'names')).toEqual([...ODD_NAMES].sort());
+      expect(sys.listNames(join(root, 'names'))).toEqual([...ODD_NAMES].sort());
     },
   },
   {
@@ -118,7 +96,7 @@ const CASES: readonly OddCase[] = [
       sys.chmod(longest, 0o600);
       sys.rename(longest, join(root, 'long', 'm'.repeat(maxName)));
       sys.writeFile(longest, 'again');
-      expect(names(root, 'long').map((name) => name.length)).toEqual([maxName, maxName, maxName]);
+      expect(sys.listNames(join(root, 'long')).map((name) => name.length)).toEqual([maxName, maxName, maxName]);
       sys.writeFile(join(root, 'long', 'd'.repeat(maxName), 'n'.repeat(maxName)), 'x');
       expect(sys.outcome(() => sys.writeFile(`${longest}x`, ''))).toBe('ENAMETOOLONG');
       expect(sys.outcome(() => sys.lstat(`${longest}x`))).toBe('ENAMETOOLONG');
@@ -158,7 +136,7 @@ const CASES: readonly OddCase[] = [
     title: 'files of more than 4 GiB, with their holes',
     libfuse2Limit: 'holes are not carried',
     makeLower(lower) {
-      withFd(join(lower, 'large'), sys.O_CREAT | sys.O_WRONLY, (fd) => {
+      sys.withFd(join(lower, 'large'), sys.O_CREAT | sys.O_WRONLY, (fd) => {
         sys.pwrite(fd, 'start', 0);
         sys.pwrite(fd, 'middle', 4 * GIB + 1);
         sys.pwrite(fd, 'end', 5 * GIB - 3);
@@ -175,10 +153,10 @@ const CASES: readonly OddCase[] = [
       };
       expect(sys.lstat(large).size).toBe(5 * GIB);
       checkLarge();
-      withFd(large, sys.O_WRONLY | sys.O_APPEND, (fd) => sys.write(fd, 'more'));
+      sys.withFd(large, sys.O_WRONLY | sys.O_APPEND, (fd) => sys.write(fd, 'more'));
       expect(sys.lstat(large).size).toBe(5 * GIB + 4);
       checkLarge();
-      withFd(large, sys.O_RDWR, (fd) => {
+      sys.withFd(large, sys.O_RDWR, (fd) => {
         sys.pwrite(fd, 'far', TIB + 5);
         expect(sys.fstat(fd).size).toBe(TIB + 8);
         expect(sys.pread(fd, 10, TIB + 5).toString()).toBe('far');
@@ -280,7 +258,7 @@ const CASES: readonly OddCase[] = [
     },
     check(root) {
       const types = join(root, 'types');
-      for (const name of names(root, 'types')) {
+      for (const name of sys.listNames(join(root, 'types'))) {
         const path = join(types, name);
         const { mode, rdev } = sys.lstat(path);
         sys.lchown(path, 3, 4);

@@ -12,9 +12,7 @@ import {
   mountPlyfs,
   mountsUnavailable,
 } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs } from '../../harness/scratch.js';
-
-type Writable = LayerDirs & { readonly upper: string };
+import { makeLayerDirs, type WritableLayerDirs } from '../../harness/scratch.js';
 
 export interface TestedDirectory {
   readonly name: string;
@@ -24,7 +22,7 @@ export interface TestedDirectory {
   readonly overLibfuse2: boolean;
   readonly unavailable: string | null;
   /** Mounts the layers. null: there are no layers, and all objects are in one directory. */
-  readonly mount: ((layers: Writable) => Mounted) | null;
+  readonly mount: ((layers: WritableLayerDirs) => Mounted) | null;
 }
 
 const union = (

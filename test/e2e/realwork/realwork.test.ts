@@ -4,6 +4,7 @@
  * tree.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lineDifferences } from '../../harness/line-differences.js';
 import { type DebianLayers, debianLayers, debianLayersUnavailable, fingerprint } from './debian-layers.js';
 import { manifest } from './manifest.js';
 import { RootMount, SERVERS, type Server } from './root-mount.js';
@@ -61,7 +62,7 @@ describe.skipIf(unavailable !== null)(title, () => {
       'leaves the same tree as the kernel',
       async () => {
         trees[server] = await manifest(root.merged);
-        if (server !== 'kernel') expect(differences(trees.kernel, trees[server])).toEqual([]);
+        if (server !== 'kernel') expect(firstDifferences(trees.kernel, trees[server])).toEqual([]);
       },
       WORKING,
     );
@@ -71,7 +72,7 @@ describe.skipIf(unavailable !== null)(title, () => {
       async () => {
         await root.unmount();
         await root.mount(server === 'plyfs aufs' ? server : 'kernel');
-        expect(differences(trees[server], await manifest(root.merged))).toEqual([]);
+        expect(firstDifferences(trees[server], await manifest(root.merged))).toEqual([]);
         await root.unmount();
       },
       WORKING,
@@ -88,10 +89,6 @@ describe.skipIf(unavailable !== null)(title, () => {
 });
 
 /** Returns the first lines that only one of two manifests has. */
-function differences(expected: readonly string[], actual: readonly string[]): string[] {
-  const expectedLines = new Set(expected);
-  const actualLines = new Set(actual);
-  const missing = expected.filter((line) => !actualLines.has(line)).map((line) => `missing: ${line}`);
-  const added = actual.filter((line) => !expectedLines.has(line)).map((line) => `added: ${line}`);
-  return [...missing, ...added].slice(0, 40);
+function firstDifferences(expected: readonly string[], actual: readonly string[]): string[] {
+  return lineDifferences(expected, actual).slice(0, 40);
 }

@@ -24,9 +24,9 @@ type Change = (fd: number, path: string, source: number) => void;
 const CHANGES: Readonly<Record<string, Change>> = {
   write: (fd) => sys.write(fd, 'X'),
   'write beyond the end': (fd) => sys.pwrite(fd, 'X', 20_000),
-  'write with O_APPEND': (_, path) => withFile(path, sys.O_WRONLY | sys.O_APPEND, (fd) => sys.write(fd, 'X')),
+  'write with O_APPEND': (_, path) => sys.withFd(path, sys.O_WRONLY | sys.O_APPEND, (fd) => sys.write(fd, 'X')),
   'write with O_DIRECT': (_, path) =>
-    withFile(path, sys.O_WRONLY | sys.O_DIRECT, (fd) => sys.pwriteAligned(fd, 0x58, 4096, 0)),
+    sys.withFd(path, sys.O_WRONLY | sys.O_DIRECT, (fd) => sys.pwriteAligned(fd, 0x58, 4096, 0)),
   fallocate: (fd) => sys.fallocate(fd, 0, 0, 30_000),
   'fallocate of a hole': (fd) => sys.fallocate(fd, PUNCH_HOLE, 0, 4096),
   copy_file_range: (fd, _, source) => sys.copyFileRange(source, 0, fd, 0, 100),
@@ -34,21 +34,12 @@ const CHANGES: Readonly<Record<string, Change>> = {
   splice: (fd) => sys.spliceInto(fd, 'X'),
   truncate: (_, path) => sys.truncate(path, 5),
   ftruncate: (fd) => sys.ftruncate(fd, 5),
-  'open with O_TRUNC': (_, path) => withFile(path, sys.O_WRONLY | sys.O_TRUNC, () => undefined),
+  'open with O_TRUNC': (_, path) => sys.withFd(path, sys.O_WRONLY | sys.O_TRUNC, () => undefined),
 };
 
 /** libfuse 2 has no fallocate(2) and keeps set-gid without group execute (docs/transports.md). */
 const onLibfuse2 = TRANSPORT === 'fuse-native';
 const changes = Object.entries(CHANGES).filter(([name]) => !onLibfuse2 || !name.startsWith('fallocate'));
-
-function withFile(path: string, flags: number, use: (fd: number) => unknown): void {
-  const fd = sys.open(path, flags);
-  try {
-    use(fd);
-  } finally {
-    sys.close(fd);
-  }
-}
 
 function asStranger<T>(body: () => T): T {
   return sys.asUser(sys.ALICE, sys.STAFF, body);
@@ -209,7 +200,7 @@ describe.skipIf(unavailable !== null)(`cached attributes${unavailable === null ?
           spawnSync('setpriv', ['--reuid=61001', '--regid=62001', '--clear-groups', path, '-u'], { encoding: 'utf8' })
             .stdout;
         expect(start()).toBe('0\n');
-        asStranger(() => withFile(path, sys.O_WRONLY, (fd) => sys.write(fd, '\x7f')));
+        asStranger(() => sys.withFd(path, sys.O_WRONLY, (fd) => sys.write(fd, '\x7f')));
         expect(start()).toBe('61001\n');
       },
     );

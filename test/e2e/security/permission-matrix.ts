@@ -69,12 +69,7 @@ const DIRECTORIES = {
 type Operation = (path: string) => unknown;
 
 function withFd<T>(path: string, flags: number, body: (fd: number) => T): T {
-  const fd = sys.open(path, flags, 0o666);
-  try {
-    return body(fd);
-  } finally {
-    sys.close(fd);
-  }
+  return sys.withFd(path, flags, body, 0o666);
 }
 
 const FILE_OPERATIONS = {

@@ -15,7 +15,7 @@ import {
   overlayOptions,
   unmount,
 } from '../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
+import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 
 const { FS_APPEND_FL, FS_IMMUTABLE_FL, FS_NODUMP_FL, O_APPEND, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = sys;
@@ -25,8 +25,7 @@ const THEN = { sec: 1000, nsec: 0 };
 const KEEP_SIZE = 1;
 const PUNCH_HOLE = 2;
 
-type Layers = LayerDirs & { readonly upper: string };
-type Mount = (layers: Layers) => void;
+type Mount = (layers: WritableLayerDirs) => void;
 
 /**
  * A change of the object at `at`. `side` is a free name beside it, `other` the name of a plain file beside
@@ -34,31 +33,22 @@ type Mount = (layers: Layers) => void;
  */
 type Change = (at: string, names: { readonly side: string; readonly other: string }) => unknown;
 
-function opened<T>(path: string, flags: number, body: (fd: number) => T): T {
-  const fd = sys.open(path, flags);
-  try {
-    return body(fd);
-  } finally {
-    sys.close(fd);
-  }
-}
-
 const setFlags = (path: string, flags: number): void =>
-  opened(path, O_RDONLY, (fd) => sys.setInodeFlags(fd, (sys.getInodeFlags(fd) & ~SHOWN) | flags));
+  sys.withFd(path, O_RDONLY, (fd) => sys.setInodeFlags(fd, (sys.getInodeFlags(fd) & ~SHOWN) | flags));
 
 const ON_FILES: Readonly<Record<string, Change>> = {
   read: (at) => readFileSync(at),
-  'open for writing': (at) => opened(at, O_WRONLY, () => {}),
-  'open for both': (at) => opened(at, O_RDWR, () => {}),
-  append: (at) => opened(at, O_WRONLY | O_APPEND, (fd) => sys.write(fd, '+')),
-  'append and read': (at) => opened(at, O_RDWR | O_APPEND, (fd) => sys.write(fd, '+')),
-  'append, truncating': (at) => opened(at, O_WRONLY | O_APPEND | O_TRUNC, () => {}),
-  'read, truncating': (at) => opened(at, O_RDONLY | O_TRUNC, () => {}),
+  'open for writing': (at) => sys.withFd(at, O_WRONLY, () => {}),
+  'open for both': (at) => sys.withFd(at, O_RDWR, () => {}),
+  append: (at) => sys.withFd(at, O_WRONLY | O_APPEND, (fd) => sys.write(fd, '+')),
+  'append and read': (at) => sys.withFd(at, O_RDWR | O_APPEND, (fd) => sys.write(fd, '+')),
+  'append, truncating': (at) => sys.withFd(at, O_WRONLY | O_APPEND | O_TRUNC, () => {}),
+  'read, truncating': (at) => sys.withFd(at, O_RDONLY | O_TRUNC, () => {}),
   truncate: (at) => sys.truncate(at, 1),
-  'truncate what is open for appending': (at) => opened(at, O_WRONLY | O_APPEND, (fd) => sys.ftruncate(fd, 1)),
+  'truncate what is open for appending': (at) => sys.withFd(at, O_WRONLY | O_APPEND, (fd) => sys.ftruncate(fd, 1)),
   'allocate what is open for appending': (at) =>
-    opened(at, O_WRONLY | O_APPEND, (fd) => sys.fallocate(fd, KEEP_SIZE, 0, 9999)),
-  'punch a hole': (at) => opened(at, O_WRONLY | O_APPEND, (fd) => sys.fallocate(fd, KEEP_SIZE | PUNCH_HOLE, 0, 1)),
+    sys.withFd(at, O_WRONLY | O_APPEND, (fd) => sys.fallocate(fd, KEEP_SIZE, 0, 9999)),
+  'punch a hole': (at) => sys.withFd(at, O_WRONLY | O_APPEND, (fd) => sys.fallocate(fd, KEEP_SIZE | PUNCH_HOLE, 0, 1)),
   chmod: (at) => sys.chmod(at, 0o600),
   chown: (at) => sys.chown(at, 5, 5),
   'set its times to now': (at) => sys.utimens(at, NOW, NOW),
@@ -77,7 +67,8 @@ const ON_FILES: Readonly<Record<string, Change>> = {
     setFlags(at, 0);
     sys.writeFile(at, 'written');
   },
-  'add another flag': (at) => opened(at, O_RDONLY, (fd) => sys.setInodeFlags(fd, sys.getInodeFlags(fd) | FS_NODUMP_FL)),
+  'add another flag': (at) =>
+    sys.withFd(at, O_RDONLY, (fd) => sys.setInodeFlags(fd, sys.getInodeFlags(fd) | FS_NODUMP_FL)),
   'make it immutable': (at) => setFlags(at, FS_IMMUTABLE_FL),
   'make it append-only': (at) => setFlags(at, FS_APPEND_FL),
   'make it both, and link': (at, { side }) => {
@@ -85,7 +76,7 @@ const ON_FILES: Readonly<Record<string, Change>> = {
     sys.link(at, side);
   },
   'protect it while it is open': (at) =>
-    opened(at, O_RDWR, (fd) => {
+    sys.withFd(at, O_RDWR, (fd) => {
       setFlags(at, FS_IMMUTABLE_FL);
       return sys.write(fd, 'w');
     }),
@@ -97,7 +88,7 @@ const ON_DIRECTORIES: Readonly<Record<string, Change>> = {
   mkdir: (at) => sys.mkdir(`${at}/new`),
   symlink: (at) => sys.symlink('x', `${at}/new`),
   mknod: (at) => sys.mknod(`${at}/new`, 0o010644),
-  'create without a name': (at) => opened(at, sys.O_TMPFILE | O_RDWR, () => {}),
+  'create without a name': (at) => sys.withFd(at, sys.O_TMPFILE | O_RDWR, () => {}),
   'link into it': (at, { other }) => sys.link(other, `${at}/new`),
   'rename into it': (at, { other }) => sys.rename(other, `${at}/new`),
   'rename within it': (at) => sys.rename(`${at}/file`, `${at}/new`),
@@ -167,7 +158,7 @@ describe.skipIf(unavailable !== null)(`immutable and append-only objects ${unava
   });
 
   /** Makes a directory for each case in the lower layer, with the object `it` and a plain file beside it. */
-  function makeLayers(): Layers {
+  function makeLayers(): WritableLayerDirs {
     const base = makeScratch('protection');
     bases.push(base);
     const layers = makeLayerDirs(base);
@@ -190,7 +181,7 @@ describe.skipIf(unavailable !== null)(`immutable and append-only objects ${unava
     return layers;
   }
 
-  function mountKernel(layers: Layers): void {
+  function mountKernel(layers: WritableLayerDirs): void {
     const options = overlayOptions(layers, ['uuid=null']);
     const done = spawnSync('mount', ['-t', 'overlay', 'overlay', '-o', options, layers.mountpoint], {
       encoding: 'utf8',
@@ -198,7 +189,7 @@ describe.skipIf(unavailable !== null)(`immutable and append-only objects ${unava
     expect(done).toMatchObject({ status: 0, stderr: '' });
   }
 
-  const flagsOf = (path: string): number => opened(path, O_RDONLY, (fd) => sys.getInodeFlags(fd) & SHOWN);
+  const flagsOf = (path: string): number => sys.withFd(path, O_RDONLY, (fd) => sys.getInodeFlags(fd) & SHOWN);
 
   /** Returns the visible facts of a case's directory. */
   function shown(home: string): string[] {
@@ -218,7 +209,7 @@ describe.skipIf(unavailable !== null)(`immutable and append-only objects ${unava
    * Returns the stored marks of protection in the upper: the attribute, and real flags, of which there should
    * be none.
    */
-  function stored({ upper }: Layers): string[] {
+  function stored({ upper }: WritableLayerDirs): string[] {
     return (readdirSync(upper, { recursive: true }) as string[]).sort().flatMap((name) => {
       // For a file without a name, the kernel copies the directory up at once, and plyfs when the file gets a
       // name.
@@ -233,14 +224,14 @@ describe.skipIf(unavailable !== null)(`immutable and append-only objects ${unava
     });
   }
 
-  function protect({ mountpoint }: Layers): void {
+  function protect({ mountpoint }: WritableLayerDirs): void {
     CASES.forEach(({ below, flags }, i) => {
       if (!below) setFlags(join(mountpoint, `${i}`, 'it'), flags);
     });
   }
 
   /** Returns the outcome of each case, and what is visible afterwards. */
-  function run({ mountpoint }: Layers): Record<string, unknown> {
+  function run({ mountpoint }: WritableLayerDirs): Record<string, unknown> {
     return Object.fromEntries(
       CASES.map(({ id, change }, i) => {
         const home = join(mountpoint, `${i}`);
@@ -283,12 +274,12 @@ describe.skipIf(unavailable !== null)(`immutable and append-only objects ${unava
       mkdirSync(join(lower, 'd'));
       writeFileSync(join(lower, 'd/f'), 'content');
       for (const name of ['d', 'd/f'])
-        opened(join(lower, name), O_RDONLY, (fd) => sys.setInodeFlags(fd, sys.getInodeFlags(fd) | flags));
+        sys.withFd(join(lower, name), O_RDONLY, (fd) => sys.setInodeFlags(fd, sys.getInodeFlags(fd) | flags));
       mountLayers(layers);
       sys.chmod(join(layers.mountpoint, 'd/f'), 0o600);
       unmount(layers.mountpoint);
       const stored = (name: string): number =>
-        opened(join(layers.upper, name), O_RDONLY, (fd) => sys.getInodeFlags(fd) & flags);
+        sys.withFd(join(layers.upper, name), O_RDONLY, (fd) => sys.getInodeFlags(fd) & flags);
       return ['d', 'd/f'].map(stored);
     };
     expect(copies(mountPlyfs)).toEqual(copies(mountKernel));

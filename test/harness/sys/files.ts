@@ -53,6 +53,16 @@ export function close(fd: number): void {
   check(closeCall(fd), 'close', fd);
 }
 
+/** Opens a file, runs `body` with its descriptor, and closes it. */
+export function withFd<T>(path: string, flags: number, body: (fd: number) => T, mode = 0o644): T {
+  const fd = open(path, flags, mode);
+  try {
+    return body(fd);
+  } finally {
+    close(fd);
+  }
+}
+
 function bytesOf(data: string | Uint8Array): { memory: ReturnType<typeof allocate>; length: number } {
   const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data;
   const memory = allocate(Math.max(1, bytes.length));

@@ -1,6 +1,9 @@
 /** Names: make, link, rename, remove, list. */
-import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../../src/core/flags.js';
+import { isDirectory } from '../../../src/core/file-mode.js';
+import { O_DIRECTORY, O_RDONLY, RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../../src/core/flags.js';
+import { lstat } from './attributes.js';
 import { AT_FDCWD, allocate, bind, check, cPath, cPath2 } from './call.js';
+import { withFd } from './files.js';
 
 const mkdirCall = bind<(path: number, mode: number) => number>('int mkdir(intptr_t, uint)');
 const mknodCall = bind<(path: number, mode: number, dev: number) => number>('int mknod(intptr_t, uint, uint64_t)');
@@ -99,4 +102,26 @@ export function getdentsToEnd(fd: number, bytes?: number): Dirent[] {
     if (some.length === 0) return all;
     all.push(...some);
   }
+}
+
+/** Returns the names in a directory without . and .., sorted. */
+export function listNames(path: string): string[] {
+  const entries = withFd(path, O_RDONLY | O_DIRECTORY, (fd) => getdentsToEnd(fd));
+  return entries
+    .map(({ name }) => name)
+    .filter((name) => name !== '.' && name !== '..')
+    .sort();
+}
+
+/**
+ * Removes an object with all that it contains. In order of the names: if a removal is refused halfway, the
+ * removed names must not depend on the order of the listing.
+ */
+export function removeTree(path: string): void {
+  if (!isDirectory(lstat(path).mode)) {
+    unlink(path);
+    return;
+  }
+  for (const name of listNames(path)) removeTree(`${path}/${name}`);
+  rmdir(path);
 }

@@ -5,12 +5,7 @@ import { aLength, anOffset, aPath, aText } from '../script/values.js';
 
 /** O_NONBLOCK: open(2) of a fifo without another end must not block. */
 function withFd<T>(path: string, flags: number, body: (fd: number) => T): T {
-  const fd = sys.open(path, flags | sys.O_NONBLOCK, 0o666);
-  try {
-    return body(fd);
-  } finally {
-    sys.close(fd);
-  }
+  return sys.withFd(path, flags | sys.O_NONBLOCK, body, 0o666);
 }
 
 export const contentCalls = {

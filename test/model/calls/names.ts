@@ -47,22 +47,5 @@ export const nameCalls = {
   rename: call(12, { path: aDirectoryPath, to: aPath, flag: aRenameFlag }, ({ path, to, flag }, { side }) =>
     sys.rename(side.at(path), side.at(to), RENAME_FLAGS[flag]),
   ),
-  removeTree: call(1, { path: aPath }, ({ path }, { side }) => removeTree(side.at(path))),
+  removeTree: call(1, { path: aPath }, ({ path }, { side }) => sys.removeTree(side.at(path))),
 };
-
-function removeTree(path: string): void {
-  if (!sys.isDirectory(sys.lstat(path).mode)) {
-    sys.unlink(path);
-    return;
-  }
-  const fd = sys.open(path, sys.O_RDONLY | sys.O_DIRECTORY);
-  let names: string[];
-  try {
-    names = sys.getdentsToEnd(fd).map(({ name }) => name);
-  } finally {
-    sys.close(fd);
-  }
-  // Sorted: if a removal is refused halfway, the removed names must not depend on the order of the listing.
-  for (const name of names.sort()) if (name !== '.' && name !== '..') removeTree(`${path}/${name}`);
-  sys.rmdir(path);
-}

@@ -5,6 +5,7 @@
 import { readdirSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lineDifferences } from '../../../harness/line-differences.js';
 import { PLYFS, waitFor } from '../../../harness/mounts.js';
 import { importBaseImage } from '../shared/base-image.js';
 import { CHANGES } from '../shared/container-changes.js';
@@ -15,7 +16,7 @@ import { writeLayeredImage } from '../shared/layered-image.js';
 import { PrivateMachine } from '../shared/private-machine.js';
 import { saveImage } from '../shared/saved-image.js';
 import { tarListing } from '../shared/tar-listing.js';
-import { differences, parseTree, TREE_SCRIPT } from '../shared/tree-manifest.js';
+import { parseTree, TREE_SCRIPT } from '../shared/tree-manifest.js';
 import { ContainerdDaemon } from './containerd-daemon.js';
 import type { ProxySnapshotter } from './proxy-snapshotter.js';
 
@@ -91,7 +92,7 @@ describe.skipIf(unavailable !== null)(`containerd ${unavailable ?? ''}`, () => {
   it('unpacks an image through mounts of plyfs, and shows a container the same tree on one', async () => {
     expect(await runOnce('plyfs', IMAGE, 'grep " / " /proc/mounts')).toMatch(/^overlay \/ fuse\.plyfs rw,/);
     const trees = await onBoth(async (snapshotter) => parseTree(await runOnce(snapshotter, IMAGE, TREE_SCRIPT)));
-    expect(differences(trees.overlayfs, trees.plyfs)).toEqual([]);
+    expect(lineDifferences(trees.overlayfs, trees.plyfs)).toEqual([]);
   });
 
   it("keeps a container's changes when it is ended and started again", async () => {
@@ -103,7 +104,7 @@ describe.skipIf(unavailable !== null)(`containerd ${unavailable ?? ''}`, () => {
       await daemon.ctr('tasks', 'start', '--detach', snapshotter);
       return [...changed, ...parseTree(await exec(snapshotter, TREE_SCRIPT))];
     });
-    expect(differences(trees.overlayfs, trees.plyfs)).toEqual([]);
+    expect(lineDifferences(trees.overlayfs, trees.plyfs)).toEqual([]);
   });
 
   it('makes the same layer in the diff of a container', async () => {
@@ -111,7 +112,7 @@ describe.skipIf(unavailable !== null)(`containerd ${unavailable ?? ''}`, () => {
       const layer = await daemon.ctr('snapshots', '--snapshotter', snapshotter, 'diff', snapshotter);
       return tarListing(gunzipSync(Buffer.from(layer, 'latin1')));
     });
-    expect(differences(layers.overlayfs, layers.plyfs)).toEqual([]);
+    expect(lineDifferences(layers.overlayfs, layers.plyfs)).toEqual([]);
     expect(layers.plyfs.join('\n')).toContain('.wh.');
   });
 

@@ -5,13 +5,14 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { lineDifferences } from '../../../harness/line-differences.js';
 import { waitFor } from '../../../harness/mounts.js';
 import { BASE_IMAGE, makeBaseTar } from '../shared/base-image.js';
 import { clientsUnavailable, TRIES_ALL } from '../shared/drivers.js';
 import { writeLayeredImage } from '../shared/layered-image.js';
 import { PrivateMachine } from '../shared/private-machine.js';
 import { tarListing } from '../shared/tar-listing.js';
-import { differences, parseTree, TREE_SCRIPT } from '../shared/tree-manifest.js';
+import { parseTree, TREE_SCRIPT } from '../shared/tree-manifest.js';
 import { DockerDaemon } from './docker-daemon.js';
 
 const unavailable = clientsUnavailable('dockerd', 'docker', 'containerd', 'runc');
@@ -78,7 +79,7 @@ describe.skipIf(unavailable !== null)(`docker ${unavailable ?? ''}`, () => {
 
   function expectSameTree(image: string): void {
     const trees = onBoth((daemon) => treeOf(daemon, image));
-    expect(differences(trees.kernel, trees.plyfs)).toEqual([]);
+    expect(lineDifferences(trees.kernel, trees.plyfs)).toEqual([]);
   }
 
   /** Starts a container that waits until it is killed. */
@@ -137,11 +138,11 @@ describe.skipIf(unavailable !== null)(`docker ${unavailable ?? ''}`, () => {
       plyfs.docker('tag', 'layered', 'from-plyfs');
       plyfs.docker('save', '--output', archive, 'from-plyfs');
       kernel.docker('load', '--input', archive);
-      expect(differences(treeOf(kernel, 'layered'), treeOf(kernel, 'from-plyfs'))).toEqual([]);
+      expect(lineDifferences(treeOf(kernel, 'layered'), treeOf(kernel, 'from-plyfs'))).toEqual([]);
       kernel.docker('tag', 'layered', 'from-kernel');
       kernel.docker('save', '--output', archive, 'from-kernel');
       plyfs.docker('load', '--input', archive);
-      expect(differences(treeOf(kernel, 'layered'), treeOf(plyfs, 'from-kernel'))).toEqual([]);
+      expect(lineDifferences(treeOf(kernel, 'layered'), treeOf(plyfs, 'from-kernel'))).toEqual([]);
     });
   });
 
@@ -155,7 +156,7 @@ describe.skipIf(unavailable !== null)(`docker ${unavailable ?? ''}`, () => {
         daemon.docker('export', '--output', daemon.at('exported.tar'), 'changed');
         return tarListing(daemon.at('exported.tar'));
       });
-      expect(differences(exported.kernel, exported.plyfs)).toEqual([]);
+      expect(lineDifferences(exported.kernel, exported.plyfs)).toEqual([]);
       onBoth((daemon) => daemon.docker('commit', 'changed', 'committed'));
       expectSameTree('committed');
     });
@@ -184,7 +185,7 @@ describe.skipIf(unavailable !== null)(`docker ${unavailable ?? ''}`, () => {
           daemon.docker('cp', join(tree, 'sub/file'), 'copied:/opt/tool/through-a-link');
           return tarListing(Buffer.from(daemon.docker('cp', 'copied:/data', '-'), 'latin1'));
         });
-        expect(differences(trees.kernel, trees.plyfs)).toEqual([]);
+        expect(lineDifferences(trees.kernel, trees.plyfs)).toEqual([]);
         expect(plyfs.docker('cp', 'copied:/data/keep/one', '-')).toContain(`copied in while ${state}`);
       }
       plyfs.docker('start', 'copied');

@@ -1,13 +1,14 @@
 /** Images that podman and buildah build on the drivers have the same trees and the same layers. */
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lineDifferences } from '../../../harness/line-differences.js';
 import { BASE_IMAGE, importBaseImage } from '../shared/base-image.js';
 import { ContainerStore } from '../shared/container-store.js';
 import { clientsUnavailable, TRIES_ALL } from '../shared/drivers.js';
 import { LAYERS, writeLayeredImage } from '../shared/layered-image.js';
 import { PrivateMachine } from '../shared/private-machine.js';
 import { layerListings } from '../shared/saved-image.js';
-import { differences, imageManifest, mountManifest } from '../shared/tree-manifest.js';
+import { imageManifest, mountManifest } from '../shared/tree-manifest.js';
 
 const unavailable = clientsUnavailable('podman', 'buildah', 'runc');
 
@@ -35,9 +36,9 @@ describe.skipIf(unavailable !== null)(`podman build and buildah ${unavailable ??
 
   it('build an image of many layers with the same tree as on the kernel', () => {
     const tree = imageManifest(plyfs, 'layered');
-    expect(differences(imageManifest(kernel, 'layered'), tree)).toEqual([]);
+    expect(lineDifferences(imageManifest(kernel, 'layered'), tree)).toEqual([]);
     // A new name of a lower file does not change that file. A driver that compares trees finds a new file.
-    expect(differences(imageManifest(native, 'layered'), tree)).toEqual([
+    expect(lineDifferences(imageManifest(native, 'layered'), tree)).toEqual([
       'missing: f 644 0:0 2 12 981173106 ./data/links/lower-third -> ',
       'added: f 644 0:0 1 12 981173106 ./data/links/lower-third -> ',
     ]);
@@ -47,7 +48,7 @@ describe.skipIf(unavailable !== null)(`podman build and buildah ${unavailable ??
     const [expected, actual] = [layerListings(kernel, 'layered'), layerListings(plyfs, 'layered')];
     expect(actual.length).toBe(LAYERS + 1);
     actual.forEach((layer, i) => {
-      expect(differences(expected[i] ?? [], layer), `layer ${i}`).toEqual([]);
+      expect(lineDifferences(expected[i] ?? [], layer), `layer ${i}`).toEqual([]);
     });
     expect(actual.flat().filter((line) => /^data\/\.wh\.gone /.test(line)).length).toBe(1);
   });
@@ -77,9 +78,9 @@ describe.skipIf(unavailable !== null)(`podman build and buildah ${unavailable ??
       store.buildah('build', '--network=host', '--no-cache', '--layers=false', '--tag=one', store.at('layered-image'));
       return { tree: imageManifest(store, 'one'), layers: layerListings(store, 'one') };
     });
-    expect(differences(expected?.tree ?? [], actual?.tree ?? [])).toEqual([]);
+    expect(lineDifferences(expected?.tree ?? [], actual?.tree ?? [])).toEqual([]);
     expect(actual?.layers.length).toBe(2);
-    expect(differences(expected?.layers.flat() ?? [], actual?.layers.flat() ?? [])).toEqual([]);
+    expect(lineDifferences(expected?.layers.flat() ?? [], actual?.layers.flat() ?? [])).toEqual([]);
   });
 
   it('copy from one stage of a build to the next', () => {
@@ -96,7 +97,7 @@ describe.skipIf(unavailable !== null)(`podman build and buildah ${unavailable ??
       store.podman('build', '--network=host', '--squash', '--tag=stages', '--file', file, store.at('tmp'));
       return imageManifest(store, 'stages');
     });
-    expect(differences(expected ?? [], actual ?? [])).toEqual([]);
+    expect(lineDifferences(expected ?? [], actual ?? [])).toEqual([]);
   });
 
   it('run a session of buildah: from, run, copy, mount, commit', () => {
@@ -121,7 +122,7 @@ describe.skipIf(unavailable !== null)(`podman build and buildah ${unavailable ??
         ...imageManifest(store, 'session'),
       ];
     });
-    expect(differences(expected ?? [], actual ?? [])).toEqual([]);
+    expect(lineDifferences(expected ?? [], actual ?? [])).toEqual([]);
   });
 
   it('read images and containers that were made with the kernel', () => {
@@ -131,7 +132,7 @@ describe.skipIf(unavailable !== null)(`podman build and buildah ${unavailable ??
     native.podman('umount', 'before');
     const tree = imageManifest(native, 'layered');
     native.changeDriver('plyfs');
-    expect(differences(tree, imageManifest(native, 'layered'))).toEqual([]);
+    expect(lineDifferences(tree, imageManifest(native, 'layered'))).toEqual([]);
     const [output, ...names] = native.podman('start', '--attach', 'before').trim().split('\n');
     expect(output).toBe('outside');
     expect(names).toContain('owned');

@@ -4,11 +4,11 @@
  */
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lineDifferences } from '../../../harness/line-differences.js';
 import { ContainerStore } from '../shared/container-store.js';
 import { debianUnavailable, makeDebianTar } from '../shared/debian-image.js';
 import { clientsUnavailable } from '../shared/drivers.js';
 import { PrivateMachine } from '../shared/private-machine.js';
-import { differences } from '../shared/tree-manifest.js';
 
 const unavailable = clientsUnavailable('podman', 'runc') ?? (await debianUnavailable());
 const DEBIAN = 'localhost/debian';
@@ -52,7 +52,7 @@ describe.skipIf(unavailable !== null)(`Debian in podman ${unavailable ?? ''}`, (
           store.podman('run', '--rm', 'installed', 'sh', '-c', command).split('\n');
         return [...run('hello; tree --version'), ...run(VERIFY), ...run(TREE)];
       });
-      expect(differences(expected ?? [], actual ?? [])).toEqual([]);
+      expect(lineDifferences(expected ?? [], actual ?? [])).toEqual([]);
       expect(actual).toContain('Hello, world!');
     },
     6 * MINUTES,

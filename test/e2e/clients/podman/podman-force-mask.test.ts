@@ -6,11 +6,12 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lineDifferences } from '../../../harness/line-differences.js';
 import { BASE_IMAGE, importBaseImage } from '../shared/base-image.js';
 import { ContainerStore } from '../shared/container-store.js';
 import { clientsUnavailable, overlayOptions } from '../shared/drivers.js';
 import { PrivateMachine } from '../shared/private-machine.js';
-import { differences, imageManifest } from '../shared/tree-manifest.js';
+import { imageManifest } from '../shared/tree-manifest.js';
 
 const unavailable = clientsUnavailable('podman', 'runc');
 
@@ -48,7 +49,7 @@ describe.skipIf(unavailable !== null)(`podman with force_mask ${unavailable ?? '
 
   it('shows a container the same owners and modes as without it', () => {
     const [expected, actual] = [plain, masked].map((store) => imageManifest(store, 'masked').filter(isNotRoot));
-    expect(differences(expected ?? [], actual ?? [])).toEqual([]);
+    expect(lineDifferences(expected ?? [], actual ?? [])).toEqual([]);
   });
 
   it("stores a container's changes in the same way, and lets no other user read them", () => {

@@ -3,12 +3,13 @@
  * and unusual images can be loaded.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lineDifferences } from '../../../harness/line-differences.js';
 import { waitFor } from '../../../harness/mounts.js';
 import { BASE_IMAGE, importBaseImage, makeBaseTar } from '../shared/base-image.js';
 import { ContainerStore } from '../shared/container-store.js';
 import { clientsUnavailable, TRIES_ALL } from '../shared/drivers.js';
 import { type MachineProcess, PrivateMachine } from '../shared/private-machine.js';
-import { differences, imageManifest } from '../shared/tree-manifest.js';
+import { imageManifest } from '../shared/tree-manifest.js';
 import { writeImageArchive, writeLayer } from './image-archive.js';
 
 const unavailable = clientsUnavailable('podman', 'runc');
@@ -123,7 +124,7 @@ describe.skipIf(unavailable !== null)(`podman and the processes of plyfs ${unava
         each.podman('load', '--input', archive);
         return imageManifest(each, `localhost/${name}`);
       });
-      expect(differences(expected ?? [], actual ?? [])).toEqual([]);
+      expect(lineDifferences(expected ?? [], actual ?? [])).toEqual([]);
       return actual ?? [];
     }
 

@@ -4,13 +4,14 @@
  */
 import { mkdirSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lineDifferences } from '../../../harness/line-differences.js';
 import { NAME, userNamespacesUnavailable } from '../../rootless/ordinary-user.js';
 import { importBaseImage } from '../shared/base-image.js';
 import { ContainerStore } from '../shared/container-store.js';
 import { clientsUnavailable, TRIES_ALL } from '../shared/drivers.js';
 import { saveLayeredImage, writeLayeredImage } from '../shared/layered-image.js';
 import { PrivateMachine } from '../shared/private-machine.js';
-import { differences, imageManifest, unsharedManifest } from '../shared/tree-manifest.js';
+import { imageManifest, unsharedManifest } from '../shared/tree-manifest.js';
 import { OPERATIONS, SOME, UNMAPPED } from './podman-operations.js';
 
 const unavailable = clientsUnavailable('podman', 'runc', 'newuidmap', 'setpriv') ?? userNamespacesUnavailable();
@@ -41,12 +42,12 @@ describe.skipIf(unavailable !== null)(`rootless podman ${unavailable ?? ''}`, ()
 
   it.each(OPERATIONS.slice(0, SOME))('%s', (_, operation) => {
     const [expected, actual] = [kernel, plyfs].map((store) => operation({ store, image: IMAGE, options: [] }));
-    expect(differences(expected ?? [], actual ?? [])).toEqual([]);
+    expect(lineDifferences(expected ?? [], actual ?? [])).toEqual([]);
   });
 
   it.each(UNMAPPED)('%s', (_, operation) => {
     const [expected, actual] = [roots, plyfs].map((store) => operation({ store, image: IMAGE, options: [] }));
-    expect(differences(withoutDevices(expected ?? []), actual ?? [])).toEqual([]);
+    expect(lineDifferences(withoutDevices(expected ?? []), actual ?? [])).toEqual([]);
   });
 
   it.skipIf(!TRIES_ALL)('builds the image that root builds, except for devices', () => {
@@ -57,11 +58,11 @@ describe.skipIf(unavailable !== null)(`rootless podman ${unavailable ?? ''}`, ()
     // A driver that compares trees takes a new name of an unchanged file for another file. The expected image
     // was built by the kernel's driver.
     const apart = (lines: readonly string[]): string[] => lines.filter((line) => !line.includes('/lower-third -> '));
-    expect(differences(apart(withoutDevices(expected)), apart(actual))).toEqual([]);
+    expect(lineDifferences(apart(withoutDevices(expected)), apart(actual))).toEqual([]);
   });
 
   it('mounts an image in podman unshare', () => {
-    expect(differences(unsharedManifest(kernel, IMAGE), unsharedManifest(plyfs, IMAGE))).toEqual([]);
+    expect(lineDifferences(unsharedManifest(kernel, IMAGE), unsharedManifest(plyfs, IMAGE))).toEqual([]);
   });
 
   // For a mapping, podman gives the kernel copies of the layers, with other times and link counts. The
@@ -72,13 +73,13 @@ describe.skipIf(unavailable !== null)(`rootless podman ${unavailable ?? ''}`, ()
     ['--uidmap', ['--uidmap=0:1:1000', '--uidmap=1000:0:1', '--uidmap=1001:1001:64535']],
   ])('shows a container the owners of the image with %s', (_, options) => {
     const [expected, actual] = [imageManifest(kernel, IMAGE), imageManifest(plyfs, IMAGE, ...options)];
-    expect(differences(withoutUsers(expected), withoutUsers(actual))).toEqual([]);
+    expect(lineDifferences(withoutUsers(expected), withoutUsers(actual))).toEqual([]);
   });
 
   it.each(OPERATIONS.slice(0, 1))('%s, with --userns=keep-id', (_, operation) => {
     const expected = operation({ store: kernel, image: IMAGE, options: [] });
     const actual = operation({ store: plyfs, image: IMAGE, options: KEEP_ID });
-    expect(differences(withoutUsers(expected), withoutUsers(actual))).toEqual([]);
+    expect(lineDifferences(withoutUsers(expected), withoutUsers(actual))).toEqual([]);
   });
 
   it('makes objects in a shared directory belong to the user with --userns=keep-id', () => {

@@ -5,12 +5,13 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lineDifferences } from '../../../harness/line-differences.js';
 import { CHANGES } from '../shared/container-changes.js';
 import { ContainerStore } from '../shared/container-store.js';
 import { clientsUnavailable } from '../shared/drivers.js';
 import { saveLayeredImage } from '../shared/layered-image.js';
 import { PrivateMachine } from '../shared/private-machine.js';
-import { differences, imageManifest } from '../shared/tree-manifest.js';
+import { imageManifest } from '../shared/tree-manifest.js';
 import { MOUNTS, OPERATIONS, type Scene, SOME, UNMAPPED } from './podman-operations.js';
 
 const unavailable = clientsUnavailable('podman', 'runc');
@@ -36,7 +37,7 @@ describe.skipIf(unavailable !== null)(`podman ${unavailable ?? ''}`, () => {
   });
 
   it.each([...OPERATIONS, ...UNMAPPED, ...MOUNTS])('%s', (_, operation) => {
-    expect(differences(operation(on(kernel)), operation(on(plyfs)))).toEqual([]);
+    expect(lineDifferences(operation(on(kernel)), operation(on(plyfs)))).toEqual([]);
   });
 
   describe.each([
@@ -64,7 +65,7 @@ describe.skipIf(unavailable !== null)(`podman ${unavailable ?? ''}`, () => {
     it.each(OPERATIONS.slice(0, SOME))('%s', (title, operation) => {
       const expected = mappedByKernel.get(title) ?? operation(on(kernel, options));
       mappedByKernel.set(title, expected);
-      expect(differences(expected, operation(on(mapping, options)))).toEqual([]);
+      expect(lineDifferences(expected, operation(on(mapping, options)))).toEqual([]);
     });
 
     it('commits an ended container with the owners that it has seen', () => {
@@ -76,7 +77,7 @@ describe.skipIf(unavailable !== null)(`podman ${unavailable ?? ''}`, () => {
         store.podman('rmi', 'committed');
         return tree;
       });
-      expect(differences(expected ?? [], actual ?? [])).toEqual([]);
+      expect(lineDifferences(expected ?? [], actual ?? [])).toEqual([]);
     });
 
     it('commits a running container too', () => {

@@ -60,13 +60,6 @@ export function parseTree(output: string): string[] {
     .sort();
 }
 
-/** Returns the lines that only one of two manifests has. */
-export function differences(expected: readonly string[], actual: readonly string[]): string[] {
-  const [before, after] = [new Set(expected), new Set(actual)];
-  const missing = expected.filter((line) => !after.has(line)).map((line) => `missing: ${line}`);
-  return [...missing, ...actual.filter((line) => !before.has(line)).map((line) => `added: ${line}`)];
-}
-
 const STAT_LINE = /^([a-z]) (\d+) (\d+:\d+) (\d+) (\d+) (\d+) /;
 
 function comparableLine(

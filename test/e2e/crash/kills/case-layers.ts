@@ -5,13 +5,14 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { materialize } from '../../../conformance/materialize.js';
+import type { WritableLayerDirs } from '../../../harness/scratch.js';
 import { makeLayerDirs } from '../../../harness/scratch.js';
 import { type Snapshot, snapshot } from '../../../harness/snapshot.js';
 import * as sys from '../../../harness/sys/index.js';
 import { emptyBySize, timeless } from './compare-trees.js';
 import type { Executors, Step } from './executor.js';
 import type { KillCase } from './kill-case.js';
-import type { Mode, Writable } from './modes.js';
+import type { Mode } from './modes.js';
 
 /** The trees that plyfs and the kernel show. The kernel's is null if it cannot read the layers. */
 export interface Views {
@@ -26,7 +27,7 @@ const OLD = { sec: 1_000_000, nsec: 0 };
 const TRUSTED = { volatile: false, volatileMark: false };
 
 export class CaseLayers {
-  readonly layers: Writable;
+  readonly layers: WritableLayerDirs;
 
   /** @param base an empty directory for this object alone */
   constructor(

@@ -1,6 +1,7 @@
 import type { Layers } from '../../../conformance/tree.js';
+import type { WritableLayerDirs } from '../../../harness/scratch.js';
 import type { Step } from './executor.js';
-import type { Feature, Mode, Writable } from './modes.js';
+import type { Feature, Mode } from './modes.js';
 
 /** An operation during which a server is killed. */
 export interface KillCase {
@@ -44,7 +45,7 @@ export interface KillCase {
   /** Adds objects to `lower1` that a `Tree` cannot describe. */
   fillLower?(lower: string): void;
   /** Adds objects to the upper or the work directory that only a killed server leaves there. */
-  addLeftovers?(layers: Writable, mode: Mode): void;
+  addLeftovers?(layers: WritableLayerDirs, mode: Mode): void;
   /** A feature without which the case would test something else, or nothing new. */
   readonly needs?: Feature;
   /** The dialects of the case. Absent: both. */

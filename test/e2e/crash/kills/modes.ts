@@ -8,11 +8,9 @@ import {
   mountsUnavailable,
   overlayOptions,
 } from '../../../harness/mounts.js';
-import type { LayerDirs } from '../../../harness/scratch.js';
+import type { WritableLayerDirs } from '../../../harness/scratch.js';
 import { type Snapshot, snapshot } from '../../../harness/snapshot.js';
 import type { Config } from './executor.js';
-
-export type Writable = LayerDirs & { readonly upper: string };
 
 /** Features of the overlay dialect that write additional marks. */
 export type Feature = 'redirect_dir' | 'metacopy' | 'index';
@@ -25,16 +23,16 @@ export interface Mode {
   /** True: after a kill, a mark in `work` makes mounts refuse the upper until an administrator removes it. */
   readonly volatile: boolean;
   readonly form: LayerForm;
-  config(layers: Writable): Config;
+  config(layers: WritableLayerDirs): Config;
   /** The directory of unfinished changes, which is empty while mounted. */
-  stagingDirectory(layers: Writable): string;
+  stagingDirectory(layers: WritableLayerDirs): string;
   /** The directory of a mount's private files, which is empty after the mount has ended. */
-  privateDirectory(layers: Writable): string;
+  privateDirectory(layers: WritableLayerDirs): string;
   /**
    * Returns the tree that a writable mount of the kernel's overlayfs shows. `withoutGhosts` leaves out names
    * that it lists but does not find. null: the kernel cannot read the layers.
    */
-  readonly kernelView: ((layers: Writable, withoutGhosts: boolean) => Snapshot) | null;
+  readonly kernelView: ((layers: WritableLayerDirs, withoutGhosts: boolean) => Snapshot) | null;
   /** The reason why this mode cannot be tested here, or null. */
   unavailable(): string | null;
 }

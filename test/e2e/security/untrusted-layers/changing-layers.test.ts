@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Mounted, mountAufs, mountPlyfs, mountsUnavailable } from '../../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../../harness/scratch.js';
+import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../../harness/scratch.js';
 import * as sys from '../../../harness/sys/index.js';
 import { withDeadline } from '../../harness/deadline.js';
 import { DIALECTS, type TestedDialect } from '../../harness/dialects.js';
@@ -169,7 +169,7 @@ describe.skipIf(unavailable !== null)(
         const all = attempts();
         const outcomes = new Map<string, string>();
         let base: string;
-        let layers: LayerDirs & { readonly upper: string };
+        let layers: WritableLayerDirs;
         let mounted: Mounted;
         let outside: Outside;
         let before: unknown;

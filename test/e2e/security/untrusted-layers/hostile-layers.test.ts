@@ -15,7 +15,13 @@ import {
   overlayOptions,
   unmount,
 } from '../../../harness/mounts.js';
-import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../../harness/scratch.js';
+import {
+  type LayerDirs,
+  makeLayerDirs,
+  makeScratch,
+  removeScratch,
+  type WritableLayerDirs,
+} from '../../../harness/scratch.js';
 import * as sys from '../../../harness/sys/index.js';
 import { withDeadline } from '../../harness/deadline.js';
 import { contentsBelow } from './contents.js';
@@ -25,8 +31,6 @@ import { Outside, SECRET } from './outside.js';
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
 
 type Place = 'lower1' | 'upper';
-type Writable = LayerDirs & { readonly upper: string };
-
 /** The mount options with which the marks have most effect, and least. */
 const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   'redirect_dir=on,metacopy=on': ['redirect_dir=on', 'metacopy=on', 'index=off', 'xino=off'],
@@ -73,7 +77,10 @@ describe.skipIf(unavailable !== null)(`hostile layers${unavailable === null ? ''
    * Makes the layers of one mount in a new directory, so that plyfs does not find marks that the kernel has
    * written.
    */
-  function makeHostileLayers(name: string, place: Place): { layers: Writable; outside: Outside; names: string[] } {
+  function makeHostileLayers(
+    name: string,
+    place: Place,
+  ): { layers: WritableLayerDirs; outside: Outside; names: string[] } {
     const at = join(base, name);
     mkdirSync(at);
     const layers = makeLayerDirs(at);
@@ -109,7 +116,7 @@ describe.skipIf(unavailable !== null)(`hostile layers${unavailable === null ? ''
     });
   });
 
-  const MOUNTS: Readonly<Record<string, (layers: Writable) => Mounted>> = {
+  const MOUNTS: Readonly<Record<string, (layers: WritableLayerDirs) => Mounted>> = {
     overlay: (layers) => mountPlyfs(layers, ['redirect_dir=on', 'metacopy=on', 'volatile']),
     aufs: (layers) => mountAufs(layers, ['volatile']),
   };
@@ -118,7 +125,7 @@ describe.skipIf(unavailable !== null)(`hostile layers${unavailable === null ? ''
       const { layers, outside, names } = makeHostileLayers(`changed ${dialect} ${place}`, place);
       makeMarkerNames(join(base, `changed ${dialect} ${place}`, place), outside);
       const before = outside.facts();
-      const mounted = (MOUNTS[dialect] as (layers: Writable) => Mounted)(layers);
+      const mounted = (MOUNTS[dialect] as (layers: WritableLayerDirs) => Mounted)(layers);
       try {
         const { mountpoint } = mounted;
         withDeadline(mountpoint, 100, () => {

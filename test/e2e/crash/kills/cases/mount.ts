@@ -1,14 +1,15 @@
 /** The beginning and the end of a mount, which change the upper too. */
 import { dir, file, linked, whiteout } from '../../../../conformance/tree.js';
+import type { WritableLayerDirs } from '../../../../harness/scratch.js';
 import * as sys from '../../../../harness/sys/index.js';
 import type { KillCase } from '../kill-case.js';
-import type { Mode, Writable } from '../modes.js';
+import type { Mode } from '../modes.js';
 
 /**
  * Adds unfinished changes as a killed server leaves them: a copy, and removed directories that still contain
  * whiteouts.
  */
-function leaveUnfinished(layers: Writable, mode: Mode): void {
+function leaveUnfinished(layers: WritableLayerDirs, mode: Mode): void {
   const staging = mode.stagingDirectory(layers);
   sys.mkdir(staging, 0o700);
   sys.writeFile(`${staging}/#1.1`, 'half of a copy');
