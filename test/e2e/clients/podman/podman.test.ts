@@ -41,8 +41,8 @@ describe.skipIf(unavailable !== null)(`podman ${unavailable ?? ''}`, () => {
   });
 
   describe.each([
-    ['--uidmap, over layers on idmapped mounts', true],
-    ['--uidmap, over layers as they are', false],
+    ['with --uidmap, over idmapped layers', true],
+    ['with --uidmap, over layers that are not idmapped', false],
   ])('%s', (_, idmappedLowers) => {
     const options = ['--uidmap=0:100000:65536'];
     let mapping: ContainerStore;

@@ -14,10 +14,10 @@ import type { Outcome } from '../../cli/sandbox.js';
 const MACHINE_DIRECTORIES = ['/dev/shm', '/run', '/var/lib/containers', '/var/lib/cni', '/var/cache/containers'];
 
 /**
- * The first process prepares the namespace. /dev/fuse is accessible to all users, as udev makes it. crun does
- * not work with cgroups of both versions, so that only version 1 is visible if there is no cgroup2. Rootless
- * podman needs mounts that propagate; these propagate inside the namespace only. The first process ignores
- * SIGCHLD, so that the kernel reaps orphans, for which podman waits.
+ * The first process prepares the namespace. It makes /dev/fuse accessible to all users, as udev does. It
+ * unmounts a cgroup2 tree beside those of version 1, because crun does not work with both. It shares mounts
+ * within the namespace, because rootless podman needs mounts that propagate. It ignores SIGCHLD, so that the
+ * kernel reaps orphans, for which podman waits.
  */
 const FIRST_PROCESS = `
   set -e
