@@ -19,7 +19,10 @@ import { makesMetacopies } from './metacopy-support.js';
 import { InodeNumbers } from './nodes/inode-numbers.js';
 import { NodeTable } from './nodes/node-table.js';
 import { CopyJobs } from './state/copy-jobs.js';
-import { cachedListings, Union, type Upper } from './state/union.js';
+import { LayerStack, type Upper } from './state/layer-stack.js';
+import { newListingCache } from './state/listing-cache.js';
+import { OpenFileBudget } from './state/open-file-budget.js';
+import { Union } from './state/union.js';
 import type { UnionConfig } from './union-config.js';
 
 /**
@@ -77,25 +80,19 @@ function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
   const numbers = new InodeNumbers();
   const upper = openUpper(config, format, lowers, { fds, numbers, keep, log: config.log });
   for (const layer of upper === null ? lowers : [upper.layer, ...lowers]) format.noteUnread(layer);
-  const openFiles = Math.max(16, shared - grace);
-  const jobs = keep(new CopyJobs(config.log));
-  const listings = cachedListings();
-  const union = new Union(
-    upper,
-    lowers,
-    opened.slice(named),
-    format.dialect,
-    fds,
-    new NodeTable(fds, (dir) => listings.delete(dir)),
-    listings,
-    numbers,
-    jobs,
-    openFiles,
-    config.log,
-  );
+  const listings = newListingCache();
   const { ownership, volatile } = config;
-  union.accessTimes = accessTimesOf(config);
-  union.hasAcls = (ownership?.xattrs ?? 'all') === 'all';
+  const union = new Union({
+    stack: new LayerStack({ upper, lowers, dataLayers: opened.slice(named), dialect: format.dialect }),
+    nodes: new NodeTable(fds, (dir) => listings.delete(dir)),
+    fds,
+    numbers,
+    listings,
+    openFiles: new OpenFileBudget(Math.max(16, shared - grace), fds),
+    jobs: keep(new CopyJobs(config.log)),
+    options: { accessTimes: accessTimesOf(config), hasAcls: (ownership?.xattrs ?? 'all') === 'all' },
+    log: config.log,
+  });
   if (ownership !== undefined) return new MappedFilesystem(union, volatile, ownership);
   return new UnionFilesystem(union, volatile);
 }
@@ -132,14 +129,14 @@ function openUpper(
   mount.markInUse();
   fixNumbers(numbers, [layer, ...lowers]);
   const copyUp = copyUpContext(config, dialect, layer, work);
-  const lowerFiles =
+  const originHandles =
     dialect.origins &&
     new OriginHandles(lowers, layer, dialect.origins, {
       toleratesNull: !allowsOfflineChanges(config),
       ignoresUuid: config.overlay?.ignoresUuid === true,
     });
-  const links = format.links({ ...parts, mount, layer, lowers, lowerFiles });
-  return { mount, layer, work, hiding: format.hiding(layer, work), copyUp, lowerFiles, links };
+  const links = format.links({ ...parts, mount, layer, lowers, originHandles });
+  return { mount, layer, work, hiding: format.hiding(layer, work), copyUp, originHandles, links };
 }
 
 function copyUpContext(config: UnionConfig, dialect: Dialect, layer: Layer, work: WorkDirectory): CopyUpContext {

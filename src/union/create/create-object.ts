@@ -49,9 +49,9 @@ const scratch = new FileStat();
 /** Makes `object` at a name. Copies its directory up if necessary. EEXIST if the upper has the name. */
 export function makeObject(union: Union, at: Location, object: NewObject, caller: Caller): CreatedObject {
   const { dir, name } = at;
-  union.checkName(name);
+  union.stack.checkName(name);
   assertWritable(union, dir);
-  const refusal = union.dialect.refuseCreate(name, object.mode, object.rdev);
+  const refusal = union.stack.dialect.refuseCreate(name, object.mode, object.rdev);
   if (refusal !== 0) throw fsError(refusal, 'create');
   const home = upperDirectory(union, dir);
   const dirfd = union.fds.get(home);
@@ -88,7 +88,7 @@ interface NewEntry {
 
 function created(union: Union, { fd, lowers }: Pick<CreatedObject, 'fd' | 'lowers'>, entry: NewEntry): CreatedObject {
   const { home, name, hadWhiteout } = entry;
-  const { hiding } = union.writable();
+  const { hiding } = union.stack.writable();
   return {
     home,
     fd,
@@ -107,7 +107,7 @@ function created(union: Union, { fd, lowers }: Pick<CreatedObject, 'fd' | 'lower
  * without an error: a directory that must be opaque, or a whiteout that is not at the name itself.
  */
 function needsStaging(union: Union, home: RealDirectory, name: EntryName, mode: number): boolean {
-  if (isDirectory(mode) && union.dialect.opaqueMarks === 'always') return true;
+  if (isDirectory(mode) && union.stack.dialect.opaqueMarks === 'always') return true;
   return hasSeparateWhiteout(union, home, name);
 }
 
@@ -115,7 +115,7 @@ function needsStaging(union: Union, home: RealDirectory, name: EntryName, mode: 
  * Whether the upper has a whiteout of `name` that is not at the name itself, so that a creation there works.
  */
 export function hasSeparateWhiteout(union: Union, home: RealDirectory, name: EntryName): boolean {
-  if (union.dialect.whiteoutTakesName) return false;
+  if (union.stack.dialect.whiteoutTakesName) return false;
   return home.layer.reader.probe(union.fds.get(home), name, scratch) === 'whiteout';
 }
 
@@ -142,7 +142,7 @@ function makeStaged(
   overWhiteout: boolean,
 ): Pick<CreatedObject, 'fd' | 'lowers'> {
   const { dir, name } = at;
-  const { work, hiding, layer } = union.writable();
+  const { work, hiding, layer } = union.stack.writable();
   const dirfd = union.fds.get(dir.upper as RealDirectory);
   const staged = work.temporaryName();
   let fd = -1;
@@ -152,7 +152,7 @@ function makeStaged(
     const directory = isDirectory(object.mode);
     // Behind a whiteout there can be a lower directory, with which a new one must not merge. The mark is set
     // before the final mode, because a `user.` xattr needs write permission.
-    const opaque = overWhiteout || union.dialect.opaqueMarks === 'always';
+    const opaque = overWhiteout || union.stack.dialect.opaqueMarks === 'always';
     const lowers = directory && opaque ? hideLowerDirectories(union, at, staged) : [];
     const attributes = attributesFor(union, dir, object.mode, caller);
     const mode = applyAttributes(union, { dirfd: work.fd, name: staged }, attributes, object.rdev);

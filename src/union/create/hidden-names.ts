@@ -47,7 +47,7 @@ function lowerStack(union: Union, { dir, name }: Location): RealDirectory[] {
  * mark: when an object that is made in it later is removed, the lower name must be hidden again
  */
 export function hideLowerDirectories(union: Union, at: Location, staged: EntryName): readonly RealDirectory[] {
-  const { hiding, work } = union.writable();
+  const { hiding, work } = union.stack.writable();
   try {
     hiding.markOpaque(work.fd, staged);
     return [];

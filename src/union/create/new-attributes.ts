@@ -36,7 +36,7 @@ export function attributesFor(union: Union, dir: DirectoryNode, mode: number, ca
   const defaultAcl = isSymlink(mode) ? null : defaultAclOf(union, dir);
   if (defaultAcl === null) return { uid, gid, mode: withGroup & ~caller.umask, access: null, inherited: null };
   const inherited = withoutForeignIds(defaultAcl);
-  if (inherited !== defaultAcl) union.writable().copyUp.noteCutAcl();
+  if (inherited !== defaultAcl) union.stack.writable().copyUp.noteCutAcl();
   const acl = inheritAcl(defaultAcl, withGroup);
   // After the mode has limited the mask, because an entry that is removed here granted no more than the mask.
   const access = acl.access && withoutForeignIds(acl.access);
@@ -49,7 +49,7 @@ export function attributesFor(union: Union, dir: DirectoryNode, mode: number, ca
  * ACL until it is changed.
  */
 export function defaultAclOf(union: Union, dir: DirectoryNode): Buffer | null {
-  if (!union.hasAcls || dir.top.layer.overrides !== null) return null;
+  if (!union.options.hasAcls || dir.top.layer.overrides !== null) return null;
   if (dir.defaultAcl === undefined) dir.defaultAcl = findXattr(union.fds.get(dir.top), '', ACL_DEFAULT);
   return dir.defaultAcl;
 }
@@ -60,7 +60,7 @@ export function defaultAclOf(union: Union, dir: DirectoryNode): Buffer | null {
  * @returns the object's mode on disk
  */
 export function applyAttributes(union: Union, staged: ObjectRef, attributes: NewAttributes, rdev = 0): number {
-  const { layer, copyUp } = union.writable();
+  const { layer, copyUp } = union.stack.writable();
   const { overrides } = layer;
   const { uid, gid, access, inherited } = attributes;
   if (overrides !== null) {

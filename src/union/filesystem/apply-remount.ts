@@ -15,11 +15,11 @@ export function remounted(
   caller: Caller,
 ): void {
   if (caller.uid !== 0 && caller.uid !== process.geteuid?.()) throw fsError(Errno.EPERM, 'remount');
-  const { upper } = union;
+  const { upper } = union.stack;
   // Without an upper nothing is written, and no access time is updated.
   if (upper === null) return;
   upper.mount.follow(accessTimes);
-  union.accessTimes = accessTimes;
+  union.options.accessTimes = accessTimes;
   // As the kernel does it (fs/overlayfs/super.c:ovl_reconfigure).
   if (syncs) syncFs(upper.layer.root.fd);
 }

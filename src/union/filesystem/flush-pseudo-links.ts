@@ -33,7 +33,7 @@ export function flushPseudoLinksFor(union: Union, caller: Caller): void {
 /** When the mount is gone. What cannot be settled is found again by the next mount. */
 export function flushPseudoLinksAtEnd(union: Union): void {
   // There is no kernel left to tell of anything.
-  union.channel = null;
+  union.kernel.channel = null;
   try {
     flushPseudoLinks(union);
   } catch (error) {
@@ -44,7 +44,7 @@ export function flushPseudoLinksAtEnd(union: Union): void {
 
 /** Throws the first failure, when all that can be done has been; what has failed keeps its entry. */
 function flushPseudoLinks(union: Union): void {
-  const { links } = union;
+  const { links } = union.identity;
   if (links === null || !links.flushesAtEnd) return;
   const walk = new Walk(union, links.copied());
   walk.run();
@@ -166,8 +166,8 @@ function retire(union: Union, links: HardLinkTable, group: LinkGroup): void {
     return;
   }
   links.dissolve(group, node);
-  union.nodes.identify(node, union.numbers.own(stat.devMajor, stat.devMinor, stat.ino));
-  union.channel?.invalidateAttributes(node.id);
+  union.nodes.identify(node, union.identity.numbers.own(stat.devMajor, stat.devMinor, stat.ino));
+  union.kernel.channel?.invalidateAttributes(node.id);
   // Without a known name it is reached by the fd that it has been left with, until one is looked up.
   if (node.parent === null || node.parent.upper === null) return;
   node.home = node.parent.upper;

@@ -41,8 +41,8 @@ export class UnionFilesystem implements Operations {
   }
 
   attach(channel: KernelChannel, abilities: { readonly passthrough: boolean }): void {
-    this.union.channel = channel;
-    this.union.passthrough = abilities.passthrough;
+    this.union.kernel.channel = channel;
+    this.union.kernel.passthrough = abilities.passthrough;
   }
 
   lookup(parent: NodeId, name: EntryName): Entry | null {
@@ -211,7 +211,7 @@ export class UnionFilesystem implements Operations {
   }
 
   mounted(id: number): void {
-    this.union.upper?.work.markUse(id);
+    this.union.stack.upper?.work.markUse(id);
   }
 
   remounted(change: { readonly accessTimes: AccessTimes; readonly syncs: boolean }, caller: Caller): void {
@@ -219,7 +219,7 @@ export class UnionFilesystem implements Operations {
   }
 
   prefetch(): boolean {
-    return this.union.filePrefetch.act();
+    return this.union.caches.filePrefetch.act();
   }
 
   takeCompleted(isAwaited: (key: number) => boolean): number[] {
@@ -232,18 +232,11 @@ export class UnionFilesystem implements Operations {
 
   close(): void {
     const { union } = this;
-    union.treePrefetch.close();
+    union.caches.treePrefetch.close();
     union.jobs.close();
     flushPseudoLinksAtEnd(union);
     union.nodes.close();
     union.fds.close();
-    if (union.upper !== null) {
-      union.upper.hiding.close();
-      union.upper.links?.close();
-      union.upper.work.close();
-      union.upper.layer.close();
-      union.upper.mount.close();
-    }
-    for (const layer of [...union.lowers, ...union.dataLayers]) layer.close();
+    union.stack.close();
   }
 }

@@ -34,7 +34,7 @@ export interface LinkParts {
   /** The upper. */
   readonly layer: Layer;
   readonly lowers: readonly Layer[];
-  readonly lowerFiles: OriginHandles | null;
+  readonly originHandles: OriginHandles | null;
   readonly fds: DirectoryFds;
   readonly numbers: InodeNumbers;
   readonly log: (line: string) => void;

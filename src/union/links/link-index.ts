@@ -31,7 +31,7 @@ export class LinkIndex extends HardLinkTable {
 
   private constructor(
     private readonly index: IndexDirectory,
-    private readonly lowerFiles: OriginHandles,
+    private readonly originHandles: OriginHandles,
     { layer, fds, numbers }: LinkParts,
   ) {
     const directory = new RealDirectory(layer, null, '' as EntryName);
@@ -46,12 +46,12 @@ export class LinkIndex extends HardLinkTable {
    * @throws FsError if it must not be used with these layers, or holds what cannot be told
    */
   static open(work: string, dialect: OverlayDialect, parts: LinkParts): LinkIndex | null {
-    const { lowerFiles, mount, layer, lowers, keep, log } = parts;
+    const { originHandles, mount, layer, lowers, keep, log } = parts;
     const root = lowers[0] as Layer | undefined;
-    if (lowerFiles === null || root === undefined) return null;
-    const ofUpper = lowerFiles.identify(layer);
-    const ofLower = lowerFiles.identify(root);
-    const obstacle = ofUpper === null ? "the upper's file system has no file handles" : lowerFiles.obstacle();
+    if (originHandles === null || root === undefined) return null;
+    const ofUpper = originHandles.identify(layer);
+    const ofLower = originHandles.identify(root);
+    const obstacle = ofUpper === null ? "the upper's file system has no file handles" : originHandles.obstacle();
     if (ofUpper === null || ofLower === null || obstacle !== null) {
       log(`falling back to index=off: ${obstacle}`);
       return null;
@@ -63,7 +63,7 @@ export class LinkIndex extends HardLinkTable {
           IndexDirectory.open({ work, upper: layer.path }, () => mount.openWork(), dialect, roots),
         ),
       );
-      const links = new LinkIndex(index, lowerFiles, parts);
+      const links = new LinkIndex(index, originHandles, parts);
       links.readBack(work);
       return links;
     } catch (error) {
@@ -98,7 +98,7 @@ export class LinkIndex extends HardLinkTable {
     // Entries that only the kernel makes, with nfs_export=on.
     if (isWhiteout(copy) || isDirectory(copy.mode)) return true;
     if (!this.index.hasOrigin(name, origin)) return false;
-    const found = this.lowerFiles.find(origin, lower) === 'found';
+    const found = this.originHandles.find(origin, lower) === 'found';
     // The lower file has gone. A copy that has names goes on as a file of its own.
     if (!found) return copy.nlink > 1;
     const type = copy.mode & S_IFMT;
@@ -153,7 +153,7 @@ export class LinkIndex extends HardLinkTable {
 
   recount(group: LinkGroup): void {
     if (group.entry === null) return;
-    const found = this.lowerFiles.find(this.index.originOf(group.entry), lower) === 'found';
+    const found = this.originHandles.find(this.index.originOf(group.entry), lower) === 'found';
     if (found) group.noteLowerLinks(lower.nlink);
   }
 

@@ -13,14 +13,14 @@ import { correctNumbers } from './stable-inode-numbers.js';
  * @param isQuiet the access time of the upper directory must not change
  */
 export function listingOf(union: Union, dir: DirectoryNode, isQuiet = false): Listing {
-  let listing = union.listings.get(dir);
+  let listing = union.caches.listings.get(dir);
   if (listing === undefined) {
-    union.treePrefetch.listed(dir);
+    union.caches.treePrefetch.listed(dir);
     const entries = readMerged(union, dir, isQuiet);
     const hasCopies = correctNumbers(union, dir, entries);
     if (dir.impure && !hasCopies && !dir.isMerged) unmarkImpure(union, dir);
     listing = new Listing(entries);
-    union.listings.set(dir, listing);
+    union.caches.listings.set(dir, listing);
   }
   return listing;
 }
@@ -42,7 +42,7 @@ export function addToListing(
   name: EntryName,
   entry: { readonly ino: number; readonly type: number; readonly home: RealDirectory },
 ): void {
-  const listing = union.listings.peek(dir);
+  const listing = union.caches.listings.peek(dir);
   listing?.add({ ...entry, name, cookie: cookieOf(name), below: null, gone: false });
 }
 
@@ -54,10 +54,10 @@ export function addToListing(
 export function recheckCopies(union: Union, dir: DirectoryNode, node: UnionNode): void {
   if (!dir.impure || dir.isMerged) return;
   const isCopy = node.kind === 'directory' ? node.lowers.length > 0 : node.isCopy;
-  if (isCopy) union.listings.delete(dir);
+  if (isCopy) union.caches.listings.delete(dir);
 }
 
 /** Removes a name of `dir` from its cached listing. */
 export function removeFromListing(union: Union, dir: DirectoryNode, name: EntryName): void {
-  union.listings.peek(dir)?.remove(name);
+  union.caches.listings.peek(dir)?.remove(name);
 }

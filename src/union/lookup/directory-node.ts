@@ -54,12 +54,12 @@ function makeNode(
     union.nodes.newId(),
     dir,
     name,
-    isUpper ? numberOfDirectory(union, own, lowers[0], isMoved) : union.numbers.ofLower(own),
+    isUpper ? numberOfDirectory(union, own, lowers[0], isMoved) : union.identity.numbers.ofLower(own),
     isUpper ? real : null,
     isUpper ? lowers : [real, ...lowers],
   );
   // Protection flags that the dialect stores are read when they are needed.
-  if (stat.protection === 0 && (!isUpper || union.dialect.protections === null)) node.protection = 0;
+  if (stat.protection === 0 && (!isUpper || union.stack.dialect.protections === null)) node.protection = 0;
   union.nodes.add(node);
   stat.ino = node.ino;
   if (node.isMerged) stat.nlink = 1;

@@ -29,7 +29,9 @@ export function nodeOfFile(
   const number = isUpper ? numberOfFile(union, dir, name, own, direntType(stat.mode)) : numberWithoutOrigin(union, own);
   let group: LinkGroup | null = null;
   if (hasLinks) {
-    group = isUpper ? groupOfCopy(union, dir, name, number, stat.ino) : (union.links?.ofLower(number, stat) ?? null);
+    group = isUpper
+      ? groupOfCopy(union, dir, name, number, stat.ino)
+      : (union.identity.links?.ofLower(number, stat) ?? null);
   }
   const ino = group?.ino ?? number;
   const identity = group === null ? own : ino;
@@ -49,7 +51,7 @@ export function nodeOfFile(
   const node = new FileNode(union.nodes.newId(), dir, name, ino, isUpper, home, name);
   node.identity = identity;
   node.isCopy = isUpper && number !== own;
-  if (union.seeksData && isRegular(stat.mode)) {
+  if (union.stack.seeksData && isRegular(stat.mode)) {
     findData(union, node, dir, home, name);
     showStat(node, stat);
   }

@@ -30,8 +30,8 @@ export function findData(union: Union, node: FileNode, dir: DirectoryNode, home:
   const late = search.absolutePath;
   // Data-only layers are searched also without metacopy=on and redirect_dir=follow: their files can be
   // reached in no other way.
-  if (node.data === null && inLower && late !== null && union.dataLayers.length > 0) {
-    node.data = FileData.somewhereIn(union.dataLayers, late);
+  if (node.data === null && inLower && late !== null && union.stack.dataLayers.length > 0) {
+    node.data = FileData.somewhereIn(union.stack.dataLayers, late);
   }
   if (node.data === null) {
     search.checkFollowed();

@@ -24,7 +24,7 @@ export function groupOfCopy(
   ino: number,
   own: number,
 ): LinkGroup | null {
-  const group = union.links?.ofCopy(ino, own) ?? null;
+  const group = union.identity.links?.ofCopy(ino, own) ?? null;
   if (group?.lowerLinks === null) findLowerLinks(union, group, dir, name);
   return group;
 }
@@ -37,9 +37,9 @@ function findLowerLinks(union: Union, group: LinkGroup, dir: DirectoryNode, name
   for (const home of dir.lowers) {
     const presence = home.layer.reader.probe(union.fds.get(home), name, lower);
     if (presence === 'absent') continue;
-    const own = union.numbers.ownOfLower(lower, home.layer, lower.ino);
-    const same = presence === 'present' && (union.numbers.kept(own) ?? own) === group.ino;
-    if (same && lower.nlink > 1) union.links?.ofLower(group.ino, lower);
+    const own = union.identity.numbers.ownOfLower(lower, home.layer, lower.ino);
+    const same = presence === 'present' && (union.identity.numbers.kept(own) ?? own) === group.ino;
+    if (same && lower.nlink > 1) union.identity.links?.ofLower(group.ino, lower);
     return;
   }
 }
@@ -60,7 +60,7 @@ export function leadsTo(linked: FileNode, isUpper: boolean, group: LinkGroup | n
  * meant.
  */
 export function takesLatestName(union: Union, node: FileNode, isUpper: boolean): boolean {
-  if (node.isUpper && (isUpper || union.links?.countsNames !== true)) return false;
+  if (node.isUpper && (isUpper || union.identity.links?.countsNames !== true)) return false;
   return node.busy === 0;
 }
 
@@ -94,12 +94,12 @@ export function joinGroup(
   stat: FileStat,
 ): void {
   node.group = group;
-  if (union.links !== null && group.entry !== null) {
+  if (union.identity.links !== null && group.entry !== null) {
     if (found !== null && lacksOwnData(union, group.entry)) node.data ??= dataOf(union, found, node.name);
     node.isUpper = true;
     node.protection = null;
     node.isCopy = true;
-    node.home = union.links.directory;
+    node.home = union.identity.links.directory;
     node.realName = group.entry;
   }
   statNode(union, node, stat);
@@ -107,8 +107,8 @@ export function joinGroup(
 
 /** Whether the copy with this entry is a metacopy. */
 function lacksOwnData(union: Union, entry: EntryName): boolean {
-  if (union.links === null || !union.seeksData) return false;
-  const { directory } = union.links;
+  if (union.identity.links === null || !union.stack.seeksData) return false;
+  const { directory } = union.identity.links;
   return directory.layer.reader.marks(union.fds.get(directory), entry).metacopy !== null;
 }
 

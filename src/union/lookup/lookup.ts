@@ -27,7 +27,7 @@ export function lookupNode(union: Union, dir: DirectoryNode, name: EntryName, in
     statNode(union, known, into);
     return known;
   }
-  union.checkName(name);
+  union.stack.checkName(name);
   if (dir.removed || dir.isComplete) return null;
   if (dir.upper !== null) {
     const presence = nameInLayer(union, dir.upper, name, into, dir.lowers.length === 0);

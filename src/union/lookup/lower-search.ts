@@ -172,7 +172,7 @@ export class LowerSearch {
     this.redirect = redirect;
     this.path = absolute ? redirect + after : before + redirect + after;
     if (absolute) this.stopped = false;
-    const places = this.path.startsWith('/') ? this.union.lowers.map(({ root }) => root) : this.dir.lowers;
+    const places = this.path.startsWith('/') ? this.union.stack.lowers.map(({ root }) => root) : this.dir.lowers;
     this.candidates = places.filter((place) => place.layer.depth > layer.depth);
     this.at = 0;
     this.known = false;
@@ -194,12 +194,12 @@ export class LowerSearch {
   checkFollowed(): void {
     const { union } = this;
     if (this.redirect !== null) this.checkRedirectFollowed(this.redirect);
-    if (!this.wantsData || union.dialect.metacopies?.enabled === true) return;
+    if (!this.wantsData || union.stack.dialect.metacopies?.enabled === true) return;
     refuseUnfollowed(union, this.name, 'metacopy');
   }
 
   private checkRedirectFollowed(redirect: string): void {
-    if (this.union.dialect.redirects?.followed === true) return;
+    if (this.union.stack.dialect.redirects?.followed === true) return;
     this.union.log(`${displayName(redirect as EntryName)}: a layer leads there; not followed (redirect_dir=nofollow)`);
     throw fsError(Errno.EPERM, 'redirect');
   }
@@ -223,8 +223,8 @@ export class LowerSearch {
     const { layer } = home;
     const { union } = this;
     if (this.wanted === 'directory' || !isLast) {
-      if (layer.depth === union.lowest) return NO_MARKS;
-      if (below === 0 && !layer.isUpper && union.dialect.redirects?.followed !== true) return NO_MARKS;
+      if (layer.depth === union.stack.lowest) return NO_MARKS;
+      if (below === 0 && !layer.isUpper && union.stack.dialect.redirects?.followed !== true) return NO_MARKS;
     }
     const marks = layer.reader.marks(union.fds.get(home), name);
     const seeksBelow = below > 0 && !marks.opaque && (this.wanted === 'directory' || !isLast);

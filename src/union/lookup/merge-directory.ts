@@ -69,7 +69,7 @@ function readLayer(
   const list = (fd: number): void => {
     const place = placeOf(layer, fd);
     const entry = (name: EntryName, ino: number, type: number): void =>
-      add(name, union.numbers.ownOfLower(place, layer, ino), type);
+      add(name, union.identity.numbers.ownOfLower(place, layer, ino), type);
     layer.reader.list(fd, { entry, whiteout: (name) => whiteouts?.push(name) }, home);
   };
   if (isQuiet && layer.isUpper) union.fds.quietListing(home, list);

@@ -41,7 +41,7 @@ export function redirectMetacopy(union: Union, node: FileNode, sameParent: boole
 }
 
 function markRedirect(union: Union, node: UnionNode, at: ObjectRef, relative: boolean): void {
-  const { redirects } = union.dialect;
+  const { redirects } = union.stack.dialect;
   const known = node.redirect;
   // A redirect with a path from the root is correct at any place.
   if (redirects === null || (known !== null && (relative || known.startsWith('/')))) return;
@@ -59,7 +59,7 @@ function markRedirect(union: Union, node: UnionNode, at: ObjectRef, relative: bo
   }
   node.redirect = value;
   // The mark may have taken a block.
-  union.channel?.invalidateAttributes(node.id);
+  union.kernel.channel?.invalidateAttributes(node.id);
 }
 
 /**

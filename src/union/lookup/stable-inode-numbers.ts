@@ -20,15 +20,15 @@ const atPlace = new FileStat();
 
 /** The own number of the real object in `home` with this stat, as if nothing had been copied up. */
 export function ownNumber(union: Union, { layer }: RealDirectory, stat: FileStat): number {
-  if (!layer.isUpper) return union.numbers.ownOfLower(stat, layer, stat.ino);
-  return union.numbers.own(stat.devMajor, stat.devMinor, stat.ino);
+  if (!layer.isUpper) return union.identity.numbers.ownOfLower(stat, layer, stat.ino);
+  return union.identity.numbers.own(stat.devMajor, stat.devMinor, stat.ino);
 }
 
 /** The number to show for a file that is no copy of a lower one: a new file, or one in a lower layer. */
 export function numberWithoutOrigin(union: Union, own: number): number {
   // All names of a group show the number of its copy.
-  if (union.links?.has(own) === true) return union.numbers.kept(own) ?? own;
-  return union.numbers.ofLower(own);
+  if (union.identity.links?.has(own) === true) return union.identity.numbers.kept(own) ?? own;
+  return union.identity.numbers.ofLower(own);
 }
 
 /**
@@ -40,7 +40,7 @@ export function numberWithoutOrigin(union: Union, own: number): number {
  * @param type as in a directory entry
  */
 export function numberOfFile(union: Union, dir: DirectoryNode, name: EntryName, own: number, type: number): number {
-  const kept = union.numbers.kept(own);
+  const kept = union.identity.numbers.kept(own);
   if (kept !== undefined || !dir.impure || dir.upper === null) return kept ?? own;
   const { origin } = dir.upper.layer.reader.marks(union.fds.get(dir.upper), name);
   const number = origin === null ? null : findLower(union, dir, name, origin, lower);
@@ -53,13 +53,13 @@ export function numberOfFile(union: Union, dir: DirectoryNode, name: EntryName, 
   if (lower.nlink > 1) return own;
   // Its own number is remembered as well, so that it does not change when the other file is removed.
   const shown = isShownByOther(union, dir, name, own, number) ? own : number;
-  union.numbers.keepNumber(own, shown);
+  union.identity.numbers.keepNumber(own, shown);
   return shown;
 }
 
 /** Whether another file shows `number`, that of the lower file from which `name` of `dir` was copied. */
 function isShownByOther(union: Union, dir: DirectoryNode, name: EntryName, own: number, number: number): boolean {
-  if (union.numbers.isHeldByOther(number, own)) return true;
+  if (union.identity.numbers.isHeldByOther(number, own)) return true;
   return !hidesItsOrigin(union, dir, name, number) && union.nodes.hasLowerFile(number);
 }
 
@@ -67,7 +67,7 @@ function isShownByOther(union: Union, dir: DirectoryNode, name: EntryName, own: 
 function hidesItsOrigin(union: Union, dir: DirectoryNode, name: EntryName, number: number): boolean {
   return dir.lowers.some((home) => {
     if (!statAt(union.fds.get(home), name, atPlace)) return false;
-    return union.numbers.ownOfLower(atPlace, home.layer, atPlace.ino) === number;
+    return union.identity.numbers.ownOfLower(atPlace, home.layer, atPlace.ino) === number;
   });
 }
 
@@ -75,7 +75,7 @@ function hidesItsOrigin(union: Union, dir: DirectoryNode, name: EntryName, numbe
  * Whether `xattr_permissions` can make a lower object with this physical stat represent one of another type.
  */
 function canRepresentOther(union: Union, { mode }: FileStat): boolean {
-  return isRegular(mode) && union.lowers.some(({ overrides }) => overrides !== null);
+  return isRegular(mode) && union.stack.lowers.some(({ overrides }) => overrides !== null);
 }
 
 /**
@@ -89,16 +89,16 @@ function findLower(
   origin: Uint8Array,
   into: FileStat,
 ): number | null {
-  const { lowerFiles, numbers } = union;
-  if (lowerFiles === null) return null;
-  const result = lowerFiles.find(origin, into);
+  const { originHandles, numbers } = union.identity;
+  if (originHandles === null) return null;
+  const result = originHandles.find(origin, into);
   if (result === 'found') return numbers.own(into.devMajor, into.devMinor, into.ino);
   if (result !== 'barred') return null;
   // An ordinary user cannot open files by handle. But the lower file can have the same name as its copy.
   for (const home of dir.lowers) {
     const dirfd = union.fds.get(home);
     if (home.layer.reader.probe(dirfd, name, into) !== 'absent') {
-      const isOrigin = lowerFiles.isOrigin(origin, home.layer, dirfd, name);
+      const isOrigin = originHandles.isOrigin(origin, home.layer, dirfd, name);
       return isOrigin ? numbers.ownOfLower(into, home.layer, into.ino) : null;
     }
   }
@@ -117,9 +117,9 @@ export function numberOfDirectory(
   below: RealDirectory | undefined,
   isMoved: boolean,
 ): number {
-  const { numbers } = union;
+  const { originHandles, numbers } = union.identity;
   const kept = numbers.kept(own);
-  if (kept !== undefined || below === undefined || union.lowerFiles === null) return kept ?? own;
+  if (kept !== undefined || below === undefined || originHandles === null) return kept ?? own;
   const number = numberOfLower(union, own, below.parent as RealDirectory, below.name);
   const shown = numbers.isHeldByOther(number, own) ? own : number;
   if (isMoved || shown === own) numbers.keepNumber(own, shown);
@@ -128,7 +128,7 @@ export function numberOfDirectory(
 
 function numberOfLower(union: Union, own: number, home: RealDirectory, name: EntryName): number {
   if (!statAt(union.fds.get(home), name, lower)) return own;
-  return union.numbers.ownOfLower(lower, home.layer, lower.ino);
+  return union.identity.numbers.ownOfLower(lower, home.layer, lower.ino);
 }
 
 /**
@@ -140,27 +140,28 @@ export function correctNumbers(union: Union, dir: DirectoryNode, entries: readon
   for (const entry of entries) {
     if (!entry.home.layer.isUpper) continue;
     const own = entry.ino;
-    const kept = union.numbers.kept(own);
+    const kept = union.identity.numbers.kept(own);
     if (kept !== undefined) entry.ino = kept;
     else if ((dir.impure || entry.below !== null) && !correctEntry(union, dir, entry)) hasCopies = true;
     if (entry.ino !== own) hasCopies = true;
   }
   correctLowerNumbers(union, entries);
-  return hasCopies || union.lowerFiles?.isBarred === true;
+  return hasCopies || union.identity.originHandles?.isBarred === true;
 }
 
 function correctLowerNumbers(union: Union, entries: readonly ListedEntry[]): void {
-  if (!union.numbers.keepsAny) return;
+  if (!union.identity.numbers.keepsAny) return;
   // After the entries of the upper, because these can show the numbers of lower files.
   for (const entry of entries) {
-    if (!entry.home.layer.isUpper && union.links?.has(entry.ino) !== true) entry.ino = union.numbers.ofLower(entry.ino);
+    if (!entry.home.layer.isUpper && union.identity.links?.has(entry.ino) !== true)
+      entry.ino = union.identity.numbers.ofLower(entry.ino);
   }
 }
 
 /** Sets the number of one entry of the upper. Returns false if the number cannot be found out. */
 function correctEntry(union: Union, dir: DirectoryNode, entry: ListedEntry): boolean {
   const { name, ino, type } = entry;
-  if (union.lowerFiles === null) return true;
+  if (union.identity.originHandles === null) return true;
   try {
     entry.ino = type === DT_DIR ? listedDirectory(union, dir, entry) : numberOfFile(union, dir, name, ino, type);
     return true;

@@ -75,17 +75,17 @@ export function detachName(union: Union, node: FileNode, at: Location, inUpper: 
  * As {@link detachName}, for a file with a group. The copy's entry is removed together with its last name.
  */
 function detachLink(union: Union, node: FileNode, group: LinkGroup, at: Location, inUpper: boolean): void {
-  if (!inUpper) union.links?.hide(group);
+  if (!inUpper) union.identity.links?.hide(group);
   // If a step fails, the entry remains until the end of the mount. It is visible nowhere.
   afterwards(() => {
     statReal(union, node, scratch);
     const { nlink } = scratch;
     // Checked before the file counts as removed: the lower file may have got more names since.
-    if (group.exact && group.names(nlink) === 0) union.links?.recount(group);
+    if (group.exact && group.names(nlink) === 0) union.identity.links?.recount(group);
     node.removed = group.exact && group.names(nlink) === 0;
     if (!node.removed) return;
     union.jobs.takeFailure(node);
-    union.links?.dissolve(group, node);
+    union.identity.links?.dissolve(group, node);
   });
   if (!node.removed && !isKnownBy(node, at)) return;
   union.nodes.detach(node);
@@ -93,11 +93,11 @@ function detachLink(union: Union, node: FileNode, group: LinkGroup, at: Location
 }
 
 function releaseNumber(union: Union, node: FileNode): void {
-  if (!union.numbers.keepsAny || (node.pin < 0 && node.open === null)) return;
+  if (!union.identity.numbers.keepsAny || (node.pin < 0 && node.open === null)) return;
   // If this fails, the next file that gets the real number shows the number that is kept for this one.
   afterwards(() => {
     statReal(union, node, scratch);
-    if (scratch.nlink === 0) union.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
+    if (scratch.nlink === 0) union.identity.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
   });
 }
 
@@ -107,7 +107,7 @@ function releaseNumber(union: Union, node: FileNode): void {
 export function detachDirectory(union: Union, node: DirectoryNode): void {
   if (node.parent !== null) recheckCopies(union, node.parent, node);
   node.removed = true;
-  union.listings.delete(node);
+  union.caches.listings.delete(node);
   union.nodes.detach(node);
   union.nodes.release(node);
 }

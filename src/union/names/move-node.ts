@@ -22,7 +22,7 @@ export interface Move {
 
 /** Whether a directory keeps its lower parts when it moves. */
 export function takesLowers(union: Union, node: DirectoryNode): boolean {
-  return node.lowers.length > 0 && union.dialect.redirects?.written === true;
+  return node.lowers.length > 0 && union.stack.dialect.redirects?.written === true;
 }
 
 /** Updates the node of an object that has moved, and the listing of the directory that contains it now. */
@@ -37,7 +37,7 @@ export function moveNode(union: Union, { node, from, to }: Move): void {
       node.upper.name = to.name;
     }
   } else moveFileNode(union, node, from, to);
-  if (union.listings.peek(to.dir) !== undefined) addMovedToListing(union, node, to, home);
+  if (union.caches.listings.peek(to.dir) !== undefined) addMovedToListing(union, node, to, home);
 }
 
 function addMovedToListing(union: Union, node: UnionNode, to: Location, home: RealDirectory): void {
@@ -48,7 +48,7 @@ function addMovedToListing(union: Union, node: UnionNode, to: Location, home: Re
     } catch (error) {
       // The file has moved, but its type is not known. The next listing reads the directory from disk.
       if (!(error instanceof FsError)) throw error;
-      union.listings.delete(to.dir);
+      union.caches.listings.delete(to.dir);
       return;
     }
     type = direntType(scratch.mode);
@@ -61,8 +61,8 @@ function dropLowers(union: Union, node: DirectoryNode): void {
   if (node.lowers.length === 0) return;
   for (const lower of node.lowers) union.fds.drop(lower);
   node.lowers = [];
-  union.listings.delete(node);
-  union.channel?.invalidateAttributes(node.id);
+  union.caches.listings.delete(node);
+  union.kernel.channel?.invalidateAttributes(node.id);
 }
 
 /** Updates the node of a file that has moved; not if the node is known by another name of the file. */

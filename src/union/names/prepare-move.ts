@@ -44,7 +44,7 @@ function keepData(union: Union, node: FileNode, from: Location, to: Location): v
 
 /** Whether a directory must be opaque at this place, because lower directories could merge with it there. */
 function mustBeOpaque(union: Union, { dir, name }: Location): boolean {
-  switch (union.dialect.opaqueMarks) {
+  switch (union.stack.dialect.opaqueMarks) {
     case 'always':
       return true;
     case 'moved':
@@ -60,7 +60,7 @@ function mustBeOpaque(union: Union, { dir, name }: Location): boolean {
  */
 function markOpaque(union: Union, node: DirectoryNode, dirfd: number, at: Location): void {
   try {
-    union.writable().hiding.markOpaque(dirfd, node.name);
+    union.stack.writable().hiding.markOpaque(dirfd, node.name);
   } catch (error) {
     if (!isErrno(error, 'EOPNOTSUPP', 'ENOSPC', 'ERANGE')) throw error;
     // No lower name has to be hidden. The mark would only protect against lower layers that change while they

@@ -11,7 +11,7 @@ import type { Union } from '../state/union.js';
  * name, so that the removal takes one of the copy's own links (fs/overlayfs/util.c:ovl_nlink_start).
  */
 export function prepareRemoval(union: Union, node: UnionNode, { dir, name }: Location): void {
-  if (node.kind === 'directory' || node.group === null || union.links?.countsNames !== true) return;
+  if (node.kind === 'directory' || node.group === null || union.identity.links?.countsNames !== true) return;
   if (!node.isUpper) {
     union.nodes.move(node, dir, name);
     ensureUpper(union, node);
@@ -19,5 +19,5 @@ export function prepareRemoval(union: Union, node: UnionNode, { dir, name }: Loc
   const { group } = node;
   if (group === null) return;
   if (!hasUpperName(union, node, dir, name)) linkInUpper(union, group, dir, name);
-  union.links.count(group);
+  union.identity.links.count(group);
 }

@@ -76,11 +76,11 @@ function openFirstReader(union: Union, node: FileNode, flags: number, isFetched:
  * pages in its cache the kernel sends no READ.
  */
 function noteRead(union: Union, node: FileNode, fd: number): void {
-  if (!node.isUpper || node.data !== null || union.accessTimes.mode === 'noatime') return;
+  if (!node.isUpper || node.data !== null || union.options.accessTimes.mode === 'noatime') return;
   statFd(fd, scratch);
-  if (!updatesAccessTime(union.accessTimes, scratch)) return;
+  if (!updatesAccessTime(union.options.accessTimes, scratch)) return;
   touchFile(fd);
-  union.channel?.invalidateAttributes(node.id);
+  union.kernel.channel?.invalidateAttributes(node.id);
 }
 
 /**
@@ -91,7 +91,7 @@ function noteRead(union: Union, node: FileNode, fd: number): void {
  * @param size of a file that the kernel has no pages of; else 0
  */
 function provide(union: Union, node: FileNode, fd: number, size: number, isFetched: boolean): void {
-  const { channel } = union;
+  const { channel } = union.kernel;
   if (channel !== null && size > 0 && size <= channel.storeLimit) channel.storeData(node.id, fd, size);
   else if (!isFetched) prefetch(fd, 0, PREFETCH);
 }
@@ -167,7 +167,8 @@ function checkWritable(fd: number, flags: number): void {
  * `changesUnseen`).
  */
 function noteUnseenWriter(union: Union, node: FileNode, writes: boolean): void {
-  if (writes && node.open?.writers === 1 && node.open.backingId !== 0) union.channel?.invalidateAttributes(node.id);
+  if (writes && node.open?.writers === 1 && node.open.backingId !== 0)
+    union.kernel.channel?.invalidateAttributes(node.id);
 }
 
 function orClose<T>(fd: number, use: () => T): T {
@@ -204,18 +205,9 @@ function openFirst(
   const open: OpenFile = { fd, readFd: reads ? fd : -1, writable, appends, backingId: 0, opens: 0, writers: 0 };
   node.open = open;
   node.wasOpened = true;
-  union.openFiles++;
-  union.fds.leaveRoomFor(union.openFiles);
+  union.openFiles.opened();
   if (passes) open.backingId = register(union, node, fd);
   return count(node, open, flags);
-}
-
-/**
- * The server needs fds of its own to answer anything at all: open files may not take the last ones. Asked
- * before anything is made, copied up or opened.
- */
-export function checkBudget(union: Union): void {
-  if (union.openFiles >= union.maxOpenFiles) throw fsError(Errno.ENFILE, 'open');
 }
 
 /** Throws for `fd` of a file whose data is in another layer. */
@@ -248,9 +240,8 @@ export function releaseOpen(union: Union, node: FileNode, flags: number): void {
   if ((flags & O_ACCMODE) !== O_RDONLY) open.writers--;
   if (open.opens > 0) return;
   node.open = null;
-  union.openFiles--;
-  union.fds.leaveRoomFor(union.openFiles);
-  if (open.backingId !== 0) union.channel?.backingClose(open.backingId);
+  union.openFiles.closed();
+  if (open.backingId !== 0) union.kernel.channel?.backingClose(open.backingId);
   // A file without a name is reached through this fd for as long as the kernel may ask for it.
   if (node.home === null && node.pin < 0) {
     node.pin = open.fd;

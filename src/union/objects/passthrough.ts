@@ -43,13 +43,13 @@ function mustSharePages(flags: number): boolean {
  * @param mode the file's mode, if the caller knows it
  */
 export function canPassThrough(union: Union, node: FileNode, fd: number, flags: number, mode?: number): boolean {
-  if (!union.passthrough || !takesFlags(fd, flags)) return false;
+  if (!union.kernel.passthrough || !takesFlags(fd, flags)) return false;
   // An earlier mapping writes to the backing file, not to the pages of FUSE: then they cannot be shared
   // anyway.
   if (mustSharePages(flags) && !node.mayBeMapped) return false;
-  if (union.upper !== null && (!node.isUpper || node.data !== null)) return false;
+  if (union.stack.upper !== null && (!node.isUpper || node.data !== null)) return false;
   if (dataLayer(union, node)?.refusesBacking === true) return false;
-  if (union.upper === null) return true;
+  if (union.stack.upper === null) return true;
   if (mode === undefined) {
     statFd(fd, scratch);
     overridesOf(union, node)?.apply(fd, '', scratch);
@@ -59,7 +59,7 @@ export function canPassThrough(union: Union, node: FileNode, fd: number, flags: 
 
 /** The layer that has the data of an open file. */
 function dataLayer(union: Union, node: FileNode): Layer | undefined {
-  return node.data?.layer ?? node.home?.layer ?? union.upper?.layer;
+  return node.data?.layer ?? node.home?.layer ?? union.stack.upper?.layer;
 }
 
 /**
@@ -109,9 +109,9 @@ function isWithoutWriters(union: Union, node: FileNode): boolean {
  * requests.
  */
 export function register(union: Union, node: FileNode, fd: number): number {
-  const { channel } = union;
+  const { channel } = union.kernel;
   if (channel === null) return 0;
-  const id = union.upper === null ? channel.backingOpen(fd) : withoutFsetid(() => channel.backingOpen(fd));
+  const id = union.stack.upper === null ? channel.backingOpen(fd) : withoutFsetid(() => channel.backingOpen(fd));
   if (id > 0) return id;
   refused(union, node, -id);
   return 0;
@@ -121,7 +121,7 @@ export function register(union: Union, node: FileNode, fd: number): number {
  * EPERM: never allowed in this user namespace. ELOOP: this layer's file system is stacked too deep itself.
  */
 function refused(union: Union, node: FileNode, errno: number): void {
-  if (errno === Errno.EPERM) union.passthrough = false;
+  if (errno === Errno.EPERM) union.kernel.passthrough = false;
   const layer = dataLayer(union, node);
   if (errno === Errno.ELOOP && layer !== undefined) layer.refusesBacking = true;
 }

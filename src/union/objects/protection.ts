@@ -37,7 +37,7 @@ function readProtection(union: Union, node: UnionNode): number {
 }
 
 function storedFlags(union: Union, node: UnionNode): number {
-  const { protections } = union.dialect;
+  const { protections } = union.stack.dialect;
   if (protections === null) return 0;
   const { dirfd, name } = refOf(union, node);
   return protections.read(dirfd, name);
@@ -86,7 +86,7 @@ export function assertRemovable(union: Union, dir: UnionNode, node: UnionNode): 
  * file system: the dialect replaces a whiteout in one step, which fails as a whole.
  */
 export function assertWhiteoutRemovable(union: Union, dir: DirectoryNode): void {
-  if (union.dialect.protections === null) refuse(union, dir, FS_IMMUTABLE_FL | FS_APPEND_FL, 'remove');
+  if (union.stack.dialect.protections === null) refuse(union, dir, FS_IMMUTABLE_FL | FS_APPEND_FL, 'remove');
 }
 
 /** An append-only file is opened for writing by those who append (may_open). */

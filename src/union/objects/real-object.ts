@@ -44,7 +44,7 @@ export function opensItself(node: FileNode): boolean {
 /** Where the layer of a node's top real object keeps its attributes; null: the object has them itself. */
 export function overridesOf(union: Union, node: UnionNode): StatOverrides | null {
   if (node.kind === 'directory') return node.top.layer.overrides;
-  return (node.isUpper ? union.upper?.layer : node.home?.layer)?.overrides ?? null;
+  return (node.isUpper ? union.stack.upper?.layer : node.home?.layer)?.overrides ?? null;
 }
 
 /** Stats the real object, as its layer has it: real inode number and link count. */
@@ -148,7 +148,7 @@ export function openReal(union: Union, node: UnionNode, flags: number): number {
 }
 
 function fileFlagsOf(union: Union, node: FileNode): number {
-  return (node.home?.layer ?? union.upper?.layer)?.fileFlags ?? 0;
+  return (node.home?.layer ?? union.stack.upper?.layer)?.fileFlags ?? 0;
 }
 
 function openByName(dirfd: number, name: string, flags: number, into: FileStat): number {

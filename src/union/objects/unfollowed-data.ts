@@ -13,7 +13,11 @@ import { refOf } from './real-object.js';
  * that would be one more system call for each file.
  */
 export function lacksData(union: Union, layer: Layer, dirfd: number, name: string): boolean {
-  return !union.seeksData && union.dialect.metacopies !== null && layer.reader.marks(dirfd, name).metacopy !== null;
+  return (
+    !union.stack.seeksData &&
+    union.stack.dialect.metacopies !== null &&
+    layer.reader.marks(dirfd, name).metacopy !== null
+  );
 }
 
 /** Logs that a metacopy is not followed to its data, and throws EPERM. */
@@ -31,5 +35,5 @@ export function refuseUnfollowed(union: Union, name: EntryName, call: string): n
 export function refuseWithoutData(union: Union, node: FileNode, call: string): void {
   if (!node.isUpper || node.open !== null) return;
   const { dirfd, name } = refOf(union, node);
-  if (lacksData(union, union.writable().layer, dirfd, name)) refuseUnfollowed(union, node.name, call);
+  if (lacksData(union, union.stack.writable().layer, dirfd, name)) refuseUnfollowed(union, node.name, call);
 }

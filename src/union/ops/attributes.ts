@@ -6,7 +6,6 @@ import type { AttributeChange, Attributes, Caller, StatFs, TimeChange } from '..
 import { KEEP_ID, TIME_NOW, TIME_OMIT, type TimeValue } from '../../sys/files/inode-ops.js';
 import { close } from '../../sys/files/open.js';
 import { statFs } from '../../sys/files/stat.js';
-import type { Layer } from '../layers/layer.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
 import { changesUnseen, isWrittenInPassthrough } from '../objects/passthrough.js';
 import { assertChangeable, assertWritable } from '../objects/protection.js';
@@ -82,9 +81,9 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
  * directory's access time (relatime), and the kernel sends no request for a cached listing.
  */
 function dropKernelListing(union: Union, node: DirectoryNode): void {
-  const { mode, directories } = union.accessTimes;
-  if (mode !== 'relatime' || !directories || union.listings.peek(node) === undefined) return;
-  union.channel?.invalidateData(node.id);
+  const { mode, directories } = union.options.accessTimes;
+  if (mode !== 'relatime' || !directories || union.caches.listings.peek(node) === undefined) return;
+  union.kernel.channel?.invalidateData(node.id);
 }
 
 /**
@@ -133,8 +132,8 @@ function checkProtection(union: Union, node: UnionNode, change: AttributeChange)
  * xattr. So while a writer has the file open in passthrough, an empty SETATTR of any caller clears them.
  */
 function isNamelessChown(union: Union, node: UnionNode, change: AttributeChange, caller: Caller): boolean {
-  const ofWrite = union.lostCapability === node;
-  union.lostCapability = null;
+  const ofWrite = union.kernel.lostCapability === node;
+  union.kernel.lostCapability = null;
   if (!isEmpty(change) || ofWrite) return false;
   if (isRoot(caller)) return true;
   const { attr } = union.answer;
@@ -188,7 +187,7 @@ export function dropSetIdBits(union: Union, node: UnionNode, caller: Caller, has
   const left = withoutSetIdBits(mode, () => mayKeepSetGid(caller, uid, gid));
   if (left === mode) return;
   chmodReal(union, node, left & 0o7777);
-  union.channel?.invalidateAttributes(node.id);
+  union.kernel.channel?.invalidateAttributes(node.id);
 }
 
 function timeValue(time: TimeChange | undefined): TimeValue {
@@ -198,6 +197,6 @@ function timeValue(time: TimeChange | undefined): TimeValue {
 
 /** The space of the upper's file system, or of the top layer's if the union is read-only. */
 export function statfs(union: Union): StatFs {
-  const top = union.upper?.layer ?? (union.lowers[0] as Layer);
-  return { ...statFs(top.root.fd), namelen: union.maxName };
+  const { top } = union.stack;
+  return { ...statFs(top.root.fd), namelen: union.stack.maxName };
 }

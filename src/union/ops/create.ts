@@ -13,7 +13,7 @@ import { type CreatedObject, makeObject, type NewObject } from '../create/create
 import { applyAttributes, attributesFor } from '../create/new-attributes.js';
 import { removeFromListing } from '../lookup/cached-listing.js';
 import { type DirectoryNode, FileNode } from '../nodes/node.js';
-import { checkBudget, openNew } from '../objects/open-file.js';
+import { openNew } from '../objects/open-file.js';
 import { assertWritable } from '../objects/protection.js';
 import type { Union } from '../state/union.js';
 import { countedEntry, entryOfNew } from './entries.js';
@@ -102,7 +102,7 @@ export function create(
 ): { entry: Entry; opened: Opened } {
   const dir = union.nodes.directory(parent);
   const at = { dir, name };
-  checkBudget(union);
+  union.openFiles.check();
   const object: NewObject = {
     mode: (mode & 0o7777) | S_IFREG,
     rdev: 0,
@@ -161,9 +161,9 @@ export function tmpfile(
   caller: Caller,
 ): { entry: Entry; opened: Opened } {
   const dir = union.nodes.directory(parent);
-  const { work, layer } = union.writable();
+  const { work, layer } = union.stack.writable();
   assertWritable(union, dir);
-  checkBudget(union);
+  union.openFiles.check();
   const { fd, name } = openUnnamed(work);
   try {
     applyAttributes(union, { dirfd: fd, name: '' }, attributesFor(union, dir, mode | S_IFREG, caller));
@@ -176,7 +176,7 @@ export function tmpfile(
     throw error;
   }
   const { attr } = union.answer;
-  attr.ino = union.numbers.shown(attr.devMajor, attr.devMinor, attr.ino);
+  attr.ino = union.identity.numbers.shown(attr.devMajor, attr.devMinor, attr.ino);
   const node = new FileNode(union.nodes.newId(), null, '' as EntryName, attr.ino, true, null, '' as EntryName);
   node.identity = attr.ino;
   node.removed = true;

@@ -16,7 +16,7 @@ import { allocateRange, dataSync, preadInto, pwriteFrom, seek, sync, tryCopyRang
 import { close, reopen } from '../../sys/files/open.js';
 import { keepsSetIdBits } from '../../sys/rights/process-credentials.js';
 import type { FileNode, OpenFile } from '../nodes/node.js';
-import { checkBudget, openNew, openNode, releaseOpen } from '../objects/open-file.js';
+import { openNew, openNode, releaseOpen } from '../objects/open-file.js';
 import { assertChangeable, assertMayOpen, assertWritable, isAppendOnly } from '../objects/protection.js';
 import { openReal, truncateReal } from '../objects/real-object.js';
 import { copyUp } from '../promote/promote.js';
@@ -37,12 +37,12 @@ const MAX_COPY = 16 << 20;
  */
 export function open(union: Union, nodeid: NodeId, flags: number, killSetIdFor: Caller | null): Opened {
   const node = union.nodes.file(nodeid);
-  if (node.open === null) checkBudget(union);
+  if (node.open === null) union.openFiles.check();
   if ((flags & O_ACCMODE) !== O_RDONLY || (flags & O_TRUNC) !== 0) {
     return openForChange(union, node, flags, killSetIdFor);
   }
   // The kernel has pages of a file that was open before.
-  const isFetched = node.wasOpened || union.filePrefetch.opened(node);
+  const isFetched = node.wasOpened || union.caches.filePrefetch.opened(node);
   return openNode(union, node, flags, isFetched);
 }
 
@@ -118,7 +118,7 @@ export function read(
   const readBy = backingId !== 0 && (flags & O_DIRECT) !== 0 ? preadDirect : readWhole;
   // Reading never changes the access time of a lower file, or of any file of a mount with noatime: the fd was
   // opened that way.
-  if ((flags & O_NOATIME) === 0 || !node.isUpper || union.accessTimes.mode === 'noatime') {
+  if ((flags & O_NOATIME) === 0 || !node.isUpper || union.options.accessTimes.mode === 'noatime') {
     return readBy(readFd, into, at, size, offset);
   }
   const quiet = reopen(readFd, O_RDONLY | O_NOATIME);
@@ -261,6 +261,6 @@ export function copyFileRange(
   if (copied < 0) throw fsError(-copied, 'copy_file_range');
   // Reading has changed the source's access time on disk, but the kernel keeps the cached one
   // (fs/fuse/file.c:__fuse_copy_file_range).
-  union.channel?.invalidateAttributes(from);
+  union.kernel.channel?.invalidateAttributes(from);
   return copied;
 }

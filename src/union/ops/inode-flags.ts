@@ -67,7 +67,7 @@ function change(union: Union, nodeid: NodeId, flags: number, apply: (fd: number,
   const node = union.nodes.get(nodeid);
   if (node.kind === 'directory') copyUpDirectory(union, node);
   else ensureUpper(union, node);
-  const { protections } = union.dialect;
+  const { protections } = union.stack.dialect;
   // Not known until it is read again, if a step below fails.
   node.protection = null;
   if (protections === null) withRealFd(union, node, (fd) => apply(fd, flags));
@@ -78,7 +78,7 @@ function change(union: Union, nodeid: NodeId, flags: number, apply: (fd: number,
     node.protection = flags & PROTECTION;
   }
   // statx(2) reports both flags in its attributes, which the kernel may have cached.
-  union.channel?.invalidateAttributes(nodeid);
+  union.kernel.channel?.invalidateAttributes(nodeid);
 }
 
 /**

@@ -29,7 +29,7 @@ const scratch = new FileStat();
 export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryName): Entry {
   const node = union.nodes.file(nodeid);
   const dir = union.nodes.directory(parent);
-  union.checkNewName(name);
+  union.stack.checkNewName(name);
   assertWritable(union, dir);
   assertChangeable(union, node);
   assertNotBusy(node);
@@ -38,14 +38,14 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   if (node.data !== null && !redirectMetacopy(union, node, false)) ensureWhole(union, node);
   const home = upperDirectory(union, dir);
   if (node.isCopy) markImpure(union, dir);
-  if (node.group !== null) union.links?.count(node.group);
+  if (node.group !== null) union.identity.links?.count(node.group);
   const { attr } = union.answer;
   // The node remains known by its old name, so that `dir.children` lacks the new one.
   dir.isComplete = false;
   const undo = new UndoStack();
   if (hasSeparateWhiteout(union, home, name) || !tryLink(union, node, home, name)) {
     linkOverWhiteout(union, node, { dir, name }, home);
-    undo.push(() => union.writable().hiding.removeAndHide(union.fds.get(home), name));
+    undo.push(() => union.stack.writable().hiding.removeAndHide(union.fds.get(home), name));
   } else undo.push(() => unlinkAt(union.fds.get(home), name));
   // Before the steps that can fail: if one fails and the new name cannot be removed either, a lookup of that
   // name must find this node.
@@ -75,7 +75,7 @@ function linkReal(union: Union, node: FileNode, dirfd: number, name: EntryName):
 }
 
 function linkOverWhiteout(union: Union, node: FileNode, { dir, name }: Location, home: RealDirectory): void {
-  const { work, hiding } = union.writable();
+  const { work, hiding } = union.stack.writable();
   const dirfd = union.fds.get(home);
   if (home.layer.reader.probe(dirfd, name, scratch) !== 'whiteout') throw fsError(Errno.EEXIST, 'link');
   assertWhiteoutRemovable(union, dir);

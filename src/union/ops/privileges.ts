@@ -96,5 +96,5 @@ function attempt(union: Union, node: FileNode, restore: () => void): void {
 
 function reportLoss(union: Union, node: FileNode, why: string): void {
   union.log(`${displayName(node.name)}: a mapped write removed set-id bits or capabilities, not set again: ${why}`);
-  union.channel?.invalidateAttributes(node.id);
+  union.kernel.channel?.invalidateAttributes(node.id);
 }

@@ -42,7 +42,7 @@ export function readdir(
     if (!plus) return add(listed.name, inoOf(dir, listed), listed.type, listed.cookie);
     if (!sink.fits(listed.name.length)) return false;
     // A name that a branch of aufs allows, but aufs itself does not: it is listed, but no lookup finds it.
-    if (listed.name.length > union.maxName) return add(listed.name, listed.ino, listed.type, listed.cookie);
+    if (listed.name.length > union.stack.maxName) return add(listed.name, listed.ino, listed.type, listed.cookie);
     const entry = entryOf(union, dir, listed);
     if (entry === undefined) return add(listed.name, listed.ino, listed.type, listed.cookie);
     if (entry !== null) sink.addPlus(listed.name, entry.attr.ino, listed.type, listed.cookie, entry);
@@ -56,8 +56,8 @@ export function readdir(
  * of the directory.
  */
 function updateAccessTime(union: Union, dir: DirectoryNode): void {
-  const { mode, directories } = union.accessTimes;
-  if (dir.upper === null || mode === 'noatime' || !directories || union.listings.peek(dir) === undefined) return;
+  const { mode, directories } = union.options.accessTimes;
+  if (dir.upper === null || mode === 'noatime' || !directories || union.caches.listings.peek(dir) === undefined) return;
   touchDirectory(union.fds.get(dir.upper));
 }
 

@@ -20,7 +20,7 @@ const scratch = new FileStat();
 
 /** Removes a name of a file. A lower file is hidden by a whiteout, and not copied up for that. */
 export function unlink(union: Union, parent: NodeId, name: EntryName): void {
-  const { hiding } = union.writable();
+  const { hiding } = union.stack.writable();
   const dir = union.nodes.directory(parent);
   const node = existingNode(union, dir, name);
   if (node.kind === 'directory') throw fsError(Errno.EISDIR, 'unlink');
@@ -50,7 +50,7 @@ export function existingNode(union: Union, dir: DirectoryNode, name: EntryName):
 
 /** Removes a directory that the merged view shows as empty. */
 export function rmdir(union: Union, parent: NodeId, name: EntryName): void {
-  const { hiding } = union.writable();
+  const { hiding } = union.stack.writable();
   const dir = union.nodes.directory(parent);
   const node = existingNode(union, dir, name);
   if (node.kind === 'file') throw fsError(Errno.ENOTDIR, 'rmdir');
@@ -63,10 +63,10 @@ export function rmdir(union: Union, parent: NodeId, name: EntryName): void {
 }
 
 function removeUpper(union: Union, dir: DirectoryNode, node: DirectoryNode, upper: RealDirectory): void {
-  const { hiding } = union.writable();
+  const { hiding } = union.stack.writable();
   const dirfd = union.fds.get(dir.upper as RealDirectory);
   union.fds.pin(upper);
   statFd(upper.fd, scratch);
   hiding.removeDirectory(dirfd, node.name, lowerHas(union, dir, node.name));
-  union.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
+  union.identity.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
 }

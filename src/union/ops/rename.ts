@@ -40,11 +40,11 @@ export function rename(
   flags: number,
 ): void {
   if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) !== 0) throw fsError(Errno.EINVAL, 'rename');
-  union.writable();
+  union.stack.writable();
   const from = { dir: union.nodes.directory(parent), name };
   const to = { dir: union.nodes.directory(newParent), name: newName };
   const source = existingNode(union, from.dir, name);
-  union.checkNewName(newName);
+  union.stack.checkNewName(newName);
   const target = lookupNode(union, to.dir, newName, scratch);
   // Both are names of one file: rename(2) changes nothing then.
   if (source === target) return;
@@ -77,7 +77,7 @@ function checkMovable(union: Union, node: UnionNode): void {
     refuseWithoutData(union, node, 'rename');
     return;
   }
-  const movable = union.dialect.mayMove({
+  const movable = union.stack.dialect.mayMove({
     inUpper: node.upper !== null,
     inLower: node.lowers.length > 0,
     isEmpty: () => isEmpty(union, node),
@@ -104,7 +104,7 @@ function replace(union: Union, move: Move, target: UnionNode | null): void {
   checkMovable(union, node);
   if (target !== null) prepareRemoval(union, target, to);
   prepareMove(union, move);
-  const { hiding, layer } = union.writable();
+  const { hiding, layer } = union.stack.writable();
   const fromFd = union.fds.get(upperDirectory(union, from.dir));
   const toFd = union.fds.get(upperDirectory(union, to.dir));
   const inUpper = target !== null && hasUpperName(union, target, to.dir, to.name);
@@ -141,11 +141,11 @@ function dropTarget(union: Union, target: UnionNode, to: Location, inUpper: bool
   if (target.kind === 'file') detachName(union, target, to, inUpper);
   else {
     const { upper } = target;
-    if (upper !== null && union.numbers.keepsAny) {
+    if (upper !== null && union.identity.numbers.keepsAny) {
       // If this fails, the next object that gets the real number shows the number that is kept for this one.
       afterwards(() => {
         statFd(upper.fd, scratch);
-        union.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
+        union.identity.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);
       });
     }
     detachDirectory(union, target);

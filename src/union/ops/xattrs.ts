@@ -23,7 +23,7 @@ export function nameOnDisk(union: Union, overrides: StatOverrides | null, name: 
   const escaped = escapeOverride(name);
   const kept = overrides === null ? escaped : overrides.xattrOnDisk(escaped);
   if (kept === null) return null;
-  const onDisk = union.dialect.xattrOnDisk(kept);
+  const onDisk = union.stack.dialect.xattrOnDisk(kept);
   if (onDisk.length > XATTR_NAME_MAX) throw fsError(Errno.EOPNOTSUPP, 'xattr');
   return onDisk;
 }
@@ -72,7 +72,7 @@ export function listxattr(union: Union, nodeid: NodeId, caller: Caller): string[
 
 /** The name that applications see for the xattr `onDisk`; null: they do not see it. */
 function nameShown(union: Union, node: UnionNode, onDisk: string): string | null {
-  const kept = union.dialect.xattrShown(onDisk);
+  const kept = union.stack.dialect.xattrShown(onDisk);
   if (kept === null) return null;
   const overrides = overridesOf(union, node);
   const own = overrides === null ? kept : overrides.xattrShown(kept);
@@ -94,10 +94,10 @@ export function setxattr(
 ): void {
   const node = union.nodes.get(nodeid);
   assertChangeable(union, node);
-  const onDisk = nameToChange(union, union.writable().layer.overrides, name);
+  const onDisk = nameToChange(union, union.stack.writable().layer.overrides, name);
   // Throws EOPNOTSUPP if the upper has no ACLs, so that the object is not copied up for nothing
   // (fs/overlayfs/inode.c:ovl_set_acl).
-  if (isAcl(name) && !isUpper(node)) getXattr(union.writable().layer.root.fd, '', onDisk);
+  if (isAcl(name) && !isUpper(node)) getXattr(union.stack.writable().layer.root.fd, '', onDisk);
   ensureNodeUpper(union, node);
   if (name === CAPABILITY && node.kind === 'file') node.lacksCapability = false;
   const { dirfd, name: at } = refOf(union, node);
@@ -125,7 +125,7 @@ export function removexattr(union: Union, nodeid: NodeId, name: string): void {
     if (getXattr(before.dirfd, before.name, below) === null) throw fsError(Errno.ENODATA, 'removexattr');
     ensureNodeUpper(union, node);
   }
-  const { overrides } = union.writable().layer;
+  const { overrides } = union.stack.writable().layer;
   // With overrides a copy has no ACL, and the removal of an ACL that an object does not have is no error.
   if (overrides !== null && isAcl(name)) return;
   const onDisk = nameToChange(union, overrides, name);
@@ -133,7 +133,7 @@ export function removexattr(union: Union, nodeid: NodeId, name: string): void {
   removeXattr(dirfd, at, onDisk);
   invalidateBlocks(union, node);
   forgetDefaultAcl(node, name);
-  if (name === CAPABILITY) union.lostCapability = node;
+  if (name === CAPABILITY) union.kernel.lostCapability = node;
 }
 
 /**
@@ -141,7 +141,7 @@ export function removexattr(union: Union, nodeid: NodeId, name: string): void {
  * fit into the inode takes a block, but the kernel asks only for ctime again (fs/fuse/xattr.c:fuse_setxattr).
  */
 function invalidateBlocks(union: Union, node: UnionNode): void {
-  union.channel?.invalidateAttributes(node.id);
+  union.kernel.channel?.invalidateAttributes(node.id);
 }
 
 /**

@@ -23,7 +23,7 @@ export function completeData(union: Union, node: FileNode, length: number): numb
       const fd = sealWith(union, node, completion, () => completion.seal(true));
       if (fd >= 0) close(fd);
     };
-    throw new Parked(union.jobs.start(node, completion, union.writable().copyUp.sync, complete));
+    throw new Parked(union.jobs.start(node, completion, union.stack.writable().copyUp.sync, complete));
   }
   // The data of a large file is not copied only to be discarded. The file is truncated here, and only once:
   // if a later truncation failed, nothing could restore the data that this one has discarded.
@@ -46,7 +46,7 @@ function openCompletion(union: Union, node: FileNode): DataCompletion {
     close(sourceFd);
     throw error;
   }
-  return new DataCompletion(sourceFd, fd, union.writable().copyUp);
+  return new DataCompletion(sourceFd, fd, union.stack.writable().copyUp);
 }
 
 /**
@@ -76,6 +76,6 @@ function sealWith(union: Union, node: FileNode, completion: DataCompletion, seal
     throw error;
   }
   node.data = null;
-  union.channel?.invalidateAttributes(node.id);
+  union.kernel.channel?.invalidateAttributes(node.id);
   return repoint(node, fd);
 }

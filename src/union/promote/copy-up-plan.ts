@@ -63,7 +63,7 @@ export function planCopyUp(union: Union, node: FileNode, length: number): WholeC
  * its data by its place.
  */
 export function prefersMetacopy(union: Union, node: FileNode): boolean {
-  return union.writable().copyUp.makesMetacopies && node.parent !== null;
+  return union.stack.writable().copyUp.makesMetacopies && node.parent !== null;
 }
 
 /** Plans to copy the attributes of a lower file; all of it if it is no regular file. */
@@ -84,8 +84,8 @@ function planSource(union: Union, node: FileNode, home: RealDirectory): PlannedS
   const { layer } = home;
   const stat = new FileStat();
   statToCopy(union, node, stat);
-  refuseProtected(stat, union.writable().copyUp);
-  const breaksLinks = union.links === null && stat.nlink > 1;
-  const origin = breaksLinks ? null : (union.lowerFiles?.originOf(layer, dirfd, name) ?? null);
+  refuseProtected(stat, union.stack.writable().copyUp);
+  const breaksLinks = union.identity.links === null && stat.nlink > 1;
+  const origin = breaksLinks ? null : (union.identity.originHandles?.originOf(layer, dirfd, name) ?? null);
   return { source: { dirfd, name, stat, overrides: layer.overrides, origin }, breaksLinks };
 }

@@ -27,7 +27,7 @@ const scratch = new FileStat();
  * @returns an fd of the copy, as `copyUp` does
  */
 export function copyWhole(union: Union, node: FileNode, plan: WholeCopyPlan): number {
-  const { copyUp } = union.writable();
+  const { copyUp } = union.stack.writable();
   const staged = StagedFile.open(plan.source, copyUp, plan.copiedLength, node.data?.open());
   if (staged.needsData && staged.length >= LARGE) {
     // The copy keeps the size of the source. A request for another size is executed again after the copy.
@@ -45,14 +45,14 @@ export function copyWhole(union: Union, node: FileNode, plan: WholeCopyPlan): nu
 
 /** Copies the attributes of a regular file. The data remains where it is. */
 export function copyAttributes(union: Union, node: FileNode, plan: MetacopyPlan): void {
-  const staged = StagedFile.withoutData(plan.source, union.writable().copyUp);
+  const staged = StagedFile.withoutData(plan.source, union.stack.writable().copyUp);
   closeCopy(publish(union, node, staged, plan, { synced: false }));
 }
 
 /** Copies a symlink, device, fifo or socket. */
 export function copySpecial(union: Union, node: FileNode, plan: SpecialCopyPlan): void {
   const { source } = plan;
-  const { copyUp } = union.writable();
+  const { copyUp } = union.stack.writable();
   const home = upperParent(union, node);
   const copy = new FileStat();
   const whenFinished = (dirfd: number, name: EntryName): void => {
@@ -143,9 +143,9 @@ function enterLinks(union: Union, node: FileNode, staged: ObjectRef, copy: FileS
   const { group } = node;
   if (group === null) return;
   group.noteLowerLinks(source.stat.nlink);
-  if (union.links === null) return;
+  if (union.identity.links === null) return;
   if (node.removed) node.group = null;
-  else union.links.enter(group, staged, copy, source.origin);
+  else union.identity.links.enter(group, staged, copy, source.origin);
 }
 
 /** Runs `publishCopy`; if that fails, removes the entry that {@link enterLinks} has made. */
@@ -153,7 +153,7 @@ function withdrawOnFailure<T>(union: Union, node: FileNode, publishCopy: () => T
   try {
     return publishCopy();
   } catch (error) {
-    if (node.group !== null) union.links?.withdraw(node.group);
+    if (node.group !== null) union.identity.links?.withdraw(node.group);
     throw error;
   }
 }

@@ -13,7 +13,7 @@ const scratch = new FileStat();
 
 /** Marks `dir`, if it is in the upper, before a copy of a lower object gets a name in it. */
 export function markImpure(union: Union, dir: DirectoryNode): void {
-  const { origins } = union.dialect;
+  const { origins } = union.stack.dialect;
   if (dir.upper === null || dir.impure || origins === null) return;
   const dirfd = union.fds.get(dir.upper);
   statFd(dirfd, scratch);
@@ -26,7 +26,7 @@ export function markImpure(union: Union, dir: DirectoryNode): void {
  * (fs/overlayfs/readdir.c:ovl_cache_get_impure).
  */
 export function unmarkImpure(union: Union, dir: DirectoryNode): void {
-  const { origins } = union.dialect;
+  const { origins } = union.stack.dialect;
   if (dir.upper === null || origins === null) return;
   const dirfd = union.fds.get(dir.upper);
   dir.impure = false;
@@ -34,6 +34,6 @@ export function unmarkImpure(union: Union, dir: DirectoryNode): void {
   afterwards(() => {
     statFd(dirfd, scratch);
     withWriteInto(dirfd, scratch.mode, () => origins.unmarkImpure(dirfd));
-    union.channel?.invalidateAttributes(dir.id);
+    union.kernel.channel?.invalidateAttributes(dir.id);
   });
 }

@@ -19,7 +19,7 @@ const copy = new FileStat();
 export function copyUpDirectory(union: Union, dir: DirectoryNode): RealDirectory {
   if (dir.upper !== null) return dir.upper;
   if (dir.removed) return copyUpRemoved(union, dir);
-  union.writable();
+  union.stack.writable();
   // A loop, because a tree can be deeper than the call stack.
   const missing: DirectoryNode[] = [];
   let home: RealDirectory | null = null;
@@ -36,10 +36,10 @@ export function copyUpDirectory(union: Union, dir: DirectoryNode): RealDirectory
 function sourceOf(union: Union, dir: DirectoryNode): CopyUpSource {
   const lower = dir.top;
   const dirfd = union.fds.get(lower.parent as RealDirectory);
-  const origin = union.lowerFiles?.originOf(lower.layer, dirfd, lower.name) ?? null;
+  const origin = union.identity.originHandles?.originOf(lower.layer, dirfd, lower.name) ?? null;
   const stat = new FileStat();
   statToCopy(union, dir, stat);
-  refuseProtected(stat, union.writable().copyUp);
+  refuseProtected(stat, union.stack.writable().copyUp);
   return { dirfd, name: lower.name, stat, overrides: lower.layer.overrides, origin };
 }
 
@@ -48,7 +48,7 @@ function sourceOf(union: Union, dir: DirectoryNode): CopyUpSource {
  * ext4. (The kernel's overlayfs: ENOTDIR.)
  */
 function copyUpRemoved(union: Union, dir: DirectoryNode): RealDirectory {
-  const { layer, copyUp } = union.writable();
+  const { layer, copyUp } = union.stack.writable();
   const real = new RealDirectory(layer, layer.root, dir.name);
   real.fd = copyUpUnnamed(sourceOf(union, dir), copyUp);
   real.pinned = true;
@@ -59,15 +59,15 @@ function copyUpRemoved(union: Union, dir: DirectoryNode): RealDirectory {
 
 /** Copies up a directory whose parent is in the upper at `home`. */
 function copyUpInto(union: Union, dir: DirectoryNode, home: RealDirectory): RealDirectory {
-  const upper = union.writable();
+  const upper = union.stack.writable();
   const source = sourceOf(union, dir);
   if (dir.parent !== null) markImpure(union, dir.parent);
   const destination = { upper: union.fds.get(home), name: dir.name };
   // The stat is read before the copy has its name, because no step after that can fail.
   copyUpOther(source, destination, upper.copyUp, (workFd, staged) => statAt(workFd, staged, copy));
-  union.numbers.keep(copy, dir.ino);
+  union.identity.numbers.keep(copy, dir.ino);
   dir.upper = new RealDirectory(upper.layer, home, dir.name);
-  if (dir.parent !== null) union.listings.peek(dir.parent)?.rehome(dir.name, home, dir.ino);
+  if (dir.parent !== null) union.caches.listings.peek(dir.parent)?.rehome(dir.name, home, dir.ino);
   invalidateCopied(union, dir);
   return dir.upper;
 }
@@ -77,6 +77,6 @@ function copyUpInto(union: Union, dir: DirectoryNode, home: RealDirectory): Real
  * directory, which has a new entry on disk.
  */
 export function invalidateCopied(union: Union, node: UnionNode): void {
-  union.channel?.invalidateAttributes(node.id);
-  if (node.parent !== null) union.channel?.invalidateAttributes(node.parent.id);
+  union.kernel.channel?.invalidateAttributes(node.id);
+  if (node.parent !== null) union.kernel.channel?.invalidateAttributes(node.parent.id);
 }

@@ -23,7 +23,7 @@ export function assertNotBusy(node: FileNode): void {
 export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_INFINITY): number {
   if (node.isUpper) linkKnownName(union, node);
   if (node.isUpper && node.data === null) return -1;
-  union.writable();
+  union.stack.writable();
   assertNotBusy(node);
   const errno = union.jobs.takeFailure(node);
   if (errno !== 0) throw fsError(errno, 'copy-up');

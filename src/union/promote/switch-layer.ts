@@ -22,11 +22,11 @@ export interface PublishedCopy {
  */
 export function switchLayer(union: Union, node: FileNode, { home, copy, breaksLinks }: PublishedCopy): void {
   const { group } = node;
-  const own = union.numbers.own(copy.devMajor, copy.devMinor, copy.ino);
+  const own = union.identity.numbers.own(copy.devMajor, copy.devMinor, copy.ino);
   if (breaksLinks) node.ino = own;
   // The number of a copy without a name is not remembered: only the node shows it, and the file system can
   // give the copy's own number to another file when the node is freed.
-  else if (home !== null || group !== null) union.numbers.keep(copy, node.ino);
+  else if (home !== null || group !== null) union.identity.numbers.keep(copy, node.ino);
   node.isUpper = true;
   node.isCopy = !breaksLinks;
   if (group === null) {
@@ -35,10 +35,10 @@ export function switchLayer(union: Union, node: FileNode, { home, copy, breaksLi
     node.realName = node.name;
   } else reachThroughEntry(union, node, group, home !== null);
   if (home !== null && node.parent !== null) {
-    union.listings.peek(node.parent)?.rehome(node.name, home, node.ino);
+    union.caches.listings.peek(node.parent)?.rehome(node.name, home, node.ino);
     // The kernel's cached listing has the old number. The pages of a listing are locked only while the kernel
     // fills them, so that invalidating them cannot block.
-    if (breaksLinks) union.channel?.invalidateData(node.parent.id);
+    if (breaksLinks) union.kernel.channel?.invalidateData(node.parent.id);
   }
   invalidateCopied(union, node);
 }
@@ -48,8 +48,8 @@ export function switchLayer(union: Union, node: FileNode, { home, copy, breaksLi
  * @param hasName the copy also has its name in the upper, which hides the lower name
  */
 function reachThroughEntry(union: Union, node: FileNode, group: LinkGroup, hasName: boolean): void {
-  if (union.links === null || group.entry === null) return;
-  if (hasName) union.links.hide(group);
-  node.home = union.links.directory;
+  if (union.identity.links === null || group.entry === null) return;
+  if (hasName) union.identity.links.hide(group);
+  node.home = union.identity.links.directory;
   node.realName = group.entry;
 }

@@ -25,7 +25,7 @@ export function hasUpperName(union: Union, node: UnionNode, dir: DirectoryNode, 
  * so that the times of the directory are restored.
  */
 export function linkInUpper(union: Union, group: LinkGroup, dir: DirectoryNode, name: EntryName): void {
-  const { links } = union;
+  const { links } = union.identity;
   if (links === null || group.entry === null) return;
   const home = copyUpDirectory(union, dir);
   const dirfd = union.fds.get(home);
@@ -34,8 +34,8 @@ export function linkInUpper(union: Union, group: LinkGroup, dir: DirectoryNode, 
   links.announce(group);
   keepingTimes(dirfd, () => linkAt(union.fds.get(links.directory), entry, dirfd, name));
   links.hide(group);
-  union.listings.peek(dir)?.rehome(name, home, group.ino);
-  union.channel?.invalidateAttributes(dir.id);
+  union.caches.listings.peek(dir)?.rehome(name, home, group.ino);
+  union.kernel.channel?.invalidateAttributes(dir.id);
 }
 
 /**
@@ -45,6 +45,6 @@ export function linkInUpper(union: Union, group: LinkGroup, dir: DirectoryNode, 
  */
 export function linkKnownName(union: Union, node: FileNode): void {
   const { group, parent, name } = node;
-  if (group === null || parent === null || node.removed || union.links?.countsNames !== true) return;
+  if (group === null || parent === null || node.removed || union.identity.links?.countsNames !== true) return;
   if (!hasUpperName(union, node, parent, name)) linkInUpper(union, group, parent, name);
 }

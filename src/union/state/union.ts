@@ -1,155 +1,141 @@
 /**
- * The state of one mounted union, which the operations in `ops/` work on. One thread owns it all; nothing
- * here locks.
+ * The state of one mounted union. The operations in `ops/` work on it, in groups by subject. One thread owns
+ * all of it, so nothing here needs a lock.
  */
-import { LRUCache } from 'lru-cache';
-import type { CopyUpContext } from '../../copyup/context.js';
-import { type AccessTimes, DEFAULT_ACCESS_TIMES } from '../../core/access-times.js';
-import type { EntryName } from '../../core/brand.js';
-import { Errno, fsError } from '../../core/errno.js';
-import { S_IFREG } from '../../core/file-mode.js';
+import type { AccessTimes } from '../../core/access-times.js';
+import type { EntryName, NodeId } from '../../core/brand.js';
 import { FileStat } from '../../core/file-stat.js';
-import type { Entry, KernelChannel } from '../../fuse/operations.js';
-import { statFd, statFs } from '../../sys/files/stat.js';
-import type { Dialect, Hiding } from '../../whiteout/dialect.js';
-import type { WorkDirectory } from '../../whiteout/work/work-directory.js';
+import type { KernelChannel } from '../../fuse/operations.js';
+import { statFd } from '../../sys/files/stat.js';
 import type { DirectoryFds } from '../layers/directory-fds.js';
-import type { Layer } from '../layers/layer.js';
-import type { UpperMount } from '../layers/upper-mount.js';
 import type { HardLinkTable } from '../links/hard-link-table.js';
 import type { OriginHandles } from '../links/origin-handles.js';
 import type { InodeNumbers } from '../nodes/inode-numbers.js';
-import type { Listing } from '../nodes/listing.js';
 import { DirectoryNode, type UnionNode } from '../nodes/node.js';
 import type { NodeTable } from '../nodes/node-table.js';
 import { FilePrefetch } from '../prefetch/file-prefetch.js';
 import { TreePrefetch } from '../prefetch/tree-prefetch.js';
 import type { CopyJobs } from './copy-jobs.js';
+import type { LayerStack } from './layer-stack.js';
+import type { ListingCache } from './listing-cache.js';
+import type { OpenFileBudget } from './open-file-budget.js';
 
-/** What only a union with an upper layer has. */
-export interface Upper {
-  readonly mount: UpperMount;
-  readonly layer: Layer;
-  readonly work: WorkDirectory;
-  readonly hiding: Hiding;
-  readonly copyUp: CopyUpContext;
-  /** null: copies do not say what they are copies of. */
-  readonly lowerFiles: OriginHandles | null;
-  /** null: files with several links part when one is copied up. */
+/** Which objects are one file, and which inode number a file shows. */
+export interface Identity {
+  /** Immutable reference. Copy-ups, removals and lookups change its content. */
+  readonly numbers: InodeNumbers;
+  /**
+   * Hard links that survive a copy-up; changed by copy-ups and by changes of names. null: a file with several
+   * links becomes several files when one of its names is copied up, or nothing is ever copied up.
+   */
   readonly links: HardLinkTable | null;
+  /** Immutable. null: copies do not record their origin, or nothing is ever copied up. */
+  readonly originHandles: OriginHandles | null;
 }
 
-/** How many directory entries all cached listings may hold together. */
-const MAX_LISTED = 100_000;
+/** The connection to the kernel, and what the server remembers of its requests. */
+export interface Kernel {
+  /** Set by `attach` when the transport is ready. null before that, and again after the mount has ended. */
+  channel: KernelChannel | null;
+  /** Set by `attach`. Cleared for good when the kernel refuses to register a backing file with EPERM. */
+  passthrough: boolean;
+  /** Set by REMOVEXATTR of `security.capability`, cleared by the next SETATTR: see `isNamelessChown`. */
+  lostCapability: UnionNode | null;
+}
 
-export type CachedListings = LRUCache<DirectoryNode, Listing>;
+export interface Caches {
+  /** Filled by READDIR. Each change of a directory changes its listing too, or drops it. */
+  readonly listings: ListingCache;
+  /** Reads the next files of a directory into the page cache when the server is idle. Told of each open. */
+  readonly filePrefetch: FilePrefetch;
+  /** Reads the next directories of a tree walk into the kernel's caches. Told of each listing that is read. */
+  readonly treePrefetch: TreePrefetch;
+}
 
-export function cachedListings(): CachedListings {
-  return new LRUCache({
-    maxSize: MAX_LISTED, // A larger directory than that is cached alone, or each piece of its listing would read it all again.
-    sizeCalculation: ({ size }) => Math.min(size + 1, MAX_LISTED),
-  });
+export interface UnionOptions {
+  /** When reading updates the access times of upper objects. Changed by a remount. */
+  accessTimes: AccessTimes;
+  /** ACLs are shown, checked and inherited. Immutable. false: ACLs are ignored, even if the layers have some. */
+  readonly hasAcls: boolean;
+}
+
+/** The attributes that an operation returns. */
+export interface Answer {
+  nodeid: NodeId;
+  readonly attr: FileStat;
+  cacheAttr: boolean;
+}
+
+/** What a union is built from; see the fields of `Union`. */
+export interface UnionParts {
+  readonly stack: LayerStack;
+  readonly nodes: NodeTable;
+  readonly fds: DirectoryFds;
+  readonly numbers: InodeNumbers;
+  readonly listings: ListingCache;
+  readonly openFiles: OpenFileBudget;
+  readonly jobs: CopyJobs;
+  readonly options: UnionOptions;
+  readonly log: (line: string) => void;
 }
 
 export class Union {
-  /** The answer that operations fill in and return: one object for all, valid until the next call. */
-  readonly answer: { nodeid: Entry['nodeid']; attr: FileStat; cacheAttr: boolean };
+  /** The layers and their on-disk format. Immutable. */
+  readonly stack: LayerStack;
+  /** All nodes that the kernel can use. Lookups add them; FORGET, RELEASE and removals free them. */
+  readonly nodes: NodeTable;
+  /** The node of the root directory; never freed. */
   readonly root: DirectoryNode;
-  readonly filePrefetch: FilePrefetch;
-  readonly treePrefetch: TreePrefetch;
-  /** Set when the transport is ready. */
-  channel: KernelChannel | null = null;
-  passthrough = false;
-  accessTimes: AccessTimes = DEFAULT_ACCESS_TIMES;
-  /** ACLs are shown, checked and inherited; false: the mount is to do without, whatever the layers have. */
-  hasAcls = true;
-  /** The file whose capabilities were removed last, until an attribute is set. */
-  lostCapability: UnionNode | null = null;
-  /** Nodes that are open, each with an fd, and how many may be. */
-  openFiles = 0;
+  /** Open fds of real directories, an LRU cache. Any operation can open one, which can close others. */
+  readonly fds: DirectoryFds;
+  readonly identity: Identity;
+  readonly kernel: Kernel;
+  readonly caches: Caches;
+  /** Changed by the first open and by the last release of a node. */
+  readonly openFiles: OpenFileBudget;
+  /** Copy-ups that run in helper threads. Changed when one is started, has finished or has failed. */
+  readonly jobs: CopyJobs;
+  readonly options: UnionOptions;
+  /** Immutable. Takes one line about a problem that does not fail the mount. */
+  readonly log: (line: string) => void;
   /**
-   * The longest name that any layer can hold and the dialect allows (fs/overlayfs/super.c:ovl_fill_super,
-   * namelen).
+   * The object that operations fill and return. There is one for all requests, because a new one for each
+   * request costs time. It is valid until the next operation.
    */
-  readonly maxName: number;
-  /** Depth of the lowest layer. */
-  readonly lowest: number;
-  /** null: files with several links part when one is copied up, or nothing is ever copied up. */
-  readonly links: HardLinkTable | null;
-  /** null: copies do not say what they are copies of, or nothing is ever copied up. */
-  readonly lowerFiles: OriginHandles | null;
+  readonly answer: Answer;
 
-  constructor(
-    /** null: a read-only union. */
-    readonly upper: Upper | null,
-    /** Top first. */
-    readonly lowers: readonly Layer[],
-    /** Layers that give data to metacopies of those above, and no names. Top first. */
-    readonly dataLayers: readonly Layer[],
-    readonly dialect: Dialect,
-    readonly fds: DirectoryFds,
-    readonly nodes: NodeTable,
-    /** Of directories that have a node. */
-    readonly listings: CachedListings,
-    readonly numbers: InodeNumbers,
-    readonly jobs: CopyJobs,
-    readonly maxOpenFiles: number,
-    readonly log: (line: string) => void,
-  ) {
-    this.filePrefetch = new FilePrefetch(fds, listings);
-    this.treePrefetch = new TreePrefetch(lowers);
-    const top = upper?.layer ?? (lowers[0] as Layer);
-    this.lowest = (lowers.at(-1) ?? top).depth;
+  constructor({ stack, nodes, fds, numbers, listings, openFiles, jobs, options, log }: UnionParts) {
+    const { upper, lowers } = stack;
+    this.stack = stack;
+    this.nodes = nodes;
+    this.fds = fds;
+    this.identity = { numbers, links: upper?.links ?? null, originHandles: upper?.originHandles ?? null };
+    this.kernel = { channel: null, passthrough: false, lostCapability: null };
+    this.caches = {
+      listings,
+      filePrefetch: new FilePrefetch(fds, listings),
+      treePrefetch: new TreePrefetch(lowers),
+    };
+    this.openFiles = openFiles;
+    this.jobs = jobs;
+    this.options = options;
+    this.log = log;
+    this.root = this.createRoot();
+    this.answer = { nodeid: this.root.id, attr: new FileStat(), cacheAttr: true };
+  }
+
+  private createRoot(): DirectoryNode {
+    const { nodes, identity } = this;
+    const { upper, lowers, top } = this.stack;
     const stat = new FileStat();
-    const id = nodes.newId();
-    this.answer = { nodeid: id, attr: stat, cacheAttr: true };
-    this.root = new DirectoryNode(
-      id,
-      null,
-      '' as EntryName,
-      0,
-      upper?.layer.root ?? null,
-      lowers.map(({ root }) => root),
-    );
-    nodes.add(this.root);
     statFd(top.root.fd, stat);
-    this.maxName = Math.min(dialect.maxName, Math.max(...this.layers().map(({ root }) => statFs(root.fd).namelen)));
-    this.links = upper?.links ?? null;
-    this.lowerFiles = upper?.lowerFiles ?? null;
-    if (upper !== null && this.lowerFiles !== null) {
-      this.root.impure = upper.layer.reader.marks(upper.layer.root.fd, '').impure;
+    const ino = identity.numbers.shown(stat.devMajor, stat.devMinor, stat.ino);
+    const lowerRoots = lowers.map(({ root }) => root);
+    const root = new DirectoryNode(nodes.newId(), null, '' as EntryName, ino, upper?.layer.root ?? null, lowerRoots);
+    nodes.add(root);
+    if (upper !== null && identity.originHandles !== null) {
+      root.impure = upper.layer.reader.marks(upper.layer.root.fd, '').impure;
     }
-    this.root.ino = numbers.shown(stat.devMajor, stat.devMinor, stat.ino);
-  }
-
-  /** All layers, top first. */
-  layers(): readonly Layer[] {
-    return this.upper === null ? this.lowers : [this.upper.layer, ...this.lowers];
-  }
-
-  /** Throws for a name that no entry can have: too long, or the dialect's own. */
-  checkName(name: EntryName): void {
-    // Not "absent": a layer answers ENAMETOOLONG for a name that another, with longer names, may have.
-    if (name.length > this.maxName) throw fsError(Errno.ENAMETOOLONG, 'name');
-    const refusal = this.dialect.refuseName(name);
-    if (refusal !== 0) throw fsError(refusal, 'name');
-  }
-
-  /** As {@link checkName}, for a name that an object is to get that there is already. */
-  checkNewName(name: EntryName): void {
-    this.checkName(name);
-    const refusal = this.dialect.refuseCreate(name, S_IFREG, 0);
-    if (refusal !== 0) throw fsError(refusal, 'name');
-  }
-
-  /** Each lookup of a file asks whether it is whole, and finds its data if not. */
-  get seeksData(): boolean {
-    return this.dataLayers.length > 0 || this.dialect.metacopies?.enabled === true;
-  }
-
-  /** The upper layer, or EROFS. */
-  writable(): Upper {
-    if (this.upper === null) throw fsError(Errno.EROFS, 'union');
-    return this.upper;
+    return root;
   }
 }
