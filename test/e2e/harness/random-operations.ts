@@ -16,24 +16,24 @@ export interface Operation {
 
 /** Files that a script keeps open. Even slots are open for reading and writing, odd ones for reading. */
 export class HeldFiles {
-  readonly #fds = new Map<number, number>();
+  private readonly fds = new Map<number, number>();
   hold(slot: number, path: string): void {
     // The result of a fifo or a device would depend on its type, not on the layers.
     const { mode } = sys.stat(path);
     if (!sys.isRegular(mode)) return;
     const fd = sys.open(path, slot % 2 === 0 ? sys.O_RDWR : sys.O_RDONLY);
-    const before = this.#fds.get(slot);
-    this.#fds.set(slot, fd);
+    const before = this.fds.get(slot);
+    this.fds.set(slot, fd);
     if (before !== undefined) sys.close(before);
   }
   /** Returns null if the slot is empty. */
   use<T>(slot: number, body: (fd: number) => T): T | null {
-    const fd = this.#fds.get(slot);
+    const fd = this.fds.get(slot);
     return fd === undefined ? null : body(fd);
   }
   close(): void {
-    for (const fd of this.#fds.values()) sys.close(fd);
-    this.#fds.clear();
+    for (const fd of this.fds.values()) sys.close(fd);
+    this.fds.clear();
   }
 }
 

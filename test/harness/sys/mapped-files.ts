@@ -21,29 +21,29 @@ const MS_SYNC = 4;
  * inside.
  */
 export class Mapping {
-  readonly #at: number;
+  private readonly at: number;
   constructor(
     fd: number,
     readonly size: number,
     { writable = false, shared = true } = {},
   ) {
     const protection = PROT_READ | (writable ? PROT_WRITE : 0);
-    this.#at = check(mmapCall(0, size, protection, shared ? MAP_SHARED : MAP_PRIVATE, fd, 0), 'mmap', fd);
+    this.at = check(mmapCall(0, size, protection, shared ? MAP_SHARED : MAP_PRIVATE, fd, 0), 'mmap', fd);
   }
   read(offset: number, size: number): string {
     const { buffer, address } = allocate(size);
-    memcpyCall(address, this.#at + offset, size);
+    memcpyCall(address, this.at + offset, size);
     return buffer.toString('latin1');
   }
   write(offset: number, text: string): void {
     const { buffer, address } = allocate(text.length);
     buffer.write(text, 'latin1');
-    memcpyCall(this.#at + offset, address, text.length);
+    memcpyCall(this.at + offset, address, text.length);
   }
   sync(): void {
-    check(msyncCall(this.#at, this.size, MS_SYNC), 'msync', this.size);
+    check(msyncCall(this.at, this.size, MS_SYNC), 'msync', this.size);
   }
   unmap(): void {
-    check(munmapCall(this.#at, this.size), 'munmap', this.size);
+    check(munmapCall(this.at, this.size), 'munmap', this.size);
   }
 }

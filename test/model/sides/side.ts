@@ -15,23 +15,23 @@ export interface OpenFile {
 
 /** The objects that actors keep, one for each actor and slot. */
 class Slots<T> {
-  readonly #held = new Map<string, { readonly actor: Actor; readonly slot: number; readonly held: T }>();
+  private readonly held = new Map<string, { readonly actor: Actor; readonly slot: number; readonly held: T }>();
   constructor(private readonly release: (held: T) => void) {}
   get(actor: Actor, slot: number): T | undefined {
-    return this.#held.get(`${actor} ${slot}`)?.held;
+    return this.held.get(`${actor} ${slot}`)?.held;
   }
   /** Replaces and closes the object in the slot. */
   put(actor: Actor, slot: number, held: T): void {
     this.drop(actor, slot);
-    this.#held.set(`${actor} ${slot}`, { actor, slot, held });
+    this.held.set(`${actor} ${slot}`, { actor, slot, held });
   }
   drop(actor: Actor, slot: number): void {
     const before = this.get(actor, slot);
-    this.#held.delete(`${actor} ${slot}`);
+    this.held.delete(`${actor} ${slot}`);
     if (before !== undefined) this.release(before);
   }
   entries(): (readonly [Actor, number, T])[] {
-    return [...this.#held.values()].map(({ actor, slot, held }) => [actor, slot, held] as const);
+    return [...this.held.values()].map(({ actor, slot, held }) => [actor, slot, held] as const);
   }
   all(): T[] {
     return this.entries().map(([, , held]) => held);

@@ -11,7 +11,7 @@ export class Outside {
   readonly directory: string;
   /** `/dev/zero` by another name: a read of it never ends. */
   readonly device: string;
-  readonly #all: readonly string[];
+  private readonly all: readonly string[];
 
   constructor(base: string) {
     this.path = join(base, 'outside');
@@ -23,13 +23,13 @@ export class Outside {
     sys.writeFile(this.file, SECRET, 0o600);
     sys.writeFile(inside, SECRET, 0o600);
     sys.mknod(this.device, sys.S_IFCHR | 0o600, 1 * 256 + 5);
-    this.#all = [this.file, this.device, inside, this.directory, this.path];
+    this.all = [this.file, this.device, inside, this.directory, this.path];
     // An access time before the last change, so that `relatime` updates it at the first access.
-    for (const path of this.#all) sys.utimens(path, { sec: 1, nsec: 0 }, sys.OMIT);
+    for (const path of this.all) sys.utimens(path, { sec: 1, nsec: 0 }, sys.OMIT);
   }
 
   /** Returns facts that show each change and each read: a change moves ctime, the first read moves atime. */
   facts(): Readonly<Record<string, sys.Stat>> {
-    return Object.fromEntries(this.#all.map((path) => [path, sys.lstat(path)]));
+    return Object.fromEntries(this.all.map((path) => [path, sys.lstat(path)]));
   }
 }
