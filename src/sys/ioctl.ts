@@ -14,13 +14,13 @@ const FSXATTR_BYTES = 28;
 
 const argument = allocate(32);
 
-/** An ioctl as it is: negative errno on failure. */
+/** ioctl(2) with an integer argument. A failure is the negative errno. */
 export function tryIoctl(fd: number, request: number, value: number): number {
   const result = ioctlCall(fd, request, value);
   return result < 0 ? -lastErrno() : result;
 }
 
-/** An ioctl that fills `into`, at most 32 bytes. A failure is a negative errno. */
+/** ioctl(2) that fills `into`, at most 32 bytes. A failure is the negative errno. */
 export function tryReadIoctl(fd: number, request: number, into: Buffer): number {
   argument.buffer.fill(0);
   const result = tryIoctl(fd, request, argument.address);
@@ -28,18 +28,23 @@ export function tryReadIoctl(fd: number, request: number, into: Buffer): number 
   return result;
 }
 
-/** An ioctl that passes `from`, at most 32 bytes. A failure is a negative errno. */
+/** ioctl(2) that passes `from`, at most 32 bytes. A failure is the negative errno. */
 export function tryWriteIoctl(fd: number, request: number, from: Buffer): number {
   from.copy(argument.buffer);
   return tryIoctl(fd, request, argument.address);
 }
 
-/** Shares all blocks of `from` with the empty file `to`. 0, or a negative errno (man ioctl_ficlone(2)). */
+/**
+ * Shares all blocks of `from` with the empty file `to` (man ioctl_ficlone(2)). Returns 0, or the negative
+ * errno.
+ */
 export function tryClone(to: number, from: number): number {
   return tryIoctl(to, FICLONE, from);
 }
 
-/** A failure is the negative errno; no flag of these has the sign bit. */
+/**
+ * Returns the flags (man ioctl_iflags(2)), none of which has the sign bit. A failure is the negative errno.
+ */
 export function tryGetInodeFlags(fd: number): number {
   argument.buffer.writeUInt32LE(0, 0);
   const result = tryIoctl(fd, FS_IOC_GETFLAGS, argument.address);

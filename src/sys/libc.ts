@@ -1,9 +1,9 @@
 /**
- * The only native door: libc through koffi, bound once per thread.
+ * The only native interface: libc through koffi, bound once in each thread.
  *
- * Buffers are passed by address (`intptr_t`): a Buffer of its own allocation never moves, and a number
- * crosses the boundary without a conversion. Each thread that imports this module has its own scratch memory;
- * a value left in it is valid until the next call into `src/sys`.
+ * Buffers are passed by address (`intptr_t`), because a Buffer with its own allocation never moves, and a
+ * number needs no conversion. Each thread that imports this module has its own scratch memory. A value in it
+ * is valid until the next call into `src/sys`.
  */
 import koffi from 'koffi';
 import { Errno, fsError } from '../core/errno.js';
@@ -15,7 +15,7 @@ export function bind<F extends (...args: never[]) => unknown>(prototype: string)
   return lib.func(prototype) as unknown as F;
 }
 
-/** The address of a Buffer's memory; the caller keeps the Buffer alive for as long as it uses the address. */
+/** The address of a Buffer's memory. The caller must keep the Buffer while it uses the address. */
 export function addressOf(buffer: Uint8Array): number {
   return Number(koffi.address(buffer));
 }
@@ -31,18 +31,18 @@ export function allocate(bytes: number): Memory {
   return { buffer, address: addressOf(buffer) };
 }
 
-/** errno of the calling thread, right after a call that failed. */
+/** The errno of the calling thread. It is valid directly after a call that failed. */
 export function lastErrno(): number {
   return koffi.errno();
 }
 
-/** Returns `result`, or throws the errno that made it negative. */
+/** Returns `result`, or throws the calling thread's errno if `result` is negative. */
 export function check(result: number, syscall: string): number {
   if (result < 0) throw fsError(koffi.errno(), syscall);
   return result;
 }
 
-/** PATH_MAX is 4096; a path relative to a layer can be longer only piecewise, so this leaves ample room. */
+/** Longer than PATH_MAX (4096): the kernel reports ENAMETOOLONG before this limit is reached. */
 const PATH_BYTES = 16384;
 const first = allocate(PATH_BYTES);
 const second = allocate(PATH_BYTES);
@@ -51,19 +51,19 @@ function writePath(memory: Memory, path: string): number {
   const { buffer } = memory;
   const { length } = path;
   if (length >= PATH_BYTES) throw fsError(Errno.ENAMETOOLONG, 'path');
-  // Short names are the rule: writing chars in a loop beats a call into Buffer's native write.
+  // Most names are short. For these a loop is faster than the native `Buffer.write`.
   if (length < 24) for (let i = 0; i < length; i++) buffer[i] = path.charCodeAt(i);
   else buffer.write(path, 0, 'latin1');
   buffer[length] = 0;
   return memory.address;
 }
 
-/** A latin1-decoded path as a NUL-terminated C string in scratch memory. */
+/** Writes a latin1-decoded path as a C string to scratch memory. Returns its address. */
 export function cPath(path: string): number {
   return writePath(first, path);
 }
 
-/** A second C string, for calls that take two paths. */
+/** As {@link cPath}, for the second path of a call that takes two. */
 export function cPath2(path: string): number {
   return writePath(second, path);
 }

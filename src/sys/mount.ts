@@ -1,4 +1,4 @@
-/** mount(2), umount2(2). */
+/** mount(2), umount2(2), mount_setattr(2). */
 import type { AccessTimes } from '../core/access-times.js';
 import { Errno, fsError } from '../core/errno.js';
 import { AT_EMPTY_PATH, allocate, bind, check, cPath, cPath2, lastErrno, type Memory } from './libc.js';
@@ -8,7 +8,7 @@ const mountCall = bind<(source: number, target: number, type: number, flags: num
 );
 const umountCall = bind<(target: number, flags: number) => number>('int umount2(intptr_t, int)');
 
-/** umount2(2). */
+/** A flag of umount2(2). */
 export const MNT_DETACH = 2;
 
 const syscall5 = bind<(n: number, a: number, b: number, c: number, d: number, e: number) => number>(
@@ -60,8 +60,8 @@ export function umountFs(target: string, flags = 0): void {
 const attributes = allocate(MOUNT_ATTR_BYTES);
 
 /**
- * Makes a detached mount (open_tree(2)) one through which nothing is changed, access times included, and no
- * device opened. A failure is the negative errno (ENOSYS before Linux 5.12).
+ * Makes a detached mount (open_tree(2)) read-only, without updates of access times and without devices. A
+ * failure is the negative errno (ENOSYS before Linux 5.12).
  */
 export function trySetReadOnly(tree: number): number {
   return trySetAttributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME, MOUNT_ATTR_ATIME_MASK);
@@ -74,9 +74,9 @@ const ATIME_ATTRIBUTES = {
 } as const;
 
 /**
- * Makes a detached mount follow `accessTimes`, independently of the mount that it was cloned from. A failure
- * is the negative errno: ENOSYS before Linux 5.12; EPERM if the original belongs to another user namespace,
- * which locks its options.
+ * Sets the options for access times of a detached mount, independently of the mount that it was cloned from.
+ * A failure is the negative errno: ENOSYS before Linux 5.12; EPERM if the original belongs to another user
+ * namespace, which locks its options.
  */
 export function trySetAccessTimes(tree: number, { mode, directories }: AccessTimes): number {
   const set = ATIME_ATTRIBUTES[mode] | (directories ? 0 : MOUNT_ATTR_NODIRATIME);

@@ -30,7 +30,7 @@ export function parseMountinfo(text: string): MountEntry[] {
 /** `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue` */
 function parseLine(line: string): MountEntry {
   const fields = line.split(' ');
-  // Any number of optional fields comes before the dash.
+  // There can be optional fields before the dash.
   const dash = fields.indexOf('-', 6);
   const field = (index: number): string => unescaped(fields[index] ?? '');
   return {

@@ -1,4 +1,4 @@
-/** What /proc shows of processes (man proc(5)). Text is latin1-decoded bytes. */
+/** Reads the files of /proc that describe processes (man proc(5)). Text is latin1-decoded bytes. */
 import { readFileSync } from 'node:fs';
 
 /** The text of /proc/self/FILE. Throws Node's error if it cannot be read. */

@@ -1,7 +1,7 @@
 /**
  * Read locks of single bytes of an open directory (man fcntl_locking(2), open file description locks), used
- * as marks. A mark lasts as long as its open file. It is on no disk, and every process that opens the
- * directory can find it.
+ * as marks. A mark exists until its open file is closed. It is not stored on disk, and every process that
+ * opens the directory can find it.
  */
 import { allocate, bind, lastErrno } from '../libc.js';
 
@@ -24,16 +24,19 @@ function call(fd: number, command: number, type: number, start: number, length: 
   return fcntl(fd, command, lock.address) < 0 ? -lastErrno() : 0;
 }
 
-/** Locks the byte at `position` of `fd` for reading; many open files can. 0, or a negative errno. */
+/**
+ * Locks the byte at `position` of `fd` for reading. Several open files can lock it. Returns 0, or the
+ * negative errno.
+ */
 export function tryLockByte(fd: number, position: number): number {
   return call(fd, F_OFD_SETLK, F_RDLCK, position, 1);
 }
 
 /**
- * The position of a byte that another open file of the object has locked; null: there is none. A failure is a
- * negative errno.
- * @param start the first position to look at
- * @param length how many positions; 0: all that follow
+ * Returns the position of a byte that another open file of the object has locked; null: there is none. A
+ * failure is the negative errno.
+ * @param start the first position
+ * @param length the number of positions; 0: all that follow
  */
 export function tryFindLock(fd: number, start: number, length: number): number | null {
   const result = call(fd, F_OFD_GETLK, F_WRLCK, start, length);

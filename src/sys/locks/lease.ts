@@ -7,18 +7,18 @@ const F_SETSIG = 10;
 const F_SETLEASE = 1024;
 const F_RDLCK = 0;
 const F_UNLCK = 2;
-/** A signal whose default action is to be ignored (man signal(7)). */
+/** A signal that is ignored by default (man signal(7)). */
 const SIGURG = 23;
 
 /**
- * Whether no process, nor the kernel, has the file open for writing or mapped through such an open file. Only
- * then does the kernel grant a read lease (fs/locks.c:check_conflicting_open). False also if that is unknown:
- * the file system has no leases, or the server lacks CAP_LEASE.
+ * Whether neither a process nor the kernel has the file open for writing, or mapped through such an open
+ * file. The kernel grants a read lease only in that case (fs/locks.c:check_conflicting_open). Also returns
+ * false if it is unknown, because the file system has no leases or the server lacks CAP_LEASE.
  * @param fd open for reading only
  */
 export function hasNoWriters(fd: number): boolean {
-  // If another process opens the file for writing while we hold the lease, the kernel signals us; its
-  // default, SIGIO, would end us.
+  // If another process opens the file for writing while the lease exists, the kernel sends a signal. The
+  // default one, SIGIO, would end this process.
   check(fcntl(fd, F_SETSIG, SIGURG), 'fcntl');
   if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0) return false;
   check(fcntl(fd, F_SETLEASE, F_UNLCK), 'fcntl');

@@ -1,4 +1,4 @@
-/** flock(2). */
+/** Locks with flock(2). */
 import { Errno, fsError } from '../../core/errno.js';
 import { bind, lastErrno } from '../libc.js';
 
@@ -6,12 +6,15 @@ const flock = bind<(fd: number, operation: number) => number>('int flock(int, in
 const LOCK_SH_NB = 1 | 4;
 const LOCK_EX_NB = 2 | 4;
 
-/** Takes an exclusive lock that ends with the open file. False: somebody else has it. */
+/** Takes an exclusive lock, until the open file is closed. Returns false if another open file has a lock. */
 export function tryLock(fd: number): boolean {
   return attempt(fd, LOCK_EX_NB);
 }
 
-/** The same of a lock that others can have too; one that this open file has already becomes such a lock. */
+/**
+ * Takes a shared lock, which replaces an exclusive one. Returns false if another open file has an exclusive
+ * lock.
+ */
 export function tryShareLock(fd: number): boolean {
   return attempt(fd, LOCK_SH_NB);
 }

@@ -1,20 +1,20 @@
 /**
- * A mark on an open directory, for as long as the file is open: which mounted file system uses the directory.
- * It is a lock (`byte-lock.ts`) whose position is an id of that file system.
+ * A mark on an open directory that identifies the mounted file system that uses the directory. It exists
+ * until the open file is closed. It is a lock (`byte-lock.ts`) whose position is an id of the file system.
  */
 import { readdirSync, statSync } from 'node:fs';
 import { tryFindLock, tryLockByte } from './byte-lock.js';
 
 /**
- * Marks the open directory `fd` as used by the mounted file system `id`. Any failure only leaves it without a
- * mark: other mounts then assume that this one still exists.
+ * Marks the open directory `fd` as used by the mounted file system `id`. A failure is ignored: without the
+ * mark other mounts assume that this one still exists.
  */
 export function markUse(fd: number, id: number): void {
   tryLockByte(fd, id);
 }
 
 /**
- * The ids with which others have marked the open directory `fd`; none after a failure, as on a file system
+ * The ids in the marks of other open files of the directory `fd`; none after a failure, such as a file system
  * without locks.
  */
 function markedUses(fd: number): number[] {
@@ -28,14 +28,15 @@ function markedUses(fd: number): number[] {
 }
 
 /**
- * Has a directory for each mounted file system without a block device, named by device number; of all mount
- * namespaces.
+ * The directory of /sys with a subdirectory for each mounted file system without a block device, in all mount
+ * namespaces. The subdirectories are named by device number.
  */
 const MOUNTED = '/sys/class/bdi';
 
 /**
- * The id of the mounted file system of `device` (`MAJOR:MINOR`): the inode number of its directory in /sys.
- * The kernel reuses device numbers at once, but not these. Null if it is not mounted, or /sys is not.
+ * Returns the id of the mounted file system of `device` (`MAJOR:MINOR`): the inode number of its directory in
+ * /sys. The kernel reuses device numbers at once, but not these. Null: the file system, or /sys, is not
+ * mounted.
  */
 export function mountedId(device: string): number | null {
   try {
@@ -45,7 +46,7 @@ export function mountedId(device: string): number | null {
   }
 }
 
-/** The ids of all mounted file systems; null where /sys is not mounted. */
+/** The ids of all mounted file systems; null: /sys is not mounted. */
 function allMountedIds(): Set<number> | null {
   try {
     return new Set(readdirSync(MOUNTED).map((device) => mountedId(device) ?? 0));
@@ -55,8 +56,8 @@ function allMountedIds(): Set<number> | null {
 }
 
 /**
- * Whether all mounts that have marked the open directory `fd` are gone, so that their servers are about to
- * end. False if one of them exists, or if there is no mark.
+ * Whether all mounts that have marked the open directory `fd` are unmounted, so that their servers are
+ * ending. False if one of them is still mounted, or if there is no mark.
  */
 export function usersAreGone(fd: number, mounted = allMountedIds()): boolean {
   const ids = markedUses(fd);

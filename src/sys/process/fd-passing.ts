@@ -1,4 +1,4 @@
-/** A connected pair of sockets, and receiving a file descriptor over one (man unix(7), SCM_RIGHTS). */
+/** Receives a file descriptor over a pair of connected sockets (man unix(7), SCM_RIGHTS). */
 import { Errno, fsError } from '../../core/errno.js';
 import { allocate, bind, check } from '../libc.js';
 
@@ -44,12 +44,12 @@ export function receiveFd(socket: number): number {
   return control.buffer.readInt32LE(16);
 }
 
-/** Keeps `fd` from programs that this process starts (man fcntl(2), FD_CLOEXEC). */
+/** Makes programs that this process starts not inherit `fd` (man fcntl(2), FD_CLOEXEC). */
 export function closeOnExec(fd: number): void {
   check(fcntlCall(fd, F_SETFD, FD_CLOEXEC), 'fcntl');
 }
 
-/** Sets O_NONBLOCK on the open file that `fd` names. */
+/** Sets O_NONBLOCK on the open file of `fd`. */
 export function setNonBlocking(fd: number): void {
   const flags = check(fcntlCall(fd, F_GETFL, 0), 'fcntl');
   check(fcntlCall(fd, F_SETFL, flags | O_NONBLOCK), 'fcntl');

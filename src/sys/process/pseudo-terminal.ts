@@ -8,29 +8,29 @@ const TIOCSPTLCK = 0x40045431;
 const TIOCGPTPEER = 0x5441;
 const TIOCGWINSZ = 0x5413;
 const TIOCSWINSZ = 0x5414;
-/** The terminal does not become our controlling terminal. */
+/** The terminal does not become the controlling terminal of this process. */
 const O_NOCTTY = 0o400;
 
-/** An int, or a struct winsize. */
+/** Memory for an int or a struct winsize. */
 const argument = allocate(8);
 
-/** Opens the terminal end that belongs to `master`. The caller owns the fd. */
+/** Opens the terminal of the pseudo-terminal `master`. The caller owns the fd. */
 export function openTerminal(master: number): number {
   argument.buffer.fill(0);
-  must(tryIoctl(master, TIOCSPTLCK, argument.address), 'TIOCSPTLCK');
-  return must(tryIoctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC), 'TIOCGPTPEER');
+  checkResult(tryIoctl(master, TIOCSPTLCK, argument.address), 'TIOCSPTLCK');
+  return checkResult(tryIoctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC), 'TIOCGPTPEER');
 }
 
 /**
- * Gives `to` the rows and columns of `from`. If they differ, the kernel sends SIGWINCH to its foreground
+ * Copies the number of rows and columns. If `to` had others, the kernel sends SIGWINCH to its foreground
  * processes.
  */
 export function copyWindowSize(from: number, to: number): void {
-  must(tryIoctl(from, TIOCGWINSZ, argument.address), 'TIOCGWINSZ');
-  must(tryIoctl(to, TIOCSWINSZ, argument.address), 'TIOCSWINSZ');
+  checkResult(tryIoctl(from, TIOCGWINSZ, argument.address), 'TIOCGWINSZ');
+  checkResult(tryIoctl(to, TIOCSWINSZ, argument.address), 'TIOCSWINSZ');
 }
 
-function must(result: number, request: string): number {
+function checkResult(result: number, request: string): number {
   if (result < 0) throw fsError(-result, request);
   return result;
 }

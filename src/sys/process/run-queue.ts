@@ -1,4 +1,4 @@
-/** How much the machine has to do at this moment. */
+/** Measures the load of the machine. */
 import { availableParallelism } from 'node:os';
 import { FsError } from '../../core/errno.js';
 import { O_RDONLY } from '../../core/flags.js';
@@ -20,16 +20,13 @@ export class RunQueue {
     try {
       fd = openTrusted(path, O_RDONLY);
     } catch (error) {
-      // Without a /proc that tells, the machine counts as idle.
+      // Without /proc/loadavg the machine counts as idle.
       if (!(error instanceof FsError)) throw error;
     }
     this.fd = fd;
   }
 
-  /**
-   * Whether more threads want to run than there are processors, whoever's they are (man proc(5),
-   * /proc/loadavg).
-   */
+  /** Whether more threads are runnable than there are processors (man proc(5), /proc/loadavg). */
   get isCrowded(): boolean {
     if (this.fd < 0) return false;
     const { buffer, address } = this.line;

@@ -1,4 +1,4 @@
-/** What belongs to one thread: its umask, its capabilities; and whether it lives. */
+/** Properties of one thread: its umask, its capabilities, its id. */
 import { readdirSync, readlinkSync } from 'node:fs';
 import { allocate, bind, check } from '../libc.js';
 
@@ -12,8 +12,8 @@ const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
 const CAP_FSETID = 4;
 
 /**
- * Gives the calling thread a umask of 0 that no other thread of the process sees (unshare(2), CLONE_FS):
- * modes are computed from each request's own umask.
+ * Sets the umask of only the calling thread to 0 (unshare(2), CLONE_FS), because modes are computed with the
+ * umask of each request.
  */
 export function ownUmask(): void {
   check(unshare(CLONE_FS), 'unshare');
@@ -25,7 +25,7 @@ const data = allocate(24);
 
 let effectiveLow = -1;
 
-/** The thread's effective capabilities below 32; `data` holds all of them. Nobody else changes them. */
+/** The thread's effective capabilities below 32. `data` keeps all of them, as nothing else changes them. */
 function effectiveCapabilities(): number {
   if (effectiveLow < 0) {
     header.buffer.writeUInt32LE(LINUX_CAPABILITY_VERSION_3, 0);
@@ -37,8 +37,8 @@ function effectiveCapabilities(): number {
 }
 
 /**
- * Runs `body` without CAP_FSETID in the thread's effective set, so that files it touches lose set-id bits
- * when they are written, as they do for an ordinary user.
+ * Runs `body` without CAP_FSETID in the thread's effective set, so that the kernel removes set-id bits of the
+ * files that `body` writes, as for an ordinary user.
  */
 export function withoutFsetid<T>(body: () => T): T {
   const effective = effectiveCapabilities();

@@ -34,15 +34,15 @@ export const NO_INODE_FLAGS: ReadonlySet<number> = new Set([
 const attributes = allocate(FILE_ATTR_SIZE);
 
 /**
- * Clears those protection flags of `stat` that the object itself does not have: `name` under `dirfd`, or
- * `dirfd` itself for `''`. Needs no system call for an object that statx(2) does not report as protected.
+ * Clears the protection flags in `stat` that the object itself does not have: `name` in `dirfd`, or `dirfd`
+ * itself if `name` is `''`. Makes no system call if statx(2) has not reported the object as protected.
  * @throws FsError with the errno of the layer if the flags cannot be read
  */
 export function keepOwnProtection(dirfd: number, name: string, stat: FileStat): void {
   if (stat.protection !== 0) stat.protection &= flagsOf(dirfd, name) ?? flagsOfOpened(dirfd, name, stat);
 }
 
-/** The object's flags as FS_*_FL; null: this kernel does not have the call. */
+/** The object's flags as FS_*_FL; null: the kernel does not have the call. */
 function flagsOf(dirfd: number, name: string): number | null {
   let errno = getAttributes(dirfd, name, name === '' ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW);
   // The call refuses an O_PATH fd with EBADF; its link in /proc leads to the same object.
@@ -57,21 +57,21 @@ function flagsOf(dirfd: number, name: string): number | null {
   );
 }
 
-/** Fills {@link attributes}. Returns 0, or an errno. */
+/** Fills {@link attributes}. Returns 0, or the errno. */
 function getAttributes(dirfd: number, path: string, flags: number): number {
   const result = syscall5(SYS_FILE_GETATTR, dirfd, cPath(path), attributes.address, FILE_ATTR_SIZE, flags);
   return result < 0 ? lastErrno() : 0;
 }
 
 /**
- * The object's flags before Linux 6.17, where flags are read and set only through an open file. So a symlink,
- * device, fifo or socket has none. For an object that we cannot open, the flags of statx(2) are trusted if
- * its directory's file system has flags at all.
+ * The object's flags before Linux 6.17, which reads and sets flags only through an open file. So a symlink,
+ * device, fifo or socket has none. If the object cannot be opened, the flags of statx(2) count, unless the
+ * file system of its directory has no flags.
  */
 export function flagsOfOpened(dirfd: number, name: string, stat: FileStat): number {
   if (!isRegular(stat.mode) && !isDirectory(stat.mode)) return 0;
   const fd = name === '' ? tryReopen(dirfd, O_RDONLY | O_NONBLOCK) : tryOpenAt(dirfd, name, O_RDONLY | O_NONBLOCK);
-  if (fd === -Errno.EACCES) return tellsFlags(dirfd) ? stat.protection : 0;
+  if (fd === -Errno.EACCES) return hasFlags(dirfd) ? stat.protection : 0;
   if (fd < 0) throw fsError(-fd, 'openat');
   try {
     const flags = tryGetInodeFlags(fd);
@@ -83,7 +83,7 @@ export function flagsOfOpened(dirfd: number, name: string, stat: FileStat): numb
   }
 }
 
-function tellsFlags(fd: number): boolean {
+function hasFlags(fd: number): boolean {
   const flags = tryGetInodeFlags(fd);
   return flags >= 0 || !NO_INODE_FLAGS.has(-flags);
 }

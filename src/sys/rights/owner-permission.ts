@@ -4,24 +4,23 @@ import { chmodAt, chmodFd } from '../files/inode-ops.js';
 import { chmodObject, type ObjectRef, statObject } from '../files/object-ref.js';
 import { CAP_DAC_OVERRIDE, hasCapability } from './capabilities.js';
 
-/** With this capability every directory can be moved; in a user namespace, those of mapped owners. */
+/** With this capability a process can move any directory; in a user namespace, those of mapped owners. */
 const privileged = hasCapability(CAP_DAC_OVERRIDE);
 
 /** Whether the permissions of a directory can prevent the server from working in it. */
 export const canLackPermission = !privileged;
 
 /**
- * Moving a directory to another parent rewrites its `..`, which needs write permission on the directory
- * itself (man rename(2), EACCES); to empty it afterwards takes the other two. Whether an ordinary user's
- * directory of this mode has to be given them first.
+ * Whether the owner of an object with this mode needs more permissions to move and empty it. Moving a
+ * directory to another parent rewrites its `..`, which requires write permission on the directory itself (man
+ * rename(2), EACCES). Emptying it requires the other two.
  */
 function needsPermission(mode: number): boolean {
   return !privileged && isDirectory(mode) && (mode & S_IRWXU) !== S_IRWXU;
 }
 
 /**
- * Runs `use`, which lists the directory `dirfd` of this mode or adds a name to it, with all permissions for
- * that moment.
+ * Runs `use`, which lists the directory `dirfd` or adds a name to it, with all permissions for the moment.
  */
 export function withWriteInto<T>(dirfd: number, mode: number, use: () => T): T {
   if (!needsPermission(mode)) return use();
@@ -34,8 +33,7 @@ export function withWriteInto<T>(dirfd: number, mode: number, use: () => T): T {
 }
 
 /**
- * Runs `use`, which opens and empties the directory `name` of `dirfd`, with all permissions on it for that
- * moment.
+ * Runs `use`, which opens and empties the directory `name` in `dirfd`, with all permissions for the moment.
  */
 export function withWriteToEmpty<T>(dirfd: number, name: string, mode: number, use: () => T): T {
   if (!needsPermission(mode)) return use();
@@ -48,15 +46,15 @@ export function withWriteToEmpty<T>(dirfd: number, name: string, mode: number, u
 }
 
 /**
- * Runs `use`, which sets or removes a `user.` xattr of `name` under `dirfd`, or of `dirfd` itself for `''`.
- * That needs write permission (man xattr(7)), which the object gets for that moment: for a private mark the
- * caller needs no permission.
+ * Runs `use`, which sets or removes a `user.` xattr of `name` in `dirfd`, or of `dirfd` itself if `name` is
+ * `''`. This requires write permission (man xattr(7)), which the object gets for the moment, because a caller
+ * needs no permission for a private mark.
  */
 export function withWriteOn<T>(dirfd: number, name: string, use: () => T): T {
   return withPermissions(dirfd, name, S_IWUSR, use);
 }
 
-/** Runs `use`, which reads the directory `name` of `dirfd`, with all permissions on it for that moment. */
+/** Runs `use`, which reads the directory `name` in `dirfd`, with all permissions for the moment. */
 export function withAllOn<T>(dirfd: number, name: string, use: () => T): T {
   return withPermissions(dirfd, name, S_IRWXU, use);
 }
@@ -77,8 +75,8 @@ function withPermissions<T>(dirfd: number, name: string, needed: number, use: ()
 }
 
 /**
- * Runs `move`, which moves `name` of `dirfd` to another directory, with write permission on it for that
- * moment.
+ * Runs `move`, which moves the object `name` in `dirfd` to another directory, with all permissions on it.
+ * They are removed again only if `move` fails.
  */
 export function withWriteToMove(dirfd: number, name: string, mode: number, move: () => void): void {
   if (!needsPermission(mode)) {
@@ -94,7 +92,7 @@ export function withWriteToMove(dirfd: number, name: string, mode: number, move:
   }
 }
 
-/** As {@link withWriteToMove}, for an object that keeps its mode at the place that it is moved to. */
+/** As {@link withWriteToMove}, and restores the mode of the object at its new place. */
 export function moveKeepingMode(from: ObjectRef, to: ObjectRef, mode: number, move: () => void): void {
   withWriteToMove(from.dirfd, from.name, mode, move);
   if (needsPermission(mode)) chmodAt(to.dirfd, to.name, mode & 0o7777);

@@ -1,6 +1,7 @@
 /**
- * What the kernel does not tell of a caller, read from /proc by its thread id. A caller that cannot be seen,
- * because it has ended or is of another pid namespace (pid 0), has nothing, which is the safe answer.
+ * Credentials of a caller that are not in its requests, read from /proc by its thread id. A caller that is
+ * not visible there, because it has ended or is in another pid namespace (pid 0), has no groups and no
+ * capabilities, which is the safe result.
  */
 import { readlinkSync } from 'node:fs';
 import { procField, readProc } from '../proc.js';
@@ -16,16 +17,16 @@ export function supplementaryGroups(pid: number): number[] {
 }
 
 /**
- * Whether the caller has CAP_SYS_ADMIN where this process has its own capabilities: uid 0 alone does not say
- * so, neither in a container that was given no such capability nor in a user namespace.
+ * Whether the caller has CAP_SYS_ADMIN in the user namespace of this process. The uid 0 does not imply it: a
+ * container's root can lack the capability, or have it only in its own user namespace.
  */
 export function isAdministrator(pid: number): boolean {
   return hasCapability(pid, CAP_SYS_ADMIN) && userNamespace(pid) === userNamespace('self');
 }
 
 /**
- * Whether the caller has CAP_FSETID in the initial user namespace: the kernel then leaves set-id bits alone
- * when it writes.
+ * Whether the caller has CAP_FSETID in the initial user namespace. The kernel then keeps set-id bits at a
+ * write.
  */
 export function keepsSetIdBits(pid: number): boolean {
   return hasCapability(pid, CAP_FSETID) && userNamespace(pid) === INITIAL_USER_NAMESPACE;
@@ -44,8 +45,8 @@ function hasCapability(pid: number, capability: bigint): boolean {
 }
 
 /**
- * Whether the caller's user namespace maps `id`, an id as this process sees it. /proc shows the map with ids
- * of this process in its second column; in the caller's own namespace they are in the first.
+ * Whether the caller's user namespace maps `id`, which is an id of this process's namespace. In /proc, the
+ * second column of the map has ids of this process's namespace; if the caller is in the same one, the first.
  */
 function isMapped(pid: number, map: 'uid_map' | 'gid_map', id: number): boolean {
   const column = userNamespace(pid) === userNamespace('self') ? 0 : 1;
@@ -63,7 +64,8 @@ function userNamespace(pid: number | 'self'): string | null {
   try {
     return readlinkSync(`/proc/${pid}/ns/user`);
   } catch {
-    // As for the status; EACCES also for who has capabilities that we lack.
+    // ENOENT, ESRCH: the caller has ended or is not visible; EACCES: it has capabilities that the server
+    // lacks.
     return null;
   }
 }

@@ -1,4 +1,4 @@
-/** eventfd(2): a counter that threads wake each other with. */
+/** eventfd(2): a counter by which threads wake each other. */
 import { tryWrite } from '../files/file-io.js';
 import { allocate, bind, check } from '../libc.js';
 
@@ -12,7 +12,7 @@ export function openEventfd(): number {
   return check(eventfdCall(0, EFD_NONBLOCK | EFD_CLOEXEC), 'eventfd');
 }
 
-/** Makes `fd` readable. A full counter (EAGAIN) is readable already. */
+/** Makes `fd` readable. A failure (EAGAIN: the counter is full) is ignored, because `fd` is readable then. */
 export function signalEventfd(fd: number): void {
   counter.buffer.fill(0);
   counter.buffer[0] = 1;

@@ -10,8 +10,8 @@ const i32 = new Int32Array(memory.buffer.buffer);
 
 /**
  * Waits until one of `fds` is readable, has an error or is hung up.
- * @param timeout milliseconds; -1: for ever
- * @returns a bit per fd that has something to say; 0 after the timeout or a signal (EINTR)
+ * @param timeout in milliseconds; -1: no limit
+ * @returns a bit for each such fd; 0 after the timeout or a signal (EINTR)
  */
 export function pollReadable(fds: readonly number[], timeout: number): number {
   for (let i = 0; i < fds.length; i++) {
@@ -30,8 +30,9 @@ export function pollReadable(fds: readonly number[], timeout: number): number {
 }
 
 /**
- * Waits up to `timeout` ms until `fd` has an error or is hung up, whatever there is to read from it, or until
- * `stopFd` is readable.
+ * Waits until `fd` has an error or is hung up, or until `stopFd` is readable. Data to read from `fd` does not
+ * matter.
+ * @param timeout in milliseconds
  */
 export function pollHangup(fd: number, stopFd: number, timeout: number): 'gone' | 'stopped' | 'nothing' {
   i32.set([fd, 0, stopFd, POLLIN]);

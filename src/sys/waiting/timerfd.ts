@@ -1,4 +1,4 @@
-/** timerfd_create(2): an fd that becomes readable at once, after a time, or again and again. */
+/** timerfd_create(2): an fd that becomes readable at once, after a time, or at intervals. */
 import { tryRead } from '../files/file-io.js';
 import { allocate, bind, check } from '../libc.js';
 
@@ -27,7 +27,7 @@ function setTimer(fd: number, firstNsec: bigint, everyMs: number): void {
   check(timerfdSettime(fd, 0, memory.address, 0), 'timerfd_settime');
 }
 
-/** Makes `fd` readable now, and then every `everyMs` milliseconds. Any thread may. */
+/** Makes `fd` readable now, and then every `everyMs` milliseconds. Any thread can call this. */
 export function ringTimer(fd: number, everyMs: number): void {
   setTimer(fd, 1n, everyMs);
 }
@@ -37,12 +37,12 @@ export function startTimer(fd: number, everyMs: number): void {
   setTimer(fd, BigInt(everyMs) * MILLION, everyMs);
 }
 
-/** `fd` becomes readable no more. */
+/** Stops the timer: `fd` does not become readable any more. */
 export function stopTimer(fd: number): void {
   setTimer(fd, 0n, 0);
 }
 
-/** Makes `fd` unreadable until its next time; nothing to read (EAGAIN) is the same. */
+/** Makes `fd` unreadable until its next expiration. A failure (EAGAIN: it was not readable) is ignored. */
 export function drainTimer(fd: number): void {
   tryRead(fd, memory.address, 8);
 }
