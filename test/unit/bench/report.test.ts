@@ -95,7 +95,7 @@ describe('the chart of the benchmark', () => {
     expect(Math.max(...centres)).toBeLessThan(960);
   });
 
-  it('marks what takes less on the left of one, what takes more on the right', () => {
+  it('marks a ratio below one on the left, and one above it on the right', () => {
     const svg = chart(results(walk), ['walk']);
     const one = Number(/<line x1="([\d.]+)"[^>]*stroke-width="1.5"/.exec(svg)?.[1]);
     const [peer, kernel] = [...svg.matchAll(/<circle cx="([\d.]+)"[^>]*r="3.5"/g)].map((match) => Number(match[1]));
@@ -125,12 +125,12 @@ describe('the command line of the benchmark', () => {
     expect(programs).toEqual([{ name: 'mine', path: '/opt/mine=2' }]);
   });
 
-  it('runs once when it is to be quick', () => {
+  it('runs each work once with --quick', () => {
     expect(readCommandLine(['--quick']).runs).toBe(1);
     expect(readCommandLine(['--quick', '--runs', '3']).runs).toBe(3);
   });
 
-  it('refuses what it cannot do', () => {
+  it('refuses wrong and contradictory arguments', () => {
     expect(() => readCommandLine(['--runs', '0'])).toThrow('--runs 0');
     expect(() => readCommandLine(['--program', 'mine'])).toThrow('--program mine');
     expect(() => readCommandLine(['--quick', '--update-docs'])).toThrow('--quick and --update-docs');

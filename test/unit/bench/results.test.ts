@@ -20,7 +20,7 @@ describe('results of the benchmark', () => {
     expect(Object.keys(work?.metrics[0]?.contenders ?? {})).toEqual(['plyfs']);
   });
 
-  it('have no ratio of what is not compared', () => {
+  it('have no ratio of a metric that is not compared', () => {
     const metrics = [{ name: 'cpu', unit: 'ms/s' as const, isCompared: false }];
     const found = findMetric(
       results(measured('idle', { plyfs: [{ cpu: 0 }], kernel: [{ cpu: 1 }] }, { metrics })),

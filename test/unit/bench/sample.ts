@@ -1,4 +1,4 @@
-/** Results as the benchmark makes them, for the tests of what is made of them. */
+/** Results of the benchmark, for the tests of tables and charts. */
 import type { Measured } from '../../../bench/measure.mjs';
 import { type Results, workResult } from '../../../bench/results.mjs';
 import type { Metric, Work } from '../../../bench/works.mjs';
@@ -19,7 +19,7 @@ export function measured(name: string, runs: Runs, more: { metrics?: Metric[]; f
   return result;
 }
 
-/** The same where there is one round of seconds. */
+/** A work with one round, whose figure is seconds. */
 export function once(work: string, seconds: Record<string, number>) {
   const runs: [string, Record<string, number>[]][] = Object.entries(seconds).map(([name, value]) => [
     name,

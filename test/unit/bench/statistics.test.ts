@@ -17,7 +17,7 @@ describe('statistics of the benchmark', () => {
     expect(ratioOf([1, 2, 3], [4, 4, 12])).toEqual({ ratio: 0.5, low: 0.25, high: 0.5 });
   });
 
-  it('a round in which one was disturbed shows in the range, not in the ratio', () => {
+  it('a round with one disturbed contender changes the range, not the ratio', () => {
     expect(ratioOf([1, 50, 1], [2, 2, 2])).toEqual({ ratio: 0.5, low: 0.5, high: 25 });
   });
 

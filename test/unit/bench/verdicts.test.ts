@@ -23,7 +23,7 @@ describe('targets of the benchmark', () => {
     ]);
   });
 
-  it('what was not measured is neither met nor not', () => {
+  it('a target that was not measured is neither met nor missed', () => {
     const target: Omit<Target, 'title'> = {
       of: [...of('walk'), ...of('list')],
       limits: [{ kind: 'ratio', against: 'kernel', atMost: 4 }],
@@ -44,7 +44,7 @@ describe('targets of the benchmark', () => {
     ]);
   });
 
-  it('growing is compared with the growth of the other', () => {
+  it('a growth is compared with the growth of the other contender', () => {
     const target: Omit<Target, 'title'> = {
       of: of('deep'),
       limits: [{ kind: 'growth', from: 'flat', against: 'fuse-overlayfs' }],
@@ -58,7 +58,7 @@ describe('targets of the benchmark', () => {
     ]);
   });
 
-  it('memory falls back when most of what it grew by is given back', () => {
+  it('memory falls back if most of its growth is freed', () => {
     const names = ['base', 'walked', 'forgotten'];
     const metrics = names.map((name) => ({ name, title: name, unit: 'MiB' as const, isCompared: true }));
     const target: Omit<Target, 'title'> = {
@@ -71,7 +71,7 @@ describe('targets of the benchmark', () => {
     expect(forgetting(100)).toEqual([{ figure: '50 % given back', isMet: false }]);
   });
 
-  it('name works and metrics that there are', () => {
+  it('name works and metrics that exist', () => {
     for (const { work, metric } of targets.flatMap((target) => target.of)) {
       const found = works.find(({ name }) => name === work);
       expect(found, work).toBeDefined();

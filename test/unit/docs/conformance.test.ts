@@ -1,4 +1,4 @@
-/** What docs/conformance.md says that other tests cover must be there. */
+/** The tests and commands that docs/conformance.md gives as a reason exist. */
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';

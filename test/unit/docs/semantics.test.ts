@@ -1,4 +1,4 @@
-/** docs/semantics.md names the tests that hold plyfs to it: they must be there. */
+/** The tests that docs/semantics.md names exist. */
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';

@@ -46,7 +46,7 @@ describe('a failure is judged', () => {
     { test: 'gf03', outcome: 'passed' },
   ];
 
-  it('by the list, then by what others do, and is plyfs’s otherwise', () => {
+  it('by the list, then by the other targets, and otherwise as a fault of plyfs', () => {
     const { failures, unexpected } = judge(results, { kernel }, list, { word: 'ltp', setupName: 'fs' });
     expect(failures.map(({ test, kind }) => [test, kind])).toEqual([
       ['gf01', 'fuse'],
@@ -64,7 +64,7 @@ describe('a failure is judged', () => {
 describe('docs/suites.md', () => {
   const file = (name: string) => readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8');
 
-  it('shows what docs/suites.json has', () => {
+  it('shows the results of docs/suites.json', () => {
     expect(file('suites.md')).toBe(pageOf(JSON.parse(file('suites.json'))));
   });
 });

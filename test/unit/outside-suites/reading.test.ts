@@ -11,7 +11,7 @@ import { CheckOutput } from '../../../scripts/outside-suites/xfstests-output.mjs
 const ended = { status: 0, timedOut: false };
 
 describe('pjdfstest: the Test Anything Protocol', () => {
-  it('counts what passed, failed and was skipped', () => {
+  it('counts passed, failed and skipped cases', () => {
     const output = '1..4\nok 1\nnot ok 2 - tried chmod, expected 0, got EPERM\nok 3 # skip no flags\nnot ok 4 # TODO\n';
     expect(readTap(output, ended)).toEqual({
       outcome: 'failed',
@@ -20,13 +20,13 @@ describe('pjdfstest: the Test Anything Protocol', () => {
     });
   });
 
-  it('takes a case that is planned and missing for a failure', () => {
+  it('counts a case that is planned and missing as failed', () => {
     const result = readTap('1..3\nok 1\n', { status: 2, timedOut: false });
     expect(result).toMatchObject({ outcome: 'failed', cases: { passed: 1, failed: 2, skipped: 0 } });
     expect(result.detail).toContain('status 2');
   });
 
-  it('takes a program that has printed nothing for a failure', () => {
+  it('counts a program that has printed nothing as failed', () => {
     expect(readTap('', { status: 127, timedOut: false })).toMatchObject({ outcome: 'failed', cases: { failed: 1 } });
   });
 });
@@ -42,7 +42,7 @@ describe('unionmount-testsuite', () => {
   });
 });
 
-describe('xfstests: what check prints', () => {
+describe('xfstests: the output of check', () => {
   function resultsOf(...lines: string[]) {
     const results: unknown[] = [];
     const output = new CheckOutput((result: unknown) => results.push(result));
@@ -82,7 +82,7 @@ describe('xfstests: what check prints', () => {
     ]);
   });
 
-  it('takes a line without a time for a failure: an exit status, or a file system that is damaged', () => {
+  it('counts a line without a time as a failure: an exit status, or a file system that is damaged', () => {
     expect(
       resultsOf('generic/003        [failed, exit status 1] ', 'generic/004        _check_dmesg: something found'),
     ).toEqual([
@@ -113,7 +113,7 @@ describe('LTP', () => {
     expect(readStatus({ status, output: '', timedOut: false }).outcome).toBe(outcome);
   });
 
-  it('shows the first line that says what failed', () => {
+  it('shows the first line that names a failure', () => {
     const output = 'open01.c:1: TPASS: fine\nopen01.c:2: TFAIL: mode is 0\nopen01.c:3: TBROK: more\n';
     expect(readStatus({ status: 3, output, timedOut: false }).detail).toBe('open01.c:2: TFAIL: mode is 0');
   });
@@ -122,7 +122,7 @@ describe('LTP', () => {
     expect(readRuntest('#DESCRIPTION: x\n\nopen01 open01 -i 3\n')).toEqual([{ test: 'open01', shell: 'open01 -i 3' }]);
   });
 
-  it('turns minutes into seconds where a program loops, and nowhere else', () => {
+  it('turns minutes into seconds for a program that loops, and for no other', () => {
     expect(shorten('growfiles -W gf15 -i 0 -L 120 -f x')).toBe('growfiles -W gf15 -i 0 -L 5 -f x');
     expect(shorten('rwtest -N iogen01 -i 120s -n 2')).toBe('rwtest -N iogen01 -i 5s -n 2');
     expect(shorten('open01 -i 30')).toBe('open01 -i 30');
@@ -130,7 +130,7 @@ describe('LTP', () => {
 });
 
 describe('all suites', () => {
-  it('count cases where a test says how many it has', () => {
+  it('count cases if a test prints how many it has', () => {
     const cases = { passed: 5, failed: 1, skipped: 2 };
     expect(countCases([{ outcome: 'passed' }, { outcome: 'failed', cases }, { outcome: 'skipped' }])).toEqual({
       passed: 6,
@@ -139,21 +139,21 @@ describe('all suites', () => {
     });
   });
 
-  it('choose tests by name, in which * is anything', () => {
+  it('choose tests by name, in which * matches anything', () => {
     expect(isChosen('overlay/012', [])).toBe(true);
     expect(isChosen('overlay/012', ['overlay/0*'])).toBe(true);
     expect(isChosen('overlay/012', ['overlay/01'])).toBe(false);
     expect(isChosen('overlay/012', ['generic/*', 'overlay/012'])).toBe(true);
   });
 
-  it('show what failed on one line', () => {
+  it('show a failure on one line', () => {
     expect(oneLine('a\n\tb\x1b[1mc', 10)).toBe('a bc');
     expect(oneLine('abcdef', 4)).toBe('abc…');
   });
 });
 
 describe('a sandbox', () => {
-  it('detaches what others have mounted in scratch directories, the inner mounts first, and keeps what it needs', () => {
+  it('detaches foreign mounts in scratch directories, the inner mounts first, and keeps those that it needs', () => {
     const mountinfo = [
       '24 1 8:1 / / rw - ext4 /dev/sda1 rw',
       '25 24 0:5 / /tmp rw - tmpfs tmpfs rw',
