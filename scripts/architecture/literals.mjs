@@ -8,7 +8,8 @@ const FACTS = [
   {
     what: 'the aufs prefix .wh.',
     pattern: /(['"`])[^'"`\n]*\.wh\.[^'"`\n]*\1/,
-    places: ['src/whiteout/aufs/', 'src/whiteout/aufs-names.ts'],
+    // The help describes the names.
+    places: ['src/whiteout/aufs/', 'src/whiteout/aufs-names.ts', 'src/cli/manual/pages.ts'],
   },
   {
     what: 'the name of an overlay attribute',

@@ -4,12 +4,12 @@ import { Errno } from '../core/errno.js';
 import { errnoOf } from '../server/config/mount-error.js';
 import { ThreadServer } from '../server/thread/thread-server.js';
 import { rawArguments } from './commands/raw-arguments.js';
-import { FAILURE, RUN_FAILURE } from './output/exit-status.js';
+import { FAILURE, OK, RUN_FAILURE } from './output/exit-status.js';
 import { Launcher } from './process/launcher.js';
 import { leaveRemovedDirectory, type PathRule } from './process/removed-directory.js';
 
 /** Arguments of commands that do not mount. A wrong guess costs time only. */
-const NOT_MOUNTING = /^(umount|convert|run|run-inside|help|--help|-h|--version|-V)$/;
+const NOT_MOUNTING = /^(umount|convert|run|run-inside|completion|help|--help|-h|--version|-V)$/;
 
 async function run(
   args: readonly string[],
@@ -27,7 +27,14 @@ async function run(
     umount: async (umountArgs) => (await import('./commands/command-umount.js')).commandUmount(umountArgs, paths),
     convert: async (convertArgs) => (await import('./commands/command-convert.js')).commandConvert(convertArgs, paths),
     run: async (runArgs) => (await import('./commands/command-run.js')).commandRun(runArgs, paths),
-    runInside: async (order) => (await import('./commands/run-inside.js')).runInside(order),
+    runInside: async (order) => {
+      const { orderOf, runInside } = await import('./commands/run-inside.js');
+      return await runInside(orderOf(order));
+    },
+    completion: async (shell, program) => {
+      process.stdout.write((await import('./manual/completion.js')).completionFor(shell, program));
+      return OK;
+    },
   });
 }
 

@@ -19,8 +19,8 @@ import type { Launcher } from '../process/launcher.js';
 import type { MountSettings } from '../process/mount-settings.js';
 import { mountBehindLauncher, readSettings } from '../process/relaunch.js';
 import type { PathRule } from '../process/removed-directory.js';
-import type { MountArguments } from './command-line.js';
 import { type DockerArguments, setDockerLayers } from './docker-arguments.js';
+import type { MountArguments } from './program.js';
 
 /**
  * Mounts, and resolves with the exit status: of a background mount when the launcher has its answer.

@@ -9,6 +9,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Errno } from '../../core/errno.js';
 import { asMountError, errnoOf, MountError } from '../../server/config/mount-error.js';
+import {
+  BOOLEAN,
+  type Check,
+  checkProperties,
+  listOf,
+  parseJson,
+  required,
+  TEXT,
+} from '../../server/options/kinds/property-checks.js';
 import { isRunning } from '../../sys/proc.js';
 import { RUN_FAILURE } from '../output/exit-status.js';
 import { printMessage } from '../output/message.js';
@@ -31,6 +40,26 @@ export interface InsideOrder {
   readonly terminal?: TerminalSettings;
   /** A user namespace is used, so owners in the layers can be outside of it. */
   readonly mapsOwners: boolean;
+}
+
+const STRINGS = listOf(TEXT, 'strings');
+const ORDER_CHECKS = {
+  mount: required(STRINGS),
+  root: required(TEXT),
+  command: required(STRINGS),
+  terminal: TEXT,
+  mapsOwners: required(BOOLEAN),
+} satisfies Record<keyof InsideOrder, Check>;
+
+/**
+ * The order in a text of JSON, as `plyfs run` gives it.
+ * @param bytes as `rawArguments` returns them
+ * @throws {@link MountError} if the text has no order: somebody else has started this command
+ */
+export function orderOf(bytes: string): InsideOrder {
+  const order = parseJson('run-inside', Buffer.from(bytes, 'latin1').toString('utf8'));
+  checkProperties('run-inside', order, ORDER_CHECKS);
+  return order as InsideOrder;
 }
 
 const PLYFS = fileURLToPath(new URL('bin/plyfs', PACKAGE_ROOT));

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { printable } from '../../server/config/mount-error.js';
 
-const COMMANDS = ['mount', 'umount', 'convert', 'run', 'help'];
+const COMMANDS = ['mount', 'umount', 'convert', 'run', 'completion', 'help'];
 
 /** First arguments of a command line of plyfs. Any other begins the command line of fuse-overlayfs. */
 const FIRST = new Set([...COMMANDS, 'run-inside', '--help', '-h', '--version', '-V']);

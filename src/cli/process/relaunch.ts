@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { MountError } from '../../server/config/mount-error.js';
 import { Launcher } from './launcher.js';
-import type { MountSettings } from './mount-settings.js';
+import { type MountSettings, settingsOf } from './mount-settings.js';
 
 /** The child's number of the descriptor of /dev/fuse that the caller has mounted already. */
 const DEVICE_FD = 3;
@@ -41,5 +41,5 @@ export async function mountBehindLauncher(settings: MountSettings): Promise<numb
 
 /** Reads the settings that {@link mountBehindLauncher} has written to our stdin. */
 export function readSettings(): MountSettings {
-  return JSON.parse(readFileSync(0, 'utf8')) as MountSettings;
+  return settingsOf(readFileSync(0, 'utf8'));
 }

@@ -88,6 +88,19 @@ export function checkProperties(what: string, given: unknown, checks: Checks): v
   checkEach(`${what}: `, given, checks);
 }
 
+/**
+ * Parses a text of JSON, whose type is unknown: `checkProperties` must see it next.
+ * @throws {@link MountError} EINVAL if it is not JSON
+ */
+export function parseJson(what: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw refusal(what, `not JSON: ${error.message}`);
+  }
+}
+
 function checkEach(prefix: string, given: object, checks: Checks): void {
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(checks, name));
   if (unknown !== undefined) throw refusal(`${prefix}${unknown}`, 'no such property', adviceFor(unknown, checks));

@@ -1,0 +1,18 @@
+/** What `plyfs completion SHELL` prints: made from the commands of commander and the table of options. */
+import type { Command } from 'commander';
+import { bashCompletion } from './bash-completion.js';
+import { commandWords, optionWordsOf } from './completion-words.js';
+import { fishCompletion } from './fish-completion.js';
+import { zshCompletion } from './zsh-completion.js';
+
+const WRITERS: ReadonlyMap<string, typeof bashCompletion> = new Map([
+  ['bash', bashCompletion],
+  ['zsh', zshCompletion],
+  ['fish', fishCompletion],
+]);
+
+export function completionFor(shell: string, program: Command): string {
+  const writer = WRITERS.get(shell);
+  if (writer === undefined) throw new Error(`no completion for ${shell}`);
+  return writer(commandWords(program), optionWordsOf());
+}

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { readOptions } from '../../../../src/cli/options/read-options.js';
+import { type MountSettings, settingsOf } from '../../../../src/cli/process/mount-settings.js';
+import type { OptionValues } from '../../../../src/server/options/kinds/option-entry.js';
+import { splitOptions } from '../../../../src/server/options/kinds/option-list.js';
+import { resolveMount } from '../../../../src/server/options/resolve-mount.js';
+
+function settings(list: string, dialect: 'overlay' | 'aufs' = 'overlay'): MountSettings {
+  const values: OptionValues = { dialect, mountpoint: '/m\xff' };
+  readOptions(splitOptions(list), values);
+  return { config: { ...resolveMount(values), deviceFd: 3 }, logFile: '/log' };
+}
+
+describe('settings as JSON', () => {
+  it.each([
+    ['lowerdir=/l,upperdir=/u\xff,workdir=/w,xattr_permissions=2,uidmapping=0:1:1,timeout=1.5', 'overlay'],
+    ['br:/a=rw:/b', 'aufs'],
+  ] as const)('of %s (%s) are read as they were written', (list, dialect) => {
+    const written = settings(list, dialect);
+    expect(settingsOf(JSON.stringify(written))).toEqual(written);
+  });
+
+  it.each([
+    ['', 'daemon: not JSON: '],
+    ['[]', 'daemon: must be an object, not []'],
+    ['{}', 'daemon: config: must be an object, not undefined'],
+    ['{"config":{}}', 'daemon: config.dialect: must be overlay or aufs, not undefined'],
+    [JSON.stringify({ ...settings(''), more: 1 }), 'daemon: more: no such property'],
+    [
+      JSON.stringify({ config: { ...settings('').config, lowers: '/l' } }),
+      "daemon: config.lowers: must be a list of strings, not '/l'",
+    ],
+  ])('%.20s is refused', (text, message) => {
+    expect(() => settingsOf(text)).toThrow(message);
+  });
+});
