@@ -33,13 +33,13 @@ describe('copying data', () => {
     expect(content('to').equals(content('from'))).toBe(true);
   });
 
-  it('copies no more than is asked for', () => {
+  it('copies no more than the requested length', () => {
     writeSync(from, 'abcdef');
     copyData(from, to, 3, false);
     expect(content('to').toString()).toBe('abc');
   });
 
-  it('leaves holes as holes, at the start, between data and at the end', () => {
+  it('keeps holes at the start, between data and at the end', () => {
     writeSync(from, 'one', 8 * MIB);
     writeSync(from, 'two', 24 * MIB);
     ftruncateSync(from, 32 * MIB);
@@ -48,13 +48,13 @@ describe('copying data', () => {
     expect(statSync(join(home, 'to')).blocks * 512).toBeLessThan(MIB);
   });
 
-  it('gives a file that is one hole its size', () => {
+  it('sets the size of a file that is one hole', () => {
     ftruncateSync(from, 5 * MIB);
     copyData(from, to, 5 * MIB, true);
     expect(statSync(join(home, 'to'))).toMatchObject({ size: 5 * MIB, blocks: 0 });
   });
 
-  it('fails when the source has become shorter than it was said to be', () => {
+  it('fails if the source is shorter than the given length', () => {
     writeSync(from, 'short');
     expect(() => copyData(from, to, 1000, false)).toThrow('EIO');
   });

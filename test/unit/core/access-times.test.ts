@@ -16,7 +16,7 @@ function stat(atime: number, mtime: number, ctime: number): FileStat {
   });
 }
 
-describe('with relatime a read moves the access time', () => {
+describe('with relatime a read updates an access time', () => {
   it.each([
     ['older than the last write', stat(NOW - 9, NOW - 8, NOW - 20), true],
     ['older than the last change of attributes', stat(NOW - 9, NOW - 20, NOW - 8), true],
@@ -26,11 +26,11 @@ describe('with relatime a read moves the access time', () => {
     ['a day old', stat(NOW - 86_400, NOW - 100_000, NOW - 100_000), true],
     ['nearly a day old', stat(NOW - 86_399, NOW - 100_000, NOW - 100_000), false],
     ['in the future', stat(NOW + 9, NOW, NOW), false],
-  ])('that is %s: %#', (_, seen, moves) => {
-    expect(updatesAccessTime({ mode: 'relatime', directories: true }, seen, NOW)).toBe(moves);
+  ])('that is %s: %#', (_, seen, updates) => {
+    expect(updatesAccessTime({ mode: 'relatime', directories: true }, seen, NOW)).toBe(updates);
   });
 
-  it('with the other two always, or never', () => {
+  it('always with strictatime, never with noatime', () => {
     const seen = stat(NOW, NOW - 9, NOW - 9);
     expect(updatesAccessTime({ mode: 'strictatime', directories: true }, seen, NOW)).toBe(true);
     expect(updatesAccessTime({ mode: 'noatime', directories: true }, stat(1, 2, 2), NOW)).toBe(false);

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { IdMap, NOBODY } from '../../../src/core/id-map.js';
 
-describe('ids of the disk and ids shown', () => {
-  it('are the same where nothing is said', () => {
+describe('ids on disk and shown ids', () => {
+  it('are the same without a rule', () => {
     const map = new IdMap(undefined);
     expect([map.shown(7), map.disk(7)]).toEqual([7, 7]);
   });
 
-  it('follow the ranges, in both directions', () => {
+  it('are mapped by the ranges, in both directions', () => {
     const map = new IdMap({
       ranges: [
         { disk: 0, shown: 1000, count: 1 },
@@ -18,13 +18,13 @@ describe('ids of the disk and ids shown', () => {
     expect([1000, 100_000, 100_009].map((id) => map.disk(id))).toEqual([0, 1, 10]);
   });
 
-  it('outside of all ranges nobody is shown, and nothing can be written', () => {
+  it('outside of all ranges are shown as nobody, and cannot be written', () => {
     const map = new IdMap({ ranges: [{ disk: 10, shown: 20, count: 5 }] });
     expect([9, 15].map((id) => map.shown(id))).toEqual([NOBODY, NOBODY]);
     expect([19, 25, 10].map((id) => map.disk(id))).toEqual([null, null, null]);
   });
 
-  it('one for all is shown for each, and what is written stays', () => {
+  it('are all shown as the one id of the rule, and are written unchanged', () => {
     const map = new IdMap({ all: 5 });
     expect([map.shown(0), map.shown(7), map.disk(7)]).toEqual([5, 5, 7]);
   });

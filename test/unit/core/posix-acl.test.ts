@@ -5,34 +5,34 @@ import { acl } from '../../harness/sys/index.js';
 
 const FOREIGN = 0xffff_ffff;
 
-describe('an ACL without the ids that this user namespace does not have', () => {
-  it('is the same buffer where all ids are known', () => {
+describe('an ACL without the ids that this user namespace does not map', () => {
+  it('is the same buffer if all ids are mapped', () => {
     const known = acl('u::rw- user:7:rw- g::r-- group:8:r-- m::rw- o::---');
     expect(withoutForeignIds(known)).toBe(known);
   });
 
   it.each([
-    ['what granted more', `u::rw- user:${FOREIGN}:rw- g::r-- m::rw- o::r--`, 'u::rw- g::r-- m::rw- o::r--'],
+    ['an entry that granted more', `u::rw- user:${FOREIGN}:rw- g::r-- m::rw- o::r--`, 'u::rw- g::r-- m::rw- o::r--'],
     [
-      'a user who was denied, whom the group and the others would grant it',
+      'a denied user, to whom the group and the others would grant access',
       `u::rw- user:${FOREIGN}:--- user:7:rw- g::r-- group:8:rw- m::rw- o::r--`,
       'u::rw- user:7:rw- g::--- group:8:--- m::rw- o::---',
     ],
     [
-      'a group that was denied, which the others would grant it',
+      'a denied group, to which the others would grant access',
       `u::rw- g::rw- group:${FOREIGN}:r-- m::rw- o::rw-`,
       'u::rw- g::rw- m::rw- o::r--',
     ],
-    ['what the mask left of it', `u::rw- user:${FOREIGN}:rwx g::r-- m::r-- o::rwx`, 'u::rw- g::r-- m::r-- o::r--'],
+    ['an entry that the mask limits', `u::rw- user:${FOREIGN}:rwx g::r-- m::r-- o::rwx`, 'u::rw- g::r-- m::r-- o::r--'],
   ])('loses %s', (_, before, after) => {
     expect(withoutForeignIds(acl(before))).toEqual(acl(after));
   });
 
-  it('cuts the mode down to what it grants to others', () => {
+  it('limits the mode to the permissions that it grants to others', () => {
     expect(modeWithin(0o106775, acl('u::rwx g::rwx m::rwx o::--x')).toString(8)).toBe('106771');
   });
 
-  it('grants nobody more, whoever it is', () => {
+  it('grants no user more permissions', () => {
     const random = new Random(8);
     for (let round = 0; round < 3000; round++) {
       const { entries, cast } = randomAcl(random);
@@ -56,7 +56,7 @@ interface AclEntry {
   readonly rights: string;
 }
 
-/** Ids from 100 on are foreign. */
+/** Ids from 100 on are not mapped. */
 function shownId({ id }: AclEntry): string {
   if (id === undefined) return '';
   return String(id >= 100 ? FOREIGN : id);
@@ -97,7 +97,7 @@ function subsets(of: number[]): number[][] {
   return all;
 }
 
-/** man acl(5), ACCESS CHECK ALGORITHM, for somebody who is not the owner; the owning group is 0. */
+/** man acl(5), ACCESS CHECK ALGORITHM, for a user who is not the owner; the owning group is 0. */
 function grants(
   entries: readonly AclEntry[],
   who: { user: number | undefined; groups: number[] },

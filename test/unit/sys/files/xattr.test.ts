@@ -1,6 +1,5 @@
 /**
- * Extended attributes of every size, of an object under a directory fd and of an fd itself, an O_PATH one
- * too.
+ * Extended attributes of all sizes, by a directory fd and a name, by an fd, and by an O_PATH fd.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,18 +26,18 @@ describe.each(['a name', 'an fd', 'an O_PATH fd'] as const)('xattrs by %s', (by)
     removeScratch(base);
   });
 
-  it.each([0, 1, 255, 256, 257, 1000, 2000])('a value of %i bytes comes back as it was set', (size) => {
+  it.each([0, 1, 255, 256, 257, 1000, 2000])('a value of %i bytes is read as it was set', (size) => {
     const value = Buffer.alloc(size, 'v');
     setXattr(fd, name, 'user.value', value);
     expect(getXattr(fd, name, 'user.value')).toEqual(value);
     removeXattr(fd, name, 'user.value');
   });
 
-  it('one that is not set is null', () => {
+  it('an xattr that is not set is null', () => {
     expect(findXattr(fd, name, 'user.none')).toBeNull();
   });
 
-  it('names are listed, however many bytes they take', () => {
+  it('all names are listed, even if they take many bytes', () => {
     const names: string[] = [];
     expect(listXattrs(fd, name)).toEqual([]);
     for (let i = 0; i < 20; i++) {

@@ -19,20 +19,20 @@ describe('writers of a file', () => {
     removeScratch(dir);
   });
 
-  it('are none where it is open for reading, or mapped for that', () => {
+  it('do not exist if it is open or mapped only for reading', () => {
     const mapping = new sys.Mapping(reader, 4096);
     expect(hasNoWriters(reader)).toBe(true);
     mapping.unmap();
   });
 
-  it('are those who have it open for writing', () => {
+  it('are processes that have it open for writing', () => {
     const writer = sys.open(path, sys.O_WRONLY);
     expect(hasNoWriters(reader)).toBe(false);
     sys.close(writer);
     expect(hasNoWriters(reader)).toBe(true);
   });
 
-  it('are mappings, after their descriptor has been closed', () => {
+  it('are mappings, even after their descriptor is closed', () => {
     const fd = sys.open(path, sys.O_RDWR);
     const mapping = new sys.Mapping(fd, 4096, { writable: true });
     sys.close(fd);
@@ -41,7 +41,7 @@ describe('writers of a file', () => {
     expect(hasNoWriters(reader)).toBe(true);
   });
 
-  it('can be there at once: nothing of the lease is left', () => {
+  it('can open it directly after the check, because no lease is left', () => {
     expect(hasNoWriters(reader)).toBe(true);
     sys.close(sys.open(path, sys.O_WRONLY | sys.O_NONBLOCK));
   });

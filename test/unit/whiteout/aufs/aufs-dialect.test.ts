@@ -49,7 +49,7 @@ afterEach(() => {
 const name = (text: string): EntryName => text as EntryName;
 const at = (path: string): string => join(branch, path);
 const presence = (entry: string): string => reader.probe(root, name(entry), new FileStat());
-/** What the branch has, but for its bookkeeping. */
+/** The entries of the branch, without its bookkeeping. */
 const entries = (): string[] => readdirSync(branch).filter((entry) => !entry.startsWith('.wh..wh.'));
 const orphans = (): string[] => readdirSync(at('.wh..wh.orph'));
 
@@ -73,7 +73,7 @@ describe('a writable branch', () => {
     expect(lstatSync(at('.wh..wh.plnk')).mode & 0o7777).toBe(0o700);
   });
 
-  it('keeps what it has when it is prepared again, and is refused when something else has one of the names: EIO', () => {
+  it('keeps its entries when it is prepared again; EIO if one of the names has an object of another type', () => {
     const { ino } = lstatSync(at('.wh..wh.aufs'));
     prepareBranch(root);
     expect(lstatSync(at('.wh..wh.aufs')).ino).toBe(ino);
@@ -106,21 +106,21 @@ describe('reading a branch', () => {
     expect(reader.isOpaque(root, name('d'))).toBe(true);
   });
 
-  it('an entry beside its whiteout is there, a directory opaque', () => {
+  it('an entry beside its whiteout is shown, and a directory is opaque', () => {
     mkdirSync(at('d'));
     hiding.hide(root, name('d'));
     expect(presence('d')).toBe('present');
     expect(reader.isOpaque(root, name('d'))).toBe(true);
   });
 
-  it('the marker of a directory is not looked for through a symlink', () => {
+  it('the search for an opaque marker does not follow a symlink', () => {
     mkdirSync(at('d'));
     hiding.markOpaque(root, 'd');
     symlinkSync('d', at('s'));
     expect(() => reader.isOpaque(root, name('s'))).toThrow(/ENOTDIR|ELOOP/);
   });
 
-  it('what is no regular file is no whiteout: EIO', () => {
+  it('a whiteout that is not a regular file: EIO', () => {
     mkdirSync(at('.wh.x'));
     expect(() => presence('x')).toThrow('EIO');
   });
@@ -136,7 +136,7 @@ describe('hiding in the aufs dialect', () => {
     expect([lstatSync(at('.wh.a')).ino, lstatSync(at('d/.wh..wh..opq')).ino]).toEqual([ino, ino]);
   });
 
-  it('they are files of their own with nolwh, and when the base is gone', () => {
+  it('they are separate files with nolwh, and without the base', () => {
     const single = new AufsHiding(work, new MarkerMaker(root, false));
     single.hide(root, name('a'));
     rmSync(at('.wh..wh.aufs'));
@@ -147,8 +147,8 @@ describe('hiding in the aufs dialect', () => {
     }
   });
 
-  it('they are files of their own when the base has all the links it can have', () => {
-    // ext4 allows 65,000 links; on a file system that allows more there is nothing to see.
+  it('they are separate files if the base cannot have more links', () => {
+    // ext4 allows 65,000 links; a file system that allows more cannot show this.
     for (let i = 0; i < 65_001; i++) {
       try {
         linkSync(at('.wh..wh.aufs'), at(`link${i}`));
@@ -160,7 +160,7 @@ describe('hiding in the aufs dialect', () => {
     expect(presence('late')).toBe('whiteout');
   });
 
-  it('marking a directory leaves its times', () => {
+  it('marking a directory keeps its times', () => {
     mkdirSync(at('d'));
     utimesSync(at('d'), 1000, 2000);
     hiding.markOpaque(root, 'd');
@@ -173,7 +173,7 @@ describe('hiding in the aufs dialect', () => {
     expect(entries()).toEqual(['.wh.f']);
   });
 
-  it('a directory goes with the whiteouts in it', () => {
+  it('a directory is removed with the whiteouts in it', () => {
     for (const hide of [true, false]) {
       mkdirSync(at('d'));
       writeFileSync(at('d/.wh.inside'), '');
@@ -184,7 +184,7 @@ describe('hiding in the aufs dialect', () => {
     expect(orphans()).toEqual([]);
   });
 
-  it('a failure takes the whiteout back', () => {
+  it('a failure removes the whiteout again', () => {
     expect(() => hiding.removeAndHide(root, name('absent'))).toThrow('ENOENT');
     mkdirSync(at('d'));
     expect(() => hiding.removeAndHide(root, name('d'))).toThrow('EISDIR');
@@ -192,13 +192,13 @@ describe('hiding in the aufs dialect', () => {
     expect(entries()).toEqual(['d']);
   });
 
-  it('a whiteout that was there before the failure stays', () => {
+  it('a whiteout from before the failed change stays', () => {
     hiding.hide(root, name('old'));
     expect(() => move({ hideSource: true })).toThrow('ENOENT');
     expect(entries()).toEqual(['.wh.old']);
   });
 
-  it('a staged object takes the place of a whiteout', () => {
+  it('a staged object replaces a whiteout', () => {
     hiding.hide(root, name('f'));
     writeFileSync(at('.wh..wh.orph/staged'), 'new');
     hiding.publishOverWhiteout('staged', root, name('f'));
@@ -206,14 +206,14 @@ describe('hiding in the aufs dialect', () => {
     expect(readFileSync(at('f'), 'utf8')).toBe('new');
   });
 
-  it('a moved file leaves its name hidden and takes away the whiteout of the new one', () => {
+  it('a moved file leaves its name hidden and removes the whiteout of the new name', () => {
     writeFileSync(at('old'), 'x');
     hiding.hide(root, name('new'));
     move({ hideSource: true, ontoWhiteout: true });
     expect(entries().sort()).toEqual(['.wh.old', 'new']);
   });
 
-  it('a directory moves onto one that holds nothing but whiteouts', () => {
+  it('a directory replaces one that contains only whiteouts', () => {
     for (const directory of ['old', 'new']) {
       mkdirSync(at(directory));
       hiding.markOpaque(root, directory);
@@ -228,7 +228,7 @@ describe('hiding in the aufs dialect', () => {
 });
 
 describe('the directory of orphans', () => {
-  it('is emptied when the branch is opened, whatever a killed mount has left', () => {
+  it('is emptied when the branch is opened after a kill', () => {
     work.close();
     mkdirSync(at('.wh..wh.orph/left/deep'), { recursive: true });
     work = WorkDirectory.openInside(root, '.wh..wh.orph', () => {}, 0);
@@ -240,7 +240,7 @@ describe('the directory of orphans', () => {
 describe('the dialect', () => {
   const dialect = new AufsDialect({ xattrs: 'trusted', alwaysOpaque: false });
 
-  it('keeps .wh. names for itself', () => {
+  it('reserves .wh. names', () => {
     expect(dialect.refuseName(name('.wh.x'))).toBe(1);
     expect(dialect.refuseName(name('.wh'))).toBe(0);
   });
@@ -248,10 +248,10 @@ describe('the dialect', () => {
   it.each([
     ['in lower branches, empty', { inUpper: false, inLower: true, empty: true, bare: false }, true],
     ['in lower branches, with entries', { inUpper: false, inLower: true, empty: false, bare: false }, false],
-    ['in the upper alone', { inUpper: true, inLower: false, empty: false, bare: true }, true],
-    ['in both, the lower parts bare', { inUpper: true, inLower: true, empty: false, bare: true }, true],
-    ['in both, something in the lower parts', { inUpper: true, inLower: true, empty: true, bare: false }, false],
-  ])('a directory %s: may it move?', (_, { inUpper, inLower, empty, bare }, may) => {
+    ['only in the upper', { inUpper: true, inLower: false, empty: false, bare: true }, true],
+    ['in both, with bare lower parts', { inUpper: true, inLower: true, empty: false, bare: true }, true],
+    ['in both, with entries in the lower parts', { inUpper: true, inLower: true, empty: true, bare: false }, false],
+  ])('a directory %s: can it move? %#', (_, { inUpper, inLower, empty, bare }, may) => {
     expect(dialect.mayMove({ inUpper, inLower, isEmpty: () => empty, lowersAreBare: () => bare })).toBe(may);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * What a crash can leave: before each system call of a change the merged tree is as before the change or as
- * after it, whatever lies in the lower branch.
+ * The state after a crash: before each system call of a change, the merged tree is as before or as after the
+ * change, for any content of the lower branch.
  */
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ import { FileStat } from '../../../../src/core/file-stat.js';
 
 const steps = vi.hoisted(() => ({ before: (): void => {}, count: 0, failing: 0 }));
 
-/** Every function that changes a directory asks `steps` first; the one numbered `failing` fails instead. */
+/** Each function that changes a directory calls `steps` first. The call with the number `failing` fails. */
 vi.mock('../../../../src/sys/files/inode-ops.js', async (original) => {
   const real = await original<typeof import('../../../../src/sys/files/inode-ops.js')>();
   const { Errno, fsError } = await import('../../../../src/core/errno.js');
@@ -76,7 +76,7 @@ function put(path: string, content = path): void {
   writeFileSync(join(home, path), content);
 }
 
-/** What the two names show: null, a file's content, or a directory's names. */
+/** The two names as the union shows them: null, a file's content, or a directory's names. */
 function shown(): unknown[] {
   return [OLD, NEW].map((entry) => {
     const stat = new FileStat();
@@ -126,19 +126,19 @@ const CHANGES: readonly Change[] = [
     run: () => hiding.removeDirectory(upper, OLD, true),
   },
   {
-    what: 'remove a directory that holds a marker',
+    what: 'remove a directory that contains a marker',
     upper: ['old/.wh..wh..opq'],
     lower: [],
     run: () => hiding.removeDirectory(upper, OLD, false),
   },
   {
-    what: 'make a file over a whiteout',
+    what: 'create a file over a whiteout',
     upper: ['.wh.new', '.wh..wh.orph/staged'],
     lower: ['new'],
     run: () => hiding.publishOverWhiteout('staged', upper, NEW),
   },
   {
-    what: 'make a directory over a whiteout',
+    what: 'create a directory over a whiteout',
     upper: ['.wh.new', '.wh..wh.orph/staged/.wh..wh..opq'],
     lower: ['new/hidden'],
     run: () => hiding.publishOverWhiteout('staged', upper, NEW),
@@ -158,7 +158,7 @@ const CHANGES: readonly Change[] = [
     run: () => move(false, true, true),
   },
   {
-    what: 'move a directory onto one that holds whiteouts',
+    what: 'move a directory onto one that contains whiteouts',
     upper: ['old/own', 'old/.wh..wh..opq', 'new/.wh.hidden'],
     lower: ['old/under', 'new/hidden'],
     run: () => move(true, false, true),
@@ -171,7 +171,7 @@ function layOut({ upper: above, lower: below }: Change): void {
 }
 
 describe.each(CHANGES)('$what', (change) => {
-  it('shows the tree as before or as after, between any two steps', () => {
+  it('shows the tree as before or as after between any two steps', () => {
     layOut(change);
     const states = [shown()];
     steps.before = () => {
@@ -185,7 +185,7 @@ describe.each(CHANGES)('$what', (change) => {
     expect(others).toEqual([]);
   });
 
-  it('is taken back when a step fails, or has happened', () => {
+  it('is undone if a step fails, or has happened completely', () => {
     layOut(change);
     const before = shown();
     steps.count = 0;

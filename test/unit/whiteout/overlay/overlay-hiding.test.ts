@@ -61,7 +61,7 @@ function leftovers(): string[] {
 }
 
 describe('hiding in the overlay dialect', () => {
-  it('makes a character device 0:0, and all of a mount share one inode', () => {
+  it('creates a character device 0:0; all whiteouts of a mount share one inode', () => {
     hiding.hide(upper, name('a'));
     hiding.hide(upper, name('b'));
     const stat = lstatSync(at('a'));
@@ -78,7 +78,7 @@ describe('hiding in the overlay dialect', () => {
     expect(leftovers()).toEqual([]);
   });
 
-  it('replaces a directory that holds nothing but whiteouts', () => {
+  it('replaces a directory that contains only whiteouts', () => {
     mkdirSync(at('d'));
     const inner = openSync(at('d'), 'r');
     hiding.hide(inner, name('gone'));
@@ -88,7 +88,7 @@ describe('hiding in the overlay dialect', () => {
     expect(leftovers()).toEqual([]);
   });
 
-  it('moves a directory over one that holds nothing but whiteouts', () => {
+  it('moves a directory over one that contains only whiteouts', () => {
     mkdirSync(at('old/own'), { recursive: true });
     mkdirSync(at('new'));
     const inner = openSync(at('new'), 'r');
@@ -123,7 +123,7 @@ describe('hiding in the overlay dialect', () => {
     expect(readFileSync(at('new'), 'utf8')).toBe('x');
   });
 
-  it('moves a directory over a whiteout and leaves nothing behind', () => {
+  it('moves a directory over a whiteout, of which nothing is left', () => {
     mkdirSync(at('d'));
     hiding.hide(upper, name('w'));
     hiding.move({
@@ -141,7 +141,7 @@ describe('hiding in the overlay dialect', () => {
 });
 
 describe('the work directory', () => {
-  it('is emptied when it is opened, whatever a killed mount has left', () => {
+  it('is emptied when it is opened after a kill', () => {
     work.close();
     const inside = join(home, 'work/work');
     mkdirSync(join(inside, '#1/deep/er'), { recursive: true });
@@ -153,7 +153,7 @@ describe('the work directory', () => {
   it.each([
     ['a file', (at: string) => writeFileSync(at, '')],
     ['a symlink', (at: string) => symlinkSync('..', at)],
-  ])('takes the place of %s', (_, make) => {
+  ])('replaces %s', (_, make) => {
     work.close();
     const inside = join(home, 'work/work');
     rmSync(inside, { recursive: true });
@@ -162,7 +162,7 @@ describe('the work directory', () => {
     expect(lstatSync(inside).isDirectory()).toBe(true);
   });
 
-  it('is refused when the kernel has marked it as in need of a check', () => {
+  it('is refused if the kernel has marked it as incompatible', () => {
     work.close();
     mkdirSync(join(home, 'work/work/incompat/volatile'), { recursive: true });
     expect(() => WorkDirectory.open(join(home, 'work'), () => {})).toThrow('EINVAL');
@@ -170,7 +170,7 @@ describe('the work directory', () => {
     work = WorkDirectory.open(join(home, 'work'), () => {});
   });
 
-  it('is left alone while another mount uses it', () => {
+  it('is not emptied while another mount uses it', () => {
     const lines: string[] = [];
     writeFileSync(join(home, 'work/work/#in-use'), '');
     const second = WorkDirectory.open(join(home, 'work'), (line) => lines.push(line));
@@ -180,7 +180,7 @@ describe('the work directory', () => {
     rmSync(join(home, 'work/work/#in-use'));
   });
 
-  it('is left alone by a third mount while the second uses it, when the first has gone', () => {
+  it('is not emptied by a third mount while the second uses it, even after the first has ended', () => {
     const path = join(home, 'shared');
     mkdirSync(path);
     const lines: string[] = [];

@@ -1,4 +1,4 @@
-/** The work directory of a layer that an attacker has made, or a killed server has left. */
+/** The work directory of a layer from an attacker, or of a killed server. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -20,13 +20,13 @@ import { WorkDirectory } from '../../../../src/whiteout/work/work-directory.js';
 
 let base: string;
 beforeEach(() => {
-  // In memory, where there is some: thousands of directories take their time on a disk.
+  // In memory if possible, because thousands of directories take long on a disk.
   base = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'plyfs-work-'));
   mkdirSync(join(base, 'work', 'work'), { recursive: true });
 });
 afterEach(() => rmSync(base, { recursive: true, force: true }));
 
-/** Deeper than calls can be on a stack, and than most processes may have files open. */
+/** More than the limit of the call stack, and than most processes can have files open. */
 const LEVELS = 12_000;
 
 function nest(levels: number): void {
@@ -40,13 +40,13 @@ function nest(levels: number): void {
   close(fd);
 }
 
-it('is emptied, however deep what lies in it', () => {
+it('is emptied of a very deep tree', () => {
   nest(LEVELS);
   WorkDirectory.open(join(base, 'work'), () => {}).close();
   expect(readdirSync(join(base, 'work', 'work'))).toEqual([]);
 }, 60_000);
 
-it('is emptied without a look beyond its symlinks', () => {
+it('is emptied without following symlinks', () => {
   mkdirSync(join(base, 'outside', 'kept'), { recursive: true });
   writeFileSync(join(base, 'outside', 'file'), 'kept');
   symlinkSync(join(base, 'outside'), join(base, 'work', 'work', 'link'));
@@ -57,9 +57,9 @@ it('is emptied without a look beyond its symlinks', () => {
   expect(readdirSync(join(base, 'outside')).sort()).toEqual(['file', 'kept']);
 });
 
-it('that is wanted for one mount alone is waited for while a server that had it ends, and not longer', async () => {
+it('is waited for, if it must be exclusive, until a server that used it has ended, but not longer', async () => {
   const path = join(base, 'work');
-  // Holds the lock, says so, and is gone before long.
+  // Takes the lock, reports it, and ends soon.
   const ending = spawn('flock', [join(path, 'work'), 'sh', '-c', 'echo held; sleep 0.3'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
@@ -69,7 +69,7 @@ it('that is wanted for one mount alone is waited for while a server that had it 
   held.close();
 }, 60_000);
 
-it('takes the place of a symlink, and is not what that leads to', () => {
+it('replaces a symlink, and is not the target of it', () => {
   mkdirSync(join(base, 'outside'));
   writeFileSync(join(base, 'outside', 'file'), 'kept');
   rmSync(join(base, 'work', 'work'), { recursive: true });
