@@ -1,12 +1,14 @@
 /** Links and paths in the documents lead to files of the repository, and two documents stay short. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const documents = execFileSync('git', ['ls-files', '*.md'], { cwd: root, encoding: 'utf8' }).trim().split('\n');
+const files = execFileSync('git', ['ls-files'], { cwd: root, encoding: 'utf8' }).trim().split('\n');
+const documents = files.filter((file) => file.endsWith('.md'));
+const names = new Set(files.map((file) => basename(file)));
 
 const read = (document: string): string => readFileSync(join(root, document), 'utf8');
 
@@ -31,12 +33,18 @@ function brokenLinks(document: string): string[] {
   });
 }
 
-/** Paths of code in backticks, from the root of the repository or from src. */
-function missingPaths(document: string): string[] {
-  const paths = [...read(document).matchAll(/`((?:[\w.-]+\/)+[\w.-]+\.(?:ts|mjs|c|sh))(?::[\w.]+)?`/g)];
-  return paths
+/**
+ * Files of code in backticks that do not exist: paths from the root of the repository, from src or from the document,
+ * and names alone.
+ */
+function missingFiles(document: string): string[] {
+  const quoted = [...read(document).matchAll(/`((?:[\w.-]+\/)*[\w-][\w.-]*\.(?:ts|mjs|c|sh))(?::[\w.]+)?`/g)];
+  return quoted
     .map(([, path = '']) => path)
-    .filter((path) => ![path, `src/${path}`, join(dirname(document), path)].some((at) => existsSync(join(root, at))));
+    .filter((path) => {
+      if (!path.includes('/')) return !names.has(path);
+      return ![path, `src/${path}`, join(dirname(document), path)].some((at) => existsSync(join(root, at)));
+    });
 }
 
 describe.each(documents)('%s', (document) => {
@@ -45,7 +53,7 @@ describe.each(documents)('%s', (document) => {
   });
 
   it('names files that exist', () => {
-    expect(missingPaths(document)).toEqual([]);
+    expect(missingFiles(document)).toEqual([]);
   });
 });
 
