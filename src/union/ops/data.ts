@@ -67,7 +67,9 @@ function openForChange(union: Union, node: FileNode, flags: number, killSetIdFor
   return opened;
 }
 
-/** Opens a file that was just copied up. @param fd an fd of the copy, which this takes; -1: the node has it */
+/**
+ * Opens a file that was just copied up. @param fd an fd of the copy, which this takes; -1: the node has it
+ */
 function openCopy(union: Union, node: FileNode, fd: number, flags: number): Opened {
   if (!isAppendOnly(union, node)) return openNew(union, node, fd, flags);
   // An append-only file is open with O_APPEND, and the fds of the copy are not.
