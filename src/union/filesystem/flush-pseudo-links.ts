@@ -11,7 +11,6 @@ import { Errno, FsError, fsError } from '../../core/errno.js';
 import { DT_DIR } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import type { Caller } from '../../fuse/operations.js';
-import { close } from '../../sys/files/open.js';
 import { statAt } from '../../sys/files/stat.js';
 import type { HardLinkTable } from '../links/hard-link-table.js';
 import { listingOf } from '../lookup/cached-listing.js';
@@ -170,8 +169,5 @@ function retire(union: Union, links: HardLinkTable, group: LinkGroup): void {
   union.kernel.channel?.invalidateAttributes(node.id);
   // Without a known name it is reached by the fd that it has been left with, until one is looked up.
   if (node.parent === null || node.parent.upper === null) return;
-  node.home = node.parent.upper;
-  node.realName = node.name;
-  if (node.pin >= 0) close(node.pin);
-  node.pin = -1;
+  node.placeAt(node.parent.upper, node.name);
 }

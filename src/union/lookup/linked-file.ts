@@ -2,7 +2,6 @@
 import type { EntryName } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { FileStat } from '../../core/file-stat.js';
-import { close } from '../../sys/files/open.js';
 import { statAt } from '../../sys/files/stat.js';
 import type { RealDirectory } from '../layers/layer.js';
 import { FileData } from '../nodes/file-data.js';
@@ -75,10 +74,7 @@ export function renameLinked(
   union.nodes.move(node, dir, name);
   node.removed = false;
   if (node.group !== null && node.isUpper) return;
-  node.home = home;
-  node.realName = name;
-  if (node.pin >= 0) close(node.pin);
-  node.pin = -1;
+  node.placeAt(home, name);
 }
 
 /**
@@ -99,8 +95,7 @@ export function joinGroup(
     node.isUpper = true;
     node.protection = null;
     node.isCopy = true;
-    node.home = union.identity.links.directory;
-    node.realName = group.entry;
+    node.placeAt(union.identity.links.directory, group.entry);
   }
   statNode(union, node, stat);
 }

@@ -36,7 +36,7 @@ export function moveNode(union: Union, { node, from, to }: Move): void {
       node.upper.parent = home;
       node.upper.name = to.name;
     }
-  } else moveFileNode(union, node, from, to);
+  } else moveFileNode(union, { node, from, to }, home);
   if (union.caches.listings.peek(to.dir) !== undefined) addMovedToListing(union, node, to, home);
 }
 
@@ -66,10 +66,9 @@ function dropLowers(union: Union, node: DirectoryNode): void {
 }
 
 /** Updates the node of a file that has moved; not if the node is known by another name of the file. */
-function moveFileNode(union: Union, node: FileNode, from: Location, to: Location): void {
+function moveFileNode(union: Union, { node, from, to }: Move & { readonly node: FileNode }, home: RealDirectory): void {
   if (!isKnownBy(node, from)) return;
   union.nodes.move(node, to.dir, to.name);
   if (node.group !== null) return;
-  node.home = to.dir.upper;
-  node.realName = to.name;
+  node.placeAt(home, to.name);
 }

@@ -1,4 +1,5 @@
 import type { EntryName, NodeId } from '../../core/brand.js';
+import { close } from '../../sys/files/open.js';
 import type { RealDirectory } from '../layers/layer.js';
 import type { FileData } from './file-data.js';
 import type { LinkGroup } from './link-group.js';
@@ -157,6 +158,14 @@ export class FileNode implements NodeBase {
 
   get kind(): 'file' {
     return 'file';
+  }
+
+  /** Makes the object be reached at `name` in `home` from now on. Closes the pinned fd, which is not needed then. */
+  placeAt(home: RealDirectory, name: EntryName): void {
+    this.home = home;
+    this.realName = name;
+    if (this.pin >= 0) close(this.pin);
+    this.pin = -1;
   }
 
   get removed(): boolean {

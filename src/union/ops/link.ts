@@ -5,13 +5,12 @@ import { FileStat } from '../../core/file-stat.js';
 import { UndoStack } from '../../core/undo.js';
 import type { Entry } from '../../fuse/operations.js';
 import { linkAt, linkFd, unlinkAt } from '../../sys/files/inode-ops.js';
-import { close } from '../../sys/files/open.js';
 import { hasSeparateWhiteout, upperDirectory } from '../create/create-object.js';
 import type { RealDirectory } from '../layers/layer.js';
 import { addToListing } from '../lookup/cached-listing.js';
 import { redirectMetacopy } from '../lookup/redirect.js';
 import type { Location } from '../nodes/location.js';
-import type { DirectoryNode, FileNode } from '../nodes/node.js';
+import type { FileNode } from '../nodes/node.js';
 import { assertChangeable, assertWhiteoutRemovable, assertWritable } from '../objects/protection.js';
 import { heldFd, showStat, statReal } from '../objects/real-object.js';
 import { refuseWithoutData } from '../objects/unfollowed-data.js';
@@ -52,7 +51,7 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   union.nodes.share(node);
   // If this fails, the application gets an error, and so must not find the name.
   undo.guard(() => statReal(union, node, attr));
-  if (node.parent === null) nameNode(union, node, dir, name);
+  if (node.parent === null) nameNode(union, node, { dir, name }, home);
   showStat(node, attr);
   addToListing(union, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
   return countedEntry(union, node);
@@ -90,12 +89,9 @@ function linkOverWhiteout(union: Union, node: FileNode, { dir, name }: Location,
 }
 
 /** Makes a file that had no name known by this one: it was made with O_TMPFILE, or lost all its names. */
-function nameNode(union: Union, node: FileNode, dir: DirectoryNode, name: EntryName): void {
+function nameNode(union: Union, node: FileNode, { dir, name }: Location, home: RealDirectory): void {
   union.nodes.move(node, dir, name);
   node.removed = false;
   if (node.group !== null) return;
-  node.home = dir.upper;
-  node.realName = name;
-  if (node.pin >= 0) close(node.pin);
-  node.pin = -1;
+  node.placeAt(home, name);
 }

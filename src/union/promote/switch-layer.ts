@@ -31,8 +31,8 @@ export function switchLayer(union: Union, node: FileNode, { home, copy, breaksLi
   node.isCopy = !breaksLinks;
   if (group === null) {
     union.nodes.identify(node, own);
-    node.home = home;
-    node.realName = node.name;
+    if (home === null) node.home = null;
+    else node.placeAt(home, node.name);
   } else reachThroughEntry(union, node, group, home !== null);
   if (home !== null && node.parent !== null) {
     union.caches.listings.peek(node.parent)?.rehome(node.name, home, node.ino);
@@ -50,6 +50,5 @@ export function switchLayer(union: Union, node: FileNode, { home, copy, breaksLi
 function reachThroughEntry(union: Union, node: FileNode, group: LinkGroup, hasName: boolean): void {
   if (union.identity.links === null || group.entry === null) return;
   if (hasName) union.identity.links.hide(group);
-  node.home = union.identity.links.directory;
-  node.realName = group.entry;
+  node.placeAt(union.identity.links.directory, group.entry);
 }
