@@ -357,6 +357,14 @@ describe('failures', () => {
     expect(serving.log).toHaveLength(1);
   });
 
+  it('a reply that the kernel refuses is logged with the name of the errno, and EIO in its place', () => {
+    const serving = new Serving();
+    serving.sendErrno = Errno.EINVAL;
+    const replies = serving.serve(message(Opcode.GETATTR, [u32(0, 0), u64(0)], { unique: 6 }));
+    expect(replies.map(errnoOf)).toEqual([0, Errno.EIO]);
+    expect(serving.log).toEqual(['the kernel refused the reply to request 6 (opcode 3, 104 bytes): EINVAL']);
+  });
+
   it('a lookup, an open or a listing whose reply the kernel did not accept is given back', () => {
     const refused = (opcode: number, body: Buffer[]): readonly Call[] => {
       const serving = new Serving();
