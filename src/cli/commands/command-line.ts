@@ -37,7 +37,10 @@ export async function runCommandLine(args: readonly string[], commands: Commands
   }
 }
 
-/** The status after commander has stopped: a help or the version was asked for, or the command line is wrong. */
+/**
+ * The status after commander has stopped: it has to print a help or the version, or the command line is
+ * wrong.
+ */
 async function statusOfFailure(error: unknown, args: readonly string[]): Promise<number> {
   if (error instanceof HelpRequest) {
     process.stdout.write((await import('../manual/help.js')).helpOf(error.command));

@@ -259,7 +259,10 @@ interface RunFlags {
   o?: string[];
 }
 
-/** `--docker DIR ID` is one option with two values, for which commander has no form: ID gets a flag of its own. */
+/**
+ * `--docker DIR ID` is one option with two values, for which commander has no form: ID gets a flag of its
+ * own.
+ */
 export function withLayerNamed(args: readonly string[]): string[] {
   const end = args.indexOf('--');
   const docker = args.indexOf('--docker');

@@ -1,8 +1,8 @@
 import type { CommandWord, Completes, MountOptionWord } from './completion-words.js';
 
 /**
- * The completion for bash. Its function reads the line itself: bash cuts words at `=` and `:`, which the values
- * of `-o` contain, and replaces only the part after the last of them.
+ * The completion for bash. Its function reads the line itself: bash cuts words at `=` and `:`, which the
+ * values of `-o` contain, and replaces only the part after the last of them.
  */
 export function bashCompletion(commands: readonly CommandWord[], options: readonly MountOptionWord[]): string {
   const names = commands.map(({ name }) => name).join(' ');
@@ -45,7 +45,7 @@ _plyfs_options() {
   local before=\${1%"$last"} value=\${last#*=}
   case $last in
 ${options.flatMap((option) => valueCase(option)).join('\n')}
-    *) _plyfs_words "${options.map(({ word, completes }) => (completes === 'nothing' ? word : `${word}=`)).join(' ')}" "$last" "$before" ;;
+    (*) _plyfs_words "${options.map(({ word, completes }) => (completes === 'nothing' ? word : `${word}=`)).join(' ')}" "$last" "$before" ;;
   esac
 }
 

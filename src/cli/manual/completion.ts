@@ -1,4 +1,7 @@
-/** What `plyfs completion SHELL` prints: made from the commands of commander and the table of options. */
+/**
+ * The output of `plyfs completion SHELL`, which is made from the commands of commander and the table of
+ * options.
+ */
 import type { Command } from 'commander';
 import { bashCompletion } from './bash-completion.js';
 import { commandWords, optionWordsOf } from './completion-words.js';

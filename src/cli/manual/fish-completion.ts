@@ -18,7 +18,8 @@ ${options.map(({ word, help, completes }) => `            printf '%s\\t%s\\n' $b
     end
 end
 
-# Prints the directories that begin with the last path in the list $argv[1], behind $argv[2] and the paths before it.
+# Prints the directories that begin with the last path in the list $argv[1], after $argv[2] and the paths
+# before it.
 function __plyfs_directories
     set -l last (string split -- : $argv[1])[-1]
     set -l before (string sub -l (math (string length -- "$argv[1]") - (string length -- "$last")) -- "$argv[1]")

@@ -1,4 +1,4 @@
-/** What the help of a command and its man page are made of. */
+/** The parts of the help of a command and of its man page. */
 
 /** A paragraph; lines that are shown as they are; or terms with their explanations. */
 export type Block =

@@ -169,7 +169,7 @@ const CONVERT: readonly Section[] = [
 
 const RUN: readonly Section[] = [
   {
-    heading: 'What the command gets',
+    heading: 'Environment of the command',
     blocks: [
       'The command sees the layers as its root directory, with /proc and a minimal /dev. It is root there: in a user ' +
         'namespace, unless root runs it. An ordinary user gets further user ids from /etc/subuid and /etc/subgid, as ' +

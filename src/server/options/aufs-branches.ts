@@ -4,7 +4,7 @@ import { splitLayers } from './kinds/option-list.js';
 import { invalid } from './kinds/value-kinds.js';
 
 export interface Branch {
-  /** Bytes. */
+  /** The path, as bytes. */
   readonly path: string;
   readonly writable: boolean;
   readonly honoursWhiteouts: boolean;
@@ -12,14 +12,15 @@ export interface Branch {
 }
 
 /**
- * Attributes about where aufs copies to, moves from or counts: there is one rw branch here, so they decide
- * nothing.
+ * Attributes that control from and to which branch aufs copies or moves files. They have no effect here,
+ * because there is only one rw branch.
  */
 const IGNORED_ATTRIBUTE = /^(moo|coo_reg|coo_all|fhsm|unpin|icex(sec|sys|tr|usr|oth)?)$/;
 
 /**
- * @param readOnly the mount is read-only, so that no branch is rw unless it says so
- * @param note receives a line about each word that is not understood
+ * Reads a list of branches.
+ * @param readOnly the mount is read-only: a branch is rw only if its permission is rw
+ * @param note receives a line about each unknown word
  */
 export function branchesFrom(list: string, readOnly: boolean, note: (line: string) => void): Branch[] {
   if (list === '') throw invalid('br', undefined, 'empty');

@@ -1,4 +1,4 @@
-/** The options of the library: their checks, which the table of options gives, and what they ask for. */
+/** The options of the library. Their types and checks are made from the table of options. */
 import { Errno } from '../../core/errno.js';
 import { HIGHEST_MAX_LAYERS, type MountConfig } from '../config/mount-config.js';
 import { MountError } from '../config/mount-error.js';
@@ -30,12 +30,12 @@ type ValueOf<E extends LibraryEntry> = E extends { readonly takes: { readonly ch
   ? T
   : Exclude<OptionValues[E['property']], undefined>;
 
-/** The properties that come from the table: those of one dialect, or (`undefined`) those of the mount. */
+/** The properties that the table defines: those of one dialect, or (`undefined`) those of every mount. */
 export type TableOptions<D extends Dialect | undefined> = {
   [E in EntryOf<D> as E['property']]?: ValueOf<E>;
 };
 
-/** What the library takes besides the options of the table. */
+/** The options of the library that are not in the table. */
 interface OwnOptions {
   dialect?: MountConfig['dialect'];
   lowers: readonly Path[];
@@ -48,7 +48,7 @@ interface OwnOptions {
 export type LibraryOptions = TableOptions<undefined> & OwnOptions;
 
 /**
- * What `options` ask for.
+ * Checks the options that a program has given, and returns their values.
  * @throws {@link MountError} EINVAL for an unknown property or a value that a property cannot have
  */
 export function valuesOf(options: LibraryOptions): OptionValues {
@@ -78,7 +78,7 @@ export function valuesOf(options: LibraryOptions): OptionValues {
   return values;
 }
 
-/** `value` has passed the check of `entry`. */
+/** @param value has passed the check of `entry` */
 function setFromLibrary(values: OptionValues, entry: Flag | Valued, value: unknown): void {
   const { property } = entry;
   setProperty(values, property, (entry.kind === 'value' ? entry.takes.fromLibrary(value) : value) as never);

@@ -1,4 +1,4 @@
-/** The entry of each word that can follow `-o`. */
+/** Finds the entry of each word that can follow `-o`. */
 import type { Dialect, OptionEntry } from './kinds/option-entry.js';
 import { ALL_OPTIONS } from './table/all-options.js';
 
@@ -8,12 +8,15 @@ export interface OptionWord {
   readonly isOpposite: boolean;
 }
 
-/** Type-checked against each entry's own property; here only what all entries have is known. */
+/**
+ * All entries, in the type that they have in common. The tables themselves check each entry's own property.
+ */
 export const OPTION_ENTRIES: readonly OptionEntry[] = ALL_OPTIONS;
 
 /**
- * The words that a mount of this dialect knows. The aufs dialect has words of its own, and some that it reads
- * otherwise. Those of the overlay dialect are known to both: `resolveMount` refuses them with a reason.
+ * The words that a mount of this dialect knows. The aufs dialect has words of its own, and gives some words
+ * another meaning. Both dialects know those of the overlay dialect: `resolveMount` refuses them in the aufs
+ * dialect.
  */
 export function optionWords(dialect: Dialect): ReadonlyMap<string, OptionWord> {
   const words = new Map<string, OptionWord>();
@@ -30,7 +33,7 @@ function addWords(words: Map<string, OptionWord>, entry: OptionEntry): void {
   if (entry.kind === 'flag' && entry.opposite !== undefined) words.set(entry.opposite, { entry, isOpposite: true });
 }
 
-/** The words of an entry, without that of the opposite. */
+/** The words of an entry, without the word of the opposite. */
 export function wordsOf(entry: OptionEntry): readonly string[] {
   switch (entry.kind) {
     case 'accepted':

@@ -1,4 +1,4 @@
-/** Makes the config of a mount from what was asked for: defaults, dialects and conflicts. */
+/** Makes the config of a mount from the values of options: applies defaults, and refuses conflicts. */
 import type { IdRange, IdRule } from '../../core/id-map.js';
 import type { AufsSettings } from '../../union/index.js';
 import type { MountConfig, OwnershipView } from '../config/mount-config.js';
@@ -30,9 +30,9 @@ export function setProperty<P extends Property>(values: OptionValues, property: 
 }
 
 /**
- * The config of a mount.
- * @param note receives a line about each thing that was asked for and cannot be had
- * @throws MountError for options that contradict each other, or that this user cannot have
+ * Makes the config of a mount.
+ * @param note receives a line about each option that has to be ignored
+ * @throws MountError for options that contradict each other, or that this user cannot use
  */
 export function resolveMount(
   given: OptionValues,

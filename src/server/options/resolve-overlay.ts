@@ -1,6 +1,6 @@
 /**
- * What becomes of the options for on-disk features of the kernel's overlayfs if they contradict each other:
- * an option that was given fails, and a default yields (fs/overlayfs/params.c:ovl_fs_params_verify).
+ * Resolves the options for on-disk features of the kernel's overlayfs. If two of them contradict each other,
+ * an option that was given is an error, and a default changes (fs/overlayfs/params.c:ovl_fs_params_verify).
  */
 import { Errno } from '../../core/errno.js';
 import { defaultOverlay, type OverlaySettings, xattrNamespace } from '../../union/index.js';
@@ -11,9 +11,9 @@ import type { OptionValues } from './kinds/option-entry.js';
 type Layers = Pick<MountConfig, 'upper' | 'dataLayers'>;
 
 /**
- * The settings of a mount of the overlay dialect.
+ * Makes the settings of a mount of the overlay dialect.
  * @param note receives a line about an option that is ignored
- * @throws {@link MountError} for options that contradict each other, or that this user cannot have
+ * @throws {@link MountError} for options that contradict each other, or that this user cannot use
  */
 export function resolveOverlay(
   asked: OptionValues,
@@ -34,7 +34,7 @@ export function resolveOverlay(
 
 /** The aufs dialect has none of these features. An option that turns one off is accepted. */
 export function refuseOverlayOptions({ redirectDir, metacopy, index }: OptionValues, { dataLayers }: Layers): void {
-  const why = 'the aufs dialect has no such thing';
+  const why = 'the aufs dialect does not have this feature';
   if (redirectDir === 'on' || redirectDir === 'follow') throw refusal('redirect_dir', redirectDir, why);
   if (metacopy === true) throw refusal('metacopy', 'on', why);
   if (index === true) throw refusal('index', 'on', why);
@@ -52,7 +52,10 @@ function withTrusted(
   throw refusal('metacopy', 'on', `needs redirect_dir=on, and redirect_dir=${redirectDir} was given`);
 }
 
-/** `off` makes no redirects, and follows existing ones as the kernel does (OVERLAY_FS_REDIRECT_ALWAYS_FOLLOW). */
+/**
+ * The mode of redirects. `off` makes no redirects, and follows existing ones as the kernel does
+ * (OVERLAY_FS_REDIRECT_ALWAYS_FOLLOW).
+ */
 function redirectOf(asked: OptionValues['redirectDir'], hasUpper: boolean): OverlaySettings['redirect'] {
   if (asked === 'nofollow' || asked === 'on') return asked;
   // `on` differs from `follow` only in what is written to the upper.
@@ -61,7 +64,7 @@ function redirectOf(asked: OptionValues['redirectDir'], hasUpper: boolean): Over
 
 /** The owner of a file could set a `user.` xattr that leads to files that the owner cannot read. */
 function refuseBesideUserxattr({ redirectDir, metacopy }: OptionValues): void {
-  const why = 'contradicts userxattr: anybody can set such attributes, so they are not followed';
+  const why = 'contradicts userxattr: any user can set such attributes, so they are not followed';
   if (redirectDir !== undefined && redirectDir !== 'nofollow') throw refusal('redirect_dir', redirectDir, why);
   if (metacopy === true) throw refusal('metacopy', 'on', why);
 }

@@ -140,7 +140,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
       "mount: overlay.redirectDir: must be on, follow, nofollow or off, not 'sometimes' (EINVAL)",
     );
     await expect(mount({ ...layers(), dialect: 'aufs', overlay: { index: true } })).rejects.toThrow(
-      'index: on: the aufs dialect has no such thing',
+      'index: on: the aufs dialect does not have this feature',
     );
     expect(box.isMounted()).toBe(false);
     tree = await mount({ ...layers(), overlay: { userxattr: true }, fsync: false });

@@ -242,7 +242,7 @@ describe.skipIf(unavailable !== null)(`the options of an overlay ${unavailable ?
     const args = ['-t', 'aufs', '-o', paths(`br:@up=rw:@a=ro,${words}`), paths('@mnt')];
     const done = spawnSync(PLYFS, ['mount', ...args], { encoding: 'utf8' });
     expect(done).toMatchObject({ status: 1, stdout: '' });
-    expect(done.stderr).toMatch(/^plyfs: .*: the aufs dialect has no such thing \(EINVAL\)\n$/);
+    expect(done.stderr).toMatch(/^plyfs: .*: the aufs dialect does not have this feature \(EINVAL\)\n$/);
   });
 
   describe('in a user namespace', () => {

@@ -10,8 +10,8 @@ import type { LayerList, ValueKind } from './value-kinds.js';
 export type Dialect = MountConfig['dialect'];
 
 /**
- * What was asked for: plain data, in which an absent property was not mentioned. All strings are bytes
- * (latin1-decoded). `resolveMount` makes a MountConfig from it.
+ * The values of the given options, as plain data. A property is absent if its option was not given. All
+ * strings are bytes (latin1-decoded). `resolveMount` makes a MountConfig from it.
  */
 export interface OptionValues
   extends Partial<
@@ -40,7 +40,7 @@ export interface OptionValues
   > {
   /** The lower layers. */
   layers?: LayerList;
-  /** The list of branches of an aufs union, as it was written: `DIR[=PERM]:...`. */
+  /** The text of the list of branches of an aufs union: `DIR[=PERM]:...`. */
   branches?: string;
   accessTimes?: AccessTimes['mode'];
   directoryAccessTimes?: boolean;
@@ -62,7 +62,7 @@ export interface OptionValues
   staticNlink?: boolean;
   acls?: boolean;
   xattrs?: boolean;
-  /** `auto`: as the upper did before. */
+  /** `auto`: the form that an earlier mount has used in the upper. */
   xattrPermissions?: 'auto' | 'privileged' | 'user';
   /** The file for the log of a mount in the background. */
   logFile?: string;
@@ -72,11 +72,11 @@ export type Property = keyof OptionValues;
 export type Value<P extends Property> = Exclude<OptionValues[P], undefined>;
 
 interface EntryBase {
-  /** Help: a phrase that follows the spelling of the option. */
+  /** The help: a phrase that follows the option. */
   readonly help: string;
   /** Absent: both dialects have the option. In the library it belongs to the property of this name. */
   readonly dialect?: Dialect;
-  /** Options that cannot be given beside this one. */
+  /** Options that cannot be combined with this one. */
   readonly conflicts?: readonly string[];
   /** False: the library has no such property, or has one of another form. */
   readonly library?: false;
@@ -89,7 +89,7 @@ interface EntryBase {
   readonly remounts?: true;
 }
 
-/** What a property is when no option sets it, which can depend on whether root mounts. */
+/** The value of a property that no option sets. It can depend on whether root mounts. */
 type Default<P extends Property> = Value<P> | ((isRoot: boolean) => Value<P>);
 
 type FlagValue<P extends Property> = Extract<Value<P>, boolean | string>;
@@ -111,19 +111,19 @@ export interface ValuedOf<P extends Property> extends EntryBase {
   readonly word: string;
   /** Other words for the same option. */
   readonly aliases?: readonly string[];
-  /** What the help writes between word and value; absent: `=`. */
+  /** The text between word and value in the help. Absent: `=`. */
   readonly separator?: ':';
   readonly property: P;
   readonly takes: ValueKind<Value<P>, unknown>;
   readonly default?: Default<P>;
   /**
-   * What a second one with another value means: an error, because one of the two would be lost unnoticed
-   * (default); one more value (`adds`); or that the last one holds, as in the kernel (`holds`).
+   * The meaning of the same option with a second value. Absent: an error, because one of the two values would
+   * be lost silently. `adds`: one more value. `holds`: the last value applies, as in the kernel.
    */
   readonly again?: 'adds' | 'holds';
 }
 
-/** A word that is there or not. The last one given holds, as in mount(8). */
+/** A word without a value. The last one applies, as in mount(8). */
 export type Flag = { [P in Property]: FlagOf<P> }[Property];
 
 /** `word=VALUE`. */
@@ -142,12 +142,12 @@ export interface Accepted {
   readonly remounts?: true;
 }
 
-/** Options that plyfs knows and does not support: a message says so, and the mount is made without them. */
+/** Options that plyfs knows and does not support. It prints a message, and mounts without them. */
 export interface Unsupported {
   readonly kind: 'unsupported';
   readonly words: readonly string[];
   readonly dialect?: Dialect;
-  /** Values of an option that plyfs supports all the same. */
+  /** Values of the option that plyfs does support. */
   readonly supported?: readonly string[];
   /** Absent: a message that names the option. */
   readonly message?: string;

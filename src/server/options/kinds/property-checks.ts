@@ -1,6 +1,6 @@
 /**
- * Checks of the options that a program gives as an object. Without a type checker, nobody would notice that a
- * misspelt property has no effect, or that the text `'false'` counts as true.
+ * Checks of the options that a program gives as an object. A program that is not type-checked could otherwise
+ * misspell a property without an error, or pass the text `'false'`, which counts as true.
  */
 import { inspect } from 'node:util';
 import { Errno } from '../../../core/errno.js';
@@ -9,9 +9,9 @@ import { MountError } from '../../config/mount-error.js';
 /** A path: a string, or the bytes of one that is not UTF-8. */
 export type Path = string | Uint8Array;
 
-/** What the value of one property must be. */
+/** The check of the value of one property. */
 export interface Check<T = unknown> {
-  /** Follows `must be`. */
+  /** The end of a message: it follows `must be`. */
   readonly mustBe: string;
   readonly holds: (value: unknown) => value is T;
   /** The property cannot be left out. */
@@ -23,7 +23,7 @@ export interface Check<T = unknown> {
 /** All properties that an object can have. */
 export type Checks = Readonly<Record<string, Check>>;
 
-/** What objects have that satisfy all of these checks. */
+/** The type of objects that satisfy all of these checks. */
 export type Checked<C extends Checks> = {
   [Name in keyof C]: C[Name] extends Check<infer T> ? T : never;
 };
@@ -33,7 +33,7 @@ export const FUNCTION: Check<(line: string) => void> = {
   holds: (value): value is (line: string) => void => typeof value === 'function',
 };
 
-/** A string that the kernel can take: for the kernel it ends at the first NUL. */
+/** A string that can be passed to the kernel, for which a string ends at the first NUL. */
 export const TEXT: Check<string> = {
   mustBe: 'a string without NUL characters',
   holds: (value): value is string => typeof value === 'string' && !value.includes('\0'),

@@ -10,17 +10,17 @@ import { type Check, numberBetween, oneOf, PATH, type Path, TEXT } from './prope
 
 /** Values of type T; the library takes them as L. */
 export interface ValueKind<T, L = T> {
-  /** What the help shows behind `=`. */
+  /** The text after `=` in the help. */
   readonly placeholder: string;
-  /** What a shell completes: one of these words, or paths. */
+  /** The completions of a shell: one of these words, or paths. */
   readonly completes?: readonly string[] | 'directory' | 'directories' | 'file';
   /**
-   * @param before the value that an earlier option has given
+   * @param before the value of an earlier option
    * @throws {@link MountError} for a wrong text
    */
   parse(word: string, text: string, before?: T): T;
   readonly check: Check<L>;
-  /** The value for what the library has been given. */
+  /** Converts the value that a program has given to the library. */
   fromLibrary(given: L): T;
 }
 
@@ -37,9 +37,9 @@ export function invalid(word: string, value: string | undefined, why: string): M
 type Choice = string | boolean;
 
 /**
- * One of a few words.
- * @param words the words and their values; the library takes the values
- * @param refused words that are refused with a reason of their own
+ * A choice of a few words.
+ * @param words the words and their values; the library accepts the values
+ * @param refused words that are refused, with the reason of each
  */
 export function choice<T extends Choice>(
   words: Readonly<Record<string, T>>,
@@ -84,7 +84,7 @@ export function number({ placeholder, min = 0, max, whole = false }: NumberLimit
   };
 }
 
-/** Text that is shown and not interpreted. */
+/** Text that plyfs shows and does not interpret. */
 export function text(placeholder: string): ValueKind<string> {
   return {
     placeholder,
@@ -94,7 +94,10 @@ export function text(placeholder: string): ValueKind<string> {
   };
 }
 
-/** The branches of an aufs union, which `branchesFrom` reads: that depends on other options. */
+/**
+ * The branches of an aufs union. `branchesFrom` parses the text later, because the result depends on other
+ * options.
+ */
 export const BRANCHES: ValueKind<string> = {
   placeholder: 'DIR[=PERM][:DIR...]',
   completes: 'directories',
@@ -143,13 +146,13 @@ export const LAYERS: ValueKind<LayerList, Path> = {
   ...layersOfLibrary,
 };
 
-/** One more layer. Its path is taken as it is: the kernel unescapes no `lowerdir+` either. */
+/** One more layer. Its path has no escapes, as with `lowerdir+` in the kernel. */
 export const ONE_LAYER: ValueKind<LayerList, Path> = {
   placeholder: 'DIR',
   completes: 'directory',
   parse(word, path, { layers, dataLayers } = NO_LAYERS) {
     if (path === '') throw invalid(word, undefined, 'empty path');
-    if (dataLayers > 0) throw invalid(word, path, 'comes after a datadir+');
+    if (dataLayers > 0) throw invalid(word, path, 'must be before all datadir+');
     return { layers: [...layers, path], dataLayers };
   },
   ...layersOfLibrary,
