@@ -5,15 +5,16 @@
  * and private xattrs are the kernel's.
  */
 import type { EntryName } from '../../core/brand.js';
-import { Errno, fsError, isErrno } from '../../core/errno.js';
+import { Errno, fsError } from '../../core/errno.js';
 import { LayerRefusal } from '../../core/layer-refusal.js';
 import { dropInheritedAcl } from '../../sys/files/inherited-acl.js';
-import { chmodFd, mkdirAt } from '../../sys/files/inode-ops.js';
-import { close, openDirectoryAt } from '../../sys/files/open.js';
+import { chmodFd } from '../../sys/files/inode-ops.js';
+import { close } from '../../sys/files/open.js';
 import { readDirectory } from '../../sys/files/read-directory.js';
 import { findXattr, setXattr } from '../../sys/files/xattr.js';
 import type { FileIdentity } from '../dialect.js';
 import { formatLinkCount, type LinkCount, parseLinkCount } from '../link-count.js';
+import { openOrMake } from '../work/make-directory.js';
 import { removeTree } from '../work/work-directory.js';
 import type { OverlayDialect } from './overlay-dialect.js';
 import { decodeOrigin, encodeOrigin } from './overlay-origin.js';
@@ -51,7 +52,7 @@ export class IndexDirectory {
           'mount it with the lowerdir that it had',
         );
       }
-      const index = new IndexDirectory(openOrMake(parent), dialect);
+      const index = new IndexDirectory(openIndex(parent), dialect);
       try {
         if (hasMark(index.fd, dialect.indexedUpperXattr, encodeOrigin(roots.ofUpper, true))) return index;
         throw stale('workdir', work, 'its index is of another upperdir', 'use the workdir that this upperdir had');
@@ -106,14 +107,9 @@ export class IndexDirectory {
   }
 }
 
-/** Creates the directory with mode 0, as the kernel does. */
-function openOrMake(parent: number): number {
-  try {
-    mkdirAt(parent, 'index', 0);
-  } catch (error) {
-    if (!isErrno(error, 'EEXIST')) throw error;
-  }
-  const fd = openDirectoryAt(parent, 'index');
+/** Opens or creates the directory, with mode 0, as the kernel does. */
+function openIndex(parent: number): number {
+  const fd = openOrMake(parent, 'index', 0);
   dropInheritedAcl(fd);
   chmodFd(fd, 0);
   return fd;

@@ -10,11 +10,12 @@ import { isDirectory, S_IFREG } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { O_DIRECTORY, O_RDONLY } from '../../core/flags.js';
 import { LayerRefusal } from '../../core/layer-refusal.js';
-import { mkdirAt, mknodAt } from '../../sys/files/inode-ops.js';
+import { mknodAt } from '../../sys/files/inode-ops.js';
 import { close, openDirectoryAt, openTrusted } from '../../sys/files/open.js';
 import { readDirectory } from '../../sys/files/read-directory.js';
 import { statAt } from '../../sys/files/stat.js';
 import { CAP_DAC_OVERRIDE, hasCapability } from '../../sys/rights/capabilities.js';
+import { openOrMake } from './make-directory.js';
 
 const INCOMPATIBLE = 'incompat';
 const VOLATILE = 'volatile';
@@ -65,12 +66,13 @@ export function refuseIncompatibleAt(path: string): void {
  * if a journal has any change of the upper, it also has this earlier one.
  */
 export function markVolatile(work: number): void {
+  // The directories exist if another mount uses the work directory too.
   // The kernel uses mode 0, as for WORKDIR/work. With that mode the next mount of a server without
   // CAP_DAC_OVERRIDE would fail.
   const mode = hasCapability(CAP_DAC_OVERRIDE) ? 0 : 0o700;
-  const incompat = makeDirectory(work, INCOMPATIBLE, mode);
+  const incompat = openOrMake(work, INCOMPATIBLE, mode);
   try {
-    const volatile = makeDirectory(incompat, VOLATILE, mode);
+    const volatile = openOrMake(incompat, VOLATILE, mode);
     try {
       mknodAt(volatile, DIRTY, S_IFREG | (mode & 0o600), 0);
     } finally {
@@ -79,16 +81,6 @@ export function markVolatile(work: number): void {
   } finally {
     close(incompat);
   }
-}
-
-function makeDirectory(parent: number, name: string, mode: number): number {
-  try {
-    mkdirAt(parent, name, mode);
-  } catch (error) {
-    // Another mount that uses the work directory has created it.
-    if (!isErrno(error, 'EEXIST')) throw error;
-  }
-  return openDirectoryAt(parent, name);
 }
 
 function refusal(feature: string, path: string): FsError {

@@ -6,13 +6,13 @@
 import { randomBytes } from 'node:crypto';
 import type { EntryName } from '../../core/brand.js';
 import { displayName } from '../../core/entry-name.js';
-import { Errno, FsError, isErrno } from '../../core/errno.js';
+import { Errno, FsError } from '../../core/errno.js';
 import { DT_DIR, DT_UNKNOWN, isDirectory } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { O_DIRECTORY, O_RDONLY, RENAME_NOREPLACE } from '../../core/flags.js';
 import { LayerRefusal } from '../../core/layer-refusal.js';
 import { dropInheritedAcl } from '../../sys/files/inherited-acl.js';
-import { chmodAt, chmodFd, mkdirAt, renameAt, rmdirAt, unlinkAt } from '../../sys/files/inode-ops.js';
+import { chmodAt, chmodFd, renameAt, rmdirAt, unlinkAt } from '../../sys/files/inode-ops.js';
 import { close, openAt, openDirectoryAt, openTrusted } from '../../sys/files/open.js';
 import { readDirectory } from '../../sys/files/read-directory.js';
 import { statAt } from '../../sys/files/stat.js';
@@ -21,6 +21,7 @@ import { markUse, usersAreGone } from '../../sys/locks/mount-mark.js';
 import { CAP_DAC_OVERRIDE, hasCapability } from '../../sys/rights/capabilities.js';
 import { withWriteToEmpty, withWriteToMove } from '../../sys/rights/owner-permission.js';
 import { markVolatile, refuseIncompatible } from './incompatible-work.js';
+import { makeIfMissing } from './make-directory.js';
 
 /** How long a server can take to end after its unmount, on a busy machine, in milliseconds. */
 const ENDING_MS = 3000;
@@ -56,7 +57,7 @@ export class WorkDirectory {
     const parent = openParent();
     let fd = -1;
     try {
-      fd = openOrMake(parent);
+      fd = openWork(parent);
       refuseIncompatible(fd, path);
       if (lockInTime(fd, exclusive ? ENDING_MS : 0)) removeContents(fd);
       else if (exclusive) throw inUse(path);
@@ -151,15 +152,11 @@ function lockInTime(fd: number, waitMs: number): boolean {
   return true;
 }
 
-function openOrMake(parent: number): number {
+function openWork(parent: number): number {
   const stat = new FileStat();
   // Removes an object that is not a directory, as fs/overlayfs/super.c:ovl_workdir_create does.
   if (statAt(parent, 'work', stat) && !isDirectory(stat.mode)) unlinkAt(parent, 'work');
-  try {
-    mkdirAt(parent, 'work', 0o700);
-  } catch (error) {
-    if (!isErrno(error, 'EEXIST')) throw error;
-  }
+  makeIfMissing(parent, 'work', 0o700);
   // The kernel sets mode 0, so that no user can enter it. Without CAP_DAC_OVERRIDE, the server could not
   // either.
   const privileged = hasCapability(CAP_DAC_OVERRIDE);
