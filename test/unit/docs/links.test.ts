@@ -34,8 +34,8 @@ function brokenLinks(document: string): string[] {
 }
 
 /**
- * Files of code in backticks that do not exist: paths from the root of the repository, from src or from the document,
- * and names alone.
+ * Files of code in backticks that do not exist: paths from the root of the repository, from src or from the
+ * document, and names alone.
  */
 function missingFiles(document: string): string[] {
   const quoted = [...read(document).matchAll(/`((?:[\w.-]+\/)*[\w-][\w.-]*\.(?:ts|mjs|c|sh))(?::[\w.]+)?`/g)];
