@@ -35,7 +35,7 @@ export class Exchange {
   /** How many nodes the kernel has forgotten so far. */
   forgotten = 0;
   /** Owned by the session, which closes it after everything else. */
-  readonly end = new ServerEnd();
+  readonly serverEnd = new ServerEnd();
   private readonly current: CurrentCaller;
 
   constructor(

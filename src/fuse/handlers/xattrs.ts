@@ -7,12 +7,12 @@ import { GetxattrIn, SetxattrIn } from '../wire/request-structs.js';
 import type { Exchange } from './exchange.js';
 
 /** With size 0 the caller asks how many bytes the value has. */
-export function getxattr({ request, reply, operations, end }: Exchange): number {
+export function getxattr({ request, reply, operations, serverEnd }: Exchange): number {
   request.expectBody(GetxattrIn.sizeof);
   const room = request.u32(GetxattrIn.size);
   const name = request.text(GetxattrIn.sizeof);
-  const asksForEnd = request.nodeid === ROOT_ID && name === SERVER_END_XATTR;
-  const value = asksForEnd ? end.describe() : operations.getxattr(request.nodeid, name);
+  const asksForServerEnd = request.nodeid === ROOT_ID && name === SERVER_END_XATTR;
+  const value = asksForServerEnd ? serverEnd.describe() : operations.getxattr(request.nodeid, name);
   if (value === null) return Errno.ENODATA;
   if (room === 0) reply.xattrSize(value.length);
   else if (value.length > room) return Errno.ERANGE;

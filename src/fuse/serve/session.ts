@@ -117,7 +117,7 @@ export class Session {
       try {
         this.operations.close();
       } finally {
-        this.exchange.end.close();
+        this.exchange.serverEnd.close();
       }
     }
   }

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MS_NODEV, MS_NOSUID, MS_RDONLY } from '../../../../src/core/flags.js';
 import { helperOptions } from '../../../../src/fuse/mount/mount-helper.js';
-import { encodeDev } from '../../../../src/fuse/wire/reply.js';
 
 const request = {
   target: '/mnt',
@@ -22,10 +21,4 @@ describe('options for fusermount3', () => {
   it('have an escape before each comma and backslash of a value', () => {
     expect(helperOptions({ ...request, fsname: 'a,b\\c', subtype: '' })).toBe('default_permissions,fsname=a\\,b\\\\c');
   });
-});
-
-it('a device number is packed as the kernel packs it', () => {
-  expect(encodeDev(1, 3)).toBe(0x103);
-  expect(encodeDev(259, 0x12345)).toBe(0x12310345);
-  expect(encodeDev(0, 0)).toBe(0);
 });
