@@ -135,7 +135,7 @@ export const TARGETS: readonly { readonly target: Target; readonly runs: number 
 
 /**
  * The targets for a kernel that forgets: each dialect and set of features with each way of I/O, and with
- * caches of the kernel that last for ever, for a moment, or not at all.
+ * caches of the kernel that last forever, for a moment, or not at all.
  */
 export const FORGETFUL_TARGETS: readonly Target[] = [
   overlayTarget([]),

@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { DOCUMENTED } from '../../conformance/documented.js';
-import { NOT_PROVOKED } from '../../conformance/not-provoked.js';
+import { DOCUMENTED } from '../../conformance/results/documented-errnos.js';
+import { NOT_PROVOKED } from '../../conformance/results/not-provoked.js';
 
 const at = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 const { scripts } = JSON.parse(readFileSync(at('package.json'), 'utf8')) as { scripts: Record<string, string> };

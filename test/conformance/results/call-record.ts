@@ -1,5 +1,5 @@
 /** Records the errnos that each system call returns while the cases run, by placement and target. */
-import type { Placement } from './case.js';
+import type { Placement } from '../case.js';
 
 export class CallRecord {
   /** Maps `operation errno` to placements, and these to targets. */

@@ -1,5 +1,5 @@
 /** The operations and placements that the cases cover. */
-import { type Case, PLACEMENTS } from './case.js';
+import { type Case, PLACEMENTS } from '../case.js';
 
 /** Returns a table with the number of cases for each operation (row) and placement (column). */
 export function coverageTable(cases: readonly Case[]): string {

@@ -2,10 +2,10 @@
  * The table of docs/conformance.md: the documented errnos of each system call, and the placements in which
  * cases provoke them.
  */
-import { PLACEMENTS } from './case.js';
-import { DOCUMENTED } from './documented.js';
+import { PLACEMENTS } from '../case.js';
+import type { CallRecord } from './call-record.js';
+import { DOCUMENTED } from './documented-errnos.js';
 import { NOT_PROVOKED, reasonFor } from './not-provoked.js';
-import type { CallRecord } from './record.js';
 
 const HEAD = `# Conformance: system calls, errnos, placements
 
