@@ -46,7 +46,10 @@ export class ObservedUnion {
     }
   }
 
-  /** Returns the directory `name` as other programs see it that read the layers, by the program's name. */
+  /**
+   * Returns the directory `name` as it is shown by other programs that read the layers, keyed by the
+   * program's name.
+   */
   views(name: string): { readonly [viewer: string]: Snapshot } {
     const layers = LAYERS.map((layer) => this.directories[layer]);
     const aufs = this.dialect === 'aufs';

@@ -139,7 +139,7 @@ const DIRECTORY_OPERATIONS = {
         .sort(),
     ),
   'look up': (path) => sys.lstat(`${path}/roots`).mode,
-  'look up what is not there': (path) => sys.outcome(() => sys.lstat(`${path}/absent`)),
+  'look up a missing name': (path) => sys.outcome(() => sys.lstat(`${path}/absent`)),
   create: (path) => withFd(`${path}/new`, sys.O_CREAT | sys.O_EXCL | sys.O_RDWR, (fd) => sys.write(fd, 'new')),
   'create set-gid': (path) => sys.close(sys.open(`${path}/new`, sys.O_CREAT | sys.O_WRONLY, 0o6755)),
   'open or create': (path) => withFd(`${path}/roots`, sys.O_CREAT | sys.O_WRONLY, () => {}),

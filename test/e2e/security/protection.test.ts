@@ -45,8 +45,8 @@ const ON_FILES: Readonly<Record<string, Change>> = {
   'append, truncating': (at) => sys.withFd(at, O_WRONLY | O_APPEND | O_TRUNC, () => {}),
   'read, truncating': (at) => sys.withFd(at, O_RDONLY | O_TRUNC, () => {}),
   truncate: (at) => sys.truncate(at, 1),
-  'truncate what is open for appending': (at) => sys.withFd(at, O_WRONLY | O_APPEND, (fd) => sys.ftruncate(fd, 1)),
-  'allocate what is open for appending': (at) =>
+  'truncate through an appending descriptor': (at) => sys.withFd(at, O_WRONLY | O_APPEND, (fd) => sys.ftruncate(fd, 1)),
+  'allocate through an appending descriptor': (at) =>
     sys.withFd(at, O_WRONLY | O_APPEND, (fd) => sys.fallocate(fd, KEEP_SIZE, 0, 9999)),
   'punch a hole': (at) => sys.withFd(at, O_WRONLY | O_APPEND, (fd) => sys.fallocate(fd, KEEP_SIZE | PUNCH_HOLE, 0, 1)),
   chmod: (at) => sys.chmod(at, 0o600),
@@ -62,8 +62,8 @@ const ON_FILES: Readonly<Record<string, Change>> = {
   'rename it over another': (at, { other }) => sys.rename(at, other),
   'rename another over it': (at, { other }) => sys.rename(other, at),
   exchange: (at, { other }) => sys.rename(at, other, sys.RENAME_EXCHANGE),
-  'take its protection away': (at) => setFlags(at, 0),
-  'take it away and write': (at) => {
+  'clear its flags': (at) => setFlags(at, 0),
+  'clear its flags and write': (at) => {
     setFlags(at, 0);
     sys.writeFile(at, 'written');
   },
@@ -107,7 +107,7 @@ const ON_DIRECTORIES: Readonly<Record<string, Change>> = {
     for (const name of ['file', 'sub']) spawnSync('rm', ['-rf', `${at}/${name}`]);
     sys.rmdir(at);
   },
-  'take its protection away and create': (at) => {
+  'clear its flags and create': (at) => {
     setFlags(at, 0);
     sys.writeFile(`${at}/new`, '');
   },

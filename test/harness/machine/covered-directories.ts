@@ -13,9 +13,9 @@ export function neededByTests(): string[] {
 }
 
 /**
- * Lines of sh(1) that cover `places`, in a mount namespace of the script's own. Directories in `needed` that
- * lie below one of them are shown again at the same path.
- * @param needed absolute paths without symlinks; at most six may lie below a place
+ * Returns lines of sh(1) that cover `places`, in a mount namespace of the script's own. Directories of
+ * `needed` below them are mounted again at the same paths.
+ * @param needed absolute paths without symlinks; at most six can be below a place
  */
 export function coverDirectories(places: readonly string[], needed: readonly string[] = neededByTests()): string {
   const hidden = needed.filter((path) => places.some((place) => `${path}/`.startsWith(`${place}/`)));
