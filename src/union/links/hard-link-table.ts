@@ -98,7 +98,7 @@ export abstract class HardLinkTable {
     const origin = this.originOf(stat);
     if (group === undefined) return new LinkGroup(ino, type, origin, stat.nlink);
     if (group.origin !== origin) {
-      const own = this.numbers.part(stat.devMajor, stat.devMinor, stat.ino);
+      const own = this.numbers.assignNew(stat.devMajor, stat.devMinor, stat.ino);
       return new LinkGroup(own, type, origin, stat.nlink);
     }
     group.noteLowerLinks(stat.nlink);

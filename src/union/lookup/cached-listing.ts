@@ -43,7 +43,7 @@ export function addToListing(
   entry: { readonly ino: number; readonly type: number; readonly home: RealDirectory },
 ): void {
   const listing = union.caches.listings.peek(dir);
-  listing?.add({ ...entry, name, cookie: cookieOf(name), below: null, gone: false });
+  listing?.add({ ...entry, name, cookie: cookieOf(name), below: null, removed: false });
 }
 
 /**

@@ -95,7 +95,7 @@ function entryOf(home: RealDirectory, name: EntryName, ino: number, type: number
     type,
     home,
     below: null,
-    gone: false,
+    removed: false,
   };
 }
 

@@ -9,20 +9,20 @@ import type { Layer, RealDirectory } from '../layers/layer.js';
 
 const scratch = new FileStat();
 
-/** What tells a file from another one that has taken its place. */
+/** Distinguishes a file from another one that has replaced it. */
 type Found = Pick<FileStat, 'ino' | 'devMajor' | 'devMinor' | 'blocks'>;
 
 /**
- * The data of a metacopy, that is of a file of which its own layer has the attributes only: one file of a
- * lower layer, which nothing changes.
+ * The data of a metacopy: a file whose own layer has only the attributes. The data is in one file of a lower
+ * layer, which does not change.
  */
 export class FileData {
   private constructor(
     /** From the layer's root, without a leading `/`. */
     private readonly path: string,
-    /** The layers that can have it: the first one that has it counts. One of them once it is found. */
+    /** The layers to look in, in this order. After the data was found, only the layer that has it. */
     private layers: readonly Layer[],
-    /** null: it has not been looked for yet. */
+    /** null: the data was not looked for yet. */
     private found: Found | null,
   ) {}
 
@@ -32,34 +32,37 @@ export class FileData {
   }
 
   /**
-   * In one of the data-only layers; looked for when it is opened. @param path from the root, beginning with
-   * `/`
+   * Data in one of the data-only layers. It is looked for when it is opened.
+   * @param path from the layer's root, beginning with `/`
    */
   static somewhereIn(layers: readonly Layer[], path: string): FileData {
     return new FileData(path.slice(1), layers, null);
   }
 
-  /** The layer that has it; null before it was found. */
+  /** The layer that has the data; null before it was found. */
   get layer(): Layer | null {
     return this.found === null ? null : (this.layers[0] as Layer);
   }
 
   /**
-   * The blocks to show for a file of this data; guessed by its size before the data was looked for, as the
-   * kernel does.
+   * The number of blocks to show for a file with this data. Before the data was looked for, it is computed
+   * from the size, as in the kernel.
    */
   blocksFor(stat: FileStat): number {
     return this.found?.blocks ?? Math.ceil(stat.size / stat.blksize) * (stat.blksize / 512);
   }
 
-  /** A new fd for reading. ENOENT, or what else keeps it from being opened, as the last layer says it. */
+  /**
+   * Opens the data for reading; the caller owns the fd.
+   * @throws FsError ENOENT if no layer has the data, or the error of the last layer that was tried
+   */
   open(): number {
     let failure = fsError(Errno.ENOENT, 'metacopy');
     for (const layer of this.layers) {
       try {
         return this.openIn(layer);
       } catch (error) {
-        // Whatever is wrong in one of these layers, the next may have it
+        // The next layer can have the data, whatever the error in this one is
         // (fs/overlayfs/namei.c:ovl_lookup_data_layers).
         if (!(error instanceof FsError)) throw error;
         failure = error;
@@ -71,7 +74,7 @@ export class FileData {
   private openIn(layer: Layer): number {
     const path = openBeneath(layer.root.fd, this.path, O_PATH);
     try {
-      // Before it is opened, which could wait for the other end of a fifo.
+      // The type is checked before the file is opened, because opening a fifo waits for its other end.
       statFd(path, scratch);
       if (this.found !== null && !isSame(scratch, this.found)) throw fsError(Errno.ESTALE, 'metacopy');
       if (!isRegular(scratch.mode)) throw fsError(Errno.ENOENT, 'metacopy');

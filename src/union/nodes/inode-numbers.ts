@@ -1,8 +1,8 @@
 import type { FileStat } from '../../core/file-stat.js';
 
-/** Numbers up to here are shown as they are, with the file system's index above them. */
+/** A number below this is shown with the index of its file system in the bits above it. */
 const SPAN = 2 ** 48;
-/** 2^53 / SPAN: what a JavaScript number holds exactly. */
+/** 2^53 / SPAN - 1: larger numbers are not exact in JavaScript. */
 const MAX_INDEX = 31;
 
 /** The device and mount of a lower object, or of a layer's root. */
@@ -13,35 +13,37 @@ interface LowerPlace {
 }
 
 /**
- * The inode numbers that the union shows: the real ones where all layers lie on one file system, as the
- * kernel does; otherwise made unique by the file system's index in the high bits
+ * The inode numbers that the union shows. If all layers are on one file system, these are the real numbers,
+ * as in the kernel. Otherwise the index of the file system in the high bits makes them unique
  * (fs/overlayfs/inode.c:ovl_map_dev_ino, xino).
  *
- * A number is remembered over a copy-up for as long as the mount lives, so that `stat` and `readdir` go on
- * agreeing after the kernel has forgotten the node.
+ * A copy-up does not change the number shown. It is stored until the mount ends, so that `stat` and `readdir`
+ * return the same number also after the kernel has forgotten the node.
  */
 export class InodeNumbers {
   private readonly devices = new Map<number, number>();
   /**
-   * Numbers that do not fit beside an index (64-bit ids of network file systems), each given one of its own.
+   * Numbers that do not fit beside an index (64-bit ids of network file systems). Each is shown as a number
+   * that is assigned here.
    */
   private readonly synthetic = new Map<string, number>();
-  /** Own number of an upper object → the number shown before its copy-up. */
+  /** The own number of an upper object → the number shown before its copy-up. */
   private readonly numbersKept = new Map<number, number>();
   /**
-   * The inverse: a number → the own number of the upper object that shows it instead. No two objects show one
-   * number.
+   * The inverse of {@link numbersKept}: a number → the own number of the upper object that shows it. No two
+   * objects show the same number.
    */
   private readonly holders = new Map<number, number>();
 
-  /** The number of a real object, its copy-up not considered. */
+  /** The number of a real object, without regard to copy-ups. */
   own(devMajor: number, devMinor: number, ino: number): number {
     return this.numberOn(devMajor * 0x10_0000 + devMinor, ino);
   }
 
   /**
-   * As {@link own}, of an object of a lower layer. A bind mount inside the layer can show a file a second
-   * time. The union has two files then, with two numbers: if one is copied up, the other does not change.
+   * Does what {@link own} does, for an object of a lower layer. A bind mount inside the layer can show a file
+   * a second time. The union shows two files then, with two numbers: a copy-up of one does not change the
+   * other.
    * @param stat of the object, or of its directory
    * @param layer the layer's root
    */
@@ -74,12 +76,12 @@ export class InodeNumbers {
     return this.numbersKept.size === 0 ? own : (this.numbersKept.get(own) ?? own);
   }
 
-  /** After a copy-up: the new upper object goes on under the number its lower one had. */
+  /** Called after a copy-up: the new upper object shows the number of its lower object from now on. */
   keep(upper: FileStat, shown: number): void {
     this.keepNumber(this.own(upper.devMajor, upper.devMinor, upper.ino), shown);
   }
 
-  /** As {@link keep}, of an upper object's own number. */
+  /** Does what {@link keep} does, by the own number of the upper object. */
   keepNumber(own: number, shown: number): void {
     this.numbersKept.set(own, shown);
     if (shown !== own) this.holders.set(shown, own);
@@ -94,35 +96,38 @@ export class InodeNumbers {
     return holder !== undefined && holder !== own;
   }
 
-  /** The number to show for a lower object: a new one if an upper object shows its own number already. */
+  /**
+   * The number to show for a lower object. It is a new one if an upper object already shows its own number.
+   */
   ofLower(own: number): number {
     if (this.numbersKept.size === 0) return own;
     const kept = this.numbersKept.get(own);
     if (kept !== undefined) return kept;
-    return this.holders.has(own) ? this.partNumber(own) : own;
+    return this.holders.has(own) ? this.assignNewTo(own) : own;
   }
 
-  /** The number that the upper object of this own number shows instead; undefined: none is known. */
+  /** The number that the upper object with this own number shows instead; undefined: it shows its own. */
   kept(own: number): number | undefined {
     return this.numbersKept.get(own);
   }
 
   /**
-   * Gives a real object a number of its own, because what it would show is shown by something else. Returns
-   * it.
+   * Assigns a new number to a real object, because another object already shows the number that it would
+   * show.
+   * @returns the new number
    */
-  part(devMajor: number, devMinor: number, ino: number): number {
-    return this.partNumber(this.own(devMajor, devMinor, ino));
+  assignNew(devMajor: number, devMinor: number, ino: number): number {
+    return this.assignNewTo(this.own(devMajor, devMinor, ino));
   }
 
-  private partNumber(own: number): number {
+  private assignNewTo(own: number): number {
     const number = MAX_INDEX * SPAN + this.synthetic.size;
-    this.synthetic.set(`parted:${this.synthetic.size}`, number);
+    this.synthetic.set(`assigned:${this.synthetic.size}`, number);
     this.numbersKept.set(own, number);
     return number;
   }
 
-  /** The upper object is gone and its own number may be given to another. */
+  /** Called when the upper object was freed: the file system can give its own number to another object. */
   release(devMajor: number, devMinor: number, ino: number): void {
     if (this.numbersKept.size === 0) return;
     const own = this.own(devMajor, devMinor, ino);
@@ -133,14 +138,15 @@ export class InodeNumbers {
   }
 
   /**
-   * Whether another mount of the same layers shows the same number for the same object: the devices of all
-   * layers have their index from the start, but numbers that do not fit are given out as they come.
+   * Whether another mount of the same layers shows the same number for the same object. The devices of all
+   * layers get their index at mount time, in a fixed order. Numbers that do not fit beside an index are
+   * assigned when the object is first used, so that they differ between mounts.
    */
   isStable(shown: number): boolean {
     return shown < MAX_INDEX * SPAN;
   }
 
-  /** Whether any number is kept, that is whether {@link release} could matter. */
+  /** Whether any number is kept. If not, {@link release} has no effect. */
   get keepsAny(): boolean {
     return this.numbersKept.size > 0;
   }

@@ -6,26 +6,28 @@ import type { RealDirectory } from '../layers/layer.js';
 /** One name of a merged directory. */
 export interface ListedEntry {
   readonly name: EntryName;
-  /** Where a listing goes on after this entry. */
+  /** The position after this entry, from which a reader continues. */
   readonly cookie: number;
   ino: number;
   readonly type: number;
-  /** The real directory that the entry comes from. */
+  /** The real directory that contains the entry. */
   home: RealDirectory;
   /** For a directory: real directories of lower layers that have a directory of this name too, top first. */
   below: RealDirectory[] | null;
-  gone: boolean;
+  /** The entry was removed since the listing was merged. */
+  removed: boolean;
 }
 
-/** Cookies of `.` and `..`; those of names are larger. */
+/** The cookies of `.` and `..`. Those of names are larger. */
 export const DOT_COOKIE = 1;
 export const DOT_DOT_COOKIE = 2;
 
 /**
- * The position of a name in every listing of its directory: a hash, so that it depends on the name alone. A
- * reader that stops and goes on, with any changes in between, neither repeats nor misses a name that was
- * there all along, and nothing has to be kept for it (ext4 orders its directories likewise). 52 bits: exact
- * in a JavaScript number, positive as an off_t, and two names of one directory do not meet in practice.
+ * The position of a name in each listing of its directory. It is a hash, so that it depends on the name
+ * alone. A reader that stops and continues later neither repeats nor misses a name that existed all the time,
+ * whatever else has changed. The server stores nothing for the reader (ext4 orders its directories in the
+ * same way). The hash has 52 bits: it is exact in a JavaScript number and positive as an off_t, and two names
+ * of one directory have different hashes in practice.
  */
 export function cookieOf(name: EntryName): number {
   let low = 0x811c9dc5;
@@ -44,15 +46,15 @@ function byCookie(a: ListedEntry, b: ListedEntry): number {
   return a.cookie - b.cookie || (a.name < b.name ? -1 : 1);
 }
 
-/** The merged content of one directory in cookie order, kept up to date while it is cached. */
+/** The merged content of one directory in the order of cookies. It is updated while it is cached. */
 export class Listing {
-  /** Sorted; entries that are gone stay until the next merge. */
+  /** Sorted. Removed entries stay in it until the next merge. */
   private entries: ListedEntry[];
   private added: ListedEntry[] = [];
   private byName: Map<EntryName, ListedEntry> | null = null;
   /**
-   * Cookie of the file that was opened for reading last, and of the last one that was brought into the page
-   * cache; 0: none.
+   * The cookies of the file that was opened last for reading, and of the last file that was read into the
+   * page cache; 0: none.
    */
   openedTo = 0;
   fetchedTo = 0;
@@ -70,7 +72,7 @@ export class Listing {
     this.merge();
     for (let i = this.firstAfter(cookie); i < this.entries.length; i++) {
       const entry = this.entries[i] as ListedEntry;
-      if (!entry.gone && !each(entry)) return;
+      if (!entry.removed && !each(entry)) return;
     }
   }
 
@@ -83,11 +85,11 @@ export class Listing {
   remove(name: EntryName): void {
     const entry = this.names().get(name);
     if (entry === undefined) return;
-    entry.gone = true;
+    entry.removed = true;
     this.names().delete(name);
   }
 
-  /** The entry has been copied up. */
+  /** Updates an entry that was copied up to `home`, and shows the number `ino` now. */
   rehome(name: EntryName, home: RealDirectory, ino: number): void {
     const entry = this.names().get(name);
     if (entry === undefined) return;
@@ -105,7 +107,7 @@ export class Listing {
     if (this.added.length === 0) return;
     this.entries = this.entries
       .concat(this.added)
-      .filter(({ gone }) => !gone)
+      .filter(({ removed }) => !removed)
       .sort(byCookie);
     this.added = [];
   }

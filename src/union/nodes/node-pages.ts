@@ -1,18 +1,18 @@
 import type { NodeId } from '../../core/brand.js';
 import type { UnionNode } from './node.js';
 
-/** Few enough that a page of which one node has stayed is no burden. */
+/** Small, so that a page with only one node left takes little memory. */
 const PAGE = 32;
 
-/** The nodes whose ids differ in their last places only, and how many there are. */
+/** The nodes whose ids have the same quotient by {@link PAGE}, and how many there are. */
 class Page {
   readonly nodes: (UnionNode | null)[] = new Array<UnionNode | null>(PAGE).fill(null);
   count = 0;
 }
 
 /**
- * Nodes by their ids. Ids ascend and are not used again, so that nodes made one after the other lie side by
- * side: a quarter of the memory of a Map of nodes.
+ * Nodes by their ids. Ids ascend and are never reused, so that nodes created one after the other are in one
+ * page. This takes a quarter of the memory of a Map of nodes.
  */
 export class NodePages {
   private readonly pages = new Map<number, Page>();
@@ -26,7 +26,7 @@ export class NodePages {
     return this.pages.get(Math.floor(id / PAGE))?.nodes[id % PAGE] ?? undefined;
   }
 
-  /** A node that is not there yet. */
+  /** Adds a node whose id is not in the table. */
   add(node: UnionNode): void {
     const key = Math.floor(node.id / PAGE);
     let page = this.pages.get(key);
@@ -39,7 +39,7 @@ export class NodePages {
     this.nodes++;
   }
 
-  /** A node that is there. */
+  /** Removes a node that is in the table. */
   delete(node: UnionNode): void {
     const key = Math.floor(node.id / PAGE);
     const page = this.pages.get(key);

@@ -7,24 +7,25 @@ import { NodePages } from './node-pages.js';
 import { closeFds } from './open-fds.js';
 
 /**
- * All living nodes. Nodeids are never reused, so a late FORGET or a stale handle cannot reach another node.
+ * All nodes that are not freed. Nodeids are never reused, so a late FORGET or a stale handle cannot reach
+ * another node.
  */
 export class NodeTable {
   private readonly nodes = new NodePages();
   /**
-   * Files that have or had several names since their node was made, by identity: all names lead to one node.
-   * A file stays here when only one name is left: the node may be known by a removed name only, and the
-   * kernel may look up the remaining one.
+   * Files that have had several names since their node was created, by identity, so that all names lead to
+   * one node. A file stays in the table when only one name is left, because the kernel can look up that name
+   * while the node is known only by a removed one.
    */
   private readonly linked = new Map<number, FileNode>();
   /**
-   * Inode numbers of the lower files with a node and without a group; null until {@link hasLowerFile} is
-   * called first.
+   * The inode numbers of lower files that have a node and no group; null before the first call of
+   * {@link hasLowerFile}.
    */
   private lowerFiles: Set<number> | null = null;
   private nextId = ROOT_ID as number;
 
-  /** @param freed is told of each directory that nothing holds any more */
+  /** @param freed called for each directory whose node is freed */
   constructor(
     private readonly fds: DirectoryFds,
     private readonly freed: (dir: DirectoryNode) => void,
@@ -71,7 +72,10 @@ export class NodeTable {
     return node;
   }
 
-  /** Takes back lookups; a node that the kernel has no business with may come (FORGET after an abort). */
+  /**
+   * Subtracts lookups that the kernel has forgotten, and frees the node if nothing holds it. An unknown id is
+   * ignored: after an abort of the connection the kernel can send FORGET for a node that was freed.
+   */
   forget(id: NodeId, nlookup: number): void {
     const node = this.nodes.get(id);
     if (node === undefined) return;
@@ -79,7 +83,7 @@ export class NodeTable {
     this.release(node);
   }
 
-  /** Frees `node` if nothing holds it, and then its parent if that was the last to hold it. */
+  /** Frees `node` if nothing holds it, and then each parent that nothing holds any more. */
   release(node: UnionNode): void {
     let current: UnionNode | null = node;
     while (current !== null && this.isFree(current)) {
@@ -89,17 +93,17 @@ export class NodeTable {
     }
   }
 
-  /** The node of a file by its identity, if it has or had several links. */
+  /** The node of a file that has or had several links, by its identity. */
   linkedFile(identity: number): FileNode | undefined {
     return this.linked.get(identity);
   }
 
-  /** From now on other names of this upper file lead to the same node. */
+  /** Makes other names of this upper file lead to the same node from now on. */
   share(node: FileNode): void {
     this.linked.set(node.identity, node);
   }
 
-  /** From now on the names of a file, which is in the upper, are recognised by another identity. */
+  /** Changes the identity by which the names of an upper file are recognised. */
   identify(node: FileNode, identity: number): void {
     this.lowerFiles?.delete(node.ino);
     const isShared = this.linked.get(node.identity) === node;
@@ -116,7 +120,7 @@ export class NodeTable {
     parent.children.set(name, node);
   }
 
-  /** Takes a node out of the tree; it lives on for whoever holds it. */
+  /** Removes a node from the tree. It is not freed as long as something holds it. */
   detach(node: UnionNode): void {
     const { parent } = node;
     node.parent = null;
@@ -125,7 +129,7 @@ export class NodeTable {
     this.release(parent);
   }
 
-  /** Closes what every node holds open. */
+  /** Closes the fds of all nodes. */
   close(): void {
     for (const node of this.nodes) this.closeFds(node);
     this.nodes.clear();

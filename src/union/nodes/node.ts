@@ -5,25 +5,25 @@ import type { FileData } from './file-data.js';
 import type { LinkGroup } from './link-group.js';
 
 /**
- * Nodes: one per nodeid that the kernel may use.
+ * Nodes: one for each nodeid that the kernel can use.
  *
- * A node is held by the kernel's lookups (`nlookup`), by opens, and a directory also by the nodes of its
- * children, because a child finds the directory to copy up through `parent`. It is freed when nothing holds
- * it (`NodeTable.release`), never earlier; the root never.
+ * The kernel's lookups (`nlookup`) and opens hold a node. The nodes of its children hold a directory too,
+ * because a child finds the directory to copy up through `parent`. `NodeTable.release` frees a node when
+ * nothing holds it, and never earlier. The root is never freed.
  */
 interface NodeBase {
   readonly id: NodeId;
-  /** Where the node is in the merged tree; null for the root and for what has lost its last name. */
+  /** The directory of the node in the merged tree; null for the root and for an object without a name. */
   parent: DirectoryNode | null;
   name: EntryName;
-  /** Entries handed to the kernel and not yet forgotten. */
+  /** How many entries the kernel has received for the node and not forgotten. */
   nlookup: number;
-  /** The inode number shown. It survives a copy-up. */
+  /** The inode number that the union shows. A copy-up does not change it. */
   ino: number;
-  /** The name is gone from the merged tree. */
+  /** The name was removed from the merged tree. */
   removed: boolean;
   /**
-   * FS_IMMUTABLE_FL and FS_APPEND_FL, where the union has to see to them itself; null: not known. See
+   * FS_IMMUTABLE_FL and FS_APPEND_FL, if the union must enforce them itself; null: not known. See
    * `protection.ts`.
    */
   protection: number | null;
@@ -34,22 +34,22 @@ export class DirectoryNode implements NodeBase {
   nlookup = 0;
   removed = false;
   protection: number | null = null;
-  /** Nodes of entries that are alive, not all entries. Keyed by each node's own `name`. */
+  /** The nodes of entries, by each node's own `name`. Entries without a node are not in it. */
   readonly children = new Map<EntryName, UnionNode>();
   /**
-   * `children` has all entries: of a directory that was made here, for as long as none of its nodes is freed
-   * while it has its name, and none comes in by a name that its node is not known by. What is to be made
-   * there need not be looked for on disk.
+   * Whether `children` has all entries, so that a name can be created without a look at the disk. True for a
+   * directory that was created in this mount. It ends when a child is freed that still has its name, or when
+   * the directory gets a name of a node that is known by another name.
    */
   isComplete = false;
-  /** The upper directory's default ACL: null for none, undefined when not asked yet. */
+  /** The default ACL of the upper directory; null: it has none, undefined: not read yet. */
   defaultAcl: Buffer | null | undefined;
   /**
-   * Where the lower parts of an upper directory that was moved are, as the layer says it; see
+   * The redirect of an upper directory that was moved: it leads to the lower parts of the directory. See
    * `Marks.redirect`.
    */
   redirect: string | null = null;
-  /** The upper directory may hold copies of lower objects that say so; see `Marks.impure`. */
+  /** The upper directory can contain copies that record their lower object; see `Marks.impure`. */
   impure = false;
 
   constructor(
@@ -59,29 +59,29 @@ export class DirectoryNode implements NodeBase {
     public ino: number,
     /** The real directory in the upper; null until the directory is copied up. */
     public upper: RealDirectory | null,
-    /** Real directories of lower layers that are merged in, top first; ends at an opaque one. */
+    /** The real directories of lower layers that are merged in, top first. The last one can be opaque. */
     public lowers: readonly RealDirectory[],
   ) {}
 
-  /** The real directory whose attributes are shown. */
+  /** The real directory whose attributes the union shows. */
   get top(): RealDirectory {
     return this.upper ?? (this.lowers[0] as RealDirectory);
   }
 
-  /** More than one real directory shows here. */
+  /** Whether more than one real directory is merged here. */
   get isMerged(): boolean {
     return this.upper === null ? this.lowers.length > 1 : this.lowers.length > 0;
   }
 }
 
 /**
- * How an open node does its I/O. The kernel allows one mode, and in passthrough one backing file, per inode
- * at a time (fs/fuse/iomode.c), so the mode belongs to the node, not to an open: chosen by the first, kept
- * until the last ends.
+ * How an open node does its I/O. For one inode the kernel allows only one mode at a time, and in passthrough
+ * only one backing file (fs/fuse/iomode.c). So the mode belongs to the node, not to an open: the first open
+ * chooses it, and it remains until the last one is released.
  */
 export interface OpenFile {
   /**
-   * The file that has the data; replaced by the copy when the node, or the data of a metacopy, is copied up,
+   * The file that has the data. When the node, or the data of a metacopy, is copied up, the copy replaces it,
    * so that every reader sees every write.
    */
   fd: number;
@@ -92,18 +92,19 @@ export interface OpenFile {
   readFd: number;
   /** `fd` is open for writing. */
   writable: boolean;
-  /** Registered backing file (passthrough), or 0: requests come here (cached). */
+  /** The registered backing file (passthrough); 0: the kernel sends READ and WRITE to the server (cached). */
   backingId: number;
   opens: number;
   /** Of these, opens that can write. */
   writers: number;
-  /** What is written through `fd` goes to the end, wherever it was meant to: of an append-only file. */
+  /** `fd` has O_APPEND, because the file is append-only: all data is written at the end of the file. */
   appends: boolean;
 }
 
 /**
- * What few files have, of those that the kernel knows: one that is open, copied up, has several names or lost
- * its last. Apart, because there can be a million nodes and each field of a node is eight bytes.
+ * State that few of the files known to the kernel have: those that are open, were copied up, have several
+ * names or have lost their last one. It is an object of its own, because there can be a million nodes, and
+ * each field of a node takes eight bytes.
  */
 class RareState {
   open: OpenFile | null = null;
@@ -114,16 +115,14 @@ class RareState {
   redirect: string | null = null;
   identity: number | null = null;
 
-  get isBare(): boolean {
-    return this.open === null && this.pin < 0 && this.busy === 0 && this.group === null && this.isWhole;
-  }
-
-  private get isWhole(): boolean {
-    return this.data === null && this.redirect === null && this.identity === null;
+  /** Whether all fields have their initial values, so that the object is not needed. */
+  get isInitial(): boolean {
+    const hasNoFds = this.open === null && this.pin < 0 && this.busy === 0;
+    return hasNoFds && this.group === null && this.data === null && this.redirect === null && this.identity === null;
   }
 }
 
-/** Bits of `FileNode.facts`. A protection is kept above them, where it is known. */
+/** Bits of `FileNode.facts`. The bits above them are the protection, if it is known. */
 const REMOVED = 1;
 const IS_UPPER = 2;
 const STALE_PAGES = 4;
@@ -147,8 +146,9 @@ export class FileNode implements NodeBase {
     public ino: number,
     isUpper: boolean,
     /**
-     * The real directory and name that lead to the object; null once it is reached through `pin` only. The
-     * copy of a file with a `group` is reached through its entry, and no name of it.
+     * The real directory and name of the object; null: the object has no name and is reached through `pin` or
+     * `open`. The copy of a file with a `group` is reached through its entry in the hard link table, never
+     * through one of its names.
      */
     public home: RealDirectory | null,
     public realName: EntryName,
@@ -160,7 +160,9 @@ export class FileNode implements NodeBase {
     return 'file';
   }
 
-  /** Makes the object be reached at `name` in `home` from now on. Closes the pinned fd, which is not needed then. */
+  /**
+   * Sets the real directory and name of the object, and closes the pinned fd, which is not needed any more.
+   */
   placeAt(home: RealDirectory, name: EntryName): void {
     this.home = home;
     this.realName = name;
@@ -172,60 +174,60 @@ export class FileNode implements NodeBase {
     return (this.facts & REMOVED) !== 0;
   }
   set removed(holds: boolean) {
-    this.note(REMOVED, holds);
+    this.setFact(REMOVED, holds);
   }
 
   get isUpper(): boolean {
     return (this.facts & IS_UPPER) !== 0;
   }
   set isUpper(holds: boolean) {
-    this.note(IS_UPPER, holds);
+    this.setFact(IS_UPPER, holds);
   }
 
-  /** Pages that the kernel cached earlier are out of date: data went past the cache, to a backing file. */
+  /** The kernel's page cache is out of date, because data was written to a backing file (passthrough). */
   get stalePages(): boolean {
     return (this.facts & STALE_PAGES) !== 0;
   }
   set stalePages(holds: boolean) {
-    this.note(STALE_PAGES, holds);
+    this.setFact(STALE_PAGES, holds);
   }
 
-  /** An upper file that shows the number of the lower one it was copied from. */
+  /** The file is an upper one and shows the inode number of the lower file that it was copied from. */
   get isCopy(): boolean {
     return (this.facts & IS_COPY) !== 0;
   }
   set isCopy(holds: boolean) {
-    this.note(IS_COPY, holds);
+    this.setFact(IS_COPY, holds);
   }
 
   /**
-   * It has no `security.capability`, which the kernel asks for before the first write of each open file and
-   * before each change of owner. Taken back when one is set.
+   * The file has no `security.capability`. The kernel asks for this xattr before the first write to each open
+   * file and before each change of owner. Cleared when the xattr is set.
    */
   get lacksCapability(): boolean {
     return (this.facts & LACKS_CAPABILITY) !== 0;
   }
   set lacksCapability(holds: boolean) {
-    this.note(LACKS_CAPABILITY, holds);
+    this.setFact(LACKS_CAPABILITY, holds);
   }
 
-  /** It has been open, so that the kernel may have pages of it. */
+  /** The file was opened before, so that the kernel can have pages of it. */
   get wasOpened(): boolean {
     return (this.facts & WAS_OPENED) !== 0;
   }
   set wasOpened(holds: boolean) {
-    this.note(WAS_OPENED, holds);
+    this.setFact(WAS_OPENED, holds);
   }
 
   /**
-   * It was open for reading and writing in passthrough. A mapping can still write to it after the file has
-   * been closed.
+   * The file was open for reading and writing in passthrough. A mapping can write to it even after the file
+   * was closed.
    */
   get mayBeMapped(): boolean {
     return (this.facts & MAY_BE_MAPPED) !== 0;
   }
   set mayBeMapped(holds: boolean) {
-    this.note(MAY_BE_MAPPED, holds);
+    this.setFact(MAY_BE_MAPPED, holds);
   }
 
   get protection(): number | null {
@@ -241,90 +243,93 @@ export class FileNode implements NodeBase {
   }
   set open(open: OpenFile | null) {
     if (open === this.open) return;
-    this.needed().open = open;
-    this.tidy();
+    this.rareState().open = open;
+    this.dropRareState();
   }
 
   /**
-   * An fd (O_PATH is enough) of an upper object that has lost the name it was known by, and is not open, or
-   * is open as a metacopy, that is by its data; or -1. Owned.
+   * An fd of an upper object that has lost the name it was known by, or -1. O_PATH is enough. The node owns
+   * it. A node whose object is open does not need one, except for a metacopy, where the open fd is that of
+   * the data.
    */
   get pin(): number {
     return this.rare === null ? -1 : this.rare.pin;
   }
   set pin(fd: number) {
     if (fd === this.pin) return;
-    this.needed().pin = fd;
-    this.tidy();
+    this.rareState().pin = fd;
+    this.dropRareState();
   }
 
-  /** Key of the copy-up that is under way in a helper thread, or 0. */
+  /** The key of the copy-up that a helper thread does at the moment, or 0. */
   get busy(): number {
     return this.rare === null ? 0 : this.rare.busy;
   }
   set busy(key: number) {
     if (key === this.busy) return;
-    this.needed().busy = key;
-    this.tidy();
+    this.rareState().busy = key;
+    this.dropRareState();
   }
 
-  /** A lower file with several links, or the copy of one, where the dialect keeps them together. */
+  /**
+   * The group of a lower file with several links, or of its copy; null: the file has one link, or its links
+   * do not remain one file when it is copied up.
+   */
   get group(): LinkGroup | null {
     return this.rare === null ? null : this.rare.group;
   }
   set group(group: LinkGroup | null) {
     if (group === this.group) return;
-    this.needed().group = group;
-    this.tidy();
+    this.rareState().group = group;
+    this.dropRareState();
   }
 
-  /**
-   * The data, if the object that the node stands for has the attributes only (a metacopy); null: it is whole.
-   */
+  /** The data of a metacopy, whose own object has only the attributes; null: the object has its data. */
   get data(): FileData | null {
     return this.rare === null ? null : this.rare.data;
   }
   set data(data: FileData | null) {
     if (data === this.data) return;
-    this.needed().data = data;
-    this.tidy();
+    this.rareState().data = data;
+    this.dropRareState();
   }
 
-  /** What an upper metacopy says of where its data is; see `Marks.redirect`. */
+  /** The redirect of an upper metacopy, which leads to its data; see `Marks.redirect`. */
   get redirect(): string | null {
     return this.rare === null ? null : this.rare.redirect;
   }
   set redirect(redirect: string | null) {
     if (redirect === this.redirect) return;
-    this.needed().redirect = redirect;
-    this.tidy();
+    this.rareState().redirect = redirect;
+    this.dropRareState();
   }
 
   /**
-   * What other names of the same file are recognised by (`NodeTable.share`): the number shown, of a file with
-   * a `group`; else the file's own. Not the number shown, because two copies can claim to be of one lower
-   * file.
+   * The number by which other names of the same file are recognised (`NodeTable.share`). For a file with a
+   * `group` it is the number shown. For other files it is their own number, because two copies can both
+   * record the same lower file, and would show the same number.
    */
   get identity(): number {
     return this.rare?.identity ?? this.ino;
   }
   set identity(identity: number) {
     if (identity === this.identity) return;
-    this.needed().identity = identity === this.ino ? null : identity;
-    this.tidy();
+    this.rareState().identity = identity === this.ino ? null : identity;
+    this.dropRareState();
   }
 
-  private note(fact: number, holds: boolean): void {
+  private setFact(fact: number, holds: boolean): void {
     this.facts = holds ? this.facts | fact : this.facts & ~fact;
   }
 
-  private needed(): RareState {
+  private rareState(): RareState {
     this.rare ??= new RareState();
     return this.rare;
   }
 
-  private tidy(): void {
-    if (this.rare?.isBare === true) this.rare = null;
+  /** Frees the rare state if it is the initial one. */
+  private dropRareState(): void {
+    if (this.rare?.isInitial === true) this.rare = null;
   }
 }
 

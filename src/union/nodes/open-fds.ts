@@ -13,7 +13,7 @@ export function closeReadFd({ fd, readFd }: Pick<OpenFile, 'fd' | 'readFd'>): vo
   if (readFd >= 0 && readFd !== fd) close(readFd);
 }
 
-/** Replaces all fds by one. @param fd open for reading and writing; owned by `open` from now on */
+/** Replaces all fds by one. @param fd open for reading and writing; `open` owns it from now on */
 export function replaceFds(open: OpenFile, fd: number): void {
   closeFds(open);
   open.fd = fd;
@@ -22,8 +22,8 @@ export function replaceFds(open: OpenFile, fd: number): void {
 }
 
 /**
- * Replaces the fd for writing; readers keep theirs. @param fd open for writing only; owned by `open` from now
- * on
+ * Replaces the fd for writing; readers keep theirs.
+ * @param fd open for writing only; `open` owns it from now on
  */
 export function replaceWriteFd(open: OpenFile, fd: number): void {
   if (open.fd !== open.readFd) close(open.fd);

@@ -7,7 +7,7 @@ function statOf(devMinor: number, ino: number): FileStat {
 }
 
 describe('inode numbers', () => {
-  it('are the real ones on one file system', () => {
+  it('are the real ones if there is one file system', () => {
     const numbers = new InodeNumbers();
     expect(numbers.shown(8, 1, 42)).toBe(42);
   });
@@ -19,7 +19,7 @@ describe('inode numbers', () => {
     expect(shown.every(Number.isSafeInteger)).toBe(true);
   });
 
-  it('stay exact, unique and the same for 64-bit numbers', () => {
+  it('are exact, unique and constant for 64-bit numbers', () => {
     const numbers = new InodeNumbers();
     const shown = [2 ** 60, 2 ** 61, 5].map((ino) => numbers.shown(8, 1, ino));
     expect(new Set(shown).size).toBe(3);
@@ -27,7 +27,7 @@ describe('inode numbers', () => {
     expect(numbers.shown(8, 1, 2 ** 60)).toBe(shown[0]);
   });
 
-  it('tell which of them another mount of the same layers shows as well', () => {
+  it('are marked as stable if another mount of the same layers shows them too', () => {
     const numbers = new InodeNumbers();
     expect([42, 2 ** 47, 2 ** 60].map((ino) => numbers.isStable(numbers.shown(8, 1, ino)))).toEqual([
       true,
@@ -36,7 +36,7 @@ describe('inode numbers', () => {
     ]);
   });
 
-  it('go on over a copy-up, until the copy is gone and its own number can mean another object', () => {
+  it('survive a copy-up until the copy is freed and another object can get its own number', () => {
     const numbers = new InodeNumbers();
     const lower = numbers.shown(8, 1, 10);
     numbers.keep(statOf(1, 99), lower);

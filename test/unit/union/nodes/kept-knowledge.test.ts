@@ -1,4 +1,4 @@
-/** What the union remembers instead of asking the disk, and what makes it ask again. */
+/** The results that the union remembers so that it need not read the disk, and the changes that end this. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -38,7 +38,7 @@ function make(parent: NodeId, entry: string): NodeId {
   return nodeid;
 }
 
-describe('the names of a directory that was made here', () => {
+describe('the names of a directory that was created in this mount', () => {
   let dir: NodeId;
   beforeEach(() => {
     dir = union.mkdir(ROOT_ID, name('new'), 0o755, caller).nodeid;
@@ -69,7 +69,7 @@ describe('the names of a directory that was made here', () => {
     expect(find(dir, 'link')).toBe(node);
   });
 
-  it('are found when the file goes on being known by another name of it', () => {
+  it('are found when the file is still known by another of its names', () => {
     const node = make(dir, 'a');
     union.link(node, ROOT_ID, name('elsewhere'));
     union.rename(ROOT_ID, name('elsewhere'), dir, name('moved'), 0);
@@ -77,7 +77,7 @@ describe('the names of a directory that was made here', () => {
     expect(find(dir, 'a')).toBe(node);
   });
 
-  it('are found when they have changed places with one of several names of a file', () => {
+  it('are found when they were exchanged with one of several names of a file', () => {
     const [inside, outside] = [make(dir, 'a'), make(ROOT_ID, 'b')];
     union.link(outside, ROOT_ID, name('c'));
     const RENAME_EXCHANGE = 2;
@@ -86,7 +86,7 @@ describe('the names of a directory that was made here', () => {
   });
 });
 
-describe.skipIf(!isRoot)(`capabilities of a file${isRoot ? '' : ': setting them takes CAP_SETFCAP'}`, () => {
+describe.skipIf(!isRoot)(`capabilities of a file${isRoot ? '' : ': setting them needs CAP_SETFCAP'}`, () => {
   const CAPABILITY = 'security.capability';
   /** struct vfs_cap_data (linux/capability.h): revision 2, CAP_CHOWN permitted. */
   const value = Buffer.from('0000000201000000000000000000000000000000', 'hex');
@@ -94,7 +94,7 @@ describe.skipIf(!isRoot)(`capabilities of a file${isRoot ? '' : ': setting them 
   it.each([
     ['a new file', () => make(ROOT_ID, 'new')],
     ['a lower file', () => find(ROOT_ID, 'old') as NodeId],
-  ])('that %s does not have are there when they have been set', (_, of) => {
+  ])('that %s does not have are shown after they were set', (_, of) => {
     const node = of();
     expect(union.getxattr(node, CAPABILITY)).toBeNull();
     union.setxattr(node, CAPABILITY, value, 0, false);

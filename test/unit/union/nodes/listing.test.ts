@@ -9,7 +9,7 @@ const home = {} as RealDirectory;
 
 function entry(name: string): ListedEntry {
   const bytes = name as EntryName;
-  return { name: bytes, cookie: cookieOf(bytes), ino: 1, type: DT_REG, home, below: null, gone: false };
+  return { name: bytes, cookie: cookieOf(bytes), ino: 1, type: DT_REG, home, below: null, removed: false };
 }
 
 /** Reads up to `count` names after `cookie`. */
@@ -22,7 +22,7 @@ function read(listing: Listing, cookie: number, count: number): ListedEntry[] {
 const names = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: 60 });
 
 describe('a listing read in pieces, with changes in between', () => {
-  it('shows each name that is there all along exactly once', () => {
+  it('shows each name that exists all the time exactly once', () => {
     fc.assert(
       fc.property(names, names, fc.array(fc.nat(59)), fc.integer({ min: 1, max: 7 }), (all, added, removed, piece) => {
         const listing = new Listing(all.map(entry));
@@ -43,7 +43,7 @@ describe('a listing read in pieces, with changes in between', () => {
     );
   });
 
-  it('shows a name that was removed and made again once, at its old place', () => {
+  it('shows a name that was removed and created again once, at its old position', () => {
     const listing = new Listing(['a', 'b', 'c'].map(entry));
     const before = read(listing, 0, 3).map(({ name }) => name);
     listing.remove('b' as EntryName);

@@ -1,4 +1,4 @@
-/** What the nodes that the kernel knows cost, and that nothing is left of those that it has forgotten. */
+/** The memory that the nodes known to the kernel take, and that it is freed when the kernel forgets them. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
@@ -46,7 +46,7 @@ describe('memory of nodes', () => {
     removeScratch(base);
   });
 
-  /** Looks at everything below a directory, as `ls -lR` does. Each node is held once. */
+  /** Looks up everything below a directory, as `ls -lR` does. Each node is held once. */
   function walk(nodeid: NodeId, each: (nodeid: NodeId) => void): void {
     const directories: NodeId[] = [];
     let cookie = 0;
@@ -69,10 +69,10 @@ describe('memory of nodes', () => {
     for (const directory of directories) walk(directory, each);
   }
 
-  it('at most 350 bytes for each, and next to nothing when they are forgotten', () => {
+  it('is at most 350 bytes for each node, and almost none after the kernel has forgotten them', () => {
     const nodes = DIRECTORIES * (FILES + 1);
     const known = new Float64Array(nodes);
-    // Compiled, and with all its buffers, before it is measured.
+    // The first walk compiles the code and allocates buffers, so that they are not measured.
     walk(ROOT_ID, (nodeid) => operations.forget(nodeid, 0));
     let count = 0;
     walk(ROOT_ID, (nodeid) => {
@@ -97,7 +97,7 @@ describe('a file node', () => {
     new FileNode(id as NodeId, null, 'name' as EntryName, 2 ** 48 + id, false, null, 'name' as EntryName);
   const open: OpenFile = { fd: 3, readFd: 3, writable: false, backingId: 0, opens: 1, writers: 0, appends: false };
 
-  it('says of itself what it was told, each apart from the others', () => {
+  it('stores each of its properties independently of the others', () => {
     const node = file(1);
     expect(node).toMatchObject({ isUpper: false, removed: false, protection: null, pin: -1, busy: 0, group: null });
     expect(node.identity).toBe(node.ino);
@@ -122,7 +122,7 @@ describe('a file node', () => {
     expect(node).toMatchObject({ identity: 7, open: null, pin: 4, busy: 5 });
   });
 
-  it('keeps nothing of an open that has ended', () => {
+  it('frees the state of an open after its release', () => {
     const nodes = Array.from({ length: 100_000 }, (_, i) => file(i));
     const before = usedHeap();
     for (const node of nodes) node.open = open;
@@ -131,7 +131,7 @@ describe('a file node', () => {
     expect((usedHeap() - before) / nodes.length).toBeLessThan(15);
   });
 
-  it('is found by its id, and takes its page with it when it was the last', () => {
+  it('is found by its id, and the last node of a page frees the page', () => {
     const pages = new NodePages();
     const nodes = [0, 1, 31, 32, 33, 100_000, 2 ** 40 + 5].map(file);
     for (const node of nodes) pages.add(node);

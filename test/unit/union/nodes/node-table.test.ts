@@ -1,7 +1,7 @@
 /**
- * Random changes of names, with a kernel that forgets names and files at any moment: as long as it knows a
- * file, by a name or by an open descriptor, every name of the file leads to the same node, and no other name
- * does.
+ * Random changes of names, with a kernel that forgets names and files at any moment. As long as the kernel
+ * knows a file, by a name or by an open descriptor, each name of the file leads to the same node, and no
+ * other name does.
  */
 import { linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ const CALLER = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, p
 const O_RDONLY = 0;
 const O_RDWR = 2;
 const RENAME_EXCHANGE = 2;
-/** PLYFS_SEEDS tries more orders. */
+/** The environment variable PLYFS_SEEDS tries more orders. */
 const SEEDS = Array.from({ length: Number(process.env.PLYFS_SEEDS ?? 12) }, (_, i) => i + 1);
 const STEPS = 150;
 const NAMES = ['a', 'b', 'c'];
@@ -34,18 +34,18 @@ const KINDS = [
 interface File {
   readonly names: Set<string>;
   text: string;
-  /** Link counts of lower files are not kept where names part. */
+  /** Whether links of a lower file remain links after a copy-up. If not, their counts are not compared. */
   readonly counts: boolean;
 }
 
-/** What the kernel has of one nodeid. */
+/** The kernel's state of one nodeid. */
 interface Inode {
   readonly file: File;
   nlookup: number;
   opens: number;
 }
 
-/** A kernel with one caller, and what a plain file system would show it. */
+/** A kernel with one caller, and the files that a plain file system would show to it. */
 class Kernel {
   private readonly files = new Map<string, File>();
   private readonly dentries = new Map<string, NodeId>();
@@ -66,13 +66,13 @@ class Kernel {
     }
   }
 
-  /** There is a file with these names, in a layer. */
+  /** Adds a file that has these names in a layer. */
   lay(names: readonly string[], text: string, counts: boolean): void {
     const file = { names: new Set(names), text, counts };
     for (const name of names) this.files.set(name, file);
   }
 
-  /** One random change. Returns what it was. */
+  /** Makes one random change. Returns its description. */
   step(): string {
     const [path, other] = [this.anyPath(), this.anyPath()];
     const kind = this.random.pick(KINDS);
@@ -80,7 +80,7 @@ class Kernel {
     return `${kind} ${path} ${other}`;
   }
 
-  /** What is done with a name, another one, and the file that has the first, if there is one. */
+  /** Makes a change to `path`, another name and the file that has the first name, if there is one. */
   private readonly changes: Record<
     (typeof KINDS)[number],
     (path: string, other: string, file: File | undefined) => void
@@ -135,7 +135,7 @@ class Kernel {
     return [this.directories.get(dir) ?? ROOT_ID, name as EntryName];
   }
 
-  /** The node of a name, asked for where the kernel does not know it. */
+  /** The node of a name. It is looked up if the kernel does not know it. */
   private look(path: string): NodeId {
     const known = this.dentries.get(path);
     if (known !== undefined) return known;
@@ -144,7 +144,7 @@ class Kernel {
     return this.take(path, entry);
   }
 
-  /** Takes an entry that the union has handed out. */
+  /** Records an entry that the union has returned. */
   private take(path: string, { nodeid, attr }: Entry): NodeId {
     const file = this.files.get(path);
     if (file === undefined) throw new Error(`${path} is there`);
@@ -165,7 +165,7 @@ class Kernel {
     if (nodeid !== undefined) this.evict(nodeid);
   }
 
-  /** The kernel forgets a node that nothing refers to. */
+  /** Makes the kernel forget a node that nothing refers to. */
   private evict(nodeid: NodeId): void {
     const inode = this.inodes.get(nodeid);
     if (inode === undefined || inode.opens > 0 || [...this.dentries.values()].includes(nodeid)) return;
@@ -180,7 +180,7 @@ class Kernel {
     this.union.release(nodeid, O_RDWR);
   }
 
-  /** A file that gets its first name when it is open. */
+  /** Creates a file that gets its first name while it is open (O_TMPFILE). */
   private tmpfile(path: string): void {
     const [dir] = this.at(path);
     const { entry } = this.union.tmpfile(dir, 0o644, O_RDWR, CALLER);
@@ -267,8 +267,8 @@ class Kernel {
   }
 
   /**
-   * READDIRPLUS, as the kernel takes it: a name that it knows gets one more lookup, if it leads where it led
-   * before.
+   * READDIRPLUS, as the kernel handles it: a name that it knows gets one more lookup, if the name leads to
+   * the same node as before.
    */
   private list(dir: string): void {
     const entries: [string, Entry][] = [];
@@ -290,7 +290,7 @@ class Kernel {
   }
 }
 
-/** What the layers hold, by the names in the union; each in a file that may have several. */
+/** The content of the layers, by names in the union. Each file can have several names. */
 const LOWER = [['d/a'], ['d/b', 'e/a'], ['e/b']];
 const UPPER = [['d/c', 'e/c']];
 

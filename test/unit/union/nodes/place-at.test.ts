@@ -1,4 +1,4 @@
-/** The pinned fd of a file that has lost the name it was known by, when the file is reached by a name again. */
+/** The pinned fd of a file that has lost the name it was known by. A new place by name closes it. */
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
