@@ -183,10 +183,10 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
   });
 
   it.each([
-    [['--ephemeral'], 'give --rootfs or --docker'],
+    [['--ephemeral'], 'give either --rootfs or --docker'],
     [['--rootfs', 'base'], 'give --upper DIR'],
-    [['--rootfs', 'base', '--upper', 'u', '--ephemeral'], 'give --upper DIR'],
-    [['--rootfs', 'base', '--ephemeral', '--work', 'w'], '--work belongs to --upper'],
+    [['--rootfs', 'base', '--upper', 'u', '--ephemeral'], '--upper and --ephemeral exclude each other'],
+    [['--rootfs', 'base', '--ephemeral', '--work', 'w'], '--work needs --upper'],
     [['--docker', 'base', '--ephemeral'], 'needs the ID of a layer'],
   ])('refuses %j', (args, why) => {
     expect(box.plyfs('run', ...args)).toMatchObject({ status: 2, stderr: expect.stringContaining(why) });
