@@ -37,10 +37,7 @@ export async function runCommandLine(args: readonly string[], commands: Commands
   }
 }
 
-/**
- * The status after commander has stopped: it has to print a help or the version, or the command line is
- * wrong.
- */
+/** The status after commander has stopped, for a help, the version or a wrong command line. */
 async function statusOfFailure(error: unknown, args: readonly string[]): Promise<number> {
   if (error instanceof HelpRequest) {
     process.stdout.write((await import('../manual/help.js')).helpOf(error.command));

@@ -259,10 +259,7 @@ interface RunFlags {
   o?: string[];
 }
 
-/**
- * `--docker DIR ID` is one option with two values, for which commander has no form: ID gets a flag of its
- * own.
- */
+/** Gives ID of `--docker DIR ID` a flag of its own: commander has no option with two values. */
 export function withLayerNamed(args: readonly string[]): string[] {
   const end = args.indexOf('--');
   const docker = args.indexOf('--docker');

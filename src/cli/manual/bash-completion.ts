@@ -45,7 +45,7 @@ _plyfs_options() {
   local before=\${1%"$last"} value=\${last#*=}
   case $last in
 ${options.flatMap((option) => valueCase(option)).join('\n')}
-    (*) _plyfs_words "${options.map(({ word, completes }) => (completes === 'nothing' ? word : `${word}=`)).join(' ')}" "$last" "$before" ;;
+    *) _plyfs_words "${options.map(spelling).join(' ')}" "$last" "$before" ;;
   esac
 }
 
@@ -78,6 +78,11 @@ ${commands.map(commandCase).join('\n')}
 
 complete -F _plyfs plyfs
 `;
+}
+
+/** A word, with `=` if a value follows. */
+function spelling({ word, completes }: MountOptionWord): string {
+  return completes === 'nothing' ? word : `${word}=`;
 }
 
 function valueCase({ word, completes }: MountOptionWord): string[] {

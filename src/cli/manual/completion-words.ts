@@ -3,7 +3,7 @@ import type { Command, Option } from 'commander';
 import type { OptionEntry } from '../../server/options/kinds/option-entry.js';
 import { OPTION_ENTRIES } from '../../server/options/option-words.js';
 
-/** The kind of text that follows an option or `word=`. */
+/** The kind of value after an option or `word=`. */
 export type Completes = readonly string[] | 'directory' | 'directories' | 'file' | 'options' | 'none' | 'nothing';
 
 export interface CommandOption {

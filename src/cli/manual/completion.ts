@@ -1,7 +1,4 @@
-/**
- * The output of `plyfs completion SHELL`, which is made from the commands of commander and the table of
- * options.
- */
+/** The text that `plyfs completion SHELL` prints, from the commands and the table of options. */
 import type { Command } from 'commander';
 import { bashCompletion } from './bash-completion.js';
 import { commandWords, optionWordsOf } from './completion-words.js';

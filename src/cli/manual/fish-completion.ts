@@ -14,12 +14,12 @@ function __plyfs_mount_options
     switch $last
 ${options.flatMap(valueCase).join('\n')}
         case '*'
-${options.map(({ word, help, completes }) => `            printf '%s\\t%s\\n' $before${quoted(completes === 'nothing' ? word : `${word}=`)} ${quoted(help)}`).join('\n')}
+${options.map(printed).join('\n')}
     end
 end
 
-# Prints the directories that begin with the last path in the list $argv[1], after $argv[2] and the paths
-# before it.
+# Prints the directories that begin with the last path in the list $argv[1].
+# $argv[2] is put before the list.
 function __plyfs_directories
     set -l last (string split -- : $argv[1])[-1]
     set -l before (string sub -l (math (string length -- "$argv[1]") - (string length -- "$last")) -- "$argv[1]")
@@ -48,6 +48,12 @@ complete -c plyfs -f
 ${commands.map(({ name, help }) => `complete -c plyfs -n __plyfs_needs_command -a ${name} -d ${quoted(help)}`).join('\n')}
 ${commands.flatMap(commandLines).join('\n')}
 `;
+}
+
+/** A command that prints a word with its help. */
+function printed({ word, help, completes }: MountOptionWord): string {
+  const spelling = completes === 'nothing' ? word : `${word}=`;
+  return `            printf '%s\\t%s\\n' $before${quoted(spelling)} ${quoted(help)}`;
 }
 
 function valueCase({ word, completes }: MountOptionWord): string[] {

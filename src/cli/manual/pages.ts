@@ -122,7 +122,7 @@ const CONVERT: readonly Section[] = [
     ],
   },
   {
-    heading: 'What is converted',
+    heading: 'Conversion',
     blocks: [
       'Everything else is kept: contents with their holes, owners, modes, attributes and ACLs, times to the nanosecond, ' +
         'hard links, devices. Whiteouts that hide nothing, in an opaque directory or beside an entry of the same name, ' +

@@ -1,4 +1,4 @@
-/** What `plyfs completion` prints, in the shells that are installed. */
+/** The scripts of `plyfs completion`, in the shells that are installed. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ function output(shell: string, args: readonly string[]): string {
   return stdout;
 }
 
-/** What bash puts behind the last `=` or `:` of the line. */
+/** The words that bash offers behind the last `=` or `:` of the line. */
 function inBash(line: string): string[] {
   const script = `. ./bash; COMP_LINE=$1 COMP_POINT=\${#1}; _plyfs; printf '%s\\n' "\${COMPREPLY[@]}"`;
   return lines(output('bash', ['-c', script, 'bash', line]));

@@ -87,6 +87,12 @@ describe.skipIf(unavailable !== null)(`the package ${unavailable ?? ''}`, () => 
       expect(stdout).toMatch(new RegExp(`^Node\\.js v${major}\\.`, 'm'));
     });
 
+    it('has man pages', () => {
+      for (const page of ['man1/plyfs.1', 'man1/plyfs-run.1', 'man8/plyfs-mount.8', 'man8/mount.plyfs.8']) {
+        expect(readFileSync(join(home, 'prefix/share/man', page), 'utf8')).toContain('.SH NAME');
+      }
+    });
+
     it('mounts, changes and unmounts', () => {
       const at = layers('mount');
       const options = `lowerdir=${at('top')}:${at('base')},upperdir=${at('up')},workdir=${at('work')}`;
