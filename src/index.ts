@@ -4,7 +4,8 @@
  * ```js
  * import { mount } from 'plyfs';
  *
- * const tree = await mount({ lowers: ['/srv/base'], upper: '/srv/upper', work: '/srv/work', mountpoint: '/mnt' });
+ * const layers = { lowers: ['/srv/base'], upper: '/srv/upper', work: '/srv/work' };
+ * const tree = await mount({ ...layers, mountpoint: '/mnt' });
  * // ... use /mnt, also with synchronous calls: a thread of its own serves it ...
  * await tree.unmount();
  * ```
@@ -19,8 +20,8 @@ export { MountError } from './server/config/mount-error.js';
 export type { Path } from './server/options/kinds/property-checks.js';
 
 /**
- * What to mount. Relative paths start at the process's working directory. `plyfs mount --help` describes the
- * options of the same names more fully.
+ * Layers, mountpoint and options of a mount. Relative paths start at the process's working directory.
+ * `plyfs mount --help` describes the options of the same names more fully.
  */
 export interface MountOptions {
   /**
@@ -70,8 +71,8 @@ export interface MountOptions {
   /** False: fsync does nothing, and leaves no mark of that. Default: true. */
   fsync?: boolean;
   /**
-   * Files of the users `disk`, `disk + 1`, ... on the layers appear as owned by `shown`, `shown + 1`, ...; new
-   * files are mapped back. Default: owners are shown as they are.
+   * Files of the users `disk`, `disk + 1`, ... on the layers appear as owned by `shown`, `shown + 1`, ...;
+   * new files are mapped back. Default: owners are shown as they are.
    */
   uidMapping?: readonly IdRange[];
   /** The same for groups. */
@@ -137,18 +138,21 @@ export interface OverlayOptions {
   /** Hard links of a lower file stay one file when it is copied up. Default: false. */
   index?: boolean;
   /**
-   * False (`uuid=off`): copies do not record the file system of their origin if all layers are on one, so that
-   * this file system can get another UUID. Default: true.
+   * False (`uuid=off`): copies do not record the file system of their origin if all layers are on one, so
+   * that this file system can get another UUID. Default: true.
    */
   uuid?: boolean;
-  /** Keep private attributes in `user.`, also for root, who keeps them in `trusted.` otherwise. Default: false. */
+  /**
+   * Keep private attributes in `user.`, also for root; root has them in `trusted.` otherwise. Default: false.
+   */
   userxattr?: boolean;
 }
 
 /** Options of the aufs dialect. */
 export interface AufsOptions {
   /**
-   * Lower layers, by index, whose whiteouts hide nothing: branches that are `ro` without `+wh`. Default: none.
+   * Lower layers, by index, whose whiteouts hide nothing: branches that are `ro` without `+wh`. Default:
+   * none.
    */
   ignoresWhiteouts?: readonly number[];
   /** Whiteouts are hard links to one file; false: the branch attribute `nolwh`. Default: true. */
@@ -172,7 +176,10 @@ export interface Mount {
    * use. With `lazy` it is detached all the same, and its users get ENOTCONN.
    */
   unmount(options?: { lazy?: boolean }): Promise<void>;
-  /** Resolves when the mount no longer exists, whoever unmounted it; rejects if its server failed. */
+  /**
+   * Resolves when the mount no longer exists, whether this process or another one has unmounted it. Rejects
+   * if its server failed.
+   */
   readonly closed: Promise<void>;
 }
 

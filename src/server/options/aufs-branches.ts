@@ -18,9 +18,8 @@ export interface Branch {
 const IGNORED_ATTRIBUTE = /^(moo|coo_reg|coo_all|fhsm|unpin|icex(sec|sys|tr|usr|oth)?)$/;
 
 /**
- * Reads a list of branches.
- * @param readOnly the mount is read-only: a branch is rw only if its permission is rw
- * @param note receives a line about each unknown word
+ * @param readOnly the mount is read-only, so that no branch is rw unless its permission is rw
+ * @param note receives a line about each word that is not understood
  */
 export function branchesFrom(list: string, readOnly: boolean, note: (line: string) => void): Branch[] {
   if (list === '') throw invalid('br', undefined, 'empty');

@@ -1,4 +1,4 @@
-/** The options of the library. Their types and checks are made from the table of options. */
+/** The options of the library: their checks, and the values that they ask for. */
 import { Errno } from '../../core/errno.js';
 import { HIGHEST_MAX_LAYERS, type MountConfig } from '../config/mount-config.js';
 import { MountError } from '../config/mount-error.js';
@@ -48,7 +48,7 @@ interface OwnOptions {
 export type LibraryOptions = TableOptions<undefined> & OwnOptions;
 
 /**
- * Checks the options that a program has given, and returns their values.
+ * The values that `options` ask for.
  * @throws {@link MountError} EINVAL for an unknown property or a value that a property cannot have
  */
 export function valuesOf(options: LibraryOptions): OptionValues {

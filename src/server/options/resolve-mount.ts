@@ -30,9 +30,9 @@ export function setProperty<P extends Property>(values: OptionValues, property: 
 }
 
 /**
- * Makes the config of a mount.
- * @param note receives a line about each option that has to be ignored
- * @throws MountError for options that contradict each other, or that this user cannot use
+ * The config of a mount.
+ * @param note receives a line about each option that is ignored
+ * @throws MountError for options that contradict each other, or that this user cannot have
  */
 export function resolveMount(
   given: OptionValues,

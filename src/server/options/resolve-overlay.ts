@@ -1,6 +1,6 @@
 /**
- * Resolves the options for on-disk features of the kernel's overlayfs. If two of them contradict each other,
- * an option that was given is an error, and a default changes (fs/overlayfs/params.c:ovl_fs_params_verify).
+ * Resolves the options for on-disk features of the kernel's overlayfs. If two contradict each other, the
+ * mount fails if both were given; a default yields (fs/overlayfs/params.c:ovl_fs_params_verify).
  */
 import { Errno } from '../../core/errno.js';
 import { defaultOverlay, type OverlaySettings, xattrNamespace } from '../../union/index.js';
@@ -53,8 +53,8 @@ function withTrusted(
 }
 
 /**
- * The mode of redirects. `off` makes no redirects, and follows existing ones as the kernel does
- * (OVERLAY_FS_REDIRECT_ALWAYS_FOLLOW).
+ * `off` makes no redirects, and follows existing ones as the kernel does
+ * (CONFIG_OVERLAY_FS_REDIRECT_ALWAYS_FOLLOW).
  */
 function redirectOf(asked: OptionValues['redirectDir'], hasUpper: boolean): OverlaySettings['redirect'] {
   if (asked === 'nofollow' || asked === 'on') return asked;

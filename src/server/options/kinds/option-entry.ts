@@ -10,8 +10,8 @@ import type { LayerList, ValueKind } from './value-kinds.js';
 export type Dialect = MountConfig['dialect'];
 
 /**
- * The values of the given options, as plain data. A property is absent if its option was not given. All
- * strings are bytes (latin1-decoded). `resolveMount` makes a MountConfig from it.
+ * The values that options ask for: plain data, in which an absent property was not given. All strings are
+ * bytes (latin1-decoded). `resolveMount` makes a MountConfig from it.
  */
 export interface OptionValues
   extends Partial<
@@ -111,14 +111,14 @@ export interface ValuedOf<P extends Property> extends EntryBase {
   readonly word: string;
   /** Other words for the same option. */
   readonly aliases?: readonly string[];
-  /** The text between word and value in the help. Absent: `=`. */
+  /** The sign between word and value in the help; absent: `=`. */
   readonly separator?: ':';
   readonly property: P;
   readonly takes: ValueKind<Value<P>, unknown>;
   readonly default?: Default<P>;
   /**
-   * The meaning of the same option with a second value. Absent: an error, because one of the two values would
-   * be lost silently. `adds`: one more value. `holds`: the last value applies, as in the kernel.
+   * The meaning of a second one with another value: an error, because one of the two would be lost
+   * unnoticed (default); one more value (`adds`); or that the last one holds, as in the kernel (`holds`).
    */
   readonly again?: 'adds' | 'holds';
 }
@@ -142,7 +142,7 @@ export interface Accepted {
   readonly remounts?: true;
 }
 
-/** Options that plyfs knows and does not support. It prints a message, and mounts without them. */
+/** Options that plyfs knows and does not support: it prints a message, and mounts without them. */
 export interface Unsupported {
   readonly kind: 'unsupported';
   readonly words: readonly string[];

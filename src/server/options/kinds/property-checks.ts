@@ -9,7 +9,7 @@ import { MountError } from '../../config/mount-error.js';
 /** A path: a string, or the bytes of one that is not UTF-8. */
 export type Path = string | Uint8Array;
 
-/** The check of the value of one property. */
+/** A condition that the value of one property must satisfy. */
 export interface Check<T = unknown> {
   /** The end of a message: it follows `must be`. */
   readonly mustBe: string;
@@ -23,7 +23,7 @@ export interface Check<T = unknown> {
 /** All properties that an object can have. */
 export type Checks = Readonly<Record<string, Check>>;
 
-/** The type of objects that satisfy all of these checks. */
+/** The type of an object that satisfies all of these checks. */
 export type Checked<C extends Checks> = {
   [Name in keyof C]: C[Name] extends Check<infer T> ? T : never;
 };

@@ -10,9 +10,9 @@ import { type Check, numberBetween, oneOf, PATH, type Path, TEXT } from './prope
 
 /** Values of type T; the library takes them as L. */
 export interface ValueKind<T, L = T> {
-  /** The text after `=` in the help. */
+  /** The text that the help shows behind `=`. */
   readonly placeholder: string;
-  /** The completions of a shell: one of these words, or paths. */
+  /** The values that a shell completes: one of these words, or paths. */
   readonly completes?: readonly string[] | 'directory' | 'directories' | 'file';
   /**
    * @param before the value of an earlier option
@@ -152,7 +152,7 @@ export const ONE_LAYER: ValueKind<LayerList, Path> = {
   completes: 'directory',
   parse(word, path, { layers, dataLayers } = NO_LAYERS) {
     if (path === '') throw invalid(word, undefined, 'empty path');
-    if (dataLayers > 0) throw invalid(word, path, 'must be before all datadir+');
+    if (dataLayers > 0) throw invalid(word, path, 'cannot follow a datadir+');
     return { layers: [...layers, path], dataLayers };
   },
   ...layersOfLibrary,

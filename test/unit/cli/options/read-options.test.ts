@@ -167,7 +167,7 @@ describe('mount options', () => {
     ['lowerdir=a::', 'empty path'],
     ['lowerdir+=', 'empty path'],
     ['datadir+=a', 'needs a lowerdir+ before it'],
-    ['lowerdir+=a,datadir+=b,lowerdir+=c', 'must be before all datadir+'],
+    ['lowerdir+=a,datadir+=b,lowerdir+=c', 'cannot follow a datadir+'],
     ['lowerdir=a,lowerdir+=b', 'contradicts lowerdir'],
     ['lowerdir+=b,lowerdir=a', 'contradicts lowerdir'],
   ])('%s is refused: %s', (list, why) => expect(() => apply(list)).toThrow(why));
