@@ -39,7 +39,7 @@ export class ServerEnd {
   private pipe: readonly [readEnd: number, writeEnd: number] | null = null;
 
   /** The bytes of a {@link PipeLocation}. The process id is valid in the server's own PID namespace. */
-  describe(): Buffer {
+  encodeLocation(): Buffer {
     this.pipe ??= openPipe();
     const [readEnd] = this.pipe;
     statFd(readEnd, stat);

@@ -25,7 +25,7 @@ export function serveOwnIoctl(exchange: Exchange, command: number, room: number)
       operations.flushPseudoLinks(exchange.caller());
       return 0;
     case PLYFS_SERVER_END: {
-      const location = exchange.serverEnd.describe();
+      const location = exchange.serverEnd.encodeLocation();
       if (room < location.length) return Errno.EINVAL;
       reply.appendBytes(location);
       return 0;

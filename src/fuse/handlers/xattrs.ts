@@ -12,7 +12,7 @@ export function getxattr({ request, reply, operations, serverEnd }: Exchange): n
   const room = request.u32(GetxattrIn.size);
   const name = request.text(GetxattrIn.sizeof);
   const asksForServerEnd = request.nodeid === ROOT_ID && name === SERVER_END_XATTR;
-  const value = asksForServerEnd ? serverEnd.describe() : operations.getxattr(request.nodeid, name);
+  const value = asksForServerEnd ? serverEnd.encodeLocation() : operations.getxattr(request.nodeid, name);
   if (value === null) return Errno.ENODATA;
   if (room === 0) reply.xattrSize(value.length);
   else if (value.length > room) return Errno.ERANGE;

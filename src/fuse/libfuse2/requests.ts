@@ -27,7 +27,7 @@ type Completions = Pick<Operations, 'completionFd' | 'takeCompleted' | 'progress
 /** How often the server looks for completed work while requests are parked. */
 const CHECK_MS = 2;
 
-interface ParkedRequest {
+interface ParkedOperation {
   readonly key: number;
   readonly restart: () => void;
   readonly abandon: () => void;
@@ -45,7 +45,7 @@ interface ParkedRequest {
  * fails with ETIMEDOUT. An operation that does not return is ended by {@link RequestOptions.watch}.
  */
 export class Requests {
-  private waiting: ParkedRequest[] = [];
+  private waiting: ParkedOperation[] = [];
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -141,7 +141,7 @@ export class Requests {
 
   private abandonStalled(): void {
     const now = performance.now();
-    const isStalled = (request: ParkedRequest): boolean => {
+    const isStalled = (request: ParkedOperation): boolean => {
       if (now - request.since < this.options.limit) return false;
       const progress = this.completions.progress(request.key);
       const isUnchanged = progress === request.progress;
@@ -153,7 +153,7 @@ export class Requests {
   }
 
   /** Removes the parked requests for which `isWanted` is true, and returns them. */
-  private remove(isWanted: (request: ParkedRequest) => boolean): ParkedRequest[] {
+  private remove(isWanted: (request: ParkedOperation) => boolean): ParkedOperation[] {
     const removed = this.waiting.filter(isWanted);
     if (removed.length > 0) this.waiting = this.waiting.filter((request) => !removed.includes(request));
     return removed;

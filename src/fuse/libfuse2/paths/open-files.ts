@@ -1,7 +1,7 @@
 import type { NodeId } from '../../../core/brand.js';
 import { Errno, fsError } from '../../../core/errno.js';
 
-interface OpenFile {
+interface NumberedFile {
   readonly nodeid: NodeId;
   /** The flags of the open; the release of the file needs the same. */
   readonly flags: number;
@@ -12,7 +12,7 @@ const LAST_NUMBER = 0x7fff_ffff;
 
 /** The numbers of open files in fuse-native. Each number is one open of its node, until one release. */
 export class OpenFiles {
-  private readonly files = new Map<number, OpenFile>();
+  private readonly files = new Map<number, NumberedFile>();
   private readonly opens = new Map<NodeId, number>();
   private last = 0;
 
@@ -33,7 +33,7 @@ export class OpenFiles {
     return this.opens.has(nodeid);
   }
 
-  remove(number: number): OpenFile {
+  remove(number: number): NumberedFile {
     const file = this.find(number);
     this.files.delete(number);
     const remaining = (this.opens.get(file.nodeid) ?? 1) - 1;
@@ -46,7 +46,7 @@ export class OpenFiles {
     return this.files.size;
   }
 
-  private find(number: number): OpenFile {
+  private find(number: number): NumberedFile {
     const file = this.files.get(number);
     if (file === undefined) throw fsError(Errno.EBADF, 'open file');
     return file;

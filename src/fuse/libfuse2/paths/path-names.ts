@@ -85,14 +85,14 @@ export function readlink(tree: Tree, path: string): string {
   return toExactText(tree.operations.readlink(tree.node(path)));
 }
 
-export interface Listing {
+export interface Libfuse2Listing {
   readonly names: string[];
   readonly stats: { readonly mode: number; readonly ino: number }[];
 }
 
 /** Lists the whole directory: libfuse reads it with one request. */
-export function readdir(tree: Tree, path: string): Listing {
-  const listing: Listing = { names: [], stats: [] };
+export function readdir(tree: Tree, path: string): Libfuse2Listing {
+  const listing: Libfuse2Listing = { names: [], stats: [] };
   const sink: DirectorySink = {
     fits: () => true,
     add(name, ino, type) {
