@@ -25,20 +25,14 @@ import { OpenFileBudget } from './state/open-file-budget.js';
 import { Union } from './state/union.js';
 import type { UnionConfig } from './union-config.js';
 
-/**
- * Share of the process's file descriptors for cached directories. Open files of applications can take from
- * it.
- */
+/** Share of the process's file descriptors for cached directories. Open files of applications reduce it. */
 const DIRECTORY_SHARE = 0.25;
 const MAX_DIRECTORIES = 8192;
 
 const CUT_ACL =
-  'an ACL names users or groups outside of this user namespace: the upper gets it without them, and grants nobody more; a later chmod or setfacl can (told once)';
+  'an ACL names users or groups outside of this user namespace: the upper stores it without them, and it grants nobody more; a later chmod or setfacl can (logged once)';
 
-/**
- * Fds for everything else: some 35 of Node, those of running copies, those of files that were removed while
- * in use.
- */
+/** Fds for everything else: some 35 of Node, those of running copies, those of removed files still in use. */
 const reserveOf = (limit: number): number => Math.min(400, Math.max(100, Math.floor(limit / 8)));
 
 /**
@@ -55,7 +49,7 @@ export function createUnion(config: UnionConfig): Operations {
   }
 }
 
-/** Adds to `parts` what has to be closed if a later part cannot be opened. */
+/** Builds the union. Adds each opened part to `parts`: the caller closes them if a later part fails. */
 function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
   const keep = <T extends { close(): void }>(part: T): T => {
     parts.push(part);
@@ -147,16 +141,16 @@ function copyUpContext(config: UnionConfig, dialect: Dialect, layer: Layer, work
     squash: squashOf(config.ownership),
     sync: !config.volatile,
     makesMetacopies: makesMetacopies(dialect, work, config.log),
-    noteCutAcl: sayOnce(config.log, CUT_ACL),
+    noteCutAcl: logOnce(config.log, CUT_ACL),
   };
 }
 
 /** A function that logs `line` at its first call. */
-function sayOnce(log: (line: string) => void, line: string): () => void {
-  let said = false;
+function logOnce(log: (line: string) => void, line: string): () => void {
+  let isLogged = false;
   return () => {
-    if (!said) log(line);
-    said = true;
+    if (!isLogged) log(line);
+    isLogged = true;
   };
 }
 
@@ -167,12 +161,18 @@ function squashOf(ownership: OwnershipView | undefined): Squash | null {
   return uid === null && gid === null ? null : { uid, gid };
 }
 
-/** In this order at every mount, so that the numbers shown are the same ones. */
+/**
+ * Assigns numbers to the layers' devices, in the same order at every mount, so that inodes keep their
+ * numbers.
+ */
 function fixNumbers(numbers: InodeNumbers, layers: readonly Layer[]): void {
   for (const { devMajor, devMinor } of layers) numbers.own(devMajor, devMinor, 1);
 }
 
-/** Lowers may have been made anew between two mounts (fs/overlayfs/ovl_entry.h:ovl_allow_offline_changes). */
+/**
+ * Whether lower layers can be replaced between two mounts
+ * (fs/overlayfs/ovl_entry.h:ovl_allow_offline_changes).
+ */
 function allowsOfflineChanges({ overlay }: UnionConfig): boolean {
   if (overlay === undefined) return true;
   const { index, metacopy, redirect } = overlay;

@@ -1,4 +1,4 @@
-/** What of a union depends on its dialect: how its layers are read, and what its upper is opened with. */
+/** The parts of a union that depend on its dialect: readers of its layers, and parts of its upper. */
 import { displayName } from '../core/entry-name.js';
 import { Errno, FsError } from '../core/errno.js';
 import { LayerRefusal } from '../core/layer-refusal.js';
@@ -22,11 +22,8 @@ import { LinkIndex } from './links/link-index.js';
 import { PseudoLinks } from './links/pseudo-links.js';
 import { type AufsSettings, defaultOverlay, type UnionConfig } from './union-config.js';
 
-/**
- * How long a server that is ending may take to turn its pseudo-links into hard links before we go on without
- * it.
- */
-const SETTLING_MS = 10_000;
+/** How long a mount waits for the server before it to turn its pseudo-links into hard links. */
+const FLUSH_WAIT_MS = 10_000;
 
 export interface LayerFormat {
   readonly dialect: Dialect;
@@ -34,10 +31,12 @@ export interface LayerFormat {
   /** @param index of the lower layer, top first */
   lowerReader(index: number): LayerReader;
   openWork(upper: Layer, mount: UpperMount): WorkDirectory;
-  /** Tells of what this mount cannot show of a layer. */
+  /** Logs a line if this mount cannot show the whole layer. */
   noteUnread(layer: Layer): void;
   hiding(upper: Layer, work: WorkDirectory): Hiding;
-  /** What keeps lower files with several links together when they are copied up; null: they part. */
+  /**
+   * Keeps the links of a lower file together when it is copied up. null: each link becomes a file of its own.
+   */
   links(parts: LinkParts): HardLinkTable | null;
 }
 
@@ -71,7 +70,7 @@ function overlayFormat({ work, log, overlay, volatileMark, topIsUpper, markersIn
   };
 }
 
-/** An rw branch is its own work directory: aufs keeps a directory in it that is never shown. */
+/** The aufs format. The work directory is inside the rw branch: a directory that is never shown. */
 function aufsFormat(settings: AufsSettings, log: UnionConfig['log']): LayerFormat {
   const honouring = new AufsReader('ro+wh');
   const ignoring = new AufsReader('ro');
@@ -89,8 +88,8 @@ function aufsFormat(settings: AufsSettings, log: UnionConfig['log']): LayerForma
     openWork({ root, path }) {
       try {
         prepareBranch(root.fd);
-        const patience = settings.keepLinks && hasPseudoLinks(root.fd) ? SETTLING_MS : 0;
-        return WorkDirectory.openInside(root.fd, ORPHAN_DIRECTORY, log, patience);
+        const waitMs = settings.keepLinks && hasPseudoLinks(root.fd) ? FLUSH_WAIT_MS : 0;
+        return WorkDirectory.openInside(root.fd, ORPHAN_DIRECTORY, log, waitMs);
       } catch (error) {
         if (error instanceof FsError) throw new FsError(error.errno, error.syscall, path);
         throw error;

@@ -1,4 +1,4 @@
-/** Which layers' attributes are those in their xattrs. */
+/** Decides for each layer whether owners, modes and types are read from xattrs of its files. */
 import { displayName } from '../core/entry-name.js';
 import { Errno, FsError } from '../core/errno.js';
 import { FileStat } from '../core/file-stat.js';
@@ -10,27 +10,40 @@ import { StatOverrides } from '../whiteout/overrides/stat-overrides.js';
 import type { Layer } from './layers/layer.js';
 import type { UnionConfig } from './union-config.js';
 
-type Asked = Pick<UnionConfig, 'overrides' | 'log'>;
+type OverrideConfig = Pick<UnionConfig, 'overrides' | 'log'>;
 
-/** Anybody's layer could make files root's, devices among them, where we serve as the machine's root. */
+/** If root of the machine serves, a layer of an ordinary user must not make files of root, or devices. */
 const isMachineRoot = process.geteuid?.() === 0 && isInitialNamespace();
 
 /**
- * The attributes that the lower layer `path` keeps in xattrs, if its root says so and may be believed: an
- * `xattr_permissions` option vouches for all layers.
- * @param root open, with the stat `stat`
+ * Reads the attributes that the lower layer `path` keeps in xattrs. null: its root has no mark of that, or
+ * the mark is not trusted. The option `xattr_permissions` makes all layers trusted.
+ * @param root an fd of the layer's root, whose stat is `stat`
  */
-export function overridesOfLower(config: Asked, path: string, root: number, stat: FileStat): StatOverrides | null {
-  return believed(config, path, stat, StatOverrides.of(root, null, config.log));
+export function overridesOfLower(
+  config: OverrideConfig,
+  path: string,
+  root: number,
+  stat: FileStat,
+): StatOverrides | null {
+  return ifTrusted(config, path, stat, StatOverrides.of(root, null, config.log));
 }
 
-/** As {@link overridesOfLower}; those that are asked for are kept from now on. */
-export function overridesOfUpper(config: Asked, path: string, root: number, stat: FileStat): StatOverrides | null {
-  return believed(config, path, stat, StatOverrides.of(root, config.overrides ?? null, config.log));
+/**
+ * Does the same for the upper. If the mount has `xattr_permissions`, the upper keeps attributes in xattrs
+ * from now on.
+ */
+export function overridesOfUpper(
+  config: OverrideConfig,
+  path: string,
+  root: number,
+  stat: FileStat,
+): StatOverrides | null {
+  return ifTrusted(config, path, stat, StatOverrides.of(root, config.overrides ?? null, config.log));
 }
 
-function believed(
-  { overrides, log }: Asked,
+function ifTrusted(
+  { overrides, log }: OverrideConfig,
   path: string,
   { uid }: FileStat,
   found: StatOverrides | null,
@@ -44,10 +57,10 @@ function believed(
 }
 
 /**
- * Makes an upper that keeps its attributes in xattrs say so. Its root goes on looking as it did, or like that
- * of the first lower layer of this kind, which container engines have made its root after.
- * @throws LayerRefusal if such an xattr cannot be set, or if the upper has something in it already: whose
- * xattrs those are, nobody can know, and one that its owner has set would make a file root's
+ * Marks the root of an upper that keeps its attributes in xattrs. The mark also stores the root's attributes:
+ * those of the first lower layer of this kind, whose root container engines copy, or else its own.
+ * @throws LayerRefusal if the xattr cannot be set, or if an upper without the mark is not empty: xattrs of
+ * its files could have been set by their owner, and would make a file belong to root
  */
 export function markUpper(upper: Layer, lowers: readonly Layer[]): void {
   if (upper.overrides === null) return;

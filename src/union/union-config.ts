@@ -2,72 +2,74 @@ import type { AccessTimes } from '../core/access-times.js';
 import type { OverrideKind } from '../whiteout/overrides/stat-overrides.js';
 import type { OwnershipView } from './filesystem/mapped-filesystem.js';
 
-/** What a union is made of. Paths are bytes, latin1-decoded. */
+/** The configuration of a union. Paths are bytes, decoded as latin1. */
 export interface UnionConfig {
   /** Top first; at least one if there is no upper. */
   readonly lowers: readonly string[];
   /** Absent: a read-only union. */
   readonly upper?: string;
-  /** The first of `lowers` is an upper that is only read: no name in it is a whiteout of another dialect. */
+  /**
+   * The first of `lowers` is an upper that is only read: it is read as an upper, without `.wh.` files as
+   * whiteouts.
+   */
   readonly topIsUpper?: boolean;
   /**
-   * In the overlay dialect, `.wh.` files of the upper are whiteouts as those of lower layers are, and none
-   * can be made there: as fuse-overlayfs has it, and container engines want it that mount a layer as the
-   * upper.
+   * Overlay dialect: `.wh.` files of the upper are whiteouts, as in lower layers, and no such name can be
+   * made. fuse-overlayfs does this, and container engines that mount a layer as the upper depend on it.
    */
   readonly markersInUpper?: boolean;
-  /** Needed with an upper, but by the aufs dialect, which keeps a work directory in it. */
+  /** Required with an upper, except in the aufs dialect, whose work directory is in the upper. */
   readonly work?: string;
-  /** How the overlay dialect is read and written; absent: {@link defaultOverlay}. */
+  /** Features of the overlay dialect; absent: {@link defaultOverlay}. */
   readonly overlay?: OverlaySettings;
   /** Layers are read and written as aufs does; absent: as the kernel's overlayfs does. */
   readonly aufs?: AufsSettings;
   /**
-   * Owners, modes and kinds are kept in xattrs by the upper; absent: if its root says so. See
-   * `StatOverrides`.
+   * The upper keeps owners, modes and types in xattrs of this kind; absent: only if its root has the mark of
+   * that. See `StatOverrides`.
    */
   readonly overrides?: OverrideKind;
   /** When reading updates access times in the upper; absent: relatime. Those of lower layers never change. */
   readonly accessTimes?: AccessTimes;
-  /** Never wait for the disk: what a crash of the machine loses is lost. */
+  /** Never wait for the disk: a crash of the machine can lose changes. */
   readonly volatile: boolean;
-  /** Leaves word in the work directory that the upper is such a one, so that it is not mounted again. */
+  /** Mark the work directory as volatile, so that the upper is not mounted again after a crash. */
   readonly volatileMark?: boolean;
-  /** What is shown otherwise than the layers have it; absent: nothing. */
+  /** How owners, ACLs and xattrs are shown if not as on the disk; absent: as on the disk. */
   readonly ownership?: OwnershipView;
-  /** Receives one line about something odd that does not stop the mount. */
+  /** Receives one line about a problem that does not stop the mount. */
   readonly log: (line: string) => void;
 }
 
-/** What only the overlay dialect knows: options of the kernel's overlayfs, their conflicts settled. */
+/** Features of the overlay dialect: the options of the kernel's overlayfs, with their conflicts resolved. */
 export interface OverlaySettings {
   /**
-   * `on`: a directory that lower layers have can be renamed, and says in an xattr where the rest of it is.
-   * `follow`: only read. `nofollow`: not even that, because such an xattr leads to any directory of the
-   * layers, whoever may search it.
+   * `on`: a directory that lower layers have can be renamed; an xattr of it names the lower directories that
+   * belong to it (a redirect). `follow`: redirects are followed, but not made. `nofollow`: they are not even
+   * followed, because a redirect leads to any directory of the layers, even if the caller cannot search it.
    */
   readonly redirect: 'on' | 'follow' | 'nofollow';
-  /** A change of a lower file's attributes copies no data. */
+  /** A change of a lower file's attributes copies up no data. */
   readonly metacopy: boolean;
   /** Hard links of a lower file stay one file when it is copied up. */
   readonly index: boolean;
   /** The namespace of private xattrs. */
   readonly xattrs: 'trusted' | 'user';
-  /** How many of the lower layers, at the end, give data to files above, and no names. */
+  /** How many of the lower layers, at the end of the list, give data to files above them, and no names. */
   readonly dataLayers: number;
-  /** Copies do not say on which file system their origin is, if all layers are on one: `uuid=off`. */
+  /** `uuid=off`: copies do not record the file system of their origin, if all layers are on one. */
   readonly ignoresUuid?: boolean;
 }
 
-/** As the kernel without its options and with the defaults of its configuration (fs/overlayfs/Kconfig). */
+/** The kernel's features without mount options and with the defaults of fs/overlayfs/Kconfig. */
 export function defaultOverlay(xattrs: OverlaySettings['xattrs']): OverlaySettings {
-  // Behind `user.` xattrs, which anybody can set, nothing is followed
+  // Any user can set `user.` xattrs, so redirects in them are not followed
   // (fs/overlayfs/params.c:ovl_fs_params_verify).
   const redirect = xattrs === 'user' ? 'nofollow' : 'follow';
   return { redirect, metacopy: false, index: false, xattrs, dataLayers: 0 };
 }
 
-/** What only the aufs dialect knows. */
+/** Settings of the aufs dialect. */
 export interface AufsSettings {
   /** Lower layers, by index, whose whiteouts hide nothing: branches that are `ro` without `+wh`. */
   readonly ignoresWhiteouts: readonly number[];

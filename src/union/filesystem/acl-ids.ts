@@ -1,11 +1,11 @@
-/** User and group ids inside of xattr values. */
+/** Maps user and group ids in xattr values. */
 import { Errno, fsError } from '../../core/errno.js';
 import type { IdMap } from '../../core/id-map.js';
 import { ACL_GROUP, ACL_USER, aclIdAt, forEachAclEntry, setAclIdAt } from '../../core/posix-acl.js';
 
 /**
- * struct vfs_cap_data, and vfs_ns_cap_data of a capability that counts below one user's namespace
- * (linux/capability.h).
+ * Revision and size of struct vfs_cap_data, and of vfs_ns_cap_data, whose capability is valid only in the
+ * user namespace of one user (linux/capability.h).
  */
 const PLAIN = 0x02000000;
 const PLAIN_SIZE = 20;
@@ -14,15 +14,15 @@ const NAMESPACED_SIZE = 24;
 const REVISION_MASK = 0xff000000;
 const ROOT_ID = 20;
 
-/** Which way ids go; null: there is no such id on the other side. */
+/** Maps one id, to the disk or to what is shown. null: there is no such id on the other side. */
 export type Direction = (map: IdMap, id: number) => number | null;
 
 export const toShown: Direction = (map, id) => map.shown(id);
 export const toDisk: Direction = (map, id) => map.disk(id);
 
 /**
- * A copy of an ACL with its users and groups mapped. EINVAL for one that cannot be
- * (fs/posix_acl.c:posix_acl_from_xattr).
+ * Returns a copy of an ACL with its users and groups mapped.
+ * @throws FsError EINVAL if an id cannot be mapped (fs/posix_acl.c:posix_acl_from_xattr)
  */
 export function mapAcl(acl: Buffer, uids: IdMap, gids: IdMap, direction: Direction): Buffer {
   const mapped = Buffer.from(acl);
@@ -36,9 +36,10 @@ export function mapAcl(acl: Buffer, uids: IdMap, gids: IdMap, direction: Directi
 }
 
 /**
- * A copy of a file capability with the user it counts for mapped. One that names nobody counts for root, and
- * where root is shown as another, for that one (security/commoncap.c:cap_inode_getsecurity): not for all of
- * the machine.
+ * Returns a copy of a file capability with its user mapped. A capability without a user is valid for root. If
+ * root is shown as another user, it is valid for that user only, not for the whole machine
+ * (security/commoncap.c:cap_inode_getsecurity).
+ * @throws FsError EINVAL if the user cannot be mapped
  */
 export function mapCapability(value: Buffer, uids: IdMap, direction: Direction): Buffer {
   if (isOfRevision(value, PLAIN, PLAIN_SIZE) && direction === toShown && uids.shown(0) !== 0) {

@@ -9,7 +9,7 @@ import type { Union } from '../state/union.js';
  * @throws FsError EOPNOTSUPP if access times cannot be changed, EPERM for a caller that is neither root nor
  * the server's user
  */
-export function remounted(
+export function applyRemount(
   union: Union,
   { accessTimes, syncs }: { readonly accessTimes: AccessTimes; readonly syncs: boolean },
   caller: Caller,
@@ -20,6 +20,6 @@ export function remounted(
   if (upper === null) return;
   upper.mount.follow(accessTimes);
   union.options.accessTimes = accessTimes;
-  // As the kernel does it (fs/overlayfs/super.c:ovl_reconfigure).
+  // The kernel does the same (fs/overlayfs/super.c:ovl_reconfigure).
   if (syncs) syncFs(upper.layer.root.fd);
 }

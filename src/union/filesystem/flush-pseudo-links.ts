@@ -1,10 +1,10 @@
 /**
- * Ends pseudo-links (`HardLinkTable.flushesAtEnd`; as auplink(8) does): the copy of a lower file with several
- * links gets a real link in the upper for each lower name that still shows, and then its entry goes. The
- * upper alone says afterwards what is one file.
+ * Turns pseudo-links into hard links (`HardLinkTable.flushesAtEnd`), as auplink(8) does. The copy of a lower
+ * file with several links gets a hard link in the upper for each lower name that still shows. Then its entry
+ * is removed. Afterwards the upper alone shows which names are one file.
  *
- * Killed at any moment of it, the tree shows the same: a name shows the copy by its link or, through the
- * entry, as before.
+ * If the server is killed at any moment of this, the tree shows the same as before: each name leads to the
+ * copy by its hard link, or through the entry.
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, FsError, fsError } from '../../core/errno.js';
@@ -23,15 +23,19 @@ import type { Union } from '../state/union.js';
 
 const stat = new FileStat();
 
-/** The wish of somebody outside: the walk holds up all others, so that not everybody may ask. */
+/**
+ * Flushes pseudo-links because a caller asks for it.
+ * @throws FsError EPERM if the caller is neither root nor the server's user: all other requests wait
+ * meanwhile
+ */
 export function flushPseudoLinksFor(union: Union, caller: Caller): void {
   if (caller.uid !== 0 && caller.uid !== process.geteuid?.()) throw fsError(Errno.EPERM, 'flush pseudo-links');
   flushPseudoLinks(union);
 }
 
-/** When the mount is gone. What cannot be settled is found again by the next mount. */
+/** Flushes pseudo-links after the unmount. If a link cannot be made, its entry stays for the next mount. */
 export function flushPseudoLinksAtEnd(union: Union): void {
-  // There is no kernel left to tell of anything.
+  // The kernel has forgotten the mount: it takes no notifications.
   union.kernel.channel = null;
   try {
     flushPseudoLinks(union);
@@ -41,29 +45,32 @@ export function flushPseudoLinksAtEnd(union: Union): void {
   }
 }
 
-/** Throws the first failure, when all that can be done has been; what has failed keeps its entry. */
+/**
+ * Flushes all groups, also after a failure, and throws the first failure. A group that failed keeps its
+ * entry.
+ */
 function flushPseudoLinks(union: Union): void {
   const { links } = union.identity;
   if (links === null || !links.flushesAtEnd) return;
   const walk = new Walk(union, links.copied());
   walk.run();
-  for (const group of walk.complete()) walk.noting(() => retire(union, links, group));
+  for (const group of walk.complete()) walk.attempt(() => removeEntry(union, links, group));
   if (walk.failure !== null) throw walk.failure;
 }
 
-/** Finds the lower names of groups in the merged tree, and makes them real. */
+/** Finds the lower names of groups in the merged tree, and makes a hard link in the upper for each. */
 class Walk {
   failure: FsError | null = null;
   private readonly groups: Map<number, LinkGroup>;
   /** Groups that may have more lower names than have been found. */
   private readonly open: Set<LinkGroup>;
-  /** Groups with names that could not be made real. */
+  /** Groups with names whose hard link could not be made. */
   private readonly failed = new Set<LinkGroup>();
-  /** A directory could not be read: names may have been missed. */
+  /** A directory could not be read, so names can have been missed. */
   private unread = false;
   /**
-   * Where we are, from the root down, and what is still to be looked at there. A tree can be deeper than our
-   * stack.
+   * The directories from the root to the current one, with the entries that are left in each. Not a
+   * recursion, because a tree can be deeper than the stack of this thread.
    */
   private readonly path: { readonly dir: DirectoryNode; readonly entries: ListedEntry[] }[] = [];
 
@@ -75,7 +82,7 @@ class Walk {
     this.open = new Set(groups.filter((group) => !isComplete(group)));
   }
 
-  /** Groups whose names are all real ones. */
+  /** Groups whose names all have their hard link. */
   complete(): LinkGroup[] {
     return [...this.groups.values()].filter((group) => !this.failed.has(group) && (!this.unread || isComplete(group)));
   }
@@ -87,12 +94,12 @@ class Walk {
       const entry = this.open.size > 0 ? entries.pop() : undefined;
       if (entry === undefined) this.leave();
       else if (entry.type === DT_DIR) this.enterChild(dir, entry.name);
-      else this.settleName(dir, entry);
+      else this.linkName(dir, entry);
     }
   }
 
-  /** Runs one step; returns false if it failed. */
-  noting(step: () => void): boolean {
+  /** Runs one step, and records the first failure. Returns false if the step failed. */
+  attempt(step: () => void): boolean {
     try {
       step();
       return true;
@@ -104,12 +111,12 @@ class Walk {
   }
 
   private enter(dir: DirectoryNode): void {
-    // Held while we are in it: it would be freed with the last of its children.
+    // This lookup keeps the node: it would be freed with the last of its children.
     dir.nlookup++;
     const entries: ListedEntry[] = [];
     this.path.push({ dir, entries });
-    // Collected first: making a name real changes the listing.
-    const read = this.noting(() =>
+    // Collected first: a new hard link changes the listing.
+    const read = this.attempt(() =>
       listingOf(this.union, dir, true).after(0, (entry) => {
         if (entry.type === DT_DIR || this.groups.has(entry.ino)) entries.push(entry);
         return true;
@@ -124,7 +131,7 @@ class Walk {
   }
 
   private enterChild(dir: DirectoryNode, name: EntryName): void {
-    const found = this.noting(() => {
+    const found = this.attempt(() => {
       const child = lookupNode(this.union, dir, name, stat);
       if (child?.kind === 'directory') this.enter(child);
       else if (child !== null) this.union.nodes.release(child);
@@ -132,32 +139,33 @@ class Walk {
     if (!found) this.unread = true;
   }
 
-  private settleName(dir: DirectoryNode, { name, ino, home }: ListedEntry): void {
+  private linkName(dir: DirectoryNode, { name, ino, home }: ListedEntry): void {
     const group = this.groups.get(ino);
     if (group === undefined || home.layer.isUpper) return;
-    const settled = this.noting(() => {
+    const isLinked = this.attempt(() => {
       const node = lookupNode(this.union, dir, name, stat);
       if (node === null) return;
-      // Not so: an entry older than the layer, where another object has the number now.
+      // False for an entry that is older than the layer: another object has the number now.
       const isName = node.kind === 'file' && node.group === group;
       if (isName && !hasUpperName(this.union, node, dir, name)) linkInUpper(this.union, group, dir, name);
       this.union.nodes.release(node);
     });
-    if (!settled) this.failed.add(group);
-    if (!settled || isComplete(group)) this.open.delete(group);
+    if (!isLinked) this.failed.add(group);
+    if (!isLinked || isComplete(group)) this.open.delete(group);
   }
 }
 
-/** Whether no lower name can show any more. */
+/** Whether no lower name of the group can show any more. */
 function isComplete(group: LinkGroup): boolean {
   return group.exact && group.lowerNames === 0;
 }
 
-function retire(union: Union, links: HardLinkTable, group: LinkGroup): void {
+/** Removes a group's entry, and places its node at one of its names. */
+function removeEntry(union: Union, links: HardLinkTable, group: LinkGroup): void {
   if (group.entry === null) return;
   if (!statAt(union.fds.get(links.directory), group.entry, stat)) throw fsError(Errno.ESTALE, 'flush pseudo-links');
-  // Of an earlier mount, its lower file not met in this one, and the last link: perhaps other layers are
-  // mounted now.
+  // An entry of an earlier mount that is the copy's last link, and this mount has not seen the lower file:
+  // perhaps other layers are mounted now.
   if (stat.nlink === 1 && group.lowerLinks === null) return;
   const node = union.nodes.linkedFile(group.ino);
   if (node?.group !== group) {
@@ -167,7 +175,7 @@ function retire(union: Union, links: HardLinkTable, group: LinkGroup): void {
   links.dissolve(group, node);
   union.nodes.identify(node, union.identity.numbers.own(stat.devMajor, stat.devMinor, stat.ino));
   union.kernel.channel?.invalidateAttributes(node.id);
-  // Without a known name it is reached by the fd that it has been left with, until one is looked up.
+  // A node without a known name keeps its fd until a lookup gives it a name.
   if (node.parent === null || node.parent.upper === null) return;
   node.placeAt(node.parent.upper, node.name);
 }

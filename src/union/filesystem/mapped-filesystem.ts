@@ -18,16 +18,16 @@ import type { Union } from '../state/union.js';
 import { mapAcl, mapCapability, toDisk, toShown } from './acl-ids.js';
 import { UnionFilesystem } from './union-filesystem.js';
 
-/** What a mount shows otherwise than the layers have it. */
+/** How a mount shows owners, link counts of directories and xattrs, if not as the layers have them. */
 export interface OwnershipView {
   readonly uids?: IdRule;
   readonly gids?: IdRule;
-  /** Every directory has one link, which says that their number is not known. */
+  /** Every directory has a link count of 1, which means that the number of subdirectories is not known. */
   readonly staticLinks?: boolean;
   readonly xattrs?: Operations['xattrs'];
 }
 
-/** The caller, in ids of the disk: what the union compares with owners, and gives to what it makes. */
+/** A caller with ids of the disk. The union compares them with owners, and gives them to new objects. */
 class CallerOnDisk implements Caller {
   private who: Caller | null = null;
 
@@ -46,8 +46,8 @@ class CallerOnDisk implements Caller {
     return this.who;
   }
 
-  // Who has no id on the disk, the host's root most of all, must be able to make something: container engines
-  // do.
+  // A caller without an id on the disk must be able to make objects: container engines do so as the host's
+  // root.
   get uid(): number {
     return this.uids.disk(this.caller.uid) ?? NOBODY;
   }
@@ -61,7 +61,7 @@ class CallerOnDisk implements Caller {
     return this.caller.umask;
   }
 
-  /** Of the host, or of the container that the ids are mapped for. */
+  /** Root of the host, or of the container that the ids are mapped for. */
   get isRoot(): boolean {
     return isRoot(this.caller) || this.uids.disk(this.caller.uid) === 0;
   }
@@ -72,9 +72,9 @@ class CallerOnDisk implements Caller {
 }
 
 /**
- * A union whose owners are mapped. Inside, all ids are those of the disk; here they are mapped on their way
- * in and out. An id that a change names and that the disk has no counterpart for is EOVERFLOW, as on an
- * idmapped mount (fs/attr.c:notify_change); the root directory of the mount keeps its owner then.
+ * A union whose owners are mapped. The union itself knows only ids of the disk; this class maps the ids of
+ * requests and replies. A change to an id that the disk has no counterpart for fails with EOVERFLOW, as on an
+ * idmapped mount (fs/attr.c:notify_change). For the root directory it succeeds and changes nothing.
  */
 export class MappedFilesystem extends UnionFilesystem {
   override readonly xattrs: Operations['xattrs'];
@@ -92,7 +92,7 @@ export class MappedFilesystem extends UnionFilesystem {
     this.onDisk = new CallerOnDisk(this.uids, this.gids);
   }
 
-  /** In place: an answer is filled anew for each request. */
+  /** Maps the owner in place: the union fills its answer anew for each request. */
   private show<T extends { readonly attr: FileStat }>(answer: T): T {
     const { attr } = answer;
     attr.uid = this.uids.shown(attr.uid);
@@ -120,8 +120,8 @@ export class MappedFilesystem extends UnionFilesystem {
       if (shown === undefined) continue;
       const disk = map.disk(shown);
       if (disk !== null) mapped[id] = disk;
-      // containers-storage gives the mountpoint of a container that it is to diff the owner that it would
-      // have unmapped (idtools.MkdirAs in overlay.go:get), and does not go on if that fails.
+      // Before containers/storage compares a container, it gives the mountpoint the unmapped owner
+      // (idtools.MkdirAs in overlay.go:get), and gives up if that fails.
       else if (nodeid === ROOT_ID) delete mapped[id];
       else throw fsError(Errno.EOVERFLOW, 'chown');
     }
@@ -206,7 +206,7 @@ export class MappedFilesystem extends UnionFilesystem {
     super.readdir(nodeid, cookie, plus, showing, isQuiet);
   }
 
-  /** The errno of a file system that has no such attributes, or none at all (man xattr(7)). */
+  /** Fails with the errno of a file system without such attributes, or without any (xattr(7)). */
   private refuseAbsent(name: string): void {
     if (this.xattrs === 'none' || (this.xattrs === 'no-acls' && isAcl(name))) throw fsError(Errno.EOPNOTSUPP, 'xattr');
   }

@@ -24,10 +24,12 @@ import { rename } from '../ops/rename.js';
 import * as xattrs from '../ops/xattrs.js';
 import { finishJobs } from '../promote/finish-jobs.js';
 import type { Union } from '../state/union.js';
-import { remounted } from './apply-remount.js';
+import { applyRemount } from './apply-remount.js';
 import { flushPseudoLinksAtEnd, flushPseudoLinksFor } from './flush-pseudo-links.js';
 
-/** The union as the transport sees it: each request goes to its operation. No logic lives here. */
+/**
+ * Implements the transport's contract: each method calls the operation of its name. There is no logic here.
+ */
 export class UnionFilesystem implements Operations {
   readonly xattrs: Operations['xattrs'] = 'all';
 
@@ -215,7 +217,7 @@ export class UnionFilesystem implements Operations {
   }
 
   remounted(change: { readonly accessTimes: AccessTimes; readonly syncs: boolean }, caller: Caller): void {
-    remounted(this.union, change, caller);
+    applyRemount(this.union, change, caller);
   }
 
   prefetch(): boolean {

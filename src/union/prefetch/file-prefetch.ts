@@ -1,11 +1,10 @@
 /**
- * Who reads the files of a directory one after the other, in the order of its listing (`grep -r`, `tar`,
- * `find | xargs`), waits for the disk at each of them: a small file is one read, and the kernel reads ahead
- * within files, not over several. So while such a reader is at work, the files that come next are brought
- * into the page cache, in moments when no request waits.
+ * Reads ahead over the files of a directory. A process that reads them one after the other, in the order of
+ * the listing (`grep -r`, `tar`, `find | xargs`), waits for the disk at each file: a small file is one read,
+ * and the kernel reads ahead within a file only. So while no request waits, the server reads the beginning of
+ * the next files into the page cache.
  *
- * It is a guess that costs a few system calls: whatever fails in it is met again, and reported, by whoever
- * opens the file.
+ * Errors are ignored: the open of the file meets the same error and reports it.
  */
 import { FsError } from '../../core/errno.js';
 import { DT_REG } from '../../core/file-mode.js';
@@ -16,22 +15,22 @@ import type { DirectoryFds } from '../layers/directory-fds.js';
 import { cookieOf, type ListedEntry, type Listing } from '../nodes/listing.js';
 import type { DirectoryNode, FileNode } from '../nodes/node.js';
 
-/** As much as one READ asks for at the default readahead; nearly all files are smaller. */
+/** Bytes that are read of each file: as many as one READ at the default readahead. Most files are smaller. */
 export const PREFETCH = 128 << 10;
-/** After so many opens in the order of a listing the next one is expected to be so, too. */
+/** After this many opens in the order of a listing, the next file is prefetched. */
 const PATTERN = 2;
-/** How many files to be ahead of the reader: what a disk can be busy with while one request is answered. */
+/** How many files the prefetch is ahead of the reader: enough to keep a disk busy during one request. */
 const AHEAD = 8;
-/** Among so many entries a regular file is looked for. */
+/** How many entries are searched for the next regular file. */
 const REACH = 64;
 
-/** The listings that are kept, and kept up to date. */
+/** The cached listings. Each change of a directory changes its listing too. */
 interface Listings {
   peek(dir: DirectoryNode): Listing | undefined;
 }
 
 export class FilePrefetch {
-  /** How many opens in a row were of the file that was next in its directory. */
+  /** How many opens in a row opened the next file of the directory. */
   private streak = 0;
   private dir: DirectoryNode | null = null;
   private listing: Listing | null = null;
@@ -41,7 +40,7 @@ export class FilePrefetch {
     private readonly listings: Listings,
   ) {}
 
-  /** A file is about to be opened for reading. Returns whether its beginning has been fetched. */
+  /** Notes that a file is opened for reading. Returns whether its beginning was prefetched. */
   opened(node: FileNode): boolean {
     const listing = node.parent === null ? undefined : this.listings.peek(node.parent);
     if (listing === undefined) {
@@ -62,11 +61,11 @@ export class FilePrefetch {
     return wasFetched;
   }
 
-  /** Fetches the beginning of one file; false: there is none to be fetched now. */
+  /** Prefetches one file. Returns false if there is no file to prefetch now. */
   act(): boolean {
     const { dir, listing } = this;
     if (dir === null || listing === null) return false;
-    // A listing that is kept no more is not kept up to date either.
+    // A listing that has left the cache is no longer up to date.
     const next = this.listings.peek(dir) === listing ? ahead(listing) : null;
     if (next === null) {
       this.listing = null;
@@ -84,7 +83,7 @@ export class FilePrefetch {
   }
 }
 
-/** The regular file that comes next after `cookie`. */
+/** The first regular file after `cookie`. */
 function nextFile(listing: Listing, cookie: number): ListedEntry | null {
   let found: ListedEntry | null = null;
   let left = REACH;
@@ -95,7 +94,7 @@ function nextFile(listing: Listing, cookie: number): ListedEntry | null {
   return found;
 }
 
-/** The next file to fetch, unless the reader has to come closer first. */
+/** The next file to prefetch; null if the prefetch is far enough ahead of the reader. */
 function ahead(listing: Listing): ListedEntry | null {
   let files = 0;
   let found: ListedEntry | null = null;
@@ -115,7 +114,7 @@ function fetch(fds: DirectoryFds, { home, name }: ListedEntry): void {
   try {
     fd = tryOpenAt(fds.get(home), name, O_RDONLY | O_NONBLOCK);
   } catch (error) {
-    // Its directory cannot be opened.
+    // The directory cannot be opened; the open of the file will report it.
     if (error instanceof FsError) return;
     throw error;
   }

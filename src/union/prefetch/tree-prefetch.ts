@@ -1,7 +1,7 @@
 /**
- * Notices who goes through a tree (`find`, `du`, `tar`, a backup) and sends a helper thread ahead. On a cold
- * cache such a reader waits for the disk several times in each directory, once for each layer, and nobody
- * else has anything to do meanwhile.
+ * Detects a walk through a tree (`find`, `du`, `tar`, a backup), and starts a helper thread that reads the
+ * next directories. On a cold cache the walk waits for the disk several times in each directory, once for
+ * each layer, and the disk and the server are idle in between.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { type LoadedFlag, newLoadedFlag, waitUntilLoaded } from '../../sys/process/loaded-flag.js';
@@ -24,28 +24,25 @@ export interface PrefetchThread {
   end(): void;
 }
 
-/**
- * So many directories that are listed for the first time, one after the other below one of them, count as a
- * walk.
- */
+/** This many directories below one directory, listed for the first time one after the other, are a walk. */
 const PATTERN = 16;
 /**
- * After so many more directories the thread is started again if it has fallen behind or ended: the reader had
- * paused, or its data was in memory already.
+ * After this many more directories the thread is started again, if the reader has overtaken it or it has
+ * ended. That happens when the reader paused, or when its data was in memory already.
  */
 const AGAIN = 512;
 /**
- * How long the end of a mount waits for the thread to close its fds; a layer that hangs keeps them.
- * Milliseconds.
+ * How long the end of a mount waits for the thread to close its fds, milliseconds. A layer that hangs keeps
+ * them.
  */
 const END_MS = 200;
 
 export class TreePrefetch {
   private readonly shared = new Int32Array(new SharedArrayBuffer(12));
   private thread: PrefetchThread | null = null;
-  /** No thread could be had. */
+  /** A thread could not be started; it is not tried again. */
   private refused = false;
-  /** Where the walk that is noticed began, and how many directories have been listed below that. */
+  /** The directory where the walk began, and how many directories were listed below it. */
   private root: DirectoryNode | null = null;
   private count = 0;
 
@@ -54,7 +51,7 @@ export class TreePrefetch {
     private readonly start: (roots: readonly number[], shared: Int32Array) => PrefetchThread = startThread,
   ) {}
 
-  /** A directory is listed whose listing has not been in the cache. */
+  /** Notes that a directory is listed whose listing was not in the cache. */
   listed(dir: DirectoryNode): void {
     const place = this.root === null ? null : namesBetween(this.root, dir);
     if (place === null) {
@@ -72,7 +69,7 @@ export class TreePrefetch {
     }
   }
 
-  /** The thread has no fd open when this returns, unless a layer hangs. */
+  /** Ends the thread. It has no fd open when this returns, unless a layer hangs. */
   close(): void {
     this.stop();
     if (this.thread === null) return;
@@ -99,7 +96,7 @@ export class TreePrefetch {
 
   private send(root: DirectoryNode, place: readonly string[]): void {
     if (this.refused) return;
-    // One that counts itself as ended takes no more orders.
+    // A thread that has set ENDED takes no more orders.
     if (Atomics.compareExchange(this.shared, Shared.BUSY, ENDED, 0) === ENDED) this.end();
     try {
       this.thread ??= this.start(
@@ -107,7 +104,7 @@ export class TreePrefetch {
         this.shared,
       );
     } catch {
-      // No memory, or no thread, to be had: everything is as it was, only not ahead.
+      // Too little memory, or too many threads: the union works without prefetching.
       this.refused = true;
       return;
     }
@@ -126,10 +123,11 @@ function startThread(roots: readonly number[], shared: Int32Array): PrefetchThre
   const worker = new Worker(new URL('./tree-thread.js', import.meta.url), {
     workerData: data,
     transferList: [port2],
-    // It keeps nothing but the names of one directory and of those to come.
+    // The thread holds only the names of one directory and of the directories to read next.
     resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 },
   });
-  // Where our loop turns (fuse-native): what it would throw here changes nothing but that nobody is ahead.
+  // With fuse-native this thread runs its event loop, and would throw the error. Without the thread nothing
+  // is prefetched, and nothing else changes.
   worker.on('error', () => {});
   worker.unref();
   port1.unref();
@@ -144,10 +142,7 @@ function startThread(roots: readonly number[], shared: Int32Array): PrefetchThre
   };
 }
 
-/**
- * The names that lead from `above` (null: the root) to `dir`, as they are now; null: `dir` does not lie below
- * it.
- */
+/** The names on the path from `above` (null: the root) to `dir`; null: `dir` is not below `above`. */
 function namesBetween(above: DirectoryNode | null, dir: DirectoryNode): string[] | null {
   const names: string[] = [];
   for (let at = dir; at !== above; at = at.parent) {

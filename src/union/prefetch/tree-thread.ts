@@ -1,7 +1,7 @@
 /**
- * A helper thread that walks ahead of a reader who goes through a tree: it lists and stats what comes next,
- * so that the kernel has it when the serving thread asks, and the disk is at work meanwhile. It changes
- * nothing, answers nothing, and what fails in it is met again by whoever wants it.
+ * A helper thread that is ahead of a reader's walk through a tree. It lists and stats the next directories of
+ * the lower layers, so that they are in the kernel's caches when the serving thread needs them. It changes
+ * nothing and returns nothing. Errors are ignored: the serving thread meets them again and reports them.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { EntryName } from '../../core/brand.js';
@@ -18,15 +18,15 @@ import { ENDED, Shared, type TreeReader, TreeWalk, type WalkOrder } from './tree
 
 const { port, roots, shared, loaded } = workerData as TreePrefetchData;
 setLoaded(loaded);
-// The port keeps the thread alive; its parent's loop never runs, so nothing goes over the parent port.
+// The port keeps the thread alive. The parent port is unused: the event loop of the parent never runs.
 parentPort?.unref();
 
-const PATIENCE_MS = 500;
-/** After so many entries it is judged whether the disk had to be waited for. */
+const READER_TIMEOUT_MS = 500;
+/** After this many entries the thread decides whether they were in memory already. */
 const SAMPLE = 512;
-/** Milliseconds that one entry takes where all of it is in memory, at most. */
+/** The longest time for an entry that is in memory, milliseconds. */
 const IN_MEMORY_MS = 0.02;
-/** Of a larger directory the rest is left out, rather than to hold all of its names. */
+/** The rest of a larger directory is skipped, so that the thread need not hold all of its names. */
 const MAX_NAMES = 50_000;
 
 const stat = new FileStat();
@@ -35,15 +35,15 @@ class LayerTreeReader implements TreeReader {
   private entries = 0;
   private spent = 0;
 
-  look(path: string, stats: boolean): Set<EntryName> {
+  read(path: string, stats: boolean): Set<EntryName> {
     const begin = performance.now();
     const directories = new Set<EntryName>();
-    for (const root of roots) this.lookInto(root, path, stats, directories);
+    for (const root of roots) this.readLayer(root, path, stats, directories);
     if (stats) this.spent += performance.now() - begin;
     return directories;
   }
 
-  private lookInto(root: number, path: string, stats: boolean, directories: Set<EntryName>): void {
+  private readLayer(root: number, path: string, stats: boolean, directories: Set<EntryName>): void {
     const fd = openToList(root, path);
     if (fd < 0) return;
     try {
@@ -73,8 +73,8 @@ class LayerTreeReader implements TreeReader {
 }
 
 /**
- * With O_NOATIME, because access times of lower layers must stay; without it (EPERM) for another user's
- * directory.
+ * Opens a directory with O_NOATIME, because access times of lower layers must not change. If it belongs to
+ * another user, the kernel refuses O_NOATIME with EPERM, and it is opened without.
  */
 function openToList(root: number, path: string): number {
   const flags = O_RDONLY | O_DIRECTORY | O_NONBLOCK;
@@ -82,7 +82,7 @@ function openToList(root: number, path: string): number {
   return fd === -Errno.EPERM ? tryOpenBeneath(root, path, flags) : fd;
 }
 
-/** A thread without orders for so long gives its memory back. */
+/** A thread that has no order for this long ends, which frees its memory. */
 const IDLE_MS = 5000;
 let idle: NodeJS.Timeout | undefined;
 
@@ -92,7 +92,7 @@ function endIfIdle(): void {
 
 port.on('message', (order: WalkOrder) => {
   clearTimeout(idle);
-  new TreeWalk(order, shared, new LayerTreeReader(), PATIENCE_MS).run();
+  new TreeWalk(order, shared, new LayerTreeReader(), READER_TIMEOUT_MS).run();
   Atomics.sub(shared, Shared.BUSY, 1);
   Atomics.notify(shared, Shared.BUSY);
   idle = setTimeout(endIfIdle, IDLE_MS);

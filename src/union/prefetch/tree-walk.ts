@@ -1,47 +1,46 @@
 /**
- * The walk of a scout through a tree: the directories that a reader who follows the listings will reach next,
- * in that order.
+ * The order in which the helper thread reads directories: the order in which a reader that follows the
+ * listings will reach them.
  */
 import type { EntryName } from '../../core/brand.js';
 import { cookieOf } from '../nodes/listing.js';
 
-/**
- * Walk `root` from behind `place` on: a path from the layers' roots, and the names that lead from there to
- * the reader.
- */
+/** Asks for a walk through `root`, beginning after the reader's place in it. */
 export interface WalkOrder {
   readonly number: number;
+  /** A path from the layers' roots. */
   readonly root: string;
+  /** The names that lead from `root` to the directory that the reader listed last. */
   readonly place: readonly string[];
 }
 
-/** What the two threads tell each other by words of shared memory. */
+/** Words of memory that the two threads share. */
 export const Shared = {
-  /** Directories that the reader has listed since the order. */
+  /** How many directories the reader has listed since the order. */
   SERVED: 0,
-  /** Number of the order that holds; any other one has ended. */
+  /** Number of the valid order. A walk for any other order ends. */
   ORDER: 1,
-  /** Orders that have been sent and not been finished: while there are any the thread may have fds open. */
+  /** How many orders were sent and are not finished. Unless it is 0, the thread can have fds open. */
   BUSY: 2,
 } as const;
 
-/** In the place of {@link Shared.BUSY}: the thread has ended itself, because nobody had an order for it. */
+/** Value of {@link Shared.BUSY} when the thread has ended itself because it had no order for a while. */
 export const ENDED = -1;
 
-/** How the scout looks at a directory: all layers' lists of it, and with `stats` what they list. */
+/** Reads a directory in all layers, and with `stats` also stats its entries. */
 export interface TreeReader {
-  /** Returns the names of the directories in it. */
-  look(path: string, stats: boolean): Iterable<EntryName>;
+  /** Returns the names of the subdirectories. */
+  read(path: string, stats: boolean): Iterable<EntryName>;
   /**
-   * What has been looked at with `stats` since the last call was in memory already, so that nothing is
-   * gained.
+   * Whether everything read with `stats` since the last call was in memory already: prefetching gains
+   * nothing.
    */
   isInMemory(): boolean;
 }
 
-/** How many directories to be ahead of the reader. */
+/** How many directories the walk is ahead of the reader. */
 export const AHEAD = 64;
-/** Directories that wait to be walked; of a wider tree some are left out. */
+/** How many directories can wait to be read. In a wider tree some are skipped. */
 const MAX_PENDING = 4096;
 
 export class TreeWalk {
@@ -50,32 +49,31 @@ export class TreeWalk {
   private walked = 0;
 
   /**
-   * @param patience milliseconds: who has not listed a directory for so long is no reader to walk ahead of
+   * @param readerTimeoutMs the walk ends if the reader lists no directory for this long
    */
   constructor(
     private readonly order: WalkOrder,
     private readonly shared: Int32Array,
-    private readonly eyes: TreeReader,
-    private readonly patience: number,
+    private readonly reader: TreeReader,
+    private readonly readerTimeoutMs: number,
   ) {}
 
-  /** Returns when the tree, the order or the reader's interest has ended. */
+  /** Walks until the tree ends, the order is no longer valid, or the reader has stopped. */
   run(): void {
-    if (!this.holds) return;
+    if (!this.isValid) return;
     this.begin();
     for (let path = this.pending.pop(); path !== undefined; path = this.pending.pop()) {
-      if (!this.mayGoOn()) return;
-      // What the reader has passed meanwhile is only a way to what is next.
+      if (!this.waitForReader()) return;
+      // The reader has passed the other directories already: only their subdirectories are of use.
       const isAhead = this.walked >= this.served;
       this.push(path, 0, isAhead);
       this.walked++;
-      if (this.eyes.isInMemory()) return;
+      if (this.reader.isInMemory()) return;
     }
   }
 
   /**
-   * What comes after the reader's place in the order of the listings: behind it at each level, then what is
-   * below it.
+   * Adds the directories after the reader's place: those that follow it at each level, and those below it.
    */
   private begin(): void {
     const { root, place } = this.order;
@@ -87,10 +85,10 @@ export class TreeWalk {
     this.push(path, 0, false);
   }
 
-  /** Looks at a directory, and keeps for later those in it that come after `cookie`. */
+  /** Reads a directory, and adds its subdirectories whose cookie is greater than `after`. */
   private push(path: string, after: number, stats: boolean): void {
     const later: { name: EntryName; cookie: number }[] = [];
-    for (const name of this.eyes.look(path, stats)) {
+    for (const name of this.reader.read(path, stats)) {
       const cookie = cookieOf(name);
       if (cookie > after) later.push({ name, cookie });
     }
@@ -98,17 +96,20 @@ export class TreeWalk {
     for (const { name } of later) if (this.pending.length < MAX_PENDING) this.pending.push(join(path, name));
   }
 
-  /** Waits until the reader has come close. False: there is nobody to walk ahead of. */
-  private mayGoOn(): boolean {
-    while (this.holds) {
+  /**
+   * Waits while the walk is far enough ahead. Returns false if the order is not valid or the reader has
+   * stopped.
+   */
+  private waitForReader(): boolean {
+    while (this.isValid) {
       const { served } = this;
       if (this.walked - served < AHEAD) return true;
-      if (Atomics.wait(this.shared, Shared.SERVED, served, this.patience) === 'timed-out') return false;
+      if (Atomics.wait(this.shared, Shared.SERVED, served, this.readerTimeoutMs) === 'timed-out') return false;
     }
     return false;
   }
 
-  private get holds(): boolean {
+  private get isValid(): boolean {
     return Atomics.load(this.shared, Shared.ORDER) === this.order.number;
   }
 

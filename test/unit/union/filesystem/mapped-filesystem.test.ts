@@ -152,7 +152,7 @@ describe.skipIf(!isRoot)(`mapped owners${isRoot ? '' : ': giving files away take
     expect(() => union.setxattr(find('file'), 'system.posix_acl_access', acl(1, 200_002), 0, false)).toThrow('EINVAL');
   });
 
-  it('in capabilities of root are him as he is shown', () => {
+  it('in capabilities of root become the id that root is shown as', () => {
     const capability = '0100000200040000000000000000000000000000';
     const node = find('file');
     union.setxattr(node, 'security.capability', Buffer.from(capability, 'hex'), 0, false);

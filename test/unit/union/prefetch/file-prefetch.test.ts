@@ -1,6 +1,4 @@
-/**
- * Which files are fetched before they are asked for, told by the pages of theirs that the page cache holds.
- */
+/** Files that are prefetched: those whose pages are in the page cache before a request for them. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,9 +31,9 @@ function isCached(name: string): boolean {
   return Number(pages) > 0;
 }
 
-/** Why nothing can be told here: pages of a file system in memory are never gone. */
+/** The reason to skip the tests: a file system in memory never drops its pages. */
 const unavailable = ((): string | null => {
-  const scratch = makeScratch('foresight');
+  const scratch = makeScratch('prefetch');
   try {
     const file = join(scratch, 'file');
     writeFileSync(file, PAGES, { flush: true });
@@ -78,7 +76,7 @@ function rest(): number {
 
 describe.skipIf(unavailable !== null)(`files fetched ahead${unavailable === null ? '' : `: ${unavailable}`}`, () => {
   beforeEach(() => {
-    home = makeScratch('foresight');
+    home = makeScratch('prefetch');
     for (const name of ['base', 'upper', 'work']) mkdirSync(join(home, name));
     for (let i = 0; i < COUNT; i++) writeFileSync(path(`file-${i}`), PAGES, { flush: true });
     union = createUnion({
@@ -128,7 +126,7 @@ describe.skipIf(unavailable !== null)(`files fetched ahead${unavailable === null
     expect(isCached(listed[21] as EntryName)).toBe(false);
   });
 
-  it('may be gone, or have become something else, by then', () => {
+  it('can be removed, or become another object, before it is prefetched', () => {
     rmSync(path(listed[3] as string));
     rmSync(path(listed[4] as string));
     execFileSync('mkfifo', [path(listed[4] as string)]);

@@ -88,7 +88,7 @@ describe('tree prefetch', () => {
     prefetch.close();
   });
 
-  it('is another one when the first has ended for want of orders', () => {
+  it('starts another thread when the first has ended because it had no order', () => {
     const { prefetch, orders, memory, word, ended } = setUp();
     for (const dir of [tree, ...below.slice(0, 20)]) prefetch.listed(dir);
     Atomics.store(memory[0] as Int32Array, Shared.BUSY, ENDED);
@@ -101,7 +101,7 @@ describe('tree prefetch', () => {
     prefetch.close();
   });
 
-  it('may not be had, which stops nobody', () => {
+  it('works without a thread when none can be started', () => {
     const prefetch = new TreePrefetch([], () => {
       throw new Error('no thread');
     });

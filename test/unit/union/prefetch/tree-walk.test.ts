@@ -1,4 +1,4 @@
-/** Where the prefetch walk goes: the order of the listings, ahead of the reader and not further. */
+/** The order of the prefetch walk: that of the listings, ahead of the reader but not too far. */
 import { describe, expect, it } from 'vitest';
 import type { EntryName } from '../../../../src/core/brand.js';
 import { cookieOf } from '../../../../src/union/nodes/listing.js';
@@ -34,7 +34,7 @@ function walk(tree: Tree, order: Omit<WalkOrder, 'number'>, given: { served?: nu
   Atomics.store(shared, Shared.SERVED, given.served ?? 0);
   const seen: string[] = [];
   const eyes: TreeReader = {
-    look(path, stats) {
+    read(path, stats) {
       if (stats) seen.push(path);
       let at: Tree | undefined = tree;
       for (const name of path === '' ? [] : path.split('/')) at = at?.[name];
@@ -50,11 +50,11 @@ describe('the prefetch walk', () => {
   const tree = { a: wide(2, 3), b: wide(2, 3), c: {} };
   const all = readingOrder(tree);
 
-  it('goes through the tree in the order of its listings', () => {
+  it('reads the tree in the order of its listings', () => {
     expect(walk(tree, { root: '', place: [] })).toEqual(all);
   });
 
-  it.each(all)('begins behind a reader who is at %s, and leaves out what was passed', (place) => {
+  it.each(all)('begins after a reader that is at %s, and skips what the reader has passed', (place) => {
     expect(walk(tree, { root: '', place: place.split('/') })).toEqual(all.slice(all.indexOf(place) + 1));
   });
 
