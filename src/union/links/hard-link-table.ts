@@ -1,10 +1,11 @@
 /**
- * Lower files with several links that stay one file when they are copied up.
+ * Lower files with several links that remain one file when they are copied up.
  *
- * The copy has an entry, a hard link in a directory that shows nowhere, and its node is reached through that
- * entry, whatever becomes of its names. A lower name of the file that the upper does not hide leads to the
- * same node: it is recognised by the inode number shown. What entries are called, how long they stay and what
- * else is noted depends on the dialect: pseudo-links (`plinks.ts`) or an index (`link-index.ts`).
+ * The copy has an entry: a hard link in a directory that the union does not show. The node of the file
+ * reaches the copy through the entry, whatever happens to its names. A lower name that the upper does not
+ * hide leads to the same node, because it has the same inode number in the union. The dialect decides about
+ * the names of entries, how long they exist and what is stored with them: pseudo-links (`pseudo-links.ts`) or
+ * an index (`link-index.ts`).
  */
 
 import type { EntryName } from '../../core/brand.js';
@@ -27,7 +28,7 @@ import type { OriginHandles } from './origin-handles.js';
 
 const scratch = new FileStat();
 
-/** What keeping links takes. */
+/** The parts that a hard link table is built from. */
 export interface LinkParts {
   /** Opens the upper and its work directory. */
   readonly mount: UpperMount;
@@ -38,33 +39,35 @@ export interface LinkParts {
   readonly fds: DirectoryFds;
   readonly numbers: InodeNumbers;
   readonly log: (line: string) => void;
-  /** Takes what is to be closed with the union. */
+  /** Registers an object that is closed together with the union. */
   keep<T extends { close(): void }>(part: T): T;
 }
 
 export abstract class HardLinkTable {
   /**
-   * Entries go when the mount ends, and the upper alone says then what is one file (`settle.ts`); if not,
-   * they are there for the next mount.
+   * Whether the end of the mount replaces the entries by real links in the upper (`flush-pseudo-links.ts`).
+   * If not, the entries remain for the next mount.
    */
   abstract readonly flushesAtEnd: boolean;
   /** Copied-up groups and those with hidden names, by the inode number shown. */
   protected readonly groups = new Map<number, LinkGroup>();
 
   protected constructor(
-    /** Where the entries are. */
+    /** The directory that contains the entries. */
     readonly directory: RealDirectory,
     protected readonly fds: DirectoryFds,
     protected readonly numbers: InodeNumbers,
   ) {}
 
-  /** Tells the lower file of this real stat from every other that has had its number. */
+  /**
+   * A string that distinguishes the lower file with this real stat from all others that have had its number.
+   */
   protected abstract originOf(stat: FileStat): string;
 
   /**
-   * Makes an entry of the finished copy.
+   * Creates an entry for a finished copy.
    * @param copy its real stat
-   * @param source what the copy says that it is a copy of (`OriginMarks`), where copies say so
+   * @param source the origin that the copy records (`OriginMarks`); null: copies do not record one
    */
   protected abstract makeEntry(
     group: LinkGroup,
@@ -73,24 +76,24 @@ export abstract class HardLinkTable {
     source: Uint8Array | null,
   ): EntryName;
 
-  /** Removes the entry of a copy that goes on under other names. */
-  protected abstract leave(entry: EntryName): void;
+  /** Removes the entry of a copy that still has other names. */
+  protected abstract removeEntry(entry: EntryName): void;
 
   /**
-   * Names of the file go only by way of the copy, which has to be there first
-   * (`ops/remove.ts:prepareRemoval`).
+   * Whether the number of names is stored on disk. Then a name of the file can be removed only after the file
+   * was copied up and the copy has a link at that name (`names/prepare-removal.ts`).
    */
   abstract readonly countsNames: boolean;
 
-  /** Stores with the copy how many names it has. */
-  protected abstract note(entry: EntryName, group: LinkGroup, count: LinkCount): void;
+  /** Stores with the copy how many names the file has. */
+  protected abstract writeCount(entry: EntryName, group: LinkGroup, count: LinkCount): void;
 
   /** Reads the link count of a copy's lower file again, if that file can be found. */
   abstract recount(group: LinkGroup): void;
 
   /**
-   * The group of a lower file with several links that has the real stat `stat` and shows the number `ino`; of
-   * another number where the number has become that of another file, which has a copy.
+   * The group of a lower file with several links that has the real stat `stat` and the number `ino`. If
+   * another file has had this number and its copy still shows it, the group gets a new number.
    */
   ofLower(ino: number, stat: FileStat): LinkGroup {
     const group = this.groups.get(ino);
@@ -105,13 +108,13 @@ export abstract class HardLinkTable {
     return group;
   }
 
-  /** The group whose copy an upper file is. @param own its own inode number */
+  /** The group whose copy an upper file is; null: none. @param own the file's own inode number */
   ofCopy(ino: number, own: number): LinkGroup | null {
     const group = this.groups.get(ino);
     return group !== undefined && group.entry !== null && group.own === own ? group : null;
   }
 
-  /** Whether the number is that of a group, all of whose names show it. */
+  /** Whether the number is that of a group. All names of a group show its number. */
   has(ino: number): boolean {
     return this.groups.has(ino);
   }
@@ -122,60 +125,61 @@ export abstract class HardLinkTable {
   }
 
   /**
-   * To be called before a lower name is replaced by a link to the copy: stores a count relative to the lower
-   * file's.
+   * Stores a count relative to the lower file's. Called before a lower name is replaced by a link to the
+   * copy, which changes the link count of the copy.
    */
-  announce(group: LinkGroup): void {
+  storeCountByLower(group: LinkGroup): void {
     this.recount(group);
     const { entry, lowerLinks } = group;
     if (entry === null || lowerLinks === null || !statAt(this.fds.get(this.directory), entry, scratch)) return;
-    this.note(entry, group, { relativeTo: 'lower', difference: group.names(scratch.nlink) - lowerLinks });
+    this.writeCount(entry, group, { relativeTo: 'lower', difference: group.names(scratch.nlink) - lowerLinks });
     group.isCounted = false;
   }
 
-  /** To be called before the copy gets another name or loses one: stores a count relative to the copy's. */
-  count(group: LinkGroup): void {
+  /** Stores a count relative to the copy's. Called before the copy gets another name or loses one. */
+  storeCountByCopy(group: LinkGroup): void {
     if (group.isCounted || group.entry === null) return;
     this.recount(group);
     if (!group.knowsLowerNames) return;
-    this.note(group.entry, group, { relativeTo: 'copy', difference: group.lowerNames - 1 });
+    this.writeCount(group.entry, group, { relativeTo: 'copy', difference: group.lowerNames - 1 });
     group.isCounted = true;
   }
 
-  /** One more lower name of the file is hidden by the upper: by a whiteout, or by a link to the copy. */
+  /** Records that the upper hides one more lower name of the file: by a whiteout or by a link to the copy. */
   hide(group: LinkGroup): void {
     group.hide();
     this.groups.set(group.ino, group);
     group.isCounted = false;
     try {
-      this.count(group);
+      this.storeCountByCopy(group);
     } catch (error) {
-      // The name is hidden, and the count that `announce` stored is correct until the next change. Before
-      // that, it is stored again.
+      // The name is hidden, and the count that `storeCountByLower` has stored is correct until the next
+      // change. Before that change, this is tried again.
       if (!(error instanceof FsError)) throw error;
     }
   }
 
   /**
-   * Makes the entry of a finished copy, which has no name in the upper yet. From here on the lower names show
-   * the copy. Parameters as of {@link makeEntry}.
+   * Creates the entry of a finished copy, which has no name in the upper yet. From here on the lower names
+   * show the copy. The parameters are those of {@link makeEntry}.
    */
-  enter(group: LinkGroup, staged: ObjectRef, copy: FileStat, source: Uint8Array | null): void {
+  addCopy(group: LinkGroup, staged: ObjectRef, copy: FileStat, source: Uint8Array | null): void {
     group.entry = this.makeEntry(group, staged, copy, source);
     group.own = copy.ino;
     this.groups.set(group.ino, group);
   }
 
-  /** Takes back {@link enter}: the copy has not got its name. */
-  withdraw(group: LinkGroup): void {
+  /** Undoes {@link addCopy} when the copy could not be given its name. */
+  removeCopy(group: LinkGroup): void {
     if (group.entry !== null) unlinkAt(this.fds.get(this.directory), group.entry);
     group.entry = null;
     group.own = 0;
   }
 
   /**
-   * Ends a group whose copy has all its names in the upper, or none at all: the entry goes.
-   * @param node the living node, which goes on without; an fd leads to it where anybody may still ask for it
+   * Ends a group whose copy has all its names in the upper, or no name at all, and removes its entry.
+   * @param node the node of the file; null: it has none. It has no group afterwards. If the kernel can still
+   * send requests for it and it is not open, it gets an fd of the copy.
    */
   dissolve(group: LinkGroup, node: FileNode | null): void {
     const { entry } = group;
@@ -190,14 +194,14 @@ export abstract class HardLinkTable {
     group.entry = null;
     if (!statAt(dirfd, entry, scratch)) return;
     const { nlink, devMajor, devMinor, ino } = scratch;
-    if (nlink > 1) this.leave(entry);
+    if (nlink > 1) this.removeEntry(entry);
     else {
       unlinkAt(dirfd, entry);
       this.numbers.release(devMajor, devMinor, ino);
     }
   }
 
-  /** Closes what only this has open. */
+  /** Closes the fds that only this table has open. */
   close(): void {}
 
   protected link(staged: ObjectRef, entry: EntryName): void {

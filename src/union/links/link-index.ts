@@ -1,8 +1,8 @@
 /**
- * Links kept as the kernel's overlayfs does it with `index=on`: entries stay over mounts, and each copy notes
- * how many names it has, those of the lower layer that still show included
- * (fs/overlayfs/util.c:ovl_nlink_start). So a name of such a file goes only when the copy has a link in its
- * place.
+ * Hard links that survive a copy-up as in the kernel's overlayfs with `index=on`. Entries remain after the
+ * mount ends. Each copy stores how many names it has, including the lower names that are still visible
+ * (fs/overlayfs/util.c:ovl_nlink_start). So a name of such a file can be removed only when the copy has a
+ * link at that name.
  */
 
 import type { EntryName } from '../../core/brand.js';
@@ -41,9 +41,9 @@ export class LinkIndex extends HardLinkTable {
   }
 
   /**
-   * Opens the index of the upper, makes it, or says in the log why there can be none.
+   * Opens or creates the index of the upper. If there can be none, logs the reason and returns null.
    * @param work the work directory's path
-   * @throws FsError if it must not be used with these layers, or holds what cannot be told
+   * @throws FsError if the index is of other layers, or has an entry that cannot be read
    */
   static open(work: string, dialect: OverlayDialect, parts: LinkParts): LinkIndex | null {
     const { originHandles, mount, layer, lowers, keep, log } = parts;
@@ -64,7 +64,7 @@ export class LinkIndex extends HardLinkTable {
         ),
       );
       const links = new LinkIndex(index, originHandles, parts);
-      links.readBack(work);
+      links.readEntries(work);
       return links;
     } catch (error) {
       if (!isErrno(error, 'EOPNOTSUPP')) throw error;
@@ -73,14 +73,14 @@ export class LinkIndex extends HardLinkTable {
     }
   }
 
-  /** Reads the entries, and removes those that lead nowhere (fs/overlayfs/readdir.c:ovl_indexdir_cleanup). */
-  private readBack(work: string): void {
+  /** Reads the entries and removes stale ones (fs/overlayfs/readdir.c:ovl_indexdir_cleanup). */
+  private readEntries(work: string): void {
     for (const name of this.index.list()) {
       try {
-        if (statAt(this.index.fd, name, copy) && !this.adopt(name)) unlinkAt(this.index.fd, name);
+        if (statAt(this.index.fd, name, copy) && !this.readEntry(name)) unlinkAt(this.index.fd, name);
       } catch (error) {
         if (!(error instanceof FsError)) throw error;
-        const why = `its index has an entry that cannot be told: ${displayName(name)}`;
+        const why = `its index has an invalid entry: ${displayName(name)}`;
         throw new LayerRefusal(
           error.errno,
           'workdir',
@@ -92,20 +92,20 @@ export class LinkIndex extends HardLinkTable {
     }
   }
 
-  /** Takes over an entry whose stat is in `copy`; false: it is to go (ovl_verify_index). */
-  private adopt(name: EntryName): boolean {
+  /** Reads one entry, whose stat is in `copy`. Returns false if it is stale (ovl_verify_index). */
+  private readEntry(name: EntryName): boolean {
     const origin = this.index.originOf(name);
-    // Entries that only the kernel makes, with nfs_export=on.
+    // Only the kernel creates such entries, with nfs_export=on.
     if (isWhiteout(copy) || isDirectory(copy.mode)) return true;
     if (!this.index.hasOrigin(name, origin)) return false;
     const found = this.originHandles.find(origin, lower) === 'found';
-    // The lower file has gone. A copy that has names goes on as a file of its own.
+    // The lower file does not exist any more. A copy that has names is a file of its own now.
     if (!found) return copy.nlink > 1;
     const type = copy.mode & S_IFMT;
     if ((lower.mode & S_IFMT) !== type) throw fsError(Errno.EIO, 'index');
     const lowerNames = this.lowerNames(name);
-    // It has lost its last name, or has been copied up and never got one: the latter says how many names it
-    // has.
+    // A copy with this one link has lost its last name, or was copied up and has no upper name yet. In the
+    // second case it stores that it has lower names.
     if (copy.nlink === 1 && (lower.nlink === 1 || lowerNames === null || lowerNames <= 0)) return false;
     const number = this.numbers.own(lower.devMajor, lower.devMinor, lower.ino);
     const group = new LinkGroup(number, type, '', lower.nlink);
@@ -117,7 +117,7 @@ export class LinkIndex extends HardLinkTable {
     return true;
   }
 
-  /** How many lower names of an entry show, as it is noted; null: it is not. */
+  /** How many lower names of a copy are visible, by the count stored with it; null: no count is stored. */
   private lowerNames(name: EntryName): number | null {
     const count = this.index.readLinks(name);
     if (count === null) return null;
@@ -125,29 +125,30 @@ export class LinkIndex extends HardLinkTable {
     return relativeTo === 'copy' ? difference + 1 : lower.nlink + difference - copy.nlink + 1;
   }
 
-  /** Handles tell files apart for good, and while we are mounted nobody changes the layers. */
+  /** The handle in an entry's name identifies the lower file, and layers do not change during a mount. */
   protected originOf(): string {
     return '';
   }
 
   protected makeEntry(group: LinkGroup, staged: ObjectRef, _copy: FileStat, source: Uint8Array | null): EntryName {
     const entry = this.index.entryName(source ?? new Uint8Array(0));
-    // By the lower file's count, because that of the copy is about to change.
+    // The count is relative to the lower file's, because the count of the copy is about to change.
     this.index.writeLinks(staged.dirfd, staged.name, { relativeTo: 'lower', difference: -group.hidden });
     try {
       this.link(staged, entry);
     } catch (error) {
-      // An entry of the file that was not taken over, such as one of another type (ovl_lookup_index).
+      // The index has an entry for this file that `readEntry` did not accept, such as one of another type
+      // (ovl_lookup_index).
       throw isErrno(error, 'EEXIST') ? fsError(Errno.EIO, 'index') : error;
     }
     return entry;
   }
 
-  protected leave(entry: EntryName): void {
+  protected removeEntry(entry: EntryName): void {
     unlinkAt(this.index.fd, entry);
   }
 
-  protected note(entry: EntryName, _group: LinkGroup, count: LinkCount): void {
+  protected writeCount(entry: EntryName, _group: LinkGroup, count: LinkCount): void {
     this.index.writeLinks(this.index.fd, entry, count);
   }
 

@@ -1,6 +1,6 @@
 /**
- * Lower files by their handles: what a copy-up writes down of its source, and how the source of a copy is
- * found again, under whatever name it has there (fs/overlayfs/namei.c:ovl_check_origin_fh).
+ * Lower files by their file handles. A copy-up records the handle of its source, by which the source is found
+ * again, whatever name it has then (fs/overlayfs/namei.c:ovl_check_origin_fh).
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
@@ -14,12 +14,12 @@ import type { Layer } from '../layers/layer.js';
 
 /** One file system with lower layers. */
 interface LowerFileSystem {
-  /** Root of one of its layers. */
+  /** The root of one of its layers. */
   readonly fd: number;
   readonly devMajor: number;
   readonly devMinor: number;
   readonly uuid: Uint8Array;
-  /** Its UUID tells it from the others. */
+  /** No other file system of the layers has the same UUID. */
   unique: boolean;
 }
 
@@ -27,15 +27,16 @@ const NO_UUID = new Uint8Array(16);
 
 export class OriginHandles {
   private readonly systems: LowerFileSystem[] = [];
+  /** false: the server cannot open files by handle. */
   private mayOpen = true;
 
-  /** Copies do not say on which file system their origin is, because all layers are on one. */
+  /** Copies do not record the file system of their origin, because all layers are on one. */
   private readonly unnamed: boolean;
 
   /**
-   * @param toleratesNull a lower file system may be without a UUID (fs/overlayfs/super.c:ovl_lower_uuid_ok)
-   * @param ignoresUuid `uuid=off`: what is on one file system need not name it, so that it can be given
-   * another UUID
+   * @param toleratesNull a lower file system can be without a UUID (fs/overlayfs/super.c:ovl_lower_uuid_ok)
+   * @param ignoresUuid `uuid=off`: if all layers are on one file system, copies do not record its UUID, so
+   * that it can get another one
    */
   constructor(
     lowers: readonly Layer[],
@@ -50,7 +51,7 @@ export class OriginHandles {
       const ofUpper = devMajor === upper.devMajor && devMinor === upper.devMinor;
       const twin = this.systems.find((other) => isEqual(other.uuid, uuid));
       const unique = ofUpper || (twin === undefined && (toleratesNull || uuid.some((byte) => byte !== 0)));
-      // What has the upper's file system is that, whoever else has its UUID.
+      // An object on the upper's device belongs to that file system, even if another has the same UUID.
       if (twin !== undefined && !isSame(twin, upper)) twin.unique = false;
       this.systems.push({ fd: root.fd, devMajor, devMinor, uuid, unique });
     }
@@ -64,7 +65,7 @@ export class OriginHandles {
     return this.systems.find((one) => one.devMajor === devMajor && one.devMinor === devMinor);
   }
 
-  /** What a copy of the lower object `name` under `dirfd` says that it is a copy of. */
+  /** The origin that a copy of the lower object `name` under `dirfd` records. */
   originOf(layer: Layer, dirfd: number, name: EntryName): Uint8Array {
     const system = this.of(layer.devMajor, layer.devMinor);
     const handle = fileHandle(dirfd, name);
@@ -72,9 +73,9 @@ export class OriginHandles {
   }
 
   /**
-   * Finds the file that `origin` names, and stats it. `unknown`: it is gone, or not of these layers, or that
-   * is not said. `barred`: files cannot be found in this way, which takes CAP_DAC_READ_SEARCH; see
-   * {@link isOrigin}.
+   * Finds the file that `origin` names, and stats it.
+   * @returns `unknown` if the file does not exist, is not of these layers, or `origin` names none; `barred`
+   * if the server lacks CAP_DAC_READ_SEARCH, and so cannot open files by handle. Then {@link isOrigin} helps.
    */
   find(origin: Uint8Array, into: FileStat): 'found' | 'unknown' | 'barred' {
     const file = this.marks.decode(origin);
@@ -95,7 +96,7 @@ export class OriginHandles {
         this.mayOpen = false;
         return 'barred';
       }
-      // ESTALE: there is no such inode any more. EINVAL: never was one, on any file system.
+      // ESTALE: the inode does not exist any more. EINVAL: the handle is not valid on any file system.
       if (fd !== -Errno.ESTALE && fd !== -Errno.EINVAL) throw fsError(-fd, 'open_by_handle_at');
     }
     return 'unknown';
@@ -106,20 +107,20 @@ export class OriginHandles {
     return !this.mayOpen;
   }
 
-  /** What tells the root of a layer from every other; null: its file system has no handles. */
+  /** Identifies the root of a layer; null: its file system has no handles. */
   identify({ root }: Layer): FileIdentity | null {
     const handle = fileHandle(root.fd, '');
     return handle === null ? null : { uuid: this.uuidOf(root.fd), handle };
   }
 
-  /** Why not every lower file can be found again; null: it can. */
+  /** The reason why lower files cannot be found by their handles, for the log; null: they can. */
   obstacle(): string | null {
     for (const { fd, unique } of this.systems) {
       const handle = fileHandle(fd, '');
       if (handle === null) return 'the file system of a lower has no file handles';
-      if (!unique) return 'the file system of a lower has no UUID, or that of another';
+      if (!unique) return 'the file system of a lower has no UUID, or the same as another';
       const opened = tryOpenByHandle(fd, handle, O_PATH);
-      if (opened === -Errno.EPERM) return 'finding files by their handles takes CAP_DAC_READ_SEARCH';
+      if (opened === -Errno.EPERM) return 'finding files by their handles needs CAP_DAC_READ_SEARCH';
       if (opened < 0) throw fsError(-opened, 'open_by_handle_at');
       close(opened);
     }

@@ -1,9 +1,8 @@
 /**
- * Links kept as aufs does it (pseudo-links): entries are in a directory of the upper (`AufsPseudoLinks`), for as
- * long as the mount lives. Because numbers are given out again, a lower file is recognised by its origin too
- * (`origins.ts`).
+ * Hard links that survive a copy-up as in aufs (pseudo-links). Entries are in a directory of the upper
+ * (`AufsPseudoLinks`) until the mount ends. A file system reuses inode numbers, so a lower file is recognised
+ * by its origin too (`pseudo-link-origins.ts`).
  */
-
 import type { EntryName } from '../../core/brand.js';
 import { displayName } from '../../core/entry-name.js';
 import { isErrno } from '../../core/errno.js';
@@ -30,7 +29,6 @@ const scratch = new FileStat();
 
 export class PseudoLinks extends HardLinkTable {
   readonly flushesAtEnd = true;
-  /** Not on disk. */
   readonly countsNames = false;
 
   private constructor(
@@ -44,7 +42,7 @@ export class PseudoLinks extends HardLinkTable {
   }
 
   /**
-   * Reads back the entries that a killed server has left.
+   * Opens the directory of pseudo-links and reads the entries that a killed server has left.
    * @param lowers the layers whose files can have copies here
    */
   static open(
@@ -56,17 +54,17 @@ export class PseudoLinks extends HardLinkTable {
     log: (line: string) => void,
   ): PseudoLinks {
     const directory = new RealDirectory(layer, layer.root, entries.directory);
-    const plinks = new PseudoLinks(directory, entries, fds, numbers, new PseudoLinkOrigins(lowers));
-    plinks.readBack(log);
-    return plinks;
+    const links = new PseudoLinks(directory, entries, fds, numbers, new PseudoLinkOrigins(lowers));
+    links.readEntries(log);
+    return links;
   }
 
   /**
-   * An entry counts if it is a link to the inode that it names, and says which file of these lower layers it
-   * is of. What does not (an upper that was copied, other layers, an entry of aufs itself) is left alone: it
-   * can be the only name of somebody's data, and shows nowhere.
+   * Reads the entries. An entry is valid if it is a link to the inode in its name, and if its xattr names a
+   * file of these lower layers. Others (of an upper that was copied, of other layers, or created by aufs) are
+   * not removed: an entry can be the only name of a user's data, and the union does not show it.
    */
-  private readBack(log: (line: string) => void): void {
+  private readEntries(log: (line: string) => void): void {
     let ignored = 0;
     const dirfd = this.fds.get(this.directory);
     const found: EntryName[] = [];
@@ -85,7 +83,8 @@ export class PseudoLinks extends HardLinkTable {
       const group = new LinkGroup(shown, scratch.mode & S_IFMT, origin, null);
       group.entry = name;
       group.own = link.own;
-      // Without a count: each name of the copy most likely hides the lower name at which it was copied up.
+      // This is used if no count is stored. Each name of the copy most likely hides the lower name at which
+      // the file was copied up.
       group.hidden = scratch.nlink - 1;
       const noted = parseLinkCount(count);
       if (noted !== null) group.readBack(noted, scratch.nlink);
@@ -107,13 +106,13 @@ export class PseudoLinks extends HardLinkTable {
   protected makeEntry(group: LinkGroup, staged: ObjectRef, copy: FileStat): EntryName {
     const dirfd = this.fds.get(this.directory);
     const entry = this.entries.entryName({ shown: group.ino, own: copy.ino });
-    // Before there is an entry: one that does not say whose it is would be left alone by the next mount, and
-    // with it the only name of the copy.
+    // The origin is stored before the entry exists. The next mount would ignore an entry without an origin,
+    // and with it the only name of the copy.
     this.setOrigin(staged, group, { relativeTo: 'lower', difference: -group.hidden });
     try {
       this.link(staged, entry);
     } catch (error) {
-      // It names an inode that is new: a leftover that leads somewhere else.
+      // The inode in the entry's name is new, so the existing entry is a stale one of another file.
       if (!isErrno(error, 'EEXIST')) throw error;
       unlinkAt(dirfd, entry);
       this.link(staged, entry);
@@ -122,11 +121,11 @@ export class PseudoLinks extends HardLinkTable {
   }
 
   /**
-   * The copy says no more what it is of: it is an upper file like any other. The entry goes first: should we
-   * be killed in between, an xattr that nobody looks at stays behind. In the other order it would be an entry
-   * that nobody removes, and the file would count as having one name more for ever.
+   * Removes the entry and then the origin of the copy, which is an ordinary upper file from then on. If the
+   * server is killed in between, an xattr remains that nothing reads. In the other order an entry would
+   * remain that nothing removes, and the file would have one link too many forever.
    */
-  protected leave(entry: EntryName): void {
+  protected removeEntry(entry: EntryName): void {
     const dirfd = this.fds.get(this.directory);
     const fd = openAt(dirfd, entry, O_PATH);
     try {
@@ -137,12 +136,13 @@ export class PseudoLinks extends HardLinkTable {
     }
   }
 
-  protected note(entry: EntryName, group: LinkGroup, count: LinkCount): void {
+  protected writeCount(entry: EntryName, group: LinkGroup, count: LinkCount): void {
     this.setOrigin({ dirfd: this.fds.get(this.directory), name: entry }, group, count);
   }
 
   /**
-   * Does nothing: a lower file that gets a name has another origin from then on, by its ctime (`origins.ts`).
+   * Does nothing. When a lower file gets a name, its ctime changes, and so its origin: it is another file
+   * then (`pseudo-link-origins.ts`).
    */
   recount(): void {}
 
@@ -152,8 +152,8 @@ export class PseudoLinks extends HardLinkTable {
       const text = Buffer.from(`${origin} ${formatLinkCount(count)}`, 'latin1');
       withWriteOn(dirfd, name, () => setXattr(dirfd, name, this.entries.originXattr, text));
     } catch (error) {
-      // A file system without such xattrs, or (in a user namespace) an object that can have none: after a
-      // kill the entry is not read back.
+      // The file system has no such xattrs, or (in a user namespace) the object cannot have any. If the
+      // server is killed, the next mount ignores the entry.
       if (!isErrno(error, 'EOPNOTSUPP', 'EPERM')) throw error;
     }
   }

@@ -19,5 +19,5 @@ export function prepareRemoval(union: Union, node: UnionNode, { dir, name }: Loc
   const { group } = node;
   if (group === null) return;
   if (!hasUpperName(union, node, dir, name)) linkInUpper(union, group, dir, name);
-  union.identity.links.count(group);
+  union.identity.links.storeCountByCopy(group);
 }

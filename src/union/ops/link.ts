@@ -37,7 +37,7 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   if (node.data !== null && !redirectMetacopy(union, node, false)) ensureWhole(union, node);
   const home = upperDirectory(union, dir);
   if (node.isCopy) markImpure(union, dir);
-  if (node.group !== null) union.identity.links?.count(node.group);
+  if (node.group !== null) union.identity.links?.storeCountByCopy(node.group);
   const { attr } = union.answer;
   // The node remains known by its old name, so that `dir.children` lacks the new one.
   dir.isComplete = false;

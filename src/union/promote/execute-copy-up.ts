@@ -145,7 +145,7 @@ function enterLinks(union: Union, node: FileNode, staged: ObjectRef, copy: FileS
   group.noteLowerLinks(source.stat.nlink);
   if (union.identity.links === null) return;
   if (node.removed) node.group = null;
-  else union.identity.links.enter(group, staged, copy, source.origin);
+  else union.identity.links.addCopy(group, staged, copy, source.origin);
 }
 
 /** Runs `publishCopy`; if that fails, removes the entry that {@link enterLinks} has made. */
@@ -153,7 +153,7 @@ function withdrawOnFailure<T>(union: Union, node: FileNode, publishCopy: () => T
   try {
     return publishCopy();
   } catch (error) {
-    if (node.group !== null) union.identity.links?.withdraw(node.group);
+    if (node.group !== null) union.identity.links?.removeCopy(node.group);
     throw error;
   }
 }

@@ -31,7 +31,7 @@ export function linkInUpper(union: Union, group: LinkGroup, dir: DirectoryNode, 
   const dirfd = union.fds.get(home);
   const entry = group.entry;
   markImpure(union, dir);
-  links.announce(group);
+  links.storeCountByLower(group);
   keepingTimes(dirfd, () => linkAt(union.fds.get(links.directory), entry, dirfd, name));
   links.hide(group);
   union.caches.listings.peek(dir)?.rehome(name, home, group.ino);

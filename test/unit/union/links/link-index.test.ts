@@ -1,6 +1,6 @@
 /**
- * `index=on`: lower files with several links stay one file over copy-ups and mounts, through the Operations
- * contract.
+ * `index=on`: lower files with several links remain one file after a copy-up and at the next mount, through
+ * the Operations contract.
  */
 import {
   existsSync,
@@ -88,7 +88,7 @@ function names(path: string): string[] {
   return seen.filter((entry) => !entry.startsWith('.')).sort();
 }
 
-/** Name → number, permissions and links; the same for all names of one file. */
+/** Name → inode number, permissions and link count. They are equal for all names of one file. */
 function shown(path = 'd'): Record<string, string> {
   return Object.fromEntries(
     names(path).map((entry) => {
@@ -99,7 +99,7 @@ function shown(path = 'd'): Record<string, string> {
   );
 }
 
-/** Of the lower file with three names. */
+/** The directory of the lower file with three names. */
 let lowerNumber: number;
 
 const indexed = (): string[] => readdirSync(join(home, 'work/index'));
@@ -120,7 +120,7 @@ const setXattrOf = (path: string, xattr: string, value: Uint8Array): void =>
   onDirectoryOf(path, (fd, at) => setXattr(fd, at, xattr, value));
 const countOf = (path: string): string | undefined => xattrOf(path, NLINK)?.toString();
 
-describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}`, () => {
+describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': needs CAP_DAC_READ_SEARCH'}`, () => {
   beforeEach(() => {
     home = mkdtempSync(join(tmpdir(), 'plyfs-index-'));
     for (const dir of ['lower/d', 'lower/e', 'upper', 'work', 'other']) mkdirSync(join(home, dir), { recursive: true });
@@ -135,7 +135,7 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
     rmSync(home, { recursive: true });
   });
 
-  it('a change by one name shows by all, at the next mount too', () => {
+  it('a change through one name is visible through all, at the next mount too', () => {
     write('d/b', 'upper');
     const expected = { a: 'the file 644 3', b: 'the file 644 3', c: 'the file 644 3' };
     expect(shown()).toEqual(expected);
@@ -150,7 +150,7 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
     expect(bytes.toString()).toBe('upper');
   });
 
-  it('the name that a file is changed by, and no other, is one of the upper then', () => {
+  it('a change through one name gives only that name to the upper', () => {
     chmod('d/b', 0o600);
     expect(readdirSync(join(home, 'upper/d'))).toEqual(['b']);
     expect(countOf(entry())).toBe('U+1');
@@ -160,7 +160,7 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
     expect(countOf(entry())).toBe('U+0');
   });
 
-  it('a name that goes is counted, also of a file that nobody has changed', () => {
+  it('a removed name is counted, also of a file that was not changed', () => {
     unlink('d/a');
     const expected = { b: 'the file 644 2', c: 'the file 644 2' };
     expect(shown()).toEqual(expected);
@@ -169,7 +169,7 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
     expect(shown()).toEqual(expected);
   });
 
-  it('the entry goes with the last name', () => {
+  it('the entry is removed with the last name', () => {
     link('d/a', 'e/more');
     for (const path of ['d/a', 'd/b', 'd/c']) unlink(path);
     expect(indexed()).toHaveLength(1);
@@ -180,7 +180,7 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
     expect(names('d')).toEqual([]);
   });
 
-  it('a file that is open when its last name goes is there until it is closed', () => {
+  it('a file that is open when its last name is removed exists until it is closed', () => {
     const id = walk('d/a');
     union.open(id, O_RDWR, null);
     for (const path of ['d/a', 'd/b', 'd/c']) unlink(path);
@@ -194,7 +194,7 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
     const add = (): void => {
       for (const late of ['late', 'later']) linkSync(join(home, 'lower/d/a'), join(home, 'lower/e', late));
     };
-    /** What a plain directory counts, while one name after the other goes. */
+    /** The link counts in a plain directory while one name after the other is removed. */
     function expectCounts(): void {
       expect(shown('e')).toEqual({ late: 'the file 600 5', later: 'the file 600 5' });
       for (const [i, path] of ['d/a', 'd/b', 'd/c'].entries()) {
@@ -211,7 +211,7 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
       expect(indexed()).toEqual([]);
     }
 
-    it('are counted, when they are looked up before the first change', () => {
+    it('are counted if they are looked up before the first change', () => {
       const id = walk('d/a');
       add();
       expect(walk('e/late')).toBe(id);
@@ -220,14 +220,14 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
       expectCounts();
     });
 
-    it('are counted, when they are made after the first change', () => {
+    it('are counted if they are created after the first change', () => {
       chmod('d/a', 0o600);
       walk('d/b');
       add();
       expectCounts();
     });
 
-    it('show the copy, when all names that were there before are gone', () => {
+    it('show the copy after all older names were removed', () => {
       chmod('d/a', 0o600);
       add();
       for (const path of ['d/a', 'd/b', 'd/c']) unlink(path);
@@ -236,7 +236,7 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
       expect(shown('e')).toEqual({ late: 'the file 600 2', later: 'the file 600 2' });
     });
 
-    it('show the lower file, with a number of its own, when that had one name and has been copied up', () => {
+    it('show the lower file, with a new number, if it had one name and was copied up', () => {
       writeFileSync(join(home, 'lower/e/single'), 'lower', { mode: 0o644 });
       remount();
       chmod('e/single', 0o600);
@@ -247,7 +247,7 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
     });
   });
 
-  it('names that are renamed, replaced and exchanged', () => {
+  it('names can be renamed, replaced and exchanged', () => {
     writeFileSync(join(home, 'lower/e/single'), 'single', { mode: 0o644 });
     remount();
     rename('d/a', 'e/moved');
@@ -262,7 +262,7 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
     expect(shown('e')).toEqual({ moved: 'the file 600 2' });
   });
 
-  it('symlinks with several links', () => {
+  it('symlinks with several links remain one symlink', () => {
     symlinkSync('target', join(home, 'lower/e/s'));
     linkSync(join(home, 'lower/e/s'), join(home, 'lower/e/t'));
     remount();
@@ -271,8 +271,8 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
     expect(union.getattr(walk('e/t')).attr).toMatchObject({ uid: 1, nlink: 2 });
   });
 
-  describe('what a killed server leaves', () => {
-    it('a copy with its entry, and no name yet: all names show it', () => {
+  describe('after a killed server', () => {
+    it('a copy with an entry and no upper name is visible through all names', () => {
       chmod('d/b', 0o600);
       remount(() => {
         setXattrOf(entry(), NLINK, Buffer.from('L+0'));
@@ -285,7 +285,7 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
       expect(shown()).toEqual({ a: 'the file 600 2', c: 'the file 600 2' });
     });
 
-    it('a link in the place of a lower name, not counted yet', () => {
+    it('a link that has replaced a lower name and is not counted yet is counted', () => {
       chmod('d/b', 0o600);
       remount(() => setXattrOf(entry(), NLINK, Buffer.from('L+0')));
       expect(shown()).toEqual({ a: 'the file 600 3', b: 'the file 600 3', c: 'the file 600 3' });
@@ -294,7 +294,7 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
       expect(countOf(entry())).toBe('U+1');
     });
 
-    it('an entry whose last name has gone is removed', () => {
+    it('an entry whose last name was removed is removed', () => {
       chmod('d/b', 0o600);
       for (const path of ['d/a', 'd/c']) unlink(path);
       const left = entry();
@@ -305,7 +305,7 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
       expect(indexed()).toEqual([]);
     });
 
-    it('an entry that says nothing of its names, and has none, is removed', () => {
+    it('an entry without a stored count and without names is removed', () => {
       chmod('d/b', 0o600);
       remount(() => {
         unlinkSync(join(home, 'upper/d/b'));
@@ -315,7 +315,7 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
       expect(shown()).toEqual({ a: 'the file 644 3', b: 'the file 644 3', c: 'the file 644 3' });
     });
 
-    it('temporary objects of the kernel are removed, and entries of directories stay', () => {
+    it('temporary objects of the kernel are removed, and entries of directories remain', () => {
       union.close();
       const directory = '00fb1d000100000000000000000000000000000000ffffffff00000000';
       mkdirSync(join(home, 'work/index/#5/deep'), { recursive: true });
@@ -325,7 +325,7 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
     });
   });
 
-  it('an entry of another file than it is named for is removed', () => {
+  it('an entry of another file than the one in its name is removed', () => {
     chmod('d/b', 0o600);
     writeFileSync(join(home, 'lower/e/single'), '');
     remount();
@@ -335,7 +335,7 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
     expect(shown().a).toBe('the file 644 3');
   });
 
-  it('an entry whose lower file has gone is that of an upper file, which goes on with the names it has', () => {
+  it('an entry whose lower file was removed is one of an upper file, which keeps its other names', () => {
     chmod('d/b', 0o600);
     remount(() => {
       for (const one of ['a', 'b', 'c']) unlinkSync(join(home, 'lower/d', one));
@@ -344,7 +344,7 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
     expect(shown().b).toMatch(/^another 600/);
   });
 
-  it('what cannot be told stops the mount: EINVAL', () => {
+  it('an invalid entry makes the mount fail: EINVAL', () => {
     union.close();
     writeFileSync(join(home, 'work/index/odd'), '');
     expect(() => mount()).toThrow('EINVAL');
@@ -352,19 +352,19 @@ describe.skipIf(!isRoot)(`index=on${isRoot ? '' : ': takes CAP_DAC_READ_SEARCH'}
     union = mount();
   });
 
-  it('the upper is for the lower that it was indexed with: ESTALE', () => {
+  it('an upper with an index of another lower is refused: ESTALE', () => {
     union.close();
     expect(() => mount('other')).toThrow('ESTALE');
     mount('other', false).close();
     union = mount();
   });
 
-  it('an upper that is in use is EBUSY', () => {
+  it('an upper that is in use is refused: EBUSY', () => {
     expect(() => mount()).toThrow('EBUSY');
     expect(shown().a).toBe('the file 644 3');
   });
 
-  it('without index, names part, and what is in the index is left alone', () => {
+  it('without index, links are broken, and the index is not changed', () => {
     chmod('d/b', 0o600);
     union.close();
     union = mount('lower', false);

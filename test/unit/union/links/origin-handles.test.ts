@@ -1,5 +1,5 @@
 /**
- * Upper objects that say which lower file they are copies of: whose inode number they show, and whose not.
+ * Upper objects that record which lower file they are copies of, and the inode numbers that they show.
  */
 import {
   closeSync,
@@ -120,7 +120,7 @@ describe('a copy', () => {
     expect(walk('d').ino).toBe(lowerNumber('d'));
   });
 
-  it.runIf(isRoot)('does so where it has been moved to', () => {
+  it.runIf(isRoot)('shows that number also after it was moved', () => {
     union.rename(walk('d').nodeid, 'a' as EntryName, walk('e').nodeid, 'moved' as EntryName, 0);
     expect(markOf('upper/e', IMPURE)?.toString()).toBe('y');
     between(() => {});
@@ -128,12 +128,12 @@ describe('a copy', () => {
     expect(numbersListed('e').moved).toBe(lowerNumber('d/a'));
   });
 
-  it('goes on as an object of its own when the lower file has gone', () => {
+  it('shows its own number after the lower file was removed', () => {
     between(() => unlinkSync(join(home, 'lower/d/a')));
     expect(walk('d/a').ino).toBe(upperNumber('d/a'));
   });
 
-  it('goes on as an object of its own when the lower file has got another name that shows', () => {
+  it('shows its own number after the lower file got another visible name', () => {
     between(() => linkSync(join(home, 'lower/d/a'), join(home, 'lower/e/link')));
     expect(walk('d/a').ino).toBe(upperNumber('d/a'));
     expect(walk('e/link').ino).toBe(lowerNumber('d/a'));
@@ -148,13 +148,13 @@ describe('a copy', () => {
     ['a handle of another file system', [0, 0xfb, 29, 0, 1, ...new Array(24).fill(7)]],
     ['a handle that no file has', [0, 0xfb, 29, 0, 1, ...new Array(16).fill(0), 255, 255, 255, 1, 9, 9, 9, 9]],
     ['a handle longer than any', [0, 0xfb, 255, 0, 1, ...new Array(250).fill(0)]],
-  ])('is an object of its own when %s is noted', (_title, bytes) => {
+  ])('shows its own number if it records %s', (_title, bytes) => {
     between(() => mark('upper/d/a', ORIGIN, Uint8Array.from(bytes)));
     expect(walk('d/a').ino).toBe(upperNumber('d/a'));
     expect(log).toEqual([]);
   });
 
-  it.runIf(isRoot)('of an object of another type is EIO, and listed', () => {
+  it.runIf(isRoot)('of an object of another type fails with EIO, and is listed', () => {
     symlinkSync('target', join(home, 'lower/d/symlink'));
     between(() => {});
     union.rename(walk('d').nodeid, 'symlink' as EntryName, walk('e').nodeid, 'moved' as EntryName, 0);
@@ -167,7 +167,7 @@ describe('a copy', () => {
   });
 });
 
-it('two files that say that they are copies of one lower file are two files', () => {
+it('two files that record the same lower file are two files', () => {
   copyUp('d/a');
   copyUp('d/b');
   between(() => {
@@ -180,9 +180,9 @@ it('two files that say that they are copies of one lower file are two files', ()
   expect(b).not.toBe(a);
 });
 
-describe('files that claim one number', () => {
+describe('files that would show the same number', () => {
   const LOWER = 'a of lower';
-  /** What cp -a does in an upper that is not mounted. */
+  /** Copies a file in an upper that is not mounted, with its xattrs, as cp -a does. */
   const copyOf = (from: string, to: string): void => {
     copyFileSync(join(home, from), join(home, to));
     mark(to, ORIGIN, markOf(from, ORIGIN) as Buffer);
@@ -209,7 +209,7 @@ describe('files that claim one number', () => {
   it.runIf(isRoot).each([
     ['d/a', 'e/moved'],
     ['e/moved', 'd/a'],
-  ])('each show a number of their own: a lower file and a copy that was moved away from it, first %s', (...order) => {
+  ])('show different numbers: a lower file and a copy that was moved away from it, first %s', (...order) => {
     copyUp('d/a');
     union.setattr(walk('d/a').nodeid, { size: 1 }, CALLER);
     union.mkdir(walk('e').nodeid, 'x' as EntryName, 0o755, CALLER);
@@ -228,7 +228,7 @@ describe('files that claim one number', () => {
     expect(lstatSync(join(home, 'lower/d/a')).size).toBe(LOWER.length);
   });
 
-  it.runIf(isRoot)('are listed with the numbers that they show, also when nobody has asked for them before', () => {
+  it.runIf(isRoot)('are listed with the numbers that they show, also if they were not looked up before', () => {
     copyUp('d/a');
     between(() => {
       renameSync(join(home, 'upper/d/a'), join(home, 'upper/d/z'));
@@ -239,7 +239,7 @@ describe('files that claim one number', () => {
     for (const name of ['a', 'y', 'z']) expect(walk(`d/${name}`).ino).toBe(listed[name]);
   });
 
-  it.runIf(isRoot)('and directories: two of the upper that a redirect leads to one lower directory', () => {
+  it.runIf(isRoot)('can be two upper directories whose redirects lead to one lower directory', () => {
     between(() => {
       for (const name of ['one', 'two']) {
         mkdirSync(join(home, 'upper', name));
@@ -252,14 +252,14 @@ describe('files that claim one number', () => {
   });
 });
 
-it('a directory that was copied up shows the number of its lower part, in a parent that does not say that it has copies', () => {
+it('a directory that was copied up shows the number of its lower part, also if its parent has no impure mark', () => {
   between(() => mkdirSync(join(home, 'upper/d')));
   expect(walk('d').ino).toBe(lowerNumber('d'));
   between(() => renameSync(join(home, 'upper/d'), join(home, 'upper/f')));
   expect(walk('f').ino).toBe(upperNumber('f'));
 });
 
-it('a file that parts from its other links says nothing', () => {
+it('a copy that breaks hard links records no origin', () => {
   linkSync(join(home, 'lower/d/a'), join(home, 'lower/d/link'));
   copyUp('d/a');
   expect(markOf('upper/d/a', ORIGIN)).toBeNull();

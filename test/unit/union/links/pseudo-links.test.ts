@@ -1,4 +1,4 @@
-/** Lower files with several links in the aufs dialect: one file before its copy-up, and after it. */
+/** Lower files with several links in the aufs dialect are one file before the copy-up and after it. */
 import {
   chmodSync,
   closeSync,
@@ -36,7 +36,7 @@ const FS_IMMUTABLE_FL = 0x10;
 let home: string;
 let union: Operations;
 let log: string[];
-/** Unions that were "killed": never closed, so that nothing of them is settled. */
+/** Unions that were "killed": they were not closed, so that their pseudo-links are not flushed. */
 let killed: Operations[];
 
 beforeEach(() => {
@@ -53,7 +53,7 @@ beforeEach(() => {
 
 afterEach(() => {
   union.close();
-  // Their work directory has been emptied by those that came later, and the entries have gone.
+  // Later unions have emptied their work directory, so that their entries do not exist any more.
   for (const one of killed) one.close();
   rmSync(home, { recursive: true });
 });
@@ -73,7 +73,10 @@ function remount(keepLinks = true): void {
   union = open(keepLinks);
 }
 
-/** The server dies: nothing is settled, and its lock is gone, which is on the directory of orphans. */
+/**
+ * Simulates the death of the server: pseudo-links are not flushed, and its lock on the directory of orphans
+ * is released.
+ */
 function die(): void {
   killed.push(union);
   renameSync(onDisk('.wh..wh.orph'), join(home, `orphans${killed.length}`));
@@ -84,7 +87,7 @@ function kill(): void {
   union = open();
 }
 
-/** Replaces what the only entry says of its names. */
+/** Replaces the count of names that is stored with the only entry. */
 function noteCount(count: string): void {
   const xattr = `${process.geteuid?.() === 0 ? 'trusted' : 'user'}.plyfs.origin`;
   const fd = openSync(onDisk('.wh..wh.plnk'), 'r');
@@ -145,7 +148,7 @@ const shows = (path: string): boolean => union.lookup(...split(path)) !== null;
 const unlink = (path: string): void => union.unlink(...split(path));
 const rename = (from: string, to: string, flags = 0): void => union.rename(...split(from), ...split(to), flags);
 
-/** Names and inode numbers as a listing has them. */
+/** The names and inode numbers in a listing. */
 function listed(path: string): Record<string, number> {
   const found: Record<string, number> = {};
   union.readdir(walk(path), 0, false, {
@@ -170,7 +173,7 @@ describe('names of one lower file', () => {
     expect(listed('d')).toMatchObject({ a: stat('d/a').ino, b: stat('d/a').ino });
   });
 
-  it('show what is written through any of them, on disk as a name and an entry of the copy', () => {
+  it('show data written through any of them; on disk, the copy has a name and an entry', () => {
     const { ino } = stat('d/b');
     write('d/a', 'copy');
     expect([read('d/a'), read('d/b'), read('e/c')]).toEqual(['copy', 'copy', 'copy']);
@@ -182,7 +185,7 @@ describe('names of one lower file', () => {
     expect(readFileSync(join(home, 'lower/d/a'), 'utf8')).toBe('lower');
   });
 
-  it('show it to a reader that had another name open before', () => {
+  it('show new data to a reader that opened another name before', () => {
     const reader = walk('e/c');
     union.open(reader, O_RDONLY, null);
     write('d/b', 'copy');
@@ -190,7 +193,7 @@ describe('names of one lower file', () => {
     union.release(reader, O_RDONLY);
   });
 
-  it('take a change of mode, a truncation and a second copy-up by any name', () => {
+  it('can be used for a change of mode, a truncation and a second copy-up', () => {
     union.setattr(walk('d/a'), { mode: 0o600 }, caller);
     union.setattr(walk('d/b'), { size: 2 }, caller);
     write('e/c', 'again');
@@ -200,7 +203,7 @@ describe('names of one lower file', () => {
     expect(entries().length).toBe(1);
   });
 
-  it('keep their number when the kernel has forgotten them all', () => {
+  it('keep their number after the kernel has forgotten them all', () => {
     const id = walk('d/a');
     const { ino } = stat('d/a');
     write('d/b', 'copy');
@@ -211,7 +214,7 @@ describe('names of one lower file', () => {
     }
   });
 
-  it('can be symlinks or fifos as well', () => {
+  it('can be those of symlinks or fifos', () => {
     symlinkSync('target', join(home, 'lower/d/s'));
     linkSync(join(home, 'lower/d/s'), join(home, 'lower/e/s'));
     union.setattr(walk('d/s'), { uid: 7, gid: 8 }, caller);
@@ -220,21 +223,21 @@ describe('names of one lower file', () => {
     expect([inUpper('e'), entries().length]).toEqual([[], 1]);
   });
 
-  it('leave a file with one link alone', () => {
+  it('are not recorded for a file with one link', () => {
     write('d/single', 'copy');
     expect([entries(), stat('d/single').nlink]).toEqual([[], 1]);
   });
 });
 
 describe('unlink', () => {
-  it('of a lower name writes a whiteout only', () => {
+  it('of a lower name creates only a whiteout', () => {
     write('d/a', 'copy');
     unlink('d/b');
     expect([shows('d/b'), stat('d/a').nlink, read('e/c')]).toEqual([false, 2, 'copy']);
     expect(inUpper('d')).toEqual(['.wh.b', 'a']);
   });
 
-  it('before any copy-up lowers the count', () => {
+  it('before a copy-up decreases the link count', () => {
     const { ino } = stat('d/a');
     unlink('d/a');
     expect(stat('d/b')).toMatchObject({ nlink: 2, ino });
@@ -243,7 +246,7 @@ describe('unlink', () => {
     expect([read('d/b'), stat('d/b')]).toEqual(['copy', expect.objectContaining({ nlink: 2, ino })]);
   });
 
-  it('of the upper name leaves the data to the lower ones', () => {
+  it('of the upper name leaves the data to the lower names', () => {
     write('d/a', 'copy');
     const { ino } = stat('d/a');
     unlink('d/a');
@@ -251,7 +254,7 @@ describe('unlink', () => {
     expect([inUpper('d'), entries().length]).toEqual([['.wh.a'], 1]);
   });
 
-  it('of the last name takes the entry too; who has the file open keeps it', () => {
+  it('of the last name removes the entry too; the file exists until it is closed', () => {
     const id = walk('d/a');
     write('d/a', 'copy');
     union.open(id, O_RDONLY, null);
@@ -264,7 +267,7 @@ describe('unlink', () => {
     union.release(id, O_RDONLY);
   });
 
-  it('of the name that a file was known by does not keep it from being copied up by another', () => {
+  it('of the name that a file was known by does not prevent its copy-up through another', () => {
     const id = walk('d/a');
     expect(walk('d/b')).toBe(id);
     unlink('d/a');
@@ -278,7 +281,7 @@ describe('unlink', () => {
 });
 
 describe('rename', () => {
-  it('of a lower name makes a real link and a whiteout', () => {
+  it('of a lower name creates a real link and a whiteout', () => {
     write('d/a', 'copy');
     const { ino } = stat('d/a');
     rename('e/c', 'd/moved');
@@ -292,7 +295,7 @@ describe('rename', () => {
     expect([read('d/b'), listed('d')]).toEqual(['copy', expect.objectContaining({ moved: ino, a: ino, b: ino })]);
   });
 
-  it('copies up by the name that moves, not by the one that was seen first', () => {
+  it('copies up by the name that moves, not by the first name that was looked up', () => {
     walk('d/a');
     rename('e/c', 'e/moved');
     expect([inUpper('d'), inUpper('e')]).toEqual([[], ['.wh.c', 'moved']]);
@@ -305,7 +308,7 @@ describe('rename', () => {
     expect([shows('d/a'), shows('d/b'), inUpper('d')]).toEqual([true, true, ['a']]);
   });
 
-  it('onto a name takes one from the file', () => {
+  it('onto a name of the file removes that name from it', () => {
     write('d/a', 'copy');
     rename('d/single', 'd/b');
     expect([read('d/b'), stat('d/a').nlink, read('e/c')]).toEqual(['single', 2, 'copy']);
@@ -323,7 +326,7 @@ describe('rename', () => {
 });
 
 describe('link', () => {
-  it('adds a name to all', () => {
+  it('adds a name to those of the file', () => {
     const entry = union.link(walk('d/b'), ...split('new'));
     expect(entry.attr.nlink).toBe(4);
     write('new', 'copy');
@@ -334,7 +337,7 @@ describe('link', () => {
 });
 
 describe('the next mount, after a kill', () => {
-  it('shows the copy by every name', () => {
+  it('shows the copy through each name', () => {
     write('d/a', 'copy');
     const { ino } = stat('d/a');
     kill();
@@ -343,7 +346,7 @@ describe('the next mount, after a kill', () => {
     expect(listed('d')).toMatchObject({ a: ino, b: ino });
   });
 
-  it('shows the copy although its name in the upper has gone, and knows the count by the upper name alone', () => {
+  it('shows the copy although its upper name was removed, also after it got a new one', () => {
     write('d/a', 'copy');
     rename('d/a', 'moved');
     unlink('moved');
@@ -354,7 +357,7 @@ describe('the next mount, after a kill', () => {
     expect([read('new'), read('e/c')]).toEqual(['copy', 'copy']);
   });
 
-  it('shows the copy when the server died between its entry and its name', () => {
+  it('shows the copy if the server died between the creation of its entry and of its name', () => {
     const { ino } = stat('d/a');
     write('d/a', 'copy');
     rmSync(onDisk('d/a'));
@@ -368,7 +371,7 @@ describe('the next mount, after a kill', () => {
     expect([read('e/c'), stat('d/b').nlink, entries()]).toEqual(['again', 2, []]);
   });
 
-  it('goes on where the last one was killed while it settled', () => {
+  it('continues a flush during which the last server was killed', () => {
     write('d/a', 'copy');
     mkdirSync(onDisk('e'));
     noteCount('L+0');
@@ -379,7 +382,7 @@ describe('the next mount, after a kill', () => {
     expect([statSync(onDisk('d/b')).nlink, entries()]).toEqual([3, []]);
   });
 
-  it('shows the link count that the last one showed, whatever names the file had got and lost', () => {
+  it('shows the link count that the last server showed, whatever names the file had got and lost', () => {
     const steps: readonly (() => void)[] = [
       () => write('d/a', 'copy'),
       () => union.link(walk('d/a'), ...split('new')),
@@ -405,14 +408,14 @@ describe('the next mount, after a kill', () => {
     expect(counts).toEqual([3, 4, 3, 3, 2, 3, 3, 2, 1]);
   });
 
-  it('takes a copy that does not say how many names it has for one whose names each hide one of its file', () => {
+  it('assumes of a copy without a stored count that each of its names hides a lower name of its file', () => {
     write('d/a', 'copy');
     noteCount('');
     kill();
     for (const path of ['d/a', 'd/b', 'e/c']) expect([read(path), stat(path).nlink]).toEqual(['copy', 3]);
   });
 
-  it('never gives up the entry while a lower name may be left', () => {
+  it('keeps the entry as long as the file can have a lower name', () => {
     write('d/a', 'copy');
     union.link(walk('d/a'), ...split('x'));
     union.link(walk('d/a'), ...split('y'));
@@ -424,7 +427,7 @@ describe('the next mount, after a kill', () => {
     expect(entries()).toEqual([]);
   });
 
-  it('leaves alone what names an inode that it is not, and what is no entry', () => {
+  it('does not change an entry that names another inode, or an object that is no entry', () => {
     const { ino } = stat('d/a');
     writeFileSync(onDisk(`.wh..wh.plnk/${ino}.1`), 'of another disk');
     writeFileSync(onDisk('.wh..wh.plnk/notes'), '');
@@ -434,11 +437,11 @@ describe('the next mount, after a kill', () => {
     expect(entries().sort()).toEqual([`${ino}.1`, 'notes']);
   });
 
-  it('keeps data whose lower file it has not met', () => {
+  it('keeps data whose lower file was not looked up', () => {
     write('d/a', 'copy');
     unlink('d/a');
     die();
-    // Other layers, without the file.
+    // The next mount has other layers, which lack the file.
     renameSync(join(home, 'lower'), join(home, 'elsewhere'));
     mkdirSync(join(home, 'lower'));
     union = open();
@@ -450,7 +453,7 @@ describe('the next mount, after a kill', () => {
     expect(read('d/b')).toBe('copy');
   });
 
-  it('does not take an object of another type for the file', () => {
+  it('does not mistake an object of another type for the file', () => {
     const { ino } = stat('d/a');
     symlinkSync('x', onDisk('.wh..wh.plnk/link'));
     renameSync(
@@ -462,8 +465,8 @@ describe('the next mount, after a kill', () => {
   });
 });
 
-describe('an orderly end', () => {
-  it('turns the entries into real links, in directories that keep their times', () => {
+describe('the end of a mount', () => {
+  it('replaces the entries by real links, in directories that keep their times', () => {
     utimesSync(join(home, 'lower/e'), 1000, 2000);
     write('d/a', 'copy');
     const { ino } = stat('d/a');
@@ -477,7 +480,7 @@ describe('an orderly end', () => {
     expect([stat('d/b').nlink, read('d/b'), ino > 0]).toEqual([3, 'copy', true]);
   });
 
-  it('gives no link to a name that was removed', () => {
+  it('creates no link for a removed name', () => {
     write('d/a', 'copy');
     unlink('d/b');
     remount();
@@ -497,8 +500,8 @@ describe('an orderly end', () => {
   });
 });
 
-describe('settle, asked for while mounted', () => {
-  it('goes on under the same node, number and count', () => {
+describe('flushing pseudo-links while mounted', () => {
+  it('changes neither node, nor number, nor link count', () => {
     write('d/a', 'copy');
     const id = walk('d/b');
     union.open(id, O_RDONLY, null);
@@ -513,18 +516,18 @@ describe('settle, asked for while mounted', () => {
     expect([read('e/c'), stat('e/c')]).toEqual(['copy', { ...before, nlink: 1 }]);
   });
 
-  it('leaves no node behind', () => {
+  it('leaves no additional node', () => {
     write('d/a', 'copy');
     const before = readdirSync('/proc/self/fd').length;
     union.flushPseudoLinks(caller);
     expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before + 4);
   });
 
-  it('is refused to who does not own the mount', () => {
+  it('is refused to a caller that does not own the mount', () => {
     expect(() => union.flushPseudoLinks({ ...caller, uid: 12345 })).toThrow('EPERM');
   });
 
-  it.skipIf(process.geteuid?.() !== 0)('keeps the entry of a file that it cannot settle', () => {
+  it.skipIf(process.geteuid?.() !== 0)('keeps the entry of a file whose links cannot be created', () => {
     mkdirSync(join(home, 'upper/e'));
     write('d/a', 'copy');
     const fd = openSync(join(home, 'upper/e'), 'r');
@@ -555,7 +558,7 @@ describe('a copy-up that fails', () => {
 });
 
 describe('noplink', () => {
-  it('lets the names part', () => {
+  it('breaks hard links', () => {
     remount(false);
     write('d/a', 'copy');
     expect([read('d/a'), read('d/b'), entries()]).toEqual(['copy', 'lower', []]);
