@@ -95,7 +95,7 @@ describe.skipIf(unavailable !== null)(`files fetched ahead${unavailable === null
     removeScratch(home);
   });
 
-  it('are those that come next in the listing, once three have been opened in its order', () => {
+  it('are the next of the listing, once three have been opened in its order', () => {
     for (const name of listed.slice(0, 2)) openAndClose(name);
     expect(rest()).toBe(0);
     openAndClose(listed[2] as EntryName);
@@ -103,7 +103,7 @@ describe.skipIf(unavailable !== null)(`files fetched ahead${unavailable === null
     expect(listed.map(isCached)).toEqual(listed.map((_, i) => i < 11));
   });
 
-  it('are followed by one more for each that is opened, up to the end of the directory', () => {
+  it('are one more for each open, up to the end of the directory', () => {
     let fetched = 0;
     for (const name of listed) {
       openAndClose(name);
@@ -113,13 +113,13 @@ describe.skipIf(unavailable !== null)(`files fetched ahead${unavailable === null
     expect(listed.every(isCached)).toBe(true);
   });
 
-  it('are none where files are opened in another order', () => {
+  it('are none if files are opened in another order', () => {
     for (const name of [...listed].reverse().slice(0, 6)) openAndClose(name);
     expect(rest()).toBe(0);
     expect(listed.filter(isCached)).toHaveLength(6);
   });
 
-  it('are no more once the order is left', () => {
+  it('are no more when an open does not follow the order', () => {
     for (const name of listed.slice(0, 3)) openAndClose(name);
     openAndClose(listed[20] as EntryName);
     expect(rest()).toBe(0);

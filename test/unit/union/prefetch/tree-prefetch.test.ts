@@ -28,8 +28,8 @@ const root = directory(null, '');
 const tree = directory(root, 'tree');
 const below = Array.from({ length: 40 }, (_, i) => directory(tree, `d${i}`));
 
-describe('tree prefetch', () => {
-  it('is sent behind the place of a reader who has listed sixteen directories below one', () => {
+describe('the thread that reads ahead in a tree', () => {
+  it('starts after the place of the reader when sixteen directories below one have been listed', () => {
     const { prefetch, orders, memory } = setUp();
     prefetch.listed(tree);
     for (const dir of below.slice(0, 15)) prefetch.listed(dir);
@@ -38,19 +38,19 @@ describe('tree prefetch', () => {
     expect(orders).toMatchObject([{ root: 'tree', place: ['d15'] }]);
   });
 
-  it('is not sent for directories that do not lie in one tree', () => {
+  it('does not start for directories of several trees', () => {
     const { prefetch, orders } = setUp();
     for (let i = 0; i < 40; i++) prefetch.listed(directory(root, `other${i}`));
     expect(orders).toEqual([]);
   });
 
-  it('hears how far the reader has come', () => {
+  it('knows how many directories the reader has listed', () => {
     const { prefetch, word } = setUp();
     for (const dir of [tree, ...below.slice(0, 20)]) prefetch.listed(dir);
     expect(word(Shared.SERVED)).toBe(4);
   });
 
-  it('is called back when the reader leaves the tree, and sent again to another one', () => {
+  it('stops when the reader leaves the tree, and starts again in another tree', () => {
     const { prefetch, orders, word, memory } = setUp();
     for (const dir of [tree, ...below.slice(0, 20)]) prefetch.listed(dir);
     const other = directory(root, 'other');
@@ -64,7 +64,7 @@ describe('tree prefetch', () => {
     expect(memory).toHaveLength(1);
   });
 
-  it('is waited for at the end of the mount, so that it has no fd open', () => {
+  it('has closed its fds when the mount ends', () => {
     const { prefetch, word, memory, ended } = setUp();
     for (const dir of [tree, ...below.slice(0, 20)]) prefetch.listed(dir);
     expect(word(Shared.BUSY)).toBe(1);
@@ -77,7 +77,7 @@ describe('tree prefetch', () => {
     expect(ended()).toBe(1);
   });
 
-  it('is sent again, from where the reader is now, if it has left the reader', () => {
+  it('starts again at the place of the reader if the reader has overtaken it', () => {
     const { prefetch, orders, memory } = setUp();
     const many = Array.from({ length: 1100 }, (_, i) => directory(tree, `d${i}`));
     for (const dir of [tree, ...many.slice(0, 600)]) prefetch.listed(dir);
@@ -88,7 +88,7 @@ describe('tree prefetch', () => {
     prefetch.close();
   });
 
-  it('starts another thread when the first has ended because it had no order', () => {
+  it('is replaced if it has ended because it had no order', () => {
     const { prefetch, orders, memory, word, ended } = setUp();
     for (const dir of [tree, ...below.slice(0, 20)]) prefetch.listed(dir);
     Atomics.store(memory[0] as Int32Array, Shared.BUSY, ENDED);
@@ -101,7 +101,7 @@ describe('tree prefetch', () => {
     prefetch.close();
   });
 
-  it('works without a thread when none can be started', () => {
+  it('is not needed: without it the union works as before', () => {
     const prefetch = new TreePrefetch([], () => {
       throw new Error('no thread');
     });

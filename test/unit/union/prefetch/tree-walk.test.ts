@@ -58,21 +58,21 @@ describe('the prefetch walk', () => {
     expect(walk(tree, { root: '', place: place.split('/') })).toEqual(all.slice(all.indexOf(place) + 1));
   });
 
-  it('stays in the tree that is read', () => {
+  it('stays in the tree of the reader', () => {
     const below = readingOrder(tree.a, 'a');
     expect(walk(tree, { root: 'a', place: [] })).toEqual(below);
   });
 
-  it('waits for a reader who is far behind, and leaves one who does not come', () => {
+  it('waits for a reader that is far behind, and ends if the reader has stopped', () => {
     const large = wide(3, 6);
     expect(walk(large, { root: '', place: [] })).toEqual(readingOrder(large).slice(0, AHEAD));
   });
 
-  it('only passes through what the reader has listed meanwhile', () => {
+  it('does not stat what the reader has listed meanwhile', () => {
     expect(walk(tree, { root: '', place: [] }, { served: 5 })).toEqual(all.slice(5));
   });
 
-  it('ends where nothing has to be fetched', () => {
+  it('ends when everything is in memory already', () => {
     expect(walk(tree, { root: '', place: [] }, { inMemoryAfter: 4 })).toEqual(all.slice(0, 4));
   });
 });
