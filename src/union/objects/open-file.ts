@@ -1,18 +1,17 @@
 /**
- * Opening a node: which real file, and which I/O mode (see `OpenFile`).
+ * Opens nodes: chooses the real file and the I/O mode (see `OpenFile`).
  *
- * - A read-only union reads everything past the server (passthrough): containers that share a layer share its
- *   pages.
- * - A writable union does so for files of the upper. A lower file, or lower data, is opened `cached`: it may
- *   be copied up later, and a passthrough reader would keep reading the old data. A node that is open and
- *   cached stays so until its last close, on the copy once there is one, so that every reader sees every
- *   write.
- * - A file of a writable union that has set-id bits is cached, because a write in passthrough runs with the
- *   rights of whoever registered the backing file, and ours is to keep those bits (fs/backing-file.c). For
- *   bits that are set later, what we register is registered without CAP_FSETID. Both hold for readers too: a
- *   writer shares their backing.
+ * - In a read-only union, the kernel reads all files without the server (passthrough). So containers that
+ *   share a layer share its pages.
+ * - In a writable union, this holds for files of the upper. A lower file, or lower data, is opened in cached
+ *   mode: it can be copied up later, and a reader in passthrough would continue to read the old data. A node
+ *   in cached mode remains in it until its last release, also after a copy-up, so that every reader sees
+ *   every write.
+ * - In a writable union, a file with set-id bits is cached. A write in passthrough has the rights of the
+ *   server, which registered the backing file. With CAP_FSETID it would not clear the bits
+ *   (fs/backing-file.c). Because bits can be set later, the server registers backing files without
+ *   CAP_FSETID. Both hold for readers too, because a writer uses the same backing file.
  */
-
 import { updatesAccessTime } from '../../core/access-times.js';
 import { Errno, fsError, isErrno } from '../../core/errno.js';
 import { FileStat } from '../../core/file-stat.js';
@@ -26,31 +25,32 @@ import type { FileNode, OpenFile } from '../nodes/node.js';
 import { closeFds, closeReadFd, replaceFds, replaceWriteFd } from '../nodes/open-fds.js';
 import { PREFETCH } from '../prefetch/file-prefetch.js';
 import type { Union } from '../state/union.js';
-import { canPassThrough, hasChangingFlags, register, takesFlags } from './passthrough.js';
+import { acceptsFlags, canPassThrough, hasChangingFlags, registerBacking } from './passthrough.js';
 import { isAppendOnly } from './protection.js';
 import { openForReading, openReal } from './real-object.js';
 import { lacksData, refuseUnfollowed } from './unfollowed-data.js';
 
+/** The object that all opens return. It is valid until the next open. */
 const answer = { keepCache: true, backingId: 0, direct: false };
 const scratch = new FileStat();
 
 /**
- * Opens `node`, which is in the upper if `flags` can write.
- * @param isFetched its beginning is in a page cache already
+ * Opens a node. The file was copied up before if `flags` permit writing.
+ * @param isFetched the page cache has the beginning of the file already
  */
 export function openNode(union: Union, node: FileNode, flags: number, isFetched = false): Opened {
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
   if (node.open === null) {
     if (!writes) return openFirstReader(union, node, flags, isFetched);
-    const fresh = openForWriting(union, node, flags);
-    orClose(fresh.fd, () => refuseUnreadable(union, node, fresh.fd));
-    const opened = openFirst(union, node, fresh, flags);
+    const opening = openForWriting(union, node, flags);
+    closeOnFailure(opening.fd, () => refuseUnreadable(union, node, opening.fd));
+    const opened = openFirst(union, node, opening, flags);
     noteUnseenWriter(union, node, true);
     return opened;
   }
-  if (node.open.backingId !== 0 && !takesFlags(node.open.fd, flags)) throw fsError(Errno.EINVAL, 'open');
-  if (writes) fitForWriting(union, node, node.open, flags);
-  if ((flags & O_ACCMODE) !== O_WRONLY) fitForReading(union, node, node.open);
+  if (node.open.backingId !== 0 && !acceptsFlags(node.open.fd, flags)) throw fsError(Errno.EINVAL, 'open');
+  if (writes) ensureWritableFd(union, node, node.open, flags);
+  if ((flags & O_ACCMODE) !== O_WRONLY) ensureReadableFd(union, node, node.open);
   const opened = count(node, node.open, flags);
   noteUnseenWriter(union, node, writes);
   return opened;
@@ -59,7 +59,7 @@ export function openNode(union: Union, node: FileNode, flags: number, isFetched 
 function openFirstReader(union: Union, node: FileNode, flags: number, isFetched: boolean): Opened {
   const fd = openForReading(union, node, scratch);
   const { size } = scratch;
-  orClose(fd, () => refuseUnreadable(union, node, fd));
+  closeOnFailure(fd, () => refuseUnreadable(union, node, fd));
   const isNew = !node.wasOpened;
   const opened = openFirst(union, node, { fd, reads: true, writable: false, appends: false }, flags);
   if (opened.backingId !== 0) return opened;
@@ -67,7 +67,7 @@ function openFirstReader(union: Union, node: FileNode, flags: number, isFetched:
   // READ.
   if ((flags & O_NOATIME) !== 0) return opened;
   noteRead(union, node, fd);
-  provide(union, node, fd, isNew ? size : 0, isFetched);
+  sendOrPrefetch(union, node, fd, isNew ? size : 0, isFetched);
   return opened;
 }
 
@@ -84,19 +84,20 @@ function noteRead(union: Union, node: FileNode, fd: number): void {
 }
 
 /**
- * Who opens a file reads it. A small one is given to the kernel before our answer to OPEN: its READ would be
- * one request more, and so, at the next open, the GETATTR for an access time that FUSE drops after each READ
- * (fs/fuse/dir.c:fuse_invalidate_atime). With a larger one the disk is at work while our answer and the first
- * READ travel.
- * @param size of a file that the kernel has no pages of; else 0
+ * Makes data available that the kernel will read next. The pages of a small file are sent to the kernel
+ * before the reply to OPEN. This saves the READ request, and at the next open the GETATTR for the access
+ * time, which FUSE invalidates after each READ (fs/fuse/dir.c:fuse_invalidate_atime). For a larger file, the
+ * disk begins to read before the kernel has received the reply and sent its first READ.
+ * @param size the size of the file if the kernel has no pages of it; else 0
  */
-function provide(union: Union, node: FileNode, fd: number, size: number, isFetched: boolean): void {
+function sendOrPrefetch(union: Union, node: FileNode, fd: number, size: number, isFetched: boolean): void {
   const { channel } = union.kernel;
   if (channel !== null && size > 0 && size <= channel.storeLimit) channel.storeData(node.id, fd, size);
   else if (!isFetched) prefetch(fd, 0, PREFETCH);
 }
 
-interface Fresh {
+/** A new fd of a file, and what it is open for. */
+interface NewFd {
   readonly fd: number;
   readonly reads: boolean;
   readonly writable: boolean;
@@ -104,11 +105,11 @@ interface Fresh {
 }
 
 /**
- * An append-only file is written through an fd with O_APPEND: an application could remove O_APPEND from its
- * own descriptor, because the kernel's FUSE does not know of the inode flag. With real inode flags the open
- * fails without it.
+ * Opens a file for writing, with O_APPEND if it is append-only. An application could remove O_APPEND from its
+ * own descriptor, because the kernel's FUSE does not know the inode flag. With a real inode flag, an open
+ * without O_APPEND fails.
  */
-function openForWriting(union: Union, node: FileNode, flags: number): Fresh {
+function openForWriting(union: Union, node: FileNode, flags: number): NewFd {
   if (isAppendOnly(union, node)) return openWritable(union, node, flags, O_APPEND);
   try {
     return openWritable(union, node, flags, 0);
@@ -124,21 +125,21 @@ function openForWriting(union: Union, node: FileNode, flags: number): Fresh {
  * caller that only writes. (A reader can still exist, from before the mode was changed.)
  * @param append O_APPEND, or 0
  */
-function openWritable(union: Union, node: FileNode, flags: number, append: number): Fresh {
-  const fresh = { writable: true, appends: append !== 0 };
+function openWritable(union: Union, node: FileNode, flags: number, append: number): NewFd {
+  const opening = { writable: true, appends: append !== 0 };
   try {
-    return { ...fresh, fd: openReal(union, node, O_RDWR | append), reads: true };
+    return { ...opening, fd: openReal(union, node, O_RDWR | append), reads: true };
   } catch (error) {
     if ((flags & O_ACCMODE) !== O_WRONLY || !isErrno(error, 'EACCES')) throw error;
-    return { ...fresh, fd: openReal(union, node, O_WRONLY | append), reads: false };
+    return { ...opening, fd: openReal(union, node, O_WRONLY | append), reads: false };
   }
 }
 
 /**
- * Gives an open file an fd that serves one more writer, if it has none. Earlier writers keep writing where
- * they did.
+ * Opens the file for one more writer, if the current fd does not serve that writer. The file remains
+ * append-only for earlier writers.
  */
-function fitForWriting(union: Union, node: FileNode, open: OpenFile, flags: number): void {
+function ensureWritableFd(union: Union, node: FileNode, open: OpenFile, flags: number): void {
   const wanted = isAppendOnly(union, node);
   if (open.writable && (open.appends === wanted || (wanted && open.writers > 0))) {
     checkWritable(open.fd, flags);
@@ -151,11 +152,15 @@ function fitForWriting(union: Union, node: FileNode, open: OpenFile, flags: numb
 }
 
 /** Opens the file for reading as well, if it is open for writing only. */
-function fitForReading(union: Union, node: FileNode, open: OpenFile): void {
+function ensureReadableFd(union: Union, node: FileNode, open: OpenFile): void {
   if (open.readFd < 0) open.readFd = openForReading(union, node);
 }
 
-/** What opening the file anew would refuse: the fd that serves all opens is older than its inode flags. */
+/**
+ * Refuses an open that the inode flags of the file forbid. They can have been set after the fd was opened
+ * that serves all opens.
+ * @throws FsError EPERM
+ */
 function checkWritable(fd: number, flags: number): void {
   statFd(fd, scratch);
   keepOwnProtection(fd, '', scratch);
@@ -163,15 +168,16 @@ function checkWritable(fd: number, flags: number): void {
 }
 
 /**
- * What the kernel has cached of the attributes may change without a request from now on (see
- * `changesUnseen`).
+ * Invalidates the kernel's cached attributes at the first writer in passthrough, because they can change
+ * without a request from now on (see `changesUnseen`).
  */
 function noteUnseenWriter(union: Union, node: FileNode, writes: boolean): void {
   if (writes && node.open?.writers === 1 && node.open.backingId !== 0)
     union.kernel.channel?.invalidateAttributes(node.id);
 }
 
-function orClose<T>(fd: number, use: () => T): T {
+/** Runs `use`, and closes the fd if it fails. */
+function closeOnFailure<T>(fd: number, use: () => T): T {
   try {
     return use();
   } catch (error) {
@@ -181,9 +187,10 @@ function orClose<T>(fd: number, use: () => T): T {
 }
 
 /**
- * Opens a node with an fd that there is already: of a file just made, or just copied up, so that the kernel
- * has no cached attributes of it. Takes the fd; -1: the node is open already, and has it.
- * @param mode the file's, if it is known
+ * Opens a node with an existing fd: of a file that was just created or copied up, so that the kernel has no
+ * cached attributes of it.
+ * @param fd the node owns it from now on; -1: the node is open and has it already
+ * @param mode the file's mode, if the caller knows it
  */
 export function openNew(union: Union, node: FileNode, fd: number, flags: number, mode?: number): Opened {
   if (node.open === null) {
@@ -196,21 +203,21 @@ export function openNew(union: Union, node: FileNode, fd: number, flags: number,
 function openFirst(
   union: Union,
   node: FileNode,
-  { fd, reads, writable, appends }: Fresh,
+  { fd, reads, writable, appends }: NewFd,
   flags: number,
   mode?: number,
 ): Opened {
   // In passthrough a later opener reads through this same backing file, so the fd must be readable.
-  const passes = reads && orClose(fd, () => canPassThrough(union, node, fd, flags, mode));
+  const passes = reads && closeOnFailure(fd, () => canPassThrough(union, node, fd, flags, mode));
   const open: OpenFile = { fd, readFd: reads ? fd : -1, writable, appends, backingId: 0, opens: 0, writers: 0 };
   node.open = open;
   node.wasOpened = true;
   union.openFiles.opened();
-  if (passes) open.backingId = register(union, node, fd);
+  if (passes) open.backingId = registerBacking(union, node, fd);
   return count(node, open, flags);
 }
 
-/** Throws for `fd` of a file whose data is in another layer. */
+/** Throws EPERM if the data of the file `fd` is in another layer, and the mount does not look for it. */
 function refuseUnreadable(union: Union, node: FileNode, fd: number): void {
   if (node.home !== null && lacksData(union, node.home.layer, fd, '')) refuseUnfollowed(union, node.name, 'open');
 }
@@ -232,7 +239,7 @@ function count(node: FileNode, open: OpenFile, flags: number): Opened {
   return answer;
 }
 
-/** One open of the node has ended; with the last one its fd and its backing go. */
+/** Ends one open of the node. The last one closes its fd and unregisters its backing file. */
 export function releaseOpen(union: Union, node: FileNode, flags: number): void {
   const { open } = node;
   if (open === null) return;
@@ -242,7 +249,7 @@ export function releaseOpen(union: Union, node: FileNode, flags: number): void {
   node.open = null;
   union.openFiles.closed();
   if (open.backingId !== 0) union.kernel.channel?.backingClose(open.backingId);
-  // A file without a name is reached through this fd for as long as the kernel may ask for it.
+  // A file without a name is reached through this fd as long as the kernel can send requests for it.
   if (node.home === null && node.pin < 0) {
     node.pin = open.fd;
     closeReadFd(open);
@@ -251,8 +258,9 @@ export function releaseOpen(union: Union, node: FileNode, flags: number): void {
 }
 
 /**
- * Whoever has the file open reads and writes the copy from now on. Returns its fd, or -1 if the open file has
- * taken it.
+ * Makes all opens of the node read and write its copy from now on.
+ * @param fd an fd of the copy
+ * @returns the fd, or -1 if the open file owns it now
  */
 export function repoint(node: FileNode, fd: number): number {
   const { open } = node;

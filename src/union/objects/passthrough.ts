@@ -43,7 +43,7 @@ function mustSharePages(flags: number): boolean {
  * @param mode the file's mode, if the caller knows it
  */
 export function canPassThrough(union: Union, node: FileNode, fd: number, flags: number, mode?: number): boolean {
-  if (!union.kernel.passthrough || !takesFlags(fd, flags)) return false;
+  if (!union.kernel.passthrough || !acceptsFlags(fd, flags)) return false;
   // An earlier mapping writes to the backing file, not to the pages of FUSE: then they cannot be shared
   // anyway.
   if (mustSharePages(flags) && !node.mayBeMapped) return false;
@@ -63,18 +63,18 @@ function dataLayer(union: Union, node: FileNode): Layer | undefined {
 }
 
 /**
- * False: the kernel could not open the backing file `fd` with `flags`, and open(2) would fail with EIO
+ * Whether the kernel can open the backing file `fd` with `flags`. If not, open(2) would fail with EIO
  * (fs/fuse/iomode.c:fuse_file_io_open).
  */
-export function takesFlags(fd: number, flags: number): boolean {
+export function acceptsFlags(fd: number, flags: number): boolean {
   return (flags & O_DIRECT) === 0 || supportsDirect(fd);
 }
 
 /**
  * Whether data and times of `node` can have changed without a request since the last call: by a writer that
- * has it open in passthrough, or by a mapping that such a writer has left. RELEASE does not mean that the
- * mapping is gone, because it uses the backing file (fs/backing-file.c:backing_file_mmap). If it is gone now,
- * it may still have written since the last call: the result is true once more.
+ * has it open in passthrough, or by a mapping that such a writer has left. A mapping can exist after RELEASE,
+ * because it uses the backing file (fs/backing-file.c:backing_file_mmap). If it does not exist any more, it
+ * can still have written since the last call: the result is true once more.
  */
 export function changesUnseen(union: Union, node: FileNode): boolean {
   if (isWrittenInPassthrough(node)) return true;
@@ -105,22 +105,23 @@ function isWithoutWriters(union: Union, node: FileNode): boolean {
 }
 
 /**
- * Registers a backing file. Returns its id, or 0 if the kernel refuses it: then reads and writes come as
- * requests.
+ * Registers a backing file. Returns its id, or 0 if the kernel refuses it: then the kernel sends READ and
+ * WRITE to the server.
  */
-export function register(union: Union, node: FileNode, fd: number): number {
+export function registerBacking(union: Union, node: FileNode, fd: number): number {
   const { channel } = union.kernel;
   if (channel === null) return 0;
   const id = union.stack.upper === null ? channel.backingOpen(fd) : withoutFsetid(() => channel.backingOpen(fd));
   if (id > 0) return id;
-  refused(union, node, -id);
+  noteRefusal(union, node, -id);
   return 0;
 }
 
 /**
- * EPERM: never allowed in this user namespace. ELOOP: this layer's file system is stacked too deep itself.
+ * Remembers why the kernel refused a backing file. EPERM: no passthrough in this user namespace. ELOOP: the
+ * file system of this layer is stacked too deep.
  */
-function refused(union: Union, node: FileNode, errno: number): void {
+function noteRefusal(union: Union, node: FileNode, errno: number): void {
   if (errno === Errno.EPERM) union.kernel.passthrough = false;
   const layer = dataLayer(union, node);
   if (errno === Errno.ELOOP && layer !== undefined) layer.refusesBacking = true;

@@ -1,14 +1,13 @@
 /**
- * Immutable and append-only objects: the checks that the kernel makes for a file system whose inodes have
- * these flags (fs/namei.c, fs/attr.c, fs/xattr.c), and that it cannot make here, because FUSE tells it
- * nothing of them.
+ * Immutable and append-only objects. The kernel checks these inode flags for other file systems (fs/namei.c,
+ * fs/attr.c, fs/xattr.c). It does not know them for FUSE, so the union makes the checks.
  *
- * A lower object has the flags themselves. On an upper object they would keep the union from linking and
- * marking it. There `Dialect.protections` stores them, and nobody but us enforces them.
+ * A lower object has real flags. On an upper object, real flags would prevent the union from linking and
+ * marking it. So `Dialect.protections` stores them in another form, which only the union enforces.
  *
- * An upper directory can have real flags too. Its file system enforces them, but only on the entries that it
- * has itself. It lets the union add a whiteout to an append-only directory, by which a lower entry is
- * removed. So the real flags of an upper directory count here as the stored ones do.
+ * An upper directory can have real flags too. Its file system enforces them, but only for the entries that it
+ * contains itself. It permits the union to add a whiteout to an append-only directory, which removes a lower
+ * entry. So the union enforces the real flags of an upper directory like stored ones.
  */
 import { Errno, fsError } from '../../core/errno.js';
 import { FileStat } from '../../core/file-stat.js';
@@ -21,8 +20,8 @@ import { refOf, statOnDisk, statReal } from './real-object.js';
 const scratch = new FileStat();
 
 /**
- * FS_IMMUTABLE_FL and FS_APPEND_FL, if `node` has them. The node remembers them. Real flags of an upper file
- * are not among them: its file system enforces these.
+ * FS_IMMUTABLE_FL and FS_APPEND_FL, if `node` has them; stored in the node after the first call. Real flags
+ * of an upper file are not included, because its file system enforces them.
  * @throws FsError with the errno of the layer if the flags cannot be read
  */
 export function protectionOf(union: Union, node: UnionNode): number {
@@ -64,32 +63,35 @@ export function statToCopy(union: Union, node: UnionNode, into: FileStat): void 
   if (into.protection !== 0) into.protection = protectionOf(union, node);
 }
 
-/** Content may change, or the names in a directory (inode_permission with MAY_WRITE). */
+/** Throws EPERM if the content of a file, or the names in a directory, must not change (inode_permission). */
 export function assertWritable(union: Union, node: UnionNode): void {
   refuse(union, node, FS_IMMUTABLE_FL, 'write');
 }
 
-/** Attributes may change, and the object may be linked (notify_change, xattr_permission, vfs_link). */
+/**
+ * Throws EPERM if the attributes must not change and the object must not be linked (notify_change,
+ * xattr_permission, vfs_link).
+ */
 export function assertChangeable(union: Union, node: UnionNode): void {
   refuse(union, node, FS_IMMUTABLE_FL | FS_APPEND_FL, 'change');
 }
 
-/** A name of `node` may be taken from `dir` (may_delete). */
+/** Throws EPERM if a name of `node` must not be removed from `dir` (may_delete). */
 export function assertRemovable(union: Union, dir: UnionNode, node: UnionNode): void {
   refuse(union, dir, FS_IMMUTABLE_FL | FS_APPEND_FL, 'remove');
   refuse(union, node, FS_IMMUTABLE_FL | FS_APPEND_FL, 'remove');
 }
 
 /**
- * A whiteout in `dir` may be removed, to give its name to a new object. It may not if the upper's directory
- * is really append-only. Where flags are stored, they do not protect whiteouts, and real ones are left to the
- * file system: the dialect replaces a whiteout in one step, which fails as a whole.
+ * Throws EPERM if a whiteout in `dir` must not be replaced by a new object, because the directory has real
+ * flags. If the dialect stores flags, they do not protect whiteouts, and the file system enforces real ones:
+ * such a dialect replaces a whiteout in one step, which fails as a whole.
  */
 export function assertWhiteoutRemovable(union: Union, dir: DirectoryNode): void {
   if (union.stack.dialect.protections === null) refuse(union, dir, FS_IMMUTABLE_FL | FS_APPEND_FL, 'remove');
 }
 
-/** An append-only file is opened for writing by those who append (may_open). */
+/** Throws EPERM if the flags of the file forbid the open: an append-only file needs O_APPEND (may_open). */
 export function assertMayOpen(union: Union, node: UnionNode, flags: number): void {
   const truncates = (flags & O_TRUNC) !== 0;
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
@@ -98,6 +100,7 @@ export function assertMayOpen(union: Union, node: UnionNode, flags: number): voi
   refuse(union, node, overwrites ? FS_IMMUTABLE_FL | FS_APPEND_FL : FS_IMMUTABLE_FL, 'open');
 }
 
+/** Whether the union must enforce that the file is only appended to. */
 export function isAppendOnly(union: Union, node: UnionNode): boolean {
   return (protectionOf(union, node) & FS_APPEND_FL) !== 0;
 }

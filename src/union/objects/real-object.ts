@@ -1,7 +1,7 @@
 /**
- * A node's real object, however it can be reached: by a directory fd and a name, by an open file, or by the
- * pinned fd of what has no name any more. One function per thing done to it, so that operations need not know
- * which.
+ * The real object of a node. It is reached by a directory fd and a name, by an open file, or, if it has lost
+ * its name, by a pinned fd. There is one function for each action on it, so that operations need not know
+ * which of these applies.
  */
 import { Errno, fsError } from '../../core/errno.js';
 import { isRegular } from '../../core/file-mode.js';
@@ -31,12 +31,12 @@ export function refOf(union: Union, node: UnionNode): ObjectRef {
   return node.home === null ? refTo(heldFd(node), '') : refTo(union.fds.get(node.home), node.realName);
 }
 
-/** The fd of an object that has no name any more. */
+/** The fd of an object that is not reached by a name. */
 export function heldFd(node: FileNode): number {
   return opensItself(node) ? (node.open as OpenFile).fd : node.pin;
 }
 
-/** Whether the node is open by the real object itself: a metacopy is open by its data, which is another's. */
+/** Whether the open fd is that of the real object. For a metacopy it is that of the data, another object. */
 export function opensItself(node: FileNode): boolean {
   return node.open !== null && node.data === null;
 }
@@ -47,7 +47,7 @@ export function overridesOf(union: Union, node: UnionNode): StatOverrides | null
   return (node.isUpper ? union.stack.upper?.layer : node.home?.layer)?.overrides ?? null;
 }
 
-/** Stats the real object, as its layer has it: real inode number and link count. */
+/** Stats the real object: inode number and link count are those of its layer. */
 export function statReal(union: Union, node: UnionNode, into: FileStat): void {
   statOnDisk(union, node, into);
   const overrides = overridesOf(union, node);
@@ -57,16 +57,15 @@ export function statReal(union: Union, node: UnionNode, into: FileStat): void {
 }
 
 /**
- * As {@link statReal}, without what the layer keeps beside the object: owner, mode and type as they are on
- * disk.
+ * Stats the real object without its overrides: owner, mode and type are those on disk, not those in an xattr.
  */
 export function statOnDisk(union: Union, node: UnionNode, into: FileStat): void {
   statObject(refForStat(union, node), into);
 }
 
 /**
- * As {@link refOf}, for a stat: by an open fd if there is one, else by the name, so that a directory that
- * nobody lists is not opened.
+ * A reference for a stat: by an open fd if there is one, else by the name, so that a directory is not opened
+ * only for its attributes.
  */
 function refForStat(union: Union, node: UnionNode): ObjectRef {
   if (node.kind === 'file') return refForChange(union, node);
@@ -75,16 +74,16 @@ function refForStat(union: Union, node: UnionNode): ObjectRef {
 }
 
 /**
- * As {@link refOf}, for a change: by the fd that a file is open by, if there is one, because the walk to a
- * name takes longer than most changes.
+ * A reference for a change: by the open fd of a file, if there is one, because the walk to a name takes
+ * longer than most changes.
  */
 function refForChange(union: Union, node: UnionNode): ObjectRef {
   return node.kind === 'file' && opensItself(node) ? refTo(heldFd(node), '') : refOf(union, node);
 }
 
 /**
- * The real object's time of birth; null: its file system has none. A copy has a time of its own
- * (fs/overlayfs/inode.c:ovl_getattr).
+ * The birth time of the real object; null: its file system has none. The birth time of a copy is that of the
+ * copy-up (fs/overlayfs/inode.c:ovl_getattr).
  */
 export function birthOf(union: Union, node: UnionNode): Moment | null {
   const { dirfd, name } = refForStat(union, node);
@@ -98,19 +97,19 @@ export function statNode(union: Union, node: UnionNode, into: FileStat): void {
 }
 
 /**
- * Turns a real stat into what the union shows: the number kept over a copy-up, link counts of what is merged
- * or gone.
+ * Turns a real stat into the one that the union shows: the inode number that a copy-up does not change, and
+ * the link counts of merged directories, groups and removed objects.
  */
 export function showStat(node: UnionNode, stat: FileStat): void {
   stat.ino = node.ino;
   if (node.kind === 'file' && node.data !== null) stat.blocks = node.data.blocksFor(stat);
   if (node.kind === 'directory') {
-    // 1 says "unknown" to find(1) and fts(3), as the kernel's overlayfs does for a merged directory.
+    // For find(1) and fts(3), 1 means "unknown". The kernel's overlayfs shows it for merged directories too.
     if (node.removed) stat.nlink = 0;
     else if (node.isMerged) stat.nlink = 1;
   } else if (node.group !== null) {
     const names = node.group.names(stat.nlink);
-    // At least the one that led here: names may be hidden that were not counted.
+    // At least 1, because the file has a name. The count can be too small if names were hidden uncounted.
     stat.nlink = node.removed ? 0 : Math.max(1, names);
   } else if (node.removed && !node.isUpper) stat.nlink = Math.max(0, stat.nlink - 1);
 }
@@ -139,7 +138,8 @@ export function readlinkReal(union: Union, node: UnionNode): string {
 const opened = new FileStat();
 
 /**
- * A new fd of a regular file or directory; the caller's. It need not hold the data: {@link openForReading}.
+ * Opens a regular file or directory; the caller owns the fd. It can be that of a metacopy without the data:
+ * see {@link openForReading}.
  */
 export function openReal(union: Union, node: UnionNode, flags: number): number {
   const { dirfd, name } = refOf(union, node);
@@ -164,8 +164,8 @@ function openByName(dirfd: number, name: string, flags: number, into: FileStat):
 }
 
 /**
- * A new fd that a file's data can be read from; the caller's.
- * @param into takes the attributes of the file where they are needed to open it; else it has a size of 0
+ * Opens the data of a file for reading; the caller owns the fd.
+ * @param into receives the attributes of the file if they are read to open it; else its size is 0
  */
 export function openForReading(union: Union, node: FileNode, into = opened): number {
   into.size = 0;
@@ -175,7 +175,7 @@ export function openForReading(union: Union, node: FileNode, into = opened): num
   return name === '' ? reopen(dirfd, flags) : openByName(dirfd, name, flags, into);
 }
 
-/** Sets the size of a file of the upper, whether it is open or not, and for whatever. */
+/** Sets the size of a file of the upper, whether it is open or not. */
 export function truncateReal(union: Union, node: FileNode, size: number): void {
   if (node.open?.writable === true) {
     truncate(node.open.fd, size);

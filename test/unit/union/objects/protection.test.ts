@@ -52,7 +52,7 @@ function write(id: NodeId, text: string, offset: number): void {
   expect(union.write(id, Buffer.from(text), 0, text.length, offset, null)).toBe(text.length);
 }
 
-it('is written at its end only, whatever has become of the flag of the descriptor', () => {
+it('is written only at its end, even if the descriptor has lost O_APPEND', () => {
   const id = find('log');
   union.setFlags(id, union.getFlags(id) | FS_APPEND_FL);
   expect(() => union.open(id, O_WRONLY, null)).toThrow('EPERM');
@@ -62,7 +62,7 @@ it('is written at its end only, whatever has become of the flag of the descripto
   expect(readFileSync(join(home, 'upper/log'), 'utf8')).toBe('first.second.');
 });
 
-it('is written everywhere again by who opens it after its protection has gone, also while it is open', () => {
+it('can be written anywhere again by an open after its protection was removed, also while it is open', () => {
   const id = find('log');
   union.setFlags(id, union.getFlags(id) | FS_APPEND_FL);
   union.open(id, O_WRONLY | O_APPEND, null);
@@ -74,7 +74,7 @@ it('is written everywhere again by who opens it after its protection has gone, a
   union.release(id, O_WRONLY);
 });
 
-it('a reader that has it open does not change that', () => {
+it('is written only at its end also while a reader has it open', () => {
   const id = find('log');
   union.open(id, 0, null);
   union.setFlags(id, union.getFlags(id) | FS_APPEND_FL);
@@ -85,7 +85,7 @@ it('a reader that has it open does not change that', () => {
   union.release(id, 0);
 });
 
-it('of a file of several links protects it under each name, also of those that the upper does not have', () => {
+it('protects a file with several links under each name, also under names that the upper lacks', () => {
   const overlay = { ...defaultOverlay(xattrNamespace()), index: true };
   union.close();
   mount(overlay);

@@ -1,4 +1,4 @@
-/** Of which files the kernel is given the data when they are opened. */
+/** Files whose data the server sends to the kernel when they are opened. */
 import { rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -12,7 +12,7 @@ const LIMIT = 10;
 
 let home: string;
 let union: Operations;
-/** Node and size of each. */
+/** The node and the size of each stored file. */
 let stored: [NodeId, number][];
 
 beforeEach(() => {
@@ -54,20 +54,20 @@ function openAndClose(node: NodeId, flags = O_RDONLY): void {
 }
 
 describe('data is stored when a file is opened', () => {
-  it('to be read, for the first time', () => {
+  it('for reading, for the first time', () => {
     attach();
     const node = find('most');
     openAndClose(node);
     expect(stored).toEqual([[node, LIMIT]]);
   });
 
-  it.each(['empty', 'more'])('unless there is too little or too much of it: %s', (name) => {
+  it.each(['empty', 'more'])('unless the file is empty or too large: %s', (name) => {
     attach();
     openAndClose(find(name));
     expect(stored).toEqual([]);
   });
 
-  it('never again: the kernel may have pages that it has locked', () => {
+  it('never a second time: the kernel can have locked pages of the file', () => {
     attach();
     const node = find('most');
     openAndClose(node);
@@ -75,7 +75,7 @@ describe('data is stored when a file is opened', () => {
     expect(stored).toHaveLength(1);
   });
 
-  it('never while somebody else has it open', () => {
+  it('never while it is already open', () => {
     attach();
     const node = find('most');
     union.open(node, O_RDONLY, null);
@@ -97,7 +97,7 @@ describe('data is stored when a file is opened', () => {
     },
   );
 
-  it('never after it has been open for writing', () => {
+  it('never after it was open for writing', () => {
     attach();
     const node = find('most');
     openAndClose(node, O_RDWR);
@@ -105,7 +105,7 @@ describe('data is stored when a file is opened', () => {
     expect(stored).toEqual([]);
   });
 
-  it('again when the kernel had forgotten it in between', () => {
+  it('a second time after the kernel has forgotten the file', () => {
     attach();
     openAndClose(find('most'));
     union.forget(find('most'), 2);
@@ -115,7 +115,7 @@ describe('data is stored when a file is opened', () => {
     expect(stored).toHaveLength(2);
   });
 
-  it('with the size that it has by then', () => {
+  it('with the size that the file has at that time', () => {
     attach();
     const node = find('most');
     truncateSync(join(home, 'lower/most'), 3);
@@ -123,7 +123,7 @@ describe('data is stored when a file is opened', () => {
     expect(stored).toEqual([[node, 3]]);
   });
 
-  it('of the upper only where it is not read past the server', () => {
+  it('for an upper file only without passthrough', () => {
     attach({ passthrough: true });
     openAndClose(find('upper'));
     expect(stored).toEqual([]);
