@@ -20,7 +20,7 @@ export interface CopyUpContext {
   /** A change of attributes copies up only the attributes, without the data. */
   readonly makesMetacopies: boolean;
   /** Called when an ACL is written without some entries of the source. Warns the user once. */
-  readonly noteCutAcl: () => void;
+  readonly warnOfCutAcl: () => void;
 }
 
 /** An upper file whose data is being copied. */

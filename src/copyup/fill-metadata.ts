@@ -56,7 +56,7 @@ function copyXattrs(source: CopyUpSource, staged: ObjectRef, mode: number, conte
     if (value === null) continue;
     const written = isAcl(xattr) ? withoutForeignIds(value) : value;
     if (written !== value) {
-      context.noteCutAcl();
+      context.warnOfCutAcl();
       if (xattr === ACL_ACCESS) granted = modeWithin(granted, written);
     }
     try {

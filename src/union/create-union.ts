@@ -141,7 +141,7 @@ function copyUpContext(config: UnionConfig, dialect: Dialect, layer: Layer, work
     squash: squashOf(config.ownership),
     sync: !config.volatile,
     makesMetacopies: makesMetacopies(dialect, work, config.log),
-    noteCutAcl: logOnce(config.log, CUT_ACL),
+    warnOfCutAcl: logOnce(config.log, CUT_ACL),
   };
 }
 

@@ -12,7 +12,7 @@ export const PLINK_DIRECTORY = '.wh..wh.plnk';
 /** In a branch's root: the directory of open objects without a name. */
 export const ORPHAN_DIRECTORY = '.wh..wh.orph';
 /** The prefix of bookkeeping names, which are never content of a layer. */
-export const BOOKKEEPING_PREFIX = '.wh..wh.';
+const BOOKKEEPING_PREFIX = '.wh..wh.';
 /**
  * The longest name (AUFS_MAX_NAMELEN): 255, less two prefixes, a dot and four hex digits, which a temporary
  * name of a whiteout needs.

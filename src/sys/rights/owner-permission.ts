@@ -50,12 +50,12 @@ export function withWriteToEmpty<T>(dirfd: number, name: string, mode: number, u
  * `''`. This requires write permission (man xattr(7)), which the object gets for the moment, because a caller
  * needs no permission for a private mark.
  */
-export function withWriteOn<T>(dirfd: number, name: string, use: () => T): T {
+export function withWritePermission<T>(dirfd: number, name: string, use: () => T): T {
   return withPermissions(dirfd, name, S_IWUSR, use);
 }
 
 /** Runs `use`, which reads the directory `name` in `dirfd`, with all permissions for the moment. */
-export function withAllOn<T>(dirfd: number, name: string, use: () => T): T {
+export function withAllPermissions<T>(dirfd: number, name: string, use: () => T): T {
   return withPermissions(dirfd, name, S_IRWXU, use);
 }
 

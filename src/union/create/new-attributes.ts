@@ -36,7 +36,7 @@ export function attributesFor(union: Union, dir: DirectoryNode, mode: number, ca
   const defaultAcl = isSymlink(mode) ? null : defaultAclOf(union, dir);
   if (defaultAcl === null) return { uid, gid, mode: withGroup & ~caller.umask, access: null, inherited: null };
   const inherited = withoutForeignIds(defaultAcl);
-  if (inherited !== defaultAcl) union.stack.writable().copyUp.noteCutAcl();
+  if (inherited !== defaultAcl) union.stack.writable().copyUp.warnOfCutAcl();
   const acl = inheritAcl(defaultAcl, withGroup);
   // After the mode has limited the mask, because an entry that is removed here granted no more than the mask.
   const access = acl.access && withoutForeignIds(acl.access);

@@ -15,7 +15,7 @@ import { close, openAt } from '../../sys/files/open.js';
 import { readDirectory } from '../../sys/files/read-directory.js';
 import { statAt } from '../../sys/files/stat.js';
 import { findXattr, removeXattr, setXattr } from '../../sys/files/xattr.js';
-import { withWriteOn } from '../../sys/rights/owner-permission.js';
+import { withWritePermission } from '../../sys/rights/owner-permission.js';
 import type { AufsPseudoLinks } from '../../whiteout/aufs/aufs-pseudo-links.js';
 import { formatLinkCount, type LinkCount, parseLinkCount } from '../../whiteout/link-count.js';
 import type { DirectoryFds } from '../layers/directory-fds.js';
@@ -150,7 +150,7 @@ export class PseudoLinks extends HardLinkTable {
   private setOrigin({ dirfd, name }: ObjectRef, { origin }: LinkGroup, count: LinkCount): void {
     try {
       const text = Buffer.from(`${origin} ${formatLinkCount(count)}`, 'latin1');
-      withWriteOn(dirfd, name, () => setXattr(dirfd, name, this.entries.originXattr, text));
+      withWritePermission(dirfd, name, () => setXattr(dirfd, name, this.entries.originXattr, text));
     } catch (error) {
       // The file system has no such xattrs, or (in a user namespace) the object cannot have any. If the
       // server is killed, the next mount ignores the entry.
@@ -160,7 +160,7 @@ export class PseudoLinks extends HardLinkTable {
 
   private removeOrigin({ dirfd, name }: ObjectRef): void {
     try {
-      withWriteOn(dirfd, name, () => removeXattr(dirfd, name, this.entries.originXattr));
+      withWritePermission(dirfd, name, () => removeXattr(dirfd, name, this.entries.originXattr));
     } catch (error) {
       // See setOrigin.
       if (!isErrno(error, 'ENODATA', 'EOPNOTSUPP', 'EPERM')) throw error;

@@ -7,7 +7,7 @@ import { O_DIRECTORY, O_PATH } from '../../core/flags.js';
 import { mknodAt, tryLinkAt, unlinkAt } from '../../sys/files/inode-ops.js';
 import { close, openAt } from '../../sys/files/open.js';
 import { statAt } from '../../sys/files/stat.js';
-import { withAllOn } from '../../sys/rights/owner-permission.js';
+import { withAllPermissions } from '../../sys/rights/owner-permission.js';
 import { OPAQUE_MARKER, WHITEOUT_BASE, WHITEOUT_MODE, whiteoutOf } from '../aufs-names.js';
 
 const scratch = new FileStat();
@@ -47,7 +47,7 @@ export function showsOpaqueMarker(dirfd: number, name: string, isWritable: boole
   }
   if (!isWritable) return false;
   try {
-    return withAllOn(dirfd, name, () => hasOpaqueMarker(dirfd, name));
+    return withAllPermissions(dirfd, name, () => hasOpaqueMarker(dirfd, name));
   } catch (error) {
     // The directory belongs to another user.
     if (isErrno(error, 'EPERM')) return false;

@@ -12,7 +12,7 @@ import { FS_APPEND_FL, FS_IMMUTABLE_FL } from '../../core/flags.js';
 import { readDirectory } from '../../sys/files/read-directory.js';
 import { statAt } from '../../sys/files/stat.js';
 import { findReadableXattr, findXattr, listXattrs, removeXattr, setXattr } from '../../sys/files/xattr.js';
-import { withWriteOn } from '../../sys/rights/owner-permission.js';
+import { withWritePermission } from '../../sys/rights/owner-permission.js';
 import { WHITEOUT_PREFIX } from '../aufs-names.js';
 import type {
   Dialect,
@@ -114,7 +114,9 @@ export class OverlayDialect implements Dialect, LayerReader {
       written: redirectDir === 'on',
       followed: redirectDir !== 'nofollow',
       mark: (dirfd, name, redirect) =>
-        withWriteOn(dirfd, name, () => setXattr(dirfd, name, this.redirectXattr, Buffer.from(redirect, 'latin1'))),
+        withWritePermission(dirfd, name, () =>
+          setXattr(dirfd, name, this.redirectXattr, Buffer.from(redirect, 'latin1')),
+        ),
     };
     this.metacopies = {
       enabled: metacopy,

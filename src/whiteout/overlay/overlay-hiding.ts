@@ -12,7 +12,7 @@ import { mknodAt, renameAt, tryLinkAt, unlinkAt } from '../../sys/files/inode-op
 import { close, openAt } from '../../sys/files/open.js';
 import { statAt } from '../../sys/files/stat.js';
 import { findXattr, setXattr } from '../../sys/files/xattr.js';
-import { withWriteOn, withWriteToMove } from '../../sys/rights/owner-permission.js';
+import { withWritePermission, withWriteToMove } from '../../sys/rights/owner-permission.js';
 import type { Hiding, MovePlan } from '../dialect.js';
 import { moveOverEmptied, removeIfEmpty } from '../work/clone-directory.js';
 import type { WorkDirectory } from '../work/work-directory.js';
@@ -64,7 +64,7 @@ export class OverlayHiding implements Hiding {
   }
 
   markOpaque(dirfd: number, name: string): void {
-    withWriteOn(dirfd, name, () => setXattr(dirfd, name, this.dialect.opaqueXattr, SET));
+    withWritePermission(dirfd, name, () => setXattr(dirfd, name, this.dialect.opaqueXattr, SET));
   }
 
   move(plan: MovePlan): void {

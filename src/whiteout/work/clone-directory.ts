@@ -9,7 +9,7 @@ import { ACL_DEFAULT, isAcl } from '../../core/xattr-names.js';
 import { chmodAt, chownAt, mkdirAt, renameAt, rmdirAt, utimesAt } from '../../sys/files/inode-ops.js';
 import { statAt } from '../../sys/files/stat.js';
 import { getXattr, listXattrs, setXattr } from '../../sys/files/xattr.js';
-import { moveKeepingMode, withAllOn, withWriteToMove } from '../../sys/rights/owner-permission.js';
+import { moveKeepingMode, withAllPermissions, withWriteToMove } from '../../sys/rights/owner-permission.js';
 import type { WorkDirectory } from './work-directory.js';
 
 /** Removes the directory if it is physically empty; returns false if it is not. */
@@ -74,7 +74,7 @@ export function moveOverEmptied(
   undo.push(() => work.discard(staged));
   undo.guard(() => {
     mkdirAt(work.fd, staged, 0o700);
-    withAllOn(upper, name, () => cloneAttributes({ dirfd: upper, name, stat }, work.fd, staged));
+    withAllPermissions(upper, name, () => cloneAttributes({ dirfd: upper, name, stat }, work.fd, staged));
     prepare(staged);
     exchange();
     undo.push(exchange);
