@@ -5,17 +5,21 @@
 
 export * from '../../../src/core/file-mode.js';
 export * from '../../../src/core/flags.js';
+export * from '../machine/kernel-caches.js';
+export * from './at-calls.js';
 export * from './attributes.js';
 export { FAULT, type Observer, observeCalls, outcome, SysError, UNMAPPED } from './call.js';
 export * from './descriptors.js';
+export * from './file-handles.js';
 export * from './files.js';
-export * from './handles.js';
-export * from './kernel-caches.js';
 export * from './locks.js';
 export * from './mapped-files.js';
 export * from './names.js';
+export * from './process/chroot.js';
+export * from './process/identity.js';
+export * from './process/mounts.js';
+export * from './process/own-mounts.js';
+export * from './process/programs.js';
+export * from './process/working-directory.js';
 export * from './sockets.js';
-export * from './thread/chroot.js';
-export * from './thread/identity.js';
-export * from './thread/own-mounts.js';
 export * from './xattrs.js';

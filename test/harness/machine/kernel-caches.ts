@@ -1,8 +1,8 @@
 /** Drops the kernel's caches of a file system. */
 import { writeFileSync } from 'node:fs';
-import { AT_FDCWD, bind, check, cPath } from './call.js';
-import { fadvise } from './descriptors.js';
-import { close } from './files.js';
+import { AT_FDCWD, bind, check, cPath } from '../sys/call.js';
+import { fadvise } from '../sys/descriptors.js';
+import { close } from '../sys/files.js';
 
 const syscall5 = bind<(n: number, a: number, b: number, c: number, d: number, e: number) => number>(
   'long syscall(long, long, long, long, long, long)',
