@@ -19,9 +19,12 @@ beforeAll(() => {
 });
 afterAll(() => removeScratch(dir));
 
-function isMissing(shell: string): boolean {
-  return spawnSync(shell, ['-c', ':']).error !== undefined;
+/** Why a shell cannot be tested, or null. */
+function unavailable(shell: string): string | null {
+  return spawnSync(shell, ['-c', ':']).error === undefined ? null : `(${shell} is missing)`;
 }
+
+const [noBash, noZsh, noFish] = ['bash', 'zsh', 'fish'].map(unavailable);
 
 function output(shell: string, args: readonly string[]): string {
   const { stdout, stderr } = spawnSync(shell, args, { encoding: 'utf8', cwd: dir });
@@ -61,7 +64,7 @@ function lines(text: string): string[] {
   return text.split('\n').filter((line) => line !== '');
 }
 
-describe.skipIf(isMissing('bash'))('in bash', () => {
+describe.skipIf(noBash !== null)(`in bash ${noBash ?? ''}`, () => {
   it.each([
     ['plyfs ', ['mount', 'umount', 'convert', 'run', 'completion', 'help']],
     ['plyfs mo', ['mount']],
@@ -82,7 +85,7 @@ describe.skipIf(isMissing('bash'))('in bash', () => {
   ])('%s', (line, words) => expect(inBash(line)).toEqual(words));
 });
 
-describe.skipIf(isMissing('fish'))('in fish', () => {
+describe.skipIf(noFish !== null)(`in fish ${noFish ?? ''}`, () => {
   it.each([
     ['plyfs mo', ['mount']],
     ['plyfs mount --transport f', ['fuse-native']],
@@ -95,7 +98,7 @@ describe.skipIf(isMissing('fish'))('in fish', () => {
   ])('%s', (line, words) => expect(inFish(line)).toEqual(words));
 });
 
-describe.skipIf(isMissing('zsh'))('in zsh', () => {
+describe.skipIf(noZsh !== null)(`in zsh ${noZsh ?? ''}`, () => {
   it.each([
     ['plyfs mou', 'plyfs mount '],
     ['plyfs mount --tran', 'plyfs mount --transport '],
