@@ -10,12 +10,12 @@ import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE } from '../core/flags.js';
 import { CAPABILITY } from '../core/xattr-names.js';
 import { allocateRange, sync, truncate } from '../sys/files/file-io.js';
 import { chmodFd } from '../sys/files/inode-ops.js';
+import { copyTimes } from '../sys/files/object-ref.js';
 import { close } from '../sys/files/open.js';
 import { statFd } from '../sys/files/stat.js';
 import { findXattr, setXattr } from '../sys/files/xattr.js';
 import type { CopyUpContext, Filling } from './context.js';
 import { cloneData, copyData } from './fill-data.js';
-import { copyTimes } from './fill-metadata.js';
 
 const scratch = new FileStat();
 

@@ -5,10 +5,9 @@
  */
 import { Errno, FsError } from '../core/errno.js';
 import { isSymlink } from '../core/file-mode.js';
-import type { FileStat } from '../core/file-stat.js';
 import { modeWithin, withoutForeignIds } from '../core/posix-acl.js';
 import { ACL_ACCESS, CAPABILITY, isAcl, SECURITY } from '../core/xattr-names.js';
-import { chmodObject, type ObjectRef, utimesObject } from '../sys/files/object-ref.js';
+import { chmodObject, copyTimes, type ObjectRef } from '../sys/files/object-ref.js';
 import { findXattr, getXattr, listXattrs, setXattr } from '../sys/files/xattr.js';
 import { isOverrideXattr } from '../whiteout/overrides/override-names.js';
 import type { StatOverrides } from '../whiteout/overrides/stat-overrides.js';
@@ -89,10 +88,4 @@ function isTolerated(xattr: string, error: unknown, { squash }: CopyUpContext): 
   const security = xattr.startsWith(SECURITY);
   if (error.errno === Errno.EOPNOTSUPP) return !security && !isAcl(xattr);
   return error.errno === Errno.EPERM && security && (xattr !== CAPABILITY || squash !== null);
-}
-
-export function copyTimes(stat: FileStat, staged: ObjectRef): void {
-  const atime = { sec: stat.atimeSec, nsec: stat.atimeNsec };
-  const mtime = { sec: stat.mtimeSec, nsec: stat.mtimeNsec };
-  utimesObject(staged, atime, mtime);
 }

@@ -3,12 +3,11 @@
  * an error.
  */
 import { cloneData, copyData } from '../../copyup/fill-data.js';
-import { copyTimes } from '../../copyup/fill-metadata.js';
 import { FsError } from '../../core/errno.js';
 import { isRegular, isSymlink, S_IFMT } from '../../core/file-mode.js';
 import { O_CREAT, O_EXCL, O_WRONLY } from '../../core/flags.js';
 import { makeDev, mknodAt, readlinkAt, symlinkAt } from '../../sys/files/inode-ops.js';
-import { chmodObject, chownObject, type ObjectRef } from '../../sys/files/object-ref.js';
+import { chmodObject, chownObject, copyTimes, type ObjectRef } from '../../sys/files/object-ref.js';
 import { close, openAt } from '../../sys/files/open.js';
 import { getXattr, setXattr } from '../../sys/files/xattr.js';
 import type { LayerObject } from '../../whiteout/layer-form.js';

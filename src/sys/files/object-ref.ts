@@ -38,6 +38,13 @@ export function utimesObject({ dirfd, name }: ObjectRef, atime: TimeValue, mtime
   else utimesAt(dirfd, name, atime, mtime);
 }
 
+/** Sets the times of the object to those of `stat`. */
+export function copyTimes(stat: FileStat, object: ObjectRef): void {
+  const atime = { sec: stat.atimeSec, nsec: stat.atimeNsec };
+  const mtime = { sec: stat.mtimeSec, nsec: stat.mtimeNsec };
+  utimesObject(object, atime, mtime);
+}
+
 /** Makes a hard link to the object. */
 export function linkObject({ dirfd, name }: ObjectRef, newDirfd: number, newName: string): void {
   if (name === '') linkFd(dirfd, newDirfd, newName);

@@ -10,7 +10,8 @@ import { isErrno } from '../../core/errno.js';
 import { FileStat } from '../../core/file-stat.js';
 import { RENAME_NOREPLACE } from '../../core/flags.js';
 import { afterwards, UndoStack } from '../../core/undo.js';
-import { renameAt, unlinkAt, utimesFd } from '../../sys/files/inode-ops.js';
+import { renameAt, unlinkAt } from '../../sys/files/inode-ops.js';
+import { copyTimes } from '../../sys/files/object-ref.js';
 import { statAt, statFd } from '../../sys/files/stat.js';
 import { withWriteInto, withWriteToMove } from '../../sys/rights/owner-permission.js';
 import { whiteoutOf } from '../aufs-names.js';
@@ -58,9 +59,7 @@ export class AufsHiding implements Hiding {
       withWriteInto(fd, stat.mode, () => this.markers.opaque(fd));
       // For an application the directory has not changed, so it gets its times back. A failure only leaves
       // other times.
-      afterwards(() =>
-        utimesFd(fd, { sec: stat.atimeSec, nsec: stat.atimeNsec }, { sec: stat.mtimeSec, nsec: stat.mtimeNsec }),
-      );
+      afterwards(() => copyTimes(stat, { dirfd: fd, name: '' }));
     });
   }
 

@@ -6,7 +6,8 @@ import { RENAME_EXCHANGE } from '../../core/flags.js';
 import { modeWithin, withoutForeignIds } from '../../core/posix-acl.js';
 import { UndoStack } from '../../core/undo.js';
 import { ACL_DEFAULT, isAcl } from '../../core/xattr-names.js';
-import { chmodAt, chownAt, mkdirAt, renameAt, rmdirAt, utimesAt } from '../../sys/files/inode-ops.js';
+import { chmodAt, chownAt, mkdirAt, renameAt, rmdirAt } from '../../sys/files/inode-ops.js';
+import { copyTimes } from '../../sys/files/object-ref.js';
 import { statAt } from '../../sys/files/stat.js';
 import { getXattr, listXattrs, setXattr } from '../../sys/files/xattr.js';
 import { moveKeepingMode, withAllPermissions, withWriteToMove } from '../../sys/rights/owner-permission.js';
@@ -43,9 +44,7 @@ function cloneAttributes(
     setXattr(workFd, staged, xattr, written);
   }
   chmodAt(workFd, staged, mode & 0o7777);
-  const atime = { sec: stat.atimeSec, nsec: stat.atimeNsec };
-  const mtime = { sec: stat.mtimeSec, nsec: stat.mtimeNsec };
-  utimesAt(workFd, staged, atime, mtime);
+  copyTimes(stat, { dirfd: workFd, name: staged });
 }
 
 /**
