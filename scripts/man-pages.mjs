@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Writes the man pages to dist/man, from the same commands, options and texts as the help. `npm run build` runs
- * it after the compiler; package.json lists the pages, so that `npm install --global` installs them.
+ * Writes the man pages to dist/man, from the same commands, options and texts as the help. `npm run build`
+ * runs it after the compiler; package.json lists the pages, so that `npm install --global` installs them.
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -17,7 +17,7 @@ const { version } = JSON.parse(await readFile(`${root}package.json`, 'utf8'));
 const program = buildProgram({}, () => {});
 const help = new Help();
 
-/** What commander knows of a command, and the sections of its help. */
+/** The options that commander has of a command, and the sections of its help. */
 function commandOf(name) {
   const command = program.commands.find((other) => other.name() === name) ?? program;
   const full = command === program ? 'plyfs' : `plyfs ${name}`;
