@@ -43,7 +43,7 @@ export class KillRun {
     const lowerBefore = this.caseLayers.lowerFacts();
     const allowed: Views[] = [];
     for (const steps of this.states()) allowed.push(await this.after(steps));
-    const { calls } = await this.ordered({});
+    const { calls } = await this.runOnce({});
     // The calls of a thread cannot be counted from outside. The loop ends at the first moment at which the
     // thread is not killed.
     const points = this.killCase.copyThread === true ? Number.POSITIVE_INFINITY : calls.length;
@@ -52,7 +52,7 @@ export class KillRun {
     for (; at <= points; at++) {
       const chosen = choice(at, points);
       if (chosen === 'skip') continue;
-      if (!(await this.kill(at, chosen === 'kill'))) break;
+      if (!(await this.killAt(at, chosen))) break;
       tried++;
       await this.judge(at, calls[at - 1] ?? 'a call', allowed);
     }
@@ -74,7 +74,7 @@ export class KillRun {
     };
   }
 
-  private ordered(changed: Partial<RunOrder>): ReturnType<Executors['run']> {
+  private runOnce(changed: Partial<RunOrder>): ReturnType<Executors['run']> {
     this.caseLayers.reset();
     return this.executors.run(this.order(changed));
   }
@@ -87,14 +87,14 @@ export class KillRun {
 
   /** Returns the trees after `steps` and an unmount. */
   private async after(steps: readonly Step[]): Promise<Views> {
-    await this.ordered({ steps });
+    await this.runOnce({ steps });
     return this.caseLayers.view(false);
   }
 
-  private kill(at: number, really: boolean): Promise<boolean> {
+  private killAt(at: number, how: 'simulate' | 'kill'): Promise<boolean> {
     this.caseLayers.reset();
     if (this.killCase.copyThread === true) return this.executors.kill(this.order({ at, copyThread: true }));
-    return really || this.killCase.usesThreads === true
+    return how === 'kill' || this.killCase.usesThreads === true
       ? this.executors.kill(this.order({ at }))
       : this.executors.simulateKill(this.order({ at }));
   }

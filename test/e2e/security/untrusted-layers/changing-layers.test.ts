@@ -27,14 +27,8 @@ type Replacement = keyof typeof REPLACEMENTS;
 
 type Operation = (path: string) => unknown;
 /** The replacement can be a fifo or a device, whose open must not block the test. */
-const withFd = (path: string, flags: number, body: (fd: number) => unknown): unknown => {
-  const fd = sys.open(path, flags | sys.O_NONBLOCK);
-  try {
-    return body(fd);
-  } finally {
-    sys.close(fd);
-  }
-};
+const withFd = (path: string, flags: number, body: (fd: number) => unknown): unknown =>
+  sys.withFd(path, flags | sys.O_NONBLOCK, body);
 
 const readSome: Operation = (path) => withFd(path, sys.O_RDONLY, (fd) => sys.read(fd, 100).toString('latin1'));
 
@@ -92,7 +86,7 @@ const DIRECTORY_OPERATIONS = {
 
 /** The ways in which the union has used the object before it is replaced. */
 const PRIOR_USES = {
-  looked: (): number[] => [],
+  found: (): number[] => [],
   opened: (path: string): number[] => [sys.open(path, sys.O_RDONLY)],
 } as const;
 
@@ -100,7 +94,7 @@ interface Attempt {
   readonly name: string;
   readonly layer: 'lower1' | 'upper';
   readonly kind: 'file' | 'directory';
-  readonly known: keyof typeof PRIOR_USES;
+  readonly priorUse: keyof typeof PRIOR_USES;
   readonly replacement: Replacement;
   readonly operation: Operation;
 }
@@ -113,14 +107,14 @@ function attempts(): Attempt[] {
   ] as const;
   for (const layer of ['lower1', 'upper'] as const)
     for (const [kind, operations] of kinds)
-      for (const known of ['looked', 'opened'] as const)
+      for (const priorUse of ['found', 'opened'] as const)
         for (const replacement of Object.keys(REPLACEMENTS) as Replacement[])
           for (const [word, operation] of Object.entries(operations))
             all.push({
-              name: `${layer}-${kind}-${known}-${replacement}-${word}`,
+              name: `${layer}-${kind}-${priorUse}-${replacement}-${word}`,
               layer,
               kind,
-              known,
+              priorUse,
               replacement,
               operation,
             });
@@ -152,12 +146,12 @@ function make(root: string, { name, kind }: Attempt): void {
   sys.writeFile(join(path, 'sub', 'deep'), 'deep');
 }
 
-function usePriorly(root: string, { name, kind, known }: Attempt): number[] {
+function useBefore(root: string, { name, kind, priorUse }: Attempt): number[] {
   const path = join(root, name);
   sys.lstat(path);
   sys.lstat(`${path}.other`);
   if (kind === 'directory') for (const below of ['inside', 'empty', 'sub', 'sub/deep']) sys.lstat(join(path, below));
-  return PRIOR_USES[known](path);
+  return PRIOR_USES[priorUse](path);
 }
 
 describe.skipIf(unavailable !== null)(
@@ -181,7 +175,7 @@ describe.skipIf(unavailable !== null)(
           for (const attempt of all) make(join(base, attempt.layer), attempt);
           // These tests do not need fsync.
           mounted = dialect.name === 'aufs' ? mountAufs(layers, ['volatile']) : mountPlyfs(layers, ['volatile']);
-          const fds = all.flatMap((attempt) => usePriorly(mounted.mountpoint, attempt));
+          const fds = all.flatMap((attempt) => useBefore(mounted.mountpoint, attempt));
           for (const { name, layer, kind, replacement } of all) {
             const path = join(base, layer, name);
             sys.rename(path, join(base, `away-${name}`));
