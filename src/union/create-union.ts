@@ -59,9 +59,12 @@ function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
   const above = config.upper === undefined ? 0 : 1;
   const opened = config.lowers.map((path, i) =>
     keep(
-      Layer.open(path, { depth: i + above, isUpper: false }, format.lowerReader(i), (root, stat) =>
-        overridesOfLower(config, path, root, stat),
-      ),
+      Layer.open(path, {
+        depth: i + above,
+        isUpper: false,
+        reader: format.lowerReader(i),
+        overridesOf: (root, stat) => overridesOfLower(config, path, root, stat),
+      }),
     ),
   );
   const named = opened.length - (config.overlay?.dataLayers ?? 0);
@@ -110,13 +113,13 @@ function openUpper(
   const path = config.upper;
   const mount = keep(UpperMount.open(path, config.aufs === undefined ? config.work : undefined, accessTimesOf(config)));
   const layer = keep(
-    Layer.open(
-      path,
-      { depth: 0, isUpper: true },
-      format.upperReader,
-      (root, stat) => overridesOfUpper(config, path, root, stat),
-      () => mount.openUpper(),
-    ),
+    Layer.open(path, {
+      depth: 0,
+      isUpper: true,
+      reader: format.upperReader,
+      overridesOf: (root, stat) => overridesOfUpper(config, path, root, stat),
+      open: () => mount.openUpper(),
+    }),
   );
   markUpper(layer, lowers);
   const work = keep(format.openWork(layer, mount));

@@ -18,7 +18,7 @@ export function applyRemount(
   const { upper } = union.stack;
   // Without an upper nothing is written, and no access time is updated.
   if (upper === null) return;
-  upper.mount.follow(accessTimes);
+  upper.mount.setAccessTimes(accessTimes);
   union.options.accessTimes = accessTimes;
   // The kernel does the same (fs/overlayfs/super.c:ovl_reconfigure).
   if (syncs) syncFs(upper.layer.root.fd);

@@ -11,8 +11,8 @@ import type { RealDirectory } from './layer.js';
 const stat = new FileStat();
 
 /**
- * The mode of an open directory of the upper that belongs to the server's user, who can change it; null: of
- * any other.
+ * The mode of an open upper directory if the server's user owns it and so can change its mode; null for all
+ * other directories.
  */
 function ownMode({ layer }: RealDirectory, fd: number): number | null {
   if (!layer.isUpper) return null;
@@ -21,32 +21,31 @@ function ownMode({ layer }: RealDirectory, fd: number): number | null {
 }
 
 /**
- * Keeps a bounded number of real directories open, the most recently used ones.
+ * Keeps a bounded number of real directories open: the most recently used ones.
  *
- * An evicted fd is closed only after `grace` further evictions: an operation may hold several fds at once (a
- * merged lookup one per layer), and opening the last must not close the first under it.
+ * An evicted fd is closed only after `grace` further evictions. An operation can use several fds at once (a
+ * merged lookup uses one for each layer). When it opens the last one, the first must not be closed.
  */
 export class DirectoryFds {
   private readonly cache: LRUCache<RealDirectory, number>;
-  private readonly retired: number[] = [];
-  /** Directories whose fd is an O_PATH one. */
+  private readonly evicted: number[] = [];
+  /** Directories whose fd has O_PATH, because the server can search but not list them. */
   private readonly searchOnly = new WeakSet<RealDirectory>();
-
   /** How many of the cached directories can be open now. */
   private room = 0;
 
   /**
    * @param max how many directories are kept open at most
-   * @param grace more than any one operation opens: two per layer and a few. At least so many directories are
-   * kept open
-   * @param shared how many fds there are for directories and for files that applications have open, together
+   * @param grace more than one operation opens: two for each layer and a few. At least this many directories
+   * are kept open
+   * @param shared how many fds directories and open files of applications can have together
    */
   constructor(
     private readonly max: number,
     private readonly grace: number,
     private readonly shared = Number.POSITIVE_INFINITY,
   ) {
-    this.cache = new LRUCache({ max, dispose: (fd, dir) => this.retire(fd, dir), noDisposeOnSet: true });
+    this.cache = new LRUCache({ max, dispose: (fd, dir) => this.evict(fd, dir), noDisposeOnSet: true });
     this.leaveRoomFor(0);
   }
 
@@ -64,8 +63,8 @@ export class DirectoryFds {
   }
 
   /**
-   * Closes directories so that files can be opened: a directory can be opened again, but an application sees
-   * when a file cannot be.
+   * Closes directories so that files can be opened. The server can open a directory again later, but an
+   * application gets an error if a file cannot be opened.
    * @param files how many files are open
    */
   leaveRoomFor(files: number): void {
@@ -73,7 +72,7 @@ export class DirectoryFds {
     while (this.cache.size > this.room) this.cache.pop();
   }
 
-  /** Takes the fd out of the bounded set: a directory that is about to lose its name. */
+  /** Keeps the fd of a directory that is about to lose its name open until {@link drop}. */
   pin(dir: RealDirectory): void {
     if (dir.pinned) return;
     const fd = this.get(dir);
@@ -93,25 +92,25 @@ export class DirectoryFds {
 
   close(): void {
     this.cache.clear();
-    for (const fd of this.retired.splice(0)) close(fd);
+    for (const fd of this.evicted.splice(0)) close(fd);
   }
 
-  private retire(fd: number, dir: RealDirectory): void {
+  private evict(fd: number, dir: RealDirectory): void {
     dir.fd = -1;
     if (dir.pinned) return;
-    this.retired.push(fd);
-    if (this.retired.length > this.grace) close(this.retired.shift() as number);
+    this.evicted.push(fd);
+    if (this.evicted.length > this.grace) close(this.evicted.shift() as number);
   }
 
   /**
-   * Runs `list` with an fd that can list the directory. An upper directory of the server's user gets the
-   * permissions for that moment: the kernel has already checked those of the caller, and rmdir(2), which
-   * lists too, needs none on the directory.
+   * Runs `list` with an fd that can list the directory. If the server lacks the permissions on an upper
+   * directory that its user owns, it adds them for this moment. The kernel has already checked the
+   * permissions of the caller, and rmdir(2), for which the union lists the directory too, needs none on it.
    */
   listing(dir: RealDirectory, list: (fd: number) => void): void {
     let fd = this.get(dir);
     if (this.searchOnly.has(dir)) {
-      // Its mode may have changed since.
+      // The mode can have changed since the fd was opened.
       this.drop(dir);
       fd = this.get(dir);
     }
@@ -122,8 +121,8 @@ export class DirectoryFds {
     }
     const mode = ownMode(dir, fd);
     if (isReadable) {
-      // The mode may have lost search permission since the fd was opened, and a whiteout is recognised by a
-      // stat of its name.
+      // The directory can have lost search permission since the fd was opened. Search permission is needed,
+      // because a whiteout is recognised by a stat of its name.
       if (mode === null) list(fd);
       else withWriteInto(fd, mode, () => list(fd));
       return;
@@ -139,7 +138,7 @@ export class DirectoryFds {
     });
   }
 
-  /** As {@link listing}, but with O_NOATIME if that is permitted. */
+  /** Does what {@link listing} does, with an fd that has O_NOATIME. */
   quietListing(dir: RealDirectory, list: (fd: number) => void): void {
     this.listing(dir, (fd) => {
       const quiet = reopen(fd, O_RDONLY | O_DIRECTORY | O_NOATIME);
@@ -162,7 +161,7 @@ export class DirectoryFds {
       this.searchOnly.delete(dir);
       return fd;
     } catch (error) {
-      // Without CAP_DAC_READ_SEARCH a directory can be one that we may search but not list.
+      // Without CAP_DAC_READ_SEARCH, the server can have permission to search a directory but not to list it.
       if (!isErrno(error, 'EACCES')) throw error;
       this.searchOnly.add(dir);
       return open(O_PATH | O_DIRECTORY);

@@ -12,8 +12,8 @@ import type { StatOverrides } from '../../whiteout/overrides/stat-overrides.js';
 /**
  * Opens a lower layer through a private clone of its mount, if the kernel permits that. The clone does not
  * show mounts inside the layer. So the mountpoint can be inside a layer (`lowerdir=/`): otherwise the server
- * would walk into its own mount and wait for itself. The clone is read-only and opens no devices, which also
- * limits bugs of ours (not before Linux 5.12).
+ * would walk into its own mount and wait for itself. The clone is read-only and opens no devices (since Linux
+ * 5.12), so that a bug of plyfs cannot write to the layer.
  */
 function openLower(path: string): LayerRoot {
   let isQuiet = false;
@@ -26,7 +26,7 @@ function openLower(path: string): LayerRoot {
   return { fd, fileFlags: flags, directoryFlags: flags, isAlone };
 }
 
-/** A layer as it was opened. */
+/** The open root of a layer. */
 export interface LayerRoot {
   readonly fd: number;
   /**
@@ -34,40 +34,61 @@ export interface LayerRoot {
    */
   readonly fileFlags: number;
   readonly directoryFlags: number;
-  /** Mounts inside of the layer do not show in it. */
+  /** Mounts inside the layer are not visible in it. */
   readonly isAlone?: boolean;
 }
 
-/** One directory tree of the union. A lower layer is never written to. */
+/** How to open a layer. */
+export interface LayerOptions {
+  /** How many layers of the union are above it. */
+  readonly depth: number;
+  readonly isUpper: boolean;
+  readonly reader: LayerReader;
+  /** Decides whether the layer with this open root keeps its attributes in xattrs. */
+  overridesOf(root: number, stat: FileStat): StatOverrides | null;
+  /** Opens the layer's root; absent: as a lower layer. */
+  open?(path: string): LayerRoot;
+}
+
+/** The device and mount of a layer's root. */
+type RootPlace = Pick<FileStat, 'devMajor' | 'devMinor' | 'mount'>;
+
+/** One directory tree of the union. The server never writes to a lower layer. */
 export class Layer {
-  /** The layer's root; its fd stays open until {@link close}. */
+  /** How many layers of the union are above it. */
+  readonly depth: number;
+  readonly isUpper: boolean;
+  /** The layer's root; its fd remains open until {@link close}. */
   readonly root: RealDirectory;
   /** Flags for opening its files and its directories for reading; see {@link LayerRoot}. */
   readonly fileFlags: number;
   readonly directoryFlags: number;
-  /** Mounts inside of the layer show in it. */
+  /** Whether mounts inside the layer are visible in it. */
   readonly mayHoldMounts: boolean;
-  /** A backing file on this layer was refused: its file system is stacked too deep for passthrough. */
+  /** The device of the root. The inode numbers of directory entries belong to it. */
+  readonly devMajor: number;
+  readonly devMinor: number;
+  /** The mount of the root. An object on another mount belongs to a mount inside the layer. */
+  readonly mount: number;
+  /**
+   * The kernel has refused a backing file of this layer: its file system is stacked too deep for passthrough.
+   */
   refusesBacking = false;
 
   private constructor(
     readonly path: string,
-    /** How many layers of the union lie above it. */
-    readonly depth: number,
-    readonly isUpper: boolean,
+    { depth, isUpper }: LayerOptions,
     readonly reader: LayerReader,
-    /** null: objects have their attributes themselves. */
+    /** The attributes that the layer keeps in xattrs; null: its objects have all attributes themselves. */
     readonly overrides: StatOverrides | null,
     opened: LayerRoot,
-    /** Device of the root: what a directory entry's inode number belongs to. */
-    readonly devMajor: number,
-    readonly devMinor: number,
-    /**
-     * The mount of the root. An object with another mount is on something that is mounted inside of the
-     * layer.
-     */
-    readonly mount: number,
+    { devMajor, devMinor, mount }: RootPlace,
   ) {
+    this.depth = depth;
+    this.isUpper = isUpper;
+    this.devMajor = devMajor;
+    this.devMinor = devMinor;
+    this.mount = mount;
     this.root = new RealDirectory(this, null, '' as EntryName);
     this.root.fd = opened.fd;
     this.root.pinned = true;
@@ -77,27 +98,20 @@ export class Layer {
   }
 
   /**
-   * @param path bytes, latin1-decoded; relative to the working directory, symlinks followed
-   * @param place where in the union the layer is
-   * @param overridesOf whether the layer with this open root keeps its attributes in xattrs
-   * @param open opens the layer's root
+   * Opens a layer.
+   * @param path bytes, decoded as latin1; relative to the working directory, symlinks are followed
+   * @throws FsError with `path` if the layer cannot be opened
    */
-  static open(
-    path: string,
-    { depth, isUpper }: { readonly depth: number; readonly isUpper: boolean },
-    reader: LayerReader,
-    overridesOf: (root: number, stat: FileStat) => StatOverrides | null,
-    open = openLower,
-  ): Layer {
+  static open(path: string, options: LayerOptions): Layer {
     let fd = -1;
     try {
-      const opened = open(path);
+      const opened = options.open?.(path) ?? openLower(path);
       fd = opened.fd;
       const stat = new FileStat();
       statFd(fd, stat);
-      const overrides = overridesOf(fd, stat);
-      const reading = overrides === null ? reader : new OverridingReader(reader, overrides);
-      return new Layer(path, depth, isUpper, reading, overrides, opened, stat.devMajor, stat.devMinor, stat.mount);
+      const overrides = options.overridesOf(fd, stat);
+      const reader = overrides === null ? options.reader : new OverridingReader(options.reader, overrides);
+      return new Layer(path, options, reader, overrides, opened, stat);
     } catch (error) {
       if (fd >= 0) close(fd);
       if (error instanceof FsError) throw new FsError(error.errno, error.syscall, path);
@@ -111,16 +125,16 @@ export class Layer {
 }
 
 /**
- * A directory of one layer, known by its place rather than by an open fd: there can be more directories than
- * fds. {@link DirectoryFds} opens it on demand. An upper directory that is renamed keeps its object and
- * changes its place.
+ * A directory of one layer. It stores a parent and a name, not an open fd, because there can be more
+ * directories than fds. {@link DirectoryFds} opens it on demand. When an upper directory is renamed, its
+ * `RealDirectory` gets another parent and name.
  */
 export class RealDirectory implements DirectoryMemory {
   hidden: DirectoryMemory['hidden'];
   misses = 0;
-  /** Open fd, or -1. Owned by `DirectoryFds`, but for a layer's root. */
+  /** The open fd, or -1. `DirectoryFds` owns it, except for that of a layer's root. */
   fd = -1;
-  /** The fd must stay: a layer's root, or a removed directory that cannot be opened again. */
+  /** The fd must remain open: of a layer's root, or of a removed directory that cannot be opened again. */
   pinned = false;
 
   constructor(
@@ -129,7 +143,7 @@ export class RealDirectory implements DirectoryMemory {
     public name: EntryName,
   ) {}
 
-  /** Path from the layer's root. */
+  /** The path from the layer's root. */
   get path(): LayerPath {
     const names: EntryName[] = [];
     for (let dir: RealDirectory = this; dir.parent !== null; dir = dir.parent) names.push(dir.name);

@@ -17,21 +17,22 @@ import type { LayerRoot } from './layer.js';
 
 const DIRECTORY = O_RDONLY | O_DIRECTORY;
 /**
- * Errnos with which we do without such a mount. ENOENT, ENOTDIR, EACCES: the path of the directory above both
- * does not lead there (we are in a chroot or a namespace, or the directory has been moved meanwhile).
+ * If the clone fails with one of these errnos, the server uses no such mount. ENOENT, ENOTDIR, EACCES: the
+ * path of the directory above both does not lead there, because the server is in a chroot or a namespace, or
+ * the directory was moved meanwhile.
  */
-const WITHOUT: ReadonlySet<number> = new Set([...NO_TREE, Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES]);
+const CLONE_IMPOSSIBLE: ReadonlySet<number> = new Set([...NO_TREE, Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES]);
 
 interface Roots {
   readonly tree: number;
   readonly upper: number;
   /** -1: the work directory is in the upper. */
   readonly work: number;
-  /** This mount updates access times by the options of the union. */
+  /** The mount updates access times by the options of the union. */
   readonly keepsTimes: boolean;
 }
 
-/** Owns its fds until {@link close}; what it opens is the caller's. */
+/** Owns its fds until {@link close}. The caller owns the fds that its methods return. */
 export class UpperMount {
   private constructor(
     private readonly path: string,
@@ -44,7 +45,8 @@ export class UpperMount {
   private readonly marked: number[] = [];
 
   /**
-   * If there can be no such mount (an ordinary user, Linux before 5.2), both are opened by their paths.
+   * Creates the mount. If that is impossible (as an ordinary user, or before Linux 5.2), the upper and the
+   * work directory are opened by their paths.
    * @param path bytes, relative to the working directory, symlinks followed
    * @param work the path of the directory that holds the work directory; undefined: the work directory is in
    * the upper
@@ -68,10 +70,10 @@ export class UpperMount {
   }
 
   /**
-   * Changes how access times are updated. @throws FsError EOPNOTSUPP if we have no mount of our own, whose
-   * options could be changed
+   * Changes how access times are updated.
+   * @throws FsError EOPNOTSUPP if there is no such mount, whose options could be changed
    */
-  follow(accessTimes: AccessTimes): void {
+  setAccessTimes(accessTimes: AccessTimes): void {
     const { mode, directories } = this.accessTimes;
     if (accessTimes.mode === mode && accessTimes.directories === directories) return;
     if (this.roots?.keepsTimes !== true) throw fsError(Errno.EOPNOTSUPP, 'remount');
@@ -92,8 +94,8 @@ export class UpperMount {
   }
 
   /**
-   * Opens the directory that holds the work directory; the caller owns the fd. @throws FsError EINVAL if none
-   * was given
+   * Opens the directory that contains the work directory; the caller owns the fd.
+   * @throws FsError EINVAL if none was given
    */
   openWork(): number {
     if (this.workPath === undefined) throw fsError(Errno.EINVAL, 'open');
@@ -101,8 +103,8 @@ export class UpperMount {
   }
 
   /**
-   * Marks both directories as in use, until {@link close}: another mount with `index=on` must not have them,
-   * or directories inside of them, among its layers (fs/overlayfs/super.c:ovl_inuse_trylock).
+   * Marks both directories as in use until {@link close}. Another mount with `index=on` cannot use them, or
+   * directories inside them, as layers (fs/overlayfs/super.c:ovl_inuse_trylock).
    */
   markInUse(): void {
     this.marked.push(this.openUpper().fd);
@@ -130,8 +132,8 @@ function closeRoots({ tree, upper, work }: Roots): void {
 }
 
 /**
- * Opens the same two directories on one new mount, because rename(2) and link(2) do not work between two
- * mounts.
+ * Opens both directories on one new mount, because rename(2) and link(2) do not work between two mounts.
+ * Returns null if that is impossible.
  */
 function cloneBoth(upper: number, work: number, accessTimes: AccessTimes): Roots | null {
   const upperPath = pathOf(upper);
@@ -139,11 +141,11 @@ function cloneBoth(upper: number, work: number, accessTimes: AccessTimes): Roots
   const common = commonDirectory(upperPath, workPath);
   const tree = tryCloneTree(common);
   if (tree < 0) {
-    if (WITHOUT.has(-tree)) return null;
+    if (CLONE_IMPOSSIBLE.has(-tree)) return null;
     throw fsError(-tree, 'open_tree');
   }
   const keepsTimes = trySetAccessTimes(tree, accessTimes) === 0;
-  // Later mounts on the original must not propagate to the new mount. Before Linux 5.12 that cannot be
+  // Later mounts on the original must not propagate to the new mount. Before Linux 5.12 this cannot be
   // prevented.
   if (!keepsTimes) tryMakePrivate(tree);
   const roots = {

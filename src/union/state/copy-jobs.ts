@@ -7,8 +7,8 @@ import { drainTimer, openTimerfd, startTimer, stopTimer } from '../../sys/waitin
 import type { FileNode } from '../nodes/node.js';
 
 /**
- * From this many bytes on the data is copied in a helper thread, and the request waits without holding up
- * others.
+ * Data of at least this many bytes is copied in a helper thread. The request waits for it, and the server
+ * serves other requests meanwhile.
  */
 export const LARGE = 1 << 20;
 
@@ -19,20 +19,20 @@ export interface CopyJob {
   readonly key: number;
   readonly node: FileNode;
   readonly filling: Filling;
-  /** Makes the file what it is to be, once its data is there. */
+  /** Finishes the copy-up after the data was copied. */
   complete(): void;
 }
 
-/** The copy-ups that are under way in helper threads, and how the failed ones ended. */
+/** The copy-ups that helper threads do at the moment, and the errnos of those that failed. */
 export class CopyJobs {
   /**
-   * Readable when {@link takeFinished} may have something: when a thread has said so, and now and then while
-   * any is at work.
+   * Becomes readable when a thread has finished a job, and at intervals while any job runs. Then
+   * {@link takeFinished} must be called.
    */
   readonly doneFd = openTimerfd();
   private readonly pool: CopyPool;
   private readonly running = new Map<number, CopyJob>();
-  /** A failed job's errno waits here for the request that comes back for it. */
+  /** The errnos of failed jobs, until the request that waits for the job is served again. */
   private readonly failures = new WeakMap<FileNode, number>();
   private nextKey = 1;
 
@@ -41,15 +41,16 @@ export class CopyJobs {
   }
 
   /**
-   * Hands the data of `filling`, which it takes, to a helper thread and marks `node` busy. Returns the key to
-   * park under.
+   * Starts a job that copies the data of `filling`, and marks `node` as busy.
+   * @param filling this object owns it from now on, also if the call fails
+   * @returns the key under which the request is parked
    */
   start(node: FileNode, filling: Filling, sync: boolean, complete: () => void): number {
     const key = this.nextKey++;
     const { sourceFd, fd, length, sparse } = filling;
     try {
       this.pool.submit({ key, from: sourceFd, to: fd, length, sparse, sync });
-      // Started anew it would forget that a thread has rung it.
+      // The timer is not restarted while it runs: that would lose the signal of a thread that has finished.
       if (this.running.size === 0) startTimer(this.doneFd, CHECK_MS);
     } catch (error) {
       filling.abandon();
@@ -60,7 +61,7 @@ export class CopyJobs {
     return key;
   }
 
-  /** Jobs that have ended since the last call. */
+  /** Returns the jobs that have ended since the last call. */
   takeFinished(): { job: CopyJob; errno: number }[] {
     drainTimer(this.doneFd);
     const finished: { job: CopyJob; errno: number }[] = [];
@@ -75,7 +76,7 @@ export class CopyJobs {
     return finished;
   }
 
-  /** Blocks copied so far; -1: no such job, or no longer. */
+  /** The number of blocks copied so far; -1: the job does not exist or has ended. */
   progress(key: number): number {
     const job = this.running.get(key);
     if (job === undefined) return -1;
@@ -83,18 +84,19 @@ export class CopyJobs {
     return scratch.blocks;
   }
 
+  /** Stores the errno of a failed copy-up for the request that waits for it. */
   fail(node: FileNode, errno: number): void {
     this.failures.set(node, errno);
   }
 
-  /** The errno of a failed copy-up that nobody has been told of yet, or 0. */
+  /** Returns and clears the errno of a failed copy-up that no request has received yet; 0: none. */
   takeFailure(node: FileNode): number {
     const errno = this.failures.get(node) ?? 0;
     this.failures.delete(node);
     return errno;
   }
 
-  /** Copies that are under way are given up: their files have no name yet, or are metacopies as before. */
+  /** Abandons running copies. Their files have no name yet, or remain metacopies. */
   close(): void {
     this.pool.close();
     for (const { filling } of this.running.values()) filling.abandon();

@@ -11,7 +11,7 @@ import type { UpperMount } from '../layers/upper-mount.js';
 import type { HardLinkTable } from '../links/hard-link-table.js';
 import type { OriginHandles } from '../links/origin-handles.js';
 
-/** What only a union with an upper layer has. */
+/** The upper layer, and the parts that only a union with an upper layer has. */
 export interface Upper {
   /** Opens the upper and its work directory; its access times follow a remount. */
   readonly mount: UpperMount;
@@ -81,8 +81,8 @@ export class LayerStack {
    * @throws FsError ENAMETOOLONG if it is too long, or the errno of the dialect if the dialect reserves it
    */
   checkName(name: EntryName): void {
-    // Not "absent": the layers differ in the longest name. One fails with ENAMETOOLONG for a name that another
-    // can have.
+    // Not "absent": the layers differ in the longest name. One fails with ENAMETOOLONG for a name that
+    // another can have.
     if (name.length > this.maxName) throw fsError(Errno.ENAMETOOLONG, 'name');
     const refusal = this.dialect.refuseName(name);
     if (refusal !== 0) throw fsError(refusal, 'name');

@@ -20,7 +20,7 @@ import type { LayerStack } from './layer-stack.js';
 import type { ListingCache } from './listing-cache.js';
 import type { OpenFileBudget } from './open-file-budget.js';
 
-/** Which objects are one file, and which inode number a file shows. */
+/** Decides which objects are one file, and which inode number a file shows. */
 export interface Identity {
   /** Immutable reference. Copy-ups, removals and lookups change its content. */
   readonly numbers: InodeNumbers;
@@ -46,16 +46,23 @@ export interface Kernel {
 export interface Caches {
   /** Filled by READDIR. Each change of a directory changes its listing too, or drops it. */
   readonly listings: ListingCache;
-  /** Reads the next files of a directory into the page cache when the server is idle. Told of each open. */
+  /**
+   * Reads the next files of a directory into the page cache when the server is idle. Notified of each open.
+   */
   readonly filePrefetch: FilePrefetch;
-  /** Reads the next directories of a tree walk into the kernel's caches. Told of each listing that is read. */
+  /**
+   * Reads the next directories of a tree walk into the kernel's caches. Notified of each listing that is
+   * read.
+   */
   readonly treePrefetch: TreePrefetch;
 }
 
 export interface UnionOptions {
   /** When reading updates the access times of upper objects. Changed by a remount. */
   accessTimes: AccessTimes;
-  /** ACLs are shown, checked and inherited. Immutable. false: ACLs are ignored, even if the layers have some. */
+  /**
+   * ACLs are shown, checked and inherited. Immutable. false: ACLs are ignored, even if the layers have some.
+   */
   readonly hasAcls: boolean;
 }
 
@@ -66,7 +73,7 @@ export interface Answer {
   cacheAttr: boolean;
 }
 
-/** What a union is built from; see the fields of `Union`. */
+/** The parts that a union is built from; see the fields of `Union`. */
 export interface UnionParts {
   readonly stack: LayerStack;
   readonly nodes: NodeTable;

@@ -19,7 +19,7 @@ let directories: RealDirectory[];
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'plyfs-fds-'));
   for (let i = 0; i < COUNT; i++) mkdirSync(join(home, `d${i}/inner`), { recursive: true });
-  layer = Layer.open(home, { depth: 0, isUpper: false }, new OverlayDialect('user'), () => null);
+  layer = Layer.open(home, { depth: 0, isUpper: false, reader: new OverlayDialect('user'), overridesOf: () => null });
   fds = new DirectoryFds(MAX, GRACE);
   directories = Array.from({ length: COUNT }, (_, i) => new RealDirectory(layer, layer.root, `d${i}` as EntryName));
 });
