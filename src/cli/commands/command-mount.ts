@@ -61,7 +61,7 @@ function checkPaths({ config, logFile }: MountSettings, paths: PathRule): void {
 /** Mounts by the settings on stdin: the launcher is this same program, and has read the command line. */
 export async function mountFromSettings(launcher: Launcher, early: ThreadServer | undefined): Promise<number> {
   return await reportRefusal(async () => {
-    const settings = readSettings();
+    const settings = await readSettings();
     return await serveInBackground(settings, launcher, await serverOf(settings.config, early));
   });
 }

@@ -63,7 +63,7 @@ const CONFIG_CHECKS = {
  * The settings in a text of JSON.
  * @throws {@link MountError} if the text has no settings: it is not from this program
  */
-export function settingsOf(text: string): MountSettings {
+export function parseSettings(text: string): MountSettings {
   const settings = parseJson('daemon', text);
   checkProperties('daemon', settings, { config: required(objectWith(CONFIG_CHECKS)), logFile: TEXT });
   return settings as MountSettings;

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { MountError } from '../../server/config/mount-error.js';
 import { Launcher } from './launcher.js';
-import { type MountSettings, settingsOf } from './mount-settings.js';
+import type { MountSettings } from './mount-settings.js';
 
 /** The child's number of the descriptor of /dev/fuse that the caller has mounted already. */
 const DEVICE_FD = 3;
@@ -40,6 +40,8 @@ export async function mountBehindLauncher(settings: MountSettings): Promise<numb
 }
 
 /** Reads the settings that {@link mountBehindLauncher} has written to our stdin. */
-export function readSettings(): MountSettings {
-  return settingsOf(readFileSync(0, 'utf8'));
+export async function readSettings(): Promise<MountSettings> {
+  // Most mounts have no settings to check, so the checks load only here.
+  const { parseSettings } = await import('./mount-settings.js');
+  return parseSettings(readFileSync(0, 'utf8'));
 }

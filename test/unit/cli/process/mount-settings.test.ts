@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readOptions } from '../../../../src/cli/options/read-options.js';
-import { type MountSettings, settingsOf } from '../../../../src/cli/process/mount-settings.js';
+import { type MountSettings, parseSettings } from '../../../../src/cli/process/mount-settings.js';
 import type { OptionValues } from '../../../../src/server/options/kinds/option-entry.js';
 import { splitOptions } from '../../../../src/server/options/kinds/option-list.js';
 import { resolveMount } from '../../../../src/server/options/resolve-mount.js';
@@ -17,7 +17,7 @@ describe('settings as JSON', () => {
     ['br:/a=rw:/b', 'aufs'],
   ] as const)('of %s (%s) are read as they were written', (list, dialect) => {
     const written = settings(list, dialect);
-    expect(settingsOf(JSON.stringify(written))).toEqual(written);
+    expect(parseSettings(JSON.stringify(written))).toEqual(written);
   });
 
   it.each([
@@ -31,6 +31,6 @@ describe('settings as JSON', () => {
       "daemon: config.lowers: must be a list of strings, not '/l'",
     ],
   ])('%.20s is refused', (text, message) => {
-    expect(() => settingsOf(text)).toThrow(message);
+    expect(() => parseSettings(text)).toThrow(message);
   });
 });
