@@ -108,7 +108,7 @@ describe('the merged tree', () => {
 /** linux/fs.h. */
 const FS_IMMUTABLE_FL = 0x10;
 
-describe.skipIf(process.geteuid?.() !== 0)('what a lower layer protects (inode flags need root)', () => {
+describe.skipIf(process.geteuid?.() !== 0)('a protected object of a lower layer (inode flags need root)', () => {
   function protect(path: string, body: () => void): void {
     const fd = openSync(join(home, path), 'r');
     const before = getInodeFlags(fd);
@@ -135,7 +135,7 @@ describe.skipIf(process.geteuid?.() !== 0)('what a lower layer protects (inode f
   });
 });
 
-describe('what another kernel feature keeps elsewhere', () => {
+describe('an object whose data another kernel feature stores elsewhere', () => {
   const namespace = process.geteuid?.() === 0 ? 'trusted' : 'user';
 
   function mark(object: string, xattr: string, value: Buffer): void {
@@ -151,7 +151,7 @@ describe('what another kernel feature keeps elsewhere', () => {
   });
 });
 
-describe('what the kernel forgets', () => {
+describe('a node that the kernel forgets', () => {
   it('is ESTALE afterwards', () => {
     const id = walk('d/b');
     union.forget(id, 1);
@@ -164,7 +164,7 @@ describe('what the kernel forgets', () => {
     expect(isErrno(error, 'ESTALE')).toBe(true);
   });
 
-  it('keeps its number over a copy-up when it is looked up again', () => {
+  it('shows the same number after a copy-up and a new lookup', () => {
     const id = walk('d/b');
     const { ino } = union.getattr(id).attr;
     union.setattr(id, { mode: 0o600 }, caller);
@@ -186,7 +186,7 @@ describe('what the kernel forgets', () => {
     expect(readdirSync(join(home, 'upper'))).toHaveLength(1);
   });
 
-  it('does not leave its number to others when it was copied up without a name', () => {
+  it('does not share its number with another file if it was copied up without a name', () => {
     const id = walk('d/b');
     const { ino } = union.getattr(id).attr;
     union.unlink(walk('d'), name('b'));

@@ -1,4 +1,4 @@
-/** Owners that are shown otherwise than the layers have them. */
+/** A mount that shows other owners than the layers have. */
 import { chownSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -73,7 +73,7 @@ function acl(uid: number, gid: number): Buffer {
 
 const isRoot = process.geteuid?.() === 0;
 
-describe.skipIf(!isRoot)(`mapped owners${isRoot ? '' : ': giving files away takes CAP_CHOWN'}`, () => {
+describe.skipIf(!isRoot)(`mapped owners${isRoot ? '' : ': chown(2) needs CAP_CHOWN'}`, () => {
   beforeEach(() => {
     chownSync(join(home, 'lower/file'), 5, 6);
     chownSync(join(home, 'lower/dir'), 5000, 6000);
@@ -96,16 +96,16 @@ describe.skipIf(!isRoot)(`mapped owners${isRoot ? '' : ': giving files away take
     expect(Object.fromEntries(listed)).toEqual({ dir: NOBODY, file: 100_005 });
   });
 
-  it('outside of the ranges are nobody', () => {
+  it('outside the ranges are shown as nobody', () => {
     expect(shown('dir')).toEqual([NOBODY, NOBODY]);
   });
 
-  it('are those of the disk in the copy', () => {
+  it('are copied as they are on the disk', () => {
     union.setattr(find('file'), { mode: 0o600 }, CONTAINER_ROOT);
     expect(onDisk('file')).toEqual([5, 6]);
   });
 
-  it('that chown gives are mapped back, and answered as they are shown', () => {
+  it('that chown sets are mapped to the disk, and returned as they are shown', () => {
     const { attr } = union.setattr(find('file'), { uid: 100_007, gid: 200_008 }, CONTAINER_ROOT);
     expect([attr.uid, attr.gid]).toEqual([100_007, 200_008]);
     expect(onDisk('file')).toEqual([7, 8]);
@@ -119,14 +119,14 @@ describe.skipIf(!isRoot)(`mapped owners${isRoot ? '' : ': giving files away take
     },
   );
 
-  it('of the root directory stay what they are when it is given to nobody on the disk, as containers-storage does', () => {
+  it('of the root directory do not change if chown gives it to an id that the disk lacks, as containers-storage does', () => {
     const before = onDisk('.');
     const { attr } = union.setattr(ROOT_ID, { uid: 0, gid: 0, mode: 0o700 }, caller(0, 0));
     expect([attr.uid, attr.gid, attr.mode & 0o777]).toEqual([100_000, 200_000, 0o700]);
     expect(onDisk('.')).toEqual(before);
   });
 
-  it('of what is made are the maker, on the disk', () => {
+  it('of a new object are the ids of its creator on the disk', () => {
     const made = union.mkdir(ROOT_ID, 'new' as EntryName, 0o755, caller(100_003, 200_004));
     expect([made.attr.uid, made.attr.gid]).toEqual([100_003, 200_004]);
     expect(onDisk('new')).toEqual([3, 4]);
@@ -134,12 +134,12 @@ describe.skipIf(!isRoot)(`mapped owners${isRoot ? '' : ': giving files away take
     expect(onDisk('file2')).toEqual([0, 0]);
   });
 
-  it("of what the host's root makes is nobody", () => {
+  it("of an object that the host's root creates is nobody", () => {
     union.symlink(ROOT_ID, 'link' as EntryName, 'target', caller(0, 0));
     expect(onDisk('link')).toEqual([NOBODY, NOBODY]);
   });
 
-  it('in ACLs are mapped as well', () => {
+  it('in ACLs are mapped too', () => {
     const node = find('file');
     union.setxattr(node, 'system.posix_acl_access', acl(100_001, 200_002), 0, false);
     expect(union.getxattr(node, 'system.posix_acl_access')).toEqual(acl(100_001, 200_002));
@@ -148,11 +148,11 @@ describe.skipIf(!isRoot)(`mapped owners${isRoot ? '' : ': giving files away take
     expect(union.getxattr(find('file'), 'system.posix_acl_access')).toEqual(acl(1, 2));
   });
 
-  it('in ACLs that nothing on the disk is shown as are EINVAL', () => {
+  it('in ACLs without an id on the disk are refused: EINVAL', () => {
     expect(() => union.setxattr(find('file'), 'system.posix_acl_access', acl(1, 200_002), 0, false)).toThrow('EINVAL');
   });
 
-  it('in capabilities of root become the id that root is shown as', () => {
+  it('in capabilities of root become the id as which root is shown', () => {
     const capability = '0100000200040000000000000000000000000000';
     const node = find('file');
     union.setxattr(node, 'security.capability', Buffer.from(capability, 'hex'), 0, false);
@@ -163,7 +163,7 @@ describe.skipIf(!isRoot)(`mapped owners${isRoot ? '' : ': giving files away take
     expect(union.getxattr(find('file'), 'security.capability')?.toString('hex')).toBe(capability);
   });
 
-  it("in capabilities of one namespace's root are mapped as well", () => {
+  it("in capabilities of one namespace's root are mapped too", () => {
     const capability = (root: number): Buffer => {
       const value = Buffer.from('000000030100000000000000000000000000000000000000', 'hex');
       value.writeUInt32LE(root, 20);
@@ -189,8 +189,8 @@ describe.skipIf(!isRoot)(`mapped owners${isRoot ? '' : ': giving files away take
   });
 });
 
-describe.skipIf(!isRoot)(`one owner for all${isRoot ? '' : ': giving files away takes CAP_CHOWN'}`, () => {
-  it('is shown, and what is written is as it would be without', () => {
+describe.skipIf(!isRoot)(`one owner for all${isRoot ? '' : ': chown(2) needs CAP_CHOWN'}`, () => {
+  it('is shown, and new data is stored as without the option', () => {
     chownSync(join(home, 'lower/file'), 5, 6);
     open({ uids: { all: 7 }, gids: { all: 8 } });
     expect(shown('file')).toEqual([7, 8]);
@@ -200,15 +200,15 @@ describe.skipIf(!isRoot)(`one owner for all${isRoot ? '' : ': giving files away 
   });
 });
 
-describe('other things shown', () => {
-  it('static_nlink: one link for each directory', () => {
+describe('other options of what is shown', () => {
+  it('static_nlink shows one link for each directory', () => {
     open({ staticLinks: true });
     union.mkdir(ROOT_ID, 'new' as EntryName, 0o755, caller(0, 0));
     const links = (name: string): number => union.getattr(find(name)).attr.nlink;
     expect([links('dir'), links('new'), union.getattr(ROOT_ID).attr.nlink]).toEqual([1, 1, 1]);
   });
 
-  it('noxattrs: none is supported', () => {
+  it('noxattrs supports no xattr', () => {
     open({ xattrs: 'none' });
     const node = find('file');
     expect(() => union.getxattr(node, 'user.a')).toThrow('EOPNOTSUPP');
@@ -217,7 +217,7 @@ describe('other things shown', () => {
     expect(() => union.removexattr(node, 'user.a')).toThrow('EOPNOTSUPP');
   });
 
-  it('noacl: an ACL is an attribute that is not supported', () => {
+  it('noacl supports no ACL', () => {
     open({ xattrs: 'no-acls' });
     const node = find('file');
     const name = 'system.posix_acl_access';

@@ -35,7 +35,7 @@ function openFds(): number {
 }
 
 describe('directory fds', () => {
-  it('stay bounded however many directories are used', () => {
+  it('are bounded, however many directories are used', () => {
     const before = openFds();
     for (const dir of directories) fds.get(dir);
     expect(openFds() - before).toBeLessThanOrEqual(MAX + GRACE);
@@ -50,13 +50,13 @@ describe('directory fds', () => {
     expect([inner, dir].map((each) => fstatSync(fds.get(each)).ino)).toEqual(before.reverse());
   });
 
-  it('taken together in one operation are all open at its end', () => {
+  it('that one operation gets are all open at its end', () => {
     const taken = directories.slice(0, MAX + GRACE).map((dir) => fds.get(dir));
     expect(new Set(taken).size).toBe(MAX + GRACE);
     for (const fd of taken) expect(fstatSync(fd).isDirectory()).toBe(true);
   });
 
-  it('give way to files that are open, and come back when these are closed', () => {
+  it('are closed when files are opened, and opened again when files are closed', () => {
     const small = new DirectoryFds(20, 4, 24);
     try {
       const before = openFds();
@@ -77,7 +77,7 @@ describe('directory fds', () => {
     }
   });
 
-  it('survive every eviction once pinned', () => {
+  it('remain open after each eviction if they are pinned', () => {
     const dir = directories[0] as RealDirectory;
     fds.pin(dir);
     const { fd } = dir;

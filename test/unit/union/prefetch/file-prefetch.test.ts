@@ -21,7 +21,7 @@ function path(name: string): string {
   return join(home, 'base', name);
 }
 
-/** Takes what can be taken out of the page cache: clean pages that nobody maps. */
+/** Drops clean pages that are not mapped from the page cache. */
 function evict(name: string): void {
   execFileSync('dd', [`if=${path(name)}`, 'iflag=nocache', 'count=0', 'status=none']);
 }
@@ -69,7 +69,7 @@ function openAndClose(name: EntryName): void {
   union.forget(nodeid, 1);
 }
 
-/** Lets the union do all that it does unasked. Returns how many steps that were. */
+/** Lets the union do all its work for idle times. Returns the number of steps. */
 function rest(): number {
   for (let steps = 0; ; steps++) if (!union.prefetch()) return steps;
 }

@@ -1,4 +1,4 @@
-/** When a thread is sent ahead of a reader, and when it is called back. */
+/** The start and the end of the thread that reads directories ahead of a reader. */
 import { describe, expect, it } from 'vitest';
 import type { EntryName, NodeId } from '../../../../src/core/brand.js';
 import type { Layer } from '../../../../src/union/layers/layer.js';
