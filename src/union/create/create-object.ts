@@ -155,7 +155,7 @@ function makeStaged(
     const opaque = overWhiteout || union.stack.dialect.opaqueMarks === 'always';
     const lowers = directory && opaque ? hideLowerDirectories(union, at, staged) : [];
     const attributes = attributesFor(union, dir, object.mode, caller);
-    const mode = applyAttributes(union, { dirfd: work.fd, name: staged }, attributes, object.rdev);
+    const mode = applyAttributes(union.stack, { dirfd: work.fd, name: staged }, attributes, object.rdev);
     moveKeepingMode({ dirfd: work.fd, name: staged }, { dirfd, name }, mode, () => {
       if (!overWhiteout) renameAt(work.fd, staged, dirfd, name, RENAME_NOREPLACE);
       else hiding.publishOverWhiteout(staged, dirfd, name, directory);

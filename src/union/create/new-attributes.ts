@@ -10,6 +10,7 @@ import { chmodObject, type ObjectRef } from '../../sys/files/object-ref.js';
 import { findXattr, setXattr } from '../../sys/files/xattr.js';
 import type { DirectoryNode } from '../nodes/node.js';
 import { statReal } from '../objects/real-object.js';
+import type { LayerStack } from '../state/layer-stack.js';
 import type { Union } from '../state/union.js';
 import { inheritAcl } from './default-acl.js';
 
@@ -59,8 +60,8 @@ export function defaultAclOf(union: Union, dir: DirectoryNode): Buffer | null {
  * mode bits.
  * @returns the object's mode on disk
  */
-export function applyAttributes(union: Union, staged: ObjectRef, attributes: NewAttributes, rdev = 0): number {
-  const { layer, copyUp } = union.stack.writable();
+export function applyAttributes(stack: LayerStack, staged: ObjectRef, attributes: NewAttributes, rdev = 0): number {
+  const { layer, copyUp } = stack.writable();
   const { overrides } = layer;
   const { uid, gid, access, inherited } = attributes;
   if (overrides !== null) {

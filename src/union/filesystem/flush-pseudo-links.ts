@@ -147,7 +147,7 @@ class Walk {
       if (node === null) return;
       // False for an entry that is older than the layer: another object has the number now.
       const isName = node.kind === 'file' && node.group === group;
-      if (isName && !hasUpperName(this.union, node, dir, name)) linkInUpper(this.union, group, dir, name);
+      if (isName && !hasUpperName(this.union.fds, node, dir, name)) linkInUpper(this.union, group, dir, name);
       this.union.nodes.release(node);
     });
     if (!isLinked) this.failed.add(group);

@@ -173,7 +173,7 @@ export class UnionFilesystem implements Operations {
   }
 
   statfs(_nodeid: NodeId): StatFs {
-    return attributes.statfs(this.union);
+    return attributes.statfs(this.union.stack);
   }
 
   getxattr(nodeid: NodeId, name: string): Buffer | null {

@@ -4,6 +4,7 @@ import type { RealDirectory } from '../layers/layer.js';
 import { cookieOf, Listing } from '../nodes/listing.js';
 import type { DirectoryNode, UnionNode } from '../nodes/node.js';
 import { unmarkImpure } from '../promote/impure-mark.js';
+import type { ListingCache } from '../state/listing-cache.js';
 import type { Union } from '../state/union.js';
 import { readMerged } from './merge-directory.js';
 import { correctNumbers } from './stable-inode-numbers.js';
@@ -37,12 +38,12 @@ export function isEmpty(union: Union, dir: DirectoryNode): boolean {
 
 /** Adds a new name of `dir` to its cached listing. */
 export function addToListing(
-  union: Union,
+  listings: ListingCache,
   dir: DirectoryNode,
   name: EntryName,
   entry: { readonly ino: number; readonly type: number; readonly home: RealDirectory },
 ): void {
-  const listing = union.caches.listings.peek(dir);
+  const listing = listings.peek(dir);
   listing?.add({ ...entry, name, cookie: cookieOf(name), below: null, removed: false });
 }
 
@@ -51,13 +52,13 @@ export function addToListing(
  * one in `dir`. The next listing, read from disk, finds that out, and removes the mark of a directory that
  * contains copies (`unmarkImpure`).
  */
-export function recheckCopies(union: Union, dir: DirectoryNode, node: UnionNode): void {
+export function recheckCopies(listings: ListingCache, dir: DirectoryNode, node: UnionNode): void {
   if (!dir.impure || dir.isMerged) return;
   const isCopy = node.kind === 'directory' ? node.lowers.length > 0 : node.isCopy;
-  if (isCopy) union.caches.listings.delete(dir);
+  if (isCopy) listings.delete(dir);
 }
 
 /** Removes a name of `dir` from its cached listing. */
-export function removeFromListing(union: Union, dir: DirectoryNode, name: EntryName): void {
-  union.caches.listings.peek(dir)?.remove(name);
+export function removeFromListing(listings: ListingCache, dir: DirectoryNode, name: EntryName): void {
+  listings.peek(dir)?.remove(name);
 }

@@ -49,7 +49,7 @@ function makeNode(
 ): DirectoryNode {
   const { isUpper } = home.layer;
   const real = new RealDirectory(home.layer, home, name);
-  const own = ownNumber(union, home, stat);
+  const own = ownNumber(union.identity, home, stat);
   const node = new DirectoryNode(
     union.nodes.newId(),
     dir,

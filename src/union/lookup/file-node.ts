@@ -25,8 +25,10 @@ export function nodeOfFile(
 ): FileNode {
   const { isUpper } = home.layer;
   const hasLinks = stat.nlink > 1;
-  const own = ownNumber(union, home, stat);
-  const number = isUpper ? numberOfFile(union, dir, name, own, direntType(stat.mode)) : numberWithoutOrigin(union, own);
+  const own = ownNumber(union.identity, home, stat);
+  const number = isUpper
+    ? numberOfFile(union, dir, name, own, direntType(stat.mode))
+    : numberWithoutOrigin(union.identity, own);
   let group: LinkGroup | null = null;
   if (hasLinks) {
     group = isUpper
@@ -40,7 +42,7 @@ export function nodeOfFile(
   if (isUpper || group !== null) {
     const linked = union.nodes.linkedFile(identity);
     if (linked !== undefined && leadsTo(linked, isUpper, group)) {
-      if (linked.parent === null || takesLatestName(union, linked, isUpper))
+      if (linked.parent === null || takesLatestName(union.identity, linked, isUpper))
         renameLinked(union, linked, dir, name, home);
       if (!isUpper) linked.group?.noteLowerLinks(stat.nlink);
       if (linked.group !== null) statNode(union, linked, stat);
@@ -70,8 +72,8 @@ export function nodeOfNewFile(
   home: RealDirectory,
   stat: FileStat,
 ): FileNode {
-  const own = ownNumber(union, home, stat);
-  const ino = numberWithoutOrigin(union, own);
+  const own = ownNumber(union.identity, home, stat);
+  const ino = numberWithoutOrigin(union.identity, own);
   stat.ino = ino;
   const node = new FileNode(union.nodes.newId(), dir, name, ino, true, home, name);
   node.identity = own;

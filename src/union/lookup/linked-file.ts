@@ -3,12 +3,13 @@ import type { EntryName } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { FileStat } from '../../core/file-stat.js';
 import { statAt } from '../../sys/files/stat.js';
+import type { DirectoryFds } from '../layers/directory-fds.js';
 import type { RealDirectory } from '../layers/layer.js';
 import { FileData } from '../nodes/file-data.js';
 import type { LinkGroup } from '../nodes/link-group.js';
 import type { DirectoryNode, FileNode } from '../nodes/node.js';
 import { statNode } from '../objects/real-object.js';
-import type { Union } from '../state/union.js';
+import type { Identity, Union } from '../state/union.js';
 
 const lower = new FileStat();
 
@@ -58,8 +59,8 @@ export function leadsTo(linked: FileNode, isUpper: boolean, group: LinkGroup | n
  * is known by. A request names a node, not a name, so that the name looked up last is the likeliest to be
  * meant.
  */
-export function takesLatestName(union: Union, node: FileNode, isUpper: boolean): boolean {
-  if (node.isUpper && (isUpper || union.identity.links?.countsNames !== true)) return false;
+export function takesLatestName(identity: Identity, node: FileNode, isUpper: boolean): boolean {
+  if (node.isUpper && (isUpper || identity.links?.countsNames !== true)) return false;
   return node.busy === 0;
 }
 
@@ -91,7 +92,7 @@ export function joinGroup(
 ): void {
   node.group = group;
   if (union.identity.links !== null && group.entry !== null) {
-    if (found !== null && lacksOwnData(union, group.entry)) node.data ??= dataOf(union, found, node.name);
+    if (found !== null && lacksOwnData(union, group.entry)) node.data ??= dataOf(union.fds, found, node.name);
     node.isUpper = true;
     node.protection = null;
     node.isCopy = true;
@@ -108,7 +109,7 @@ function lacksOwnData(union: Union, entry: EntryName): boolean {
 }
 
 /** The data of the lower file `name` in `home`, which is also that of the file's copy. */
-function dataOf(union: Union, home: RealDirectory, name: EntryName): FileData {
-  if (!statAt(union.fds.get(home), name, lower)) throw fsError(Errno.ESTALE, 'metacopy');
+function dataOf(fds: DirectoryFds, home: RealDirectory, name: EntryName): FileData {
+  if (!statAt(fds.get(home), name, lower)) throw fsError(Errno.ESTALE, 'metacopy');
   return FileData.at(home, name, lower);
 }

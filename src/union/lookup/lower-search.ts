@@ -228,7 +228,7 @@ export class LowerSearch {
     }
     const marks = layer.reader.marks(union.fds.get(home), name);
     const seeksBelow = below > 0 && !marks.opaque && (this.wanted === 'directory' || !isLast);
-    return seeksBelow && isOpaqueByFile(union, home, name) ? { ...marks, opaque: true } : marks;
+    return seeksBelow && isOpaqueByFile(union.fds, home, name) ? { ...marks, opaque: true } : marks;
   }
 }
 

@@ -6,6 +6,7 @@ import { DT_DIR } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
 import { readDirectory } from '../../sys/files/read-directory.js';
 import { statFd } from '../../sys/files/stat.js';
+import type { DirectoryFds } from '../layers/directory-fds.js';
 import type { Layer, RealDirectory } from '../layers/layer.js';
 import { cookieOf, type ListedEntry } from '../nodes/listing.js';
 import type { DirectoryNode } from '../nodes/node.js';
@@ -100,10 +101,10 @@ function entryOf(home: RealDirectory, name: EntryName, ino: number, type: number
 }
 
 /** Whether the lower parts of `dir` have no entries on disk, not even whiteouts. */
-export function lowersAreBare(union: Union, dir: DirectoryNode): boolean {
+export function lowersAreBare(fds: DirectoryFds, dir: DirectoryNode): boolean {
   let bare = true;
   for (const home of dir.lowers) {
-    union.fds.listing(home, (fd) => {
+    fds.listing(home, (fd) => {
       readDirectory(fd, () => {
         bare = false;
       });

@@ -2,6 +2,7 @@
 import type { EntryName } from '../../core/brand.js';
 import type { FileStat } from '../../core/file-stat.js';
 import type { NameInLayer } from '../../whiteout/dialect.js';
+import type { DirectoryFds } from '../layers/directory-fds.js';
 import type { RealDirectory } from '../layers/layer.js';
 import type { Union } from '../state/union.js';
 
@@ -26,9 +27,9 @@ export function nameInLayer(
 }
 
 /** Whether a whiteout file beside or in the directory `name` of `home` hides the directories below it. */
-export function isOpaqueByFile(union: Union, home: RealDirectory, name: EntryName): boolean {
+export function isOpaqueByFile(fds: DirectoryFds, home: RealDirectory, name: EntryName): boolean {
   const { markerFiles } = home.layer.reader;
   if (markerFiles === null) return false;
-  const dirfd = union.fds.get(home);
+  const dirfd = fds.get(home);
   return markerFiles.hides(dirfd, name, home) || markerFiles.hasOpaqueMarker(dirfd, name);
 }

@@ -32,7 +32,7 @@ export function redirectMetacopy(union: Union, node: FileNode, sameParent: boole
   // Another name of a lower file can be in another directory, and become a link to this copy.
   const relative = sameParent && (node.redirect !== null || lowerLinks(union, node.parent, node.name) === 1);
   try {
-    markRedirect(union, node, refOf(union, node), relative);
+    markRedirect(union, node, refOf(union.fds, node), relative);
     return true;
   } catch (error) {
     if (isErrno(error, 'EXDEV')) return false;

@@ -12,23 +12,24 @@ import { statAt } from '../../sys/files/stat.js';
 import type { RealDirectory } from '../layers/layer.js';
 import type { ListedEntry } from '../nodes/listing.js';
 import type { DirectoryNode } from '../nodes/node.js';
-import type { Union } from '../state/union.js';
+import type { LayerStack } from '../state/layer-stack.js';
+import type { Identity, Union } from '../state/union.js';
 import { directoryAt, LowerSearch } from './lower-search.js';
 
 const lower = new FileStat();
 const atPlace = new FileStat();
 
 /** The own number of the real object in `home` with this stat, as if nothing had been copied up. */
-export function ownNumber(union: Union, { layer }: RealDirectory, stat: FileStat): number {
-  if (!layer.isUpper) return union.identity.numbers.ownOfLower(stat, layer, stat.ino);
-  return union.identity.numbers.own(stat.devMajor, stat.devMinor, stat.ino);
+export function ownNumber(identity: Identity, { layer }: RealDirectory, stat: FileStat): number {
+  if (!layer.isUpper) return identity.numbers.ownOfLower(stat, layer, stat.ino);
+  return identity.numbers.own(stat.devMajor, stat.devMinor, stat.ino);
 }
 
 /** The number to show for a file that is no copy of a lower one: a new file, or one in a lower layer. */
-export function numberWithoutOrigin(union: Union, own: number): number {
+export function numberWithoutOrigin(identity: Identity, own: number): number {
   // All names of a group show the number of its copy.
-  if (union.identity.links?.has(own) === true) return union.identity.numbers.kept(own) ?? own;
-  return union.identity.numbers.ofLower(own);
+  if (identity.links?.has(own) === true) return identity.numbers.kept(own) ?? own;
+  return identity.numbers.ofLower(own);
 }
 
 /**
@@ -45,7 +46,7 @@ export function numberOfFile(union: Union, dir: DirectoryNode, name: EntryName, 
   const { origin } = dir.upper.layer.reader.marks(union.fds.get(dir.upper), name);
   const number = origin === null ? null : findLower(union, dir, name, origin, lower);
   if (number === null) return own;
-  if (direntType(lower.mode) !== type && !canRepresentOther(union, lower)) {
+  if (direntType(lower.mode) !== type && !canRepresentOther(union.stack, lower)) {
     union.log(`${displayName(name)}: the lower file that it was copied from is of another type`);
     throw fsError(Errno.EIO, 'origin');
   }
@@ -74,8 +75,8 @@ function hidesItsOrigin(union: Union, dir: DirectoryNode, name: EntryName, numbe
 /**
  * Whether `xattr_permissions` can make a lower object with this physical stat represent one of another type.
  */
-function canRepresentOther(union: Union, { mode }: FileStat): boolean {
-  return isRegular(mode) && union.stack.lowers.some(({ overrides }) => overrides !== null);
+function canRepresentOther(stack: LayerStack, { mode }: FileStat): boolean {
+  return isRegular(mode) && stack.lowers.some(({ overrides }) => overrides !== null);
 }
 
 /**
@@ -145,16 +146,16 @@ export function correctNumbers(union: Union, dir: DirectoryNode, entries: readon
     else if ((dir.impure || entry.below !== null) && !correctEntry(union, dir, entry)) hasCopies = true;
     if (entry.ino !== own) hasCopies = true;
   }
-  correctLowerNumbers(union, entries);
+  correctLowerNumbers(union.identity, entries);
   return hasCopies || union.identity.originHandles?.isBarred === true;
 }
 
-function correctLowerNumbers(union: Union, entries: readonly ListedEntry[]): void {
-  if (!union.identity.numbers.keepsAny) return;
+function correctLowerNumbers(identity: Identity, entries: readonly ListedEntry[]): void {
+  if (!identity.numbers.keepsAny) return;
   // After the entries of the upper, because these can show the numbers of lower files.
   for (const entry of entries) {
-    if (!entry.home.layer.isUpper && union.identity.links?.has(entry.ino) !== true)
-      entry.ino = union.identity.numbers.ofLower(entry.ino);
+    if (!entry.home.layer.isUpper && identity.links?.has(entry.ino) !== true)
+      entry.ino = identity.numbers.ofLower(entry.ino);
   }
 }
 

@@ -53,7 +53,7 @@ function needsPin(node: FileNode): boolean {
  * @param inUpper the upper had the name; false: the name was a lower one, and is hidden now
  */
 export function detachName(union: Union, node: FileNode, at: Location, inUpper: boolean): void {
-  recheckCopies(union, at.dir, node);
+  recheckCopies(union.caches.listings, at.dir, node);
   if (node.group !== null) {
     detachLink(union, node, node.group, at, inUpper);
     return;
@@ -105,7 +105,7 @@ function releaseNumber(union: Union, node: FileNode): void {
  * Updates the node of a directory after its name was removed. Processes that have it open see it as empty.
  */
 export function detachDirectory(union: Union, node: DirectoryNode): void {
-  if (node.parent !== null) recheckCopies(union, node.parent, node);
+  if (node.parent !== null) recheckCopies(union.caches.listings, node.parent, node);
   node.removed = true;
   union.caches.listings.delete(node);
   union.nodes.detach(node);

@@ -8,6 +8,7 @@ import { addToListing, recheckCopies } from '../lookup/cached-listing.js';
 import type { Location } from '../nodes/location.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
 import { statReal } from '../objects/real-object.js';
+import type { LayerStack } from '../state/layer-stack.js';
 import type { Union } from '../state/union.js';
 import { isKnownBy } from './detach-node.js';
 
@@ -21,17 +22,17 @@ export interface Move {
 }
 
 /** Whether a directory keeps its lower parts when it moves. */
-export function takesLowers(union: Union, node: DirectoryNode): boolean {
-  return node.lowers.length > 0 && union.stack.dialect.redirects?.written === true;
+export function takesLowers(stack: LayerStack, node: DirectoryNode): boolean {
+  return node.lowers.length > 0 && stack.dialect.redirects?.written === true;
 }
 
 /** Updates the node of an object that has moved, and the listing of the directory that contains it now. */
 export function moveNode(union: Union, { node, from, to }: Move): void {
-  recheckCopies(union, from.dir, node);
+  recheckCopies(union.caches.listings, from.dir, node);
   const home = upperDirectory(union, to.dir);
   if (node.kind === 'directory') {
     union.nodes.move(node, to.dir, to.name);
-    if (!takesLowers(union, node)) dropLowers(union, node);
+    if (!takesLowers(union.stack, node)) dropLowers(union, node);
     if (node.upper !== null) {
       node.upper.parent = home;
       node.upper.name = to.name;
@@ -53,7 +54,7 @@ function addMovedToListing(union: Union, node: UnionNode, to: Location, home: Re
     }
     type = direntType(scratch.mode);
   }
-  addToListing(union, to.dir, to.name, { ino: node.ino, type, home });
+  addToListing(union.caches.listings, to.dir, to.name, { ino: node.ino, type, home });
 }
 
 /** Removes the lower parts from a directory that has moved without them. They have no visible entries. */

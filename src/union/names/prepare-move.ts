@@ -29,7 +29,7 @@ export function prepareMove(union: Union, { node, from, to }: Move): void {
   if (node.kind !== 'directory') return;
   copyUpDirectory(union, node);
   const dirfd = union.fds.get(fromPlace);
-  if (takesLowers(union, node)) redirectDirectory(union, node, dirfd, from.dir === to.dir);
+  if (takesLowers(union.stack, node)) redirectDirectory(union, node, dirfd, from.dir === to.dir);
   else if (mustBeOpaque(union, to)) markOpaque(union, node, dirfd, to);
 }
 
@@ -80,5 +80,5 @@ function ensureUpperName(union: Union, node: FileNode, { dir, name }: Location):
   const { group } = node;
   if (group !== null) union.nodes.move(node, dir, name);
   ensureUpper(union, node);
-  if (group !== null && !hasUpperName(union, node, dir, name)) linkInUpper(union, group, dir, name);
+  if (group !== null && !hasUpperName(union.fds, node, dir, name)) linkInUpper(union, group, dir, name);
 }

@@ -18,6 +18,6 @@ export function prepareRemoval(union: Union, node: UnionNode, { dir, name }: Loc
   }
   const { group } = node;
   if (group === null) return;
-  if (!hasUpperName(union, node, dir, name)) linkInUpper(union, group, dir, name);
+  if (!hasUpperName(union.fds, node, dir, name)) linkInUpper(union, group, dir, name);
   union.identity.links.storeCountByCopy(group);
 }

@@ -24,7 +24,7 @@ import { keepOwnProtection } from '../../sys/rights/own-protection.js';
 import type { FileNode, OpenFile } from '../nodes/node.js';
 import { closeFds, closeReadFd, replaceFds, replaceWriteFd } from '../nodes/open-fds.js';
 import { PREFETCH } from '../prefetch/file-prefetch.js';
-import type { Union } from '../state/union.js';
+import type { Kernel, Union } from '../state/union.js';
 import { acceptsFlags, canPassThrough, hasChangingFlags, registerBacking } from './passthrough.js';
 import { isAppendOnly } from './protection.js';
 import { openForReading, openReal } from './real-object.js';
@@ -45,14 +45,14 @@ export function openNode(union: Union, node: FileNode, flags: number, isFetched 
     const opening = openForWriting(union, node, flags);
     closeOnFailure(opening.fd, () => refuseUnreadable(union, node, opening.fd));
     const opened = openFirst(union, node, opening, flags);
-    noteUnseenWriter(union, node, true);
+    noteUnseenWriter(union.kernel, node, true);
     return opened;
   }
   if (node.open.backingId !== 0 && !acceptsFlags(node.open.fd, flags)) throw fsError(Errno.EINVAL, 'open');
   if (writes) ensureWritableFd(union, node, node.open, flags);
   if ((flags & O_ACCMODE) !== O_WRONLY) ensureReadableFd(union, node, node.open);
   const opened = count(node, node.open, flags);
-  noteUnseenWriter(union, node, writes);
+  noteUnseenWriter(union.kernel, node, writes);
   return opened;
 }
 
@@ -67,7 +67,7 @@ function openFirstReader(union: Union, node: FileNode, flags: number, isFetched:
   // READ.
   if ((flags & O_NOATIME) !== 0) return opened;
   noteRead(union, node, fd);
-  sendOrPrefetch(union, node, fd, isNew ? size : 0, isFetched);
+  sendOrPrefetch(union.kernel, node, fd, isNew ? size : 0, isFetched);
   return opened;
 }
 
@@ -90,8 +90,8 @@ function noteRead(union: Union, node: FileNode, fd: number): void {
  * disk begins to read before the kernel has received the reply and sent its first READ.
  * @param size the size of the file if the kernel has no pages of it; else 0
  */
-function sendOrPrefetch(union: Union, node: FileNode, fd: number, size: number, isFetched: boolean): void {
-  const { channel } = union.kernel;
+function sendOrPrefetch(kernel: Kernel, node: FileNode, fd: number, size: number, isFetched: boolean): void {
+  const { channel } = kernel;
   if (channel !== null && size > 0 && size <= channel.storeLimit) channel.storeData(node.id, fd, size);
   else if (!isFetched) prefetch(fd, 0, PREFETCH);
 }
@@ -171,9 +171,8 @@ function checkWritable(fd: number, flags: number): void {
  * Invalidates the kernel's cached attributes at the first writer in passthrough, because they can change
  * without a request from now on (see `changesUnseen`).
  */
-function noteUnseenWriter(union: Union, node: FileNode, writes: boolean): void {
-  if (writes && node.open?.writers === 1 && node.open.backingId !== 0)
-    union.kernel.channel?.invalidateAttributes(node.id);
+function noteUnseenWriter(kernel: Kernel, node: FileNode, writes: boolean): void {
+  if (writes && node.open?.writers === 1 && node.open.backingId !== 0) kernel.channel?.invalidateAttributes(node.id);
 }
 
 /** Runs `use`, and closes the fd if it fails. */
@@ -219,7 +218,7 @@ function openFirst(
 
 /** Throws EPERM if the data of the file `fd` is in another layer, and the mount does not look for it. */
 function refuseUnreadable(union: Union, node: FileNode, fd: number): void {
-  if (node.home !== null && lacksData(union, node.home.layer, fd, '')) refuseUnfollowed(union, node.name, 'open');
+  if (node.home !== null && lacksData(union.stack, node.home.layer, fd, '')) refuseUnfollowed(union, node.name, 'open');
 }
 
 function count(node: FileNode, open: OpenFile, flags: number): Opened {

@@ -13,6 +13,7 @@ import { hasNoWriters } from '../../sys/locks/lease.js';
 import { withoutFsetid } from '../../sys/process/thread.js';
 import type { Layer } from '../layers/layer.js';
 import type { FileNode } from '../nodes/node.js';
+import type { LayerStack } from '../state/layer-stack.js';
 import type { Union } from '../state/union.js';
 import { openReal, overridesOf } from './real-object.js';
 
@@ -48,18 +49,18 @@ export function canPassThrough(union: Union, node: FileNode, fd: number, flags: 
   // anyway.
   if (mustSharePages(flags) && !node.mayBeMapped) return false;
   if (union.stack.upper !== null && (!node.isUpper || node.data !== null)) return false;
-  if (dataLayer(union, node)?.refusesBacking === true) return false;
+  if (dataLayer(union.stack, node)?.refusesBacking === true) return false;
   if (union.stack.upper === null) return true;
   if (mode === undefined) {
     statFd(fd, scratch);
-    overridesOf(union, node)?.apply(fd, '', scratch);
+    overridesOf(union.stack, node)?.apply(fd, '', scratch);
   }
   return !hasSetIdBits(mode ?? scratch.mode);
 }
 
 /** The layer that has the data of an open file. */
-function dataLayer(union: Union, node: FileNode): Layer | undefined {
-  return node.data?.layer ?? node.home?.layer ?? union.stack.upper?.layer;
+function dataLayer(stack: LayerStack, node: FileNode): Layer | undefined {
+  return node.data?.layer ?? node.home?.layer ?? stack.upper?.layer;
 }
 
 /**
@@ -123,6 +124,6 @@ export function registerBacking(union: Union, node: FileNode, fd: number): numbe
  */
 function noteRefusal(union: Union, node: FileNode, errno: number): void {
   if (errno === Errno.EPERM) union.kernel.passthrough = false;
-  const layer = dataLayer(union, node);
+  const layer = dataLayer(union.stack, node);
   if (errno === Errno.ELOOP && layer !== undefined) layer.refusesBacking = true;
 }

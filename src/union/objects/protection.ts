@@ -38,14 +38,14 @@ function readProtection(union: Union, node: UnionNode): number {
 function storedFlags(union: Union, node: UnionNode): number {
   const { protections } = union.stack.dialect;
   if (protections === null) return 0;
-  const { dirfd, name } = refOf(union, node);
+  const { dirfd, name } = refOf(union.fds, node);
   return protections.read(dirfd, name);
 }
 
 function flagsOnDisk(union: Union, node: UnionNode): number {
-  statOnDisk(union, node, scratch);
+  statOnDisk(union.fds, node, scratch);
   if (scratch.protection === 0) return 0;
-  const { dirfd, name } = refOf(union, node);
+  const { dirfd, name } = refOf(union.fds, node);
   keepOwnProtection(dirfd, name, scratch);
   return scratch.protection;
 }

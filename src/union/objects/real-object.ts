@@ -13,7 +13,9 @@ import { chmodObject, chownObject, type ObjectRef, statObject, utimesObject } fr
 import { close, openKnownAt, reopen } from '../../sys/files/open.js';
 import { birthTime, statFd } from '../../sys/files/stat.js';
 import type { StatOverrides } from '../../whiteout/overrides/stat-overrides.js';
+import type { DirectoryFds } from '../layers/directory-fds.js';
 import type { FileNode, OpenFile, UnionNode } from '../nodes/node.js';
+import type { LayerStack } from '../state/layer-stack.js';
 import type { Union } from '../state/union.js';
 
 /** One object for all results, because a reference is needed for nearly every request. */
@@ -26,9 +28,9 @@ function refTo(dirfd: number, name: string): ObjectRef {
 }
 
 /** A reference to a node's top real object. It is valid until the next call of this function. */
-export function refOf(union: Union, node: UnionNode): ObjectRef {
-  if (node.kind === 'directory') return refTo(union.fds.get(node.top), '');
-  return node.home === null ? refTo(heldFd(node), '') : refTo(union.fds.get(node.home), node.realName);
+export function refOf(fds: DirectoryFds, node: UnionNode): ObjectRef {
+  if (node.kind === 'directory') return refTo(fds.get(node.top), '');
+  return node.home === null ? refTo(heldFd(node), '') : refTo(fds.get(node.home), node.realName);
 }
 
 /** The fd of an object that is not reached by a name. */
@@ -42,51 +44,51 @@ export function opensItself(node: FileNode): boolean {
 }
 
 /** Where the layer of a node's top real object keeps its attributes; null: the object has them itself. */
-export function overridesOf(union: Union, node: UnionNode): StatOverrides | null {
+export function overridesOf(stack: LayerStack, node: UnionNode): StatOverrides | null {
   if (node.kind === 'directory') return node.top.layer.overrides;
-  return (node.isUpper ? union.stack.upper?.layer : node.home?.layer)?.overrides ?? null;
+  return (node.isUpper ? stack.upper?.layer : node.home?.layer)?.overrides ?? null;
 }
 
 /** Stats the real object: inode number and link count are those of its layer. */
 export function statReal(union: Union, node: UnionNode, into: FileStat): void {
-  statOnDisk(union, node, into);
-  const overrides = overridesOf(union, node);
+  statOnDisk(union.fds, node, into);
+  const overrides = overridesOf(union.stack, node);
   if (overrides === null) return;
-  const { dirfd, name } = refOf(union, node);
+  const { dirfd, name } = refOf(union.fds, node);
   overrides.apply(dirfd, name, into);
 }
 
 /**
  * Stats the real object without its overrides: owner, mode and type are those on disk, not those in an xattr.
  */
-export function statOnDisk(union: Union, node: UnionNode, into: FileStat): void {
-  statObject(refForStat(union, node), into);
+export function statOnDisk(fds: DirectoryFds, node: UnionNode, into: FileStat): void {
+  statObject(refForStat(fds, node), into);
 }
 
 /**
  * A reference for a stat: by an open fd if there is one, else by the name, so that a directory is not opened
  * only for its attributes.
  */
-function refForStat(union: Union, node: UnionNode): ObjectRef {
-  if (node.kind === 'file') return refForChange(union, node);
-  if (node.top.fd >= 0 || node.top.parent === null) return refOf(union, node);
-  return refTo(union.fds.get(node.top.parent), node.top.name);
+function refForStat(fds: DirectoryFds, node: UnionNode): ObjectRef {
+  if (node.kind === 'file') return refForChange(fds, node);
+  if (node.top.fd >= 0 || node.top.parent === null) return refOf(fds, node);
+  return refTo(fds.get(node.top.parent), node.top.name);
 }
 
 /**
  * A reference for a change: by the open fd of a file, if there is one, because the walk to a name takes
  * longer than most changes.
  */
-function refForChange(union: Union, node: UnionNode): ObjectRef {
-  return node.kind === 'file' && opensItself(node) ? refTo(heldFd(node), '') : refOf(union, node);
+function refForChange(fds: DirectoryFds, node: UnionNode): ObjectRef {
+  return node.kind === 'file' && opensItself(node) ? refTo(heldFd(node), '') : refOf(fds, node);
 }
 
 /**
  * The birth time of the real object; null: its file system has none. The birth time of a copy is that of the
  * copy-up (fs/overlayfs/inode.c:ovl_getattr).
  */
-export function birthOf(union: Union, node: UnionNode): Moment | null {
-  const { dirfd, name } = refForStat(union, node);
+export function birthOf(fds: DirectoryFds, node: UnionNode): Moment | null {
+  const { dirfd, name } = refForStat(fds, node);
   return birthTime(dirfd, name);
 }
 
@@ -115,23 +117,23 @@ export function showStat(node: UnionNode, stat: FileStat): void {
 }
 
 export function chownReal(union: Union, node: UnionNode, uid: number, gid: number): void {
-  const overrides = overridesOf(union, node);
-  if (overrides !== null) overrides.chown(refOf(union, node), uid, gid);
-  else chownObject(refForChange(union, node), uid, gid);
+  const overrides = overridesOf(union.stack, node);
+  if (overrides !== null) overrides.chown(refOf(union.fds, node), uid, gid);
+  else chownObject(refForChange(union.fds, node), uid, gid);
 }
 
 export function chmodReal(union: Union, node: UnionNode, mode: number): void {
-  const overrides = overridesOf(union, node);
-  if (overrides !== null) overrides.chmod(refOf(union, node), mode);
-  else chmodObject(refForChange(union, node), mode);
+  const overrides = overridesOf(union.stack, node);
+  if (overrides !== null) overrides.chmod(refOf(union.fds, node), mode);
+  else chmodObject(refForChange(union.fds, node), mode);
 }
 
-export function utimesReal(union: Union, node: UnionNode, atime: TimeValue, mtime: TimeValue): void {
-  utimesObject(refForChange(union, node), atime, mtime);
+export function utimesReal(fds: DirectoryFds, node: UnionNode, atime: TimeValue, mtime: TimeValue): void {
+  utimesObject(refForChange(fds, node), atime, mtime);
 }
 
-export function readlinkReal(union: Union, node: UnionNode): string {
-  const { dirfd, name } = refOf(union, node);
+export function readlinkReal(fds: DirectoryFds, node: UnionNode): string {
+  const { dirfd, name } = refOf(fds, node);
   return readlinkAt(dirfd, name);
 }
 
@@ -142,13 +144,13 @@ const opened = new FileStat();
  * see {@link openForReading}.
  */
 export function openReal(union: Union, node: UnionNode, flags: number): number {
-  const { dirfd, name } = refOf(union, node);
-  const all = flags | (node.kind === 'file' ? fileFlagsOf(union, node) : node.top.layer.directoryFlags);
+  const { dirfd, name } = refOf(union.fds, node);
+  const all = flags | (node.kind === 'file' ? fileFlagsOf(union.stack, node) : node.top.layer.directoryFlags);
   return name === '' ? reopen(dirfd, all) : openByName(dirfd, name, all, opened);
 }
 
-function fileFlagsOf(union: Union, node: FileNode): number {
-  return (node.home?.layer ?? union.stack.upper?.layer)?.fileFlags ?? 0;
+function fileFlagsOf(stack: LayerStack, node: FileNode): number {
+  return (node.home?.layer ?? stack.upper?.layer)?.fileFlags ?? 0;
 }
 
 function openByName(dirfd: number, name: string, flags: number, into: FileStat): number {
@@ -170,8 +172,8 @@ function openByName(dirfd: number, name: string, flags: number, into: FileStat):
 export function openForReading(union: Union, node: FileNode, into = opened): number {
   into.size = 0;
   if (node.data !== null) return node.data.open();
-  const { dirfd, name } = refOf(union, node);
-  const flags = O_RDONLY | fileFlagsOf(union, node);
+  const { dirfd, name } = refOf(union.fds, node);
+  const flags = O_RDONLY | fileFlagsOf(union.stack, node);
   return name === '' ? reopen(dirfd, flags) : openByName(dirfd, name, flags, into);
 }
 

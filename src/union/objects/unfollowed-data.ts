@@ -4,6 +4,7 @@ import { displayName } from '../../core/entry-name.js';
 import { Errno, fsError } from '../../core/errno.js';
 import type { Layer } from '../layers/layer.js';
 import type { FileNode } from '../nodes/node.js';
+import type { LayerStack } from '../state/layer-stack.js';
 import type { Union } from '../state/union.js';
 import { refOf } from './real-object.js';
 
@@ -12,12 +13,8 @@ import { refOf } from './real-object.js';
  * `''`, the file `dirfd` itself. This is asked when the data is needed. The kernel asks at each lookup; here
  * that would be one more system call for each file.
  */
-export function lacksData(union: Union, layer: Layer, dirfd: number, name: string): boolean {
-  return (
-    !union.stack.seeksData &&
-    union.stack.dialect.metacopies !== null &&
-    layer.reader.marks(dirfd, name).metacopy !== null
-  );
+export function lacksData(stack: LayerStack, layer: Layer, dirfd: number, name: string): boolean {
+  return !stack.seeksData && stack.dialect.metacopies !== null && layer.reader.marks(dirfd, name).metacopy !== null;
 }
 
 /** Logs that a metacopy is not followed to its data, and throws EPERM. */
@@ -34,6 +31,6 @@ export function refuseUnfollowed(union: Union, name: EntryName, call: string): n
  */
 export function refuseWithoutData(union: Union, node: FileNode, call: string): void {
   if (!node.isUpper || node.open !== null) return;
-  const { dirfd, name } = refOf(union, node);
-  if (lacksData(union, union.stack.writable().layer, dirfd, name)) refuseUnfollowed(union, node.name, call);
+  const { dirfd, name } = refOf(union.fds, node);
+  if (lacksData(union.stack, union.stack.writable().layer, dirfd, name)) refuseUnfollowed(union, node.name, call);
 }

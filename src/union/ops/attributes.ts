@@ -22,6 +22,7 @@ import {
 import { refuseWithoutData } from '../objects/unfollowed-data.js';
 import { copyUp, ensureUpper } from '../promote/promote.js';
 import { copyUpDirectory } from '../promote/promote-directory.js';
+import type { LayerStack } from '../state/layer-stack.js';
 import type { Union } from '../state/union.js';
 import { isRoot, mayKeepSetGid } from './caller.js';
 
@@ -45,7 +46,7 @@ export function getattr(union: Union, nodeid: NodeId): Attributes {
 
 /** The birth time of the real object, for statx(2); null: its file system has none. */
 export function birth(union: Union, nodeid: NodeId): Moment | null {
-  return birthOf(union, union.nodes.get(nodeid));
+  return birthOf(union.fds, union.nodes.get(nodeid));
 }
 
 /**
@@ -68,7 +69,7 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
   if (change.uid !== undefined || change.gid !== undefined || namesNobody) changeOwner(union, node, change, caller);
   if (change.mode !== undefined) chmodReal(union, node, change.mode & 0o7777);
   if (change.atime !== undefined || change.mtime !== undefined) {
-    utimesReal(union, node, timeValue(change.atime), timeValue(change.mtime));
+    utimesReal(union.fds, node, timeValue(change.atime), timeValue(change.mtime));
   }
   if (node.kind === 'directory') dropKernelListing(union, node);
   statReal(union, node, stat);
@@ -196,7 +197,7 @@ function timeValue(time: TimeChange | undefined): TimeValue {
 }
 
 /** The space of the upper's file system, or of the top layer's if the union is read-only. */
-export function statfs(union: Union): StatFs {
-  const { top } = union.stack;
-  return { ...statFs(top.root.fd), namelen: union.stack.maxName };
+export function statfs(stack: LayerStack): StatFs {
+  const { top } = stack;
+  return { ...statFs(top.root.fd), namelen: stack.maxName };
 }

@@ -116,7 +116,7 @@ export function create(
       return { opened: openNew(union, union.nodes.file(entry.nodeid), made.fd, flags, union.answer.attr.mode), entry };
     } catch (error) {
       union.nodes.forget(entry.nodeid, 1);
-      removeFromListing(union, dir, name);
+      removeFromListing(union.caches.listings, dir, name);
       throw error;
     }
   });
@@ -166,7 +166,7 @@ export function tmpfile(
   union.openFiles.check();
   const { fd, name } = openUnnamed(work);
   try {
-    applyAttributes(union, { dirfd: fd, name: '' }, attributesFor(union, dir, mode | S_IFREG, caller));
+    applyAttributes(union.stack, { dirfd: fd, name: '' }, attributesFor(union, dir, mode | S_IFREG, caller));
     if (name !== null) work.discard(name);
     statFd(fd, union.answer.attr);
     layer.overrides?.apply(fd, '', union.answer.attr);

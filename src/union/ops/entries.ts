@@ -42,11 +42,11 @@ export function entryOfNew(
   node.protection = 0;
   if (node.kind === 'directory') node.isComplete = true;
   else node.lacksCapability = true;
-  addToListing(union, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
+  addToListing(union.caches.listings, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
   return countedEntry(union, node);
 }
 
 /** The target of a symlink. */
 export function readlink(union: Union, nodeid: NodeId): string {
-  return readlinkReal(union, union.nodes.file(nodeid));
+  return readlinkReal(union.fds, union.nodes.file(nodeid));
 }

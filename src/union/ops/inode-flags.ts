@@ -72,7 +72,7 @@ function change(union: Union, nodeid: NodeId, flags: number, apply: (fd: number,
   node.protection = null;
   if (protections === null) withRealFd(union, node, (fd) => apply(fd, flags));
   else {
-    const { dirfd, name } = refOf(union, node);
+    const { dirfd, name } = refOf(union.fds, node);
     protections.write(dirfd, name, flags & PROTECTION);
     withRealFd(union, node, (real) => apply(real, flags & ~PROTECTION));
     node.protection = flags & PROTECTION;

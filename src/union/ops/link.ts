@@ -6,6 +6,7 @@ import { UndoStack } from '../../core/undo.js';
 import type { Entry } from '../../fuse/operations.js';
 import { linkAt, linkFd, unlinkAt } from '../../sys/files/inode-ops.js';
 import { hasSeparateWhiteout, upperDirectory } from '../create/create-object.js';
+import type { DirectoryFds } from '../layers/directory-fds.js';
 import type { RealDirectory } from '../layers/layer.js';
 import { addToListing } from '../lookup/cached-listing.js';
 import { redirectMetacopy } from '../lookup/redirect.js';
@@ -42,7 +43,7 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   // The node remains known by its old name, so that `dir.children` lacks the new one.
   dir.isComplete = false;
   const undo = new UndoStack();
-  if (hasSeparateWhiteout(union, home, name) || !tryLink(union, node, home, name)) {
+  if (hasSeparateWhiteout(union, home, name) || !tryLink(union.fds, node, home, name)) {
     linkOverWhiteout(union, node, { dir, name }, home);
     undo.push(() => union.stack.writable().hiding.removeAndHide(union.fds.get(home), name));
   } else undo.push(() => unlinkAt(union.fds.get(home), name));
@@ -53,14 +54,14 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   undo.guard(() => statReal(union, node, attr));
   if (node.parent === null) nameNode(union, node, { dir, name }, home);
   showStat(node, attr);
-  addToListing(union, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
+  addToListing(union.caches.listings, dir, name, { ino: node.ino, type: direntType(attr.mode), home });
   return countedEntry(union, node);
 }
 
 /** Makes the link at its name. Returns false if the upper has something at that name, perhaps a whiteout. */
-function tryLink(union: Union, node: FileNode, home: RealDirectory, name: EntryName): boolean {
+function tryLink(fds: DirectoryFds, node: FileNode, home: RealDirectory, name: EntryName): boolean {
   try {
-    linkReal(union, node, union.fds.get(home), name);
+    linkReal(fds, node, fds.get(home), name);
     return true;
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return false;
@@ -68,8 +69,8 @@ function tryLink(union: Union, node: FileNode, home: RealDirectory, name: EntryN
   }
 }
 
-function linkReal(union: Union, node: FileNode, dirfd: number, name: EntryName): void {
-  if (node.home !== null) linkAt(union.fds.get(node.home), node.realName, dirfd, name);
+function linkReal(fds: DirectoryFds, node: FileNode, dirfd: number, name: EntryName): void {
+  if (node.home !== null) linkAt(fds.get(node.home), node.realName, dirfd, name);
   else linkFd(heldFd(node), dirfd, name);
 }
 
@@ -79,7 +80,7 @@ function linkOverWhiteout(union: Union, node: FileNode, { dir, name }: Location,
   if (home.layer.reader.probe(dirfd, name, scratch) !== 'whiteout') throw fsError(Errno.EEXIST, 'link');
   assertWhiteoutRemovable(union, dir);
   const staged = work.temporaryName();
-  linkReal(union, node, work.fd, staged);
+  linkReal(union.fds, node, work.fd, staged);
   try {
     hiding.publishOverWhiteout(staged, dirfd, name, false);
   } catch (error) {

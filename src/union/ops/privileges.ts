@@ -68,7 +68,8 @@ function setBitsAgain(union: Union, node: FileNode, fd: number, bits: number): v
  * it, and so cannot set it again; or the layer keeps it in an xattr that a write does not remove.
  */
 function capabilityOf(union: Union, node: FileNode, fd: number): Buffer | null {
-  if (node.lacksCapability || nameOnDisk(union, overridesOf(union, node), CAPABILITY) !== CAPABILITY) return null;
+  if (node.lacksCapability || nameOnDisk(union.stack, overridesOf(union.stack, node), CAPABILITY) !== CAPABILITY)
+    return null;
   try {
     const value = getXattr(fd, '', CAPABILITY);
     node.lacksCapability = value === null;

@@ -28,7 +28,7 @@ export function unlink(union: Union, parent: NodeId, name: EntryName): void {
   assertNotBusy(node);
   const at = { dir, name };
   prepareRemoval(union, node, at);
-  const inUpper = hasUpperName(union, node, dir, name);
+  const inUpper = hasUpperName(union.fds, node, dir, name);
   if (!inUpper) hiding.hide(union.fds.get(copyUpDirectory(union, dir)), name);
   else {
     const dirfd = union.fds.get(dir.upper as RealDirectory);
@@ -38,7 +38,7 @@ export function unlink(union: Union, parent: NodeId, name: EntryName): void {
     });
   }
   detachName(union, node, at, inUpper);
-  removeFromListing(union, dir, name);
+  removeFromListing(union.caches.listings, dir, name);
 }
 
 /** The node of a name that exists according to the kernel's cache; ENOENT if it does not. */
@@ -59,7 +59,7 @@ export function rmdir(union: Union, parent: NodeId, name: EntryName): void {
   if (node.upper === null) hiding.hide(union.fds.get(copyUpDirectory(union, dir)), name);
   else removeUpper(union, dir, node, node.upper);
   detachDirectory(union, node);
-  removeFromListing(union, dir, name);
+  removeFromListing(union.caches.listings, dir, name);
 }
 
 function removeUpper(union: Union, dir: DirectoryNode, node: DirectoryNode, upper: RealDirectory): void {

@@ -11,6 +11,7 @@ import { afterwards } from '../../core/undo.js';
 import { renameAt } from '../../sys/files/inode-ops.js';
 import { statFd } from '../../sys/files/stat.js';
 import { upperDirectory } from '../create/create-object.js';
+import type { DirectoryFds } from '../layers/directory-fds.js';
 import { isEmpty, removeFromListing } from '../lookup/cached-listing.js';
 import { lookupNode } from '../lookup/lookup.js';
 import { lowerHas } from '../lookup/lower-names.js';
@@ -81,7 +82,7 @@ function checkMovable(union: Union, node: UnionNode): void {
     inUpper: node.upper !== null,
     inLower: node.lowers.length > 0,
     isEmpty: () => isEmpty(union, node),
-    lowersAreBare: () => lowersAreBare(union, node),
+    lowersAreBare: () => lowersAreBare(union.fds, node),
   });
   if (!movable) throw fsError(Errno.EXDEV, 'rename');
 }
@@ -107,7 +108,7 @@ function replace(union: Union, move: Move, target: UnionNode | null): void {
   const { hiding, layer } = union.stack.writable();
   const fromFd = union.fds.get(upperDirectory(union, from.dir));
   const toFd = union.fds.get(upperDirectory(union, to.dir));
-  const inUpper = target !== null && hasUpperName(union, target, to.dir, to.name);
+  const inUpper = target !== null && hasUpperName(union.fds, target, to.dir, to.name);
   const ontoWhiteout = !inUpper && layer.reader.probe(toFd, to.name, scratch) === 'whiteout';
   if (ontoWhiteout) assertWhiteoutRemovable(union, to.dir);
   const plan = {
@@ -120,19 +121,19 @@ function replace(union: Union, move: Move, target: UnionNode | null): void {
     isDirectory: node.kind === 'directory',
   };
   const execute = (): void => hiding.move(plan);
-  if (inUpper) keepingTarget(union, target, to, toFd, execute);
+  if (inUpper) keepingTarget(union.fds, target, to, toFd, execute);
   else execute();
   // The point of no return: the layers have changed. The nodes follow.
   if (target !== null) dropTarget(union, target, to, inUpper);
-  removeFromListing(union, from.dir, from.name);
+  removeFromListing(union.caches.listings, from.dir, from.name);
   moveNode(union, move);
 }
 
 /** Runs `move`, which replaces the upper object `target`. The node of the target still reaches its object. */
-function keepingTarget(union: Union, target: UnionNode, to: Location, toFd: number, move: () => void): void {
+function keepingTarget(fds: DirectoryFds, target: UnionNode, to: Location, toFd: number, move: () => void): void {
   if (target.kind === 'file') keepingReachable(target, to, toFd, move);
   else {
-    if (target.upper !== null) union.fds.pin(target.upper);
+    if (target.upper !== null) fds.pin(target.upper);
     move();
   }
 }
@@ -164,8 +165,8 @@ function exchange(union: Union, first: Move, second: Move): void {
   const fromFd = union.fds.get(upperDirectory(union, from.dir));
   const toFd = union.fds.get(upperDirectory(union, to.dir));
   renameAt(fromFd, from.name, toFd, to.name, RENAME_EXCHANGE);
-  removeFromListing(union, from.dir, from.name);
-  removeFromListing(union, to.dir, to.name);
+  removeFromListing(union.caches.listings, from.dir, from.name);
+  removeFromListing(union.caches.listings, to.dir, to.name);
   moveNode(union, first);
   moveNode(union, second);
 }

@@ -13,24 +13,25 @@ import { assertChangeable } from '../objects/protection.js';
 import { chmodReal, overridesOf, refOf, statReal } from '../objects/real-object.js';
 import { ensureUpper } from '../promote/promote.js';
 import { copyUpDirectory } from '../promote/promote-directory.js';
-import type { Union } from '../state/union.js';
+import type { LayerStack } from '../state/layer-stack.js';
+import type { Kernel, Union } from '../state/union.js';
 
 /**
  * The name by which a layer with these `overrides` stores the xattr `name`; null: it cannot store it. Throws
  * EOPNOTSUPP if the escaped name is too long (fs/overlayfs/xattrs.c:ovl_xattr_escape_name).
  */
-export function nameOnDisk(union: Union, overrides: StatOverrides | null, name: string): string | null {
+export function nameOnDisk(stack: LayerStack, overrides: StatOverrides | null, name: string): string | null {
   const escaped = escapeOverride(name);
   const kept = overrides === null ? escaped : overrides.xattrOnDisk(escaped);
   if (kept === null) return null;
-  const onDisk = union.stack.dialect.xattrOnDisk(kept);
+  const onDisk = stack.dialect.xattrOnDisk(kept);
   if (onDisk.length > XATTR_NAME_MAX) throw fsError(Errno.EOPNOTSUPP, 'xattr');
   return onDisk;
 }
 
 /** As {@link nameOnDisk}, for a change. Throws EOPNOTSUPP if the layer cannot hold such an xattr. */
 function nameToChange(union: Union, overrides: StatOverrides | null, name: string): string {
-  const onDisk = nameOnDisk(union, overrides, name);
+  const onDisk = nameOnDisk(union.stack, overrides, name);
   if (onDisk === null) throw fsError(Errno.EOPNOTSUPP, 'xattr');
   return onDisk;
 }
@@ -40,9 +41,9 @@ export function getxattr(union: Union, nodeid: NodeId, name: string): Buffer | n
   const node = union.nodes.get(nodeid);
   const asksCapability = name === CAPABILITY && node.kind === 'file';
   if (asksCapability && node.lacksCapability) return null;
-  const onDisk = nameOnDisk(union, overridesOf(union, node), name);
+  const onDisk = nameOnDisk(union.stack, overridesOf(union.stack, node), name);
   if (onDisk === null) return null;
-  const { dirfd, name: at } = refOf(union, node);
+  const { dirfd, name: at } = refOf(union.fds, node);
   // On a layer without ACLs an object has no ACL (fs/overlayfs/inode.c:do_ovl_get_acl). If the layer's
   // EOPNOTSUPP were returned, the kernel's permission checks would return it too
   // (fs/fuse/acl.c:__fuse_get_acl).
@@ -59,7 +60,7 @@ export function getxattr(union: Union, nodeid: NodeId, name: string): Buffer | n
  */
 export function listxattr(union: Union, nodeid: NodeId, caller: Caller): string[] {
   const node = union.nodes.get(nodeid);
-  const { dirfd, name } = refOf(union, node);
+  const { dirfd, name } = refOf(union.fds, node);
   const shown: string[] = [];
   for (const onDisk of listXattrs(dirfd, name)) {
     const visible = nameShown(union, node, onDisk);
@@ -74,7 +75,7 @@ export function listxattr(union: Union, nodeid: NodeId, caller: Caller): string[
 function nameShown(union: Union, node: UnionNode, onDisk: string): string | null {
   const kept = union.stack.dialect.xattrShown(onDisk);
   if (kept === null) return null;
-  const overrides = overridesOf(union, node);
+  const overrides = overridesOf(union.stack, node);
   const own = overrides === null ? kept : overrides.xattrShown(kept);
   return own === null ? null : unescapeOverride(own);
 }
@@ -100,9 +101,9 @@ export function setxattr(
   if (isAcl(name) && !isUpper(node)) getXattr(union.stack.writable().layer.root.fd, '', onDisk);
   ensureNodeUpper(union, node);
   if (name === CAPABILITY && node.kind === 'file') node.lacksCapability = false;
-  const { dirfd, name: at } = refOf(union, node);
+  const { dirfd, name: at } = refOf(union.fds, node);
   setXattr(dirfd, at, onDisk, value, flags);
-  invalidateBlocks(union, node);
+  invalidateBlocks(union.kernel, node);
   forgetDefaultAcl(node, name);
   // A default ACL does not change the directory's own mode (fs/posix_acl.c:posix_acl_update_mode).
   if (killSetGid && name === ACL_ACCESS) {
@@ -117,11 +118,11 @@ export function removexattr(union: Union, nodeid: NodeId, name: string): void {
   const node = union.nodes.get(nodeid);
   assertChangeable(union, node);
   if (!isUpper(node)) {
-    const below = nameToChange(union, overridesOf(union, node), name);
+    const below = nameToChange(union, overridesOf(union.stack, node), name);
     // The removal of an xattr that the object does not have must not copy it up
     // (fs/overlayfs/xattrs.c:ovl_xattr_set). For an upper object its file system decides: it may remove an
     // ACL that the object does not have without an error.
-    const before = refOf(union, node);
+    const before = refOf(union.fds, node);
     if (getXattr(before.dirfd, before.name, below) === null) throw fsError(Errno.ENODATA, 'removexattr');
     ensureNodeUpper(union, node);
   }
@@ -129,9 +130,9 @@ export function removexattr(union: Union, nodeid: NodeId, name: string): void {
   // With overrides a copy has no ACL, and the removal of an ACL that an object does not have is no error.
   if (overrides !== null && isAcl(name)) return;
   const onDisk = nameToChange(union, overrides, name);
-  const { dirfd, name: at } = refOf(union, node);
+  const { dirfd, name: at } = refOf(union.fds, node);
   removeXattr(dirfd, at, onDisk);
-  invalidateBlocks(union, node);
+  invalidateBlocks(union.kernel, node);
   forgetDefaultAcl(node, name);
   if (name === CAPABILITY) union.kernel.lostCapability = node;
 }
@@ -140,8 +141,8 @@ export function removexattr(union: Union, nodeid: NodeId, name: string): void {
  * Invalidates the attributes that the kernel has cached, after an xattr was changed. An xattr that does not
  * fit into the inode takes a block, but the kernel asks only for ctime again (fs/fuse/xattr.c:fuse_setxattr).
  */
-function invalidateBlocks(union: Union, node: UnionNode): void {
-  union.kernel.channel?.invalidateAttributes(node.id);
+function invalidateBlocks(kernel: Kernel, node: UnionNode): void {
+  kernel.channel?.invalidateAttributes(node.id);
 }
 
 /**
@@ -149,10 +150,10 @@ function invalidateBlocks(union: Union, node: UnionNode): void {
  * it, and removes only a capability of the real file itself.
  */
 export function dropCapability(union: Union, node: FileNode): void {
-  const overrides = overridesOf(union, node);
+  const overrides = overridesOf(union.stack, node);
   if (overrides === null || node.lacksCapability) return;
   const onDisk = nameToChange(union, overrides, CAPABILITY);
-  const { dirfd, name } = refOf(union, node);
+  const { dirfd, name } = refOf(union.fds, node);
   if (getXattr(dirfd, name, onDisk) !== null) removeXattr(dirfd, name, onDisk);
   node.lacksCapability = true;
 }

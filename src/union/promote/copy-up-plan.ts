@@ -11,6 +11,7 @@ import type { FileNode } from '../nodes/node.js';
 import { statToCopy } from '../objects/protection.js';
 import { lacksData } from '../objects/unfollowed-data.js';
 import { LARGE } from '../state/copy-jobs.js';
+import type { LayerStack } from '../state/layer-stack.js';
 import type { Union } from '../state/union.js';
 
 interface PlannedSource {
@@ -50,7 +51,7 @@ export function planCopyUp(union: Union, node: FileNode, length: number): WholeC
   const planned = planSource(union, node, home);
   const { source } = planned;
   if (!isRegular(source.stat.mode)) return { kind: 'special', ...planned };
-  if (lacksData(union, home.layer, source.dirfd, source.name)) throw fsError(Errno.EPERM, 'copy-up');
+  if (lacksData(union.stack, home.layer, source.dirfd, source.name)) throw fsError(Errno.EPERM, 'copy-up');
   // If the caller wants a large piece, the whole file is copied: the copy takes a while, and by then the
   // caller may no longer exist.
   const copiedLength = length < LARGE ? length : Number.POSITIVE_INFINITY;
@@ -62,8 +63,8 @@ export function planCopyUp(union: Union, node: FileNode, length: number): WholeC
  * (fs/overlayfs/copy_up.c:ovl_need_meta_copy_up). Not for a file without a name, because a metacopy is led to
  * its data by its place.
  */
-export function prefersMetacopy(union: Union, node: FileNode): boolean {
-  return union.stack.writable().copyUp.makesMetacopies && node.parent !== null;
+export function prefersMetacopy(stack: LayerStack, node: FileNode): boolean {
+  return stack.writable().copyUp.makesMetacopies && node.parent !== null;
 }
 
 /** Plans to copy the attributes of a lower file; all of it if it is no regular file. */

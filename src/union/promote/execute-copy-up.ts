@@ -14,7 +14,7 @@ import type { RealDirectory } from '../layers/layer.js';
 import type { FileNode } from '../nodes/node.js';
 import { repoint } from '../objects/open-file.js';
 import { LARGE } from '../state/copy-jobs.js';
-import type { Union } from '../state/union.js';
+import type { Identity, Union } from '../state/union.js';
 import type { MetacopyPlan, SpecialCopyPlan, WholeCopyPlan } from './copy-up-plan.js';
 import { markImpure } from './impure-mark.js';
 import { copyUpDirectory } from './promote-directory.js';
@@ -57,7 +57,7 @@ export function copySpecial(union: Union, node: FileNode, plan: SpecialCopyPlan)
   const copy = new FileStat();
   const whenFinished = (dirfd: number, name: EntryName): void => {
     statAt(dirfd, name, copy);
-    enterLinks(union, node, { dirfd, name }, copy, source);
+    enterLinks(union.identity, node, { dirfd, name }, copy, source);
   };
   if (home === null) {
     const pin = copyUpUnnamed(source, copyUp, whenFinished);
@@ -67,7 +67,7 @@ export function copySpecial(union: Union, node: FileNode, plan: SpecialCopyPlan)
     return;
   }
   const destination = { upper: union.fds.get(home), name: node.name };
-  withdrawOnFailure(union, node, () => copyUpOther(source, destination, copyUp, whenFinished));
+  withdrawOnFailure(union.identity, node, () => copyUpOther(source, destination, copyUp, whenFinished));
   switchLayer(union, node, { home, copy, breaksLinks: plan.breaksLinks });
 }
 
@@ -100,9 +100,9 @@ function publish(
     staged.seal(synced);
     if (Number.isFinite(length)) truncate(staged.fd, length);
     statFd(staged.fd, copy);
-    enterLinks(union, node, { dirfd: staged.fd, name: '' }, copy, plan.source);
+    enterLinks(union.identity, node, { dirfd: staged.fd, name: '' }, copy, plan.source);
     if (home === null && node.group === null && node.open === null) pin = reopen(staged.fd, O_PATH);
-    fd = withdrawOnFailure(union, node, () =>
+    fd = withdrawOnFailure(union.identity, node, () =>
       home === null ? staged.keepUnnamed() : publishFile(staged, { upper: union.fds.get(home), name: node.name }),
     );
   } catch (error) {
@@ -139,21 +139,21 @@ function upperParent(union: Union, { parent }: FileNode): RealDirectory | null {
  * @param staged the finished copy
  * @param copy the stat of the copy
  */
-function enterLinks(union: Union, node: FileNode, staged: ObjectRef, copy: FileStat, source: CopyUpSource): void {
+function enterLinks(identity: Identity, node: FileNode, staged: ObjectRef, copy: FileStat, source: CopyUpSource): void {
   const { group } = node;
   if (group === null) return;
   group.noteLowerLinks(source.stat.nlink);
-  if (union.identity.links === null) return;
+  if (identity.links === null) return;
   if (node.removed) node.group = null;
-  else union.identity.links.addCopy(group, staged, copy, source.origin);
+  else identity.links.addCopy(group, staged, copy, source.origin);
 }
 
 /** Runs `publishCopy`; if that fails, removes the entry that {@link enterLinks} has made. */
-function withdrawOnFailure<T>(union: Union, node: FileNode, publishCopy: () => T): T {
+function withdrawOnFailure<T>(identity: Identity, node: FileNode, publishCopy: () => T): T {
   try {
     return publishCopy();
   } catch (error) {
-    if (node.group !== null) union.identity.links?.removeCopy(node.group);
+    if (node.group !== null) identity.links?.removeCopy(node.group);
     throw error;
   }
 }

@@ -7,7 +7,7 @@ import { statAt } from '../../sys/files/stat.js';
 import { RealDirectory } from '../layers/layer.js';
 import type { DirectoryNode, UnionNode } from '../nodes/node.js';
 import { statToCopy } from '../objects/protection.js';
-import type { Union } from '../state/union.js';
+import type { Kernel, Union } from '../state/union.js';
 import { markImpure } from './impure-mark.js';
 
 const copy = new FileStat();
@@ -53,7 +53,7 @@ function copyUpRemoved(union: Union, dir: DirectoryNode): RealDirectory {
   real.fd = copyUpUnnamed(sourceOf(union, dir), copyUp);
   real.pinned = true;
   dir.upper = real;
-  invalidateCopied(union, dir);
+  invalidateCopied(union.kernel, dir);
   return real;
 }
 
@@ -68,7 +68,7 @@ function copyUpInto(union: Union, dir: DirectoryNode, home: RealDirectory): Real
   union.identity.numbers.keep(copy, dir.ino);
   dir.upper = new RealDirectory(upper.layer, home, dir.name);
   if (dir.parent !== null) union.caches.listings.peek(dir.parent)?.rehome(dir.name, home, dir.ino);
-  invalidateCopied(union, dir);
+  invalidateCopied(union.kernel, dir);
   return dir.upper;
 }
 
@@ -76,7 +76,7 @@ function copyUpInto(union: Union, dir: DirectoryNode, home: RealDirectory): Real
  * Invalidates the attributes that the kernel has cached of a node that was copied up, and those of its
  * directory, which has a new entry on disk.
  */
-export function invalidateCopied(union: Union, node: UnionNode): void {
-  union.kernel.channel?.invalidateAttributes(node.id);
-  if (node.parent !== null) union.kernel.channel?.invalidateAttributes(node.parent.id);
+export function invalidateCopied(kernel: Kernel, node: UnionNode): void {
+  kernel.channel?.invalidateAttributes(node.id);
+  if (node.parent !== null) kernel.channel?.invalidateAttributes(node.parent.id);
 }

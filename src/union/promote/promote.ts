@@ -45,7 +45,7 @@ export function ensureUpper(union: Union, node: FileNode): void {
     if (node.data !== null) union.jobs.takeFailure(node);
     return;
   }
-  if (!prefersMetacopy(union, node)) {
+  if (!prefersMetacopy(union.stack, node)) {
     ensureWhole(union, node);
     return;
   }

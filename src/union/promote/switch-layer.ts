@@ -3,7 +3,7 @@ import type { FileStat } from '../../core/file-stat.js';
 import type { RealDirectory } from '../layers/layer.js';
 import type { LinkGroup } from '../nodes/link-group.js';
 import type { FileNode } from '../nodes/node.js';
-import type { Union } from '../state/union.js';
+import type { Identity, Union } from '../state/union.js';
 import { invalidateCopied } from './promote-directory.js';
 
 /** A copy that was just published. */
@@ -33,22 +33,22 @@ export function switchLayer(union: Union, node: FileNode, { home, copy, breaksLi
     union.nodes.identify(node, own);
     if (home === null) node.home = null;
     else node.placeAt(home, node.name);
-  } else reachThroughEntry(union, node, group, home !== null);
+  } else reachThroughEntry(union.identity, node, group, home !== null);
   if (home !== null && node.parent !== null) {
     union.caches.listings.peek(node.parent)?.rehome(node.name, home, node.ino);
     // The kernel's cached listing has the old number. The pages of a listing are locked only while the kernel
     // fills them, so that invalidating them cannot block.
     if (breaksLinks) union.kernel.channel?.invalidateData(node.parent.id);
   }
-  invalidateCopied(union, node);
+  invalidateCopied(union.kernel, node);
 }
 
 /**
  * Makes the node reach the copy of a file with several links through its entry in the hard link table.
  * @param hasName the copy also has its name in the upper, which hides the lower name
  */
-function reachThroughEntry(union: Union, node: FileNode, group: LinkGroup, hasName: boolean): void {
-  if (union.identity.links === null || group.entry === null) return;
-  if (hasName) union.identity.links.hide(group);
-  node.placeAt(union.identity.links.directory, group.entry);
+function reachThroughEntry(identity: Identity, node: FileNode, group: LinkGroup, hasName: boolean): void {
+  if (identity.links === null || group.entry === null) return;
+  if (hasName) identity.links.hide(group);
+  node.placeAt(identity.links.directory, group.entry);
 }

@@ -5,6 +5,7 @@ import { keepingTimes } from '../../copyup/copy-up.js';
 import type { EntryName } from '../../core/brand.js';
 import { FileStat } from '../../core/file-stat.js';
 import { linkAt } from '../../sys/files/inode-ops.js';
+import type { DirectoryFds } from '../layers/directory-fds.js';
 import type { LinkGroup } from '../nodes/link-group.js';
 import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
 import type { Union } from '../state/union.js';
@@ -14,10 +15,10 @@ import { copyUpDirectory } from './promote-directory.js';
 const scratch = new FileStat();
 
 /** Whether the name `name` of `dir`, which leads to `node`, is in the upper. */
-export function hasUpperName(union: Union, node: UnionNode, dir: DirectoryNode, name: EntryName): boolean {
+export function hasUpperName(fds: DirectoryFds, node: UnionNode, dir: DirectoryNode, name: EntryName): boolean {
   if (node.kind === 'directory') return node.upper !== null;
   if (node.group === null || !node.isUpper) return node.isUpper;
-  return dir.upper !== null && dir.upper.layer.reader.probe(union.fds.get(dir.upper), name, scratch) === 'present';
+  return dir.upper !== null && dir.upper.layer.reader.probe(fds.get(dir.upper), name, scratch) === 'present';
 }
 
 /**
@@ -46,5 +47,5 @@ export function linkInUpper(union: Union, group: LinkGroup, dir: DirectoryNode, 
 export function linkKnownName(union: Union, node: FileNode): void {
   const { group, parent, name } = node;
   if (group === null || parent === null || node.removed || union.identity.links?.countsNames !== true) return;
-  if (!hasUpperName(union, node, parent, name)) linkInUpper(union, group, parent, name);
+  if (!hasUpperName(union.fds, node, parent, name)) linkInUpper(union, group, parent, name);
 }
