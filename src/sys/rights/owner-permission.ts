@@ -1,6 +1,6 @@
 import { isDirectory, S_IRWXU, S_IWUSR } from '../../core/file-mode.js';
 import { FileStat } from '../../core/file-stat.js';
-import { chmodAt, chmodFd } from '../files/inode-ops.js';
+import { chmodAt } from '../files/inode-ops.js';
 import { chmodObject, type ObjectRef, statObject } from '../files/object-ref.js';
 import { CAP_DAC_OVERRIDE, hasCapability } from './capabilities.js';
 
@@ -23,26 +23,14 @@ function needsPermission(mode: number): boolean {
  * Runs `use`, which lists the directory `dirfd` or adds a name to it, with all permissions for the moment.
  */
 export function withWriteInto<T>(dirfd: number, mode: number, use: () => T): T {
-  if (!needsPermission(mode)) return use();
-  chmodFd(dirfd, (mode & 0o7777) | S_IRWXU);
-  try {
-    return use();
-  } finally {
-    chmodFd(dirfd, mode & 0o7777);
-  }
+  return needsPermission(mode) ? withMode({ dirfd, name: '' }, mode, S_IRWXU, use) : use();
 }
 
 /**
  * Runs `use`, which opens and empties the directory `name` in `dirfd`, with all permissions for the moment.
  */
 export function withWriteToEmpty<T>(dirfd: number, name: string, mode: number, use: () => T): T {
-  if (!needsPermission(mode)) return use();
-  chmodAt(dirfd, name, (mode & 0o7777) | S_IRWXU);
-  try {
-    return use();
-  } finally {
-    chmodAt(dirfd, name, mode & 0o7777);
-  }
+  return needsPermission(mode) ? withMode({ dirfd, name }, mode, S_IRWXU, use) : use();
 }
 
 /**
@@ -65,7 +53,11 @@ function withPermissions<T>(dirfd: number, name: string, needed: number, use: ()
   const stat = new FileStat();
   statObject(object, stat);
   const { mode } = stat;
-  if ((mode & needed) === needed) return use();
+  return (mode & needed) === needed ? use() : withMode(object, mode, needed, use);
+}
+
+/** Runs `use` while the object, which has `mode`, also has the permissions `needed`. */
+function withMode<T>(object: ObjectRef, mode: number, needed: number, use: () => T): T {
   chmodObject(object, (mode & 0o7777) | needed);
   try {
     return use();
