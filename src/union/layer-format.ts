@@ -96,7 +96,6 @@ function aufsFormat(settings: AufsSettings, log: UnionConfig['log']): LayerForma
       }
     },
     hiding: ({ root }, opened) => new AufsHiding(opened, new MarkerMaker(root.fd, settings.linkWhiteouts)),
-    links: ({ layer, lowers, fds, numbers }) =>
-      settings.keepLinks ? PseudoLinks.open(layer, lowers, new AufsPseudoLinks(xattrs), fds, numbers, log) : null,
+    links: (parts) => (settings.keepLinks ? PseudoLinks.open(new AufsPseudoLinks(xattrs), parts) : null),
   };
 }

@@ -22,8 +22,7 @@ import { LinkGroup } from '../nodes/link-group.js';
 import { HardLinkTable, type LinkParts } from './hard-link-table.js';
 import type { OriginHandles } from './origin-handles.js';
 
-const copy = new FileStat();
-const lower = new FileStat();
+const scratch = new FileStat();
 
 export class LinkIndex extends HardLinkTable {
   readonly flushesAtEnd = false;
@@ -75,9 +74,10 @@ export class LinkIndex extends HardLinkTable {
 
   /** Reads the entries and removes stale ones (fs/overlayfs/readdir.c:ovl_indexdir_cleanup). */
   private readEntries(work: string): void {
+    const stat = new FileStat();
     for (const name of this.index.list()) {
       try {
-        if (statAt(this.index.fd, name, copy) && !this.readEntry(name)) unlinkAt(this.index.fd, name);
+        if (statAt(this.index.fd, name, stat) && !this.readEntry(name, stat)) unlinkAt(this.index.fd, name);
       } catch (error) {
         if (!(error instanceof FsError)) throw error;
         const why = `its index has an invalid entry: ${displayName(name)}`;
@@ -92,18 +92,19 @@ export class LinkIndex extends HardLinkTable {
     }
   }
 
-  /** Reads one entry, whose stat is in `copy`. Returns false if it is stale (ovl_verify_index). */
-  private readEntry(name: EntryName): boolean {
+  /** Reads one entry. Returns false if it is stale (ovl_verify_index). @param copy the stat of the entry */
+  private readEntry(name: EntryName, copy: FileStat): boolean {
     const origin = this.index.originOf(name);
     // Only the kernel creates such entries, with nfs_export=on.
     if (isWhiteout(copy) || isDirectory(copy.mode)) return true;
     if (!this.index.hasOrigin(name, origin)) return false;
+    const lower = new FileStat();
     const found = this.originHandles.find(origin, lower) === 'found';
     // The lower file does not exist any more. A copy that has names is a file of its own now.
     if (!found) return copy.nlink > 1;
     const type = copy.mode & S_IFMT;
     if ((lower.mode & S_IFMT) !== type) throw fsError(Errno.EIO, 'index');
-    const lowerNames = this.lowerNames(name);
+    const lowerNames = this.lowerNames(name, copy, lower);
     // A copy with this one link has lost its last name, or was copied up and has no upper name yet. In the
     // second case it stores that it has lower names.
     if (copy.nlink === 1 && (lower.nlink === 1 || lowerNames === null || lowerNames <= 0)) return false;
@@ -118,7 +119,7 @@ export class LinkIndex extends HardLinkTable {
   }
 
   /** How many lower names of a copy are visible, by the count stored with it; null: no count is stored. */
-  private lowerNames(name: EntryName): number | null {
+  private lowerNames(name: EntryName, copy: FileStat, lower: FileStat): number | null {
     const count = this.index.readLinks(name);
     if (count === null) return null;
     const { relativeTo, difference } = count;
@@ -154,8 +155,8 @@ export class LinkIndex extends HardLinkTable {
 
   recount(group: LinkGroup): void {
     if (group.entry === null) return;
-    const found = this.originHandles.find(this.index.originOf(group.entry), lower) === 'found';
-    if (found) group.noteLowerLinks(lower.nlink);
+    const found = this.originHandles.find(this.index.originOf(group.entry), scratch) === 'found';
+    if (found) group.noteLowerLinks(scratch.nlink);
   }
 
   override close(): void {

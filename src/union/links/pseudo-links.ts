@@ -19,10 +19,10 @@ import { withWritePermission } from '../../sys/rights/owner-permission.js';
 import type { AufsPseudoLinks } from '../../whiteout/aufs/aufs-pseudo-links.js';
 import { formatLinkCount, type LinkCount, parseLinkCount } from '../../whiteout/link-count.js';
 import type { DirectoryFds } from '../layers/directory-fds.js';
-import { type Layer, RealDirectory } from '../layers/layer.js';
+import { RealDirectory } from '../layers/layer.js';
 import type { InodeNumbers } from '../nodes/inode-numbers.js';
 import { LinkGroup } from '../nodes/link-group.js';
-import { HardLinkTable } from './hard-link-table.js';
+import { HardLinkTable, type LinkParts } from './hard-link-table.js';
 import { PseudoLinkOrigins } from './pseudo-link-origins.js';
 
 const scratch = new FileStat();
@@ -43,16 +43,9 @@ export class PseudoLinks extends HardLinkTable {
 
   /**
    * Opens the directory of pseudo-links and reads the entries that a killed server has left.
-   * @param lowers the layers whose files can have copies here
+   * @param entries the format of the entries
    */
-  static open(
-    layer: Layer,
-    lowers: readonly Layer[],
-    entries: AufsPseudoLinks,
-    fds: DirectoryFds,
-    numbers: InodeNumbers,
-    log: (line: string) => void,
-  ): PseudoLinks {
+  static open(entries: AufsPseudoLinks, { layer, lowers, fds, numbers, log }: LinkParts): PseudoLinks {
     const directory = new RealDirectory(layer, layer.root, entries.directory);
     const links = new PseudoLinks(directory, entries, fds, numbers, new PseudoLinkOrigins(lowers));
     links.readEntries(log);

@@ -2,9 +2,9 @@
 import type { EntryName } from '../../core/brand.js';
 import type { RealDirectory } from '../layers/layer.js';
 import { cookieOf, Listing } from '../nodes/listing.js';
+import type { ListingCache } from '../nodes/listing-cache.js';
 import type { DirectoryNode, UnionNode } from '../nodes/node.js';
 import { unmarkImpure } from '../promote/impure-mark.js';
-import type { ListingCache } from '../state/listing-cache.js';
 import type { Union } from '../state/union.js';
 import { readMerged } from './merge-directory.js';
 import { correctNumbers } from './stable-inode-numbers.js';

@@ -13,6 +13,7 @@ import { prefetch } from '../../sys/files/file-io.js';
 import { close, tryOpenAt } from '../../sys/files/open.js';
 import type { DirectoryFds } from '../layers/directory-fds.js';
 import { cookieOf, type ListedEntry, type Listing } from '../nodes/listing.js';
+import type { ListingCache } from '../nodes/listing-cache.js';
 import type { DirectoryNode, FileNode } from '../nodes/node.js';
 
 /** Bytes that are read of each file: as many as one READ at the default readahead. Most files are smaller. */
@@ -24,11 +25,6 @@ const AHEAD = 8;
 /** How many entries are searched for the next regular file. */
 const REACH = 64;
 
-/** The cached listings. Each change of a directory changes its listing too. */
-interface Listings {
-  peek(dir: DirectoryNode): Listing | undefined;
-}
-
 export class FilePrefetch {
   /** How many opens in a row opened the next file of the directory. */
   private streak = 0;
@@ -37,7 +33,7 @@ export class FilePrefetch {
 
   constructor(
     private readonly fds: DirectoryFds,
-    private readonly listings: Listings,
+    private readonly listings: ListingCache,
   ) {}
 
   /** Notes that a file is opened for reading. Returns whether its beginning was prefetched. */

@@ -11,13 +11,13 @@ import type { DirectoryFds } from '../layers/directory-fds.js';
 import type { HardLinkTable } from '../links/hard-link-table.js';
 import type { OriginHandles } from '../links/origin-handles.js';
 import type { InodeNumbers } from '../nodes/inode-numbers.js';
+import type { ListingCache } from '../nodes/listing-cache.js';
 import { DirectoryNode, type UnionNode } from '../nodes/node.js';
 import type { NodeTable } from '../nodes/node-table.js';
 import { FilePrefetch } from '../prefetch/file-prefetch.js';
 import { TreePrefetch } from '../prefetch/tree-prefetch.js';
 import type { CopyJobs } from './copy-jobs.js';
 import type { LayerStack } from './layer-stack.js';
-import type { ListingCache } from './listing-cache.js';
 import type { OpenFileBudget } from './open-file-budget.js';
 
 /** Decides which objects are one file, and which inode number a file shows. */

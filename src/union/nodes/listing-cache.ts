@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { Listing } from '../nodes/listing.js';
-import type { DirectoryNode } from '../nodes/node.js';
+import type { Listing } from './listing.js';
+import type { DirectoryNode } from './node.js';
 
 /** How many directory entries all cached listings together can have. */
 const MAX_LISTED = 100_000;
