@@ -4,6 +4,9 @@ import type { OptionEntry } from '../kinds/option-entry.js';
 import { BOOLEAN } from '../kinds/property-checks.js';
 import { choice, number, path, text } from '../kinds/value-kinds.js';
 
+/** Seconds. */
+const REQUEST_TIMEOUT = 300;
+
 const asRoot = (isRoot: boolean): boolean => isRoot;
 
 export const FLAG_OPTIONS = [
@@ -167,8 +170,8 @@ export const SERVER_OPTIONS = [
     word: 'request_timeout',
     property: 'requestTimeout',
     takes: number({ placeholder: 'SECONDS', min: 0.1, max: 1e6 }),
-    default: 300,
-    help: 'fuse-native: a request that makes no progress for this long is abandoned (default 300)',
+    default: REQUEST_TIMEOUT,
+    help: `fuse-native: a request that makes no progress for this long is abandoned (default ${REQUEST_TIMEOUT})`,
   },
   {
     kind: 'value',
