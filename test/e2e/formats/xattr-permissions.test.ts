@@ -15,6 +15,7 @@ import {
   overlayOptions,
   PLYFS,
   unmount,
+  unmountLayers,
 } from '../../harness/mounts.js';
 import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
@@ -277,7 +278,7 @@ describe.skipIf(unavailable !== null)(`owners and modes in xattrs ${unavailable 
     },
   );
 
-  it.skipIf(noPeer !== '')(`of fuse-overlayfs can be kept on a mount of plyfs${noPeer}`, () => {
+  it.skipIf(noPeer !== '')(`of fuse-overlayfs can be kept on a mount of plyfs${noPeer}`, async () => {
     mounted();
     const nested = makeLayerDirs(join(dirs.mountpoint));
     const [top] = nested.lowers as [string, string];
@@ -300,13 +301,14 @@ describe.skipIf(unavailable !== null)(`owners and modes in xattrs ${unavailable 
       mkdirSync(inside('again'));
       unmount(nested.mountpoint);
       expect(facts(join(nested.upper as string, 'file'))).toMatch(/^regular file \d+ 0:0$/);
-      unmount(dirs.mountpoint);
+      await unmountLayers(dirs.mountpoint);
       mounted();
       peer();
       expect(facts(inside('file'))).toBe('regular file 640 7:8');
       expect([readdirSync(nested.mountpoint).sort(), readdirSync(inside('again'))]).toEqual([['again', 'file'], []]);
     } finally {
       unmount(nested.mountpoint);
+      await unmountLayers(dirs.mountpoint);
     }
   });
 
