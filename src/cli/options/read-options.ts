@@ -169,13 +169,19 @@ function messageOf({ message }: Unsupported, given: GivenOption): string {
 }
 
 /**
- * aufs has two spellings of options with a value, `br:LIST` and `br=LIST`. LIST can have equals signs, so the
- * first form has been cut at a wrong place.
+ * aufs has two spellings of the options about branches, `br:LIST` and `br=LIST`. LIST can have equals signs,
+ * so the first form has been cut at a wrong place.
  */
 function splitAtColon(given: GivenOption, words: ReadonlyMap<string, OptionWord>): GivenOption {
   const colon = given.name.indexOf(':');
   const name = given.name.slice(0, colon);
-  return colon > 0 && words.has(name) ? { name, value: asGiven(given).slice(colon + 1) } : given;
+  return colon > 0 && hasColon(name, words.get(name)?.entry) ? { name, value: asGiven(given).slice(colon + 1) } : given;
+}
+
+/** Whether a colon can follow this word of the entry. An alias has only the form with `=`. */
+function hasColon(name: string, entry: OptionEntry | undefined): boolean {
+  if (entry?.kind === 'value') return entry.separator === ':' && entry.word === name;
+  return entry?.kind === 'unsupported' && entry.separator === ':';
 }
 
 function isInvalid(error: unknown): error is MountError {

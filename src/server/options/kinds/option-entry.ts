@@ -111,7 +111,7 @@ export interface ValuedOf<P extends Property> extends EntryBase {
   readonly word: string;
   /** Other words for the same option. */
   readonly aliases?: readonly string[];
-  /** The sign between word and value in the help; absent: `=`. */
+  /** The sign between `word` and value in the help; absent: `=`, and no other is read. */
   readonly separator?: ':';
   readonly property: P;
   readonly takes: ValueKind<Value<P>, unknown>;
@@ -147,6 +147,8 @@ export interface Unsupported {
   readonly kind: 'unsupported';
   readonly words: readonly string[];
   readonly dialect?: Dialect;
+  /** A sign between word and value that is read besides `=`. */
+  readonly separator?: ':';
   /** Values of the option that plyfs does support. */
   readonly supported?: readonly string[];
   /** Absent: a message that names the option. */

@@ -170,6 +170,14 @@ export const ONE_DATA_LAYER: ValueKind<LayerList, Path> = {
   ...layersOfLibrary,
 };
 
+/** The data-only layers of a dialect that has none: each is refused. */
+export const NO_DATA_LAYER: ValueKind<LayerList, Path> = {
+  ...ONE_DATA_LAYER,
+  parse(word, path) {
+    throw invalid(word, path, 'the aufs dialect has no data-only layers');
+  },
+};
+
 /**
  * `A:B::DATA::DATA`: two colons precede each data-only layer
  * (fs/overlayfs/params.c:ovl_parse_param_lowerdir).

@@ -1,6 +1,6 @@
 /** The options that only `-t aufs` takes (aufs(5)). */
 import type { OptionEntry } from '../kinds/option-entry.js';
-import { BRANCHES, choice } from '../kinds/value-kinds.js';
+import { BRANCHES, choice, NO_DATA_LAYER } from '../kinds/value-kinds.js';
 
 export const AUFS_OPTIONS = [
   {
@@ -45,6 +45,7 @@ export const AUFS_OPTIONS = [
     dialect: 'aufs',
     message: 'workdir ignored: with -t aufs changes are prepared in the rw branch itself',
   },
+  { kind: 'accepted', words: ['datadir+'], dialect: 'aufs', takes: NO_DATA_LAYER },
   // Inode numbers need no table (xino), and nothing else changes the branches (udba).
   {
     kind: 'accepted',
@@ -60,5 +61,10 @@ export const AUFS_OPTIONS = [
   { kind: 'unsupported', words: ['shwh', 'sum', 'wsum', 'dirren'], dialect: 'aufs' },
   { kind: 'unsupported', words: ['create_policy', 'copyup', 'fhsm_sec'], dialect: 'aufs' },
   // Changes of the branches of an existing mount.
-  { kind: 'unsupported', words: ['add', 'ins', 'append', 'prepend', 'del', 'mod', 'imod'], dialect: 'aufs' },
+  {
+    kind: 'unsupported',
+    words: ['add', 'ins', 'append', 'prepend', 'del', 'mod', 'imod'],
+    separator: ':',
+    dialect: 'aufs',
+  },
 ] as const satisfies readonly OptionEntry[];

@@ -63,6 +63,10 @@ describe('branches', () => {
     ['br:/a=rw:', "br: '': empty path (EINVAL)"],
     ['br:/a,br:/b', 'br: /b: given twice, first as /a (EINVAL)'],
     ['br:/a,lowerdir=/b', 'lowerdir: /b: contradicts br (EINVAL)'],
+    ['br:/a:/b,lowerdir+=/c', 'lowerdir+: /c: contradicts br (EINVAL)'],
+    ['lowerdir+=/c,br:/a:/b', 'lowerdir+: /c: contradicts br (EINVAL)'],
+    ['br:/a:/b,datadir+=/c', 'datadir+: /c: the aufs dialect has no data-only layers (EINVAL)'],
+    ['lowerdir+=/a,datadir+=/c', 'datadir+: /c: the aufs dialect has no data-only layers (EINVAL)'],
     ['br:/a,diropq=x', 'diropq: x: must be always, a, whiteouted or w (EINVAL)'],
   ])('%s is refused', (list, message) => {
     expect(() => apply(list)).toThrow(message);
@@ -84,6 +88,11 @@ describe('other options of aufs', () => {
       'option of aufs that plyfs does not support: dirren',
     ]);
   });
+
+  it.each(['squash_to_uid:3', 'log:lg', 'volatile:1', 'lowerdir:/l', 'dirs:/a', 'diropq:a', 'shwh:1'])(
+    'a colon in %s is no sign of a value',
+    (option) => expect(apply(`br:/a,${option}`)).toMatchObject({ warnings: [], unknown: [option] }),
+  );
 
   it('a workdir is not needed', () => {
     const { config, warnings } = apply('upperdir=/u,workdir=/w,lowerdir=/l');
