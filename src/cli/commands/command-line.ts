@@ -10,7 +10,7 @@ import {
   WrongCommandLine,
   withLayerNamed,
 } from './program.js';
-import { describeUnknownCommand, isCommand } from './unknown-command.js';
+import { beginsWithCommand, describeUnknownCommand } from './unknown-command.js';
 
 /** Runs the command that `args` ask for. Returns the exit status. */
 export async function runCommandLine(args: readonly string[], commands: Commands): Promise<number> {
@@ -29,7 +29,7 @@ export async function runCommandLine(args: readonly string[], commands: Commands
     status = result;
   });
   try {
-    const named = isCommand(first) ? args : ['mount', AS_FUSE_OVERLAYFS, ...args];
+    const named = beginsWithCommand(args) ? args : ['mount', AS_FUSE_OVERLAYFS, ...args];
     await program.parseAsync(first === 'run' ? withLayerNamed(named) : [...named], { from: 'user' });
     return status;
   } catch (error) {

@@ -7,8 +7,17 @@ const COMMANDS = ['mount', 'umount', 'convert', 'run', 'completion', 'help'];
 /** First arguments of a command line of plyfs. Any other begins the command line of fuse-overlayfs. */
 const FIRST = new Set([...COMMANDS, 'run-inside', '--help', '-h', '--version', '-V']);
 
-export function isCommand(word: string): boolean {
+function isCommand(word: string): boolean {
   return FIRST.has(word);
+}
+
+/**
+ * Whether `args` begin with a command. The word `completion` with `-o` is the source or the mountpoint in the
+ * command line of fuse-overlayfs: the command has no such option.
+ */
+export function beginsWithCommand(args: readonly string[]): boolean {
+  const [first = ''] = args;
+  return isCommand(first) && !(first === 'completion' && args.some((argument) => /^-[a-z]*o/.test(argument)));
 }
 
 /**

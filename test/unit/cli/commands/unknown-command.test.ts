@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeUnknownCommand } from '../../../../src/cli/commands/unknown-command.js';
+import { beginsWithCommand, describeUnknownCommand } from '../../../../src/cli/commands/unknown-command.js';
 
 describe('a word that is no command', () => {
   it.each([
@@ -34,4 +34,17 @@ describe('a word that is no command', () => {
   ])('%j is the command line of a mount or of a command: null', (args) => {
     expect(describeUnknownCommand(args)).toBeNull();
   });
+});
+
+describe('the word completion', () => {
+  it.each([[['completion', 'bash']], [['completion', '--help']], [['completion']], [['completion', 'tcsh']]])(
+    '%j is the command',
+    (args) => expect(beginsWithCommand(args)).toBe(true),
+  );
+
+  it.each([
+    [['completion', '/mnt', '-o', 'lowerdir=a']],
+    [['completion', '-olowerdir=a', 'bash']],
+    [['completion', '-fo', 'lowerdir=a']],
+  ])('%j is the command line of fuse-overlayfs', (args) => expect(beginsWithCommand(args)).toBe(false));
 });
