@@ -57,6 +57,7 @@ export function valuesOf(options: LibraryOptions): OptionValues {
   if (lowers.length === 0 && (dialect === 'overlay' || options.upper === undefined)) {
     throw MountError.of({ what: 'mount: lowers', why: 'must have at least one path', errno: Errno.EINVAL });
   }
+  refuseContradictions(options);
   const values: OptionValues = {
     dialect,
     mountpoint: bytesOfPath(mountpoint),
@@ -76,6 +77,26 @@ export function valuesOf(options: LibraryOptions): OptionValues {
   if (aufs?.ignoresWhiteouts !== undefined) values.ignoresWhiteouts = aufs.ignoresWhiteouts;
   if (aufs?.linkWhiteouts !== undefined) values.linkWhiteouts = aufs.linkWhiteouts;
   return values;
+}
+
+function refuseContradictions({ dialect = 'overlay', volatile, fsync, lowers, aufs = {} }: LibraryOptions): void {
+  if (volatile === true && fsync === false) throw refusal('fsync', 'false contradicts volatile');
+  const { ignoresWhiteouts = [], linkWhiteouts, alwaysOpaque, keepLinks } = aufs;
+  const wrong = ignoresWhiteouts.find((index) => index >= lowers.length);
+  if (wrong !== undefined) throw refusal('aufs.ignoresWhiteouts', `no lower layer has the index ${wrong}`);
+  if (dialect === 'aufs') return;
+  const asked = {
+    ignoresWhiteouts: ignoresWhiteouts.length > 0,
+    linkWhiteouts: linkWhiteouts === false,
+    alwaysOpaque: alwaysOpaque === true,
+    keepLinks: keepLinks === false,
+  };
+  const [name] = Object.entries(asked).find(([, isAsked]) => isAsked) ?? [];
+  if (name !== undefined) throw refusal(`aufs.${name}`, 'the overlay dialect does not have this option');
+}
+
+function refusal(name: string, why: string): MountError {
+  return MountError.of({ what: `mount: ${name}`, why, errno: Errno.EINVAL });
 }
 
 /** @param value has passed the check of `entry` */

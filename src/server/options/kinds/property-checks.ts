@@ -61,11 +61,14 @@ export function numberBetween(min: number, max: number, { whole = false } = {}):
   };
 }
 
-/** @param plural what the elements are */
+/**
+ * `every` skips the holes of an array; the copy has `undefined` in their place, so they are refused.
+ * @param plural what the elements are
+ */
 export function listOf<T>(element: Check<T>, plural: string): Check<readonly T[]> {
   return {
     mustBe: `a list of ${plural}`,
-    holds: (value): value is readonly T[] => Array.isArray(value) && value.every(element.holds),
+    holds: (value): value is readonly T[] => Array.isArray(value) && [...value].every(element.holds),
   };
 }
 

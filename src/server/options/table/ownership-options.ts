@@ -17,10 +17,11 @@ const RANGES: ValueKind<readonly IdRange[]> = {
   placeholder: 'DISK:SHOWN:COUNT[:...]',
   parse: parseRanges,
   check: {
-    mustBe: `a list of ranges { disk, shown, count } of ids from 0 to ${LAST_ID} that have no id in common`,
+    mustBe: `a list of ranges { disk, shown, count }, at least one, of ids from 0 to ${LAST_ID} that have no id in common`,
     holds: (value): value is readonly IdRange[] =>
       Array.isArray(value) &&
-      value.every(isRange) &&
+      value.length > 0 &&
+      [...value].every(isRange) && // A copy has no holes, which \`every\` would skip.
       value.every((range, i) => problemOf(range, value.slice(0, i)) === null),
   },
   fromLibrary: (given) => given,
@@ -81,7 +82,7 @@ export const OWNERSHIP_OPTIONS = [
     word: 'noxattrs',
     property: 'xattrs',
     takes: choice({ 0: true, 1: false }),
-    help: '1: no extended attributes, and no POSIX ACLs',
+    help: '1: no extended attributes, and no POSIX ACLs; 0 (default): both as on the layers',
   },
 ] as const satisfies readonly OptionEntry[];
 

@@ -56,6 +56,18 @@ describe("the library's options", () => {
   it.each([
     [{ uidMapping: [{ disk: 0, shown: 1 }] }, 'mount: uidMapping: must be a list of ranges'],
     [{ uidMapping: [{ disk: 0, shown: 1, count: 0 }] }, 'mount: uidMapping: must be a list of ranges'],
+    [{ uidMapping: [] }, 'at least one, of ids from 0 to 4294967294 that have no id in common, not [] (EINVAL)'],
+    [{ gidMapping: [] }, 'mount: gidMapping: must be a list of ranges { disk, shown, count }, at least one'],
+    [{ uidMapping: new Array(2) }, 'mount: uidMapping: must be a list of ranges'],
+    [{ lowers: new Array(2) }, 'mount: lowers: must be a list of paths'],
+    [{ dataLayers: new Array(2) }, 'mount: dataLayers: must be a list of paths'],
+    [{ volatile: true, fsync: false }, 'mount: fsync: false contradicts volatile (EINVAL)'],
+    [{ aufs: { keepLinks: false } }, 'mount: aufs.keepLinks: the overlay dialect does not have this option (EINVAL)'],
+    [{ aufs: { ignoresWhiteouts: [0] } }, 'mount: aufs.ignoresWhiteouts: the overlay dialect does not have'],
+    [
+      { dialect: 'aufs', lowers: ['/a', '/b'], aufs: { ignoresWhiteouts: [5] } },
+      'mount: aufs.ignoresWhiteouts: no lower layer has the index 5 (EINVAL)',
+    ],
     [{ squashToUid: -1 }, 'mount: squashToUid: must be a whole number from 0 to 4294967294, not -1 (EINVAL)'],
     [{ accessTimes: 'atime' }, "mount: accessTimes: must be relatime, strictatime or noatime, not 'atime' (EINVAL)"],
     [{ xattrPermissions: 2 }, 'mount: xattrPermissions: must be auto, privileged or user, not 2 (EINVAL)'],
