@@ -90,7 +90,7 @@ function changed(before: FlagSettings, entry: MountEntry, options: readonly Give
     const text = asGiven(option);
     if (known !== undefined && 'remounts' in known) readOptions([option], values);
     else if (!isSo(entry, option, text) && !isWithoutEffect(known) && !written.has(text)) {
-      throw refusal(text, "a mount's options cannot be changed", Errno.EINVAL, NEW_MOUNT);
+      throw refusal(text, 'cannot be changed while it is mounted', Errno.EINVAL, NEW_MOUNT);
     }
   }
   const { readOnly, suid, dev, exec, accessTimes: times } = resolveMount(values);

@@ -101,7 +101,7 @@ describe.skipIf(unavailable !== null)(`remount ${unavailable ?? ''}`, () => {
     expect(remount(list)).toEqual({
       status: 1,
       stdout: '',
-      stderr: `plyfs: remount: ${named}: a mount's options cannot be changed (EINVAL); unmount it and mount it again\n`,
+      stderr: `plyfs: remount: ${named}: cannot be changed while it is mounted (EINVAL); unmount it and mount it again\n`,
     });
     expect(options()).toEqual(before);
   });
