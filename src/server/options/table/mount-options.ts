@@ -6,6 +6,8 @@ import { choice, number, path, text } from '../kinds/value-kinds.js';
 
 /** Seconds. */
 const REQUEST_TIMEOUT = 300;
+const SHORTEST_REQUEST_TIMEOUT = 0.1;
+const LONGEST_REQUEST_TIMEOUT = 1e6;
 
 const asRoot = (isRoot: boolean): boolean => isRoot;
 
@@ -131,7 +133,7 @@ export const SERVER_OPTIONS = [
     word: 'xattr_permissions',
     property: 'xattrPermissions',
     takes: choice({ 0: 'auto', 1: 'privileged', 2: 'user' } as const),
-    help: 'owners, modes and devices are kept in xattrs, 1 in security., 2 in user. ones; the files themselves belong to the user who mounts',
+    help: 'owners, modes and devices are kept in xattrs, 1 in security., 2 in user. ones; the files themselves belong to the user who mounts; 0 (default): as the upper did before',
   },
   {
     kind: 'value',
@@ -139,7 +141,7 @@ export const SERVER_OPTIONS = [
     property: 'timeout',
     takes: number({ placeholder: 'SECONDS', max: FOREVER }),
     default: FOREVER,
-    help: 'how long the kernel may keep names and attributes (default: forever, since nothing else should change the layers)',
+    help: `how long the kernel may keep names and attributes, from 0 to ${FOREVER} (default: forever, since nothing else should change the layers)`,
   },
   {
     kind: 'value',
@@ -169,9 +171,9 @@ export const SERVER_OPTIONS = [
     kind: 'value',
     word: 'request_timeout',
     property: 'requestTimeout',
-    takes: number({ placeholder: 'SECONDS', min: 0.1, max: 1e6 }),
+    takes: number({ placeholder: 'SECONDS', min: SHORTEST_REQUEST_TIMEOUT, max: LONGEST_REQUEST_TIMEOUT }),
     default: REQUEST_TIMEOUT,
-    help: `fuse-native: a request that makes no progress for this long is abandoned (default ${REQUEST_TIMEOUT})`,
+    help: `fuse-native: a request that makes no progress for this long is abandoned (default ${REQUEST_TIMEOUT}, from ${SHORTEST_REQUEST_TIMEOUT} to ${LONGEST_REQUEST_TIMEOUT})`,
   },
   {
     kind: 'value',

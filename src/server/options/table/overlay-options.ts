@@ -52,7 +52,7 @@ export const OVERLAY_OPTIONS = [
     takes: choice({ null: true, off: false, auto: true }, { on: 'a FUSE mount has no file system id that lasts' }),
     again: 'holds',
     fuseOverlayfs: 'ignores',
-    help: "off: do not record the origin's file system in copies (only where all layers are on one); on is refused",
+    help: "off: do not record the origin's file system in copies (only where all layers are on one); auto (default), null: record it; on is refused",
   },
   {
     kind: 'accepted',
