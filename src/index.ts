@@ -103,9 +103,12 @@ export interface MountOptions {
    * `direct`.
    */
   transport?: 'direct' | 'fuse-native';
-  /** `fuse-native`: seconds after which a request that makes no progress is abandoned. Default: 300. */
+  /**
+   * `fuse-native`: seconds after which a request that makes no progress is abandoned, from 0.1 to 1000000.
+   * Default: 300.
+   */
   requestTimeout?: number;
-  /** Seconds for which the kernel may keep names and attributes. Default: forever. */
+  /** Seconds for which the kernel may keep names and attributes, up to 1000000000. Default: forever. */
   timeout?: number;
   /** How many lower layers are accepted, up to 500. Default: 128. */
   maxLayers?: number;
