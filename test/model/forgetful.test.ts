@@ -46,7 +46,7 @@ describe.skipIf(isInside || unavailable !== null)(
   `a kernel that forgets, in a user namespace ${unavailable ?? ''}`,
   () => {
     it('gives equal results and trees without root', TIMEOUT, () => {
-      const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'e2e', 'test/model/forgetful.test.ts'];
+      const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'long', 'test/model/forgetful.test.ts'];
       const { status, stdout, stderr } = spawnSync(
         process.execPath,
         ['scripts/in-namespace.mjs', process.execPath, ...vitest],
