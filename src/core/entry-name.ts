@@ -1,6 +1,9 @@
 import type { EntryName } from './brand.js';
 
-/** Decodes bytes (latin1-decoded) for messages. Bytes that are not UTF-8 become U+FFFD. */
+/**
+ * Decodes a name or path of bytes (each char code is one byte) for messages. Bytes that are not UTF-8 become
+ * U+FFFD.
+ */
 export function displayName(name: string): string {
   return Buffer.from(name, 'latin1').toString('utf8');
 }

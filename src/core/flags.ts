@@ -1,6 +1,6 @@
 /**
- * Flags of system calls that requests of the kernel contain and that are passed to the layers
- * (asm-generic/fcntl.h, linux/fs.h, linux/falloc.h).
+ * Flags of system calls. Requests of the kernel contain them, and the server passes them to system calls on
+ * the layers (asm-generic/fcntl.h, linux/fs.h, linux/falloc.h).
  */
 
 export const O_ACCMODE = 0o3;

@@ -15,8 +15,8 @@ export class LayerRefusal extends FsError {
   }
 
   /**
-   * Runs `open`. If it throws, throws an error for the path that the user gave, even if another object, such
-   * as the directory `part` in it, caused the failure.
+   * Runs `open`, which opens the directory `part` in `path`. If it throws an FsError, throws a LayerRefusal
+   * for `path`, which is the path that the user gave.
    */
   static forPath<T>(what: string, path: string, part: string, open: () => T): T {
     try {

@@ -20,8 +20,8 @@ const ID = 4;
 const ALL_PERMISSIONS = 0o7;
 
 /**
- * An id that the reader's user namespace does not map, as the kernel shows it. The kernel refuses to set an
- * ACL with this id.
+ * The id that the kernel returns in place of an id that the reader's user namespace does not map. The kernel
+ * refuses to set an ACL with this id.
  */
 const FOREIGN_ID = 0xffff_ffff;
 

@@ -1,9 +1,9 @@
 import { FsError } from './errno.js';
 
 /**
- * Runs a step after the point of no return. The change has happened, so a failure of the step must not be
- * reported to the caller. It can leave an object behind, but never a wrong tree. A comment at each call names
- * what is left.
+ * Runs a step that follows a completed change. The caller must get no error for a change that has happened,
+ * so an FsError of the step is ignored. A failed step can leave an unused object behind, but the merged tree
+ * is correct. A comment at each call names what is left.
  */
 export function afterwards(step: () => void): void {
   try {
