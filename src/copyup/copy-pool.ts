@@ -36,7 +36,7 @@ interface CopyThread {
   readonly worker: Worker;
   readonly port: MessagePort;
   readonly loaded: LoadedFlag;
-  /** Thread ids that contain the thread's own; only its own after its first message. */
+  /** Thread ids, one of which is that of this thread. After the thread's first message, only its own. */
   ids: readonly number[];
   /** The keys of tasks that it has not reported on. */
   readonly tasks: Set<number>;
@@ -92,7 +92,8 @@ export class CopyPool {
   /** Receives the messages of all threads, and removes dead threads. */
   private receiveAll(): void {
     if (this.threads.length === 0) return;
-    // The list is read before the messages, so that the last messages of a thread that dies are received.
+    // The living threads are listed before the messages are received. So the last messages of a thread that
+    // is not in the list are received too.
     const living = new Set(threadIds());
     this.threads = this.threads.filter((thread) => {
       this.receive(thread);
@@ -126,16 +127,17 @@ export class CopyPool {
     const { port1, port2 } = new MessageChannel();
     const loaded = newLoadedFlag();
     const data: CopyThreadData = { port: port2, doneFd: this.doneFd, loaded };
-    // There are no events of the thread's end, because the event loop of the serving thread does not run. The
-    // thread exists in /proc when the constructor returns, so its id is among the new ids even if it dies
-    // while it loads. Other threads can start at the same moment; the thread's first message then has its own
+    // The end of the thread causes no event here, because the event loop of the serving thread does not run.
+    // The thread exists in /proc when the constructor returns, so its id is among the new ids even if it dies
+    // while it loads. Other threads can start at the same moment. The thread's first message contains its own
     // id.
     const before = new Set(threadIds());
     const worker = new Worker(new URL('./copy-thread.js', import.meta.url), {
       workerData: data,
       transferList: [port2],
     });
-    // If the loop does run (fuse-native), an error must not be thrown here: the end of the thread is noticed.
+    // If the loop does run (fuse-native), Node must not throw the thread's error here. receiveAll detects the
+    // end of the thread.
     worker.on('error', () => {});
     worker.unref();
     const ids = threadIds().filter((id) => !before.has(id));

@@ -23,7 +23,10 @@ export function publishFile(staged: StagedFile, destination: CopyUpDestination):
   return keepingTimes(destination.upper, () => staged.publish(destination));
 }
 
-/** Called with a finished object that has no name in the upper yet: its directory and its name there. */
+/**
+ * Is called when the object is finished but has no name in the upper yet. The object has the name `staged` in
+ * the work directory `dirfd`.
+ */
 type WhenFinished = (dirfd: number, staged: EntryName) => void;
 
 /** Copies a directory without its content, or a symlink, device, fifo or socket. */
@@ -51,8 +54,8 @@ export function copyUpOther(
 }
 
 /**
- * As {@link copyUpOther}, for an object that was removed while it is in use: the copy gets no name either.
- * Returns an O_PATH fd, which the caller owns.
+ * Does what {@link copyUpOther} does for an object that was removed while it is in use. The object has no
+ * name any more, so the copy gets none. Returns an O_PATH fd, which the caller owns.
  */
 export function copyUpUnnamed(source: CopyUpSource, context: CopyUpContext, whenFinished?: WhenFinished): number {
   const { work } = context;
@@ -76,7 +79,8 @@ function stage(source: CopyUpSource, staged: EntryName, context: CopyUpContext):
 function copyDirectoryFlags({ dirfd, name }: CopyUpSource, workFd: number, staged: EntryName): void {
   const from = tryOpenAt(dirfd, name, O_RDONLY | O_DIRECTORY);
   if (from < 0) {
-    // An ordinary user cannot read the directory, and so not its flags either.
+    // A server without privileges cannot open a directory that it has no permission to read. Then it cannot
+    // read the flags either.
     if (from === -Errno.EACCES) return;
     throw fsError(-from, 'openat');
   }
@@ -92,7 +96,7 @@ function copyDirectoryFlags({ dirfd, name }: CopyUpSource, workFd: number, stage
   }
 }
 
-/** The physical mode of the copy of an object with this mode. */
+/** The physical mode of a copy that shows the mode `mode`. */
 function physicalMode(mode: number, { overrides }: CopyUpContext): number {
   return overrides === null ? mode : overrides.physicalMode(mode);
 }
@@ -124,7 +128,8 @@ const parentStat = new FileStat();
 export function keepingTimes<T>(dirfd: number, publish: () => T): T {
   statFd(dirfd, parentStat);
   const { atimeSec, atimeNsec, mtimeSec, mtimeNsec, mode } = parentStat;
-  // A copy-up needs no permission to change the directory, so the server gets it for the moment.
+  // The caller of a copy-up needs no write permission on the directory. If the server lacks it, the server
+  // adds it while `publish` runs.
   const result = withWriteInto(dirfd, mode, publish);
   afterwards(() => utimesFd(dirfd, { sec: atimeSec, nsec: atimeNsec }, { sec: mtimeSec, nsec: mtimeNsec }));
   return result;

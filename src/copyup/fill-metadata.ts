@@ -22,7 +22,8 @@ export function fillMetadata(source: CopyUpSource, staged: ObjectRef, context: C
   if (overrides !== null) storeAttributes(source, staged, overrides);
   else mode = setOwner(staged, stat, context.squash);
   mode = copyXattrs(source, staged, mode, context);
-  // Before the mode, which can take the permission from an ordinary user.
+  // Protection and origin can be xattrs. They are set before the mode, because the mode can take write
+  // permission from a server without privileges.
   if (stat.protection !== 0) context.dialect.protections?.write(staged.dirfd, staged.name, stat.protection);
   if (source.origin !== null) context.dialect.origins?.mark(staged.dirfd, staged.name, source.origin);
   if (overrides !== null) overrides.setPhysicalMode(staged, mode);
