@@ -1,37 +1,44 @@
 /** Names of the xattrs in which a layer keeps attributes that its objects do not physically have. */
 import { SECURITY, USER } from '../../core/xattr-names.js';
 
-/** Can be set with CAP_SYS_ADMIN only: `xattr_permissions=1`. */
+/** Used with `xattr_permissions=1`. Only a process with CAP_SYS_ADMIN can set it. */
 export const PRIVILEGED_OVERRIDE = 'security.fuseoverlayfs.override_stat';
-/** Can be set by any owner of a file: `xattr_permissions=2`, and containers/storage with `force_mask`. */
+/**
+ * Used with `xattr_permissions=2`, and by containers/storage with `force_mask`. The owner of a file can set
+ * it.
+ */
 export const CONTAINERS_OVERRIDE = 'user.containers.override_stat';
-/** Of fuse-overlayfs 1.x: `xattr_permissions=2`. */
+/** Used by fuse-overlayfs 1.x with `xattr_permissions=2`. */
 export const FOREIGN_OVERRIDE = 'user.fuseoverlayfs.override_stat';
 
-/** Is put before the name of a `security.` xattr, which an ordinary user cannot set. */
+/**
+ * Prefix of the on-disk name of a `security.` xattr. Under its own name an ordinary user could not set it.
+ */
 export const OVERRIDE_PREFIX = 'user.containers.override_';
 
 /** All names that container tools and fuse-overlayfs reserve. */
 const PREFIXES = [OVERRIDE_PREFIX, 'user.fuseoverlayfs.', 'security.fuseoverlayfs.'];
 
 /**
- * Whether an xattr on disk has a reserved name. No layer's xattr of such a name is shown or copied up.
+ * Whether an xattr on disk has a reserved name. The mount never shows an xattr under such a name, and a
+ * copy-up never copies it under this name.
  */
 export function isOverrideXattr(name: string): boolean {
   return PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
 /**
- * Follows the namespace in the on-disk name of an xattr that an application in the mount has set under a
- * reserved name.
+ * Marks an xattr that an application in the mount has set under a reserved name. On disk, this text follows
+ * the namespace in the name of the xattr.
  */
 const ESCAPE = 'plyfs.escaped.';
 const NAMESPACES = [USER, SECURITY];
 
 /**
- * The name on disk for the xattr that an application calls `name`. fuse-overlayfs or plyfs in a container
- * must be able to set these attributes. Unescaped, they would let it take over any file once the layer is
- * mounted with `xattr_permissions`.
+ * The name on disk for the xattr that an application calls `name`. Reserved names are escaped: a container
+ * whose root is on this mount can run fuse-overlayfs or plyfs, which set xattrs of reserved names. If these
+ * xattrs had the same names on disk, the container could give any file another owner or mode as soon as the
+ * layer is mounted with `xattr_permissions`.
  */
 export function escapeOverride(name: string): string {
   const namespace = NAMESPACES.find((one) => name.startsWith(one));
@@ -46,6 +53,7 @@ export function unescapeOverride(name: string): string | null {
   const namespace = NAMESPACES.find((one) => name.startsWith(one + ESCAPE));
   if (namespace === undefined) return name;
   const shown = namespace + name.slice(namespace.length + ESCAPE.length);
-  // A name that escapeOverride never makes: applications could not read it, so they do not see it.
+  // If escapeOverride never returns `name`, applications could not read the xattr, so it is not listed
+  // either.
   return escapeOverride(shown) === name ? shown : null;
 }

@@ -136,7 +136,7 @@ describe('hiding in the aufs dialect', () => {
     expect([lstatSync(at('.wh.a')).ino, lstatSync(at('d/.wh..wh..opq')).ino]).toEqual([ino, ino]);
   });
 
-  it('they are separate files with nolwh, and without the base', () => {
+  it('they are separate files with nolwh, or if the base does not exist', () => {
     const single = new AufsHiding(work, new MarkerMaker(root, false));
     single.hide(root, name('a'));
     rmSync(at('.wh..wh.aufs'));
@@ -148,7 +148,7 @@ describe('hiding in the aufs dialect', () => {
   });
 
   it('they are separate files if the base cannot have more links', () => {
-    // ext4 allows 65,000 links; a file system that allows more cannot show this.
+    // ext4 allows 65,000 links; a file system that allows more cannot be used for this test.
     for (let i = 0; i < 65_001; i++) {
       try {
         linkSync(at('.wh..wh.aufs'), at(`link${i}`));
@@ -184,7 +184,7 @@ describe('hiding in the aufs dialect', () => {
     expect(orphans()).toEqual([]);
   });
 
-  it('a failure removes the whiteout again', () => {
+  it('a change that fails removes the whiteout that it created', () => {
     expect(() => hiding.removeAndHide(root, name('absent'))).toThrow('ENOENT');
     mkdirSync(at('d'));
     expect(() => hiding.removeAndHide(root, name('d'))).toThrow('EISDIR');
@@ -192,7 +192,7 @@ describe('hiding in the aufs dialect', () => {
     expect(entries()).toEqual(['d']);
   });
 
-  it('a whiteout from before the failed change stays', () => {
+  it('a change that fails keeps a whiteout that existed before', () => {
     hiding.hide(root, name('old'));
     expect(() => move({ hideSource: true })).toThrow('ENOENT');
     expect(entries()).toEqual(['.wh.old']);
@@ -251,7 +251,7 @@ describe('the dialect', () => {
     ['only in the upper', { inUpper: true, inLower: false, empty: false, bare: true }, true],
     ['in both, with bare lower parts', { inUpper: true, inLower: true, empty: false, bare: true }, true],
     ['in both, with entries in the lower parts', { inUpper: true, inLower: true, empty: true, bare: false }, false],
-  ])('a directory %s: can it move? %#', (_, { inUpper, inLower, empty, bare }, may) => {
+  ])('decides whether a directory can move: %s (%#)', (_, { inUpper, inLower, empty, bare }, may) => {
     expect(dialect.mayMove({ inUpper, inLower, isEmpty: () => empty, lowersAreBare: () => bare })).toBe(may);
   });
 });

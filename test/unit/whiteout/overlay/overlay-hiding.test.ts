@@ -71,14 +71,14 @@ describe('hiding in the overlay dialect', () => {
     expect(leftovers()).toEqual([]);
   });
 
-  it('replaces a file in one step', () => {
+  it('puts a whiteout in place of a file in one step', () => {
     writeFileSync(at('f'), 'x');
     hiding.removeAndHide(upper, name('f'));
     expect(presence('f')).toBe('whiteout');
     expect(leftovers()).toEqual([]);
   });
 
-  it('replaces a directory that contains only whiteouts', () => {
+  it('puts a whiteout in place of a directory that contains only whiteouts', () => {
     mkdirSync(at('d'));
     const inner = openSync(at('d'), 'r');
     hiding.hide(inner, name('gone'));
@@ -123,7 +123,7 @@ describe('hiding in the overlay dialect', () => {
     expect(readFileSync(at('new'), 'utf8')).toBe('x');
   });
 
-  it('moves a directory over a whiteout, of which nothing is left', () => {
+  it('moves a directory over a whiteout, and leaves no whiteout', () => {
     mkdirSync(at('d'));
     hiding.hide(upper, name('w'));
     hiding.move({
@@ -153,7 +153,7 @@ describe('the work directory', () => {
   it.each([
     ['a file', (at: string) => writeFileSync(at, '')],
     ['a symlink', (at: string) => symlinkSync('..', at)],
-  ])('replaces %s', (_, make) => {
+  ])('is created in place of %s', (_, make) => {
     work.close();
     const inside = join(home, 'work/work');
     rmSync(inside, { recursive: true });

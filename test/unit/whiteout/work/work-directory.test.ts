@@ -1,4 +1,6 @@
-/** The work directory of a layer from an attacker, or of a killed server. */
+/**
+ * The work directory when an attacker has prepared the layer, or when a killed server has left files in it.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -26,7 +28,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(base, { recursive: true, force: true }));
 
-/** More than the limit of the call stack, and than most processes can have files open. */
+/**
+ * Directory levels: more than a recursion can have on the call stack, and more than most processes can have
+ * open.
+ */
 const LEVELS = 12_000;
 
 function nest(levels: number): void {
@@ -40,7 +45,7 @@ function nest(levels: number): void {
   close(fd);
 }
 
-it('is emptied of a very deep tree', () => {
+it('is emptied even of a very deep tree', () => {
   nest(LEVELS);
   WorkDirectory.open(join(base, 'work'), () => {}).close();
   expect(readdirSync(join(base, 'work', 'work'))).toEqual([]);
@@ -57,7 +62,7 @@ it('is emptied without following symlinks', () => {
   expect(readdirSync(join(base, 'outside')).sort()).toEqual(['file', 'kept']);
 });
 
-it('is waited for, if it must be exclusive, until a server that used it has ended, but not longer', async () => {
+it('if it must be exclusive, waits until the server that uses it ends: EBUSY if that does not end', async () => {
   const path = join(base, 'work');
   // Takes the lock, reports it, and ends soon.
   const ending = spawn('flock', [join(path, 'work'), 'sh', '-c', 'echo held; sleep 0.3'], {
@@ -69,7 +74,7 @@ it('is waited for, if it must be exclusive, until a server that used it has ende
   held.close();
 }, 60_000);
 
-it('replaces a symlink, and is not the target of it', () => {
+it('is created in place of a symlink, whose target does not change', () => {
   mkdirSync(join(base, 'outside'));
   writeFileSync(join(base, 'outside', 'file'), 'kept');
   rmSync(join(base, 'work', 'work'), { recursive: true });
