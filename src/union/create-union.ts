@@ -25,14 +25,20 @@ import { OpenFileBudget } from './state/open-file-budget.js';
 import { Union } from './state/union.js';
 import type { UnionConfig } from './union-config.js';
 
-/** Share of the process's file descriptors for cached directories. Open files of applications reduce it. */
+/**
+ * The largest share of the process's file descriptors that cached directories use. When applications have
+ * many files open, directories use fewer.
+ */
 const DIRECTORY_SHARE = 0.25;
 const MAX_DIRECTORIES = 8192;
 
 const CUT_ACL =
   'an ACL names users or groups outside of this user namespace: the upper stores it without them, and it grants nobody more; a later chmod or setfacl can (logged once)';
 
-/** Fds for everything else: some 35 of Node, those of running copies, those of removed files still in use. */
+/**
+ * Number of fds for everything else: about 35 of Node, those of running copies, and those of removed files
+ * that are still in use.
+ */
 const reserveOf = (limit: number): number => Math.min(400, Math.max(100, Math.floor(limit / 8)));
 
 /**
@@ -173,8 +179,8 @@ function fixNumbers(numbers: InodeNumbers, layers: readonly Layer[]): void {
 }
 
 /**
- * Whether lower layers can be replaced between two mounts
- * (fs/overlayfs/ovl_entry.h:ovl_allow_offline_changes).
+ * Whether lower layers can be changed or replaced between two mounts. If the mount uses index, metacopies or
+ * redirects, they must not be (fs/overlayfs/ovl_entry.h:ovl_allow_offline_changes).
  */
 function allowsOfflineChanges({ overlay }: UnionConfig): boolean {
   if (overlay === undefined) return true;

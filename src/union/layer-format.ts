@@ -22,7 +22,10 @@ import { LinkIndex } from './links/link-index.js';
 import { PseudoLinks } from './links/pseudo-links.js';
 import { type AufsSettings, defaultOverlay, type UnionConfig } from './union-config.js';
 
-/** How long a mount waits for the server before it to turn its pseudo-links into hard links. */
+/**
+ * How long a mount waits for the previous server, which can still be turning its pseudo-links into hard
+ * links.
+ */
 const FLUSH_WAIT_MS = 10_000;
 
 export interface LayerFormat {
@@ -31,7 +34,10 @@ export interface LayerFormat {
   /** @param index of the lower layer, top first */
   lowerReader(index: number): LayerReader;
   openWork(upper: Layer, mount: UpperMount): WorkDirectory;
-  /** Logs a line if this mount cannot show the whole layer. */
+  /**
+   * Logs a line if the layer has pseudo-links that this mount does not read, so that some names show old
+   * data.
+   */
   noteUnread(layer: Layer): void;
   hiding(upper: Layer, work: WorkDirectory): Hiding;
   /**
@@ -70,7 +76,7 @@ function overlayFormat({ work, log, overlay, volatileMark, topIsUpper, markersIn
   };
 }
 
-/** The aufs format. The work directory is inside the rw branch: a directory that is never shown. */
+/** The aufs format. The work directory is a directory of the rw branch that the union never shows. */
 function aufsFormat(settings: AufsSettings, log: UnionConfig['log']): LayerFormat {
   const honouring = new AufsReader('ro+wh');
   const ignoring = new AufsReader('ro');

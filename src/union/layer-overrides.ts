@@ -12,12 +12,15 @@ import type { UnionConfig } from './union-config.js';
 
 type OverrideConfig = Pick<UnionConfig, 'overrides' | 'log'>;
 
-/** If root of the machine serves, a layer of an ordinary user must not make files of root, or devices. */
+/**
+ * Whether the server runs as root of the machine. Then a layer that belongs to an ordinary user must not be
+ * able to show files as owned by root, or as devices.
+ */
 const isMachineRoot = process.geteuid?.() === 0 && isInitialNamespace();
 
 /**
- * Reads the attributes that the lower layer `path` keeps in xattrs. null: its root has no mark of that, or
- * the mark is not trusted. The option `xattr_permissions` makes all layers trusted.
+ * Reads the attributes that the lower layer `path` keeps in xattrs. null: the layer's root has no mark for
+ * this, or the mark is not trusted. The option `xattr_permissions` makes all layers trusted.
  * @param root an fd of the layer's root, whose stat is `stat`
  */
 export function overridesOfLower(
@@ -30,8 +33,8 @@ export function overridesOfLower(
 }
 
 /**
- * Does the same for the upper. If the mount has `xattr_permissions`, the upper keeps attributes in xattrs
- * from now on.
+ * Does for the upper what {@link overridesOfLower} does for a lower layer. If the mount has
+ * `xattr_permissions`, the upper keeps attributes in xattrs from now on.
  */
 export function overridesOfUpper(
   config: OverrideConfig,
@@ -57,8 +60,9 @@ function ifTrusted(
 }
 
 /**
- * Marks the root of an upper that keeps its attributes in xattrs. The mark also stores the root's attributes:
- * those of the first lower layer of this kind, whose root container engines copy, or else its own.
+ * Marks the root of an upper that keeps its attributes in xattrs. The mark also stores attributes of the
+ * root. They are those of the root of the first lower layer that keeps attributes in xattrs, because
+ * container engines copy them too. If there is no such layer, they are those of the upper's own root.
  * @throws LayerRefusal if the xattr cannot be set, or if an upper without the mark is not empty: xattrs of
  * its files could have been set by their owner, and would make a file belong to root
  */

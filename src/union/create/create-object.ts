@@ -36,7 +36,10 @@ export interface CreatedObject {
   readonly home: RealDirectory;
   /** The fd that {@link NewObject.make} returned. The caller closes it. */
   readonly fd: number;
-  /** Lower directories that a new directory merges with, top first. Whiteouts in it hide all their names. */
+  /**
+   * Lower directories that a new directory merges with, top first. Whiteouts in the new directory hide all
+   * names of these directories.
+   */
   readonly lowers: readonly RealDirectory[];
   /**
    * Removes the object, and restores the whiteout at its name, for a request that fails after the creation.
@@ -104,7 +107,8 @@ function created(union: Union, { fd, lowers }: Pick<CreatedObject, 'fd' | 'lower
 
 /**
  * Whether the object must be made in the work directory and then moved, although it could be made at its name
- * without an error: a directory that must be opaque, or a whiteout that is not at the name itself.
+ * without an error: a directory that must be opaque, or an object for whose name there is a whiteout
+ * elsewhere.
  */
 function needsStaging(union: Union, home: RealDirectory, name: EntryName, mode: number): boolean {
   if (isDirectory(mode) && union.stack.dialect.opaqueMarks === 'always') return true;
@@ -112,7 +116,8 @@ function needsStaging(union: Union, home: RealDirectory, name: EntryName, mode: 
 }
 
 /**
- * Whether the upper has a whiteout of `name` that is not at the name itself, so that a creation there works.
+ * Whether the upper has a whiteout of `name` that is not at the name itself. Then the creation of an object
+ * at the name does not fail with EEXIST.
  */
 export function hasSeparateWhiteout(union: Union, home: RealDirectory, name: EntryName): boolean {
   if (union.stack.dialect.whiteoutTakesName) return false;
@@ -150,7 +155,7 @@ function makeStaged(
     const type = (layer.overrides?.physicalMode(object.mode) ?? object.mode) & S_IFMT;
     fd = object.make(work.fd, staged, type | 0o700);
     const directory = isDirectory(object.mode);
-    // Behind a whiteout there can be a lower directory, with which a new one must not merge. The mark is set
+    // The whiteout can hide a lower directory, whose names the new directory must not show. The mark is set
     // before the final mode, because a `user.` xattr needs write permission.
     const opaque = overWhiteout || union.stack.dialect.opaqueMarks === 'always';
     const lowers = directory && opaque ? hideLowerDirectories(union, at, staged) : [];

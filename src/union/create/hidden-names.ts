@@ -1,4 +1,6 @@
-/** Lower directories at a name that the upper hides, or that a new directory of the upper must hide. */
+/**
+ * Finds the lower directories that an upper directory of the same name hides, or must hide when it is made.
+ */
 import type { EntryName } from '../../core/brand.js';
 import { isErrno } from '../../core/errno.js';
 import { isDirectory } from '../../core/file-mode.js';
@@ -14,8 +16,8 @@ import type { Union } from '../state/union.js';
 const stat = new FileStat();
 
 /**
- * The names of the lower layers that a directory of the upper at `name` of `dir` would show if it were not
- * opaque. None if no lower layer has a directory there.
+ * The lower names that an upper directory at the place `at` would show if it were not opaque. Empty if no
+ * lower layer has a directory there.
  */
 export function lowerNamesIn(union: Union, at: Location): EntryName[] {
   const stack = lowerStack(union, at);
@@ -40,11 +42,12 @@ function lowerStack(union: Union, { dir, name }: Location): RealDirectory[] {
 }
 
 /**
- * Makes sure that a new, empty directory, `staged` in the work directory, shows no lower names when it is
- * moved to the name `at`. Makes it opaque, or, on an upper without xattrs, makes a whiteout in it for each
- * lower name.
- * @returns the lower directories, top first, that the new one merges with because it has whiteouts and no
- * mark: when an object that is made in it later is removed, the lower name must be hidden again
+ * Makes sure that a new, empty directory shows no lower names when it is moved to the place `at`. The
+ * directory has the name `staged` in the work directory. This function makes it opaque, or, on an upper
+ * without xattrs, makes a whiteout in it for each lower name.
+ * @returns the lower directories, top first, that the new directory merges with; none if it is opaque. A
+ * directory with whiteouts still merges: an object can replace one of the whiteouts later, and when that
+ * object is removed, the lower name must be hidden again
  */
 export function hideLowerDirectories(union: Union, at: Location, staged: EntryName): readonly RealDirectory[] {
   const { hiding, work } = union.stack.writable();

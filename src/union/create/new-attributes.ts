@@ -23,7 +23,7 @@ export interface NewAttributes {
   readonly mode: number;
   /** Access ACL to set, or null. */
   readonly access: Buffer | null;
-  /** Default ACL that a new directory takes over, or null. */
+  /** Default ACL that a new directory inherits, or null. */
   readonly inherited: Buffer | null;
 }
 
@@ -39,7 +39,8 @@ export function attributesFor(union: Union, dir: DirectoryNode, mode: number, ca
   const inherited = withoutForeignIds(defaultAcl);
   if (inherited !== defaultAcl) union.stack.writable().copyUp.warnOfCutAcl();
   const acl = inheritAcl(defaultAcl, withGroup);
-  // After the mode has limited the mask, because an entry that is removed here granted no more than the mask.
+  // inheritAcl has limited the mask to the requested mode before this. An entry that is removed here granted
+  // no more than that mask, so others must not get more than it either.
   const access = acl.access && withoutForeignIds(acl.access);
   const granted = access === null ? acl.mode : modeWithin(acl.mode, access);
   return { uid, gid, mode: granted, access, inherited: isDirectory(mode) ? inherited : null };

@@ -4,8 +4,9 @@ import type { IdMap } from '../../core/id-map.js';
 import { ACL_GROUP, ACL_USER, aclIdAt, forEachAclEntry, setAclIdAt } from '../../core/posix-acl.js';
 
 /**
- * Revision and size of struct vfs_cap_data, and of vfs_ns_cap_data, whose capability is valid only in the
- * user namespace of one user (linux/capability.h).
+ * Revision and size of struct vfs_cap_data and of struct vfs_ns_cap_data, and the offset of `rootid` in the
+ * latter. A capability of the latter kind is valid only in user namespaces whose root is the user `rootid`
+ * (linux/capability.h).
  */
 const PLAIN = 0x02000000;
 const PLAIN_SIZE = 20;
@@ -37,8 +38,8 @@ export function mapAcl(acl: Buffer, uids: IdMap, gids: IdMap, direction: Directi
 
 /**
  * Returns a copy of a file capability with its user mapped. A capability without a user is valid for root. If
- * root is shown as another user, it is valid for that user only, not for the whole machine
- * (security/commoncap.c:cap_inode_getsecurity).
+ * the mount shows root as another user, the mapped capability is valid only in the user namespaces of that
+ * user, not on the whole machine (security/commoncap.c:cap_inode_getsecurity).
  * @throws FsError EINVAL if the user cannot be mapped
  */
 export function mapCapability(value: Buffer, uids: IdMap, direction: Direction): Buffer {

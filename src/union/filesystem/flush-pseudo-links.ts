@@ -1,10 +1,10 @@
 /**
  * Turns pseudo-links into hard links (`HardLinkTable.flushesAtEnd`), as auplink(8) does. The copy of a lower
- * file with several links gets a hard link in the upper for each lower name that still shows. Then its entry
- * is removed. Afterwards the upper alone shows which names are one file.
+ * file with several links gets a hard link in the upper for each lower name that is still visible. Then its
+ * entry is removed. Afterwards the hard links in the upper suffice to show which names are one file.
  *
- * If the server is killed at any moment of this, the tree shows the same as before: each name leads to the
- * copy by its hard link, or through the entry.
+ * If the server is killed at any moment of the flush, the next mount shows the same tree: each name leads to
+ * the copy, either by its hard link or through the entry.
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, FsError, fsError } from '../../core/errno.js';
@@ -25,8 +25,8 @@ const stat = new FileStat();
 
 /**
  * Flushes pseudo-links because a caller asks for it.
- * @throws FsError EPERM if the caller is neither root nor the server's user: all other requests wait
- * meanwhile
+ * @throws FsError EPERM if the caller is neither root nor the server's user. All other requests wait during a
+ * flush, so other users must not be able to start one
  */
 export function flushPseudoLinksFor(union: Union, caller: Caller): void {
   if (caller.uid !== 0 && caller.uid !== process.geteuid?.()) throw fsError(Errno.EPERM, 'flush pseudo-links');
@@ -35,7 +35,7 @@ export function flushPseudoLinksFor(union: Union, caller: Caller): void {
 
 /** Flushes pseudo-links after the unmount. If a link cannot be made, its entry stays for the next mount. */
 export function flushPseudoLinksAtEnd(union: Union): void {
-  // The kernel has forgotten the mount: it takes no notifications.
+  // The mount does not exist any more, so the kernel accepts no notifications.
   union.kernel.channel = null;
   try {
     flushPseudoLinks(union);
@@ -62,7 +62,7 @@ function flushPseudoLinks(union: Union): void {
 class Walk {
   failure: FsError | null = null;
   private readonly groups: Map<number, LinkGroup>;
-  /** Groups that may have more lower names than have been found. */
+  /** Groups that can have lower names that the walk has not found yet. */
   private readonly open: Set<LinkGroup>;
   /** Groups with names whose hard link could not be made. */
   private readonly failed = new Set<LinkGroup>();
@@ -111,11 +111,11 @@ class Walk {
   }
 
   private enter(dir: DirectoryNode): void {
-    // This lookup keeps the node: it would be freed with the last of its children.
+    // Counts as a lookup, so that the node is not freed together with the last of its children.
     dir.nlookup++;
     const entries: ListedEntry[] = [];
     this.path.push({ dir, entries });
-    // Collected first: a new hard link changes the listing.
+    // The entries are collected before the first link is made, because a new hard link changes the listing.
     const read = this.attempt(() =>
       listingOf(this.union, dir, true).after(0, (entry) => {
         if (entry.type === DT_DIR || this.groups.has(entry.ino)) entries.push(entry);
@@ -145,7 +145,8 @@ class Walk {
     const isLinked = this.attempt(() => {
       const node = lookupNode(this.union, dir, name, stat);
       if (node === null) return;
-      // False for an entry that is older than the layer: another object has the number now.
+      // False if the layer was changed after the group's entry was made: another object can have the group's
+      // number now.
       const isName = node.kind === 'file' && node.group === group;
       if (isName && !hasUpperName(this.union.fds, node, dir, name)) linkInUpper(this.union, group, dir, name);
       this.union.nodes.release(node);
@@ -155,7 +156,7 @@ class Walk {
   }
 }
 
-/** Whether no lower name of the group can show any more. */
+/** Whether no lower name of the group can be visible any more. */
 function isComplete(group: LinkGroup): boolean {
   return group.exact && group.lowerNames === 0;
 }
@@ -164,8 +165,8 @@ function isComplete(group: LinkGroup): boolean {
 function removeEntry(union: Union, links: HardLinkTable, group: LinkGroup): void {
   if (group.entry === null) return;
   if (!statAt(union.fds.get(links.directory), group.entry, stat)) throw fsError(Errno.ESTALE, 'flush pseudo-links');
-  // An entry of an earlier mount that is the copy's last link, and this mount has not seen the lower file:
-  // perhaps other layers are mounted now.
+  // The entry is of an earlier mount and is the copy's last link, and this mount has not found the lower
+  // file. Perhaps other layers are mounted now, so the entry stays: it is the only way to the data.
   if (stat.nlink === 1 && group.lowerLinks === null) return;
   const node = union.nodes.linkedFile(group.ino);
   if (node?.group !== group) {

@@ -18,7 +18,10 @@ import type { Union } from '../state/union.js';
 import { mapAcl, mapCapability, toDisk, toShown } from './acl-ids.js';
 import { UnionFilesystem } from './union-filesystem.js';
 
-/** How a mount shows owners, link counts of directories and xattrs, if not as the layers have them. */
+/**
+ * Settings of a mount that shows owners, link counts of directories or xattrs in another way than the layers
+ * store them.
+ */
 export interface OwnershipView {
   readonly uids?: IdRule;
   readonly gids?: IdRule;
@@ -27,7 +30,10 @@ export interface OwnershipView {
   readonly xattrs?: Operations['xattrs'];
 }
 
-/** A caller with ids of the disk. The union compares them with owners, and gives them to new objects. */
+/**
+ * A caller whose ids are mapped to ids of the disk. The union compares these ids with the owners of objects,
+ * and makes them the owners of new objects.
+ */
 class CallerOnDisk implements Caller {
   private who: Caller | null = null;
 
@@ -46,8 +52,8 @@ class CallerOnDisk implements Caller {
     return this.who;
   }
 
-  // A caller without an id on the disk must be able to make objects: container engines do so as the host's
-  // root.
+  // A caller whose id has no counterpart on the disk must be able to make objects: a container engine makes
+  // objects as the host's root, which can have no counterpart. The objects then belong to NOBODY.
   get uid(): number {
     return this.uids.disk(this.caller.uid) ?? NOBODY;
   }
@@ -120,8 +126,8 @@ export class MappedFilesystem extends UnionFilesystem {
       if (shown === undefined) continue;
       const disk = map.disk(shown);
       if (disk !== null) mapped[id] = disk;
-      // Before containers/storage compares a container, it gives the mountpoint the unmapped owner
-      // (idtools.MkdirAs in overlay.go:get), and gives up if that fails.
+      // Before containers/storage compares a container, it sets the unmapped owner on the mountpoint
+      // (idtools.MkdirAs in overlay.go:get). If that failed, it would not compare them.
       else if (nodeid === ROOT_ID) delete mapped[id];
       else throw fsError(Errno.EOVERFLOW, 'chown');
     }
@@ -206,7 +212,10 @@ export class MappedFilesystem extends UnionFilesystem {
     super.readdir(nodeid, cookie, plus, showing, isQuiet);
   }
 
-  /** Fails with the errno of a file system without such attributes, or without any (xattr(7)). */
+  /**
+   * Throws EOPNOTSUPP if the mount has no xattrs, or if the xattr is an ACL and the mount has no ACLs. A file
+   * system without such xattrs does the same (man xattr(7)).
+   */
   private refuseAbsent(name: string): void {
     if (this.xattrs === 'none' || (this.xattrs === 'no-acls' && isAcl(name))) throw fsError(Errno.EOPNOTSUPP, 'xattr');
   }

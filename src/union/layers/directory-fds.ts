@@ -36,8 +36,8 @@ export class DirectoryFds {
 
   /**
    * @param max how many directories are kept open at most
-   * @param grace more than one operation opens: two for each layer and a few. At least this many directories
-   * are kept open
+   * @param grace larger than the number of directories that one operation opens: two for each layer and a few
+   * more. At least this many directories can always be open
    * @param shared how many fds directories and open files of applications can have together
    */
   constructor(
@@ -72,7 +72,10 @@ export class DirectoryFds {
     while (this.cache.size > this.room) this.cache.pop();
   }
 
-  /** Keeps the fd of a directory that is about to lose its name open until {@link drop}. */
+  /**
+   * Keeps the fd of a directory open until {@link drop}. The directory is about to lose its name, so it could
+   * not be opened again.
+   */
   pin(dir: RealDirectory): void {
     if (dir.pinned) return;
     const fd = this.get(dir);
@@ -103,8 +106,8 @@ export class DirectoryFds {
   }
 
   /**
-   * Runs `list` with an fd that can list the directory. If the server lacks the permissions on an upper
-   * directory that its user owns, it adds them for this moment. The kernel has already checked the
+   * Runs `list` with an fd that can list the directory. If the server lacks permissions on an upper directory
+   * that its user owns, it adds them to the mode while `list` runs. The kernel has already checked the
    * permissions of the caller, and rmdir(2), for which the union lists the directory too, needs none on it.
    */
   listing(dir: RealDirectory, list: (fd: number) => void): void {

@@ -1,8 +1,8 @@
 /**
  * Opens the upper and its work directory through a mount of their own, which no mount table shows. The
  * kernel's overlayfs does the same (fs/overlayfs/super.c:ovl_get_upper, fs/namespace.c:clone_private_mount).
- * So the mount that they are on can be unmounted while the server has them open. Mounts inside the upper do
- * not show. Access times follow the options of the union, not those of that mount.
+ * So the mount that they are on can be unmounted while the server has them open. Mounts inside the upper are
+ * not visible through it. Access times follow the options of the union, not those of that mount.
  */
 import { readlinkSync } from 'node:fs';
 import type { AccessTimes } from '../../core/access-times.js';
@@ -17,9 +17,9 @@ import type { LayerRoot } from './layer.js';
 
 const DIRECTORY = O_RDONLY | O_DIRECTORY;
 /**
- * If the clone fails with one of these errnos, the server uses no such mount. ENOENT, ENOTDIR, EACCES: the
- * path of the directory above both does not lead there, because the server is in a chroot or a namespace, or
- * the directory was moved meanwhile.
+ * If the creation of the mount fails with one of these errnos, the server works without it. ENOENT, ENOTDIR,
+ * EACCES: the server cannot reach the common parent directory by its path, because the server is in a chroot
+ * or a namespace, or the directory was moved meanwhile.
  */
 const CLONE_IMPOSSIBLE: ReadonlySet<number> = new Set([...NO_TREE, Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES]);
 
@@ -71,7 +71,8 @@ export class UpperMount {
 
   /**
    * Changes how access times are updated.
-   * @throws FsError EOPNOTSUPP if there is no such mount, whose options could be changed
+   * @throws FsError EOPNOTSUPP if the server has no mount of its own for the upper, or if it could not set
+   * the options of that mount for access times
    */
   setAccessTimes(accessTimes: AccessTimes): void {
     const { mode, directories } = this.accessTimes;

@@ -45,8 +45,8 @@ export interface LinkParts {
 
 export abstract class HardLinkTable {
   /**
-   * Whether the end of the mount replaces the entries by real links in the upper (`flush-pseudo-links.ts`).
-   * If not, the entries remain for the next mount.
+   * Whether the server replaces the entries by real links in the upper at the end of the mount
+   * (`flush-pseudo-links.ts`). If not, the entries remain for the next mount.
    */
   abstract readonly flushesAtEnd: boolean;
   /** Copied-up groups and those with hidden names, by the inode number shown. */
@@ -108,7 +108,10 @@ export abstract class HardLinkTable {
     return group;
   }
 
-  /** The group whose copy an upper file is; null: none. @param own the file's own inode number */
+  /**
+   * The group of an upper file that is the group's copy; null: it is not a copy. @param ino the number that
+   * the file shows @param own its inode number in the upper
+   */
   ofCopy(ino: number, own: number): LinkGroup | null {
     const group = this.groups.get(ino);
     return group !== undefined && group.entry !== null && group.own === own ? group : null;
@@ -125,8 +128,8 @@ export abstract class HardLinkTable {
   }
 
   /**
-   * Stores a count relative to the lower file's. Called before a lower name is replaced by a link to the
-   * copy, which changes the link count of the copy.
+   * Stores the number of names relative to the lower file's link count. Called before a lower name is
+   * replaced by a link to the copy, which changes the link count of the copy.
    */
   storeCountByLower(group: LinkGroup): void {
     this.recount(group);
@@ -136,7 +139,10 @@ export abstract class HardLinkTable {
     group.isCounted = false;
   }
 
-  /** Stores a count relative to the copy's. Called before the copy gets another name or loses one. */
+  /**
+   * Stores the number of names relative to the copy's link count. Called before the copy gets another name or
+   * loses one.
+   */
   storeCountByCopy(group: LinkGroup): void {
     if (group.isCounted || group.entry === null) return;
     this.recount(group);
@@ -154,7 +160,7 @@ export abstract class HardLinkTable {
       this.storeCountByCopy(group);
     } catch (error) {
       // The name is hidden, and the count that `storeCountByLower` has stored is correct until the next
-      // change. Before that change, this is tried again.
+      // change. Before the next change, `storeCountByCopy` is called again.
       if (!(error instanceof FsError)) throw error;
     }
   }
@@ -178,8 +184,8 @@ export abstract class HardLinkTable {
 
   /**
    * Ends a group whose copy has all its names in the upper, or no name at all, and removes its entry.
-   * @param node the node of the file; null: it has none. It has no group afterwards. If the kernel can still
-   * send requests for it and it is not open, it gets an fd of the copy.
+   * @param node the node of the file; null: the file has none. The node has no group afterwards. If the
+   * kernel can still send requests for the node and the node is not open, the node gets an fd of the copy.
    */
   dissolve(group: LinkGroup, node: FileNode | null): void {
     const { entry } = group;

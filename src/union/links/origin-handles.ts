@@ -1,6 +1,6 @@
 /**
- * Lower files by their file handles. A copy-up records the handle of its source, by which the source is found
- * again, whatever name it has then (fs/overlayfs/namei.c:ovl_check_origin_fh).
+ * Finds lower files by their file handles. A copy-up records the handle of its source. With the handle, the
+ * server finds the source again, even if its name has changed (fs/overlayfs/namei.c:ovl_check_origin_fh).
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
@@ -19,7 +19,10 @@ interface LowerFileSystem {
   readonly devMajor: number;
   readonly devMinor: number;
   readonly uuid: Uint8Array;
-  /** No other file system of the layers has the same UUID. */
+  /**
+   * Whether the UUID identifies this file system. It does for the file system of the upper. Another one must
+   * have a UUID (unless `toleratesNull`) that no other file system of the layers has.
+   */
   unique: boolean;
 }
 
@@ -34,9 +37,10 @@ export class OriginHandles {
   private readonly unnamed: boolean;
 
   /**
-   * @param toleratesNull a lower file system can be without a UUID (fs/overlayfs/super.c:ovl_lower_uuid_ok)
+   * @param toleratesNull whether a lower file system without a UUID is accepted
+   * (fs/overlayfs/super.c:ovl_lower_uuid_ok)
    * @param ignoresUuid `uuid=off`: if all layers are on one file system, copies do not record its UUID, so
-   * that it can get another one
+   * that they remain valid if its UUID changes
    */
   constructor(
     lowers: readonly Layer[],
@@ -51,7 +55,8 @@ export class OriginHandles {
       const ofUpper = devMajor === upper.devMajor && devMinor === upper.devMinor;
       const twin = this.systems.find((other) => isEqual(other.uuid, uuid));
       const unique = ofUpper || (twin === undefined && (toleratesNull || uuid.some((byte) => byte !== 0)));
-      // An object on the upper's device belongs to that file system, even if another has the same UUID.
+      // If two file systems have the same UUID and one is that of the upper, the UUID identifies that of the
+      // upper.
       if (twin !== undefined && !isSame(twin, upper)) twin.unique = false;
       this.systems.push({ fd: root.fd, devMajor, devMinor, uuid, unique });
     }

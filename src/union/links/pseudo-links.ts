@@ -76,8 +76,8 @@ export class PseudoLinks extends HardLinkTable {
       const group = new LinkGroup(shown, scratch.mode & S_IFMT, origin, null);
       group.entry = name;
       group.own = link.own;
-      // This is used if no count is stored. Each name of the copy most likely hides the lower name at which
-      // the file was copied up.
+      // An estimate, which is used if no count is stored. Most likely each name of the copy hides one lower
+      // name of the file.
       group.hidden = scratch.nlink - 1;
       const noted = parseLinkCount(count);
       if (noted !== null) group.readBack(noted, scratch.nlink);
@@ -134,8 +134,8 @@ export class PseudoLinks extends HardLinkTable {
   }
 
   /**
-   * Does nothing. When a lower file gets a name, its ctime changes, and so its origin: it is another file
-   * then (`pseudo-link-origins.ts`).
+   * Does nothing. When a lower file gets another name, its ctime changes, and its origin with it. The table
+   * then treats it as another file (`pseudo-link-origins.ts`).
    */
   recount(): void {}
 

@@ -14,8 +14,8 @@ import type { Identity, Union } from '../state/union.js';
 const lower = new FileStat();
 
 /**
- * The group whose copy an upper file with several links is; null: it is no such copy. @param own its own
- * number
+ * Finds the group of an upper file with several links if this file is the group's copy; null: the file is not
+ * the copy of a group. @param ino the number that the file shows @param own its inode number in the upper
  */
 export function groupOfCopy(
   union: Union,
@@ -30,8 +30,8 @@ export function groupOfCopy(
 }
 
 /**
- * Reads the lower link count of a group, if the lower file is at `name` of `dir` too. A copy usually hides
- * the lower name that it was copied from.
+ * Reads the lower link count of a group, if the name of the copy, `name` in `dir`, hides a name of the lower
+ * file. It usually does, because a copy gets the name by which the file was copied up.
  */
 function findLowerLinks(union: Union, group: LinkGroup, dir: DirectoryNode, name: EntryName): void {
   for (const home of dir.lowers) {
@@ -50,14 +50,15 @@ function findLowerLinks(union: Union, group: LinkGroup, dir: DirectoryNode, name
  */
 export function leadsTo(linked: FileNode, isUpper: boolean, group: LinkGroup | null): boolean {
   if (isUpper) return linked.isUpper && linked.group === group;
-  // For a lower file that was not changed yet, each name that is found gets a new group.
+  // While a lower file is not changed, each lookup of one of its names makes a new group. So the origins are
+  // compared, not the groups.
   return linked.group !== null && linked.group.origin === group?.origin;
 }
 
 /**
- * Whether the node is to be known by the name that was just looked up. The copy gets the name that the node
- * is known by. A request names a node, not a name, so that the name looked up last is the likeliest to be
- * meant.
+ * Whether the name that was just looked up becomes the name by which the node is known. A copy-up gives the
+ * copy that name. A request identifies only the node. The application most likely used the name that was
+ * looked up last.
  */
 export function takesLatestName(identity: Identity, node: FileNode, isUpper: boolean): boolean {
   if (node.isUpper && (isUpper || identity.links?.countsNames !== true)) return false;
@@ -79,8 +80,8 @@ export function renameLinked(
 }
 
 /**
- * Adds a new node of a file with several links to its group. If the group has a copy, the node is that of the
- * copy, also if a lower name was found.
+ * Adds a new node of a file with several links to its group. If the group has a copy, the node becomes the
+ * node of the copy, even if the name was found in a lower layer.
  * @param found the lower directory that contains the name; null: the name was found in the upper
  */
 export function joinGroup(

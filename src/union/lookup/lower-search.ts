@@ -1,8 +1,8 @@
 /**
- * A search, from an object in one layer, for the parts of the same object in the layers below: under the same
- * name of the merged parent, or where a redirect leads (fs/overlayfs/namei.c:ovl_lookup, ovl_lookup_layer).
- * The search only continues downwards, layer by layer, so that redirects cannot form a loop. It never leaves
- * a layer, because it looks up each component of a path separately.
+ * Searches the layers below an object for the other parts of the same object. A part has the same name in the
+ * merged parent, or it is where a redirect leads (fs/overlayfs/namei.c:ovl_lookup, ovl_lookup_layer). The
+ * search continues only downwards, layer by layer, so redirects cannot form a loop. It never leaves a layer,
+ * because it looks up each component of a path separately.
  */
 import type { EntryName } from '../../core/brand.js';
 import { displayName } from '../../core/entry-name.js';
@@ -154,7 +154,7 @@ export class LowerSearch {
     return { home, name: name as EntryName };
   }
 
-  /** Stops the search, or changes where it continues, by the marks of the part that was found. */
+  /** Applies the marks of the part that was found: they can stop the search, or change where it continues. */
   private applyMarks(marks: Marks, layer: Layer, before: string, after: string): void {
     if (this.wanted === 'file' && after === '') {
       this.wantsData = marks.metacopy !== null;
@@ -215,8 +215,9 @@ export class LowerSearch {
   }
 
   /**
-   * The marks of an object; {@link NO_MARKS}, without a system call, where they cannot matter. The lowest
-   * layer has no layer below it to hide or to search, but a metacopy is detected there too.
+   * The marks of an object. Returns {@link NO_MARKS} without a system call if marks could have no effect: no
+   * layer is below that the object could hide or that the search could continue in. The marks of a file are
+   * always read, because a metacopy in the lowest layer must be detected too.
    * @param below how many real directories of its merged parent are below it
    */
   private marksOf(home: RealDirectory, name: EntryName, below: number, isLast: boolean): Marks {

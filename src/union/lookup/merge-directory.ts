@@ -13,7 +13,8 @@ import type { DirectoryNode } from '../nodes/node.js';
 import type { Union } from '../state/union.js';
 
 /**
- * Reads the entries of `dir`, with the own inode numbers of the objects.
+ * Reads the entries of `dir`, with the inode numbers of the real objects, without regard to copy-ups
+ * (`InodeNumbers.own`).
  * @param isQuiet the access time of the upper directory must not change
  */
 export function readMerged(union: Union, dir: DirectoryNode, isQuiet: boolean): ListedEntry[] {
@@ -29,7 +30,9 @@ export function readMerged(union: Union, dir: DirectoryNode, isQuiet: boolean): 
 /** The merged entries of several real directories, top first. */
 export function readStack(union: Union, stack: readonly RealDirectory[], isQuiet = false): ListedEntry[] {
   const entries: ListedEntry[] = [];
-  /** The entry of each name so far, or null for a name that is hidden in the layers below. */
+  /**
+   * Maps each name that was found so far to its entry. null: a whiteout hides the name in the layers below.
+   */
   const seen = new Map<EntryName, ListedEntry | null>();
   /** Names of directories that do not merge with the layers below. */
   const closed = new Set<EntryName>();

@@ -8,9 +8,10 @@ import type { Union } from '../state/union.js';
 
 /**
  * Whether the real directory `home` contains `name`, a whiteout of it, or neither. Stores the stat of the
- * object in `into`. Unlike {@link LayerReader.probe}, this knows whiteout files beside the name.
- * @param isLast no layer below could contain the name: then a whiteout file has no effect and is not looked
- * for
+ * object in `into`. Unlike {@link LayerReader.probe}, this function also looks for a whiteout file beside the
+ * name.
+ * @param isLast whether this is the last layer that can contain the name. A whiteout file would hide nothing
+ * there, so the function does not look for one
  */
 export function nameInLayer(
   union: Union,

@@ -22,7 +22,7 @@ export function isKnownBy(node: FileNode, { dir, name }: Location): boolean {
 /**
  * Runs `remove`, which removes a name of an upper file. If the file is known by that name, the node gets an
  * fd of the file first: the kernel can still send requests for it, through a mapping, an O_PATH fd or another
- * link. A file that is open has an fd already; an unlinked open file must not cost the server two.
+ * link. An open file has an fd already. The server must not keep two fds for one unlinked open file.
  */
 export function keepingReachable(node: FileNode, at: Location, dirfd: number, remove: () => void): void {
   const wanted = isKnownBy(node, at) && node.pin < 0 && needsPin(node);
@@ -39,8 +39,8 @@ export function keepingReachable(node: FileNode, at: Location, dirfd: number, re
 }
 
 /**
- * Whether the kernel can still ask for the real object when its name is removed, and the node has no fd of
- * it. The open fd of a metacopy is not one: it is that of its data.
+ * Whether the kernel can still send requests for the real object after its name is removed, and the node has
+ * no fd of this object. The open fd of a metacopy does not count: it is an fd of the file with the data.
  */
 function needsPin(node: FileNode): boolean {
   // The copy of a file with several links is reached through its entry in the hard link table.
@@ -72,7 +72,8 @@ export function detachName(union: Union, node: FileNode, at: Location, inUpper: 
 }
 
 /**
- * As {@link detachName}, for a file with a group. The copy's entry is removed together with its last name.
+ * Does what {@link detachName} does, for a file with a group. When the file loses its last name, the entry of
+ * its copy is removed too.
  */
 function detachLink(union: Union, node: FileNode, group: LinkGroup, at: Location, inUpper: boolean): void {
   if (!inUpper) union.identity.links?.hide(group);
@@ -94,7 +95,8 @@ function detachLink(union: Union, node: FileNode, group: LinkGroup, at: Location
 
 function releaseNumber(union: Union, node: FileNode): void {
   if (!union.identity.numbers.keepsAny || (node.pin < 0 && node.open === null)) return;
-  // If this fails, the next file that gets the real number shows the number that is kept for this one.
+  // If this fails, the number that this file showed stays reserved for its real inode number. The next file
+  // to which the upper gives this real number shows it.
   afterwards(() => {
     statReal(union, node, scratch);
     if (scratch.nlink === 0) union.identity.numbers.release(scratch.devMajor, scratch.devMinor, scratch.ino);

@@ -1,6 +1,5 @@
 /**
- * The union driven through the Operations contract, as a transport drives it, on real directories but without
- * a mount.
+ * Calls the union's Operations as a transport does. The layers are real directories, but there is no mount.
  */
 import {
   closeSync,
@@ -130,12 +129,12 @@ describe.skipIf(process.geteuid?.() !== 0)('a protected object of a lower layer 
     expect(readdirSync(join(home, 'upper'), { recursive: true })).not.toContain('d/b');
   });
 
-  it('is not removed as a directory either', () => {
+  it('is not removed if it is a directory: EPERM', () => {
     protect('base/only/deep', () => expect(() => union.rmdir(walk('only'), name('deep'))).toThrow('EPERM'));
   });
 });
 
-describe('an object whose data another kernel feature stores elsewhere', () => {
+describe('a metacopy, on a mount that does not read data from another layer', () => {
   const namespace = process.geteuid?.() === 0 ? 'trusted' : 'user';
 
   function mark(object: string, xattr: string, value: Buffer): void {
@@ -144,7 +143,7 @@ describe('an object whose data another kernel feature stores elsewhere', () => {
     closeSync(fd);
   }
 
-  it('is refused instead of shown incomplete: EPERM', () => {
+  it('cannot be opened, because its own data is incomplete: EPERM', () => {
     writeFileSync(join(home, 'upper/part'), '');
     mark('part', `${namespace}.overlay.metacopy`, Buffer.alloc(0));
     expect(() => union.open(walk('part'), 0, null)).toThrow('EPERM');
@@ -152,7 +151,7 @@ describe('an object whose data another kernel feature stores elsewhere', () => {
 });
 
 describe('a node that the kernel forgets', () => {
-  it('is ESTALE afterwards', () => {
+  it('fails with ESTALE afterwards', () => {
     const id = walk('d/b');
     union.forget(id, 1);
     let error: unknown;
@@ -176,7 +175,7 @@ describe('a node that the kernel forgets', () => {
     ['file', 'd/b'],
     ['directory', 'd'],
     ['symlink', 'link'],
-  ])('a change of nothing by a stranger copies no %s up', (_, path) => {
+  ])('a setattr without changes copies a %s up for its owner, but not for another user', (_, path) => {
     symlinkSync('d/b', join(home, 'base/link'));
     const id = walk(path);
     const shown = { ...union.getattr(id).attr };

@@ -53,7 +53,7 @@ beforeEach(() => {
 
 afterEach(() => {
   union.close();
-  // Later unions have emptied their work directory, so that their entries do not exist any more.
+  // Later unions have emptied the work directory of these unions, so closing them changes no entry.
   for (const one of killed) one.close();
   rmSync(home, { recursive: true });
 });
@@ -246,7 +246,7 @@ describe('unlink', () => {
     expect([read('d/b'), stat('d/b')]).toEqual(['copy', expect.objectContaining({ nlink: 2, ino })]);
   });
 
-  it('of the upper name leaves the data to the lower names', () => {
+  it('of the upper name: the lower names still show the copied data', () => {
     write('d/a', 'copy');
     const { ino } = stat('d/a');
     unlink('d/a');
@@ -267,7 +267,7 @@ describe('unlink', () => {
     union.release(id, O_RDONLY);
   });
 
-  it('of the name that a file was known by does not prevent its copy-up through another', () => {
+  it('of the name by which a node is known does not prevent a copy-up through another name', () => {
     const id = walk('d/a');
     expect(walk('d/b')).toBe(id);
     unlink('d/a');
@@ -295,7 +295,7 @@ describe('rename', () => {
     expect([read('d/b'), listed('d')]).toEqual(['copy', expect.objectContaining({ moved: ino, a: ino, b: ino })]);
   });
 
-  it('copies up by the name that moves, not by the first name that was looked up', () => {
+  it('copies a file up at the name that moves, not at the name that was looked up first', () => {
     walk('d/a');
     rename('e/c', 'e/moved');
     expect([inUpper('d'), inUpper('e')]).toEqual([[], ['.wh.c', 'moved']]);
@@ -308,7 +308,7 @@ describe('rename', () => {
     expect([shows('d/a'), shows('d/b'), inUpper('d')]).toEqual([true, true, ['a']]);
   });
 
-  it('onto a name of the file removes that name from it', () => {
+  it('of another file onto a name of the file removes this name', () => {
     write('d/a', 'copy');
     rename('d/single', 'd/b');
     expect([read('d/b'), stat('d/a').nlink, read('e/c')]).toEqual(['single', 2, 'copy']);
@@ -346,7 +346,7 @@ describe('the next mount, after a kill', () => {
     expect(listed('d')).toMatchObject({ a: ino, b: ino });
   });
 
-  it('shows the copy although its upper name was removed, also after it got a new one', () => {
+  it('shows the copy after its upper name was removed, and after it got a new one', () => {
     write('d/a', 'copy');
     rename('d/a', 'moved');
     unlink('moved');
@@ -408,7 +408,7 @@ describe('the next mount, after a kill', () => {
     expect(counts).toEqual([3, 4, 3, 3, 2, 3, 3, 2, 1]);
   });
 
-  it('assumes of a copy without a stored count that each of its names hides a lower name of its file', () => {
+  it('assumes, if no count is stored, that each name of a copy hides one lower name of the file', () => {
     write('d/a', 'copy');
     noteCount('');
     kill();
@@ -453,7 +453,7 @@ describe('the next mount, after a kill', () => {
     expect(read('d/b')).toBe('copy');
   });
 
-  it('does not mistake an object of another type for the file', () => {
+  it('ignores an entry whose object has another type than the file', () => {
     const { ino } = stat('d/a');
     symlinkSync('x', onDisk('.wh..wh.plnk/link'));
     renameSync(

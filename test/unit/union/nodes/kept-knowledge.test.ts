@@ -1,4 +1,7 @@
-/** The results that the union remembers so that it need not read the disk, and the changes that end this. */
+/**
+ * The results that the union caches so that it does not read the disk again, and the changes after which it
+ * does.
+ */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -44,12 +47,12 @@ describe('the names of a directory that was created in this mount', () => {
     dir = union.mkdir(ROOT_ID, name('new'), 0o755, caller).nodeid;
   });
 
-  it('are known without a look at the disk', () => {
+  it('are known without reading the disk', () => {
     writeFileSync(join(home, 'upper/new/behind'), '');
     expect(find(dir, 'behind')).toBeNull();
   });
 
-  it('are found on disk once the kernel has forgotten one of them', () => {
+  it('are read from the disk after the kernel has forgotten one of them', () => {
     const node = make(dir, 'a');
     union.forget(node, 1);
     expect(find(dir, 'a')).not.toBeNull();
@@ -94,7 +97,7 @@ describe.skipIf(!isRoot)(`capabilities of a file${isRoot ? '' : ': setting them 
   it.each([
     ['a new file', () => make(ROOT_ID, 'new')],
     ['a lower file', () => find(ROOT_ID, 'old') as NodeId],
-  ])('that %s does not have are shown after they were set', (_, of) => {
+  ])('are shown after they are set, and not after they are removed: %s', (_, of) => {
     const node = of();
     expect(union.getxattr(node, CAPABILITY)).toBeNull();
     union.setxattr(node, CAPABILITY, value, 0, false);
