@@ -8,7 +8,10 @@ import { FAILURE, OK, RUN_FAILURE } from './output/exit-status.js';
 import { Launcher } from './process/launcher.js';
 import { leaveRemovedDirectory, type PathRule } from './process/removed-directory.js';
 
-/** Arguments of commands that do not mount. A wrong guess costs time only. */
+/**
+ * Arguments that suggest a command that does not mount. A path can look the same, but a wrong guess only
+ * costs time.
+ */
 const NOT_MOUNTING = /^(umount|convert|run|run-inside|completion|help|--help|-h|--version|-V)$/;
 
 async function run(
@@ -39,7 +42,8 @@ async function run(
 }
 
 async function main(): Promise<number> {
-  // Otherwise Node opens its debugger, which every user of the machine can connect to.
+  // Without a handler for this signal Node opens its debugger, to which every user of the machine can
+  // connect.
   process.on('SIGUSR1', () => {});
   const given = rawArguments();
   const launcher = Launcher.of(given[0]);

@@ -23,7 +23,8 @@ import { type DockerArguments, setDockerLayers } from './docker-arguments.js';
 import type { MountArguments } from './program.js';
 
 /**
- * Mounts, and resolves with the exit status: of a background mount when the launcher has its answer.
+ * Mounts, and resolves with the exit status. If the mount is in the background, resolves when the launcher
+ * has its answer.
  * @param paths checks the paths of the command line
  * @param launcher the process that waits for a mount in the background, if there is one
  * @param early a server that has been started already
@@ -58,7 +59,10 @@ function checkPaths({ config, logFile }: MountSettings, paths: PathRule): void {
   paths.check({ mountpoint, lowerdir: lowers, upperdir: upper, workdir: work, log: logFile });
 }
 
-/** Mounts by the settings on stdin: the launcher is this same program, and has read the command line. */
+/**
+ * Mounts with the settings on stdin. The launcher has written them: it is this same program, and has read the
+ * command line.
+ */
 export async function mountFromSettings(launcher: Launcher, early: ThreadServer | undefined): Promise<number> {
   return await reportRefusal(async () => {
     const settings = await readSettings();
@@ -104,8 +108,8 @@ async function settingsOf(args: MountArguments): Promise<MountSettings> {
 }
 
 /**
- * Finds the layers that Docker keeps. Only this needs system calls here, so it is imported when it is used:
- * the native library then loads in the server's thread first.
+ * Finds the layers that Docker keeps. Nothing else in this file needs native system calls. So their module is
+ * imported only when this function runs: the server's thread then loads the native library first.
  */
 async function layersOf(args: DockerArguments): Promise<{ args: DockerArguments; layers: DockerLayers }> {
   const { findDockerLayers } = await import('../../store/docker/docker-layers.js');

@@ -15,9 +15,9 @@ import type { PathRule } from '../process/removed-directory.js';
 import { ScratchDirectory } from '../process/scratch-directory.js';
 import type { InsideOrder } from './run-inside.js';
 
-/** All strings are bytes. */
+/** The arguments of `plyfs run`. All strings are bytes. */
 export interface RunArguments {
-  /** The lower layers, in the form of `lowerdir=`; absent: `docker`. */
+  /** The lower layers, in the form of `lowerdir=`; absent if `docker` names them. */
   readonly rootfs?: string;
   readonly docker?: { readonly directory: string; readonly layer: string };
   readonly upper?: string;
@@ -105,7 +105,10 @@ function layersOf({ rootfs, docker }: RunArguments, upper: string, work: string)
   return ['-o', `lowerdir=${layers},upperdir=${escaped(upper)},workdir=${escaped(work)}`];
 }
 
-/** Decodes an argument of another program: Node passes only text. */
+/**
+ * Decodes an argument for another program, to which Node passes only text. Throws {@link MountError} if it is
+ * not UTF-8.
+ */
 function text(what: string, bytes: string): string {
   const decoded = Buffer.from(bytes, 'latin1').toString('utf8');
   if (Buffer.from(decoded, 'utf8').toString('latin1') === bytes) return decoded;
@@ -165,7 +168,9 @@ function startInside(namespace: readonly string[], order: InsideOrder): ChildPro
   );
 }
 
-/** Removes the directories that were made for a tree that could not be mounted, if they are empty. */
+/**
+ * Removes the empty ones of the directories `made`, because the tree that needs them could not be mounted.
+ */
 function removeMade(made: readonly string[]): void {
   for (const directory of made) {
     try {

@@ -19,7 +19,7 @@ export interface MountArguments {
   readonly dialect: 'overlay' | 'aufs';
   readonly mountpoint: string;
   readonly form: CommandLineForm;
-  /** Layers that Docker keeps; absent: those of the options. */
+  /** Layers that Docker keeps; absent if the options name the layers. */
   readonly docker?: DockerArguments;
 }
 
@@ -44,10 +44,16 @@ const SHELLS = ['bash', 'zsh', 'fish'];
 
 type Finish = (status: number) => void;
 
-/** The word `mount` was not given: the command line is that of fuse-overlayfs, and follows its rules. */
+/**
+ * Hidden option for a command line without the word `mount`: that is one of fuse-overlayfs, and follows its
+ * rules.
+ */
 export const AS_FUSE_OVERLAYFS = '--as-fuse-overlayfs';
 
-/** The help of `command` was asked for. It is not printed yet: its text is loaded only then. */
+/**
+ * Thrown when the user asks for the help of `command`. The help is printed where this is caught, because its
+ * text is loaded only when it is needed.
+ */
 export class HelpRequest extends Error {
   constructor(
     readonly command: Command,
@@ -77,7 +83,7 @@ export function buildProgram(commands: Commands, finish: Finish): Command {
   return program;
 }
 
-/** Commander throws instead of ending the process, and prints neither errors nor help. */
+/** Makes commander throw instead of ending the process, and print neither errors nor help. */
 function throwErrors(command: Command): Command {
   return command
     .helpOption('-h, --help', 'print this help')
@@ -172,7 +178,9 @@ function addMount(program: Command, commands: Commands, finish: Finish): void {
   });
 }
 
-/** The layers of Docker that the flags name, of which `id` is the topmost. Undefined: they name none. */
+/**
+ * The layers of Docker that the flags name, of which `id` is the topmost. Undefined if the flags name none.
+ */
 function dockerArguments(
   { docker: directory, upper, work, t }: MountFlags,
   id: string | undefined,

@@ -4,7 +4,10 @@ import { printable } from '../../server/config/mount-error.js';
 
 const COMMANDS = ['mount', 'umount', 'convert', 'run', 'completion', 'help'];
 
-/** First arguments of a command line of plyfs. Any other begins the command line of fuse-overlayfs. */
+/**
+ * First arguments of the command lines of plyfs. A command line with any other first argument is one of
+ * fuse-overlayfs.
+ */
 const FIRST = new Set([...COMMANDS, 'run-inside', '--help', '-h', '--version', '-V']);
 
 function isCommand(word: string): boolean {
@@ -21,8 +24,9 @@ export function beginsWithCommand(args: readonly string[]): boolean {
 }
 
 /**
- * Why `args` (bytes) ask for no command, as one line. Null: they ask for one, or are the command line of
- * fuse-overlayfs. That one needs `-o`, so without it a word that resembles a command is a misspelt command.
+ * The reason why `args` (bytes) name no command, as one line. Null if they name one, or if they are a command
+ * line of fuse-overlayfs. Such a line needs `-o`. So if there is no `-o`, a word that resembles a command is
+ * a misspelt command.
  */
 export function describeUnknownCommand(args: readonly string[]): string | null {
   const [first = '', second = ''] = args;
@@ -39,7 +43,10 @@ function unknown(word: string, why: string): string {
   return `${printable(word)}: ${why}${hint}; see plyfs --help`;
 }
 
-/** The command that `word` misspells: with the fewest mistakes, and at most one in three characters. */
+/**
+ * The command that `word` misspells with the fewest mistakes. Undefined if it has more than one mistake, and
+ * more than one for every three characters of the command.
+ */
 function similarCommand(word: string): string | undefined {
   const ranked = COMMANDS.map((name) => ({ name, mistakes: mistakesBetween(word, name) }));
   ranked.sort((a, b) => a.mistakes - b.mistakes);
@@ -48,8 +55,8 @@ function similarCommand(word: string): string | undefined {
 }
 
 /**
- * How many characters must be inserted, deleted, replaced, or exchanged with their neighbour to make `b` of
- * `a` (optimal string alignment distance).
+ * How many characters must be inserted, deleted, replaced, or exchanged with their neighbour to turn `a` into
+ * `b` (optimal string alignment distance).
  */
 function mistakesBetween(a: string, b: string): number {
   let beforePrevious: number[] = [];

@@ -22,7 +22,7 @@ export async function statusOf(child: ChildProcess): Promise<number> {
   return status ?? statusOfSignal(signal ?? 'SIGKILL');
 }
 
-/** The exit status for the end by `signal`, as in a shell. */
+/** The exit status of a program that `signal` has ended, as a shell reports it. */
 export function statusOfSignal(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal];
 }
@@ -31,7 +31,8 @@ export function statusOfSignal(signal: NodeJS.Signals): number {
  * Passes signals on to the command of `plyfs run`. This object is in the inner process, which starts the
  * command. The outer process reports each signal that it gets. The terminal and `kill -- -PGID` signal a
  * whole process group: the kernel then signals the outer process, us, and a command in our group. So we pass
- * a signal on to the command only if the outer process alone has got it.
+ * a signal on to a command in our group only if the outer process alone has got it. A command in its own
+ * session gets every signal from us.
  */
 export class CommandSignals {
   private command: ChildProcess | undefined;

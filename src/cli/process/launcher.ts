@@ -32,8 +32,8 @@ export class Launcher {
   }
 
   /**
-   * Whether the launcher still waits. It can be wrong if another process has got the launcher's pid; then
-   * {@link release} fails.
+   * Whether the launcher still waits. The answer can be wrong if another process has got the launcher's pid;
+   * then {@link release} fails.
    */
   get waits(): boolean {
     return this.isUnreleased && exists(Number(this.pid));
@@ -53,7 +53,7 @@ export class Launcher {
    * Answers the launcher when the mount is ready, and detaches from everything that was inherited: session
    * and terminal, working directory, stdio and other files. Throws EPIPE if the launcher has ended already:
    * then nobody waits for the mount.
-   * @param keeping an inherited fd that stays open: a descriptor of /dev/fuse that the caller has mounted
+   * @param keeping an inherited fd that stays open: the /dev/fuse of a mount that the caller has already made
    */
   async release({ keeping }: { keeping: number | undefined }): Promise<void> {
     // This is native code. It was loaded while the server started, like the code that ends the mount.
@@ -71,9 +71,9 @@ export class Launcher {
   }
 
   /**
-   * The fds that the launcher has inherited and passed on to us, by accident or for a reason (flock(1) on
-   * one). An fd number counts only if both processes have the same file open there: the launcher also has
-   * files of its own, which it has not passed on.
+   * The fds that the launcher has inherited and passed on to us, by accident or for a reason (flock(1) holds
+   * its lock on one). An fd number counts only if both processes have the same file open there: the launcher
+   * also has files of its own, which it has not passed on.
    */
   private inherited(): number[] {
     const { pid } = this;
@@ -84,8 +84,8 @@ export class Launcher {
 }
 
 /**
- * Whether the process exists, also as a zombie. Not by /proc, which shows the pids of another namespace if
- * this process is in a pid namespace without a mount of its own of /proc.
+ * Whether the process exists; a zombie counts. Uses kill(2), because /proc can show the pids of another
+ * namespace: it does if this process is in a pid namespace that has no mount of /proc of its own.
  */
 function exists(pid: number): boolean {
   try {

@@ -60,8 +60,8 @@ const CONFIG_CHECKS = {
 } satisfies Record<keyof MountConfig, Check>;
 
 /**
- * The settings in a text of JSON.
- * @throws {@link MountError} if the text has no settings: it is not from this program
+ * Parses the settings that the JSON `text` contains.
+ * @throws {@link MountError} if it contains none, because another program has written it
  */
 export function parseSettings(text: string): MountSettings {
   const settings = parseJson('daemon', text);

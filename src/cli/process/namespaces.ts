@@ -9,7 +9,7 @@ import { join } from 'node:path';
 interface UserNamespace {
   /** Arguments of unshare(1). */
   readonly args: readonly string[];
-  /** It has other users than our own: those of /etc/subuid, or all of them. */
+  /** Whether it has users besides our own: those of /etc/subuid, or all users. */
   readonly hasOthers: boolean;
 }
 

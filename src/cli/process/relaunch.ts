@@ -10,7 +10,7 @@ import { MountError } from '../../server/config/mount-error.js';
 import { Launcher } from './launcher.js';
 import type { MountSettings } from './mount-settings.js';
 
-/** The child's number of the descriptor of /dev/fuse that the caller has mounted already. */
+/** The child's fd for /dev/fuse, if the caller has already made the mount. */
 const DEVICE_FD = 3;
 
 /**
@@ -41,7 +41,7 @@ export async function mountBehindLauncher(settings: MountSettings): Promise<numb
 
 /** Reads the settings that {@link mountBehindLauncher} has written to our stdin. */
 export async function readSettings(): Promise<MountSettings> {
-  // Most mounts have no settings to check, so the checks load only here.
+  // Most mounts read no settings from stdin, so the checks of settings load only here.
   const { parseSettings } = await import('./mount-settings.js');
   return parseSettings(readFileSync(0, 'utf8'));
 }

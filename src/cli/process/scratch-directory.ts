@@ -24,7 +24,8 @@ export class ScratchDirectory {
   ) {}
 
   /**
-   * Makes one in TMPDIR, and removes those that killed runs have left. Throws {@link MountError}.
+   * Makes a locked directory in TMPDIR, and removes those that killed runs have left. Throws
+   * {@link MountError}.
    */
   static async make(): Promise<ScratchDirectory> {
     const { tryLock } = await import('../../sys/locks/lock.js');

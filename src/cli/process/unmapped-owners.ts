@@ -4,7 +4,8 @@ import { join } from 'node:path';
 
 /**
  * A warning if `root`, or an object directly below it, has an owner that the user namespace does not map;
- * otherwise null. Without it, the user sees only the misleading messages of programs (apt: "are you root?").
+ * otherwise null. Without the warning, the user sees only the misleading messages of programs (apt: "are you
+ * root?").
  */
 export function describeUnmappedOwners(root: string): string | null {
   const overflow = Number(readFileSync('/proc/sys/kernel/overflowuid', 'utf8'));
