@@ -4,9 +4,9 @@
  * read end, and opens that end through /proc before it unmounts. Then it waits for the hangup: the kernel
  * hangs up when the server closes the write end or is killed.
  *
- * There are two ways to ask. ioctl(2) needs the open root, and for open(2) the kernel asks for the root's
- * attributes, which fails with the layers. getxattr(2) does not need them, but the kernel sends no such
- * request to a mount with `noxattrs`.
+ * There are two ways to ask. ioctl(2) needs an fd of the root. When the root is opened, the kernel asks the
+ * server for its attributes, and that request fails if the layers fail. getxattr(2) does not need them, but
+ * the kernel sends no such request to a mount with `noxattrs`.
  */
 import { FsError, isErrno } from '../../core/errno.js';
 import { isFifo } from '../../core/file-mode.js';
@@ -26,11 +26,13 @@ import { openMountRoot } from './mount-root.js';
  */
 export const PLYFS_SERVER_END = 0x80107965;
 /**
- * The same as the value of an xattr of the root, which is in no list. In the namespace `system` the kernel
- * checks no permission (fs/xattr.c:xattr_permission).
+ * An xattr of the root whose value is the same {@link PipeLocation}. listxattr(2) does not list it. In the
+ * namespace `system` the kernel checks no permission (fs/xattr.c:xattr_permission).
  */
 export const SERVER_END_XATTR = 'system.plyfs.server_end';
-/** The read end of the pipe: the process that has it open, its number there, and the inode of the pipe. */
+/**
+ * The read end of the pipe: the process that has it open, its fd in that process, and the inode of the pipe.
+ */
 const PipeLocation = struct({ pid: u32, fd: u32, ino: u64 });
 const stat = new FileStat();
 
@@ -109,7 +111,10 @@ function askByIoctl(mountpoint: string): Buffer | null {
   }
 }
 
-/** The same with getxattr(2): here EOPNOTSUPP or ENODATA if the server does not know the xattr. */
+/**
+ * Does the same with getxattr(2), which fails with EOPNOTSUPP or ENODATA if the server does not know the
+ * xattr.
+ */
 function askByXattr(mountpoint: string): Buffer | null {
   let root = -1;
   try {

@@ -67,7 +67,7 @@ export function read({ request, reply, operations }: Exchange): number {
   request.expectBody(ReadIn.sizeof);
   const size = Math.min(request.u32(ReadIn.size), MAX_DATA);
   const offset = request.u64(ReadIn.offset);
-  // No file is that long: the end of the file.
+  // No file is that long, so the offset is after the end of the file: the reply has no data.
   if (offset > Number.MAX_SAFE_INTEGER) return 0;
   const flags = request.u32(ReadIn.flags);
   reply.size = operations.read(request.nodeid, reply.buffer, OutHeader.sizeof, size, offset, flags);
@@ -117,7 +117,9 @@ export function lseek({ request, reply, operations }: Exchange): number {
   return 0;
 }
 
-/** Returns how many bytes were copied. If they are fewer than the caller wants, it calls again. */
+/**
+ * Copies, and returns how many bytes were copied. If the application wants more bytes, it repeats the call.
+ */
 function copy(exchange: Exchange): number {
   const { request, operations } = exchange;
   request.expectBody(CopyFileRangeIn.sizeof);

@@ -8,7 +8,7 @@ declare module 'fuse-native' {
     type Reply = (result: number, ...values: unknown[]) => void;
 
     /**
-     * An operation that the package only needs to find, because an internal method is called in its place.
+     * An operation that must only exist: the package calls an internal method in its place.
      */
     type Placeholder = () => void;
 

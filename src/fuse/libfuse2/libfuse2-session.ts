@@ -76,7 +76,7 @@ export class Libfuse2Session {
       watch: { begin: () => this.watchdog?.begin(), end: () => this.watchdog?.end() },
     });
     const fuse = new FuseNative(mountpoint, handlers(tree, this.requests), { timeout: false });
-    // The public options have no use_ino, ro, suid, dev and others.
+    // The public options of fuse-native lack use_ino, ro, suid, dev and others.
     fuse._fuseOptions = () => options;
     override(fuse, tree, this.requests);
     // Requests can arrive as soon as INIT has its reply, which is before `mounted` resolves.

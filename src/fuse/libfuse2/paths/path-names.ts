@@ -69,7 +69,10 @@ export function rename(tree: Tree, from: string, to: string): void {
   tree.hidden.move(source, target);
 }
 
-/** Returns false if the file is not open: then an application has renamed it to such a name. */
+/**
+ * Serves a rename with which libfuse hides an open file that is being removed. Returns false if the file is
+ * not open: then an application has chosen such a name itself.
+ */
 function hide(tree: Tree, path: string, hidden: string): boolean {
   const nodeid = tree.paths.resolve(path);
   if (!tree.files.isOpen(nodeid)) return false;

@@ -39,7 +39,7 @@ export class PathTable {
     });
   }
 
-  /** Throws ENOENT. */
+  /** The node of `path`. Throws ENOENT if there is none. */
   resolve(path: string): NodeId {
     if (path === '/') return ROOT_ID;
     return this.known.get(path)?.nodeid ?? this.lookUp(path, ({ nodeid }) => nodeid);
