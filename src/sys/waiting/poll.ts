@@ -11,7 +11,7 @@ const i32 = new Int32Array(memory.buffer.buffer);
 /**
  * Waits until one of `fds` is readable, has an error or is hung up.
  * @param timeout in milliseconds; -1: no limit
- * @returns a bit for each such fd; 0 after the timeout or a signal (EINTR)
+ * @returns a bit mask: bit `i` is set for each such `fds[i]`; 0 after the timeout or a signal (EINTR)
  */
 export function pollReadable(fds: readonly number[], timeout: number): number {
   for (let i = 0; i < fds.length; i++) {
@@ -33,6 +33,8 @@ export function pollReadable(fds: readonly number[], timeout: number): number {
  * Waits until `fd` has an error or is hung up, or until `stopFd` is readable. Data to read from `fd` does not
  * matter.
  * @param timeout in milliseconds
+ * @returns `stopped` if `stopFd` is readable, else `gone` if `fd` has an error or is hung up, else `nothing`:
+ * the time is over, or a signal has ended the wait (EINTR)
  */
 export function pollHangup(fd: number, stopFd: number, timeout: number): 'gone' | 'stopped' | 'nothing' {
   i32.set([fd, 0, stopFd, POLLIN]);
