@@ -53,7 +53,7 @@ export function decodeRemounted(bytes: Buffer | null): Remounted | null {
 const UNKNOWN = new Set<number>([Errno.ENOTTY, Errno.ENOSYS, Errno.EINVAL]);
 
 /**
- * Whether the server of `mountpoint` (bytes) can write to its upper; null: it does not know the request.
+ * Whether the server of `mountpoint` (bytes) can write to its upper; null if it does not know the request.
  * Throws the errno of opening the root.
  */
 export function isServerWritable(mountpoint: string): boolean | null {

@@ -122,7 +122,7 @@ function deviceFd(): number {
     try {
       if (readlinkSync(`/proc/self/fd/${name}`) === '/dev/fuse') return Number(name);
     } catch {
-      // ENOENT: the fd of the listing itself.
+      // ENOENT: this fd was that of the listing itself, which is closed now.
     }
   }
   throw fsError(Errno.ENODEV, 'fd of the FUSE device');

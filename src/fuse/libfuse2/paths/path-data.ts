@@ -13,8 +13,8 @@ export function open(tree: Tree, path: string, flags: number): number {
 }
 
 /**
- * fuse-native does not pass the flags. O_RDWR allows all: the kernel checks each use of the descriptor
- * itself.
+ * fuse-native does not pass the flags of open(2) on, so the file is opened with O_RDWR. This allows no access
+ * too many: the kernel itself checks each use of the descriptor.
  */
 export function create(tree: Tree, path: string, mode: number): number {
   const bytes = toBytes(path);
@@ -34,7 +34,7 @@ export function read(tree: Tree, number: number, into: Buffer, size: number, off
   return tree.operations.read(tree.files.get(number), into, 0, size, offset);
 }
 
-/** No caller to clear set-id bits for: the kernel has cleared them with another request. */
+/** Clears no set-id bits: the kernel has cleared them with another request. */
 export function write(tree: Tree, number: number, from: Buffer, size: number, offset: number): number {
   return tree.operations.write(tree.files.get(number), from, 0, size, offset, null);
 }

@@ -70,8 +70,9 @@ export function rename(tree: Tree, from: string, to: string): void {
 }
 
 /**
- * Serves a rename with which libfuse hides an open file that is being removed. Returns false if the file is
- * not open: then an application has chosen such a name itself.
+ * Serves the rename by which libfuse keeps a path for an open file that is removed: removes `path`, and maps
+ * `hidden` to its node. Returns false if the file is not open: then an application has renamed it to such a
+ * name.
  */
 function hide(tree: Tree, path: string, hidden: string): boolean {
   const nodeid = tree.paths.resolve(path);
