@@ -15,7 +15,7 @@ export const nameCases: readonly Case[] = [
   ...onAbsence({
     id: 'name-longest',
     operation: 'lookup',
-    title: 'a name of 255 bytes works, one of 256 is ENAMETOOLONG, as statfs reports',
+    title: 'a name of 255 bytes works, the limit that statfs reports; one of 256 fails with ENAMETOOLONG',
     needs: ['long-names'],
     run(ctx) {
       equal(sys.statfs(ctx.root).namelen, 255);
@@ -105,7 +105,7 @@ export const nameCases: readonly Case[] = [
     id: 'name-dots',
     operation: 'create',
     placement: 'merged',
-    title: 'making . or .. is EEXIST, an empty name ENOENT',
+    title: 'creating . or .. fails with EEXIST, creating an empty name with ENOENT',
     layers: { upper: { d: dir() }, lower1: { d: dir({ x: 'x' }) } },
     run(ctx) {
       fails('EEXIST', () => sys.mkdir(ctx.path('d/.')));

@@ -55,7 +55,7 @@ describe.skipIf(unavailable !== null)(`a terminal is hung up ${unavailable ?? ''
       expect(readdirSync(box.at('tmp'))).toEqual([]);
     });
 
-    it.skipIf(TRANSPORT === 'fuse-native')('plyfs run ends with 129 also before the command is started', async () => {
+    it.skipIf(TRANSPORT === 'fuse-native')('plyfs run ends with 129 even if no command runs yet', async () => {
       // At this moment plyfs makes the mount.
       const isBusy = (): boolean =>
         readdirSync(box.at('tmp')).some((run) => existsSync(box.at(`tmp/${run}/work/work`)));

@@ -48,7 +48,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     expect(readdirSync(box.at('up'))).toEqual(['new']);
   });
 
-  it('an unknown property is refused, and named', async () => {
+  it('refuses an unknown property, and names it', async () => {
     const wrong = (more: object): Promise<unknown> => mount({ ...layers(), ...more });
     for (const [more, line] of [
       [{ uper: box.at('up') }, /^mount: uper: no such property \(EINVAL\); those that are known: .*\bupper\b/],
@@ -66,7 +66,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     expect(box.isMounted()).toBe(true);
   });
 
-  it('an invalid value of a property is refused, and named, and leaves no mark', async () => {
+  it('refuses an invalid value, names its property, and leaves no mark', async () => {
     const path = 'a path: a string or bytes, not empty, without NUL characters';
     const refusals: readonly (readonly [object, string])[] = [
       ...['readOnly', 'suid', 'dev', 'exec', 'allowOther', 'volatile', 'fsync'].flatMap((name) => [
@@ -131,7 +131,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     expect(box.isMounted()).toBe(true);
   });
 
-  it('options of the overlay are resolved as on the command line', async () => {
+  it('resolves options of the overlay as on the command line', async () => {
     const conflict = mount({ ...layers(), overlay: { metacopy: true, redirectDir: 'nofollow' } });
     await expect(conflict).rejects.toThrow('metacopy: on: needs redirect_dir=on, and redirect_dir=nofollow was given');
     await expect(conflict).rejects.toBeInstanceOf(MountError);
@@ -160,7 +160,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     await tree.unmount();
   });
 
-  it('leaves no file descriptor and no listener behind, mounted or refused', async () => {
+  it('leaves no file descriptor and no listener behind after a mount or a refusal', async () => {
     // mount(2) refuses a name of this length: only the serving thread gets this error.
     const rounds = async (): Promise<number> => {
       for (let i = 0; i < 3; i++) {
@@ -200,7 +200,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     closeSync(fd);
   });
 
-  it('several mounts in one process, one of them on top of another', async () => {
+  it('one process can serve several mounts, also one on top of another', async () => {
     tree = await mount(layers());
     mkdirSync(box.at('second'));
     const second = await mount({ lowers: [box.mountpoint], mountpoint: box.at('second') });
@@ -209,7 +209,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     await second.unmount();
   });
 
-  it('refuses the same as the program, with errno and code', async () => {
+  it('refuses what the program refuses, with errno and code', async () => {
     await expect(mount({ ...layers(), lowers: [box.at('nope')] })).rejects.toMatchObject({
       name: 'MountError',
       code: 'ENOENT',

@@ -122,7 +122,7 @@ describe.skipIf(unavailable !== null)(`unmounting${unavailable === null ? '' : `
     },
   );
 
-  it('warns of a detached mount in use as another user of the work directory', () => {
+  it('warns that a detached mount that is in use still uses the work directory', () => {
     mountPlyfs(layers);
     const fd = openSync(join(layers.mountpoint, 'file'), 'r');
     try {
