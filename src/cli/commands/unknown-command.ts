@@ -20,7 +20,12 @@ function isCommand(word: string): boolean {
  */
 export function beginsWithCommand(args: readonly string[]): boolean {
   const [first = ''] = args;
-  return isCommand(first) && !(first === 'completion' && args.some((argument) => /^-[a-z]*o/.test(argument)));
+  return isCommand(first) && !(first === 'completion' && hasMountOptions(args));
+}
+
+/** Whether `args` contain `-o`, `-oOPTIONS`, or `-o` after other letters as in `-fo`. */
+function hasMountOptions(args: readonly string[]): boolean {
+  return args.some((argument) => /^-[a-z]*o/.test(argument));
 }
 
 /**
@@ -33,8 +38,8 @@ export function describeUnknownCommand(args: readonly string[]): string | null {
   if (first === 'help') return second === '' || isCommand(second) ? null : unknown(second, 'not a plyfs command');
   if (isCommand(first) || !/^[^-/][^/]*$/.test(first) || existsSync(Buffer.from(first, 'latin1'))) return null;
   if (args.length === 1) return unknown(first, 'neither a plyfs command nor a directory to mount on');
-  const isMount = args.some((argument) => argument.startsWith('-o'));
-  return isMount || similarCommand(first) === undefined ? null : unknown(first, 'not a plyfs command');
+  if (hasMountOptions(args) || similarCommand(first) === undefined) return null;
+  return unknown(first, 'not a plyfs command');
 }
 
 function unknown(word: string, why: string): string {

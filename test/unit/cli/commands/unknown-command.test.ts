@@ -27,6 +27,7 @@ describe('a word that is no command', () => {
     [['--help']],
     [['umont', '/mnt', '-o', 'lowerdir=a']],
     [['mout', '-olowerdir=a', '/mnt']],
+    [['mout', '-fo', 'lowerdir=a', '/mnt']],
     [['overlay', '/mnt']],
     [['/mount']],
     [['-f', 'umont']],
