@@ -8,10 +8,10 @@ import { type OptionWord, optionWords } from '../../server/options/option-words.
 import { setProperty } from '../../server/options/resolve-mount.js';
 
 /**
- * Whose rules the command line follows. `plyfs` refuses options that contradict each other. `fuse-overlayfs`
- * ignores a wrong value of an option of the kernel's overlayfs that the program fuse-overlayfs ignores:
- * container engines append such options to those of their user. In this form the last of several values
- * holds. Of two contradicting options the one holds that promises less.
+ * The rules that the command line follows. `plyfs` refuses options that contradict each other.
+ * `fuse-overlayfs` ignores a wrong value of an option of the kernel's overlayfs that the program
+ * fuse-overlayfs ignores: container engines append such options to those of their user. In this form the last
+ * of several values holds. Of two options that contradict each other, the one that promises less holds.
  */
 export type CommandLineForm = 'plyfs' | 'fuse-overlayfs';
 
@@ -38,7 +38,7 @@ export function readOptions(
   const reader = new OptionReader(values, form);
   for (const option of options) reader.read(option);
   reader.finish();
-  // fuse-overlayfs does not know `rw`: with `ro` beside it, in whatever order, its mount is read-only.
+  // fuse-overlayfs does not know `rw`: if `ro` is given too, before or after it, the mount is read-only.
   if (form === 'fuse-overlayfs' && options.some(({ name, value }) => name === 'ro' && value === undefined)) {
     values.readOnly = true;
   }

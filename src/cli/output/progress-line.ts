@@ -33,7 +33,7 @@ export class ProgressLine {
   }
 }
 
-/** Ignores EIO: the terminal has been hung up, so nobody sees the line. */
+/** Ignores EIO: the terminal has been hung up and cannot show the line. */
 function unlessHungUp(error: Error): void {
   if (errnoOf(error) !== Errno.EIO) throw error;
 }

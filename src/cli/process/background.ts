@@ -29,7 +29,7 @@ export async function serveInBackground(
     stopped = true;
     if (mount !== undefined) stopForGood(mount);
   });
-  if (!launcher.waits) return FAILURE; // It was killed, so nobody wants the mount any more.
+  if (!launcher.waits) return FAILURE; // The launcher was killed: no caller waits for the mount.
   mount = await ServedMount.start(config, (line) => log(line), server);
   if (stopped) {
     await stopForGood(mount);
@@ -41,7 +41,7 @@ export async function serveInBackground(
     await launcher.release({ keeping: config.deviceFd });
   } catch (error) {
     await stopForGood(mount);
-    // EPIPE: the launcher was killed while it waited, so nobody wants the mount any more.
+    // EPIPE: the launcher was killed while it waited, so no caller waits for the mount.
     if (errnoOf(error) !== Errno.EPIPE) throw asMountError(error, 'daemon');
   }
   try {

@@ -52,7 +52,7 @@ export class Launcher {
   /**
    * Answers the launcher when the mount is ready, and detaches from everything that was inherited: session
    * and terminal, working directory, stdio and other files. Throws EPIPE if the launcher has ended already:
-   * then nobody waits for the mount.
+   * then no caller waits for the mount.
    * @param keeping an inherited fd that stays open: the /dev/fuse of a mount that the caller has already made
    */
   async release({ keeping }: { keeping: number | undefined }): Promise<void> {

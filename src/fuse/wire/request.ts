@@ -41,7 +41,7 @@ export class Request {
    */
   unique = 0;
   nodeid = 0 as NodeId;
-  /** Where in the body the last {@link name} or {@link text} ended, after its NUL. */
+  /** Position in the body after the NUL of the last {@link name} or {@link text}. */
   cursor = 0;
 
   /** Decodes the header of the message of `length` bytes that is in the buffer. */

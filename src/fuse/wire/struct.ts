@@ -24,7 +24,7 @@ export interface Compound {
 type MemberType = Scalar | Compound;
 
 /**
- * Where a member begins in its struct, in bytes. The type of the member is part of this type, so that the
+ * Offset of a member in its struct, in bytes. The type of the member is part of this type, so that the
  * compiler refuses a 32-bit read of a 64-bit member.
  */
 export type Offset<Type extends MemberType = MemberType> = number & { readonly [memberType]: Type };

@@ -2,7 +2,7 @@
  * Lower files with several links that remain one file when they are copied up.
  *
  * The copy has an entry: a hard link in a directory that the union does not show. The node of the file
- * reaches the copy through the entry, whatever happens to its names. A lower name that the upper does not
+ * reaches the copy through the entry, also after its names have changed. A lower name that the upper does not
  * hide leads to the same node, because it has the same inode number in the union. The dialect decides about
  * the names of entries, how long they exist and what is stored with them: pseudo-links (`pseudo-links.ts`) or
  * an index (`link-index.ts`).

@@ -43,7 +43,7 @@ export function opensItself(node: FileNode): boolean {
   return node.open !== null && node.data === null;
 }
 
-/** Where the layer of a node's top real object keeps its attributes; null: the object has them itself. */
+/** The xattr overrides of the layer of a node's top real object; null: attributes are the object's own. */
 export function overridesOf(stack: LayerStack, node: UnionNode): StatOverrides | null {
   if (node.kind === 'directory') return node.top.layer.overrides;
   return (node.isUpper ? stack.upper?.layer : node.home?.layer)?.overrides ?? null;

@@ -26,8 +26,8 @@ export function refuseUnfollowed(union: Union, name: EntryName, call: string): n
 /**
  * Throws EPERM for a metacopy of the upper whose data the mount does not look for, before it moves or changes
  * its size. It leads to its data by its place, or by a redirect that would have to be changed: at another
- * place the data would be lost for good. The data cannot be cut either: the kernel shows all of it, whatever
- * the size of the metacopy. An open file was checked when it was opened.
+ * place the data would be lost for good. The data cannot be cut either: the kernel shows all of it, even if
+ * the metacopy is smaller. An open file was checked when it was opened.
  */
 export function refuseWithoutData(union: Union, node: FileNode, call: string): void {
   if (!node.isUpper || node.open !== null) return;
