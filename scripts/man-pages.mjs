@@ -6,8 +6,8 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Help } from 'commander';
-import { buildProgram } from '../dist/cli/commands/program.js';
 import { PAGES } from '../dist/cli/manual/pages.js';
+import { buildProgram } from '../dist/cli/syntax/program.js';
 import { MAN_PAGES } from './man-pages/pages.mjs';
 import { manPage } from './man-pages/roff.mjs';
 

@@ -28,7 +28,7 @@ export const NO_ROOM = '.';
  * the folder.
  */
 export const ROOMS = new Map([
-  ['cli', [NO_ROOM, 'commands', 'process', 'manual', 'output', 'options', 'package-root']],
+  ['cli', [NO_ROOM, 'commands', 'process', 'manual', 'syntax', 'output', 'options', 'package-root']],
   [
     'server',
     [NO_ROOM, ['thread', 'process'], ['serving', 'checks'], 'options', 'options/table', 'options/kinds', 'config'],

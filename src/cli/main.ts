@@ -3,10 +3,10 @@ import { closeSync } from 'node:fs';
 import { Errno } from '../core/errno.js';
 import { errnoOf } from '../server/config/mount-error.js';
 import { ThreadServer } from '../server/thread/thread-server.js';
-import { rawArguments } from './commands/raw-arguments.js';
 import { FAILURE, OK, RUN_FAILURE } from './output/exit-status.js';
 import { Launcher } from './process/launcher.js';
 import { leaveRemovedDirectory, type PathRule } from './process/removed-directory.js';
+import { rawArguments } from './syntax/raw-arguments.js';
 
 /**
  * Arguments that suggest a command that does not mount. A path can look the same, but a wrong guess only

@@ -9,11 +9,7 @@ import { FAILURE, OK } from '../output/exit-status.js';
 import { printMessage } from '../output/message.js';
 import { ProgressLine, readableSize } from '../output/progress-line.js';
 import type { PathRule } from '../process/removed-directory.js';
-
-export interface ConvertArguments extends ConversionRequest {
-  /** Print what was done, or what prevented it, as one JSON object. */
-  readonly json: boolean;
-}
+import type { ConvertArguments } from '../syntax/convert-syntax.js';
 
 /** How many obstacles are printed without `--json`. */
 const SHOWN = 100;

@@ -2,15 +2,11 @@
 import { CommanderError } from 'commander';
 import { OK, USAGE } from '../output/exit-status.js';
 import { printMessage } from '../output/message.js';
-import {
-  AS_FUSE_OVERLAYFS,
-  buildProgram,
-  type Commands,
-  HelpRequest,
-  WrongCommandLine,
-  withLayerNamed,
-} from './program.js';
-import { beginsWithCommand, describeUnknownCommand } from './unknown-command.js';
+import { AS_FUSE_OVERLAYFS } from '../syntax/mount-syntax.js';
+import { HelpRequest, WrongCommandLine } from '../syntax/parse-errors.js';
+import { buildProgram, type Commands } from '../syntax/program.js';
+import { insertLayerOption } from '../syntax/run-syntax.js';
+import { beginsWithCommand, describeUnknownCommand } from '../syntax/unknown-command.js';
 
 /** Runs the command that `args` ask for. Returns the exit status. */
 export async function runCommandLine(args: readonly string[], commands: Commands): Promise<number> {
@@ -30,7 +26,7 @@ export async function runCommandLine(args: readonly string[], commands: Commands
   });
   try {
     const named = beginsWithCommand(args) ? args : ['mount', AS_FUSE_OVERLAYFS, ...args];
-    await program.parseAsync(first === 'run' ? withLayerNamed(named) : [...named], { from: 'user' });
+    await program.parseAsync(first === 'run' ? insertLayerOption(named) : [...named], { from: 'user' });
     return status;
   } catch (error) {
     return await statusOfFailure(error, args);

@@ -19,8 +19,8 @@ import type { Launcher } from '../process/launcher.js';
 import type { MountSettings } from '../process/mount-settings.js';
 import { mountBehindLauncher, readSettings } from '../process/relaunch.js';
 import type { PathRule } from '../process/removed-directory.js';
-import { type DockerArguments, setDockerLayers } from './docker-arguments.js';
-import type { MountArguments } from './program.js';
+import type { DockerArguments, MountArguments } from '../syntax/mount-syntax.js';
+import { setDockerLayers } from './set-docker-layers.js';
 
 /**
  * Mounts, and resolves with the exit status. If the mount is in the background, resolves when the launcher

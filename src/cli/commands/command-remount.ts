@@ -15,7 +15,7 @@ import { remountFs } from '../../sys/mount.js';
 import { type MountEntry, mountedOn, unescaped } from '../../sys/mountinfo.js';
 import { asGiven, readOptions } from '../options/read-options.js';
 import { OK } from '../output/exit-status.js';
-import type { MountArguments } from './program.js';
+import type { MountArguments } from '../syntax/mount-syntax.js';
 
 /** The advice for everything that only a new mount can change. */
 const NEW_MOUNT = 'unmount it and mount it again';

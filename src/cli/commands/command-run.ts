@@ -13,21 +13,8 @@ import { onSignals, statusOf } from '../process/child-status.js';
 import { userNamespace } from '../process/namespaces.js';
 import type { PathRule } from '../process/removed-directory.js';
 import { ScratchDirectory } from '../process/scratch-directory.js';
+import type { RunArguments } from '../syntax/run-syntax.js';
 import type { InsideOrder } from './run-inside.js';
-
-/** The arguments of `plyfs run`. All strings are bytes. */
-export interface RunArguments {
-  /** The lower layers, in the form of `lowerdir=`; absent if `docker` names them. */
-  readonly rootfs?: string;
-  readonly docker?: { readonly directory: string; readonly layer: string };
-  readonly upper?: string;
-  readonly work?: string;
-  /** The changes of the command are discarded. */
-  readonly ephemeral: boolean;
-  /** The texts after each `-o`. */
-  readonly options: readonly string[];
-  readonly command: readonly string[];
-}
 
 /** Resolves with the command's status: 128 plus the signal's number, if a signal ended it. */
 export async function commandRun(args: RunArguments, paths: PathRule): Promise<number> {

@@ -12,7 +12,7 @@ import { type MountEntry, mountedOn } from '../../sys/mountinfo.js';
 import { FAILURE, OK } from '../output/exit-status.js';
 import { printMessage } from '../output/message.js';
 import type { PathRule } from '../process/removed-directory.js';
-import type { UmountArguments } from './program.js';
+import type { UmountArguments } from '../syntax/umount-syntax.js';
 
 /** How long a server on a busy machine may need to close its layers, in milliseconds. */
 const ENDING_MS = 10_000;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { buildProgram, type Commands } from '../../../../src/cli/commands/program.js';
 import { helpOf } from '../../../../src/cli/manual/help.js';
+import { buildProgram, type Commands } from '../../../../src/cli/syntax/program.js';
 import { OPTION_ENTRIES, wordsOf } from '../../../../src/server/options/option-words.js';
 
 const program = buildProgram({} as Commands, () => {});

@@ -5,16 +5,7 @@ import { MountError } from '../../server/config/mount-error.js';
 import type { OptionValues } from '../../server/options/kinds/option-entry.js';
 import type { DockerLayers } from '../../store/docker/docker-layers.js';
 import { printMessage } from '../output/message.js';
-
-/** All strings are bytes. */
-export interface DockerArguments {
-  /** Docker's root directory, or that of one driver. */
-  readonly directory: string;
-  /** Id of a layer, or its beginning. */
-  readonly layer: string;
-  readonly upper: string | undefined;
-  readonly work: string | undefined;
-}
+import type { DockerArguments } from '../syntax/mount-syntax.js';
 
 /** Puts Docker's layers, and the upper that was asked for, into the values of a mount. */
 export function setDockerLayers(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { beginsWithCommand, describeUnknownCommand } from '../../../../src/cli/commands/unknown-command.js';
+import { beginsWithCommand, describeUnknownCommand } from '../../../../src/cli/syntax/unknown-command.js';
 
 describe('a word that is no command', () => {
   it.each([
