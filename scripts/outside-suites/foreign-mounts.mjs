@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { run } from './shell.mjs';
 
-/** Where programs have their scratch files. */
+/** The directories in which programs have their scratch files. */
 const PLACES = ['/tmp', '/var/tmp', '/dev/shm', '/mnt', '/media'];
 
 /**

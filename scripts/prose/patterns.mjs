@@ -6,7 +6,7 @@ export const PATTERNS = [
   { pattern: /(?:^|[.:;!?] )(?:Who|Whoever|Whatever)\b(?![^.]*\?)/, advice: 'begin with a noun; write if or when' },
   { pattern: /\b[Ww]ho(?:m)?ever\b/, advice: 'name the actor: a caller, the kernel, a process' },
   { pattern: /\b(?:to|for|by|from|of|with) (?:who|whom)\b/, advice: 'name the actor' },
-  { pattern: /^(?:What|Which)\b(?![^.]*\?)/, advice: 'begin with a noun or a verb' },
+  { pattern: /^(?:What|Which|Where|Whose)\b(?![^.]*\?)/, advice: 'begin with a noun or a verb' },
   { pattern: /^That (?:an?|the|it|they|there|this|no|nothing|nobody|what)\b/, advice: 'begin with a noun or a verb' },
   {
     pattern: /^(?:Once|Never|Both|The same|The last one|In good order|As above)\.|^So (?:long|many|much)\b/,

@@ -32,7 +32,7 @@ export interface Row {
   readonly changes: boolean;
   /** The member of the body that is the nodeid of a second object that the request changes; null: none. */
   readonly otherNode: Offset<'u64'> | null;
-  /** Where in the body the name begins that the trace shows; null: no name. */
+  /** The offset in the body of the name that the trace shows; null: no name. */
   readonly nameAt: number | null;
   /**
    * Lookups of nodes and opens that the kernel owns after a successful reply. `undelivered.ts` gives them

@@ -194,7 +194,7 @@ export class Reply extends OutMessage {
     this.size = GetxattrOut.sizeof;
   }
 
-  /** Where LSEEK has found data or a hole. */
+  /** The offset at which LSEEK has found data or a hole. */
   position(offset: number): void {
     this.setU64(LseekOut.offset, offset);
     this.size = LseekOut.sizeof;

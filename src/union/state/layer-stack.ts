@@ -16,7 +16,7 @@ export interface Upper {
   /** Opens the upper and its work directory; its access times follow a remount. */
   readonly mount: UpperMount;
   readonly layer: Layer;
-  /** Where changes are staged. */
+  /** The directory in which changes are staged. */
   readonly work: WorkDirectory;
   /** Creates and removes whiteouts and opaque marks. */
   readonly hiding: Hiding;

@@ -23,6 +23,8 @@ describe('a sentence is refused if', () => {
     ['its subject is a clause', 'Who opens the file reads it.'],
     ['its subject is a clause, after a full stop', 'It is open. What is left is closed.'],
     ['a doc comment begins with a clause', 'What tells a file from another.'],
+    ['a doc comment begins with a clause about a place', 'Where LSEEK has found data.'],
+    ['a doc comment begins with a clause about an owner', 'Whose rights count on the layers.'],
     ['a doc comment begins with a clause with that', 'That it fails means nothing.'],
     ['it begins in the middle of a thought', 'So many directories are listed first.'],
     ['it is no sentence', 'Once.'],

@@ -218,7 +218,7 @@ export const SERVER_OPTIONS = [
 
 /** Options that other programs are given. The help does not mention them. */
 export const ACCEPTED_OPTIONS = [
-  // Whose rights count on the layers: always those of the process that serves the mount.
+  // Selects the rights that count on the layers: always those of the process that serves the mount.
   { kind: 'accepted', words: ['override_creds', 'nooverride_creds'] },
   // mount(8) propagation, given by buildah: a new mount is private or shared as its parent is.
   { kind: 'accepted', words: ['private'] },
