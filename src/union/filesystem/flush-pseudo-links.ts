@@ -158,7 +158,7 @@ class Walk {
 
 /** Whether no lower name of the group can be visible any more. */
 function isComplete(group: LinkGroup): boolean {
-  return group.exact && group.lowerNames === 0;
+  return group.isHiddenCountExact && group.visibleLowerNames === 0;
 }
 
 /** Removes a group's entry, and places its node at one of its names. */

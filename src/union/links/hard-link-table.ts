@@ -89,7 +89,7 @@ export abstract class HardLinkTable {
   protected abstract writeCount(entry: EntryName, group: LinkGroup, count: LinkCount): void;
 
   /** Reads the link count of a copy's lower file again, if that file can be found. */
-  abstract recount(group: LinkGroup): void;
+  abstract rereadLowerLinks(group: LinkGroup): void;
 
   /**
    * The group of a lower file with several links that has the real stat `stat` and the number `ino`. If
@@ -104,17 +104,18 @@ export abstract class HardLinkTable {
       const own = this.numbers.assignNew(stat.devMajor, stat.devMinor, stat.ino);
       return new LinkGroup(own, type, origin, stat.nlink);
     }
-    group.noteLowerLinks(stat.nlink);
+    group.raiseLowerLinks(stat.nlink);
     return group;
   }
 
   /**
-   * The group of an upper file that is the group's copy; null: it is not a copy. @param ino the number that
-   * the file shows @param own its inode number in the upper
+   * The group of an upper file that is the group's copy; null: it is not a copy.
+   * @param ino the number that the file shows
+   * @param copyIno its inode number in the upper
    */
-  ofCopy(ino: number, own: number): LinkGroup | null {
+  ofCopy(ino: number, copyIno: number): LinkGroup | null {
     const group = this.groups.get(ino);
-    return group !== undefined && group.entry !== null && group.own === own ? group : null;
+    return group !== undefined && group.entry !== null && group.copyIno === copyIno ? group : null;
   }
 
   /** Whether the number is that of a group. All names of a group show its number. */
@@ -132,11 +133,11 @@ export abstract class HardLinkTable {
    * replaced by a link to the copy, which changes the link count of the copy.
    */
   storeCountByLower(group: LinkGroup): void {
-    this.recount(group);
+    this.rereadLowerLinks(group);
     const { entry, lowerLinks } = group;
     if (entry === null || lowerLinks === null || !statAt(this.fds.get(this.directory), entry, scratch)) return;
-    this.writeCount(entry, group, { relativeTo: 'lower', difference: group.names(scratch.nlink) - lowerLinks });
-    group.isCounted = false;
+    this.writeCount(entry, group, { relativeTo: 'lower', difference: group.countNames(scratch.nlink) - lowerLinks });
+    group.hasCountByCopy = false;
   }
 
   /**
@@ -144,18 +145,18 @@ export abstract class HardLinkTable {
    * loses one.
    */
   storeCountByCopy(group: LinkGroup): void {
-    if (group.isCounted || group.entry === null) return;
-    this.recount(group);
-    if (!group.knowsLowerNames) return;
-    this.writeCount(group.entry, group, { relativeTo: 'copy', difference: group.lowerNames - 1 });
-    group.isCounted = true;
+    if (group.hasCountByCopy || group.entry === null) return;
+    this.rereadLowerLinks(group);
+    if (!group.knowsVisibleLowerNames) return;
+    this.writeCount(group.entry, group, { relativeTo: 'copy', difference: group.visibleLowerNames - 1 });
+    group.hasCountByCopy = true;
   }
 
   /** Records that the upper hides one more lower name of the file: by a whiteout or by a link to the copy. */
-  hide(group: LinkGroup): void {
-    group.hide();
+  recordHiddenName(group: LinkGroup): void {
+    group.countHiddenName();
     this.groups.set(group.ino, group);
-    group.isCounted = false;
+    group.hasCountByCopy = false;
     try {
       this.storeCountByCopy(group);
     } catch (error) {
@@ -171,7 +172,7 @@ export abstract class HardLinkTable {
    */
   addCopy(group: LinkGroup, staged: ObjectRef, copy: FileStat, source: Uint8Array | null): void {
     group.entry = this.makeEntry(group, staged, copy, source);
-    group.own = copy.ino;
+    group.copyIno = copy.ino;
     this.groups.set(group.ino, group);
   }
 
@@ -179,7 +180,7 @@ export abstract class HardLinkTable {
   removeCopy(group: LinkGroup): void {
     if (group.entry !== null) unlinkAt(this.fds.get(this.directory), group.entry);
     group.entry = null;
-    group.own = 0;
+    group.copyIno = 0;
   }
 
   /**

@@ -104,22 +104,22 @@ export class LinkIndex extends HardLinkTable {
     if (!found) return copy.nlink > 1;
     const type = copy.mode & S_IFMT;
     if ((lower.mode & S_IFMT) !== type) throw fsError(Errno.EIO, 'index');
-    const lowerNames = this.lowerNames(name, copy, lower);
+    const visible = this.visibleLowerNames(name, copy, lower);
     // A copy with this one link has lost its last name, or was copied up and has no upper name yet. In the
     // second case it stores that it has lower names.
-    if (copy.nlink === 1 && (lower.nlink === 1 || lowerNames === null || lowerNames <= 0)) return false;
+    if (copy.nlink === 1 && (lower.nlink === 1 || visible === null || visible <= 0)) return false;
     const number = this.numbers.own(lower.devMajor, lower.devMinor, lower.ino);
     const group = new LinkGroup(number, type, '', lower.nlink);
     group.entry = name;
-    group.own = copy.ino;
-    group.hidden = lower.nlink - (lowerNames ?? 1);
+    group.copyIno = copy.ino;
+    group.hiddenLowerNames = lower.nlink - (visible ?? 1);
     this.groups.set(number, group);
     this.numbers.keep(copy, number);
     return true;
   }
 
   /** How many lower names of a copy are visible, by the count stored with it; null: no count is stored. */
-  private lowerNames(name: EntryName, copy: FileStat, lower: FileStat): number | null {
+  private visibleLowerNames(name: EntryName, copy: FileStat, lower: FileStat): number | null {
     const count = this.index.readLinks(name);
     if (count === null) return null;
     const { relativeTo, difference } = count;
@@ -134,7 +134,7 @@ export class LinkIndex extends HardLinkTable {
   protected makeEntry(group: LinkGroup, staged: ObjectRef, _copy: FileStat, source: Uint8Array | null): EntryName {
     const entry = this.index.entryName(source ?? new Uint8Array(0));
     // The count is relative to the lower file's, because the count of the copy is about to change.
-    this.index.writeLinks(staged.dirfd, staged.name, { relativeTo: 'lower', difference: -group.hidden });
+    this.index.writeLinks(staged.dirfd, staged.name, { relativeTo: 'lower', difference: -group.hiddenLowerNames });
     try {
       this.link(staged, entry);
     } catch (error) {
@@ -153,10 +153,10 @@ export class LinkIndex extends HardLinkTable {
     this.index.writeLinks(this.index.fd, entry, count);
   }
 
-  recount(group: LinkGroup): void {
+  rereadLowerLinks(group: LinkGroup): void {
     if (group.entry === null) return;
     const found = this.originHandles.find(this.index.originOf(group.entry), scratch) === 'found';
-    if (found) group.noteLowerLinks(scratch.nlink);
+    if (found) group.raiseLowerLinks(scratch.nlink);
   }
 
   override close(): void {

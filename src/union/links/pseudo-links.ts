@@ -75,13 +75,13 @@ export class PseudoLinks extends HardLinkTable {
       }
       const group = new LinkGroup(shown, scratch.mode & S_IFMT, origin, null);
       group.entry = name;
-      group.own = link.own;
+      group.copyIno = link.own;
       // An estimate, which is used if no count is stored. Most likely each name of the copy hides one lower
       // name of the file.
-      group.hidden = scratch.nlink - 1;
-      const noted = parseLinkCount(count);
-      if (noted !== null) group.readBack(noted, scratch.nlink);
-      group.exact = false;
+      group.hiddenLowerNames = scratch.nlink - 1;
+      const stored = parseLinkCount(count);
+      if (stored !== null) group.applyStoredCount(stored, scratch.nlink);
+      group.isHiddenCountExact = false;
       this.groups.set(group.ino, group);
       this.numbers.keep(scratch, group.ino);
     }
@@ -101,7 +101,7 @@ export class PseudoLinks extends HardLinkTable {
     const entry = this.entries.entryName({ shown: group.ino, own: copy.ino });
     // The origin is stored before the entry exists. The next mount would ignore an entry without an origin,
     // and with it the only name of the copy.
-    this.setOrigin(staged, group, { relativeTo: 'lower', difference: -group.hidden });
+    this.setOrigin(staged, group, { relativeTo: 'lower', difference: -group.hiddenLowerNames });
     try {
       this.link(staged, entry);
     } catch (error) {
@@ -137,7 +137,7 @@ export class PseudoLinks extends HardLinkTable {
    * Does nothing. When a lower file gets another name, its ctime changes, and its origin with it. The table
    * then treats it as another file (`pseudo-link-origins.ts`).
    */
-  recount(): void {}
+  rereadLowerLinks(): void {}
 
   /** Writes the origin, a space and the count of names. */
   private setOrigin({ dirfd, name }: ObjectRef, { origin }: LinkGroup, count: LinkCount): void {

@@ -8,7 +8,7 @@ import { type DirectoryNode, FileNode } from '../nodes/node.js';
 import { showStat, statNode } from '../objects/real-object.js';
 import type { Union } from '../state/union.js';
 import { findData } from './find-data.js';
-import { groupOfCopy, joinGroup, leadsTo, renameLinked, takesLatestName } from './linked-file.js';
+import { groupOfCopy, isNodeOfFound, joinGroup, moveLinkedNode, movesToFoundName } from './linked-file.js';
 import { numberOfFile, numberWithoutOrigin, ownNumber } from './stable-inode-numbers.js';
 
 /**
@@ -41,10 +41,10 @@ export function nodeOfFile(
   // Also with a link count of 1: the file may have a node from another name, which was removed since.
   if (isUpper || group !== null) {
     const linked = union.nodes.linkedFile(identity);
-    if (linked !== undefined && leadsTo(linked, isUpper, group)) {
-      if (linked.parent === null || takesLatestName(union.identity, linked, isUpper))
-        renameLinked(union, linked, dir, name, home);
-      if (!isUpper) linked.group?.noteLowerLinks(stat.nlink);
+    if (linked !== undefined && isNodeOfFound(linked, isUpper, group)) {
+      if (linked.parent === null || movesToFoundName(union.identity, linked, isUpper))
+        moveLinkedNode(union, linked, dir, name, home);
+      if (!isUpper) linked.group?.raiseLowerLinks(stat.nlink);
       if (linked.group !== null) statNode(union, linked, stat);
       else showStat(linked, stat);
       return linked;

@@ -15,7 +15,9 @@ const lower = new FileStat();
 
 /**
  * Finds the group of an upper file with several links if this file is the group's copy; null: the file is not
- * the copy of a group. @param ino the number that the file shows @param own its inode number in the upper
+ * the copy of a group.
+ * @param ino the number that the file shows
+ * @param own its inode number in the upper
  */
 export function groupOfCopy(
   union: Union,
@@ -48,7 +50,7 @@ function findLowerLinks(union: Union, group: LinkGroup, dir: DirectoryNode, name
  * Whether `linked`, a node with the right number, is the node of the file that was found.
  * @param isUpper the file was found in the upper
  */
-export function leadsTo(linked: FileNode, isUpper: boolean, group: LinkGroup | null): boolean {
+export function isNodeOfFound(linked: FileNode, isUpper: boolean, group: LinkGroup | null): boolean {
   if (isUpper) return linked.isUpper && linked.group === group;
   // While a lower file is not changed, each lookup of one of its names makes a new group. So the origins are
   // compared, not the groups.
@@ -56,17 +58,17 @@ export function leadsTo(linked: FileNode, isUpper: boolean, group: LinkGroup | n
 }
 
 /**
- * Whether the name that was just looked up becomes the name by which the node is known. A copy-up gives the
- * copy that name. A request identifies only the node. The application most likely used the name that was
- * looked up last.
+ * Whether the node of a file with several links moves to the name at which a lookup has just found the file.
+ * A copy-up gives the copy the name at which the node is. A request identifies only the node, and most likely
+ * the application used the name that was looked up last.
  */
-export function takesLatestName(identity: Identity, node: FileNode, isUpper: boolean): boolean {
+export function movesToFoundName(identity: Identity, node: FileNode, isUpper: boolean): boolean {
   if (node.isUpper && (isUpper || identity.links?.countsNames !== true)) return false;
   return node.busy === 0;
 }
 
-/** Makes the node of a file with several links known by another of its names. */
-export function renameLinked(
+/** Moves the node of a file with several links to another of its names. */
+export function moveLinkedNode(
   union: Union,
   node: FileNode,
   dir: DirectoryNode,

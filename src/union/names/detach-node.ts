@@ -13,19 +13,19 @@ import type { Union } from '../state/union.js';
 const scratch = new FileStat();
 
 /**
- * Whether the node of a file is known by this name. A file with several links can be known by another one.
+ * Whether the node of a file is at this name. A file with several links has one node, at one of its names.
  */
-export function isKnownBy(node: FileNode, { dir, name }: Location): boolean {
+export function isNodeAt(node: FileNode, { dir, name }: Location): boolean {
   return node.parent === dir && node.name === name;
 }
 
 /**
- * Runs `remove`, which removes a name of an upper file. If the file is known by that name, the node gets an
- * fd of the file first: the kernel can still send requests for it, through a mapping, an O_PATH fd or another
- * link. An open file has an fd already. The server must not keep two fds for one unlinked open file.
+ * Runs `remove`, which removes a name of an upper file. If the node is at that name, it gets an fd of the
+ * file first: the kernel can still send requests for it, through a mapping, an O_PATH fd or another link. An
+ * open file has an fd already. The server must not keep two fds for one unlinked open file.
  */
 export function keepingReachable(node: FileNode, at: Location, dirfd: number, remove: () => void): void {
-  const wanted = isKnownBy(node, at) && node.pin < 0 && needsPin(node);
+  const wanted = isNodeAt(node, at) && node.pin < 0 && needsPin(node);
   if (wanted) node.pin = openAt(dirfd, at.name, O_PATH);
   try {
     remove();
@@ -58,8 +58,8 @@ export function detachName(union: Union, node: FileNode, at: Location, inUpper: 
     detachLink(union, node, node.group, at, inUpper);
     return;
   }
-  // The node is known by another name of the file.
-  if (!isKnownBy(node, at)) return;
+  // The node is at another name of the file.
+  if (!isNodeAt(node, at)) return;
   node.removed = true;
   // The error of a failed copy-up is dropped: the only request that waited for the copy-up was this removal.
   union.jobs.takeFailure(node);
@@ -76,19 +76,19 @@ export function detachName(union: Union, node: FileNode, at: Location, inUpper: 
  * its copy is removed too.
  */
 function detachLink(union: Union, node: FileNode, group: LinkGroup, at: Location, inUpper: boolean): void {
-  if (!inUpper) union.identity.links?.hide(group);
+  if (!inUpper) union.identity.links?.recordHiddenName(group);
   // If a step fails, the entry remains until the end of the mount. It is visible nowhere.
   afterwards(() => {
     statReal(union, node, scratch);
     const { nlink } = scratch;
     // Checked before the file counts as removed: the lower file may have got more names since.
-    if (group.exact && group.names(nlink) === 0) union.identity.links?.recount(group);
-    node.removed = group.exact && group.names(nlink) === 0;
+    if (group.isHiddenCountExact && group.countNames(nlink) === 0) union.identity.links?.rereadLowerLinks(group);
+    node.removed = group.isHiddenCountExact && group.countNames(nlink) === 0;
     if (!node.removed) return;
     union.jobs.takeFailure(node);
     union.identity.links?.dissolve(group, node);
   });
-  if (!node.removed && !isKnownBy(node, at)) return;
+  if (!node.removed && !isNodeAt(node, at)) return;
   union.nodes.detach(node);
   union.nodes.release(node);
 }

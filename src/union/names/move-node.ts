@@ -10,7 +10,7 @@ import type { DirectoryNode, FileNode, UnionNode } from '../nodes/node.js';
 import { statReal } from '../objects/real-object.js';
 import type { LayerStack } from '../state/layer-stack.js';
 import type { Union } from '../state/union.js';
-import { isKnownBy } from './detach-node.js';
+import { isNodeAt } from './detach-node.js';
 
 const scratch = new FileStat();
 
@@ -66,9 +66,9 @@ function dropLowers(union: Union, node: DirectoryNode): void {
   union.kernel.channel?.invalidateAttributes(node.id);
 }
 
-/** Updates the node of a file that has moved; not if the node is known by another name of the file. */
+/** Updates the node of a file that has moved, unless the node is at another name of the file. */
 function moveFileNode(union: Union, { node, from, to }: Move & { readonly node: FileNode }, home: RealDirectory): void {
-  if (!isKnownBy(node, from)) return;
+  if (!isNodeAt(node, from)) return;
   union.nodes.move(node, to.dir, to.name);
   if (node.group !== null) return;
   node.placeAt(home, to.name);

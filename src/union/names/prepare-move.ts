@@ -11,7 +11,7 @@ import { ensureUpper, ensureWhole } from '../promote/promote.js';
 import { copyUpDirectory } from '../promote/promote-directory.js';
 import { hasUpperName, linkInUpper } from '../promote/upper-names.js';
 import type { Union } from '../state/union.js';
-import { isKnownBy } from './detach-node.js';
+import { isNodeAt } from './detach-node.js';
 import { type Move, takesLowers } from './move-node.js';
 
 /**
@@ -39,7 +39,7 @@ export function prepareMove(union: Union, { node, from, to }: Move): void {
  */
 function keepData(union: Union, node: FileNode, from: Location, to: Location): void {
   if (node.data === null) return;
-  if (!redirectMetacopy(union, node, isKnownBy(node, from) && from.dir === to.dir)) ensureWhole(union, node);
+  if (!redirectMetacopy(union, node, isNodeAt(node, from) && from.dir === to.dir)) ensureWhole(union, node);
 }
 
 /** Whether a directory must be opaque at this place, because lower directories could merge with it there. */
@@ -74,7 +74,7 @@ function markOpaque(union: Union, node: DirectoryNode, dirfd: number, at: Locati
 
 /**
  * Brings the name `name` of a file to the upper, together with the file. The node of a file with several
- * links can be known by another name; it is known by this one afterwards.
+ * links can be at another name; it is at this one afterwards.
  */
 function ensureUpperName(union: Union, node: FileNode, { dir, name }: Location): void {
   const { group } = node;

@@ -8,23 +8,26 @@ import type { LinkCount } from '../../whiteout/link-count.js';
 export class LinkGroup {
   /** The entry that leads to the copy; null while the file is in the lower layer. */
   entry: EntryName | null = null;
-  /** The copy's own inode number. */
-  own = 0;
-  /** The number of lower names that the upper hides. */
-  hidden = 0;
+  /** The inode number of the copy in the upper, which the union does not show. */
+  copyIno = 0;
+  /** How many lower names the upper hides. */
+  hiddenLowerNames = 0;
   /**
-   * Whether {@link hidden} counts all names that were hidden since the file was first changed. False for a
-   * group that was read from the disk.
+   * Whether {@link hiddenLowerNames} counts all names that were hidden since the file was first changed.
+   * False for a group that was read from the disk.
    */
-  exact = true;
-  /** Whether the copy has a count on disk that remains correct when the copy gets or loses names. */
-  isCounted = false;
+  isHiddenCountExact = true;
+  /**
+   * The copy stores the number of names relative to its own link count (`storeCountByCopy`). That remains
+   * correct when the copy gets or loses names.
+   */
+  hasCountByCopy = false;
 
   /**
-   * Number of visible lower names, as read from the copy's count on disk; null: none was read, or
-   * {@link hidden} replaces it.
+   * The number of visible lower names by the count that was read from the disk; null: none was read, or it
+   * was converted to {@link hiddenLowerNames}.
    */
-  private noted: number | null = null;
+  private visibleFromDisk: number | null = null;
 
   constructor(
     readonly ino: number,
@@ -38,47 +41,52 @@ export class LinkGroup {
   ) {}
 
   /**
-   * The number of lower names that the upper does not hide, as far as it is known. If {@link exact}, it is
-   * not lower than the true number.
+   * The number of lower names that the upper does not hide, as far as it is known. If
+   * {@link isHiddenCountExact}, it is not lower than the true number.
    */
-  get lowerNames(): number {
-    return this.lowerLinks === null ? (this.noted ?? 0) : Math.max(0, this.lowerLinks - this.hidden);
+  get visibleLowerNames(): number {
+    return this.lowerLinks === null
+      ? (this.visibleFromDisk ?? 0)
+      : Math.max(0, this.lowerLinks - this.hiddenLowerNames);
   }
 
-  /** Whether {@link lowerNames} is known. */
-  get knowsLowerNames(): boolean {
-    return this.lowerLinks !== null || this.noted !== null;
+  /** Whether {@link visibleLowerNames} is known. */
+  get knowsVisibleLowerNames(): boolean {
+    return this.lowerLinks !== null || this.visibleFromDisk !== null;
   }
 
-  /** Counts one more hidden lower name. */
-  hide(): void {
-    this.hidden++;
-    if (this.noted !== null) this.noted--;
+  /** Counts one more lower name that the upper hides. */
+  countHiddenName(): void {
+    this.hiddenLowerNames++;
+    if (this.visibleFromDisk !== null) this.visibleFromDisk--;
   }
 
-  /** Uses the count that a copy has on disk. @param links the copy's link count, its entry included */
-  readBack({ relativeTo, difference }: LinkCount, links: number): void {
-    if (relativeTo === 'copy') this.noted = difference + 1;
-    else this.hidden = links - 1 - difference;
+  /** Uses the count that the copy stores on disk. @param links the copy's link count, its entry included */
+  applyStoredCount({ relativeTo, difference }: LinkCount, links: number): void {
+    if (relativeTo === 'copy') this.visibleFromDisk = difference + 1;
+    else this.hiddenLowerNames = links - 1 - difference;
   }
 
   /**
-   * Uses the lower file's link count if it has grown, because names can be added to a layer while it is
+   * Sets the lower file's link count if it has grown, because names can be added to a layer while it is
    * mounted. A smaller count is ignored, because the removed name can be one that was hidden.
    */
-  noteLowerLinks(links: number): void {
+  raiseLowerLinks(links: number): void {
     if (this.lowerLinks !== null && links <= this.lowerLinks) return;
     this.lowerLinks = links;
-    if (this.noted !== null) this.hidden = links - this.noted;
-    this.noted = null;
+    if (this.visibleFromDisk !== null) this.hiddenLowerNames = links - this.visibleFromDisk;
+    this.visibleFromDisk = null;
   }
 
-  /** The number of names in the merged tree. @param real the link count of the copy, or of the lower file */
-  names(real: number): number {
+  /**
+   * The number of names in the merged tree.
+   * @param links the link count of the copy; if there is none, that of the lower file
+   */
+  countNames(links: number): number {
     if (this.entry === null) {
-      this.noteLowerLinks(real);
-      return this.lowerNames;
+      this.raiseLowerLinks(links);
+      return this.visibleLowerNames;
     }
-    return this.knowsLowerNames ? this.lowerNames + real - 1 : real;
+    return this.knowsVisibleLowerNames ? this.visibleLowerNames + links - 1 : links;
   }
 }

@@ -15,7 +15,7 @@ export class NodeTable {
   /**
    * Files that have had several names since their node was created, by identity, so that all names lead to
    * one node. A file stays in the table when only one name is left, because the kernel can look up that name
-   * while the node is known only by a removed one.
+   * while the node is at a removed one.
    */
   private readonly linked = new Map<number, FileNode>();
   /**

@@ -39,7 +39,7 @@ export class DirectoryNode implements NodeBase {
   /**
    * Whether `children` has all entries, so that a name can be created without a look at the disk. True for a
    * directory that was created in this mount. It ends when a child is freed that still has its name, or when
-   * the directory gets a name of a node that is known by another name.
+   * the directory gets a name of a node that is at another name.
    */
   isComplete = false;
   /** The default ACL of the upper directory; null: it has none, undefined: not read yet. */
@@ -248,9 +248,9 @@ export class FileNode implements NodeBase {
   }
 
   /**
-   * An fd of an upper object that has lost the name it was known by, or -1. O_PATH is enough. The node owns
-   * it. A node whose object is open does not need one, except for a metacopy, where the open fd is that of
-   * the data.
+   * An fd of an upper object that has lost the name at which the node was, or -1. O_PATH is enough. The node
+   * owns it. A node whose object is open does not need one, except for a metacopy, where the open fd is that
+   * of the data.
    */
   get pin(): number {
     return this.rare === null ? -1 : this.rare.pin;

@@ -110,7 +110,7 @@ export function showStat(node: UnionNode, stat: FileStat): void {
     if (node.removed) stat.nlink = 0;
     else if (node.isMerged) stat.nlink = 1;
   } else if (node.group !== null) {
-    const names = node.group.names(stat.nlink);
+    const names = node.group.countNames(stat.nlink);
     // At least 1, because the file has a name. The count can be too small if names were hidden uncounted.
     stat.nlink = node.removed ? 0 : Math.max(1, names);
   } else if (node.removed && !node.isUpper) stat.nlink = Math.max(0, stat.nlink - 1);

@@ -40,7 +40,7 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   if (node.isCopy) markImpure(union, dir);
   if (node.group !== null) union.identity.links?.storeCountByCopy(node.group);
   const { attr } = union.answer;
-  // The node remains known by its old name, so that `dir.children` lacks the new one.
+  // The node remains at its old name, so that `dir.children` lacks the new one.
   dir.isComplete = false;
   const undo = new UndoStack();
   if (hasSeparateWhiteout(union, home, name) || !tryLink(union.fds, node, home, name)) {
@@ -89,7 +89,9 @@ function linkOverWhiteout(union: Union, node: FileNode, { dir, name }: Location,
   }
 }
 
-/** Makes a file that had no name known by this one: it was made with O_TMPFILE, or lost all its names. */
+/**
+ * Moves the node of a file that had no name to this one: it was made with O_TMPFILE, or lost all its names.
+ */
 function nameNode(union: Union, node: FileNode, { dir, name }: Location, home: RealDirectory): void {
   union.nodes.move(node, dir, name);
   node.removed = false;

@@ -52,7 +52,7 @@ export function rename(
   assertRemovable(union, from.dir, source);
   if (target === null) assertWritable(union, to.dir);
   else assertRemovable(union, to.dir, target);
-  // A node of a file with several links can remain known by another name, which `children` has it under.
+  // The node of a file with several links can remain at another name, under which `children` has it.
   from.dir.isComplete = false;
   to.dir.isComplete = false;
   const move = { node: source, from, to };

@@ -142,7 +142,7 @@ function upperParent(union: Union, { parent }: FileNode): RealDirectory | null {
 function enterLinks(identity: Identity, node: FileNode, staged: ObjectRef, copy: FileStat, source: CopyUpSource): void {
   const { group } = node;
   if (group === null) return;
-  group.noteLowerLinks(source.stat.nlink);
+  group.raiseLowerLinks(source.stat.nlink);
   if (identity.links === null) return;
   if (node.removed) node.group = null;
   else identity.links.addCopy(group, staged, copy, source.origin);

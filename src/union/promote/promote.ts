@@ -6,7 +6,7 @@ import type { Union } from '../state/union.js';
 import { completeData } from './complete-data.js';
 import { planCopyUp, planMetacopy, prefersMetacopy } from './copy-up-plan.js';
 import { closeCopy, copyAttributes, copySpecial, copyWhole } from './execute-copy-up.js';
-import { linkKnownName } from './upper-names.js';
+import { linkNodeName } from './upper-names.js';
 
 /** Throws `Parked` while a helper thread copies the file up: its node must not change its place meanwhile. */
 export function assertNotBusy(node: FileNode): void {
@@ -21,7 +21,7 @@ export function assertNotBusy(node: FileNode): void {
  * @returns an fd of the copy, open for reading and writing, which the caller closes; -1: there is none
  */
 export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_INFINITY): number {
-  if (node.isUpper) linkKnownName(union, node);
+  if (node.isUpper) linkNodeName(union, node);
   if (node.isUpper && node.data === null) return -1;
   union.stack.writable();
   assertNotBusy(node);
@@ -40,7 +40,7 @@ export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_IN
 export function ensureUpper(union: Union, node: FileNode): void {
   if (node.isUpper) {
     assertNotBusy(node);
-    linkKnownName(union, node);
+    linkNodeName(union, node);
     // The error of a failed copy of the data is dropped. A caller that needs the data starts the copy again.
     if (node.data !== null) union.jobs.takeFailure(node);
     return;

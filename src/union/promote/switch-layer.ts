@@ -49,6 +49,6 @@ export function switchLayer(union: Union, node: FileNode, { home, copy, breaksLi
  */
 function reachThroughEntry(identity: Identity, node: FileNode, group: LinkGroup, hasName: boolean): void {
   if (identity.links === null || group.entry === null) return;
-  if (hasName) identity.links.hide(group);
+  if (hasName) identity.links.recordHiddenName(group);
   node.placeAt(identity.links.directory, group.entry);
 }

@@ -34,17 +34,17 @@ export function linkInUpper(union: Union, group: LinkGroup, dir: DirectoryNode, 
   markImpure(union, dir);
   links.storeCountByLower(group);
   keepingTimes(dirfd, () => linkAt(union.fds.get(links.directory), entry, dirfd, name));
-  links.hide(group);
+  links.recordHiddenName(group);
   union.caches.listings.peek(dir)?.rehome(name, home, group.ino);
   union.kernel.channel?.invalidateAttributes(dir.id);
 }
 
 /**
- * Makes the name that `node` is known by a link in the upper, before the file is changed. This applies to
+ * Makes the name at which `node` is a link in the upper, before the file is changed. This applies to
  * files whose names are counted with their copies. So a program that reads the upper without its index sees
  * the change (fs/overlayfs/copy_up.c:ovl_link_up).
  */
-export function linkKnownName(union: Union, node: FileNode): void {
+export function linkNodeName(union: Union, node: FileNode): void {
   const { group, parent, name } = node;
   if (group === null || parent === null || node.removed || union.identity.links?.countsNames !== true) return;
   if (!hasUpperName(union.fds, node, parent, name)) linkInUpper(union, group, parent, name);

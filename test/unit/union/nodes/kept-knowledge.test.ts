@@ -66,13 +66,13 @@ describe('the names of a directory that was created in this mount', () => {
     expect(find(dir, 'a')).toBeNull();
   });
 
-  it('are found when they are links to a file that is known by another name', () => {
+  it('are found when they are links to a file whose node is at another name', () => {
     const node = make(ROOT_ID, 'elsewhere');
     union.link(node, dir, name('link'));
     expect(find(dir, 'link')).toBe(node);
   });
 
-  it('are found when the file is still known by another of its names', () => {
+  it('are found when the node of the file is still at another of its names', () => {
     const node = make(dir, 'a');
     union.link(node, ROOT_ID, name('elsewhere'));
     union.rename(ROOT_ID, name('elsewhere'), dir, name('moved'), 0);

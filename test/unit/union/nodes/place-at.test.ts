@@ -1,4 +1,4 @@
-/** The pinned fd of a file that has lost the name it was known by. A new place by name closes it. */
+/** The pinned fd of a file that has lost the name at which its node was. A new place by name closes it. */
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -14,7 +14,7 @@ const RENAME_EXCHANGE = 2;
 const name = (text: string): EntryName => text as EntryName;
 const fds = (): number => readdirSync('/proc/self/fd').length;
 
-describe('a file that has lost the name it was known by', () => {
+describe('a file that has lost the name at which its node was', () => {
   let home: string;
   let union: Operations;
   let file: NodeId;
