@@ -9,24 +9,31 @@ import { leaveRemovedDirectory, type PathRule } from './process/removed-director
 import { rawArguments } from './syntax/raw-arguments.js';
 
 /**
- * Arguments that suggest a command that does not mount. A path can look the same, but a wrong guess only
- * costs time.
+ * Arguments of command lines that do not mount. If a path of a mount looks like one of them, the server of
+ * that mount starts later, which only costs time.
  */
 const NOT_MOUNTING = /^(umount|convert|run|run-inside|completion|help|--help|-h|--version|-V)$/;
 
+/**
+ * Runs the command line, or continues a mount of which the launcher has read it. Resolves with the exit
+ * status.
+ * @param paths checks the paths of the command line
+ * @param launcher the process that waits for a mount in the background, if there is one
+ * @param preloaded a server that loads its modules already, for a mount
+ */
 async function run(
   args: readonly string[],
   paths: PathRule,
   launcher: Launcher | undefined,
-  early: ThreadServer | undefined,
+  preloaded: ThreadServer | undefined,
 ): Promise<number> {
   // Imported here, not above, so that these modules load while the server starts.
   const mounting = async (): Promise<typeof import('./commands/command-mount.js')> =>
     import('./commands/command-mount.js');
-  if (launcher !== undefined && args.length === 0) return (await mounting()).mountFromSettings(launcher, early);
+  if (launcher !== undefined && args.length === 0) return (await mounting()).mountFromSettings(launcher, preloaded);
   const { runCommandLine } = await import('./commands/command-line.js');
   return await runCommandLine(args, {
-    mount: async (mountArgs) => (await mounting()).commandMount(mountArgs, paths, launcher, early),
+    mount: async (mountArgs) => (await mounting()).commandMount(mountArgs, paths, launcher, preloaded),
     umount: async (umountArgs) => (await import('./commands/command-umount.js')).commandUmount(umountArgs, paths),
     convert: async (convertArgs) => (await import('./commands/command-convert.js')).commandConvert(convertArgs, paths),
     run: async (runArgs) => (await import('./commands/command-run.js')).commandRun(runArgs, paths),
@@ -48,18 +55,19 @@ async function main(): Promise<number> {
   const given = rawArguments();
   const launcher = Launcher.of(given[0]);
   const args = launcher === undefined ? given : given.slice(1);
-  const isMount = given.length > 0 && !args.some((arg) => NOT_MOUNTING.test(arg));
+  const mayMount = given.length > 0 && !args.some((arg) => NOT_MOUNTING.test(arg));
   const paths = leaveRemovedDirectory();
-  // Most mounts need this server, and its start takes longer than everything else, so it begins first.
-  const early = isMount ? new ThreadServer() : undefined;
+  // Most mounts need this server, and loading its modules takes longer than everything else, so it begins
+  // first.
+  const preloaded = mayMount ? new ThreadServer() : undefined;
   let status = /^run(-inside)?$/.test(args[0] ?? '') ? RUN_FAILURE : FAILURE;
   try {
-    status = await run(args, paths, launcher, early);
+    status = await run(args, paths, launcher, preloaded);
   } catch (error) {
     process.stderr.write(`plyfs: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
   }
   if (launcher?.waits === true) launcher.answer(status);
-  await early?.dismiss();
+  await preloaded?.dismiss();
   return status;
 }
 

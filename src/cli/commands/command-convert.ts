@@ -11,13 +11,15 @@ import { ProgressLine, readableSize } from '../output/progress-line.js';
 import type { PathRule } from '../process/removed-directory.js';
 import type { ConvertArguments } from '../syntax/convert-syntax.js';
 
-/** How many obstacles are printed without `--json`. */
-const SHOWN = 100;
+/** How many obstacles are printed as messages. `--json` has more. */
+const MAX_PRINTED = 100;
+/** The signals that interrupt a conversion. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+/** Converts a layer. Resolves with the exit status. */
 export async function commandConvert({ json, ...request }: ConvertArguments, paths: PathRule): Promise<number> {
-  // The copies get exactly the modes that are passed. A mount uses ownUmask for this, but that needs
-  // unshare(2), which many containers refuse.
+  // Without a umask, mkdir(2) and open(2) make the copies with exactly the modes that they are given. A mount
+  // uses ownUmask for this, but that needs unshare(2), which many containers refuse.
   process.umask(0);
   const line = new ProgressLine();
   const interrupt = new AbortController();
@@ -67,11 +69,13 @@ function asRefusal(error: unknown): MountError {
   throw error;
 }
 
+/** The text of the progress line. */
 function describe(pass: 'scan' | 'write', { objects, bytes }: Progress, counts: LayerCounts | null): string {
   if (pass === 'scan' || counts === null) return `checking: ${objects} objects`;
   return `converting: ${objects} of ${total(counts)} objects, ${readableSize(bytes)} of ${readableSize(counts.bytes)}`;
 }
 
+/** The number of all objects and whiteouts. */
 function total({ directories, files, symlinks, special, hardLinks, whiteouts }: LayerCounts): number {
   return directories + files + symlinks + special + hardLinks + whiteouts;
 }
@@ -90,13 +94,13 @@ async function report(
   }
   const { obstacles, obstacleCount } = result;
   if (json) await printJson({ converted: false, obstacleCount, obstacles: obstacles.map(printableObstacle) });
-  for (const { path, why } of obstacles.slice(0, SHOWN)) {
+  for (const { path, why } of obstacles.slice(0, MAX_PRINTED)) {
     printMessage(
       MountError.of({ what: 'convert', where: path === '' ? request.source : `${request.source}/${path}`, why })
         .message,
     );
   }
-  const more = obstacleCount > SHOWN ? `, of which the first ${SHOWN} are shown` : '';
+  const more = obstacleCount > MAX_PRINTED ? `, of which the first ${MAX_PRINTED} are shown` : '';
   const are = obstacleCount === 1 ? '1 object' : `${obstacleCount} objects`;
   printMessage(`convert: nothing was written: ${are} cannot be stored in ${request.to} form${more}`);
   return FAILURE;

@@ -27,29 +27,29 @@ import { setDockerLayers } from './set-docker-layers.js';
  * has its answer.
  * @param paths checks the paths of the command line
  * @param launcher the process that waits for a mount in the background, if there is one
- * @param early a server that has been started already
+ * @param preloaded a server that loads its modules already; dismissed if this mount does not need it
  */
 export async function commandMount(
   args: MountArguments,
   paths: PathRule,
   launcher: Launcher | undefined,
-  early: ThreadServer | undefined,
+  preloaded: ThreadServer | undefined,
 ): Promise<number> {
   return await reportRefusal(async () => {
     if (args.options.flatMap(splitOptions).some(({ name }) => name === 'remount')) {
       paths.check({ mountpoint: args.mountpoint });
-      await early?.dismiss();
+      await preloaded?.dismiss();
       return (await import('./command-remount.js')).commandRemount(args);
     }
     if (args.docker !== undefined) paths.check({ '--docker': args.docker.directory });
     const settings = await settingsOf(args);
     checkPaths(settings, paths);
     const config = checkConfig(settings.config);
-    if (args.foreground || config.debug) return await serveInForeground(config, await serverOf(config, early));
+    if (args.foreground || config.debug) return await serveInForeground(config, await serverFor(config, preloaded));
     if (launcher !== undefined) {
-      return await serveInBackground({ ...settings, config }, launcher, await serverOf(config, early));
+      return await serveInBackground({ ...settings, config }, launcher, await serverFor(config, preloaded));
     }
-    await early?.dismiss();
+    await preloaded?.dismiss();
     return await mountBehindLauncher({ ...settings, config });
   });
 }
@@ -63,10 +63,10 @@ function checkPaths({ config, logFile }: MountSettings, paths: PathRule): void {
  * Mounts with the settings on stdin. The launcher has written them: it is this same program, and has read the
  * command line.
  */
-export async function mountFromSettings(launcher: Launcher, early: ThreadServer | undefined): Promise<number> {
+export async function mountFromSettings(launcher: Launcher, preloaded: ThreadServer | undefined): Promise<number> {
   return await reportRefusal(async () => {
     const settings = await readSettings();
-    return await serveInBackground(settings, launcher, await serverOf(settings.config, early));
+    return await serveInBackground(settings, launcher, await serverFor(settings.config, preloaded));
   });
 }
 
@@ -82,9 +82,10 @@ async function reportRefusal(body: () => Promise<number>): Promise<number> {
   }
 }
 
-async function serverOf(config: MountConfig, early: ThreadServer | undefined): Promise<Server> {
-  if (early !== undefined && config.transport === 'direct') return early;
-  await early?.dismiss();
+/** The preloaded server if it has the transport of `config`; otherwise a new one. */
+async function serverFor(config: MountConfig, preloaded: ThreadServer | undefined): Promise<Server> {
+  if (preloaded !== undefined && config.transport === 'direct') return preloaded;
+  await preloaded?.dismiss();
   return chooseServer(config);
 }
 

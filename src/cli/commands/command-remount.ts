@@ -29,7 +29,7 @@ const OTHER_FLAGS: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
- * Returns the exit status.
+ * Changes the flags of the mount. Returns the exit status.
  * @throws {@link MountError} if anything is refused; then nothing has changed
  */
 export function commandRemount({ mountpoint: given, options }: Pick<MountArguments, 'mountpoint' | 'options'>): number {
@@ -39,10 +39,10 @@ export function commandRemount({ mountpoint: given, options }: Pick<MountArgumen
     throw refusal(given, 'no FUSE mount is there', Errno.EINVAL, 'to make one, omit the option remount');
   }
   const before = settingsOf(entry);
-  const after = changed(before, entry, options.flatMap(splitOptions));
+  const after = withOptions(before, entry, options.flatMap(splitOptions));
   if (before.readOnly && !after.readOnly) requireWritable(mountpoint, given);
   // The server first: that change can be undone if the kernel refuses the flags.
-  const changesTimes = flagsOf({ ...after, ...unflagged }) !== flagsOf({ ...before, ...unflagged });
+  const changesTimes = flagsOf({ ...after, ...EQUAL_FLAGS }) !== flagsOf({ ...before, ...EQUAL_FLAGS });
   if (changesTimes) reportToServer(mountpoint, given, { ...after, readOnly: false });
   try {
     remountFs(mountpoint, flagsOf(after) | otherFlagsOf(entry));
@@ -50,17 +50,21 @@ export function commandRemount({ mountpoint: given, options }: Pick<MountArgumen
     if (changesTimes) reportRemounted(mountpoint, { ...before, readOnly: false });
     throw explained(error, given);
   }
+  // The server syncs the upper, so it learns that the mount is read-only when the kernel accepts no more
+  // writes.
   if (after.readOnly && !before.readOnly) reportToServer(mountpoint, given, after);
   return OK;
 }
 
-/** When these are spread over two settings, only access times can differ between them. */
-const unflagged = { readOnly: false, suid: true, dev: true, exec: true };
+/** These are spread over two settings, so that only access times can differ between them. */
+const EQUAL_FLAGS = { readOnly: false, suid: true, dev: true, exec: true };
 
+/** The flags of the mount that no option here can change. */
 function otherFlagsOf({ options, fileSystemOptions }: MountEntry): number {
   return [...options, ...fileSystemOptions].reduce((flags, name) => flags | (OTHER_FLAGS.get(name) ?? 0), 0);
 }
 
+/** The settings that the mount table shows. */
 function settingsOf({ options, fileSystemOptions }: MountEntry): FlagSettings {
   const has = (name: string): boolean => options.includes(name);
   const mode = has('noatime') ? 'noatime' : has('relatime') ? 'relatime' : 'strictatime';
@@ -76,7 +80,7 @@ function settingsOf({ options, fileSystemOptions }: MountEntry): FlagSettings {
 /**
  * The flags with `options` applied. Throws {@link MountError} for an option that would change anything else.
  */
-function changed(before: FlagSettings, entry: MountEntry, options: readonly GivenOption[]): FlagSettings {
+function withOptions(before: FlagSettings, entry: MountEntry, options: readonly GivenOption[]): FlagSettings {
   const { accessTimes, ...flags } = before;
   const values: OptionValues = {
     ...flags,
@@ -84,12 +88,12 @@ function changed(before: FlagSettings, entry: MountEntry, options: readonly Give
     directoryAccessTimes: accessTimes.directories,
   };
   const words = optionWords('overlay');
-  const written = optionsInFstab(entry.mountpoint);
+  const fstabOptions = optionsInFstab(entry.mountpoint);
   for (const option of options) {
     const known = words.get(option.name)?.entry;
     const text = asGiven(option);
     if (known !== undefined && 'remounts' in known) readOptions([option], values);
-    else if (!isSo(entry, option, text) && !isWithoutEffect(known) && !written.has(text)) {
+    else if (!alreadyHas(entry, option, text) && !neverHasEffect(known) && !fstabOptions.has(text)) {
       throw refusal(text, 'cannot be changed while it is mounted', Errno.EINVAL, NEW_MOUNT);
     }
   }
@@ -98,12 +102,12 @@ function changed(before: FlagSettings, entry: MountEntry, options: readonly Give
 }
 
 /** Whether an option changes nothing in any mount, so that the help does not even mention it. */
-function isWithoutEffect(entry: OptionEntry | undefined): boolean {
+function neverHasEffect(entry: OptionEntry | undefined): boolean {
   return entry?.kind === 'accepted' && entry.help === undefined;
 }
 
 /** Whether the mount already has this option: mount(8) repeats all options of the mount. */
-function isSo(
+function alreadyHas(
   { source, type, fileSystemOptions }: MountEntry,
   { name, value = '' }: GivenOption,
   text: string,
@@ -127,6 +131,7 @@ function optionsInFstab(mountpoint: string): ReadonlySet<string> {
   return given;
 }
 
+/** The text of /etc/fstab; empty if there is no such file. */
 function fstab(): string {
   try {
     return readFileSync('/etc/fstab', 'latin1');
@@ -136,6 +141,7 @@ function fstab(): string {
   }
 }
 
+/** Refuses `rw` for a mount whose server cannot write. */
 function requireWritable(mountpoint: string, where: string): void {
   const isWritable = isServerWritable(mountpoint);
   if (isWritable === true) return;
@@ -155,14 +161,16 @@ function reportToServer(mountpoint: string, where: string, { accessTimes, readOn
   }
 }
 
-const WHY: ReadonlyMap<number, readonly [why: string, advice: string]> = new Map([
+/** Causes of the errnos of a remount, with advice. */
+const EXPLANATIONS: ReadonlyMap<number, readonly [why: string, advice: string]> = new Map([
   [Errno.EBUSY, ['files are open for writing', 'close them first (see fuser -m)']],
   [Errno.EPERM, ["only root can change a mount's flags", NEW_MOUNT]],
 ]);
 
+/** The error as a refusal, with advice if the errno is known. */
 function explained(error: unknown, where: string): MountError {
   const errno = errnoOf(error);
-  const [why, advice] = WHY.get(errno ?? 0) ?? [];
+  const [why, advice] = EXPLANATIONS.get(errno ?? 0) ?? [];
   if (errno === undefined || why === undefined || advice === undefined) return asMountError(error, 'remount');
   return refusal(where, why, errno, advice);
 }

@@ -16,7 +16,7 @@ import { ScratchDirectory } from '../process/scratch-directory.js';
 import type { RunArguments } from '../syntax/run-syntax.js';
 import type { InsideOrder } from './run-inside.js';
 
-/** Resolves with the command's status: 128 plus the signal's number, if a signal ended it. */
+/** Runs the command. Resolves with its status: 128 plus the signal's number, if a signal ended it. */
 export async function commandRun(args: RunArguments, paths: PathRule): Promise<number> {
   const made: string[] = [];
   let scratch: ScratchDirectory | undefined;
@@ -50,10 +50,14 @@ function refuseFile(path: string): void {
   throw MountError.of({ what: '--rootfs', where: path, errno: Errno.ENOTDIR, advice });
 }
 
-/** The arguments of the mount, its mountpoint, and the command to run in it. */
+/** The part of the order that follows from the command line. */
 type Order = Omit<InsideOrder, 'terminal' | 'mapsOwners'>;
 
-/** @param made receives the directories that this function creates */
+/**
+ * Creates the directories that the mount needs.
+ * @param scratch the temporary directory of this run
+ * @param made receives the directories that the user has named and that did not exist
+ */
 function prepare(args: RunArguments, scratch: string, made: string[]): Order {
   const root = join(scratch, 'root');
   mkdirSync(root);
@@ -81,6 +85,7 @@ function makeDirectory(what: string, directory: string, made: string[]): void {
   }
 }
 
+/** The arguments of `plyfs mount` that name the layers. */
 function layersOf({ rootfs, docker }: RunArguments, upper: string, work: string): string[] {
   if (docker !== undefined) {
     const directory = text('--docker', docker.directory);
@@ -102,7 +107,7 @@ function text(what: string, bytes: string): string {
   throw MountError.of({ what, where: bytes, why: 'not UTF-8', advice: 'use plyfs mount and chroot(8) instead' });
 }
 
-/** Runs the order in namespaces of its own. Resolves with the command's status. */
+/** Carries out the order in namespaces of its own. Resolves with the command's status. */
 async function enter(order: Order, terminal: TerminalSettings | undefined): Promise<number> {
   const { args, hasOthers } = userNamespace();
   if (!hasOthers) {
@@ -121,8 +126,10 @@ async function enter(order: Order, terminal: TerminalSettings | undefined): Prom
 }
 
 /**
- * Starts the inner process, in new namespaces. If we are killed, no process unmounts the tree, so the kernel
- * then kills the inner process too (man prctl(2), PR_SET_PDEATHSIG).
+ * Starts the inner process, in new namespaces. If this process is killed (SIGKILL, which it cannot pass on),
+ * the command must not run on. So setpriv(1) asks the kernel to kill unshare(1) then (man prctl(2),
+ * PR_SET_PDEATHSIG), and `--kill-child` does the same for the inner process. It is the first process of its
+ * pid namespace: the kernel kills the others with it, and unmounts the tree.
  * @param namespace arguments of unshare(1) for the user namespace
  */
 function startInside(namespace: readonly string[], order: InsideOrder): ChildProcess {
@@ -130,7 +137,8 @@ function startInside(namespace: readonly string[], order: InsideOrder): ChildPro
   return spawn(
     'env',
     [
-      // When our whole process group gets one of these signals, unshare(1) must not end.
+      // unshare(1) must not end when our whole process group gets one of these signals, which the command may
+      // handle.
       '--ignore-signal=HUP,QUIT,USR1,USR2,ALRM',
       'setpriv',
       '--pdeathsig',
@@ -155,9 +163,7 @@ function startInside(namespace: readonly string[], order: InsideOrder): ChildPro
   );
 }
 
-/**
- * Removes the empty ones of the directories `made`, because the tree that needs them could not be mounted.
- */
+/** Removes those of the directories `made` that are empty. Called if the tree could not be mounted. */
 function removeMade(made: readonly string[]): void {
   for (const directory of made) {
     try {

@@ -17,6 +17,7 @@ import type { UmountArguments } from '../syntax/umount-syntax.js';
 /** How long a server on a busy machine may need to close its layers, in milliseconds. */
 const ENDING_MS = 10_000;
 
+/** Unmounts. Returns the exit status. */
 export function commandUmount({ mountpoint, lazy }: UmountArguments, paths: PathRule): number {
   try {
     paths.check({ mountpoint });
@@ -49,7 +50,7 @@ function resolve(path: string): string {
   try {
     if (name === '' || name === '.' || name === '..') return realpathSync.native(Buffer.from(path, 'latin1'), 'latin1');
     const directory = realpathSync.native(Buffer.from(parent === '' ? '.' : parent, 'latin1'), 'latin1');
-    return followed(directory === '/' ? `/${name}` : `${directory}/${name}`);
+    return followSymlink(directory === '/' ? `/${name}` : `${directory}/${name}`);
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === undefined) throw error;
@@ -57,12 +58,13 @@ function resolve(path: string): string {
   }
 }
 
-/** Follows a symlink to the mountpoint. */
-function followed(path: string): string {
+/** Resolves a symlink at the end of `path`. A mountpoint is not touched, because its server may be dead. */
+function followSymlink(path: string): string {
   if (mountedOn(path) !== undefined) return path;
   return realpathSync.native(Buffer.from(path, 'latin1'), 'latin1');
 }
 
+/** Refuses a directory on which no FUSE file system is mounted. */
 function requireFuse(entry: MountEntry | undefined, where: string): asserts entry is MountEntry {
   if (entry === undefined) {
     throw MountError.of({ what: 'umount', where, why: 'nothing is mounted there', errno: Errno.EINVAL });
@@ -114,11 +116,12 @@ function unmountAndWait(path: string, entry: MountEntry): void {
   }
 }
 
+/** Unmounts, and explains the usual failures. */
 function unmountFuse(path: string, entry: MountEntry, options: UnmountOptions): void {
   try {
     unmount(path, options);
   } catch (error) {
-    if (error instanceof HelperError) throw ofAnotherUser(path, entry) ?? error;
+    if (error instanceof HelperError) throw refusalForOtherUser(path, entry) ?? error;
     if (!isErrno(error, 'EBUSY')) throw error;
     throw MountError.of({
       what: 'umount',
@@ -134,7 +137,7 @@ function unmountFuse(path: string, entry: MountEntry, options: UnmountOptions): 
  * The refusal for a mount of another user: fusermount3 claims that such a mount does not exist. Undefined:
  * the mount is our own.
  */
-function ofAnotherUser(path: string, { fileSystemOptions }: MountEntry): MountError | undefined {
+function refusalForOtherUser(path: string, { fileSystemOptions }: MountEntry): MountError | undefined {
   const user = fileSystemOptions.find((option) => option.startsWith('user_id='))?.slice('user_id='.length);
   if (user === undefined || Number(user) === process.getuid?.()) return undefined;
   const [why, advice] =

@@ -54,7 +54,7 @@ const ORDER_CHECKS = {
 /**
  * The order in a text of JSON, as `plyfs run` gives it.
  * @param bytes as `rawArguments` returns them
- * @throws {@link MountError} if the text has no order: somebody else has started this command
+ * @throws {@link MountError} if the text has no order, because the command was not started by `plyfs run`
  */
 export function orderOf(bytes: string): InsideOrder {
   const order = parseJson('run-inside', Buffer.from(bytes, 'latin1').toString('utf8'));
@@ -63,7 +63,9 @@ export function orderOf(bytes: string): InsideOrder {
 }
 
 const PLYFS = fileURLToPath(new URL('bin/plyfs', PACKAGE_ROOT));
+/** Devices of the caller's /dev that the command can use. */
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+/** Symlinks in /dev, and their targets. */
 const LINKS = {
   fd: '/proc/self/fd',
   stdin: '/proc/self/fd/0',
@@ -71,11 +73,13 @@ const LINKS = {
   stderr: '/proc/self/fd/2',
   ptmx: 'pts/ptmx',
 };
+/** The PATH of the command. The caller's one is for the caller's tree. */
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** How long to wait for the end of processes that the command has left, in milliseconds. */
 const ENDING_MS = 10_000;
 
+/** Carries out the order. Resolves with the command's status. */
 export async function runInside(order: InsideOrder): Promise<number> {
   const { root } = order;
   const signals = new CommandSignals();
@@ -138,15 +142,16 @@ function mount(args: readonly string[]): void {
     throw MountError.of({ what: 'mount', where: args.at(-1) ?? '', why: `failed with status ${status}` });
 }
 
+/** Runs the command in the mounted tree. Resolves with its status. */
 async function run(
   { root, command }: InsideOrder,
   signals: CommandSignals,
   terminal: RunTerminal | undefined,
 ): Promise<number> {
   const { TERM } = process.env;
-  // The event loop was blocked until here. Let it deliver the signals that have been reported meanwhile.
+  // spawnSync has blocked the event loop. Let it deliver the signals that have been reported meanwhile.
   await new Promise((resolve) => setImmediate(resolve));
-  if (signals.early !== undefined) return statusOfSignal(signals.early);
+  if (signals.beforeStart !== undefined) return statusOfSignal(signals.beforeStart);
   // setsid --ctty: the command gets its own session, with stdin as controlling terminal (man setsid(1)).
   const [program, ...args] = [...(terminal === undefined ? [] : ['setsid', '--ctty']), 'chroot', root, ...command] as [
     string,
@@ -175,15 +180,17 @@ async function unmountAll(root: string, terminal: RunTerminal | undefined): Prom
   await until(() => others().length === 0);
 }
 
+/** Kills a process, unless it has ended. */
 function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch (error) {
-    // It has just ended.
+    // ESRCH: it has just ended.
     if (errnoOf(error) !== Errno.ESRCH) throw error;
   }
 }
 
+/** Waits until `isDone` returns true, for at most {@link ENDING_MS}. */
 async function until(isDone: () => boolean): Promise<void> {
   for (const deadline = Date.now() + ENDING_MS; !isDone() && Date.now() < deadline; ) {
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -197,6 +204,7 @@ function others(): number[] {
     .filter((pid) => pid > 0 && pid !== process.pid && isRunning(pid));
 }
 
+/** Whether the root directory of the process is in the tree: it belongs to the command. */
 function isInside(pid: number, root: string): boolean {
   try {
     const seen = readlinkSync(`/proc/${pid}/root`);

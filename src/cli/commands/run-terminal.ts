@@ -17,8 +17,11 @@ const RETRY_MS = 5;
 const IDLE_MS = 1000;
 
 export class RunTerminal {
+  /** The output of the command. */
   private readonly output: ReadStream;
+  /** Resolves when `output` has been read to its end. */
   private readonly ended: Promise<void>;
+  /** Typed bytes that the command's terminal has not accepted yet. */
   private input: Buffer[] = [];
   private isRelaying = false;
 
@@ -38,6 +41,7 @@ export class RunTerminal {
   }
 
   /**
+   * Opens a pseudo-terminal with the settings and the size of the caller's terminal.
    * @param root the mountpoint of the tree, in which a devpts is mounted
    * @param settings the settings of the caller's terminal, on stdin
    */
@@ -70,11 +74,13 @@ export class RunTerminal {
     process.on('SIGWINCH', () => this.copyWindowSize(0, this.master));
   }
 
+  /** Passes on what the user has typed. While an earlier part waits, it is queued. */
   private type(data: Buffer): void {
     this.input.push(data);
     if (this.input.length === 1) this.write();
   }
 
+  /** Writes the queue to the command's terminal, as far as that accepts it. */
   private write(): void {
     for (let data = this.input[0]; data !== undefined; data = this.input[0]) {
       try {

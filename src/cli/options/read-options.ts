@@ -45,6 +45,7 @@ export function readOptions(
   return { unknown: [...reader.unknown], refused: reader.refused, unsupported: reader.unsupported };
 }
 
+/** Reads the options of one mount, one after the other. */
 class OptionReader {
   readonly unknown = new Set<string>();
   readonly refused: string[] = [];
@@ -79,10 +80,14 @@ class OptionReader {
   /** Checks what can be known only when all options have been read. */
   finish(): void {
     this.refuseConflicts();
-    if (this.form === 'plyfs') this.refuseOtherFsync();
+    if (this.form === 'plyfs') this.refuseFsyncBesideVolatile();
     else this.dropMetacopy();
   }
 
+  /**
+   * Reads an option that the table has.
+   * @param given the option before {@link splitAtColon}
+   */
   private apply({ entry, isOpposite }: OptionWord, { name, value }: GivenOption, given: GivenOption): void {
     switch (entry.kind) {
       case 'flag':
@@ -125,6 +130,7 @@ class OptionReader {
     return value;
   }
 
+  /** Refuses options that the table does not allow together. */
   private refuseConflicts(): void {
     for (const [word, text] of this.texts) {
       const other = conflictsOf(this.words.get(word)?.entry).find((name) => this.texts.has(name));
@@ -132,8 +138,8 @@ class OptionReader {
     }
   }
 
-  /** In fuse-overlayfs's form `volatile` holds, because it promises less. */
-  private refuseOtherFsync(): void {
+  /** In fuse-overlayfs's form this is no error: `volatile` holds, because it promises less. */
+  private refuseFsyncBesideVolatile(): void {
     const { volatile, fsync } = this.values;
     if (volatile !== true || fsync === undefined || fsync === 'volatile') return;
     throw invalid('fsync', this.texts.get('fsync'), 'contradicts volatile');
@@ -175,11 +181,13 @@ function messageOf({ message }: Unsupported, given: GivenOption): string {
 function splitAtColon(given: GivenOption, words: ReadonlyMap<string, OptionWord>): GivenOption {
   const colon = given.name.indexOf(':');
   const name = given.name.slice(0, colon);
-  return colon > 0 && hasColon(name, words.get(name)?.entry) ? { name, value: asGiven(given).slice(colon + 1) } : given;
+  return colon > 0 && takesColon(name, words.get(name)?.entry)
+    ? { name, value: asGiven(given).slice(colon + 1) }
+    : given;
 }
 
 /** Whether a colon can follow this word of the entry. An alias has only the form with `=`. */
-function hasColon(name: string, entry: OptionEntry | undefined): boolean {
+function takesColon(name: string, entry: OptionEntry | undefined): boolean {
   if (entry?.kind === 'value') return entry.separator === ':' && entry.word === name;
   return entry?.kind === 'unsupported' && entry.separator === ':';
 }

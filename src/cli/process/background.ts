@@ -38,10 +38,10 @@ export async function serveInBackground(
   }
   log = sink;
   try {
-    await launcher.release({ keeping: config.deviceFd });
+    await launcher.release({ keptFd: config.deviceFd });
   } catch (error) {
     await stopForGood(mount);
-    // EPIPE: the launcher was killed while it waited, so no caller waits for the mount.
+    // EPIPE: the launcher was killed while it waited, so no caller waits for the mount, which has ended now.
     if (errnoOf(error) !== Errno.EPIPE) throw asMountError(error, 'daemon');
   }
   try {

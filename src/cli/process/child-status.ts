@@ -6,10 +6,15 @@ import { constants } from 'node:os';
 /** The signals that are passed on: each ends a program that does not handle it. */
 const PASSED_ON = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const;
 
-/** If two processes get a signal within this time, it was sent to their process group. In milliseconds. */
-const SAME_MS = 250;
-/** How long to wait for our own copy of a signal that the outer process has reported, in milliseconds. */
-const LATER_MS = 30;
+/**
+ * The longest time between our copy of a signal and the report of the outer process, if both processes got
+ * the signal because it was sent to their process group. In milliseconds.
+ */
+const GROUP_SIGNAL_MS = 250;
+/**
+ * The report can arrive before our own copy of the signal. How long to wait for our copy, in milliseconds.
+ */
+const OWN_COPY_WAIT_MS = 30;
 
 /** Calls `handle` for each of the signals that are passed on. */
 export function onSignals(handle: (signal: NodeJS.Signals) => void): void {
@@ -39,7 +44,7 @@ export class CommandSignals {
   private hasOwnTerminal = false;
   /** The time at which this process itself last got each signal. */
   private readonly ownAt = new Map<NodeJS.Signals, number>();
-  private earlySignal: NodeJS.Signals | undefined;
+  private signalBeforeStart: NodeJS.Signals | undefined;
 
   constructor() {
     onSignals((signal) => this.ownAt.set(signal, Date.now()));
@@ -50,8 +55,8 @@ export class CommandSignals {
    * A signal that was reported before the command was started. If there is one, the command must not be
    * started.
    */
-  get early(): NodeJS.Signals | undefined {
-    return this.earlySignal;
+  get beforeStart(): NodeJS.Signals | undefined {
+    return this.signalBeforeStart;
   }
 
   /**
@@ -62,14 +67,18 @@ export class CommandSignals {
     this.hasOwnTerminal = hasOwnTerminal;
   }
 
+  /** Handles a signal that the outer process has reported. */
   private reported(signal: NodeJS.Signals): void {
     const command = this.command;
-    if (command === undefined) this.earlySignal = signal;
+    if (command === undefined) this.signalBeforeStart = signal;
     else if (this.hasOwnTerminal) command.kill(signal);
-    else setTimeout(() => this.wasForGroup(signal) || command.kill(signal), LATER_MS);
+    else setTimeout(() => this.wasForGroup(signal) || command.kill(signal), OWN_COPY_WAIT_MS);
   }
 
+  /**
+   * Whether this process has just got the signal too: then it was sent to the group, and the command has it.
+   */
   private wasForGroup(signal: NodeJS.Signals): boolean {
-    return Date.now() - (this.ownAt.get(signal) ?? 0) < SAME_MS;
+    return Date.now() - (this.ownAt.get(signal) ?? 0) < GROUP_SIGNAL_MS;
   }
 }

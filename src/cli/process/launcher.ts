@@ -12,12 +12,13 @@ import { OK } from '../output/exit-status.js';
 
 /** The first argument names the launcher, by its pid. */
 const ARGUMENT = /^--launcher=(\d+)$/;
+
 const STDIN = 0;
 const STDOUT = 1;
 const STDERR = 2;
 
 export class Launcher {
-  private isUnreleased = true;
+  private isReleased = false;
 
   private constructor(private readonly pid: string) {}
 
@@ -27,6 +28,7 @@ export class Launcher {
     return pid === undefined ? undefined : new Launcher(pid);
   }
 
+  /** The argument with which the process `pid` names itself as the launcher. */
   static argumentFor(pid: number): string {
     return `--launcher=${pid}`;
   }
@@ -36,10 +38,10 @@ export class Launcher {
    * then {@link release} fails.
    */
   get waits(): boolean {
-    return this.isUnreleased && exists(Number(this.pid));
+    return !this.isReleased && exists(Number(this.pid));
   }
 
-  /** Answers the launcher with an exit status, when nothing is mounted. */
+  /** Answers the launcher with an exit status, when nothing is mounted. Then this process ends. */
   answer(status: number): void {
     try {
       writeSync(STDOUT, `${status}`);
@@ -53,18 +55,18 @@ export class Launcher {
    * Answers the launcher when the mount is ready, and detaches from everything that was inherited: session
    * and terminal, working directory, stdio and other files. Throws EPIPE if the launcher has ended already:
    * then no caller waits for the mount.
-   * @param keeping an inherited fd that stays open: the /dev/fuse of a mount that the caller has already made
+   * @param keptFd an inherited fd that stays open: the /dev/fuse of a mount that the caller has already made
    */
-  async release({ keeping }: { keeping: number | undefined }): Promise<void> {
-    // This is native code. It was loaded while the server started, like the code that ends the mount.
+  async release({ keptFd }: { keptFd: number | undefined }): Promise<void> {
+    // Native code is imported only here: by now it has been loaded, while the server started.
     const { newSession, replaceFd } = await import('../../sys/process/new-session.js');
     newSession();
     process.chdir('/');
-    for (const fd of this.inherited()) if (fd !== keeping) closeSync(fd);
+    for (const fd of this.inherited()) if (fd !== keptFd) closeSync(fd);
     const nothing = openSync('/dev/null', constants.O_RDWR);
     replaceFd(STDIN, nothing);
     replaceFd(STDERR, nothing);
-    this.isUnreleased = false;
+    this.isReleased = true;
     writeSync(STDOUT, `${OK}`);
     replaceFd(STDOUT, nothing); // The launcher now reads the end of the file.
     closeSync(nothing);

@@ -8,10 +8,11 @@ const COMMANDS = ['mount', 'umount', 'convert', 'run', 'completion', 'help'];
  * First arguments of the command lines of plyfs. A command line with any other first argument is one of
  * fuse-overlayfs.
  */
-const FIRST = new Set([...COMMANDS, 'run-inside', '--help', '-h', '--version', '-V']);
+const FIRST_WORDS = new Set([...COMMANDS, 'run-inside', '--help', '-h', '--version', '-V']);
 
-function isCommand(word: string): boolean {
-  return FIRST.has(word);
+/** Whether a command line of plyfs itself can begin with `word`. */
+function isOwnFirstWord(word: string): boolean {
+  return FIRST_WORDS.has(word);
 }
 
 /**
@@ -20,7 +21,7 @@ function isCommand(word: string): boolean {
  */
 export function beginsWithCommand(args: readonly string[]): boolean {
   const [first = ''] = args;
-  return isCommand(first) && !(first === 'completion' && hasMountOptions(args));
+  return isOwnFirstWord(first) && !(first === 'completion' && hasMountOptions(args));
 }
 
 /** Whether `args` contain `-o`, `-oOPTIONS`, or `-o` after other letters as in `-fo`. */
@@ -35,13 +36,14 @@ function hasMountOptions(args: readonly string[]): boolean {
  */
 export function describeUnknownCommand(args: readonly string[]): string | null {
   const [first = '', second = ''] = args;
-  if (first === 'help') return second === '' || isCommand(second) ? null : unknown(second, 'not a plyfs command');
-  if (isCommand(first) || !/^[^-/][^/]*$/.test(first) || existsSync(Buffer.from(first, 'latin1'))) return null;
+  if (first === 'help') return second === '' || isOwnFirstWord(second) ? null : unknown(second, 'not a plyfs command');
+  if (isOwnFirstWord(first) || !/^[^-/][^/]*$/.test(first) || existsSync(Buffer.from(first, 'latin1'))) return null;
   if (args.length === 1) return unknown(first, 'neither a plyfs command nor a directory to mount on');
   if (hasMountOptions(args) || similarCommand(first) === undefined) return null;
   return unknown(first, 'not a plyfs command');
 }
 
+/** The message about `word`. */
 function unknown(word: string, why: string): string {
   const similar = similarCommand(word);
   const hint = similar === undefined ? '' : `; did you mean '${similar}'?`;
@@ -79,6 +81,7 @@ function mistakesBetween(a: string, b: string): number {
   return at(previous, b.length);
 }
 
+/** The number in a row; outside of the row no change is possible. */
 function at(row: readonly number[], index: number): number {
   return row[index] ?? Infinity;
 }
