@@ -203,9 +203,9 @@ export interface Operations {
 
   /**
    * Adds entries after `cookie` (0: from the start) until the sink is full or the directory ends.
-   * @param isQuiet do not update the directory's access time
+   * @param noatime do not update the directory's access time (O_NOATIME)
    */
-  readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink, isQuiet?: boolean): void;
+  readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink, noatime?: boolean): void;
 
   statfs(nodeid: NodeId): StatFs;
   /** null: not set (ENODATA). */

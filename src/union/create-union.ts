@@ -3,9 +3,9 @@ import type { Squash } from '../copyup/set-owner.js';
 import { type AccessTimes, DEFAULT_ACCESS_TIMES } from '../core/access-times.js';
 import type { IdRule } from '../core/id-map.js';
 import type { Operations } from '../fuse/operations.js';
-import { readOwnProc } from '../sys/proc.js';
 import type { Dialect } from '../whiteout/dialect.js';
 import type { WorkDirectory } from '../whiteout/work/work-directory.js';
+import { shareFds } from './fd-shares.js';
 import { MappedFilesystem, type OwnershipView } from './filesystem/mapped-filesystem.js';
 import { UnionFilesystem } from './filesystem/union-filesystem.js';
 import { type LayerFormat, layerFormat } from './layer-format.js';
@@ -25,21 +25,8 @@ import { OpenFileBudget } from './state/open-file-budget.js';
 import { Union } from './state/union.js';
 import type { UnionConfig } from './union-config.js';
 
-/**
- * The largest share of the process's file descriptors that cached directories use. When applications have
- * many files open, directories use fewer.
- */
-const DIRECTORY_SHARE = 0.25;
-const MAX_DIRECTORIES = 8192;
-
 const CUT_ACL =
   'an ACL names users or groups outside of this user namespace: the upper stores it without them, and it grants nobody more; a later chmod or setfacl can (logged once)';
-
-/**
- * Number of fds for everything else: about 35 of Node, those of running copies, and those of removed files
- * that are still in use.
- */
-const reserveOf = (limit: number): number => Math.min(400, Math.max(100, Math.floor(limit / 8)));
 
 /**
  * Opens all layers and builds the union.
@@ -75,14 +62,11 @@ function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
   );
   const named = opened.length - (config.overlay?.dataLayers ?? 0);
   const lowers = opened.slice(0, named);
-  const grace = 2 * (lowers.length + 1) + 16;
-  const limit = maxOpenFiles();
-  const directories = Math.max(grace, Math.min(MAX_DIRECTORIES, Math.floor(limit * DIRECTORY_SHARE)));
-  const shared = limit - grace - opened.length - reserveOf(limit);
-  const fds = new DirectoryFds(directories, grace, shared);
+  const { maxDirectories, maxPerOperation, maxWithFiles, maxFiles } = shareFds(lowers.length, opened.length);
+  const fds = new DirectoryFds(maxDirectories, maxPerOperation, maxWithFiles);
   const numbers = new InodeNumbers();
   const upper = openUpper(config, format, lowers, { fds, numbers, keep, log: config.log });
-  for (const layer of upper === null ? lowers : [upper.layer, ...lowers]) format.noteUnread(layer);
+  for (const layer of upper === null ? lowers : [upper.layer, ...lowers]) format.warnOfUnreadPseudoLinks(layer);
   const listings = newListingCache();
   const { ownership, volatile } = config;
   const union = new Union({
@@ -91,7 +75,7 @@ function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
     fds,
     numbers,
     listings,
-    openFiles: new OpenFileBudget(Math.max(16, shared - grace), fds),
+    openFiles: new OpenFileBudget(maxFiles, fds),
     jobs: keep(new CopyJobs(config.log)),
     options: { accessTimes: accessTimesOf(config), hasAcls: (ownership?.xattrs ?? 'all') === 'all' },
     log: config.log,
@@ -186,10 +170,4 @@ function allowsOfflineChanges({ overlay }: UnionConfig): boolean {
   if (overlay === undefined) return true;
   const { index, metacopy, redirect } = overlay;
   return !index && !metacopy && redirect !== 'on';
-}
-
-/** The soft limit of open files (RLIMIT_NOFILE), which Node has raised to the hard one. */
-function maxOpenFiles(): number {
-  const limit = /^Max open files\s+(\d+)/m.exec(readOwnProc('limits'))?.[1];
-  return limit === undefined ? 1024 : Number(limit);
 }

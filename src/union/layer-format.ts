@@ -34,11 +34,8 @@ export interface LayerFormat {
   /** @param index of the lower layer, top first */
   lowerReader(index: number): LayerReader;
   openWork(upper: Layer, mount: UpperMount): WorkDirectory;
-  /**
-   * Logs a line if the layer has pseudo-links that this mount does not read, so that some names show old
-   * data.
-   */
-  noteUnread(layer: Layer): void;
+  /** Logs a warning if the layer has pseudo-links that this mount does not read: some names show old data. */
+  warnOfUnreadPseudoLinks(layer: Layer): void;
   hiding(upper: Layer, work: WorkDirectory): Hiding;
   /**
    * Keeps the links of a lower file together when it is copied up. null: each link becomes a file of its own.
@@ -60,7 +57,7 @@ function overlayFormat({ work, log, overlay, volatileMark, topIsUpper, markersIn
     dialect,
     upperReader,
     lowerReader: (index) => (topIsUpper === true && index === 0 ? upperReader : lowerReader),
-    noteUnread: () => {},
+    warnOfUnreadPseudoLinks: () => {},
     openWork(upper, mount) {
       if (work === undefined) throw new FsError(Errno.EINVAL, 'an upper layer needs a work directory', upper.path);
       return LayerRefusal.forPath('workdir', work, 'work', () =>
@@ -85,7 +82,7 @@ function aufsFormat(settings: AufsSettings, log: UnionConfig['log']): LayerForma
     dialect: new AufsDialect({ xattrs, alwaysOpaque: settings.alwaysOpaque }),
     upperReader: new AufsReader('rw'),
     lowerReader: (index) => (settings.ignoresWhiteouts.includes(index) ? ignoring : honouring),
-    noteUnread: ({ path, root, isUpper }) => {
+    warnOfUnreadPseudoLinks: ({ path, root, isUpper }) => {
       if ((isUpper && settings.keepLinks) || !hasPseudoLinks(root.fd)) return;
       log(
         `${displayName(path)}: was not unmounted cleanly: names of hard-linked files that it has changed show old data; mount it as rw branch, without noplink, and unmount it once`,

@@ -24,9 +24,9 @@ function list(exchange: Exchange, plus: boolean): number {
   request.expectBody(ReadIn.sizeof);
   listing.begin(request.u32(ReadIn.size), plus);
   const cookie = request.u64(ReadIn.offset);
-  const isQuiet = (request.u32(ReadIn.flags) & O_NOATIME) !== 0;
+  const noatime = (request.u32(ReadIn.flags) & O_NOATIME) !== 0;
   try {
-    operations.readdir(request.nodeid, cookie, plus, listing, isQuiet);
+    operations.readdir(request.nodeid, cookie, plus, listing, noatime);
   } catch (error) {
     // Each entry of a READDIRPLUS counts as a lookup, so the entries that were added must reach the kernel.
     // The error is not lost: the kernel sends the next request with the last cookie, and that request fails.

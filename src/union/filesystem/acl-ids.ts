@@ -4,16 +4,16 @@ import type { IdMap } from '../../core/id-map.js';
 import { ACL_GROUP, ACL_USER, aclIdAt, forEachAclEntry, setAclIdAt } from '../../core/posix-acl.js';
 
 /**
- * Revision and size of struct vfs_cap_data and of struct vfs_ns_cap_data, and the offset of `rootid` in the
- * latter. A capability of the latter kind is valid only in user namespaces whose root is the user `rootid`
- * (linux/capability.h).
+ * The two forms of a file capability, by their revision and size (linux/capability.h). One of revision 3 is
+ * valid only in user namespaces whose root is the user `rootid`.
  */
-const PLAIN = 0x02000000;
-const PLAIN_SIZE = 20;
-const NAMESPACED = 0x03000000;
-const NAMESPACED_SIZE = 24;
-const REVISION_MASK = 0xff000000;
-const ROOT_ID = 20;
+const VFS_CAP_REVISION_2 = 0x02000000;
+const XATTR_CAPS_SZ_2 = 20;
+const VFS_CAP_REVISION_3 = 0x03000000;
+const XATTR_CAPS_SZ_3 = 24;
+const VFS_CAP_REVISION_MASK = 0xff000000;
+/** The offset of `rootid` in struct vfs_ns_cap_data. */
+const ROOTID_OFFSET = 20;
 
 /** Maps one id, to the disk or to what is shown. null: there is no such id on the other side. */
 export type Direction = (map: IdMap, id: number) => number | null;
@@ -43,21 +43,21 @@ export function mapAcl(acl: Buffer, uids: IdMap, gids: IdMap, direction: Directi
  * @throws FsError EINVAL if the user cannot be mapped
  */
 export function mapCapability(value: Buffer, uids: IdMap, direction: Direction): Buffer {
-  if (isOfRevision(value, PLAIN, PLAIN_SIZE) && direction === toShown && uids.shown(0) !== 0) {
-    const named = Buffer.concat([value, Buffer.alloc(NAMESPACED_SIZE - PLAIN_SIZE)]);
-    const flags = value.readUInt32LE(0) & ~REVISION_MASK;
-    named.writeUInt32LE(NAMESPACED | flags, 0);
-    named.writeUInt32LE(uids.shown(0), ROOT_ID);
+  if (isOfRevision(value, VFS_CAP_REVISION_2, XATTR_CAPS_SZ_2) && direction === toShown && uids.shown(0) !== 0) {
+    const named = Buffer.concat([value, Buffer.alloc(XATTR_CAPS_SZ_3 - XATTR_CAPS_SZ_2)]);
+    const flags = value.readUInt32LE(0) & ~VFS_CAP_REVISION_MASK;
+    named.writeUInt32LE(VFS_CAP_REVISION_3 | flags, 0);
+    named.writeUInt32LE(uids.shown(0), ROOTID_OFFSET);
     return named;
   }
-  if (!isOfRevision(value, NAMESPACED, NAMESPACED_SIZE)) return value;
+  if (!isOfRevision(value, VFS_CAP_REVISION_3, XATTR_CAPS_SZ_3)) return value;
   const mapped = Buffer.from(value);
-  const id = direction(uids, mapped.readUInt32LE(ROOT_ID));
+  const id = direction(uids, mapped.readUInt32LE(ROOTID_OFFSET));
   if (id === null) throw fsError(Errno.EINVAL, 'xattr');
-  mapped.writeUInt32LE(id, ROOT_ID);
+  mapped.writeUInt32LE(id, ROOTID_OFFSET);
   return mapped;
 }
 
 function isOfRevision(value: Buffer, revision: number, size: number): boolean {
-  return value.length === size && (value.readUInt32LE(0) & REVISION_MASK) >>> 0 === revision;
+  return value.length === size && (value.readUInt32LE(0) & VFS_CAP_REVISION_MASK) >>> 0 === revision;
 }

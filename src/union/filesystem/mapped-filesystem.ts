@@ -199,9 +199,9 @@ export class MappedFilesystem extends UnionFilesystem {
     return super.copyFileRange(from, fromOffset, to, toOffset, length, this.onDisk.of(caller));
   }
 
-  override readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink, isQuiet: boolean): void {
+  override readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink, noatime: boolean): void {
     if (!plus) {
-      super.readdir(nodeid, cookie, plus, sink, isQuiet);
+      super.readdir(nodeid, cookie, plus, sink, noatime);
       return;
     }
     const showing: DirectorySink = {
@@ -209,7 +209,7 @@ export class MappedFilesystem extends UnionFilesystem {
       add: (name, ino, type, at) => sink.add(name, ino, type, at),
       addPlus: (name, ino, type, at, entry) => sink.addPlus(name, ino, type, at, entry && this.show(entry)),
     };
-    super.readdir(nodeid, cookie, plus, showing, isQuiet);
+    super.readdir(nodeid, cookie, plus, showing, noatime);
   }
 
   /**

@@ -168,8 +168,8 @@ export class UnionFilesystem implements Operations {
     return data.copyFileRange(this.union, from, fromOffset, to, toOffset, length, caller);
   }
 
-  readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink, isQuiet = false): void {
-    readdir(this.union, nodeid, cookie, plus, sink, isQuiet);
+  readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink, noatime = false): void {
+    readdir(this.union, nodeid, cookie, plus, sink, noatime);
   }
 
   statfs(_nodeid: NodeId): StatFs {

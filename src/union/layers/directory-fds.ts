@@ -23,42 +23,42 @@ function ownMode({ layer }: RealDirectory, fd: number): number | null {
 /**
  * Keeps a bounded number of real directories open: the most recently used ones.
  *
- * An evicted fd is closed only after `grace` further evictions. An operation can use several fds at once (a
- * merged lookup uses one for each layer). When it opens the last one, the first must not be closed.
+ * An operation can use several fds at once (a merged lookup uses one for each layer). When it opens the last
+ * one, the first must not be closed. So an evicted fd is closed only after `maxPerOperation` further
+ * evictions.
  */
 export class DirectoryFds {
   private readonly cache: LRUCache<RealDirectory, number>;
   private readonly evicted: number[] = [];
   /** Directories whose fd has O_PATH, because the server can search but not list them. */
   private readonly searchOnly = new WeakSet<RealDirectory>();
-  /** How many of the cached directories can be open now. */
-  private room = 0;
+  /** How many directories can be in the cache now: fewer than `max` if applications have many files open. */
+  private limit = 0;
 
   /**
    * @param max how many directories are kept open at most
-   * @param grace larger than the number of directories that one operation opens: two for each layer and a few
-   * more. At least this many directories can always be open
-   * @param shared how many fds directories and open files of applications can have together
+   * @param maxPerOperation how many directories one operation opens at most. So many can always be open
+   * @param maxWithFiles how many fds directories and open files of applications can have together
    */
   constructor(
     private readonly max: number,
-    private readonly grace: number,
-    private readonly shared = Number.POSITIVE_INFINITY,
+    private readonly maxPerOperation: number,
+    private readonly maxWithFiles = Number.POSITIVE_INFINITY,
   ) {
     this.cache = new LRUCache({ max, dispose: (fd, dir) => this.evict(fd, dir), noDisposeOnSet: true });
-    this.leaveRoomFor(0);
+    this.leaveRoomForFiles(0);
   }
 
   /** An open fd of `dir`, valid for the rest of the current operation. */
   get(dir: RealDirectory): number {
     if (dir.fd >= 0) {
-      if (!dir.pinned) this.cache.get(dir);
+      if (!dir.isPinned) this.cache.get(dir);
       return dir.fd;
     }
     const fd = this.open(dir);
     dir.fd = fd;
     this.cache.set(dir, fd);
-    if (this.cache.size > this.room) this.cache.pop();
+    if (this.cache.size > this.limit) this.cache.pop();
     return fd;
   }
 
@@ -67,9 +67,9 @@ export class DirectoryFds {
    * application gets an error if a file cannot be opened.
    * @param files how many files are open
    */
-  leaveRoomFor(files: number): void {
-    this.room = Math.min(this.max, Math.max(this.grace, this.shared - files));
-    while (this.cache.size > this.room) this.cache.pop();
+  leaveRoomForFiles(files: number): void {
+    this.limit = Math.min(this.max, Math.max(this.maxPerOperation, this.maxWithFiles - files));
+    while (this.cache.size > this.limit) this.cache.pop();
   }
 
   /**
@@ -77,9 +77,9 @@ export class DirectoryFds {
    * not be opened again.
    */
   pin(dir: RealDirectory): void {
-    if (dir.pinned) return;
+    if (dir.isPinned) return;
     const fd = this.get(dir);
-    dir.pinned = true;
+    dir.isPinned = true;
     this.cache.delete(dir);
     dir.fd = fd;
   }
@@ -87,7 +87,7 @@ export class DirectoryFds {
   /** Closes the fd of a directory that nothing refers to any more. */
   drop(dir: RealDirectory): void {
     if (dir.parent === null || dir.fd < 0) return;
-    if (dir.pinned) {
+    if (dir.isPinned) {
       close(dir.fd);
       dir.fd = -1;
     } else this.cache.delete(dir);
@@ -100,9 +100,9 @@ export class DirectoryFds {
 
   private evict(fd: number, dir: RealDirectory): void {
     dir.fd = -1;
-    if (dir.pinned) return;
+    if (dir.isPinned) return;
     this.evicted.push(fd);
-    if (this.evicted.length > this.grace) close(this.evicted.shift() as number);
+    if (this.evicted.length > this.maxPerOperation) close(this.evicted.shift() as number);
   }
 
   /**
@@ -110,7 +110,7 @@ export class DirectoryFds {
    * that its user owns, it adds them to the mode while `list` runs. The kernel has already checked the
    * permissions of the caller, and rmdir(2), for which the union lists the directory too, needs none on it.
    */
-  listing(dir: RealDirectory, list: (fd: number) => void): void {
+  withListableFd(dir: RealDirectory, list: (fd: number) => void): void {
     let fd = this.get(dir);
     if (this.searchOnly.has(dir)) {
       // The mode can have changed since the fd was opened.
@@ -141,14 +141,14 @@ export class DirectoryFds {
     });
   }
 
-  /** Does what {@link listing} does, with an fd that has O_NOATIME. */
-  quietListing(dir: RealDirectory, list: (fd: number) => void): void {
-    this.listing(dir, (fd) => {
-      const quiet = reopen(fd, O_RDONLY | O_DIRECTORY | O_NOATIME);
+  /** Does what {@link withListableFd} does, with an fd that has O_NOATIME. */
+  withNoatimeFd(dir: RealDirectory, list: (fd: number) => void): void {
+    this.withListableFd(dir, (fd) => {
+      const noatimeFd = reopen(fd, O_RDONLY | O_DIRECTORY | O_NOATIME);
       try {
-        list(quiet);
+        list(noatimeFd);
       } finally {
-        close(quiet);
+        close(noatimeFd);
       }
     });
   }

@@ -16,14 +16,14 @@ import type { StatOverrides } from '../../whiteout/overrides/stat-overrides.js';
  * 5.12), so that a bug of plyfs cannot write to the layer.
  */
 function openLower(path: string): LayerRoot {
-  let isQuiet = false;
-  let isAlone = false;
+  let isReadOnly = false;
+  let isClone = false;
   const fd = openTreeRoot(path, (tree) => {
-    isAlone = true;
-    isQuiet = trySetReadOnly(tree) === 0;
+    isClone = true;
+    isReadOnly = trySetReadOnly(tree) === 0;
   });
-  const flags = isQuiet ? 0 : O_NOATIME;
-  return { fd, fileFlags: flags, directoryFlags: flags, isAlone };
+  const flags = isReadOnly ? 0 : O_NOATIME;
+  return { fd, fileFlags: flags, directoryFlags: flags, hidesMounts: isClone };
 }
 
 /** The open root of a layer. */
@@ -35,7 +35,7 @@ export interface LayerRoot {
   readonly fileFlags: number;
   readonly directoryFlags: number;
   /** Mounts inside the layer are not visible in it. */
-  readonly isAlone?: boolean;
+  readonly hidesMounts?: boolean;
 }
 
 /** How to open a layer. */
@@ -64,7 +64,7 @@ export class Layer {
   readonly fileFlags: number;
   readonly directoryFlags: number;
   /** Whether mounts inside the layer are visible in it. */
-  readonly mayHoldMounts: boolean;
+  readonly showsMounts: boolean;
   /** The device of the root. The inode numbers of directory entries belong to it. */
   readonly devMajor: number;
   readonly devMinor: number;
@@ -91,8 +91,8 @@ export class Layer {
     this.mount = mount;
     this.root = new RealDirectory(this, null, '' as EntryName);
     this.root.fd = opened.fd;
-    this.root.pinned = true;
-    this.mayHoldMounts = opened.isAlone !== true;
+    this.root.isPinned = true;
+    this.showsMounts = opened.hidesMounts !== true;
     this.fileFlags = opened.fileFlags;
     this.directoryFlags = opened.directoryFlags;
   }
@@ -135,7 +135,7 @@ export class RealDirectory implements DirectoryMemory {
   /** The open fd, or -1. `DirectoryFds` owns it, except for that of a layer's root. */
   fd = -1;
   /** The fd must remain open: of a layer's root, or of a removed directory that cannot be opened again. */
-  pinned = false;
+  isPinned = false;
 
   constructor(
     readonly layer: Layer,

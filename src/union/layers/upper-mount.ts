@@ -23,10 +23,12 @@ const DIRECTORY = O_RDONLY | O_DIRECTORY;
  */
 const CLONE_IMPOSSIBLE: ReadonlySet<number> = new Set([...NO_TREE, Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES]);
 
+/** The fds of the mount. */
 interface Roots {
+  /** The root of the mount: a directory that contains the other two. */
   readonly tree: number;
   readonly upper: number;
-  /** -1: the work directory is in the upper. */
+  /** The directory that contains the work directory; -1: the work directory is in the upper. */
   readonly work: number;
   /** The mount updates access times by the options of the union. */
   readonly keepsTimes: boolean;
@@ -38,6 +40,7 @@ export class UpperMount {
     private readonly path: string,
     private readonly workPath: string | undefined,
     private accessTimes: AccessTimes,
+    /** null: the server works without a mount of its own. */
     private readonly roots: Roots | null,
   ) {}
 
@@ -48,24 +51,24 @@ export class UpperMount {
    * Creates the mount. If that is impossible (as an ordinary user, or before Linux 5.2), the upper and the
    * work directory are opened by their paths.
    * @param path bytes, relative to the working directory, symlinks followed
-   * @param work the path of the directory that holds the work directory; undefined: the work directory is in
-   * the upper
+   * @param workPath the path of the directory that contains the work directory; undefined: the work directory
+   * is in the upper
    * @throws FsError with `path` if the upper cannot be opened
    */
-  static open(path: string, work: string | undefined, accessTimes: AccessTimes): UpperMount {
-    const upper = openNamed(path);
-    let beside = -1;
+  static open(path: string, workPath: string | undefined, accessTimes: AccessTimes): UpperMount {
+    const upper = openUpperByPath(path);
+    let work = -1;
     try {
       // If this fails, `openWork` fails too, with a message about the work directory.
-      if (work !== undefined) beside = openTrusted(work, DIRECTORY);
-      return new UpperMount(path, work, accessTimes, cloneBoth(upper, beside, accessTimes));
+      if (workPath !== undefined) work = openTrusted(workPath, DIRECTORY);
+      return new UpperMount(path, workPath, accessTimes, cloneBoth(upper, work, accessTimes));
     } catch (error) {
-      if (error instanceof FsError && work !== undefined && beside < 0)
-        return new UpperMount(path, work, accessTimes, null);
+      if (error instanceof FsError && workPath !== undefined && work < 0)
+        return new UpperMount(path, workPath, accessTimes, null);
       throw error;
     } finally {
       close(upper);
-      if (beside >= 0) close(beside);
+      if (work >= 0) close(work);
     }
   }
 
@@ -88,7 +91,7 @@ export class UpperMount {
     const { mode, directories } = this.accessTimes;
     const mountKeepsTimes = this.roots?.keepsTimes === true;
     return {
-      fd: this.roots === null ? openNamed(this.path) : openDirectoryAt(this.roots.upper, '.'),
+      fd: this.roots === null ? openUpperByPath(this.path) : openDirectoryAt(this.roots.upper, '.'),
       fileFlags: mountKeepsTimes || mode !== 'noatime' ? 0 : O_NOATIME,
       directoryFlags: mountKeepsTimes || (mode !== 'noatime' && directories) ? 0 : O_NOATIME,
     };
@@ -119,7 +122,7 @@ export class UpperMount {
   }
 }
 
-function openNamed(path: string): number {
+function openUpperByPath(path: string): number {
   try {
     return openTrusted(path, DIRECTORY);
   } catch (error) {
@@ -137,8 +140,8 @@ function closeRoots({ tree, upper, work }: Roots): void {
  * Returns null if that is impossible.
  */
 function cloneBoth(upper: number, work: number, accessTimes: AccessTimes): Roots | null {
-  const upperPath = pathOf(upper);
-  const workPath = work < 0 ? upperPath : pathOf(work);
+  const upperPath = pathOfFd(upper);
+  const workPath = work < 0 ? upperPath : pathOfFd(work);
   const common = commonDirectory(upperPath, workPath);
   const tree = tryCloneTree(common);
   if (tree < 0) {
@@ -152,15 +155,15 @@ function cloneBoth(upper: number, work: number, accessTimes: AccessTimes): Roots
   const roots = {
     keepsTimes,
     tree,
-    upper: reach(tree, common, upperPath, upper),
-    work: work < 0 ? -1 : reach(tree, common, workPath, work),
+    upper: openInClone(tree, common, upperPath, upper),
+    work: work < 0 ? -1 : openInClone(tree, common, workPath, work),
   };
   if (roots.upper >= 0 && (work < 0 || roots.work >= 0)) return roots;
   closeRoots(roots);
   return null;
 }
 
-function pathOf(fd: number): string {
+function pathOfFd(fd: number): string {
   return readlinkSync(`/proc/self/fd/${fd}`, 'latin1');
 }
 
@@ -177,10 +180,10 @@ const found = new FileStat();
 const expected = new FileStat();
 
 /**
- * Opens `path` in `tree`, a mount of the directory `common`. Returns -1 if that is not the directory
- * `original`.
+ * Opens the directory `path` through `tree`, a clone of the mount with the directory `common` as its root.
+ * Returns -1 if that leads to another directory than `original`.
  */
-function reach(tree: number, common: string, path: string, original: number): number {
+function openInClone(tree: number, common: string, path: string, original: number): number {
   const below = path.slice(common === '/' ? 1 : common.length + 1);
   const fd = tryOpenBeneath(tree, below, DIRECTORY);
   if (fd < 0) return -1;

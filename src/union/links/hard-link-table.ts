@@ -194,7 +194,7 @@ export abstract class HardLinkTable {
     if (entry === null) return;
     const dirfd = this.fds.get(this.directory);
     if (node !== null) {
-      if (node.nlookup > 0 && node.open === null) node.pin = openAt(dirfd, entry, O_PATH);
+      if (node.nlookup > 0 && node.open === null) node.pinnedFd = openAt(dirfd, entry, O_PATH);
       node.home = null;
       node.group = null;
     }

@@ -35,7 +35,7 @@ export class LinkIndex extends HardLinkTable {
   ) {
     const directory = new RealDirectory(layer, null, '' as EntryName);
     directory.fd = index.fd;
-    directory.pinned = true;
+    directory.isPinned = true;
     super(directory, fds, numbers);
   }
 
@@ -48,15 +48,15 @@ export class LinkIndex extends HardLinkTable {
     const { originHandles, mount, layer, lowers, keep, log } = parts;
     const root = lowers[0] as Layer | undefined;
     if (originHandles === null || root === undefined) return null;
-    const ofUpper = originHandles.identify(layer);
-    const ofLower = originHandles.identify(root);
-    const obstacle = ofUpper === null ? "the upper's file system has no file handles" : originHandles.obstacle();
-    if (ofUpper === null || ofLower === null || obstacle !== null) {
+    const upperRoot = originHandles.identify(layer);
+    const lowerRoot = originHandles.identify(root);
+    const obstacle = upperRoot === null ? "the upper's file system has no file handles" : originHandles.obstacle();
+    if (upperRoot === null || lowerRoot === null || obstacle !== null) {
       log(`falling back to index=off: ${obstacle}`);
       return null;
     }
     try {
-      const roots = { upper: layer.root.fd, ofUpper, ofLower };
+      const roots = { upperFd: layer.root.fd, upperRoot, lowerRoot };
       const index = keep(
         LayerRefusal.forPath('workdir', work, 'index', () =>
           IndexDirectory.open({ work, upper: layer.path }, () => mount.openWork(), dialect, roots),

@@ -20,21 +20,21 @@ interface LowerFileSystem {
   readonly devMinor: number;
   readonly uuid: Uint8Array;
   /**
-   * Whether the UUID identifies this file system. It does for the file system of the upper. Another one must
-   * have a UUID (unless `toleratesNull`) that no other file system of the layers has.
+   * The UUID identifies this file system among those of the layers. It does for the file system of the upper.
+   * Another one must have a UUID (unless `toleratesNull`) that no other one has.
    */
-  unique: boolean;
+  hasUsableUuid: boolean;
 }
 
 const NO_UUID = new Uint8Array(16);
 
 export class OriginHandles {
   private readonly systems: LowerFileSystem[] = [];
-  /** false: the server cannot open files by handle. */
-  private mayOpen = true;
+  /** False after the kernel has refused it with EPERM. */
+  private canOpenByHandle = true;
 
-  /** Copies do not record the file system of their origin, because all layers are on one. */
-  private readonly unnamed: boolean;
+  /** Copies record their origin without the UUID of its file system, because all layers are on one. */
+  private readonly omitsUuid: boolean;
 
   /**
    * @param toleratesNull whether a lower file system without a UUID is accepted
@@ -48,46 +48,47 @@ export class OriginHandles {
     private readonly marks: OriginMarks,
     { toleratesNull, ignoresUuid }: { readonly toleratesNull: boolean; readonly ignoresUuid: boolean },
   ) {
-    this.unnamed = ignoresUuid && lowers.every((lower) => isSame(lower, upper));
+    this.omitsUuid = ignoresUuid && lowers.every((lower) => isSame(lower, upper));
     for (const { root, devMajor, devMinor } of lowers) {
-      if (this.of(devMajor, devMinor) !== undefined) continue;
+      if (this.systemOf(devMajor, devMinor) !== undefined) continue;
       const uuid = this.uuidOf(root.fd);
-      const ofUpper = devMajor === upper.devMajor && devMinor === upper.devMinor;
+      const isOfUpper = devMajor === upper.devMajor && devMinor === upper.devMinor;
       const twin = this.systems.find((other) => isEqual(other.uuid, uuid));
-      const unique = ofUpper || (twin === undefined && (toleratesNull || uuid.some((byte) => byte !== 0)));
+      const hasUsableUuid = isOfUpper || (twin === undefined && (toleratesNull || uuid.some((byte) => byte !== 0)));
       // If two file systems have the same UUID and one is that of the upper, the UUID identifies that of the
       // upper.
-      if (twin !== undefined && !isSame(twin, upper)) twin.unique = false;
-      this.systems.push({ fd: root.fd, devMajor, devMinor, uuid, unique });
+      if (twin !== undefined && !isSame(twin, upper)) twin.hasUsableUuid = false;
+      this.systems.push({ fd: root.fd, devMajor, devMinor, uuid, hasUsableUuid });
     }
   }
 
   private uuidOf(fd: number): Uint8Array {
-    return this.unnamed ? NO_UUID : fsUuid(fd);
+    return this.omitsUuid ? NO_UUID : fsUuid(fd);
   }
 
-  private of(devMajor: number, devMinor: number): LowerFileSystem | undefined {
+  private systemOf(devMajor: number, devMinor: number): LowerFileSystem | undefined {
     return this.systems.find((one) => one.devMajor === devMajor && one.devMinor === devMinor);
   }
 
   /** The origin that a copy of the lower object `name` under `dirfd` records. */
   originOf(layer: Layer, dirfd: number, name: EntryName): Uint8Array {
-    const system = this.of(layer.devMajor, layer.devMinor);
+    const system = this.systemOf(layer.devMajor, layer.devMinor);
     const handle = fileHandle(dirfd, name);
     return this.marks.encode(handle === null || system === undefined ? null : { uuid: system.uuid, handle });
   }
 
   /**
    * Finds the file that `origin` names, and stats it.
-   * @returns `unknown` if the file does not exist, is not of these layers, or `origin` names none; `barred`
-   * if the server lacks CAP_DAC_READ_SEARCH, and so cannot open files by handle. Then {@link isOrigin} helps.
+   * @returns `unknown` if the file does not exist, is not of these layers, or `origin` names none;
+   * `not permitted` if the server lacks CAP_DAC_READ_SEARCH, and so cannot open files by handle. Then
+   * {@link isOrigin} helps.
    */
-  find(origin: Uint8Array, into: FileStat): 'found' | 'unknown' | 'barred' {
+  find(origin: Uint8Array, into: FileStat): 'found' | 'unknown' | 'not permitted' {
     const file = this.marks.decode(origin);
     if (file === null) return 'unknown';
     for (const system of this.systems) {
-      if (!system.unique || !isEqual(system.uuid, file.uuid)) continue;
-      if (!this.mayOpen) return 'barred';
+      if (!system.hasUsableUuid || !isEqual(system.uuid, file.uuid)) continue;
+      if (!this.canOpenByHandle) return 'not permitted';
       const fd = tryOpenByHandle(system.fd, file.handle, O_PATH);
       if (fd >= 0) {
         try {
@@ -98,8 +99,8 @@ export class OriginHandles {
         }
       }
       if (fd === -Errno.EPERM) {
-        this.mayOpen = false;
-        return 'barred';
+        this.canOpenByHandle = false;
+        return 'not permitted';
       }
       // ESTALE: the inode does not exist any more. EINVAL: the handle is not valid on any file system.
       if (fd !== -Errno.ESTALE && fd !== -Errno.EINVAL) throw fsError(-fd, 'open_by_handle_at');
@@ -107,9 +108,9 @@ export class OriginHandles {
     return 'unknown';
   }
 
-  /** Whether {@link find} always returns `barred`, because the server cannot open files by handle. */
-  get isBarred(): boolean {
-    return !this.mayOpen;
+  /** Whether the kernel has refused to open files by handle, so that {@link find} returns `not permitted`. */
+  get lacksPermission(): boolean {
+    return !this.canOpenByHandle;
   }
 
   /** Identifies the root of a layer; null: its file system has no handles. */
@@ -120,10 +121,10 @@ export class OriginHandles {
 
   /** The reason why lower files cannot be found by their handles, for the log; null: they can. */
   obstacle(): string | null {
-    for (const { fd, unique } of this.systems) {
+    for (const { fd, hasUsableUuid } of this.systems) {
       const handle = fileHandle(fd, '');
       if (handle === null) return 'the file system of a lower has no file handles';
-      if (!unique) return 'the file system of a lower has no UUID, or the same as another';
+      if (!hasUsableUuid) return 'the file system of a lower has no UUID, or the same as another';
       const opened = tryOpenByHandle(fd, handle, O_PATH);
       if (opened === -Errno.EPERM) return 'finding files by their handles needs CAP_DAC_READ_SEARCH';
       if (opened < 0) throw fsError(-opened, 'open_by_handle_at');

@@ -11,13 +11,13 @@ import { correctNumbers } from './stable-inode-numbers.js';
 
 /**
  * The listing of `dir`, from the cache or from disk.
- * @param isQuiet the access time of the upper directory must not change
+ * @param noatime the access time of the upper directory must not change
  */
-export function listingOf(union: Union, dir: DirectoryNode, isQuiet = false): Listing {
+export function listingOf(union: Union, dir: DirectoryNode, noatime = false): Listing {
   let listing = union.caches.listings.get(dir);
   if (listing === undefined) {
     union.caches.treePrefetch.listed(dir);
-    const entries = readMerged(union, dir, isQuiet);
+    const entries = readMerged(union, dir, noatime);
     const hasCopies = correctNumbers(union, dir, entries);
     if (dir.impure && !hasCopies && !dir.isMerged) unmarkImpure(union, dir);
     listing = new Listing(entries);

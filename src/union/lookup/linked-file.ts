@@ -64,7 +64,7 @@ export function isNodeOfFound(linked: FileNode, isUpper: boolean, group: LinkGro
  */
 export function movesToFoundName(identity: Identity, node: FileNode, isUpper: boolean): boolean {
   if (node.isUpper && (isUpper || identity.links?.countsNames !== true)) return false;
-  return node.busy === 0;
+  return node.copyJobKey === 0;
 }
 
 /** Moves the node of a file with several links to another of its names. */

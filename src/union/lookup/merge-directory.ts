@@ -15,20 +15,20 @@ import type { Union } from '../state/union.js';
 /**
  * Reads the entries of `dir`, with the inode numbers of the real objects, without regard to copy-ups
  * (`InodeNumbers.own`).
- * @param isQuiet the access time of the upper directory must not change
+ * @param noatime the access time of the upper directory must not change
  */
-export function readMerged(union: Union, dir: DirectoryNode, isQuiet: boolean): ListedEntry[] {
-  if (dir.isMerged) return readStack(union, dir.upper === null ? dir.lowers : [dir.upper, ...dir.lowers], isQuiet);
+export function readMerged(union: Union, dir: DirectoryNode, noatime: boolean): ListedEntry[] {
+  if (dir.isMerged) return readStack(union, dir.upper === null ? dir.lowers : [dir.upper, ...dir.lowers], noatime);
   const entries: ListedEntry[] = [];
   const add = (name: EntryName, ino: number, type: number): void => {
     entries.push(entryOf(dir.top, name, ino, type));
   };
-  readLayer(union, dir.top, add, null, isQuiet);
+  readLayer(union, dir.top, add, null, noatime);
   return entries;
 }
 
 /** The merged entries of several real directories, top first. */
-export function readStack(union: Union, stack: readonly RealDirectory[], isQuiet = false): ListedEntry[] {
+export function readStack(union: Union, stack: readonly RealDirectory[], noatime = false): ListedEntry[] {
   const entries: ListedEntry[] = [];
   /**
    * Maps each name that was found so far to its entry. null: a whiteout hides the name in the layers below.
@@ -51,7 +51,7 @@ export function readStack(union: Union, stack: readonly RealDirectory[], isQuiet
         } else closed.add(name);
       }
     };
-    readLayer(union, home, add, whiteouts, isQuiet);
+    readLayer(union, home, add, whiteouts, noatime);
     // After the layer's own entries: a whiteout hides objects of the layers below, never those of its own
     // layer.
     for (const name of whiteouts) {
@@ -67,7 +67,7 @@ function readLayer(
   home: RealDirectory,
   add: (name: EntryName, ino: number, type: number) => void,
   whiteouts: EntryName[] | null,
-  isQuiet: boolean,
+  noatime: boolean,
 ): void {
   const { layer } = home;
   const list = (fd: number): void => {
@@ -76,8 +76,8 @@ function readLayer(
       add(name, union.identity.numbers.ownOfLower(place, layer, ino), type);
     layer.reader.list(fd, { entry, whiteout: (name) => whiteouts?.push(name) }, home);
   };
-  if (isQuiet && layer.isUpper) union.fds.quietListing(home, list);
-  else union.fds.listing(home, list);
+  if (noatime && layer.isUpper) union.fds.withNoatimeFd(home, list);
+  else union.fds.withListableFd(home, list);
 }
 
 /**
@@ -85,7 +85,7 @@ function readLayer(
  * mounted on the directory.
  */
 function placeOf(layer: Layer, fd: number): Layer | FileStat {
-  if (layer.isUpper || !layer.mayHoldMounts) return layer;
+  if (layer.isUpper || !layer.showsMounts) return layer;
   const stat = new FileStat();
   statFd(fd, stat);
   return stat;
@@ -107,7 +107,7 @@ function entryOf(home: RealDirectory, name: EntryName, ino: number, type: number
 export function lowersAreBare(fds: DirectoryFds, dir: DirectoryNode): boolean {
   let bare = true;
   for (const home of dir.lowers) {
-    fds.listing(home, (fd) => {
+    fds.withListableFd(home, (fd) => {
       readDirectory(fd, () => {
         bare = false;
       });

@@ -94,7 +94,7 @@ function findLower(
   if (originHandles === null) return null;
   const result = originHandles.find(origin, into);
   if (result === 'found') return numbers.own(into.devMajor, into.devMinor, into.ino);
-  if (result !== 'barred') return null;
+  if (result !== 'not permitted') return null;
   // An ordinary user cannot open files by handle. But the lower file can have the same name as its copy.
   for (const home of dir.lowers) {
     const dirfd = union.fds.get(home);
@@ -147,7 +147,7 @@ export function correctNumbers(union: Union, dir: DirectoryNode, entries: readon
     if (entry.ino !== own) hasCopies = true;
   }
   correctLowerNumbers(union.identity, entries);
-  return hasCopies || union.identity.originHandles?.isBarred === true;
+  return hasCopies || union.identity.originHandles?.lacksPermission === true;
 }
 
 function correctLowerNumbers(identity: Identity, entries: readonly ListedEntry[]): void {

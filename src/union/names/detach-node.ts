@@ -25,14 +25,14 @@ export function isNodeAt(node: FileNode, { dir, name }: Location): boolean {
  * open file has an fd already. The server must not keep two fds for one unlinked open file.
  */
 export function keepingReachable(node: FileNode, at: Location, dirfd: number, remove: () => void): void {
-  const wanted = isNodeAt(node, at) && node.pin < 0 && needsPin(node);
-  if (wanted) node.pin = openAt(dirfd, at.name, O_PATH);
+  const wanted = isNodeAt(node, at) && node.pinnedFd < 0 && needsPinnedFd(node);
+  if (wanted) node.pinnedFd = openAt(dirfd, at.name, O_PATH);
   try {
     remove();
   } catch (error) {
     if (wanted) {
-      close(node.pin);
-      node.pin = -1;
+      close(node.pinnedFd);
+      node.pinnedFd = -1;
     }
     throw error;
   }
@@ -42,7 +42,7 @@ export function keepingReachable(node: FileNode, at: Location, dirfd: number, re
  * Whether the kernel can still send requests for the real object after its name is removed, and the node has
  * no fd of this object. The open fd of a metacopy does not count: it is an fd of the file with the data.
  */
-function needsPin(node: FileNode): boolean {
+function needsPinnedFd(node: FileNode): boolean {
   // The copy of a file with several links is reached through its entry in the hard link table.
   return node.group === null && !opensItself(node) && (node.nlookup > 0 || node.open !== null);
 }
@@ -94,7 +94,7 @@ function detachLink(union: Union, node: FileNode, group: LinkGroup, at: Location
 }
 
 function releaseNumber(union: Union, node: FileNode): void {
-  if (!union.identity.numbers.keepsAny || (node.pin < 0 && node.open === null)) return;
+  if (!union.identity.numbers.keepsAny || (node.pinnedFd < 0 && node.open === null)) return;
   // If this fails, the number that this file showed stays reserved for its real inode number. The next file
   // to which the upper gives this real number shows it.
   afterwards(() => {

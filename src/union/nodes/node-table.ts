@@ -137,7 +137,7 @@ export class NodeTable {
 
   private isFree(node: UnionNode): boolean {
     if (node.nlookup > 0 || node.id === ROOT_ID) return false;
-    return node.kind === 'directory' ? node.children.size === 0 : node.open === null && node.busy === 0;
+    return node.kind === 'directory' ? node.children.size === 0 : node.open === null && node.copyJobKey === 0;
   }
 
   private free(node: UnionNode): void {
@@ -158,8 +158,8 @@ export class NodeTable {
       for (const lower of node.lowers) this.fds.drop(lower);
       return;
     }
-    if (node.pin >= 0) close(node.pin);
-    node.pin = -1;
+    if (node.pinnedFd >= 0) close(node.pinnedFd);
+    node.pinnedFd = -1;
     if (node.open !== null) closeFds(node.open);
     node.open = null;
   }

@@ -108,8 +108,8 @@ export interface OpenFile {
  */
 class RareState {
   open: OpenFile | null = null;
-  pin = -1;
-  busy = 0;
+  pinnedFd = -1;
+  copyJobKey = 0;
   group: LinkGroup | null = null;
   data: FileData | null = null;
   redirect: string | null = null;
@@ -117,7 +117,7 @@ class RareState {
 
   /** Whether all fields have their initial values, so that the object is not needed. */
   get isInitial(): boolean {
-    const hasNoFds = this.open === null && this.pin < 0 && this.busy === 0;
+    const hasNoFds = this.open === null && this.pinnedFd < 0 && this.copyJobKey === 0;
     return hasNoFds && this.group === null && this.data === null && this.redirect === null && this.identity === null;
   }
 }
@@ -146,9 +146,9 @@ export class FileNode implements NodeBase {
     public ino: number,
     isUpper: boolean,
     /**
-     * The real directory and name of the object; null: the object has no name and is reached through `pin` or
-     * `open`. The copy of a file with a `group` is reached through its entry in the hard link table, never
-     * through one of its names.
+     * The real directory and name of the object; null: the object has no name and is reached through
+     * `pinnedFd` or `open`. The copy of a file with a `group` is reached through its entry in the hard link
+     * table, never through one of its names.
      */
     public home: RealDirectory | null,
     public realName: EntryName,
@@ -166,8 +166,8 @@ export class FileNode implements NodeBase {
   placeAt(home: RealDirectory, name: EntryName): void {
     this.home = home;
     this.realName = name;
-    if (this.pin >= 0) close(this.pin);
-    this.pin = -1;
+    if (this.pinnedFd >= 0) close(this.pinnedFd);
+    this.pinnedFd = -1;
   }
 
   get removed(): boolean {
@@ -252,22 +252,22 @@ export class FileNode implements NodeBase {
    * owns it. A node whose object is open does not need one, except for a metacopy, where the open fd is that
    * of the data.
    */
-  get pin(): number {
-    return this.rare === null ? -1 : this.rare.pin;
+  get pinnedFd(): number {
+    return this.rare === null ? -1 : this.rare.pinnedFd;
   }
-  set pin(fd: number) {
-    if (fd === this.pin) return;
-    this.rareState().pin = fd;
+  set pinnedFd(fd: number) {
+    if (fd === this.pinnedFd) return;
+    this.rareState().pinnedFd = fd;
     this.dropRareState();
   }
 
-  /** The key of the copy-up that a helper thread does at the moment, or 0. */
-  get busy(): number {
-    return this.rare === null ? 0 : this.rare.busy;
+  /** The key of the copy-up of this file that a helper thread executes (`CopyJob`); 0: none. */
+  get copyJobKey(): number {
+    return this.rare === null ? 0 : this.rare.copyJobKey;
   }
-  set busy(key: number) {
-    if (key === this.busy) return;
-    this.rareState().busy = key;
+  set copyJobKey(key: number) {
+    if (key === this.copyJobKey) return;
+    this.rareState().copyJobKey = key;
     this.dropRareState();
   }
 

@@ -249,8 +249,8 @@ export function releaseOpen(union: Union, node: FileNode, flags: number): void {
   union.openFiles.closed();
   if (open.backingId !== 0) union.kernel.channel?.backingClose(open.backingId);
   // A file without a name is reached through this fd as long as the kernel can send requests for it.
-  if (node.home === null && node.pin < 0) {
-    node.pin = open.fd;
+  if (node.home === null && node.pinnedFd < 0) {
+    node.pinnedFd = open.fd;
     closeReadFd(open);
   } else closeFds(open);
   union.nodes.release(node);

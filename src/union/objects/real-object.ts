@@ -35,7 +35,7 @@ export function refOf(fds: DirectoryFds, node: UnionNode): ObjectRef {
 
 /** The fd of an object that is not reached by a name. */
 export function heldFd(node: FileNode): number {
-  return opensItself(node) ? (node.open as OpenFile).fd : node.pin;
+  return opensItself(node) ? (node.open as OpenFile).fd : node.pinnedFd;
 }
 
 /** Whether the open fd is that of the real object. For a metacopy it is that of the data, another object. */

@@ -123,11 +123,11 @@ export function read(
   if ((flags & O_NOATIME) === 0 || !node.isUpper || union.options.accessTimes.mode === 'noatime') {
     return readBy(readFd, into, at, size, offset);
   }
-  const quiet = reopen(readFd, O_RDONLY | O_NOATIME);
+  const noatimeFd = reopen(readFd, O_RDONLY | O_NOATIME);
   try {
-    return readBy(quiet, into, at, size, offset);
+    return readBy(noatimeFd, into, at, size, offset);
   } finally {
-    close(quiet);
+    close(noatimeFd);
   }
 }
 

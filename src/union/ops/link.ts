@@ -16,7 +16,7 @@ import { assertChangeable, assertWhiteoutRemovable, assertWritable } from '../ob
 import { heldFd, showStat, statReal } from '../objects/real-object.js';
 import { refuseWithoutData } from '../objects/unfollowed-data.js';
 import { markImpure } from '../promote/impure-mark.js';
-import { assertNotBusy, ensureUpper, ensureWhole } from '../promote/promote.js';
+import { assertNotCopying, ensureUpper, ensureWhole } from '../promote/promote.js';
 import type { Union } from '../state/union.js';
 import { countedEntry } from './entries.js';
 
@@ -32,7 +32,7 @@ export function link(union: Union, nodeid: NodeId, parent: NodeId, name: EntryNa
   union.stack.checkNewName(name);
   assertWritable(union, dir);
   assertChangeable(union, node);
-  assertNotBusy(node);
+  assertNotCopying(node);
   refuseWithoutData(union, node, 'link');
   ensureUpper(union, node);
   if (node.data !== null && !redirectMetacopy(union, node, false)) ensureWhole(union, node);

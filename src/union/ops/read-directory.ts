@@ -25,11 +25,11 @@ export function readdir(
   cookie: number,
   plus: boolean,
   sink: DirectorySink,
-  isQuiet: boolean,
+  noatime: boolean,
 ): void {
   const dir = union.nodes.directory(nodeid);
   if (dir.removed) return;
-  if (cookie === 0 && !isQuiet) updateAccessTime(union, dir);
+  if (cookie === 0 && !noatime) updateAccessTime(union, dir);
   const add = (name: EntryName, ino: number, type: number, at: number): boolean => {
     if (!sink.fits(name.length)) return false;
     if (plus) sink.addPlus(name, ino, type, at, null);
@@ -38,7 +38,7 @@ export function readdir(
   };
   if (cookie < DOT_COOKIE && !add(DOT, dir.ino, DT_DIR, DOT_COOKIE)) return;
   if (cookie < DOT_DOT_COOKIE && !add(DOT_DOT, (dir.parent ?? dir).ino, DT_DIR, DOT_DOT_COOKIE)) return;
-  listingOf(union, dir, isQuiet).after(cookie, (listed) => {
+  listingOf(union, dir, noatime).after(cookie, (listed) => {
     if (!plus) return add(listed.name, inoOf(dir, listed), listed.type, listed.cookie);
     if (!sink.fits(listed.name.length)) return false;
     // A name that a branch of aufs allows, but aufs itself does not: it is listed, but no lookup finds it.

@@ -11,7 +11,7 @@ import { detachDirectory, detachName, keepingReachable } from '../names/detach-n
 import { prepareRemoval } from '../names/prepare-removal.js';
 import type { DirectoryNode, UnionNode } from '../nodes/node.js';
 import { assertRemovable } from '../objects/protection.js';
-import { assertNotBusy } from '../promote/promote.js';
+import { assertNotCopying } from '../promote/promote.js';
 import { copyUpDirectory } from '../promote/promote-directory.js';
 import { hasUpperName } from '../promote/upper-names.js';
 import type { Union } from '../state/union.js';
@@ -25,7 +25,7 @@ export function unlink(union: Union, parent: NodeId, name: EntryName): void {
   const node = existingNode(union, dir, name);
   if (node.kind === 'directory') throw fsError(Errno.EISDIR, 'unlink');
   assertRemovable(union, dir, node);
-  assertNotBusy(node);
+  assertNotCopying(node);
   const at = { dir, name };
   prepareRemoval(union, node, at);
   const inUpper = hasUpperName(union.fds, node, dir, name);

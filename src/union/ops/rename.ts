@@ -24,7 +24,7 @@ import type { Location } from '../nodes/location.js';
 import type { UnionNode } from '../nodes/node.js';
 import { assertRemovable, assertWhiteoutRemovable, assertWritable } from '../objects/protection.js';
 import { refuseWithoutData } from '../objects/unfollowed-data.js';
-import { assertNotBusy } from '../promote/promote.js';
+import { assertNotCopying } from '../promote/promote.js';
 import { hasUpperName } from '../promote/upper-names.js';
 import type { Union } from '../state/union.js';
 import { existingNode } from './remove.js';
@@ -74,7 +74,7 @@ export function rename(
  */
 function checkMovable(union: Union, node: UnionNode): void {
   if (node.kind === 'file') {
-    assertNotBusy(node);
+    assertNotCopying(node);
     refuseWithoutData(union, node, 'rename');
     return;
   }
@@ -90,7 +90,7 @@ function checkMovable(union: Union, node: UnionNode): void {
 function checkReplaceable(union: Union, source: UnionNode, target: UnionNode): void {
   if (target.kind === 'file') {
     if (source.kind === 'directory') throw fsError(Errno.ENOTDIR, 'rename');
-    assertNotBusy(target);
+    assertNotCopying(target);
     return;
   }
   if (source.kind === 'file') throw fsError(Errno.EISDIR, 'rename');

@@ -60,10 +60,10 @@ export function copySpecial(union: Union, node: FileNode, plan: SpecialCopyPlan)
     enterLinks(union.identity, node, { dirfd, name }, copy, source);
   };
   if (home === null) {
-    const pin = copyUpUnnamed(source, copyUp, whenFinished);
+    const pinnedFd = copyUpUnnamed(source, copyUp, whenFinished);
     switchLayer(union, node, { home, copy, breaksLinks: plan.breaksLinks });
-    if (node.home === null) node.pin = pin;
-    else close(pin);
+    if (node.home === null) node.pinnedFd = pinnedFd;
+    else close(pinnedFd);
     return;
   }
   const destination = { upper: union.fds.get(home), name: node.name };
@@ -94,24 +94,24 @@ function publish(
   const copy = scratch;
   let home: RealDirectory | null;
   let fd: number;
-  let pin = -1;
+  let pinnedFd = -1;
   try {
     home = upperParent(union, node);
     staged.seal(synced);
     if (Number.isFinite(length)) truncate(staged.fd, length);
     statFd(staged.fd, copy);
     enterLinks(union.identity, node, { dirfd: staged.fd, name: '' }, copy, plan.source);
-    if (home === null && node.group === null && node.open === null) pin = reopen(staged.fd, O_PATH);
+    if (home === null && node.group === null && node.open === null) pinnedFd = reopen(staged.fd, O_PATH);
     fd = withdrawOnFailure(union.identity, node, () =>
       home === null ? staged.keepUnnamed() : publishFile(staged, { upper: union.fds.get(home), name: node.name }),
     );
   } catch (error) {
     staged.abandon();
-    if (pin >= 0) close(pin);
+    if (pinnedFd >= 0) close(pinnedFd);
     throw error;
   }
   switchLayer(union, node, { home, copy, breaksLinks: plan.breaksLinks });
-  if (pin >= 0) node.pin = pin;
+  if (pinnedFd >= 0) node.pinnedFd = pinnedFd;
   if (plan.kind === 'metacopy') {
     node.data = plan.data;
     close(fd);

@@ -51,7 +51,7 @@ function copyUpRemoved(union: Union, dir: DirectoryNode): RealDirectory {
   const { layer, copyUp } = union.stack.writable();
   const real = new RealDirectory(layer, layer.root, dir.name);
   real.fd = copyUpUnnamed(sourceOf(union, dir), copyUp);
-  real.pinned = true;
+  real.isPinned = true;
   dir.upper = real;
   invalidateCopied(union.kernel, dir);
   return real;

@@ -9,8 +9,8 @@ import { closeCopy, copyAttributes, copySpecial, copyWhole } from './execute-cop
 import { linkNodeName } from './upper-names.js';
 
 /** Throws `Parked` while a helper thread copies the file up: its node must not change its place meanwhile. */
-export function assertNotBusy(node: FileNode): void {
-  if (node.busy !== 0) throw new Parked(node.busy);
+export function assertNotCopying(node: FileNode): void {
+  if (node.copyJobKey !== 0) throw new Parked(node.copyJobKey);
 }
 
 /**
@@ -24,7 +24,7 @@ export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_IN
   if (node.isUpper) linkNodeName(union, node);
   if (node.isUpper && node.data === null) return -1;
   union.stack.writable();
-  assertNotBusy(node);
+  assertNotCopying(node);
   const errno = union.jobs.takeFailure(node);
   if (errno !== 0) throw fsError(errno, 'copy-up');
   if (node.isUpper) return completeData(union, node, length);
@@ -39,7 +39,7 @@ export function copyUp(union: Union, node: FileNode, length = Number.POSITIVE_IN
  */
 export function ensureUpper(union: Union, node: FileNode): void {
   if (node.isUpper) {
-    assertNotBusy(node);
+    assertNotCopying(node);
     linkNodeName(union, node);
     // The error of a failed copy of the data is dropped. A caller that needs the data starts the copy again.
     if (node.data !== null) union.jobs.takeFailure(node);
@@ -49,7 +49,7 @@ export function ensureUpper(union: Union, node: FileNode): void {
     ensureWhole(union, node);
     return;
   }
-  assertNotBusy(node);
+  assertNotCopying(node);
   union.jobs.takeFailure(node);
   const plan = planMetacopy(union, node);
   if (plan.kind === 'metacopy') copyAttributes(union, node, plan);

@@ -14,7 +14,7 @@ export const LARGE = 1 << 20;
 
 const scratch = new FileStat();
 
-/** A copy-up whose data a helper thread is copying. While it runs, `node.busy` holds its key. */
+/** A copy-up whose data a helper thread is copying. While it runs, `node.copyJobKey` is its key. */
 export interface CopyJob {
   readonly key: number;
   readonly node: FileNode;
@@ -41,7 +41,7 @@ export class CopyJobs {
   }
 
   /**
-   * Starts a job that copies the data of `filling`, and marks `node` as busy.
+   * Starts a job that copies the data of `filling`, and stores its key in `node`.
    * @param filling this object owns it from now on, also if the call fails
    * @returns the key under which the request is parked
    */
@@ -57,7 +57,7 @@ export class CopyJobs {
       throw error;
     }
     this.running.set(key, { key, node, filling, complete });
-    node.busy = key;
+    node.copyJobKey = key;
     return key;
   }
 
@@ -69,7 +69,7 @@ export class CopyJobs {
       const job = this.running.get(key);
       if (job === undefined) continue;
       this.running.delete(key);
-      job.node.busy = 0;
+      job.node.copyJobKey = 0;
       finished.push({ job, errno });
     }
     if (this.running.size === 0) stopTimer(this.doneFd);

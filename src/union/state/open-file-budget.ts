@@ -24,11 +24,11 @@ export class OpenFileBudget {
 
   /** Called when a node gets its first open. */
   opened(): void {
-    this.fds.leaveRoomFor(++this.count);
+    this.fds.leaveRoomForFiles(++this.count);
   }
 
   /** Called when a node loses its last open. */
   closed(): void {
-    this.fds.leaveRoomFor(--this.count);
+    this.fds.leaveRoomForFiles(--this.count);
   }
 }

@@ -40,11 +40,11 @@ export class IndexDirectory {
     { work, upper }: { readonly work: string; readonly upper: string },
     openWork: () => number,
     dialect: OverlayDialect,
-    roots: { readonly upper: number; readonly ofUpper: FileIdentity; readonly ofLower: FileIdentity },
+    roots: { readonly upperFd: number; readonly upperRoot: FileIdentity; readonly lowerRoot: FileIdentity },
   ): IndexDirectory {
     const parent = openWork();
     try {
-      if (!hasMark(roots.upper, dialect.originXattr, encodeOrigin(roots.ofLower))) {
+      if (!hasMark(roots.upperFd, dialect.originXattr, encodeOrigin(roots.lowerRoot))) {
         throw stale(
           'upperdir',
           upper,
@@ -54,7 +54,7 @@ export class IndexDirectory {
       }
       const index = new IndexDirectory(openIndex(parent), dialect);
       try {
-        if (hasMark(index.fd, dialect.indexedUpperXattr, encodeOrigin(roots.ofUpper, true))) return index;
+        if (hasMark(index.fd, dialect.indexedUpperXattr, encodeOrigin(roots.upperRoot, true))) return index;
         throw stale('workdir', work, 'its index is of another upperdir', 'use the workdir that this upperdir had');
       } catch (error) {
         index.close();

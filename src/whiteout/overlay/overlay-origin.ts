@@ -20,12 +20,12 @@ const ALL_FLAGS = FLAG_BIG_ENDIAN | FLAG_ANY_ENDIAN | FLAG_OF_UPPER;
 
 const NOTHING = new Uint8Array(0);
 
-export function encodeOrigin({ uuid, handle }: FileIdentity, ofUpper = false): Uint8Array {
+export function encodeOrigin({ uuid, handle }: FileIdentity, isOfUpper = false): Uint8Array {
   const { type, id } = handle;
   const length = HEADER + id.length;
   // The length is one byte. The kernel does not store a longer handle either (ovl_encode_real_fh).
   if (length > 0xff) return NOTHING;
-  return Buffer.concat([Buffer.from([VERSION, MAGIC, length, ofUpper ? FLAG_OF_UPPER : 0, type & 0xff]), uuid, id]);
+  return Buffer.concat([Buffer.from([VERSION, MAGIC, length, isOfUpper ? FLAG_OF_UPPER : 0, type & 0xff]), uuid, id]);
 }
 
 /** Returns null for a value that identifies no file, or is in an unknown format (ovl_check_fb_len). */

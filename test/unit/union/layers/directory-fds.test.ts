@@ -9,7 +9,7 @@ import { OverlayDialect } from '../../../../src/whiteout/overlay/overlay-dialect
 
 const COUNT = 40;
 const MAX = 4;
-const GRACE = 8;
+const MAX_PER_OPERATION = 8;
 
 let home: string;
 let layer: Layer;
@@ -20,7 +20,7 @@ beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'plyfs-fds-'));
   for (let i = 0; i < COUNT; i++) mkdirSync(join(home, `d${i}/inner`), { recursive: true });
   layer = Layer.open(home, { depth: 0, isUpper: false, reader: new OverlayDialect('user'), overridesOf: () => null });
-  fds = new DirectoryFds(MAX, GRACE);
+  fds = new DirectoryFds(MAX, MAX_PER_OPERATION);
   directories = Array.from({ length: COUNT }, (_, i) => new RealDirectory(layer, layer.root, `d${i}` as EntryName));
 });
 
@@ -38,7 +38,7 @@ describe('directory fds', () => {
   it('are bounded, however many directories are used', () => {
     const before = openFds();
     for (const dir of directories) fds.get(dir);
-    expect(openFds() - before).toBeLessThanOrEqual(MAX + GRACE);
+    expect(openFds() - before).toBeLessThanOrEqual(MAX + MAX_PER_OPERATION);
   });
 
   it('lead to the same directory again after an eviction, also below an evicted parent', () => {
@@ -51,8 +51,8 @@ describe('directory fds', () => {
   });
 
   it('that one operation gets are all open at its end', () => {
-    const taken = directories.slice(0, MAX + GRACE).map((dir) => fds.get(dir));
-    expect(new Set(taken).size).toBe(MAX + GRACE);
+    const taken = directories.slice(0, MAX + MAX_PER_OPERATION).map((dir) => fds.get(dir));
+    expect(new Set(taken).size).toBe(MAX + MAX_PER_OPERATION);
     for (const fd of taken) expect(fstatSync(fd).isDirectory()).toBe(true);
   });
 
@@ -62,14 +62,14 @@ describe('directory fds', () => {
       const before = openFds();
       for (const dir of directories) small.get(dir);
       expect(openFds() - before).toBe(20 + 4);
-      for (let files = 1; files <= 30; files++) small.leaveRoomFor(files);
+      for (let files = 1; files <= 30; files++) small.leaveRoomForFiles(files);
       expect(openFds() - before).toBe(4 + 4);
       for (const dir of directories) small.get(dir);
       expect(openFds() - before).toBe(4 + 4);
-      small.leaveRoomFor(10);
+      small.leaveRoomForFiles(10);
       for (const dir of directories) small.get(dir);
       expect(openFds() - before).toBe(14 + 4);
-      small.leaveRoomFor(0);
+      small.leaveRoomForFiles(0);
       for (const dir of directories) small.get(dir);
       expect(openFds() - before).toBe(20 + 4);
     } finally {

@@ -99,7 +99,14 @@ describe('a file node', () => {
 
   it('stores each of its properties independently of the others', () => {
     const node = file(1);
-    expect(node).toMatchObject({ isUpper: false, removed: false, protection: null, pin: -1, busy: 0, group: null });
+    expect(node).toMatchObject({
+      isUpper: false,
+      removed: false,
+      protection: null,
+      pinnedFd: -1,
+      copyJobKey: 0,
+      group: null,
+    });
     expect(node.identity).toBe(node.ino);
     node.protection = 0x30;
     node.isUpper = true;
@@ -115,11 +122,11 @@ describe('a file node', () => {
     expect(node).toMatchObject({ protection: null, isUpper: true, stalePages: true, isCopy: true });
     node.identity = 7;
     node.open = open;
-    node.pin = 4;
-    node.busy = 5;
-    expect(node).toMatchObject({ identity: 7, open, pin: 4, busy: 5 });
+    node.pinnedFd = 4;
+    node.copyJobKey = 5;
+    expect(node).toMatchObject({ identity: 7, open, pinnedFd: 4, copyJobKey: 5 });
     node.open = null;
-    expect(node).toMatchObject({ identity: 7, open: null, pin: 4, busy: 5 });
+    expect(node).toMatchObject({ identity: 7, open: null, pinnedFd: 4, copyJobKey: 5 });
   });
 
   it('frees the state of an open after its release', () => {
