@@ -12,7 +12,7 @@ import { afterwards } from '../core/undo.js';
 import { makeDev, mkdirAt, mknodAt, readlinkAt, renameAt, symlinkAt, utimesFd } from '../sys/files/inode-ops.js';
 import { close, openAt, openDirectoryAt, tryOpenAt } from '../sys/files/open.js';
 import { statFd } from '../sys/files/stat.js';
-import { moveKeepingMode, withWriteInto } from '../sys/rights/owner-permission.js';
+import { moveKeepingMode, withPermissionsIn } from '../sys/rights/owner-permission.js';
 import type { CopyUpContext, CopyUpDestination, CopyUpSource } from './context.js';
 import { copyInodeFlags } from './copy-inode-flags.js';
 import { fillMetadata } from './fill-metadata.js';
@@ -30,7 +30,7 @@ export function publishFile(staged: StagedFile, destination: CopyUpDestination):
 type WhenFinished = (dirfd: number, staged: EntryName) => void;
 
 /** Copies a directory without its content, or a symlink, device, fifo or socket. */
-export function copyUpOther(
+export function copyUpNonRegular(
   source: CopyUpSource,
   destination: CopyUpDestination,
   context: CopyUpContext,
@@ -54,7 +54,7 @@ export function copyUpOther(
 }
 
 /**
- * Does what {@link copyUpOther} does for an object that was removed while it is in use. The object has no
+ * Does what {@link copyUpNonRegular} does for an object that was removed while it is in use. The object has no
  * name any more, so the copy gets none. Returns an O_PATH fd, which the caller owns.
  */
 export function copyUpUnnamed(source: CopyUpSource, context: CopyUpContext, whenFinished?: WhenFinished): number {
@@ -130,7 +130,7 @@ export function keepingTimes<T>(dirfd: number, publish: () => T): T {
   const { atimeSec, atimeNsec, mtimeSec, mtimeNsec, mode } = parentStat;
   // The caller of a copy-up needs no write permission on the directory. If the server lacks it, the server
   // adds it while `publish` runs.
-  const result = withWriteInto(dirfd, mode, publish);
+  const result = withPermissionsIn(dirfd, mode, publish);
   afterwards(() => utimesFd(dirfd, { sec: atimeSec, nsec: atimeNsec }, { sec: mtimeSec, nsec: mtimeNsec }));
   return result;
 }

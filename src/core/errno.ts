@@ -69,37 +69,37 @@ export class FsError extends Error {
 
   /**
    * @param errno positive errno value
-   * @param syscall the system call that failed, or the rule that refused the request
+   * @param reason the system call that failed, or the rule that refused the request
    * @param path for messages; undefined while a request is served, because the dispatcher knows the node
    */
   constructor(
     readonly errno: number,
-    readonly syscall: string,
+    readonly reason: string,
     readonly path?: string,
   ) {
-    super(`${errnoName(errno)}: ${syscall}${path === undefined ? '' : ` ${path}`}`);
+    super(`${errnoName(errno)}: ${reason}${path === undefined ? '' : ` ${path}`}`);
   }
 }
 
 const preallocated = new Map<string, FsError[]>();
 
 /**
- * Returns the shared error for `errno` of `syscall`, which has no stack trace. In normal work requests often
+ * Returns the shared error for `errno` with `reason`, which has no stack trace. In normal work requests often
  * fail (ENOENT, EEXIST, ENOTEMPTY), and capturing a stack takes longer than the system call.
  */
-export function fsError(errno: number, syscall: string): FsError {
-  let bySyscall = preallocated.get(syscall);
-  if (bySyscall === undefined) {
-    bySyscall = [];
-    preallocated.set(syscall, bySyscall);
+export function fsError(errno: number, reason: string): FsError {
+  let byReason = preallocated.get(reason);
+  if (byReason === undefined) {
+    byReason = [];
+    preallocated.set(reason, byReason);
   }
-  let error = bySyscall[errno];
+  let error = byReason[errno];
   if (error === undefined) {
     const limit = Error.stackTraceLimit;
     Error.stackTraceLimit = 0;
-    error = new FsError(errno, syscall);
+    error = new FsError(errno, reason);
     Error.stackTraceLimit = limit;
-    bySyscall[errno] = error;
+    byReason[errno] = error;
   }
   return error;
 }

@@ -23,7 +23,7 @@ export class LayerRefusal extends FsError {
       return open();
     } catch (error) {
       if (error instanceof LayerRefusal || !(error instanceof FsError)) throw error;
-      const why = `its directory ${part} cannot be used: ${error.syscall} failed`;
+      const why = `its directory ${part} cannot be used: ${error.reason} failed`;
       throw new LayerRefusal(error.errno, what, path, why, "give an empty directory on the upperdir's file system");
     }
   }

@@ -16,7 +16,7 @@ export function afterwards(step: () => void): void {
 /** A change failed and could not be undone completely. Has the errno of the original failure. */
 export class UndoError extends FsError {
   constructor(cause: FsError, failures: readonly unknown[]) {
-    super(cause.errno, `${cause.syscall}, and what was done before could not be undone (${failures.join('; ')})`);
+    super(cause.errno, `${cause.reason}, and what was done before could not be undone (${failures.join('; ')})`);
   }
 }
 

@@ -94,7 +94,7 @@ function aufsFormat(settings: AufsSettings, log: UnionConfig['log']): LayerForma
         const waitMs = settings.keepLinks && hasPseudoLinks(root.fd) ? FLUSH_WAIT_MS : 0;
         return WorkDirectory.openInside(root.fd, ORPHAN_DIRECTORY, log, waitMs);
       } catch (error) {
-        if (error instanceof FsError) throw new FsError(error.errno, error.syscall, path);
+        if (error instanceof FsError) throw new FsError(error.errno, error.reason, path);
         throw error;
       }
     },

@@ -51,7 +51,7 @@ export interface LayerTarget {
   /** Why a whiteout of `name` cannot be stored; null: it can. */
   whiteoutProblem(name: EntryName): string | null;
   /** The mark of this dialect that the source object has already; null: none. */
-  likeness(object: LayerObject): string | null;
+  ownMark(object: LayerObject): string | null;
   /** The xattr on disk that holds the application's xattr `name`. */
   xattrOnDisk(name: string): string;
   /** Creates the entries of a layer's root that are not content. */

@@ -17,7 +17,7 @@ import { serveInBackground } from '../process/background.js';
 import { serveInForeground } from '../process/foreground.js';
 import type { Launcher } from '../process/launcher.js';
 import type { MountSettings } from '../process/mount-settings.js';
-import { mountBehindLauncher, readSettings } from '../process/relaunch.js';
+import { mountAsLauncher, readSettings } from '../process/relaunch.js';
 import type { PathRule } from '../process/removed-directory.js';
 import type { DockerArguments, MountArguments } from '../syntax/mount-syntax.js';
 import { setDockerLayers } from './set-docker-layers.js';
@@ -50,7 +50,7 @@ export async function commandMount(
       return await serveInBackground({ ...settings, config }, launcher, await serverFor(config, preloaded));
     }
     await preloaded?.dismiss();
-    return await mountBehindLauncher({ ...settings, config });
+    return await mountAsLauncher({ ...settings, config });
   });
 }
 

@@ -17,7 +17,7 @@ const DEVICE_FD = 3;
  * Starts this program a second time; that process serves the mount. Resolves with its answer, the exit
  * status. Throws {@link MountError} if it ends without an answer.
  */
-export async function mountBehindLauncher(settings: MountSettings): Promise<number> {
+export async function mountAsLauncher(settings: MountSettings): Promise<number> {
   const [program = ''] = process.argv.slice(1);
   const { deviceFd } = settings.config;
   const child = spawn(process.execPath, [...process.execArgv, program, Launcher.argumentFor(process.pid)], {
@@ -39,7 +39,7 @@ export async function mountBehindLauncher(settings: MountSettings): Promise<numb
   throw MountError.of({ what: 'daemon', why: `ended before the mount was ready (${signal ?? `status ${status}`})` });
 }
 
-/** Reads the settings that {@link mountBehindLauncher} has written to our stdin. */
+/** Reads the settings that {@link mountAsLauncher} has written to our stdin. */
 export async function readSettings(): Promise<MountSettings> {
   // Most mounts read no settings from stdin, so the checks of settings load only here.
   const { parseSettings } = await import('./mount-settings.js');

@@ -100,7 +100,7 @@ export function asMountError(error: unknown, what: string): MountError {
   }
   if (error instanceof FsError) {
     const at = error.path === undefined ? {} : { where: error.path };
-    return MountError.of({ what: `${what}: ${error.syscall}`, ...at, errno: error.errno });
+    return MountError.of({ what: `${what}: ${error.reason}`, ...at, errno: error.errno });
   }
   const system = systemError(error);
   if (system !== undefined) {

@@ -23,7 +23,7 @@ export interface PassData {
 export type PassResult =
   | { readonly kind: 'scanned'; readonly report: ScanReport }
   | { readonly kind: 'written' }
-  | { readonly kind: 'failed'; readonly errno: number; readonly syscall: string; readonly path: string | undefined };
+  | { readonly kind: 'failed'; readonly errno: number; readonly reason: string; readonly path: string | undefined };
 
 /** The first message: from now on it is safe to terminate the thread (sys/process/loaded-flag.ts). */
 export type Loaded = { readonly kind: 'loaded' };
@@ -42,7 +42,7 @@ function perform(): PassResult {
     }
   } catch (error) {
     if (!(error instanceof FsError)) throw error;
-    return { kind: 'failed', errno: error.errno, syscall: error.syscall, path: error.path };
+    return { kind: 'failed', errno: error.errno, reason: error.reason, path: error.path };
   }
 }
 
@@ -54,12 +54,12 @@ function run(root: number): PassResult {
     writeLayer({ from: root, to: pass.fd, source, target, options, progress: new Progress(progress) });
     return { kind: 'written' };
   }
-  const refuseLikeness = request.from === undefined;
+  const refuseMarksOfTarget = request.from === undefined;
   const report = scanLayer(
     root,
     source,
     target,
-    { refuseLikeness, ordinaryUser: ordinaryUser() },
+    { refuseMarksOfTarget, ordinaryUser: ordinaryUser() },
     new Progress(progress),
   );
   return { kind: 'scanned', report };

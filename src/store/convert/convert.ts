@@ -82,7 +82,7 @@ function afterAbandoning(staged: StagedDirectory, { stagingPath }: Destination, 
   } catch (second) {
     if (!(error instanceof StoreError) || !(second instanceof FsError)) throw error;
     const at = second.path === undefined || second.path === '' ? stagingPath : `${stagingPath}/${second.path}`;
-    const advice = `${quoted(at)} was left behind (${errnoName(second.errno)}: ${second.syscall})`;
+    const advice = `${quoted(at)} was left behind (${errnoName(second.errno)}: ${second.reason})`;
     return new StoreError({ ...error.problem, advice });
   }
 }
@@ -90,7 +90,7 @@ function afterAbandoning(staged: StagedDirectory, { stagingPath }: Destination, 
 /** Makes a StoreError of an errno outside of the passes: those errors concern the destination. */
 function withPath(error: unknown, { destination }: ConversionRequest): unknown {
   if (!(error instanceof FsError)) return error;
-  return new StoreError({ what: `convert: ${error.syscall}`, where: error.path ?? destination, errno: error.errno });
+  return new StoreError({ what: `convert: ${error.reason}`, where: error.path ?? destination, errno: error.errno });
 }
 
 /** Runs one pass in a thread, and resolves with its result. Throws if it failed. */
@@ -113,11 +113,11 @@ const OF_DESTINATION = new Set<number>([Errno.ENOSPC, Errno.EDQUOT, Errno.EROFS]
 
 function failure({ source, destination }: ConversionRequest, result: PassResult): StoreError {
   if (result.kind !== 'failed') throw new Error(`unexpected ${result.kind}`);
-  const { path, errno, syscall } = result;
+  const { path, errno, reason } = result;
   // Paths are relative to the layer's root, except that of a layer that cannot be opened.
   const inLayer = path === undefined || path === source ? source : `${source}/${path}`;
   const where = path === undefined || OF_DESTINATION.has(errno) ? destination : inLayer;
-  return new StoreError({ what: `convert: ${syscall}`, where, errno });
+  return new StoreError({ what: `convert: ${reason}`, where, errno });
 }
 
 function inThread(data: PassData, signal: AbortSignal): Promise<PassResult> {

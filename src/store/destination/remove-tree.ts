@@ -72,7 +72,7 @@ function walk(root: number, visitor: Visitor): void {
         levels.pop();
         const above = levels.at(-1);
         if (above === undefined) return;
-        current = closeFor(current, openParent(current, above.identity));
+        current = replaceFd(current, openParent(current, above.identity));
         visitor.leave(current, level.name);
         continue;
       }
@@ -81,7 +81,7 @@ function walk(root: number, visitor: Visitor): void {
         visitor.object(current, name);
         continue;
       }
-      current = closeFor(current, child);
+      current = replaceFd(current, child);
       enter(name);
     }
   } catch (error) {
@@ -92,7 +92,7 @@ function walk(root: number, visitor: Visitor): void {
 }
 
 /** Closes `old`, and returns `fd`, which replaces it. */
-function closeFor(old: number, fd: number): number {
+function replaceFd(old: number, fd: number): number {
   close(old);
   return fd;
 }
@@ -109,7 +109,7 @@ function openParent(fd: number, identity: string): number {
 
 /** Opens a directory, on the same mount. Null: `name` is not a directory. */
 function openChild(dirfd: number, name: EntryName, visitor: Visitor): number | null {
-  const fd = onSameMount(dirfd, name);
+  const fd = openUnlessMountpoint(dirfd, name);
   try {
     const stat = new FileStat();
     statFd(fd, stat);
@@ -121,7 +121,7 @@ function openChild(dirfd: number, name: EntryName, visitor: Visitor): number | n
   }
 }
 
-function onSameMount(dirfd: number, name: EntryName): number {
+function openUnlessMountpoint(dirfd: number, name: EntryName): number {
   try {
     return openOnSameMount(dirfd, name);
   } catch (error) {
@@ -146,5 +146,5 @@ function withPath(error: unknown, levels: readonly Level[]): unknown {
   if (!(error instanceof FsError)) return error;
   const names = levels.slice(1).map(({ name }) => name);
   if (error.path !== undefined) names.push(error.path as EntryName);
-  return new FsError(error.errno, error.syscall, names.join('/'));
+  return new FsError(error.errno, error.reason, names.join('/'));
 }

@@ -138,7 +138,7 @@ function removeLeftover(destination: Destination, fd: number, protectedId: strin
   } catch (error) {
     if (!(error instanceof FsError)) throw error;
     const at = error.path === undefined || error.path === '' ? '' : `/${error.path}`;
-    throw inTheWay(destination, `cannot be removed: ${error.syscall}`, error.errno, at);
+    throw inTheWay(destination, `cannot be removed: ${error.reason}`, error.errno, at);
   }
 }
 

@@ -10,7 +10,7 @@ import { O_DIRECTORY } from '../../core/flags.js';
 import { close } from '../../sys/files/open.js';
 import { statAt } from '../../sys/files/stat.js';
 import { listXattrs } from '../../sys/files/xattr.js';
-import { keepOwnProtection } from '../../sys/rights/own-protection.js';
+import { clearForeignProtection } from '../../sys/rights/own-protection.js';
 import type { LayerObject, LayerSource } from '../../whiteout/layer-form.js';
 import { openUntouched } from './open-untouched.js';
 
@@ -67,7 +67,7 @@ class LayerWalk {
     return withPath(path, () => {
       const stat = new FileStat();
       if (!statAt(dirfd, name, stat)) throw new FsError(Errno.ENOENT, 'the layer is being changed', path);
-      keepOwnProtection(dirfd, name, stat);
+      clearForeignProtection(dirfd, name, stat);
       const object: WalkedObject = { dirfd, name, path, stat, xattrs: listXattrs(dirfd, name) };
       if (this.source.isWhiteout(object)) return true;
       if (isDirectory(stat.mode)) this.directory(object, { belowOpaque });
@@ -121,6 +121,6 @@ function withPath<T>(path: string, body: () => T): T {
     return body();
   } catch (error) {
     if (!(error instanceof FsError) || error.path !== undefined) throw error;
-    throw new FsError(error.errno, error.syscall, path);
+    throw new FsError(error.errno, error.reason, path);
   }
 }

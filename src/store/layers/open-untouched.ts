@@ -15,7 +15,7 @@ export function openLayerRoot(path: string): number {
       if (result < 0 && !NO_TREE.has(-result)) throw fsError(-result, 'mount_setattr');
     });
   } catch (error) {
-    if (error instanceof FsError) throw new FsError(error.errno, error.syscall, path);
+    if (error instanceof FsError) throw new FsError(error.errno, error.reason, path);
     throw error;
   }
 }

@@ -42,8 +42,8 @@ export interface ScanReport {
 }
 
 interface ScanOptions {
-  /** A likeness to the target is an obstacle, because the request does not name the dialect of the layer. */
-  readonly refuseLikeness: boolean;
+  /** A mark of the target dialect is an obstacle, because the request does not name the dialect of the layer. */
+  readonly refuseMarksOfTarget: boolean;
   /** The user who converts, unless it is root: this user cannot make objects of other owners. */
   readonly ordinaryUser: { readonly uid: number; readonly groups: readonly number[] } | null;
 }
@@ -138,14 +138,17 @@ class LayerScan implements LayerVisitor {
   private check(object: WalkedObject): void {
     this.progress.advance(0);
     const problem =
-      this.source.problem(object) ?? this.target.problem(object) ?? this.likeness(object) ?? this.cannotMake(object);
+      this.source.problem(object) ??
+      this.target.problem(object) ??
+      this.markOfTarget(object) ??
+      this.cannotMake(object);
     if (problem !== null) this.obstacle(object.path, problem);
   }
 
-  private likeness(object: WalkedObject): string | null {
-    if (!this.options.refuseLikeness) return null;
-    const likeness = this.target.likeness(object);
-    return likeness === null ? null : `${likeness}; give the dialect of the layer with --from`;
+  private markOfTarget(object: WalkedObject): string | null {
+    if (!this.options.refuseMarksOfTarget) return null;
+    const mark = this.target.ownMark(object);
+    return mark === null ? null : `${mark}; give the dialect of the layer with --from`;
   }
 
   private cannotMake(object: WalkedObject): string | null {

@@ -38,12 +38,12 @@ const attributes = allocate(FILE_ATTR_SIZE);
  * itself if `name` is `''`. Makes no system call if statx(2) has not reported the object as protected.
  * @throws FsError with the errno of the layer if the flags cannot be read
  */
-export function keepOwnProtection(dirfd: number, name: string, stat: FileStat): void {
-  if (stat.protection !== 0) stat.protection &= flagsOf(dirfd, name) ?? flagsOfOpened(dirfd, name, stat);
+export function clearForeignProtection(dirfd: number, name: string, stat: FileStat): void {
+  if (stat.protection !== 0) stat.protection &= flagsByPath(dirfd, name) ?? flagsByOpening(dirfd, name, stat);
 }
 
 /** The object's flags as FS_*_FL; null: the kernel does not have the call. */
-function flagsOf(dirfd: number, name: string): number | null {
+function flagsByPath(dirfd: number, name: string): number | null {
   let errno = getAttributes(dirfd, name, name === '' ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW);
   // The call refuses an O_PATH fd with EBADF; its link in /proc leads to the same object.
   if (errno === Errno.EBADF && name === '') errno = getAttributes(AT_FDCWD, `/proc/self/fd/${dirfd}`, 0);
@@ -68,10 +68,10 @@ function getAttributes(dirfd: number, path: string, flags: number): number {
  * device, fifo or socket has none. If the object cannot be opened, the flags of statx(2) count, unless the
  * file system of its directory has no flags.
  */
-export function flagsOfOpened(dirfd: number, name: string, stat: FileStat): number {
+export function flagsByOpening(dirfd: number, name: string, stat: FileStat): number {
   if (!isRegular(stat.mode) && !isDirectory(stat.mode)) return 0;
   const fd = name === '' ? tryReopen(dirfd, O_RDONLY | O_NONBLOCK) : tryOpenAt(dirfd, name, O_RDONLY | O_NONBLOCK);
-  if (fd === -Errno.EACCES) return hasFlags(dirfd) ? stat.protection : 0;
+  if (fd === -Errno.EACCES) return supportsFlags(dirfd) ? stat.protection : 0;
   if (fd < 0) throw fsError(-fd, 'openat');
   try {
     const flags = tryGetInodeFlags(fd);
@@ -83,7 +83,7 @@ export function flagsOfOpened(dirfd: number, name: string, stat: FileStat): numb
   }
 }
 
-function hasFlags(fd: number): boolean {
+function supportsFlags(fd: number): boolean {
   const flags = tryGetInodeFlags(fd);
   return flags >= 0 || !NO_INODE_FLAGS.has(-flags);
 }

@@ -22,14 +22,14 @@ function needsPermission(mode: number): boolean {
 /**
  * Runs `use`, which lists the directory `dirfd` or adds a name to it, with all permissions for the moment.
  */
-export function withWriteInto<T>(dirfd: number, mode: number, use: () => T): T {
+export function withPermissionsIn<T>(dirfd: number, mode: number, use: () => T): T {
   return needsPermission(mode) ? withMode({ dirfd, name: '' }, mode, S_IRWXU, use) : use();
 }
 
 /**
  * Runs `use`, which opens and empties the directory `name` in `dirfd`, with all permissions for the moment.
  */
-export function withWriteToEmpty<T>(dirfd: number, name: string, mode: number, use: () => T): T {
+export function withPermissionsToEmpty<T>(dirfd: number, name: string, mode: number, use: () => T): T {
   return needsPermission(mode) ? withMode({ dirfd, name }, mode, S_IRWXU, use) : use();
 }
 
@@ -70,7 +70,7 @@ function withMode<T>(object: ObjectRef, mode: number, needed: number, use: () =>
  * Runs `move`, which moves the object `name` in `dirfd` to another directory, with all permissions on it.
  * They are removed again only if `move` fails.
  */
-export function withWriteToMove(dirfd: number, name: string, mode: number, move: () => void): void {
+export function withPermissionsToMove(dirfd: number, name: string, mode: number, move: () => void): void {
   if (!needsPermission(mode)) {
     move();
     return;
@@ -84,8 +84,8 @@ export function withWriteToMove(dirfd: number, name: string, mode: number, move:
   }
 }
 
-/** As {@link withWriteToMove}, and restores the mode of the object at its new place. */
+/** As {@link withPermissionsToMove}, and restores the mode of the object at its new place. */
 export function moveKeepingMode(from: ObjectRef, to: ObjectRef, mode: number, move: () => void): void {
-  withWriteToMove(from.dirfd, from.name, mode, move);
+  withPermissionsToMove(from.dirfd, from.name, mode, move);
   if (needsPermission(mode)) chmodAt(to.dirfd, to.name, mode & 0o7777);
 }

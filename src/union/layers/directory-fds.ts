@@ -5,7 +5,7 @@ import { O_DIRECTORY, O_NOATIME, O_PATH, O_RDONLY } from '../../core/flags.js';
 import { close, openKnownAt, openKnownBeneath, reopen } from '../../sys/files/open.js';
 import { statFd } from '../../sys/files/stat.js';
 import { ownUid } from '../../sys/rights/own-ids.js';
-import { canLackPermission, withWriteInto } from '../../sys/rights/owner-permission.js';
+import { canLackPermission, withPermissionsIn } from '../../sys/rights/owner-permission.js';
 import type { RealDirectory } from './layer.js';
 
 const stat = new FileStat();
@@ -127,11 +127,11 @@ export class DirectoryFds {
       // The directory can have lost search permission since the fd was opened. Search permission is needed,
       // because a whiteout is recognised by a stat of its name.
       if (mode === null) list(fd);
-      else withWriteInto(fd, mode, () => list(fd));
+      else withPermissionsIn(fd, mode, () => list(fd));
       return;
     }
     if (mode === null) throw fsError(Errno.EACCES, 'getdents64');
-    withWriteInto(fd, mode, () => {
+    withPermissionsIn(fd, mode, () => {
       const readable = reopen(fd, O_RDONLY | O_DIRECTORY | dir.layer.directoryFlags);
       try {
         list(readable);

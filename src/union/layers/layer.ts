@@ -114,7 +114,7 @@ export class Layer {
       return new Layer(path, options, reader, overrides, opened, stat);
     } catch (error) {
       if (fd >= 0) close(fd);
-      if (error instanceof FsError) throw new FsError(error.errno, error.syscall, path);
+      if (error instanceof FsError) throw new FsError(error.errno, error.reason, path);
       throw error;
     }
   }

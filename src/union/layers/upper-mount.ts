@@ -126,7 +126,7 @@ function openUpperByPath(path: string): number {
   try {
     return openTrusted(path, DIRECTORY);
   } catch (error) {
-    if (error instanceof FsError) throw new FsError(error.errno, error.syscall, path);
+    if (error instanceof FsError) throw new FsError(error.errno, error.reason, path);
     throw error;
   }
 }

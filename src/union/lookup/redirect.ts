@@ -45,7 +45,7 @@ function markRedirect(union: Union, node: UnionNode, at: ObjectRef, relative: bo
   const known = node.redirect;
   // A redirect with a path from the root is correct at any place.
   if (redirects === null || (known !== null && (relative || known.startsWith('/')))) return;
-  const value = relative ? node.name : placeBelow(node);
+  const value = relative ? node.name : pathInLowers(node);
   if (value.length > MAX_REDIRECT) throw fsError(Errno.EXDEV, 'redirect');
   try {
     redirects.mark(at.dirfd, at.name, value);
@@ -66,7 +66,7 @@ function markRedirect(union: Union, node: UnionNode, at: ObjectRef, relative: bo
  * The path of an object in the layers below: its path in the merged tree before the object or one of its
  * parents was moved.
  */
-function placeBelow(node: UnionNode): string {
+function pathInLowers(node: UnionNode): string {
   let path = '';
   for (let at = node; at.parent !== null; at = at.parent) {
     const name = at.redirect ?? at.name;

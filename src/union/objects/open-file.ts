@@ -20,7 +20,7 @@ import type { Opened } from '../../fuse/operations.js';
 import { prefetch, touchFile } from '../../sys/files/file-io.js';
 import { close } from '../../sys/files/open.js';
 import { statFd } from '../../sys/files/stat.js';
-import { keepOwnProtection } from '../../sys/rights/own-protection.js';
+import { clearForeignProtection } from '../../sys/rights/own-protection.js';
 import type { FileNode, OpenFile } from '../nodes/node.js';
 import { closeFds, closeReadFd, replaceFds, replaceWriteFd } from '../nodes/open-fds.js';
 import { PREFETCH } from '../prefetch/file-prefetch.js';
@@ -163,7 +163,7 @@ function ensureReadableFd(union: Union, node: FileNode, open: OpenFile): void {
  */
 function checkWritable(fd: number, flags: number): void {
   statFd(fd, scratch);
-  keepOwnProtection(fd, '', scratch);
+  clearForeignProtection(fd, '', scratch);
   if (scratch.immutable || (scratch.appendOnly && (flags & O_APPEND) === 0)) throw fsError(Errno.EPERM, 'open');
 }
 

@@ -12,7 +12,7 @@
 import { Errno, fsError } from '../../core/errno.js';
 import { FileStat } from '../../core/file-stat.js';
 import { FS_APPEND_FL, FS_IMMUTABLE_FL, O_ACCMODE, O_APPEND, O_RDONLY, O_TRUNC } from '../../core/flags.js';
-import { keepOwnProtection } from '../../sys/rights/own-protection.js';
+import { clearForeignProtection } from '../../sys/rights/own-protection.js';
 import type { DirectoryNode, UnionNode } from '../nodes/node.js';
 import type { Union } from '../state/union.js';
 import { refOf, statOnDisk, statReal } from './real-object.js';
@@ -46,7 +46,7 @@ function flagsOnDisk(union: Union, node: UnionNode): number {
   statOnDisk(union.fds, node, scratch);
   if (scratch.protection === 0) return 0;
   const { dirfd, name } = refOf(union.fds, node);
-  keepOwnProtection(dirfd, name, scratch);
+  clearForeignProtection(dirfd, name, scratch);
   return scratch.protection;
 }
 

@@ -1,6 +1,6 @@
 /** Executes the plan of a file's copy-up: stage → fill → seal → publish, then the node changes its layer. */
 import type { CopyUpSource } from '../../copyup/context.js';
-import { copyUpOther, copyUpUnnamed, publishFile } from '../../copyup/copy-up.js';
+import { copyUpNonRegular, copyUpUnnamed, publishFile } from '../../copyup/copy-up.js';
 import { StagedFile } from '../../copyup/staged-file.js';
 import type { EntryName } from '../../core/brand.js';
 import { FileStat } from '../../core/file-stat.js';
@@ -67,7 +67,7 @@ export function copySpecial(union: Union, node: FileNode, plan: SpecialCopyPlan)
     return;
   }
   const destination = { upper: union.fds.get(home), name: node.name };
-  withdrawOnFailure(union.identity, node, () => copyUpOther(source, destination, copyUp, whenFinished));
+  withdrawOnFailure(union.identity, node, () => copyUpNonRegular(source, destination, copyUp, whenFinished));
   switchLayer(union, node, { home, copy, breaksLinks: plan.breaksLinks });
 }
 

@@ -5,7 +5,7 @@
 import { FileStat } from '../../core/file-stat.js';
 import { afterwards } from '../../core/undo.js';
 import { statFd } from '../../sys/files/stat.js';
-import { withWriteInto } from '../../sys/rights/owner-permission.js';
+import { withPermissionsIn } from '../../sys/rights/owner-permission.js';
 import type { DirectoryNode } from '../nodes/node.js';
 import type { Union } from '../state/union.js';
 
@@ -17,7 +17,7 @@ export function markImpure(union: Union, dir: DirectoryNode): void {
   if (dir.upper === null || dir.impure || origins === null) return;
   const dirfd = union.fds.get(dir.upper);
   statFd(dirfd, scratch);
-  withWriteInto(dirfd, scratch.mode, () => origins.markImpure(dirfd));
+  withPermissionsIn(dirfd, scratch.mode, () => origins.markImpure(dirfd));
   dir.impure = true;
 }
 
@@ -33,7 +33,7 @@ export function unmarkImpure(union: Union, dir: DirectoryNode): void {
   // If the mark cannot be removed (a failing or read-only disk), listing the directory only takes longer.
   afterwards(() => {
     statFd(dirfd, scratch);
-    withWriteInto(dirfd, scratch.mode, () => origins.unmarkImpure(dirfd));
+    withPermissionsIn(dirfd, scratch.mode, () => origins.unmarkImpure(dirfd));
     union.kernel.channel?.invalidateAttributes(dir.id);
   });
 }

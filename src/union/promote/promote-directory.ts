@@ -1,6 +1,6 @@
 /** Copies directories up: only themselves, never their content. */
 import type { CopyUpSource } from '../../copyup/context.js';
-import { copyUpOther, copyUpUnnamed, refuseProtected } from '../../copyup/copy-up.js';
+import { copyUpNonRegular, copyUpUnnamed, refuseProtected } from '../../copyup/copy-up.js';
 import { Errno, fsError } from '../../core/errno.js';
 import { FileStat } from '../../core/file-stat.js';
 import { statAt } from '../../sys/files/stat.js';
@@ -64,7 +64,7 @@ function copyUpInto(union: Union, dir: DirectoryNode, home: RealDirectory): Real
   if (dir.parent !== null) markImpure(union, dir.parent);
   const destination = { upper: union.fds.get(home), name: dir.name };
   // The stat is read before the copy has its name, because no step after that can fail.
-  copyUpOther(source, destination, upper.copyUp, (workFd, staged) => statAt(workFd, staged, copy));
+  copyUpNonRegular(source, destination, upper.copyUp, (workFd, staged) => statAt(workFd, staged, copy));
   union.identity.numbers.keep(copy, dir.ino);
   dir.upper = new RealDirectory(upper.layer, home, dir.name);
   if (dir.parent !== null) union.caches.listings.peek(dir.parent)?.rehome(dir.name, home, dir.ino);

@@ -126,7 +126,7 @@ export class AufsTarget implements LayerTarget {
     return name.startsWith(WHITEOUT_PREFIX) ? 'aufs reserves names that start with .wh.' : tooLong(name);
   }
 
-  likeness(): null {
+  ownMark(): null {
     return null;
   }
 

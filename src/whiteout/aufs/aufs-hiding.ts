@@ -13,7 +13,7 @@ import { afterwards, UndoStack } from '../../core/undo.js';
 import { renameAt, unlinkAt } from '../../sys/files/inode-ops.js';
 import { copyTimes } from '../../sys/files/object-ref.js';
 import { statAt, statFd } from '../../sys/files/stat.js';
-import { withWriteInto, withWriteToMove } from '../../sys/rights/owner-permission.js';
+import { withPermissionsIn, withPermissionsToMove } from '../../sys/rights/owner-permission.js';
 import { whiteoutOf } from '../aufs-names.js';
 import type { Hiding, MovePlan } from '../dialect.js';
 import { moveOverEmptied, removeIfEmpty } from '../work/clone-directory.js';
@@ -56,7 +56,7 @@ export class AufsHiding implements Hiding {
     within(dirfd, name, (fd) => {
       const stat = new FileStat();
       statFd(fd, stat);
-      withWriteInto(fd, stat.mode, () => this.markers.opaque(fd));
+      withPermissionsIn(fd, stat.mode, () => this.markers.opaque(fd));
       // For an application the directory has not changed, so it gets its times back. A failure only leaves
       // other times.
       afterwards(() => copyTimes(stat, { dirfd: fd, name: '' }));
@@ -118,6 +118,6 @@ export class AufsHiding implements Hiding {
   private moveToWork(upper: number, name: EntryName, staged: EntryName): void {
     const stat = new FileStat();
     statAt(upper, name, stat);
-    withWriteToMove(upper, name, stat.mode, () => renameAt(upper, name, this.work.fd, staged));
+    withPermissionsToMove(upper, name, stat.mode, () => renameAt(upper, name, this.work.fd, staged));
   }
 }

@@ -95,7 +95,7 @@ export class OverlayTarget implements LayerTarget {
     return null;
   }
 
-  likeness({ dirfd, name, stat, xattrs }: LayerObject): string | null {
+  ownMark({ dirfd, name, stat, xattrs }: LayerObject): string | null {
     const { opaqueXattr } = this.dialect;
     const marked = isDirectory(stat.mode) && xattrs.includes(opaqueXattr) && hasOpaqueMark(dirfd, name, opaqueXattr);
     return marked ? `an opaque directory of an overlay (${opaqueXattr})` : null;

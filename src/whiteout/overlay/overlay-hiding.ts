@@ -12,7 +12,7 @@ import { mknodAt, renameAt, tryLinkAt, unlinkAt } from '../../sys/files/inode-op
 import { close, openAt } from '../../sys/files/open.js';
 import { statAt } from '../../sys/files/stat.js';
 import { findXattr, setXattr } from '../../sys/files/xattr.js';
-import { withWritePermission, withWriteToMove } from '../../sys/rights/owner-permission.js';
+import { withPermissionsToMove, withWritePermission } from '../../sys/rights/owner-permission.js';
 import type { Hiding, MovePlan } from '../dialect.js';
 import { moveOverEmptied, removeIfEmpty } from '../work/clone-directory.js';
 import type { WorkDirectory } from '../work/work-directory.js';
@@ -38,7 +38,7 @@ export class OverlayHiding implements Hiding {
   removeAndHide(upper: number, name: EntryName): void {
     this.prepareToHide(upper);
     const staged = this.stageWhiteout();
-    this.orDiscard(staged, () => renameAt(this.work.fd, staged, upper, name));
+    this.discardOnFailure(staged, () => renameAt(this.work.fd, staged, upper, name));
   }
 
   removeDirectory(upper: number, name: EntryName, hide: boolean): void {
@@ -47,8 +47,8 @@ export class OverlayHiding implements Hiding {
     const staged = hide ? this.stageWhiteout() : this.work.temporaryName();
     const stat = new FileStat();
     statAt(upper, name, stat);
-    withWriteToMove(upper, name, stat.mode, () => {
-      if (hide) this.orDiscard(staged, () => renameAt(this.work.fd, staged, upper, name, RENAME_EXCHANGE));
+    withPermissionsToMove(upper, name, stat.mode, () => {
+      if (hide) this.discardOnFailure(staged, () => renameAt(this.work.fd, staged, upper, name, RENAME_EXCHANGE));
       else renameAt(upper, name, this.work.fd, staged);
     });
     this.work.discard(staged);
@@ -212,7 +212,7 @@ export class OverlayHiding implements Hiding {
     setXattr(dirfd, '', this.dialect.opaqueXattr, MAY_HAVE_XATTR_WHITEOUTS);
   }
 
-  private orDiscard(staged: string, body: () => void): void {
+  private discardOnFailure(staged: string, body: () => void): void {
     try {
       body();
     } catch (error) {

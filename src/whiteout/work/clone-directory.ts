@@ -10,7 +10,7 @@ import { chmodAt, chownAt, mkdirAt, renameAt, rmdirAt } from '../../sys/files/in
 import { copyTimes } from '../../sys/files/object-ref.js';
 import { statAt } from '../../sys/files/stat.js';
 import { getXattr, listXattrs, setXattr } from '../../sys/files/xattr.js';
-import { moveKeepingMode, withAllPermissions, withWriteToMove } from '../../sys/rights/owner-permission.js';
+import { moveKeepingMode, withAllPermissions, withPermissionsToMove } from '../../sys/rights/owner-permission.js';
 import type { WorkDirectory } from './work-directory.js';
 
 /** Removes the directory if it is physically empty; returns false if it is not. */
@@ -64,7 +64,7 @@ export function moveOverEmptied(
   const stat = new FileStat();
   statAt(upper, name, stat);
   const exchange = (): void =>
-    withWriteToMove(upper, name, stat.mode, () =>
+    withPermissionsToMove(upper, name, stat.mode, () =>
       moveKeepingMode({ dirfd: work.fd, name: staged }, { dirfd: upper, name }, stat.mode, () =>
         renameAt(work.fd, staged, upper, name, RENAME_EXCHANGE),
       ),

@@ -19,7 +19,7 @@ import { statAt } from '../../sys/files/stat.js';
 import { tryLock, tryShareLock } from '../../sys/locks/lock.js';
 import { markUse, usersAreGone } from '../../sys/locks/mount-mark.js';
 import { CAP_DAC_OVERRIDE, hasCapability } from '../../sys/rights/capabilities.js';
-import { withWriteToEmpty, withWriteToMove } from '../../sys/rights/owner-permission.js';
+import { withPermissionsToEmpty, withPermissionsToMove } from '../../sys/rights/owner-permission.js';
 import { markVolatile, refuseIncompatible } from './incompatible-work.js';
 import { makeIfMissing } from './make-directory.js';
 
@@ -192,7 +192,7 @@ export function removeTree(dirfd: number, name: string): void {
  * their new names. The mode of `name` is restored, because an application can have the directory open.
  */
 function flatten(dirfd: number, name: string, mode: number): string[] {
-  const moved = withWriteToEmpty(dirfd, name, mode, () => emptied(dirfd, name));
+  const moved = withPermissionsToEmpty(dirfd, name, mode, () => emptied(dirfd, name));
   rmdirAt(dirfd, name);
   return moved;
 }
@@ -215,7 +215,7 @@ function emptied(dirfd: number, name: string): string[] {
         continue;
       }
       const out = `#${randomBytes(8).toString('hex')}`;
-      withWriteToMove(fd, inside, stat.mode, () => renameAt(fd, inside, dirfd, out, RENAME_NOREPLACE));
+      withPermissionsToMove(fd, inside, stat.mode, () => renameAt(fd, inside, dirfd, out, RENAME_NOREPLACE));
       moved.push(out);
     }
   } finally {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FileStat } from '../../../src/core/file-stat.js';
 import { statAt } from '../../../src/sys/files/stat.js';
-import { flagsOfOpened, keepOwnProtection } from '../../../src/sys/rights/own-protection.js';
+import { clearForeignProtection, flagsByOpening } from '../../../src/sys/rights/own-protection.js';
 import { materialize } from '../../conformance/materialize.js';
 import { dir, file, opaqueDir, special, symlink, type Tree } from '../../conformance/tree.js';
 import { fileSystem, type MountedFileSystem } from '../../harness/filesystems.js';
@@ -176,8 +176,8 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
         const stat = new FileStat();
         const flags = names.flatMap((name) => {
           statAt(fd, name, stat);
-          const opened = flagsOfOpened(fd, name, stat) & stat.protection;
-          keepOwnProtection(fd, name, stat);
+          const opened = flagsByOpening(fd, name, stat) & stat.protection;
+          clearForeignProtection(fd, name, stat);
           return [opened, stat.protection];
         });
         sys.close(fd);

@@ -2,7 +2,7 @@ import type { NodeId } from '../../../core/brand.js';
 import { Errno, fsError } from '../../../core/errno.js';
 import type { Caller, Operations } from '../../operations.js';
 import { HiddenFiles } from './hidden-files.js';
-import { OpenFiles } from './open-files.js';
+import { OpenNumbers } from './open-numbers.js';
 import { PathTable } from './path-table.js';
 import { ShortNumbers } from './stat.js';
 import { toBytes } from './text.js';
@@ -10,7 +10,7 @@ import { toBytes } from './text.js';
 /** The file system of one mount, and the tables that map libfuse's paths and numbers to its nodes. */
 export class Tree {
   readonly paths: PathTable;
-  readonly files = new OpenFiles();
+  readonly files = new OpenNumbers();
   readonly hidden = new HiddenFiles();
   readonly numbers = new ShortNumbers();
   /**

@@ -102,6 +102,6 @@ describe('walking a layer', () => {
         return caught;
       }
     };
-    expect(error()).toMatchObject({ errno: 5, syscall: 'read', path: 'dir/file' });
+    expect(error()).toMatchObject({ errno: 5, reason: 'read', path: 'dir/file' });
   });
 });

@@ -11,7 +11,7 @@ interface NumberedFile {
 const LAST_NUMBER = 0x7fff_ffff;
 
 /** The numbers of open files in fuse-native. Each number is one open of its node, until one release. */
-export class OpenFiles {
+export class OpenNumbers {
   private readonly files = new Map<number, NumberedFile>();
   private readonly opens = new Map<NodeId, number>();
   private last = 0;
