@@ -7,8 +7,9 @@
  * TypeScript 7. Imports are found by the parser of rolldown, and cycles by Biome.
  */
 export const ALLOWED = new Map([
-  ['cli', ['server', 'store', 'fuse', 'sys', 'core']],
+  ['cli', ['service', 'server', 'store', 'fuse', 'sys', 'core']],
   ['index', ['server', 'core']],
+  ['service', ['server', 'store', 'fuse', 'sys', 'core']],
   ['server', ['union', 'fuse', 'sys', 'core']],
   ['store', ['copyup', 'whiteout', 'sys', 'core']],
   ['union', ['copyup', 'whiteout', 'fuse/operations', 'sys', 'core']],
@@ -28,7 +29,8 @@ export const NO_ROOM = '.';
  * the folder.
  */
 export const ROOMS = new Map([
-  ['cli', [NO_ROOM, 'commands', 'process', 'manual', 'syntax', 'output', 'options', 'package-root']],
+  ['cli', [NO_ROOM, 'commands', 'process', 'manual', 'syntax', 'output', 'package-root']],
+  ['service', ['pool', 'order']],
   [
     'server',
     [NO_ROOM, ['thread', 'process'], ['serving', 'checks'], 'options', 'options/table', 'options/kinds', 'config'],

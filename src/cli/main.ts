@@ -3,9 +3,10 @@ import { closeSync } from 'node:fs';
 import { Errno } from '../core/errno.js';
 import { errnoOf } from '../server/config/mount-error.js';
 import { ThreadServer } from '../server/thread/thread-server.js';
+import type { PathRule } from '../service/order/path-rule.js';
 import { FAILURE, OK, RUN_FAILURE } from './output/exit-status.js';
 import { Launcher } from './process/launcher.js';
-import { leaveRemovedDirectory, type PathRule } from './process/removed-directory.js';
+import { leaveRemovedDirectory } from './process/removed-directory.js';
 import { rawArguments } from './syntax/raw-arguments.js';
 
 /**

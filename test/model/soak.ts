@@ -4,9 +4,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { readOptions } from '../../src/cli/options/read-options.js';
 import { MountError } from '../../src/server/config/mount-error.js';
 import { splitOptions } from '../../src/server/options/kinds/option-list.js';
+import { readOptions } from '../../src/server/options/read-options.js';
 import { CALLS } from './calls/index.js';
 import { treeOf } from './lockstep.js';
 import { newTally, type Tally } from './run.js';

@@ -1,5 +1,6 @@
 /** `plyfs convert`. */
 import { asMountError, errnoOf, MountError, printable } from '../../server/config/mount-error.js';
+import type { PathRule } from '../../service/order/path-rule.js';
 import type { ConversionRequest } from '../../store/convert/conversion-request.js';
 import { type ConversionResult, convert } from '../../store/convert/convert.js';
 import type { Progress } from '../../store/layers/progress.js';
@@ -8,7 +9,6 @@ import { StoreError } from '../../store/store-error.js';
 import { FAILURE, OK } from '../output/exit-status.js';
 import { printMessage } from '../output/message.js';
 import { ProgressLine, readableSize } from '../output/progress-line.js';
-import type { PathRule } from '../process/removed-directory.js';
 import type { ConvertArguments } from '../syntax/convert-syntax.js';
 
 /** How many obstacles are printed as messages. `--json` has more. */

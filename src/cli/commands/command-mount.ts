@@ -1,26 +1,22 @@
 /** `plyfs mount`. */
 import { checkConfig } from '../../server/checks/check-config.js';
 import { chooseServer } from '../../server/choose-server.js';
-import { HIGHEST_MAX_LAYERS, type MountConfig } from '../../server/config/mount-config.js';
+import type { MountConfig } from '../../server/config/mount-config.js';
 import { MountError } from '../../server/config/mount-error.js';
-import type { OptionValues } from '../../server/options/kinds/option-entry.js';
 import { splitOptions } from '../../server/options/kinds/option-list.js';
-import { resolveMount } from '../../server/options/resolve-mount.js';
 import type { Server } from '../../server/serving/server.js';
 import type { ThreadServer } from '../../server/thread/thread-server.js';
+import type { DockerArguments, MountArguments } from '../../service/order/mount-arguments.js';
+import type { PathRule } from '../../service/order/path-rule.js';
+import { settingsOf } from '../../service/order/settings-of.js';
 import type { DockerLayers } from '../../store/docker/docker-layers.js';
 import { StoreError } from '../../store/store-error.js';
-import { readOptions } from '../options/read-options.js';
 import { FAILURE } from '../output/exit-status.js';
-import { printMessage, warnIgnored } from '../output/message.js';
+import { printMessage } from '../output/message.js';
 import { serveInBackground } from '../process/background.js';
 import { serveInForeground } from '../process/foreground.js';
 import type { Launcher } from '../process/launcher.js';
-import type { MountSettings } from '../process/mount-settings.js';
 import { mountAsLauncher, readSettings } from '../process/relaunch.js';
-import type { PathRule } from '../process/removed-directory.js';
-import type { DockerArguments, MountArguments } from '../syntax/mount-syntax.js';
-import { setDockerLayers } from './set-docker-layers.js';
 
 /**
  * Mounts, and resolves with the exit status. If the mount is in the background, resolves when the launcher
@@ -42,8 +38,9 @@ export async function commandMount(
       return (await import('./command-remount.js')).commandRemount(args);
     }
     if (args.docker !== undefined) paths.check({ '--docker': args.docker.directory });
-    const settings = await settingsOf(args);
-    checkPaths(settings, paths);
+    const found = args.docker === undefined ? undefined : await layersOf(args.docker);
+    const settings = settingsOf(args, found, printMessage);
+    paths.checkMount(settings);
     const config = checkConfig(settings.config);
     if (args.foreground || config.debug) return await serveInForeground(config, await serverFor(config, preloaded));
     if (launcher !== undefined) {
@@ -52,11 +49,6 @@ export async function commandMount(
     await preloaded?.dismiss();
     return await mountAsLauncher({ ...settings, config });
   });
-}
-
-function checkPaths({ config, logFile }: MountSettings, paths: PathRule): void {
-  const { mountpoint, lowers, upper, work } = config;
-  paths.check({ mountpoint, lowerdir: lowers, upperdir: upper, workdir: work, log: logFile });
 }
 
 /**
@@ -90,29 +82,10 @@ async function serverFor(config: MountConfig, preloaded: ThreadServer | undefine
 }
 
 /**
- * The settings that the command line asks for, over the defaults of the user who runs it. Unknown options are
- * named on stderr.
- */
-async function settingsOf(args: MountArguments): Promise<MountSettings> {
-  const docker = args.docker === undefined ? null : await layersOf(args.docker);
-  const values: OptionValues = {
-    dialect: docker?.layers.dialect ?? args.dialect,
-    mountpoint: args.mountpoint,
-    ...(args.source === undefined ? {} : { fsname: args.source }),
-    ...(args.form === 'plyfs' ? {} : { markersInUpper: true, maxLayers: HIGHEST_MAX_LAYERS }),
-  };
-  warnIgnored(readOptions(args.options.flatMap(splitOptions), values, args.form));
-  if (docker !== null) setDockerLayers(docker.args, docker.layers, values);
-  if (args.debug) values.debug = true;
-  const { logFile } = values;
-  return { config: resolveMount(values, printMessage), ...(logFile === undefined ? {} : { logFile }) };
-}
-
-/**
  * Finds the layers that Docker keeps. Nothing else in this file needs native system calls. So their module is
  * imported only when this function runs: the server's thread then loads the native library first.
  */
-async function layersOf(args: DockerArguments): Promise<{ args: DockerArguments; layers: DockerLayers }> {
+async function layersOf({ directory, layer }: DockerArguments): Promise<DockerLayers> {
   const { findDockerLayers } = await import('../../store/docker/docker-layers.js');
-  return { args, layers: findDockerLayers(args.directory, args.layer) };
+  return findDockerLayers(directory, layer);
 }

@@ -10,12 +10,12 @@ import { asMountError, errnoOf, MountError } from '../../server/config/mount-err
 import type { OptionEntry, OptionValues } from '../../server/options/kinds/option-entry.js';
 import { type GivenOption, splitOptions, unescapePath } from '../../server/options/kinds/option-list.js';
 import { optionWords } from '../../server/options/option-words.js';
+import { asGiven, readOptions } from '../../server/options/read-options.js';
 import { resolveMount } from '../../server/options/resolve-mount.js';
+import type { MountArguments } from '../../service/order/mount-arguments.js';
 import { remountFs } from '../../sys/mount.js';
 import { type MountEntry, mountedOn, unescaped } from '../../sys/mountinfo.js';
-import { asGiven, readOptions } from '../options/read-options.js';
 import { OK } from '../output/exit-status.js';
-import type { MountArguments } from '../syntax/mount-syntax.js';
 
 /** The advice for everything that only a new mount can change. */
 const NEW_MOUNT = 'unmount it and mount it again';

@@ -6,12 +6,12 @@ import { HelperError } from '../../fuse/mount/mount-request.js';
 import { requestPseudoLinkFlush } from '../../fuse/mount/request-flush.js';
 import { type UnmountOptions, unmount } from '../../fuse/mount/unmount.js';
 import { asMountError, errnoOf, MountError, printable } from '../../server/config/mount-error.js';
+import type { PathRule } from '../../service/order/path-rule.js';
 import { close } from '../../sys/files/open.js';
 import { mountedId } from '../../sys/locks/mount-mark.js';
 import { type MountEntry, mountedOn } from '../../sys/mountinfo.js';
 import { FAILURE, OK } from '../output/exit-status.js';
 import { printMessage } from '../output/message.js';
-import type { PathRule } from '../process/removed-directory.js';
 import type { UmountArguments } from '../syntax/umount-syntax.js';
 
 /** How long a server on a busy machine may need to close its layers, in milliseconds. */

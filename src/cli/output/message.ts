@@ -1,8 +1,7 @@
 /** Messages of the command line: one line each, on stderr. */
 import { writeSync } from 'node:fs';
 import { Errno } from '../../core/errno.js';
-import { errnoOf, printable } from '../../server/config/mount-error.js';
-import type { IgnoredOptions } from '../options/read-options.js';
+import { errnoOf } from '../../server/config/mount-error.js';
 
 const STDERR = 2;
 
@@ -21,11 +20,4 @@ export function printMessage(line: string): void {
     // EPIPE: the pipe has no reader any more. EIO: the terminal has been hung up.
     else if (errno !== Errno.EPIPE && errno !== Errno.EIO) throw error;
   }
-}
-
-/** Prints a line for each option that has no effect. */
-export function warnIgnored({ unknown, refused, unsupported }: IgnoredOptions): void {
-  unsupported.forEach(printMessage);
-  for (const option of unknown) printMessage(`unknown option ignored: ${printable(option)}`);
-  for (const why of refused) printMessage(`option ignored: ${why}`);
 }

@@ -5,10 +5,10 @@ import { onStopSignals, stopForGood } from '../../server/process/stop-signals.js
 import { ServedMount } from '../../server/served-mount.js';
 import { openLogSink } from '../../server/serving/log-sink.js';
 import type { Server } from '../../server/serving/server.js';
+import type { MountSettings } from '../../service/order/mount-settings.js';
 import { FAILURE, OK } from '../output/exit-status.js';
 import { printMessage } from '../output/message.js';
 import type { Launcher } from './launcher.js';
-import type { MountSettings } from './mount-settings.js';
 
 /**
  * Mounts, answers the launcher, and serves until the mount ends. Resolves with the exit status. Throws

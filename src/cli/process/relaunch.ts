@@ -7,8 +7,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { MountError } from '../../server/config/mount-error.js';
+import type { MountSettings } from '../../service/order/mount-settings.js';
 import { Launcher } from './launcher.js';
-import type { MountSettings } from './mount-settings.js';
 
 /** The child's fd for /dev/fuse, if the caller has already made the mount. */
 const DEVICE_FD = 3;
@@ -42,6 +42,6 @@ export async function mountAsLauncher(settings: MountSettings): Promise<number> 
 /** Reads the settings that {@link mountAsLauncher} has written to our stdin. */
 export async function readSettings(): Promise<MountSettings> {
   // Most mounts read no settings from stdin, so the checks of settings load only here.
-  const { parseSettings } = await import('./mount-settings.js');
+  const { parseSettings } = await import('../../service/order/mount-settings.js');
   return parseSettings(readFileSync(0, 'utf8'));
 }

@@ -1,33 +1,8 @@
 /** The command line of `plyfs mount`, and that of fuse-overlayfs. */
 import { type Command, Option } from 'commander';
-import type { CommandLineForm } from '../options/read-options.js';
+import type { DockerArguments, MountArguments } from '../../service/order/mount-arguments.js';
 import { mountOptions, optionForWord } from './common-options.js';
 import { throwParseErrors } from './parse-errors.js';
-
-/** All strings are bytes, as `rawArguments` returns them. */
-export interface MountArguments {
-  /** The texts after each `-o`, in order. */
-  readonly options: readonly string[];
-  readonly foreground: boolean;
-  readonly debug: boolean;
-  readonly source: string | undefined;
-  /** How deletions are stored in the layers. */
-  readonly dialect: 'overlay' | 'aufs';
-  readonly mountpoint: string;
-  readonly form: CommandLineForm;
-  /** Layers that Docker keeps; absent if the options name the layers. */
-  readonly docker?: DockerArguments;
-}
-
-/** The arguments of `plyfs mount --docker`. All strings are bytes. */
-export interface DockerArguments {
-  /** Docker's root directory, or that of one driver. */
-  readonly directory: string;
-  /** Id of a layer, or its beginning. */
-  readonly layer: string;
-  readonly upper: string | undefined;
-  readonly work: string | undefined;
-}
 
 /**
  * Hidden option for a command line without the word `mount`: that is one of fuse-overlayfs, and follows its

@@ -1,9 +1,10 @@
 /** The program with all its commands, as commander parses it. Each command has a file of its own. */
 import { Command } from 'commander';
+import type { MountArguments } from '../../service/order/mount-arguments.js';
 import { version } from '../output/version.js';
 import { addCompletion } from './completion-syntax.js';
 import { addConvert, type ConvertArguments } from './convert-syntax.js';
-import { addMount, type MountArguments } from './mount-syntax.js';
+import { addMount } from './mount-syntax.js';
 import { throwParseErrors } from './parse-errors.js';
 import { addRun, addRunInside, type RunArguments } from './run-syntax.js';
 import { addUmount, type UmountArguments } from './umount-syntax.js';

@@ -5,12 +5,12 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { readOptions } from '../../../src/cli/options/read-options.js';
 import { isErrno } from '../../../src/core/errno.js';
 import { checkConfig } from '../../../src/server/checks/check-config.js';
 import { MountError } from '../../../src/server/config/mount-error.js';
 import type { OptionValues } from '../../../src/server/options/kinds/option-entry.js';
 import { splitOptions } from '../../../src/server/options/kinds/option-list.js';
+import { readOptions } from '../../../src/server/options/read-options.js';
 import { resolveMount } from '../../../src/server/options/resolve-mount.js';
 import { mountFs, umountFs } from '../../../src/sys/mount.js';
 import { kernelOverlayUnavailable, PLYFS } from '../../harness/mounts.js';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { readOptions } from '../../../../../src/cli/options/read-options.js';
 import type { MountConfig } from '../../../../../src/server/config/mount-config.js';
 import type { OptionValues } from '../../../../../src/server/options/kinds/option-entry.js';
 import { splitOptions } from '../../../../../src/server/options/kinds/option-list.js';
+import { readOptions } from '../../../../../src/server/options/read-options.js';
 import { resolveMount } from '../../../../../src/server/options/resolve-mount.js';
 
 function apply(list: string): MountConfig & { unknown: readonly string[] } {

@@ -4,14 +4,17 @@ import { DEFAULT_MAX_LAYERS } from '../../server/config/mount-config.js';
 import { MountError } from '../../server/config/mount-error.js';
 import type { OptionValues } from '../../server/options/kinds/option-entry.js';
 import type { DockerLayers } from '../../store/docker/docker-layers.js';
-import { printMessage } from '../output/message.js';
-import type { DockerArguments } from '../syntax/mount-syntax.js';
+import type { DockerArguments } from './mount-arguments.js';
 
-/** Puts Docker's layers, and the upper that was asked for, into the values of a mount. */
+/**
+ * Puts Docker's layers, and the upper that was asked for, into the values of a mount.
+ * @param say receives a line about each argument that is ignored
+ */
 export function setDockerLayers(
   { upper, work }: DockerArguments,
   { dialect, layers }: DockerLayers,
   values: OptionValues,
+  say: (line: string) => void,
 ): void {
   if (values.layers !== undefined) throw contradiction('lowerdir');
   if (values.branches !== undefined) throw contradiction('br');
@@ -21,8 +24,8 @@ export function setDockerLayers(
   values.maxLayers = Math.max(values.maxLayers ?? DEFAULT_MAX_LAYERS, layers.length);
   if (upper !== undefined) values.upper = upper;
   if (work === undefined) return;
-  if (dialect === 'aufs') printMessage('--work ignored: layers of aufs need no work directory');
-  else if (values.upper === undefined) printMessage('--work ignored: it is of use only with --upper');
+  if (dialect === 'aufs') say('--work ignored: layers of aufs need no work directory');
+  else if (values.upper === undefined) say('--work ignored: it is of use only with --upper');
   else values.work = work;
 }
 

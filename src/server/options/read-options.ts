@@ -1,11 +1,11 @@
 /** Reads the options of `-o` into the values that they ask for. */
 import { Errno } from '../../core/errno.js';
-import { MountError, printable } from '../../server/config/mount-error.js';
-import type { Flag, OptionEntry, OptionValues, Unsupported, Valued } from '../../server/options/kinds/option-entry.js';
-import type { GivenOption } from '../../server/options/kinds/option-list.js';
-import { invalid } from '../../server/options/kinds/value-kinds.js';
-import { type OptionWord, optionWords } from '../../server/options/option-words.js';
-import { setProperty } from '../../server/options/resolve-mount.js';
+import { MountError, printable } from '../config/mount-error.js';
+import type { Flag, OptionEntry, OptionValues, Unsupported, Valued } from './kinds/option-entry.js';
+import type { GivenOption } from './kinds/option-list.js';
+import { invalid } from './kinds/value-kinds.js';
+import { type OptionWord, optionWords } from './option-words.js';
+import { setProperty } from './resolve-mount.js';
 
 /**
  * The rules that the command line follows. `plyfs` refuses options that contradict each other.

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { readOptions } from '../../../../src/cli/options/read-options.js';
-import { type MountSettings, parseSettings } from '../../../../src/cli/process/mount-settings.js';
 import type { OptionValues } from '../../../../src/server/options/kinds/option-entry.js';
 import { splitOptions } from '../../../../src/server/options/kinds/option-list.js';
+import { readOptions } from '../../../../src/server/options/read-options.js';
 import { resolveMount } from '../../../../src/server/options/resolve-mount.js';
+import { type MountSettings, parseSettings } from '../../../../src/service/order/mount-settings.js';
 
 function settings(list: string, dialect: 'overlay' | 'aufs' = 'overlay'): MountSettings {
   const values: OptionValues = { dialect, mountpoint: '/m\xff' };

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { type CommandLineForm, type IgnoredOptions, readOptions } from '../../../../src/cli/options/read-options.js';
 import {
   MS_NOATIME,
   MS_NODEV,
@@ -13,6 +12,7 @@ import {
 import { type MountConfig, mountFlags } from '../../../../src/server/config/mount-config.js';
 import type { OptionValues } from '../../../../src/server/options/kinds/option-entry.js';
 import { splitOptions } from '../../../../src/server/options/kinds/option-list.js';
+import { type CommandLineForm, type IgnoredOptions, readOptions } from '../../../../src/server/options/read-options.js';
 import { resolveMount } from '../../../../src/server/options/resolve-mount.js';
 
 type Answer = IgnoredOptions & { readonly values: OptionValues };

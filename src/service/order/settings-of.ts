@@ -1,0 +1,42 @@
+/** The settings that a command line asks for. */
+import { HIGHEST_MAX_LAYERS } from '../../server/config/mount-config.js';
+import { printable } from '../../server/config/mount-error.js';
+import type { OptionValues } from '../../server/options/kinds/option-entry.js';
+import { splitOptions } from '../../server/options/kinds/option-list.js';
+import { type IgnoredOptions, readOptions } from '../../server/options/read-options.js';
+import { resolveMount } from '../../server/options/resolve-mount.js';
+import type { DockerLayers } from '../../store/docker/docker-layers.js';
+import type { MountArguments } from './mount-arguments.js';
+import type { MountSettings } from './mount-settings.js';
+import { setDockerLayers } from './set-docker-layers.js';
+
+/**
+ * The settings that the command line asks for, over the defaults of the user who runs it.
+ * @param found the layers that {@link MountArguments.docker} names; undefined: it names none
+ * @param say receives a line about each option that is ignored
+ * @throws {@link MountError} if the options are refused
+ */
+export function settingsOf(
+  args: MountArguments,
+  found: DockerLayers | undefined,
+  say: (line: string) => void,
+): MountSettings {
+  const values: OptionValues = {
+    dialect: found?.dialect ?? args.dialect,
+    mountpoint: args.mountpoint,
+    ...(args.source === undefined ? {} : { fsname: args.source }),
+    ...(args.form === 'plyfs' ? {} : { markersInUpper: true, maxLayers: HIGHEST_MAX_LAYERS }),
+  };
+  sayIgnored(readOptions(args.options.flatMap(splitOptions), values, args.form), say);
+  if (args.docker !== undefined && found !== undefined) setDockerLayers(args.docker, found, values, say);
+  if (args.debug) values.debug = true;
+  const { logFile } = values;
+  return { config: resolveMount(values, say), ...(logFile === undefined ? {} : { logFile }) };
+}
+
+/** Says a line for each option that has no effect. */
+function sayIgnored({ unknown, refused, unsupported }: IgnoredOptions, say: (line: string) => void): void {
+  unsupported.forEach(say);
+  for (const option of unknown) say(`unknown option ignored: ${printable(option)}`);
+  for (const why of refused) say(`option ignored: ${why}`);
+}
