@@ -5,6 +5,7 @@ import { errnoOf } from '../server/config/mount-error.js';
 import { ThreadServer } from '../server/thread/thread-server.js';
 import type { PathRule } from '../service/order/path-rule.js';
 import { FAILURE, OK, RUN_FAILURE } from './output/exit-status.js';
+import { convertArguments } from './process/helper-call.js';
 import { Launcher } from './process/launcher.js';
 import { leaveRemovedDirectory } from './process/removed-directory.js';
 import { rawArguments } from './syntax/raw-arguments.js';
@@ -55,7 +56,11 @@ async function main(): Promise<number> {
   process.on('SIGUSR1', () => {});
   const given = rawArguments();
   const launcher = Launcher.of(given[0]);
-  const args = launcher === undefined ? given : given.slice(1);
+  const args = convertArguments(launcher === undefined ? given : given.slice(1));
+  if (typeof args === 'number') {
+    launcher?.answer(args);
+    return args;
+  }
   const mayMount = given.length > 0 && !args.some((arg) => NOT_MOUNTING.test(arg));
   const paths = leaveRemovedDirectory();
   // Most mounts need this server, and loading its modules takes longer than everything else, so it begins
