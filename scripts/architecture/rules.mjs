@@ -30,7 +30,7 @@ export const NO_ROOM = '.';
  */
 export const ROOMS = new Map([
   ['cli', [NO_ROOM, 'commands', 'process', 'manual', 'syntax', 'output', 'package-root']],
-  ['service', ['pool', 'order']],
+  ['service', [NO_ROOM, 'supervisor', 'control', 'front', 'pool', 'directory', 'order']],
   [
     'server',
     [NO_ROOM, ['thread', 'process'], ['serving', 'checks'], 'options', 'options/table', 'options/kinds', 'config'],
@@ -55,7 +55,7 @@ export const ROOMS = new Map([
   ],
   ['whiteout', ['aufs', ['overlay', 'overrides'], [NO_ROOM, 'work']]],
   ['fuse', [NO_ROOM, 'libfuse2', 'libfuse2/paths', ['serve', 'mount'], 'handlers', 'control', 'wire', 'operations']],
-  ['sys', [['waiting', 'process', 'rights'], ['locks', 'files'], NO_ROOM]],
+  ['sys', [['waiting', 'process', 'ipc', 'rights'], ['locks', 'files'], NO_ROOM]],
 ]);
 
 /** The most files that a room may have. */
