@@ -116,6 +116,12 @@ export interface MountOptions {
   fsname?: string;
   /** The type shown in /proc/mounts is `fuse.` and this. Default: `plyfs`. */
   subtype?: string;
+  /**
+   * Whether the service of this user (`plyfs serve`) serves the mount, instead of a thread of this process.
+   * `auto`: if it runs and can; `off`: never; `required`: the mount is refused otherwise; `start`: the
+   * service is started if it does not run. Default: `auto`.
+   */
+  service?: 'auto' | 'off' | 'required' | 'start';
   /** Send a line about each request to `log`. Default: false. */
   debug?: boolean;
   /** Receives lines about internal errors; there are none in normal work. Default: they are dropped. */

@@ -1,12 +1,12 @@
 /**
- * The command lines of mount(8) and umount(8), which call a program `mount.TYPE` or `umount.TYPE` (man mount(8),
- * "EXTERNAL HELPERS"). Their flags have other meanings than ours.
+ * The command lines of mount(8) and umount(8), which call programs `mount.TYPE` and `umount.TYPE` (man
+ * mount(8), "EXTERNAL HELPERS"). Their flags have other meanings than ours.
  */
 import { MountError } from '../../server/config/mount-error.js';
 
 const ARGUMENT = /^--called-as=(.*)$/s;
 
-/** What to do for a command line of mount(8) or umount(8). */
+/** The work that a command line of mount(8) or umount(8) asks for. */
 export type CalledAs =
   /** Run plyfs with these arguments. */
   | { readonly kind: 'plyfs'; readonly args: readonly string[] }
@@ -44,8 +44,8 @@ function asMount(name: string, args: readonly string[]): CalledAs {
     else if (/^-.*f/.test(word)) return { kind: 'nothing' };
     else if (!word.startsWith('-')) converted.push(word);
   }
-  // Options in fstab have the meaning of the kernel's overlayfs: contradictory ones are refused. If our name is
-  // that of fuse-overlayfs, they have the meaning of that program.
+  // Options in fstab have the meaning of the kernel's overlayfs: contradictory ones are refused. If our name
+  // is that of fuse-overlayfs, they have the meaning of that program.
   return { kind: 'plyfs', args: name.includes('fuse-overlayfs') ? converted : ['mount', ...converted] };
 }
 

@@ -42,7 +42,7 @@ export function resolveMount(
 ): MountConfig {
   const values = { ...defaultValues(isRoot), ...given };
   // Takes out, group by group, the values that the config has in another form. The rest stays unchanged.
-  const { dialect = 'overlay', mountpoint = '', layers, branches, logFile: _, ...ofMount } = values;
+  const { dialect = 'overlay', mountpoint = '', layers, branches, logFile: _, service: _service, ...ofMount } = values;
   const { accessTimes, directoryAccessTimes, fsync, xattrPermissions, ...ofServer } = ofMount;
   const { redirectDir, metacopy, index, uuid, userxattr, ...notOverlay } = ofServer;
   const { ignoresWhiteouts = [], linkWhiteouts = true, alwaysOpaque, keepLinks, ...notAufs } = notOverlay;

@@ -10,6 +10,12 @@ import type { LayerList, ValueKind } from './value-kinds.js';
 export type Dialect = MountConfig['dialect'];
 
 /**
+ * Whether the service (`plyfs serve`) serves the mount. `auto`: if one runs and can; `start`: one is started
+ * if none runs.
+ */
+export type ServiceUse = 'auto' | 'off' | 'required' | 'start';
+
+/**
  * The values that options ask for: plain data, in which an absent property was not given. All strings are
  * bytes (latin1-decoded). `resolveMount` makes a MountConfig from it.
  */
@@ -66,6 +72,7 @@ export interface OptionValues
   xattrPermissions?: 'auto' | 'privileged' | 'user';
   /** The file for the log of a mount in the background. */
   logFile?: string;
+  service?: ServiceUse;
 }
 
 export type Property = keyof OptionValues;

@@ -200,6 +200,13 @@ export const SERVER_OPTIONS = [
     help: 'append the log of a mount in the background to FILE (default: syslog)',
   },
   {
+    kind: 'value',
+    word: 'service',
+    property: 'service',
+    takes: choice({ auto: 'auto', off: 'off', required: 'required', start: 'start' } as const),
+    help: 'whether `plyfs serve` serves the mount. auto (default): if it runs and can; off: never; required: the mount is refused otherwise; start: it is started if it does not run',
+  },
+  {
     kind: 'accepted',
     words: ['remount'],
     takes: 'nothing',
