@@ -1,4 +1,4 @@
-/** The mounts of this process's mount namespace (man proc_pid_mountinfo(5)). Strings are bytes. */
+/** The mounts of the calling thread's mount namespace (man proc_pid_mountinfo(5)). Strings are bytes. */
 import { readOwnProc } from './proc.js';
 
 export interface MountEntry {

@@ -1,9 +1,12 @@
 /** Reads the files of /proc that describe processes (man proc(5)). Text is latin1-decoded bytes. */
 import { readFileSync } from 'node:fs';
 
-/** The text of /proc/self/FILE. Throws Node's error if it cannot be read. */
+/**
+ * The text of /proc/thread-self/FILE: threads can have mount namespaces of their own. Throws Node's error if
+ * it cannot be read.
+ */
 export function readOwnProc(file: string): string {
-  return readFileSync(`/proc/self/${file}`, 'latin1');
+  return readFileSync(`/proc/thread-self/${file}`, 'latin1');
 }
 
 /** The text of /proc/PID/FILE; undefined: it cannot be read. */

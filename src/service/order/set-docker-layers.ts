@@ -8,13 +8,13 @@ import type { DockerArguments } from './mount-arguments.js';
 
 /**
  * Puts Docker's layers, and the upper that was asked for, into the values of a mount.
- * @param say receives a line about each argument that is ignored
+ * @param note receives a line about each argument without effect
  */
 export function setDockerLayers(
   { upper, work }: DockerArguments,
   { dialect, layers }: DockerLayers,
   values: OptionValues,
-  say: (line: string) => void,
+  note: (line: string) => void,
 ): void {
   if (values.layers !== undefined) throw contradiction('lowerdir');
   if (values.branches !== undefined) throw contradiction('br');
@@ -24,8 +24,8 @@ export function setDockerLayers(
   values.maxLayers = Math.max(values.maxLayers ?? DEFAULT_MAX_LAYERS, layers.length);
   if (upper !== undefined) values.upper = upper;
   if (work === undefined) return;
-  if (dialect === 'aufs') say('--work ignored: layers of aufs need no work directory');
-  else if (values.upper === undefined) say('--work ignored: it is of use only with --upper');
+  if (dialect === 'aufs') note('--work ignored: layers of aufs need no work directory');
+  else if (values.upper === undefined) note('--work ignored: it is of use only with --upper');
   else values.work = work;
 }
 

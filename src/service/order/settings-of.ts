@@ -13,13 +13,13 @@ import { setDockerLayers } from './set-docker-layers.js';
 /**
  * The settings that the command line asks for, over the defaults of the user who runs it.
  * @param found the layers that {@link MountArguments.docker} names; undefined: it names none
- * @param say receives a line about each option that is ignored
+ * @param note receives a line about each option that is ignored
  * @throws {@link MountError} if the options are refused
  */
 export function settingsOf(
   args: MountArguments,
   found: DockerLayers | undefined,
-  say: (line: string) => void,
+  note: (line: string) => void,
 ): MountSettings {
   const values: OptionValues = {
     dialect: found?.dialect ?? args.dialect,
@@ -27,16 +27,16 @@ export function settingsOf(
     ...(args.source === undefined ? {} : { fsname: args.source }),
     ...(args.form === 'plyfs' ? {} : { markersInUpper: true, maxLayers: HIGHEST_MAX_LAYERS }),
   };
-  sayIgnored(readOptions(args.options.flatMap(splitOptions), values, args.form), say);
-  if (args.docker !== undefined && found !== undefined) setDockerLayers(args.docker, found, values, say);
+  noteIgnored(readOptions(args.options.flatMap(splitOptions), values, args.form), note);
+  if (args.docker !== undefined && found !== undefined) setDockerLayers(args.docker, found, values, note);
   if (args.debug) values.debug = true;
   const { logFile } = values;
-  return { config: resolveMount(values, say), ...(logFile === undefined ? {} : { logFile }) };
+  return { config: resolveMount(values, note), ...(logFile === undefined ? {} : { logFile }) };
 }
 
-/** Says a line for each option that has no effect. */
-function sayIgnored({ unknown, refused, unsupported }: IgnoredOptions, say: (line: string) => void): void {
-  unsupported.forEach(say);
-  for (const option of unknown) say(`unknown option ignored: ${printable(option)}`);
-  for (const why of refused) say(`option ignored: ${why}`);
+/** Notes a line for each option that has no effect. */
+function noteIgnored({ unknown, refused, unsupported }: IgnoredOptions, note: (line: string) => void): void {
+  unsupported.forEach(note);
+  for (const option of unknown) note(`unknown option ignored: ${printable(option)}`);
+  for (const why of refused) note(`option ignored: ${why}`);
 }
