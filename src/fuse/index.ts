@@ -5,7 +5,7 @@ export { mountDirect } from './mount/mount-direct.js';
 export { mountWithHelper } from './mount/mount-helper.js';
 export { HelperError, type MountRequest } from './mount/mount-request.js';
 export { prepareMountedDevice } from './mount/mounted-device.js';
-export { raiseReadahead } from './mount/readahead.js';
+export { raiseReadahead, raiseReadaheadOf } from './mount/readahead.js';
 export { type UnmountOptions, unmount } from './mount/unmount.js';
 export type * from './operations.js';
 export { Parked } from './operations.js';

@@ -12,16 +12,28 @@ import { mountedOn } from '../../sys/mountinfo.js';
 const READ_AHEAD_KB = 1024;
 
 /**
- * Raises the readahead of the mount on `target`. Call it after the handshake, which sets it to the kernel's
- * default. Does nothing if the server cannot write the file in /sys (an ordinary user, a user namespace, a
- * read-only /sys): the mount works without it. Does not access the mount, so the thread that serves the mount
- * can call this.
+ * Raises the readahead of the mount on `target`, as {@link raiseReadaheadOf} does. Does nothing if the mount
+ * table cannot be read or does not show the mount.
  */
 export function raiseReadahead(target: string): void {
   try {
     const device = mountedOn(target)?.device;
-    if (device !== undefined) writeFileSync(`/sys/class/bdi/${device}/read_ahead_kb`, String(READ_AHEAD_KB));
+    if (device !== undefined) raiseReadaheadOf(device);
   } catch {
-    // EACCES, EPERM, EROFS, ENOENT (no /sys, no /proc): see above.
+    // ENOENT: there is no /proc.
+  }
+}
+
+/**
+ * Raises the readahead of a mount. Call it after the handshake, which sets it to the kernel's default. Does
+ * nothing if the server cannot write the file in /sys (an ordinary user, a user namespace, a read-only /sys):
+ * the mount works without it. Does not access the mount, so the thread that serves the mount can call this.
+ * @param device `major:minor` of the mount's file system
+ */
+export function raiseReadaheadOf(device: string): void {
+  try {
+    writeFileSync(`/sys/class/bdi/${device}/read_ahead_kb`, String(READ_AHEAD_KB));
+  } catch {
+    // EACCES, EPERM, EROFS, ENOENT (no /sys): see above.
   }
 }

@@ -42,7 +42,9 @@ async function open(config: MountConfig): Promise<Libfuse2Session> {
   });
   try {
     await session.mount(mountRequestOf(config));
-    reportMounted(config.mountpoint, operations);
+    // The mount table does not show the mount if the caller has made it in another mount namespace.
+    const device = mountedOn(config.mountpoint)?.device;
+    if (device !== undefined) reportMounted(device, operations);
     return session;
   } catch (error) {
     await session.close();

@@ -4,25 +4,17 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { displayName } from '../../core/entry-name.js';
-import {
-  mountDirect,
-  mountWithHelper,
-  prepareMountedDevice,
-  raiseReadahead,
-  Session,
-  unmount,
-} from '../../fuse/index.js';
+import type { Session } from '../../fuse/index.js';
 import type { Operations } from '../../fuse/operations.js';
 import { close } from '../../sys/files/open.js';
 import { changeDirectory } from '../../sys/files/working-directory.js';
 import { ownUmask } from '../../sys/process/thread.js';
 import { openEventfd } from '../../sys/waiting/eventfd.js';
-import { isReadOnly, type MountConfig } from '../config/mount-config.js';
+import type { MountConfig } from '../config/mount-config.js';
 import { asMountError } from '../config/mount-error.js';
-import { mountRequestOf } from '../config/to-mount-request.js';
 import { limitLines } from '../serving/log-limit.js';
+import { detach, mountSession, prepareMount } from '../serving/mount-session.js';
 import { openLayers } from '../serving/open-layers.js';
-import { reportMounted } from '../serving/report-mounted.js';
 import type { ThreadMessage } from './thread-message.js';
 
 function post(message: ThreadMessage): void {
@@ -34,56 +26,6 @@ function postLine(line: string): void {
 }
 
 const log = limitLines(postLine);
-
-/**
- * Mounts, unless the caller has mounted already. Root (also of a user namespace) calls mount(2) itself; other
- * users mount with the set-uid helper. Returns the fd of the FUSE device.
- */
-function mount(config: MountConfig): number {
-  if (config.deviceFd !== undefined) return prepareMountedDevice(config.deviceFd);
-  const direct = process.geteuid?.() === 0;
-  return (direct ? mountDirect : mountWithHelper)(mountRequestOf(config));
-}
-
-/** Mounts, and returns the fd of the FUSE device. After a failure nothing stays open. */
-function mountOrClose(config: MountConfig, operations: Operations, controlFd: number): number {
-  try {
-    const deviceFd = mount(config);
-    post({ kind: 'mounted', deviceFd, controlFd });
-    return deviceFd;
-  } catch (error) {
-    close(controlFd);
-    operations.close();
-    throw error;
-  }
-}
-
-/** Starts a session and does its handshake with the kernel. After a failure nothing stays mounted or open. */
-function connect(config: MountConfig, operations: Operations, deviceFd: number): Session {
-  try {
-    const session = new Session(deviceFd, operations, {
-      timeout: config.timeout,
-      passthrough: config.passthrough,
-      writable: !isReadOnly(config),
-      cachesListings: config.accessTimes.mode !== 'strictatime' || !config.accessTimes.directories,
-      log,
-      ...(config.debug ? { debug: postLine } : {}),
-    });
-    session.handshake();
-    return session;
-  } catch (error) {
-    close(deviceFd);
-    post({ kind: 'released' });
-    operations.close();
-    detach(config);
-    throw error;
-  }
-}
-
-/** Unmounts after a failure, unless the caller has made the mount. */
-function detach({ mountpoint, deviceFd }: MountConfig): void {
-  if (deviceFd === undefined) unmount(mountpoint, { lazy: true });
-}
 
 /** Serves until the mount ends. The session closes the device and the operations, also after an error. */
 function run(config: MountConfig, session: Session, controlFd: number): void {
@@ -102,13 +44,31 @@ function serve(config: MountConfig): void {
   ownUmask();
   const operations = openLayers(config, log);
   const controlFd = openEventfd();
-  const session = connect(config, operations, mountOrClose(config, operations, controlFd));
+  const session = mountOrClose(config, operations, controlFd);
   // All layers are open, so the working directory is not needed any more and can be unmounted.
   changeDirectory('/');
-  raiseReadahead(config.mountpoint);
-  reportMounted(config.mountpoint, operations);
+  prepareMount(config, operations);
   post({ kind: 'ready' });
   run(config, session, controlFd);
+}
+
+/** Makes the mount and its session. After a failure nothing stays mounted or open. */
+function mountOrClose(config: MountConfig, operations: Operations, controlFd: number): Session {
+  let isOurs = true;
+  try {
+    return mountSession(config, operations, {
+      mounted: (deviceFd) => {
+        post({ kind: 'mounted', deviceFd, controlFd });
+        isOurs = false;
+      },
+      released: () => post({ kind: 'released' }),
+      log,
+      debug: postLine,
+    });
+  } catch (error) {
+    if (isOurs) close(controlFd);
+    throw error;
+  }
 }
 
 parentPort?.once('message', (config: MountConfig | null) => {

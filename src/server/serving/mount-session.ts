@@ -1,0 +1,96 @@
+/** Makes a mount and its session: for a thread that serves only this mount, and for one that serves many. */
+import {
+  mountDirect,
+  mountWithHelper,
+  prepareMountedDevice,
+  raiseReadaheadOf,
+  Session,
+  unmount,
+} from '../../fuse/index.js';
+import type { Operations } from '../../fuse/operations.js';
+import { close } from '../../sys/files/open.js';
+import { type MountEntry, mountedOn } from '../../sys/mountinfo.js';
+import { isReadOnly, type MountConfig } from '../config/mount-config.js';
+import { mountRequestOf } from '../config/to-mount-request.js';
+import { reportMounted } from './report-mounted.js';
+
+/** What a thread does at the steps of a mount. */
+export interface MountSteps {
+  /**
+   * The mount exists. If the thread dies, another one must close the device: its users would wait forever.
+   */
+  mounted(deviceFd: number): void;
+  /** The device has been closed. */
+  released(): void;
+  log(line: string): void;
+  /** Receives a line for each request, if the config asks for it. */
+  debug(line: string): void;
+}
+
+/**
+ * Mounts, and does the handshake with the kernel. After a failure nothing stays mounted or open.
+ * @param operations this function owns it
+ */
+export function mountSession(config: MountConfig, operations: Operations, steps: MountSteps): Session {
+  return connect(config, operations, mountOrClose(config, operations, steps), steps);
+}
+
+/** Unmounts after a failure, unless the caller has made the mount. */
+export function detach({ mountpoint, deviceFd }: MountConfig): void {
+  if (deviceFd === undefined) unmount(mountpoint, { lazy: true });
+}
+
+/**
+ * Prepares a mount for its first use, after the handshake.
+ * @returns its entry in the mount table; undefined: this mount namespace does not show it
+ */
+export function prepareMount({ mountpoint }: MountConfig, operations: Operations): MountEntry | undefined {
+  const entry = mountedOn(mountpoint);
+  if (entry === undefined) return undefined;
+  raiseReadaheadOf(entry.device);
+  reportMounted(entry.device, operations);
+  return entry;
+}
+
+/**
+ * Mounts, unless the caller has mounted already. Root (also of a user namespace) calls mount(2) itself; other
+ * users mount with the set-uid helper. Returns the fd of the FUSE device.
+ */
+function mount(config: MountConfig): number {
+  if (config.deviceFd !== undefined) return prepareMountedDevice(config.deviceFd);
+  const direct = process.geteuid?.() === 0;
+  return (direct ? mountDirect : mountWithHelper)(mountRequestOf(config));
+}
+
+function mountOrClose(config: MountConfig, operations: Operations, { mounted }: MountSteps): number {
+  try {
+    const deviceFd = mount(config);
+    mounted(deviceFd);
+    return deviceFd;
+  } catch (error) {
+    operations.close();
+    throw error;
+  }
+}
+
+function connect(config: MountConfig, operations: Operations, deviceFd: number, steps: MountSteps): Session {
+  const { log, debug, released } = steps;
+  try {
+    const session = new Session(deviceFd, operations, {
+      timeout: config.timeout,
+      passthrough: config.passthrough,
+      writable: !isReadOnly(config),
+      cachesListings: config.accessTimes.mode !== 'strictatime' || !config.accessTimes.directories,
+      log,
+      ...(config.debug ? { debug } : {}),
+    });
+    session.handshake();
+    return session;
+  } catch (error) {
+    close(deviceFd);
+    released();
+    operations.close();
+    detach(config);
+    throw error;
+  }
+}
