@@ -9,4 +9,7 @@ export { raiseReadahead, raiseReadaheadOf } from './mount/readahead.js';
 export { type UnmountOptions, unmount } from './mount/unmount.js';
 export type * from './operations.js';
 export { Parked } from './operations.js';
+export { readActivity } from './serve/activity.js';
+export { ServingLoop, type ServingLoopOptions } from './serve/serving-loop.js';
 export { Session, type SessionOptions } from './serve/session.js';
+export type { MessageMemory } from './wire/message-memory.js';

@@ -1,9 +1,11 @@
 /**
- * The current request and its reply, for its handler. One object serves all requests, one after the other.
+ * The current request of a mount and its reply, for its handler. One object serves all requests of the mount,
+ * one after the other.
  */
 import { ServerEnd } from '../control/server-end.js';
 import type { Caller, Operations } from '../operations.js';
 import { DirentBuffer } from '../wire/dirent-buffer.js';
+import type { MessageMemory } from '../wire/message-memory.js';
 import { Reply } from '../wire/reply.js';
 import { Request } from '../wire/request.js';
 
@@ -23,7 +25,7 @@ class CurrentCaller implements Caller {
 }
 
 export class Exchange {
-  readonly request = new Request();
+  readonly request: Request;
   readonly reply: Reply;
   readonly listing: DirentBuffer;
   /** The kernel sends SETXATTR with its extended struct (7.33). The handshake sets it. */
@@ -41,8 +43,10 @@ export class Exchange {
   constructor(
     readonly operations: Operations,
     timeout: number,
+    memory: MessageMemory,
   ) {
-    this.reply = new Reply(timeout);
+    this.request = new Request(memory.request);
+    this.reply = new Reply(timeout, memory.reply);
     this.listing = new DirentBuffer(this.reply);
     this.current = new CurrentCaller(this.request);
   }

@@ -4,9 +4,10 @@ import { Errno, errnoName } from '../../core/errno.js';
 import { tryPread, tryRead, tryWrite } from '../../sys/files/file-io.js';
 import { close } from '../../sys/files/open.js';
 import { tryIoctl } from '../../sys/ioctl.js';
-import { allocate } from '../../sys/libc.js';
+import { allocate, type Memory } from '../../sys/libc.js';
 import type { KernelChannel } from '../operations.js';
 import { DEV_IOC_BACKING_CLOSE, DEV_IOC_BACKING_OPEN, NOTIFY_INVAL_INODE, NOTIFY_STORE } from '../wire/abi.js';
+import { STORE_LIMIT } from '../wire/message-memory.js';
 import { OutMessage } from '../wire/out-message.js';
 import { BackingMap, NotifyInvalInodeOut, NotifyStoreOut, OutHeader } from '../wire/reply-structs.js';
 import type { Request } from '../wire/request.js';
@@ -16,8 +17,6 @@ const ATTRIBUTES_ONLY = -1;
 const FROM_THE_BEGINNING = 0;
 /** A length of 0 means all of the file from the offset on. */
 const TO_THE_END = 0;
-/** Nearly all files of a source tree or of /etc are smaller. The kernel reads larger ones with READ. */
-const STORE_LIMIT = 64 << 10;
 
 /**
  * Errnos of a notification that are no failure. ENOENT: the kernel has forgotten the node, and with it all
@@ -29,14 +28,18 @@ const TOLERATED = new Set<number>([Errno.ENOENT, Errno.ENOTCONN, Errno.ENODEV, E
 export class Device implements KernelChannel {
   /** The argument of the ioctls: a fuse_backing_map, or a backing id of 32 bits. */
   private readonly argument = allocate(BackingMap.sizeof);
-  private readonly invalidation = new OutMessage(NotifyInvalInodeOut.sizeof);
-  private readonly store = new OutMessage(NotifyStoreOut.sizeof + STORE_LIMIT);
+  private readonly invalidation = new OutMessage(allocate(OutHeader.sizeof + NotifyInvalInodeOut.sizeof));
+  private readonly store: OutMessage;
   private open = true;
 
+  /** @param store memory for {@link storeData} */
   constructor(
     readonly fd: number,
     private readonly log: (line: string) => void,
-  ) {}
+    store: Memory,
+  ) {
+    this.store = new OutMessage(store);
+  }
 
   /** Reads the next message. Returns its length, or a negative errno. */
   receive(request: Request): number {

@@ -1,18 +1,14 @@
-/**
- * Serves one mount over /dev/fuse: the handshake, then the loop in which the thread stays until the mount
- * ends.
- */
+/** Serves one mount over /dev/fuse: the handshake, then one request after the other. */
 import { Errno, fsError } from '../../core/errno.js';
-import { RunQueue } from '../../sys/process/run-queue.js';
 import { pollReadable } from '../../sys/waiting/poll.js';
 import { Exchange } from '../handlers/exchange.js';
 import type { Operations } from '../operations.js';
 import { InitFlag, InitFlag2, Opcode } from '../wire/abi.js';
-import { AdaptivePoll } from './adaptive-poll.js';
+import type { MessageMemory } from '../wire/message-memory.js';
+import { Activity } from './activity.js';
 import { Device } from './device.js';
 import { Dispatcher } from './dispatch.js';
 import { type Negotiated, negotiate, replyToInit } from './handshake.js';
-import { IdleGc } from './idle-gc.js';
 
 export interface SessionOptions {
   /** For how many seconds the kernel may cache names and attributes. */
@@ -29,41 +25,45 @@ export interface SessionOptions {
 }
 
 /**
- * The number of requests after which the loop looks at the control and completion fds, if it never pauses.
+ * The result of {@link Session.serveNext}. `request`: one was served, or had been withdrawn by the kernel.
+ * `nothing`: none waits. `end`: unmounted, or the connection was aborted.
  */
-const CONTROL_INTERVAL = 64;
-
-/** Bits of the fds that {@link Session.loop} polls: the second and the third. */
-const CONTROL = 2;
-const COMPLETION = 4;
+export type Found = 'request' | 'nothing' | 'end';
 
 /**
- * Serves an {@link Operations} over an open /dev/fuse, on the calling thread. Owns the fd from construction
- * on.
+ * Serves an {@link Operations} over an open /dev/fuse, on the calling thread. Owns the fd and the operations
+ * until `close()`.
  *
- * `new` → `handshake()` → `run()`, each once. After `run()` the fd and the operations are closed.
+ * `new` → `handshake()` → a `ServingLoop`, which calls the other methods; each once.
  */
 export class Session {
   private readonly device: Device;
   private readonly exchange: Exchange;
   private readonly dispatcher: Dispatcher;
+  /** Each request is one piece of work. */
+  readonly activity = new Activity();
 
-  /** @param deviceFd /dev/fuse, opened with O_NONBLOCK and mounted */
+  /**
+   * @param deviceFd /dev/fuse, opened with O_NONBLOCK and mounted
+   * @param memory shared by all sessions of the calling thread
+   */
   constructor(
     deviceFd: number,
     private readonly operations: Operations,
     private readonly options: SessionOptions,
+    memory: MessageMemory,
   ) {
-    this.device = new Device(deviceFd, options.log);
-    this.exchange = new Exchange(operations, options.timeout);
+    this.device = new Device(deviceFd, options.log, memory.store);
+    this.exchange = new Exchange(operations, options.timeout, memory);
     this.exchange.isWritable = options.writable;
     this.exchange.cachesListings = options.cachesListings !== false;
     this.dispatcher = new Dispatcher(this.device, this.exchange, options);
   }
 
   /**
-   * Waits for INIT, replies to it and attaches the operations. Requests that arrive before {@link run} wait
-   * for it. Throws ENODEV if the mount no longer exists, EPROTO if the kernel's protocol is too old.
+   * Waits for INIT, replies to it and attaches the operations. Requests that arrive before the loop serves
+   * the session wait for it. Throws ENODEV if the mount no longer exists, EPROTO if the kernel's protocol is
+   * too old.
    */
   handshake(): void {
     const { request, reply } = this.exchange;
@@ -104,63 +104,82 @@ export class Session {
     }
   }
 
-  /**
-   * Serves until the mount no longer exists or `controlFd` is readable, then closes everything else. Blocks
-   * the thread all the time. The caller unmounts before it makes `controlFd` readable: a mount without a
-   * server returns ENOTCONN.
-   */
-  run(controlFd: number): void {
-    const runQueue = new RunQueue();
-    try {
-      this.loop(controlFd, new AdaptivePoll(runQueue));
-    } finally {
-      runQueue.close();
-      this.device.close();
-      try {
-        this.operations.close();
-      } finally {
-        this.exchange.serverEnd.close();
-      }
-    }
+  /** Becomes readable when there is a request, and when the mount no longer exists. */
+  get deviceFd(): number {
+    return this.device.fd;
   }
 
-  private loop(controlFd: number, polling: AdaptivePoll): void {
-    const { device, dispatcher } = this;
-    const { request } = this.exchange;
-    const fds = [device.fd, controlFd, this.operations.completionFd];
-    const gc = new IdleGc();
-    for (let served = 1; ; ) {
-      const length = device.receive(request);
-      if (length > 0) {
-        polling.found();
-        dispatcher.serve(length);
-        if (served++ % CONTROL_INTERVAL === 0 && this.wait(fds, 0) === 'stopped') return;
-      } else if (length === -Errno.EAGAIN) {
-        if (this.operations.prefetch()) continue;
-        if (polling.continues()) continue;
-        const { checkDelay } = dispatcher.parked;
-        const woken = this.wait(fds, checkDelay < 0 ? gc.delay(served) : checkDelay);
-        if (woken === 'stopped') return;
-        if (woken === 'timeout' && checkDelay < 0) gc.run(served, this.exchange.forgotten);
-        polling.woken();
-      } else if (length === -Errno.ENODEV || length === -Errno.ECONNABORTED) {
-        return; // unmounted, or the connection was aborted
-      } else if (length !== -Errno.EINTR && length !== -Errno.ENOENT) {
-        // ENOENT: the kernel withdrew the request before the server read it.
+  /** Becomes readable when {@link resumeCompleted} must be called. */
+  get completionFd(): number {
+    return this.operations.completionFd;
+  }
+
+  /** Whether requests are parked. */
+  get hasParked(): boolean {
+    return this.dispatcher.parked.size > 0;
+  }
+
+  /** How many milliseconds to wait before the next {@link dropAbandoned}; -1: no check is due. */
+  get checkDelay(): number {
+    return this.dispatcher.parked.checkDelay;
+  }
+
+  /** How many nodes the kernel has forgotten so far. */
+  get forgotten(): number {
+    return this.exchange.forgotten;
+  }
+
+  /** Serves one request, if there is one. Never waits for one. Throws if the device fails. */
+  serveNext(): Found {
+    const length = this.device.receive(this.exchange.request);
+    if (length > 0) {
+      this.activity.begin();
+      this.dispatcher.serve(length);
+      this.activity.end();
+      return 'request';
+    }
+    switch (-length) {
+      case Errno.EAGAIN:
+        return 'nothing';
+      case Errno.ENODEV:
+      case Errno.ECONNABORTED:
+        return 'end';
+      case Errno.EINTR:
+      case Errno.ENOENT: // The kernel withdrew the request before the server read it.
+        return 'request';
+      default:
         throw fsError(-length, 'read of /dev/fuse');
-      }
     }
   }
 
   /**
-   * Waits up to `timeout` ms until one of the fds is readable, and resumes parked requests.
-   * @returns `stopped`: the control fd is readable
+   * Prefetches a little. Call it when no request waits. Returns false if there is nothing to do until the
+   * next request.
    */
-  private wait(fds: readonly number[], timeout: number): 'stopped' | 'timeout' | 'readable' {
-    const ready = pollReadable(fds, timeout);
-    if (ready & CONTROL) return 'stopped';
-    if (ready & COMPLETION) this.dispatcher.resumeCompleted();
-    if (this.dispatcher.parked.checkDelay >= 0) this.dispatcher.dropAbandoned();
-    return ready === 0 ? 'timeout' : 'readable';
+  prefetch(): boolean {
+    return this.operations.prefetch();
+  }
+
+  /** Restarts the parked requests whose work has ended. */
+  resumeCompleted(): void {
+    this.dispatcher.resumeCompleted();
+  }
+
+  /** Replies to the parked requests whose callers are dying. */
+  dropAbandoned(): void {
+    this.dispatcher.dropAbandoned();
+  }
+
+  /**
+   * Closes the device and the operations. The caller unmounts before: a mount without a server returns
+   * ENOTCONN.
+   */
+  close(): void {
+    this.device.close();
+    try {
+      this.operations.close();
+    } finally {
+      this.exchange.serverEnd.close();
+    }
   }
 }

@@ -2,7 +2,7 @@
  * Memory for messages to the kernel: a header and a body. Offsets count from the beginning of the body;
  * `base` is where in the body the struct begins that has the member.
  */
-import { allocate } from '../../sys/libc.js';
+import type { Memory } from '../../sys/libc.js';
 import { HIGH_WORD } from '../../sys/u64.js';
 import { OutHeader } from './reply-structs.js';
 import type { Offset, Offset32 } from './struct.js';
@@ -16,12 +16,12 @@ export class OutMessage {
   /** How many bytes the body can have. */
   readonly capacity: number;
 
-  constructor(capacity: number) {
-    const { buffer, address } = allocate(BODY + capacity);
+  /** @param memory for the header and the body */
+  constructor({ buffer, address }: Memory) {
     this.u32s = new Uint32Array(buffer.buffer);
     this.buffer = buffer;
     this.address = address;
-    this.capacity = capacity;
+    this.capacity = buffer.length - BODY;
   }
 
   /**

@@ -1,7 +1,8 @@
-/** The reply to the current request. One object and its memory serve all requests. */
+/** The reply to the current request. One object serves all requests of a session. */
 import type { FileStat, Moment } from '../../core/file-stat.js';
+import type { Memory } from '../../sys/libc.js';
 import type { Attributes, Entry, Opened, StatFs } from '../operations.js';
-import { Fopen, MAX_DATA, STATX_BASIC_STATS, STATX_BTIME } from './abi.js';
+import { Fopen, STATX_BASIC_STATS, STATX_BTIME } from './abi.js';
 import { OutMessage } from './out-message.js';
 import {
   Attr,
@@ -33,8 +34,8 @@ export class Reply extends OutMessage {
   size = 0;
 
   /** @param timeout seconds for which the kernel may cache a name and its attributes */
-  constructor(timeout: number) {
-    super(MAX_DATA + (64 << 10));
+  constructor(timeout: number, memory: Memory) {
+    super(memory);
     this.timeoutSec = Math.floor(timeout);
     this.timeoutNsec = Math.floor((timeout % 1) * 1e9);
   }

@@ -1,12 +1,11 @@
 /**
- * The current request. Every request is read into the same memory, so a reference into it is valid only until
- * the next request is read; strings and numbers are copies.
+ * The current request. Every request of a thread is read into the same memory, so a reference into it is
+ * valid only until the next request is read; strings and numbers are copies.
  */
 import type { EntryName, NodeId } from '../../core/brand.js';
 import { Errno, fsError } from '../../core/errno.js';
-import { allocate } from '../../sys/libc.js';
+import type { Memory } from '../../sys/libc.js';
 import { HIGH_WORD } from '../../sys/u64.js';
-import { MAX_DATA, PAGE_SIZE } from './abi.js';
 import { InHeader } from './request-structs.js';
 import type { Offset, Offset32 } from './struct.js';
 
@@ -20,17 +19,16 @@ export class ProtocolError extends Error {
 }
 
 export class Request {
-  private readonly memory = allocate(MAX_DATA + 2 * PAGE_SIZE);
-  private readonly u32s = new Uint32Array(this.memory.buffer.buffer);
-  private readonly i32s = new Int32Array(this.memory.buffer.buffer);
+  private readonly u32s: Uint32Array;
+  private readonly i32s: Int32Array;
   /** The whole message. Handlers of WRITE and SETXATTR pass the data on without copying it. */
-  readonly buffer: Buffer = this.memory.buffer;
-  readonly address = this.memory.address;
+  readonly buffer: Buffer;
+  readonly address: number;
   /**
    * Room for one message. If it is less than max_write + 4096 + the header, read(2) of the device returns
    * EINVAL.
    */
-  readonly capacity = this.memory.buffer.length;
+  readonly capacity: number;
 
   /** How many bytes the message has, header included. */
   length = 0;
@@ -43,6 +41,14 @@ export class Request {
   nodeid = 0 as NodeId;
   /** Position in the body after the NUL of the last {@link name} or {@link text}. */
   cursor = 0;
+
+  constructor({ buffer, address }: Memory) {
+    this.u32s = new Uint32Array(buffer.buffer);
+    this.i32s = new Int32Array(buffer.buffer);
+    this.buffer = buffer;
+    this.address = address;
+    this.capacity = buffer.length;
+  }
 
   /** Decodes the header of the message of `length` bytes that is in the buffer. */
   load(length: number): void {

@@ -1,5 +1,6 @@
 /** Makes a mount and its session: for a thread that serves only this mount, and for one that serves many. */
 import {
+  type MessageMemory,
   mountDirect,
   mountWithHelper,
   prepareMountedDevice,
@@ -30,9 +31,15 @@ export interface MountSteps {
 /**
  * Mounts, and does the handshake with the kernel. After a failure nothing stays mounted or open.
  * @param operations this function owns it
+ * @param memory that of the thread's loop
  */
-export function mountSession(config: MountConfig, operations: Operations, steps: MountSteps): Session {
-  return connect(config, operations, mountOrClose(config, operations, steps), steps);
+export function mountSession(
+  config: MountConfig,
+  operations: Operations,
+  memory: MessageMemory,
+  steps: MountSteps,
+): Session {
+  return connect(config, operations, memory, mountOrClose(config, operations, steps), steps);
 }
 
 /** Unmounts after a failure, unless the caller has made the mount. */
@@ -73,17 +80,24 @@ function mountOrClose(config: MountConfig, operations: Operations, { mounted }: 
   }
 }
 
-function connect(config: MountConfig, operations: Operations, deviceFd: number, steps: MountSteps): Session {
+function connect(
+  config: MountConfig,
+  operations: Operations,
+  memory: MessageMemory,
+  deviceFd: number,
+  steps: MountSteps,
+): Session {
   const { log, debug, released } = steps;
   try {
-    const session = new Session(deviceFd, operations, {
+    const options = {
       timeout: config.timeout,
       passthrough: config.passthrough,
       writable: !isReadOnly(config),
       cachesListings: config.accessTimes.mode !== 'strictatime' || !config.accessTimes.directories,
       log,
       ...(config.debug ? { debug } : {}),
-    });
+    };
+    const session = new Session(deviceFd, operations, options, memory);
     session.handshake();
     return session;
   } catch (error) {

@@ -4,7 +4,7 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { displayName } from '../../core/entry-name.js';
-import type { Session } from '../../fuse/index.js';
+import { ServingLoop, type Session } from '../../fuse/index.js';
 import type { Operations } from '../../fuse/operations.js';
 import { close } from '../../sys/files/open.js';
 import { changeDirectory } from '../../sys/files/working-directory.js';
@@ -27,10 +27,10 @@ function postLine(line: string): void {
 
 const log = limitLines(postLine);
 
-/** Serves until the mount ends. The session closes the device and the operations, also after an error. */
-function run(config: MountConfig, session: Session, controlFd: number): void {
+/** Serves until the mount ends. The loop closes the device and the operations, also after an error. */
+function run(config: MountConfig, session: Session, loop: ServingLoop): void {
   try {
-    session.run(controlFd);
+    loop.runAlone(session);
     post({ kind: 'released' });
   } catch (error) {
     post({ kind: 'released' });
@@ -44,19 +44,23 @@ function serve(config: MountConfig): void {
   ownUmask();
   const operations = openLayers(config, log);
   const controlFd = openEventfd();
-  const session = mountOrClose(config, operations, controlFd);
+  const loop = new ServingLoop({ controlFd, onControl: () => loop.stop() });
+  const session = mountOrClose(config, operations, controlFd, loop);
   // All layers are open, so the working directory is not needed any more and can be unmounted.
   changeDirectory('/');
   prepareMount(config, operations);
   post({ kind: 'ready' });
-  run(config, session, controlFd);
+  run(config, session, loop);
 }
 
-/** Makes the mount and its session. After a failure nothing stays mounted or open. */
-function mountOrClose(config: MountConfig, operations: Operations, controlFd: number): Session {
+/**
+ * Makes the mount and its session. After a failure nothing stays mounted or open.
+ * @param loop the one that `controlFd` stops
+ */
+function mountOrClose(config: MountConfig, operations: Operations, controlFd: number, loop: ServingLoop): Session {
   let isOurs = true;
   try {
-    return mountSession(config, operations, {
+    return mountSession(config, operations, loop.memory, {
       mounted: (deviceFd) => {
         post({ kind: 'mounted', deviceFd, controlFd });
         isOurs = false;
@@ -66,6 +70,7 @@ function mountOrClose(config: MountConfig, operations: Operations, controlFd: nu
       debug: postLine,
     });
   } catch (error) {
+    loop.close();
     if (isOurs) close(controlFd);
     throw error;
   }

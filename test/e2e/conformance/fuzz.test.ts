@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rowOf } from '../../../src/fuse/serve/opcodes.js';
+import { ServingLoop } from '../../../src/fuse/serve/serving-loop.js';
 import { Session } from '../../../src/fuse/serve/session.js';
 import { MNT_DETACH, mountFs, umountFs } from '../../../src/sys/mount.js';
 import { setNonBlocking } from '../../../src/sys/process/fd-passing.js';
@@ -75,16 +76,18 @@ describe.skipIf(unavailable !== null).each([
     const control = openEventfd();
     try {
       sys.write(kernel, INIT);
-      const session = new Session(device, union, {
+      const loop: ServingLoop = new ServingLoop({ controlFd: control, onControl: () => loop.stop() });
+      const options = {
         timeout: 1,
         passthrough: 'off',
         writable: true,
-        log: (line) => log.push(line),
-      });
+        log: (line: string) => log.push(line),
+      } as const;
+      const session = new Session(device, union, options, loop.memory);
       session.handshake();
       for (const [i, shape] of shapes.entries()) sys.write(kernel, bytesOf(shape, 2 * i + 2));
       signalEventfd(control);
-      session.run(control);
+      loop.runAlone(session);
       return [
         ...wrongAnswers(receive(kernel).slice(1), shapes),
         ...log.filter((line) => !/malformed request/.test(line)),

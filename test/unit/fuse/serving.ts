@@ -5,6 +5,7 @@ import { Exchange } from '../../../src/fuse/handlers/exchange.js';
 import type { Operations } from '../../../src/fuse/operations.js';
 import type { Device } from '../../../src/fuse/serve/device.js';
 import { Dispatcher } from '../../../src/fuse/serve/dispatch.js';
+import { MessageMemory } from '../../../src/fuse/wire/message-memory.js';
 
 export const attr = Object.assign(new FileStat(), {
   ino: 2 ** 40 + 5,
@@ -89,7 +90,7 @@ export class Serving {
         };
       },
     });
-    this.exchange = new Exchange(operations, timeout);
+    this.exchange = new Exchange(operations, timeout, new MessageMemory());
     this.exchange.setxattrExt = true;
     const device = {
       send: (_address: number, length: number): number => {

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { negotiate, replyToInit } from '../../../../src/fuse/serve/handshake.js';
 import { InitFlag, InitFlag2, Opcode } from '../../../../src/fuse/wire/abi.js';
+import { MessageMemory } from '../../../../src/fuse/wire/message-memory.js';
 import { Reply } from '../../../../src/fuse/wire/reply.js';
 import { Request } from '../../../../src/fuse/wire/request.js';
 import { message, u32 } from '../kernel-message.js';
 
 function init(major: number, minor: number, flags: number, flags2: number): Request {
-  const request = new Request();
+  const request = new Request(new MessageMemory().request);
   const bytes = message(Opcode.INIT, [u32(major, minor, 131072, flags, flags2), Buffer.alloc(44)]);
   request.buffer.set(bytes);
   request.load(bytes.length);
@@ -62,7 +63,7 @@ describe('INIT', () => {
   });
 
   it('has a fuse_init_out as its reply', () => {
-    const reply = new Reply(1);
+    const reply = new Reply(1, new MessageMemory().reply);
     reply.buffer.fill(0xff, 0, 200);
     replyToInit(init(7, 45, ALL, ALL), reply, { minor: 45, flags: 5, flags2: InitFlag2.PASSTHROUGH });
     const background = 64 | (48 << 16);
