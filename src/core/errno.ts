@@ -50,6 +50,7 @@ export const Errno = {
   ECONNABORTED: 103,
   ENOTCONN: 107,
   ETIMEDOUT: 110,
+  ECONNREFUSED: 111,
   ESTALE: 116,
   EDQUOT: 122,
 } as const;

@@ -47,3 +47,13 @@ export function pollHangup(fd: number, stopFd: number, timeout: number): 'gone' 
   if ((i32[3] as number) >>> 16 !== 0) return 'stopped';
   return (i32[1] as number) >>> 16 !== 0 ? 'gone' : 'nothing';
 }
+
+/**
+ * Whether a process has the read end of a pipe open (man poll(2), POLLERR).
+ * @param fd the write end
+ */
+export function hasReader(fd: number): boolean {
+  i32.set([fd, 0]);
+  if (pollCall(memory.address, 1, 0) < 0) throw fsError(lastErrno(), 'poll');
+  return (i32[1] as number) >>> 16 === 0;
+}
