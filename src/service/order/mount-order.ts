@@ -1,4 +1,4 @@
-/** What the main thread of the service's server process asks of the threads that serve mounts. */
+/** Orders of the main thread of the service's server process to the threads that serve mounts. */
 import type { MountArguments } from './mount-arguments.js';
 import type { MountSettings } from './mount-settings.js';
 
@@ -52,7 +52,7 @@ export interface MountStatus {
   readonly options: string;
   /** The number of the thread that serves it. */
   readonly thread: number;
-  /** The requests that were answered, the nodes, and the bytes of memory; null: its thread does not answer. */
+  /** Requests that were answered, nodes, and bytes of memory; null: its thread does not answer. */
   readonly requests: number | null;
   readonly nodes: number | null;
   readonly memory: number | null;

@@ -1,0 +1,39 @@
+/** The command lines that the service takes; the caller serves all others itself. */
+import { splitOptions } from '../../server/options/kinds/option-list.js';
+import { readLink } from '../../sys/process/process-facts.js';
+import type { MountArguments } from '../order/mount-arguments.js';
+
+/** Paths that mean something else in each process. */
+const OWN_PATH = /(?:^|[:=,])\/(?:proc\/(?:self|thread-self)|dev\/(?:fd|std(?:in|out|err)))(?:[/:,]|$)/;
+const OPTIONS = new Map<string, (value: string | undefined) => boolean>([
+  ['remount', () => true],
+  ['debug', () => true],
+  ['service', (value) => value === 'off'],
+  ['transport', (value) => value !== 'direct'],
+]);
+
+/** The reason why the caller must serve the mount itself. Undefined: the service takes it. */
+export function refusalOf({ options, foreground, debug, mountpoint, docker }: MountArguments): string | undefined {
+  if (foreground || debug) return 'it stays in the foreground';
+  const given = options.flatMap(splitOptions).find(({ name, value }) => OPTIONS.get(name)?.(value) === true);
+  if (given !== undefined) return `the option ${given.name}`;
+  const paths = [...options, docker?.directory ?? '', docker?.upper ?? '', docker?.work ?? ''];
+  if (deviceNumber(mountpoint) === undefined) paths.push(mountpoint);
+  return paths.some(isOwnPath) ? 'a path that only the caller can resolve' : undefined;
+}
+
+/** Whether a path, or the text of an option that contains one, means something else in each process. */
+export function isOwnPath(text: string): boolean {
+  return OWN_PATH.test(text);
+}
+
+/** The fd of the caller that the mountpoint names, of a mount that it has made already. */
+export function deviceNumber(mountpoint: string): number | undefined {
+  const [, digits] = /^\/dev\/fd\/(\d{1,9})$/.exec(mountpoint) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** Whether the caller's fd is an open file of /dev/fuse. */
+export function isFuseDevice(pid: number, fd: number): boolean {
+  return readLink(`/proc/${pid}/fd/${fd}`) === '/dev/fuse';
+}

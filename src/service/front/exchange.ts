@@ -1,0 +1,176 @@
+/**
+ * The exchange with one caller: ask, take, go, lines, end. There is exactly one mount for each command,
+ * whatever happens in between. Before `go` the caller can serve itself, so the service must not mount. After
+ * `go` only the service mounts. The mount stands if the caller has read the end of the answer, and is undone
+ * if it can never read it.
+ */
+import { errnoOf } from '../../server/config/mount-error.js';
+import type { AnswerPipe } from './answer-pipe.js';
+
+/** The pauses between two looks at the pipe, in milliseconds. The last one is repeated. */
+const PAUSES_MS = [2, 5, 10, 20, 50, 100];
+
+/** The prefix of messages, as the caller's program would print it. */
+const PROGRAM = 'plyfs: ';
+
+/** What an exchange needs to know of its caller, and to do for it. */
+export interface ExchangeParts {
+  readonly pipe: Pick<AnswerPipe, 'send' | 'look' | 'close'>;
+  /** Whether the caller exists. A child of it can still have its pipe open. */
+  isAlive(): boolean;
+  /** Begins to mount. It is called at most once. */
+  mount(exchange: Exchange): void;
+  /** Undoes the mount, which is ready. */
+  undo(): Promise<void>;
+  /** The mount stands. */
+  commit(): void;
+  /** Called once, when the exchange is over. */
+  over(): void;
+  log(line: string): void;
+}
+
+type State =
+  /** The caller has been told `take`, and can still serve itself. */
+  | 'taken'
+  /** The mount is being made. */
+  | 'mounting'
+  /** The same, but the caller has gone. */
+  | 'abandoned'
+  /** The end of the answer was sent. */
+  | 'settling'
+  | 'over';
+
+export class Exchange {
+  private state: State = 'taken';
+  private timer: NodeJS.Timeout | undefined;
+  private pauses = 0;
+  /** The mount exists, as far as is known. */
+  private isMounted = false;
+
+  constructor(private readonly parts: ExchangeParts) {}
+
+  /** Tells the caller that the service takes its command. */
+  start(): void {
+    this.parts.pipe.send('take');
+    this.watch();
+  }
+
+  /** The caller will not serve itself. A repetition, or a `go` of another process, has no effect. */
+  go(): void {
+    if (this.state !== 'taken') return;
+    if (this.hasGone()) {
+      this.end();
+      return;
+    }
+    this.state = 'mounting';
+    this.watch();
+    this.parts.mount(this);
+  }
+
+  /** The service ends. A caller that has not said `go` serves itself. */
+  dismiss(): void {
+    if (this.state !== 'taken') return;
+    this.end();
+  }
+
+  /** A line for the caller's stderr. */
+  line(text: string): void {
+    if (this.state === 'mounting') this.parts.pipe.send(`say ${PROGRAM}${text}`);
+  }
+
+  /** The mount can be used. */
+  ready(): void {
+    if (this.state !== 'mounting' && this.state !== 'abandoned') return;
+    this.isMounted = true;
+    if (this.state === 'abandoned' || this.hasGone()) this.undo();
+    else this.answer(0);
+  }
+
+  /** Nothing is mounted, for the reason of `message`. */
+  refused(message: string): void {
+    if (this.state === 'abandoned') this.end();
+    if (this.state !== 'mounting') return;
+    this.line(message);
+    this.answer(1);
+  }
+
+  /** The mount has ended, because a process has unmounted it. */
+  ended(): void {
+    this.isMounted = false;
+  }
+
+  private answer(status: number): void {
+    this.parts.pipe.send(`end ${status}`);
+    this.state = 'settling';
+    this.watch();
+    this.look();
+  }
+
+  /** Looks at the pipe after a pause, which grows. */
+  private watch(): void {
+    this.pauses = 0;
+    this.schedule();
+  }
+
+  private schedule(): void {
+    clearTimeout(this.timer);
+    const pause = PAUSES_MS[Math.min(this.pauses++, PAUSES_MS.length - 1)];
+    this.timer = setTimeout(() => {
+      this.schedule();
+      this.look();
+    }, pause);
+  }
+
+  /** Does what follows from what the caller has read, or from its end. */
+  private look(): void {
+    const isAlive = this.parts.isAlive();
+    const { hasReader, isRead } = this.parts.pipe.look();
+    const hasGone = !isAlive || !hasReader;
+    switch (this.state) {
+      case 'taken':
+        if (hasGone) this.end();
+        break;
+      case 'mounting':
+        if (hasGone) this.abandon();
+        break;
+      case 'settling':
+        if (isRead) this.settle();
+        else if (hasGone) this.undo();
+        break;
+      default:
+    }
+  }
+
+  private hasGone(): boolean {
+    return !this.parts.isAlive() || !this.parts.pipe.look().hasReader;
+  }
+
+  /** The mount cannot be stopped while it is being made. It is undone when it is ready. */
+  private abandon(): void {
+    this.state = 'abandoned';
+    clearTimeout(this.timer);
+  }
+
+  private settle(): void {
+    if (this.isMounted) this.parts.commit();
+    this.end();
+  }
+
+  private undo(): void {
+    const { isMounted } = this;
+    this.end();
+    if (!isMounted) return;
+    this.parts.undo().catch((error: unknown) => {
+      if (errnoOf(error) === undefined) throw error;
+      this.parts.log(`serve: a mount without a caller cannot be undone: ${(error as Error).message}`);
+    });
+  }
+
+  private end(): void {
+    if (this.state === 'over') return;
+    this.state = 'over';
+    clearTimeout(this.timer);
+    this.parts.pipe.close();
+    this.parts.over();
+  }
+}

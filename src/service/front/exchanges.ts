@@ -1,0 +1,169 @@
+/** The exchanges with all callers that ask by the FIFO. */
+import { closeSync } from 'node:fs';
+import { errnoOf } from '../../server/config/mount-error.js';
+import { tryDuplicateFrom } from '../../sys/ipc/pidfd.js';
+import { commandLineOf, type ProcessFacts } from '../../sys/process/process-facts.js';
+import type { MountArguments } from '../order/mount-arguments.js';
+import { deviceNumber, isFuseDevice, refusalOf } from './accepted-arguments.js';
+import { AnswerPipe } from './answer-pipe.js';
+import { Caller } from './caller.js';
+import { Exchange } from './exchange.js';
+import type { MountTable } from './mount-table.js';
+import type { Request } from './request-lines.js';
+
+/**
+ * Parses a command line. Undefined: it does not mount, or is wrong.
+ * @param name the path by which `bin/plyfs` was called
+ */
+export type ParseCommandLine = (name: string, args: readonly string[]) => Promise<MountArguments | undefined>;
+
+export interface ExchangesParts {
+  readonly table: MountTable;
+  /** The facts of this process. */
+  readonly own: ProcessFacts;
+  readonly parse: ParseCommandLine;
+  /** Whether the service accepts mounts: it does not end, and its directory is safe. */
+  accepts(): boolean;
+  /** Called after each change of {@link Exchanges.size}. */
+  changed(): void;
+  log(line: string): void;
+}
+
+/** A caller whose command line the service takes. */
+interface Accepted {
+  readonly caller: Caller;
+  readonly args: MountArguments;
+  readonly deviceFd: number | undefined;
+}
+
+export class Exchanges {
+  /** By pid, those that have been told `take`. */
+  private readonly running = new Map<number, Exchange>();
+  /** The callers that have no answer yet. */
+  private readonly asking = new Set<number>();
+
+  constructor(private readonly parts: ExchangesParts) {}
+
+  /** The callers that have asked and have no mount yet. */
+  get size(): number {
+    return this.running.size + this.asking.size;
+  }
+
+  handle(request: Request): void {
+    if (request.kind === 'go') this.running.get(request.pid)?.go();
+    else this.ask(request.pid, request.argc).catch((error: unknown) => this.report(request.pid, error));
+  }
+
+  /** Ends the exchanges in which the caller can still serve itself. */
+  dismiss(): void {
+    for (const exchange of [...this.running.values()]) exchange.dismiss();
+  }
+
+  private async ask(pid: number, argc: number): Promise<void> {
+    if (this.asking.has(pid)) return;
+    const pipe = AnswerPipe.open(pid);
+    if (pipe === undefined) {
+      this.parts.log(`serve: ${pid}: asks without a pipe for the answer`);
+      return;
+    }
+    this.asking.add(pid);
+    let accepted: Accepted | string = 'an internal error';
+    try {
+      accepted = this.parts.accepts() ? await this.accept(pid, argc) : 'the service ends, or its directory has changed';
+    } finally {
+      this.asking.delete(pid);
+      if (typeof accepted === 'string') this.leaveAlone(pid, pipe, accepted);
+    }
+    if (typeof accepted !== 'string') this.start(pipe, accepted);
+    this.parts.changed();
+  }
+
+  /** Makes the caller serve itself. */
+  private leaveAlone(pid: number, pipe: AnswerPipe, why: string): void {
+    this.parts.log(`serve: ${pid}: serves itself: ${why}`);
+    pipe.send('alone');
+    pipe.close();
+  }
+
+  /** Reads and checks what the process asks for. Returns the reason if the service does not take it. */
+  private async accept(pid: number, argc: number): Promise<Accepted | string> {
+    const { own, parse } = this.parts;
+    const words = commandLineOf(pid) ?? [];
+    const [name, ...rest] = words.slice(-argc - 1);
+    if (name === undefined || rest.length !== argc) return 'its command line has fewer words than it says';
+    const args = await parse(name, rest);
+    if (args === undefined) return 'not a command line that mounts';
+    const why = refusalOf(args);
+    if (why !== undefined) return why;
+    const caller = Caller.check(pid, own);
+    if (typeof caller === 'string') return caller;
+    const isSame = caller.words.length === words.length && caller.words.every((word, index) => word === words[index]);
+    const deviceFd = isSame ? deviceOf(pid, args.mountpoint) : 'it runs another program by now';
+    if (typeof deviceFd !== 'string') return { caller, args, deviceFd };
+    caller.close();
+    return deviceFd;
+  }
+
+  private start(pipe: AnswerPipe, { caller, args, deviceFd }: Accepted): void {
+    const { table, log } = this.parts;
+    const { pid, facts } = caller;
+    let id: number | undefined;
+    let isTaken = false;
+    const exchange = new Exchange({
+      pipe,
+      isAlive: () => caller.isAlive(),
+      mount: (self) => {
+        isTaken = true;
+        id = table.mount(
+          {
+            place: caller.takePlace(),
+            what: args,
+            logs: 'sink',
+            caller: { pid, mountNamespace: facts.mountNamespace },
+            ...(deviceFd === undefined ? {} : { deviceFd }),
+          },
+          {
+            line: (text) => self.line(text),
+            mounted: () => {},
+            ready: () => self.ready(),
+            refused: ({ message }) => self.refused(message),
+            ended: () => self.ended(),
+          },
+        );
+      },
+      undo: async () => {
+        if (id !== undefined) await table.unmount(id, { lazy: true });
+      },
+      commit: () => {
+        if (id !== undefined) table.settle(id);
+      },
+      over: () => {
+        caller.close();
+        if (!isTaken && deviceFd !== undefined) closeSync(deviceFd);
+        if (this.running.get(pid) === exchange) this.running.delete(pid);
+        this.parts.changed();
+      },
+      log,
+    });
+    // An older exchange of the same pid was with another process, and ends by itself.
+    this.running.set(pid, exchange);
+    exchange.start();
+  }
+
+  private report(pid: number, error: unknown): void {
+    if (errnoOf(error) === undefined) throw error;
+    this.parts.log(`serve: ${pid}: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * Duplicates the /dev/fuse that the mountpoint names. Undefined: it names a directory. A text: the reason why
+ * the caller must serve it.
+ */
+function deviceOf(pid: number, mountpoint: string): number | undefined | string {
+  const number = deviceNumber(mountpoint);
+  if (number === undefined) return undefined;
+  if (!isFuseDevice(pid, number)) return 'a mountpoint that only the caller can resolve';
+  const fd = tryDuplicateFrom(pid, number);
+  return fd < 0 ? 'its /dev/fuse cannot be duplicated' : fd;
+}

@@ -1,0 +1,110 @@
+/** The mounts of the server process: those that are being made, and those that exist. */
+import { join } from 'node:path';
+import { mountedOn } from '../../sys/mountinfo.js';
+import { readLink } from '../../sys/process/process-facts.js';
+import type { MountArguments } from '../order/mount-arguments.js';
+import type { MountEvents, MountOrder, Mounts, PoolStatus } from '../order/mount-order.js';
+import type { MountSettings } from '../order/mount-settings.js';
+import type { MountReport } from '../order/supervisor-message.js';
+
+/** What a caller asks for, and who it is. */
+export interface TableOrder extends Omit<MountOrder, 'id'> {
+  readonly caller: { readonly pid: number; readonly mountNamespace: string };
+}
+
+/**
+ * Knows each mount from the order until its end. It reports them to the supervisor, which cleans up if this
+ * process dies while a mount is being made.
+ */
+export class MountTable {
+  private lastId = 0;
+  /** The mountpoints by the ids of the mounts, as they were asked for. */
+  private readonly mounts = new Map<number, string>();
+  private readonly watchers = new Set<() => void>();
+
+  constructor(
+    private readonly pool: Mounts,
+    private readonly report: (report: MountReport) => void,
+  ) {}
+
+  /** The mounts that exist or are being made. */
+  get size(): number {
+    return this.mounts.size;
+  }
+
+  get mountpoints(): string[] {
+    return [...this.mounts.values()];
+  }
+
+  /** Calls `watcher` after each change of {@link size}. Returns a function that ends this. */
+  watch(watcher: () => void): () => void {
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
+  }
+
+  /** Mounts. Returns the id of the mount. The mount must be settled when its caller has its answer. */
+  mount({ caller, ...order }: TableOrder, events: MountEvents): number {
+    const id = ++this.lastId;
+    const mountpoint = absolute(mountpointOf(order.what), caller.pid);
+    this.mounts.set(id, mountpoint);
+    this.changed();
+    // Before mount(2), so that the supervisor has it even if this process is killed right after that.
+    this.report({ kind: 'mounting', id, mountpoint, ...caller, covered: mountedOn(mountpoint)?.id });
+    this.pool.mount(
+      { ...order, id },
+      {
+        line: (text) => events.line(text),
+        mounted: (mountId) => {
+          this.report({ kind: 'mounted', id, mountId });
+          events.mounted(mountId);
+        },
+        ready: () => events.ready(),
+        refused: (refusal) => {
+          this.forget(id);
+          events.refused(refusal);
+        },
+        ended: (error) => {
+          this.forget(id);
+          events.ended(error);
+        },
+      },
+    );
+    return id;
+  }
+
+  /** The caller has its answer: the mount stands, whatever happens to this process. */
+  settle(id: number): void {
+    if (this.mounts.has(id)) this.report({ kind: 'settled', id });
+  }
+
+  async unmount(id: number, options: { readonly lazy: boolean }): Promise<void> {
+    if (this.mounts.has(id)) await this.pool.unmount(id, options);
+  }
+
+  async status(): Promise<PoolStatus> {
+    return await this.pool.status();
+  }
+
+  async stopAll(): Promise<void> {
+    await this.pool.stopAll();
+  }
+
+  private forget(id: number): void {
+    this.mounts.delete(id);
+    this.report({ kind: 'gone', id });
+    this.changed();
+  }
+
+  private changed(): void {
+    for (const watcher of [...this.watchers]) watcher();
+  }
+}
+
+function mountpointOf(what: MountArguments | MountSettings): string {
+  return 'config' in what ? what.config.mountpoint : what.mountpoint;
+}
+
+/** The path below the caller's working directory. No file is touched: its file system can hang. */
+function absolute(path: string, pid: number): string {
+  return path.startsWith('/') ? join(path) : join(readLink(`/proc/${pid}/cwd`) ?? '/', path);
+}
