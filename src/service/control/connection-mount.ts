@@ -1,0 +1,147 @@
+/** The mount that a client of the control socket asks for: a program that runs in Node already. */
+import { closeSync } from 'node:fs';
+import type { MountConfig } from '../../server/config/mount-config.js';
+import { asMountError, MountError } from '../../server/config/mount-error.js';
+import { tryDuplicateFrom } from '../../sys/ipc/pidfd.js';
+import { isOwnPath } from '../front/accepted-arguments.js';
+import type { Caller } from '../front/caller.js';
+import type { MountTable } from '../front/mount-table.js';
+import { type MountSettings, parseSettings } from '../order/mount-settings.js';
+import type { ControlRequest, MountAnswer } from './control-message.js';
+
+type Request = ControlRequest & { readonly do: 'mount' };
+
+export interface ConnectionMountParts {
+  readonly table: Pick<MountTable, 'mount' | 'unmount' | 'settle'>;
+  /** The client, checked as a caller of the FIFO. A text: the reason why it must serve itself. */
+  check(): Caller | string;
+  log(line: string): void;
+}
+
+type State =
+  | 'none'
+  | 'mounting'
+  /** It is being made, and the client has gone. */
+  | 'abandoned'
+  /** It can be used. */
+  | 'ready'
+  | 'over';
+
+export class ConnectionMount {
+  private state: State = 'none';
+  private id: number | undefined;
+  private lifetime: Request['lifetime'] = 'connection';
+  private answer: (answer: MountAnswer) => void = () => {};
+
+  constructor(private readonly parts: ConnectionMountParts) {}
+
+  /**
+   * Mounts, or answers that the client must serve the mount itself.
+   * @throws {@link MountError} if the request has no settings of a mount
+   */
+  begin({ config, logFile, lifetime }: Request, answer: (answer: MountAnswer) => void): void {
+    if (this.state !== 'none') throw MountError.of({ what: 'control', why: 'a connection can have one mount' });
+    const settings = parseSettings(JSON.stringify({ config, ...(logFile === undefined ? {} : { logFile }) }));
+    const prepared = this.prepare(settings);
+    if (typeof prepared === 'string') {
+      answer({ kind: 'alone', why: prepared });
+      return;
+    }
+    const { caller, deviceFd } = prepared;
+    this.answer = answer;
+    this.lifetime = lifetime;
+    this.state = 'mounting';
+    const { pid, facts } = caller;
+    this.id = this.parts.table.mount(
+      {
+        place: caller.takePlace(),
+        what: deviceFd === undefined ? settings : withoutDevice(settings),
+        logs: lifetime === 'connection' ? 'line' : 'sink',
+        caller: { pid, mountNamespace: facts.mountNamespace },
+        ...(deviceFd === undefined ? {} : { deviceFd }),
+      },
+      {
+        line: (line) => answer({ kind: 'log', line }),
+        mounted: () => {},
+        ready: () => this.ready(),
+        refused: ({ message, errno }) => {
+          this.state = 'over';
+          answer({ kind: 'refused', message, ...(errno === undefined ? {} : { errno }) });
+        },
+        ended: (error) => {
+          this.state = 'over';
+          answer({ kind: 'ended', ...(error === undefined ? {} : { error }) });
+        },
+      },
+    );
+  }
+
+  unmount({ lazy }: { readonly lazy: boolean }): void {
+    if (this.state !== 'ready' || this.id === undefined) return;
+    this.parts.table.unmount(this.id, { lazy }).catch((error: unknown) => {
+      const { message, errno } = asMountError(error, 'unmount');
+      this.answer({ kind: 'busy', message, ...(errno === undefined ? {} : { errno }) });
+    });
+  }
+
+  /** The client has closed the connection, and has read all answers. */
+  left(): void {
+    if (this.state === 'mounting') this.state = 'abandoned';
+    if (this.state !== 'ready' || this.id === undefined) return;
+    if (this.lifetime === 'connection') this.undo(this.id);
+    else this.parts.table.settle(this.id);
+    this.state = 'over';
+  }
+
+  /** The client has closed the connection, and has not read all answers. */
+  lost(): void {
+    if (this.state === 'ready' && this.id !== undefined) {
+      this.undo(this.id);
+      this.state = 'over';
+    }
+    this.left();
+  }
+
+  private ready(): void {
+    if (this.id === undefined) return;
+    if (this.state === 'abandoned') {
+      this.undo(this.id);
+      this.state = 'over';
+      return;
+    }
+    this.state = 'ready';
+    // The client's end unmounts it, also if it has not read the answer.
+    if (this.lifetime === 'connection') this.parts.table.settle(this.id);
+    this.answer({ kind: 'ready' });
+  }
+
+  private undo(id: number): void {
+    this.parts.table.unmount(id, { lazy: true }).catch((error: unknown) => {
+      this.parts.log(`serve: a mount without a client cannot be undone: ${asMountError(error, 'unmount').message}`);
+    });
+  }
+
+  /** Checks the client, and gets its /dev/fuse if it has mounted already. */
+  private prepare({ config, logFile }: MountSettings): { caller: Caller; deviceFd: number | undefined } | string {
+    if (config.transport !== 'direct' || config.debug) return 'a mount of this kind needs a server of its own';
+    if (pathsOf(config, logFile).some(isOwnPath)) return 'a path that only the client can resolve';
+    const caller = this.parts.check();
+    if (typeof caller === 'string' || config.deviceFd === undefined) {
+      return typeof caller === 'string' ? caller : { caller, deviceFd: undefined };
+    }
+    const deviceFd = tryDuplicateFrom(caller.pid, config.deviceFd);
+    if (deviceFd >= 0 && caller.isAlive()) return { caller, deviceFd };
+    if (deviceFd >= 0) closeSync(deviceFd);
+    caller.close();
+    return 'its /dev/fuse cannot be duplicated';
+  }
+}
+
+function pathsOf({ lowers, upper = '', work = '', mountpoint, deviceFd }: MountConfig, logFile = ''): string[] {
+  return [...lowers, upper, work, logFile, ...(deviceFd === undefined ? [mountpoint] : [])];
+}
+
+/** The number of the fd is that of the client. */
+function withoutDevice({ config: { deviceFd: _, ...config }, ...settings }: MountSettings): MountSettings {
+  return { ...settings, config };
+}

@@ -1,0 +1,102 @@
+/** One connection to the control socket, from its first request to its end. */
+import type { Socket } from 'node:net';
+import { MountError, oneLine } from '../../server/config/mount-error.js';
+import {
+  BOOLEAN,
+  type Check,
+  checkProperties,
+  oneOf,
+  parseJson,
+  required,
+} from '../../server/options/kinds/property-checks.js';
+import type { ConnectionMount } from './connection-mount.js';
+import type { ControlRequest, ServiceStatus, StopAnswer, WrongRequest } from './control-message.js';
+import { onLines, sendLine } from './json-lines.js';
+
+/** What a connection asks of the service. */
+export interface ConnectionParts {
+  status(): Promise<ServiceStatus>;
+  /**
+   * Ends the service when its mounts are gone. Calls `waits` with their mountpoints at first and after each
+   * change, and `ending` at the end.
+   * @returns a function that withdraws the request
+   */
+  drain(waits: (mountpoints: readonly string[]) => void, ending: () => void): () => void;
+  /** Ends the service now. */
+  stop(): Promise<void>;
+  /** The mount that this connection can ask for, once. */
+  readonly mount: ConnectionMount;
+}
+
+const ANY: Check<unknown> = { mustBe: 'anything', holds: (_value): _value is unknown => true };
+const CHECKS = {
+  status: { do: ANY },
+  stop: { do: ANY, lazy: required(BOOLEAN) },
+  mount: { do: ANY, config: ANY, logFile: ANY, lifetime: required(oneOf(['connection', 'mount'])) },
+  unmount: { do: ANY, lazy: required(BOOLEAN) },
+} satisfies Record<ControlRequest['do'], object>;
+
+/** Reads a request. Throws {@link MountError} if the line contains none. */
+function parseRequest(line: string): ControlRequest {
+  const value = parseJson('control', line) as { readonly do?: unknown } | null;
+  const name = Object.keys(CHECKS).find((known) => known === value?.do) as ControlRequest['do'] | undefined;
+  if (name === undefined) throw MountError.of({ what: 'control', why: 'an unknown request' });
+  checkProperties('control', value, CHECKS[name]);
+  return value as ControlRequest;
+}
+
+/** Serves the connection until it ends. */
+export function serveConnection(socket: Socket, parts: ConnectionParts): void {
+  let withdraw: (() => void) | undefined;
+  onLines(socket, (line) => {
+    try {
+      handle(parseRequest(line));
+    } catch (error) {
+      if (!(error instanceof MountError)) throw error;
+      sendLine(socket, { kind: 'wrong', message: error.message } satisfies WrongRequest);
+    }
+  });
+  // An error is followed by `close`.
+  socket.on('error', (error) => {
+    if ('code' in error && error.code === 'ECONNRESET') parts.mount.lost();
+  });
+  // The client has read everything, or has not: then an error comes first.
+  socket.on('end', () => parts.mount.left());
+  socket.on('close', () => {
+    withdraw?.();
+    parts.mount.left();
+  });
+
+  function handle(request: ControlRequest): void {
+    switch (request.do) {
+      case 'status':
+        void parts.status().then((status) => sendLine(socket, status));
+        break;
+      case 'stop':
+        stop(request.lazy);
+        break;
+      case 'mount':
+        parts.mount.begin(request, (answer) => sendLine(socket, answer));
+        break;
+      case 'unmount':
+        parts.mount.unmount({ lazy: request.lazy });
+        break;
+    }
+  }
+
+  function stop(lazy: boolean): void {
+    const ending = (): void => {
+      withdraw = undefined;
+      sendLine(socket, { kind: 'ending' } satisfies StopAnswer);
+    };
+    if (lazy) void parts.stop().then(ending);
+    else {
+      withdraw?.();
+      withdraw = parts.drain(
+        (mountpoints) =>
+          sendLine(socket, { kind: 'waiting', mountpoints: mountpoints.map(oneLine) } satisfies StopAnswer),
+        ending,
+      );
+    }
+  }
+}

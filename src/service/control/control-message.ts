@@ -1,0 +1,49 @@
+/** Messages over the control socket: one JSON object in each line. */
+import type { MountConfig } from '../../server/config/mount-config.js';
+import type { MountStatus, ThreadStatus } from '../order/mount-order.js';
+
+/** A request of a client. */
+export type ControlRequest =
+  | { readonly do: 'status' }
+  /** End the service when its mounts are gone; with `lazy`, detach them now. */
+  | { readonly do: 'stop'; readonly lazy: boolean }
+  | {
+      readonly do: 'mount';
+      readonly config: MountConfig;
+      readonly logFile?: string;
+      /** `connection`: the mount ends when the connection does. `mount`: when it is unmounted. */
+      readonly lifetime: 'connection' | 'mount';
+    }
+  /** Unmount the mount of this connection. */
+  | { readonly do: 'unmount'; readonly lazy: boolean };
+
+/** The answer to `status`. */
+export interface ServiceStatus {
+  readonly supervisor: { readonly pid: number };
+  readonly server: { readonly pid: number; readonly threads: readonly ThreadStatus[]; readonly rss: number };
+  readonly mounts: readonly MountStatus[];
+}
+
+/** The answers to `stop`. */
+export type StopAnswer =
+  /** It waits until these mountpoints are unmounted. */
+  | { readonly kind: 'waiting'; readonly mountpoints: readonly string[] }
+  /** It ends now. */
+  | { readonly kind: 'ending' };
+
+/** The answers to `mount` and `unmount`. */
+export type MountAnswer =
+  /** The client must serve the mount itself. */
+  | { readonly kind: 'alone'; readonly why: string }
+  | { readonly kind: 'refused'; readonly message: string; readonly errno?: number }
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'log'; readonly line: string }
+  | { readonly kind: 'ended'; readonly error?: string }
+  /** The mount stays, because it is in use. */
+  | { readonly kind: 'busy'; readonly message: string; readonly errno?: number };
+
+/** The request was not understood. */
+export interface WrongRequest {
+  readonly kind: 'wrong';
+  readonly message: string;
+}
