@@ -21,6 +21,8 @@ const ENTRIES = [
   'copyup/copy-thread',
   'union/prefetch/tree-thread',
   'store/convert/convert-thread',
+  'service/pool/pool-thread',
+  'service/pool/check-thread',
   'fuse/libfuse2/watchdog-thread',
 ];
 

@@ -254,6 +254,8 @@ export interface Operations {
    * ACLs.
    */
   readonly xattrs: 'all' | 'no-acls' | 'none';
+  /** How many nodes the kernel can use, for statistics. */
+  readonly nodeCount: number;
   /** An fd that becomes readable when parked requests can be resumed, and perhaps at other times. */
   readonly completionFd: number;
   /**

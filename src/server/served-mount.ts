@@ -1,11 +1,11 @@
 /** One mount, as the thread that has started its server sees it. */
-import { Errno } from '../core/errno.js';
 import { mountedOn } from '../sys/mountinfo.js';
 import { chooseServer } from './choose-server.js';
 import type { MountConfig } from './config/mount-config.js';
-import { asMountError, errnoOf, MountError } from './config/mount-error.js';
+import { asMountError, MountError } from './config/mount-error.js';
 import { type Deferred, deferred } from './deferred.js';
 import type { Control, Server, ServerMessage } from './serving/server.js';
+import { unmountError } from './serving/unmount-error.js';
 
 type Log = (line: string) => void;
 
@@ -65,14 +65,7 @@ export class ServedMount {
     try {
       if (this.isOurs()) this.control?.unmount(this.config.mountpoint, { lazy });
     } catch (error) {
-      if (errnoOf(error) !== Errno.EBUSY) throw asMountError(error, 'unmount');
-      throw MountError.of({
-        what: 'unmount',
-        where: this.config.mountpoint,
-        why: 'in use',
-        errno: Errno.EBUSY,
-        advice: 'end the processes that use it, or unmount it lazily',
-      });
+      throw unmountError(error, this.config.mountpoint);
     }
     // If the caller has mounted it in another mount namespace, we cannot unmount it, only stop serving it.
     const isOutOfReach = this.config.deviceFd !== undefined && this.mountId === undefined;

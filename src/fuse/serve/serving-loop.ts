@@ -69,6 +69,7 @@ export class ServingLoop {
   private checkedAt = 0;
   private nextTag = 2;
   private isStopped = false;
+  private isPaused = false;
   private isClosed = false;
   /** How many more rounds before the next {@link look}. */
   private roundsLeft = LOOK_INTERVAL;
@@ -122,17 +123,31 @@ export class ServingLoop {
   }
 
   /**
-   * Serves until {@link stop} has been called, and blocks the thread all the time. Then the loop and its
-   * sessions are closed, also after an error of a callback. Throws the first error of closing a session.
+   * Makes {@link run} return and leaves everything open, so that the event loop of the thread can run: it
+   * frees threads that have ended. Then call `run` again.
    */
-  run(): void {
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  /**
+   * Serves until {@link stop} or {@link pause} has been called, and blocks the thread all the time. After
+   * `stop` the loop and its sessions are closed, also after an error of a callback. Throws the first error of
+   * closing a session.
+   */
+  run(): 'stopped' | 'paused' {
     const runQueue = new RunQueue();
+    this.isPaused = false;
     try {
       this.loop(new AdaptivePoll(runQueue), new IdleGc());
+    } catch (error) {
+      this.isStopped = true;
+      throw error;
     } finally {
       runQueue.close();
-      this.close();
+      if (this.isStopped) this.close();
     }
+    return this.isStopped ? 'stopped' : 'paused';
   }
 
   /**
@@ -156,7 +171,7 @@ export class ServingLoop {
   }
 
   private loop(polling: AdaptivePoll, gc: IdleGc): void {
-    while (!this.isStopped) {
+    while (!this.isStopped && !this.isPaused) {
       const found = this.round();
       if (found) polling.found();
       else if (!polling.continues()) {

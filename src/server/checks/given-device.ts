@@ -3,7 +3,7 @@
  * we only serve it, as libfuse 3 does (lib/helper.c:fuse_mnt_parse_fuse_fd). mount.fuse3 -o drop_privileges
  * and Apptainer's --fusemount pass such a descriptor.
  */
-import { fstatSync, readSync, type Stats } from 'node:fs';
+import { fstatSync, readlinkSync, readSync, type Stats } from 'node:fs';
 import { resolve } from 'node:path';
 import { displayName } from '../../core/entry-name.js';
 import { Errno } from '../../core/errno.js';
@@ -116,6 +116,7 @@ function layersOf({ lowers, upper, work }: MountConfig): string[] {
 
 /** Whether `path` is `directory`, or below it. */
 function isWithin(path: string, directory: string): boolean {
-  const whole = resolve(path);
+  // Not the working directory of the process: a thread can have one of its own.
+  const whole = path.startsWith('/') ? resolve(path) : resolve(readlinkSync('/proc/thread-self/cwd', 'latin1'), path);
   return whole === directory || whole.startsWith(`${directory}/`);
 }

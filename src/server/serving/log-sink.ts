@@ -19,7 +19,8 @@ function fileSink(file: string): (line: string) => void {
   };
 }
 
-function openLogFile(file: string): number {
+/** Opens a log file, to which lines are appended. Throws {@link MountError}. */
+export function openLogFile(file: string): number {
   try {
     return openSync(Buffer.from(file, 'latin1'), 'a', 0o600);
   } catch (error) {

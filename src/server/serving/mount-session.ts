@@ -10,12 +10,12 @@ import {
 } from '../../fuse/index.js';
 import type { Operations } from '../../fuse/operations.js';
 import { close } from '../../sys/files/open.js';
-import { type MountEntry, mountedOn } from '../../sys/mountinfo.js';
+import type { MountEntry } from '../../sys/mountinfo.js';
 import { isReadOnly, type MountConfig } from '../config/mount-config.js';
 import { mountRequestOf } from '../config/to-mount-request.js';
 import { reportMounted } from './report-mounted.js';
 
-/** What a thread does at the steps of a mount. */
+/** The steps of a mount, as its thread sees them. */
 export interface MountSteps {
   /**
    * The mount exists. If the thread dies, another one must close the device: its users would wait forever.
@@ -47,16 +47,10 @@ export function detach({ mountpoint, deviceFd }: MountConfig): void {
   if (deviceFd === undefined) unmount(mountpoint, { lazy: true });
 }
 
-/**
- * Prepares a mount for its first use, after the handshake.
- * @returns its entry in the mount table; undefined: this mount namespace does not show it
- */
-export function prepareMount({ mountpoint }: MountConfig, operations: Operations): MountEntry | undefined {
-  const entry = mountedOn(mountpoint);
-  if (entry === undefined) return undefined;
-  raiseReadaheadOf(entry.device);
-  reportMounted(entry.device, operations);
-  return entry;
+/** Prepares a mount for its first use, after the handshake. Does not access the mount. */
+export function prepareMount({ device }: Pick<MountEntry, 'device'>, operations: Operations): void {
+  raiseReadaheadOf(device);
+  reportMounted(device, operations);
 }
 
 /**

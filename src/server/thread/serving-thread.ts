@@ -8,6 +8,7 @@ import { ServingLoop, type Session } from '../../fuse/index.js';
 import type { Operations } from '../../fuse/operations.js';
 import { close } from '../../sys/files/open.js';
 import { changeDirectory } from '../../sys/files/working-directory.js';
+import { mountedOn } from '../../sys/mountinfo.js';
 import { ownUmask } from '../../sys/process/thread.js';
 import { openEventfd } from '../../sys/waiting/eventfd.js';
 import type { MountConfig } from '../config/mount-config.js';
@@ -48,7 +49,9 @@ function serve(config: MountConfig): void {
   const session = mountOrClose(config, operations, controlFd, loop);
   // All layers are open, so the working directory is not needed any more and can be unmounted.
   changeDirectory('/');
-  prepareMount(config, operations);
+  // The mount table does not show the mount if the caller has made it in another mount namespace.
+  const entry = mountedOn(config.mountpoint);
+  if (entry !== undefined) prepareMount(entry, operations);
   post({ kind: 'ready' });
   run(config, session, loop);
 }

@@ -84,6 +84,8 @@ export function birthTime(dirfd: number, name: string): Moment | null {
 }
 
 export interface FsStat {
+  /** The type of the file system (man statfs(2)). */
+  type: number;
   bsize: number;
   blocks: number;
   bfree: number;
@@ -101,6 +103,7 @@ export function statFs(fd: number): FsStat {
   check(fstatfs(fd, memory.address), 'fstatfs');
   const u64 = (word: number): number => (u32[word + 1] as number) * HIGH_WORD + (u32[word] as number);
   return {
+    type: u32[0] as number,
     bsize: u64(2),
     blocks: u64(4),
     bfree: u64(6),

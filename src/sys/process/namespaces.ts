@@ -61,7 +61,7 @@ export class ThreadHome {
   }
 
   /**
-   * Runs `body` with the caller's root, working directory and mount namespace, and then goes back. Throws
+   * Runs `body` with the caller's root, working directory and mount namespace and then returns. Throws
    * FsError if the thread cannot go to the place (EPERM: a root or namespace that needs more rights).
    * @throws LostPlaceError if the thread cannot go back; then it must not go on
    */

@@ -1,5 +1,5 @@
 /** eventfd(2): a counter by which threads wake each other. */
-import { tryWrite } from '../files/file-io.js';
+import { tryRead, tryWrite } from '../files/file-io.js';
 import { allocate, bind, check } from '../libc.js';
 
 const eventfdCall = bind<(initial: number, flags: number) => number>('int eventfd(uint, int)');
@@ -17,4 +17,9 @@ export function signalEventfd(fd: number): void {
   counter.buffer.fill(0);
   counter.buffer[0] = 1;
   tryWrite(fd, counter.address, 8);
+}
+
+/** Makes `fd` unreadable until the next signal. A failure (EAGAIN: it was not readable) is ignored. */
+export function drainEventfd(fd: number): void {
+  tryRead(fd, counter.address, 8);
 }

@@ -42,6 +42,10 @@ export class UnionFilesystem implements Operations {
     return this.union.jobs.doneFd;
   }
 
+  get nodeCount(): number {
+    return this.union.nodes.size;
+  }
+
   attach(channel: KernelChannel, abilities: { readonly passthrough: boolean }): void {
     this.union.kernel.channel = channel;
     this.union.kernel.passthrough = abilities.passthrough;

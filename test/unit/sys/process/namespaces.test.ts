@@ -84,7 +84,7 @@ describe('ThreadHome', () => {
     expect(mode(join(base, 'later'))).toBe(0o666);
   });
 
-  it('goes back if `body` throws', () => {
+  it('returns if `body` throws', () => {
     expect(() =>
       home.enter(place(join(base, 'cwd')), () => {
         throw new Error('of the body');
@@ -127,7 +127,7 @@ describe('ThreadHome', () => {
     expectHome();
   });
 
-  it('goes back from a place that it cannot enter completely', () => {
+  it('returns from a place that it cannot enter completely', () => {
     const file = openPath(join(base, 'plain'));
     let errno: number | undefined;
     try {

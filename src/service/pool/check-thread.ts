@@ -1,0 +1,78 @@
+/**
+ * A thread for everything that can hang before a mount is served and when it is unmounted: it reads the
+ * command line, looks at the layers, and unmounts. The threads that serve mounts have no time for that, and
+ * if a layer hangs here, no mount suffers.
+ */
+import { parentPort } from 'node:worker_threads';
+import { checkConfig } from '../../server/checks/check-config.js';
+import type { MountConfig } from '../../server/config/mount-config.js';
+import { asMountError, MountError } from '../../server/config/mount-error.js';
+import { openLogFile } from '../../server/serving/log-sink.js';
+import { findDockerLayers } from '../../store/docker/docker-layers.js';
+import { StoreError } from '../../store/store-error.js';
+import { isWorkingDirectoryRemoved, LostPlaceError, ThreadHome } from '../../sys/process/namespaces.js';
+import type { MountArguments } from '../order/mount-arguments.js';
+import type { MountSettings } from '../order/mount-settings.js';
+import { PathRule } from '../order/path-rule.js';
+import { settingsOf } from '../order/settings-of.js';
+import { areLocal, deviceOf } from './local-layers.js';
+import type { CheckedMount, CheckOrder, CheckReport } from './pool-message.js';
+import { unmountAt } from './unmount-at.js';
+
+type CheckMount = Extract<CheckOrder, { kind: 'check' }>;
+
+const home = ThreadHome.make();
+const ownRoot = deviceOf('/');
+
+function report(message: CheckReport): void {
+  parentPort?.postMessage(message);
+}
+
+function check(order: CheckMount): CheckedMount {
+  const { place, deviceFd, opensLog } = order;
+  return home.enter(place, () => {
+    const paths = new PathRule({ allowsRelative: !isWorkingDirectoryRemoved() });
+    const { config: given, logFile } = settingsFrom(order, paths);
+    paths.checkMount({ config: given, ...(logFile === undefined ? {} : { logFile }) });
+    const config = checkConfig(onDevice(given, deviceFd));
+    const isLocal = areLocal(config, ownRoot);
+    return { config, isLocal, logFd: opensLog && logFile !== undefined ? openLogFile(logFile) : undefined };
+  });
+}
+
+function settingsFrom({ id, what }: CheckMount, paths: PathRule): MountSettings {
+  if (!isCommandLine(what)) return what;
+  const { docker } = what;
+  if (docker !== undefined) paths.check({ '--docker': docker.directory });
+  const found = docker === undefined ? undefined : findDockerLayers(docker.directory, docker.layer);
+  return settingsOf(what, found, (line) => report({ kind: 'line', id, line }));
+}
+
+function isCommandLine(what: MountArguments | MountSettings): what is MountArguments {
+  return !('config' in what);
+}
+
+/** In this process the caller's /dev/fuse has another number than in the caller's command line. */
+function onDevice(config: MountConfig, deviceFd: number | undefined): MountConfig {
+  return deviceFd === undefined ? config : { ...config, mountpoint: `/dev/fd/${deviceFd}` };
+}
+
+function perform(order: CheckOrder): CheckReport {
+  const { id } = order;
+  try {
+    if (order.kind === 'check') return { kind: 'checked', id, ...check(order) };
+    return { kind: 'unmounted', id, outcome: unmountAt(order.where, order.lazy, home) };
+  } catch (error) {
+    if (error instanceof LostPlaceError) throw error;
+    const cause = error instanceof StoreError ? MountError.of(error.problem) : error;
+    const { message, errno, cause: bug } = asMountError(cause, order.kind === 'check' ? 'mount' : 'unmount');
+    if (bug instanceof Error) report({ kind: 'line', id, line: bug.stack ?? bug.message });
+    return { kind: 'refused', id, message, errno };
+  }
+}
+
+parentPort?.on('message', (order: CheckOrder | null) => {
+  if (order === null) parentPort?.close();
+  else report(perform(order));
+});
+report({ kind: 'started' });

@@ -1,0 +1,75 @@
+/** Decides whether an access to the layers of a mount can wait for another server. */
+import { FileStat } from '../../core/file-stat.js';
+import { O_PATH } from '../../core/flags.js';
+import type { MountConfig } from '../../server/config/mount-config.js';
+import { close, openTrusted } from '../../sys/files/open.js';
+import { statFd, statFs } from '../../sys/files/stat.js';
+
+/**
+ * Types of file systems whose operations only wait for a disk (man statfs(2)). All others can hang: FUSE and
+ * network file systems, and those that are stacked on others, such as overlay.
+ */
+const LOCAL = new Set([
+  0xef53, // ext2, ext3, ext4
+  0x58465342, // xfs
+  0x9123683e, // btrfs
+  0x01021994, // tmpfs
+  0x858458f6, // ramfs
+  0xe0f5e1e2, // erofs
+  0x73717368, // squashfs
+  0xf2f52010, // f2fs
+  0x2fc12fc1, // zfs
+  0xca451a4e, // bcachefs
+  0x3153464a, // jfs
+  0x52654973, // reiserfs
+  0x3434, // nilfs
+  0x9660, // iso9660
+  0x15013346, // udf
+  0x4d44, // vfat
+  0x2011bab0, // exfat
+  0x7366746e, // ntfs3
+]);
+
+/** Major numbers of block devices whose data comes from a file or from the network: loop and nbd. */
+const BACKED_BY_OTHERS = new Set([7, 43]);
+
+const stat = new FileStat();
+
+/**
+ * Whether no access to the layers and the mountpoint can wait for another server. The file system of the
+ * service's own root counts as local whatever its type is: if it hangs, so does the service.
+ * @param ownRoot the device number of the service's root
+ */
+export function areLocal(config: MountConfig, ownRoot: string): boolean {
+  const { lowers, upper, work, mountpoint, deviceFd } = config;
+  const paths = [...lowers, upper, work].filter((path) => path !== undefined);
+  // An access to a mount that the caller has made already would wait for us.
+  if (deviceFd === undefined) paths.push(mountpoint);
+  return paths.every((path) => isLocal(path, ownRoot));
+}
+
+/** The number of the device that has the directory `path`. */
+export function deviceOf(path: string): string {
+  const fd = openTrusted(path, O_PATH);
+  try {
+    statFd(fd, stat);
+    return deviceNumber();
+  } finally {
+    close(fd);
+  }
+}
+
+function isLocal(path: string, ownRoot: string): boolean {
+  const fd = openTrusted(path, O_PATH);
+  try {
+    statFd(fd, stat);
+    if (deviceNumber() === ownRoot) return true;
+    return !BACKED_BY_OTHERS.has(stat.devMajor) && LOCAL.has(statFs(fd).type);
+  } finally {
+    close(fd);
+  }
+}
+
+function deviceNumber(): string {
+  return `${stat.devMajor}:${stat.devMinor}`;
+}

@@ -1,0 +1,60 @@
+/** The log of a mount of the service. */
+import { spawn } from 'node:child_process';
+import { close, write } from 'node:fs';
+
+/** Lines that wait for the log. More are dropped: the log hangs. */
+const MAX_WAITING = 1000;
+
+/**
+ * Writes lines to a file or to syslog, one after the other, without blocking: the file can be on a file
+ * system that hangs, and logger(1) takes its time.
+ */
+export class MountLog {
+  private readonly waiting: string[] = [];
+  private isWriting = false;
+  private isClosed = false;
+
+  /** @param fd an open file, which this object owns; undefined: lines are sent to syslog */
+  constructor(private readonly fd: number | undefined) {}
+
+  add(line: string): void {
+    if (this.waiting.length < MAX_WAITING) this.waiting.push(line);
+    if (!this.isWriting) this.writeNext();
+  }
+
+  /** Closes the file after the lines that wait have been written. */
+  close(): void {
+    this.isClosed = true;
+    if (!this.isWriting) this.release();
+  }
+
+  private writeNext(): void {
+    const line = this.waiting.shift();
+    this.isWriting = line !== undefined;
+    if (line === undefined) {
+      if (this.isClosed) this.release();
+    } else if (this.fd === undefined) this.sendToSyslog(line);
+    else this.append(this.fd, line);
+  }
+
+  /** A line that cannot be written (ENOSPC, EIO) is lost: there is no other place for it. */
+  private append(fd: number, line: string): void {
+    write(fd, `${new Date().toISOString()} plyfs[${process.pid}]: ${line}\n`, () => this.writeNext());
+  }
+
+  /** Without logger(1) or a syslog daemon the line is lost. */
+  private sendToSyslog(line: string): void {
+    const logger = spawn('logger', ['-t', `plyfs[${process.pid}]`, '--', line], { stdio: 'ignore', timeout: 5000 });
+    let isDone = false;
+    const done = (): void => {
+      if (!isDone) this.writeNext();
+      isDone = true;
+    };
+    logger.on('error', done);
+    logger.on('exit', done);
+  }
+
+  private release(): void {
+    if (this.fd !== undefined) close(this.fd, () => {});
+  }
+}

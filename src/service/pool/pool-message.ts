@@ -1,0 +1,104 @@
+/** Messages between the main thread of the service and its other threads. */
+import type { MessagePort } from 'node:worker_threads';
+import type { MountConfig } from '../../server/config/mount-config.js';
+import type { CallerPlace } from '../../sys/process/namespaces.js';
+import type { MountArguments } from '../order/mount-arguments.js';
+import type { MountSettings } from '../order/mount-settings.js';
+
+export interface Refusal {
+  readonly message: string;
+  readonly errno: number | undefined;
+}
+
+/** Identifies a mount in all mount namespaces. */
+export interface MountLocation {
+  /** The inode number of the mount namespace in which it was made. Undefined: the service's own. */
+  readonly namespace: number | undefined;
+  /** `major:minor` of its file system. No other file system has it while the server has the device open. */
+  readonly device: string;
+  readonly mountpoint: string;
+}
+
+/** The data with which a pool thread starts. */
+export interface PoolThreadData {
+  /** The orders. The thread reads them when its control fd is readable. */
+  readonly orders: MessagePort;
+  /** An eventfd. */
+  readonly controlFd: number;
+  /** Whether the thread warms up before its first mount. */
+  readonly warmsUp: boolean;
+}
+
+/** An order to a pool thread. */
+export type PoolOrder =
+  /** `place` stays the main thread's. The thread owns `config.deviceFd`. */
+  | { readonly kind: 'mount'; readonly id: number; readonly config: MountConfig; readonly place: CallerPlace }
+  /** Ends the service of a mount, which has been unmounted or detached before. */
+  | { readonly kind: 'stop'; readonly id: number }
+  | { readonly kind: 'statistics' }
+  /** Changes how many files the mounts of the thread can have open together. */
+  | { readonly kind: 'budget'; readonly openFiles: number }
+  /** Ends the thread. It has no mount. */
+  | { readonly kind: 'end' };
+
+/** What a pool thread knows of one mount. */
+export interface MountStatistics {
+  readonly id: number;
+  readonly requests: number;
+  readonly nodes: number;
+  /** An estimate in bytes: the part of the thread's heap that corresponds to its nodes. */
+  readonly memory: number;
+}
+
+/** A report of a pool thread. */
+export type PoolReport =
+  /** The thread has loaded its modules. `activity` is for `readActivity`. */
+  | { readonly kind: 'started'; readonly activity: SharedArrayBuffer; readonly threadId: number }
+  | { readonly kind: 'warm' }
+  /** If the thread dies before it reports `refused` or `ended`, the main thread closes the device. */
+  | { readonly kind: 'device'; readonly id: number; readonly fd: number }
+  /** `mount` is undefined if the mount namespace of the caller does not show the mount. */
+  | { readonly kind: 'ready'; readonly id: number; readonly mount: MountedReport | undefined }
+  | ({ readonly kind: 'refused'; readonly id: number } & Refusal)
+  | { readonly kind: 'log'; readonly id: number; readonly line: string }
+  /** The thread has closed the device and the layers. With an error: the mount may still exist. */
+  | { readonly kind: 'ended'; readonly id: number; readonly error: Refusal | undefined }
+  | { readonly kind: 'statistics'; readonly mounts: readonly MountStatistics[] };
+
+export interface MountedReport extends MountLocation {
+  /** Its id in mountinfo. */
+  readonly mountId: number;
+}
+
+/** An order to a checking thread. It gets one at a time. */
+export type CheckOrder =
+  | {
+      readonly kind: 'check';
+      readonly id: number;
+      readonly what: MountArguments | MountSettings;
+      readonly place: CallerPlace;
+      readonly deviceFd: number | undefined;
+      /** Whether lines go to the log of the mount when it is ready, so that the log must be opened. */
+      readonly opensLog: boolean;
+    }
+  | { readonly kind: 'unmount'; readonly id: number; readonly where: MountLocation; readonly lazy: boolean };
+
+/** A report of a checking thread. All but `started` and `line` are the answer to the order. */
+export type CheckReport =
+  | { readonly kind: 'started' }
+  | { readonly kind: 'line'; readonly id: number; readonly line: string }
+  | ({ readonly kind: 'checked'; readonly id: number } & CheckedMount)
+  | ({ readonly kind: 'refused'; readonly id: number } & Refusal)
+  | { readonly kind: 'unmounted'; readonly id: number; readonly outcome: UnmountOutcome };
+
+/** `absent`: the mount is not there any more. `hidden`: another mount on the same directory hides it. */
+export type UnmountOutcome = 'unmounted' | 'absent' | 'hidden';
+
+/** A mount whose layers and mountpoint have been checked. */
+export interface CheckedMount {
+  readonly config: MountConfig;
+  /** The open log file; undefined: lines go to syslog. */
+  readonly logFd: number | undefined;
+  /** All layers and the mountpoint are on file systems that do not wait for another server. */
+  readonly isLocal: boolean;
+}

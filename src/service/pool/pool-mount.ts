@@ -1,0 +1,151 @@
+/** One mount of a pool thread, from opening the layers to closing them. */
+import { displayName } from '../../core/entry-name.js';
+import { Errno } from '../../core/errno.js';
+import { FileStat } from '../../core/file-stat.js';
+import { readActivity, type ServingLoop, type Session } from '../../fuse/index.js';
+import type { Operations } from '../../fuse/operations.js';
+import type { MountConfig } from '../../server/config/mount-config.js';
+import { asMountError, errnoOf } from '../../server/config/mount-error.js';
+import { limitLines } from '../../server/serving/log-limit.js';
+import { detach, mountSession, prepareMount } from '../../server/serving/mount-session.js';
+import { openLayers } from '../../server/serving/open-layers.js';
+import { statFd } from '../../sys/files/stat.js';
+import { type MountEntry, mountedOn } from '../../sys/mountinfo.js';
+import { type CallerPlace, LostPlaceError, type ThreadHome } from '../../sys/process/namespaces.js';
+import type { MountedReport, PoolOrder, PoolReport, Refusal } from './pool-message.js';
+
+type MountOrder = Extract<PoolOrder, { kind: 'mount' }>;
+
+/** What all mounts of a thread share. */
+export interface ThreadParts {
+  readonly loop: ServingLoop;
+  readonly home: ThreadHome;
+  readonly report: (message: PoolReport) => void;
+}
+
+const stat = new FileStat();
+
+export class PoolMount {
+  private constructor(
+    readonly id: number,
+    readonly operations: Operations,
+    readonly session: Session,
+  ) {}
+
+  /**
+   * Mounts in the place of the caller, and adds the session to the loop. Reports `ready`, or `refused`; after
+   * a failure nothing stays mounted or open.
+   * @param ended called when the mount has ended by itself
+   * @returns undefined if the mount has been refused
+   * @throws LostPlaceError if the thread must end
+   */
+  static make(order: MountOrder, parts: ThreadParts, ended: (mount: PoolMount) => void): PoolMount | undefined {
+    const { id, config, place } = order;
+    const { report } = parts;
+    const log = limitLines((line) => report({ kind: 'log', id, line }));
+    try {
+      const { operations, session, entry } = mountIn(order, parts, log);
+      const mount = new PoolMount(id, operations, session);
+      mount.addTo(order, parts, (error) => {
+        ended(mount);
+        report({ kind: 'ended', id, error: error === undefined ? undefined : refusalOf(error, config, log) });
+      });
+      if (entry !== undefined) prepareMount(entry, operations);
+      report({ kind: 'ready', id, mount: entry === undefined ? undefined : whereIs(entry, place) });
+      return mount;
+    } catch (error) {
+      if (error instanceof LostPlaceError) throw error;
+      report({ kind: 'refused', id, ...refusalOf(error, config, log) });
+      return undefined;
+    }
+  }
+
+  /** Adds the session to the loop. After a failure nothing stays mounted or open. */
+  private addTo(
+    { config, place }: MountOrder,
+    { loop, home }: ThreadParts,
+    ended: (error: Error | undefined) => void,
+  ): void {
+    try {
+      loop.add(this.session, ended);
+    } catch (error) {
+      this.session.close();
+      home.enter(place, () => detach(config));
+      throw error;
+    }
+  }
+
+  get requests(): number {
+    return readActivity(this.session.activity.shared).done;
+  }
+
+  /** Closes the mount. It has been unmounted or detached before. */
+  stop({ loop, report }: ThreadParts): void {
+    let error: Refusal | undefined;
+    try {
+      loop.remove(this.session);
+    } catch (failure) {
+      const { message, errno } = asMountError(failure, 'server');
+      error = { message, errno };
+    }
+    report({ kind: 'ended', id: this.id, error });
+  }
+}
+
+interface Mounted {
+  readonly operations: Operations;
+  readonly session: Session;
+  readonly entry: MountEntry | undefined;
+}
+
+/** Opens the layers and mounts in the place of the caller. */
+function mountIn(
+  { id, config, place }: MountOrder,
+  { loop, home, report }: ThreadParts,
+  log: (line: string) => void,
+): Mounted {
+  // The modes of what the server creates are computed with the umask of each request.
+  return home.enter({ ...place, umask: 0 }, () => {
+    const operations = openLayers(config, log);
+    const session = mountSession(config, operations, loop.memory, {
+      mounted: (fd) => report({ kind: 'device', id, fd }),
+      released: () => {},
+      log,
+      debug: log,
+    });
+    return { operations, session, entry: entryOf(config.mountpoint) };
+  });
+}
+
+/**
+ * The entry in the mount table of this place; undefined: it does not show the mount, or there is no /proc.
+ */
+function entryOf(mountpoint: string): MountEntry | undefined {
+  try {
+    return mountedOn(mountpoint);
+  } catch (error) {
+    if (errnoOf(error) !== Errno.ENOENT) throw error;
+    return undefined;
+  }
+}
+
+function whereIs({ id, device, mountpoint }: MountEntry, { mountNamespace }: CallerPlace): MountedReport {
+  return {
+    mountId: id,
+    device,
+    mountpoint,
+    namespace: mountNamespace === undefined ? undefined : inode(mountNamespace),
+  };
+}
+
+function inode(fd: number): number {
+  statFd(fd, stat);
+  return stat.ino;
+}
+
+/** The reason of a failure. The stack of an unexpected error is logged. */
+function refusalOf(error: unknown, config: MountConfig, log: (line: string) => void): Refusal {
+  const { message, errno, cause } = asMountError(error, displayName(config.mountpoint));
+  if (cause instanceof Error) log(cause.stack ?? cause.message);
+  return { message, errno };
+}

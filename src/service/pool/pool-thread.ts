@@ -1,0 +1,84 @@
+/**
+ * A thread of the service that serves many mounts. It stays in its loop, and gets orders by a message port
+ * that it reads when its control fd is readable.
+ */
+
+import { getHeapStatistics } from 'node:v8';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { ServingLoop } from '../../fuse/index.js';
+import { ThreadHome } from '../../sys/process/namespaces.js';
+import { ownThreadId } from '../../sys/process/thread.js';
+import { drainEventfd } from '../../sys/waiting/eventfd.js';
+import type { MountStatistics, PoolOrder, PoolReport, PoolThreadData } from './pool-message.js';
+import { PoolMount, type ThreadParts } from './pool-mount.js';
+
+const { orders, controlFd } = workerData as PoolThreadData;
+
+function report(message: PoolReport): void {
+  parentPort?.postMessage(message);
+}
+
+const loop = new ServingLoop({ controlFd, onControl: takeOrders });
+const parts: ThreadParts = { loop, home: ThreadHome.make(), report };
+const mounts = new Map<number, PoolMount>();
+
+/** Removes a mount that has ended, and lets the event loop free its helper threads. */
+function forget({ id }: PoolMount): void {
+  mounts.delete(id);
+  loop.pause();
+}
+
+function takeOrders(): void {
+  // Before the orders are read: one that comes later signals again.
+  drainEventfd(controlFd);
+  for (;;) {
+    const received = receiveMessageOnPort(orders) as { message: PoolOrder } | undefined;
+    if (received === undefined) return;
+    perform(received.message);
+  }
+}
+
+function perform(order: PoolOrder): void {
+  switch (order.kind) {
+    case 'mount': {
+      const mount = PoolMount.make(order, parts, forget);
+      if (mount !== undefined) mounts.set(order.id, mount);
+      break;
+    }
+    case 'stop': {
+      // It can have ended by itself before the order came.
+      const mount = mounts.get(order.id);
+      if (mount === undefined) return;
+      forget(mount);
+      mount.stop(parts);
+      break;
+    }
+    case 'statistics':
+      report({ kind: 'statistics', mounts: statistics() });
+      break;
+    case 'end':
+      loop.stop();
+      break;
+  }
+}
+
+function statistics(): MountStatistics[] {
+  const all = [...mounts.values()];
+  const nodesOfAll = all.reduce((sum, { operations }) => sum + operations.nodeCount, 0);
+  const perNode = getHeapStatistics().used_heap_size / Math.max(1, nodesOfAll);
+  return all.map(({ id, requests, operations }) => {
+    const nodes = operations.nodeCount;
+    return { id, requests, nodes, memory: Math.round(nodes * perNode) };
+  });
+}
+
+/** Serves until the order `end`. Between its parts the event loop runs once. */
+async function serve(): Promise<void> {
+  while (loop.run() === 'paused') await new Promise((resolve) => setImmediate(resolve));
+  parts.home.close();
+  orders.close();
+  parentPort?.close();
+}
+
+report({ kind: 'started', activity: loop.activity.shared, threadId: ownThreadId() });
+void serve();

@@ -1,0 +1,136 @@
+/** The pool threads: starts them, and decides which one serves a new mount. */
+import { availableParallelism } from 'node:os';
+import type { ThreadStatus } from '../order/mount-order.js';
+import type { MountStatistics, PoolReport } from './pool-message.js';
+import { type Look, PoolWorker } from './pool-worker.js';
+
+/** How long {@link PoolThreads.ask} waits for a thread, in milliseconds. */
+const ANSWER_MS = 500;
+
+/** A thread that runs for this part of the time, or is at one piece of work, gets a new mount last. */
+const BUSY_LOAD = 0.5;
+
+export interface PoolThreadsEvents {
+  report(report: PoolReport, from: PoolWorker): void;
+  ended(thread: PoolWorker, error: Error | undefined): void;
+}
+
+interface Statistics {
+  readonly threads: readonly ThreadStatus[];
+  /** By the id of the mount. A mount of a thread that does not answer has none. */
+  readonly statistics: ReadonlyMap<number, MountStatistics>;
+}
+
+type Answer = (statistics: readonly MountStatistics[]) => void;
+
+export class PoolThreads {
+  private threads: PoolWorker[] = [];
+  private readonly asked = new Map<PoolWorker, Answer>();
+  private readonly ends = new Set<() => void>();
+  private nextNumber = 1;
+  private isClosing = false;
+
+  constructor(private readonly events: PoolThreadsEvents) {
+    this.start(true);
+  }
+
+  /** Looks at all threads, so that {@link choose}, some milliseconds later, knows what they did meanwhile. */
+  look(): void {
+    for (const thread of this.threads) thread.look();
+  }
+
+  /**
+   * The thread for a new mount. If all shared threads have mounts, starts a further one for later mounts: it
+   * needs some time until it is warm.
+   * @param isLocal false: the layers can hang, so the mount gets a thread of its own
+   */
+  choose(isLocal: boolean): PoolWorker {
+    if (!isLocal) return this.start(false);
+    const looks = new Map(this.shared().map((thread) => [thread, thread.look()]));
+    const chosen = [...looks.keys()].sort((one, other) => rank(one, looks) - rank(other, looks))[0];
+    const areAllUsed = this.shared().every((thread) => thread === chosen || thread.mounts > 0);
+    const further = areAllUsed && this.shared().length < maxShared() ? this.start(true) : undefined;
+    if (chosen !== undefined && looks.get(chosen)?.state !== 'silent') return chosen;
+    return further ?? this.start(true);
+  }
+
+  /** A mount of the thread has ended. */
+  release(thread: PoolWorker): void {
+    thread.mounts--;
+    if (thread.mounts === 0 && !thread.isShared) this.end(thread);
+  }
+
+  /** What the threads know of their mounts. A thread that does not answer soon is `silent`. */
+  async ask(): Promise<Statistics> {
+    this.look();
+    const all = await Promise.all(this.threads.map((thread) => this.askOne(thread)));
+    return {
+      threads: all.map(({ status }) => status),
+      statistics: new Map(all.flatMap(({ mounts }) => mounts.map((mount) => [mount.id, mount] as const))),
+    };
+  }
+
+  /** Ends all threads. Those that hang end with the process. */
+  async close(): Promise<void> {
+    this.isClosing = true;
+    for (const thread of [...this.threads]) this.end(thread);
+    if (this.threads.length === 0) return;
+    await new Promise<void>((resolve) => this.ends.add(resolve));
+  }
+
+  private shared(): PoolWorker[] {
+    return this.threads.filter(({ isShared }) => isShared);
+  }
+
+  private start(isShared: boolean): PoolWorker {
+    const thread: PoolWorker = new PoolWorker(this.nextNumber++, isShared, {
+      report: (report) => {
+        if (report.kind === 'statistics') this.asked.get(thread)?.(report.mounts);
+        else this.events.report(report, thread);
+      },
+      ended: (error) => this.handleEnd(thread, error),
+    });
+    this.threads.push(thread);
+    return thread;
+  }
+
+  private end(thread: PoolWorker): void {
+    thread.give({ kind: 'end' });
+  }
+
+  private handleEnd(thread: PoolWorker, error: Error | undefined): void {
+    this.threads.splice(this.threads.indexOf(thread), 1);
+    this.asked.get(thread)?.([]);
+    this.events.ended(thread, error);
+    if (this.isClosing && this.threads.length === 0) for (const resolve of this.ends) resolve();
+    // A thread that cannot even load its modules is tried again only for the next mount.
+    if (!this.isClosing && this.shared().length === 0 && thread.hasStarted) this.start(true);
+  }
+
+  private async askOne(thread: PoolWorker): Promise<{ status: ThreadStatus; mounts: readonly MountStatistics[] }> {
+    const { number, mounts: count } = thread;
+    const answer = await new Promise<readonly MountStatistics[] | undefined>((resolve) => {
+      const timer = setTimeout(() => resolve(undefined), ANSWER_MS);
+      this.asked.set(thread, (statistics) => {
+        clearTimeout(timer);
+        resolve(statistics);
+      });
+      thread.give({ kind: 'statistics' });
+    });
+    this.asked.delete(thread);
+    const state = answer === undefined ? 'silent' : thread.look().load > BUSY_LOAD ? 'busy' : 'idle';
+    return { status: { thread: number, state, mounts: count }, mounts: answer ?? [] };
+  }
+}
+
+/** At most as many shared threads as processors, and at least two: one can be at a long piece of work. */
+function maxShared(): number {
+  return Math.max(2, availableParallelism());
+}
+
+/** Smaller is better: idle threads, then those with few mounts. */
+function rank(thread: PoolWorker, looks: ReadonlyMap<PoolWorker, Look>): number {
+  const { state = 'silent', load = 1 } = looks.get(thread) ?? {};
+  const isBusy = load > BUSY_LOAD || state === 'busy';
+  return (state === 'silent' ? 1e9 : 0) + (isBusy ? 1e6 : 0) + thread.mounts;
+}

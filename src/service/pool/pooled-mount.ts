@@ -1,0 +1,124 @@
+/** One mount of the service, as the main thread sees it. */
+import { close } from 'node:fs';
+import { displayName } from '../../core/entry-name.js';
+import type { MountConfig } from '../../server/config/mount-config.js';
+import { type Deferred, deferred } from '../../server/deferred.js';
+import type { MountEvents, MountOrder, MountStatus } from '../order/mount-order.js';
+import { MountLog } from './mount-log.js';
+import type { CheckedMount, MountedReport, Refusal } from './pool-message.js';
+import type { PoolWorker } from './pool-worker.js';
+
+type State = 'checking' | 'mounting' | 'ready' | 'ended';
+
+export class PooledMount {
+  state: State = 'checking';
+  /** It is not wanted any more. */
+  isAbandoned = false;
+  /** The thread that serves it. */
+  thread: PoolWorker | undefined;
+  /** Where it is; undefined: it does not exist yet, or no mount namespace that we know shows it. */
+  location: MountedReport | undefined;
+  config: MountConfig | undefined;
+  /** /dev/fuse, while the thread has it open; -1: it has not. */
+  deviceFd = -1;
+  private log: MountLog | undefined;
+  private readonly end: Deferred = deferred();
+  private arePlaceFdsOpen = true;
+
+  constructor(
+    readonly order: MountOrder,
+    private readonly events: MountEvents,
+  ) {}
+
+  get id(): number {
+    return this.order.id;
+  }
+
+  /** Resolves when the mount has ended, or has been refused. */
+  get closed(): Promise<void> {
+    return this.end.promise;
+  }
+
+  /** The path of the mountpoint for people. */
+  get shownMountpoint(): string {
+    const { what } = this.order;
+    return displayName(this.config?.mountpoint ?? ('config' in what ? what.config.mountpoint : what.mountpoint));
+  }
+
+  checked({ config, logFd }: CheckedMount, thread: PoolWorker): void {
+    this.state = 'mounting';
+    this.config = config;
+    this.thread = thread;
+    if (this.order.logs === 'sink') this.log = new MountLog(logFd);
+  }
+
+  /** Before the mount is ready, lines are for the caller. */
+  addLine(line: string): void {
+    if (this.state === 'ready' && this.log !== undefined) this.log.add(line);
+    else this.events.line(line);
+  }
+
+  ready(location: MountedReport | undefined): void {
+    this.location = location;
+    this.closePlace();
+    if (location !== undefined) this.events.mounted(location.mountId);
+    this.state = 'ready';
+    if (!this.isAbandoned) this.events.ready();
+  }
+
+  refused({ message, errno }: Refusal): void {
+    if (this.state === 'ended') return;
+    this.finish();
+    this.events.refused({ message: this.asGiven(message), errno });
+  }
+
+  ended(error: Refusal | undefined): void {
+    if (this.state === 'ended') return;
+    if (error !== undefined) this.addLine(error.message);
+    this.finish();
+    this.events.ended(error?.message);
+  }
+
+  /** What `--status` shows, without what only the thread knows. */
+  describe(): Omit<MountStatus, 'requests' | 'nodes' | 'memory'> {
+    return {
+      id: this.id,
+      mountpoint: this.shownMountpoint,
+      options: describeOptions(this.config),
+      thread: this.thread?.number ?? -1,
+    };
+  }
+
+  /** In this process the caller's /dev/fuse has another number than the caller has given. */
+  private asGiven(message: string): string {
+    const { what, deviceFd } = this.order;
+    if (deviceFd === undefined) return message;
+    return message.replaceAll(`/dev/fd/${deviceFd}`, 'config' in what ? what.config.mountpoint : what.mountpoint);
+  }
+
+  private finish(): void {
+    this.state = 'ended';
+    this.deviceFd = -1;
+    this.log?.close();
+    this.closePlace();
+    this.end.resolve();
+  }
+
+  /** Closes the fds of the caller's place, on a thread of libuv: it can be the last use of a file system. */
+  private closePlace(): void {
+    if (!this.arePlaceFdsOpen) return;
+    this.arePlaceFdsOpen = false;
+    const { cwd, root, mountNamespace } = this.order.place;
+    for (const fd of [cwd, root, mountNamespace]) if (fd !== undefined) close(fd, () => {});
+  }
+}
+
+/** The layers, as on a command line. */
+function describeOptions(config: MountConfig | undefined): string {
+  if (config === undefined) return '';
+  const { lowers, upper, work } = config;
+  const parts = [`lowerdir=${lowers.join(':')}`];
+  if (upper !== undefined) parts.push(`upperdir=${upper}`);
+  if (work !== undefined) parts.push(`workdir=${work}`);
+  return displayName(parts.join(','));
+}

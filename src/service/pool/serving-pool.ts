@@ -1,0 +1,174 @@
+/** The threads that serve the mounts of the service, and the table of these mounts. */
+import { close } from 'node:fs';
+import { Errno } from '../../core/errno.js';
+import { MountError } from '../../server/config/mount-error.js';
+import type { MountEvents, MountOrder, Mounts, PoolStatus } from '../order/mount-order.js';
+import { type CheckAnswer, CheckWorkers } from './check-workers.js';
+import type { CheckedMount, PoolReport, Refusal, UnmountOutcome } from './pool-message.js';
+import { PoolThreads } from './pool-threads.js';
+import type { PoolWorker } from './pool-worker.js';
+import { PooledMount } from './pooled-mount.js';
+
+const ENDED: Refusal = { message: 'server: the serving thread has ended', errno: undefined };
+const ABANDONED: Refusal = { message: 'mount: not wanted any more', errno: Errno.EINTR };
+
+/**
+ * All mounts of the server process. It runs on the main thread, and touches neither a layer nor a mountpoint:
+ * checking threads do what can hang, pool threads serve.
+ */
+export class ServingPool implements Mounts {
+  private readonly mounts = new Map<number, PooledMount>();
+  private readonly checks = new CheckWorkers();
+  private readonly threads: PoolThreads;
+
+  constructor() {
+    this.threads = new PoolThreads({
+      report: (report, from) => this.receive(report, from),
+      ended: (thread, error) => this.handleThreadEnd(thread, error),
+    });
+  }
+
+  mount(order: MountOrder, events: MountEvents): void {
+    const mount = new PooledMount(order, events);
+    this.mounts.set(order.id, mount);
+    this.threads.look();
+    const { id, what, place, deviceFd, logs } = order;
+    this.checks.give(
+      { kind: 'check', id, what, place, deviceFd, opensLog: logs === 'sink' },
+      { line: (line) => mount.addLine(line), done: (answer) => this.handleChecked(mount, answer) },
+    );
+  }
+
+  async unmount(id: number, { lazy }: { readonly lazy: boolean }): Promise<void> {
+    const mount = this.mounts.get(id);
+    if (mount === undefined) return;
+    if (mount.state !== 'ready') {
+      // It is undone as soon as the thread that checks it or makes it answers.
+      mount.isAbandoned = true;
+      await mount.closed;
+      return;
+    }
+    const outcome = await this.detach(mount, lazy);
+    if (outcome === 'hidden' && !lazy) throw hiddenError(mount);
+    // If it is only in mount namespaces that we do not know, it cannot be unmounted, only abandoned.
+    const isOutOfReach = mount.location === undefined;
+    if (lazy || isOutOfReach) mount.thread?.give({ kind: 'stop', id });
+    if (outcome === 'absent' && !isOutOfReach && !lazy) return;
+    await mount.closed;
+  }
+
+  async status(): Promise<PoolStatus> {
+    const { statistics, threads } = await this.threads.ask();
+    const mounts = [...this.mounts.values()].map((mount) => {
+      const { requests = null, nodes = null, memory = null } = statistics.get(mount.id) ?? {};
+      return { ...mount.describe(), requests, nodes, memory };
+    });
+    return { threads, mounts };
+  }
+
+  async stopAll(): Promise<void> {
+    await Promise.all([...this.mounts.keys()].map((id) => this.unmount(id, { lazy: true })));
+  }
+
+  /** Ends the threads. There are no mounts any more. */
+  async close(): Promise<void> {
+    this.checks.close();
+    await this.threads.close();
+  }
+
+  private handleChecked(mount: PooledMount, answer: CheckAnswer): void {
+    if (answer.kind === 'checked' && !mount.isAbandoned) {
+      this.place(mount, answer);
+      return;
+    }
+    if (answer.kind === 'checked' && answer.logFd !== undefined) close(answer.logFd, () => {});
+    if (mount.order.deviceFd !== undefined) close(mount.order.deviceFd, () => {});
+    this.refuse(mount, answer.kind === 'refused' ? answer : ABANDONED);
+  }
+
+  /** Gives the mount to a thread. */
+  private place(mount: PooledMount, checked: CheckedMount): void {
+    const thread = this.threads.choose(checked.isLocal);
+    mount.checked(checked, thread);
+    thread.mounts++;
+    const { id, place } = mount.order;
+    thread.give({ kind: 'mount', id, place, config: checked.config });
+  }
+
+  private receive(report: PoolReport, from: PoolWorker): void {
+    if (!('id' in report)) return;
+    const mount = this.mounts.get(report.id);
+    if (mount === undefined) return;
+    switch (report.kind) {
+      case 'device':
+        mount.deviceFd = report.fd;
+        break;
+      case 'ready':
+        mount.ready(report.mount);
+        if (mount.isAbandoned) void this.unmount(mount.id, { lazy: true });
+        break;
+      case 'log':
+        mount.addLine(report.line);
+        break;
+      case 'refused':
+        this.threads.release(from);
+        this.refuse(mount, report);
+        break;
+      case 'ended':
+        this.threads.release(from);
+        void this.handleEnd(mount, report.error);
+        break;
+    }
+  }
+
+  private refuse(mount: PooledMount, refusal: Refusal): void {
+    this.mounts.delete(mount.id);
+    mount.refused(refusal);
+  }
+
+  /** After an error the mount may still exist, without a server. */
+  private async handleEnd(mount: PooledMount, error: Refusal | undefined): Promise<void> {
+    if (error !== undefined) await this.detach(mount, true).catch((failure: Error) => mount.addLine(failure.message));
+    this.mounts.delete(mount.id);
+    mount.ended(error);
+  }
+
+  private handleThreadEnd(thread: PoolWorker, error: Error | undefined): void {
+    const refusal = error === undefined ? ENDED : { ...ENDED, message: `${ENDED.message}: ${error.message}` };
+    for (const mount of [...this.mounts.values()].filter((each) => each.thread === thread)) {
+      if (error?.stack !== undefined) mount.addLine(error.stack);
+      // Otherwise all users of the mount would wait forever.
+      if (mount.deviceFd >= 0) close(mount.deviceFd, () => {});
+      if (mount.state === 'ready') void this.handleEnd(mount, refusal);
+      else this.refuse(mount, refusal);
+    }
+  }
+
+  /** Unmounts, on a checking thread. */
+  private async detach(mount: PooledMount, lazy: boolean): Promise<UnmountOutcome> {
+    const { location, id } = mount;
+    if (location === undefined) return 'absent';
+    return await new Promise((resolve, reject) => {
+      this.checks.give(
+        { kind: 'unmount', id, where: location, lazy },
+        {
+          line: (line) => mount.addLine(line),
+          done: (answer) => {
+            if (answer.kind === 'unmounted') resolve(answer.outcome);
+            else if (answer.kind === 'refused') reject(new MountError(answer.message, answer.errno));
+          },
+        },
+      );
+    });
+  }
+}
+
+function hiddenError(mount: PooledMount): MountError {
+  return MountError.of({
+    what: 'unmount',
+    where: mount.location?.mountpoint ?? '',
+    why: 'another mount hides it',
+    errno: Errno.EBUSY,
+    advice: 'unmount that one first, or unmount lazily',
+  });
+}
