@@ -75,7 +75,7 @@ export class ServingLoop {
   private roundsLeft = LOOK_INTERVAL;
   /** Requests served, and sessions that have ended: what makes garbage. */
   private worked = 0;
-  /** How many nodes have been forgotten in sessions that have ended. */
+  /** How many nodes the sessions that have ended have left as garbage. */
   private forgottenBefore = 0;
 
   constructor(private readonly options: ServingLoopOptions) {
@@ -330,7 +330,7 @@ export class ServingLoop {
     this.sessions.delete(session);
     this.byTag.delete(tag);
     this.worked++;
-    this.forgottenBefore += session.forgotten;
+    this.forgottenBefore += session.forgotten + session.nodeCount;
     try {
       this.epoll.remove(session.deviceFd);
       this.epoll.remove(session.completionFd);

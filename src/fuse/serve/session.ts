@@ -124,6 +124,11 @@ export class Session {
     return this.dispatcher.parked.checkDelay;
   }
 
+  /** The number of nodes in memory. */
+  get nodeCount(): number {
+    return this.operations.nodeCount;
+  }
+
   /** How many nodes the kernel has forgotten so far. */
   get forgotten(): number {
     return this.exchange.forgotten;

@@ -88,6 +88,7 @@ export class SocketMount {
     const served: Partial<Operations> = {
       xattrs: 'all',
       noSync: false,
+      nodeCount: 1,
       completionFd: this.completionFd,
       attach: () => {},
       lookup: (_parent, name) => {
