@@ -10,6 +10,16 @@ const ANSWER_MS = 500;
 /** A thread that runs for this part of the time, or is at one piece of work, gets a new mount last. */
 const BUSY_LOAD = 0.5;
 
+/**
+ * If all shared threads are at one piece of work for this many milliseconds, they hang, and a new mount gets a
+ * new thread. Until then it waits: a thread that serves a long fsync is free soon.
+ */
+const SILENT_MS = 300;
+const LOOK_MS = 3;
+
+/** As many shared threads as processors, and at least two: one can be at a long piece of work. */
+const MAX_SHARED = Math.max(2, availableParallelism());
+
 export interface PoolThreadsEvents {
   report(report: PoolReport, from: PoolWorker): void;
   ended(thread: PoolWorker, error: Error | undefined): void;
@@ -44,14 +54,30 @@ export class PoolThreads {
    * needs some time until it is warm.
    * @param isLocal false: the layers can hang, so the mount gets a thread of its own
    */
-  choose(isLocal: boolean): PoolWorker {
+  async choose(isLocal: boolean): Promise<PoolWorker> {
     if (!isLocal) return this.start(false);
-    const looks = new Map(this.shared().map((thread) => [thread, thread.look()]));
-    const chosen = [...looks.keys()].sort((one, other) => rank(one, looks) - rank(other, looks))[0];
-    const areAllUsed = this.shared().every((thread) => thread === chosen || thread.mounts > 0);
-    const further = areAllUsed && this.shared().length < maxShared() ? this.start(true) : undefined;
-    if (chosen !== undefined && looks.get(chosen)?.state !== 'silent') return chosen;
-    return further ?? this.start(true);
+    for (let waited = 0; waited < SILENT_MS; waited += LOOK_MS) {
+      const chosen = this.best();
+      if (chosen !== undefined) {
+        if (this.shared().every((thread) => thread === chosen || thread.mounts > 0)) this.startFurther();
+        return chosen;
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+    return this.start(true);
+  }
+
+  /** The shared thread with the least work; undefined: none is waiting for requests, and none makes progress. */
+  private best(): PoolWorker | undefined {
+    const candidates = this.shared()
+      .map((thread) => ({ thread, look: thread.look() }))
+      .filter(({ look }) => look.state !== 'silent')
+      .sort((one, other) => rank(one.thread, one.look) - rank(other.thread, other.look));
+    return candidates[0]?.thread;
+  }
+
+  private startFurther(): void {
+    if (this.shared().length < MAX_SHARED) this.start(true);
   }
 
   /** A mount of the thread has ended. */
@@ -123,14 +149,8 @@ export class PoolThreads {
   }
 }
 
-/** At most as many shared threads as processors, and at least two: one can be at a long piece of work. */
-function maxShared(): number {
-  return Math.max(2, availableParallelism());
-}
-
 /** Smaller is better: idle threads, then those with few mounts. */
-function rank(thread: PoolWorker, looks: ReadonlyMap<PoolWorker, Look>): number {
-  const { state = 'silent', load = 1 } = looks.get(thread) ?? {};
+function rank(thread: PoolWorker, { state, load }: Look): number {
   const isBusy = load > BUSY_LOAD || state === 'busy';
-  return (state === 'silent' ? 1e9 : 0) + (isBusy ? 1e6 : 0) + thread.mounts;
+  return (isBusy ? 1e6 : 0) + thread.mounts;
 }

@@ -21,7 +21,7 @@ export interface PoolWorkerEvents {
 
 /** What a thread did between two looks at it. */
 export interface Look {
-  /** `silent`: it has been at the same piece of work all the time. */
+  /** `silent`: it has been at one piece of work all the time, which was no new mount. */
   readonly state: 'idle' | 'busy' | 'silent';
   /** The part of the time that it ran on a processor, 0 to 1. */
   readonly load: number;
@@ -48,6 +48,8 @@ export class PoolWorker {
   private failure: Error | undefined;
   /** How many mounts it has, those included that are being made. */
   mounts = 0;
+  /** How many mounts it is making. */
+  making = 0;
 
   /**
    * @param number identifies it in `--status`
@@ -105,7 +107,8 @@ export class PoolWorker {
     if (before === undefined) return { state: now.isBusy ? 'busy' : 'idle', load: now.isBusy ? 1 : 0 };
     const load = Math.min(1, (now.runtime - before.runtime) / 1e6 / Math.max(0.001, now.at - before.at));
     if (!now.isBusy) return { state: 'idle', load };
-    return { state: before.isBusy && before.done === now.done ? 'silent' : 'busy', load };
+    const isSilent = before.isBusy && before.done === now.done && this.making === 0;
+    return { state: isSilent ? 'silent' : 'busy', load };
   }
 
   /** Undefined: the thread still loads its modules, or has ended. */

@@ -78,7 +78,7 @@ export class ServingPool implements Mounts {
 
   private handleChecked(mount: PooledMount, answer: CheckAnswer): void {
     if (answer.kind === 'checked' && !mount.isAbandoned) {
-      this.place(mount, answer);
+      void this.place(mount, answer);
       return;
     }
     if (answer.kind === 'checked' && answer.logFd !== undefined) close(answer.logFd, () => {});
@@ -87,10 +87,11 @@ export class ServingPool implements Mounts {
   }
 
   /** Gives the mount to a thread. */
-  private place(mount: PooledMount, checked: CheckedMount): void {
-    const thread = this.threads.choose(checked.isLocal);
+  private async place(mount: PooledMount, checked: CheckedMount): Promise<void> {
+    const thread = await this.threads.choose(checked.isLocal);
     mount.checked(checked, thread);
     thread.mounts++;
+    thread.making++;
     const { id, place } = mount.order;
     thread.give({ kind: 'mount', id, place, config: checked.config });
   }
@@ -104,6 +105,7 @@ export class ServingPool implements Mounts {
         mount.deviceFd = report.fd;
         break;
       case 'ready':
+        from.making--;
         mount.ready(report.mount);
         if (mount.isAbandoned) void this.unmount(mount.id, { lazy: true });
         break;
@@ -111,6 +113,7 @@ export class ServingPool implements Mounts {
         mount.addLine(report.line);
         break;
       case 'refused':
+        from.making--;
         this.threads.release(from);
         this.refuse(mount, report);
         break;
