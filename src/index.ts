@@ -11,10 +11,15 @@
  * ```
  */
 import { checkConfig } from './server/checks/check-config.js';
+import { chooseServer } from './server/choose-server.js';
+import type { MountConfig } from './server/config/mount-config.js';
+import type { ServiceUse } from './server/options/kinds/option-entry.js';
 import { BOOLEAN, checkProperties, type Path } from './server/options/kinds/property-checks.js';
 import { valuesOf } from './server/options/library-options.js';
 import { resolveMount } from './server/options/resolve-mount.js';
 import { ServedMount } from './server/served-mount.js';
+import type { Server } from './server/serving/server.js';
+import { ServiceServer } from './service/client/service-server.js';
 
 export { MountError } from './server/config/mount-error.js';
 export type { Path } from './server/options/kinds/property-checks.js';
@@ -202,7 +207,8 @@ const UNMOUNT_CHECKS = { lazy: BOOLEAN };
 export async function mount(options: MountOptions): Promise<Mount> {
   const values = valuesOf(options);
   const { log = () => {} } = options;
-  const served = await ServedMount.start(checkConfig(resolveMount(values, log)), log);
+  const config = checkConfig(resolveMount(values, log));
+  const served = await ServedMount.start(config, log, serverFor(config, values.service));
   return {
     mountpoint: Buffer.from(served.config.mountpoint, 'latin1').toString(),
     unmount: async (how = {}) => {
@@ -211,4 +217,10 @@ export async function mount(options: MountOptions): Promise<Mount> {
     },
     closed: served.closed,
   };
+}
+
+/** The server of the mount: a thread of the service, of this process, or a process. */
+function serverFor(config: MountConfig, use: ServiceUse = 'auto'): Server {
+  const makeOwn = (): Server => chooseServer(config);
+  return use === 'off' || config.transport !== 'direct' || config.debug ? makeOwn() : new ServiceServer(use, makeOwn);
 }

@@ -8,7 +8,7 @@
  */
 export const ALLOWED = new Map([
   ['cli', ['service', 'server', 'store', 'fuse', 'sys', 'core']],
-  ['index', ['server', 'core']],
+  ['index', ['service', 'server', 'core']],
   ['service', ['server', 'store', 'fuse', 'sys', 'core']],
   ['server', ['union', 'fuse', 'sys', 'core']],
   ['store', ['copyup', 'whiteout', 'sys', 'core']],

@@ -7,11 +7,12 @@ import { splitOptions } from '../../server/options/kinds/option-list.js';
 import type { Server } from '../../server/serving/server.js';
 import type { ThreadServer } from '../../server/thread/thread-server.js';
 import type { DockerArguments, MountArguments } from '../../service/order/mount-arguments.js';
+import type { MountSettings } from '../../service/order/mount-settings.js';
 import type { PathRule } from '../../service/order/path-rule.js';
 import { settingsOf } from '../../service/order/settings-of.js';
 import type { DockerLayers } from '../../store/docker/docker-layers.js';
 import { StoreError } from '../../store/store-error.js';
-import { FAILURE } from '../output/exit-status.js';
+import { FAILURE, OK } from '../output/exit-status.js';
 import { printMessage } from '../output/message.js';
 import { serveInBackground } from '../process/background.js';
 import { serveInForeground } from '../process/foreground.js';
@@ -42,6 +43,10 @@ export async function commandMount(
     const settings = settingsOf(args, found, printMessage);
     paths.checkMount(settings);
     const config = checkConfig(settings.config);
+    if (await isServed({ ...settings, config }, args)) {
+      await preloaded?.dismiss();
+      return OK;
+    }
     if (args.foreground || config.debug) return await serveInForeground(config, await serverFor(config, preloaded));
     if (launcher !== undefined) {
       return await serveInBackground({ ...settings, config }, launcher, await serverFor(config, preloaded));
@@ -49,6 +54,27 @@ export async function commandMount(
     await preloaded?.dismiss();
     return await mountAsLauncher({ ...settings, config });
   });
+}
+
+/**
+ * Asks the service to serve the mount, if the user requires that or wants it to be started. In all other cases
+ * `bin/plyfs` has asked already.
+ * @throws {@link MountError} if the service is required and does not serve the mount
+ */
+async function isServed(settings: MountSettings, { foreground }: MountArguments): Promise<boolean> {
+  const { service, config } = settings;
+  if (service !== 'required' && service !== 'start') return false;
+  const asked =
+    foreground || config.debug
+      ? { kind: 'alone' as const, why: 'the mount stays in the foreground' }
+      : await (await import('../../service/client/mount-by-service.js')).mountByService(
+          settings,
+          service,
+          printMessage,
+        );
+  if (asked.kind === 'mounted') return true;
+  if (service === 'start') return false;
+  throw MountError.of({ what: 'service', why: `required, but ${asked.why}`, advice: 'see plyfs serve --status' });
 }
 
 /**

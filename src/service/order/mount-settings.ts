@@ -1,5 +1,6 @@
 /** The settings of a mount in the background, which cross to the process that serves it as JSON. */
 import type { MountConfig } from '../../server/config/mount-config.js';
+import type { ServiceUse } from '../../server/options/kinds/option-entry.js';
 import {
   BOOLEAN,
   type Check,
@@ -18,6 +19,8 @@ export interface MountSettings {
   readonly config: MountConfig;
   /** The file for the daemon's log lines, as bytes; absent: they are sent to syslog. */
   readonly logFile?: string;
+  /** Absent: `auto`. */
+  readonly service?: ServiceUse;
 }
 
 const NUMBER = required(numberBetween(0, Number.MAX_SAFE_INTEGER));
@@ -65,6 +68,6 @@ const CONFIG_CHECKS = {
  */
 export function parseSettings(text: string): MountSettings {
   const settings = parseJson('daemon', text);
-  checkProperties('daemon', settings, { config: required(objectWith(CONFIG_CHECKS)), logFile: TEXT });
+  checkProperties('daemon', settings, { config: required(objectWith(CONFIG_CHECKS)), logFile: TEXT, service: TEXT });
   return settings as MountSettings;
 }

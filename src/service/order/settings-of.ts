@@ -30,8 +30,12 @@ export function settingsOf(
   noteIgnored(readOptions(args.options.flatMap(splitOptions), values, args.form), note);
   if (args.docker !== undefined && found !== undefined) setDockerLayers(args.docker, found, values, note);
   if (args.debug) values.debug = true;
-  const { logFile } = values;
-  return { config: resolveMount(values, note), ...(logFile === undefined ? {} : { logFile }) };
+  const { logFile, service } = values;
+  return {
+    config: resolveMount(values, note),
+    ...(logFile === undefined ? {} : { logFile }),
+    ...(service === undefined ? {} : { service }),
+  };
 }
 
 /** Notes a line for each option that has no effect. */
