@@ -67,9 +67,10 @@ export class AskedMount {
         this.events.message(answer);
         break;
       case 'refused':
+        this.refuse(answer.message, answer.errno);
+        break;
       case 'wrong':
-        this.events.message({ kind: 'refused', message: answer.message, errno: errnoIn(answer) });
-        this.finish();
+        this.refuse(answer.message, undefined);
         break;
       case 'ended':
         if (answer.error !== undefined) this.events.failed(new MountError(answer.error));
@@ -115,6 +116,11 @@ export class AskedMount {
     }
   }
 
+  private refuse(message: string, errno: number | undefined): void {
+    this.events.message({ kind: 'refused', message, errno });
+    this.finish();
+  }
+
   private finish(): void {
     this.end();
     this.events.ended();
@@ -125,8 +131,4 @@ export class AskedMount {
     clearInterval(this.timer);
     this.connection.close();
   }
-}
-
-function errnoIn(answer: { readonly errno?: number }): number | undefined {
-  return answer.errno;
 }

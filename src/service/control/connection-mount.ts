@@ -18,8 +18,17 @@ export interface ConnectionMountParts {
   log(line: string): void;
 }
 
+/** A mount to be made at `go`. Its fds are closed if the client leaves before. */
+interface Taken {
+  readonly settings: MountSettings;
+  readonly caller: Caller;
+  readonly deviceFd: number | undefined;
+}
+
 type State =
   | 'none'
+  /** The client has `taken`, and can still serve itself. */
+  | 'taken'
   | 'mounting'
   /** It is being made, and the client has gone. */
   | 'abandoned'
@@ -29,6 +38,8 @@ type State =
 
 export class ConnectionMount {
   private state: State = 'none';
+  /** What to do at `go`. */
+  private taken: Taken | undefined;
   private id: number | undefined;
   private lifetime: Request['lifetime'] = 'connection';
   private answer: (answer: MountAnswer) => void = () => {};
@@ -36,7 +47,7 @@ export class ConnectionMount {
   constructor(private readonly parts: ConnectionMountParts) {}
 
   /**
-   * Mounts, or answers that the client must serve the mount itself.
+   * Takes the mount, or answers that the client must serve it itself.
    * @throws {@link MountError} if the request has no settings of a mount
    */
   begin({ config, logFile, lifetime }: Request, answer: (answer: MountAnswer) => void): void {
@@ -47,10 +58,20 @@ export class ConnectionMount {
       answer({ kind: 'alone', why: prepared });
       return;
     }
-    const { caller, deviceFd } = prepared;
     this.answer = answer;
     this.lifetime = lifetime;
+    this.taken = { settings, ...prepared };
+    this.state = 'taken';
+    answer({ kind: 'taken' });
+  }
+
+  /** Mounts: the client will not serve the mount itself. A repetition has no effect. */
+  go(): void {
+    const { taken, answer, lifetime } = this;
+    if (taken === undefined) return;
+    this.taken = undefined;
     this.state = 'mounting';
+    const { settings, caller, deviceFd } = taken;
     const { pid, facts } = caller;
     this.id = this.parts.table.mount(
       {
@@ -86,6 +107,7 @@ export class ConnectionMount {
 
   /** The client has closed the connection, and has read all answers. */
   left(): void {
+    if (this.taken !== undefined) this.drop(this.taken);
     if (this.state === 'mounting') this.state = 'abandoned';
     if (this.state !== 'ready' || this.id === undefined) return;
     if (this.lifetime === 'connection') this.undo(this.id);
@@ -100,6 +122,13 @@ export class ConnectionMount {
       this.state = 'over';
     }
     this.left();
+  }
+
+  private drop({ caller, deviceFd }: Taken): void {
+    this.taken = undefined;
+    this.state = 'over';
+    caller.close();
+    if (deviceFd !== undefined) closeSync(deviceFd);
   }
 
   private ready(): void {
@@ -122,7 +151,7 @@ export class ConnectionMount {
   }
 
   /** Checks the client, and gets its /dev/fuse if it has mounted already. */
-  private prepare({ config, logFile }: MountSettings): { caller: Caller; deviceFd: number | undefined } | string {
+  private prepare({ config, logFile }: MountSettings): Omit<Taken, 'settings'> | string {
     if (config.transport !== 'direct' || config.debug) return 'a mount of this kind needs a server of its own';
     if (pathsOf(config, logFile).some(isOwnPath)) return 'a path that only the client can resolve';
     const caller = this.parts.check();

@@ -33,6 +33,7 @@ const CHECKS = {
   status: { do: ANY },
   stop: { do: ANY, lazy: required(BOOLEAN) },
   mount: { do: ANY, config: ANY, logFile: ANY, lifetime: required(oneOf(['connection', 'mount'])) },
+  go: { do: ANY },
   unmount: { do: ANY, lazy: required(BOOLEAN) },
 } satisfies Record<ControlRequest['do'], object>;
 
@@ -77,6 +78,9 @@ export function serveConnection(socket: Socket, parts: ConnectionParts): void {
         break;
       case 'mount':
         parts.mount.begin(request, (answer) => sendLine(socket, answer));
+        break;
+      case 'go':
+        parts.mount.go();
         break;
       case 'unmount':
         parts.mount.unmount({ lazy: request.lazy });

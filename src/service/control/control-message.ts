@@ -14,6 +14,8 @@ export type ControlRequest =
       /** `connection`: the mount ends when the connection does. `mount`: when it is unmounted. */
       readonly lifetime: 'connection' | 'mount';
     }
+  /** Make the mount: the client will not serve it itself. The service mounts only after this request. */
+  | { readonly do: 'go' }
   /** Unmount the mount of this connection. */
   | { readonly do: 'unmount'; readonly lazy: boolean };
 
@@ -36,6 +38,8 @@ export type MountAnswer =
   /** The client must serve the mount itself. */
   | { readonly kind: 'alone'; readonly why: string }
   | { readonly kind: 'refused'; readonly message: string; readonly errno?: number }
+  /** The service takes the mount, and waits for `go`. */
+  | { readonly kind: 'taken' }
   | { readonly kind: 'ready' }
   | { readonly kind: 'log'; readonly line: string }
   | { readonly kind: 'ended'; readonly error?: string }

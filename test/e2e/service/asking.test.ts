@@ -1,6 +1,6 @@
 /**
- * The shell's side of the exchange between bin/plyfs and the service. A script stands in for Node: it records
- * that it was started, and answers with status 0.
+ * The shell's side of the exchange between bin/plyfs and the service. Node is replaced by a script: it
+ * records that it was started, and answers with status 0.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ interface Result {
   readonly stderr: string;
 }
 
-/** The shells that can be /bin/sh: the command that runs a script, and a name of bash with which it is one. */
+/** The shells that can be /bin/sh, and the command with which each runs a script. */
 const SHELLS = [
   { name: 'dash', argv: ['dash'] },
   { name: 'bash as sh', argv: ['bash', '--posix'] },

@@ -1,4 +1,4 @@
-/** A service that answers `bin/plyfs` as a test says, in place of `plyfs serve`. */
+/** A service in place of `plyfs serve`: a test writes its answers. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, mkdirSync, openSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
