@@ -54,7 +54,10 @@ export const ROOMS = new Map([
     ],
   ],
   ['whiteout', ['aufs', ['overlay', 'overrides'], [NO_ROOM, 'work']]],
-  ['fuse', [NO_ROOM, 'libfuse2', 'libfuse2/paths', ['serve', 'mount'], 'handlers', 'control', 'wire', 'operations']],
+  [
+    'fuse',
+    [NO_ROOM, 'libfuse2', 'libfuse2/paths', 'loop', ['serve', 'mount'], 'handlers', 'control', 'wire', 'operations'],
+  ],
   ['sys', [['waiting', 'process', 'ipc', 'rights'], ['locks', 'files'], NO_ROOM]],
 ]);
 

@@ -1,6 +1,7 @@
 /** The transport: serves the {@link Operations} of a file system to the kernel over /dev/fuse. */
 
 export { Libfuse2Session, type Libfuse2SessionOptions } from './libfuse2/libfuse2-session.js';
+export { ServingLoop, type ServingLoopOptions } from './loop/serving-loop.js';
 export { mountDirect } from './mount/mount-direct.js';
 export { mountWithHelper } from './mount/mount-helper.js';
 export { HelperError, type MountRequest } from './mount/mount-request.js';
@@ -10,6 +11,5 @@ export { type UnmountOptions, unmount } from './mount/unmount.js';
 export type * from './operations.js';
 export { Parked } from './operations.js';
 export { readActivity } from './serve/activity.js';
-export { ServingLoop, type ServingLoopOptions } from './serve/serving-loop.js';
 export { Session, type SessionOptions } from './serve/session.js';
 export type { MessageMemory } from './wire/message-memory.js';

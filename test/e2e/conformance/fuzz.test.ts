@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rowOf } from '../../../src/fuse/serve/opcodes.js';
-import { ServingLoop } from '../../../src/fuse/serve/serving-loop.js';
+import { ServingLoop } from '../../../src/fuse/loop/serving-loop.js';
 import { Session } from '../../../src/fuse/serve/session.js';
 import { MNT_DETACH, mountFs, umountFs } from '../../../src/sys/mount.js';
 import { setNonBlocking } from '../../../src/sys/process/fd-passing.js';

@@ -2,8 +2,9 @@
  * A mount whose kernel is the test: a session on one end of a pair of sockets, and a file system that records
  * each call. The thread that serves it is that of the test, so the test acts inside of these calls.
  */
+
+import type { ServingLoop } from '../../../src/fuse/loop/serving-loop.js';
 import { type Operations, Parked } from '../../../src/fuse/operations.js';
-import type { ServingLoop } from '../../../src/fuse/serve/serving-loop.js';
 import { Session } from '../../../src/fuse/serve/session.js';
 import { Opcode } from '../../../src/fuse/wire/abi.js';
 import { setNonBlocking } from '../../../src/sys/process/fd-passing.js';

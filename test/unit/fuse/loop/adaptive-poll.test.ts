@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { AdaptivePoll } from '../../../../src/fuse/serve/adaptive-poll.js';
+import { AdaptivePoll } from '../../../../src/fuse/loop/adaptive-poll.js';
 import { RunQueue } from '../../../../src/sys/process/run-queue.js';
 
 describe('polling for the next request before sleeping', () => {

@@ -1,6 +1,6 @@
 /** An idle server frees memory, and then does nothing at all. */
 import { describe, expect, it } from 'vitest';
-import { IDLE_MS, IdleGc, type ThreadHeap } from '../../../../src/fuse/serve/idle-gc.js';
+import { IDLE_MS, IdleGc, type ThreadHeap } from '../../../../src/fuse/loop/idle-gc.js';
 
 const MB = 1 << 20;
 

@@ -1,11 +1,11 @@
 /** The loop in which a thread stays: serves the sessions of many mounts, one request after the other. */
 import { RunQueue } from '../../sys/process/run-queue.js';
 import { Epoll } from '../../sys/waiting/epoll.js';
+import { Activity } from '../serve/activity.js';
+import type { Session } from '../serve/session.js';
 import { MessageMemory } from '../wire/message-memory.js';
-import { Activity } from './activity.js';
 import { AdaptivePoll } from './adaptive-poll.js';
 import { IdleGc } from './idle-gc.js';
-import type { Session } from './session.js';
 
 /**
  * After this many requests of a lone mount, the loop looks at the fds that it has not read: the control fd
@@ -58,6 +58,9 @@ export class ServingLoop {
   readonly activity = new Activity();
 
   private readonly epoll = new Epoll();
+  private readonly runQueue = new RunQueue();
+  private readonly polling = new AdaptivePoll(this.runQueue);
+  private readonly gc = new IdleGc();
   /** In the order in which they were added. */
   private readonly sessions = new Map<Session, ServedSession>();
   private readonly byTag = new Map<number, ServedSession>();
@@ -136,15 +139,13 @@ export class ServingLoop {
    * closing a session.
    */
   run(): 'stopped' | 'paused' {
-    const runQueue = new RunQueue();
     this.isPaused = false;
     try {
-      this.loop(new AdaptivePoll(runQueue), new IdleGc());
+      this.loop();
     } catch (error) {
       this.isStopped = true;
       throw error;
     } finally {
-      runQueue.close();
       if (this.isStopped) this.close();
     }
     return this.isStopped ? 'stopped' : 'paused';
@@ -170,12 +171,13 @@ export class ServingLoop {
     if (failure !== undefined) throw failure;
   }
 
-  private loop(polling: AdaptivePoll, gc: IdleGc): void {
+  private loop(): void {
+    const { polling } = this;
     while (!this.isStopped && !this.isPaused) {
       const found = this.round();
       if (found) polling.found();
       else if (!polling.continues()) {
-        this.sleep(gc);
+        this.sleep();
         polling.woken();
         continue;
       }
@@ -228,7 +230,8 @@ export class ServingLoop {
   }
 
   /** Waits for any fd. Collects garbage when nothing has happened for a while. */
-  private sleep(gc: IdleGc): void {
+  private sleep(): void {
+    const { gc } = this;
     for (const served of this.hot) served.isHot = false;
     this.hot.length = 0;
     const checkDelay = this.checkDelay();
@@ -358,6 +361,7 @@ export class ServingLoop {
       }
     }
     this.epoll.close();
+    this.runQueue.close();
     if (failure !== undefined) throw failure;
   }
 }
