@@ -5,6 +5,7 @@ export interface Deferred {
   readonly reject: (error: Error) => void;
 }
 
+/** Makes a promise that its owner resolves or rejects. */
 export function deferred(): Deferred {
   let functions: Omit<Deferred, 'promise'> = { resolve: () => {}, reject: () => {} };
   const promise = new Promise<void>((resolve, reject) => {

@@ -13,11 +13,12 @@ type Log = (line: string) => void;
 export class ServedMount {
   private readonly ready: Deferred = deferred();
   private readonly end: Deferred = deferred();
-  /** Loads while the server starts. */
-  private readonly loading: Promise<Control> = import('./serving/mount-control.js');
+  /** The system calls that end the mount. They load while the server starts. */
+  private readonly loadingControl: Promise<Control> = import('./serving/mount-control.js');
   private control: Control | undefined;
   /** The id of our mount in mountinfo. We must not unmount another mount on the same directory. */
   private mountId: number | undefined;
+  /** The reason why the server has failed. `ready` or `end` rejects with it. */
   private refusal: MountError | undefined;
 
   private constructor(
@@ -43,7 +44,7 @@ export class ServedMount {
    */
   static async start(config: MountConfig, log: Log, server = chooseServer(config)): Promise<ServedMount> {
     const mount = new ServedMount(config, log, server);
-    mount.control = await mount.loading;
+    mount.control = await mount.loadingControl;
     await mount.ready.promise;
     return mount;
   }
@@ -103,6 +104,7 @@ export class ServedMount {
     }
   }
 
+  /** Whether our mount is still the one on the mountpoint. */
   private isOurs(): boolean {
     return this.mountId !== undefined && mountedOn(this.config.mountpoint)?.id === this.mountId;
   }
@@ -113,7 +115,7 @@ export class ServedMount {
 
   /** Called when the server has ended, with or without an error. */
   private async handleEnd(): Promise<void> {
-    if (this.server.cleanUp(await this.loading)) this.detach();
+    if (this.server.cleanUp(await this.loadingControl)) this.detach();
     process.off('exit', this.unmountAtExit);
     this.ready.reject(this.refusal ?? MountError.of({ what: 'server', why: 'ended before the mount was ready' }));
     if (this.refusal === undefined) this.end.resolve();
@@ -129,6 +131,7 @@ export class ServedMount {
     this.stopServer();
   };
 
+  /** Detaches the mount, even if it is in use. A failure is logged, because the server ends anyway. */
   private detach(): void {
     try {
       if (this.isOurs()) this.control?.unmount(this.config.mountpoint, { lazy: true });

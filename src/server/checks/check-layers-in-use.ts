@@ -13,6 +13,7 @@ import { ancestorKeys, type DirectoryLocation, keyOf, LocationFinder, pathThroug
 
 /** How long a server on a busy machine may need to end after the unmount, in milliseconds. */
 const ENDING_MS = 3000;
+/** How long to wait between two checks, in milliseconds. */
 const PAUSE_MS = 10;
 
 /**
@@ -39,12 +40,14 @@ export function refuseLayersInUse(config: MountConfig): void {
   }
 }
 
-type Test = (place: DirectoryLocation) => boolean;
+/** Whether another mount uses the directory as its upper or work directory. */
+type UsageTest = (place: DirectoryLocation) => boolean;
 
+/** The refusal of the first layer that is in use, or inside a directory that is. */
 function findLayerInUse(
   { lowers, upper, work }: MountConfig,
   finder: LocationFinder,
-  isUsed: Test,
+  isUsed: UsageTest,
 ): MountError | undefined {
   for (const path of lowers) {
     const place = finder.find(path);
@@ -59,7 +62,8 @@ function findLayerInUse(
   return undefined;
 }
 
-function isInsideUsed(place: DirectoryLocation, isUsed: Test): boolean {
+/** Whether a directory above `place` is in use. */
+function isInsideUsed(place: DirectoryLocation, isUsed: UsageTest): boolean {
   for (const key of ancestorKeys(place)) {
     if (isUsed({ ...place, path: key.slice(place.device.length + 1) })) return true;
   }
@@ -84,7 +88,7 @@ function usedByKernel(mounts: readonly MountEntry[], finder: LocationFinder): Re
 }
 
 /** Calls `test` once for each place, because layers share most of their ancestors. */
-function memoized(test: Test): Test {
+function memoized(test: UsageTest): UsageTest {
   const answers = new Map<string, boolean>();
   return (place) => {
     const key = keyOf(place);
@@ -94,7 +98,10 @@ function memoized(test: Test): Test {
   };
 }
 
-/** Whether the directory has a mark. It is read through a mount that shows it; false if no mount does. */
+/**
+ * Whether the directory has the mark of a server that uses it. The mark is read through a mount that shows
+ * the directory; false if no mount does.
+ */
 function isMarked(place: DirectoryLocation, mounts: readonly MountEntry[], finder: LocationFinder): boolean {
   for (const mount of mounts) {
     if (mount.device !== place.device) continue;

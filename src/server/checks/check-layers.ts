@@ -25,6 +25,7 @@ export function checkLayers(config: MountConfig): void {
   }
 }
 
+/** Refuses a mount without the layers that its dialect needs. */
 function checkPresence({ dialect, lowers, dataLayers, upper, work, readOnly }: MountConfig): void {
   if (dialect === 'aufs') {
     checkBranches(lowers, upper);
@@ -59,6 +60,7 @@ function checkBranches(lowers: string[], upper: string | undefined): void {
   });
 }
 
+/** Refuses more lower layers than `max_layers` allows. */
 function checkCount({ lowers, maxLayers }: MountConfig): void {
   if (lowers.length <= maxLayers) return;
   const advice =
@@ -78,6 +80,7 @@ function optionNames({ dialect }: MountConfig): { lower: string; upper: string }
   return dialect === 'aufs' ? { lower: 'branch', upper: 'rw branch' } : { lower: 'lowerdir', upper: 'upperdir' };
 }
 
+/** Checks that all layers exist, and where they are in relation to each other and to the mountpoint. */
 function checkLocations(config: MountConfig): void {
   const { lowers, upper } = config;
   const work = config.dialect === 'aufs' ? undefined : config.work;
@@ -92,10 +95,10 @@ function checkLocations(config: MountConfig): void {
     ...(upperPlace === undefined ? [] : [{ name: names.upper, place: upperPlace }]),
     ...(workPlace === undefined ? [] : [{ name: 'workdir', place: workPlace }]),
   ]);
-  const withMounts = lowerPlaces.filter((_, i) => !canCloneTree(lowers[i] as string));
-  if (upperPlace !== undefined) withMounts.push(upperPlace);
+  const treesWithMounts = lowerPlaces.filter((_, i) => !canCloneTree(lowers[i] as string));
+  if (upperPlace !== undefined) treesWithMounts.push(upperPlace);
   const mountpoint = locateMountpoint(finder, config);
-  if (mountpoint !== undefined) checkOutside(withMounts, mountpoint, config.mountpoint);
+  if (mountpoint !== undefined) checkOutside(treesWithMounts, mountpoint, config.mountpoint);
 }
 
 /**
@@ -124,6 +127,7 @@ function checkOutside(layers: DirectoryLocation[], mountpoint: DirectoryLocation
   });
 }
 
+/** Finds a layer. If it cannot be opened, the refusal names its option. */
 function locate(finder: LocationFinder, what: string, path: string): DirectoryLocation {
   try {
     return finder.find(path);
@@ -161,6 +165,7 @@ function unlessForbidden(find: () => DirectoryLocation): DirectoryLocation | und
   }
 }
 
+/** Checks that objects can be moved from the work directory into the upper. */
 function checkWork(upper: DirectoryLocation, work: DirectoryLocation, where: string): void {
   if (keyOf(upper) === keyOf(work) || isInside(work, upper) || isInside(upper, work)) {
     throw MountError.of({
@@ -212,6 +217,7 @@ function overlap(what: string, where: string | undefined, why: string, advice: s
   return MountError.of({ what, where: where ?? '', why, errno: Errno.ELOOP, advice });
 }
 
+/** Refuses a directory in which this user cannot make objects. */
 function checkWritable(what: string, path: string | undefined): void {
   if (path === undefined) return;
   try {

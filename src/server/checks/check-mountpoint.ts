@@ -8,7 +8,7 @@ import { errnoOf, MountError } from '../config/mount-error.js';
  * itself forever. /proc/PID of any process is among them, because the kernel removes it, with the mount, when
  * the process ends.
  */
-const NEEDED = /^\/(proc(\/\d+(\/.*)?)?|sys(\/class(\/bdi)?|\/devices(\/virtual(\/bdi)?)?)?)$/s;
+const NEEDED_BY_SERVER = /^\/(proc(\/\d+(\/.*)?)?|sys(\/class(\/bdi)?|\/devices(\/virtual(\/bdi)?)?)?)$/s;
 
 /**
  * Resolves a mountpoint (bytes) to an absolute path without symlinks. Throws {@link MountError} if plyfs
@@ -20,7 +20,7 @@ export function resolveMountpoint(path: string): string {
     if (!statSync(Buffer.from(real, 'latin1')).isDirectory()) {
       throw MountError.of({ what: 'mountpoint', where: path, errno: Errno.ENOTDIR });
     }
-    if (NEEDED.test(real)) {
+    if (NEEDED_BY_SERVER.test(real)) {
       const why = 'the server itself needs this directory';
       throw MountError.of({ what: 'mountpoint', where: path, why, errno: Errno.EBUSY, advice: 'mount it elsewhere' });
     }

@@ -1,4 +1,4 @@
-/** The location of a directory: two can be compared in the way of the kernel's overlayfs. */
+/** The location of a directory. Two locations are compared as the kernel's overlayfs compares layers. */
 import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
 import { O_PATH } from '../../core/flags.js';
 import { type MountEntry, readMountinfo } from '../../sys/mountinfo.js';
@@ -67,6 +67,7 @@ export function pathThrough({ root, mountpoint }: MountEntry, path: string): str
   return `${mountpoint === '/' ? '' : mountpoint}${rest}` || '/';
 }
 
+/** The path of `path` below `directory`, with its slash. */
 function below(directory: string, path: string): string {
   return directory === '/' ? path : path.slice(directory.length);
 }
@@ -89,6 +90,7 @@ export function* ancestorKeys({ device, path }: DirectoryLocation): Generator<st
   if (path !== '/') yield `${device} /`;
 }
 
+/** Whether `inner` is below `outer`, in the same file system. */
 export function isInside(inner: DirectoryLocation, outer: DirectoryLocation): boolean {
   const key = keyOf(outer);
   for (const ancestor of ancestorKeys(inner)) if (ancestor === key) return true;

@@ -109,10 +109,12 @@ export function onGivenDevice(config: MountConfig): MountConfig | undefined {
   return { ...config, deviceFd, mountpoint: mounts.at(-1)?.mountpoint ?? where };
 }
 
+/** The paths of all layers. */
 function layersOf({ lowers, upper, work }: MountConfig): string[] {
   return [...lowers, ...[upper, work].filter((path) => path !== undefined)];
 }
 
+/** Whether `path` is `directory`, or below it. */
 function isWithin(path: string, directory: string): boolean {
   const whole = resolve(path);
   return whole === directory || whole.startsWith(`${directory}/`);

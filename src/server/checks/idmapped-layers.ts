@@ -29,6 +29,7 @@ export function withoutIdmapped(config: MountConfig, mounts: readonly MountEntry
   };
 }
 
+/** A path of the directory at `place` on a mount without an idmap. */
 function unmappedPath(
   mounts: readonly MountEntry[],
   place: DirectoryLocation,

@@ -56,8 +56,9 @@ export interface MountConfig {
   overrides?: OverrideKind;
   /** fsync does nothing, and a mark in the work directory prevents another mount of the upper. */
   volatile: boolean;
-  /** False: fsync does nothing. */
+  /** False: fsync does nothing, and no mark is left. */
   fsync: boolean;
+  /** `auto`: the kernel reads and writes files of the layers itself where it can. */
   passthrough: 'auto' | 'off';
   /** How plyfs gets requests from the kernel (docs/transports.md has the limits of each). */
   transport: Transport;
@@ -65,7 +66,7 @@ export interface MountConfig {
   requestTimeout: number;
   /** How long the kernel may cache entries and attributes, in seconds. */
   timeout: number;
-  /** The highest number of lower layers that is accepted. */
+  /** The mount is refused if it has more lower layers. */
   maxLayers: number;
   /** The source in /proc/mounts (its first field). */
   fsname: string;
@@ -94,6 +95,7 @@ export const HIGHEST_MAX_LAYERS = 500;
  */
 export const FOREVER = 1e9;
 
+/** Whether the mount rejects all changes. */
 export function isReadOnly(config: MountConfig): boolean {
   return config.readOnly || config.upper === undefined;
 }

@@ -1,4 +1,4 @@
-/** Why a mount was refused, in one line that a person can act on. */
+/** The error of a refused mount: one line with the reason, and with advice for the user. */
 import { getSystemErrorMap } from 'node:util';
 import { displayName, toBytesName } from '../../core/entry-name.js';
 import { errnoName, FsError } from '../../core/errno.js';
@@ -32,11 +32,12 @@ export class MountError extends Error {
   }
 
   static of(refusal: Refusal): MountError {
-    return new MountError(sentence(refusal), refusal.errno);
+    return new MountError(messageOf(refusal), refusal.errno);
   }
 }
 
-function sentence({ what, where, why, errno, advice }: Refusal): string {
+/** The message of a refusal. */
+function messageOf({ what, where, why, errno, advice }: Refusal): string {
   const parts = [what];
   if (where !== undefined) parts.push(where === '' ? "''" : shortened(printable(where)));
   const reason = why === undefined ? errnoText(errno) : shortened(oneLine(why));
@@ -49,7 +50,7 @@ export function printable(bytes: string): string {
   return oneLine(displayName(bytes));
 }
 
-/** The longest part of a message. */
+/** The longest part of a message, in characters. */
 const MAX_SHOWN = 2048;
 
 /** Cuts out the middle of a text that is too long for a line of a log. */

@@ -3,11 +3,14 @@ import { printable } from '../config/mount-error.js';
 import { splitLayers } from './kinds/option-list.js';
 import { invalid } from './kinds/value-kinds.js';
 
+/** One branch, as the list describes it. */
 export interface Branch {
   /** The path, as bytes. */
   readonly path: string;
   readonly writable: boolean;
+  /** Whiteouts of the branch hide names in the branches below. */
   readonly honoursWhiteouts: boolean;
+  /** Whiteouts that are made in the branch are hard links to one file. */
   readonly linkWhiteouts: boolean;
 }
 
@@ -18,6 +21,7 @@ export interface Branch {
 const IGNORED_ATTRIBUTE = /^(moo|coo_reg|coo_all|fhsm|unpin|icex(sec|sys|tr|usr|oth)?)$/;
 
 /**
+ * Parses the list of branches.
  * @param readOnly the mount is read-only, so that no branch is rw unless its permission is rw
  * @param note receives a line about each word that is not understood
  */

@@ -20,14 +20,14 @@ export const OPTION_ENTRIES: readonly OptionEntry[] = ALL_OPTIONS;
  */
 export function optionWords(dialect: Dialect): ReadonlyMap<string, OptionWord> {
   const words = new Map<string, OptionWord>();
-  for (const own of dialect === 'aufs' ? [undefined, 'aufs'] : [undefined]) {
-    for (const entry of OPTION_ENTRIES) {
-      if ((entry.dialect === 'aufs' ? 'aufs' : undefined) === own) addWords(words, entry);
-    }
-  }
+  for (const entry of OPTION_ENTRIES) if (entry.dialect !== 'aufs') addWords(words, entry);
+  if (dialect !== 'aufs') return words;
+  // These come last, because they replace the same words of other entries.
+  for (const entry of OPTION_ENTRIES) if (entry.dialect === 'aufs') addWords(words, entry);
   return words;
 }
 
+/** Adds the words of an entry. A word that is there already is replaced. */
 function addWords(words: Map<string, OptionWord>, entry: OptionEntry): void {
   for (const word of wordsOf(entry)) words.set(word, { entry, isOpposite: false });
   if (entry.kind === 'flag' && entry.opposite !== undefined) words.set(entry.opposite, { entry, isOpposite: true });

@@ -25,6 +25,7 @@ export function defaultValues(isRoot: boolean): Defaults {
   return values as Defaults;
 }
 
+/** Sets a property. Only a generic function can relate the types of `property` and `value`. */
 export function setProperty<P extends Property>(values: OptionValues, property: P, value: Value<P>): void {
   values[property] = value;
 }
@@ -40,15 +41,16 @@ export function resolveMount(
   isRoot = process.geteuid?.() === 0,
 ): MountConfig {
   const values = { ...defaultValues(isRoot), ...given };
+  // Takes out, group by group, the values that the config has in another form. The rest stays unchanged.
   const { dialect = 'overlay', mountpoint = '', layers, branches, logFile: _, ...ofMount } = values;
   const { accessTimes, directoryAccessTimes, fsync, xattrPermissions, ...ofServer } = ofMount;
   const { redirectDir, metacopy, index, uuid, userxattr, ...notOverlay } = ofServer;
   const { ignoresWhiteouts = [], linkWhiteouts = true, alwaysOpaque, keepLinks, ...notAufs } = notOverlay;
   const { uidMapping, gidMapping, squashToRoot, squashToUid, squashToGid, ...notOwners } = notAufs;
-  const { staticNlink, acls, xattrs, ...plain } = notOwners;
+  const { staticNlink, acls, xattrs, ...unchanged } = notOwners;
   const ownership = ownershipOf(values);
   const config: MountConfig = {
-    ...plain,
+    ...unchanged,
     dialect,
     mountpoint,
     lowers: [],
@@ -72,6 +74,7 @@ function setLayers(config: MountConfig, { layers, dataLayers }: LayerList): void
   config.dataLayers = dataLayers;
 }
 
+/** Sets the layers of an aufs union from its list of branches. */
 function setBranches(config: MountConfig, list: string, note: (line: string) => void): void {
   const branches = branchesFrom(list, config.readOnly, note);
   const [first] = branches;
@@ -85,7 +88,10 @@ function setBranches(config: MountConfig, list: string, note: (line: string) => 
   config.aufs = { ...config.aufs, ...aufs };
 }
 
-/** One id for all files takes precedence over ranges, and a given id over that of root. */
+/**
+ * The view of owners and xattrs; undefined if nothing is changed. One id for all files takes precedence over
+ * ranges, and a given id over that of root.
+ */
 function ownershipOf(values: OptionValues): OwnershipView | undefined {
   const { uidMapping, gidMapping, squashToRoot, squashToUid, squashToGid, staticNlink, acls, xattrs } = values;
   const root = squashToRoot === true ? 0 : undefined;

@@ -11,7 +11,8 @@ const STOP = 'stop';
 const PROGRAM = fileURLToPath(new URL('./serving-process.js', import.meta.url));
 
 /**
- * How long it may need to end, in milliseconds. Then it is killed: an operation can hang in a system call.
+ * How long the process may need to end, in milliseconds. Then it is killed, because an operation can hang in
+ * a system call.
  */
 const ENDING_MS = 3000;
 
@@ -28,7 +29,7 @@ export class ProcessServer implements Server {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
 
-  /** It has ended with status 0. */
+  /** The process has ended with status 0. */
   private hasSucceeded = false;
 
   start(config: MountConfig, events: ServerEvents): void {
@@ -36,7 +37,7 @@ export class ProcessServer implements Server {
     let lastLine = '';
     child.on('message', (message: ServerMessage) => events.message(withReason(message, lastLine)));
     child.on('error', (error) => events.failed(error));
-    // Messages of libfuse, and of a process that ends with an error.
+    // Its stderr has messages of libfuse, and the stack of an uncaught error.
     if (child.stderr !== null) {
       createInterface({ input: child.stderr }).on('line', (line) => {
         lastLine = line;
@@ -59,12 +60,16 @@ export class ProcessServer implements Server {
     setTimeout(() => this.process.kill('SIGKILL'), ENDING_MS).unref();
   }
 
-  /** Its device was closed when it ended. A process that ends with status 0 has unmounted its mount. */
+  /**
+   * Has nothing to free: the kernel closed the device when the process ended. A process that ends with status
+   * 0 has unmounted its mount.
+   */
   cleanUp(): boolean {
     return !this.hasSucceeded;
   }
 }
 
+/** The failure of a process that a signal, or an exit status, has ended. */
 function endedBy(what: string): MountError {
   return MountError.of({ what: 'serving process', why: `ended by ${what}` });
 }

@@ -30,6 +30,7 @@ function postLine(line: string): void {
 
 const log = limitLines(postLine);
 
+/** Opens the layers, and mounts. After a failure nothing stays open. */
 async function open(config: MountConfig): Promise<Libfuse2Session> {
   const operations = openLayers(config, log);
   const session = new Libfuse2Session(operations, {
@@ -66,7 +67,7 @@ async function serve(config: MountConfig): Promise<void> {
   await post({ kind: 'mounted' });
   await post({ kind: 'ready' });
   const end = await Promise.race([session.ended, detached, stopped]);
-  // Only if we do not know that it is unmounted: another mount on the same directory can have its id by now.
+  // In the other cases it has been unmounted, and another mount on the same directory can have its id by now.
   if (end === 'stopped' && mountId !== undefined && mountedOn(config.mountpoint)?.id === mountId) {
     unmount(config.mountpoint, { lazy: true });
   }

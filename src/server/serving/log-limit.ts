@@ -1,5 +1,6 @@
-/** How many lines are printed at once, and how many a second after these. */
+/** How many lines can be printed at once. */
 const BURST = 100;
+/** How many more lines can be printed after each second. */
 const PER_SECOND = 1;
 
 /**
@@ -9,20 +10,20 @@ const PER_SECOND = 1;
  * @param now the time in milliseconds
  */
 export function limitLines(sink: (line: string) => void, now: () => number = Date.now): (line: string) => void {
-  let room = BURST;
-  let at = now();
-  let leftOut = 0;
+  let allowed = BURST;
+  let countedAt = now();
+  let dropped = 0;
   return (line) => {
     const time = now();
-    room = Math.min(BURST, room + ((time - at) / 1000) * PER_SECOND);
-    at = time;
-    if (room < 1) {
-      leftOut++;
+    allowed = Math.min(BURST, allowed + ((time - countedAt) / 1000) * PER_SECOND);
+    countedAt = time;
+    if (allowed < 1) {
+      dropped++;
       return;
     }
-    room--;
-    if (leftOut > 0) sink(`too many log lines: ${leftOut} were dropped here`);
-    leftOut = 0;
+    allowed--;
+    if (dropped > 0) sink(`too many log lines: ${dropped} were dropped here`);
+    dropped = 0;
     sink(line);
   };
 }

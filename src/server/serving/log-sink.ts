@@ -11,6 +11,7 @@ export function openLogSink(file: string | undefined): (line: string) => void {
   return file === undefined ? syslogSink() : fileSink(file);
 }
 
+/** Appends lines to a file, each with the time and the pid. */
 function fileSink(file: string): (line: string) => void {
   const fd = openLogFile(file);
   return (line) => {

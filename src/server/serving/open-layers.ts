@@ -19,15 +19,19 @@ export function openLayers(config: MountConfig, writeLog: (line: string) => void
     log,
   };
   if (upper === undefined) return createUnion({ ...common, lowers });
+  // The union does not open the work directory of a read-only mount, so its marks are checked here.
   if (config.readOnly && work !== undefined && config.dialect === 'overlay') refuseIncompatibleAt(work);
   if (config.readOnly || (work === undefined && config.dialect === 'overlay')) {
-    return createUnion({ ...common, ...belowUpper(config), topIsUpper: true, lowers: [upper, ...lowers] });
+    return createUnion({ ...common, ...aufsBelowUpper(config), topIsUpper: true, lowers: [upper, ...lowers] });
   }
   return createUnion({ ...common, lowers, upper, ...(work === undefined ? {} : { work }) });
 }
 
-/** The settings of aufs when the upper is the first of the lowers: indexes of lowers increase by one. */
-function belowUpper({ dialect, aufs }: MountConfig): { aufs?: MountConfig['aufs'] } {
+/**
+ * The settings of aufs if the upper becomes the first of the lowers: then the index of each lower is one
+ * more.
+ */
+function aufsBelowUpper({ dialect, aufs }: MountConfig): { aufs?: MountConfig['aufs'] } {
   if (dialect === 'overlay') return {};
   return { aufs: { ...aufs, ignoresWhiteouts: aufs.ignoresWhiteouts.map((index) => index + 1) } };
 }

@@ -6,11 +6,15 @@ export type ServerMessage =
   | { readonly kind: 'mounted' }
   /** The mount can be used. */
   | { readonly kind: 'ready' }
+  /** A line for the log of the mount. */
   | { readonly kind: 'log'; readonly line: string }
+  /** The mount cannot be made or served. The server will end. */
   | { readonly kind: 'refused'; readonly message: string; readonly errno: number | undefined };
 
+/** The events of a server, handled in the thread that has started it. */
 export interface ServerEvents {
   message(message: ServerMessage): void;
+  /** The server has failed, and will end. */
   failed(error: Error): void;
   /** The server has ended. No other event follows. */
   ended(): void;

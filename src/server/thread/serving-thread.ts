@@ -97,6 +97,7 @@ function run(config: MountConfig, session: Session, controlFd: number): void {
   }
 }
 
+/** Opens the layers, mounts, and serves until the mount ends. */
 function serve(config: MountConfig): void {
   ownUmask();
   const operations = openLayers(config, log);

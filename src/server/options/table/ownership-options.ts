@@ -7,12 +7,13 @@ import type { OptionEntry } from '../kinds/option-entry.js';
 import { type Check, numberBetween } from '../kinds/property-checks.js';
 import { choice, invalid, number, type ValueKind } from '../kinds/value-kinds.js';
 
-/** The last id: -1 means "none" in every interface. */
+/** The highest id. The number after it is -1, which means "none" in every interface. */
 const LAST_ID = 0xffff_fffe;
 
 const UID = number({ placeholder: 'UID', max: LAST_ID, whole: true });
 const GID = number({ placeholder: 'GID', max: LAST_ID, whole: true });
 
+/** Ranges of ids, three numbers each. */
 const RANGES: ValueKind<readonly IdRange[]> = {
   placeholder: 'DISK:SHOWN:COUNT[:...]',
   parse: parseRanges,
@@ -21,7 +22,7 @@ const RANGES: ValueKind<readonly IdRange[]> = {
     holds: (value): value is readonly IdRange[] =>
       Array.isArray(value) &&
       value.length > 0 &&
-      [...value].every(isRange) && // A copy has no holes, which \`every\` would skip.
+      [...value].every(isRange) && // A copy has no holes, which `every` would skip.
       value.every((range, i) => problemOf(range, value.slice(0, i)) === null),
   },
   fromLibrary: (given) => given,
@@ -119,6 +120,7 @@ function overlaps(a: IdRange, b: IdRange): boolean {
 
 const ID: Check<number> = numberBetween(0, LAST_ID, { whole: true });
 
+/** Whether `value` is an object with exactly the three numbers of a range. */
 function isRange(value: unknown): value is IdRange {
   if (typeof value !== 'object' || value === null) return false;
   const { disk, shown, count } = value as Partial<Record<keyof IdRange, unknown>>;
