@@ -7,6 +7,7 @@ export function identityOf({ devMajor, devMinor, ino }: FileStat): string {
   return `${devMajor}:${devMinor}:${ino}`;
 }
 
+/** The identity of the object that is open at `fd`. */
 export function identityOfOpen(fd: number): string {
   const stat = new FileStat();
   statFd(fd, stat);

@@ -12,7 +12,7 @@ interface StoreProblem {
   readonly advice?: string;
 }
 
-/** How many bytes are quoted: the content of a file can be of any length. */
+/** The most bytes that are quoted: the content of a file can be of any length. */
 const MAX_QUOTED = 300;
 
 /** Converts bytes to text, for {@link StoreProblem.why} or `advice`. */

@@ -6,12 +6,13 @@ import { OverlaySource, OverlayTarget } from '../../whiteout/overlay/overlay-for
 import { xattrNamespace } from '../../whiteout/overlay/overlay-namespace.js';
 
 export interface ConversionRequest {
-  /** Bytes. */
+  /** The path of the layer, as bytes. */
   readonly source: string;
   /** A free name or an empty directory, as bytes. */
   readonly destination: string;
+  /** The form of the new layer. */
   readonly to: 'overlay' | 'aufs';
-  /** Absent: the other dialect; a layer that seems to be in the target's dialect is then refused. */
+  /** The form of the source. Absent: not `to`; then a layer that seems to be in the form `to` is refused. */
   readonly from?: SourceName;
   /**
    * The namespace of the overlay's own attributes. Absent: the one that the layer uses, or the one in which
@@ -22,10 +23,12 @@ export interface ConversionRequest {
   readonly volatile: boolean;
 }
 
+/** The form of the source. */
 function sourceNameOf({ from, to }: ConversionRequest): SourceName {
   return from ?? (to === 'aufs' ? 'overlay' : 'aufs');
 }
 
+/** The form to read. */
 export function sourceOf(request: ConversionRequest): LayerSource {
   const namespaces: readonly XattrNamespace[] = request.xattrs === undefined ? ['trusted', 'user'] : [request.xattrs];
   switch (sourceNameOf(request)) {
@@ -38,6 +41,7 @@ export function sourceOf(request: ConversionRequest): LayerSource {
   }
 }
 
+/** The form to write. */
 export function targetOf({ to, xattrs }: ConversionRequest): LayerTarget {
   return to === 'aufs' ? new AufsTarget() : new OverlayTarget(xattrs ?? xattrNamespace());
 }

@@ -14,12 +14,14 @@ import { type ConversionRequest, sourceOf, targetOf } from './conversion-request
 /** One pass over the layer: the check of all objects, or the copy to the directory `fd`. */
 export type Pass = { readonly kind: 'scan' } | { readonly kind: 'write'; readonly fd: number };
 
+/** The data with which the thread is started. */
 export interface PassData {
   readonly request: ConversionRequest;
   readonly pass: Pass;
   readonly progress: SharedArrayBuffer;
 }
 
+/** The last message of the thread. */
 export type PassResult =
   | { readonly kind: 'scanned'; readonly report: ScanReport }
   | { readonly kind: 'written' }
@@ -32,6 +34,10 @@ const { request, pass, progress } = workerData as PassData;
 parentPort?.postMessage({ kind: 'loaded' } satisfies Loaded);
 parentPort?.postMessage(perform() satisfies PassResult);
 
+/**
+ * Opens the layer and performs the pass. A failed system call is a result, because a message keeps no
+ * class of errors.
+ */
 function perform(): PassResult {
   try {
     const root = openLayerRoot(request.source);
@@ -46,6 +52,7 @@ function perform(): PassResult {
   }
 }
 
+/** Performs the pass over the layer that is open at `root`. */
 function run(root: number): PassResult {
   const source = sourceOf(request);
   const target = targetOf(request);

@@ -16,6 +16,7 @@ import { quoted, StoreError } from '../store-error.js';
 import type { ConversionRequest } from './conversion-request.js';
 import type { Loaded, Pass, PassData, PassResult } from './convert-thread.js';
 
+/** The caller's view of a conversion: its progress, and a way to interrupt it. */
 interface ConversionWatch {
   /** Called when a pass begins. The progress is in shared memory, and can be read at any time. */
   begin(pass: 'scan' | 'write', progress: Progress, counts: LayerCounts | null): void;
@@ -41,7 +42,7 @@ export async function convert(request: ConversionRequest, watch: ConversionWatch
     await write(request, destination, layer, watch, report);
     return { kind: 'converted', counts: report.counts };
   } catch (error) {
-    throw withPath(error, request);
+    throw asStoreError(error, request);
   } finally {
     destination.close();
   }
@@ -51,10 +52,11 @@ function openDestination(request: ConversionRequest): Destination {
   try {
     return Destination.open(request.destination);
   } catch (error) {
-    throw withPath(error, request);
+    throw asStoreError(error, request);
   }
 }
 
+/** Writes the new layer under its temporary name, and gives it its final name. */
 async function write(
   request: ConversionRequest,
   destination: Destination,
@@ -67,7 +69,7 @@ async function write(
     await perform(request, { kind: 'write', fd: staged.fd }, 'written', watch, counts);
     staged.publish({ durable: !request.volatile });
   } catch (error) {
-    throw afterAbandoning(staged, destination, withPath(error, request));
+    throw afterAbandoning(staged, destination, asStoreError(error, request));
   }
 }
 
@@ -87,8 +89,10 @@ function afterAbandoning(staged: StagedDirectory, { stagingPath }: Destination, 
   }
 }
 
-/** Makes a StoreError of an errno outside of the passes: those errors concern the destination. */
-function withPath(error: unknown, { destination }: ConversionRequest): unknown {
+/**
+ * Makes a StoreError of a system call that failed outside of the passes: such calls concern the destination.
+ */
+function asStoreError(error: unknown, { destination }: ConversionRequest): unknown {
   if (!(error instanceof FsError)) return error;
   return new StoreError({ what: `convert: ${error.reason}`, where: error.path ?? destination, errno: error.errno });
 }
@@ -120,6 +124,7 @@ function failure({ source, destination }: ConversionRequest, result: PassResult)
   return new StoreError({ what: `convert: ${reason}`, where, errno });
 }
 
+/** Starts a thread for one pass, and resolves with its result. Rejects if the conversion is interrupted. */
 function inThread(data: PassData, signal: AbortSignal): Promise<PassResult> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./convert-thread.js', import.meta.url), { workerData: data });

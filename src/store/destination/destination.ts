@@ -11,8 +11,9 @@ import { statAt, statFd } from '../../sys/files/stat.js';
 import { identityOf, identityOfOpen } from '../object-identity.js';
 import { StoreError } from '../store-error.js';
 
+/** The beginning of a staging name. */
 const PREFIX = '.plyfs-convert.';
-/** How many bytes of the name are used: with the prefix it must fit into 255 bytes. */
+/** How many bytes of the final name the staging name has: with the prefix it must fit into 255 bytes. */
 const NAME_PART = 200;
 
 /**
@@ -33,6 +34,7 @@ export class Destination {
     this.stagingName = (PREFIX + name.slice(0, NAME_PART)) as EntryName;
   }
 
+  /** The path of the staging directory, for messages. */
   get stagingPath(): string {
     return `${this.parentPath}${this.parentPath.endsWith('/') ? '' : '/'}${this.stagingName}`;
   }
@@ -54,6 +56,7 @@ export class Destination {
     }
   }
 
+  /** Throws StoreError unless the place is free. */
   private requireFree(path: string): void {
     const stat = new FileStat();
     if (!statAt(this.parent, this.name, stat)) return;
@@ -138,6 +141,7 @@ function openParent(parent: string, path: string): number {
   }
 }
 
+/** Whether a directory has no entries. */
 export function isEmpty(dirfd: number, name: string): boolean {
   const fd = openDirectoryAt(dirfd, name);
   let empty = true;

@@ -58,6 +58,10 @@ export function removeContents(root: number): void {
   walk(root, { enter: () => {}, object: unlinkAt, leave: rmdirAt });
 }
 
+/**
+ * Visits the contents of a directory. To go up, it opens `..` and compares the identity, because it keeps no
+ * fd of the directories above.
+ */
 function walk(root: number, visitor: Visitor): void {
   let current = openDirectoryAt(root, '.');
   const levels: Level[] = [];
@@ -107,7 +111,7 @@ function openParent(fd: number, identity: string): number {
   throw new FsError(Errno.ESTALE, 'moved by another process');
 }
 
-/** Opens a directory, on the same mount. Null: `name` is not a directory. */
+/** Enters the directory `name`, and opens it. It must be on the same mount. Null: not a directory. */
 function openChild(dirfd: number, name: EntryName, visitor: Visitor): number | null {
   const fd = openUnlessMountpoint(dirfd, name);
   try {
@@ -121,6 +125,7 @@ function openChild(dirfd: number, name: EntryName, visitor: Visitor): number | n
   }
 }
 
+/** Opens `name` with O_PATH. EXDEV: a file system is mounted there. */
 function openUnlessMountpoint(dirfd: number, name: EntryName): number {
   try {
     return openOnSameMount(dirfd, name);
@@ -129,7 +134,10 @@ function openUnlessMountpoint(dirfd: number, name: EntryName): number {
   }
 }
 
-/** Opens the directory of an O_PATH fd for reading, and gives its owner all permissions. */
+/**
+ * Opens the directory of an O_PATH fd for reading. First gives its owner all permissions.
+ * @param mode the present mode of the directory
+ */
 export function openForChanges(fd: number, mode: number): number {
   if ((mode & S_IRWXU) !== S_IRWXU) chmodFd(fd, (mode & 0o7777) | S_IRWXU);
   return openDirectoryAt(fd, '.');

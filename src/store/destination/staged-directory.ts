@@ -21,7 +21,7 @@ import { checkRemovable, openForChanges, removeContents } from './remove-tree.js
 
 /** The permissions that the owner needs to list a directory and open its entries. */
 const OWNER_LISTS = S_IRUSR | S_IXUSR;
-/** How often the object of the staging name may change between two system calls before we give up. */
+/** How often another process may replace the object that has the staging name, before we give up. */
 const ATTEMPTS = 100;
 
 export class StagedDirectory {
@@ -123,6 +123,7 @@ function leadsTo({ parent, stagingName }: Destination, fd: number): boolean {
   return statAt(parent, stagingName, stat) && identityOf(stat) === identityOfOpen(fd);
 }
 
+/** Gives the new directory its mode, and no ACL of its parent directory. */
 function prepare(fd: number): void {
   dropInheritedAcl(fd);
   // The umask may have removed permissions.
@@ -142,10 +143,12 @@ function removeLeftover(destination: Destination, fd: number, protectedId: strin
   }
 }
 
+/** The refusal while another process holds the lock, or replaces the directory again and again. */
 function occupied({ path }: Destination): StoreError {
   return new StoreError({ what: 'DST', where: path, why: 'another conversion is writing it', errno: Errno.EBUSY });
 }
 
+/** The refusal of an object that has the staging name and cannot be removed. */
 function inTheWay({ stagingPath }: Destination, why: string, errno: number, at = ''): StoreError {
   const advice = 'the new layer would be written under this name; remove it, or choose another DST';
   return new StoreError({ what: 'convert', where: `${stagingPath}${at}`, why, errno, advice });

@@ -6,7 +6,9 @@ import { Errno } from '../../core/errno.js';
 import { quoted, StoreError } from '../store-error.js';
 import type { DriverDirectory } from './driver-directory.js';
 
+/** The directory of the files that name the parents. */
 export const PARENTS = 'layers';
+/** The directory of the layers themselves. */
 export const CONTENTS = 'diff';
 
 /** The ids of the layer and of all layers below it, top first. */

@@ -14,7 +14,7 @@ export interface DockerLayers {
   readonly layers: readonly string[];
 }
 
-/** How many layers Docker allows below one (the limit of its drivers). */
+/** The most layers that Docker's drivers allow below another layer. */
 const MAX_LOWERS = 128;
 
 /** One of Docker's storage drivers. */
@@ -65,6 +65,7 @@ export function findDockerLayers(path: string, id: string): DockerLayers {
   }
 }
 
+/** Does the same as {@link findDockerLayers}, and throws FsError if a system call fails. */
 function findStack(path: string, id: string): DockerLayers {
   const { driver, directory } = findDriver(path);
   try {
@@ -107,8 +108,8 @@ function severalDrivers(where: string, found: readonly { readonly directory: Dri
   });
 }
 
-/** How many matching layers a message names. */
-const SHOWN = 3;
+/** The most matching layers that a message names. */
+const MAX_NAMED = 3;
 
 /** The name of a layer that Docker is about to remove. */
 const REMOVING = /-removing$/;
@@ -118,12 +119,13 @@ const REMOVING = /-removing$/;
  */
 const INIT = '-init';
 
+/** The id of the layer that `start` names. */
 function completeId(driver: Driver, directory: DriverDirectory, start: string): string {
   const all = driver.ids(directory).filter((id) => !REMOVING.test(id));
   const matching = start === '' ? [] : all.filter((id) => id.startsWith(start));
   // The complete id of one layer can be the beginning of another id. An init layer is found only by its
   // complete id.
-  const meant = matching.includes(start) ? [start] : matching.filter((id) => !isInitOf(id, matching));
+  const meant = matching.includes(start) ? [start] : matching.filter((id) => !isInitLayer(id, matching));
   const [only, ...others] = meant;
   if (only === undefined) {
     throw new StoreError({
@@ -134,14 +136,16 @@ function completeId(driver: Driver, directory: DriverDirectory, start: string): 
     });
   }
   if (others.length === 0) return only;
-  const some = meant.sort().slice(0, SHOWN).map(quoted).join(', ') + (meant.length > SHOWN ? '…' : '');
+  const some = meant.sort().slice(0, MAX_NAMED).map(quoted).join(', ') + (meant.length > MAX_NAMED ? '…' : '');
   throw new StoreError({ what: 'docker', where: start, why: `${meant.length} layers begin with this: ${some}` });
 }
 
-function isInitOf(id: string, ids: readonly string[]): boolean {
+/** Whether `id` is the init layer of one of `ids`. */
+function isInitLayer(id: string, ids: readonly string[]): boolean {
   return id.endsWith(INIT) && ids.includes(id.slice(0, -INIT.length));
 }
 
+/** Refuses a stack that is too high, has a loop, or lacks the content of a layer. */
 function checkStack(driver: Driver, directory: DriverDirectory, ids: readonly string[]): void {
   const [id = '', ...lowers] = ids;
   const refuse = (why: string, errno?: number): StoreError =>

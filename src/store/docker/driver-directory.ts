@@ -45,10 +45,12 @@ export class DriverDirectory {
     return `${this.path}/${name}`;
   }
 
+  /** Whether `name` exists, whatever it is. */
   has(name: string): boolean {
     return this.withObject(name, isAny, () => true) ?? false;
   }
 
+  /** Whether `name` is a directory. */
   hasDirectory(name: string): boolean {
     return this.withObject(name, isDirectory, () => true) ?? false;
   }

@@ -7,6 +7,7 @@ import { Errno } from '../../core/errno.js';
 import { quoted, StoreError } from '../store-error.js';
 import type { DriverDirectory } from './driver-directory.js';
 
+/** The directory of the short names. */
 export const SHORT_NAMES = 'l';
 
 /** The ids of the layer and of all layers below it, top first. */
@@ -25,6 +26,7 @@ export function overlay2Stack(driver: DriverDirectory, id: string): string[] {
   return [id, ...lower.split(':').map((short) => idOf(driver, id, short))];
 }
 
+/** The id of the layer with a short name from the `lower` file of the layer `id`. */
 function idOf(driver: DriverDirectory, id: string, short: string): string {
   const where = driver.pathOf(`${id}/lower`);
   // Any other form would lead out of the directory of short names.

@@ -28,6 +28,7 @@ export function copyObject(source: LayerObject, dirfd: number, translate: XattrT
   copyAttributes(source, { dirfd, name }, translate);
 }
 
+/** Copies a regular file, and shares its blocks if possible. */
 function copyFile(source: LayerObject, dirfd: number, translate: XattrTranslation): void {
   const { name, stat } = source;
   const from = openUntouched(source.dirfd, name);

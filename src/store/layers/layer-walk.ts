@@ -54,6 +54,7 @@ type Entry = Pick<WalkedObject, 'dirfd' | 'name' | 'path'>;
  */
 const MAX_DEPTH = 2048;
 
+/** One walk, with its present depth. */
 class LayerWalk {
   private depth = 0;
 
@@ -76,6 +77,7 @@ class LayerWalk {
     });
   }
 
+  /** Visits a directory and its entries. */
   private directory(object: WalkedObject, { belowOpaque }: { belowOpaque: boolean }): void {
     if (this.depth >= MAX_DEPTH) throw new FsError(Errno.ENAMETOOLONG, `deeper than ${MAX_DEPTH} directories`);
     const isOpaque = this.source.isOpaque(object);
@@ -91,6 +93,7 @@ class LayerWalk {
     this.visitor.leave(object);
   }
 
+  /** Visits the entries of a directory, and then reports its whiteouts. */
   private entries(fd: number, path: string, { belowOpaque }: { belowOpaque: boolean }): void {
     const entries: EntryName[] = [];
     const whiteouts = new Set<EntryName>();

@@ -42,13 +42,16 @@ export interface ScanReport {
 }
 
 interface ScanOptions {
-  /** A mark of the target dialect is an obstacle, because the request does not name the dialect of the layer. */
+  /**
+   * Whether a mark of the target's dialect is an obstacle. It is if the request does not name the dialect of
+   * the layer: the layer is then probably in the target's dialect already.
+   */
   readonly refuseMarksOfTarget: boolean;
   /** The user who converts, unless it is root: this user cannot make objects of other owners. */
   readonly ordinaryUser: { readonly uid: number; readonly groups: readonly number[] } | null;
 }
 
-/** How many obstacles a report has. */
+/** The most obstacles that a report has. */
 const MAX_OBSTACLES = 1000;
 
 /**
@@ -67,6 +70,7 @@ export function scanLayer(
   return scan.report();
 }
 
+/** Counts and checks each object that the walk visits. */
 class LayerScan implements LayerVisitor {
   private readonly counts: LayerCounts = {
     directories: 0,
@@ -101,9 +105,10 @@ class LayerScan implements LayerVisitor {
     if (directory.path === '') this.checkRoot(directory.dirfd);
   }
 
+  /** Adds an obstacle if the root has content that is not in the tree yet. */
   private checkRoot(root: number): void {
     const rootProblem = this.source.rootProblem(root);
-    if (rootProblem !== null) this.obstacle(rootProblem.name, rootProblem.why);
+    if (rootProblem !== null) this.addObstacle(rootProblem.name, rootProblem.why);
   }
 
   leave(): void {}
@@ -123,9 +128,10 @@ class LayerScan implements LayerVisitor {
     this.counts.whiteouts++;
     this.progress.advance(0);
     const problem = this.source.whiteoutProblem(dirfd, name) ?? this.target.whiteoutProblem(name);
-    if (problem !== null) this.obstacle(path, `its whiteout: ${problem}`);
+    if (problem !== null) this.addObstacle(path, `its whiteout: ${problem}`);
   }
 
+  /** Whether the object is visited by the first of its names. */
   private isFirst({ stat }: WalkedObject): boolean {
     const identity = identityOf(stat);
     const left = this.namesLeft.get(identity);
@@ -135,23 +141,26 @@ class LayerScan implements LayerVisitor {
     return left === undefined;
   }
 
+  /** Adds an obstacle if the target cannot store the object. */
   private check(object: WalkedObject): void {
     this.progress.advance(0);
     const problem =
       this.source.problem(object) ??
       this.target.problem(object) ??
       this.markOfTarget(object) ??
-      this.cannotMake(object);
-    if (problem !== null) this.obstacle(object.path, problem);
+      this.whyNotCopied(object);
+    if (problem !== null) this.addObstacle(object.path, problem);
   }
 
+  /** The mark of the target's dialect that the object has; null: none, or it does not matter. */
   private markOfTarget(object: WalkedObject): string | null {
     if (!this.options.refuseMarksOfTarget) return null;
     const mark = this.target.ownMark(object);
     return mark === null ? null : `${mark}; give the dialect of the layer with --from`;
   }
 
-  private cannotMake(object: WalkedObject): string | null {
+  /** Why this process cannot make a copy of the object; null: it can. */
+  private whyNotCopied(object: WalkedObject): string | null {
     const { stat } = object;
     if (namesForeignIds(object))
       return 'its ACL names a user or group outside of this user namespace; convert the layer outside of it';
@@ -165,7 +174,7 @@ class LayerScan implements LayerVisitor {
     return null;
   }
 
-  private obstacle(path: string, why: string): void {
+  private addObstacle(path: string, why: string): void {
     this.obstacleCount++;
     if (this.obstacles.length < MAX_OBSTACLES) this.obstacles.push({ path, why });
   }

@@ -12,6 +12,7 @@ import { HardLinks } from './hard-links.js';
 import { type LayerVisitor, type WalkedObject, walkLayer } from './layer-walk.js';
 import type { Progress } from './progress.js';
 
+/** The layers of a copy, and their forms. */
 interface LayerCopy {
   /** The fd of the layer's root. */
   readonly from: number;
@@ -35,12 +36,15 @@ export function writeLayer({ from, to, source, target, options, progress }: Laye
   if (options.sync) syncFs(to);
 }
 
+/** Writes each object that the walk visits. */
 class LayerWriter implements LayerVisitor {
   /** The fds of the directories that are being written, from the root's child down to the innermost. */
-  private readonly open: number[] = [];
+  private readonly openDirectories: number[] = [];
   private readonly links: HardLinks;
+  /** From the name of an xattr in the old layer to its name in the new one. */
   private readonly translate: XattrTranslation;
-  private readonly own: string;
+  /** The identity of the new layer's root. */
+  private readonly rootIdentity: string;
 
   constructor(
     private readonly root: number,
@@ -53,21 +57,23 @@ class LayerWriter implements LayerVisitor {
       const shown = source.xattrShown(name);
       return shown === null ? null : target.xattrOnDisk(shown);
     };
-    this.own = identityOfOpen(root);
+    this.rootIdentity = identityOfOpen(root);
   }
 
+  /** The fd of the directory that is being written. */
   private get directory(): number {
-    return this.open.at(-1) ?? this.root;
+    return this.openDirectories.at(-1) ?? this.root;
   }
 
   enter({ name, path, stat }: WalkedObject, { isOpaque }: { isOpaque: boolean }): void {
-    if (identityOf(stat) === this.own) throw new FsError(Errno.ELOOP, 'the new layer is inside the old one', path);
+    if (identityOf(stat) === this.rootIdentity)
+      throw new FsError(Errno.ELOOP, 'the new layer is inside the old one', path);
     if (path === '') this.target.prepare(this.root);
     else {
       const parent = this.directory;
       // Other users have no access until it is complete.
       mkdirAt(parent, name, 0o700);
-      this.open.push(openDirectoryAt(parent, name));
+      this.openDirectories.push(openDirectoryAt(parent, name));
     }
     if (isOpaque) this.target.markOpaque(this.directory);
   }
@@ -75,7 +81,7 @@ class LayerWriter implements LayerVisitor {
   /** Copies a directory's attributes at the end, because each new entry has changed its times. */
   leave(source: WalkedObject): void {
     copyAttributes(source, { dirfd: this.directory, name: '' }, this.translate);
-    if (source.path !== '') close(this.open.pop() as number);
+    if (source.path !== '') close(this.openDirectories.pop() as number);
     this.progress.advance(0);
   }
 
@@ -97,6 +103,6 @@ class LayerWriter implements LayerVisitor {
 
   /** Closes the fds that a failure has left open. */
   close(): void {
-    for (const fd of this.open) close(fd);
+    for (const fd of this.openDirectories) close(fd);
   }
 }
