@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -49,12 +50,18 @@ for (const path of LONG) {
 const CORE_TARGETS = 'plyfs,aufs,native';
 
 /**
- * Real mounts: one file after another, each in a process of its own, so that a mount that hangs takes nothing
- * else with it. Blocking system calls on a mount are fine: the server is another process.
+ * Files that run side by side, of the units and of the real mounts alike: a test and its server mostly wait
+ * for each other, so that one file uses little more than one processor.
+ */
+const WORKERS = Math.min(4, Math.max(2, availableParallelism()));
+
+/**
+ * Real mounts: each file in a process and a mount namespace of its own, so that a mount that hangs takes
+ * nothing else with it. Blocking system calls on a mount are fine: the server is another process.
  */
 const MOUNTING = {
   pool: 'forks' as const,
-  fileParallelism: false,
+  execArgv: ['--require', fileURLToPath(new URL('test/harness/mount-namespace.cjs', import.meta.url))],
   // A busy machine is slow, not wrong.
   testTimeout: 120_000,
   hookTimeout: 120_000,
@@ -68,6 +75,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           pool: 'forks',
+          maxWorkers: WORKERS,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -76,12 +84,14 @@ export default defineConfig({
         test: {
           ...MOUNTING,
           name: 'e2e',
+          maxWorkers: WORKERS,
           include: ['test/e2e/**/*.test.ts', 'test/model/**/*.test.ts'],
           exclude: LONG.filter((path) => path !== CONFORMANCE),
           env: { PLYFS_TARGETS: process.env.PLYFS_TARGETS ?? CORE_TARGETS },
         },
       },
-      { test: { ...MOUNTING, name: 'long', include: LONG } },
+      // One file after another: they take all memory, all processors or all file descriptors.
+      { test: { ...MOUNTING, name: 'long', fileParallelism: false, include: LONG } },
     ],
   },
 });

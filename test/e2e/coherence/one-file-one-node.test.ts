@@ -3,7 +3,7 @@
  * Two inodes would have two page caches and two sets of locks, so that writes through one could overwrite
  * those through the other.
  */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -125,10 +125,13 @@ function listAll(at: string): void {
 }
 
 /** Events after which the kernel looks a name up again. */
-const FORGETTING: readonly { readonly name: string; forget(directories: readonly string[]): void }[] = [
+const FORGETTING: readonly {
+  readonly name: string;
+  forget(mountpoint: string, directories: readonly string[]): void;
+}[] = [
   { name: 'no other event', forget: () => undefined },
-  { name: 'a listing with attributes', forget: (directories) => directories.forEach(listAll) },
-  { name: 'a shortage of memory', forget: () => writeFileSync('/proc/sys/vm/drop_caches', '2') },
+  { name: 'a listing with attributes', forget: (_, directories) => directories.forEach(listAll) },
+  { name: 'a shortage of memory', forget: (mountpoint) => sys.forgetNames(mountpoint) },
 ];
 
 interface Program {
@@ -219,7 +222,7 @@ function check(
   root: string,
   disk: string,
   cases: readonly Case[],
-  forget: (typeof FORGETTING)[number]['forget'],
+  forget: (directories: readonly string[]) => void,
 ): void {
   const at = (id: string): string => join(root, id);
   const held: { readonly id: string; readonly fd: number; readonly left: string }[] = [];
@@ -303,7 +306,8 @@ describe.skipIf(unavailable !== null)(`a file has one inode${unavailable === nul
     });
 
     it.each(FORGETTING)('when only another name than the opened one is left, after $name', ({ name, forget }) => {
-      check(join(mounted.mountpoint, name), join(layers.upper, name), cases, forget);
+      const { mountpoint } = mounted;
+      check(join(mountpoint, name), join(layers.upper, name), cases, (directories) => forget(mountpoint, directories));
     });
 
     it('when it is a socket', async () => await checkSocket(mounted.mountpoint));

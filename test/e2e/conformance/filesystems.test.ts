@@ -15,7 +15,6 @@ import { FILE_SYSTEMS, type FileSystem, fileSystem } from '../../harness/filesys
 import { kernelOverlayUnavailable } from '../../harness/mounts.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
 import { type Snapshot, type SnapshotOptions, snapshot } from '../../harness/snapshot.js';
-import { ownMounts } from '../../harness/sys/index.js';
 
 const asked = process.env.PLYFS_FILESYSTEMS;
 const mode = process.env.PLYFS_FEATURES === 'on' ? FEATURED : PLAIN;
@@ -39,9 +38,6 @@ function systemsAs(role: Role): readonly FileSystem[] {
   return role === 'lower' ? systems : systems.filter(({ writable }) => writable);
 }
 
-beforeAll(() => {
-  if (kernelOverlayUnavailable() === null) ownMounts();
-});
 afterAll(() => {
   if (asked !== undefined) process.stdout.write(`cases: passed, not here, known to differ\n${table.join('\n')}\n`);
 });

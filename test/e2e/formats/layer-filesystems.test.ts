@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FileStat } from '../../../src/core/file-stat.js';
 import { statAt } from '../../../src/sys/files/stat.js';
 import { clearForeignProtection, flagsByOpening } from '../../../src/sys/rights/own-protection.js';
@@ -49,7 +49,6 @@ describe.skipIf(unavailable !== null)(`layers on other file systems ${unavailabl
   /** The mounts, which are unmounted in reverse order. */
   let mounted: (Mounted | Pick<MountedFileSystem, 'unmount'>)[];
 
-  beforeAll(() => sys.ownMounts());
   beforeEach((test) => {
     skip = test.skip;
     base = makeScratch('filesystems');

@@ -18,7 +18,6 @@ export * from './names.js';
 export * from './process/chroot.js';
 export * from './process/identity.js';
 export * from './process/mounts.js';
-export * from './process/own-mounts.js';
 export * from './process/programs.js';
 export * from './process/working-directory.js';
 export * from './sockets.js';
