@@ -29,7 +29,7 @@ export function publishFile(staged: StagedFile, destination: CopyUpDestination):
  */
 type WhenFinished = (dirfd: number, staged: EntryName) => void;
 
-/** Copies a directory without its content, or a symlink, device, fifo or socket. */
+/** Copies an object that is not a regular file: a directory without its content, or a special object. */
 export function copyUpNonRegular(
   source: CopyUpSource,
   destination: CopyUpDestination,
@@ -54,8 +54,8 @@ export function copyUpNonRegular(
 }
 
 /**
- * Does what {@link copyUpNonRegular} does for an object that was removed while it is in use. The object has no
- * name any more, so the copy gets none. Returns an O_PATH fd, which the caller owns.
+ * Does what {@link copyUpNonRegular} does, for a removed object that an application still has open. The
+ * object has no name any more, so the copy gets none. Returns an O_PATH fd, which the caller owns.
  */
 export function copyUpUnnamed(source: CopyUpSource, context: CopyUpContext, whenFinished?: WhenFinished): number {
   const { work } = context;
@@ -128,8 +128,8 @@ const parentStat = new FileStat();
 export function keepingTimes<T>(dirfd: number, publish: () => T): T {
   statFd(dirfd, parentStat);
   const { atimeSec, atimeNsec, mtimeSec, mtimeNsec, mode } = parentStat;
-  // The caller of a copy-up needs no write permission on the directory. If the server lacks it, the server
-  // adds it while `publish` runs.
+  // The application needs no write permission on the directory for a copy-up. If the server lacks it too, the
+  // server adds it while `publish` runs.
   const result = withPermissionsIn(dirfd, mode, publish);
   afterwards(() => utimesFd(dirfd, { sec: atimeSec, nsec: atimeNsec }, { sec: mtimeSec, nsec: mtimeNsec }));
   return result;

@@ -2,8 +2,8 @@
  * Linux errno values, and the only type of error that has one.
  *
  * A function throws {@link FsError} for each errno that it does not expect. Expected absence (a name that
- * does not exist, an xattr that is not set) is a result, not an error. Only the transport's dispatcher
- * converts an error to a number for the kernel.
+ * does not exist, an xattr that is not set) is a result, not an error. Only a transport
+ * (fuse/serve/dispatch.ts, fuse/libfuse2/requests.ts) converts an error to a number for the kernel.
  */
 
 /** Errno values by name (asm-generic/errno-base.h, asm-generic/errno.h). */

@@ -2,8 +2,8 @@ import { FsError } from './errno.js';
 
 /**
  * Runs a step that follows a completed change. The caller must get no error for a change that has happened,
- * so an FsError of the step is ignored. A failed step can leave an unused object behind, but the merged tree
- * is correct. A comment at each call names what is left.
+ * so an FsError of the step is ignored. A failed step can leave something behind: a comment at each call
+ * names it.
  */
 export function afterwards(step: () => void): void {
   try {
@@ -13,10 +13,10 @@ export function afterwards(step: () => void): void {
   }
 }
 
-/** A change failed and could not be undone completely. Has the errno of the original failure. */
+/** A change failed and could not be undone completely. It carries the errno of the original failure. */
 export class UndoError extends FsError {
   constructor(cause: FsError, failures: readonly unknown[]) {
-    super(cause.errno, `${cause.reason}, and what was done before could not be undone (${failures.join('; ')})`);
+    super(cause.errno, `${cause.reason}, and earlier steps could not be undone (${failures.join('; ')})`);
   }
 }
 

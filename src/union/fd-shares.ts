@@ -33,7 +33,7 @@ export function shareFds(named: number, roots: number, limit = maxOpenFiles()): 
   // A rename looks at two merged directories, each with a real directory in every layer, the upper included.
   const maxPerOperation = 2 * (named + 1) + ON_THE_WAY;
   const maxDirectories = Math.max(maxPerOperation, Math.min(MAX_DIRECTORIES, Math.floor(limit * DIRECTORY_SHARE)));
-  // So many evicted directories can still be open, see `DirectoryFds`.
+  // The number of evicted directories that can still be open, see `DirectoryFds`.
   const evicted = maxPerOperation;
   const maxWithFiles = limit - evicted - roots - reserveOf(limit);
   // Files never take the fds of the directories that one operation needs.

@@ -1,6 +1,6 @@
 /**
- * Mounts in the background when `bin/plyfs` has not recognized the command line as such a mount: this process
- * becomes the launcher.
+ * Mounts in the background if the shell script `bin/plyfs` has not recognised the command line as such a
+ * mount. Then this process takes the script's place as the launcher.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,8 +14,8 @@ import type { MountSettings } from './mount-settings.js';
 const DEVICE_FD = 3;
 
 /**
- * Starts this program a second time; that process serves the mount. Resolves with its answer, the exit
- * status. Throws {@link MountError} if it ends without an answer.
+ * Starts this program a second time, as the daemon that serves the mount. Resolves with the exit status that
+ * the daemon sends. Throws {@link MountError} if the daemon ends before that.
  */
 export async function mountAsLauncher(settings: MountSettings): Promise<number> {
   const [program = ''] = process.argv.slice(1);
@@ -39,7 +39,7 @@ export async function mountAsLauncher(settings: MountSettings): Promise<number> 
   throw MountError.of({ what: 'daemon', why: `ended before the mount was ready (${signal ?? `status ${status}`})` });
 }
 
-/** Reads the settings that {@link mountAsLauncher} has written to our stdin. */
+/** Reads the settings that {@link mountAsLauncher} has written to the stdin of this process. */
 export async function readSettings(): Promise<MountSettings> {
   // Most mounts read no settings from stdin, so the checks of settings load only here.
   const { parseSettings } = await import('./mount-settings.js');

@@ -1,6 +1,6 @@
 /**
- * Serves one message after the other: request → handler → exactly one reply. This is the only place where an
- * exception becomes an errno, so that an operation that fails affects no other one.
+ * Serves one message after the other: request → handler → exactly one reply. Each exception of an operation
+ * becomes the errno of its reply here, so that an operation that fails affects no other one.
  */
 import { Errno, errnoName, FsError } from '../../core/errno.js';
 import { UndoError } from '../../core/undo.js';
@@ -174,7 +174,7 @@ export class Dispatcher {
     try {
       revokeGrants(this.exchange, row.grants);
     } catch (error) {
-      this.options.log(`what the undelivered reply to ${row.name} granted was not given back: ${String(error)}`);
+      this.options.log(`grants of the undelivered reply to ${row.name} were not revoked: ${String(error)}`);
     }
   }
 }

@@ -35,8 +35,8 @@ export interface Row {
   /** The offset in the body of the name that the trace shows; null: no name. */
   readonly nameAt: number | null;
   /**
-   * Lookups of nodes and opens that the kernel owns after a successful reply. `undelivered.ts` gives them
-   * back if the kernel does not accept the reply.
+   * The lookup counts and the opens that a successful reply gives the kernel. If the kernel does not
+   * accept the reply, `undelivered.ts` takes them back.
    */
   readonly grants: 'nothing' | 'entry' | 'open' | 'entry+open' | 'entries';
 }

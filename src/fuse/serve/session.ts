@@ -28,7 +28,9 @@ export interface SessionOptions {
   log: (line: string) => void;
 }
 
-/** While requests arrive without a pause, the loop checks the control and completion fds after this many. */
+/**
+ * The number of requests after which the loop looks at the control and completion fds, if it never pauses.
+ */
 const CONTROL_INTERVAL = 64;
 
 /** Bits of the fds that {@link Session.loop} polls: the second and the third. */
@@ -103,9 +105,9 @@ export class Session {
   }
 
   /**
-   * Serves until the mount no longer exists or `controlFd` is readable, then closes everything. Blocks the
-   * thread all the time. `controlFd` stays the caller's. If `controlFd` ends it and the mount still exists,
-   * the mount returns ENOTCONN from then on; so unmount first.
+   * Serves until the mount no longer exists or `controlFd` is readable, then closes everything else. Blocks
+   * the thread all the time. The caller unmounts before it makes `controlFd` readable: a mount without a
+   * server returns ENOTCONN.
    */
   run(controlFd: number): void {
     const runQueue = new RunQueue();

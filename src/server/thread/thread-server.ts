@@ -6,8 +6,8 @@ import type { ThreadMessage } from './thread-message.js';
 /** Fds of the serving thread that this thread may have to use or close. */
 interface ThreadFds {
   /**
-   * The FUSE device. -1: the thread has closed it. If the thread dies before it has done so, this thread
-   * closes it: otherwise all users of the mount wait forever.
+   * The FUSE device. -1: the serving thread has closed it. If the serving thread dies before that, this
+   * thread closes the device. Otherwise all callers with a request to the mount would wait forever.
    */
   device: number;
   /** Stops the thread. Only this thread closes it, after the serving thread has ended. */
@@ -51,8 +51,8 @@ export class ThreadServer implements Server {
 
   /**
    * Ends the thread, unless {@link start} has been called. The thread is asked to end, and is not terminated:
-   * if a thread is terminated (or its process exits) while it loads native code, the process is aborted
-   * (SIGABRT), because an addon cannot throw any more.
+   * if a thread is terminated (or its process exits) while it loads native code, Node aborts the process
+   * (SIGABRT), because an addon cannot throw an exception in a thread that ends.
    */
   async dismiss(): Promise<void> {
     if (this.isUsed || this.hasEnded) return;

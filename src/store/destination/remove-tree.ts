@@ -1,11 +1,12 @@
 /**
- * Removes a tree that a conversion has written: of any depth, on one mount, with directories that their owner
- * cannot write to. At most two fds are open at a time, and no function recurses.
+ * Removes a tree that a conversion has written. The tree can have any depth, and directories that even their
+ * owner cannot write to. It must be on one mount. At most two fds are open at a time, and no function
+ * recurses.
  *
  * The work directory of a mount is emptied by another algorithm (whiteout/work/work-directory.ts). That one
  * moves inner directories up, because it knows that all of them are its own. Here a user's directory can have
- * the staging name. So everything is checked before anything is removed, nothing is moved, and an error names
- * the object that cannot be removed.
+ * the name of the staging directory. So everything is checked before anything is removed, nothing is moved,
+ * and an error names the object that cannot be removed.
  */
 import type { EntryName } from '../../core/brand.js';
 import { Errno, FsError, isErrno } from '../../core/errno.js';
@@ -26,7 +27,7 @@ interface Level {
 }
 
 interface Visitor {
-  /** Called for a directory before its entries, with its {@link identityOf}. */
+  /** Called for a directory before its entries. @param identity as of {@link identityOf} */
   enter(identity: string): void;
   /** Called for every object that is not a directory. */
   object(dirfd: number, name: EntryName): void;
@@ -95,7 +96,7 @@ function walk(root: number, visitor: Visitor): void {
   }
 }
 
-/** Closes `old`, and returns `fd`, which replaces it. */
+/** Closes `old`, and returns `fd`, which takes its place. */
 function replaceFd(old: number, fd: number): number {
   close(old);
   return fd;

@@ -111,8 +111,8 @@ export class DriverDirectory {
     try {
       fd = openBeneath(this.fd, name, O_PATH);
     } catch (error) {
-      // ELOOP, EXDEV: the path leads through a symlink or out of the directory, where the driver keeps
-      // nothing.
+      // ELOOP, EXDEV: the path has a symlink in it, or leads out of the directory. No object of the driver
+      // has such a path.
       if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EXDEV', 'ENAMETOOLONG')) return null;
       throw error;
     }

@@ -42,12 +42,12 @@ export function clearForeignProtection(dirfd: number, name: string, stat: FileSt
   if (stat.protection !== 0) stat.protection &= flagsByPath(dirfd, name) ?? flagsByOpening(dirfd, name, stat);
 }
 
-/** The object's flags as FS_*_FL; null: the kernel does not have the call. */
+/** Asks for the object's flags by its name, with file_getattr(2). Null: the kernel does not have the call. */
 function flagsByPath(dirfd: number, name: string): number | null {
   let errno = getAttributes(dirfd, name, name === '' ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW);
   // The call refuses an O_PATH fd with EBADF; its link in /proc leads to the same object.
   if (errno === Errno.EBADF && name === '') errno = getAttributes(AT_FDCWD, `/proc/self/fd/${dirfd}`, 0);
-  // EPERM: a seccomp profile that is older than the call refuses it so.
+  // EPERM: a seccomp profile that does not know the call yet refuses it with this errno.
   if (errno === Errno.ENOSYS || errno === Errno.EPERM) return null;
   if (NO_INODE_FLAGS.has(errno)) return 0;
   if (errno !== 0) throw fsError(errno, 'file_getattr');
@@ -64,9 +64,9 @@ function getAttributes(dirfd: number, path: string, flags: number): number {
 }
 
 /**
- * The object's flags before Linux 6.17, which reads and sets flags only through an open file. So a symlink,
- * device, fifo or socket has none. If the object cannot be opened, the flags of statx(2) count, unless the
- * file system of its directory has no flags.
+ * Asks for the object's flags through an open file, the only way before Linux 6.17. A symlink, device, fifo
+ * or socket cannot have flags there. If the server has no permission to open the object, this returns the
+ * flags that statx(2) has reported, or 0 if the file system of the directory supports no flags.
  */
 export function flagsByOpening(dirfd: number, name: string, stat: FileStat): number {
   if (!isRegular(stat.mode) && !isDirectory(stat.mode)) return 0;
@@ -83,6 +83,7 @@ export function flagsByOpening(dirfd: number, name: string, stat: FileStat): num
   }
 }
 
+/** Whether the file system of the open file or directory supports inode flags. */
 function supportsFlags(fd: number): boolean {
   const flags = tryGetInodeFlags(fd);
   return flags >= 0 || !NO_INODE_FLAGS.has(-flags);

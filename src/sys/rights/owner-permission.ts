@@ -11,9 +11,9 @@ const privileged = hasCapability(CAP_DAC_OVERRIDE);
 export const canLackPermission = !privileged;
 
 /**
- * Whether the owner of an object with this mode needs more permissions to move and empty it. Moving a
- * directory to another parent rewrites its `..`, which requires write permission on the directory itself (man
- * rename(2), EACCES). Emptying it requires the other two.
+ * Whether the owner of an object with this mode needs more permissions to move it, empty it or work in it. A
+ * move to another parent rewrites the `..` of a directory, which requires write permission on the directory
+ * itself (man rename(2), EACCES). Listing requires read permission, and each name in it search permission.
  */
 function needsPermission(mode: number): boolean {
   return !privileged && isDirectory(mode) && (mode & S_IRWXU) !== S_IRWXU;

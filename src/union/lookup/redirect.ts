@@ -29,7 +29,8 @@ export function redirectDirectory(union: Union, node: DirectoryNode, dirfd: numb
  */
 export function redirectMetacopy(union: Union, node: FileNode, sameParent: boolean): boolean {
   if (node.parent === null) return node.redirect?.startsWith('/') === true;
-  // Another name of a lower file can be in another directory, and become a link to this copy.
+  // Another name of the lower file, perhaps in another directory, can become a link to this copy and share
+  // its mark. There a redirect relative to this directory would lead to the wrong place.
   const relative = sameParent && (node.redirect !== null || lowerLinks(union, node.parent, node.name) === 1);
   try {
     markRedirect(union, node, refOf(union.fds, node), relative);
@@ -63,7 +64,7 @@ function markRedirect(union: Union, node: UnionNode, at: ObjectRef, relative: bo
 }
 
 /**
- * The path of an object in the layers below: its path in the merged tree before the object or one of its
+ * The path of an object in the lower layers: the one that it had in the merged tree before it or one of its
  * parents was moved.
  */
 function pathInLowers(node: UnionNode): string {

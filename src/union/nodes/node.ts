@@ -38,8 +38,8 @@ export class DirectoryNode implements NodeBase {
   readonly children = new Map<EntryName, UnionNode>();
   /**
    * Whether `children` has all entries, so that a name can be created without a look at the disk. True for a
-   * directory that was created in this mount. It ends when a child is freed that still has its name, or when
-   * the directory gets a name of a node that is at another name.
+   * directory that was created in this mount. False again after a child was freed that still
+   * has its name, and after a link or rename: the node of a file with several links can be elsewhere.
    */
   isComplete = false;
   /** The default ACL of the upper directory; null: it has none, undefined: not read yet. */

@@ -129,6 +129,7 @@ export function create(
 function createFile(dirfd: number, name: string, permissions: number): number {
   const fd = tryOpenAt(dirfd, name, O_CREAT | O_EXCL | O_RDWR, permissions & 0o7777);
   if (fd >= 0) return fd;
+  // If this fails, an empty file remains in the upper.
   if (fd !== -Errno.EEXIST) afterwards(() => removeIfNew(dirfd, name));
   throw fsError(-fd, 'openat');
 }

@@ -24,16 +24,16 @@ export interface PrefetchThread {
   end(): void;
 }
 
-/** This many directories below one directory, listed for the first time one after the other, are a walk. */
+/** The number of directories below one directory that are a walk, if they are listed one after the other. */
 const PATTERN = 16;
 /**
- * After this many more directories the thread is started again, if the reader has overtaken it or it has
- * ended. That happens when the reader paused, or when its data was in memory already.
+ * The number of further directories after which the thread gets a new order, if it has finished the last one.
+ * It finishes early when the reader pauses, or when what it reads is in memory already.
  */
 const AGAIN = 512;
 /**
- * How long the end of a mount waits for the thread to close its fds, milliseconds. A layer that hangs keeps
- * them.
+ * How many milliseconds the end of a mount waits until the thread has closed its fds. On a layer that hangs,
+ * the thread cannot close them.
  */
 const END_MS = 200;
 

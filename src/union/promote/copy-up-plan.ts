@@ -60,8 +60,8 @@ export function planCopyUp(union: Union, node: FileNode, length: number): WholeC
 
 /**
  * Whether a change of attributes copies only attributes, as the kernel does with metacopy=on
- * (fs/overlayfs/copy_up.c:ovl_need_meta_copy_up). Not for a file without a name, because a metacopy is led to
- * its data by its place.
+ * (fs/overlayfs/copy_up.c:ovl_need_meta_copy_up). A file without a name is copied whole: a metacopy finds its
+ * data by its path, and this file has none.
  */
 export function prefersMetacopy(stack: LayerStack, node: FileNode): boolean {
   return stack.writable().copyUp.makesMetacopies && node.parent !== null;
@@ -72,8 +72,8 @@ export function planMetacopy(union: Union, node: FileNode): MetacopyPlan | Speci
   const home = node.home as RealDirectory;
   const planned = planSource(union, node, home);
   if (!isRegular(planned.source.stat.mode)) return { kind: 'special', ...planned };
-  // The copy of a metacopy without data would be another one without data
-  // (fs/overlayfs/util.c:ovl_verify_lowerdata).
+  // The file is a metacopy itself. If its data is missing in the layers below, this throws: otherwise the
+  // copy would have no data either (fs/overlayfs/util.c:ovl_verify_lowerdata).
   if (node.data !== null) close(node.data.open());
   const data = node.data ?? FileData.at(home, node.realName, planned.source.stat);
   return { kind: 'metacopy', ...planned, data };

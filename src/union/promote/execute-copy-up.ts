@@ -134,8 +134,8 @@ function upperParent(union: Union, { parent }: FileNode): RealDirectory | null {
 
 /**
  * Makes the entry of a file with several links in the hard link table, before its copy has a name. From then
- * on the other names of the file show the copy. If the server is killed before the copy has its own name,
- * that name shows the copy too.
+ * on the other names of the file show the copy. If the server is killed before the copy gets its name, the
+ * next mount shows the copy at that name too.
  * @param staged the finished copy
  * @param copy the stat of the copy
  */

@@ -1,4 +1,7 @@
-/** Copies files up: decides whether and how. Only this room calls `src/copyup`. */
+/**
+ * Copies files up: decides whether and how. The other files of this room do it, with the code of
+ * `src/copyup`.
+ */
 import { fsError } from '../../core/errno.js';
 import { Parked } from '../../fuse/operations.js';
 import type { FileNode } from '../nodes/node.js';

@@ -12,7 +12,7 @@ export interface PublishedCopy {
   readonly home: RealDirectory | null;
   /** Its real stat. */
   readonly copy: FileStat;
-  /** It is a file of its own: other links of the lower file remain with that. */
+  /** The copy is not linked to the other names of the lower file: they still show the lower file. */
   readonly breaksLinks: boolean;
 }
 

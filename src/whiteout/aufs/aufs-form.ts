@@ -1,5 +1,5 @@
 /**
- * Reads and writes whole layers in the aufs dialect, and reads layers with both dialects, to convert them.
+ * Converts whole layers: reads and writes the aufs dialect, and reads layers with marks of both dialects.
  */
 import type { EntryName } from '../../core/brand.js';
 import { isErrno } from '../../core/errno.js';
@@ -14,7 +14,10 @@ import { hasPseudoLinks, prepareBranch } from './aufs-branch.js';
 import { hasOpaqueMarker, hasWhiteout, MarkerMaker } from './aufs-marks.js';
 import { AufsReader } from './aufs-reader.js';
 
-/** Does not list aufs's own entries in a branch's root. Pseudo-links must have been flushed to hard links. */
+/**
+ * Reads a branch of aufs. The content of the layer does not include aufs's own entries in the root.
+ * Pseudo-links must have been flushed to hard links.
+ */
 export class AufsSource implements LayerSource {
   readonly name = 'aufs';
   private readonly reader = new AufsReader('ro+wh');
@@ -81,19 +84,19 @@ export class FuseOverlayfsSource extends OverlaySource {
 }
 
 /**
- * Refuses pseudo-links that were not flushed. Such an entry can be the only name of a changed file: the names
- * that show it are in lower layers, and become links when the union is unmounted.
+ * Refuses pseudo-links that were not flushed. Such an entry can be the only name of a changed file in this
+ * layer. Its other names are still in lower layers. They become hard links of it at unmount.
  */
 function pseudoLinks(root: number): RootProblem | null {
   const stat = new FileStat();
   if (!statAt(root, PLINK_DIRECTORY, stat) || !isDirectory(stat.mode) || !hasPseudoLinks(root)) return null;
   const why =
-    'pseudo-links that were not flushed; mount it once with -t aufs over its lower layers and unmount it with plyfs umount';
+    'pseudo-links that were not flushed; mount the layer once with -t aufs over its lower layers, and unmount it with plyfs umount';
   return { name: PLINK_DIRECTORY as EntryName, why };
 }
 
 /**
- * Why the whiteout of `name` is not valid; null for a whiteout of the other dialect, which is always valid.
+ * Why `.wh.NAME` is not a valid whiteout; null: it is, or the whiteout is a device, which is always valid.
  */
 function markerProblem(dirfd: number, name: EntryName): string | null {
   if (name === '.' || name === '..') return 'it hides no name';
@@ -107,9 +110,10 @@ function markerProblem(dirfd: number, name: EntryName): string | null {
 }
 
 /**
- * Writes an aufs layer. The base of the whiteouts and the two directories stay in the root, as in every layer
- * that was a writable branch once. So all whiteouts are one inode, and the next writable mount continues with
- * it. Neither a union's listing nor a layer's tar shows these entries.
+ * Writes an aufs layer. The file `.wh..wh.aufs`, of which all whiteouts are links, and the directories for
+ * pseudo-links and orphans stay in the root, as in every layer that was a writable branch once. So all
+ * whiteouts are one inode, and the next writable mount continues with it. Neither a union's listing nor a
+ * layer's tar shows these entries.
  */
 export class AufsTarget implements LayerTarget {
   readonly name = 'aufs';

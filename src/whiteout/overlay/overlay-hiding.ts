@@ -90,8 +90,8 @@ export class OverlayHiding implements Hiding {
   }
 
   /**
-   * Makes opaque the empty directory that takes the target's place until the move replaces it. Otherwise it
-   * would show the contents of lower directories.
+   * Marks as opaque the empty directory that has the target's name until the move replaces it. Without the
+   * mark, that directory would show the contents of lower directories.
    */
   private markStandIn(staged: EntryName): void {
     try {

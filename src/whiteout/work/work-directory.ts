@@ -45,8 +45,8 @@ export class WorkDirectory {
    * end.
    * @param path bytes, latin1-decoded
    * @param marked mark the upper as volatile
-   * @param exclusive throw EBUSY if another mount uses the directory. A server that is just ending is waited
-   * for: after an unmount it still closes its files, and a user can mount again at once
+   * @param exclusive throw EBUSY if another mount uses the directory. If the other server is just ending, the
+   * call waits for it: that server closes its files after the unmount, and a user can mount again at once
    * @param openParent opens `path`
    */
   static open(

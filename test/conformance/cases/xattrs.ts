@@ -9,7 +9,7 @@ const { XATTR_CREATE, XATTR_REPLACE } = sys;
 const MARKED = file(CONTENT, { xattrs: { 'user.one': 'first', 'user.empty': '', 'trusted.mine': 't' }, mtime: 1000 });
 
 /**
- * Attributes by which fuse-overlayfs and containers/storage recognize their layers, and the names under which
+ * Attributes by which fuse-overlayfs and containers/storage recognise their layers, and the names under which
  * plyfs stores them.
  */
 const NESTED = [

@@ -171,7 +171,7 @@ describe.skipIf(unavailable !== null)(`starting a mount ${unavailable ?? ''}`, (
   it.each([
     ['-s', (options: string) => ['-s', '-o', `${options},nonsense`]],
     ['a path', (options: string) => ['-o', options.replace('/top:', '/debug:'), '-o', 'nonsense']],
-  ])('in the background when the shell cannot recognize it: %s', (_, args) => {
+  ])('in the background when the shell cannot recognise it: %s', (_, args) => {
     symlinkSync('top', box.at('debug'));
     expect(box.plyfs(...args(box.options), 'mnt')).toEqual({
       status: 0,

@@ -255,7 +255,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       mkdirSync(`${src}/.wh..wh.plnk`);
       sys.writeFile(`${src}/.wh..wh.plnk/12.34`, 'changed through a name in a lower layer');
       expectObstacles(['--to', 'overlay', '--from', from, src, dst], {
-        '.wh..wh.plnk': 'pseudo-links that were not flushed; mount it once with -t aufs',
+        '.wh..wh.plnk': 'pseudo-links that were not flushed; mount the layer once with -t aufs',
       });
     });
 

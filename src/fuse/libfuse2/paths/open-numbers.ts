@@ -3,14 +3,17 @@ import { Errno, fsError } from '../../../core/errno.js';
 
 interface NumberedFile {
   readonly nodeid: NodeId;
-  /** The flags of the open; the release of the file needs the same. */
+  /** The flags of the open. The operations need them again at the release. */
   readonly flags: number;
 }
 
 /** fuse-native keeps the number of an open file in an int32. */
 const LAST_NUMBER = 0x7fff_ffff;
 
-/** The numbers of open files in fuse-native. Each number is one open of its node, until one release. */
+/**
+ * The numbers by which fuse-native names open files. Each open of a node gets a number of its own, which is
+ * valid until its release.
+ */
 export class OpenNumbers {
   private readonly files = new Map<number, NumberedFile>();
   private readonly opens = new Map<NodeId, number>();

@@ -1,5 +1,5 @@
 /**
- * Requests about the data of files. Paths are strings of fuse-native; numbers are those of {@link OpenNumbers}.
+ * Requests about the data of files. Paths are strings of fuse-native, numbers those of {@link OpenNumbers}.
  */
 import { O_RDWR } from '../../../core/flags.js';
 import { modeOfNew } from './path-names.js';

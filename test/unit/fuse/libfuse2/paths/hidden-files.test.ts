@@ -3,7 +3,7 @@ import type { NodeId } from '../../../../../src/core/brand.js';
 import { HiddenFiles } from '../../../../../src/fuse/libfuse2/paths/hidden-files.js';
 
 describe('files that are removed while they are open', () => {
-  it('are recognized by the name that libfuse gives them, in the same directory', () => {
+  it('are recognised by the name that libfuse gives them, in the same directory', () => {
     const name = '.fuse_hidden0000002a00000001';
     expect(HiddenFiles.isHiding('/d/f', `/d/${name}`)).toBe(true);
     expect(HiddenFiles.isHiding('/f', `/${name}`)).toBe(true);
