@@ -1,7 +1,7 @@
 /** The text that `plyfs completion SHELL` prints, from the commands and the table of options. */
 import type { Command } from 'commander';
 import { bashCompletion } from './bash-completion.js';
-import { commandWords, optionWordsOf } from './completion-words.js';
+import { completionWords } from './completion-words.js';
 import { fishCompletion } from './fish-completion.js';
 import { zshCompletion } from './zsh-completion.js';
 
@@ -14,5 +14,5 @@ const WRITERS: ReadonlyMap<string, typeof bashCompletion> = new Map([
 export function completionFor(shell: string, program: Command): string {
   const writer = WRITERS.get(shell);
   if (writer === undefined) throw new Error(`no completion for ${shell}`);
-  return writer(commandWords(program), optionWordsOf());
+  return writer(completionWords(program));
 }

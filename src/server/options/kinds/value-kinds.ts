@@ -12,8 +12,8 @@ import { type Check, numberBetween, oneOf, PATH, type Path, TEXT } from './prope
 export interface ValueKind<T, L = T> {
   /** The text that the help shows behind `=`. */
   readonly placeholder: string;
-  /** The values that a shell completes: one of these words, or paths. */
-  readonly completes?: readonly string[] | 'directory' | 'directories' | 'file';
+  /** The values that a shell completes: one of these words, or a path. `unescaped-directory` has no escapes. */
+  readonly completes?: readonly string[] | 'directory' | 'unescaped-directory' | 'directories' | 'file';
   /**
    * @param before the value of an earlier option
    * @throws {@link MountError} for a wrong text
@@ -149,7 +149,7 @@ export const LAYERS: ValueKind<LayerList, Path> = {
 /** One more layer. Its path has no escapes, as with `lowerdir+` in the kernel. */
 export const ONE_LAYER: ValueKind<LayerList, Path> = {
   placeholder: 'DIR',
-  completes: 'directory',
+  completes: 'unescaped-directory',
   parse(word, path, { layers, dataLayers } = NO_LAYERS) {
     if (path === '') throw invalid(word, undefined, 'empty path');
     if (dataLayers > 0) throw invalid(word, path, 'cannot follow a datadir+');
@@ -161,7 +161,7 @@ export const ONE_LAYER: ValueKind<LayerList, Path> = {
 /** One more data-only layer. */
 export const ONE_DATA_LAYER: ValueKind<LayerList, Path> = {
   placeholder: 'DIR',
-  completes: 'directory',
+  completes: 'unescaped-directory',
   parse(word, path, { layers, dataLayers } = NO_LAYERS) {
     if (path === '') throw invalid(word, undefined, 'empty path');
     if (layers.length === 0) throw invalid(word, path, 'needs a lowerdir+ before it');
