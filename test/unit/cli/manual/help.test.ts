@@ -19,7 +19,7 @@ describe('the help', () => {
   });
 
   it.each(['plyfs', ...program.commands.map((command: Command) => command.name())])(
-    'of %s has lines of 80 columns, but for examples',
+    'of %s has at most 80 columns, except in examples and in the usage',
     (name) => {
       const long = help(name)
         .split('\n')
