@@ -12,7 +12,9 @@ import { type Check, numberBetween, oneOf, PATH, type Path, TEXT } from './prope
 export interface ValueKind<T, L = T> {
   /** The text that the help shows behind `=`. */
   readonly placeholder: string;
-  /** The values that a shell completes: one of these words, or a path. `unescaped-directory` has no escapes. */
+  /**
+   * The values that a shell completes: one of these words, or a path. `unescaped-directory` has no escapes.
+   */
   readonly completes?: readonly string[] | 'directory' | 'unescaped-directory' | 'directories' | 'file';
   /**
    * @param before the value of an earlier option
