@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { helpOf } from '../../../../src/cli/manual/help.js';
 import { buildProgram, type Commands } from '../../../../src/cli/syntax/program.js';
 import { OPTION_ENTRIES, wordsOf } from '../../../../src/server/options/option-words.js';
+import { ACCEPTED_OPTIONS } from '../../../../src/server/options/table/mount-options.js';
 
 const program = buildProgram({} as Commands, () => {});
 const help = (name: string): string =>
@@ -16,6 +17,12 @@ describe('the help', () => {
       for (const word of wordsOf(entry).slice(0, 1))
         expect(text).toMatch(new RegExp(`^  ${word.replace('+', '\\+')}\\b|^  ${word.replace('+', '\\+')}[=:]`, 'm'));
     }
+  });
+
+  it('names the options that are accepted without effect', () => {
+    const text = help('mount').replace(/\s+/g, ' ');
+    for (const { words } of ACCEPTED_OPTIONS) expect(text).toContain(words.join(', '));
+    expect(text).toContain('Accepted, without effect: xino, noxino, trunc_xino');
   });
 
   it.each(['plyfs', ...program.commands.map((command: Command) => command.name())])(
