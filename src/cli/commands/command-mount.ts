@@ -54,6 +54,7 @@ export async function commandMount(
   });
 }
 
+/** Refuses relative paths if the working directory has been removed. */
 function checkPaths({ config, logFile }: MountSettings, paths: PathRule): void {
   const { mountpoint, lowers, upper, work } = config;
   paths.check({ mountpoint, lowerdir: lowers, upperdir: upper, workdir: work, log: logFile });

@@ -17,6 +17,7 @@ const NAME = /^plyfs-run-[A-Za-z0-9]{6}$/;
 /** The prefix of the name of a directory that is not locked yet. */
 const UNLOCKED = 'plyfs-new-run-';
 
+/** The directory, and the lock on it. */
 export class ScratchDirectory {
   private constructor(
     readonly path: string,
@@ -73,6 +74,7 @@ function removeAbandoned(home: string, tryLock: (fd: number) => boolean): void {
   }
 }
 
+/** Opens a directory. Undefined: it does not exist any more. */
 function openUnlessGone(path: string): number | undefined {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_DIRECTORY);

@@ -4,7 +4,7 @@ import type { CommandLineForm } from '../options/read-options.js';
 import { mountOptions, optionForWord } from './common-options.js';
 import { throwParseErrors } from './parse-errors.js';
 
-/** All strings are bytes, as `rawArguments` returns them. */
+/** The arguments of a mount. All strings are bytes, as `rawArguments` returns them. */
 export interface MountArguments {
   /** The texts after each `-o`, in order. */
   readonly options: readonly string[];
@@ -48,6 +48,7 @@ interface MountFlags {
   asFuseOverlayfs?: true;
 }
 
+/** Adds the command to the program. */
 export function addMount(program: Command, mount: (args: MountArguments) => Promise<void>): void {
   const command: Command = program
     .command('mount')

@@ -9,6 +9,7 @@ import { OPTION_ENTRIES } from './option-words.js';
 import { refuseOverlayOptions, resolveOverlay } from './resolve-overlay.js';
 import type { AnyOption } from './table/all-options.js';
 
+/** The entries that have a default. */
 type WithDefault = Extract<AnyOption, { readonly default: unknown }>;
 type Defaults = { [E in WithDefault as E['property']]: Value<E['property']> };
 
@@ -107,6 +108,7 @@ function ownershipOf(values: OptionValues): OwnershipView | undefined {
   return Object.keys(view).length === 0 ? undefined : view;
 }
 
+/** The rule by which ids are shown; undefined: as they are on the layers. */
 function ruleOf(all: number | undefined, ranges: readonly IdRange[] | undefined): IdRule | undefined {
   if (all !== undefined) return { all };
   return ranges === undefined ? undefined : { ranges };

@@ -41,6 +41,7 @@ export function refuseOverlayOptions({ redirectDir, metacopy, index }: OptionVal
   if (dataLayers > 0) throw refusal('lowerdir', undefined, `data-only layers: ${why}`);
 }
 
+/** The settings of a mount that keeps its attributes in `trusted.`. */
 function withTrusted(
   { redirectDir, metacopy = false }: OptionValues,
   hasUpper: boolean,

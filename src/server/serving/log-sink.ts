@@ -19,6 +19,7 @@ function fileSink(file: string): (line: string) => void {
   };
 }
 
+/** Opens the file for appending; creates it with mode 0600. */
 function openLogFile(file: string): number {
   try {
     return openSync(Buffer.from(file, 'latin1'), 'a', 0o600);

@@ -24,6 +24,7 @@ interface ConversionWatch {
   readonly signal: AbortSignal;
 }
 
+/** The result of a conversion that did not fail. */
 export type ConversionResult =
   | { readonly kind: 'converted'; readonly counts: LayerCounts }
   /** Nothing was written. */
@@ -115,6 +116,7 @@ async function perform<K extends 'scanned' | 'written'>(
 /** Errnos that come only from the file system of the destination, not from that of the layer. */
 const OF_DESTINATION = new Set<number>([Errno.ENOSPC, Errno.EDQUOT, Errno.EROFS]);
 
+/** The error of a pass that failed. */
 function failure({ source, destination }: ConversionRequest, result: PassResult): StoreError {
   if (result.kind !== 'failed') throw new Error(`unexpected ${result.kind}`);
   const { path, errno, reason } = result;
@@ -151,6 +153,7 @@ function inThread(data: PassData, signal: AbortSignal): Promise<PassResult> {
   });
 }
 
+/** The error of a conversion that the user has interrupted. */
 function interrupted(): StoreError {
   return new StoreError({ what: 'convert', why: 'interrupted', errno: Errno.EINTR, advice: 'nothing was left behind' });
 }

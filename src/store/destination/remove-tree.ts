@@ -26,6 +26,7 @@ interface Level {
   readonly names: EntryName[];
 }
 
+/** The calls that {@link walk} makes. */
 interface Visitor {
   /** Called for a directory before its entries. @param identity as of {@link identityOf} */
   enter(identity: string): void;

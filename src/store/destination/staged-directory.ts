@@ -24,6 +24,10 @@ const OWNER_LISTS = S_IRUSR | S_IXUSR;
 /** How often another process may replace the object that has the staging name, before we give up. */
 const ATTEMPTS = 100;
 
+/**
+ * The directory while it is written. It ends by {@link StagedDirectory.publish} or
+ * {@link StagedDirectory.abandon}.
+ */
 export class StagedDirectory {
   private constructor(
     private readonly destination: Destination,

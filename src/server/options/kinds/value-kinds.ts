@@ -26,6 +26,7 @@ export interface ValueKind<T, L = T> {
   fromLibrary(given: L): T;
 }
 
+/** The refusal of an option, or of its value. */
 export function invalid(word: string, value: string | undefined, why: string): MountError {
   return MountError.of({
     what: word,
@@ -63,8 +64,10 @@ export function choice<T extends Choice>(
   };
 }
 
+/** The words `on` and `off`. */
 export const ON_OFF = choice({ on: true, off: false });
 
+/** The numbers that an option takes, both limits included. */
 interface NumberLimits {
   readonly placeholder: string;
   readonly min?: number;
@@ -72,6 +75,7 @@ interface NumberLimits {
   readonly whole?: boolean;
 }
 
+/** A number within limits. */
 export function number({ placeholder, min = 0, max, whole = false }: NumberLimits): ValueKind<number> {
   const check = numberBetween(min, max, { whole });
   const written = whole ? /^\d+$/ : /^\d+(\.\d+)?$/;
@@ -122,10 +126,12 @@ export function path(placeholder: string, completes: 'directory' | 'file'): Valu
   };
 }
 
+/** The path as bytes. */
 export function bytesOfPath(path: Path): string {
   return typeof path === 'string' ? toBytesName(path) : Buffer.from(path).toString('latin1');
 }
 
+/** The lower layers of a mount. */
 export interface LayerList {
   /** Top first, the data-only ones at the end. */
   readonly layers: readonly string[];
@@ -141,6 +147,7 @@ const layersOfLibrary = {
   fromLibrary: (given: Path): LayerList => ({ layers: [bytesOfPath(given)], dataLayers: 0 }),
 };
 
+/** The text of `lowerdir=`. */
 export const LAYERS: ValueKind<LayerList, Path> = {
   placeholder: 'DIR[:DIR...]',
   completes: 'directories',

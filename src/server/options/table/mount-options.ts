@@ -4,13 +4,15 @@ import type { OptionEntry } from '../kinds/option-entry.js';
 import { BOOLEAN } from '../kinds/property-checks.js';
 import { choice, number, path, text } from '../kinds/value-kinds.js';
 
-/** Seconds. */
+/** The default of `request_timeout`, in seconds, and its limits. */
 const REQUEST_TIMEOUT = 300;
 const SHORTEST_REQUEST_TIMEOUT = 0.1;
 const LONGEST_REQUEST_TIMEOUT = 1e6;
 
+/** The default of a flag that only root has. */
 const asRoot = (isRoot: boolean): boolean => isRoot;
 
+/** Flags of mount(8), and options about what other users and a crash can do. */
 export const FLAG_OPTIONS = [
   {
     kind: 'flag',
@@ -127,6 +129,7 @@ export const FLAG_OPTIONS = [
   },
 ] as const satisfies readonly OptionEntry[];
 
+/** The other options of a mount: those of FUSE, and those of plyfs itself. */
 export const SERVER_OPTIONS = [
   {
     kind: 'value',
