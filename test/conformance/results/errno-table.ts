@@ -10,8 +10,8 @@ import { NOT_PROVOKED, reasonFor } from './not-provoked.js';
 const HEAD = `# Conformance: system calls, errnos, placements
 
 Generated from the errnos that the conformance cases (\`test/conformance\`) provoke.
-\`npx vitest run test/e2e/conformance/conformance.test.ts -u\` writes this file. The same run without \`-u\` fails
-if the file is out of date. Every case asserts the same errno on a plain directory, the kernel's overlayfs,
+\`npm run conformance -- -u\` writes this file. \`npm run conformance\` and \`scripts/test --long\` fail if the
+file is out of date. Every case asserts the same errno on a plain directory, the kernel's overlayfs,
 and plyfs in both dialects and over both transports.
 
 - Rows: each errno that man-pages 6.03 documents for the call.
