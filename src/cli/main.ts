@@ -68,7 +68,7 @@ async function main(): Promise<number> {
   } catch (error) {
     process.stderr.write(`plyfs: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
   }
-  // If it waits no longer, the mount was ready and has answered it.
+  // A mount that was ready has answered it already, and a killed launcher waits for nothing.
   if (launcher?.waits === true) launcher.answer(status);
   await preloaded?.dismiss();
   return status;

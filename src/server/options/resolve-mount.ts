@@ -43,12 +43,12 @@ export function resolveMount(
 ): MountConfig {
   const values = { ...defaultValues(isRoot), ...given };
   // Takes out, group by group, the values that the config has in another form. The rest stays unchanged.
-  const { dialect = 'overlay', mountpoint = '', layers, branches, logFile: _, ...ofMount } = values;
-  const { accessTimes, directoryAccessTimes, fsync, xattrPermissions, ...ofServer } = ofMount;
-  const { redirectDir, metacopy, index, uuid, userxattr, ...notOverlay } = ofServer;
-  const { ignoresWhiteouts = [], linkWhiteouts = true, alwaysOpaque, keepLinks, ...notAufs } = notOverlay;
-  const { uidMapping, gidMapping, squashToRoot, squashToUid, squashToGid, ...notOwners } = notAufs;
-  const { staticNlink, acls, xattrs, ...unchanged } = notOwners;
+  const { dialect = 'overlay', mountpoint = '', layers, branches, logFile: _, ...withoutLayers } = values;
+  const { accessTimes, directoryAccessTimes, fsync, xattrPermissions, ...withoutTimes } = withoutLayers;
+  const { redirectDir, metacopy, index, uuid, userxattr, ...withoutOverlay } = withoutTimes;
+  const { ignoresWhiteouts = [], linkWhiteouts = true, alwaysOpaque, keepLinks, ...withoutAufs } = withoutOverlay;
+  const { uidMapping, gidMapping, squashToRoot, squashToUid, squashToGid, ...withoutOwners } = withoutAufs;
+  const { staticNlink, acls, xattrs, ...unchanged } = withoutOwners;
   const ownership = ownershipOf(values);
   const config: MountConfig = {
     ...unchanged,

@@ -12,7 +12,7 @@ const LONGEST_REQUEST_TIMEOUT = 1e6;
 /** The default of a flag that only root has. */
 const asRoot = (isRoot: boolean): boolean => isRoot;
 
-/** Flags of mount(8), and options about what other users and a crash can do. */
+/** Flags of mount(8), access by other users, and fsync. */
 export const FLAG_OPTIONS = [
   {
     kind: 'flag',
