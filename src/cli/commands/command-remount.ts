@@ -50,7 +50,7 @@ export function commandRemount({ mountpoint: given, options }: Pick<MountArgumen
     if (changesTimes) reportRemounted(mountpoint, { ...before, readOnly: false });
     throw explained(error, given);
   }
-  // The server then syncs the upper, so this message comes last: the kernel accepts no more writes.
+  // The server then syncs the upper, so it gets this message last: the kernel accepts no more writes.
   if (after.readOnly && !before.readOnly) reportToServer(mountpoint, given, after);
   return OK;
 }
