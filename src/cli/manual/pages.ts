@@ -226,7 +226,7 @@ const COMPLETION: readonly Section[] = [
   },
 ];
 
-/** By the name of the command. */
+/** The sections of each page, by the name of the command. */
 export const PAGES: ReadonlyMap<string, readonly Section[]> = new Map([
   ['plyfs', PROGRAM],
   ['mount', MOUNT],
