@@ -13,7 +13,7 @@ import { type CreatedObject, makeObject, type NewObject } from '../create/create
 import { applyAttributes, attributesFor } from '../create/new-attributes.js';
 import { removeFromListing } from '../lookup/cached-listing.js';
 import { type DirectoryNode, FileNode } from '../nodes/node.js';
-import { openNew } from '../objects/open-file.js';
+import { openNew } from '../objects/open-node.js';
 import { assertWritable } from '../objects/protection.js';
 import type { Union } from '../state/union.js';
 import { countedEntry, entryOfNew } from './entries.js';

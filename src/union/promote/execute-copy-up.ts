@@ -12,7 +12,7 @@ import { close, reopen } from '../../sys/files/open.js';
 import { statAt, statFd } from '../../sys/files/stat.js';
 import type { RealDirectory } from '../layers/layer.js';
 import type { FileNode } from '../nodes/node.js';
-import { repoint } from '../objects/open-file.js';
+import { repoint } from '../objects/open-node.js';
 import { LARGE } from '../state/copy-jobs.js';
 import type { Identity, Union } from '../state/union.js';
 import type { MetacopyPlan, SpecialCopyPlan, WholeCopyPlan } from './copy-up-plan.js';
