@@ -35,7 +35,7 @@ const MAY_BE_MAPPED = 128;
 const PROTECTION_SHIFT = 8;
 
 /**
- * What the union knows of a file, apart from its place in the tree and in a layer. The base class of
+ * The state of a file, apart from its place in the tree and in a layer. It is the base class of
  * `FileNode`, and not an object of its own, which would take memory for each node.
  */
 export abstract class FileState {
