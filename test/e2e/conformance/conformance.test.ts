@@ -29,7 +29,7 @@ import {
 } from '../../conformance/targets/union.js';
 import { FILE_SYSTEMS } from '../../harness/filesystems.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
-import { snapshot } from '../../harness/snapshot.js';
+import { type Snapshot, type SnapshotOptions, snapshot } from '../../harness/snapshot.js';
 
 const targets = new Map<string, Target>([
   ['plain', plainDirectory],
@@ -75,51 +75,60 @@ for (const name of chosen) {
   const unavailable = target.unavailable();
   if (unavailable !== null) skip(`${target.name}: ${unavailable}`, 'every case');
   describe.skipIf(unavailable !== null)(target.name, () => {
-    for (const [group, cases] of caseGroups) runGroup(target, group, cases);
+    for (const isReadOnly of [false, true]) {
+      runOnUnion(
+        target,
+        isReadOnly,
+        new Map([...caseGroups].filter(([group]) => (group === READ_ONLY_GROUP) === isReadOnly)),
+      );
+    }
   });
 }
 
-function runGroup(target: Target, group: string, cases: readonly Case[]): void {
-  describe(group, () => {
-    let base: string;
-    let opened: OpenTarget;
-    beforeAll(() => {
-      base = makeScratch('conformance');
-      // A case that does not apply can have layers that the target cannot show.
-      opened = target.open(
-        base,
-        cases.filter((one) => missingCapabilities(one, target).length === 0),
-        group === READ_ONLY_GROUP,
-      );
-    });
-    afterAll(() => {
-      opened?.close();
-      removeScratch(base);
-    });
-    for (const one of cases) {
-      const missing = missingCapabilities(one, target);
-      if (missing.length === 0) {
+/** Runs groups of cases on one union, which has a directory for each case. */
+function runOnUnion(target: Target, isReadOnly: boolean, groups: ReadonlyMap<string, readonly Case[]>): void {
+  let base: string;
+  let opened: OpenTarget;
+  // A case that does not apply can have layers that the target cannot show.
+  const applies = (one: Case): boolean => missingCapabilities(one, target).length === 0;
+  beforeAll(() => {
+    base = makeScratch('conformance');
+    opened = target.open(base, [...groups.values()].flat().filter(applies), isReadOnly);
+  });
+  afterAll(() => {
+    opened?.close();
+    removeScratch(base);
+  });
+  for (const [group, cases] of groups) {
+    const left = cases.filter((one) => !applies(one));
+    for (const one of left) {
+      skip(`${target.name} lacks ${missingCapabilities(one, target).join(', ')}`, one.id);
+      matrix.count(group, target.name, 'notApplicable');
+    }
+    if (left.length === cases.length) continue;
+    describe(group, () => {
+      for (const one of cases.filter(applies)) {
         applicable++;
         it(`${one.id}: ${one.title}`, () => runCounted(target, group, one, opened));
-      } else {
-        skip(`${target.name} lacks ${missing.join(', ')}`, one.id);
-        matrix.count(group, target.name, 'notApplicable');
       }
-    }
-    if (SHOWN_ONCE.has(group)) return;
-    it('shows the same tree after it was unmounted and mounted again', ({ skip }) => {
-      if (opened.remount === null) return skip(`${target.name} is not mounted`);
-      const before = snapshot(opened.root);
-      opened.remount();
-      expect(snapshot(opened.root)).toEqual(before);
     });
-    it("shows the same tree when the kernel's overlayfs mounts the layers", ({ skip }) => {
-      if (opened.showWithKernel === null) return skip(`${target.name} needs no second opinion`);
-      const coarseTimes = !target.capabilities.has('exact-times');
-      const before = snapshot(opened.root, { coarseTimes });
-      opened.showWithKernel();
-      expect(snapshot(opened.root, { coarseTimes })).toEqual(before);
-    });
+  }
+  if (isReadOnly) return;
+  const shown = [...groups].filter(([group]) => !SHOWN_ONCE.has(group)).flatMap(([, cases]) => cases.filter(applies));
+  const trees = (options: SnapshotOptions = {}): Record<string, Snapshot> =>
+    Object.fromEntries(shown.map(({ id }) => [id, snapshot(`${opened.root}/${id}`, options)]));
+  it('shows the same trees after it was unmounted and mounted again', ({ skip }) => {
+    if (opened.remount === null) return skip(`${target.name} is not mounted`);
+    const before = trees();
+    opened.remount();
+    expect(trees()).toEqual(before);
+  });
+  it("shows the same trees when the kernel's overlayfs mounts the layers", ({ skip }) => {
+    if (opened.showWithKernel === null) return skip(`${target.name} needs no second opinion`);
+    const coarseTimes = !target.capabilities.has('exact-times');
+    const before = trees({ coarseTimes });
+    opened.showWithKernel();
+    expect(trees({ coarseTimes })).toEqual(before);
   });
 }
 
