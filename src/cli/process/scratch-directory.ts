@@ -34,7 +34,7 @@ export class ScratchDirectory {
     try {
       const unlocked = mkdtempSync(join(home, UNLOCKED));
       const lock = openSync(unlocked, constants.O_RDONLY);
-      tryLock(lock);
+      tryLock(lock); // This succeeds, because no other process locks a directory of this name.
       // Other runs remove unlocked directories of this name, so it gets the name only after it is locked.
       const path = unlocked.replace(UNLOCKED, 'plyfs-run-');
       renameSync(unlocked, path);

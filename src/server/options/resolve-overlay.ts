@@ -59,7 +59,8 @@ function withTrusted(
  */
 function redirectOf(asked: OptionValues['redirectDir'], hasUpper: boolean): OverlaySettings['redirect'] {
   if (asked === 'nofollow' || asked === 'on') return asked;
-  // `on` differs from `follow` only in what is written to the upper.
+  // Without an upper nothing is written, so `on` means the same as `follow`, and metacopy is possible with
+  // `on`.
   return hasUpper ? 'follow' : 'on';
 }
 

@@ -36,7 +36,7 @@ export class StagedDirectory {
   ) {}
 
   /**
-   * Makes the directory. Removes the remains of a killed process before.
+   * Makes the directory. If a killed process has left one, removes that first and tries again.
    * @param protectedId the identity of a directory that must not be removed
    * @throws StoreError if the object of the staging name is locked, or cannot or must not be removed
    */
