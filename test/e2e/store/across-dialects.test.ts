@@ -17,9 +17,9 @@ import {
 import { Random } from '../../harness/random.js';
 import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
 import { type Snapshot, snapshot } from '../../harness/snapshot.js';
-import { run } from '../cli/sandbox.js';
 import { randomLayers } from '../harness/random-layers.js';
 import { apply, HeldFiles, randomOperations } from '../harness/random-operations.js';
+import { run } from '../harness/sandbox.js';
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
 const seeds = process.env.PLYFS_SEEDS?.split(',').map(Number) ?? [1, 2, 3];

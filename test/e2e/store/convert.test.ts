@@ -7,7 +7,7 @@ import { mountPlyfs, mountsUnavailable, PLYFS, waitFor } from '../../harness/mou
 import { makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
 import { snapshot } from '../../harness/snapshot.js';
 import * as sys from '../../harness/sys/index.js';
-import { type Outcome, run } from '../cli/sandbox.js';
+import { type Outcome, run } from '../harness/sandbox.js';
 import { factsOf } from './layer-facts.js';
 import { aufsMarks, buildRichLayer, overlayMarks } from './rich-layer.js';
 
