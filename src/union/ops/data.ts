@@ -10,7 +10,7 @@ import {
   O_SYNC,
   O_TRUNC,
 } from '../../core/flags.js';
-import type { Caller, Opened } from '../../fuse/operations.js';
+import type { Allocation, Caller, Opened, RangeCopy } from '../../fuse/operations.js';
 import { preadDirect, pwriteDirect } from '../../sys/files/direct-io.js';
 import { allocateRange, dataSync, preadInto, pwriteFrom, seek, sync, tryCopyRange } from '../../sys/files/file-io.js';
 import { close, reopen } from '../../sys/files/open.js';
@@ -219,14 +219,7 @@ export function fsyncdir(union: Union, nodeid: NodeId, datasync: boolean): void 
 }
 
 /** Allocates or frees space of an open file (man fallocate(2)). */
-export function fallocate(
-  union: Union,
-  nodeid: NodeId,
-  mode: number,
-  offset: number,
-  length: number,
-  caller: Caller,
-): void {
+export function fallocate(union: Union, nodeid: NodeId, { mode, offset, length }: Allocation, caller: Caller): void {
   const node = union.nodes.file(nodeid);
   if ((mode & ~FALLOC_FL_KEEP_SIZE) === 0) assertWritable(union, node);
   else assertChangeable(union, node);
@@ -248,11 +241,7 @@ export function lseek(union: Union, nodeid: NodeId, offset: number, whence: numb
 /** Copies between two open files inside the kernel. Returns the number of bytes copied. */
 export function copyFileRange(
   union: Union,
-  from: NodeId,
-  fromOffset: number,
-  to: NodeId,
-  toOffset: number,
-  length: number,
+  { from, fromOffset, to, toOffset, length }: RangeCopy,
   caller: Caller,
 ): number {
   const target = union.nodes.file(to);

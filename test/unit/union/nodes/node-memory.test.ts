@@ -65,7 +65,7 @@ describe('memory of nodes', () => {
           if (type === DT_DIR) directories.push(entry.nodeid);
         },
       };
-      operations.readdir(nodeid, cookie, true, sink);
+      operations.readdir(nodeid, cookie, sink, { plus: true, noatime: false });
     } while (listed > 0);
     for (const directory of directories) walk(directory, each);
   }
