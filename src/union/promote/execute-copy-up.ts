@@ -1,4 +1,7 @@
-/** Executes the plan of a file's copy-up: stage → fill → seal → publish, then the node changes its layer. */
+/**
+ * Executes the plan of a file's copy-up by the four steps that `copyup/copy-up.ts` describes. Then the node
+ * of the file becomes that of the copy.
+ */
 import type { CopyUpSource } from '../../copyup/context.js';
 import { copyUpNonRegular, copyUpUnnamed, publishFile } from '../../copyup/copy-up.js';
 import { StagedFile } from '../../copyup/staged-file.js';
