@@ -10,6 +10,7 @@
  * await tree.unmount();
  * ```
  */
+import { callerLog } from './server/caller-log.js';
 import { checkConfig } from './server/checks/check-config.js';
 import { BOOLEAN, checkProperties, type Path } from './server/options/kinds/property-checks.js';
 import { valuesOf } from './server/options/library-options.js';
@@ -112,13 +113,16 @@ export interface MountOptions {
   timeout?: number;
   /** How many lower layers are accepted, up to 500. Default: 128. */
   maxLayers?: number;
-  /** The source shown in /proc/mounts. Default: `plyfs`. */
+  /** The source shown in /proc/mounts, not empty. Default: `plyfs`. */
   fsname?: string;
   /** The type shown in /proc/mounts is `fuse.` and this. Default: `plyfs`. */
   subtype?: string;
   /** Send a line about each request to `log`. Default: false. */
   debug?: boolean;
-  /** Receives lines about internal errors; there are none in normal work. Default: they are dropped. */
+  /**
+   * Receives lines about internal errors; there are none in normal work. If it throws, the mount goes on, and
+   * the process gets one warning (`process.emitWarning`). Default: they are dropped.
+   */
   log?: (line: string) => void;
 }
 
@@ -195,7 +199,7 @@ const UNMOUNT_CHECKS = { lazy: BOOLEAN };
  */
 export async function mount(options: MountOptions): Promise<Mount> {
   const values = valuesOf(options);
-  const { log = () => {} } = options;
+  const log = options.log === undefined ? () => {} : callerLog(options.log);
   const served = await ServedMount.start(checkConfig(resolveMount(values, log)), log);
   return {
     mountpoint: Buffer.from(served.config.mountpoint, 'latin1').toString(),
