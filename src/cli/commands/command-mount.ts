@@ -1,4 +1,5 @@
 /** `plyfs mount`. */
+import { Errno } from '../../core/errno.js';
 import { checkConfig } from '../../server/checks/check-config.js';
 import { chooseServer } from '../../server/choose-server.js';
 import { HIGHEST_MAX_LAYERS, type MountConfig } from '../../server/config/mount-config.js';
@@ -95,6 +96,7 @@ async function serverFor(config: MountConfig, preloaded: ThreadServer | undefine
  * named on stderr.
  */
 async function settingsOf(args: MountArguments): Promise<MountSettings> {
+  if (args.source === '') throw MountError.of({ what: 'SOURCE', why: 'empty', errno: Errno.EINVAL });
   const docker = args.docker === undefined ? null : await layersOf(args.docker);
   const values: OptionValues = {
     dialect: docker?.layers.dialect ?? args.dialect,

@@ -32,12 +32,20 @@ export function resolveOverlay(
   return { ...settings, index };
 }
 
-/** The aufs dialect has none of these features. An option that turns one off is accepted. */
-export function refuseOverlayOptions({ redirectDir, metacopy, index }: OptionValues, { dataLayers }: Layers): void {
+/**
+ * The aufs dialect has none of these features, and no private attributes. An option that asks for its default
+ * is accepted.
+ */
+export function refuseOverlayOptions(
+  { redirectDir, metacopy, index, uuid, userxattr }: OptionValues,
+  { dataLayers }: Layers,
+): void {
   const why = 'the aufs dialect does not have this feature';
   if (redirectDir === 'on' || redirectDir === 'follow') throw refusal('redirect_dir', redirectDir, why);
   if (metacopy === true) throw refusal('metacopy', 'on', why);
   if (index === true) throw refusal('index', 'on', why);
+  if (uuid === false) throw refusal('uuid', 'off', why);
+  if (userxattr === true) throw refusal('userxattr', undefined, why);
   if (dataLayers > 0) throw refusal('lowerdir', undefined, `data-only layers: ${why}`);
 }
 

@@ -39,6 +39,11 @@ export const TEXT: Check<string> = {
   holds: (value): value is string => typeof value === 'string' && !value.includes('\0'),
 };
 
+export const NAME: Check<string> = {
+  mustBe: 'a string without NUL characters, not empty',
+  holds: (value): value is string => TEXT.holds(value) && value !== '',
+};
+
 export const PATH: Check<Path> = {
   mustBe: 'a path: a string or bytes, not empty, without NUL characters',
   holds: (value): value is Path =>

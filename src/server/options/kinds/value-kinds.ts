@@ -6,7 +6,7 @@ import { toBytesName } from '../../../core/entry-name.js';
 import { Errno } from '../../../core/errno.js';
 import { MountError } from '../../config/mount-error.js';
 import { splitLayers, unescapePath } from './option-list.js';
-import { type Check, numberBetween, oneOf, PATH, type Path, TEXT } from './property-checks.js';
+import { type Check, NAME, numberBetween, oneOf, PATH, type Path, TEXT } from './property-checks.js';
 
 /** Values of type T; the library takes them as L. */
 export interface ValueKind<T, L = T> {
@@ -97,6 +97,18 @@ export function text(placeholder: string): ValueKind<string> {
     parse: (_, given) => unescapePath(given),
     check: TEXT,
     fromLibrary: toBytesName,
+  };
+}
+
+/** Text as {@link text}, but not empty. */
+export function name(placeholder: string): ValueKind<string> {
+  return {
+    ...text(placeholder),
+    parse(word, given) {
+      if (given === '') throw invalid(word, undefined, 'empty');
+      return unescapePath(given);
+    },
+    check: NAME,
   };
 }
 

@@ -2,7 +2,7 @@
 import { DEFAULT_MAX_LAYERS, FOREVER, HIGHEST_MAX_LAYERS } from '../../config/mount-config.js';
 import type { OptionEntry } from '../kinds/option-entry.js';
 import { BOOLEAN } from '../kinds/property-checks.js';
-import { choice, number, path, text } from '../kinds/value-kinds.js';
+import { choice, name, number, path, text } from '../kinds/value-kinds.js';
 
 /** The default of `request_timeout`, in seconds, and its limits. */
 const REQUEST_TIMEOUT = 300;
@@ -182,7 +182,8 @@ export const SERVER_OPTIONS = [
     kind: 'value',
     word: 'fsname',
     property: 'fsname',
-    takes: text('NAME'),
+    // mount(2) refuses an empty source.
+    takes: name('NAME'),
     default: 'plyfs',
     help: 'the source shown in /proc/mounts (default: SOURCE, or plyfs)',
   },
