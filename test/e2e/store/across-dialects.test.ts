@@ -22,7 +22,7 @@ import { apply, HeldFiles, randomOperations } from '../harness/random-operations
 import { run } from '../harness/sandbox.js';
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
-const seeds = process.env.PLYFS_SEEDS?.split(',').map(Number) ?? [1, 2, 3];
+const seeds = process.env.PLYFS_LAYER_SEEDS?.split(',').map(Number) ?? [1, 2, 3];
 const OPERATIONS = 300;
 
 describe.skipIf(unavailable !== null)(`across dialects ${unavailable ?? ''}`, () => {

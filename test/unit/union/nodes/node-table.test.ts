@@ -20,8 +20,8 @@ const CALLER = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, p
 const O_RDONLY = 0;
 const O_RDWR = 2;
 const RENAME_EXCHANGE = 2;
-/** The environment variable PLYFS_SEEDS tries more orders. */
-const SEEDS = Array.from({ length: Number(process.env.PLYFS_SEEDS ?? 12) }, (_, i) => i + 1);
+/** The environment variable PLYFS_ORDERS tries more orders. */
+const SEEDS = Array.from({ length: Number(process.env.PLYFS_ORDERS ?? 12) }, (_, i) => i + 1);
 const STEPS = 150;
 const NAMES = ['a', 'b', 'c'];
 const DIRECTORIES = ['d', 'e', 'new'];
