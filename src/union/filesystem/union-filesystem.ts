@@ -215,7 +215,7 @@ export class UnionFilesystem implements Operations {
   }
 
   prefetch(): boolean {
-    return this.union.caches.filePrefetch.act();
+    return this.union.caches.filePrefetch.prefetchNext();
   }
 
   takeCompleted(isAwaited: (key: number) => boolean): number[] {

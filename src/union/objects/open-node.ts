@@ -24,7 +24,7 @@ import { clearForeignProtection } from '../../sys/rights/own-protection.js';
 import type { FileNode } from '../nodes/node.js';
 import type { OpenFile } from '../nodes/open-file.js';
 import { closeFds, closeReadFd, replaceFds, replaceWriteFd } from '../nodes/open-file.js';
-import { PREFETCH } from '../prefetch/file-prefetch.js';
+import { PREFETCHED_BYTES } from '../prefetch/file-prefetch.js';
 import type { Kernel, Union } from '../state/union.js';
 import { acceptsFlags, canPassThrough, hasChangingFlags, registerBacking } from './passthrough.js';
 import { isAppendOnly } from './protection.js';
@@ -94,7 +94,7 @@ function noteRead(union: Union, node: FileNode, fd: number): void {
 function sendOrPrefetch(kernel: Kernel, node: FileNode, fd: number, size: number, isFetched: boolean): void {
   const { channel } = kernel;
   if (channel !== null && size > 0 && size <= channel.storeLimit) channel.storeData(node.id, fd, size);
-  else if (!isFetched) prefetch(fd, 0, PREFETCH);
+  else if (!isFetched) prefetch(fd, 0, PREFETCHED_BYTES);
 }
 
 /** A new fd of a file, and what it is open for. */
