@@ -120,7 +120,7 @@ export interface MountOptions {
   /** Send a line about each request to `log`. Default: false. */
   debug?: boolean;
   /**
-   * Receives lines about internal errors; there are none in normal work. If it throws, the mount goes on, and
+   * Receives lines about internal errors; there are none in normal work. If it throws, the mount stays, and
    * the process gets one warning (`process.emitWarning`). Default: they are dropped.
    */
   log?: (line: string) => void;
