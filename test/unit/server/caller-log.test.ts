@@ -13,15 +13,15 @@ describe('the log function of a caller', () => {
   afterEach(() => {
     process.off('warning', note);
   });
-  /** Warnings are events of the next tick, after all promises that are settled now. */
-  const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  /** Waits until the events of the next tick, such as warnings, have been emitted. */
+  const afterTick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
   it('receives each line', async () => {
     const lines: string[] = [];
     const log = callerLog((line) => lines.push(line));
     log('one');
     log('two');
-    await settled();
+    await afterTick();
     expect([lines, warnings]).toEqual([['one', 'two'], []]);
   });
 
@@ -40,7 +40,7 @@ describe('the log function of a caller', () => {
       return fail();
     });
     for (const line of ['one', 'two', 'three']) log(line);
-    await settled();
+    await afterTick();
     expect(lines).toEqual(['one', 'two', 'three']);
     expect(warnings).toEqual([
       expect.objectContaining({
