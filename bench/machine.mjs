@@ -14,7 +14,7 @@ export function machineFacts(directory) {
     processor: cpus()[0]?.model ?? null,
     processors: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
-    fileSystem: output('stat', '--file-system', '--format=%T', directory),
+    fileSystem: output('findmnt', '--noheadings', '--output', 'FSTYPE', '--target', directory),
     loadAtStart: loadavg()[0],
     roundTrip: versionOf('gcc') === undefined ? null : roundTrip(output),
     commit: output('git', '-C', fileURLToPath(new URL('..', import.meta.url)), 'describe', '--always', '--dirty'),

@@ -17,7 +17,7 @@ const { version } = JSON.parse(await readFile(`${root}package.json`, 'utf8'));
 const program = buildProgram({}, () => {});
 const help = new Help();
 
-/** The options that commander has of a command, and the sections of its help. */
+/** The arguments and options that commander has of a command, and the sections of its help. */
 function commandOf(name) {
   const command = program.commands.find((other) => other.name() === name) ?? program;
   const full = command === program ? 'plyfs' : `plyfs ${name}`;
@@ -25,6 +25,9 @@ function commandOf(name) {
     name: full,
     description: command.description(),
     synopsis: `${full} ${command.usage()}`.split('\n').map((line) => line.trim()),
+    arguments: help
+      .visibleArguments(command)
+      .map((argument) => [`<${help.argumentTerm(argument)}>`, help.argumentDescription(argument)]),
     options: help.visibleOptions(command).map((option) => [help.optionTerm(option), help.optionDescription(option)]),
     sections: PAGES.get(command.name()) ?? [],
   };

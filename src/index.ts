@@ -10,6 +10,7 @@
  * await tree.unmount();
  * ```
  */
+import { callerLog } from './server/caller-log.js';
 import { checkConfig } from './server/checks/check-config.js';
 import { chooseServer } from './server/choose-server.js';
 import type { MountConfig } from './server/config/mount-config.js';
@@ -117,7 +118,7 @@ export interface MountOptions {
   timeout?: number;
   /** How many lower layers are accepted, up to 500. Default: 128. */
   maxLayers?: number;
-  /** The source shown in /proc/mounts. Default: `plyfs`. */
+  /** The source shown in /proc/mounts, not empty. Default: `plyfs`. */
   fsname?: string;
   /** The type shown in /proc/mounts is `fuse.` and this. Default: `plyfs`. */
   subtype?: string;
@@ -129,7 +130,10 @@ export interface MountOptions {
   service?: 'auto' | 'off' | 'required' | 'start';
   /** Send a line about each request to `log`. Default: false. */
   debug?: boolean;
-  /** Receives lines about internal errors; there are none in normal work. Default: they are dropped. */
+  /**
+   * Receives lines about internal errors; there are none in normal work. If it throws, the mount stays, and
+   * the process gets one warning (`process.emitWarning`). Default: they are dropped.
+   */
   log?: (line: string) => void;
 }
 
@@ -206,7 +210,7 @@ const UNMOUNT_CHECKS = { lazy: BOOLEAN };
  */
 export async function mount(options: MountOptions): Promise<Mount> {
   const values = valuesOf(options);
-  const { log = () => {} } = options;
+  const log = options.log === undefined ? () => {} : callerLog(options.log);
   const config = checkConfig(resolveMount(values, log));
   const served = await ServedMount.start(config, log, serverFor(config, values.service));
   return {

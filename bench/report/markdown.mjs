@@ -84,12 +84,22 @@ export function shortTable(results, chosen) {
 export function machineText({ machine, settings, contenders }, namesAside = true) {
   const versions = contenders
     .filter(({ name }) => !['plain', 'kernel', 'plyfs-native'].includes(name))
-    .map(({ name, version }) => (version.toLowerCase().includes(name) ? version : `${name} ${version}`));
+    .map(({ name, version }) => `${name} ${numberOf(version)}`);
   return [
     `${machine.date.slice(0, 10)}, commit ${machine.commit}: ${machine.processors} × ${machine.processor},`,
-    `${machine.memoryGiB} GiB, Linux ${machine.kernel}, ${machine.fileSystem}, Node ${machine.node};`,
+    `${machine.memoryGiB} GiB, Linux ${machine.kernel}, ${fileSystemName(machine.fileSystem)}, Node ${machine.node};`,
     `${versions.join(', ')}; ${runsText(settings, namesAside ? contenders : [])}.`,
   ].join(' ');
+}
+
+/** The number in the line by which a program names itself and its version; without one, the line. */
+function numberOf(version) {
+  return /\d+(?:\.\d+)+\S*/.exec(version)?.[0] ?? version;
+}
+
+/** stat(1) has one name for the three file systems of this family, because their magic number is the same. */
+function fileSystemName(name) {
+  return name === 'ext2/ext3' ? 'ext2, ext3 or ext4' : name;
 }
 
 function runsText({ runs }, contenders) {

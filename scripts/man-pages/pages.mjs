@@ -12,11 +12,11 @@ function optionsOf({ options }) {
 }
 
 /** A command that has no page of its own, as subsections. */
-function commandSections({ name, description, synopsis, options, sections }) {
+function commandSections({ name, description, synopsis, arguments: words, options, sections }) {
   const start = {
     heading: name,
     isSubsection: true,
-    blocks: [`${sentence(description)}`, { lines: synopsis }, { items: options }],
+    blocks: [`${sentence(description)}`, { lines: synopsis }, { items: [...words, ...options] }],
   };
   return [
     start,

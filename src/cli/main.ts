@@ -30,12 +30,13 @@ async function run(
   preloaded: ThreadServer | undefined,
 ): Promise<number> {
   // Imported here, not above, so that these modules load while the server starts.
-  const mounting = async (): Promise<typeof import('./commands/command-mount.js')> =>
+  const commandMountModule = async (): Promise<typeof import('./commands/command-mount.js')> =>
     import('./commands/command-mount.js');
-  if (launcher !== undefined && args.length === 0) return (await mounting()).mountFromSettings(launcher, preloaded);
+  if (launcher !== undefined && args.length === 0)
+    return (await commandMountModule()).mountFromSettings(launcher, preloaded);
   const { runCommandLine } = await import('./commands/command-line.js');
   return await runCommandLine(args, {
-    mount: async (mountArgs) => (await mounting()).commandMount(mountArgs, paths, launcher, preloaded),
+    mount: async (mountArgs) => (await commandMountModule()).commandMount(mountArgs, paths, launcher, preloaded),
     umount: async (umountArgs) => (await import('./commands/command-umount.js')).commandUmount(umountArgs, paths),
     convert: async (convertArgs) => (await import('./commands/command-convert.js')).commandConvert(convertArgs, paths),
     run: async (runArgs) => (await import('./commands/command-run.js')).commandRun(runArgs, paths),
@@ -50,6 +51,7 @@ async function run(
   });
 }
 
+/** Runs the program. Resolves with its exit status. */
 async function main(): Promise<number> {
   // Without a handler for this signal Node opens its debugger, to which every user of the machine can
   // connect.
@@ -72,6 +74,7 @@ async function main(): Promise<number> {
   } catch (error) {
     process.stderr.write(`plyfs: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
   }
+  // A mount that was ready has answered it already, and a killed launcher waits for nothing.
   if (launcher?.waits === true) launcher.answer(status);
   await preloaded?.dismiss();
   return status;

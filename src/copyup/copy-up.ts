@@ -1,7 +1,14 @@
 /**
- * Copies one lower object up. The order is always stage → fill → seal → publish: an object gets its name in
- * the upper only when it is complete. So no crash and no error leaves an incomplete copy that hides the lower
- * object (fs/overlayfs/copy_up.c:ovl_copy_up_one).
+ * Copies one lower object up, in four steps (fs/overlayfs/copy_up.c:ovl_copy_up_one):
+ *
+ * 1. stage: create the copy in the work directory, which the union does not show;
+ * 2. fill: copy the data of a regular file;
+ * 3. seal: set owner, xattrs, mode and times, and sync the copy to the disk;
+ * 4. publish: give the copy its name in the upper, by one system call.
+ *
+ * The name in the upper hides the lower object. It is made last, so that neither a crash nor an error leaves
+ * an incomplete copy that hides the object. This file has steps 1, 3 and 4 for objects without data, and step
+ * 4 for regular files. `staged-file.ts` has the other steps.
  */
 import type { EntryName } from '../core/brand.js';
 import { Errno, fsError } from '../core/errno.js';
@@ -18,7 +25,9 @@ import { copyInodeFlags } from './copy-inode-flags.js';
 import { fillMetadata } from './fill-metadata.js';
 import type { StagedFile } from './staged-file.js';
 
-/** Gives a sealed file its name in the upper. Returns its fd, which the caller owns. */
+/**
+ * Publishes a sealed file, and restores the times of its directory. Returns its fd, which the caller owns.
+ */
 export function publishFile(staged: StagedFile, destination: CopyUpDestination): number {
   return keepingTimes(destination.upper, () => staged.publish(destination));
 }

@@ -14,7 +14,7 @@ const RANGE = 64 << 20;
  * EINVAL, ENOSYS), source and copy are on two file systems (EXDEV), or the blocks cannot be shared (ETXTBSY:
  * a swap file; EPERM: an immutable source).
  */
-const CLONE_TOLERATED = new Set<number>([
+const NO_REFLINK = new Set<number>([
   Errno.EOPNOTSUPP,
   Errno.ENOTTY,
   Errno.EINVAL,
@@ -27,7 +27,7 @@ const CLONE_TOLERATED = new Set<number>([
 /**
  * Errnos of copy_file_range after which the data is read and written: these file systems do not support it.
  */
-const RANGE_TOLERATED = new Set<number>([
+const NO_COPY_RANGE = new Set<number>([
   Errno.EXDEV,
   Errno.EINVAL,
   Errno.EOPNOTSUPP,
@@ -40,7 +40,7 @@ const RANGE_TOLERATED = new Set<number>([
 export function cloneData(from: number, to: number): boolean {
   const result = tryClone(to, from);
   if (result === 0) return true;
-  if (CLONE_TOLERATED.has(-result)) return false;
+  if (NO_REFLINK.has(-result)) return false;
   throw fsError(-result, 'FICLONE');
 }
 
@@ -72,13 +72,13 @@ function copyExtent(from: number, to: number, start: number, end: number): void 
   while (at < end) {
     const copied = tryCopyRange(from, at, to, at, Math.min(end - at, RANGE));
     if (copied < 0) {
-      if (!RANGE_TOLERATED.has(-copied)) throw fsError(-copied, 'copy_file_range');
-      copyByHand(from, to, at, end);
+      if (!NO_COPY_RANGE.has(-copied)) throw fsError(-copied, 'copy_file_range');
+      copyByReadWrite(from, to, at, end);
       return;
     }
     // Some file systems return 0 for files whose content they generate, such as procfs.
     if (copied === 0) {
-      copyByHand(from, to, at, end);
+      copyByReadWrite(from, to, at, end);
       return;
     }
     at += copied;
@@ -87,7 +87,7 @@ function copyExtent(from: number, to: number, start: number, end: number): void 
 
 let chunk: Memory | null = null;
 
-function copyByHand(from: number, to: number, start: number, end: number): void {
+function copyByReadWrite(from: number, to: number, start: number, end: number): void {
   chunk ??= allocate(CHUNK);
   let at = start;
   while (at < end) {

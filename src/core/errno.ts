@@ -1,5 +1,5 @@
 /**
- * Linux errno values, and the only type of error that has one.
+ * Linux errno values, and the error by which a file system operation returns one.
  *
  * A function throws {@link FsError} for each errno that it does not expect. Expected absence (a name that
  * does not exist, an xattr that is not set) is a result, not an error. Only a transport

@@ -1,8 +1,9 @@
 /**
- * Flags of system calls. Requests of the kernel contain them, and the server passes them to system calls on
- * the layers (asm-generic/fcntl.h, linux/fs.h, linux/falloc.h).
+ * Flags of system calls, with the names and values of Linux. A FUSE request carries the flags of the
+ * application's system call with the same values, so the server passes them on unchanged.
  */
 
+/** open(2) (asm-generic/fcntl.h). */
 export const O_ACCMODE = 0o3;
 export const O_RDONLY = 0;
 export const O_WRONLY = 0o1;
@@ -23,26 +24,30 @@ export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
 export const O_TMPFILE = 0o20000000 | O_DIRECTORY;
 
+/** renameat2(2) (linux/fs.h). */
 export const RENAME_NOREPLACE = 1;
 export const RENAME_EXCHANGE = 2;
 export const RENAME_WHITEOUT = 4;
 
+/** setxattr(2) (linux/xattr.h). */
 export const XATTR_CREATE = 1;
 export const XATTR_REPLACE = 2;
 
+/** lseek(2) (linux/fs.h). */
 export const SEEK_DATA = 3;
 export const SEEK_HOLE = 4;
 
+/** fallocate(2) (linux/falloc.h). */
 export const FALLOC_FL_KEEP_SIZE = 1;
 export const FALLOC_FL_PUNCH_HOLE = 2;
 
-/** Inode flags (man ioctl_iflags(2)). */
+/** Inode flags: ioctl_iflags(2) (linux/fs.h). */
 export const FS_SYNC_FL = 0x8;
 export const FS_NOATIME_FL = 0x80;
 export const FS_IMMUTABLE_FL = 0x10;
 export const FS_APPEND_FL = 0x20;
 
-/** mount(2) flags (linux/mount.h). */
+/** mount(2) (linux/mount.h). */
 export const MS_RDONLY = 1;
 export const MS_NOSUID = 2;
 export const MS_NODEV = 4;

@@ -75,6 +75,55 @@ export interface AttributeChange {
   killSetId?: boolean;
 }
 
+/** A file that CREATE or TMPFILE makes and opens. */
+export interface NewFile {
+  readonly mode: number;
+  /** The flags of the open. */
+  readonly flags: number;
+}
+
+export interface CreatedFile {
+  readonly entry: Entry;
+  readonly opened: Opened;
+}
+
+/** An object that MKNOD makes: a regular file, device, fifo or socket. */
+export interface NewSpecial {
+  readonly mode: number;
+  /** The number of a device; else 0. */
+  readonly rdev: number;
+}
+
+/** The arguments of fallocate(2). */
+export interface Allocation {
+  readonly mode: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The arguments of copy_file_range(2). */
+export interface RangeCopy {
+  readonly from: NodeId;
+  readonly fromOffset: number;
+  readonly to: NodeId;
+  readonly toOffset: number;
+  readonly length: number;
+}
+
+export interface SetXattrOptions {
+  /** XATTR_CREATE, XATTR_REPLACE or 0. */
+  readonly flags: number;
+  /** The xattr is an ACL, and the caller is outside the group of the file (FUSE_SETXATTR_ACL_KILL_SGID). */
+  readonly killSetGid: boolean;
+}
+
+export interface ListingOptions {
+  /** The sink takes the entries that lookups return (READDIRPLUS). */
+  readonly plus: boolean;
+  /** The directory's access time is not updated (O_NOATIME). */
+  readonly noatime: boolean;
+}
+
 export interface StatFs {
   readonly blocks: number;
   readonly bfree: number;
@@ -145,13 +194,16 @@ export interface Operations {
   /** The bytes of the target, latin1-decoded. */
   readlink(nodeid: NodeId): string;
 
-  mknod(parent: NodeId, name: EntryName, mode: number, rdev: number, caller: Caller): Entry;
+  mknod(parent: NodeId, name: EntryName, special: NewSpecial, caller: Caller): Entry;
   mkdir(parent: NodeId, name: EntryName, mode: number, caller: Caller): Entry;
   symlink(parent: NodeId, name: EntryName, target: string, caller: Caller): Entry;
   link(nodeid: NodeId, parent: NodeId, name: EntryName): Entry;
   unlink(parent: NodeId, name: EntryName): void;
   rmdir(parent: NodeId, name: EntryName): void;
-  /** `flags`: RENAME_NOREPLACE, RENAME_EXCHANGE; anything else is EINVAL. */
+  /**
+   * The parameters and their order are those of renameat2(2).
+   * @param flags RENAME_NOREPLACE, RENAME_EXCHANGE; anything else is EINVAL
+   */
   rename(parent: NodeId, name: EntryName, newParent: NodeId, newName: EntryName, flags: number): void;
 
   /**
@@ -159,24 +211,21 @@ export interface Operations {
    * (FUSE_OPEN_KILL_SUIDGID); else null
    */
   open(nodeid: NodeId, flags: number, killSetIdFor: Caller | null): Opened;
-  create(
-    parent: NodeId,
-    name: EntryName,
-    mode: number,
-    flags: number,
-    caller: Caller,
-  ): { entry: Entry; opened: Opened };
+  create(parent: NodeId, name: EntryName, file: NewFile, caller: Caller): CreatedFile;
   /** An unnamed file in `parent`'s file system (O_TMPFILE); `link` can give it a name. */
-  tmpfile(parent: NodeId, mode: number, flags: number, caller: Caller): { entry: Entry; opened: Opened };
+  tmpfile(parent: NodeId, file: NewFile, caller: Caller): CreatedFile;
   release(nodeid: NodeId, flags: number): void;
   /**
-   * Reads up to `size` bytes at `offset` into `into` from `at`. Returns how many.
+   * Reads up to `size` bytes at `offset` of the file into `into`, from its byte `at` on. Returns how many.
+   * The order of the parameters is that of pread(2). They are not members of an object, because that would be
+   * one more object for each READ.
    * @param flags the flags that the descriptor has at this moment; with O_NOATIME the access time is not
    * updated
    */
   read(nodeid: NodeId, into: Buffer, at: number, size: number, offset: number, flags?: number): number;
   /**
-   * Returns how many bytes were written.
+   * Writes `size` bytes of `from`, from its byte `at` on, to `offset` of the file. Returns how many were
+   * written. The parameters are as of {@link read}.
    * @param killSetIdFor the caller, if it lacks CAP_FSETID (FUSE_WRITE_KILL_SUIDGID); else null
    * @param flags the flags that the descriptor has at this moment, and those of the write itself (O_DSYNC,
    * O_SYNC)
@@ -196,27 +245,21 @@ export interface Operations {
   writeBack(nodeid: NodeId, from: Buffer, at: number, size: number, offset: number): number;
   fsync(nodeid: NodeId, datasync: boolean): void;
   fsyncdir(nodeid: NodeId, datasync: boolean): void;
-  fallocate(nodeid: NodeId, mode: number, offset: number, length: number, caller: Caller): void;
+  fallocate(nodeid: NodeId, allocation: Allocation, caller: Caller): void;
   /** SEEK_DATA and SEEK_HOLE. The kernel serves all others itself. */
   lseek(nodeid: NodeId, offset: number, whence: number): number;
-  copyFileRange(from: NodeId, fromOffset: number, to: NodeId, toOffset: number, length: number, caller: Caller): number;
+  /** Returns how many bytes were copied; fewer than requested are no error. */
+  copyFileRange(copy: RangeCopy, caller: Caller): number;
 
-  /**
-   * Adds entries after `cookie` (0: from the start) until the sink is full or the directory ends.
-   * @param noatime do not update the directory's access time (O_NOATIME)
-   */
-  readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink, noatime?: boolean): void;
+  /** Adds entries after `cookie` (0: from the start) until the sink is full or the directory ends. */
+  readdir(nodeid: NodeId, cookie: number, sink: DirectorySink, options: ListingOptions): void;
 
   statfs(nodeid: NodeId): StatFs;
   /** null: not set (ENODATA). */
   getxattr(nodeid: NodeId, name: string): Buffer | null;
   /** Names, without a NUL at their end. */
   listxattr(nodeid: NodeId, caller: Caller): string[];
-  /**
-   * `flags`: XATTR_CREATE, XATTR_REPLACE. `killSetGid`: the xattr is an ACL, and the caller is outside the
-   * group of the file (FUSE_SETXATTR_ACL_KILL_SGID).
-   */
-  setxattr(nodeid: NodeId, name: string, value: Buffer, flags: number, killSetGid: boolean): void;
+  setxattr(nodeid: NodeId, name: string, value: Buffer, options: SetXattrOptions): void;
   removexattr(nodeid: NodeId, name: string): void;
 
   /** Inode flags (FS_IOC_GETFLAGS, man ioctl_iflags(2)). */

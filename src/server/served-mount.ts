@@ -11,7 +11,9 @@ type Log = (line: string) => void;
 
 /** Owns the server. Unmounts if the process exits while the mount exists. */
 export class ServedMount {
+  /** Settled when the mount can be used, or cannot be made. */
   private readonly ready: Deferred = deferred();
+  /** Settled when the server has ended. */
   private readonly end: Deferred = deferred();
   /** The system calls that end the mount. They load while the server starts. */
   private readonly loadingControl: Promise<Control> = import('./serving/mount-control.js');
@@ -31,6 +33,7 @@ export class ServedMount {
       message: (message) => this.handleMessage(message),
       failed: (error) => {
         this.refusal ??= asMountError(error, 'server');
+        // Any other error is a bug, and its stack shows where.
         if (!(error instanceof MountError)) log(error.stack ?? error.message);
       },
       ended: () => this.handleEnd(),

@@ -1,5 +1,5 @@
 /**
- * The only native interface: libc through koffi, bound once in each thread.
+ * The native interface: libc through koffi, bound once in each thread. Only this file loads koffi.
  *
  * Buffers are passed by address (`intptr_t`), because a Buffer with its own allocation never moves, and a
  * number needs no conversion. Each thread that imports this module has its own scratch memory. A value in it

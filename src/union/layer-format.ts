@@ -85,7 +85,7 @@ function aufsFormat(settings: AufsSettings, log: UnionConfig['log']): LayerForma
     warnOfUnreadPseudoLinks: ({ path, root, isUpper }) => {
       if ((isUpper && settings.keepLinks) || !hasPseudoLinks(root.fd)) return;
       log(
-        `${displayName(path)}: was not unmounted cleanly: names of hard-linked files that it has changed show old data; mount it as rw branch, without noplink, and unmount it once`,
+        `${displayName(path)}: was not unmounted cleanly: some names of changed hard-linked files show old data; mount this branch once as rw, without noplink, and unmount the union`,
       );
     },
     openWork({ root, path }) {

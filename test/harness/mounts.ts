@@ -33,9 +33,9 @@ const TRANSPORT_ARGS = TRANSPORT === undefined ? [] : ['-o', `transport=${TRANSP
 
 /**
  * Seconds after which the connection of a mount is aborted, so that a test which hangs in a system call
- * fails.
+ * fails. On a busy machine, all conformance cases of a target take some minutes on one mount.
  */
-const GUARD_SECONDS = 240;
+const GUARD_SECONDS = 600;
 
 export function overlayOptions(layers: LayerDirs, extra: readonly string[] = []): string {
   const options = [`lowerdir=${layers.lowers.join(':')}`];

@@ -106,6 +106,7 @@ async function report(
   return FAILURE;
 }
 
+/** An obstacle whose path is text, for JSON. */
 function printableObstacle({ path, why }: Obstacle): Obstacle {
   return { path: printable(path), why };
 }

@@ -41,8 +41,8 @@ export function commandRemount({ mountpoint: given, options }: Pick<MountArgumen
   const before = settingsOf(entry);
   const after = withOptions(before, entry, options.flatMap(splitOptions));
   if (before.readOnly && !after.readOnly) requireWritable(mountpoint, given);
-  // The server first: that change can be undone if the kernel refuses the flags.
-  const changesTimes = flagsOf({ ...after, ...EQUAL_FLAGS }) !== flagsOf({ ...before, ...EQUAL_FLAGS });
+  // The server changes its access times first, because that can be undone if the kernel refuses the flags.
+  const changesTimes = differInTimes(before, after);
   if (changesTimes) reportToServer(mountpoint, given, { ...after, readOnly: false });
   try {
     remountFs(mountpoint, flagsOf(after) | otherFlagsOf(entry));
@@ -50,14 +50,14 @@ export function commandRemount({ mountpoint: given, options }: Pick<MountArgumen
     if (changesTimes) reportRemounted(mountpoint, { ...before, readOnly: false });
     throw explained(error, given);
   }
-  // The server syncs the upper, so it learns that the mount is read-only when the kernel accepts no more
-  // writes.
+  // The server then syncs the upper, so it gets this message last: the kernel accepts no more writes.
   if (after.readOnly && !before.readOnly) reportToServer(mountpoint, given, after);
   return OK;
 }
 
-/** These are spread over two settings, so that only access times can differ between them. */
-const EQUAL_FLAGS = { readOnly: false, suid: true, dev: true, exec: true };
+function differInTimes({ accessTimes: one }: FlagSettings, { accessTimes: other }: FlagSettings): boolean {
+  return one.mode !== other.mode || one.directories !== other.directories;
+}
 
 /** The flags of the mount that no option here can change. */
 function otherFlagsOf({ options, fileSystemOptions }: MountEntry): number {

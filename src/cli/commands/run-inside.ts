@@ -27,6 +27,7 @@ import { CommandSignals, statusOf, statusOfSignal } from '../process/child-statu
 import { describeUnmappedOwners } from '../process/unmapped-owners.js';
 import { RunTerminal } from './run-terminal.js';
 
+/** The work of the inner process: the mount, and the command to run in it. */
 export interface InsideOrder {
   /** Arguments of `plyfs mount`. */
   readonly mount: readonly string[];
@@ -62,6 +63,7 @@ export function orderOf(bytes: string): InsideOrder {
   return order as InsideOrder;
 }
 
+/** The launcher of this same installation. */
 const PLYFS = fileURLToPath(new URL('bin/plyfs', PACKAGE_ROOT));
 /** Devices of the caller's /dev that the command can use. */
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
@@ -135,6 +137,7 @@ function mountAt(root: string, place: string, args: readonly string[]): void {
   mount([...args, path]);
 }
 
+/** Calls mount(8), which prints the reason of a failure. */
 function mount(args: readonly string[]): void {
   const { status, error } = spawnSync('mount', args, { stdio: ['ignore', 'ignore', 'inherit'] });
   if (error !== undefined) throw MountError.of({ what: 'mount', why: error.message });

@@ -16,6 +16,7 @@ const RETRY_MS = 5;
 /** How long to read the remaining output after all processes of the command have ended, in milliseconds. */
 const IDLE_MS = 1000;
 
+/** The pseudo-terminal of the command, and the caller's terminal on stdin. */
 export class RunTerminal {
   /** The output of the command. */
   private readonly output: ReadStream;
@@ -121,6 +122,7 @@ export class RunTerminal {
   }
 }
 
+/** Gives one terminal the size of another. */
 type CopyWindowSize = (from: number, to: number) => void;
 
 /**

@@ -33,7 +33,7 @@ ${all.flatMap(({ name, options }) => options.flatMap((option) => kindsCase(name,
 
 _plyfs() {
   local -a words kinds
-  local quote typed=$2 attached flags arguments
+  local quote typed=$2 attached flags arguments REPLY IFS=$' \\t\\n'
   COMPREPLY=()
   _plyfs_split "\${COMP_LINE:0:COMP_POINT}"
   if [[ \${#words[@]} -eq 2 && \${words[1]} != -* ]]; then

@@ -1,7 +1,8 @@
 /** The functions of the completion for bash that know no words of plyfs. */
 
 /**
- * `_plyfs` has the variables that the other functions share: `words`, `quote`, `typed`, `kinds`, `attached`.
+ * `_plyfs` has the variables that the other functions share: `words`, `quote`, `typed`, `kinds`, `attached`,
+ * `flags`, `arguments`.
  */
 export const BASH_FUNCTIONS = `# Sets words to the words of the line $1, as the shell passes them, and quote to the quote that is open at the
 # end of the line.
@@ -117,15 +118,15 @@ _plyfs_list() {
 # Adds the paths that begin with $2: directories, and files if $1 is file. The word has a backslash before the
 # characters $3, and cannot have the characters $4.
 _plyfs_paths() {
-  local base=$2 path
-  if [[ -n $3 ]]; then
+  local base=$2 escaped=\${3-} refused=\${4-} path
+  if [[ -n $escaped ]]; then
     _plyfs_unescape "$2"
     base=$REPLY
   fi
   while IFS= read -r -d '' path; do
     path=\${path#"$base"}
-    [[ -z $4 || $path != *["$4"]* ]] || continue
-    _plyfs_escape "$path" "$3"
+    [[ -z $refused || $path != *["$refused"]* ]] || continue
+    _plyfs_escape "$path" "$escaped"
     _plyfs_add "$REPLY"
   done < <(_plyfs_list "$1" "$base")
 }
@@ -149,13 +150,14 @@ _plyfs_programs() {
 
 # Adds the values of the kind $1 that begin with $2. In a list of options, $3 is a comma.
 _plyfs_value() {
+  local comma=\${3-}
   case $1 in
-    directory | file) _plyfs_paths "$1" "$2" "\${3:+\\\\$3}" ;;
+    directory | file) _plyfs_paths "$1" "$2" "\${comma:+\\\\$comma}" ;;
     # Nothing is escaped in such a path, so a comma would end it.
-    unescaped-directory) _plyfs_paths directory "$2" '' "$3" ;;
+    unescaped-directory) _plyfs_paths directory "$2" '' "$comma" ;;
     directories)
       _plyfs_last "$2" :
-      _plyfs_paths directory "$REPLY" "\\\\:$3"
+      _plyfs_paths directory "$REPLY" "\\\\:$comma"
       ;;
     options)
       compopt -o nospace 2>/dev/null

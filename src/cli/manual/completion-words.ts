@@ -18,6 +18,7 @@ export type Completes =
   | 'none'
   | 'nothing';
 
+/** An option of a command. */
 export interface CommandOption {
   /** `-t`, `--docker`. */
   readonly words: readonly string[];
@@ -28,6 +29,7 @@ export interface CommandOption {
   readonly hasSecondValue: boolean;
 }
 
+/** A command with its options. */
 export interface CommandWord {
   readonly name: string;
   readonly help: string;
@@ -54,6 +56,7 @@ export interface CompletionWords {
   readonly mountOptions: readonly MountOptionWord[];
 }
 
+/** The words of the command line that commander has in `program`, and those of the table of mount options. */
 export function completionWords(program: Command): CompletionWords {
   const visible = program.createHelp().visibleCommands(program);
   const names = visible.map((command) => command.name());

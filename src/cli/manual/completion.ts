@@ -11,6 +11,7 @@ const WRITERS: ReadonlyMap<string, typeof bashCompletion> = new Map([
   ['fish', fishCompletion],
 ]);
 
+/** The completion of `program` for `shell`: a script that the shell can source. */
 export function completionFor(shell: string, program: Command): string {
   const writer = WRITERS.get(shell);
   if (writer === undefined) throw new Error(`no completion for ${shell}`);

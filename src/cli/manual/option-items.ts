@@ -9,6 +9,14 @@ export function optionItems(dialect: 'aufs' | undefined): (readonly [spelling: s
   );
 }
 
+/** The words of `dialect` that have no effect and no item. `undefined`: those of both dialects. */
+export function wordsWithoutEffect(dialect: 'aufs' | undefined): string[] {
+  return OPTION_ENTRIES.flatMap((entry) => {
+    const isSilent = entry.kind === 'accepted' && entry.help === undefined && entry.takes === undefined;
+    return isSilent && ownDialect(entry) === dialect ? entry.words : [];
+  });
+}
+
 function ownDialect({ dialect }: OptionEntry): Dialect | undefined {
   return dialect === 'aufs' ? dialect : undefined;
 }

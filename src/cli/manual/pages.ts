@@ -1,5 +1,5 @@
 /** The sections of the help and of the man pages that commander does not write itself. */
-import { optionItems } from './option-items.js';
+import { optionItems, wordsWithoutEffect } from './option-items.js';
 import type { Section } from './page.js';
 
 const EXIT_STATUS: Section = {
@@ -59,6 +59,10 @@ const DOCKER: Section = {
   ],
 };
 
+function withoutEffect(dialect: 'aufs' | undefined): string {
+  return `Accepted, without effect: ${wordsWithoutEffect(dialect).join(', ')}.`;
+}
+
 const MOUNT: readonly Section[] = [
   {
     heading: 'Arguments',
@@ -71,13 +75,10 @@ const MOUNT: readonly Section[] = [
       },
     ],
   },
-  { heading: 'Mount options (-o)', blocks: [{ items: optionItems(undefined) }] },
+  { heading: 'Mount options (-o)', blocks: [{ items: optionItems(undefined) }, withoutEffect(undefined)] },
   {
     heading: 'Mount options with -t aufs',
-    blocks: [
-      { items: optionItems('aufs') },
-      'Options of aufs that have no meaning here (xino, dio, udba, dirperm1 and the like) are accepted.',
-    ],
+    blocks: [{ items: optionItems('aufs') }, withoutEffect('aufs')],
   },
   {
     heading: 'Notes',
@@ -225,7 +226,7 @@ const COMPLETION: readonly Section[] = [
   },
 ];
 
-/** By the name of the command. */
+/** The sections of each page, by the name of the command. */
 export const PAGES: ReadonlyMap<string, readonly Section[]> = new Map([
   ['plyfs', PROGRAM],
   ['mount', MOUNT],

@@ -5,9 +5,12 @@
 import { Errno } from '../../core/errno.js';
 import { errnoOf } from '../../server/config/mount-error.js';
 
+/** The time between two writes, in milliseconds. */
 const INTERVAL_MS = 100;
+/** Moves the cursor to the beginning of the line, and erases the line. */
 const CLEAR = '\r\x1b[K';
 
+/** The line, and the timer that writes it. */
 export class ProgressLine {
   private timer: NodeJS.Timeout | undefined;
 

@@ -1,3 +1,4 @@
+/** The version of plyfs. */
 import { readFileSync } from 'node:fs';
 import { FUSE_MAJOR, FUSE_MIN_MINOR, FUSE_MINOR } from '../../fuse/wire/abi.js';
 import { PACKAGE_ROOT } from '../package-root.js';

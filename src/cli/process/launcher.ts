@@ -17,6 +17,7 @@ const STDIN = 0;
 const STDOUT = 1;
 const STDERR = 2;
 
+/** The launcher as this process sees it, which continues as the daemon. */
 export class Launcher {
   private isReleased = false;
 
@@ -63,13 +64,13 @@ export class Launcher {
     newSession();
     process.chdir('/');
     for (const fd of this.inherited()) if (fd !== keptFd) closeSync(fd);
-    const nothing = openSync('/dev/null', constants.O_RDWR);
-    replaceFd(STDIN, nothing);
-    replaceFd(STDERR, nothing);
+    const devNull = openSync('/dev/null', constants.O_RDWR);
+    replaceFd(STDIN, devNull);
+    replaceFd(STDERR, devNull);
     this.isReleased = true;
     writeSync(STDOUT, `${OK}`);
-    replaceFd(STDOUT, nothing); // The launcher now reads the end of the file.
-    closeSync(nothing);
+    replaceFd(STDOUT, devNull); // The launcher now reads the end of the file.
+    closeSync(devNull);
   }
 
   /**
@@ -100,14 +101,17 @@ function exists(pid: number): boolean {
   }
 }
 
+/** The fds of a process; none if it has ended. */
 function fdsOf(pid: string): number[] {
   return unlessGone(() => readdirSync(`/proc/${pid}/fd`).map(Number)) ?? [];
 }
 
+/** The file behind an fd. */
 function targetOf(pid: string, fd: number): string | undefined {
   return unlessGone(() => readlinkSync(`/proc/${pid}/fd/${fd}`, 'latin1'));
 }
 
+/** Whether the fd has not been passed on to child processes. */
 function closesOnExec(pid: string, fd: number): boolean {
   const text = unlessGone(() => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'));
   const flags = procField(text, 'flags');

@@ -23,10 +23,12 @@ export function userNamespace(): UserNamespace {
   return { args: ['--user', '--map-root-user', '--map-auto'], hasOthers: true };
 }
 
+/** Whether this user has subordinate ids, and the programs that map them. */
 function hasSubordinates(): boolean {
   return isInPath('newuidmap') && isInPath('newgidmap') && isListed('/etc/subuid') && isListed('/etc/subgid');
 }
 
+/** Whether a program can be run by its name. */
 function isInPath(program: string): boolean {
   const { PATH = '' } = process.env;
   return PATH.split(':').some((directory) => {

@@ -17,6 +17,7 @@ const NAME = /^plyfs-run-[A-Za-z0-9]{6}$/;
 /** The prefix of the name of a directory that is not locked yet. */
 const UNLOCKED = 'plyfs-new-run-';
 
+/** The directory, and the lock on it. */
 export class ScratchDirectory {
   private constructor(
     readonly path: string,
@@ -33,7 +34,7 @@ export class ScratchDirectory {
     try {
       const unlocked = mkdtempSync(join(home, UNLOCKED));
       const lock = openSync(unlocked, constants.O_RDONLY);
-      tryLock(lock);
+      tryLock(lock); // This succeeds, because no other process locks a directory of this name.
       // Other runs remove unlocked directories of this name, so it gets the name only after it is locked.
       const path = unlocked.replace(UNLOCKED, 'plyfs-run-');
       renameSync(unlocked, path);
@@ -73,6 +74,7 @@ function removeAbandoned(home: string, tryLock: (fd: number) => boolean): void {
   }
 }
 
+/** Opens a directory. Undefined: it does not exist any more. */
 function openUnlessGone(path: string): number | undefined {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_DIRECTORY);

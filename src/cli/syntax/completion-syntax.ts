@@ -2,8 +2,10 @@
 import { Argument, type Command } from 'commander';
 import { throwParseErrors } from './parse-errors.js';
 
+/** The shells that have a completion. */
 const SHELLS = ['bash', 'zsh', 'fish'];
 
+/** Adds the command to the program. */
 export function addCompletion(program: Command, completion: (shell: string) => Promise<void>): void {
   const command = program
     .command('completion')

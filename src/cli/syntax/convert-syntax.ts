@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import type { ConversionRequest } from '../../store/convert/conversion-request.js';
 import { throwParseErrors } from './parse-errors.js';
 
+/** The arguments of `plyfs convert`. */
 export interface ConvertArguments extends ConversionRequest {
   /** Print what was done, or what prevented it, as one JSON object. */
   readonly json: boolean;
@@ -17,6 +18,7 @@ interface ConvertFlags {
   json?: true;
 }
 
+/** Adds the command to the program. */
 export function addConvert(program: Command, convert: (args: ConvertArguments) => Promise<void>): void {
   const command: Command = program
     .command('convert')

@@ -23,6 +23,7 @@ interface MountFlags {
   asFuseOverlayfs?: true;
 }
 
+/** Adds the command to the program. */
 export function addMount(program: Command, mount: (args: MountArguments) => Promise<void>): void {
   const command: Command = program
     .command('mount')

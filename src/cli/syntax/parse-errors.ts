@@ -24,7 +24,7 @@ export class WrongCommandLine extends Error {}
  */
 export function throwParseErrors(command: Command): Command {
   return command
-    .helpOption('-h, --help', 'print this help')
+    .helpOption('-h, --help', 'print the help')
     .configureHelp({ formatHelp: () => '' })
     .configureOutput({ outputError: () => {} })
     .exitOverride((error) => {

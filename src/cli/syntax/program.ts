@@ -21,7 +21,10 @@ export interface Commands {
   completion(shell: string, program: Command): Promise<number>;
 }
 
-/** @param setStatus receives the exit status of the command, because commander has no place for it */
+/**
+ * Builds the program.
+ * @param setStatus receives the exit status of the command, because commander has no place for it
+ */
 export function buildProgram(commands: Commands, setStatus: (status: number) => void): Command {
   const program = new Command('plyfs')
     .helpCommand('help [command]', 'print the help of a command')

@@ -40,6 +40,7 @@ export function insertLayerOption(args: readonly string[]): string[] {
   return isGiven ? args.toSpliced(docker + 2, 0, '--layer') : [...args];
 }
 
+/** Adds the command to the program. */
 export function addRun(program: Command, run: (args: RunArguments) => Promise<void>): void {
   const command: Command = program
     .command('run')
@@ -71,6 +72,7 @@ export function addRun(program: Command, run: (args: RunArguments) => Promise<vo
   });
 }
 
+/** Refuses options that contradict each other, and missing ones. */
 function refuseWrongFlags({ rootfs, docker, layer, upper, work, ephemeral }: RunFlags, command: Command): void {
   if ((rootfs === undefined) === (docker === undefined)) command.error('error: give either --rootfs or --docker');
   if (ephemeral === true && upper !== undefined) command.error('error: --upper and --ephemeral exclude each other');

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { throwParseErrors } from './parse-errors.js';
 
+/** The arguments of `plyfs umount`. */
 export interface UmountArguments {
   /** Detach the mount even if it is in use. */
   readonly lazy: boolean;
@@ -9,6 +10,7 @@ export interface UmountArguments {
   readonly mountpoint: string;
 }
 
+/** Adds the command to the program. */
 export function addUmount(program: Command, umount: (args: UmountArguments) => Promise<void>): void {
   const command: Command = program
     .command('umount')

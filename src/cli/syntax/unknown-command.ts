@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { printable } from '../../server/config/mount-error.js';
 
+/** The commands that a user can misspell. */
 const COMMANDS = ['mount', 'umount', 'convert', 'run', 'completion', 'help'];
 
 /**

@@ -1,10 +1,10 @@
 /** Requests about the data of regular files. */
 import { Errno } from '../../core/errno.js';
 import { O_SYNC } from '../../core/flags.js';
-import type { Entry, Opened } from '../operations.js';
+import type { CreatedFile, NewFile } from '../operations.js';
 import { FSYNC_FDATASYNC, MAX_DATA, OPEN_KILL_SUIDGID, WRITE_CACHE, WRITE_KILL_SUIDGID } from '../wire/abi.js';
 import { OutHeader } from '../wire/reply-structs.js';
-import { ProtocolError } from '../wire/request.js';
+import { ProtocolError, type Request } from '../wire/request.js';
 import {
   CopyFileRangeIn,
   CreateIn,
@@ -33,10 +33,14 @@ export function open(exchange: Exchange): number {
   return 0;
 }
 
-function replyCreated({ reply }: Exchange, { entry, opened }: { entry: Entry; opened: Opened }): number {
+function replyCreated({ reply }: Exchange, { entry, opened }: CreatedFile): number {
   reply.appendEntry(entry);
   reply.appendOpened(opened);
   return 0;
+}
+
+function newFile(request: Request): NewFile {
+  return { mode: request.u32(CreateIn.mode), flags: request.u32(CreateIn.flags) };
 }
 
 export function create(exchange: Exchange): number {
@@ -44,8 +48,7 @@ export function create(exchange: Exchange): number {
   request.expectBody(CreateIn.sizeof);
   const caller = exchange.caller(request.u32(CreateIn.umask));
   const name = request.name(CreateIn.sizeof);
-  const [mode, flags] = [request.u32(CreateIn.mode), request.u32(CreateIn.flags)];
-  return replyCreated(exchange, operations.create(request.nodeid, name, mode, flags, caller));
+  return replyCreated(exchange, operations.create(request.nodeid, name, newFile(request), caller));
 }
 
 /** The body is that of CREATE. Its name is not read: the kernel made it up for its own dentry. */
@@ -53,8 +56,7 @@ export function tmpfile(exchange: Exchange): number {
   const { request, operations } = exchange;
   request.expectBody(CreateIn.sizeof);
   const caller = exchange.caller(request.u32(CreateIn.umask));
-  const [mode, flags] = [request.u32(CreateIn.mode), request.u32(CreateIn.flags)];
-  return replyCreated(exchange, operations.tmpfile(request.nodeid, mode, flags, caller));
+  return replyCreated(exchange, operations.tmpfile(request.nodeid, newFile(request), caller));
 }
 
 export function release({ request, operations }: Exchange): number {
@@ -102,9 +104,12 @@ export function fsync({ request, operations }: Exchange): number {
 export function fallocate(exchange: Exchange): number {
   const { request, operations } = exchange;
   request.expectBody(FallocateIn.sizeof);
-  const offset = request.fileOffset(FallocateIn.offset);
-  const length = request.fileOffset(FallocateIn.length);
-  operations.fallocate(request.nodeid, request.u32(FallocateIn.mode), offset, length, exchange.caller());
+  const allocation = {
+    mode: request.u32(FallocateIn.mode),
+    offset: request.fileOffset(FallocateIn.offset),
+    length: request.fileOffset(FallocateIn.length),
+  };
+  operations.fallocate(request.nodeid, allocation, exchange.caller());
   return 0;
 }
 
@@ -123,11 +128,14 @@ export function lseek({ request, reply, operations }: Exchange): number {
 function copy(exchange: Exchange): number {
   const { request, operations } = exchange;
   request.expectBody(CopyFileRangeIn.sizeof);
-  const length = Math.min(request.u64(CopyFileRangeIn.len), MAX_RW_COUNT);
-  const from = request.fileOffset(CopyFileRangeIn.off_in);
-  const target = request.nodeidAt(CopyFileRangeIn.nodeid_out);
-  const to = request.fileOffset(CopyFileRangeIn.off_out);
-  return operations.copyFileRange(request.nodeid, from, target, to, length, exchange.caller());
+  const range = {
+    from: request.nodeid,
+    fromOffset: request.fileOffset(CopyFileRangeIn.off_in),
+    to: request.nodeidAt(CopyFileRangeIn.nodeid_out),
+    toOffset: request.fileOffset(CopyFileRangeIn.off_out),
+    length: Math.min(request.u64(CopyFileRangeIn.len), MAX_RW_COUNT),
+  };
+  return operations.copyFileRange(range, exchange.caller());
 }
 
 export function copyFileRange(exchange: Exchange): number {

@@ -52,8 +52,8 @@ export function mknod(exchange: Exchange): number {
   request.expectBody(MknodIn.sizeof);
   const caller = exchange.caller(request.u32(MknodIn.umask));
   const name = request.name(MknodIn.sizeof);
-  const [mode, rdev] = [request.u32(MknodIn.mode), request.u32(MknodIn.rdev)];
-  return replyEntry(exchange, operations.mknod(request.nodeid, name, mode, rdev, caller));
+  const special = { mode: request.u32(MknodIn.mode), rdev: request.u32(MknodIn.rdev) };
+  return replyEntry(exchange, operations.mknod(request.nodeid, name, special, caller));
 }
 
 export function mkdir(exchange: Exchange): number {

@@ -45,7 +45,7 @@ export function setxattr(exchange: Exchange): number {
   const killSetGid = setxattrExt && (request.u32(SetxattrIn.setxattr_flags) & SETXATTR_ACL_KILL_SGID) !== 0;
   const name = request.text(nameAt);
   const value = request.bytes(request.cursor, request.u32(SetxattrIn.size));
-  operations.setxattr(request.nodeid, name, value, request.u32(SetxattrIn.flags), killSetGid);
+  operations.setxattr(request.nodeid, name, value, { flags: request.u32(SetxattrIn.flags), killSetGid });
   return 0;
 }
 

@@ -1,11 +1,11 @@
-/** The reply to the current request. One object serves all requests of a session. */
-import type { FileStat, Moment } from '../../core/file-stat.js';
+/** The reply to the current request. One object and its memory serve all requests. */
+import type { Moment } from '../../core/file-stat.js';
 import type { Memory } from '../../sys/libc.js';
 import type { Attributes, Entry, Opened, StatFs } from '../operations.js';
 import { Fopen, STATX_BASIC_STATS, STATX_BTIME } from './abi.js';
+import { encodeAttr } from './encode-attr.js';
 import { OutMessage } from './out-message.js';
 import {
-  Attr,
   AttrOut,
   CopyFileRangeOut,
   EntryOut,
@@ -20,11 +20,6 @@ import {
   SxTime,
   WriteOut,
 } from './reply-structs.js';
-
-/** Linux' new_encode_dev() (linux/kdev_t.h): a device number in 32 bits, as the protocol has it. */
-export function encodeDev(major: number, minor: number): number {
-  return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
-}
 
 export class Reply extends OutMessage {
   private readonly timeoutSec: number;
@@ -49,27 +44,6 @@ export class Reply extends OutMessage {
     return this.setHeader(error === 0 ? this.size : 0, -error, unique);
   }
 
-  private setAttr(at: number, attr: FileStat): void {
-    this.setU64(Attr.ino, attr.ino, at);
-    this.setU64(Attr.size, attr.size, at);
-    this.setU64(Attr.blocks, attr.blocks, at);
-    this.setI64(Attr.atime, attr.atimeSec, at);
-    this.setI64(Attr.mtime, attr.mtimeSec, at);
-    this.setI64(Attr.ctime, attr.ctimeSec, at);
-    const { u32s } = this;
-    const word = (OutHeader.sizeof + at) >>> 2;
-    u32s[word + (Attr.atimensec >>> 2)] = attr.atimeNsec;
-    u32s[word + (Attr.mtimensec >>> 2)] = attr.mtimeNsec;
-    u32s[word + (Attr.ctimensec >>> 2)] = attr.ctimeNsec;
-    u32s[word + (Attr.mode >>> 2)] = attr.mode;
-    u32s[word + (Attr.nlink >>> 2)] = attr.nlink;
-    u32s[word + (Attr.uid >>> 2)] = attr.uid;
-    u32s[word + (Attr.gid >>> 2)] = attr.gid;
-    u32s[word + (Attr.rdev >>> 2)] = encodeDev(attr.rdevMajor, attr.rdevMinor);
-    u32s[word + (Attr.blksize >>> 2)] = attr.blksize;
-    u32s[word + (Attr.flags >>> 2)] = 0;
-  }
-
   /** Writes a fuse_entry_out at `at`, without changing {@link size}. */
   setEntry(at: number, entry: Entry): void {
     this.setU64(EntryOut.nodeid, entry.nodeid, at);
@@ -78,7 +52,7 @@ export class Reply extends OutMessage {
     this.setU64(EntryOut.attr_valid, entry.cacheAttr ? this.timeoutSec : 0, at);
     this.setU32(EntryOut.entry_valid_nsec, this.timeoutNsec, at);
     this.setU32(EntryOut.attr_valid_nsec, entry.cacheAttr ? this.timeoutNsec : 0, at);
-    this.setAttr(at + EntryOut.attr, entry.attr);
+    encodeAttr(this.u32s, (OutHeader.sizeof + at + EntryOut.attr) >>> 2, entry.attr);
   }
 
   appendEntry(entry: Entry): void {
@@ -101,7 +75,7 @@ export class Reply extends OutMessage {
     this.setU64(AttrOut.attr_valid, cacheAttr ? this.timeoutSec : 0);
     this.setU32(AttrOut.attr_valid_nsec, cacheAttr ? this.timeoutNsec : 0);
     this.setU32(AttrOut.dummy, 0);
-    this.setAttr(AttrOut.attr, attr);
+    encodeAttr(this.u32s, (OutHeader.sizeof + AttrOut.attr) >>> 2, attr);
     this.size = AttrOut.sizeof;
   }
 

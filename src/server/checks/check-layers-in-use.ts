@@ -113,6 +113,7 @@ function isMarked(place: DirectoryLocation, mounts: readonly MountEntry[], finde
   return false;
 }
 
+/** Whether a server has marked the directory as its upper or work directory. */
 function hasMark(path: string): boolean {
   const fd = openSync(Buffer.from(path, 'latin1'), constants.O_RDONLY | constants.O_DIRECTORY);
   try {
@@ -135,6 +136,7 @@ function unlessUnreachable(find: () => DirectoryLocation): DirectoryLocation | u
   }
 }
 
+/** The refusal of a layer. */
 function inUse(what: string, where: string): MountError {
   return MountError.of({
     what,

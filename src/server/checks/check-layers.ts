@@ -213,6 +213,7 @@ function checkOverlaps(
   });
 }
 
+/** The refusal of a lower layer that is not a separate tree. */
 function overlap(what: string, where: string | undefined, why: string, advice: string): MountError {
   return MountError.of({ what, where: where ?? '', why, errno: Errno.ELOOP, advice });
 }

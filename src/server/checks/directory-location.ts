@@ -4,6 +4,7 @@ import { O_PATH } from '../../core/flags.js';
 import { type MountEntry, readMountinfo } from '../../sys/mountinfo.js';
 import { procField, readOwnProc } from '../../sys/proc.js';
 
+/** The place of a directory: its mount, its file system, and its path there. */
 export interface DirectoryLocation {
   readonly mountId: number;
   /** The device of the file system, as `major:minor`. */
@@ -72,6 +73,7 @@ function below(directory: string, path: string): string {
   return directory === '/' ? path : path.slice(directory.length);
 }
 
+/** The path of `rest` below `root`; both begin with a slash, except that `rest` can be empty. */
 function join(root: string, rest: string): string {
   if (root === '/') return rest === '' ? '/' : rest;
   return rest === '/' ? root : root + rest;

@@ -82,11 +82,9 @@ export interface MountConfig {
  */
 export type Transport = 'direct' | 'fuse-native';
 
-/**
- * Docker's limit for overlay2. The limit of the kernel is {@link HIGHEST_MAX_LAYERS} (fs/overlayfs/params.h
- * OVL_MAX_STACK).
- */
+/** Docker's limit for overlay2. */
 export const DEFAULT_MAX_LAYERS = 128;
+/** The limit of the kernel (fs/overlayfs/params.h OVL_MAX_STACK). */
 export const HIGHEST_MAX_LAYERS = 500;
 
 /**
@@ -100,6 +98,7 @@ export function isReadOnly(config: MountConfig): boolean {
   return config.readOnly || config.upper === undefined;
 }
 
+/** The flag of mount(2) for each mode of access times. */
 const ATIME_FLAGS = { relatime: MS_RELATIME, strictatime: MS_STRICTATIME, noatime: MS_NOATIME } as const;
 
 /** The settings of a mount that flags of mount(2) express. */

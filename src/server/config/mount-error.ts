@@ -5,6 +5,7 @@ import { errnoName, FsError } from '../../core/errno.js';
 import { LayerRefusal } from '../../core/layer-refusal.js';
 import { HelperError } from '../../fuse/mount/mount-request.js';
 
+/** The parts of a message about a refused mount. */
 export interface Refusal {
   /** The option or the step: `lowerdir`, `mountpoint`, `mount`. */
   readonly what: string;

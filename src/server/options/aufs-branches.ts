@@ -35,6 +35,7 @@ export function branchesFrom(list: string, readOnly: boolean, note: (line: strin
   return branches;
 }
 
+/** Parses one entry of the list. */
 function parseBranch(text: string, writableByDefault: boolean, note: (line: string) => void): Branch {
   const equals = text.lastIndexOf('=');
   const path = equals < 0 ? text : text.slice(0, equals);
@@ -53,6 +54,7 @@ function parseBranch(text: string, writableByDefault: boolean, note: (line: stri
   };
 }
 
+/** Whether a permission makes the branch rw. */
 function isWritable(permission: string, byDefault: boolean, path: string, note: (line: string) => void): boolean {
   switch (permission) {
     case '':

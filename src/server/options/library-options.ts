@@ -22,10 +22,13 @@ import { OPTION_ENTRIES } from './option-words.js';
 import { setProperty } from './resolve-mount.js';
 import type { AnyOption } from './table/all-options.js';
 
+/** The entries of the table that the library has. */
 type LibraryEntry = Exclude<Extract<AnyOption, { readonly property: Property }>, { readonly library: false }>;
+/** The entries of one dialect, or (`undefined`) those of every mount. */
 type EntryOf<D> = D extends Dialect
   ? Extract<LibraryEntry, { readonly dialect: D }>
   : Exclude<LibraryEntry, { readonly dialect: Dialect }>;
+/** The type of the value that the library takes for an entry. */
 type ValueOf<E extends LibraryEntry> = E extends { readonly takes: { readonly check: Check<infer T> } }
   ? T
   : Exclude<OptionValues[E['property']], undefined>;
@@ -45,6 +48,7 @@ interface OwnOptions {
   aufs?: TableOptions<'aufs'> & { ignoresWhiteouts?: readonly number[]; linkWhiteouts?: boolean };
 }
 
+/** The options of a mount, as a program gives them. */
 export type LibraryOptions = TableOptions<undefined> & OwnOptions;
 
 /**
@@ -79,6 +83,7 @@ export function valuesOf(options: LibraryOptions): OptionValues {
   return values;
 }
 
+/** Refuses options that contradict each other or the dialect. */
 function refuseContradictions({ dialect = 'overlay', volatile, fsync, lowers, aufs = {} }: LibraryOptions): void {
   if (volatile === true && fsync === false) throw refusal('fsync', 'false contradicts volatile');
   const { ignoresWhiteouts = [], linkWhiteouts, alwaysOpaque, keepLinks } = aufs;
@@ -105,12 +110,14 @@ function setFromLibrary(values: OptionValues, entry: Flag | Valued, value: unkno
   setProperty(values, property, (entry.kind === 'value' ? entry.takes.fromLibrary(value) : value) as never);
 }
 
+/** The entries of {@link EntryOf}. */
 function entriesOf(group: Dialect | undefined): (Flag | Valued)[] {
   return OPTION_ENTRIES.filter((entry) => entry.kind === 'flag' || entry.kind === 'value').filter(
     ({ dialect, library }) => library !== false && dialect === group,
   );
 }
 
+/** The checks of the properties that these entries define. */
 function checksOf(group: Dialect | undefined): Checks {
   const entries = entriesOf(group);
   const flagValues = (property: Property): (string | boolean)[] =>

@@ -2,6 +2,7 @@
 import type { Dialect, OptionEntry } from './kinds/option-entry.js';
 import { ALL_OPTIONS } from './table/all-options.js';
 
+/** The meaning of a word after `-o`. */
 export interface OptionWord {
   readonly entry: OptionEntry;
   /** The word is the opposite of a flag. */

@@ -155,6 +155,7 @@ class OptionReader {
   }
 }
 
+/** Gives the property of a flag the value of its word. */
 function setFlag(values: OptionValues, flag: Flag, isOpposite: boolean): void {
   const { property, value, oppositeValue } = flag;
   if (!isOpposite) setProperty(values, property, value);
@@ -162,6 +163,7 @@ function setFlag(values: OptionValues, flag: Flag, isOpposite: boolean): void {
   else if (values[property] === value) delete values[property];
 }
 
+/** Gives the property of an option the value that its text means. */
 function setValue(values: OptionValues, { word, property, takes, again }: Valued, text: string): void {
   setProperty(values, property, takes.parse(word, text, again === 'adds' ? (values[property] as never) : undefined));
 }
@@ -170,6 +172,7 @@ function conflictsOf(entry: OptionEntry | undefined): readonly string[] {
   return entry !== undefined && 'conflicts' in entry ? (entry.conflicts ?? []) : [];
 }
 
+/** The message about an option that plyfs does not support. */
 function messageOf({ message }: Unsupported, given: GivenOption): string {
   return message ?? `option of aufs that plyfs does not support: ${printable(asGiven(given))}`;
 }
@@ -192,6 +195,7 @@ function takesColon(name: string, entry: OptionEntry | undefined): boolean {
   return entry?.kind === 'unsupported' && entry.separator === ':';
 }
 
+/** Whether the error is a refusal of a wrong value. */
 function isInvalid(error: unknown): error is MountError {
   return error instanceof MountError && error.errno === Errno.EINVAL;
 }

@@ -9,6 +9,7 @@ import { OPTION_ENTRIES } from './option-words.js';
 import { refuseOverlayOptions, resolveOverlay } from './resolve-overlay.js';
 import type { AnyOption } from './table/all-options.js';
 
+/** The entries that have a default. */
 type WithDefault = Extract<AnyOption, { readonly default: unknown }>;
 type Defaults = { [E in WithDefault as E['property']]: Value<E['property']> };
 
@@ -42,12 +43,20 @@ export function resolveMount(
 ): MountConfig {
   const values = { ...defaultValues(isRoot), ...given };
   // Takes out, group by group, the values that the config has in another form. The rest stays unchanged.
-  const { dialect = 'overlay', mountpoint = '', layers, branches, logFile: _, service: _service, ...ofMount } = values;
-  const { accessTimes, directoryAccessTimes, fsync, xattrPermissions, ...ofServer } = ofMount;
-  const { redirectDir, metacopy, index, uuid, userxattr, ...notOverlay } = ofServer;
-  const { ignoresWhiteouts = [], linkWhiteouts = true, alwaysOpaque, keepLinks, ...notAufs } = notOverlay;
-  const { uidMapping, gidMapping, squashToRoot, squashToUid, squashToGid, ...notOwners } = notAufs;
-  const { staticNlink, acls, xattrs, ...unchanged } = notOwners;
+  const {
+    dialect = 'overlay',
+    mountpoint = '',
+    layers,
+    branches,
+    logFile: _,
+    service: _service,
+    ...withoutLayers
+  } = values;
+  const { accessTimes, directoryAccessTimes, fsync, xattrPermissions, ...withoutTimes } = withoutLayers;
+  const { redirectDir, metacopy, index, uuid, userxattr, ...withoutOverlay } = withoutTimes;
+  const { ignoresWhiteouts = [], linkWhiteouts = true, alwaysOpaque, keepLinks, ...withoutAufs } = withoutOverlay;
+  const { uidMapping, gidMapping, squashToRoot, squashToUid, squashToGid, ...withoutOwners } = withoutAufs;
+  const { staticNlink, acls, xattrs, ...unchanged } = withoutOwners;
   const ownership = ownershipOf(values);
   const config: MountConfig = {
     ...unchanged,
@@ -107,6 +116,7 @@ function ownershipOf(values: OptionValues): OwnershipView | undefined {
   return Object.keys(view).length === 0 ? undefined : view;
 }
 
+/** The rule by which ids are shown; undefined: as they are on the layers. */
 function ruleOf(all: number | undefined, ranges: readonly IdRange[] | undefined): IdRule | undefined {
   if (all !== undefined) return { all };
   return ranges === undefined ? undefined : { ranges };

@@ -32,15 +32,24 @@ export function resolveOverlay(
   return { ...settings, index };
 }
 
-/** The aufs dialect has none of these features. An option that turns one off is accepted. */
-export function refuseOverlayOptions({ redirectDir, metacopy, index }: OptionValues, { dataLayers }: Layers): void {
+/**
+ * The aufs dialect has none of these features, and no private attributes. An option that asks for its default
+ * is accepted.
+ */
+export function refuseOverlayOptions(
+  { redirectDir, metacopy, index, uuid, userxattr }: OptionValues,
+  { dataLayers }: Layers,
+): void {
   const why = 'the aufs dialect does not have this feature';
   if (redirectDir === 'on' || redirectDir === 'follow') throw refusal('redirect_dir', redirectDir, why);
   if (metacopy === true) throw refusal('metacopy', 'on', why);
   if (index === true) throw refusal('index', 'on', why);
+  if (uuid === false) throw refusal('uuid', 'off', why);
+  if (userxattr === true) throw refusal('userxattr', undefined, why);
   if (dataLayers > 0) throw refusal('lowerdir', undefined, `data-only layers: ${why}`);
 }
 
+/** The settings of a mount that keeps its attributes in `trusted.`. */
 function withTrusted(
   { redirectDir, metacopy = false }: OptionValues,
   hasUpper: boolean,
@@ -58,7 +67,8 @@ function withTrusted(
  */
 function redirectOf(asked: OptionValues['redirectDir'], hasUpper: boolean): OverlaySettings['redirect'] {
   if (asked === 'nofollow' || asked === 'on') return asked;
-  // `on` differs from `follow` only in what is written to the upper.
+  // Without an upper nothing is written, so `on` means the same as `follow`, and metacopy is possible with
+  // `on`.
   return hasUpper ? 'follow' : 'on';
 }
 

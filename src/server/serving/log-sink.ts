@@ -19,7 +19,7 @@ function fileSink(file: string): (line: string) => void {
   };
 }
 
-/** Opens a log file, to which lines are appended. Throws {@link MountError}. */
+/** Opens a file for appending; creates it with mode 0600. Throws {@link MountError}. */
 export function openLogFile(file: string): number {
   try {
     return openSync(Buffer.from(file, 'latin1'), 'a', 0o600);

@@ -31,6 +31,7 @@ const OBJECT: Check<object> = {
   holds: (value): value is object => typeof value === 'object' && value !== null,
 };
 
+/** The checks of each property of the config. Groups of properties are only checked to be objects. */
 const CONFIG_CHECKS = {
   dialect: required(oneOf(['overlay', 'aufs'])),
   aufs: required(OBJECT),

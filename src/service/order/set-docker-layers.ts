@@ -29,6 +29,7 @@ export function setDockerLayers(
   else values.work = work;
 }
 
+/** The refusal of an option that names layers too. */
 function contradiction(what: string): MountError {
   return MountError.of({ what, why: 'contradicts --docker', errno: Errno.EINVAL, advice: 'see plyfs mount --help' });
 }

@@ -1,6 +1,7 @@
 /** The settings that a command line asks for. */
+import { Errno } from '../../core/errno.js';
 import { HIGHEST_MAX_LAYERS } from '../../server/config/mount-config.js';
-import { printable } from '../../server/config/mount-error.js';
+import { MountError, printable } from '../../server/config/mount-error.js';
 import type { OptionValues } from '../../server/options/kinds/option-entry.js';
 import { splitOptions } from '../../server/options/kinds/option-list.js';
 import { type IgnoredOptions, readOptions } from '../../server/options/read-options.js';
@@ -21,6 +22,7 @@ export function settingsOf(
   found: DockerLayers | undefined,
   note: (line: string) => void,
 ): MountSettings {
+  if (args.source === '') throw MountError.of({ what: 'SOURCE', why: 'empty', errno: Errno.EINVAL });
   const values: OptionValues = {
     dialect: found?.dialect ?? args.dialect,
     mountpoint: args.mountpoint,

@@ -5,6 +5,7 @@ import type { XattrNamespace } from '../../whiteout/overlay/overlay-dialect.js';
 import { OverlaySource, OverlayTarget } from '../../whiteout/overlay/overlay-form.js';
 import { xattrNamespace } from '../../whiteout/overlay/overlay-namespace.js';
 
+/** The layer to convert, and the new layer. */
 export interface ConversionRequest {
   /** The path of the layer, as bytes. */
   readonly source: string;

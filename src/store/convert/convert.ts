@@ -24,6 +24,7 @@ interface ConversionWatch {
   readonly signal: AbortSignal;
 }
 
+/** The result of a conversion that did not fail. */
 export type ConversionResult =
   | { readonly kind: 'converted'; readonly counts: LayerCounts }
   /** Nothing was written. */
@@ -31,15 +32,15 @@ export type ConversionResult =
 
 /**
  * Converts a layer.
- * @throws StoreError; nothing is left behind then
+ * @throws StoreError; nothing is left behind then, unless the error names it
  */
 export async function convert(request: ConversionRequest, watch: ConversionWatch): Promise<ConversionResult> {
   const destination = openDestination(request);
   try {
-    const layer = checkSeparate(request, destination);
+    const layerIdentity = checkSeparate(request, destination);
     const { report } = await perform(request, { kind: 'scan' }, 'scanned', watch, null);
     if (report.obstacleCount > 0) return { kind: 'obstructed', ...report };
-    await write(request, destination, layer, watch, report);
+    await write(request, destination, layerIdentity, watch, report);
     return { kind: 'converted', counts: report.counts };
   } catch (error) {
     throw asStoreError(error, request);
@@ -60,11 +61,11 @@ function openDestination(request: ConversionRequest): Destination {
 async function write(
   request: ConversionRequest,
   destination: Destination,
-  layer: string,
+  layerIdentity: string,
   watch: ConversionWatch,
   { counts }: ScanReport,
 ): Promise<void> {
-  const staged = StagedDirectory.create(destination, layer);
+  const staged = StagedDirectory.create(destination, layerIdentity);
   try {
     await perform(request, { kind: 'write', fd: staged.fd }, 'written', watch, counts);
     staged.publish({ durable: !request.volatile });
@@ -81,10 +82,11 @@ function afterAbandoning(staged: StagedDirectory, { stagingPath }: Destination, 
   try {
     staged.abandon();
     return error;
-  } catch (second) {
-    if (!(error instanceof StoreError) || !(second instanceof FsError)) throw error;
-    const at = second.path === undefined || second.path === '' ? stagingPath : `${stagingPath}/${second.path}`;
-    const advice = `${quoted(at)} was left behind (${errnoName(second.errno)}: ${second.reason})`;
+  } catch (cleanupError) {
+    if (!(error instanceof StoreError) || !(cleanupError instanceof FsError)) throw error;
+    const { path = '' } = cleanupError;
+    const at = path === '' ? stagingPath : `${stagingPath}/${path}`;
+    const advice = `${quoted(at)} was left behind (${errnoName(cleanupError.errno)}: ${cleanupError.reason})`;
     return new StoreError({ ...error.problem, advice });
   }
 }
@@ -112,9 +114,10 @@ async function perform<K extends 'scanned' | 'written'>(
   throw failure(request, result);
 }
 
-/** Errnos that come only from the file system of the destination, not from that of the layer. */
+/** Errnos that only a write can cause, so that the destination is meant, and not the layer. */
 const OF_DESTINATION = new Set<number>([Errno.ENOSPC, Errno.EDQUOT, Errno.EROFS]);
 
+/** The error of a pass that failed. */
 function failure({ source, destination }: ConversionRequest, result: PassResult): StoreError {
   if (result.kind !== 'failed') throw new Error(`unexpected ${result.kind}`);
   const { path, errno, reason } = result;
@@ -151,6 +154,7 @@ function inThread(data: PassData, signal: AbortSignal): Promise<PassResult> {
   });
 }
 
+/** The error of a conversion that the user has interrupted. */
 function interrupted(): StoreError {
   return new StoreError({ what: 'convert', why: 'interrupted', errno: Errno.EINTR, advice: 'nothing was left behind' });
 }

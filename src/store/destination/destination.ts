@@ -127,6 +127,7 @@ function resolved(path: string): string | undefined {
   }
 }
 
+/** Opens the parent directory. */
 function openParent(parent: string, path: string): number {
   try {
     return openTrusted(parent, O_RDONLY | O_DIRECTORY);

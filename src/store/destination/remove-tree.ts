@@ -26,6 +26,7 @@ interface Level {
   readonly names: EntryName[];
 }
 
+/** The calls that {@link walk} makes. */
 interface Visitor {
   /** Called for a directory before its entries. @param identity as of {@link identityOf} */
   enter(identity: string): void;
@@ -66,11 +67,11 @@ export function removeContents(root: number): void {
 function walk(root: number, visitor: Visitor): void {
   let current = openDirectoryAt(root, '.');
   const levels: Level[] = [];
-  const enter = (name: EntryName): void => {
+  const addLevel = (name: EntryName): void => {
     levels.push({ name, identity: identityOfOpen(current), names: namesIn(current) });
   };
   try {
-    enter('.' as EntryName);
+    addLevel('.' as EntryName);
     for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
       const name = level.names.pop();
       if (name === undefined) {
@@ -87,7 +88,7 @@ function walk(root: number, visitor: Visitor): void {
         continue;
       }
       current = replaceFd(current, child);
-      enter(name);
+      addLevel(name);
     }
   } catch (error) {
     throw withPath(error, levels);
@@ -112,7 +113,10 @@ function openParent(fd: number, identity: string): number {
   throw new FsError(Errno.ESTALE, 'moved by another process');
 }
 
-/** Enters the directory `name`, and opens it. It must be on the same mount. Null: not a directory. */
+/**
+ * Opens the directory `name`, which must be on the same mount, and calls `visitor.enter` before. Null: it is
+ * no directory.
+ */
 function openChild(dirfd: number, name: EntryName, visitor: Visitor): number | null {
   const fd = openUnlessMountpoint(dirfd, name);
   try {

@@ -24,6 +24,10 @@ const OWNER_LISTS = S_IRUSR | S_IXUSR;
 /** How often another process may replace the object that has the staging name, before we give up. */
 const ATTEMPTS = 100;
 
+/**
+ * The directory while it is written. It ends by {@link StagedDirectory.publish} or
+ * {@link StagedDirectory.abandon}.
+ */
 export class StagedDirectory {
   private constructor(
     private readonly destination: Destination,
@@ -32,7 +36,7 @@ export class StagedDirectory {
   ) {}
 
   /**
-   * Makes the directory. Removes the remains of a killed process before.
+   * Makes the directory. If a killed process has left one, removes that first and tries again.
    * @param protectedId the identity of a directory that must not be removed
    * @throws StoreError if the object of the staging name is locked, or cannot or must not be removed
    */

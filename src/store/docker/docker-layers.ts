@@ -8,6 +8,7 @@ import { aufsContent, aufsStack, CONTENTS, PARENTS } from './aufs-layers.js';
 import { DriverDirectory } from './driver-directory.js';
 import { overlay2Content, overlay2Stack, SHORT_NAMES } from './overlay2-layers.js';
 
+/** A layer and all layers below it. */
 export interface DockerLayers {
   readonly dialect: 'overlay' | 'aufs';
   /** The paths of the requested layer and of all layers below it, as bytes, top first. */

@@ -58,6 +58,7 @@ export function copyAttributes(source: LayerObject, copy: ObjectRef, translate: 
   copyTimes(stat, copy);
 }
 
+/** Copies the xattrs that `translate` gives a name in the copy. */
 function copyXattrs(source: LayerObject, copy: ObjectRef, translate: XattrTranslation): void {
   for (const xattr of source.xattrs) {
     const name = translate(xattr);

@@ -20,6 +20,7 @@ export interface WalkedObject extends LayerObject {
   readonly path: string;
 }
 
+/** The calls that {@link walkLayer} makes. */
 export interface LayerVisitor {
   /** Called for a directory before its entries. */
   enter(directory: WalkedObject, properties: { readonly isOpaque: boolean }): void;

@@ -1,7 +1,7 @@
 /** Opens objects of a layer without changing it, not even access times. */
 import { Errno, FsError, fsError } from '../../core/errno.js';
 import { O_NOATIME, O_RDONLY } from '../../core/flags.js';
-import { NO_TREE, openAt, openTreeRoot, tryOpenAt } from '../../sys/files/open.js';
+import { CANNOT_CLONE, openAt, openTreeRoot, tryOpenAt } from '../../sys/files/open.js';
 import { trySetReadOnly } from '../../sys/mount.js';
 
 /**
@@ -12,7 +12,7 @@ export function openLayerRoot(path: string): number {
   try {
     return openTreeRoot(path, (tree) => {
       const result = trySetReadOnly(tree);
-      if (result < 0 && !NO_TREE.has(-result)) throw fsError(-result, 'mount_setattr');
+      if (result < 0 && !CANNOT_CLONE.has(-result)) throw fsError(-result, 'mount_setattr');
     });
   } catch (error) {
     if (error instanceof FsError) throw new FsError(error.errno, error.reason, path);

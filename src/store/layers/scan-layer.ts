@@ -12,6 +12,7 @@ import { identityOf } from '../object-identity.js';
 import { type LayerVisitor, type WalkedObject, walkLayer } from './layer-walk.js';
 import type { Progress } from './progress.js';
 
+/** The numbers of a layer's objects. */
 export interface LayerCounts {
   directories: number;
   files: number;
@@ -33,6 +34,7 @@ export interface Obstacle {
   readonly why: string;
 }
 
+/** The result of a scan. */
 export interface ScanReport {
   readonly counts: LayerCounts;
   /** The first {@link MAX_OBSTACLES} obstacles. */

@@ -17,7 +17,8 @@ const RESOLVE_NO_MAGICLINKS = 0x02;
 const RESOLVE_NO_SYMLINKS = 0x04;
 const RESOLVE_BENEATH = 0x08;
 
-const how = allocate(24);
+/** struct open_how (linux/openat2.h). */
+const openHow = allocate(24);
 
 /** openat(2) of one component. O_NOFOLLOW and O_CLOEXEC are added. */
 export function openAt(dirfd: number, name: string, flags: number, mode = 0): number {
@@ -51,7 +52,7 @@ const REPLACED: ReadonlySet<number> = new Set([
 export function openKnownAt(dirfd: number, name: string, flags: number): number {
   const fd = tryOpenAt(dirfd, name, flags | O_NONBLOCK);
   if (fd >= 0) return fd;
-  if (isNotOwner(-fd, flags)) return openKnownAt(dirfd, name, flags & ~O_NOATIME);
+  if (mustOmitNoatime(-fd, flags)) return openKnownAt(dirfd, name, flags & ~O_NOATIME);
   throw fsError(REPLACED.has(-fd) ? Errno.ESTALE : -fd, 'openat');
 }
 
@@ -61,14 +62,14 @@ export function openKnownBeneath(dirfd: number, path: string, flags: number): nu
     return openBeneath(dirfd, path, flags | O_NONBLOCK);
   } catch (error) {
     if (!(error instanceof FsError)) throw error;
-    if (isNotOwner(error.errno, flags)) return openKnownBeneath(dirfd, path, flags & ~O_NOATIME);
+    if (mustOmitNoatime(error.errno, flags)) return openKnownBeneath(dirfd, path, flags & ~O_NOATIME);
     if (REPLACED.has(error.errno)) throw fsError(Errno.ESTALE, 'openat2');
     throw error;
   }
 }
 
-/** Whether opening failed because only the owner of a file can use O_NOATIME. */
-function isNotOwner(errno: number, flags: number): boolean {
+/** Whether opening failed because of O_NOATIME, which only the owner of a file can use. */
+function mustOmitNoatime(errno: number, flags: number): boolean {
   return errno === Errno.EPERM && (flags & O_NOATIME) !== 0;
 }
 
@@ -106,9 +107,9 @@ function openResolved(dirfd: number, path: string, flags: number, resolve = 0): 
 }
 
 function callResolved(dirfd: number, path: string, flags: number, resolve: number): number {
-  how.buffer.writeUInt32LE(flags | O_NOFOLLOW | O_CLOEXEC, 0);
-  how.buffer.writeUInt32LE(resolve | RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, 16);
-  return syscall4(SYS_OPENAT2, dirfd, cPath(path === '' ? '.' : path), how.address, 24);
+  openHow.buffer.writeUInt32LE(flags | O_NOFOLLOW | O_CLOEXEC, 0);
+  openHow.buffer.writeUInt32LE(resolve | RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, 16);
+  return syscall4(SYS_OPENAT2, dirfd, cPath(path === '' ? '.' : path), openHow.address, 24);
 }
 
 /**
@@ -150,7 +151,7 @@ function cloneTree(path: string, flags: number): number {
 export function reopen(fd: number, flags: number): number {
   const opened = tryReopen(fd, flags);
   if (opened >= 0) return opened;
-  if (isNotOwner(-opened, flags)) return reopen(fd, flags & ~O_NOATIME);
+  if (mustOmitNoatime(-opened, flags)) return reopen(fd, flags & ~O_NOATIME);
   throw fsError(-opened, 'openat');
 }
 
@@ -180,17 +181,17 @@ export function close(fd: number): void {
  * Errnos of open_tree(2) that mean that a directory cannot be cloned: no CAP_SYS_ADMIN, locked mounts below
  * it, or an old kernel.
  */
-export const NO_TREE: ReadonlySet<number> = new Set([Errno.EPERM, Errno.EINVAL, Errno.ENOSYS]);
+export const CANNOT_CLONE: ReadonlySet<number> = new Set([Errno.EPERM, Errno.EINVAL, Errno.ENOSYS]);
 
 /**
  * Opens a directory by path, following symlinks, as a new detached mount without the mounts below it. If that
- * is impossible ({@link NO_TREE}), opens the directory itself.
+ * is impossible ({@link CANNOT_CLONE}), opens the directory itself.
  * @param prepare called with the fd of the mount before a directory in it is opened
  */
 export function openTreeRoot(path: string, prepare?: (tree: number) => void): number {
   const tree = tryCloneLower(path);
   if (tree < 0) {
-    if (NO_TREE.has(-tree)) return openTrusted(path, O_RDONLY | O_DIRECTORY);
+    if (CANNOT_CLONE.has(-tree)) return openTrusted(path, O_RDONLY | O_DIRECTORY);
     throw fsError(-tree, 'open_tree');
   }
   try {

@@ -5,13 +5,20 @@ import type { FileStat } from '../../core/file-stat.js';
 import { IdMap, type IdRule, NOBODY } from '../../core/id-map.js';
 import { CAPABILITY, isAcl } from '../../core/xattr-names.js';
 import type {
+  Allocation,
   AttributeChange,
   Attributes,
   Caller,
+  CreatedFile,
   DirectorySink,
   Entry,
+  ListingOptions,
+  NewFile,
+  NewSpecial,
   Opened,
   Operations,
+  RangeCopy,
+  SetXattrOptions,
 } from '../../fuse/operations.js';
 import { isRoot, mayKeepSetGid } from '../ops/caller.js';
 import type { Union } from '../state/union.js';
@@ -134,8 +141,8 @@ export class MappedFilesystem extends UnionFilesystem {
     return this.show(super.setattr(nodeid, mapped, this.onDisk.of(caller)));
   }
 
-  override mknod(parent: NodeId, name: EntryName, mode: number, rdev: number, caller: Caller): Entry {
-    return this.show(super.mknod(parent, name, mode, rdev, this.onDisk.of(caller)));
+  override mknod(parent: NodeId, name: EntryName, special: NewSpecial, caller: Caller): Entry {
+    return this.show(super.mknod(parent, name, special, this.onDisk.of(caller)));
   }
 
   override mkdir(parent: NodeId, name: EntryName, mode: number, caller: Caller): Entry {
@@ -154,20 +161,14 @@ export class MappedFilesystem extends UnionFilesystem {
     return super.open(nodeid, flags, killSetIdFor && this.onDisk.of(killSetIdFor));
   }
 
-  override create(
-    parent: NodeId,
-    name: EntryName,
-    mode: number,
-    flags: number,
-    caller: Caller,
-  ): { entry: Entry; opened: Opened } {
-    const made = super.create(parent, name, mode, flags, this.onDisk.of(caller));
+  override create(parent: NodeId, name: EntryName, file: NewFile, caller: Caller): CreatedFile {
+    const made = super.create(parent, name, file, this.onDisk.of(caller));
     this.show(made.entry);
     return made;
   }
 
-  override tmpfile(parent: NodeId, mode: number, flags: number, caller: Caller): { entry: Entry; opened: Opened } {
-    const made = super.tmpfile(parent, mode, flags, this.onDisk.of(caller));
+  override tmpfile(parent: NodeId, file: NewFile, caller: Caller): CreatedFile {
+    const made = super.tmpfile(parent, file, this.onDisk.of(caller));
     this.show(made.entry);
     return made;
   }
@@ -184,24 +185,17 @@ export class MappedFilesystem extends UnionFilesystem {
     return super.write(nodeid, from, at, size, offset, killSetIdFor && this.onDisk.of(killSetIdFor), flags);
   }
 
-  override fallocate(nodeid: NodeId, mode: number, offset: number, length: number, caller: Caller): void {
-    super.fallocate(nodeid, mode, offset, length, this.onDisk.of(caller));
+  override fallocate(nodeid: NodeId, allocation: Allocation, caller: Caller): void {
+    super.fallocate(nodeid, allocation, this.onDisk.of(caller));
   }
 
-  override copyFileRange(
-    from: NodeId,
-    fromOffset: number,
-    to: NodeId,
-    toOffset: number,
-    length: number,
-    caller: Caller,
-  ): number {
-    return super.copyFileRange(from, fromOffset, to, toOffset, length, this.onDisk.of(caller));
+  override copyFileRange(copy: RangeCopy, caller: Caller): number {
+    return super.copyFileRange(copy, this.onDisk.of(caller));
   }
 
-  override readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink, noatime: boolean): void {
-    if (!plus) {
-      super.readdir(nodeid, cookie, plus, sink, noatime);
+  override readdir(nodeid: NodeId, cookie: number, sink: DirectorySink, options: ListingOptions): void {
+    if (!options.plus) {
+      super.readdir(nodeid, cookie, sink, options);
       return;
     }
     const showing: DirectorySink = {
@@ -209,7 +203,7 @@ export class MappedFilesystem extends UnionFilesystem {
       add: (name, ino, type, at) => sink.add(name, ino, type, at),
       addPlus: (name, ino, type, at, entry) => sink.addPlus(name, ino, type, at, entry && this.show(entry)),
     };
-    super.readdir(nodeid, cookie, plus, showing, noatime);
+    super.readdir(nodeid, cookie, showing, options);
   }
 
   /**
@@ -234,12 +228,12 @@ export class MappedFilesystem extends UnionFilesystem {
     return this.xattrs === 'no-acls' ? names.filter((name) => !isAcl(name)) : names;
   }
 
-  override setxattr(nodeid: NodeId, name: string, value: Buffer, flags: number, killSetGid: boolean): void {
+  override setxattr(nodeid: NodeId, name: string, value: Buffer, options: SetXattrOptions): void {
     this.refuseAbsent(name);
     let mapped = value;
     if (isAcl(name)) mapped = mapAcl(value, this.uids, this.gids, toDisk);
     else if (name === CAPABILITY) mapped = mapCapability(value, this.uids, toDisk);
-    super.setxattr(nodeid, name, mapped, flags, killSetGid);
+    super.setxattr(nodeid, name, mapped, options);
   }
 
   override removexattr(nodeid: NodeId, name: string): void {

@@ -2,14 +2,21 @@ import type { AccessTimes } from '../../core/access-times.js';
 import type { EntryName, NodeId } from '../../core/brand.js';
 import type { Moment } from '../../core/file-stat.js';
 import type {
+  Allocation,
   AttributeChange,
   Attributes,
   Caller,
+  CreatedFile,
   DirectorySink,
   Entry,
   KernelChannel,
+  ListingOptions,
+  NewFile,
+  NewSpecial,
   Opened,
   Operations,
+  RangeCopy,
+  SetXattrOptions,
   StatFs,
 } from '../../fuse/operations.js';
 import * as attributes from '../ops/attributes.js';
@@ -75,8 +82,8 @@ export class UnionFilesystem implements Operations {
     return entries.readlink(this.union, nodeid);
   }
 
-  mknod(parent: NodeId, name: EntryName, mode: number, rdev: number, caller: Caller): Entry {
-    return create.mknod(this.union, parent, name, mode, rdev, caller);
+  mknod(parent: NodeId, name: EntryName, special: NewSpecial, caller: Caller): Entry {
+    return create.mknod(this.union, parent, name, special, caller);
   }
 
   mkdir(parent: NodeId, name: EntryName, mode: number, caller: Caller): Entry {
@@ -107,18 +114,12 @@ export class UnionFilesystem implements Operations {
     return data.open(this.union, nodeid, flags, killSetIdFor);
   }
 
-  create(
-    parent: NodeId,
-    name: EntryName,
-    mode: number,
-    flags: number,
-    caller: Caller,
-  ): { entry: Entry; opened: Opened } {
-    return create.create(this.union, parent, name, mode, flags, caller);
+  create(parent: NodeId, name: EntryName, file: NewFile, caller: Caller): CreatedFile {
+    return create.create(this.union, parent, name, file, caller);
   }
 
-  tmpfile(parent: NodeId, mode: number, flags: number, caller: Caller): { entry: Entry; opened: Opened } {
-    return create.tmpfile(this.union, parent, mode, flags, caller);
+  tmpfile(parent: NodeId, file: NewFile, caller: Caller): CreatedFile {
+    return create.tmpfile(this.union, parent, file, caller);
   }
 
   release(nodeid: NodeId, flags: number): void {
@@ -153,27 +154,20 @@ export class UnionFilesystem implements Operations {
     data.fsyncdir(this.union, nodeid, datasync);
   }
 
-  fallocate(nodeid: NodeId, mode: number, offset: number, length: number, caller: Caller): void {
-    data.fallocate(this.union, nodeid, mode, offset, length, caller);
+  fallocate(nodeid: NodeId, allocation: Allocation, caller: Caller): void {
+    data.fallocate(this.union, nodeid, allocation, caller);
   }
 
   lseek(nodeid: NodeId, offset: number, whence: number): number {
     return data.lseek(this.union, nodeid, offset, whence);
   }
 
-  copyFileRange(
-    from: NodeId,
-    fromOffset: number,
-    to: NodeId,
-    toOffset: number,
-    length: number,
-    caller: Caller,
-  ): number {
-    return data.copyFileRange(this.union, from, fromOffset, to, toOffset, length, caller);
+  copyFileRange(copy: RangeCopy, caller: Caller): number {
+    return data.copyFileRange(this.union, copy, caller);
   }
 
-  readdir(nodeid: NodeId, cookie: number, plus: boolean, sink: DirectorySink, noatime = false): void {
-    readdir(this.union, nodeid, cookie, plus, sink, noatime);
+  readdir(nodeid: NodeId, cookie: number, sink: DirectorySink, options: ListingOptions): void {
+    readdir(this.union, nodeid, cookie, sink, options);
   }
 
   statfs(_nodeid: NodeId): StatFs {
@@ -188,8 +182,8 @@ export class UnionFilesystem implements Operations {
     return xattrs.listxattr(this.union, nodeid, caller);
   }
 
-  setxattr(nodeid: NodeId, name: string, value: Buffer, flags: number, killSetGid: boolean): void {
-    xattrs.setxattr(this.union, nodeid, name, value, flags, killSetGid);
+  setxattr(nodeid: NodeId, name: string, value: Buffer, options: SetXattrOptions): void {
+    xattrs.setxattr(this.union, nodeid, name, value, options);
   }
 
   removexattr(nodeid: NodeId, name: string): void {
@@ -225,7 +219,7 @@ export class UnionFilesystem implements Operations {
   }
 
   prefetch(): boolean {
-    return this.union.caches.filePrefetch.act();
+    return this.union.caches.filePrefetch.prefetchNext();
   }
 
   takeCompleted(isAwaited: (key: number) => boolean): number[] {

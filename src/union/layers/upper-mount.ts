@@ -9,7 +9,14 @@ import type { AccessTimes } from '../../core/access-times.js';
 import { Errno, FsError, fsError } from '../../core/errno.js';
 import { FileStat } from '../../core/file-stat.js';
 import { O_DIRECTORY, O_NOATIME, O_RDONLY } from '../../core/flags.js';
-import { close, NO_TREE, openDirectoryAt, openTrusted, tryCloneTree, tryOpenBeneath } from '../../sys/files/open.js';
+import {
+  CANNOT_CLONE,
+  close,
+  openDirectoryAt,
+  openTrusted,
+  tryCloneTree,
+  tryOpenBeneath,
+} from '../../sys/files/open.js';
 import { statFd } from '../../sys/files/stat.js';
 import { markInUse } from '../../sys/locks/use-mark.js';
 import { tryMakePrivate, trySetAccessTimes } from '../../sys/mount.js';
@@ -21,7 +28,7 @@ const DIRECTORY = O_RDONLY | O_DIRECTORY;
  * EACCES: the server cannot reach the common parent directory by its path, because the server is in a chroot
  * or a namespace, or the directory was moved meanwhile.
  */
-const CLONE_IMPOSSIBLE: ReadonlySet<number> = new Set([...NO_TREE, Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES]);
+const CLONE_IMPOSSIBLE: ReadonlySet<number> = new Set([...CANNOT_CLONE, Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES]);
 
 /** The fds of the mount. */
 interface Roots {

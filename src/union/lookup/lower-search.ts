@@ -54,13 +54,13 @@ export class LowerSearch {
   private path: string;
   /** Directories to search, top first. */
   private candidates: readonly RealDirectory[];
-  /** Index of the next candidate to search. */
-  private at = 0;
+  /** The index of the candidate that is searched next. */
+  private nextCandidate = 0;
   /** The candidates are known to contain the name. */
-  private known: boolean;
-  private stopped = false;
+  private candidatesHaveName: boolean;
+  private hasEnded = false;
   /** The last redirect that was followed was an absolute one. */
-  private absolute = false;
+  private isAbsolute = false;
   /** The last redirect that was followed. */
   private redirect: string | null = null;
   /** The search is for the data of a file, and has found only attributes so far. */
@@ -79,7 +79,7 @@ export class LowerSearch {
     this.path = name;
     const below = dir.lowers.filter((lower) => lower.layer.depth > home.layer.depth);
     this.candidates = listed ?? below;
-    this.known = listed !== null;
+    this.candidatesHaveName = listed !== null;
     this.marks = this.marksOf(home, name, below.length, true);
     this.applyMarks(this.marks, home.layer, '', '');
   }
@@ -89,7 +89,7 @@ export class LowerSearch {
    * and the search found only attributes.
    */
   get absolutePath(): string | null {
-    return this.wantsData && this.absolute ? this.path : null;
+    return this.wantsData && this.isAbsolute ? this.path : null;
   }
 
   /**
@@ -97,12 +97,12 @@ export class LowerSearch {
    * @param into takes the stat of a part that is a file; for others its content is undefined
    */
   next(into: FileStat): Step | null {
-    while (!this.stopped && this.at < this.candidates.length) {
+    while (!this.hasEnded && this.nextCandidate < this.candidates.length) {
       if (this.wanted === 'file') this.checkFollowed();
-      const candidate = this.candidates[this.at++] as RealDirectory;
+      const candidate = this.candidates[this.nextCandidate++] as RealDirectory;
       const step = this.path.startsWith('/')
-        ? this.walk(candidate, into)
-        : this.look(candidate, this.path, '', '', into);
+        ? this.followPath(candidate, into)
+        : this.lookUpComponent(candidate, this.path, '', '', into);
       if (step !== null) return step;
     }
     return null;
@@ -116,7 +116,7 @@ export class LowerSearch {
   }
 
   /** Follows the path from the root of one layer. Redirects of its directories can change the path. */
-  private walk(root: RealDirectory, into: FileStat): Step | null {
+  private followPath(root: RealDirectory, into: FileStat): Step | null {
     let home = root;
     let done = '';
     let rest = this.path;
@@ -125,7 +125,7 @@ export class LowerSearch {
       const name = end < 0 ? rest.slice(1) : rest.slice(1, end);
       const post = end < 0 ? '' : rest.slice(end);
       if (name === '.' || name === '..') throw fsError(Errno.EACCES, 'redirect');
-      const step = this.look(home, name, `${done}/`, post, into);
+      const step = this.lookUpComponent(home, name, `${done}/`, post, into);
       if (step === null || post === '') return step;
       home = new RealDirectory(home.layer, home, name as EntryName);
       // A redirect of this directory applies to the layers below. In this layer the walk continues in the
@@ -136,20 +136,26 @@ export class LowerSearch {
   }
 
   /** Looks up one component. `before` and `after` are the rest of an absolute path. */
-  private look(home: RealDirectory, name: string, before: string, after: string, into: FileStat): Step | null {
+  private lookUpComponent(
+    home: RealDirectory,
+    name: string,
+    before: string,
+    after: string,
+    into: FileStat,
+  ): Step | null {
     const { layer } = home;
     const isLast = after === '';
-    if (!this.known) {
-      const last = this.at === this.candidates.length;
+    if (!this.candidatesHaveName) {
+      const last = this.nextCandidate === this.candidates.length;
       const presence = nameInLayer(this.union, home, name as EntryName, into, last);
       if (presence === 'absent') return null;
       const wanted = isLast && this.wanted === 'file' ? isRegular(into.mode) : isDirectory(into.mode);
       if (presence === 'whiteout' || !wanted) {
-        this.stopped = true;
+        this.hasEnded = true;
         return null;
       }
     }
-    const marks = this.marksOf(home, name as EntryName, this.candidates.length - this.at, isLast);
+    const marks = this.marksOf(home, name as EntryName, this.candidates.length - this.nextCandidate, isLast);
     this.applyMarks(marks, layer, before, after);
     return { home, name: name as EntryName };
   }
@@ -161,21 +167,21 @@ export class LowerSearch {
       this.checkMetacopy(marks.metacopy);
     }
     if (marks.opaque || (this.wanted === 'file' && after === '' && !this.wantsData)) {
-      this.stopped = true;
+      this.hasEnded = true;
       return;
     }
     const { redirect } = marks;
     if (redirect === null) return;
     this.checkRedirect(redirect);
     const absolute = redirect.startsWith('/');
-    this.absolute = absolute;
+    this.isAbsolute = absolute;
     this.redirect = redirect;
     this.path = absolute ? redirect + after : before + redirect + after;
-    if (absolute) this.stopped = false;
+    if (absolute) this.hasEnded = false;
     const places = this.path.startsWith('/') ? this.union.stack.lowers.map(({ root }) => root) : this.dir.lowers;
     this.candidates = places.filter((place) => place.layer.depth > layer.depth);
-    this.at = 0;
-    this.known = false;
+    this.nextCandidate = 0;
+    this.candidatesHaveName = false;
   }
 
   private checkRedirect(redirect: string): void {

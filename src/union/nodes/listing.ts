@@ -56,8 +56,8 @@ export class Listing {
    * The cookies of the file that was opened last for reading, and of the last file that was read into the
    * page cache; 0: none.
    */
-  openedTo = 0;
-  fetchedTo = 0;
+  openedCookie = 0;
+  fetchedCookie = 0;
 
   constructor(entries: ListedEntry[]) {
     this.entries = entries.sort(byCookie);

@@ -4,7 +4,7 @@ import { close } from '../../sys/files/open.js';
 import type { DirectoryFds } from '../layers/directory-fds.js';
 import type { DirectoryNode, FileNode, UnionNode } from './node.js';
 import { NodePages } from './node-pages.js';
-import { closeFds } from './open-fds.js';
+import { closeFds } from './open-file.js';
 
 /**
  * All nodes that are not freed. Nodeids are never reused, so a late FORGET or a stale handle cannot reach

@@ -14,7 +14,8 @@ import { close, openKnownAt, reopen } from '../../sys/files/open.js';
 import { birthTime, statFd } from '../../sys/files/stat.js';
 import type { StatOverrides } from '../../whiteout/overrides/stat-overrides.js';
 import type { DirectoryFds } from '../layers/directory-fds.js';
-import type { FileNode, OpenFile, UnionNode } from '../nodes/node.js';
+import type { FileNode, UnionNode } from '../nodes/node.js';
+import type { OpenFile } from '../nodes/open-file.js';
 import type { LayerStack } from '../state/layer-stack.js';
 import type { Union } from '../state/union.js';
 

@@ -57,8 +57,8 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
   const node = union.nodes.get(nodeid);
   const stat = union.answer.attr;
   checkProtection(union, node, change);
-  const namesNobody = isNamelessChown(union, node, change, caller);
-  if (isEmpty(change) && !namesNobody) {
+  const isNameless = isNamelessChown(union, node, change, caller);
+  if (isEmpty(change) && !isNameless) {
     // Nothing is copied up for a request that changes nothing.
     const isOfWrite = node.kind === 'file' && isWrittenInPassthrough(node) && !isRoot(caller);
     if (isOfWrite) dropSetIdBits(union, node, caller);
@@ -66,7 +66,7 @@ export function setattr(union: Union, nodeid: NodeId, change: AttributeChange, c
   }
   if (node.kind === 'directory') prepareDirectory(union, node, change);
   else prepareFile(union, node, change, caller);
-  if (change.uid !== undefined || change.gid !== undefined || namesNobody) changeOwner(union, node, change, caller);
+  if (change.uid !== undefined || change.gid !== undefined || isNameless) changeOwner(union, node, change, caller);
   if (change.mode !== undefined) chmodReal(union, node, change.mode & 0o7777);
   if (change.atime !== undefined || change.mtime !== undefined) {
     utimesReal(union.fds, node, timeValue(change.atime), timeValue(change.mtime));
@@ -133,9 +133,9 @@ function checkProtection(union: Union, node: UnionNode, change: AttributeChange)
  * xattr. So while a writer has the file open in passthrough, an empty SETATTR of any caller clears them.
  */
 function isNamelessChown(union: Union, node: UnionNode, change: AttributeChange, caller: Caller): boolean {
-  const ofWrite = union.kernel.lostCapability === node;
+  const isPartOfWrite = union.kernel.lostCapability === node;
   union.kernel.lostCapability = null;
-  if (!isEmpty(change) || ofWrite) return false;
+  if (!isEmpty(change) || isPartOfWrite) return false;
   if (isRoot(caller)) return true;
   const { attr } = union.answer;
   statReal(union, node, attr);

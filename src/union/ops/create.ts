@@ -5,7 +5,7 @@ import { isDirectory, isRegular, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../..
 import { FileStat } from '../../core/file-stat.js';
 import { O_CREAT, O_EXCL, O_RDWR } from '../../core/flags.js';
 import { afterwards, UndoStack } from '../../core/undo.js';
-import type { Caller, Entry, Opened } from '../../fuse/operations.js';
+import type { Caller, CreatedFile, Entry, NewFile, NewSpecial } from '../../fuse/operations.js';
 import { mkdirAt, mknodAt, symlinkAt, unlinkAt } from '../../sys/files/inode-ops.js';
 import { close, tryOpenAt } from '../../sys/files/open.js';
 import { statAt, statFd } from '../../sys/files/stat.js';
@@ -13,7 +13,7 @@ import { type CreatedObject, makeObject, type NewObject } from '../create/create
 import { applyAttributes, attributesFor } from '../create/new-attributes.js';
 import { removeFromListing } from '../lookup/cached-listing.js';
 import { type DirectoryNode, FileNode } from '../nodes/node.js';
-import { openNew } from '../objects/open-file.js';
+import { openNew } from '../objects/open-node.js';
 import { assertWritable } from '../objects/protection.js';
 import type { Union } from '../state/union.js';
 import { countedEntry, entryOfNew } from './entries.js';
@@ -23,8 +23,7 @@ export function mknod(
   union: Union,
   parent: NodeId,
   name: EntryName,
-  mode: number,
-  rdev: number,
+  { mode, rdev }: NewSpecial,
   caller: Caller,
 ): Entry {
   // A mode without a type means a regular file (man mknod(2)).
@@ -96,10 +95,9 @@ export function create(
   union: Union,
   parent: NodeId,
   name: EntryName,
-  mode: number,
-  flags: number,
+  { mode, flags }: NewFile,
   caller: Caller,
-): { entry: Entry; opened: Opened } {
+): CreatedFile {
   const dir = union.nodes.directory(parent);
   const at = { dir, name };
   union.openFiles.check();
@@ -154,13 +152,7 @@ function statOrClose({ fd, home }: CreatedObject, into: FileStat): void {
  * Creates and opens a file without a name (O_TMPFILE). The file is made in the work directory, which is on
  * the upper's file system. So `parent` is not copied up until the file gets a name.
  */
-export function tmpfile(
-  union: Union,
-  parent: NodeId,
-  mode: number,
-  flags: number,
-  caller: Caller,
-): { entry: Entry; opened: Opened } {
+export function tmpfile(union: Union, parent: NodeId, { mode, flags }: NewFile, caller: Caller): CreatedFile {
   const dir = union.nodes.directory(parent);
   const { work, layer } = union.stack.writable();
   assertWritable(union, dir);

@@ -10,13 +10,14 @@ import {
   O_SYNC,
   O_TRUNC,
 } from '../../core/flags.js';
-import type { Caller, Opened } from '../../fuse/operations.js';
+import type { Allocation, Caller, Opened, RangeCopy } from '../../fuse/operations.js';
 import { preadDirect, pwriteDirect } from '../../sys/files/direct-io.js';
 import { allocateRange, dataSync, preadInto, pwriteFrom, seek, sync, tryCopyRange } from '../../sys/files/file-io.js';
 import { close, reopen } from '../../sys/files/open.js';
 import { keepsSetIdBits } from '../../sys/rights/process-credentials.js';
-import type { FileNode, OpenFile } from '../nodes/node.js';
-import { openNew, openNode, releaseOpen } from '../objects/open-file.js';
+import type { FileNode } from '../nodes/node.js';
+import type { OpenFile } from '../nodes/open-file.js';
+import { openNew, openNode, releaseOpen } from '../objects/open-node.js';
 import { assertChangeable, assertMayOpen, assertWritable, isAppendOnly } from '../objects/protection.js';
 import { openReal, truncateReal } from '../objects/real-object.js';
 import { copyUp } from '../promote/promote.js';
@@ -218,14 +219,7 @@ export function fsyncdir(union: Union, nodeid: NodeId, datasync: boolean): void 
 }
 
 /** Allocates or frees space of an open file (man fallocate(2)). */
-export function fallocate(
-  union: Union,
-  nodeid: NodeId,
-  mode: number,
-  offset: number,
-  length: number,
-  caller: Caller,
-): void {
+export function fallocate(union: Union, nodeid: NodeId, { mode, offset, length }: Allocation, caller: Caller): void {
   const node = union.nodes.file(nodeid);
   if ((mode & ~FALLOC_FL_KEEP_SIZE) === 0) assertWritable(union, node);
   else assertChangeable(union, node);
@@ -247,11 +241,7 @@ export function lseek(union: Union, nodeid: NodeId, offset: number, whence: numb
 /** Copies between two open files inside the kernel. Returns the number of bytes copied. */
 export function copyFileRange(
   union: Union,
-  from: NodeId,
-  fromOffset: number,
-  to: NodeId,
-  toOffset: number,
-  length: number,
+  { from, fromOffset, to, toOffset, length }: RangeCopy,
   caller: Caller,
 ): number {
   const target = union.nodes.file(to);

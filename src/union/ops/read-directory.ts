@@ -1,7 +1,7 @@
 import type { EntryName, NodeId } from '../../core/brand.js';
 import { FsError } from '../../core/errno.js';
 import { DT_DIR } from '../../core/file-mode.js';
-import type { DirectorySink, Entry } from '../../fuse/operations.js';
+import type { DirectorySink, Entry, ListingOptions } from '../../fuse/operations.js';
 import { touchDirectory } from '../../sys/files/read-directory.js';
 import { listingOf } from '../lookup/cached-listing.js';
 import { nodeOfDirectory } from '../lookup/directory-node.js';
@@ -23,9 +23,8 @@ export function readdir(
   union: Union,
   nodeid: NodeId,
   cookie: number,
-  plus: boolean,
   sink: DirectorySink,
-  noatime: boolean,
+  { plus, noatime }: ListingOptions,
 ): void {
   const dir = union.nodes.directory(nodeid);
   if (dir.removed) return;

@@ -3,7 +3,7 @@ import { Errno, fsError } from '../../core/errno.js';
 import { S_ISGID } from '../../core/file-mode.js';
 import { withoutForeignIds } from '../../core/posix-acl.js';
 import { ACL_ACCESS, ACL_DEFAULT, CAPABILITY, isAcl, TRUSTED, XATTR_NAME_MAX } from '../../core/xattr-names.js';
-import type { Caller } from '../../fuse/operations.js';
+import type { Caller, SetXattrOptions } from '../../fuse/operations.js';
 import { findXattr, getXattr, listXattrs, removeXattr, setXattr } from '../../sys/files/xattr.js';
 import { isAdministrator } from '../../sys/rights/process-credentials.js';
 import { escapeOverride, unescapeOverride } from '../../whiteout/overrides/override-names.js';
@@ -81,17 +81,14 @@ function nameShown(union: Union, node: UnionNode, onDisk: string): string | null
 }
 
 /**
- * Sets an xattr.
- * @param flags XATTR_CREATE, XATTR_REPLACE or 0
- * @param killSetGid an access ACL also clears set-gid, because the caller is not in the group
+ * Sets an xattr. With `killSetGid` an access ACL also clears set-gid, because the caller is not in the group.
  */
 export function setxattr(
   union: Union,
   nodeid: NodeId,
   name: string,
   value: Buffer,
-  flags: number,
-  killSetGid: boolean,
+  { flags, killSetGid }: SetXattrOptions,
 ): void {
   const node = union.nodes.get(nodeid);
   assertChangeable(union, node);

@@ -17,13 +17,13 @@ import type { ListingCache } from '../nodes/listing-cache.js';
 import type { DirectoryNode, FileNode } from '../nodes/node.js';
 
 /** Bytes that are read of each file: as many as one READ at the default readahead. Most files are smaller. */
-export const PREFETCH = 128 << 10;
+export const PREFETCHED_BYTES = 128 << 10;
 /** After this many opens in the order of a listing, the next file is prefetched. */
-const PATTERN = 2;
+const OPENS_IN_ORDER = 2;
 /** How many files the prefetch is ahead of the reader: enough to keep a disk busy during one request. */
 const AHEAD = 8;
 /** How many entries are searched for the next regular file. */
-const REACH = 64;
+const MAX_SEARCHED = 64;
 
 export class FilePrefetch {
   /** How many opens in a row opened the next file of the directory. */
@@ -44,30 +44,30 @@ export class FilePrefetch {
       return false;
     }
     const at = cookieOf(node.name);
-    const before = listing.openedTo;
+    const before = listing.openedCookie;
     const isNext = nextFile(listing, before)?.cookie === at;
     // The first file of another directory neither makes nor breaks a pattern.
     if (!isNext) this.streak = 0;
     else if (before > 0) this.streak++;
-    listing.openedTo = at;
-    const wasFetched = isNext && at <= listing.fetchedTo;
-    if (at > listing.fetchedTo || !isNext) listing.fetchedTo = at;
+    listing.openedCookie = at;
+    const wasFetched = isNext && at <= listing.fetchedCookie;
+    if (at > listing.fetchedCookie || !isNext) listing.fetchedCookie = at;
     this.dir = node.parent;
-    this.listing = this.streak < PATTERN ? null : listing;
+    this.listing = this.streak < OPENS_IN_ORDER ? null : listing;
     return wasFetched;
   }
 
   /** Prefetches one file. Returns false if there is no file to prefetch now. */
-  act(): boolean {
+  prefetchNext(): boolean {
     const { dir, listing } = this;
     if (dir === null || listing === null) return false;
     // A listing that has left the cache is no longer up to date.
-    const next = this.listings.peek(dir) === listing ? ahead(listing) : null;
+    const next = this.listings.peek(dir) === listing ? nextToPrefetch(listing) : null;
     if (next === null) {
       this.listing = null;
       return false;
     }
-    listing.fetchedTo = next.cookie;
+    listing.fetchedCookie = next.cookie;
     fetch(this.fds, next);
     return true;
   }
@@ -82,7 +82,7 @@ export class FilePrefetch {
 /** The first regular file after `cookie`. */
 function nextFile(listing: Listing, cookie: number): ListedEntry | null {
   let found: ListedEntry | null = null;
-  let left = REACH;
+  let left = MAX_SEARCHED;
   listing.after(cookie, (entry) => {
     if (entry.type === DT_REG) found = entry;
     return found === null && --left > 0;
@@ -91,13 +91,13 @@ function nextFile(listing: Listing, cookie: number): ListedEntry | null {
 }
 
 /** The next file to prefetch; null if the prefetch is far enough ahead of the reader. */
-function ahead(listing: Listing): ListedEntry | null {
+function nextToPrefetch(listing: Listing): ListedEntry | null {
   let files = 0;
   let found: ListedEntry | null = null;
-  let left = REACH;
-  listing.after(listing.openedTo, (entry) => {
+  let left = MAX_SEARCHED;
+  listing.after(listing.openedCookie, (entry) => {
     if (entry.type === DT_REG) {
-      if (entry.cookie > listing.fetchedTo) found = entry;
+      if (entry.cookie > listing.fetchedCookie) found = entry;
       files++;
     }
     return found === null && files < AHEAD && --left > 0;
@@ -115,6 +115,6 @@ function fetch(fds: DirectoryFds, { home, name }: ListedEntry): void {
     throw error;
   }
   if (fd < 0) return;
-  prefetch(fd, 0, PREFETCH);
+  prefetch(fd, 0, PREFETCHED_BYTES);
   close(fd);
 }

@@ -25,12 +25,12 @@ export interface PrefetchThread {
 }
 
 /** The number of directories below one directory that are a walk, if they are listed one after the other. */
-const PATTERN = 16;
+const LISTINGS_OF_WALK = 16;
 /**
  * The number of further directories after which the thread gets a new order, if it has finished the last one.
  * It finishes early when the reader pauses, or when what it reads is in memory already.
  */
-const AGAIN = 512;
+const RESTART_INTERVAL = 512;
 /**
  * How many milliseconds the end of a mount waits until the thread has closed its fds. On a layer that hangs,
  * the thread cannot close them.
@@ -61,9 +61,11 @@ export class TreePrefetch {
       return;
     }
     this.count++;
-    const isDue = this.count === PATTERN || (this.count % AGAIN === 0 && Atomics.load(this.shared, Shared.BUSY) <= 0);
+    const isDue =
+      this.count === LISTINGS_OF_WALK ||
+      (this.count % RESTART_INTERVAL === 0 && Atomics.load(this.shared, Shared.BUSY) <= 0);
     if (isDue) this.send(this.root as DirectoryNode, place);
-    else if (this.count > PATTERN) {
+    else if (this.count > LISTINGS_OF_WALK) {
       Atomics.add(this.shared, Shared.SERVED, 1);
       Atomics.notify(this.shared, Shared.SERVED);
     }
@@ -89,7 +91,7 @@ export class TreePrefetch {
   }
 
   private stop(): void {
-    if (this.count < PATTERN) return;
+    if (this.count < LISTINGS_OF_WALK) return;
     Atomics.add(this.shared, Shared.ORDER, 1);
     Atomics.notify(this.shared, Shared.SERVED);
   }

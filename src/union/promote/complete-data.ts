@@ -5,7 +5,7 @@ import { Parked } from '../../fuse/operations.js';
 import { truncate } from '../../sys/files/file-io.js';
 import { close } from '../../sys/files/open.js';
 import type { FileNode } from '../nodes/node.js';
-import { repoint } from '../objects/open-file.js';
+import { repoint } from '../objects/open-node.js';
 import { openForReading, openReal, truncateReal } from '../objects/real-object.js';
 import { LARGE } from '../state/copy-jobs.js';
 import type { Union } from '../state/union.js';

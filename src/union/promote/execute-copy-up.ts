@@ -1,4 +1,7 @@
-/** Executes the plan of a file's copy-up: stage → fill → seal → publish, then the node changes its layer. */
+/**
+ * Executes the plan of a file's copy-up by the four steps that `copyup/copy-up.ts` describes. Then the node
+ * of the file becomes that of the copy.
+ */
 import type { CopyUpSource } from '../../copyup/context.js';
 import { copyUpNonRegular, copyUpUnnamed, publishFile } from '../../copyup/copy-up.js';
 import { StagedFile } from '../../copyup/staged-file.js';
@@ -12,7 +15,7 @@ import { close, reopen } from '../../sys/files/open.js';
 import { statAt, statFd } from '../../sys/files/stat.js';
 import type { RealDirectory } from '../layers/layer.js';
 import type { FileNode } from '../nodes/node.js';
-import { repoint } from '../objects/open-file.js';
+import { repoint } from '../objects/open-node.js';
 import { LARGE } from '../state/copy-jobs.js';
 import type { Identity, Union } from '../state/union.js';
 import type { MetacopyPlan, SpecialCopyPlan, WholeCopyPlan } from './copy-up-plan.js';
@@ -57,7 +60,7 @@ export function copySpecial(union: Union, node: FileNode, plan: SpecialCopyPlan)
   const copy = new FileStat();
   const whenFinished = (dirfd: number, name: EntryName): void => {
     statAt(dirfd, name, copy);
-    enterLinks(union.identity, node, { dirfd, name }, copy, source);
+    addToLinkTable(union.identity, node, { dirfd, name }, copy, source);
   };
   if (home === null) {
     const pinnedFd = copyUpUnnamed(source, copyUp, whenFinished);
@@ -67,7 +70,7 @@ export function copySpecial(union: Union, node: FileNode, plan: SpecialCopyPlan)
     return;
   }
   const destination = { upper: union.fds.get(home), name: node.name };
-  withdrawOnFailure(union.identity, node, () => copyUpNonRegular(source, destination, copyUp, whenFinished));
+  removeFromLinkTableOnFailure(union.identity, node, () => copyUpNonRegular(source, destination, copyUp, whenFinished));
   switchLayer(union, node, { home, copy, breaksLinks: plan.breaksLinks });
 }
 
@@ -100,9 +103,9 @@ function publish(
     staged.seal(synced);
     if (Number.isFinite(length)) truncate(staged.fd, length);
     statFd(staged.fd, copy);
-    enterLinks(union.identity, node, { dirfd: staged.fd, name: '' }, copy, plan.source);
+    addToLinkTable(union.identity, node, { dirfd: staged.fd, name: '' }, copy, plan.source);
     if (home === null && node.group === null && node.open === null) pinnedFd = reopen(staged.fd, O_PATH);
-    fd = withdrawOnFailure(union.identity, node, () =>
+    fd = removeFromLinkTableOnFailure(union.identity, node, () =>
       home === null ? staged.keepUnnamed() : publishFile(staged, { upper: union.fds.get(home), name: node.name }),
     );
   } catch (error) {
@@ -139,7 +142,13 @@ function upperParent(union: Union, { parent }: FileNode): RealDirectory | null {
  * @param staged the finished copy
  * @param copy the stat of the copy
  */
-function enterLinks(identity: Identity, node: FileNode, staged: ObjectRef, copy: FileStat, source: CopyUpSource): void {
+function addToLinkTable(
+  identity: Identity,
+  node: FileNode,
+  staged: ObjectRef,
+  copy: FileStat,
+  source: CopyUpSource,
+): void {
   const { group } = node;
   if (group === null) return;
   group.raiseLowerLinks(source.stat.nlink);
@@ -148,8 +157,8 @@ function enterLinks(identity: Identity, node: FileNode, staged: ObjectRef, copy:
   else identity.links.addCopy(group, staged, copy, source.origin);
 }
 
-/** Runs `publishCopy`; if that fails, removes the entry that {@link enterLinks} has made. */
-function withdrawOnFailure<T>(identity: Identity, node: FileNode, publishCopy: () => T): T {
+/** Runs `publishCopy`; if that fails, removes the entry that {@link addToLinkTable} has made. */
+function removeFromLinkTableOnFailure<T>(identity: Identity, node: FileNode, publishCopy: () => T): T {
   try {
     return publishCopy();
   } catch (error) {

@@ -32,13 +32,13 @@ export class AufsHiding implements Hiding {
   }
 
   removeAndHide(upper: number, name: EntryName): void {
-    this.hiding(upper, name, () => unlinkAt(upper, name));
+    this.hideDuring(upper, name, () => unlinkAt(upper, name));
   }
 
   removeDirectory(upper: number, name: EntryName, hide: boolean): void {
     if (!hide && removeIfEmpty(upper, name)) return;
     const staged = this.work.temporaryName();
-    if (hide) this.hiding(upper, name, () => this.moveToWork(upper, name, staged));
+    if (hide) this.hideDuring(upper, name, () => this.moveToWork(upper, name, staged));
     else this.moveToWork(upper, name, staged);
     this.work.discard(staged);
   }
@@ -97,7 +97,7 @@ export class AufsHiding implements Hiding {
       if (!isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
     }
     const nothing = (): void => {};
-    this.hiding(to, newName, () => moveOverEmptied(this.work, to, newName, nothing, move));
+    this.hideDuring(to, newName, () => moveOverEmptied(this.work, to, newName, nothing, move));
     // The moved directory is opaque itself, so the whiteout beside it is not needed.
     afterwards(() => removeWhiteout(to, newName));
   }
@@ -106,7 +106,7 @@ export class AufsHiding implements Hiding {
    * Creates the whiteout of `name`, then runs `change`, which removes the upper entry. Removes the whiteout
    * if `change` fails.
    */
-  private hiding(upper: number, name: EntryName, change: () => void): void {
+  private hideDuring(upper: number, name: EntryName, change: () => void): void {
     const undo = new UndoStack();
     undo.guard(() => {
       if (this.markers.whiteout(upper, name)) undo.push(() => unlinkAt(upper, whiteoutOf(name)));

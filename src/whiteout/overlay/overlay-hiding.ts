@@ -21,7 +21,7 @@ import type { OverlayDialect } from './overlay-dialect.js';
 
 export class OverlayHiding implements Hiding {
   /** A whiteout in the work directory, to which the other whiteouts of this mount are hard links. */
-  private source: EntryName | null = null;
+  private sharedWhiteout: EntryName | null = null;
   /** Whether whiteouts can be devices; undefined: not known yet. */
   private makesDevices: boolean | undefined;
 
@@ -85,8 +85,8 @@ export class OverlayHiding implements Hiding {
   }
 
   close(): void {
-    if (this.source !== null) this.work.discard(this.source);
-    this.source = null;
+    if (this.sharedWhiteout !== null) this.work.discard(this.sharedWhiteout);
+    this.sharedWhiteout = null;
   }
 
   /**
@@ -151,8 +151,8 @@ export class OverlayHiding implements Hiding {
    * Creates a whiteout at a free name. All whiteouts are links of one inode until linking fails with EMLINK.
    */
   private linkWhiteout(dirfd: number, name: EntryName): void {
-    if (this.source !== null) {
-      const result = tryLinkAt(this.work.fd, this.source, dirfd, name);
+    if (this.sharedWhiteout !== null) {
+      const result = tryLinkAt(this.work.fd, this.sharedWhiteout, dirfd, name);
       if (result === 0) return;
       // EMLINK: the inode cannot have more links. ENOENT: a second mount of this work directory has emptied
       // it. EPERM: the file system has no hard links (vfat), or protects them.
@@ -163,7 +163,7 @@ export class OverlayHiding implements Hiding {
         this.makeWhiteout(dirfd, name);
         return;
       }
-      this.work.discard(this.source);
+      this.work.discard(this.sharedWhiteout);
     }
     const result = tryLinkAt(this.work.fd, this.newSource(), dirfd, name);
     if (result === -Errno.EPERM) this.makeWhiteout(dirfd, name);
@@ -173,7 +173,7 @@ export class OverlayHiding implements Hiding {
   private newSource(): EntryName {
     const source = this.work.temporaryName();
     this.makeWhiteout(this.work.fd, source);
-    this.source = source;
+    this.sharedWhiteout = source;
     return source;
   }
 

@@ -18,7 +18,6 @@ import { nameCases } from './names.js';
 import { onDiskCases } from './on-disk.js';
 import { openCases } from './open.js';
 import { pathCases } from './paths.js';
-
 import { permissionCases } from './permissions.js';
 import { readDirectoryCases } from './read-directory.js';
 import { readOnlyCases } from './read-only.js';
@@ -41,7 +40,7 @@ const MARKS_GROUP = 'times that are marked';
  */
 export const SHOWN_ONCE: ReadonlySet<string> = new Set(['errnos', READ_ONLY_GROUP, MARKS_GROUP]);
 
-/** All cases, by the file that defines them. A target is mounted once for each group. */
+/** All cases, by the file that defines them. */
 export const caseGroups: ReadonlyMap<string, readonly Case[]> = new Map([
   ['lookup and stat', lookupCases],
   ['names', nameCases],

@@ -10,16 +10,16 @@ import { NOT_PROVOKED, reasonFor } from './not-provoked.js';
 const HEAD = `# Conformance: system calls, errnos, placements
 
 Generated from the errnos that the conformance cases (\`test/conformance\`) provoke.
-\`npx vitest run test/e2e/conformance/conformance.test.ts -u\` writes this file. The same run without \`-u\` fails
-if the file is out of date. Every case asserts the same errno on a plain directory, the kernel's overlayfs,
-and plyfs in both dialects and over both transports.
+\`npm run conformance -- -u\` writes this file. \`npm run conformance\` and \`scripts/test --long\` fail if the
+file is out of date; \`scripts/test\` fails if a \`●\` is. Every case asserts the same errno on a plain directory,
+the kernel's overlayfs, and plyfs in both dialects and over both transports.
 
 - Rows: each errno that man-pages 6.03 documents for the call.
 - \`●\`: a case provokes it on plyfs with its object in that placement: in the upper, in a lower layer, in both,
   in the lowest of three, above a whiteout, in an opaque directory. \`○\`: only on another target. Empty: no
   case provokes it.
-- Last column: the reason if a placement is empty. A placement without a mark and without a reason fails the
-  test, and so does a reason that is not needed.
+- Last column: the reason if a placement has no \`●\`. If it has neither a \`●\` nor a reason, the test fails. It
+  also fails if a reason is not needed.
 `;
 
 /** One documented errno of one call. */
@@ -32,7 +32,8 @@ interface Row {
   readonly why: string | null;
 }
 
-const MAIN = 'plyfs';
+/** The target whose calls are marked with `●`. */
+export const MAIN = 'plyfs';
 
 /**
  * Returns a row for each documented errno of each call.
@@ -65,6 +66,26 @@ export function unexplained(rows: readonly Row[]): string[] {
 export function spareReasons(rows: readonly Row[]): string[] {
   const holes = new Set(rows.filter(({ why }) => why !== null).map(({ operation, errno }) => `${operation} ${errno}`));
   return NOT_PROVOKED.flatMap(({ pairs }) => pairs.filter((pair) => !pair.includes('*') && !holes.has(pair)));
+}
+
+/** Returns the placements in which {@link MAIN} returned each errno, as `operation errno [●...●.]`. */
+export function marksOf(rows: readonly Pick<Row, 'operation' | 'errno' | 'marks'>[]): string[] {
+  return rows.map(({ operation, errno, marks }) => {
+    const shown = marks.map((mark) => (mark === '●' ? mark : '.'));
+    return `${operation} ${errno} [${shown.join('')}]`;
+  });
+}
+
+/** Returns the same of a page that {@link errnoTable} has made. */
+export function marksInPage(page: string): string[] {
+  let operation = '';
+  const rows = [...page.matchAll(/^\| (?:`([^`]+)`)? ?\| (E\w+) \| (.*) \|$/gm)].map(
+    ([, named, errno = '', rest = '']) => {
+      operation = named ?? operation;
+      return { operation, errno, marks: rest.split('|', PLACEMENTS.length).map((cell) => cell.trim()) };
+    },
+  );
+  return marksOf(rows);
 }
 
 /** Returns errnos that cases provoke and the manual does not document, as `operation: errno errno`. */

@@ -35,7 +35,8 @@ export const plainDirectory: Target = {
   open(base, cases, readOnly) {
     const root = join(base, 'plain');
     sys.mkdir(root);
-    materialize(root, Object.fromEntries(cases.map((one) => [one.id, dir(mergedTree(one))])));
+    // One by one: cases can use the same words for hard links.
+    for (const one of cases) materialize(root, { [one.id]: dir(mergedTree(one)) });
     const release = readOnly ? sys.readOnlyMount(root, root) : () => undefined;
     return {
       root,

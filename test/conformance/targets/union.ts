@@ -38,7 +38,10 @@ function unionTarget(
     open(base, cases, readOnly) {
       const dirs = makeLayerDirs(base);
       const layers = readOnly ? { ...dirs, lowers: [dirs.upper, ...dirs.lowers], upper: null } : dirs;
-      for (const layer of LAYER_NAMES) materialize(join(base, layer), treeOf(layer, cases), form);
+      for (const layer of LAYER_NAMES) {
+        // One by one: cases can use the same words for hard links.
+        for (const one of cases) materialize(join(base, layer), treeOf(layer, [one]), form);
+      }
       let mounted = mount(layers);
       const changeTo = (next: typeof mount): void => {
         mounted.unmount();

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync 
 import { resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountsUnavailable, PLYFS } from '../../harness/mounts.js';
-import { run, Sandbox } from './sandbox.js';
+import { run, Sandbox } from '../harness/sandbox.js';
 
 const unavailable = mountsUnavailable();
 
@@ -39,6 +39,7 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     ['a layer that is a file', 'lowerdir=top:file', 'lowerdir: file: not a directory (ENOTDIR)'],
     ['no lowerdir', 'upperdir=up,workdir=work', 'lowerdir: missing (EINVAL); give'],
     ['an empty lowerdir', 'lowerdir=', 'lowerdir: empty (EINVAL)'],
+    ['an empty fsname', 'lowerdir=top,fsname=', 'fsname: empty (EINVAL)'],
     ['a lowerdir without value', 'lowerdir', 'lowerdir: needs a value'],
     ['a colon at the end', 'lowerdir=top:', "lowerdir: 'top:': a colon at the start or end"],
     ['a colon at the start', 'lowerdir=:top', "lowerdir: ':top': a colon at the start or end"],
@@ -214,6 +215,7 @@ describe.skipIf(unavailable !== null)(`bad input ${unavailable ?? ''}`, () => {
     expectRefused(['convert', '--to', 'aufs'], 'missing SRC; see plyfs convert --help', 2);
     expectRefused(['run', '--wibble'], "unknown option '--wibble'; see plyfs run --help", 2);
     expectRefused(['-o', 'lowerdir=top', ''], "mountpoint: '': no such file or directory (ENOENT)");
+    expectRefused(['-o', 'lowerdir=top', '', 'mnt'], 'SOURCE: empty (EINVAL)');
     expectRefused(['a', 'b', 'mnt', '-o', 'lowerdir=top'], 'expected [SOURCE] MOUNTPOINT, got 3', 2);
     expectRefused([], 'no mountpoint', 2);
     expectRefused(

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { splitLayers, splitOptions } from '../../../src/server/options/kinds/option-list.js';
 import { PLYFS } from '../../harness/mounts.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
 
@@ -63,10 +64,10 @@ function lineIn(text: string): string {
 }
 
 /** The line of an interactive bash after `keys`. */
-function lineInBash(line: string, keys: string): string {
+function lineInBash(line: string, keys: string, settings = ''): string {
   const dump = `printf "line<%s>" "$READLINE_LINE" > buffer; READLINE_LINE= READLINE_POINT=0`;
   const start = `. ./bash; bind 'set completion-query-items 0'; bind -x '"\\C-t": ${dump}'`;
-  const { stderr } = run('bash', ['--norc', '--noprofile', '-i'], `${start}\n${line}${keys}\x14`);
+  const { stderr } = run('bash', ['--norc', '--noprofile', '-i'], `${start}\n${settings}\n${line}${keys}\x14`);
   // bash reports that stdin is no terminal, and shows the line on stderr.
   expect(stderr).not.toMatch(/syntax error|unbound|bad |not found/);
   return bufferText();
@@ -183,6 +184,21 @@ describe.skipIf(noBash !== null)(`in bash ${noBash ?? ''}`, () => {
     ['plyfs mount -fo vola', 'plyfs mount -fo volatile'],
     ['plyfs mount -olowerdir=layers/ba', 'plyfs mount -olowerdir=layers/base/'],
   ])('%s becomes %s', (line, completed) => expect(inBash(line)).toBe(completed));
+
+  it.each(['plyfs mount -o ro,lowerdir=odd/tw', 'plyfs umount odd/tw', 'plyfs run -- layer-to', 'plyfs mo'])(
+    '%s is continued whatever the settings of the shell are',
+    (line) => expect(lineInBash(line, '\t', 'IFS=:/o; set -fu; shopt -s failglob')).toBe(inBash(line)),
+  );
+
+  it.each(['lowerdir=odd/a', "'lowerdir=odd/a", '"lowerdir=odd/a', 'lowerdir=layers/base:odd/a'])(
+    'plyfs mount -o %s becomes an option that plyfs reads as the path',
+    (option) => {
+      const completed = inBash(`plyfs mount -o ${option}`).replace('plyfs mount -o', 'printf %s');
+      const [given, ...more] = splitOptions(run('bash', ['-c', completed]).stdout);
+      expect(more).toEqual([]);
+      expect(splitLayers(given?.value ?? '').at(-1)).toBe('odd/a,b:c\\d/');
+    },
+  );
 });
 
 describe.skipIf(noFish !== null)(`in fish ${noFish ?? ''}`, () => {

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountsUnavailable, PLYFS } from '../../harness/mounts.js';
-import { run, Sandbox } from './sandbox.js';
+import { run, Sandbox } from '../harness/sandbox.js';
 
 const unavailable = mountsUnavailable();
 const FUSE_SUPER_MAGIC = 0x65735546;

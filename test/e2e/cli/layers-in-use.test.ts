@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { kernelOverlayUnavailable, mountsUnavailable, PLYFS } from '../../harness/mounts.js';
-import { type Outcome, run, Sandbox } from './sandbox.js';
+import { type Outcome, run, Sandbox } from '../harness/sandbox.js';
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
 

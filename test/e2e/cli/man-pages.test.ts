@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { OPTION_ENTRIES, wordsOf } from '../../../src/server/options/option-words.js';
+import { ACCEPTED_OPTIONS } from '../../../src/server/options/table/mount-options.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const directory = join(root, 'dist/man');
@@ -46,6 +47,21 @@ describe('the man pages', () => {
       if (!('help' in entry) || entry.help === undefined) continue;
       for (const word of wordsOf(entry).slice(0, 1)) expect(text).toContain(`.TP\n${word}`);
     }
+  });
+
+  it('name the mount options that are accepted without effect', () => {
+    const text = page('plyfs-mount.8').replaceAll('\\-', '-');
+    for (const { words } of ACCEPTED_OPTIONS) expect(text).toContain(words.join(', '));
+  });
+
+  it('explain the arguments of the commands in plyfs(1)', () => {
+    const text = page('plyfs.1').replaceAll(/\\f[BIR]/g, '');
+    for (const argument of ['MOUNTPOINT', 'SRC', 'DST', 'SHELL'])
+      expect(text).toMatch(new RegExp(`^\\.TP\n${argument}\n\\S`, 'm'));
+  });
+
+  it('do not call themselves a help', () => {
+    for (const name of pages) expect(page(name)).not.toContain('this help');
   });
 
   it.skipIf(withoutGroff !== null).each(pages)(`%s is without a warning of groff ${withoutGroff ?? ''}`, (name) => {

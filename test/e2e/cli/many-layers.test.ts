@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountsUnavailable } from '../../harness/mounts.js';
-import { Sandbox } from './sandbox.js';
+import { Sandbox } from '../harness/sandbox.js';
 
 const unavailable = mountsUnavailable();
 

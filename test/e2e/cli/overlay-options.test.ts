@@ -238,12 +238,15 @@ describe.skipIf(unavailable !== null)(`the options of an overlay ${unavailable ?
     return origins.map((origin) => origin.toString('hex'));
   }
 
-  it.each(['redirect_dir=on', 'metacopy=on', 'index=on'])('with -t aufs %s is refused', (words) => {
-    const args = ['-t', 'aufs', '-o', paths(`br:@up=rw:@a=ro,${words}`), paths('@mnt')];
-    const done = spawnSync(PLYFS, ['mount', ...args], { encoding: 'utf8' });
-    expect(done).toMatchObject({ status: 1, stdout: '' });
-    expect(done.stderr).toMatch(/^plyfs: .*: the aufs dialect does not have this feature \(EINVAL\)\n$/);
-  });
+  it.each(['redirect_dir=on', 'metacopy=on', 'index=on', 'uuid=off', 'userxattr'])(
+    'with -t aufs %s is refused',
+    (words) => {
+      const args = ['-t', 'aufs', '-o', paths(`br:@up=rw:@a=ro,${words}`), paths('@mnt')];
+      const done = spawnSync(PLYFS, ['mount', ...args], { encoding: 'utf8' });
+      expect(done).toMatchObject({ status: 1, stdout: '' });
+      expect(done.stderr).toMatch(/^plyfs: .*: the aufs dialect does not have this feature \(EINVAL\)\n$/);
+    },
+  );
 
   describe('in a user namespace', () => {
     function inNamespace(command: string): { status: number | null; stderr: string } {

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountsUnavailable, PLYFS, TRANSPORT } from '../../harness/mounts.js';
-import { type Outcome, run, Sandbox } from './sandbox.js';
+import { type Outcome, run, Sandbox } from '../harness/sandbox.js';
 
 const unavailable = mountsUnavailable() ?? (TRANSPORT === 'fuse-native' ? 'only of the default transport' : null);
 const DONE = { status: 0, stdout: '', stderr: '' };

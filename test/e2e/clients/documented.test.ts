@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHECKOUT } from '../../harness/checkout.js';
 import { makeScratch } from '../../harness/scratch.js';
-import type { Outcome } from '../cli/sandbox.js';
+import type { Outcome } from '../harness/sandbox.js';
 import { giveToUser, NAME, userNamespacesUnavailable } from '../rootless/ordinary-user.js';
 import { BASE_IMAGE, makeBaseTar } from './shared/base-image.js';
 import { type DocumentedFile, documentedCommands, documentedFile } from './shared/containers-document.js';

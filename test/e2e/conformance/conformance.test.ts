@@ -6,13 +6,23 @@
  * the targets, `all` runs all. At the end, a table shows how many cases of each group passed, failed, or did
  * not apply on each target.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FILE_SYSTEMS as NAMED_FILE_SYSTEMS, TARGETS as NAMED_TARGETS } from '../../../scripts/conformance-choices.mjs';
 import type { Case } from '../../conformance/case.js';
 import { caseGroups, READ_ONLY_GROUP, SHOWN_ONCE } from '../../conformance/cases/index.js';
 import { CallRecord } from '../../conformance/results/call-record.js';
 import { coverageTable } from '../../conformance/results/coverage.js';
-import { errnoRows, errnoTable, spareReasons, unexplained } from '../../conformance/results/errno-table.js';
+import {
+  errnoRows,
+  errnoTable,
+  MAIN,
+  marksInPage,
+  marksOf,
+  spareReasons,
+  unexplained,
+} from '../../conformance/results/errno-table.js';
 import { Matrix } from '../../conformance/results/matrix.js';
 import { missingCapabilities, runCase } from '../../conformance/run-case.js';
 import { plainDirectory } from '../../conformance/targets/plain-directory.js';
@@ -27,9 +37,10 @@ import {
   plyfsOverlay,
   plyfsOverrides,
 } from '../../conformance/targets/union.js';
+import { CHECKOUT } from '../../harness/checkout.js';
 import { FILE_SYSTEMS } from '../../harness/filesystems.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
-import { snapshot } from '../../harness/snapshot.js';
+import { type Snapshot, type SnapshotOptions, snapshot } from '../../harness/snapshot.js';
 
 const targets = new Map<string, Target>([
   ['plain', plainDirectory],
@@ -75,51 +86,60 @@ for (const name of chosen) {
   const unavailable = target.unavailable();
   if (unavailable !== null) skip(`${target.name}: ${unavailable}`, 'every case');
   describe.skipIf(unavailable !== null)(target.name, () => {
-    for (const [group, cases] of caseGroups) runGroup(target, group, cases);
+    for (const isReadOnly of [false, true]) {
+      runOnUnion(
+        target,
+        isReadOnly,
+        new Map([...caseGroups].filter(([group]) => (group === READ_ONLY_GROUP) === isReadOnly)),
+      );
+    }
   });
 }
 
-function runGroup(target: Target, group: string, cases: readonly Case[]): void {
-  describe(group, () => {
-    let base: string;
-    let opened: OpenTarget;
-    beforeAll(() => {
-      base = makeScratch('conformance');
-      // A case that does not apply can have layers that the target cannot show.
-      opened = target.open(
-        base,
-        cases.filter((one) => missingCapabilities(one, target).length === 0),
-        group === READ_ONLY_GROUP,
-      );
-    });
-    afterAll(() => {
-      opened?.close();
-      removeScratch(base);
-    });
-    for (const one of cases) {
-      const missing = missingCapabilities(one, target);
-      if (missing.length === 0) {
+/** Runs groups of cases on one union, which has a directory for each case. */
+function runOnUnion(target: Target, isReadOnly: boolean, groups: ReadonlyMap<string, readonly Case[]>): void {
+  let base: string;
+  let opened: OpenTarget;
+  // A case that does not apply can have layers that the target cannot show.
+  const applies = (one: Case): boolean => missingCapabilities(one, target).length === 0;
+  beforeAll(() => {
+    base = makeScratch('conformance');
+    opened = target.open(base, [...groups.values()].flat().filter(applies), isReadOnly);
+  });
+  afterAll(() => {
+    opened?.close();
+    removeScratch(base);
+  });
+  for (const [group, cases] of groups) {
+    const left = cases.filter((one) => !applies(one));
+    for (const one of left) {
+      skip(`${target.name} lacks ${missingCapabilities(one, target).join(', ')}`, one.id);
+      matrix.count(group, target.name, 'notApplicable');
+    }
+    if (left.length === cases.length) continue;
+    describe(group, () => {
+      for (const one of cases.filter(applies)) {
         applicable++;
         it(`${one.id}: ${one.title}`, () => runCounted(target, group, one, opened));
-      } else {
-        skip(`${target.name} lacks ${missing.join(', ')}`, one.id);
-        matrix.count(group, target.name, 'notApplicable');
       }
-    }
-    if (SHOWN_ONCE.has(group)) return;
-    it('shows the same tree after it was unmounted and mounted again', ({ skip }) => {
-      if (opened.remount === null) return skip(`${target.name} is not mounted`);
-      const before = snapshot(opened.root);
-      opened.remount();
-      expect(snapshot(opened.root)).toEqual(before);
     });
-    it("shows the same tree when the kernel's overlayfs mounts the layers", ({ skip }) => {
-      if (opened.showWithKernel === null) return skip(`${target.name} needs no second opinion`);
-      const coarseTimes = !target.capabilities.has('exact-times');
-      const before = snapshot(opened.root, { coarseTimes });
-      opened.showWithKernel();
-      expect(snapshot(opened.root, { coarseTimes })).toEqual(before);
-    });
+  }
+  if (isReadOnly) return;
+  const shown = [...groups].filter(([group]) => !SHOWN_ONCE.has(group)).flatMap(([, cases]) => cases.filter(applies));
+  const trees = (options: SnapshotOptions = {}): Record<string, Snapshot> =>
+    Object.fromEntries(shown.map(({ id }) => [id, snapshot(`${opened.root}/${id}`, options)]));
+  it('shows the same trees after it was unmounted and mounted again', ({ skip }) => {
+    if (opened.remount === null) return skip(`${target.name} is not mounted`);
+    const before = trees();
+    opened.remount();
+    expect(trees()).toEqual(before);
+  });
+  it("shows the same trees when the kernel's overlayfs mounts the layers", ({ skip }) => {
+    if (opened.showWithKernel === null) return skip(`${target.name} needs no second opinion`);
+    const coarseTimes = !target.capabilities.has('exact-times');
+    const before = trees({ coarseTimes });
+    opened.showWithKernel();
+    expect(trees({ coarseTimes })).toEqual(before);
   });
 }
 
@@ -144,15 +164,25 @@ const partly = usual.some((name) => !chosen.includes(name))
   ? 'not all targets were chosen'
   : left.map((name) => `no ${name}`).join(', ');
 
-describe.skipIf(partly !== '')(`the table of errnos${partly === '' ? '' : `: ${partly}`}`, () => {
-  const names = usualTargets.map(({ name }) => name);
+const mainRuns = chosen.includes(MAIN) && targets.get(MAIN)?.unavailable() === null;
 
-  it('has every documented errno of a call in every placement, or a reason', ({ skip: skipTest }) => {
+describe.skipIf(!mainRuns)(`the errnos that ${MAIN} returns`, () => {
+  it('are every documented errno of a call in every placement, or there is a reason', ({ skip: skipTest }) => {
     if (ran < applicable) skipTest('only some cases were run');
-    const rows = errnoRows(record, names);
+    const rows = errnoRows(record, [MAIN]);
     expect(unexplained(rows)).toEqual([]);
     expect(spareReasons(rows)).toEqual([]);
   });
+
+  it('are marked in docs/conformance.md (npm run conformance -- -u)', ({ skip: skipTest }) => {
+    if (ran < applicable) skipTest('only some cases were run');
+    const page = readFileSync(join(CHECKOUT, 'docs/conformance.md'), 'utf8');
+    expect(marksInPage(page)).toEqual(marksOf(errnoRows(record, [MAIN])));
+  });
+});
+
+describe.skipIf(partly !== '')(`the table of errnos${partly === '' ? '' : `: ${partly}`}`, () => {
+  const names = usualTargets.map(({ name }) => name);
 
   it('is equal to docs/conformance.md (vitest -u writes it)', async ({ skip: skipTest }) => {
     if (ran < applicable) skipTest('only some cases were run');

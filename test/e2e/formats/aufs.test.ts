@@ -6,7 +6,7 @@ import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type * as Plyfs from '../../../src/index.js';
 import { mountsUnavailable } from '../../harness/mounts.js';
-import { run, Sandbox } from '../cli/sandbox.js';
+import { run, Sandbox } from '../harness/sandbox.js';
 
 const unavailable = mountsUnavailable();
 const library = new URL('../../../dist/index.js', import.meta.url).href;

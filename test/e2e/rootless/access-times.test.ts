@@ -5,7 +5,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PLYFS } from '../../harness/mounts.js';
 import * as sys from '../../harness/sys/index.js';
-import { Sandbox } from '../cli/sandbox.js';
+import { Sandbox } from '../harness/sandbox.js';
 import {
   giveToUser,
   openFuseDevice,

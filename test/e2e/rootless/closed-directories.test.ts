@@ -6,7 +6,7 @@ import { chmodSync, cpSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { libfuse2Lacks, waitFor } from '../../harness/mounts.js';
 import * as sys from '../../harness/sys/index.js';
-import { type Outcome, run, Sandbox } from '../cli/sandbox.js';
+import { type Outcome, run, Sandbox } from '../harness/sandbox.js';
 import { giveToUser, openFuseDevice, plyfsAsUser, rootlessUnavailable, runAsUser } from './ordinary-user.js';
 
 const unavailable = libfuse2Lacks('RENAME_EXCHANGE') ?? rootlessUnavailable();

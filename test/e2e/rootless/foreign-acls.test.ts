@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { libfuse2Lacks, PLYFS } from '../../harness/mounts.js';
-import { type Outcome, run, Sandbox } from '../cli/sandbox.js';
+import { type Outcome, run, Sandbox } from '../harness/sandbox.js';
 import { giveToUser, lendSubordinates, openFuseDevice, runAsUser, userNamespacesUnavailable } from './ordinary-user.js';
 
 const unavailable = libfuse2Lacks('ACLs') ?? userNamespacesUnavailable();

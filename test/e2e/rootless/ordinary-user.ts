@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { mountsUnavailable, PLYFS } from '../../harness/mounts.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
 import { bindMount, mknod, mountType, S_IFCHR, umount } from '../../harness/sys/index.js';
-import { type Outcome, run } from '../cli/sandbox.js';
+import { type Outcome, run } from '../harness/sandbox.js';
 
 export const NAME = 'plyfs-test';
 /** makedev(10, 229): Documentation/admin-guide/devices.txt. */

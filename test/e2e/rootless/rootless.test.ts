@@ -3,7 +3,7 @@ import { lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PLYFS, waitFor } from '../../harness/mounts.js';
-import { type Outcome, run, Sandbox } from '../cli/sandbox.js';
+import { type Outcome, run, Sandbox } from '../harness/sandbox.js';
 import {
   giveToUser,
   openFuseDevice,

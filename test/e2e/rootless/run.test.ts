@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { idOf, Overlay2Store } from '../../harness/docker-store.js';
 import { PLYFS, waitFor } from '../../harness/mounts.js';
-import { type Outcome, run, Sandbox } from '../cli/sandbox.js';
+import { type Outcome, run, Sandbox } from '../harness/sandbox.js';
 import {
   giveToUser,
   lendSubordinates,

@@ -5,7 +5,7 @@
 import { chmodSync, lstatSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PLYFS } from '../../harness/mounts.js';
-import { type Outcome, run, Sandbox } from '../cli/sandbox.js';
+import { type Outcome, run, Sandbox } from '../harness/sandbox.js';
 import {
   giveToUser,
   lendSubordinates,

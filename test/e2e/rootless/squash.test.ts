@@ -3,7 +3,7 @@ import { chmodSync, lchownSync, lstatSync, readdirSync, symlinkSync } from 'node
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PLYFS, waitFor } from '../../harness/mounts.js';
 import { setxattr } from '../../harness/sys/index.js';
-import { type Outcome, run, Sandbox } from '../cli/sandbox.js';
+import { type Outcome, run, Sandbox } from '../harness/sandbox.js';
 import {
   giveToUser,
   NAME,

@@ -4,7 +4,7 @@
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { libfuse2Lacks, PLYFS, waitFor } from '../../harness/mounts.js';
-import { type Outcome, Sandbox } from '../cli/sandbox.js';
+import { type Outcome, Sandbox } from '../harness/sandbox.js';
 import {
   giveToUser,
   openFuseDevice,

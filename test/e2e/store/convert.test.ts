@@ -7,7 +7,7 @@ import { mountPlyfs, mountsUnavailable, PLYFS, waitFor } from '../../harness/mou
 import { makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
 import { snapshot } from '../../harness/snapshot.js';
 import * as sys from '../../harness/sys/index.js';
-import { type Outcome, run } from '../cli/sandbox.js';
+import { type Outcome, run } from '../harness/sandbox.js';
 import { factsOf } from './layer-facts.js';
 import { aufsMarks, buildRichLayer, overlayMarks } from './rich-layer.js';
 
@@ -81,7 +81,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(sys.lstat(join(dst, 'file')).atime).toEqual({ sec: 1_000_000_000, nsec: 1 });
     });
 
-    it('has its marks as aufs writes them', () => {
+    it('gets the marks that aufs itself would write', () => {
       buildRichLayer(src, overlayMarks);
       expectConverted('--to', 'aufs', src, dst);
       const base = sys.lstat(join(dst, '.wh..wh.aufs'));
@@ -123,7 +123,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
   });
 
   describe('the marks of a dialect', () => {
-    it('overlay: its own attributes are not copied, those of an overlay inside it lose one escape', () => {
+    it('overlay: the attributes of the overlay are not copied, and those of an overlay inside it lose one escape', () => {
       sys.writeFile(`${src}/file`, '');
       sys.setxattr(`${src}/file`, 'trusted.overlay.origin', '');
       mkdirSync(`${src}/nested`);
@@ -136,7 +136,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(sys.listxattr(`${home}/back/nested`)).toEqual(['trusted.overlay.overlay.opaque']);
     });
 
-    it('overlay: reads marks in the user. namespace, and whiteouts that are attributes', () => {
+    it('overlay: marks in the user. namespace are read, and whiteouts that are attributes', () => {
       mkdirSync(`${src}/opaque`);
       sys.setxattr(`${src}/opaque`, 'user.overlay.opaque', 'y');
       sys.writeFile(`${src}/gone`, '');
@@ -146,14 +146,14 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(readdirSync(`${dst}/opaque`)).toEqual(['.wh..wh..opq']);
     });
 
-    it('overlay: writes marks in the user. namespace on request', () => {
+    it('overlay: marks are written in the user. namespace on request', () => {
       mkdirSync(`${src}/opaque`);
       aufsMarks.opaque(`${src}/opaque`);
       expectConverted('--to', 'overlay', '--xattrs', 'user', src, dst);
       expect(sys.listxattr(`${dst}/opaque`)).toEqual(['user.overlay.opaque']);
     });
 
-    it('aufs: bookkeeping is not copied, and hard links stay one file', () => {
+    it('aufs: the files of aufs itself are not copied, and hard links stay one file', () => {
       mkdirSync(`${src}/.wh..wh.plnk`);
       mkdirSync(`${src}/.wh..wh.orph`);
       sys.writeFile(`${src}/.wh..wh.aufs`, '');
@@ -203,8 +203,8 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
     });
   });
 
-  describe('objects that the other dialect cannot store', () => {
-    it('are named, each with the reason, before anything is written', () => {
+  describe('a layer that cannot be converted', () => {
+    it('is refused with the reason for each object, before anything is written', () => {
       sys.writeFile(`${src}/.wh.reserved`, '');
       sys.writeFile(`${src}/${'n'.repeat(243)}`, '');
       sys.writeFile(`${src}/${'n'.repeat(242)}`, '');
@@ -222,7 +222,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       });
     });
 
-    it('overlay: a device 0:0, a whiteout that is no file, an attribute whose name has no room for an escape', () => {
+    it('to overlay: has a device 0:0, a whiteout that is no file, or an attribute whose escaped name is too long', () => {
       sys.writeFile(`${src}/file`, '');
       sys.setxattr(`${src}/file`, `trusted.overlay.${'x'.repeat(235)}`, '');
       overlayMarks.whiteout(src, 'device');
@@ -234,7 +234,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       });
     });
 
-    it('a layer that is already in the form of the target', () => {
+    it('is in the form of the target already', () => {
       mkdirSync(`${src}/opaque`);
       overlayMarks.opaque(`${src}/opaque`);
       expectObstacles(['--to', 'overlay', src, dst], {
@@ -242,7 +242,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       });
     });
 
-    it('marks in both namespaces of overlay attributes', () => {
+    it('has marks in both namespaces of overlay attributes, unless --xattrs chooses one', () => {
       mkdirSync(`${src}/opaque`);
       overlayMarks.opaque(`${src}/opaque`);
       sys.setxattr(`${src}/opaque`, 'user.overlay.opaque', 'y');
@@ -251,15 +251,18 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(sys.listxattr(`${dst}/opaque`)).toEqual(['user.overlay.opaque']);
     });
 
-    it.each(['aufs', 'fuse-overlayfs'])('%s: pseudo-links, whose entry can be the only name of a file', (from) => {
-      mkdirSync(`${src}/.wh..wh.plnk`);
-      sys.writeFile(`${src}/.wh..wh.plnk/12.34`, 'changed through a name in a lower layer');
-      expectObstacles(['--to', 'overlay', '--from', from, src, dst], {
-        '.wh..wh.plnk': 'pseudo-links that were not flushed; mount the layer once with -t aufs',
-      });
-    });
+    it.each(['aufs', 'fuse-overlayfs'])(
+      'from %s: has pseudo-links, whose entry can be the only name of a file',
+      (from) => {
+        mkdirSync(`${src}/.wh..wh.plnk`);
+        sys.writeFile(`${src}/.wh..wh.plnk/12.34`, 'changed through a name in a lower layer');
+        expectObstacles(['--to', 'overlay', '--from', from, src, dst], {
+          '.wh..wh.plnk': 'pseudo-links that were not flushed; mount the layer once with -t aufs',
+        });
+      },
+    );
 
-    it('immutable objects, also those that are for an overlay only', () => {
+    it('has immutable objects, also those that are immutable for an overlay only', () => {
       sys.writeFile(`${src}/file`, '');
       sys.writeFile(`${src}/protected`, '');
       sys.setxattr(`${src}/protected`, 'trusted.overlay.protattr', 'i');
@@ -413,7 +416,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       }
     });
 
-    it('needs --to, and refuses nothing to convert', () => {
+    it('needs --to, and refuses a conversion into the form of SRC', () => {
       expect(convert(src, dst)).toMatchObject({ status: 2, stderr: expect.stringContaining('--to') });
       expect(convert('--to', 'zfs', src, dst)).toMatchObject({ status: 2 });
       expect(convert('--to', 'aufs', '--from', 'aufs', src, dst)).toMatchObject({ status: 2 });
@@ -442,7 +445,7 @@ describe.skipIf(unavailable !== null)(`plyfs convert ${unavailable ?? ''}`, () =
       expect(readdirSync(home).sort()).toEqual(['dst', 'src']);
     });
 
-    it('of two conversions to the same DST, one writes all of it, and the other does not touch it', async () => {
+    it('run twice at once with the same DST, writes it completely once and is refused once', async () => {
       for (let i = 0; i < 300; i++) writeFileSync(`${src}/file${i}`, 'x');
       const start = (name: string): Promise<number | null> => {
         const args = ['convert', '--to', 'overlay', '--volatile', src, join(home, name)];

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AufsStore, idOf, Overlay2Store } from '../../harness/docker-store.js';
 import { kernelOverlayUnavailable, mountKernel, mountsUnavailable } from '../../harness/mounts.js';
 import { snapshot } from '../../harness/snapshot.js';
-import { Sandbox } from '../cli/sandbox.js';
+import { Sandbox } from '../harness/sandbox.js';
 import { aufsMarks, buildRichLayer, type Marks, overlayMarks } from './rich-layer.js';
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();

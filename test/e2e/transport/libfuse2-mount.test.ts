@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type * as Plyfs from '../../../src/index.js';
 import { fuseNativeUnavailable, waitFor } from '../../harness/mounts.js';
-import { type Outcome, run, Sandbox } from '../cli/sandbox.js';
+import { type Outcome, run, Sandbox } from '../harness/sandbox.js';
 
 const unavailable = fuseNativeUnavailable();
 const project = fileURLToPath(new URL('../../../', import.meta.url));

@@ -66,6 +66,12 @@ describe('tables of the benchmark', () => {
     expect(machineText(made)).toMatch(/; 3 runs of each, in turn \(a third as many of plain\)\.$/);
   });
 
+  it('the text below a table has one number for the version of each program', () => {
+    const made = results(walk);
+    made.contenders = [{ name: 'fuse-overlayfs', version: 'fuse-overlayfs: version 1.10', isAside: false }];
+    expect(machineText(made)).toMatch(/, ext2, ext3 or ext4, Node v20\.0\.0; fuse-overlayfs 1\.10; /);
+  });
+
   it('the time of a round trip is shown if it was measured', () => {
     const made = results(walk);
     expect(roundTripText(made)).toBe('');

@@ -1,8 +1,10 @@
-/** The tests and commands that docs/conformance.md gives as a reason exist. */
+/** docs/conformance.md has every documented errno. The tests and commands that it gives as a reason exist. */
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { CallRecord } from '../../conformance/results/call-record.js';
 import { DOCUMENTED } from '../../conformance/results/documented-errnos.js';
+import { errnoTable, marksInPage } from '../../conformance/results/errno-table.js';
 import { NOT_PROVOKED } from '../../conformance/results/not-provoked.js';
 
 const at = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
@@ -22,5 +24,21 @@ describe('reasons why a documented errno is not provoked', () => {
       expect(documented, pair).toBeDefined();
       if (errno !== '*') expect(documented?.split(' ')).toContain(errno);
     }
+  });
+});
+
+describe('docs/conformance.md', () => {
+  const page = readFileSync(at('docs/conformance.md'), 'utf8');
+
+  it('has a row for each documented errno of each call', () => {
+    const documented = Object.entries(DOCUMENTED).flatMap(([operation, errnos]) =>
+      [...new Set(errnos.split(' '))].sort().map((errno) => `${operation} ${errno}`),
+    );
+    expect(marksInPage(page).map((row) => row.replace(/ \[.*/, ''))).toEqual(documented);
+  });
+
+  it('begins as npm run conformance -- -u writes it', () => {
+    const introduction = (text: string): string => text.slice(0, text.indexOf('documented pairs'));
+    expect(introduction(page)).toBe(introduction(errnoTable(new CallRecord(), [])));
   });
 });

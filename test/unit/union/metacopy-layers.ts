@@ -125,7 +125,7 @@ export function listed(path: string): string[] {
     add: (name: EntryName) => names.push(name) > 0,
     addPlus: (name: EntryName) => names.push(name) > 0,
   };
-  union.readdir(look(path).nodeid, 0, true, sink);
+  union.readdir(look(path).nodeid, 0, sink, { plus: true, noatime: false });
   return names.filter((name) => !name.startsWith('.')).sort();
 }
 

@@ -73,7 +73,7 @@ function names(id: NodeId, plus = false): string[] {
       if (found !== null) union.forget(found.nodeid, 1);
     },
   };
-  union.readdir(id, 0, plus, sink);
+  union.readdir(id, 0, sink, { plus, noatime: false });
   return seen.filter((entry) => entry !== '.' && entry !== '..').sort();
 }
 
@@ -192,7 +192,7 @@ describe('a node that the kernel forgets', () => {
     union.setattr(id, { mode: 0o600 }, caller);
     union.forget(id, 1);
     const made = Array.from({ length: 20 }, (_, i) => {
-      const { entry } = union.create(ROOT_ID, name(`new${i}`), 0o644, O_RDWR, caller);
+      const { entry } = union.create(ROOT_ID, name(`new${i}`), { mode: 0o644, flags: O_RDWR }, caller);
       const shown = entry.attr.ino;
       union.release(entry.nodeid, O_RDWR);
       return shown;
@@ -204,7 +204,7 @@ describe('a node that the kernel forgets', () => {
     names(ROOT_ID);
     const before = openFds();
     for (let round = 0; round < 50; round++) {
-      const { entry, opened } = union.create(ROOT_ID, name(`f${round}`), 0o644, O_RDWR, caller);
+      const { entry, opened } = union.create(ROOT_ID, name(`f${round}`), { mode: 0o644, flags: O_RDWR }, caller);
       expect(opened.backingId).toBe(0);
       const id = entry.nodeid;
       union.write(id, Buffer.from('data'), 0, 4, 0, null);

@@ -19,7 +19,7 @@ export function open(tree: Tree, path: string, flags: number): number {
 export function create(tree: Tree, path: string, mode: number): number {
   const bytes = toBytes(path);
   const { parent, name } = tree.paths.parent(bytes);
-  const { entry } = tree.operations.create(parent, name, modeOfNew(mode), O_RDWR, tree.caller);
+  const { entry } = tree.operations.create(parent, name, { mode: modeOfNew(mode), flags: O_RDWR }, tree.caller);
   const { nodeid } = entry;
   tree.paths.adopt(bytes, entry);
   return tree.files.add(nodeid, O_RDWR);

@@ -23,7 +23,9 @@ function make(tree: Tree, path: string, create: (at: ReturnType<Tree['paths']['p
 }
 
 export function mknod(tree: Tree, path: string, mode: number, rdev: number): void {
-  make(tree, path, ({ parent, name }) => tree.operations.mknod(parent, name, modeOfNew(mode), rdev, tree.caller));
+  make(tree, path, ({ parent, name }) =>
+    tree.operations.mknod(parent, name, { mode: modeOfNew(mode), rdev }, tree.caller),
+  );
 }
 
 export function mkdir(tree: Tree, path: string, mode: number): void {
@@ -107,6 +109,6 @@ export function readdir(tree: Tree, path: string): Libfuse2Listing {
       throw fsError(Errno.EIO, 'entries of READDIRPLUS');
     },
   };
-  tree.operations.readdir(tree.node(path), 0, false, sink);
+  tree.operations.readdir(tree.node(path), 0, sink, { plus: false, noatime: false });
   return listing;
 }

@@ -22,7 +22,7 @@ export function listxattr(tree: Tree, path: string, into: Buffer): number {
 }
 
 export function setxattr(tree: Tree, path: string, name: string, value: Buffer, flags: number): void {
-  tree.operations.setxattr(tree.node(path), toBytes(name), value, flags, false);
+  tree.operations.setxattr(tree.node(path), toBytes(name), value, { flags, killSetGid: false });
 }
 
 export function removexattr(tree: Tree, path: string, name: string): void {

@@ -75,9 +75,11 @@ export interface OptionValues
   service?: ServiceUse;
 }
 
+/** The name of a value that options set. */
 export type Property = keyof OptionValues;
 export type Value<P extends Property> = Exclude<OptionValues[P], undefined>;
 
+/** The properties of entries that set a value. */
 interface EntryBase {
   /** The help: a phrase that follows the option. */
   readonly help: string;
@@ -99,8 +101,10 @@ interface EntryBase {
 /** The value of a property that no option sets. It can depend on whether root mounts. */
 type Default<P extends Property> = Value<P> | ((isRoot: boolean) => Value<P>);
 
+/** The values that a flag can give to the property P. */
 type FlagValue<P extends Property> = Extract<Value<P>, boolean | string>;
 
+/** A flag that sets the property P. */
 interface FlagOf<P extends Property> extends EntryBase {
   readonly kind: 'flag';
   readonly word: string;
@@ -113,6 +117,7 @@ interface FlagOf<P extends Property> extends EntryBase {
   readonly default?: Default<P>;
 }
 
+/** An option with a value, which sets the property P. */
 export interface ValuedOf<P extends Property> extends EntryBase {
   readonly kind: 'value';
   readonly word: string;
@@ -162,4 +167,5 @@ export interface Unsupported {
   readonly message?: string;
 }
 
+/** One entry of the table. */
 export type OptionEntry = Flag | Valued | Accepted | Unsupported;

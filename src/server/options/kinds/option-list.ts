@@ -4,6 +4,7 @@
  * the comma here and at the colon in a list of layers, and is removed once, where the value is used.
  */
 
+/** One option, as it was given. */
 export interface GivenOption {
   readonly name: string;
   /** Still escaped; undefined for an option without `=`. */
@@ -40,6 +41,7 @@ export function unescapePath(text: string): string {
   return text.replace(/\\(.)/gs, '$1');
 }
 
+/** The index of the next unescaped separator, or the end of the text. */
 function endOfPiece(text: string, from: number, separator: string): number {
   for (let at = from; at < text.length; at++) {
     if (text[at] === '\\') at++;
@@ -48,8 +50,10 @@ function endOfPiece(text: string, from: number, separator: string): number {
   return text.length;
 }
 
+/** `NAME="VALUE"` up to a comma or the end. */
 const QUOTED_VALUE = /[^=,\\]*="(?:[^"\\]|\\.)*"(?=,|$)/sy;
 
+/** The end of an option whose value is in quotes. Undefined: there is none at `from`. */
 function endOfQuoted(list: string, from: number): number | undefined {
   QUOTED_VALUE.lastIndex = from;
   return QUOTED_VALUE.test(list) ? QUOTED_VALUE.lastIndex : undefined;

@@ -39,12 +39,18 @@ export const TEXT: Check<string> = {
   holds: (value): value is string => typeof value === 'string' && !value.includes('\0'),
 };
 
+export const NAME: Check<string> = {
+  mustBe: 'a string without NUL characters, not empty',
+  holds: (value): value is string => TEXT.holds(value) && value !== '',
+};
+
 export const PATH: Check<Path> = {
   mustBe: 'a path: a string or bytes, not empty, without NUL characters',
   holds: (value): value is Path =>
     typeof value === 'string' || value instanceof Uint8Array ? value.length > 0 && !hasNul(value) : false,
 };
 
+/** One of a few values. */
 export function oneOf<const T extends string | boolean>(values: readonly T[]): Check<T> {
   const words = values.map(String);
   const mustBe = words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
@@ -53,6 +59,7 @@ export function oneOf<const T extends string | boolean>(values: readonly T[]): C
 
 export const BOOLEAN: Check<boolean> = oneOf([true, false]);
 
+/** A number from `min` to `max`. */
 export function numberBetween(min: number, max: number, { whole = false } = {}): Check<number> {
   return {
     mustBe: `a ${whole ? 'whole ' : ''}number from ${min} to ${max}`,
@@ -72,10 +79,12 @@ export function listOf<T>(element: Check<T>, plural: string): Check<readonly T[]
   };
 }
 
+/** An object whose properties pass these checks. */
 export function objectWith<C extends Checks>(properties: C): Check<Partial<Checked<C>>> {
   return { mustBe: 'an object', holds: (value): value is Partial<Checked<C>> => isObject(value), properties };
 }
 
+/** The same check for a property that must be given. */
 export function required<T>(check: Check<T>): Check<T> & { readonly isRequired: true } {
   return { ...check, isRequired: true };
 }
@@ -104,6 +113,7 @@ export function parseJson(what: string, text: string): unknown {
   }
 }
 
+/** Checks the properties of an object, and those of the objects in it. */
 function checkEach(prefix: string, given: object, checks: Checks): void {
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(checks, name));
   if (unknown !== undefined) throw refusal(`${prefix}${unknown}`, 'no such property', adviceFor(unknown, checks));
@@ -116,6 +126,7 @@ function checkEach(prefix: string, given: object, checks: Checks): void {
   }
 }
 
+/** The advice for a property that does not exist: where it belongs, or the names of all. */
 function adviceFor(unknown: string, checks: Checks): string {
   const owner = Object.entries(checks).find(([, { properties = {} }]) => Object.hasOwn(properties, unknown))?.[0];
   if (owner !== undefined) return `it belongs under ${owner}: { ${owner}: { ${unknown}: ... } }`;
@@ -130,6 +141,7 @@ function hasNul(path: string | Uint8Array): boolean {
   return typeof path === 'string' ? path.includes('\0') : path.includes(0);
 }
 
+/** A value in a message, on one line and not too long. */
 function shown(value: unknown): string {
   return inspect(value, {
     depth: 1,

@@ -6,13 +6,15 @@ import { toBytesName } from '../../../core/entry-name.js';
 import { Errno } from '../../../core/errno.js';
 import { MountError } from '../../config/mount-error.js';
 import { splitLayers, unescapePath } from './option-list.js';
-import { type Check, numberBetween, oneOf, PATH, type Path, TEXT } from './property-checks.js';
+import { type Check, NAME, numberBetween, oneOf, PATH, type Path, TEXT } from './property-checks.js';
 
 /** Values of type T; the library takes them as L. */
 export interface ValueKind<T, L = T> {
   /** The text that the help shows behind `=`. */
   readonly placeholder: string;
-  /** The values that a shell completes: one of these words, or a path. `unescaped-directory` has no escapes. */
+  /**
+   * The values that a shell completes: one of these words, or a path. `unescaped-directory` has no escapes.
+   */
   readonly completes?: readonly string[] | 'directory' | 'unescaped-directory' | 'directories' | 'file';
   /**
    * @param before the value of an earlier option
@@ -24,6 +26,7 @@ export interface ValueKind<T, L = T> {
   fromLibrary(given: L): T;
 }
 
+/** The refusal of an option, or of its value. */
 export function invalid(word: string, value: string | undefined, why: string): MountError {
   return MountError.of({
     what: word,
@@ -61,8 +64,10 @@ export function choice<T extends Choice>(
   };
 }
 
+/** The words `on` and `off`. */
 export const ON_OFF = choice({ on: true, off: false });
 
+/** The numbers that an option takes, both limits included. */
 interface NumberLimits {
   readonly placeholder: string;
   readonly min?: number;
@@ -70,6 +75,7 @@ interface NumberLimits {
   readonly whole?: boolean;
 }
 
+/** A number within limits. */
 export function number({ placeholder, min = 0, max, whole = false }: NumberLimits): ValueKind<number> {
   const check = numberBetween(min, max, { whole });
   const written = whole ? /^\d+$/ : /^\d+(\.\d+)?$/;
@@ -91,6 +97,18 @@ export function text(placeholder: string): ValueKind<string> {
     parse: (_, given) => unescapePath(given),
     check: TEXT,
     fromLibrary: toBytesName,
+  };
+}
+
+/** Text as {@link text}, but not empty. */
+export function name(placeholder: string): ValueKind<string> {
+  return {
+    ...text(placeholder),
+    parse(word, given) {
+      if (given === '') throw invalid(word, undefined, 'empty');
+      return unescapePath(given);
+    },
+    check: NAME,
   };
 }
 
@@ -120,10 +138,12 @@ export function path(placeholder: string, completes: 'directory' | 'file'): Valu
   };
 }
 
+/** The path as bytes. */
 export function bytesOfPath(path: Path): string {
   return typeof path === 'string' ? toBytesName(path) : Buffer.from(path).toString('latin1');
 }
 
+/** The lower layers of a mount. */
 export interface LayerList {
   /** Top first, the data-only ones at the end. */
   readonly layers: readonly string[];
@@ -139,6 +159,7 @@ const layersOfLibrary = {
   fromLibrary: (given: Path): LayerList => ({ layers: [bytesOfPath(given)], dataLayers: 0 }),
 };
 
+/** The text of `lowerdir=`. */
 export const LAYERS: ValueKind<LayerList, Path> = {
   placeholder: 'DIR[:DIR...]',
   completes: 'directories',

@@ -2,15 +2,17 @@
 import { DEFAULT_MAX_LAYERS, FOREVER, HIGHEST_MAX_LAYERS } from '../../config/mount-config.js';
 import type { OptionEntry } from '../kinds/option-entry.js';
 import { BOOLEAN } from '../kinds/property-checks.js';
-import { choice, number, path, text } from '../kinds/value-kinds.js';
+import { choice, name, number, path, text } from '../kinds/value-kinds.js';
 
-/** Seconds. */
+/** The default of `request_timeout`, in seconds, and its limits. */
 const REQUEST_TIMEOUT = 300;
 const SHORTEST_REQUEST_TIMEOUT = 0.1;
 const LONGEST_REQUEST_TIMEOUT = 1e6;
 
+/** The default of a flag that only root has. */
 const asRoot = (isRoot: boolean): boolean => isRoot;
 
+/** Flags of mount(8), access by other users, and fsync. */
 export const FLAG_OPTIONS = [
   {
     kind: 'flag',
@@ -127,6 +129,7 @@ export const FLAG_OPTIONS = [
   },
 ] as const satisfies readonly OptionEntry[];
 
+/** The other options of a mount: those of FUSE, and those of plyfs itself. */
 export const SERVER_OPTIONS = [
   {
     kind: 'value',
@@ -179,7 +182,8 @@ export const SERVER_OPTIONS = [
     kind: 'value',
     word: 'fsname',
     property: 'fsname',
-    takes: text('NAME'),
+    // mount(2) refuses an empty source.
+    takes: name('NAME'),
     default: 'plyfs',
     help: 'the source shown in /proc/mounts (default: SOURCE, or plyfs)',
   },

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { join } from 'node:path';
 import { PLYFS, waitFor } from '../../../harness/mounts.js';
 import { makeScratch } from '../../../harness/scratch.js';
-import type { Outcome } from '../../cli/sandbox.js';
+import type { Outcome } from '../../harness/sandbox.js';
 import { CONTAINERD_NAMESPACE, type PrivateMachine } from '../shared/private-machine.js';
 import { ProxySnapshotter } from './proxy-snapshotter.js';
 

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { join } from 'node:path';
 import { PLYFS, waitFor } from '../../../harness/mounts.js';
 import { makeScratch } from '../../../harness/scratch.js';
-import type { Outcome } from '../../cli/sandbox.js';
+import type { Outcome } from '../../harness/sandbox.js';
 import { DOCKER_CGROUP, type PrivateMachine, type RunOptions } from '../shared/private-machine.js';
 
 /** The directories of the packaged engine. A newer client elsewhere can refuse an older daemon. */

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeScratch } from '../../../harness/scratch.js';
-import { type Outcome, run } from '../../cli/sandbox.js';
+import { type Outcome, run } from '../../harness/sandbox.js';
 import { type Driver, overlayOptions } from './drivers.js';
 import type { PrivateMachine, RunOptions } from './private-machine.js';
 

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSy
 import { join } from 'node:path';
 import { coverDirectories } from '../../../harness/machine/covered-directories.js';
 import { waitFor } from '../../../harness/mounts.js';
-import type { Outcome } from '../../cli/sandbox.js';
+import type { Outcome } from '../../harness/sandbox.js';
 
 /** Directories of the whole machine that engines write to. Each is empty in the namespace. */
 const MACHINE_DIRECTORIES = ['/dev/shm', '/run', '/var/lib/containers', '/var/lib/cni', '/var/cache/containers'];

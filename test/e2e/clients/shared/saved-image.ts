@@ -1,7 +1,7 @@
 /** The layers of an image in the form that `podman save` writes. */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from '../../cli/sandbox.js';
+import { run } from '../../harness/sandbox.js';
 import type { ContainerStore } from './container-store.js';
 import { tarListing } from './tar-listing.js';
 

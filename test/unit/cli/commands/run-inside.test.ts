@@ -11,11 +11,11 @@ describe('the order of plyfs run', () => {
   });
 
   it.each([
-    ['x', 'run-inside: not JSON: '],
-    [asArgument({ ...order, root: 5 }), 'run-inside: root: must be a string without NUL characters, not 5'],
-    [asArgument({ ...order, command: 'ls' }), "run-inside: command: must be a list of strings, not 'ls'"],
-    [asArgument({ ...order, mapsOwners: undefined }), 'run-inside: mapsOwners: must be true or false, not undefined'],
-  ])('%.10s is refused', (text, message) => {
+    ['run-inside: not JSON: ', 'x'],
+    ['run-inside: root: must be a string without NUL characters, not 5', asArgument({ ...order, root: 5 })],
+    ["run-inside: command: must be a list of strings, not 'ls'", asArgument({ ...order, command: 'ls' })],
+    ['run-inside: mapsOwners: must be true or false, not undefined', asArgument({ ...order, mapsOwners: undefined })],
+  ])('is refused with %j if it has another form', (message, text) => {
     expect(() => orderOf(text)).toThrow(message);
   });
 });

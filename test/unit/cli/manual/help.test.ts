@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { helpOf } from '../../../../src/cli/manual/help.js';
 import { buildProgram, type Commands } from '../../../../src/cli/syntax/program.js';
 import { OPTION_ENTRIES, wordsOf } from '../../../../src/server/options/option-words.js';
+import { ACCEPTED_OPTIONS } from '../../../../src/server/options/table/mount-options.js';
 
 const program = buildProgram({} as Commands, () => {});
 const help = (name: string): string =>
@@ -18,8 +19,14 @@ describe('the help', () => {
     }
   });
 
+  it('names the options that are accepted without effect', () => {
+    const text = help('mount').replace(/\s+/g, ' ');
+    for (const { words } of ACCEPTED_OPTIONS) expect(text).toContain(words.join(', '));
+    expect(text).toContain('Accepted, without effect: xino, noxino, trunc_xino');
+  });
+
   it.each(['plyfs', ...program.commands.map((command: Command) => command.name())])(
-    'of %s has lines of 80 columns, but for examples',
+    'of %s has at most 80 columns, except in examples and in the usage',
     (name) => {
       const long = help(name)
         .split('\n')

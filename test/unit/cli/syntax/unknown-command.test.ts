@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { beginsWithCommand, describeUnknownCommand } from '../../../../src/cli/syntax/unknown-command.js';
 
-describe('a word that is no command', () => {
+describe('a first word that may be no command', () => {
   it.each([
     [['umont', '/mnt'], 'umont: not a plyfs command', 'umount'],
     [['umuont', '-l', '/mnt'], 'umuont: not a plyfs command', 'umount'],
@@ -9,14 +9,14 @@ describe('a word that is no command', () => {
     [['rnu', '--', 'true'], 'rnu: not a plyfs command', 'run'],
     [['mout'], 'mout: neither a plyfs command nor a directory to mount on', 'mount'],
     [['help', 'umont'], 'umont: not a plyfs command', 'umount'],
-  ])('%j resembles a command: a hint', (args, message, command) => {
+  ])('%j gets a hint, because it resembles a command', (args, message, command) => {
     expect(describeUnknownCommand(args)).toBe(`${message}; did you mean '${command}'?; see plyfs --help`);
   });
 
   it.each([
     [['frobnicate'], 'frobnicate: neither a plyfs command nor a directory to mount on'],
     [['help', 'nope'], 'nope: not a plyfs command'],
-  ])('%j resembles no command: no hint', (args, message) => {
+  ])('%j gets no hint, because it resembles no command', (args, message) => {
     expect(describeUnknownCommand(args)).toBe(`${message}; see plyfs --help`);
   });
 
@@ -32,14 +32,14 @@ describe('a word that is no command', () => {
     [['/mount']],
     [['-f', 'umont']],
     [['src']],
-  ])('%j is the command line of a mount or of a command: null', (args) => {
+  ])('%j is accepted, because it is the command line of a mount or of a command', (args) => {
     expect(describeUnknownCommand(args)).toBeNull();
   });
 });
 
 describe('the word completion', () => {
   it.each([[['completion', 'bash']], [['completion', '--help']], [['completion']], [['completion', 'tcsh']]])(
-    '%j is the command',
+    'is a command in %j',
     (args) => expect(beginsWithCommand(args)).toBe(true),
   );
 
@@ -47,5 +47,7 @@ describe('the word completion', () => {
     [['completion', '/mnt', '-o', 'lowerdir=a']],
     [['completion', '-olowerdir=a', 'bash']],
     [['completion', '-fo', 'lowerdir=a']],
-  ])('%j is the command line of fuse-overlayfs', (args) => expect(beginsWithCommand(args)).toBe(false));
+  ])('is no command in %j, which is a command line of fuse-overlayfs', (args) =>
+    expect(beginsWithCommand(args)).toBe(false),
+  );
 });

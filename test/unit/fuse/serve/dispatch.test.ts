@@ -8,6 +8,7 @@ import { message, text, u32, u64 } from '../kernel-message.js';
 import { attr, type Call, entry, errnoOf, Serving } from '../serving.js';
 
 const caller = (umask = 0) => ({ uid: 1000, gid: 100, pid: 4242, umask });
+const range = (length: number) => ({ from: 5, fromOffset: 1, to: 9, toOffset: 2, length });
 
 describe('requests', () => {
   const cases: readonly (readonly [keyof typeof Opcode, readonly Buffer[], Call])[] = [
@@ -16,7 +17,11 @@ describe('requests', () => {
     ['GETATTR', [u32(0, 0), u64(0)], ['getattr', 5]],
     ['READLINK', [], ['readlink', 5]],
     ['SYMLINK', [text('name'), text('../to')], ['symlink', 5, 'name', '../to', caller()]],
-    ['MKNOD', [u32(0o20600, 0x103, 0o22, 0), text('n')], ['mknod', 5, 'n', 0o20600, 0x103, caller(0o22)]],
+    [
+      'MKNOD',
+      [u32(0o20600, 0x103, 0o22, 0), text('n')],
+      ['mknod', 5, 'n', { mode: 0o20600, rdev: 0x103 }, caller(0o22)],
+    ],
     ['MKDIR', [u32(0o40755, 0o77), text('d')], ['mkdir', 5, 'd', 0o40755, caller(0o77)]],
     ['UNLINK', [text('f')], ['unlink', 5, 'f']],
     ['RMDIR', [text('d')], ['rmdir', 5, 'd']],
@@ -24,19 +29,31 @@ describe('requests', () => {
     ['RENAME2', [u64(9), u32(2, 0), text('a'), text('b')], ['rename', 5, 'a', 9, 'b', 2]],
     ['LINK', [u64(2 ** 40), text('l')], ['link', 2 ** 40, 5, 'l']],
     ['OPEN', [u32(0o1001, 1)], ['open', 5, 0o1001, { uid: 1000, gid: 100, pid: 4242, umask: 0 }]],
-    ['CREATE', [u32(0o102, 0o100600, 0o27, 0), text('f')], ['create', 5, 'f', 0o100600, 0o102, caller(0o27)]],
-    ['TMPFILE', [u32(2, 0o100600, 0o27, 0), text('#1')], ['tmpfile', 5, 0o100600, 2, caller(0o27)]],
+    [
+      'CREATE',
+      [u32(0o102, 0o100600, 0o27, 0), text('f')],
+      ['create', 5, 'f', { mode: 0o100600, flags: 0o102 }, caller(0o27)],
+    ],
+    ['TMPFILE', [u32(2, 0o100600, 0o27, 0), text('#1')], ['tmpfile', 5, { mode: 0o100600, flags: 2 }, caller(0o27)]],
     ['RELEASE', [u64(0), u32(2, 0), u64(0)], ['release', 5, 2]],
     ['FSYNC', [u64(0), u32(1, 0)], ['fsync', 5, true]],
     ['FSYNCDIR', [u64(0), u32(0, 0)], ['fsyncdir', 5, false]],
     ['STATFS', [], ['statfs', 5]],
-    ['FALLOCATE', [u64(0, 8192, 2 ** 33), u32(3, 0)], ['fallocate', 5, 3, 8192, 2 ** 33, caller()]],
+    [
+      'FALLOCATE',
+      [u64(0, 8192, 2 ** 33), u32(3, 0)],
+      ['fallocate', 5, { mode: 3, offset: 8192, length: 2 ** 33 }, caller()],
+    ],
     ['LSEEK', [u64(0, 2 ** 33), u32(4, 0)], ['lseek', 5, 2 ** 33, 4]],
-    ['COPY_FILE_RANGE', [u64(0, 1, 9, 0, 2, 2n ** 63n - 1n, 0)], ['copyFileRange', 5, 1, 9, 2, 0x7ffff000, caller()]],
-    ['COPY_FILE_RANGE_64', [u64(0, 1, 9, 0, 2, 3, 0)], ['copyFileRange', 5, 1, 9, 2, 3, caller()]],
+    ['COPY_FILE_RANGE', [u64(0, 1, 9, 0, 2, 2n ** 63n - 1n, 0)], ['copyFileRange', range(0x7ffff000), caller()]],
+    ['COPY_FILE_RANGE_64', [u64(0, 1, 9, 0, 2, 3, 0)], ['copyFileRange', range(3), caller()]],
     ['GETXATTR', [u32(100, 0), text('user.a')], ['getxattr', 5, 'user.a']],
     ['LISTXATTR', [u32(100, 0)], ['listxattr', 5, caller()]],
-    ['SETXATTR', [u32(2, 1, 1, 0), text('user.a'), Buffer.from('xy')], ['setxattr', 5, 'user.a', '2 bytes', 1, true]],
+    [
+      'SETXATTR',
+      [u32(2, 1, 1, 0), text('user.a'), Buffer.from('xy')],
+      ['setxattr', 5, 'user.a', '2 bytes', { flags: 1, killSetGid: true }],
+    ],
     ['REMOVEXATTR', [text('user.a')], ['removexattr', 5, 'user.a']],
     ['IOCTL', [u64(0), u32(0, 0x40086602), u64(0), u32(4, 0), u32(0x20)], ['setFlags', 5, 0x20]],
   ];
@@ -238,7 +255,7 @@ describe('replies', () => {
 
 describe('listings', () => {
   const readdir = (size: number, cookie = 0): Buffer[] => [u64(0, cookie), u32(size, 0), u64(0), u32(0, 0)];
-  const fill = (plus: boolean) => (_node: number, cookie: number, _plus: boolean, sink: DirectorySink) => {
+  const fill = (plus: boolean) => (_node: number, cookie: number, sink: DirectorySink) => {
     const names = ['.', 'abcdefgh', 'i'] as never[];
     for (let i = cookie; i < names.length; i++) {
       const name = names[i] as never;
@@ -277,8 +294,8 @@ describe('listings', () => {
 
   it('READDIRPLUS: after an error the reply has the entries before it, because they count as lookups', () => {
     const serving = new Serving();
-    serving.override.readdir = (node, cookie, plus, sink) => {
-      fill(true)(node, cookie, plus, sink);
+    serving.override.readdir = (node, cookie, sink) => {
+      fill(true)(node, cookie, sink);
       throw fsError(Errno.EIO, 'getdents64');
     };
     expect(errnoOf(replyTo(Opcode.READDIRPLUS, readdir(4096), serving))).toBe(0);
@@ -368,7 +385,7 @@ describe('failures', () => {
   it('a lookup, an open or a listing whose reply the kernel did not accept is given back', () => {
     const refused = (opcode: number, body: Buffer[]): readonly Call[] => {
       const serving = new Serving();
-      serving.override.readdir = (_node, _cookie, _plus, sink) => {
+      serving.override.readdir = (_node, _cookie, sink) => {
         sink.addPlus('.' as never, 1, 4, 1, null);
         sink.addPlus('name' as never, 1, 8, 2, entry);
       };

@@ -9,13 +9,13 @@ import { fuzz, TIMEOUT_MS } from '../../../fuzz/budget.js';
 import { bytesOf, shaped } from '../../../fuzz/messages.js';
 import { type Call, Serving } from '../serving.js';
 
-/** Indexes of those arguments of each operation that are positions and sizes. */
-const POSITIONS: Readonly<Record<string, readonly number[]>> = {
+/** Those arguments of each operation that are positions and sizes: by index, or by name in an object. */
+const POSITIONS: Readonly<Record<string, readonly (number | string)[]>> = {
   read: [3, 4],
   write: [3, 4],
-  fallocate: [2, 3],
+  fallocate: ['offset', 'length'],
   lseek: [1],
-  copyFileRange: [1, 3, 4],
+  copyFileRange: ['fromOffset', 'toOffset', 'length'],
 };
 
 /**
@@ -43,10 +43,14 @@ function entryNames([operation, ...args]: Call): unknown[] {
 /** The faults of a call, as messages. */
 function untyped(call: Call): string[] {
   const [operation, ...args] = call;
-  const exact = POSITIONS[operation] ?? [];
+  const named: Readonly<Record<string, unknown>> = Object.assign({}, ...args.filter((arg) => arg instanceof Object));
+  const positions = POSITIONS[operation] ?? [];
+  const valueAt = (at: number | string): unknown => (typeof at === 'number' ? args[at] : named[at]);
   return [
     ...args.flatMap((value, i) => (isTyped(value) ? [] : [`${operation}: argument ${i} has no type`])),
-    ...exact.flatMap((i) => (Number.isSafeInteger(args[i]) ? [] : [`${operation}: ${String(args[i])} is no position`])),
+    ...positions.flatMap((at) =>
+      Number.isSafeInteger(valueAt(at)) ? [] : [`${operation}: ${String(valueAt(at))} is no position`],
+    ),
     ...entryNames(call).flatMap((name) =>
       ENTRY_NAME.test(String(name)) ? [] : [`${operation}: a name ${String(name)}`],
     ),

@@ -11,7 +11,7 @@ function place(path: string, device = '8:1'): DirectoryLocation {
 }
 
 describe('locations of directories', () => {
-  it('inside means below in the same file system', () => {
+  it('a directory is inside another one if it is below it in the same file system', () => {
     expect(isInside(place('/a/b'), place('/a'))).toBe(true);
     expect(isInside(place('/a/b/c'), place('/a'))).toBe(true);
     expect(isInside(place('/a'), place('/'))).toBe(true);
@@ -21,7 +21,7 @@ describe('locations of directories', () => {
     expect(isInside(place('/'), place('/'))).toBe(false);
   });
 
-  it('the ancestors are all directories up to the root of the file system', () => {
+  it('the ancestors of a directory are all directories above it, up to the root of the file system', () => {
     expect([...ancestorKeys(place('/a/b/c'))]).toEqual(['/a/b', '/a', '/'].map((path) => keyOf(place(path))));
     expect([...ancestorKeys(place('/'))]).toEqual([]);
   });

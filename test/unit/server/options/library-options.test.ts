@@ -71,10 +71,28 @@ describe("the library's options", () => {
     [{ squashToUid: -1 }, 'mount: squashToUid: must be a whole number from 0 to 4294967294, not -1 (EINVAL)'],
     [{ accessTimes: 'atime' }, "mount: accessTimes: must be relatime, strictatime or noatime, not 'atime' (EINVAL)"],
     [{ xattrPermissions: 2 }, 'mount: xattrPermissions: must be auto, privileged or user, not 2 (EINVAL)'],
+    [{ fsname: '' }, "mount: fsname: must be a string without NUL characters, not empty, not '' (EINVAL)"],
     [{ logFile: '/l' }, 'mount: logFile: no such property (EINVAL)'],
     [{ branches: '/l' }, 'mount: branches: no such property (EINVAL)'],
   ])('%j is refused', (more, message) => {
     expect(() => valuesOf({ ...layers, ...more } as never)).toThrow(message);
+  });
+
+  it.each([
+    [{ redirectDir: 'on' }, 'redirect_dir: on'],
+    [{ metacopy: true }, 'metacopy: on'],
+    [{ index: true }, 'index: on'],
+    [{ uuid: false }, 'uuid: off'],
+    [{ userxattr: true }, 'userxattr'],
+  ] as const)('of the overlay dialect are refused beside the aufs dialect: %j', (overlay, what) => {
+    expect(() => resolveMount(valuesOf({ ...layers, dialect: 'aufs', overlay }))).toThrow(
+      `${what}: the aufs dialect does not have this feature (EINVAL)`,
+    );
+  });
+
+  it('of the overlay dialect are accepted beside the aufs dialect with their defaults', () => {
+    const overlay = { redirectDir: 'off', metacopy: false, index: false, uuid: true, userxattr: false } as const;
+    expect(resolveMount(valuesOf({ ...layers, dialect: 'aufs', overlay })).dialect).toBe('aufs');
   });
 });
 

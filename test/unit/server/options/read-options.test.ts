@@ -69,11 +69,11 @@ describe('mount options', () => {
     ['upperdir=u,strictatime,nostrictatime', MS_RELATIME],
     ['upperdir=u,nodiratime', MS_RELATIME | MS_NODIRATIME],
     ['upperdir=u,nodiratime,diratime,strictatime', MS_STRICTATIME],
-  ])('flags of %j: the last word holds', (list, flags) => {
+  ])('the last word holds in the flags of %j', (list, flags) => {
     expect(mountFlags(apply(list).config)).toBe(flags);
   });
 
-  it('volatile leaves a mark, fsync=0 does not', () => {
+  it('volatile leaves a mark, fsync=0 does not, and the two contradict each other', () => {
     expect(apply('volatile').config).toMatchObject({ volatile: true, fsync: true });
     expect(apply('fsync=volatile').config).toMatchObject({ volatile: true, fsync: true });
     expect(apply('fsync=0').config).toMatchObject({ volatile: false, fsync: false });
@@ -84,7 +84,7 @@ describe('mount options', () => {
 
   describe("in fuse-overlayfs's command line", () => {
     it.each(['fsync=0,volatile', 'volatile,fsync=0', 'fsync=1,volatile', 'volatile,fsync=auto', 'fsync=volatile'])(
-      '%s: volatile, which promises least',
+      '%s means volatile, which promises least',
       (list) => {
         const { config, unknown, refused } = asFuseOverlayfs(list);
         expect([config.volatile, unknown, refused]).toEqual([true, [], []]);
@@ -99,7 +99,7 @@ describe('mount options', () => {
     });
 
     it.each(['userxattr,metacopy=on', 'metacopy=on,redirect_dir=off', 'redirect_dir=off,metacopy=on'])(
-      '%s: without metacopy',
+      '%s turns metacopy off',
       (list) => {
         const { config, refused } = asFuseOverlayfs(list);
         expect(config.overlay?.metacopy).toBe(false);
@@ -113,25 +113,25 @@ describe('mount options', () => {
       }
     });
 
-    it('an option that fuse-overlayfs ignores cannot fail', () => {
+    it('a wrong value of an option that fuse-overlayfs ignores is ignored too', () => {
       expect(asFuseOverlayfs('nfs_export=on,verity=require,uuid=on,xino=1,index,metacopy=x').refused).toHaveLength(6);
       expect(asFuseOverlayfs('volatile=1,ro=1,userxattr=1').unknown).toEqual(['volatile=1', 'ro=1', 'userxattr=1']);
     });
 
     it.each(['redirect_dir=yes', 'fsync=2', 'lowerdir=', 'passthrough=x', 'lowerdir=a,lowerdir+=b', 'uidmapping=x'])(
-      '%s is refused all the same',
+      '%s is refused, as by plyfs mount',
       (list) => expect(() => asFuseOverlayfs(list)).toThrow(/EINVAL/),
     );
   });
 
-  it('unknown options are returned once each, known ones of other programs are not', () => {
+  it('unknown options are returned, each once; known options of other programs are not', () => {
     expect(read('x,y=1,x,userxattr,index=off,redirect_dir=nofollow,xino=auto,private,relatime').unknown).toEqual([
       'x',
       'y=1',
     ]);
   });
 
-  it('the last value of each feature of the kernel reaches the config', () => {
+  it('of several values of a feature of the kernel, the last one holds', () => {
     expect(read('redirect_dir=on,metacopy=off,metacopy=on,index=on,userxattr').values).toEqual({
       redirectDir: 'on',
       metacopy: true,
@@ -158,7 +158,9 @@ describe('mount options', () => {
     ['lowerdir=a:b::c::d', ['a', 'b', 'c', 'd'], 2],
     ['lowerdir=a\\:\\:b::c', ['a::b', 'c'], 1],
     ['lowerdir+=a:b,lowerdir+=c\\d,datadir+=e', ['a:b', 'c\\d', 'e'], 1],
-  ])('%s', (list, lowers, dataLayers) => expect(apply(list).config).toMatchObject({ lowers, dataLayers }));
+  ])('%s means the layers %j, the last %i of them data-only', (list, lowers, dataLayers) =>
+    expect(apply(list).config).toMatchObject({ lowers, dataLayers }),
+  );
 
   it.each([
     ['lowerdir=a::b:c', 'a layer after a data-only one'],

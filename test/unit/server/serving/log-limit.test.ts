@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { limitLines } from '../../../../src/server/serving/log-limit.js';
 
-it('passes a hundred lines at once, then one a second, and prints the number of dropped lines', () => {
+it('the log passes a hundred lines at once, then one a second, and prints the number of dropped lines', () => {
   const seen: string[] = [];
   let time = 0;
   const log = limitLines(

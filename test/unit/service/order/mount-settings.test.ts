@@ -21,16 +21,16 @@ describe('settings as JSON', () => {
   });
 
   it.each([
-    ['', 'daemon: not JSON: '],
-    ['[]', 'daemon: must be an object, not []'],
-    ['{}', 'daemon: config: must be an object, not undefined'],
-    ['{"config":{}}', 'daemon: config.dialect: must be overlay or aufs, not undefined'],
-    [JSON.stringify({ ...settings(''), more: 1 }), 'daemon: more: no such property'],
+    ['daemon: not JSON: ', ''],
+    ['daemon: must be an object, not []', '[]'],
+    ['daemon: config: must be an object, not undefined', '{}'],
+    ['daemon: config.dialect: must be overlay or aufs, not undefined', '{"config":{}}'],
+    ['daemon: more: no such property', JSON.stringify({ ...settings(''), more: 1 })],
     [
-      JSON.stringify({ config: { ...settings('').config, lowers: '/l' } }),
       "daemon: config.lowers: must be a list of strings, not '/l'",
+      JSON.stringify({ config: { ...settings('').config, lowers: '/l' } }),
     ],
-  ])('%.20s is refused', (text, message) => {
+  ])('are refused with %j if they are of another form', (message, text) => {
     expect(() => parseSettings(text)).toThrow(message);
   });
 });

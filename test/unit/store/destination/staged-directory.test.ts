@@ -94,7 +94,7 @@ describe('an object that has the staging name', () => {
     expect(readdirSync(join(home, 'real'))).toEqual(['file']);
   });
 
-  it('is not touched if it contains a directory that must not be removed, by whatever path that was given', () => {
+  it('is not touched if it contains the layer that is converted, whatever path leads there', () => {
     mkdirSync(join(home, STAGED, 'a/kept'), { recursive: true });
     writeFileSync(join(home, STAGED, 'a/kept/file'), '');
     expect(() => create(identityOfPath(join(home, STAGED, 'a/kept')))).toThrow('cannot be removed: SRC is in it');
@@ -130,7 +130,7 @@ for _ in range(7000):
     rmSync(join(home, 'moved'), { recursive: true });
   });
 
-  it('is replaced by a directory of mode 0700', () => {
+  it('is replaced by a directory of mode 0700, whatever mode it had', () => {
     mkdirSync(join(home, STAGED));
     chmodSync(join(home, STAGED), 0o555);
     const staged = create();
@@ -158,7 +158,7 @@ describe('a destination', () => {
     expect(() => Destination.open(path)).toThrow();
   });
 
-  it('detects whether it is inside another directory', () => {
+  it('finds out whether it is inside another directory, or is that directory', () => {
     mkdirSync(join(home, 'a/b'), { recursive: true });
     const identity = identityOfPath;
     const inner = Destination.open(join(home, 'a/b/c'));

@@ -63,17 +63,20 @@ describe("the overlay2 driver's layers", () => {
     ['/etc', '../../elsewhere/diff'],
     ['an absolute path', '/etc'],
     ['another part of a layer', `../${BASE}/work`],
-    ['above', '../../diff'],
+    ['a directory above the driver', '../../diff'],
   ])('a short name that leads to %s is refused', (_, target) => {
     symlinkSync(target, join(driver, 'l/EVIL'));
     writeFileSync(join(driver, TOP, 'lower'), 'l/EVIL');
     expect(refusal(() => findDockerLayers(driver, TOP))).toMatch(/leads to .*, which is not a layer|is missing/);
   });
 
-  it.each(['../secret', '/etc', 'l/../../etc', 'l/..', `${BASE}/diff`])('a lower that is %s is refused', (lower) => {
-    writeFileSync(join(driver, TOP, 'lower'), lower);
-    expect(refusal(() => findDockerLayers(driver, TOP))).toContain('is not one of the driver');
-  });
+  it.each(['../secret', '/etc', 'l/../../etc', 'l/..', `${BASE}/diff`])(
+    'a short name that is %s is refused',
+    (lower) => {
+      writeFileSync(join(driver, TOP, 'lower'), lower);
+      expect(refusal(() => findDockerLayers(driver, TOP))).toContain('is not one of the driver');
+    },
+  );
 
   it('a layer that is a symlink is refused', () => {
     rmSync(join(driver, BASE, 'diff'), { recursive: true });
@@ -81,7 +84,7 @@ describe("the overlay2 driver's layers", () => {
     expect(refusal(() => findDockerLayers(driver, TOP))).toBe(`${TOP}: ${driver}/${BASE}/diff is not a directory`);
   });
 
-  it('a missing one is named', () => {
+  it('a missing layer, or a missing link to it, is named', () => {
     const short = readShort(MIDDLE);
     rmSync(join(driver, 'l', short));
     expect(refusal(() => findDockerLayers(driver, TOP))).toBe(
@@ -103,7 +106,7 @@ describe("the overlay2 driver's layers", () => {
     }
   });
 
-  describe('`lower`', () => {
+  describe('a file `lower`', () => {
     const refusalOfTop = (): string => refusal(() => findDockerLayers(driver, TOP));
     let lower: string;
     beforeEach(() => {
@@ -125,13 +128,13 @@ describe("the overlay2 driver's layers", () => {
       expect(refusalOfTop()).toBe(`${lower}: is not a regular file`);
     });
 
-    it('that is missing although there is a work directory is refused', () => {
+    it('is needed if the layer has a work directory', () => {
       rmSync(lower);
       mkdirSync(join(driver, TOP, 'work'));
       expect(refusalOfTop()).toContain(`${lower}: is missing`);
     });
 
-    it('is read up to a limit of size, and a NUL byte is refused', () => {
+    it('is refused, with a short message, if it is too large, has a NUL byte, or names no layer', () => {
       writeFileSync(lower, Buffer.alloc((1 << 20) + 1, 'l/A:'));
       expect(refusalOfTop()).toContain('is larger than 1048576 bytes');
       writeFileSync(lower, 'l/A\0B');
@@ -141,12 +144,12 @@ describe("the overlay2 driver's layers", () => {
     });
   });
 
-  it('a loop is refused', () => {
+  it('a layer that is below itself is refused', () => {
     writeFileSync(join(driver, MIDDLE, 'lower'), store.lowerText([BASE, MIDDLE]));
     expect(refusal(() => findDockerLayers(driver, MIDDLE))).toBe(`${MIDDLE}: ${MIDDLE} is below itself`);
   });
 
-  it('at most 128 layers are below one', () => {
+  it('a layer can have 128 layers below it, and no more', () => {
     const ids = Array.from({ length: 129 }, (_, i) => idOf(`f${i}x`));
     for (const id of ids) store.layer(id);
     store.layer(idOf('9'), ids.slice(1));
@@ -155,7 +158,7 @@ describe("the overlay2 driver's layers", () => {
     expect(refusal(() => findDockerLayers(driver, '8'))).toContain('has 129 layers below it, and Docker allows 128');
   });
 
-  it('a link in l/ is read, not followed', () => {
+  it('a symlink in l/ is read, and not followed', () => {
     mkdirSync(join(root, 'elsewhere/diff'), { recursive: true });
     symlinkSync('../../elsewhere', join(driver, 'l/loose'));
     expect(readlinkSync(join(driver, 'l/loose'))).toBe('../../elsewhere');
@@ -197,7 +200,7 @@ describe("the aufs driver's layers", () => {
   });
 });
 
-describe('the directory', () => {
+describe('the directory in which a layer is searched', () => {
   it('must belong to a driver', () => {
     expect(refusal(() => findDockerLayers(root, 'x'))).toContain("neither Docker's root directory nor");
     expect(refusal(() => findDockerLayers(`${root}/nope`, 'x'))).toContain("neither Docker's root directory nor");

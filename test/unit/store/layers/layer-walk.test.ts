@@ -88,7 +88,7 @@ describe('walking a layer', () => {
     ]);
   });
 
-  it('an error has the path of the object', () => {
+  it('adds the path of the object to an error', () => {
     mkdirSync(join(root, 'dir'));
     file('dir/file');
     const failing = new Recorder();

@@ -92,7 +92,7 @@ describe.skipIf(!isRoot)(`mapped owners${isRoot ? '' : ': chown(2) needs CAP_CHO
         if (entry !== null) listed.set(name, entry.attr.uid);
       },
     };
-    union.readdir(ROOT_ID, 0, true, sink);
+    union.readdir(ROOT_ID, 0, sink, { plus: true, noatime: false });
     expect(Object.fromEntries(listed)).toEqual({ dir: NOBODY, file: 100_005 });
   });
 
@@ -130,7 +130,7 @@ describe.skipIf(!isRoot)(`mapped owners${isRoot ? '' : ': chown(2) needs CAP_CHO
     const made = union.mkdir(ROOT_ID, 'new' as EntryName, 0o755, caller(100_003, 200_004));
     expect([made.attr.uid, made.attr.gid]).toEqual([100_003, 200_004]);
     expect(onDisk('new')).toEqual([3, 4]);
-    union.create(ROOT_ID, 'file2' as EntryName, 0o644, O_RDWR, CONTAINER_ROOT);
+    union.create(ROOT_ID, 'file2' as EntryName, { mode: 0o644, flags: O_RDWR }, CONTAINER_ROOT);
     expect(onDisk('file2')).toEqual([0, 0]);
   });
 
@@ -141,7 +141,7 @@ describe.skipIf(!isRoot)(`mapped owners${isRoot ? '' : ': chown(2) needs CAP_CHO
 
   it('in ACLs are mapped too', () => {
     const node = find('file');
-    union.setxattr(node, 'system.posix_acl_access', acl(100_001, 200_002), 0, false);
+    union.setxattr(node, 'system.posix_acl_access', acl(100_001, 200_002), { flags: 0, killSetGid: false });
     expect(union.getxattr(node, 'system.posix_acl_access')).toEqual(acl(100_001, 200_002));
     union.close();
     open({});
@@ -149,13 +149,15 @@ describe.skipIf(!isRoot)(`mapped owners${isRoot ? '' : ': chown(2) needs CAP_CHO
   });
 
   it('in ACLs without an id on the disk are refused: EINVAL', () => {
-    expect(() => union.setxattr(find('file'), 'system.posix_acl_access', acl(1, 200_002), 0, false)).toThrow('EINVAL');
+    expect(() =>
+      union.setxattr(find('file'), 'system.posix_acl_access', acl(1, 200_002), { flags: 0, killSetGid: false }),
+    ).toThrow('EINVAL');
   });
 
   it('in capabilities of root become the id as which root is shown', () => {
     const capability = '0100000200040000000000000000000000000000';
     const node = find('file');
-    union.setxattr(node, 'security.capability', Buffer.from(capability, 'hex'), 0, false);
+    union.setxattr(node, 'security.capability', Buffer.from(capability, 'hex'), { flags: 0, killSetGid: false });
     const value = union.getxattr(node, 'security.capability')?.toString('hex');
     expect(value).toBe(`01000003${capability.slice(8)}a0860100`);
     union.close();
@@ -170,7 +172,7 @@ describe.skipIf(!isRoot)(`mapped owners${isRoot ? '' : ': chown(2) needs CAP_CHO
       return value;
     };
     const node = find('file');
-    union.setxattr(node, 'security.capability', capability(100_009), 0, false);
+    union.setxattr(node, 'security.capability', capability(100_009), { flags: 0, killSetGid: false });
     expect(union.getxattr(node, 'security.capability')).toEqual(capability(100_009));
     union.close();
     open({});
@@ -212,7 +214,9 @@ describe('other options of what is shown', () => {
     open({ xattrs: 'none' });
     const node = find('file');
     expect(() => union.getxattr(node, 'user.a')).toThrow('EOPNOTSUPP');
-    expect(() => union.setxattr(node, 'user.a', Buffer.from('b'), 0, false)).toThrow('EOPNOTSUPP');
+    expect(() => union.setxattr(node, 'user.a', Buffer.from('b'), { flags: 0, killSetGid: false })).toThrow(
+      'EOPNOTSUPP',
+    );
     expect(() => union.listxattr(node, caller(0, 0))).toThrow('EOPNOTSUPP');
     expect(() => union.removexattr(node, 'user.a')).toThrow('EOPNOTSUPP');
   });
@@ -222,9 +226,9 @@ describe('other options of what is shown', () => {
     const node = find('file');
     const name = 'system.posix_acl_access';
     expect(() => union.getxattr(node, name)).toThrow('EOPNOTSUPP');
-    expect(() => union.setxattr(node, name, acl(1, 2), 0, false)).toThrow('EOPNOTSUPP');
+    expect(() => union.setxattr(node, name, acl(1, 2), { flags: 0, killSetGid: false })).toThrow('EOPNOTSUPP');
     expect(() => union.removexattr(node, name)).toThrow('EOPNOTSUPP');
-    union.setxattr(node, 'user.a', Buffer.from('b'), 0, false);
+    union.setxattr(node, 'user.a', Buffer.from('b'), { flags: 0, killSetGid: false });
     expect(union.listxattr(node, caller(0, 0))).toEqual(['user.a']);
   });
 
@@ -233,10 +237,15 @@ describe('other options of what is shown', () => {
     (xattrs) => {
       open({});
       const grantsAll = Buffer.from('0200000001000700ffffffff04000700ffffffff20000700ffffffff', 'hex');
-      union.setxattr(find('dir'), 'system.posix_acl_default', grantsAll, 0, false);
+      union.setxattr(find('dir'), 'system.posix_acl_default', grantsAll, { flags: 0, killSetGid: false });
       union.close();
       open({ xattrs });
-      const made = union.create(find('dir'), 'private' as EntryName, 0o666, 1, { ...caller(0, 0), umask: 0o077 });
+      const made = union.create(
+        find('dir'),
+        'private' as EntryName,
+        { mode: 0o666, flags: 1 },
+        { ...caller(0, 0), umask: 0o077 },
+      );
       expect((made.entry.attr.mode & 0o777).toString(8)).toBe('600');
     },
   );

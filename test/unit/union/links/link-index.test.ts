@@ -84,7 +84,7 @@ function write(path: string, text: string): void {
 function names(path: string): string[] {
   const seen: string[] = [];
   const sink: DirectorySink = { fits: () => true, add: (entry) => seen.push(entry), addPlus: () => {} };
-  union.readdir(walk(path), 0, false, sink);
+  union.readdir(walk(path), 0, sink, { plus: false, noatime: false });
   return seen.filter((entry) => !entry.startsWith('.')).sort();
 }
 

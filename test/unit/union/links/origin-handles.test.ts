@@ -85,7 +85,7 @@ function numbersListed(path: string): Record<string, number> {
     },
     addPlus: () => {},
   };
-  union.readdir(walk(path).nodeid, 0, false, sink);
+  union.readdir(walk(path).nodeid, 0, sink, { plus: false, noatime: false });
   return seen;
 }
 

@@ -21,7 +21,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EntryName, type NodeId, ROOT_ID } from '../../../../src/core/brand.js';
-import type { Operations } from '../../../../src/fuse/operations.js';
+import type { DirectorySink, Operations } from '../../../../src/fuse/operations.js';
 import { findXattr, setXattr } from '../../../../src/sys/files/xattr.js';
 import { getInodeFlags, setInodeFlags } from '../../../../src/sys/ioctl.js';
 import { createUnion } from '../../../../src/union/index.js';
@@ -151,13 +151,14 @@ const rename = (from: string, to: string, flags = 0): void => union.rename(...sp
 /** The names and inode numbers in a listing. */
 function listed(path: string): Record<string, number> {
   const found: Record<string, number> = {};
-  union.readdir(walk(path), 0, false, {
+  const sink: DirectorySink = {
     fits: () => true,
     add: (entry, ino) => {
       found[entry] = ino;
     },
     addPlus: () => undefined,
-  });
+  };
+  union.readdir(walk(path), 0, sink, { plus: false, noatime: false });
   return found;
 }
 

@@ -72,7 +72,7 @@ function list(path: string): string[] {
     add: (entry) => seen.push(entry),
     addPlus: (entry) => seen.push(entry),
   };
-  union.readdir(find(path) as NodeId, 0, false, sink);
+  union.readdir(find(path) as NodeId, 0, sink, { plus: false, noatime: false });
   return seen.filter((entry) => entry !== '.' && entry !== '..').sort();
 }
 
@@ -136,7 +136,7 @@ describe('.wh.NAME', () => {
 
   it('is an ordinary name in the upper', () => {
     mount(['d/other'], ['d/name']);
-    union.mknod(find('d') as NodeId, '.wh.name' as EntryName, 0o100644, 0, caller);
+    union.mknod(find('d') as NodeId, '.wh.name' as EntryName, { mode: 0o100644, rdev: 0 }, caller);
     expectNames('d', ['.wh.name', 'name', 'other'], []);
     union.close();
     remount(2);
@@ -146,7 +146,7 @@ describe('.wh.NAME', () => {
   it('leaves no whiteout in the upper when an object is made at its name and removed', () => {
     mount(['d/.wh.name'], ['d/name=old']);
     const d = find('d') as NodeId;
-    union.mknod(d, 'name' as EntryName, 0o100644, 0, caller);
+    union.mknod(d, 'name' as EntryName, { mode: 0o100644, rdev: 0 }, caller);
     expectNames('d', ['name'], []);
     expect(content('d/name')).toBe('');
     union.unlink(d, 'name' as EntryName);
@@ -213,7 +213,7 @@ describe('user.fuseoverlayfs.opaque', () => {
     sys.setxattr(join(home, '0/d'), mark, 'y');
     expectNames('d', ['new'], ['old']);
     expect(union.listxattr(find('d') as NodeId, caller)).toEqual([]);
-    union.mknod(find('d') as NodeId, 'more' as EntryName, 0o100644, 0, caller);
+    union.mknod(find('d') as NodeId, 'more' as EntryName, { mode: 0o100644, rdev: 0 }, caller);
     expect(sys.listxattr(join(home, 'upper/d'))).not.toContain(mark);
   });
 
@@ -222,7 +222,7 @@ describe('user.fuseoverlayfs.opaque', () => {
     mkdirSync(join(home, 'upper/d'));
     sys.setxattr(join(home, 'upper/d'), mark, 'y');
     expectNames('d', [], ['old']);
-    union.mknod(find('d') as NodeId, 'old' as EntryName, 0o100644, 0, caller);
+    union.mknod(find('d') as NodeId, 'old' as EntryName, { mode: 0o100644, rdev: 0 }, caller);
     union.unlink(find('d') as NodeId, 'old' as EntryName);
     expect(readdirSync(join(home, 'upper/d'))).toEqual([]);
     union.rmdir(ROOT_ID, 'd' as EntryName);

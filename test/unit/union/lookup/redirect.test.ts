@@ -89,7 +89,7 @@ function names(path: string): string[] {
     add: (name) => seen.push(name),
     addPlus: (name) => seen.push(name),
   };
-  union.readdir(walk(path), 0, true, sink);
+  union.readdir(walk(path), 0, sink, { plus: true, noatime: false });
   return seen.filter((name) => name !== '.' && name !== '..').sort();
 }
 

@@ -36,7 +36,7 @@ function find(parent: NodeId, entry: string): NodeId | null {
 }
 
 function make(parent: NodeId, entry: string): NodeId {
-  const { nodeid } = union.create(parent, name(entry), 0o644, O_RDWR, caller).entry;
+  const { nodeid } = union.create(parent, name(entry), { mode: 0o644, flags: O_RDWR }, caller).entry;
   union.release(nodeid, O_RDWR);
   return nodeid;
 }
@@ -100,7 +100,7 @@ describe.skipIf(!isRoot)(`capabilities of a file${isRoot ? '' : ': setting them 
   ])('are shown after they are set, and not after they are removed: %s', (_, of) => {
     const node = of();
     expect(union.getxattr(node, CAPABILITY)).toBeNull();
-    union.setxattr(node, CAPABILITY, value, 0, false);
+    union.setxattr(node, CAPABILITY, value, { flags: 0, killSetGid: false });
     expect(union.getxattr(node, CAPABILITY)).toEqual(value);
     union.removexattr(node, CAPABILITY);
     expect(union.getxattr(node, CAPABILITY)).toBeNull();

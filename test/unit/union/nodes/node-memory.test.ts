@@ -8,8 +8,9 @@ import { type EntryName, type NodeId, ROOT_ID } from '../../../../src/core/brand
 import { DT_DIR } from '../../../../src/core/file-mode.js';
 import type { DirectorySink, Operations } from '../../../../src/fuse/operations.js';
 import { createUnion, defaultOverlay } from '../../../../src/union/index.js';
-import { FileNode, type OpenFile } from '../../../../src/union/nodes/node.js';
+import { FileNode } from '../../../../src/union/nodes/node.js';
 import { NodePages } from '../../../../src/union/nodes/node-pages.js';
+import type { OpenFile } from '../../../../src/union/nodes/open-file.js';
 import { makeScratch, removeScratch } from '../../../harness/scratch.js';
 
 const DIRECTORIES = 40;
@@ -64,7 +65,7 @@ describe('memory of nodes', () => {
           if (type === DT_DIR) directories.push(entry.nodeid);
         },
       };
-      operations.readdir(nodeid, cookie, true, sink);
+      operations.readdir(nodeid, cookie, sink, { plus: true, noatime: false });
     } while (listed > 0);
     for (const directory of directories) walk(directory, each);
   }

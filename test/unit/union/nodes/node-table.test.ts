@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type EntryName, type NodeId, ROOT_ID } from '../../../../src/core/brand.js';
 import { DT_DIR } from '../../../../src/core/file-mode.js';
-import type { Entry, Operations } from '../../../../src/fuse/operations.js';
+import type { DirectorySink, Entry, Operations } from '../../../../src/fuse/operations.js';
 import { defaultOverlay } from '../../../../src/union/index.js';
 import type { UnionConfig } from '../../../../src/union/union-config.js';
 import { Random } from '../../../harness/random.js';
@@ -20,8 +20,8 @@ const CALLER = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, p
 const O_RDONLY = 0;
 const O_RDWR = 2;
 const RENAME_EXCHANGE = 2;
-/** The environment variable PLYFS_SEEDS tries more orders. */
-const SEEDS = Array.from({ length: Number(process.env.PLYFS_SEEDS ?? 12) }, (_, i) => i + 1);
+/** The environment variable PLYFS_ORDERS tries more orders. */
+const SEEDS = Array.from({ length: Number(process.env.PLYFS_ORDERS ?? 12) }, (_, i) => i + 1);
 const STEPS = 150;
 const NAMES = ['a', 'b', 'c'];
 const DIRECTORIES = ['d', 'e', 'new'];
@@ -175,7 +175,7 @@ class Kernel {
 
   private create(path: string): void {
     this.files.set(path, { names: new Set([path]), text: '', counts: true });
-    const { entry } = this.union.create(...this.at(path), 0o644, O_RDWR, CALLER);
+    const { entry } = this.union.create(...this.at(path), { mode: 0o644, flags: O_RDWR }, CALLER);
     const nodeid = this.take(path, entry);
     this.union.release(nodeid, O_RDWR);
   }
@@ -183,7 +183,7 @@ class Kernel {
   /** Creates a file that gets its first name while it is open (O_TMPFILE). */
   private tmpfile(path: string): void {
     const [dir] = this.at(path);
-    const { entry } = this.union.tmpfile(dir, 0o644, O_RDWR, CALLER);
+    const { entry } = this.union.tmpfile(dir, { mode: 0o644, flags: O_RDWR }, CALLER);
     const { nodeid } = entry;
     const file = { names: new Set([path]), text: '', counts: true };
     this.inodes.set(nodeid, { file, nlookup: 1, opens: 0 });
@@ -273,7 +273,7 @@ class Kernel {
   private list(dir: string): void {
     const entries: [string, Entry][] = [];
     const paths: string[] = [];
-    this.union.readdir(this.directories.get(dir) ?? ROOT_ID, 0, true, {
+    const sink: DirectorySink = {
       fits: () => true,
       add: () => {},
       addPlus: (name, _ino, type, _cookie, entry) => {
@@ -284,7 +284,8 @@ class Kernel {
         entries.push([`${dir}/${name}`, entry]);
         this.take(`${dir}/${name}`, entry);
       },
-    });
+    };
+    this.union.readdir(this.directories.get(dir) ?? ROOT_ID, 0, sink, { plus: true, noatime: false });
     const expected = [...this.files.keys()].filter((path) => path.startsWith(`${dir}/`));
     expect(paths.sort()).toEqual(expected.sort());
   }

@@ -21,7 +21,7 @@ describe('a file that has lost the name at which its node was', () => {
   let before: number;
 
   function createClosed(entry: string): NodeId {
-    const { nodeid } = union.create(ROOT_ID, name(entry), 0o644, O_RDWR, CALLER).entry;
+    const { nodeid } = union.create(ROOT_ID, name(entry), { mode: 0o644, flags: O_RDWR }, CALLER).entry;
     union.release(nodeid, O_RDWR);
     return nodeid;
   }

@@ -56,7 +56,7 @@ function list(id: NodeId): EntryName[] {
     },
     addPlus: () => {},
   };
-  union.readdir(id, 0, false, sink);
+  union.readdir(id, 0, sink, { plus: false, noatime: false });
   return names.filter((name) => name !== '.' && name !== '..');
 }
 

@@ -33,7 +33,7 @@ describe('the data of a metacopy', () => {
     mount();
     chmod('f', 0o600);
     union.link(look('f').nodeid, ROOT_ID, 'g' as EntryName);
-    union.setxattr(look('g').nodeid, 'user.a', Buffer.from('b'), 0, false);
+    union.setxattr(look('g').nodeid, 'user.a', Buffer.from('b'), { flags: 0, killSetGid: false });
     const { ino } = statUpper('f');
     write('f', 'y');
     expect(statUpper('g')).toMatchObject({ ino, nlink: 2, size });

@@ -32,7 +32,10 @@ describe('with metacopy=on, a change of a lower file that does not concern its d
     ['chmod', (path) => chmod(path, 0o640)],
     ['chown', (path) => union.setattr(look(path).nodeid, { uid: 3, gid: 4 }, CALLER)],
     ['utimens', (path) => union.setattr(look(path).nodeid, { mtime: { sec: 5, nsec: 6 } }, CALLER)],
-    ['setxattr', (path) => union.setxattr(look(path).nodeid, 'user.a', Buffer.from('b'), 0, false)],
+    [
+      'setxattr',
+      (path) => union.setxattr(look(path).nodeid, 'user.a', Buffer.from('b'), { flags: 0, killSetGid: false }),
+    ],
     ['removexattr', (path) => union.removexattr(look(path).nodeid, 'user.gone')],
   ];
 

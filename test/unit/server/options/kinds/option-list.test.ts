@@ -17,7 +17,7 @@ describe('splitOptions', () => {
     ['a="not closed,b', [['a', '"not closed'], ['b']]],
     ['a=in"side,b', [['a', 'in"side'], ['b']]],
     ['a="b"c,d', [['a', '"b"c'], ['d']]],
-  ])('%j', (list, expected) => {
+  ])('cuts %j at commas', (list, expected) => {
     expect(splitOptions(list)).toEqual(expected.map(([name, value]) => ({ name, value })));
   });
 });
@@ -33,11 +33,11 @@ describe('splitLayers', () => {
     [':a', ['', 'a']],
     ['', ['']],
     ['a\\', ['a\\']],
-  ])('%j', (value, expected) => {
+  ])('cuts %j at colons', (value, expected) => {
     expect(splitLayers(value)).toEqual(expected);
   });
 
-  it('returns the paths that were escaped and joined', () => {
+  it('returns, after splitOptions, the paths that were escaped and joined', () => {
     const path = fc.string({ minLength: 1, unit: fc.constantFrom('a', ':', ',', '\\', '"', '=', ' ', '\xff') });
     fc.assert(
       fc.property(fc.array(path, { minLength: 1 }), (paths) => {

@@ -25,13 +25,13 @@ describe('branches', () => {
     expect([...warnings, ...unknown]).toEqual([]);
   });
 
-  it('by default the first is rw and the others ro; whiteouts of a plain ro branch do not count', () => {
+  it('the first branch is rw by default, the others are ro; whiteouts of a ro or rr branch count only with +wh', () => {
     const { config } = apply('br:/a:/b:/c=ro+wh:/d=rr');
     expect(config).toMatchObject({ upper: '/a', lowers: ['/b', '/c', '/d'] });
     expect(config.aufs.ignoresWhiteouts).toEqual([0, 2]);
   });
 
-  it('on a mount with ro, branches without a permission are ro', () => {
+  it('on a mount with ro, all branches without a permission are ro', () => {
     expect(apply('ro,br:/a:/b').config).toMatchObject({ lowers: ['/a', '/b'], readOnly: true });
     expect(apply('br:/a=rw:/b,ro').config).toMatchObject({ upper: '/a', lowers: ['/b'], readOnly: true });
     expect(isReadOnly(apply('br:/a=ro:/b=ro').config)).toBe(true);
@@ -74,13 +74,13 @@ describe('branches', () => {
 });
 
 describe('other options of aufs', () => {
-  it('those without effect are accepted silently', () => {
+  it('an option without effect is accepted silently', () => {
     const silent =
       'xino=/dev/shm/x,noxino,dio,udba=none,dirperm1,warn_perm,rdcache=10,create=tdp,cpup=tdp,diropq=w,plink';
     expect(apply(`br:/a,${silent}`)).toMatchObject({ warnings: [], unknown: [] });
   });
 
-  it('those that plyfs does not support are reported', () => {
+  it('an option that plyfs does not support is reported', () => {
     expect(apply('br:/a,shwh,create=mfs,append:/x=ro,dirren').warnings).toEqual([
       'option of aufs that plyfs does not support: shwh',
       'option of aufs that plyfs does not support: create=mfs',
@@ -90,11 +90,11 @@ describe('other options of aufs', () => {
   });
 
   it.each(['squash_to_uid:3', 'log:lg', 'volatile:1', 'lowerdir:/l', 'dirs:/a', 'diropq:a', 'shwh:1'])(
-    'a colon in %s is no sign of a value',
+    'a colon in %s does not begin a value',
     (option) => expect(apply(`br:/a,${option}`)).toMatchObject({ warnings: [], unknown: [option] }),
   );
 
-  it('a workdir is not needed', () => {
+  it('workdir is ignored, with a warning', () => {
     const { config, warnings } = apply('upperdir=/u,workdir=/w,lowerdir=/l');
     expect(config.work).toBeUndefined();
     expect(warnings).toHaveLength(1);

@@ -18,14 +18,17 @@ describe('options of ownership and shown attributes', () => {
     expect(apply('')).not.toHaveProperty('ownership');
   });
 
-  it.each(['0:100000:65536', ':0:100000:65536', '0:100000:65536:'])('a mapping in the form of podman: %s', (ranges) => {
-    expect(apply(`uidmapping=${ranges},gidmapping=${ranges}`)).toMatchObject({
-      unknown: [],
-      ownership: { uids: { ranges: [RANGE] }, gids: { ranges: [RANGE] } },
-    });
-  });
+  it.each(['0:100000:65536', ':0:100000:65536', '0:100000:65536:'])(
+    '%s is a mapping, as podman writes it',
+    (ranges) => {
+      expect(apply(`uidmapping=${ranges},gidmapping=${ranges}`)).toMatchObject({
+        unknown: [],
+        ownership: { uids: { ranges: [RANGE] }, gids: { ranges: [RANGE] } },
+      });
+    },
+  );
 
-  it('several ranges in a row, as for --userns=keep-id', () => {
+  it('a mapping can have several ranges, as podman gives them for --userns=keep-id', () => {
     expect(apply('uidmapping=:0:1:1005:1005:0:1:1006:1006:64531').ownership).toEqual({
       uids: {
         ranges: [
@@ -63,12 +66,12 @@ describe('options of ownership and shown attributes', () => {
     ['noxattrs=1', { xattrs: 'none' }],
     ['noxattrs=1,noacl', { xattrs: 'none' }],
     ['noacl,noxattrs=0', { xattrs: 'no-acls' }],
-  ])('%s', (list, ownership) => {
+  ])('%s sets ownership to %j', (list, ownership) => {
     expect(apply(list)).toMatchObject({ unknown: [], ownership });
     expect(apply(list).ownership).toEqual(ownership);
   });
 
-  it('options about the work of fuse-overlayfs itself are accepted', () => {
+  it('options that only tune fuse-overlayfs are accepted', () => {
     expect(
       apply('context="system_u:object_r:container_file_t:s0:c1,c2",threaded=0,writeback=1,fast_ino=1').unknown,
     ).toEqual([]);

@@ -21,9 +21,10 @@ import { prefetch, touchFile } from '../../sys/files/file-io.js';
 import { close } from '../../sys/files/open.js';
 import { statFd } from '../../sys/files/stat.js';
 import { clearForeignProtection } from '../../sys/rights/own-protection.js';
-import type { FileNode, OpenFile } from '../nodes/node.js';
-import { closeFds, closeReadFd, replaceFds, replaceWriteFd } from '../nodes/open-fds.js';
-import { PREFETCH } from '../prefetch/file-prefetch.js';
+import type { FileNode } from '../nodes/node.js';
+import type { OpenFile } from '../nodes/open-file.js';
+import { closeFds, closeReadFd, replaceFds, replaceWriteFd } from '../nodes/open-file.js';
+import { PREFETCHED_BYTES } from '../prefetch/file-prefetch.js';
 import type { Kernel, Union } from '../state/union.js';
 import { acceptsFlags, canPassThrough, hasChangingFlags, registerBacking } from './passthrough.js';
 import { isAppendOnly } from './protection.js';
@@ -93,7 +94,7 @@ function noteRead(union: Union, node: FileNode, fd: number): void {
 function sendOrPrefetch(kernel: Kernel, node: FileNode, fd: number, size: number, isFetched: boolean): void {
   const { channel } = kernel;
   if (channel !== null && size > 0 && size <= channel.storeLimit) channel.storeData(node.id, fd, size);
-  else if (!isFetched) prefetch(fd, 0, PREFETCH);
+  else if (!isFetched) prefetch(fd, 0, PREFETCHED_BYTES);
 }
 
 /** A new fd of a file, and what it is open for. */

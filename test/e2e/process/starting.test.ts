@@ -18,7 +18,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { threadTraceOptions, threadTraces } from '../../harness/machine/strace.js';
 import { mountsUnavailable, PLYFS, TRANSPORT, waitFor } from '../../harness/mounts.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
-import { type Outcome, run, Sandbox } from './sandbox.js';
+import { type Outcome, run, Sandbox } from '../harness/sandbox.js';
 
 const unavailable = mountsUnavailable();
 

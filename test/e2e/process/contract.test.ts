@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountsUnavailable, PLYFS, TRANSPORT, waitFor } from '../../harness/mounts.js';
-import { run, Sandbox } from './sandbox.js';
+import { run, Sandbox } from '../harness/sandbox.js';
 
 const unavailable = mountsUnavailable();
 

@@ -6,7 +6,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type * as Plyfs from '../../../src/index.js';
 import { mountsUnavailable, TRANSPORT, waitFor } from '../../harness/mounts.js';
-import { run, Sandbox } from './sandbox.js';
+import { run, Sandbox } from '../harness/sandbox.js';
 
 const unavailable = mountsUnavailable();
 const library = new URL('../../../dist/index.js', import.meta.url).href;
@@ -109,7 +109,7 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
       [{ timeout: Number.NaN }, 'mount: timeout: must be a number from 0 to 1000000000, not NaN'],
       [{ requestTimeout: -1 }, 'mount: requestTimeout: must be a number from 0.1 to 1000000, not -1'],
       [{ maxLayers: 1.5 }, 'mount: maxLayers: must be a whole number from 1 to 500, not 1.5'],
-      [{ fsname: 5 }, 'mount: fsname: must be a string without NUL characters, not 5'],
+      [{ fsname: 5 }, 'mount: fsname: must be a string without NUL characters, not empty, not 5'],
       [{ log: 'stderr' }, "mount: log: must be a function, not 'stderr'"],
     ];
     for (const [more, line] of refusals) {
@@ -198,6 +198,30 @@ describe.skipIf(unavailable !== null)(`the library ${unavailable ?? ''}`, async 
     await tree.unmount({ lazy: true });
     expect(box.isMounted()).toBe(true);
     closeSync(fd);
+  });
+
+  it('a log function that throws ends neither the process nor the mount', async () => {
+    const warnings: string[] = [];
+    const note = (warning: Error): void => {
+      warnings.push(warning.message);
+    };
+    process.on('warning', note);
+    try {
+      let calls = 0;
+      const log = (): void => {
+        calls++;
+        throw new Error('broken');
+      };
+      tree = await mount({ ...layers(), debug: true, log });
+      expect(readFileSync(box.at('mnt/from-top'), 'utf8')).toBe('top\n');
+      await waitFor(() => calls > 1, 'lines about the first file');
+      const before = calls;
+      expect(readFileSync(box.at('mnt/from-base'), 'utf8')).toBe('base\n');
+      await waitFor(() => calls > before, 'lines about the second file');
+      expect(warnings).toEqual([expect.stringMatching(/^log: the function failed, .*: Error: broken\n/)]);
+    } finally {
+      process.off('warning', note);
+    }
   });
 
   it('one process can serve several mounts, also one on top of another', async () => {

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountsUnavailable, PLYFS, TRANSPORT, waitFor } from '../../harness/mounts.js';
-import { Sandbox } from './sandbox.js';
+import { Sandbox } from '../harness/sandbox.js';
 
 const unavailable = mountsUnavailable();
 

@@ -7,7 +7,7 @@ import { chmodSync, chownSync, closeSync, openSync, readdirSync, writeFileSync }
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountFs } from '../../../src/sys/mount.js';
 import { mountsUnavailable, PLYFS, TRANSPORT, waitFor } from '../../harness/mounts.js';
-import { run, Sandbox } from './sandbox.js';
+import { run, Sandbox } from '../harness/sandbox.js';
 
 const unavailable = mountsUnavailable() ?? (TRANSPORT === 'fuse-native' ? 'libfuse 2 has no such form' : null);
 

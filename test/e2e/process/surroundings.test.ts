@@ -6,8 +6,8 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountsUnavailable, PLYFS, TRANSPORT, waitFor } from '../../harness/mounts.js';
+import { type Outcome, run, Sandbox } from '../harness/sandbox.js';
 import { giveToUser, NAME, openFuseDevice, rootlessUnavailable } from '../rootless/ordinary-user.js';
-import { type Outcome, run, Sandbox } from './sandbox.js';
 
 const unavailable = mountsUnavailable();
 
