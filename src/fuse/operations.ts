@@ -180,6 +180,9 @@ export class Parked {
   constructor(readonly key: number) {}
 }
 
+/** Writes what is open by `fd` to disk; with `datasync` only its data. */
+export type SyncFd = (fd: number, datasync: boolean) => void;
+
 export interface Operations {
   /** Called once, after INIT. `passthrough`: the file system can register backing files. */
   attach(channel: KernelChannel, abilities: { readonly passthrough: boolean }): void;
@@ -243,8 +246,13 @@ export interface Operations {
    * Writes pages that a mapping has changed. The attributes of the file stay as they are, but for its times.
    */
   writeBack(nodeid: NodeId, from: Buffer, at: number, size: number, offset: number): number;
-  fsync(nodeid: NodeId, datasync: boolean): void;
-  fsyncdir(nodeid: NodeId, datasync: boolean): void;
+  /**
+   * @param syncFd syncs the fd, or begins to: the method does not use the fd after the call, but can close
+   * it. Absent: the method waits for the disk
+   */
+  fsync(nodeid: NodeId, datasync: boolean, syncFd?: SyncFd): void;
+  /** @param syncFd as for {@link fsync} */
+  fsyncdir(nodeid: NodeId, datasync: boolean, syncFd?: SyncFd): void;
   fallocate(nodeid: NodeId, allocation: Allocation, caller: Caller): void;
   /** SEEK_DATA and SEEK_HOLE. The kernel serves all others itself. */
   lseek(nodeid: NodeId, offset: number, whence: number): number;

@@ -1,9 +1,8 @@
 /** Requests about open directories. */
 import { Errno, FsError } from '../../core/errno.js';
 import { O_NOATIME } from '../../core/flags.js';
-import { FSYNC_FDATASYNC } from '../wire/abi.js';
 import { OpenOut } from '../wire/reply-structs.js';
-import { FsyncIn, ReadIn } from '../wire/request-structs.js';
+import { ReadIn } from '../wire/request-structs.js';
 import type { Exchange } from './exchange.js';
 
 /**
@@ -41,10 +40,4 @@ export function readdir(exchange: Exchange): number {
 
 export function readdirplus(exchange: Exchange): number {
   return list(exchange, true);
-}
-
-export function fsyncdir({ request, operations }: Exchange): number {
-  request.expectBody(FsyncIn.sizeof);
-  operations.fsyncdir(request.nodeid, (request.u32(FsyncIn.fsync_flags) & FSYNC_FDATASYNC) !== 0);
-  return 0;
 }

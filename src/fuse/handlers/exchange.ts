@@ -24,6 +24,17 @@ class CurrentCaller implements Caller {
   }
 }
 
+/** Syncs files while the thread serves other mounts. */
+export interface BackgroundSync {
+  /** False: nobody waits for the thread, so it can as well wait for the disk itself. */
+  readonly isNeeded: boolean;
+  /**
+   * Begins to sync `fd`, which can be closed then. When it is done, request `unique` gets its reply.
+   * @returns false if that is not possible
+   */
+  start(fd: number, datasync: boolean, unique: number): boolean;
+}
+
 export class Exchange {
   readonly request: Request;
   readonly reply: Reply;
@@ -34,6 +45,8 @@ export class Exchange {
   isWritable = true;
   /** The kernel caches listings of directories. */
   cachesListings = true;
+  /** Set when the session is added to a loop. */
+  backgroundSync: BackgroundSync | null = null;
   /** How many nodes the kernel has forgotten so far. */
   forgotten = 0;
   /** Owned by the session, which closes it after everything else. */
@@ -58,8 +71,11 @@ export class Exchange {
   }
 }
 
+/** In place of an errno: the request gets its reply later. */
+export const NO_REPLY_YET = -1;
+
 /**
  * Serves one request: calls the operation and encodes its result into the reply.
- * @returns 0, or a positive errno; throws what the operation throws
+ * @returns 0, a positive errno, or {@link NO_REPLY_YET}; throws what the operation throws
  */
 export type Handler = (exchange: Exchange) => number;

@@ -2,14 +2,13 @@
 import { Errno } from '../../core/errno.js';
 import { O_SYNC } from '../../core/flags.js';
 import type { CreatedFile, NewFile } from '../operations.js';
-import { FSYNC_FDATASYNC, MAX_DATA, OPEN_KILL_SUIDGID, WRITE_CACHE, WRITE_KILL_SUIDGID } from '../wire/abi.js';
+import { MAX_DATA, OPEN_KILL_SUIDGID, WRITE_CACHE, WRITE_KILL_SUIDGID } from '../wire/abi.js';
 import { OutHeader } from '../wire/reply-structs.js';
 import { ProtocolError, type Request } from '../wire/request.js';
 import {
   CopyFileRangeIn,
   CreateIn,
   FallocateIn,
-  FsyncIn,
   InHeader,
   LseekIn,
   OpenIn,
@@ -92,12 +91,6 @@ export function write(exchange: Exchange): number {
   // With a volatile upper no write waits for the disk.
   const flags = operations.noSync ? request.u32(WriteIn.flags) & ~O_SYNC : request.u32(WriteIn.flags);
   reply.written(operations.write(request.nodeid, request.buffer, from, size, offset, killSetIdFor, flags));
-  return 0;
-}
-
-export function fsync({ request, operations }: Exchange): number {
-  request.expectBody(FsyncIn.sizeof);
-  operations.fsync(request.nodeid, (request.u32(FsyncIn.fsync_flags) & FSYNC_FDATASYNC) !== 0);
   return 0;
 }
 

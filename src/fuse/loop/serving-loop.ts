@@ -5,7 +5,9 @@ import { Activity } from '../serve/activity.js';
 import type { Session } from '../serve/session.js';
 import { MessageMemory } from '../wire/message-memory.js';
 import { AdaptivePoll } from './adaptive-poll.js';
+import { BackgroundSyncs } from './background-syncs.js';
 import { IdleGc } from './idle-gc.js';
+import { ParkedSessions } from './parked-sessions.js';
 
 /**
  * After this many requests of a lone mount, the loop looks at the fds that it has not read: the control fd
@@ -17,8 +19,9 @@ const SHARED_LOOK_INTERVAL = 4;
 /** After this many rounds without a request, a mount is not read any more until epoll reports it. */
 const PATIENCE = 4;
 
-/** The tag of the control fd. Those of a mount are {@link ServedSession.tag} and the number after it. */
+/** The tags of fds of the loop. Those of a mount are {@link ServedSession.tag} and the number after it. */
 const CONTROL_TAG = 0;
+const SYNCS_TAG = 1;
 
 interface ServedSession {
   readonly session: Session;
@@ -29,8 +32,6 @@ interface ServedSession {
   isHot: boolean;
   /** How many rounds since the last request. */
   misses: number;
-  /** Is in {@link ServingLoop.parking}. */
-  isParking: boolean;
   hasEnded: boolean;
 }
 
@@ -61,15 +62,13 @@ export class ServingLoop {
   private readonly runQueue = new RunQueue();
   private readonly polling = new AdaptivePoll(this.runQueue);
   private readonly gc = new IdleGc();
+  private readonly syncs = new BackgroundSyncs((doneFd) => this.epoll.add(doneFd, SYNCS_TAG));
   /** In the order in which they were added. */
   private readonly sessions = new Map<Session, ServedSession>();
   private readonly byTag = new Map<number, ServedSession>();
   /** Those that are read in each round, in turn. */
   private readonly hot: ServedSession[] = [];
-  /** Sessions with parked requests. */
-  private parking: ServedSession[] = [];
-  /** When the callers of parked requests were checked the last time. */
-  private checkedAt = 0;
+  private readonly parked = new ParkedSessions();
   private nextTag = 2;
   private isStopped = false;
   private isPaused = false;
@@ -105,9 +104,10 @@ export class ServingLoop {
       throw error;
     }
     this.nextTag += 2;
-    const served = { session, onEnd, tag, isHot: false, misses: 0, isParking: false, hasEnded: false };
+    const served = { session, onEnd, tag, isHot: false, misses: 0, hasEnded: false };
     this.sessions.set(session, served);
     this.byTag.set(tag, served);
+    this.syncInBackground(session);
     this.heat(served);
   }
 
@@ -213,7 +213,7 @@ export class ServingLoop {
       if (found === 'request') {
         this.worked++;
         served.misses = 0;
-        if (session.hasParked) this.noteParked(served);
+        if (session.hasParked) this.parked.add(session);
         return true;
       }
       if (found === 'end') this.end(served, undefined);
@@ -234,7 +234,7 @@ export class ServingLoop {
     const { gc } = this;
     for (const served of this.hot) served.isHot = false;
     this.hot.length = 0;
-    const checkDelay = this.checkDelay();
+    const { checkDelay } = this.parked;
     const ready = this.look(checkDelay < 0 ? gc.delay(this.worked) : checkDelay);
     if (ready === 0 && checkDelay < 0) gc.run(this.worked, this.forgotten);
   }
@@ -247,7 +247,7 @@ export class ServingLoop {
     this.roundsLeft = this.sessions.size > 1 ? SHARED_LOOK_INTERVAL : LOOK_INTERVAL;
     const ready = this.epoll.wait(timeout);
     for (let i = 0; i < ready; i++) this.handle(this.epoll.tag(i));
-    if (this.parking.length > 0) this.dropAbandoned();
+    if (!this.parked.isEmpty) this.dropAbandoned();
     return ready;
   }
 
@@ -255,9 +255,10 @@ export class ServingLoop {
     // A callback before this call can have ended the session.
     const served = this.byTag.get(tag & ~1);
     if (tag === CONTROL_TAG) this.control();
+    else if (tag === SYNCS_TAG) this.replyToSyncs();
     else if (served === undefined) return;
     else if (tag === served.tag) this.heat(served);
-    else this.attempt(served, (session) => session.resumeCompleted());
+    else this.attempt(served.session, () => served.session.resumeCompleted());
   }
 
   private control(): void {
@@ -269,6 +270,23 @@ export class ServingLoop {
     }
   }
 
+  private replyToSyncs(): void {
+    for (const { session, unique, errno } of this.syncs.takeFinished()) {
+      this.attempt(session, () => session.replyTo(unique, errno));
+    }
+  }
+
+  /** A sync holds up the other mounts; a lone mount would only lose time. */
+  private syncInBackground(session: Session): void {
+    const { sessions, syncs } = this;
+    session.syncBy({
+      get isNeeded() {
+        return sessions.size > 1;
+      },
+      start: (fd, datasync, unique) => syncs.start(session, fd, datasync, unique),
+    });
+  }
+
   /** Reads the session in the next rounds. */
   private heat(served: ServedSession): void {
     served.misses = 0;
@@ -277,37 +295,18 @@ export class ServingLoop {
     this.hot.push(served);
   }
 
-  private noteParked(served: ServedSession): void {
-    if (served.isParking) return;
-    served.isParking = true;
-    this.parking.push(served);
-  }
-
-  /** How many milliseconds to wait before the next {@link dropAbandoned}; -1: no check is due. */
-  private checkDelay(): number {
-    this.parking = this.parking.filter((served) => {
-      served.isParking = !served.hasEnded && served.session.hasParked;
-      return served.isParking;
-    });
-    return Math.max(-1, ...this.parking.map(({ session }) => session.checkDelay));
-  }
-
-  /** Replies to the parked requests whose callers are dying, unless it has done so a moment ago. */
+  /** Replies to the parked requests whose callers are dying. */
   private dropAbandoned(): void {
-    const delay = this.checkDelay();
-    const now = performance.now();
-    if (delay < 0 || now - this.checkedAt < delay) return;
-    this.checkedAt = now;
-    for (const served of this.parking) {
-      if (served.session.checkDelay >= 0) this.attempt(served, (session) => session.dropAbandoned());
-    }
+    for (const session of this.parked.takeDue()) this.attempt(session, () => session.dropAbandoned());
   }
 
-  /** If `action` fails, ends the session. */
-  private attempt(served: ServedSession, action: (session: Session) => void): void {
+  /** Does nothing if the session has ended. If `action` fails, ends it. */
+  private attempt(session: Session, action: () => void): void {
+    const served = this.sessions.get(session);
+    if (served === undefined) return;
     this.activity.begin();
     try {
-      action(served.session);
+      action();
     } catch (error) {
       this.end(served, asError(error));
     } finally {
@@ -331,6 +330,7 @@ export class ServingLoop {
     served.hasEnded = true;
     const { session, tag } = served;
     this.sessions.delete(session);
+    this.parked.remove(session);
     this.byTag.delete(tag);
     this.worked++;
     this.forgottenBefore += session.forgotten + session.nodeCount;
@@ -360,6 +360,7 @@ export class ServingLoop {
         failure ??= asError(error);
       }
     }
+    this.syncs.close();
     this.epoll.close();
     this.runQueue.close();
     if (failure !== undefined) throw failure;

@@ -4,7 +4,7 @@
  */
 import { Errno, errnoName, FsError } from '../../core/errno.js';
 import { UndoError } from '../../core/undo.js';
-import type { Exchange } from '../handlers/exchange.js';
+import { type Exchange, NO_REPLY_YET } from '../handlers/exchange.js';
 import { Parked } from '../operations.js';
 import { Opcode } from '../wire/abi.js';
 import { ProtocolError } from '../wire/request.js';
@@ -28,9 +28,6 @@ const FAILED_HALF_WAY = new Set<number>([
   Errno.EMFILE,
   Errno.ENFILE,
 ]);
-
-/** In place of an errno: the request is parked and has no reply yet. */
-const PARKED = -1;
 
 interface DispatchOptions {
   readonly writable: boolean;
@@ -84,6 +81,13 @@ export class Dispatcher {
     }
   }
 
+  /** Sends the reply, without a body, to a request whose handler has returned {@link NO_REPLY_YET}. */
+  replyTo(unique: number, errno: number): void {
+    this.exchange.reply.size = 0;
+    this.options.debug?.(`#${unique} → ${describeOutcome(errno, 0)}`);
+    this.reply(unique, errno);
+  }
+
   /** Replies to the parked requests whose callers are dying. */
   dropAbandoned(): void {
     for (const unique of this.parked.takeAbandoned()) this.reply(unique, Errno.EINTR);
@@ -113,8 +117,9 @@ export class Dispatcher {
     const traced = debug === undefined ? '' : describeRequest(request, row);
     reply.size = 0;
     const errno = this.outcome(row);
-    if (debug !== undefined) debug(`${traced} → ${errno === PARKED ? 'waits' : describeOutcome(errno, reply.size)}`);
-    if (errno === PARKED || !row.replies) return;
+    if (debug !== undefined)
+      debug(`${traced} → ${errno === NO_REPLY_YET ? 'waits' : describeOutcome(errno, reply.size)}`);
+    if (errno === NO_REPLY_YET || !row.replies) return;
     if (!this.reply(request.unique, errno) && errno === 0) this.revoke(row);
   }
 
@@ -138,7 +143,7 @@ export class Dispatcher {
     }
     if (error instanceof Parked && row.replies) {
       this.parked.park(request.unique, error.key, request.pid, request.copy());
-      return PARKED;
+      return NO_REPLY_YET;
     }
     const { log, debug } = this.options;
     const what = error instanceof ProtocolError ? `malformed request: ${error.message}` : String(error);

@@ -9,6 +9,7 @@ import type { Exchange, Handler } from '../handlers/exchange.js';
 import * as files from '../handlers/files.js';
 import { ioctl } from '../handlers/ioctl.js';
 import * as names from '../handlers/names.js';
+import * as syncs from '../handlers/syncs.js';
 import * as xattrs from '../handlers/xattrs.js';
 import { OPCODE_LIMIT, Opcode } from '../wire/abi.js';
 import {
@@ -91,7 +92,7 @@ const rows: { readonly [name in keyof typeof Opcode]: Partial<Row> & Pick<Row, '
   RELEASE: { handle: files.release },
   READ: { handle: files.read },
   WRITE: { handle: files.write, changes: true },
-  FSYNC: { handle: unlessVolatile(files.fsync) },
+  FSYNC: { handle: unlessVolatile(syncs.fsync) },
   FALLOCATE: { handle: files.fallocate, changes: true },
   LSEEK: { handle: files.lseek },
   COPY_FILE_RANGE: { handle: files.copyFileRange, changes: true },
@@ -103,7 +104,7 @@ const rows: { readonly [name in keyof typeof Opcode]: Partial<Row> & Pick<Row, '
   RELEASEDIR: { handle: nothingToDo },
   READDIR: { handle: directories.readdir },
   READDIRPLUS: { handle: directories.readdirplus, grants: 'entries' },
-  FSYNCDIR: { handle: unlessVolatile(directories.fsyncdir) },
+  FSYNCDIR: { handle: unlessVolatile(syncs.fsyncdir) },
 
   GETXATTR: { handle: unlessWithoutXattrs(xattrs.getxattr), nameAt: GetxattrIn.sizeof },
   LISTXATTR: { handle: unlessWithoutXattrs(xattrs.listxattr) },

@@ -1,7 +1,7 @@
 /** Serves one mount over /dev/fuse: the handshake, then one request after the other. */
 import { Errno, fsError } from '../../core/errno.js';
 import { pollReadable } from '../../sys/waiting/poll.js';
-import { Exchange } from '../handlers/exchange.js';
+import { type BackgroundSync, Exchange } from '../handlers/exchange.js';
 import type { Operations } from '../operations.js';
 import { InitFlag, InitFlag2, Opcode } from '../wire/abi.js';
 import type { MessageMemory } from '../wire/message-memory.js';
@@ -112,6 +112,16 @@ export class Session {
   /** Becomes readable when {@link resumeCompleted} must be called. */
   get completionFd(): number {
     return this.operations.completionFd;
+  }
+
+  /** The syncs that need not wait for the disk are given to `background` from now on. */
+  syncBy(background: BackgroundSync): void {
+    this.exchange.backgroundSync = background;
+  }
+
+  /** Sends the reply to a request of {@link syncBy} that is done. */
+  replyTo(unique: number, errno: number): void {
+    this.dispatcher.replyTo(unique, errno);
   }
 
   /** Whether requests are parked. */

@@ -89,6 +89,12 @@ export function sync(fd: number): void {
   check(fsyncFd(fd), 'fsync');
 }
 
+/** fsync(2), or with `datasync` fdatasync(2). */
+export function waitForSync(fd: number, datasync: boolean): void {
+  if (datasync) dataSync(fd);
+  else sync(fd);
+}
+
 /** Writes all data of the file system of `fd` to the disk (syncfs(2)). */
 export function syncFs(fd: number): void {
   check(syncfsFd(fd), 'syncfs');

@@ -43,7 +43,7 @@ export class Epoll {
 
   /**
    * Ends the effect of {@link add}. Must be called before `fd` is closed: if a duplicate of it stays open in
-   * any process, the kernel reports it for ever.
+   * any process, the kernel reports it forever.
    */
   remove(fd: number): void {
     check(epollCtl(this.fd, EPOLL_CTL_DEL, fd, this.added.address), 'epoll_ctl');

@@ -18,6 +18,7 @@ import type {
   RangeCopy,
   SetXattrOptions,
   StatFs,
+  SyncFd,
 } from '../../fuse/operations.js';
 import * as attributes from '../ops/attributes.js';
 import * as create from '../ops/create.js';
@@ -146,12 +147,12 @@ export class UnionFilesystem implements Operations {
     return data.writeBack(this.union, nodeid, from, at, size, offset);
   }
 
-  fsync(nodeid: NodeId, datasync: boolean): void {
-    data.fsync(this.union, nodeid, datasync);
+  fsync(nodeid: NodeId, datasync: boolean, syncFd?: SyncFd): void {
+    data.fsync(this.union, nodeid, datasync, syncFd);
   }
 
-  fsyncdir(nodeid: NodeId, datasync: boolean): void {
-    data.fsyncdir(this.union, nodeid, datasync);
+  fsyncdir(nodeid: NodeId, datasync: boolean, syncFd?: SyncFd): void {
+    data.fsyncdir(this.union, nodeid, datasync, syncFd);
   }
 
   fallocate(nodeid: NodeId, allocation: Allocation, caller: Caller): void {

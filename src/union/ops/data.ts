@@ -10,9 +10,18 @@ import {
   O_SYNC,
   O_TRUNC,
 } from '../../core/flags.js';
-import type { Allocation, Caller, Opened, RangeCopy } from '../../fuse/operations.js';
+import type { Allocation, Caller, Opened, RangeCopy, SyncFd } from '../../fuse/operations.js';
 import { preadDirect, pwriteDirect } from '../../sys/files/direct-io.js';
-import { allocateRange, dataSync, preadInto, pwriteFrom, seek, sync, tryCopyRange } from '../../sys/files/file-io.js';
+import {
+  allocateRange,
+  dataSync,
+  preadInto,
+  pwriteFrom,
+  seek,
+  sync,
+  tryCopyRange,
+  waitForSync,
+} from '../../sys/files/file-io.js';
 import { close, reopen } from '../../sys/files/open.js';
 import { keepsSetIdBits } from '../../sys/rights/process-credentials.js';
 import type { FileNode } from '../nodes/node.js';
@@ -189,33 +198,29 @@ export function writeBack(
 }
 
 /** Writes the data and attributes of an open file to disk. @param datasync only the data */
-export function fsync(union: Union, nodeid: NodeId, datasync: boolean): void {
+export function fsync(union: Union, nodeid: NodeId, datasync: boolean, syncFd: SyncFd = waitForSync): void {
   const node = union.nodes.file(nodeid);
   // A lower file has no unwritten data.
   if (!node.isUpper) return;
   const { fd } = openOf(node);
-  if (node.data !== null) syncAttributes(union, node);
-  else if (datasync) dataSync(fd);
-  else sync(fd);
+  if (node.data !== null) syncAttributes(union, node, syncFd);
+  else syncFd(fd, datasync);
 }
 
 /** Syncs the attributes of a metacopy. The fd that it is open by is that of its data, in another layer. */
-function syncAttributes(union: Union, node: FileNode): void {
+function syncAttributes(union: Union, node: FileNode, syncFd: SyncFd): void {
   const fd = openReal(union, node, O_RDONLY);
   try {
-    sync(fd);
+    syncFd(fd, false);
   } finally {
     close(fd);
   }
 }
 
 /** Writes the entries of a directory to disk. */
-export function fsyncdir(union: Union, nodeid: NodeId, datasync: boolean): void {
+export function fsyncdir(union: Union, nodeid: NodeId, datasync: boolean, syncFd: SyncFd = waitForSync): void {
   const { upper } = union.nodes.directory(nodeid);
-  if (upper === null) return;
-  const fd = union.fds.get(upper);
-  if (datasync) dataSync(fd);
-  else sync(fd);
+  if (upper !== null) syncFd(union.fds.get(upper), datasync);
 }
 
 /** Allocates or frees space of an open file (man fallocate(2)). */

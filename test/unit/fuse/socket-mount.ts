@@ -4,7 +4,7 @@
  */
 
 import type { ServingLoop } from '../../../src/fuse/loop/serving-loop.js';
-import { type Operations, Parked } from '../../../src/fuse/operations.js';
+import { type Operations, Parked, type SyncFd } from '../../../src/fuse/operations.js';
 import { Session } from '../../../src/fuse/serve/session.js';
 import { Opcode } from '../../../src/fuse/wire/abi.js';
 import { setNonBlocking } from '../../../src/sys/process/fd-passing.js';
@@ -29,6 +29,8 @@ export class SocketMount {
   onLookup: (name: string) => void = () => {};
   /** Called when no request waits. */
   onPrefetch: () => boolean = () => false;
+  /** Called in FSYNC and FSYNCDIR. */
+  onSync: (datasync: boolean, syncFd: SyncFd | undefined) => void = () => {};
   /** FSYNC waits for this key; 0: it succeeds. */
   parkedBy = 0;
   private readonly kernel: number;
@@ -97,10 +99,12 @@ export class SocketMount {
         this.onLookup(name);
         return null;
       },
-      fsync: () => {
+      fsync: (_nodeid, datasync, syncFd) => {
         if (this.parkedBy !== 0) throw new Parked(this.parkedBy);
         this.fsyncs++;
+        this.onSync(datasync, syncFd);
       },
+      fsyncdir: (_nodeid, datasync, syncFd) => this.onSync(datasync, syncFd),
       prefetch: () => this.onPrefetch(),
       takeCompleted: () => {
         drainTimer(this.completionFd);

@@ -1,0 +1,62 @@
+/** The syncs of the sessions of a loop that the kernel does while the thread serves others. */
+import { FsError } from '../../core/errno.js';
+import { FileSyncs } from '../../sys/waiting/file-syncs.js';
+import type { Session } from '../serve/session.js';
+
+interface WaitingRequest {
+  readonly session: Session;
+  readonly unique: number;
+}
+
+export interface FinishedRequest extends WaitingRequest {
+  readonly errno: number;
+}
+
+export class BackgroundSyncs {
+  private syncs: FileSyncs | null = null;
+  /** By the key of the sync. */
+  private readonly waiting = new Map<number, WaitingRequest>();
+  private nextKey = 1;
+
+  /** @param watch called once, before the first sync, with the fd at which syncs that have ended are seen */
+  constructor(private readonly watch: (doneFd: number) => void) {}
+
+  /** Begins to sync `fd` for a request. Returns false if that is not possible. */
+  start(session: Session, fd: number, datasync: boolean, unique: number): boolean {
+    const key = this.nextKey++;
+    if (!this.open()?.start(fd, datasync, key)) return false;
+    this.waiting.set(key, { session, unique });
+    return true;
+  }
+
+  /** Returns the requests whose syncs have ended since the last call. Their sessions can have ended, too. */
+  takeFinished(): FinishedRequest[] {
+    return (this.syncs?.takeFinished() ?? []).flatMap(({ key, errno }) => {
+      const request = this.waiting.get(key);
+      this.waiting.delete(key);
+      return request === undefined ? [] : [{ ...request, errno }];
+    });
+  }
+
+  /** Waits for the syncs that are under way. */
+  close(): void {
+    this.syncs?.close();
+    this.syncs = null;
+  }
+
+  /** Most threads never need it, so it is opened by the first sync. */
+  private open(): FileSyncs | null {
+    if (this.syncs !== null) return this.syncs;
+    let opened: FileSyncs | null = null;
+    try {
+      opened = new FileSyncs();
+      this.watch(opened.doneFd);
+      this.syncs = opened;
+    } catch (error) {
+      // Any errno: without asynchronous I/O the thread waits for the disk itself.
+      if (!(error instanceof FsError)) throw error;
+      opened?.close();
+    }
+    return this.syncs;
+  }
+}
