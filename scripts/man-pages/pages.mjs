@@ -38,6 +38,7 @@ export const MAN_PAGES = [
       'plyfs umount [-l] MOUNTPOINT',
       'plyfs run --rootfs DIR[:DIR...] [OPTION...] [COMMAND [ARG...]]',
       'plyfs convert --to FORM [OPTION...] SRC DST',
+      'plyfs serve [OPTION...]',
       'plyfs completion bash|zsh|fish',
       'plyfs [-o OPTION[,OPTION...]]... [-f] [-d] [SOURCE] MOUNTPOINT',
     ],
@@ -61,6 +62,7 @@ export const MAN_PAGES = [
               items: [
                 ['mount', 'mount layers as one tree: plyfs-mount(8)'],
                 ['run', 'run a command inside a layered tree, without root: plyfs-run(1)'],
+                ['serve', 'serve all mounts of a user in one process: plyfs-serve(1)'],
                 ['umount, convert, completion', 'see below'],
                 ['help COMMAND', 'print the help of a command'],
               ],
@@ -82,7 +84,7 @@ export const MAN_PAGES = [
             },
           ],
         },
-        seeAlso('plyfs-mount(8)', 'plyfs-run(1)', 'mount.plyfs(8)', 'fuse(4)', 'mount(8)'),
+        seeAlso('plyfs-mount(8)', 'plyfs-run(1)', 'plyfs-serve(1)', 'mount.plyfs(8)', 'fuse(4)', 'mount(8)'),
       ];
     },
   },
@@ -150,7 +152,15 @@ export const MAN_PAGES = [
             },
           ],
         },
-        seeAlso('plyfs(1)', 'plyfs-run(1)', 'mount.plyfs(8)', 'mount(8)', 'aufs(5)', 'fusermount3(1)'),
+        seeAlso(
+          'plyfs(1)',
+          'plyfs-run(1)',
+          'plyfs-serve(1)',
+          'mount.plyfs(8)',
+          'mount(8)',
+          'aufs(5)',
+          'fusermount3(1)',
+        ),
       ];
     },
   },
@@ -227,6 +237,63 @@ export const MAN_PAGES = [
       },
       seeAlso('plyfs-mount(8)', 'plyfs(1)', 'mount(8)', 'umount(8)', 'fstab(5)'),
     ],
+  },
+  {
+    name: 'plyfs-serve',
+    section: 1,
+    summary: 'serve all mounts of a user in one process',
+    synopsis: [
+      'plyfs serve [--detach] [--idle-timeout S]',
+      'plyfs serve --status [--json]',
+      'plyfs serve --stop [--lazy]',
+    ],
+    sections: (commandOf) => {
+      const { options, sections } = commandOf('serve');
+      return [
+        {
+          heading: 'Description',
+          blocks: ['Runs a service that serves the mounts of its user, or asks the service that runs.'],
+        },
+        optionsOf({ options }),
+        ...sections,
+        {
+          heading: 'Exit status',
+          blocks: [
+            {
+              items: [
+                ['0', 'the service has ended as it should; with --detach it accepts mounts; with --status it runs'],
+                ['1', 'refused, failed, or no service runs; the reason is on stderr'],
+                ['2', 'wrong command line'],
+              ],
+            },
+          ],
+        },
+        {
+          heading: 'Environment',
+          blocks: [
+            {
+              items: [
+                ['PLYFS_SERVICE_DIR', 'the place of the directories of services, instead of those below'],
+                ['NOTIFY_SOCKET', 'the socket of a service manager; see sd_notify(3)'],
+              ],
+            },
+          ],
+        },
+        {
+          heading: 'Files',
+          blocks: [
+            {
+              items: [
+                ['/run/plyfs', "the place of root's directories"],
+                ['$XDG_RUNTIME_DIR/plyfs', 'the place of other users and user namespaces'],
+                ['PLACE/N', 'the directory of a service; N is the inode number of its user namespace'],
+              ],
+            },
+          ],
+        },
+        seeAlso('plyfs(1)', 'plyfs-mount(8)', 'systemd.service(5)', 'syslog(3)'),
+      ];
+    },
   },
   {
     name: 'plyfs-run',

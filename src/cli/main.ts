@@ -14,7 +14,7 @@ import { rawArguments } from './syntax/raw-arguments.js';
  * Arguments of command lines that do not mount. If a path of a mount looks like one of them, the server of
  * that mount starts later, which only costs time.
  */
-const NOT_MOUNTING = /^(umount|convert|run|run-inside|completion|help|--help|-h|--version|-V)$/;
+const NOT_MOUNTING = /^(umount|convert|run|run-inside|serve|serve-inside|completion|help|--help|-h|--version|-V)$/;
 
 /**
  * Runs the command line, or continues a mount of which the launcher has read it. Resolves with the exit
@@ -44,6 +44,8 @@ async function run(
       const { orderOf, runInside } = await import('./commands/run-inside.js');
       return await runInside(orderOf(order));
     },
+    serve: async (serveArgs) => (await import('./commands/command-serve.js')).commandServe(serveArgs, paths),
+    serveInside: async (settings) => (await import('./commands/command-serve-inside.js')).commandServeInside(settings),
     completion: async (shell, program) => {
       process.stdout.write((await import('./manual/completion.js')).completionFor(shell, program));
       return OK;

@@ -208,6 +208,56 @@ const RUN: readonly Section[] = [
   },
 ];
 
+const SERVE: readonly Section[] = [
+  {
+    heading: 'The service',
+    blocks: [
+      'One process serves many mounts, and is warm before the first of them: a mount takes milliseconds and little ' +
+        'memory. While a service runs, plyfs mount, the command line of fuse-overlayfs, mount -t plyfs and plyfs run use ' +
+        'it by themselves; the option service= of plyfs mount decides otherwise. Their messages, exit statuses and mounts ' +
+        'are the same as without a service.',
+      'There is one service for each user and user namespace. It mounts only for processes with the same user, groups, ' +
+        'capabilities and namespaces (other mount namespaces are fine for root); every other process serves itself, as do ' +
+        'mounts in the foreground.',
+      'Without options the service runs in the foreground, and notifies a service manager when it accepts mounts ' +
+        '(sd_notify(3)). A supervisor starts its server process again if that dies.',
+      'On SIGTERM, SIGINT and SIGHUP the service unmounts everything and ends. Mounts that are in use are detached; their ' +
+        'users get ENOTCONN from then on.',
+      '--detach starts a service in a session of its own, whose messages are sent to syslog.',
+      'With --stop, the service accepts no mount from then on, and ends when all mounts are unmounted. If you ' +
+        'interrupt the command, the service continues.',
+    ],
+  },
+  {
+    heading: 'Output of --json',
+    blocks: [
+      'One object. A thread that does not answer has the state "silent", and null in the figures of its mounts:',
+      {
+        items: [
+          ['supervisor', '{"pid":N}'],
+          [
+            'server',
+            '{"pid":N, "rss":BYTES, "threads":[{"thread":N, "state":"idle"|"busy"|"silent", "mounts":N}, ...]}',
+          ],
+          [
+            'mounts',
+            '[{"id":N, "mountpoint":"...", "options":"...", "thread":N, "requests":N, "nodes":N, "memory":BYTES}, ...]',
+          ],
+        ],
+      },
+    ],
+  },
+  {
+    heading: 'Examples',
+    blocks: [
+      'Run a service until it has had no mount for ten minutes, and look at it:',
+      { lines: ['plyfs serve --detach --idle-timeout 600', 'plyfs serve --status'] },
+      'Run one inside the user namespace of rootless podman:',
+      { lines: ['podman unshare plyfs serve'] },
+    ],
+  },
+];
+
 const COMPLETION: readonly Section[] = [
   {
     heading: 'Examples',
@@ -233,5 +283,6 @@ export const PAGES: ReadonlyMap<string, readonly Section[]> = new Map([
   ['umount', UMOUNT],
   ['convert', CONVERT],
   ['run', RUN],
+  ['serve', SERVE],
   ['completion', COMPLETION],
 ]);

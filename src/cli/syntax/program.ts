@@ -7,6 +7,7 @@ import { addConvert, type ConvertArguments } from './convert-syntax.js';
 import { addMount } from './mount-syntax.js';
 import { throwParseErrors } from './parse-errors.js';
 import { addRun, addRunInside, type RunArguments } from './run-syntax.js';
+import { addServe, addServeInside, type ServeArguments } from './serve-syntax.js';
 import { addUmount, type UmountArguments } from './umount-syntax.js';
 
 /** One function per command; each returns the exit status. */
@@ -17,6 +18,9 @@ export interface Commands {
   run(args: RunArguments): Promise<number>;
   /** The inner half of `run`. `order` is the text of an InsideOrder. */
   runInside(order: string): Promise<number>;
+  serve(args: ServeArguments): Promise<number>;
+  /** The server process of `serve`. `settings` is the text of InsideSettings. */
+  serveInside(settings: string): Promise<number>;
   /** Prints the completion of `program` for a shell. */
   completion(shell: string, program: Command): Promise<number>;
 }
@@ -38,6 +42,8 @@ export function buildProgram(commands: Commands, setStatus: (status: number) => 
   addConvert(program, async (args) => setStatus(await commands.convert(args)));
   addRun(program, async (args) => setStatus(await commands.run(args)));
   addRunInside(program, async (order) => setStatus(await commands.runInside(order)));
+  addServe(program, async (args) => setStatus(await commands.serve(args)));
+  addServeInside(program, async (settings) => setStatus(await commands.serveInside(settings)));
   addCompletion(program, async (shell) => setStatus(await commands.completion(shell, program)));
   return program;
 }

@@ -3,30 +3,33 @@ import { existsSync } from 'node:fs';
 import { printable } from '../../server/config/mount-error.js';
 
 /** The commands that a user can misspell. */
-const COMMANDS = ['mount', 'umount', 'convert', 'run', 'completion', 'help'];
+const COMMANDS = ['mount', 'umount', 'convert', 'run', 'serve', 'completion', 'help'];
 
 /**
  * First arguments of the command lines of plyfs. A command line with any other first argument is one of
  * fuse-overlayfs.
  */
-const FIRST_WORDS = new Set([...COMMANDS, 'run-inside', '--help', '-h', '--version', '-V']);
+const FIRST_WORDS = new Set([...COMMANDS, 'run-inside', 'serve-inside', '--help', '-h', '--version', '-V']);
 
 /** Whether a command line of plyfs itself can begin with `word`. */
 function isOwnFirstWord(word: string): boolean {
   return FIRST_WORDS.has(word);
 }
 
+/** Commands without an option `-o`. */
+const WITHOUT_OPTIONS = new Set(['completion', 'serve']);
+
 /**
- * Whether `args` begin with a command. The word `completion` with `-o` is the source or the mountpoint in the
- * command line of fuse-overlayfs: the command has no such option.
+ * Whether `args` begin with a command. The word `completion` or `serve` with `-o` is the source or the
+ * mountpoint in the command line of fuse-overlayfs: these commands have no such option.
  */
 export function beginsWithCommand(args: readonly string[]): boolean {
   const [first = ''] = args;
-  return isOwnFirstWord(first) && !(first === 'completion' && hasMountOptions(args));
+  return isOwnFirstWord(first) && !(WITHOUT_OPTIONS.has(first) && hasMountOptions(args));
 }
 
 /** Whether `args` contain `-o`, `-oOPTIONS`, or `-o` after other letters as in `-fo`. */
-function hasMountOptions(args: readonly string[]): boolean {
+export function hasMountOptions(args: readonly string[]): boolean {
   return args.some((argument) => /^-[a-z]*o/.test(argument));
 }
 

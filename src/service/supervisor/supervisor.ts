@@ -14,7 +14,7 @@ import { type Ending, ServerChild } from './server-child.js';
 /** The pauses before the server process is started again: they grow from the first to the last. */
 const FIRST_PAUSE_MS = 100;
 const LAST_PAUSE_MS = 10_000;
-/** How long the server process may need to end, in milliseconds. Then it is killed: a layer can hang. */
+/** How long the server process may need to end, in milliseconds. Then it is killed. */
 const ENDING_MS = 5000;
 
 export interface SupervisorParts {
@@ -96,6 +96,7 @@ class Supervisor {
       case 'ending':
         this.beginEnding();
         this.child?.send({ kind: 'closed' });
+        this.killLate();
         break;
       default:
         this.mounts.handle(report);
@@ -138,7 +139,12 @@ class Supervisor {
     this.beginEnding();
     this.wake();
     this.child?.send({ kind: 'stop' });
-    this.killer = setTimeout(() => this.child?.kill(), ENDING_MS);
+    this.killLate();
+  }
+
+  /** Kills the server process if it does not end soon: a thread can hang in a layer. */
+  private killLate(): void {
+    this.killer ??= setTimeout(() => this.child?.kill(), ENDING_MS);
   }
 
   /** No caller begins to ask from now on. */

@@ -10,13 +10,13 @@ describe('the words that shells complete', () => {
   it('have each command of the program, with its options and arguments', () => {
     const program = build();
     program
-      .command('serve')
+      .command('attend')
       .description('keep a server ready')
       .addOption(new Option('--service <when>').choices(['auto', 'off']))
       .option('--socket <dir>');
-    const serve = completionWords(program).commands.find(({ name }) => name === 'serve');
-    expect(serve?.arguments).toBe('none');
-    expect(serve?.options.map(({ words, completes }) => [words, completes])).toEqual([
+    const added = completionWords(program).commands.find(({ name }) => name === 'attend');
+    expect(added?.arguments).toBe('none');
+    expect(added?.options.map(({ words, completes }) => [words, completes])).toEqual([
       [['--service'], ['auto', 'off']],
       [['--socket'], 'directory'],
       [['-h', '--help'], 'nothing'],
