@@ -12,7 +12,7 @@ export interface LifetimeParts {
 
 export class Lifetime {
   private timer: NodeJS.Timeout | undefined;
-  /** Called at the end, for each request to end when the mounts are gone. */
+  /** Called at the end, for each request to end when all mounts are unmounted. */
   private readonly drains = new Set<() => void>();
   private hasEnded = false;
   private stopping: Promise<void> | undefined;

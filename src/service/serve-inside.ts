@@ -26,7 +26,7 @@ import { Lifetime } from './lifetime.js';
 import type { Mounts } from './order/mount-order.js';
 import { CONTROL_FD, REQUEST_FD, type ServerReport, type SupervisorOrder } from './order/supervisor-message.js';
 
-/** What the supervisor tells the server process when it starts it. */
+/** The settings that the supervisor gives to the server process. */
 export interface InsideSettings {
   readonly place: string;
   readonly directory: string;

@@ -30,7 +30,7 @@ type State =
   /** The client has `taken`, and can still serve itself. */
   | 'taken'
   | 'mounting'
-  /** It is being made, and the client has gone. */
+  /** It is being made, and the client has ended. */
   | 'abandoned'
   /** It can be used. */
   | 'ready'
@@ -38,7 +38,7 @@ type State =
 
 export class ConnectionMount {
   private state: State = 'none';
-  /** What to do at `go`. */
+  /** The mount that `go` begins. */
   private taken: Taken | undefined;
   private id: number | undefined;
   private lifetime: Request['lifetime'] = 'connection';

@@ -13,12 +13,12 @@ import type { ConnectionMount } from './connection-mount.js';
 import type { ControlRequest, ServiceStatus, StopAnswer, WrongRequest } from './control-message.js';
 import { onLines, sendLine } from './json-lines.js';
 
-/** What a connection asks of the service. */
+/** The service, as a connection uses it. */
 export interface ConnectionParts {
   status(): Promise<ServiceStatus>;
   /**
-   * Ends the service when its mounts are gone. Calls `waits` with their mountpoints at first and after each
-   * change, and `ending` at the end.
+   * Ends the service when all mounts are unmounted. Calls `waits` with their mountpoints at first and after
+   * each change, and `ending` at the end.
    * @returns a function that withdraws the request
    */
   drain(waits: (mountpoints: readonly string[]) => void, ending: () => void): () => void;
@@ -61,7 +61,7 @@ export function serveConnection(socket: Socket, parts: ConnectionParts): void {
   socket.on('error', (error) => {
     if ('code' in error && error.code === 'ECONNRESET') parts.mount.lost();
   });
-  // The client has read everything, or has not: then an error comes first.
+  // The client has read everything; otherwise there was an error before.
   socket.on('end', () => parts.mount.left());
   socket.on('close', () => {
     withdraw?.();

@@ -5,7 +5,7 @@ import type { MountStatus, ThreadStatus } from '../order/mount-order.js';
 /** A request of a client. */
 export type ControlRequest =
   | { readonly do: 'status' }
-  /** End the service when its mounts are gone; with `lazy`, detach them now. */
+  /** End the service when all mounts are unmounted; with `lazy`, detach them now. */
   | { readonly do: 'stop'; readonly lazy: boolean }
   | {
       readonly do: 'mount';

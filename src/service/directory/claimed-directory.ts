@@ -26,7 +26,7 @@ export class ClaimedDirectory {
   ) {}
 
   /**
-   * Makes the directory ready for a service. What a killed service has left is removed.
+   * Makes the directory ready for a service. Files that a killed service has left are removed.
    * @throws {@link MountError} if another service has it, or if the directory is not safe
    */
   static claim(path: DirectoryPath): ClaimedDirectory {

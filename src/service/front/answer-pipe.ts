@@ -1,6 +1,6 @@
 /**
  * The pipe by which a caller without Node gets its answers. It is also the token of the exchange: if the
- * caller has read everything, the mount is its own; if it has gone before that, the mount is undone.
+ * caller has read everything, the mount is its own; if it ends before that, the mount is undone.
  */
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { Errno } from '../../core/errno.js';
@@ -12,7 +12,7 @@ import { hasReader } from '../../sys/waiting/poll.js';
 /** The fd of the caller that is the read end of its pipe. */
 const CALLER_FD = 9;
 
-/** What the pipe tells about the caller. */
+/** The state of the caller, as its pipe shows it. */
 export interface Progress {
   /** A process has the read end open. */
   readonly hasReader: boolean;

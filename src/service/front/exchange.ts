@@ -1,7 +1,7 @@
 /**
  * The exchange with one caller: ask, take, go, lines, end. There is exactly one mount for each command,
  * whatever happens in between. Before `go` the caller can serve itself, so the service must not mount. After
- * `go` only the service mounts. The mount stands if the caller has read the end of the answer, and is undone
+ * `go` only the service mounts. The mount stays if the caller has read the end of the answer, and is undone
  * if it can never read it.
  */
 import { errnoOf } from '../../server/config/mount-error.js';
@@ -13,7 +13,7 @@ const PAUSES_MS = [2, 5, 10, 20, 50, 100];
 /** The prefix of messages, as the caller's program would print it. */
 const PROGRAM = 'plyfs: ';
 
-/** What an exchange needs to know of its caller, and to do for it. */
+/** The caller of an exchange, and the actions for it. */
 export interface ExchangeParts {
   readonly pipe: Pick<AnswerPipe, 'send' | 'look' | 'close'>;
   /** Whether the caller exists. A child of it can still have its pipe open. */
@@ -22,7 +22,7 @@ export interface ExchangeParts {
   mount(exchange: Exchange): void;
   /** Undoes the mount, which is ready. */
   undo(): Promise<void>;
-  /** The mount stands. */
+  /** The mount stays, whatever happens to the caller. */
   commit(): void;
   /** Called once, when the exchange is over. */
   over(): void;
@@ -30,11 +30,11 @@ export interface ExchangeParts {
 }
 
 type State =
-  /** The caller has been told `take`, and can still serve itself. */
+  /** `take` was sent to the caller, which can still serve itself. */
   | 'taken'
   /** The mount is being made. */
   | 'mounting'
-  /** The same, but the caller has gone. */
+  /** The same, but the caller has ended. */
   | 'abandoned'
   /** The end of the answer was sent. */
   | 'settling'
@@ -67,7 +67,7 @@ export class Exchange {
     this.parts.mount(this);
   }
 
-  /** The service ends. A caller that has not said `go` serves itself. */
+  /** The service ends. A caller that has not sent `go` serves itself. */
   dismiss(): void {
     if (this.state !== 'taken') return;
     this.end();

@@ -37,7 +37,7 @@ interface Accepted {
 }
 
 export class Exchanges {
-  /** By pid, those that have been told `take`. */
+  /** By pid, those in which `take` was sent. */
   private readonly running = new Map<number, Exchange>();
   /** The callers that have no answer yet. */
   private readonly asking = new Set<number>();
@@ -90,7 +90,7 @@ export class Exchanges {
     const { own, parse } = this.parts;
     const words = commandLineOf(pid) ?? [];
     const [name, ...rest] = words.slice(-argc - 1);
-    if (name === undefined || rest.length !== argc) return 'its command line has fewer words than it says';
+    if (name === undefined || rest.length !== argc) return 'its command line has fewer words than it has counted';
     const args = await parse(name, rest);
     if (args === undefined) return 'not a command line that mounts';
     const why = refusalOf(args);

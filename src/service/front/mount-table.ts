@@ -7,7 +7,7 @@ import type { MountEvents, MountOrder, Mounts, PoolStatus } from '../order/mount
 import type { MountSettings } from '../order/mount-settings.js';
 import type { MountReport } from '../order/supervisor-message.js';
 
-/** What a caller asks for, and who it is. */
+/** A mount, and the caller that asks for it. */
 export interface TableOrder extends Omit<MountOrder, 'id'> {
   readonly caller: { readonly pid: number; readonly mountNamespace: string };
 }
@@ -42,7 +42,7 @@ export class MountTable {
     return () => this.watchers.delete(watcher);
   }
 
-  /** Mounts. Returns the id of the mount. The mount must be settled when its caller has its answer. */
+  /** Mounts. Returns the id of the mount. */
   mount({ caller, ...order }: TableOrder, events: MountEvents): number {
     const id = ++this.lastId;
     const mountpoint = absolute(mountpointOf(order.what), caller.pid);
@@ -72,7 +72,7 @@ export class MountTable {
     return id;
   }
 
-  /** The caller has its answer: the mount stands, whatever happens to this process. */
+  /** The caller has its answer: the mount stays, whatever happens to this process. */
   settle(id: number): void {
     if (this.mounts.has(id)) this.report({ kind: 'settled', id });
   }

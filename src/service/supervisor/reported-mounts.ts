@@ -36,7 +36,7 @@ const ANSWER_MS = 1000;
 export class ReportedMounts {
   private readonly mounts = new Map<number, KnownMount>();
   private readonly ownNamespace = readLink('/proc/self/ns/mnt');
-  /** Made at the first need: this thread then goes to the places of callers. */
+  /** Made at the first need, to enter the places of callers. */
   private home: ThreadHome | undefined;
 
   constructor(private readonly log: (line: string) => void) {}

@@ -1,5 +1,5 @@
 /**
- * What /proc tells about another process: its rights, its limits and its namespaces. Two readings with the
+ * Facts about another process from /proc: its rights, its limits and its namespaces. Two readings with the
  * same start time are of the same process.
  */
 import { readlinkSync } from 'node:fs';
