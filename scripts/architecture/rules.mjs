@@ -30,7 +30,7 @@ export const NO_ROOM = '.';
  */
 export const ROOMS = new Map([
   ['cli', [NO_ROOM, 'commands', 'process', 'manual', 'syntax', 'output', 'package-root']],
-  ['service', [NO_ROOM, 'supervisor', 'client', 'control', 'front', 'pool', 'directory', 'order']],
+  ['service', [NO_ROOM, 'supervisor', 'client', 'control', 'front', 'pool', 'warm', 'directory', 'order']],
   [
     'server',
     [NO_ROOM, ['thread', 'process'], ['serving', 'checks'], 'options', 'options/table', 'options/kinds', 'config'],

@@ -39,7 +39,7 @@ export class Dispatcher {
   readonly parked = new ParkedRequests();
 
   constructor(
-    private readonly device: Device,
+    private readonly device: Pick<Device, 'send' | 'invalidateAttributes'>,
     private readonly exchange: Exchange,
     private readonly options: DispatchOptions,
   ) {}

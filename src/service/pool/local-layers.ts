@@ -30,7 +30,7 @@ const LOCAL = new Set([
   0x7366746e, // ntfs3
 ]);
 
-/** Major numbers of block devices whose data comes from a file or from the network: loop and nbd. */
+/** Major numbers of block devices that keep their data in a file or on another machine: loop and nbd. */
 const BACKED_BY_OTHERS = new Set([7, 43]);
 
 const stat = new FileStat();

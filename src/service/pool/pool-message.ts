@@ -25,8 +25,8 @@ export interface PoolThreadData {
   readonly orders: MessagePort;
   /** An eventfd. */
   readonly controlFd: number;
-  /** Whether the thread warms up before its first mount. */
-  readonly warmsUp: boolean;
+  /** The thread warms up with this config before its first mount. Undefined: it does not. */
+  readonly warmUp: MountConfig | undefined;
 }
 
 /** An order to a pool thread. */
@@ -41,7 +41,7 @@ export type PoolOrder =
   /** Ends the thread. It has no mount. */
   | { readonly kind: 'end' };
 
-/** What a pool thread knows of one mount. */
+/** The part of a mount's status that only its thread knows. */
 export interface MountStatistics {
   readonly id: number;
   readonly requests: number;
@@ -54,7 +54,8 @@ export interface MountStatistics {
 export type PoolReport =
   /** The thread has loaded its modules. `activity` is for `readActivity`. */
   | { readonly kind: 'started'; readonly activity: SharedArrayBuffer; readonly threadId: number }
-  | { readonly kind: 'warm' }
+  /** The end of the warm-up, and why it has failed. */
+  | { readonly kind: 'warm'; readonly failure: string | undefined }
   /** If the thread dies before it reports `refused` or `ended`, the main thread closes the device. */
   | { readonly kind: 'device'; readonly id: number; readonly fd: number }
   /** `mount` is undefined if the mount namespace of the caller does not show the mount. */

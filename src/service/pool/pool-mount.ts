@@ -16,7 +16,7 @@ import type { MountedReport, PoolOrder, PoolReport, Refusal } from './pool-messa
 
 type MountOrder = Extract<PoolOrder, { kind: 'mount' }>;
 
-/** What all mounts of a thread share. */
+/** Shared by all mounts of a thread. */
 export interface ThreadParts {
   readonly loop: ServingLoop;
   readonly home: ThreadHome;

@@ -1,5 +1,7 @@
 /** The pool threads: starts them, and decides which one serves a new mount. */
 import { availableParallelism } from 'node:os';
+import type { MountConfig } from '../../server/config/mount-config.js';
+import { resolveMount } from '../../server/options/resolve-mount.js';
 import type { ThreadStatus } from '../order/mount-order.js';
 import type { MountStatistics, PoolReport } from './pool-message.js';
 import { type Look, PoolWorker } from './pool-worker.js';
@@ -11,11 +13,14 @@ const ANSWER_MS = 500;
 const BUSY_LOAD = 0.5;
 
 /**
- * If all shared threads are at one piece of work for this many milliseconds, they hang, and a new mount gets a
- * new thread. Until then it waits: a thread that serves a long fsync is free soon.
+ * If all shared threads are at one piece of work for this many milliseconds, they hang, and a new mount gets
+ * a new thread. Until then it waits: a thread that serves a long fsync is free soon.
  */
 const SILENT_MS = 300;
 const LOOK_MS = 3;
+
+/** A further thread is started so many milliseconds after the last mount. */
+const QUIET_MS = 3000;
 
 /** As many shared threads as processors, and at least two: one can be at a long piece of work. */
 const MAX_SHARED = Math.max(2, availableParallelism());
@@ -39,6 +44,8 @@ export class PoolThreads {
   private readonly ends = new Set<() => void>();
   private nextNumber = 1;
   private isClosing = false;
+  /** Starts a further thread. */
+  private further: NodeJS.Timeout | undefined;
 
   constructor(private readonly events: PoolThreadsEvents) {
     this.start(true);
@@ -50,8 +57,7 @@ export class PoolThreads {
   }
 
   /**
-   * The thread for a new mount. If all shared threads have mounts, starts a further one for later mounts: it
-   * needs some time until it is warm.
+   * The thread for a new mount.
    * @param isLocal false: the layers can hang, so the mount gets a thread of its own
    */
   async choose(isLocal: boolean): Promise<PoolWorker> {
@@ -59,7 +65,7 @@ export class PoolThreads {
     for (let waited = 0; waited < SILENT_MS; waited += LOOK_MS) {
       const chosen = this.best();
       if (chosen !== undefined) {
-        if (this.shared().every((thread) => thread === chosen || thread.mounts > 0)) this.startFurther();
+        this.planFurther();
         return chosen;
       }
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
@@ -67,7 +73,9 @@ export class PoolThreads {
     return this.start(true);
   }
 
-  /** The shared thread with the least work; undefined: none is waiting for requests, and none makes progress. */
+  /**
+   * The shared thread with the least work; undefined: none is waiting for requests, and none makes progress.
+   */
   private best(): PoolWorker | undefined {
     const candidates = this.shared()
       .map((thread) => ({ thread, look: thread.look() }))
@@ -76,8 +84,18 @@ export class PoolThreads {
     return candidates[0]?.thread;
   }
 
-  private startFurther(): void {
-    if (this.shared().length < MAX_SHARED) this.start(true);
+  /**
+   * If all shared threads have mounts, a further one is started for later mounts. Its warm-up takes processor
+   * time, so it waits until no mount has come for a while.
+   */
+  private planFurther(): void {
+    if (this.shared().length >= MAX_SHARED) return;
+    clearTimeout(this.further);
+    this.further = setTimeout(() => {
+      const areAllUsed = this.shared().every(({ mounts }) => mounts > 0);
+      if (areAllUsed && this.shared().length < MAX_SHARED && !this.isClosing) this.start(true);
+    }, QUIET_MS);
+    this.further.unref();
   }
 
   /** A mount of the thread has ended. */
@@ -86,7 +104,7 @@ export class PoolThreads {
     if (thread.mounts === 0 && !thread.isShared) this.end(thread);
   }
 
-  /** What the threads know of their mounts. A thread that does not answer soon is `silent`. */
+  /** Asks the threads for the statistics of their mounts. A thread that does not answer soon is `silent`. */
   async ask(): Promise<Statistics> {
     this.look();
     const all = await Promise.all(this.threads.map((thread) => this.askOne(thread)));
@@ -109,7 +127,7 @@ export class PoolThreads {
   }
 
   private start(isShared: boolean): PoolWorker {
-    const thread: PoolWorker = new PoolWorker(this.nextNumber++, isShared, {
+    const thread: PoolWorker = new PoolWorker(this.nextNumber++, isShared, isShared ? warmConfig() : undefined, {
       report: (report) => {
         if (report.kind === 'statistics') this.asked.get(thread)?.(report.mounts);
         else this.events.report(report, thread);
@@ -153,4 +171,9 @@ export class PoolThreads {
 function rank(thread: PoolWorker, { state, load }: Look): number {
   const isBusy = load > BUSY_LOAD || state === 'busy';
   return (isBusy ? 1e6 : 0) + thread.mounts;
+}
+
+/** The config of a mount with the defaults of this user, for a warm-up. */
+function warmConfig(): MountConfig {
+  return resolveMount({ mountpoint: '/', layers: { layers: [], dataLayers: 0 } });
 }

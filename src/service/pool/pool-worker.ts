@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { readActivity } from '../../fuse/index.js';
+import type { MountConfig } from '../../server/config/mount-config.js';
 import { close } from '../../sys/files/open.js';
 import { openEventfd, signalEventfd } from '../../sys/waiting/eventfd.js';
 import type { PoolOrder, PoolReport, PoolThreadData } from './pool-message.js';
@@ -19,7 +20,7 @@ export interface PoolWorkerEvents {
   ended(error: Error | undefined): void;
 }
 
-/** What a thread did between two looks at it. */
+/** Describes the work of a thread between two looks at it. */
 export interface Look {
   /** `silent`: it has been at one piece of work all the time, which was no new mount. */
   readonly state: 'idle' | 'busy' | 'silent';
@@ -58,11 +59,12 @@ export class PoolWorker {
   constructor(
     readonly number: number,
     readonly isShared: boolean,
+    warmUp: MountConfig | undefined,
     events: PoolWorkerEvents,
     program = new URL('./pool-thread.js', import.meta.url),
   ) {
     const { port1, port2 } = this.orders;
-    const workerData: PoolThreadData = { orders: port2, controlFd: this.controlFd, warmsUp: isShared };
+    const workerData: PoolThreadData = { orders: port2, controlFd: this.controlFd, warmUp };
     this.worker = new Worker(program, {
       execArgv: [],
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },

@@ -16,7 +16,7 @@ export class PooledMount {
   isAbandoned = false;
   /** The thread that serves it. */
   thread: PoolWorker | undefined;
-  /** Where it is; undefined: it does not exist yet, or no mount namespace that we know shows it. */
+  /** Its place; undefined: it does not exist yet, or no mount namespace that we know shows it. */
   location: MountedReport | undefined;
   config: MountConfig | undefined;
   /** /dev/fuse, while the thread has it open; -1: it has not. */
@@ -79,7 +79,7 @@ export class PooledMount {
     this.events.ended(error?.message);
   }
 
-  /** What `--status` shows, without what only the thread knows. */
+  /** The status, without the part that only the thread knows. */
   describe(): Omit<MountStatus, 'requests' | 'nodes' | 'memory'> {
     return {
       id: this.id,

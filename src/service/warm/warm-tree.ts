@@ -1,0 +1,76 @@
+/** A small union in memory, on which a new thread exercises its code. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { MountConfig } from '../../server/config/mount-config.js';
+
+const { XDG_RUNTIME_DIR } = process.env;
+/** Directories in memory. The first that can be written to has the tree. */
+const MEMORY = ['/dev/shm', XDG_RUNTIME_DIR, '/run', tmpdir()];
+
+/**
+ * Fewer directories than a walk has for which the union starts a thread that reads ahead
+ * (`union/prefetch/tree-prefetch.ts`).
+ */
+export const DIRECTORIES = 5;
+export const FILES = 40;
+
+export class WarmTree {
+  private constructor(private readonly directory: string) {}
+
+  /**
+   * Makes two lower layers with the same directories, an upper and a work directory. Throws Node's errors.
+   */
+  static make(): WarmTree {
+    const tree = new WarmTree(makeDirectory());
+    try {
+      tree.fill();
+      return tree;
+    } catch (error) {
+      tree.remove();
+      throw error;
+    }
+  }
+
+  /** `config` with the layers of this tree. */
+  applyTo(config: MountConfig): MountConfig {
+    return { ...config, lowers: ['lower1', 'lower2'].map((name) => this.at(name)), ...this.upperAndWork() };
+  }
+
+  remove(): void {
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  private upperAndWork(): { upper: string; work: string } {
+    return { upper: this.at('upper'), work: this.at('work') };
+  }
+
+  private at(name: string): string {
+    return join(this.directory, name);
+  }
+
+  private fill(): void {
+    for (const name of ['upper', 'work']) mkdirSync(this.at(name));
+    for (const lower of ['lower1', 'lower2']) {
+      for (let i = 0; i < DIRECTORIES; i++) this.fillDirectory(join(this.at(lower), `dir${i}`), lower);
+    }
+  }
+
+  private fillDirectory(path: string, lower: string): void {
+    mkdirSync(path, { recursive: true });
+    for (let i = 0; i < FILES / 2; i++) writeFileSync(join(path, `${lower}-${i}`), 'content of a small file');
+  }
+}
+
+function makeDirectory(): string {
+  let failure: unknown;
+  for (const memory of MEMORY) {
+    try {
+      if (memory !== undefined) return mkdtempSync(join(memory, 'plyfs-warm-'));
+    } catch (error) {
+      // ENOENT, EACCES, EROFS: the next one.
+      failure = error;
+    }
+  }
+  throw failure;
+}
