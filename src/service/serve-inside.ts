@@ -153,6 +153,7 @@ class ServerProcess {
       supervisor: { pid: process.ppid },
       server: { pid: process.pid, threads, rss: process.memoryUsage.rss() },
       mounts,
+      served: this.table.served,
     };
   }
 

@@ -18,6 +18,8 @@ export interface TableOrder extends Omit<MountOrder, 'id'> {
  */
 export class MountTable {
   private lastId = 0;
+  /** All mounts that callers could use, those included that have ended. */
+  served = 0;
   /** The mountpoints by the ids of the mounts, as they were asked for. */
   private readonly mounts = new Map<number, string>();
   private readonly watchers = new Set<() => void>();
@@ -58,7 +60,10 @@ export class MountTable {
           this.report({ kind: 'mounted', id, mountId });
           events.mounted(mountId);
         },
-        ready: () => events.ready(),
+        ready: () => {
+          this.served++;
+          events.ready();
+        },
         refused: (refusal) => {
           this.forget(id);
           events.refused(refusal);
