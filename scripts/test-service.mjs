@@ -69,7 +69,7 @@ export class TestService {
     return this.#child.pid;
   }
 
-  /** What `plyfs serve --status --json` prints. */
+  /** The output of `plyfs serve --status --json`. */
   async status() {
     const { stdout } = await promisify(execFile)(PROGRAM, ['serve', '--status', '--json'], {
       env: { ...process.env, ...this.environment },
@@ -77,7 +77,7 @@ export class TestService {
     return JSON.parse(stdout);
   }
 
-  /** What is wrong after the work: waits until all mounts have ended. */
+  /** The faults after the work, for which it waits until all mounts have ended. */
   async faults() {
     try {
       for (let waited = 0; waited < SETTLE_MS; waited += LOOK_MS) {
@@ -118,7 +118,7 @@ export class TestService {
     if (pid !== undefined && read(`/proc/${pid}/cmdline`).startsWith('plyfs serve')) process.kill(pid, 'SIGKILL');
   }
 
-  /** Resolves when the service says that it accepts mounts. Rejects if it ends before. */
+  /** Resolves when the service has reported that it accepts mounts. Rejects if it ends before. */
   async #accepts() {
     const said = new Promise((resolve) => {
       createInterface({ input: this.#child.stderr }).on('line', (line) => {

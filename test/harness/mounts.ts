@@ -32,6 +32,20 @@ export function libfuse2Lacks(what: string): string | null {
 const TRANSPORT_ARGS = TRANSPORT === undefined ? [] : ['-o', `transport=${TRANSPORT}`];
 
 /**
+ * Mounts in the background are those of a running service (scripts/with-service.mjs), which serves no other
+ * user namespace.
+ */
+export const USES_SERVICE = process.env.PLYFS_SERVICE === '1' && process.env.PLYFS_IN_NAMESPACE !== '1';
+
+/** The reason why a test of a server that has one mount cannot run, or null. */
+export const sharedServer: string | null = USES_SERVICE
+  ? 'the server is that of the service, which other tests use'
+  : null;
+
+/** Without a service the mount fails, so that a test does not try something else than it should. */
+const SERVICE_ARGS = USES_SERVICE ? ['-o', 'service=required'] : [];
+
+/**
  * Seconds after which the connection of a mount is aborted, so that a test which hangs in a system call
  * fails. On a busy machine, all conformance cases of a target take some minutes on one mount.
  */
@@ -74,7 +88,7 @@ export function mountAufs(layers: LayerDirs, extra: readonly string[] = []): Mou
 }
 
 function mountWith(args: readonly string[], layers: LayerDirs): Mounted {
-  runProgram(PLYFS, [...COMMAND, ...TRANSPORT_ARGS, ...args, layers.mountpoint]);
+  runProgram(PLYFS, [...COMMAND, ...TRANSPORT_ARGS, ...SERVICE_ARGS, ...args, layers.mountpoint]);
   const cancelAbort = abortConnectionAfter(layers.mountpoint, GUARD_SECONDS);
   return {
     mountpoint: layers.mountpoint,
@@ -197,7 +211,7 @@ export function mountsUnavailable(): string | null {
  * optional.
  */
 export function fuseNativeUnavailable(): string | null {
-  const unavailable = mountsUnavailable();
+  const unavailable = mountsUnavailable() ?? sharedServer;
   if (unavailable !== null) return unavailable;
   try {
     createRequire(import.meta.url)('fuse-native');
