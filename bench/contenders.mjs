@@ -2,11 +2,11 @@ import { compatibleProgram, fuseOverlayfs } from './contenders/fuse-overlayfs.mj
 import { kernel } from './contenders/kernel.mjs';
 import { mergerfs } from './contenders/mergerfs.mjs';
 import { plain } from './contenders/plain.mjs';
-import { plyfs, plyfsNative } from './contenders/plyfs.mjs';
+import { plyfs, plyfsNative, plyfsService } from './contenders/plyfs.mjs';
 import { unionfsFuse } from './contenders/unionfs-fuse.mjs';
 
 /** All contenders, in the order of the tables. The first is the subject of the ratios. */
-export const contenders = [plyfs, plyfsNative, fuseOverlayfs, unionfsFuse, mergerfs, kernel, plain];
+export const contenders = [plyfs, plyfsService, plyfsNative, fuseOverlayfs, unionfsFuse, mergerfs, kernel, plain];
 
 /**
  * @param {string[] | undefined} names undefined: all

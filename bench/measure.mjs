@@ -67,6 +67,11 @@ function unfitness(contender, work) {
 async function measureOnce(contender, work, layers, signal) {
   await beforeMounting(contender, work, layers, signal);
   const place = contender.open(layers, work);
+  const places = [place];
+  const another = () => {
+    places.push(contender.open(layers, work));
+    return places.at(-1);
+  };
   try {
     const shell = (command, how = {}) => runInShell(command, { signal, isUser: work.isUser, ...how });
     const given = {
@@ -76,6 +81,7 @@ async function measureOnce(contender, work, layers, signal) {
       shell,
       program: compiledProgram,
       contender: contender.name,
+      another,
       signal,
     };
     if (work.fill) await shell(work.fill(given));
@@ -88,8 +94,15 @@ async function measureOnce(contender, work, layers, signal) {
     if (work.start === 'warm') await shell(command);
     return { seconds: (await shell(command)).seconds };
   } finally {
-    await place.close();
+    await closeAll(places);
   }
+}
+
+/** Closes all of them, also if one cannot be closed. */
+async function closeAll(places) {
+  const outcomes = await Promise.allSettled(places.map((place) => place.close()));
+  const failure = outcomes.find(({ status }) => status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
 }
 
 /** Prepares the caches if mounting itself is measured. */

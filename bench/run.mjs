@@ -45,7 +45,6 @@ async function measureAll(settings, signal) {
   const chosen = chooseWorks(settings.only);
   if (process.getuid() !== 0) throw new Error('the benchmark mounts and drops caches: it needs root');
   const present = chooseContenders(settings.contenders, settings.programs);
-  const [subject] = present.map(({ name }) => name);
   const machine = machineFacts(tmpdir());
   if (machine.loadAtStart > 0.5) console.error(`the machine is busy (load ${machine.loadAtStart.toFixed(1)})`);
 
@@ -58,6 +57,18 @@ async function measureAll(settings, signal) {
     works: [],
   };
   const possible = withTheirTools(chosen);
+  try {
+    for (const contender of present) await contender.start?.();
+    await measureWorks(possible, present, results, settings, signal);
+  } finally {
+    for (const contender of present) await contender.end?.();
+  }
+  return results;
+}
+
+/** Measures each work, and adds its figures to the results. */
+async function measureWorks(possible, present, results, settings, signal) {
+  const [subject] = present.map(({ name }) => name);
   for (const [index, work] of possible.entries()) {
     console.error(`${index + 1} of ${possible.length}: ${work.name}`);
     const layers = await prepareLayers(work, { scale: settings.isQuick ? QUICK_SCALE : 1, signal });
@@ -67,7 +78,6 @@ async function measureAll(settings, signal) {
     if (settings.json) writeFileSync(settings.json, toJson(results, judge(results, targets)));
     if (Object.keys(result.failures).length > 0) process.exitCode = 1;
   }
-  return results;
 }
 
 /** The works whose tools are installed. Prints which tools of the others are missing. */

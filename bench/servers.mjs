@@ -31,6 +31,11 @@ export function residentBytes(pids) {
   return sum(pids.map((pid) => Number(/^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024));
 }
 
+/** @returns {number} bytes, in which a page that several processes share counts as a fraction */
+export function proportionalBytes(pids) {
+  return sum(pids.map((pid) => Number(/^Pss:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0) * 1024));
+}
+
 /** @returns {number} seconds that all threads have run on a CPU */
 export function cpuSeconds(pids) {
   const nanoseconds = pids.flatMap((pid) =>

@@ -1,16 +1,18 @@
 /**
- * The targets of plyfs: at most so many times the figures of other contenders.
+ * The targets of plyfs: at most so many times the figures of other contenders, or of itself.
  *
  * @typedef {object} Target
  * @property {string} title
+ * @property {string} [subject] The contender that the target is for; default: the first.
  * @property {{work: string, metric?: string}[]} of
  * @property {Limit[]} limits Empty: the figure is only reported.
  *
  * @typedef {{kind: 'ratio', against: string, atMost: number} | {kind: 'amount', atMost: number, unit: string}
  * | {kind: 'growth', from: string, against: string} | {kind: 'given back', base: string, peak: string,
- * atLeast: number}} Limit `growth`: the figure grows from one work to that of the target, and must grow less
- * than the other contender's. `given back`: of its growth from `base` to `peak`, the figure must lose at
- * least this part.
+ * atLeast: number} | {kind: 'like', work: string, atMost: number}} Limit `growth`: the figure grows from one
+ * work to that of the target, and must grow less than the other contender's. `given back`: of its growth from
+ * `base` to `peak`, the figure must lose at least this part. `like`: the figure is at most so many times that
+ * of the subject's other work.
  */
 
 const PEER = 'fuse-overlayfs';
@@ -25,6 +27,55 @@ function atMost(peer, kernel) {
 }
 
 const works = (...names) => names.map((work) => ({ work }));
+
+const SERVICE = 'plyfs-service';
+const FIRST_WORKS = ['walk', 'read-small', 'git-status'];
+
+/**
+ * The targets of mounts that the service serves (`plyfs serve`).
+ * @type {Target[]}
+ */
+const ofService = [
+  {
+    title: 'service: mount until first answer',
+    of: works('mount'),
+    limits: [
+      { kind: 'amount', atMost: 0.01, unit: 's' },
+      { kind: 'ratio', against: PEER, atMost: 3 },
+    ],
+  },
+  ...FIRST_WORKS.map((name) => ({
+    title: 'service: first work of a new mount, as fast as on a warm one',
+    of: works(`${name}-cold`),
+    limits: [
+      { kind: 'like', work: `${name}-again`, atMost: 1.1 },
+      { kind: 'ratio', against: PEER, atMost: 0.7 },
+    ],
+  })),
+  {
+    title: 'service: first unlink, O_TRUNC of 1 GiB; chmod with metacopy',
+    of: works('unlink-big', 'truncate-big', 'chmod-big'),
+    limits: atMost(undefined, 3),
+  },
+  ...[
+    [20, 100],
+    [100, 200],
+  ].map(([count, mebibytes]) => ({
+    title: `service: memory of ${count} idle mounts`,
+    of: [{ work: `idle-mounts-${count}`, metric: 'memory' }],
+    limits: [{ kind: 'amount', atMost: mebibytes, unit: 'MiB' }],
+  })),
+  {
+    title: 'service: idle mounts use no CPU',
+    of: [20, 100].map((count) => ({ work: `idle-mounts-${count}`, metric: 'cpu' })),
+    limits: [{ kind: 'amount', atMost: 1, unit: 'ms/s' }],
+  },
+  {
+    title: 'service: throughput of one mount, against one with its own server',
+    of: works('walk-again', 'read-small-again', 'unpack', 'write-big', 'read-lower-cold'),
+    limits: [{ kind: 'ratio', against: 'plyfs', atMost: 1 / 0.95 }],
+  },
+].map((target) => ({ ...target, subject: SERVICE }));
 
 /** @type {Target[]} */
 export const targets = [
@@ -98,4 +149,5 @@ export const targets = [
     of: ['latency', 'latency-idle'].flatMap((work) => ['p50', 'p99'].map((metric) => ({ work, metric }))),
     limits: [],
   },
+  ...ofService,
 ];

@@ -2,6 +2,7 @@
 
 import { amount, factor, percent } from './report/format.mjs';
 import { findMetric } from './results.mjs';
+import { ratioOf } from './statistics.mjs';
 
 /**
  * @typedef {object} Verdict
@@ -20,8 +21,8 @@ import { findMetric } from './results.mjs';
  * @returns {Verdict[]}
  */
 export function judge(results, targets) {
-  const subject = results.contenders[0]?.name;
-  return targets.flatMap(({ title, of, limits }) =>
+  const first = results.contenders[0]?.name;
+  return targets.flatMap(({ title, subject = first, of, limits }) =>
     of.flatMap(({ work, metric }) => {
       const found = findMetric(results, work, metric);
       const common = { target: title, work, ...(metric ? { metric } : {}) };
@@ -40,21 +41,24 @@ function reported(found, subject) {
 function compared(limit, found, given) {
   switch (limit.kind) {
     case 'ratio':
-      return compareRatio(limit, found);
+      return compareRatio(limit, found, given);
     case 'amount':
       return compareAmount(limit, found, given);
     case 'growth':
       return compareGrowth(limit, found, given);
     case 'given back':
       return compareGivenBack(limit, found, given);
+    case 'like':
+      return compareLike(limit, found, given);
     default:
       throw new Error(`a limit of kind ${limit.kind}`);
   }
 }
 
-function compareRatio({ against, atMost }, found) {
-  const ratio = found?.ratios[against];
-  const common = { against, limit: `≤ ${atMost}` };
+function compareRatio({ against, atMost }, found, { subject }) {
+  const [ours, theirs] = [found?.contenders[subject], found?.contenders[against]];
+  const ratio = ours && theirs && ratioOf(ours.runs, theirs.runs);
+  const common = { against, limit: `≤ ${Number(atMost.toFixed(2))}` };
   if (!ratio) return { ...common, ...NOT_MEASURED };
   return { ...common, measured: factor(ratio), isMet: ratio.ratio <= atMost };
 }
@@ -91,6 +95,14 @@ function compareGivenBack({ base, peak, atLeast }, found, { results, subject, wo
   // A figure that has not grown has lost everything.
   const part = most > least ? (most - now) / (most - least) : 1;
   return { ...common, measured: `${percent(part)} given back`, isMet: part >= atLeast };
+}
+
+function compareLike({ work, atMost }, found, { results, subject }) {
+  const [ours, other] = [found, findMetric(results, work)].map((metric) => metric?.contenders[subject]);
+  const ratio = ours && other && ratioOf(ours.runs, other.runs);
+  const common = { against: work, limit: `≤ ${atMost}` };
+  if (!ratio) return { ...common, ...NOT_MEASURED };
+  return { ...common, measured: factor(ratio), isMet: ratio.ratio <= atMost };
 }
 
 const NOT_MEASURED = { measured: '–', isMet: undefined };

@@ -56,6 +56,8 @@ import { works as write } from './work/write.mjs';
  * @property {import('./layers.mjs').Layers} layers
  * @property {import('./contenders/contender.mjs').Place} place
  * @property {string} contender
+ * @property {() => import('./contenders/contender.mjs').Place} another Mounts the layers once more, on a root
+ * of its own, until the end of the run.
  * @property {(command: string, how?: {wantsOutput?: boolean}) => Promise<import('./shell.mjs').Finished>}
  * shell
  * @property {(name: string) => string} program The path of one of the C programs.

@@ -25,6 +25,7 @@ export class TestService {
   /** How many callers served themselves, by the reason. */
   #alone = new Map();
   #place;
+  #program;
   #child;
   #exit;
   #firstStatus;
@@ -32,6 +33,7 @@ export class TestService {
 
   constructor(place, program, args) {
     this.#place = place;
+    this.#program = program;
     this.#child = spawn(program, ['serve', ...args], {
       // A signal of the terminal is for the command beside the service.
       detached: true,
@@ -64,14 +66,14 @@ export class TestService {
     return { PLYFS_SERVICE_DIR: this.#place, PLYFS_SERVICE: '1' };
   }
 
-  /** The pid of the supervisor. */
-  get pid() {
-    return this.#child.pid;
+  /** The processes of the service: the supervisor, and the server process that it started first. */
+  get pids() {
+    return [this.#firstStatus.supervisor.pid, this.#firstStatus.server.pid];
   }
 
   /** The output of `plyfs serve --status --json`. */
   async status() {
-    const { stdout } = await promisify(execFile)(PROGRAM, ['serve', '--status', '--json'], {
+    const { stdout } = await promisify(execFile)(this.#program, ['serve', '--status', '--json'], {
       env: { ...process.env, ...this.environment },
     });
     return JSON.parse(stdout);

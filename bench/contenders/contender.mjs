@@ -11,6 +11,8 @@
  * @property {() => string | undefined} version Undefined if it is not installed.
  * @property {(work: import('../works.mjs').Work) => string | undefined} unfitFor The reason why it cannot do
  * this work; undefined if it can.
+ * @property {() => Promise<void>} [start] Called before its first measurement.
+ * @property {() => Promise<void>} [end] Called after its last measurement.
  * @property {(layers: import('../layers.mjs').Layers, work: import('../works.mjs').Work) => Place} open
  *
  * @typedef {object} Place

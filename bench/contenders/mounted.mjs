@@ -13,6 +13,9 @@ const MOUNT_MILLISECONDS = 60_000;
 /** How long a server may take to end after it was unmounted. */
 const END_SECONDS = 20;
 
+/** Without this variable, a service that runs on this machine would serve the mounts of plyfs. */
+const NO_SERVICE = { PLYFS_SERVICE_DIR: '/nonexistent' };
+
 /**
  * @typedef {object} MountRequest
  * @property {string[]} lowers Paths relative to the directory in which the program is started, top first.
@@ -27,19 +30,21 @@ const END_SECONDS = 20;
  * @param {Omit<import('./contender.mjs').Contender, 'open' | 'unfitFor'> & {
  *   unfitFor?: (work: import('../works.mjs').Work) => string | undefined,
  *   mountCommand: (request: MountRequest) => string[],
- * }} description
+ *   service?: () => import('../../scripts/test-service.mjs').TestService,
+ * }} description `service`: its processes serve all mounts, and do not end with them
  * @returns {import('./contender.mjs').Contender}
  */
-export function mounted({ mountCommand, ...contender }) {
+export function mounted({ mountCommand, service, ...contender }) {
   return {
     unfitFor: () => undefined,
     ...contender,
-    open: (layers, work) => openMount(layers, work, mountCommand, contender.isServer),
+    open: (layers, work) =>
+      openMount(layers, work, { mountCommand, isServer: contender.isServer, service: service?.() }),
   };
 }
 
 /** @returns {import('./contender.mjs').Place} */
-function openMount(layers, work, mountCommand, isServer) {
+function openMount(layers, work, { mountCommand, isServer, service }) {
   const scratch = scratchDirectory(layers, work);
   const [root, upper, workdir] = ['merged', 'upper', 'work'].map((part) => join(scratch, part));
   for (const part of [root, upper, workdir]) makeDirectory(part, work);
@@ -47,7 +52,7 @@ function openMount(layers, work, mountCommand, isServer) {
   const close = async () => {
     if (isMounted(root)) execFileSync('umount', [root], { stdio: ['ignore', 'ignore', 'pipe'] });
     // A server that is still ending would disturb the next measurement.
-    const hasEnded = await waitFor(() => !anyRuns(servers), END_SECONDS);
+    const hasEnded = service !== undefined || (await waitFor(() => !anyRuns(servers), END_SECONDS));
     rmSync(scratch, { recursive: true, force: true });
     if (!hasEnded) throw new Error(`still running after umount: process ${servers.join(', ')}`);
   };
@@ -59,16 +64,17 @@ function openMount(layers, work, mountCommand, isServer) {
     root,
     metacopy: work.metacopy === true,
   });
+  const environment = service?.environment ?? NO_SERVICE;
   try {
     const begin = process.hrtime.bigint();
-    if (work.isUser) withFuseForAll(() => runMount(asUser(argv), layers.directory));
-    else runMount(argv, layers.directory);
+    if (work.isUser) withFuseForAll(() => runMount(asUser(argv), layers.directory, environment));
+    else runMount(argv, layers.directory, environment);
     // Root cannot list an ordinary user's mount.
     if (work.isUser) execFileSync(...split(asUser(['ls', root])), { stdio: 'ignore' });
     else readdirSync(root);
     const mountSeconds = Number(process.hrtime.bigint() - begin) / 1e9;
     if (!isMounted(root)) throw new Error(`${argv[0]} mounted nothing`);
-    servers = isServer ? serversOf(root) : [];
+    servers = service?.pids ?? (isServer ? serversOf(root) : []);
     return { root, mountSeconds, servers, close };
   } catch (error) {
     // The caller does not know the mount yet, so it is removed here.
@@ -82,10 +88,11 @@ function openMount(layers, work, mountCommand, isServer) {
  * Runs the program in the directory of the layers: mount(2) takes one page, which 128 paths exceed and 128
  * names not.
  */
-function runMount(argv, cwd) {
+function runMount(argv, cwd, environment) {
   const [program, args] = split(argv);
+  const env = { ...process.env, ...environment };
   try {
-    execFileSync(program, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'], timeout: MOUNT_MILLISECONDS });
+    execFileSync(program, args, { cwd, env, stdio: ['ignore', 'ignore', 'pipe'], timeout: MOUNT_MILLISECONDS });
   } catch (error) {
     const why = error.stderr?.toString().trim() || error.message;
     throw new Error(`it does not mount: ${why}`.slice(0, 500));

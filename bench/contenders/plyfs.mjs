@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { TestService } from '../../scripts/test-service.mjs';
 import { versionOf } from '../tools.mjs';
 import { mounted } from './mounted.mjs';
 import { overlayOptions } from './overlay-options.mjs';
@@ -12,6 +13,27 @@ export const plyfs = mounted({
   installHint,
   version: () => versionOf(PROGRAM),
   mountCommand: (request) => [PROGRAM, '-o', withMetacopy(request), request.root],
+});
+
+let service;
+
+/** The same with one server for all mounts, which runs before they are measured. */
+export const plyfsService = mounted({
+  name: 'plyfs-service',
+  isServer: true,
+  installHint,
+  version: () => versionOf(PROGRAM),
+  unfitFor: ({ isUser }) => (isUser ? 'the service serves its own user only' : undefined),
+  start: async () => {
+    service = await TestService.start({ program: PROGRAM });
+  },
+  end: async () => {
+    await service?.stop();
+    service = undefined;
+  },
+  service: () => service,
+  // If the service does not serve a mount, it fails.
+  mountCommand: (request) => [PROGRAM, '-o', `${withMetacopy(request)},service=required`, request.root],
 });
 
 /** The same over libfuse 2 (docs/transports.md). */

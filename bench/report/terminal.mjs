@@ -29,7 +29,7 @@ export function verdictsText(verdicts) {
   const measured = verdicts.filter(({ isMet }) => isMet !== undefined);
   const lines = measured.map(({ target, work, metric, against, measured: figure, limit, isMet }) => {
     const name = metric ? `${work} ${metric}` : work;
-    return `  ${isMet ? 'met    ' : 'NOT MET'}  ${name.padEnd(24)}${against.padEnd(16)}${figure.padEnd(28)}${limit.padEnd(12)}  ${target}`;
+    return `  ${isMet ? 'met    ' : 'NOT MET'}  ${name.padEnd(24)}${against.padEnd(18)}${figure.padEnd(28)}${limit.padEnd(12)}  ${target}`;
   });
   const met = measured.filter(({ isMet }) => isMet).length;
   return [...lines, `targets: ${met} of ${measured.length} measured ones are met`].join('\n');

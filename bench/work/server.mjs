@@ -2,7 +2,7 @@
 import { dropCaches } from '../caches.mjs';
 import { pause, waitFor } from '../pause.mjs';
 import { manyNodes } from '../recipes/many.mjs';
-import { cpuSeconds, residentBytes } from '../servers.mjs';
+import { cpuSeconds, proportionalBytes, residentBytes } from '../servers.mjs';
 
 const MEBIBYTE = 2 ** 20;
 /** V8 collects garbage eight seconds after the last work, and can do so a second time. */
@@ -84,4 +84,37 @@ const idle = {
   metrics: [{ name: 'cpu', unit: 'ms/s', isCompared: false }],
 };
 
-export const works = [mount, mountCold, memory, idle];
+/** As many mounts as a machine has containers. Each is used a little, as a short-lived container does. */
+function idleMounts(count) {
+  return {
+    name: `idle-mounts-${count}`,
+    group: 'idle-mounts',
+    title: `memory of the servers of ${count} idle mounts, shared pages counted once`,
+    recipe: 'tree',
+    access: 'writable',
+    serversOnly: true,
+    mostRuns: 2,
+    measure: async ({ place, another, shell, signal }) => {
+      const places = [place];
+      while (places.length < count) {
+        signal.throwIfAborted();
+        places.push(another());
+      }
+      for (const { root } of places) {
+        await shell(`find ${root} -maxdepth 3 -printf '%s\n' && mkdir ${root}/new && echo new > ${root}/new/file`);
+      }
+      const servers = [...new Set(places.flatMap((each) => each.servers))];
+      await pause(SETTLE_SECONDS);
+      const before = cpuSeconds(servers);
+      await pause(IDLE_SECONDS);
+      const cpu = ((cpuSeconds(servers) - before) * 1000) / IDLE_SECONDS;
+      return { memory: proportionalBytes(servers) / MEBIBYTE, cpu };
+    },
+    metrics: [
+      { name: 'memory', unit: 'MiB', isCompared: true },
+      { name: 'cpu', title: 'their CPU time', unit: 'ms/s', isCompared: false },
+    ],
+  };
+}
+
+export const works = [mount, mountCold, memory, idle, idleMounts(20), idleMounts(100)];

@@ -44,6 +44,32 @@ describe('targets of the benchmark', () => {
     ]);
   });
 
+  it('a target can be for another contender than the first', () => {
+    const target: Omit<Target, 'title'> = {
+      subject: 'plyfs-service',
+      of: of('mount'),
+      limits: [
+        { kind: 'ratio', against: 'plyfs', atMost: 0.5 },
+        { kind: 'amount', atMost: 0.2, unit: 's' },
+      ],
+    };
+    expect(verdict(target, once('mount', { plyfs: 0.1, 'plyfs-service': 0.25 }))).toEqual([
+      { figure: '2.50', isMet: false },
+      { figure: '0.250 s', isMet: false },
+    ]);
+  });
+
+  it('a figure can be compared with that of another work', () => {
+    const target: Omit<Target, 'title'> = {
+      of: of('first'),
+      limits: [{ kind: 'like', work: 'second', atMost: 1.1 }],
+    };
+    expect(verdict(target, once('first', { plyfs: 1.2 }), once('second', { plyfs: 1 }))).toEqual([
+      { figure: '1.20', isMet: false },
+    ]);
+    expect(verdict(target, once('first', { plyfs: 1.2 }))).toEqual([{ figure: '–', isMet: undefined }]);
+  });
+
   it('a growth is compared with the growth of the other contender', () => {
     const target: Omit<Target, 'title'> = {
       of: of('deep'),
