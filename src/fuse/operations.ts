@@ -316,6 +316,8 @@ export interface Operations {
   takeCompleted(isAwaited: (key: number) => boolean): number[];
   /** The progress of the work that `key` names: a number that changes as long as the work continues. */
   progress(key: number): number;
+  /** Called when the number of mounts has changed that share the fds of the process. */
+  adjustFds(): void;
   /** Closes every fd. Called once, when the mount has ended. */
   close(): void;
 }

@@ -5,7 +5,7 @@ import type { IdRule } from '../core/id-map.js';
 import type { Operations } from '../fuse/operations.js';
 import type { Dialect } from '../whiteout/dialect.js';
 import type { WorkDirectory } from '../whiteout/work/work-directory.js';
-import { shareFds } from './fd-shares.js';
+import { type FdShares, shareFds } from './fd-shares.js';
 import { MappedFilesystem, type OwnershipView } from './filesystem/mapped-filesystem.js';
 import { UnionFilesystem } from './filesystem/union-filesystem.js';
 import { type LayerFormat, layerFormat } from './layer-format.js';
@@ -21,9 +21,12 @@ import { newListingCache } from './nodes/listing-cache.js';
 import { NodeTable } from './nodes/node-table.js';
 import { CopyJobs } from './state/copy-jobs.js';
 import { LayerStack, type Upper } from './state/layer-stack.js';
-import { OpenFileBudget } from './state/open-file-budget.js';
+import { type OpenFileBudget, OwnBudget, SharedBudget } from './state/open-file-budget.js';
 import { Union } from './state/union.js';
 import type { UnionConfig } from './union-config.js';
+
+/** The fds of a mount besides its lower layers: the device, the upper, the work directory, timers, a copy. */
+const OTHER_FDS = 16;
 
 const CUT_ACL =
   'an ACL names users or groups outside of this user namespace: the upper stores it without them, and it grants nobody more; a later chmod or setfacl can (logged once)';
@@ -62,8 +65,8 @@ function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
   );
   const named = opened.length - (config.overlay?.dataLayers ?? 0);
   const lowers = opened.slice(0, named);
-  const { maxDirectories, maxPerOperation, maxWithFiles, maxFiles } = shareFds(lowers.length, opened.length);
-  const fds = new DirectoryFds(maxDirectories, maxPerOperation, maxWithFiles);
+  const shares = shareFds(lowers.length, opened.length);
+  const fds = directoryFds(config, shares);
   const numbers = new InodeNumbers();
   const upper = openUpper(config, format, lowers, { fds, numbers, keep, log: config.log });
   for (const layer of upper === null ? lowers : [upper.layer, ...lowers]) format.warnOfUnreadPseudoLinks(layer);
@@ -75,13 +78,32 @@ function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
     fds,
     numbers,
     listings,
-    openFiles: new OpenFileBudget(maxFiles, fds),
+    openFiles: keep(openFileBudget(config, shares, opened.length, fds)),
     jobs: keep(new CopyJobs(config.log)),
     options: { accessTimes: accessTimesOf(config), hasAcls: (ownership?.xattrs ?? 'all') === 'all' },
     log: config.log,
   });
   if (ownership !== undefined) return new MappedFilesystem(union, volatile, ownership);
   return new UnionFilesystem(union, volatile);
+}
+
+/** If the union shares the fds of the process, files do not take those of its directories. */
+function directoryFds(
+  { fdPool }: UnionConfig,
+  { maxDirectories, maxPerOperation, maxWithFiles }: FdShares,
+): DirectoryFds {
+  return new DirectoryFds(maxDirectories, maxPerOperation, fdPool === undefined ? maxWithFiles : undefined);
+}
+
+/** @param roots how many roots of lower layers are open */
+function openFileBudget(
+  { fdPool }: UnionConfig,
+  { maxFiles, maxPerOperation }: FdShares,
+  roots: number,
+  fds: DirectoryFds,
+): OpenFileBudget {
+  if (fdPool === undefined) return new OwnBudget(maxFiles, fds);
+  return new SharedBudget(fdPool, fds, roots + maxPerOperation + OTHER_FDS);
 }
 
 function accessTimesOf({ accessTimes }: UnionConfig): AccessTimes {

@@ -49,12 +49,12 @@ export function shareFds(named: number, roots: number, limit = maxOpenFiles()): 
  * Number of fds for everything else: about 35 of Node, those of running copies, and those of removed files
  * that are still in use.
  */
-function reserveOf(limit: number): number {
+export function reserveOf(limit: number): number {
   return Math.min(400, Math.max(100, Math.floor(limit / 8)));
 }
 
 /** The soft limit of open files (RLIMIT_NOFILE), which Node has raised to the hard one. */
-function maxOpenFiles(): number {
+export function maxOpenFiles(): number {
   const limit = /^Max open files\s+(\d+)/m.exec(readOwnProc('limits'))?.[1];
   return limit === undefined ? 1024 : Number(limit);
 }

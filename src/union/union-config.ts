@@ -1,6 +1,7 @@
 import type { AccessTimes } from '../core/access-times.js';
 import type { OverrideKind } from '../whiteout/overrides/stat-overrides.js';
 import type { OwnershipView } from './filesystem/mapped-filesystem.js';
+import type { FdPool } from './layers/fd-pool.js';
 
 /** The configuration of a union. Paths are bytes, decoded as latin1. */
 export interface UnionConfig {
@@ -37,6 +38,8 @@ export interface UnionConfig {
   readonly volatileMark?: boolean;
   /** How owners, ACLs and xattrs are shown if not as on the disk; absent: as on the disk. */
   readonly ownership?: OwnershipView;
+  /** The fds that this union shares with others of the process; absent: it has them alone. */
+  readonly fdPool?: FdPool;
   /** Receives one line about a problem that does not stop the mount. */
   readonly log: (line: string) => void;
 }

@@ -1,10 +1,13 @@
 import type { Operations } from '../../fuse/operations.js';
-import { createUnion, refuseIncompatibleAt } from '../../union/index.js';
+import { createUnion, type FdPool, refuseIncompatibleAt } from '../../union/index.js';
 import type { MountConfig } from '../config/mount-config.js';
 import { oneLine } from '../config/mount-error.js';
 
-/** Opens the layers as a union. On a read-only mount, the upper becomes the topmost lower. */
-export function openLayers(config: MountConfig, writeLog: (line: string) => void): Operations {
+/**
+ * Opens the layers as a union. On a read-only mount, the upper becomes the topmost lower.
+ * @param fdPool the fds that it shares with other unions of the process; undefined: it has them alone
+ */
+export function openLayers(config: MountConfig, writeLog: (line: string) => void, fdPool?: FdPool): Operations {
   const log = (line: string): void => writeLog(oneLine(line));
   const { lowers, upper, work } = config;
   const dialect = config.overlay === undefined ? { aufs: config.aufs } : { overlay: config.overlay };
@@ -16,6 +19,7 @@ export function openLayers(config: MountConfig, writeLog: (line: string) => void
     ...(config.ownership === undefined ? {} : { ownership: config.ownership }),
     ...(config.markersInUpper === undefined ? {} : { markersInUpper: config.markersInUpper }),
     ...(config.overrides === undefined ? {} : { overrides: config.overrides }),
+    ...(fdPool === undefined ? {} : { fdPool }),
     log,
   };
   if (upper === undefined) return createUnion({ ...common, lowers });

@@ -25,6 +25,8 @@ export interface PoolThreadData {
   readonly orders: MessagePort;
   /** An eventfd. */
   readonly controlFd: number;
+  /** Of an `FdPool`. */
+  readonly fds: SharedArrayBuffer;
   /** The thread warms up with this config before its first mount. Undefined: it does not. */
   readonly warmUp: MountConfig | undefined;
 }
@@ -36,8 +38,8 @@ export type PoolOrder =
   /** Ends the service of a mount, which has been unmounted or detached before. */
   | { readonly kind: 'stop'; readonly id: number }
   | { readonly kind: 'statistics' }
-  /** Changes how many files the mounts of the thread can have open together. */
-  | { readonly kind: 'budget'; readonly openFiles: number }
+  /** The number of mounts has changed that share the fds of the process. */
+  | { readonly kind: 'adjust-fds' }
   /** Ends the thread. It has no mount. */
   | { readonly kind: 'end' };
 

@@ -7,6 +7,7 @@ import { getHeapStatistics } from 'node:v8';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { ServingLoop } from '../../fuse/index.js';
 import type { MountConfig } from '../../server/config/mount-config.js';
+import { FdPool } from '../../server/serving/process-fds.js';
 import { ThreadHome } from '../../sys/process/namespaces.js';
 import { ownThreadId } from '../../sys/process/thread.js';
 import { drainEventfd } from '../../sys/waiting/eventfd.js';
@@ -15,7 +16,7 @@ import { warmUp } from '../warm/warm-up.js';
 import type { MountStatistics, PoolOrder, PoolReport, PoolThreadData } from './pool-message.js';
 import { PoolMount, type ThreadParts } from './pool-mount.js';
 
-const { orders, controlFd, warmUp: warmConfig } = workerData as PoolThreadData;
+const { orders, controlFd, fds, warmUp: warmConfig } = workerData as PoolThreadData;
 
 /** Measured: after this time in milliseconds, more does not make the first walk of a mount faster. */
 const WARM_MS = 400;
@@ -25,7 +26,7 @@ function report(message: PoolReport): void {
 }
 
 const loop = new ServingLoop({ controlFd, onControl: takeOrders });
-const parts: ThreadParts = { loop, home: ThreadHome.make(), report };
+const parts: ThreadParts = { loop, home: ThreadHome.make(), fds: new FdPool(fds), report };
 const mounts = new Map<number, PoolMount>();
 
 /** Removes a mount that has ended, and lets the event loop free its helper threads. */
@@ -59,6 +60,9 @@ function perform(order: PoolOrder): void {
       mount.stop(parts);
       break;
     }
+    case 'adjust-fds':
+      for (const { operations } of mounts.values()) operations.adjustFds();
+      break;
     case 'statistics':
       report({ kind: 'statistics', mounts: statistics() });
       break;

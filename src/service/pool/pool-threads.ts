@@ -2,8 +2,9 @@
 import { availableParallelism } from 'node:os';
 import type { MountConfig } from '../../server/config/mount-config.js';
 import { resolveMount } from '../../server/options/resolve-mount.js';
+import { makeFdPool } from '../../server/serving/process-fds.js';
 import type { ThreadStatus } from '../order/mount-order.js';
-import type { MountStatistics, PoolReport } from './pool-message.js';
+import type { MountStatistics, PoolReport, PoolThreadData } from './pool-message.js';
 import { type Look, PoolWorker } from './pool-worker.js';
 
 /** How long {@link PoolThreads.ask} waits for a thread, in milliseconds. */
@@ -40,6 +41,7 @@ type Answer = (statistics: readonly MountStatistics[]) => void;
 
 export class PoolThreads {
   private threads: PoolWorker[] = [];
+  private readonly fds = makeFdPool();
   private readonly asked = new Map<PoolWorker, Answer>();
   private readonly ends = new Set<() => void>();
   private nextNumber = 1;
@@ -98,9 +100,16 @@ export class PoolThreads {
     this.further.unref();
   }
 
+  /** A mount of the thread has been made. The others have fewer fds now. */
+  made(thread: PoolWorker): void {
+    thread.making--;
+    this.adjustFds();
+  }
+
   /** A mount of the thread has ended. */
   release(thread: PoolWorker): void {
     thread.mounts--;
+    this.adjustFds();
     if (thread.mounts === 0 && !thread.isShared) this.end(thread);
   }
 
@@ -122,12 +131,16 @@ export class PoolThreads {
     await new Promise<void>((resolve) => this.ends.add(resolve));
   }
 
+  private adjustFds(): void {
+    for (const thread of this.threads) if (thread.mounts > 0) thread.give({ kind: 'adjust-fds' });
+  }
+
   private shared(): PoolWorker[] {
     return this.threads.filter(({ isShared }) => isShared);
   }
 
   private start(isShared: boolean): PoolWorker {
-    const thread: PoolWorker = new PoolWorker(this.nextNumber++, isShared, isShared ? warmConfig() : undefined, {
+    const thread: PoolWorker = new PoolWorker(this.nextNumber++, isShared, this.dataOf(isShared), {
       report: (report) => {
         if (report.kind === 'statistics') this.asked.get(thread)?.(report.mounts);
         else this.events.report(report, thread);
@@ -136,6 +149,10 @@ export class PoolThreads {
     });
     this.threads.push(thread);
     return thread;
+  }
+
+  private dataOf(isShared: boolean): Pick<PoolThreadData, 'fds' | 'warmUp'> {
+    return { fds: this.fds.memory, warmUp: isShared ? warmConfig() : undefined };
   }
 
   private end(thread: PoolWorker): void {

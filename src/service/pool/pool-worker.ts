@@ -3,7 +3,6 @@
 import { readFileSync } from 'node:fs';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { readActivity } from '../../fuse/index.js';
-import type { MountConfig } from '../../server/config/mount-config.js';
 import { close } from '../../sys/files/open.js';
 import { openEventfd, signalEventfd } from '../../sys/waiting/eventfd.js';
 import type { PoolOrder, PoolReport, PoolThreadData } from './pool-message.js';
@@ -59,12 +58,12 @@ export class PoolWorker {
   constructor(
     readonly number: number,
     readonly isShared: boolean,
-    warmUp: MountConfig | undefined,
+    { fds, warmUp }: Pick<PoolThreadData, 'fds' | 'warmUp'>,
     events: PoolWorkerEvents,
     program = new URL('./pool-thread.js', import.meta.url),
   ) {
     const { port1, port2 } = this.orders;
-    const workerData: PoolThreadData = { orders: port2, controlFd: this.controlFd, warmUp };
+    const workerData: PoolThreadData = { orders: port2, controlFd: this.controlFd, fds, warmUp };
     this.worker = new Worker(program, {
       execArgv: [],
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },

@@ -105,7 +105,7 @@ export class ServingPool implements Mounts {
         mount.deviceFd = report.fd;
         break;
       case 'ready':
-        from.making--;
+        this.threads.made(from);
         mount.ready(report.mount);
         if (mount.isAbandoned) void this.unmount(mount.id, { lazy: true });
         break;

@@ -219,6 +219,10 @@ export class UnionFilesystem implements Operations {
     applyRemount(this.union, change, caller);
   }
 
+  adjustFds(): void {
+    this.union.openFiles.adjust();
+  }
+
   prefetch(): boolean {
     return this.union.caches.filePrefetch.prefetchNext();
   }
@@ -238,6 +242,7 @@ export class UnionFilesystem implements Operations {
     flushPseudoLinksAtEnd(union);
     union.nodes.close();
     union.fds.close();
+    union.openFiles.close();
     union.stack.close();
   }
 }

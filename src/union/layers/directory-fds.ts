@@ -41,7 +41,7 @@ export class DirectoryFds {
    * @param maxWithFiles how many fds directories and open files of applications can have together
    */
   constructor(
-    private readonly max: number,
+    private max: number,
     private readonly maxPerOperation: number,
     private readonly maxWithFiles = Number.POSITIVE_INFINITY,
   ) {
@@ -60,6 +60,12 @@ export class DirectoryFds {
     this.cache.set(dir, fd);
     if (this.cache.size > this.limit) this.cache.pop();
     return fd;
+  }
+
+  /** Changes how many directories are kept open at most. It cannot be more than at first. */
+  setMax(max: number): void {
+    this.max = Math.min(this.cache.max, Math.max(max, this.maxPerOperation));
+    this.leaveRoomForFiles(0);
   }
 
   /**

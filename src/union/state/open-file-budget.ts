@@ -1,8 +1,26 @@
 import { Errno, fsError } from '../../core/errno.js';
 import type { DirectoryFds } from '../layers/directory-fds.js';
+import type { FdPool } from '../layers/fd-pool.js';
 
-/** How many file nodes are open, each with an fd, and how many can be. */
-export class OpenFileBudget {
+/** The open file nodes of a union, each of which has an fd. */
+export interface OpenFileBudget {
+  /**
+   * Called before anything is created, copied up or opened.
+   * @throws FsError ENFILE if no more files can be open
+   */
+  check(): void;
+  /** Called when a node gets its first open. */
+  opened(): void;
+  /** Called when a node loses its last open. */
+  closed(): void;
+  /** Called when the number of unions has changed that share the fds of the process. */
+  adjust(): void;
+  /** Called once, when the union ends. */
+  close(): void;
+}
+
+/** The budget of the only union of a process. */
+export class OwnBudget implements OpenFileBudget {
   private count = 0;
 
   /**
@@ -14,21 +32,56 @@ export class OpenFileBudget {
     private readonly fds: DirectoryFds,
   ) {}
 
-  /**
-   * Called before anything is created, copied up or opened.
-   * @throws FsError ENFILE if no more files can be open
-   */
   check(): void {
     if (this.count >= this.max) throw fsError(Errno.ENFILE, 'open');
   }
 
-  /** Called when a node gets its first open. */
   opened(): void {
     this.fds.leaveRoomForFiles(++this.count);
   }
 
-  /** Called when a node loses its last open. */
   closed(): void {
     this.fds.leaveRoomForFiles(--this.count);
+  }
+
+  adjust(): void {}
+
+  close(): void {}
+}
+
+/** The budget of a union that shares the fds of the process with others. */
+export class SharedBudget implements OpenFileBudget {
+  private count = 0;
+
+  /** @param fixed how many fds the union needs besides files and cached directories */
+  constructor(
+    private readonly pool: FdPool,
+    private readonly fds: DirectoryFds,
+    private readonly fixed: number,
+  ) {
+    pool.join(fixed);
+    this.adjust();
+  }
+
+  check(): void {
+    if (!this.pool.canOpen(this.count)) throw fsError(Errno.ENFILE, 'open');
+  }
+
+  opened(): void {
+    this.count++;
+    this.pool.fileOpened();
+  }
+
+  closed(): void {
+    this.count--;
+    this.pool.fileClosed();
+  }
+
+  adjust(): void {
+    this.fds.setMax(this.pool.directories);
+  }
+
+  close(): void {
+    this.pool.leave(this.fixed, this.count);
   }
 }

@@ -56,6 +56,24 @@ describe('directory fds', () => {
     for (const fd of taken) expect(fstatSync(fd).isDirectory()).toBe(true);
   });
 
+  it('are closed when the bound is lowered, and opened again when it is raised', () => {
+    const shared = new DirectoryFds(20, 4);
+    try {
+      const before = openFds();
+      for (const dir of directories) shared.get(dir);
+      shared.setMax(10);
+      expect(openFds() - before).toBe(10 + 4);
+      for (const dir of directories) shared.get(dir);
+      expect(openFds() - before).toBe(10 + 4);
+      // Never more than at first.
+      shared.setMax(30);
+      for (const dir of directories) shared.get(dir);
+      expect(openFds() - before).toBe(20 + 4);
+    } finally {
+      shared.close();
+    }
+  });
+
   it('are closed when files are opened, and opened again when files are closed', () => {
     const small = new DirectoryFds(20, 4, 24);
     try {
