@@ -168,6 +168,12 @@ export interface KernelChannel {
    * failure is harmless: the kernel will send READ.
    */
   storeData(nodeid: NodeId, fd: number, size: number): void;
+  /**
+   * Begins to sync `fd` while other mounts are served, and calls `done` with 0 or an errno when it is synced;
+   * then {@link Operations.takeCompleted}. `fd` can be closed meanwhile. Returns false if no other mount
+   * waits for the thread, or if it is not possible.
+   */
+  syncInBackground(fd: number, done: (errno: number) => void): boolean;
 }
 
 /**

@@ -38,6 +38,7 @@ const CHANNEL: KernelChannel = {
   invalidateData: () => {},
   storeLimit: 0,
   storeData: () => {},
+  syncInBackground: () => false,
 };
 
 /**

@@ -3,38 +3,38 @@ import { FsError } from '../../core/errno.js';
 import { FileSyncs } from '../../sys/waiting/file-syncs.js';
 import type { Session } from '../serve/session.js';
 
-interface WaitingRequest {
+interface StartedSync {
   readonly session: Session;
-  readonly unique: number;
+  readonly done: (errno: number) => void;
 }
 
-export interface FinishedRequest extends WaitingRequest {
+export interface EndedSync extends StartedSync {
   readonly errno: number;
 }
 
 export class BackgroundSyncs {
   private syncs: FileSyncs | null = null;
   /** By the key of the sync. */
-  private readonly waiting = new Map<number, WaitingRequest>();
+  private readonly started = new Map<number, StartedSync>();
   private nextKey = 1;
 
   /** @param watch called once, before the first sync, with the fd at which syncs that have ended are seen */
   constructor(private readonly watch: (doneFd: number) => void) {}
 
-  /** Begins to sync `fd` for a request. Returns false if that is not possible. */
-  start(session: Session, fd: number, datasync: boolean, unique: number): boolean {
+  /** Begins to sync `fd` for a session. Returns false if that is not possible. */
+  start(session: Session, fd: number, datasync: boolean, done: (errno: number) => void): boolean {
     const key = this.nextKey++;
     if (!this.open()?.start(fd, datasync, key)) return false;
-    this.waiting.set(key, { session, unique });
+    this.started.set(key, { session, done });
     return true;
   }
 
-  /** Returns the requests whose syncs have ended since the last call. Their sessions can have ended, too. */
-  takeFinished(): FinishedRequest[] {
+  /** Returns the syncs that have ended since the last call. Their sessions can have ended, too. */
+  takeFinished(): EndedSync[] {
     return (this.syncs?.takeFinished() ?? []).flatMap(({ key, errno }) => {
-      const request = this.waiting.get(key);
-      this.waiting.delete(key);
-      return request === undefined ? [] : [{ ...request, errno }];
+      const sync = this.started.get(key);
+      this.started.delete(key);
+      return sync === undefined ? [] : [{ ...sync, errno }];
     });
   }
 

@@ -255,7 +255,7 @@ export class ServingLoop {
     // A callback before this call can have ended the session.
     const served = this.byTag.get(tag & ~1);
     if (tag === CONTROL_TAG) this.control();
-    else if (tag === SYNCS_TAG) this.replyToSyncs();
+    else if (tag === SYNCS_TAG) this.finishSyncs();
     else if (served === undefined) return;
     else if (tag === served.tag) this.heat(served);
     else this.attempt(served.session, () => served.session.resumeCompleted());
@@ -270,10 +270,8 @@ export class ServingLoop {
     }
   }
 
-  private replyToSyncs(): void {
-    for (const { session, unique, errno } of this.syncs.takeFinished()) {
-      this.attempt(session, () => session.replyTo(unique, errno));
-    }
+  private finishSyncs(): void {
+    for (const { session, done, errno } of this.syncs.takeFinished()) this.attempt(session, () => done(errno));
   }
 
   /** A sync holds up the other mounts; a lone mount would only lose time. */
@@ -283,7 +281,7 @@ export class ServingLoop {
       get isNeeded() {
         return sessions.size > 1;
       },
-      start: (fd, datasync, unique) => syncs.start(session, fd, datasync, unique),
+      start: (fd, datasync, done) => syncs.start(session, fd, datasync, done),
     });
   }
 

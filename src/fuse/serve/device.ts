@@ -30,6 +30,8 @@ export class Device implements KernelChannel {
   private readonly argument = allocate(BackingMap.sizeof);
   private readonly invalidation = new OutMessage(allocate(OutHeader.sizeof + NotifyInvalInodeOut.sizeof));
   private readonly store: OutMessage;
+  /** Set by the session, if it shares its thread: see {@link KernelChannel.syncInBackground}. */
+  backgroundSync: KernelChannel['syncInBackground'] | null = null;
   private open = true;
 
   /** @param store memory for {@link storeData} */
@@ -98,6 +100,10 @@ export class Device implements KernelChannel {
     store.setU32(NotifyStoreOut.size, size);
     store.setU32(NotifyStoreOut.padding, 0);
     this.notify(store, NOTIFY_STORE, NotifyStoreOut.sizeof + size, `data of node ${nodeid} cannot be stored`);
+  }
+
+  syncInBackground(fd: number, done: (errno: number) => void): boolean {
+    return this.backgroundSync?.(fd, done) ?? false;
   }
 
   private invalidateInode(nodeid: NodeId, offset: number): void {

@@ -1,7 +1,7 @@
 /** Serves one mount over /dev/fuse: the handshake, then one request after the other. */
 import { Errno, fsError } from '../../core/errno.js';
 import { pollReadable } from '../../sys/waiting/poll.js';
-import { type BackgroundSync, Exchange } from '../handlers/exchange.js';
+import { Exchange } from '../handlers/exchange.js';
 import type { Operations } from '../operations.js';
 import { InitFlag, InitFlag2, Opcode } from '../wire/abi.js';
 import type { MessageMemory } from '../wire/message-memory.js';
@@ -22,6 +22,17 @@ export interface SessionOptions {
   /** Gets one line per request. */
   debug?: (line: string) => void;
   log: (line: string) => void;
+}
+
+/** Syncs files while the thread serves other mounts. */
+export interface Syncer {
+  /** False: no other mount waits for the thread. */
+  readonly isNeeded: boolean;
+  /**
+   * Begins to sync `fd`, which can be closed then. Calls `done` with 0 or an errno, unless the session has
+   * ended. Returns false if that is not possible.
+   */
+  start(fd: number, datasync: boolean, done: (errno: number) => void): boolean;
 }
 
 /**
@@ -114,14 +125,22 @@ export class Session {
     return this.operations.completionFd;
   }
 
-  /** The syncs that need not wait for the disk are given to `background` from now on. */
-  syncBy(background: BackgroundSync): void {
-    this.exchange.backgroundSync = background;
-  }
-
-  /** Sends the reply to a request of {@link syncBy} that is done. */
-  replyTo(unique: number, errno: number): void {
-    this.dispatcher.replyTo(unique, errno);
+  /** From now on, requests that sync a file do not wait for the disk while `syncer` is needed. */
+  syncBy(syncer: Syncer): void {
+    const { device, dispatcher, exchange } = this;
+    exchange.backgroundSync = {
+      get isNeeded() {
+        return syncer.isNeeded;
+      },
+      start: (fd, datasync, unique) => syncer.start(fd, datasync, (errno) => dispatcher.replyTo(unique, errno)),
+    };
+    device.backgroundSync = (fd, done) => {
+      const report = (errno: number): void => {
+        done(errno);
+        dispatcher.resumeCompleted();
+      };
+      return syncer.isNeeded && syncer.start(fd, false, report);
+    };
   }
 
   /** Whether requests are parked. */

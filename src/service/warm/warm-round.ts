@@ -34,6 +34,7 @@ const NO_KERNEL = {
   invalidateData: (): void => {},
   storeLimit: 64 << 10,
   storeData: (): void => {},
+  syncInBackground: (): boolean => false,
 };
 
 /** One walk through a new union, and a few changes. */

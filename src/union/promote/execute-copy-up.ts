@@ -26,7 +26,8 @@ import { switchLayer } from './switch-layer.js';
 const scratch = new FileStat();
 
 /**
- * Copies a regular file with its data. Throws `Parked` while a helper thread copies it.
+ * Copies a regular file with its data. Throws `Parked` while a helper thread copies it, or the kernel syncs
+ * it.
  * @returns an fd of the copy, as `copyUp` does
  */
 export function copyWhole(union: Union, node: FileNode, plan: WholeCopyPlan): number {
@@ -43,7 +44,22 @@ export function copyWhole(union: Union, node: FileNode, plan: WholeCopyPlan): nu
     staged.abandon();
     throw error;
   }
+  parkForSync(union, node, staged, plan);
   return publish(union, node, staged, plan, { synced: false, length: plan.length });
+}
+
+/**
+ * Throws `Parked` if the transport syncs the data of a copy while it serves other mounts. A copy that is
+ * truncated at once is synced by {@link publish}: the request would not truncate it again.
+ */
+function parkForSync(union: Union, node: FileNode, staged: StagedFile, plan: WholeCopyPlan): void {
+  const { channel } = union.kernel;
+  const isSynced = union.stack.writable().copyUp.sync && staged.length > 0;
+  if (channel === null || !isSynced || Number.isFinite(plan.length)) return;
+  const complete = (): void => closeCopy(publish(union, node, staged, plan, { synced: true }));
+  const begin = (fd: number, done: (errno: number) => void): boolean => channel.syncInBackground(fd, done);
+  const key = union.jobs.startSync(node, staged, begin, complete);
+  if (key !== 0) throw new Parked(key);
 }
 
 /** Copies the attributes of a regular file. The data remains where it is. */

@@ -14,16 +14,20 @@ export const LARGE = 1 << 20;
 
 const scratch = new FileStat();
 
-/** A copy-up whose data a helper thread is copying. While it runs, `node.copyJobKey` is its key. */
+/**
+ * A copy-up whose data a helper thread is copying, or the kernel is syncing. While it runs, `node.copyJobKey`
+ * is its key.
+ */
 export interface CopyJob {
   readonly key: number;
+  readonly isInThread: boolean;
   readonly node: FileNode;
   readonly filling: Filling;
   /** Finishes the copy-up after the data was copied. */
   complete(): void;
 }
 
-/** The copy-ups that helper threads do at the moment, and the errnos of those that failed. */
+/** The copy-ups that helper threads and the kernel do at the moment, and the errnos of those that failed. */
 export class CopyJobs {
   /**
    * Becomes readable when a thread has finished a job, and at intervals while any job runs. Then
@@ -34,6 +38,8 @@ export class CopyJobs {
   private readonly running = new Map<number, CopyJob>();
   /** The errnos of failed jobs, until the request that waits for the job is served again. */
   private readonly failures = new WeakMap<FileNode, number>();
+  /** Syncs that have ended since the last {@link takeFinished}. */
+  private synced: { readonly key: number; readonly errno: number }[] = [];
   private nextKey = 1;
 
   constructor(log: (line: string) => void) {
@@ -51,28 +57,52 @@ export class CopyJobs {
     try {
       this.pool.submit({ key, from: sourceFd, to: fd, length, sparse, sync });
       // The timer is not restarted while it runs: that would lose the signal of a thread that has finished.
-      if (this.running.size === 0) startTimer(this.doneFd, CHECK_MS);
+      if (!this.usesThreads) startTimer(this.doneFd, CHECK_MS);
     } catch (error) {
       filling.abandon();
       throw error;
     }
-    this.running.set(key, { key, node, filling, complete });
+    this.running.set(key, { key, isInThread: true, node, filling, complete });
     node.copyJobKey = key;
     return key;
+  }
+
+  /**
+   * Starts a job that syncs `filling`, whose data has been copied, and stores its key in `node`.
+   * @param begin begins to sync an fd, and calls its argument when it is synced; false: it cannot
+   * @returns the key under which the request is parked; 0: `begin` has returned false, and nothing has
+   * changed
+   */
+  startSync(
+    node: FileNode,
+    filling: Filling,
+    begin: (fd: number, done: (errno: number) => void) => boolean,
+    complete: () => void,
+  ): number {
+    const key = this.nextKey++;
+    if (!begin(filling.fd, (errno) => this.synced.push({ key, errno }))) return 0;
+    this.running.set(key, { key, isInThread: false, node, filling, complete });
+    node.copyJobKey = key;
+    return key;
+  }
+
+  private get usesThreads(): boolean {
+    for (const { isInThread } of this.running.values()) if (isInThread) return true;
+    return false;
   }
 
   /** Returns the jobs that have ended since the last call. */
   takeFinished(): { job: CopyJob; errno: number }[] {
     drainTimer(this.doneFd);
     const finished: { job: CopyJob; errno: number }[] = [];
-    for (const { key, errno } of this.pool.takeReports()) {
+    for (const { key, errno } of [...this.pool.takeReports(), ...this.synced.splice(0)]) {
       const job = this.running.get(key);
       if (job === undefined) continue;
       this.running.delete(key);
       job.node.copyJobKey = 0;
       finished.push({ job, errno });
     }
-    if (this.running.size === 0) stopTimer(this.doneFd);
+    if (!this.usesThreads) stopTimer(this.doneFd);
     return finished;
   }
 

@@ -38,6 +38,7 @@ function attach({ passthrough = false } = {}): void {
     invalidateData: () => {},
     storeLimit: LIMIT,
     storeData: (nodeid, _fd, size) => stored.push([nodeid, size]),
+    syncInBackground: () => false,
   };
   union.attach(channel, { passthrough });
 }
