@@ -49,6 +49,9 @@ function parseRequest(line: string): ControlRequest {
 /** Serves the connection until it ends. */
 export function serveConnection(socket: Socket, parts: ConnectionParts): void {
   let withdraw: (() => void) | undefined;
+  /** Answers that the service is still making. */
+  let pending = 0;
+  let hasLeft = false;
   onLines(socket, (line) => {
     try {
       handle(parseRequest(line));
@@ -62,16 +65,29 @@ export function serveConnection(socket: Socket, parts: ConnectionParts): void {
     if ('code' in error && error.code === 'ECONNRESET') parts.mount.lost();
   });
   // The client has read everything; otherwise there was an error before.
-  socket.on('end', () => parts.mount.left());
-  socket.on('close', () => {
+  socket.on('end', leave);
+  socket.on('close', leave);
+
+  function leave(): void {
+    hasLeft = true;
     withdraw?.();
+    withdraw = undefined;
     parts.mount.left();
-  });
+    // A client that has closed only its own direction still reads.
+    if (pending === 0) socket.end();
+  }
+
+  async function showStatus(): Promise<void> {
+    pending++;
+    sendLine(socket, await parts.status());
+    pending--;
+    if (hasLeft && pending === 0) socket.end();
+  }
 
   function handle(request: ControlRequest): void {
     switch (request.do) {
       case 'status':
-        void parts.status().then((status) => sendLine(socket, status));
+        void showStatus();
         break;
       case 'stop':
         stop(request.lazy);
