@@ -1,5 +1,5 @@
 /** `plyfs serve` from its start to its end. */
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -45,7 +46,7 @@ describe('plyfs serve', () => {
     const limits = readFileSync(`/proc/${server}/limits`, 'utf8');
     const [, soft, hard] = /^Max open files\s+(\d+)\s+(\d+)/m.exec(limits) ?? [];
     expect(soft).toBe(hard);
-    expect(spawnSync('readlink', [`/proc/${server}/cwd`], { encoding: 'utf8' }).stdout).toBe('/\n');
+    expect(readlinkSync(`/proc/${server}/cwd`)).toBe('/');
   });
 
   it('refuses to run beside another one', async () => {
@@ -90,7 +91,7 @@ describe('plyfs serve', () => {
   it('reports to a service manager that it accepts mounts, and that it ends', async () => {
     const socket = box.at('notify');
     const messages = box.at('messages');
-    const listener = spawn('python3', ['-c', LISTENER, socket, messages], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const listener = spawn('perl', ['-e', LISTENER, socket, messages], { stdio: ['ignore', 'pipe', 'inherit'] });
     await once(listener.stdout, 'data');
     try {
       const service = await box.start({ env: { NOTIFY_SOCKET: socket } });
@@ -104,7 +105,7 @@ describe('plyfs serve', () => {
 
   it('reports to a service manager with an abstract address', async () => {
     const name = `plyfs-test-${process.pid}`;
-    const listener = spawn('python3', ['-c', LISTENER, `\0${name}`.replace('\0', '@'), box.at('messages')], {
+    const listener = spawn('perl', ['-e', LISTENER, `@${name}`, box.at('messages')], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     await once(listener.stdout, 'data');
@@ -117,14 +118,17 @@ describe('plyfs serve', () => {
   });
 });
 
-/** Listens on a unix datagram socket, and appends the messages to a file. */
-const LISTENER = `
-import socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind(sys.argv[1].replace('@', chr(0), 1))
-f = open(sys.argv[2], 'wb', 0)
-print('listens', flush=True)
-while True: f.write(s.recv(65536) + b'\\n')
+/** Listens on a unix datagram socket, and appends the messages to a file. `@` begins an abstract name. */
+const LISTENER = String.raw`
+use IO::Socket::UNIX;
+my ($name, $file) = @ARGV;
+$name =~ s/^@/\0/;
+my $socket = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $name) or die "bind: $!";
+open my $out, '>', $file or die;
+$out->autoflush;
+STDOUT->autoflush;
+print "listens\n";
+while (defined $socket->recv(my $message, 65536)) { print $out "$message\n" }
 `;
 
 describe('the directory of a service', () => {
@@ -166,11 +170,6 @@ describe('the directory of a service', () => {
     expect(service.text).toBe(`plyfs: serve: ${box.place}: writable by other users (EPERM)\n`);
   });
 
-  it('is made if XDG_RUNTIME_DIR names a place, and refused without one', async () => {
-    if (isRoot) return;
-    expect(box.plyfs('serve', '--status').status).toBe(1);
-  });
-
   it('can have files that a killed service has left', async () => {
     const killed = await box.start();
     const { server } = box.pids();
@@ -199,6 +198,20 @@ describe('the directory of a service', () => {
   });
 });
 
+/** How many pipes a process has open. */
+function pipesOf(pid: number): number {
+  const links = readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(pid, fd));
+  return links.filter((target) => target.startsWith('pipe:')).length;
+}
+
+function linkOf(pid: number, fd: number | string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${fd}`);
+  } catch {
+    return ''; // ENOENT: it has just been closed.
+  }
+}
+
 describe('a service of which a process ends', () => {
   it('starts its server process again, and serves new mounts', async () => {
     const service = await box.start();
@@ -213,8 +226,11 @@ describe('a service of which a process ends', () => {
 
   it('leaves the mounts of a killed server process dead, as those of a killed daemon', async () => {
     await box.start();
-    box.mount();
     const { server } = box.pids();
+    const before = pipesOf(server);
+    box.mount();
+    // It closes the pipe of the caller when it has seen that the caller has read the answer.
+    await until(() => pipesOf(server) === before);
     process.kill(server, 'SIGKILL');
     await until(() => box.hasPids() && box.pids().server !== server);
     expect(spawnSync('stat', ['-f', box.mountpoint], { encoding: 'utf8' }).stderr).toContain('not connected');
@@ -250,6 +266,11 @@ describe('a service of which a process ends', () => {
 });
 
 describe('requests of odd processes', () => {
+  const children: ChildProcess[] = [];
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+  });
+
   let service: RunningService;
   beforeEach(async () => {
     service = await box.start();
@@ -281,12 +302,13 @@ describe('requests of odd processes', () => {
   });
 
   it.each([
-    { who: 'has other arguments than it has counted', argc: 50, program: [] as string[], why: 'fewer words' },
-    { who: 'does not mount', argc: 1, program: [] as string[], why: 'not a command line that mounts' },
-  ])('get the answer `alone` if the process $who', async ({ argc, program, why }) => {
-    const liar = spawn('python3', [...program, '-c', LIAR, join(box.directory, 'request'), `${argc}`], {
+    { who: 'has other arguments than it has counted', argc: 50, why: 'fewer words' },
+    { who: 'does not mount', argc: 1, why: 'not a command line that mounts' },
+  ])('get the answer `alone` if the process $who', async ({ argc, why }) => {
+    const liar = spawn('perl', ['-e', ASKER, join(box.directory, 'request'), `${argc}`], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    children.push(liar);
     const [answer] = (await once(liar.stdout, 'data')) as [Buffer];
     expect(answer.toString()).toBe('alone\n');
     await until(() => service.text.includes(why));
@@ -300,13 +322,12 @@ describe('requests of odd processes', () => {
       [['--no-new-privs'], 'no_new_privs'],
     ] as const) {
       // The test itself writes the request: the process could not.
-      const liar = spawn('setpriv', [...flags, 'python3', '-c', WAITER, 'mount', '-o', 'lowerdir=/', '/mnt'], {
+      const liar = spawn('setpriv', [...flags, 'perl', '-e', ASKER, 'mount', '-o', 'lowerdir=/', '/mnt'], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
+      children.push(liar);
       const data = once(liar.stdout, 'data');
-      await until(() =>
-        spawnSync('readlink', [`/proc/${liar.pid}/fd/9`], { encoding: 'utf8' }).stdout.startsWith('pipe'),
-      );
+      await until(() => linkOf(liar.pid ?? 0, 9).startsWith('pipe'));
       write(`ask ${liar.pid} 4\n`);
       expect(((await data) as [Buffer])[0].toString()).toBe('alone\n');
       await until(() => service.text.includes(why));
@@ -328,22 +349,19 @@ describe('requests of odd processes', () => {
   });
 });
 
-/** Has a pipe as fd 9, asks, and prints the answer. */
-const LIAR = `
-import os, sys
-r, w = os.pipe()
-os.dup2(r, 9)
-f = os.open(sys.argv[1], os.O_RDWR)
-os.write(f, ('ask %d %s\\n' % (os.getpid(), sys.argv[2])).encode())
-print(os.read(9, 100).decode(), end='', flush=True)
-`;
-
-/** Has a pipe as fd 9, and prints the answer. */
-const WAITER = `
-import os
-r, w = os.pipe()
-os.dup2(r, 9)
-print(os.read(9, 100).decode(), end='', flush=True)
+/** Has a pipe as fd 9, asks if there is a request FIFO, and prints the answer. */
+const ASKER = String.raw`
+use POSIX;
+pipe(my $reader, my $writer) or die;
+POSIX::dup2(fileno($reader), 9);
+my ($request, $count) = @ARGV;
+if (-p $request) {
+  open my $fifo, '+<', $request or die;
+  syswrite $fifo, "ask $$ $count\n";
+}
+open my $answers, '<&=', 9 or die;
+STDOUT->autoflush;
+print scalar <$answers>;
 `;
 
 describe('plyfs serve --detach', () => {
@@ -353,7 +371,7 @@ describe('plyfs serve --detach', () => {
     const stat = readFileSync(`/proc/${supervisor}/stat`, 'latin1').split(') ').at(-1)?.split(' ');
     expect(Number(stat?.[3])).toBe(supervisor);
     for (const fd of [0, 1, 2]) {
-      expect(spawnSync('readlink', [`/proc/${supervisor}/fd/${fd}`], { encoding: 'utf8' }).stdout).toBe('/dev/null\n');
+      expect(linkOf(supervisor, fd)).toBe('/dev/null');
     }
     box.mount();
     expect(isServedByService()).toBe(true);
