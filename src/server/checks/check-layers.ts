@@ -140,8 +140,8 @@ function locate(finder: LocationFinder, what: string, path: string): DirectoryLo
 
 /**
  * The location of the mountpoint. If it is mounted already, open(2) would wait for the server, which does not
- * run yet, so the location is derived from the parent's. Undefined if we cannot reach it; then no layer leads
- * into it either.
+ * run yet, so the location is derived from the parent's. Undefined if this process cannot reach it; then no
+ * layer leads into it either.
  */
 function locateMountpoint(
   finder: LocationFinder,
@@ -155,7 +155,7 @@ function locateMountpoint(
   return { ...parent, path: `${parent.path === '/' ? '' : parent.path}${mountpoint.slice(slash)}` };
 }
 
-/** Calls `find`. Undefined: we cannot search one of the directories of the path (EACCES). */
+/** Calls `find`. Undefined: this process cannot search one of the directories of the path (EACCES). */
 function unlessForbidden(find: () => DirectoryLocation): DirectoryLocation | undefined {
   try {
     return find();
