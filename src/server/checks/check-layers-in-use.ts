@@ -80,7 +80,7 @@ function usedByKernel(mounts: readonly MountEntry[], finder: LocationFinder): Re
     if (type !== 'overlay') continue;
     for (const option of fileSystemOptions) {
       const [, path] = /^(?:upperdir|workdir)=(\/.*)$/.exec(option) ?? [];
-      const place = path === undefined ? undefined : unlessUnreachable(() => finder.find(path));
+      const place = path === undefined ? undefined : findIfReachable(() => finder.find(path));
       if (place !== undefined) keys.add(keyOf(place));
     }
   }
@@ -107,7 +107,7 @@ function isMarked(place: DirectoryLocation, mounts: readonly MountEntry[], finde
     if (mount.device !== place.device) continue;
     const path = pathThrough(mount, place.path);
     // Another mount may hide the directory there.
-    const found = path === null ? undefined : unlessUnreachable(() => finder.find(path));
+    const found = path === null ? undefined : findIfReachable(() => finder.find(path));
     if (path !== null && found !== undefined && keyOf(found) === keyOf(place)) return hasMark(path);
   }
   return false;
@@ -127,7 +127,7 @@ function hasMark(path: string): boolean {
  * Calls `find`. Undefined for any errno: the directory cannot be opened, has been removed, or is on a mount
  * whose server has died.
  */
-function unlessUnreachable(find: () => DirectoryLocation): DirectoryLocation | undefined {
+function findIfReachable(find: () => DirectoryLocation): DirectoryLocation | undefined {
   try {
     return find();
   } catch (error) {

@@ -36,11 +36,11 @@ export function refOf(fds: DirectoryFds, node: UnionNode): ObjectRef {
 
 /** The fd of an object that is not reached by a name. */
 export function heldFd(node: FileNode): number {
-  return opensItself(node) ? (node.open as OpenFile).fd : node.pinnedFd;
+  return hasRealObjectOpen(node) ? (node.open as OpenFile).fd : node.pinnedFd;
 }
 
 /** Whether the open fd is that of the real object. For a metacopy it is that of the data, another object. */
-export function opensItself(node: FileNode): boolean {
+export function hasRealObjectOpen(node: FileNode): boolean {
   return node.open !== null && node.data === null;
 }
 
@@ -81,7 +81,7 @@ function refForStat(fds: DirectoryFds, node: UnionNode): ObjectRef {
  * longer than most changes.
  */
 function refForChange(fds: DirectoryFds, node: UnionNode): ObjectRef {
-  return node.kind === 'file' && opensItself(node) ? refTo(heldFd(node), '') : refOf(fds, node);
+  return node.kind === 'file' && hasRealObjectOpen(node) ? refTo(heldFd(node), '') : refOf(fds, node);
 }
 
 /**
