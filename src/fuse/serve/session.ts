@@ -33,7 +33,10 @@ export interface SessionOptions {
  */
 const CONTROL_INTERVAL = 64;
 
-/** Bits of the fds that {@link Session.loop} polls: the second and the third. */
+/**
+ * Bits of the result of {@link pollReadable} for the fds of {@link Session.loop}: for the second and the
+ * third.
+ */
 const CONTROL = 2;
 const COMPLETION = 4;
 
@@ -105,9 +108,9 @@ export class Session {
   }
 
   /**
-   * Serves until the mount no longer exists or `controlFd` is readable, then closes everything else. Blocks
-   * the thread all the time. The caller unmounts before it makes `controlFd` readable: a mount without a
-   * server returns ENOTCONN.
+   * Serves until the mount no longer exists or `controlFd` is readable, and then closes the device and the
+   * operations. Blocks the thread until then. The caller unmounts before it makes `controlFd` readable,
+   * because every call on a mount without a server fails with ENOTCONN.
    */
   run(controlFd: number): void {
     const runQueue = new RunQueue();

@@ -11,7 +11,7 @@ import {
 } from '../../sys/ioctl.js';
 import type { UnionNode } from '../nodes/node.js';
 import { protectionOf } from '../objects/protection.js';
-import { heldFd, openReal, hasRealObjectOpen, refOf, statReal } from '../objects/real-object.js';
+import { hasRealObjectOpen, heldFd, openReal, refOf, statReal } from '../objects/real-object.js';
 import { ensureUpper } from '../promote/promote.js';
 import { copyUpDirectory } from '../promote/promote-directory.js';
 import type { Union } from '../state/union.js';
