@@ -92,8 +92,8 @@ export interface MountOptions {
   xattrs?: boolean;
   /**
    * The upper keeps owners, modes and devices in xattrs, and its files belong to the user who mounts.
-   * `privileged`: in `security.` xattrs; `user`: in `user.` xattrs; `auto`: as the upper did before. Default:
-   * `auto`.
+   * `privileged`: in `security.` xattrs; `user`: in `user.` xattrs; `auto`: as earlier mounts of the upper
+   * did. Default: `auto`.
    */
   xattrPermissions?: 'auto' | 'privileged' | 'user';
   /** `auto`: the kernel reads and writes the layers' files itself where it can. Default: `auto`. */
