@@ -86,7 +86,7 @@ const MOUNT: readonly Section[] = [
       'Paths may be relative. Unknown options are named on stderr and ignored. Options that contradict each other are ' +
         'refused, but of a word and its opposite (ro, rw) the last one applies.',
       'Without the word mount, plyfs follows the rules of fuse-overlayfs: if an option has several values, the last one ' +
-        'applies; if two options contradict each other, the one that promises less applies. Up to 500 lower layers are accepted.',
+        'applies; if two options contradict each other, the one that promises less applies (of ro and rw: ro). Up to 500 lower layers are accepted.',
       'MOUNTPOINT can be /dev/fd/N, a descriptor of /dev/fuse that the caller has already mounted; plyfs then only ' +
         'serves it.',
       'A process in the background serves the mount, and ends when it is unmounted. On SIGTERM, SIGINT and SIGHUP this ' +
