@@ -150,13 +150,13 @@ function locateMountpoint(
   if (deviceFd === undefined) return locate(finder, 'mountpoint', mountpoint);
   const slash = mountpoint.lastIndexOf('/');
   if (mountpoint === `/dev/fd/${deviceFd}`) return undefined;
-  const parent = unlessForbidden(() => finder.findUnreadable(mountpoint.slice(0, slash) || '/'));
+  const parent = findIfSearchable(() => finder.findUnreadable(mountpoint.slice(0, slash) || '/'));
   if (parent === undefined) return undefined;
   return { ...parent, path: `${parent.path === '/' ? '' : parent.path}${mountpoint.slice(slash)}` };
 }
 
 /** Calls `find`. Undefined: this process cannot search one of the directories of the path (EACCES). */
-function unlessForbidden(find: () => DirectoryLocation): DirectoryLocation | undefined {
+function findIfSearchable(find: () => DirectoryLocation): DirectoryLocation | undefined {
   try {
     return find();
   } catch (error) {
