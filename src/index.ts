@@ -65,8 +65,8 @@ export interface MountOptions {
   /** Let other users access the mount. Default: true for root. */
   allowOther?: boolean;
   /**
-   * fsync does nothing: fast, but a crash of the machine can leave `upper` incomplete, so that it cannot be
-   * mounted again with this `work`. Default: false.
+   * fsync does nothing: fast, but a crash of the machine can leave `upper` incomplete. So `work` gets a mark,
+   * and as long as it is there, no mount uses it again. Default: false.
    */
   volatile?: boolean;
   /** False: fsync does nothing, and leaves no mark of that. Default: true. */

@@ -102,7 +102,7 @@ function withOptions(before: FlagSettings, entry: MountEntry, options: readonly 
   return { readOnly, suid, dev, exec, accessTimes: times };
 }
 
-/** Whether an option changes nothing in any mount, so that the help does not even mention it. */
+/** Whether an option changes nothing in any mount, so the help does not even mention it. */
 function neverHasEffect(entry: OptionEntry | undefined): boolean {
   return entry?.kind === 'accepted' && entry.help === undefined;
 }
