@@ -70,8 +70,8 @@ export interface MountOptions {
   /** Let other users access the mount. Default: true for root. */
   allowOther?: boolean;
   /**
-   * fsync does nothing: fast, but a crash of the machine can leave `upper` incomplete, so that it cannot be
-   * mounted again with this `work`. Default: false.
+   * fsync does nothing: fast, but a crash of the machine can leave `upper` incomplete. So `work` gets a mark,
+   * and as long as it is there, no mount uses it again. Default: false.
    */
   volatile?: boolean;
   /** False: fsync does nothing, and leaves no mark of that. Default: true. */
@@ -97,8 +97,8 @@ export interface MountOptions {
   xattrs?: boolean;
   /**
    * The upper keeps owners, modes and devices in xattrs, and its files belong to the user who mounts.
-   * `privileged`: in `security.` xattrs; `user`: in `user.` xattrs; `auto`: as the upper did before. Default:
-   * `auto`.
+   * `privileged`: in `security.` xattrs; `user`: in `user.` xattrs; `auto`: as earlier mounts of the upper
+   * did. Default: `auto`.
    */
   xattrPermissions?: 'auto' | 'privileged' | 'user';
   /** `auto`: the kernel reads and writes the layers' files itself where it can. Default: `auto`. */

@@ -2,9 +2,9 @@
  * The folders of src that each folder may import; imports only point down. An entry is a folder, or the only
  * file of a folder that may be imported.
  *
- * This is a table of our own, because the diagrams of ARCHITECTURE.md are drawn from it, and Biome's
- * noRestrictedImports would need an override of several lines for each room. dependency-cruiser cannot read
- * TypeScript 7. Imports are found by the parser of rolldown, and cycles by Biome.
+ * This table is in the project and not in a tool, because the diagrams of ARCHITECTURE.md are drawn from it,
+ * and Biome's noRestrictedImports would need an override of several lines for each room. dependency-cruiser
+ * cannot read TypeScript 7. Imports are found by the parser of rolldown, and cycles by Biome.
  */
 export const ALLOWED = new Map([
   ['cli', ['service', 'server', 'store', 'fuse', 'sys', 'core']],

@@ -1,10 +1,10 @@
 /** The man pages: their names, and the sections that the help does not have. */
 
-const HOMES = 'The documents of the package have the rest: README.md and docs.';
+const OTHER_DOCUMENTS = 'The documents of the package have the rest: README.md and docs.';
 
 /** A section of references: `plyfs-mount(8)` and the like. */
 function seeAlso(...pages) {
-  return { heading: 'See also', blocks: [`${pages.join(', ')}.`, HOMES] };
+  return { heading: 'See also', blocks: [`${pages.join(', ')}.`, OTHER_DOCUMENTS] };
 }
 
 function optionsOf({ options }) {
@@ -51,7 +51,7 @@ export const MAN_PAGES = [
           blocks: [
             'plyfs shows a stack of directory trees, the layers, as one tree that can be written to. Changes are written ' +
               "to the upper layer; the lower layers do not change. It reads and writes the on-disk formats of the kernel's " +
-              'overlayfs and of aufs, and needs no root.',
+              'overlayfs and of aufs. An ordinary user can use it too.',
           ],
         },
         optionsOf({ options }),
@@ -131,7 +131,7 @@ export const MAN_PAGES = [
             {
               items: [
                 ['0', 'the mount answers'],
-                ['1', 'refused or failed; the reason is on stderr, and nothing is mounted'],
+                ['1', 'refused or failed; the reason is on stderr; no new mount is made, and an existing one stays'],
                 ['2', 'wrong command line'],
               ],
             },
@@ -217,7 +217,7 @@ export const MAN_PAGES = [
           {
             items: [
               ['0', 'the mount answers'],
-              ['1', 'refused or failed; the reason is on stderr, and nothing is mounted'],
+              ['1', 'refused or failed; the reason is on stderr; no new mount is made, and an existing one stays'],
               ['2', 'wrong command line'],
             ],
           },

@@ -12,7 +12,7 @@ import { findXattr, getXattr, listXattrs, setXattr } from '../sys/files/xattr.js
 import { isOverrideXattr } from '../whiteout/overrides/override-names.js';
 import type { StatOverrides } from '../whiteout/overrides/stat-overrides.js';
 import type { CopyUpContext, CopyUpSource } from './context.js';
-import { foldAcl } from './fold-acl.js';
+import { modeWithoutAcl } from './mode-without-acl.js';
 import { setOwner } from './set-owner.js';
 
 export function fillMetadata(source: CopyUpSource, staged: ObjectRef, context: CopyUpContext): void {
@@ -41,7 +41,7 @@ function storeAttributes(
   to: StatOverrides,
 ): void {
   const acl = own === null ? findXattr(dirfd, name, ACL_ACCESS) : null;
-  const mode = acl === null ? stat.mode : foldAcl(stat.mode, acl);
+  const mode = acl === null ? stat.mode : modeWithoutAcl(stat.mode, acl);
   const { uid, gid, rdevMajor, rdevMinor } = stat;
   to.setAttributes(staged, { uid, gid, mode, rdevMajor, rdevMinor });
 }

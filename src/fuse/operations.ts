@@ -164,7 +164,7 @@ export interface KernelChannel {
   readonly storeLimit: number;
   /**
    * Stores the first `size` bytes of the file `fd` in the kernel's page cache, so that the kernel need not
-   * send READ. Only for a node that no process has opened yet, so that the kernel has no pages of it. A
+   * send READ. Only for a node that no process has opened yet, so the kernel has no pages of it. A
    * failure is harmless: the kernel will send READ.
    */
   storeData(nodeid: NodeId, fd: number, size: number): void;

@@ -18,7 +18,7 @@ export class ServedMount {
   /** The system calls that end the mount. They load while the server starts. */
   private readonly loadingControl: Promise<Control> = import('./serving/mount-control.js');
   private control: Control | undefined;
-  /** The id of our mount in mountinfo. We must not unmount another mount on the same directory. */
+  /** The id of this mount in mountinfo. Another mount on the same directory must not be unmounted. */
   private mountId: number | undefined;
   /** The reason why the server has failed. `ready` or `end` rejects with it. */
   private refusal: MountError | undefined;
@@ -66,11 +66,12 @@ export class ServedMount {
    */
   async unmount({ lazy }: { lazy: boolean }): Promise<void> {
     try {
-      if (this.isOurs()) this.control?.unmount(this.config.mountpoint, { lazy });
+      if (this.isStillMounted()) this.control?.unmount(this.config.mountpoint, { lazy });
     } catch (error) {
       throw unmountError(error, this.config.mountpoint);
     }
-    // If the caller has mounted it in another mount namespace, we cannot unmount it, only stop serving it.
+    // If the caller has mounted it in another mount namespace, this process cannot unmount it, only stop its
+    // server.
     const isOutOfReach = this.config.deviceFd !== undefined && this.mountId === undefined;
     if (lazy || isOutOfReach) this.stopServer();
     await this.closed;
@@ -100,8 +101,8 @@ export class ServedMount {
     }
   }
 
-  /** Whether our mount is still the one on the mountpoint. */
-  private isOurs(): boolean {
+  /** Whether this mount is still the one on the mountpoint. */
+  private isStillMounted(): boolean {
     return this.mountId !== undefined && mountedOn(this.config.mountpoint)?.id === this.mountId;
   }
 
@@ -130,7 +131,7 @@ export class ServedMount {
   /** Detaches the mount, even if it is in use. A failure is logged, because the server ends anyway. */
   private detach(): void {
     try {
-      if (this.isOurs()) this.control?.unmount(this.config.mountpoint, { lazy: true });
+      if (this.isStillMounted()) this.control?.unmount(this.config.mountpoint, { lazy: true });
     } catch (error) {
       this.log(asMountError(error, 'unmount').message);
     }

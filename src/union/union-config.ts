@@ -34,7 +34,9 @@ export interface UnionConfig {
   readonly accessTimes?: AccessTimes;
   /** Never wait for the disk: a crash of the machine can lose changes. */
   readonly volatile: boolean;
-  /** Mark the work directory as volatile, so that the upper is not mounted again after a crash. */
+  /**
+   * Mark the work directory as volatile, so that the upper is not mounted again until the mark is removed.
+   */
   readonly volatileMark?: boolean;
   /** How owners, ACLs and xattrs are shown if not as on the disk; absent: as on the disk. */
   readonly ownership?: OwnershipView;

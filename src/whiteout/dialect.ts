@@ -127,7 +127,7 @@ export interface Dialect {
   /** null: copies have no such mark. */
   readonly origins: OriginMarks | null;
   /**
-   * null: only the real inode flags protect an object, so that a protected lower object cannot be copied up.
+   * null: only the real inode flags protect an object, so a protected lower object cannot be copied up.
    */
   readonly protections: Protections | null;
 

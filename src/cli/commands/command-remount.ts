@@ -50,7 +50,8 @@ export function commandRemount({ mountpoint: given, options }: Pick<MountArgumen
     if (changesTimes) reportRemounted(mountpoint, { ...before, readOnly: false });
     throw explained(error, given);
   }
-  // The server then syncs the upper, so it gets this message last: the kernel accepts no more writes.
+  // The server then syncs the upper. So this message is the last step, when the kernel accepts no more
+  // writes.
   if (after.readOnly && !before.readOnly) reportToServer(mountpoint, given, after);
   return OK;
 }
@@ -78,7 +79,7 @@ function settingsOf({ options, fileSystemOptions }: MountEntry): FlagSettings {
 }
 
 /**
- * The flags with `options` applied. Throws {@link MountError} for an option that would change anything else.
+ * Applies `options` to the flags. Throws {@link MountError} for an option that would change anything else.
  */
 function withOptions(before: FlagSettings, entry: MountEntry, options: readonly GivenOption[]): FlagSettings {
   const { accessTimes, ...flags } = before;
@@ -101,7 +102,7 @@ function withOptions(before: FlagSettings, entry: MountEntry, options: readonly 
   return { readOnly, suid, dev, exec, accessTimes: times };
 }
 
-/** Whether an option changes nothing in any mount, so that the help does not even mention it. */
+/** Whether an option changes nothing in any mount, so the help does not even mention it. */
 function neverHasEffect(entry: OptionEntry | undefined): boolean {
   return entry?.kind === 'accepted' && entry.help === undefined;
 }
@@ -118,8 +119,9 @@ function alreadyHas(
 }
 
 /**
- * The options of the mountpoint's line in /etc/fstab: mount(8) adds them, so they request no change. The name
- * of another file (mount -T) is not passed to a helper.
+ * The options of the mountpoint's line in /etc/fstab. mount(8) adds them to those of its caller, so they
+ * request no change. If mount(8) reads another file (-T), it does not pass the name of the file
+ * to its helpers.
  */
 function optionsInFstab(mountpoint: string): ReadonlySet<string> {
   const given = new Set<string>();

@@ -138,7 +138,7 @@ function startInside(namespace: readonly string[], order: InsideOrder): ChildPro
   return spawn(
     'env',
     [
-      // unshare(1) must not end when our whole process group gets one of these signals, which the command may
+      // unshare(1) must not end when the whole process group gets one of these signals, which the command may
       // handle.
       '--ignore-signal=HUP,QUIT,USR1,USR2,ALRM',
       'setpriv',
@@ -158,8 +158,8 @@ function startInside(namespace: readonly string[], order: InsideOrder): ChildPro
       'run-inside',
       JSON.stringify(order),
     ],
-    // unshare(1) passes no signal on. If we signalled the inner process ourselves, it could not distinguish
-    // our signal from one of the terminal. So we report signals to it over this channel.
+    // unshare(1) passes no signal on. If this process signalled the inner process, that one could not
+    // distinguish the signal from one of the terminal. So signals are reported to it over this channel.
     { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] },
   );
 }

@@ -135,7 +135,7 @@ function unmountFuse(path: string, entry: MountEntry, options: UnmountOptions): 
 
 /**
  * The refusal for a mount of another user: fusermount3 claims that such a mount does not exist. Undefined:
- * the mount is our own.
+ * the mount belongs to the user of this process.
  */
 function refusalForOtherUser(path: string, { fileSystemOptions }: MountEntry): MountError | undefined {
   const user = fileSystemOptions.find((option) => option.startsWith('user_id='))?.slice('user_id='.length);

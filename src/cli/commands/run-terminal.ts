@@ -1,8 +1,8 @@
 /**
  * A terminal for the command of `plyfs run`. The caller's terminal belongs to a session outside of the
  * command's namespaces: the command can neither find its name (tty(1)) nor give it to process groups of its
- * own (job control). So the command gets a pseudo-terminal, and we copy bytes between the two terminals, as
- * container engines do.
+ * own (job control). So the command gets a pseudo-terminal, and this process copies bytes between the two
+ * terminals, as container engines do.
  */
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';

@@ -8,7 +8,7 @@ const EXIT_STATUS: Section = {
     {
       items: [
         ['0', 'success: the mount answers, or no longer exists; the layer is converted'],
-        ['1', 'refused or failed; the reason is on stderr, and nothing is mounted or left behind'],
+        ['1', 'refused or failed; the reason is on stderr; no new mount or layer is made, and an existing mount stays'],
         ['2', 'wrong command line'],
       ],
     },
@@ -84,9 +84,9 @@ const MOUNT: readonly Section[] = [
     heading: 'Notes',
     blocks: [
       'Paths may be relative. Unknown options are named on stderr and ignored. Options that contradict each other are ' +
-        'refused.',
-      'Without the word mount, plyfs follows the rules of fuse-overlayfs: the last of several values holds, and of two ' +
-        'contradicting options the one that promises less. Up to 500 lower layers are accepted.',
+        'refused, but of a word and its opposite (ro, rw) the last one applies.',
+      'Without the word mount, plyfs follows the rules of fuse-overlayfs: if an option has several values, the last one ' +
+        'applies; if two options contradict each other, the one that promises less applies (of ro and rw: ro). Up to 500 lower layers are accepted.',
       'MOUNTPOINT can be /dev/fd/N, a descriptor of /dev/fuse that the caller has already mounted; plyfs then only ' +
         'serves it.',
       'A process in the background serves the mount, and ends when it is unmounted. On SIGTERM, SIGINT and SIGHUP this ' +

@@ -26,7 +26,7 @@ export function setTerminal(settings: readonly string[], fd: number | 'inherit' 
 }
 
 /**
- * Whether this process is in the foreground of its terminal. Compares fields 5 and 8 of /proc/self/stat: our
+ * Whether this process is in the foreground of its terminal. Compares fields 5 and 8 of /proc/self/stat: its
  * process group and the terminal's foreground group (man proc_pid_stat(5)).
  */
 function isInForeground(): boolean {

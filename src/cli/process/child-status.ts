@@ -7,12 +7,13 @@ import { constants } from 'node:os';
 const PASSED_ON = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const;
 
 /**
- * The longest time between our copy of a signal and the report of the outer process, if both processes got
- * the signal because it was sent to their process group. In milliseconds.
+ * How long after a signal the report of the outer process can arrive, if the inner process has got the signal
+ * too because it was sent to their process group. In milliseconds.
  */
 const GROUP_SIGNAL_MS = 250;
 /**
- * The report can arrive before our own copy of the signal. How long to wait for our copy, in milliseconds.
+ * How long the inner process waits for its own copy of a reported signal, which can arrive after the report.
+ * In milliseconds.
  */
 const OWN_COPY_WAIT_MS = 30;
 
@@ -35,9 +36,9 @@ export function statusOfSignal(signal: NodeJS.Signals): number {
 /**
  * Passes signals on to the command of `plyfs run`. This object is in the inner process, which starts the
  * command. The outer process reports each signal that it gets. The terminal and `kill -- -PGID` signal a
- * whole process group: the kernel then signals the outer process, us, and a command in our group. So we pass
- * a signal on to a command in our group only if the outer process alone has got it. A command in its own
- * session gets every signal from us.
+ * whole process group: the kernel then signals the outer process, the inner process, and a command in their
+ * group. So the inner process passes a signal on to a command in its group only if the outer process alone
+ * has got it. To a command in a session of its own it passes every signal on.
  */
 export class CommandSignals {
   private command: ChildProcess | undefined;
@@ -60,7 +61,8 @@ export class CommandSignals {
   }
 
   /**
-   * @param hasOwnTerminal the command is in its own session, so it gets no signal that is sent to our group
+   * @param hasOwnTerminal the command is in its own session, so it gets no signal that is sent to the group
+   * of this process
    */
   attach(command: ChildProcess, { hasOwnTerminal }: { hasOwnTerminal: boolean }): void {
     this.command = command;

@@ -1,7 +1,7 @@
 /**
  * The launcher: the process that waits for a mount in the background. It is `bin/plyfs`, or a second process
- * of this program (`relaunch.ts`). It reads our stdout to its end and exits with the status that it finds
- * there. We are its child, and continue as the daemon.
+ * of this program (`relaunch.ts`). This process is its child, and continues as the daemon. The launcher reads
+ * the stdout of this process to its end, and exits with the status that it finds there.
  */
 import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
 import { Errno } from '../../core/errno.js';
@@ -74,9 +74,9 @@ export class Launcher {
   }
 
   /**
-   * The fds that the launcher has inherited and passed on to us, by accident or for a reason (flock(1) holds
-   * its lock on one). An fd number counts only if both processes have the same file open there: the launcher
-   * also has files of its own, which it has not passed on.
+   * The fds that the launcher has inherited and passed on to this process, by accident or for a reason
+   * (flock(1) holds its lock on one). An fd number counts only if both processes have the same file open
+   * there: the launcher also has files of its own, which it has not passed on.
    */
   private inherited(): number[] {
     const { pid } = this;

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 interface UserNamespace {
   /** Arguments of unshare(1). */
   readonly args: readonly string[];
-  /** Whether it has users besides our own: those of /etc/subuid, or all users. */
+  /** Whether it has users besides the one of this process: those of /etc/subuid, or all users. */
   readonly hasOthers: boolean;
 }
 
@@ -42,7 +42,7 @@ function isInPath(program: string): boolean {
   });
 }
 
-/** Whether `file` lists our user, by name or by number. */
+/** Whether `file` lists the user of this process, by name or by number. */
 function isListed(file: string): boolean {
   const uid = process.geteuid?.();
   try {

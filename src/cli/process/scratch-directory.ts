@@ -57,7 +57,7 @@ export class ScratchDirectory {
   }
 }
 
-/** Removes the directories of our own user on which no run holds a lock. */
+/** Removes the directories of this user on which no run holds a lock. */
 function removeAbandoned(home: string, tryLock: (fd: number) => boolean): void {
   for (const name of readdirSync(home)) {
     if (!NAME.test(name)) continue;

@@ -6,7 +6,7 @@ import { PLYFS_SERVER_END } from '../control/server-end.js';
 import type { Exchange } from './exchange.js';
 import { ioctlInput } from './ioctl-input.js';
 
-/** _IO('y', 'f'): a number of our own, see `requestPseudoLinkFlush`. */
+/** _IO('y', 'f'): a number that plyfs has chosen; see `requestPseudoLinkFlush`. */
 export const PLYFS_FLUSH_PSEUDO_LINKS = 0x7966;
 
 /** The size of the output of PLYFS_IS_WRITABLE: a u32. */

@@ -5,24 +5,27 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** After this many milliseconds without a request the server is idle. (A collection blocks the thread.) */
+/**
+ * The server is idle after this many milliseconds without a request. Then a collection, which blocks the
+ * thread, delays nobody.
+ */
 export const IDLE_MS = 1000;
 
 /**
- * Least garbage in bytes for a collection. It must also be a quarter of the live objects, because a
- * collection visits all of them.
+ * The least number of bytes of garbage for a collection. The garbage must also be at least a quarter of the
+ * live objects, because a collection visits all of these.
  */
 const WORTHWHILE = 4 << 20;
-/** About how many bytes a node and its entry in its directory have. */
-const NODE = 250;
+/** About how many bytes a node and its entry in its directory occupy. */
+const NODE_BYTES = 250;
 
 let collector: (() => void) | null = null;
 
 /** The heap of the calling thread. */
 export class ThreadHeap {
   /**
-   * In bytes: `used` by objects, dead ones included that are not collected yet; `held` in pages of the
-   * system.
+   * In bytes. `used`: by objects, also by dead ones that are not collected yet. `held`: in pages that the
+   * process has from the system.
    */
   measure(): { readonly used: number; readonly held: number } {
     const { used_heap_size: used, total_physical_size: held } = getHeapStatistics();
@@ -42,10 +45,10 @@ export class IdleGc {
   /** Bytes in use after the last collection. */
   private live: number;
   /**
-   * The last collection freed so much that one more is due. Only that one frees the pages that are nearly
-   * empty.
+   * The last collection freed so much that another one is due: only the second one frees pages that are
+   * nearly empty.
    */
-  private isRepeated = false;
+  private isAnotherDue = false;
 
   constructor(private readonly heap = new ThreadHeap()) {
     this.live = heap.measure().used;
@@ -56,7 +59,7 @@ export class IdleGc {
    * @param served how many requests have been served so far
    */
   delay(served: number): number {
-    return served === this.served && !this.isRepeated ? -1 : IDLE_MS;
+    return served === this.served && !this.isAnotherDue ? -1 : IDLE_MS;
   }
 
   /**
@@ -67,11 +70,11 @@ export class IdleGc {
   run(served: number, forgotten: number): void {
     this.served = served;
     const { used, held } = this.heap.measure();
-    const garbage = Math.max(used - this.live, (forgotten - this.forgotten) * NODE);
-    if (!this.isRepeated && garbage < Math.max(WORTHWHILE, this.live / 4)) return;
+    const garbage = Math.max(used - this.live, (forgotten - this.forgotten) * NODE_BYTES);
+    if (!this.isAnotherDue && garbage < Math.max(WORTHWHILE, this.live / 4)) return;
     this.heap.collect();
     const after = this.heap.measure();
-    this.isRepeated = Math.max(held - after.held, used - after.used) >= WORTHWHILE;
+    this.isAnotherDue = Math.max(held - after.held, used - after.used) >= WORTHWHILE;
     this.live = after.used;
     this.forgotten = forgotten;
   }

@@ -1,6 +1,6 @@
 /**
  * Serves one message after the other: request → handler → exactly one reply. Each exception of an operation
- * becomes the errno of its reply here, so that an operation that fails affects no other one.
+ * becomes the errno of its reply here, so an operation that fails affects no other one.
  */
 import { Errno, errnoName, FsError } from '../../core/errno.js';
 import { UndoError } from '../../core/undo.js';

@@ -29,7 +29,10 @@ export interface Row {
   readonly handle: Handler;
   /** False: the kernel expects no reply and accepts none. */
   readonly replies: boolean;
-  /** Changes the tree: fails with EROFS on a read-only mount, for whatever reason the kernel sends it. */
+  /**
+   * True: the request changes the tree. On a read-only mount it fails with EROFS, even if the kernel should
+   * not have sent it.
+   */
   readonly changes: boolean;
   /** The member of the body that is the nodeid of a second object that the request changes; null: none. */
   readonly otherNode: Offset<'u64'> | null;

@@ -26,12 +26,12 @@ export function refuseLayersInUse(config: MountConfig): void {
     const mounts = readMountinfo();
     const finder = new LocationFinder(mounts);
     const byKernel = usedByKernel(mounts, finder);
-    const used = findLayerInUse(config, finder, (place) => byKernel.has(keyOf(place)));
+    const used = findLayerInUse(config, finder, (location) => byKernel.has(keyOf(location)));
     if (used !== undefined) throw used;
     const marked = findLayerInUse(
       config,
       finder,
-      memoized((place) => isMarked(place, mounts, finder)),
+      memoized((location) => isMarked(location, mounts, finder)),
     );
     if (marked === undefined) return;
     // The other mount may have been unmounted already, and its server may end soon: check again.
@@ -41,7 +41,7 @@ export function refuseLayersInUse(config: MountConfig): void {
 }
 
 /** Whether another mount uses the directory as its upper or work directory. */
-type UsageTest = (place: DirectoryLocation) => boolean;
+type UsageTest = (location: DirectoryLocation) => boolean;
 
 /** The refusal of the first layer that is in use, or inside a directory that is. */
 function findLayerInUse(
@@ -50,22 +50,22 @@ function findLayerInUse(
   isUsed: UsageTest,
 ): MountError | undefined {
   for (const path of lowers) {
-    const place = finder.find(path);
-    if (isUsed(place) || isInsideUsed(place, isUsed)) return inUse('lowerdir', path);
+    const location = finder.find(path);
+    if (isUsed(location) || isInsideUsed(location, isUsed)) return inUse('lowerdir', path);
   }
   // The upper's work directory itself is not checked here: the union locks it when it opens it.
   if (upper !== undefined) {
-    const place = finder.find(upper);
-    if (isUsed(place) || isInsideUsed(place, isUsed)) return inUse('upperdir', upper);
+    const location = finder.find(upper);
+    if (isUsed(location) || isInsideUsed(location, isUsed)) return inUse('upperdir', upper);
   }
   if (work !== undefined && isInsideUsed(finder.find(work), isUsed)) return inUse('workdir', work);
   return undefined;
 }
 
-/** Whether a directory above `place` is in use. */
-function isInsideUsed(place: DirectoryLocation, isUsed: UsageTest): boolean {
-  for (const key of ancestorKeys(place)) {
-    if (isUsed({ ...place, path: key.slice(place.device.length + 1) })) return true;
+/** Whether a directory above `location` is in use. */
+function isInsideUsed(location: DirectoryLocation, isUsed: UsageTest): boolean {
+  for (const key of ancestorKeys(location)) {
+    if (isUsed({ ...location, path: key.slice(location.device.length + 1) })) return true;
   }
   return false;
 }
@@ -80,19 +80,19 @@ function usedByKernel(mounts: readonly MountEntry[], finder: LocationFinder): Re
     if (type !== 'overlay') continue;
     for (const option of fileSystemOptions) {
       const [, path] = /^(?:upperdir|workdir)=(\/.*)$/.exec(option) ?? [];
-      const place = path === undefined ? undefined : unlessUnreachable(() => finder.find(path));
-      if (place !== undefined) keys.add(keyOf(place));
+      const location = path === undefined ? undefined : findIfReachable(() => finder.find(path));
+      if (location !== undefined) keys.add(keyOf(location));
     }
   }
   return keys;
 }
 
-/** Calls `test` once for each place, because layers share most of their ancestors. */
+/** Remembers the answer for each directory; layers share most of their ancestors. */
 function memoized(test: UsageTest): UsageTest {
   const answers = new Map<string, boolean>();
-  return (place) => {
-    const key = keyOf(place);
-    const answer = answers.get(key) ?? test(place);
+  return (location) => {
+    const key = keyOf(location);
+    const answer = answers.get(key) ?? test(location);
     answers.set(key, answer);
     return answer;
   };
@@ -102,13 +102,13 @@ function memoized(test: UsageTest): UsageTest {
  * Whether the directory has the mark of a server that uses it. The mark is read through a mount that shows
  * the directory; false if no mount does.
  */
-function isMarked(place: DirectoryLocation, mounts: readonly MountEntry[], finder: LocationFinder): boolean {
+function isMarked(location: DirectoryLocation, mounts: readonly MountEntry[], finder: LocationFinder): boolean {
   for (const mount of mounts) {
-    if (mount.device !== place.device) continue;
-    const path = pathThrough(mount, place.path);
+    if (mount.device !== location.device) continue;
+    const path = pathThrough(mount, location.path);
     // Another mount may hide the directory there.
-    const found = path === null ? undefined : unlessUnreachable(() => finder.find(path));
-    if (path !== null && found !== undefined && keyOf(found) === keyOf(place)) return hasMark(path);
+    const found = path === null ? undefined : findIfReachable(() => finder.find(path));
+    if (path !== null && found !== undefined && keyOf(found) === keyOf(location)) return hasMark(path);
   }
   return false;
 }
@@ -127,7 +127,7 @@ function hasMark(path: string): boolean {
  * Calls `find`. Undefined for any errno: the directory cannot be opened, has been removed, or is on a mount
  * whose server has died.
  */
-function unlessUnreachable(find: () => DirectoryLocation): DirectoryLocation | undefined {
+function findIfReachable(find: () => DirectoryLocation): DirectoryLocation | undefined {
   try {
     return find();
   } catch (error) {

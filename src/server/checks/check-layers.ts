@@ -86,17 +86,17 @@ function checkLocations(config: MountConfig): void {
   const work = config.dialect === 'aufs' ? undefined : config.work;
   const names = optionNames(config);
   const finder = new LocationFinder();
-  const lowerPlaces = lowers.map((path) => locate(finder, names.lower, path));
-  const upperPlace = upper === undefined ? undefined : locate(finder, names.upper, upper);
+  const lowerLocations = lowers.map((path) => locate(finder, names.lower, path));
+  const upperLocation = upper === undefined ? undefined : locate(finder, names.upper, upper);
   // Without an upper the kernel ignores the workdir.
-  const workPlace = upper === undefined || work === undefined ? undefined : locate(finder, 'workdir', work);
-  if (upperPlace !== undefined && workPlace !== undefined) checkWork(upperPlace, workPlace, work as string);
-  checkOverlaps(names.lower, lowers, lowerPlaces, [
-    ...(upperPlace === undefined ? [] : [{ name: names.upper, place: upperPlace }]),
-    ...(workPlace === undefined ? [] : [{ name: 'workdir', place: workPlace }]),
+  const workLocation = upper === undefined || work === undefined ? undefined : locate(finder, 'workdir', work);
+  if (upperLocation !== undefined && workLocation !== undefined) checkWork(upperLocation, workLocation, work as string);
+  checkOverlaps(names.lower, lowers, lowerLocations, [
+    ...(upperLocation === undefined ? [] : [{ name: names.upper, location: upperLocation }]),
+    ...(workLocation === undefined ? [] : [{ name: 'workdir', location: workLocation }]),
   ]);
-  const treesWithMounts = lowerPlaces.filter((_, i) => !canCloneTree(lowers[i] as string));
-  if (upperPlace !== undefined) treesWithMounts.push(upperPlace);
+  const treesWithMounts = lowerLocations.filter((_, i) => !canCloneTree(lowers[i] as string));
+  if (upperLocation !== undefined) treesWithMounts.push(upperLocation);
   const mountpoint = locateMountpoint(finder, config);
   if (mountpoint !== undefined) checkOutside(treesWithMounts, mountpoint, config.mountpoint);
 }
@@ -140,8 +140,8 @@ function locate(finder: LocationFinder, what: string, path: string): DirectoryLo
 
 /**
  * The location of the mountpoint. If it is mounted already, open(2) would wait for the server, which does not
- * run yet, so the location is derived from the parent's. Undefined if we cannot reach it; then no layer leads
- * into it either.
+ * run yet, so the location is derived from the parent's. Undefined if this process cannot reach it; then no
+ * layer leads into it either.
  */
 function locateMountpoint(
   finder: LocationFinder,
@@ -150,13 +150,13 @@ function locateMountpoint(
   if (deviceFd === undefined) return locate(finder, 'mountpoint', mountpoint);
   const slash = mountpoint.lastIndexOf('/');
   if (mountpoint === `/dev/fd/${deviceFd}`) return undefined;
-  const parent = unlessForbidden(() => finder.findUnreadable(mountpoint.slice(0, slash) || '/'));
+  const parent = findIfSearchable(() => finder.findUnreadable(mountpoint.slice(0, slash) || '/'));
   if (parent === undefined) return undefined;
   return { ...parent, path: `${parent.path === '/' ? '' : parent.path}${mountpoint.slice(slash)}` };
 }
 
-/** Calls `find`. Undefined: we cannot search one of the directories of the path (EACCES). */
-function unlessForbidden(find: () => DirectoryLocation): DirectoryLocation | undefined {
+/** Calls `find`. Undefined: this process cannot search one of the directories of the path (EACCES). */
+function findIfSearchable(find: () => DirectoryLocation): DirectoryLocation | undefined {
   try {
     return find();
   } catch (error) {
@@ -196,17 +196,17 @@ function checkWork(upper: DirectoryLocation, work: DirectoryLocation, where: str
 function checkOverlaps(
   what: string,
   lowers: string[],
-  places: DirectoryLocation[],
-  others: readonly { name: string; place: DirectoryLocation }[],
+  locations: DirectoryLocation[],
+  others: readonly { name: string; location: DirectoryLocation }[],
 ): void {
-  const layers = new Map(others.map(({ name, place }) => [keyOf(place), name]));
-  places.forEach((place, i) => {
-    const other = layers.get(keyOf(place));
+  const layers = new Map(others.map(({ name, location }) => [keyOf(location), name]));
+  locations.forEach((location, i) => {
+    const other = layers.get(keyOf(location));
     if (other !== undefined) throw overlap(what, lowers[i], `is also ${other}`, 'give each layer once');
-    layers.set(keyOf(place), `lower layer ${i + 1}`);
+    layers.set(keyOf(location), `lower layer ${i + 1}`);
   });
-  places.forEach((place, i) => {
-    for (const ancestor of ancestorKeys(place)) {
+  locations.forEach((location, i) => {
+    for (const ancestor of ancestorKeys(location)) {
       const outer = layers.get(ancestor);
       if (outer !== undefined) throw overlap(what, lowers[i], `is inside ${outer}`, 'layers must be separate trees');
     }

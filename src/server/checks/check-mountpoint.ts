@@ -40,7 +40,7 @@ export function resolveMountpoint(path: string): string {
 
 const DEVICE = '/dev/fuse';
 
-/** Checks that we can open the kernel's FUSE device. fusermount3 also opens it with our rights. */
+/** Checks that this process can open the kernel's FUSE device. fusermount3 opens it with the same rights. */
 export function checkDevice(): void {
   try {
     closeSync(openSync(DEVICE, constants.O_RDWR));

@@ -4,7 +4,7 @@ import { O_PATH } from '../../core/flags.js';
 import { type MountEntry, readMountinfo } from '../../sys/mountinfo.js';
 import { procField, readOwnProc } from '../../sys/proc.js';
 
-/** The place of a directory: its mount, its file system, and its path there. */
+/** The mount, the file system and the path of a directory. */
 export interface DirectoryLocation {
   readonly mountId: number;
   /** The device of the file system, as `major:minor`. */
@@ -40,13 +40,13 @@ export class LocationFinder {
   private open(path: string, mode: number): DirectoryLocation {
     const fd = openSync(Buffer.from(path, 'latin1'), mode | constants.O_DIRECTORY);
     try {
-      return this.placeOf(fd);
+      return this.locationOf(fd);
     } finally {
       closeSync(fd);
     }
   }
 
-  private placeOf(fd: number): DirectoryLocation {
+  private locationOf(fd: number): DirectoryLocation {
     const real = readlinkSync(`/proc/self/fd/${fd}`, 'latin1');
     const mountId = Number(procField(readOwnProc(`fdinfo/${fd}`), 'mnt_id'));
     const mount = this.mounts.get(mountId);
@@ -80,11 +80,11 @@ function join(root: string, rest: string): string {
 }
 
 /** A string that is equal for equal locations. */
-export function keyOf(place: DirectoryLocation): string {
-  return `${place.device} ${place.path}`;
+export function keyOf(location: DirectoryLocation): string {
+  return `${location.device} ${location.path}`;
 }
 
-/** The keys of all directories above `place` in its file system, nearest first. */
+/** The keys of all directories above `location` in its file system, nearest first. */
 export function* ancestorKeys({ device, path }: DirectoryLocation): Generator<string> {
   for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
     yield `${device} ${path.slice(0, end)}`;

@@ -1,7 +1,7 @@
 /**
- * A mount that the caller has made already. The mountpoint `/dev/fd/N` names its descriptor of /dev/fuse, and
- * we only serve it, as libfuse 3 does (lib/helper.c:fuse_mnt_parse_fuse_fd). mount.fuse3 -o drop_privileges
- * and Apptainer's --fusemount pass such a descriptor.
+ * A mount that the caller has made already. The mountpoint `/dev/fd/N` names its descriptor of /dev/fuse. The
+ * server only serves it, as libfuse 3 does (lib/helper.c:fuse_mnt_parse_fuse_fd). mount.fuse3 -o
+ * drop_privileges and Apptainer's --fusemount pass such a descriptor.
  */
 import { fstatSync, readlinkSync, readSync, type Stats } from 'node:fs';
 import { resolve } from 'node:path';
@@ -101,7 +101,7 @@ export function onGivenDevice(config: MountConfig): MountConfig | undefined {
     );
   }
   const inside = layersOf(config).find((layer) => mounts.some(({ mountpoint }) => isWithin(layer, mountpoint)));
-  // Opening this layer would wait for an answer of our own server.
+  // The server would open this layer through its own mount, and would wait for itself.
   if (inside !== undefined) {
     const advice = 'give its path from elsewhere, such as a bind mount';
     throw refuse(`hides the layer ${displayName(inside)}`, Errno.ELOOP, advice);

@@ -29,16 +29,16 @@ export function withoutIdmapped(config: MountConfig, mounts: readonly MountEntry
   };
 }
 
-/** A path of the directory at `place` on a mount without an idmap. */
+/** A path of the directory at `location` on a mount without an idmap. */
 function unmappedPath(
   mounts: readonly MountEntry[],
-  place: DirectoryLocation,
+  location: DirectoryLocation,
   { what, path }: { what: string; path: string },
 ): string {
-  if (!mounts.some(({ id, isIdmapped }) => id === place.mountId && isIdmapped)) return path;
+  if (!mounts.some(({ id, isIdmapped }) => id === location.mountId && isIdmapped)) return path;
   for (const mount of mounts) {
-    if (mount.isIdmapped || mount.device !== place.device) continue;
-    const candidate = pathThrough(mount, place.path);
+    if (mount.isIdmapped || mount.device !== location.device) continue;
+    const candidate = pathThrough(mount, location.path);
     if (candidate !== null && isSame(candidate, path)) return candidate;
   }
   throw MountError.of({

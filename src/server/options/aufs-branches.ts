@@ -22,7 +22,7 @@ const IGNORED_ATTRIBUTE = /^(moo|coo_reg|coo_all|fhsm|unpin|icex(sec|sys|tr|usr|
 
 /**
  * Parses the list of branches.
- * @param readOnly the mount is read-only, so that no branch is rw unless its permission is rw
+ * @param readOnly the mount is read-only, so no branch is rw unless its permission is rw
  * @param note receives a line about each word that is not understood
  */
 export function branchesFrom(list: string, readOnly: boolean, note: (line: string) => void): Branch[] {

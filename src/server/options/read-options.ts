@@ -10,8 +10,9 @@ import { setProperty } from './resolve-mount.js';
 /**
  * The rules that the command line follows. `plyfs` refuses options that contradict each other.
  * `fuse-overlayfs` ignores a wrong value of an option of the kernel's overlayfs that the program
- * fuse-overlayfs ignores: container engines append such options to those of their user. In this form the last
- * of several values holds. Of two options that contradict each other, the one that promises less holds.
+ * fuse-overlayfs ignores: container engines append such options to those of their user. In this form, if an
+ * option has several values, the last one holds. If two options contradict each other, the one that promises
+ * less holds.
  */
 export type CommandLineForm = 'plyfs' | 'fuse-overlayfs';
 

@@ -1,8 +1,8 @@
 /**
- * The process that serves one mount through fuse-native, from opening the layers to closing them. It receives
- * one MountConfig, and later a message that the mount was detached and the process must end. It sends
- * ServerMessages. It ends when the mount is unmounted. If the process that has started it ends, it unmounts
- * and ends.
+ * The process that serves one mount through fuse-native, from opening the layers to closing them. It sends
+ * ServerMessages to the process that has started it, and receives two messages: a MountConfig, and later
+ * perhaps that the mount was detached and this process must end. It ends when the mount is unmounted. If the
+ * process that has started it ends, it unmounts and ends.
  */
 import { displayName } from '../../core/entry-name.js';
 import { Libfuse2Session, unmount } from '../../fuse/index.js';
@@ -52,7 +52,9 @@ async function open(config: MountConfig): Promise<Libfuse2Session> {
   }
 }
 
-/** Serves the mount until it is unmounted, the process that has started us ends, or a signal stops us. */
+/**
+ * Serves the mount until it is unmounted, a signal arrives, or the process that has started this one ends.
+ */
 async function serve(config: MountConfig): Promise<void> {
   process.title = `plyfs: serves ${displayName(config.mountpoint)}`;
   // The umask of each request is applied to its mode. The process does nothing else, so it needs no umask.

@@ -114,7 +114,7 @@ async function perform<K extends 'scanned' | 'written'>(
   throw failure(request, result);
 }
 
-/** Errnos that only a write can cause, so that the destination is meant, and not the layer. */
+/** Errnos that only a write can cause, so the destination is meant, and not the layer. */
 const OF_DESTINATION = new Set<number>([Errno.ENOSPC, Errno.EDQUOT, Errno.EROFS]);
 
 /** The error of a pass that failed. */

@@ -21,7 +21,7 @@ import { checkRemovable, openForChanges, removeContents } from './remove-tree.js
 
 /** The permissions that the owner needs to list a directory and open its entries. */
 const OWNER_LISTS = S_IRUSR | S_IXUSR;
-/** How often another process may replace the object that has the staging name, before we give up. */
+/** How often another process may replace the object that has the staging name, before this one gives up. */
 const ATTEMPTS = 100;
 
 /**
@@ -50,7 +50,8 @@ export class StagedDirectory {
         if (!tryLock(fd)) throw occupied(destination);
         // The lock excludes other processes only if the staging name still leads to this directory.
         if (leadsTo(destination, fd)) {
-          // If it is not empty, another process has replaced the directory that we made, and was killed.
+          // If it is not empty, another process has replaced the directory that was made here, and was
+          // killed.
           if (made && isEmpty(fd, '.')) {
             prepare(fd);
             return new StagedDirectory(destination, fd);

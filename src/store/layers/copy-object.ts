@@ -1,6 +1,6 @@
 /**
- * Copies one object of a layer with all its attributes. Unlike at copy-up, an attribute that cannot be set is
- * an error.
+ * Copies one object of a layer with all its attributes. If one of them cannot be set, the copy fails; a
+ * copy-up tolerates that for some xattrs.
  */
 import { cloneData, copyData } from '../../copyup/fill-data.js';
 import { FsError } from '../../core/errno.js';
@@ -47,8 +47,8 @@ function copyFile(source: LayerObject, dirfd: number, translate: XattrTranslatio
 }
 
 /**
- * Copies owner, xattrs, mode and times, in this order: chown clears set-id bits and capabilities, an access
- * ACL sets mode bits, and every change updates a time.
+ * Copies owner, xattrs, mode and times, in this order: chown clears set-id bits and capabilities, and an
+ * access ACL sets mode bits. The data has been copied before, because that changes mtime.
  */
 export function copyAttributes(source: LayerObject, copy: ObjectRef, translate: XattrTranslation): void {
   const { stat } = source;

@@ -1,7 +1,8 @@
 /**
- * A flag that a helper thread sets when it has loaded its modules. If a thread is terminated while it loads
- * native code, the process aborts (SIGABRT: an addon cannot throw any more). The same happens if its parent
- * thread or the process ends then. So a thread must not be ended before it has set the flag.
+ * A flag that a helper thread or the prefetch thread sets when it has loaded its modules. If a thread is
+ * terminated while it loads native code, the process aborts (SIGABRT: an addon cannot throw any more). The
+ * same happens if its parent thread or the process ends then. So a thread must not be ended before it has set
+ * the flag.
  */
 import { threadIds } from './thread.js';
 

@@ -16,7 +16,7 @@ import { correctNumbers } from './stable-inode-numbers.js';
 export function listingOf(union: Union, dir: DirectoryNode, noatime = false): Listing {
   let listing = union.caches.listings.get(dir);
   if (listing === undefined) {
-    union.caches.treePrefetch.listed(dir);
+    union.caches.treePrefetch.noteListing(dir);
     const entries = readMerged(union, dir, noatime);
     const hasCopies = correctNumbers(union, dir, entries);
     if (dir.impure && !hasCopies && !dir.isMerged) unmarkImpure(union, dir);

@@ -64,7 +64,7 @@ function isShownByOther(union: Union, dir: DirectoryNode, name: EntryName, own: 
   return !hidesItsOrigin(union, dir, name, number) && union.nodes.hasLowerFile(number);
 }
 
-/** Whether the lower file is at `name` of `dir` too, so that its copy hides it. */
+/** Whether the lower file is at `name` of `dir` too, so its copy hides it. */
 function hidesItsOrigin(union: Union, dir: DirectoryNode, name: EntryName, number: number): boolean {
   return dir.lowers.some((home) => {
     if (!statAt(union.fds.get(home), name, atPlace)) return false;

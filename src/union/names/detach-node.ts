@@ -7,7 +7,7 @@ import { recheckCopies } from '../lookup/cached-listing.js';
 import type { LinkGroup } from '../nodes/link-group.js';
 import type { Location } from '../nodes/location.js';
 import type { DirectoryNode, FileNode } from '../nodes/node.js';
-import { opensItself, statReal } from '../objects/real-object.js';
+import { hasRealObjectOpen, statReal } from '../objects/real-object.js';
 import type { Union } from '../state/union.js';
 
 const scratch = new FileStat();
@@ -44,7 +44,7 @@ export function keepingReachable(node: FileNode, at: Location, dirfd: number, re
  */
 function needsPinnedFd(node: FileNode): boolean {
   // The copy of a file with several links is reached through its entry in the hard link table.
-  return node.group === null && !opensItself(node) && (node.nlookup > 0 || node.open !== null);
+  return node.group === null && !hasRealObjectOpen(node) && (node.nlookup > 0 || node.open !== null);
 }
 
 /**

@@ -16,7 +16,7 @@ class RareState {
   redirect: string | null = null;
   identity: number | null = null;
 
-  /** Whether all fields have their initial values, so that the object is not needed. */
+  /** Whether all fields have their initial values, so the object is not needed. */
   get isInitial(): boolean {
     const hasNoFds = this.open === null && this.pinnedFd < 0 && this.copyJobKey === 0;
     return hasNoFds && this.group === null && this.data === null && this.redirect === null && this.identity === null;
@@ -92,7 +92,7 @@ export abstract class FileState {
     this.setFact(LACKS_CAPABILITY, holds);
   }
 
-  /** The file was opened before, so that the kernel can have pages of it. */
+  /** The file was opened before, so the kernel can have pages of it. */
   get wasOpened(): boolean {
     return (this.facts & WAS_OPENED) !== 0;
   }

@@ -86,7 +86,7 @@ export class NodeTable {
   /** Frees `node` if nothing holds it, and then each parent that nothing holds any more. */
   release(node: UnionNode): void {
     let current: UnionNode | null = node;
-    while (current !== null && this.isFree(current)) {
+    while (current !== null && this.isUnheld(current)) {
       const parent: DirectoryNode | null = current.parent;
       this.free(current);
       current = parent;
@@ -120,7 +120,10 @@ export class NodeTable {
     parent.children.set(name, node);
   }
 
-  /** Removes a node from the tree. It is not freed as long as something holds it. */
+  /**
+   * Removes a node from the tree, and frees each parent that nothing holds any more. It does not free the
+   * node itself: {@link release} does, if nothing holds it.
+   */
   detach(node: UnionNode): void {
     const { parent } = node;
     node.parent = null;
@@ -135,7 +138,7 @@ export class NodeTable {
     this.nodes.clear();
   }
 
-  private isFree(node: UnionNode): boolean {
+  private isUnheld(node: UnionNode): boolean {
     if (node.nlookup > 0 || node.id === ROOT_ID) return false;
     return node.kind === 'directory' ? node.children.size === 0 : node.open === null && node.copyJobKey === 0;
   }

@@ -36,7 +36,7 @@ export class DirectoryNode implements NodeBase {
   /** The nodes of entries, by each node's own `name`. Entries without a node are not in it. */
   readonly children = new Map<EntryName, UnionNode>();
   /**
-   * Whether `children` has all entries, so that a name can be created without a look at the disk. True for a
+   * Whether `children` has all entries, so a name can be created without a look at the disk. True for a
    * directory that was created in this mount. False again after a child was freed that still
    * has its name, and after a link or rename: the node of a file with several links can be elsewhere.
    */

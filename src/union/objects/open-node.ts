@@ -187,7 +187,7 @@ function closeOnFailure<T>(fd: number, use: () => T): T {
 }
 
 /**
- * Opens a node with an existing fd: of a file that was just created or copied up, so that the kernel has no
+ * Opens a node with an existing fd: of a file that was just created or copied up, so the kernel has no
  * cached attributes of it.
  * @param fd the node owns it from now on; -1: the node is open and has it already
  * @param mode the file's mode, if the caller knows it

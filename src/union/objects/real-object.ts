@@ -19,7 +19,10 @@ import type { OpenFile } from '../nodes/open-file.js';
 import type { LayerStack } from '../state/layer-stack.js';
 import type { Union } from '../state/union.js';
 
-/** One object for all results, because a reference is needed for nearly every request. */
+/**
+ * One object for all references, an exception to the rule that no scratch object carries a result: nearly
+ * every request needs a reference, and would allocate one. The caller reads it before the next call.
+ */
 const ref = { dirfd: -1, name: '' };
 
 function refTo(dirfd: number, name: string): ObjectRef {
@@ -28,7 +31,7 @@ function refTo(dirfd: number, name: string): ObjectRef {
   return ref;
 }
 
-/** A reference to a node's top real object. It is valid until the next call of this function. */
+/** A reference to a node's top real object. It is valid until the next call of any function of this file. */
 export function refOf(fds: DirectoryFds, node: UnionNode): ObjectRef {
   if (node.kind === 'directory') return refTo(fds.get(node.top), '');
   return node.home === null ? refTo(heldFd(node), '') : refTo(fds.get(node.home), node.realName);
@@ -36,11 +39,14 @@ export function refOf(fds: DirectoryFds, node: UnionNode): ObjectRef {
 
 /** The fd of an object that is not reached by a name. */
 export function heldFd(node: FileNode): number {
-  return opensItself(node) ? (node.open as OpenFile).fd : node.pinnedFd;
+  return hasRealObjectOpen(node) ? (node.open as OpenFile).fd : node.pinnedFd;
 }
 
-/** Whether the open fd is that of the real object. For a metacopy it is that of the data, another object. */
-export function opensItself(node: FileNode): boolean {
+/**
+ * Whether the node's open fd is that of the real object. For a metacopy it is that of the data, another
+ * object.
+ */
+export function hasRealObjectOpen(node: FileNode): boolean {
   return node.open !== null && node.data === null;
 }
 
@@ -81,7 +87,7 @@ function refForStat(fds: DirectoryFds, node: UnionNode): ObjectRef {
  * longer than most changes.
  */
 function refForChange(fds: DirectoryFds, node: UnionNode): ObjectRef {
-  return node.kind === 'file' && opensItself(node) ? refTo(heldFd(node), '') : refOf(fds, node);
+  return node.kind === 'file' && hasRealObjectOpen(node) ? refTo(heldFd(node), '') : refOf(fds, node);
 }
 
 /**
@@ -100,8 +106,8 @@ export function statNode(union: Union, node: UnionNode, into: FileStat): void {
 }
 
 /**
- * Turns a real stat into the one that the union shows: the inode number that a copy-up does not change, and
- * the link counts of merged directories, groups and removed objects.
+ * Turns a real stat into the one that the union shows: the inode number that a copy-up does not change, the
+ * blocks of a metacopy's data, and the link counts of merged directories, groups and removed objects.
  */
 export function showStat(node: UnionNode, stat: FileStat): void {
   stat.ino = node.ino;
@@ -112,7 +118,7 @@ export function showStat(node: UnionNode, stat: FileStat): void {
     else if (node.isMerged) stat.nlink = 1;
   } else if (node.group !== null) {
     const names = node.group.countNames(stat.nlink);
-    // At least 1, because the file has a name. The count can be too small if names were hidden uncounted.
+    // At least 1, because the file has a name. After a kill the count can be an estimate that is too small.
     stat.nlink = node.removed ? 0 : Math.max(1, names);
   } else if (node.removed && !node.isUpper) stat.nlink = Math.max(0, stat.nlink - 1);
 }
@@ -141,8 +147,8 @@ export function readlinkReal(fds: DirectoryFds, node: UnionNode): string {
 const opened = new FileStat();
 
 /**
- * Opens a regular file or directory; the caller owns the fd. It can be that of a metacopy without the data:
- * see {@link openForReading}.
+ * Opens the real object of a regular file or a directory; the caller owns the fd. For a metacopy that is the
+ * object without the data: {@link openForReading} opens the data.
  */
 export function openReal(union: Union, node: UnionNode, flags: number): number {
   const { dirfd, name } = refOf(union.fds, node);
@@ -168,7 +174,7 @@ function openByName(dirfd: number, name: string, flags: number, into: FileStat):
 
 /**
  * Opens the data of a file for reading; the caller owns the fd.
- * @param into receives the attributes of the file if they are read to open it; else its size is 0
+ * @param into receives the attributes of the file if opening it reads them; if not, it gets the size 0
  */
 export function openForReading(union: Union, node: FileNode, into = opened): number {
   into.size = 0;

@@ -11,7 +11,7 @@ import {
 } from '../../sys/ioctl.js';
 import type { UnionNode } from '../nodes/node.js';
 import { protectionOf } from '../objects/protection.js';
-import { heldFd, openReal, opensItself, refOf, statReal } from '../objects/real-object.js';
+import { hasRealObjectOpen, heldFd, openReal, refOf, statReal } from '../objects/real-object.js';
 import { ensureUpper } from '../promote/promote.js';
 import { copyUpDirectory } from '../promote/promote-directory.js';
 import type { Union } from '../state/union.js';
@@ -86,7 +86,7 @@ function change(union: Union, nodeid: NodeId, flags: number, apply: (fd: number,
  * another object could block or have effects.
  */
 function withRealFd<T>(union: Union, node: UnionNode, body: (fd: number) => T): T {
-  if (node.kind === 'file' && opensItself(node)) return body(heldFd(node));
+  if (node.kind === 'file' && hasRealObjectOpen(node)) return body(heldFd(node));
   const { attr } = union.answer;
   statReal(union, node, attr);
   const type = direntType(attr.mode);

@@ -76,7 +76,7 @@ function capabilityOf(union: Union, node: FileNode, fd: number): Buffer | null {
     return value;
   } catch (error) {
     // EOVERFLOW: the capability belongs to another user namespace. EOPNOTSUPP: the file system has no xattrs.
-    // The data must be written in any case, so that no errno counts here.
+    // The data must be written in any case, so no errno counts here.
     if (error instanceof FsError) return null;
     throw error;
   }

@@ -29,10 +29,10 @@ export function readdir(
   const dir = union.nodes.directory(nodeid);
   if (dir.removed) return;
   if (cookie === 0 && !noatime) updateAccessTime(union, dir);
-  const add = (name: EntryName, ino: number, type: number, at: number): boolean => {
+  const add = (name: EntryName, ino: number, type: number, entryCookie: number): boolean => {
     if (!sink.fits(name.length)) return false;
-    if (plus) sink.addPlus(name, ino, type, at, null);
-    else sink.add(name, ino, type, at);
+    if (plus) sink.addPlus(name, ino, type, entryCookie, null);
+    else sink.add(name, ino, type, entryCookie);
     return true;
   };
   if (cookie < DOT_COOKIE && !add(DOT, dir.ino, DT_DIR, DOT_COOKIE)) return;
@@ -50,9 +50,9 @@ export function readdir(
 }
 
 /**
- * Updates the access time of an upper directory whose listing is in the server's cache. This is one system
- * call. It is made only when the kernel has no cached listing: for the first listing, and after each change
- * of the directory.
+ * Updates the access time of an upper directory whose listing is in the server's cache, by one system call.
+ * If the listing is not in the cache, reading it from disk updates the time. By default the kernel caches
+ * listings too, and then this function runs only if the kernel has dropped its own.
  */
 function updateAccessTime(union: Union, dir: DirectoryNode): void {
   const { mode, directories } = union.options.accessTimes;
@@ -67,8 +67,8 @@ function inoOf(dir: DirectoryNode, { name, ino }: ListedEntry): number {
 
 /**
  * The entry that a lookup of the listed name returns, found without a search of the layers. null: a lookup
- * finds nothing, and the name is not listed. undefined: a lookup fails, and the name is listed without
- * attributes, so that a later request for the attributes returns the error, and the listing does not.
+ * finds nothing, and the name is not listed. undefined: a lookup fails. The listing then has the name
+ * without attributes and does not fail; a later request for the attributes does.
  */
 function entryOf(union: Union, dir: DirectoryNode, listed: ListedEntry): Entry | null | undefined {
   try {
@@ -90,8 +90,8 @@ function lookupListed(union: Union, dir: DirectoryNode, listed: ListedEntry): En
   const presence = home.layer.reader.probe(union.fds.get(home), name, attr);
   // The entry was removed from the layer behind the union's back.
   if (presence === 'absent') return null;
-  // A whiteout made by an attribute, in a directory that is not marked as having such whiteouts. The name is
-  // listed, but a lookup does not find it. The kernel would take attributes returned here for a lookup's.
+  // An xattr whiteout, in a directory without the mark that it has such whiteouts. The name is listed, but a
+  // lookup does not find it. If this returned attributes, the kernel would use them instead of a lookup.
   if (presence === 'whiteout') return undefined;
   const node =
     type === DT_DIR

@@ -154,7 +154,7 @@ function dropTarget(union: Union, target: UnionNode, to: Location, inUpper: bool
 }
 
 /**
- * Exchanges two names (RENAME_EXCHANGE). The upper keeps an object at both, so that no lower one is visible.
+ * Exchanges two names (RENAME_EXCHANGE). The upper keeps an object at both, so no lower one is visible.
  */
 function exchange(union: Union, first: Move, second: Move): void {
   const { from, to } = first;

@@ -1,6 +1,6 @@
 /**
- * Detects a walk through a tree (`find`, `du`, `tar`, a backup), and starts a helper thread that reads the
- * next directories. On a cold cache the walk waits for the disk several times in each directory, once for
+ * Detects a walk through a tree (`find`, `du`, `tar`, a backup), and starts the prefetch thread, which reads
+ * the next directories. On a cold cache the walk waits for the disk several times in each directory, once for
  * each layer, and the disk and the server are idle in between.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
@@ -24,10 +24,10 @@ export interface PrefetchThread {
   end(): void;
 }
 
-/** The number of directories below one directory that are a walk, if they are listed one after the other. */
+/** After this many listings below one directory, it is a walk. */
 const LISTINGS_OF_WALK = 16;
 /**
- * The number of further directories after which the thread gets a new order, if it has finished the last one.
+ * At each multiple of this number of listings, the thread gets a new order if it has finished the last one.
  * It finishes early when the reader pauses, or when what it reads is in memory already.
  */
 const RESTART_INTERVAL = 512;
@@ -51,8 +51,8 @@ export class TreePrefetch {
     private readonly start: (roots: readonly number[], shared: Int32Array) => PrefetchThread = startThread,
   ) {}
 
-  /** Notes that a directory is listed whose listing was not in the cache. */
-  listed(dir: DirectoryNode): void {
+  /** Called when a directory is listed and the cache does not have its listing. */
+  noteListing(dir: DirectoryNode): void {
     const place = this.root === null ? null : namesBetween(this.root, dir);
     if (place === null) {
       this.stop();
@@ -75,10 +75,10 @@ export class TreePrefetch {
   close(): void {
     this.stop();
     if (this.thread === null) return;
-    const end = performance.now() + END_MS;
+    const deadline = performance.now() + END_MS;
     for (;;) {
       const busy = Atomics.load(this.shared, Shared.BUSY);
-      const left = end - performance.now();
+      const left = deadline - performance.now();
       if (busy <= 0 || left <= 0) break;
       Atomics.wait(this.shared, Shared.BUSY, busy, left);
     }

@@ -1,7 +1,8 @@
 /**
- * A helper thread that is ahead of a reader's walk through a tree. It lists and stats the next directories of
- * the lower layers, so that they are in the kernel's caches when the serving thread needs them. It changes
- * nothing and returns nothing. Errors are ignored: the serving thread meets them again and reports them.
+ * The prefetch thread, which is ahead of a reader's walk through a tree. It lists and stats the next
+ * directories of the lower layers, so that they are in the kernel's caches when the serving thread needs
+ * them. It changes nothing and returns nothing. Errors are ignored: the serving thread meets them again and
+ * reports them.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { EntryName } from '../../core/brand.js';

@@ -1,5 +1,5 @@
 /**
- * The order in which the helper thread reads directories: the order in which a reader that follows the
+ * The order in which the prefetch thread reads directories: the order in which a reader that follows the
  * listings will reach them.
  */
 import type { EntryName } from '../../core/brand.js';

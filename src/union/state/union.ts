@@ -66,7 +66,10 @@ export interface UnionOptions {
   readonly hasAcls: boolean;
 }
 
-/** The attributes that an operation returns. */
+/**
+ * The attributes that an operation returns. A union has one such object for all operations, an exception to
+ * the rule that no scratch object carries a result. The transport reads it before the next operation.
+ */
 export interface Answer {
   nodeid: NodeId;
   readonly attr: FileStat;

@@ -37,7 +37,7 @@ export function hasOpaqueMarker(dirfd: number, name: string): boolean {
  * As {@link hasOpaqueMarker}, for a mount whose server may lack search permission, because a stat of the
  * directory must not fail for that reason. In a writable branch, a directory of the server's user gets the
  * permission for the moment. Any other directory cannot be searched or listed through the mount either, so
- * that its marker does not matter.
+ * its marker does not matter.
  */
 export function showsOpaqueMarker(dirfd: number, name: string, isWritable: boolean): boolean {
   try {

@@ -35,7 +35,7 @@ export function refuseIncompatible(work: number, path: string): void {
     incompat = openDirectoryAt(work, INCOMPATIBLE);
     readDirectory(incompat, (name) => features.push(name));
   } catch (error) {
-    // The kernel creates the directory with mode 0, so that an ordinary user cannot list it.
+    // The kernel creates the directory with mode 0, so an ordinary user cannot list it.
     if (!isErrno(error, 'EACCES')) throw error;
     features.push(VOLATILE);
   } finally {
@@ -45,7 +45,9 @@ export function refuseIncompatible(work: number, path: string): void {
   if (feature !== undefined) throw refusal(feature, path);
 }
 
-/** As {@link refuseIncompatible}, for a mount that does not use the work directory `path` (bytes). */
+/**
+ * As {@link refuseIncompatible}, for a mount that does not use the work directory `path` (latin1-decoded).
+ */
 export function refuseIncompatibleAt(path: string): void {
   const parent = openTrusted(path, O_RDONLY | O_DIRECTORY);
   let work = -1;
@@ -53,7 +55,7 @@ export function refuseIncompatibleAt(path: string): void {
     work = openDirectoryAt(parent, 'work');
     refuseIncompatible(work, path);
   } catch (error) {
-    // ENOENT: no mount has used it. EACCES: it has mode 0, so that this user cannot have mounted it.
+    // ENOENT: no mount has used it. EACCES: it has mode 0, so this user cannot have mounted it.
     if (error instanceof LayerRefusal || !isErrno(error, 'ENOENT', 'EACCES')) throw error;
   } finally {
     if (work >= 0) close(work);
@@ -62,12 +64,12 @@ export function refuseIncompatibleAt(path: string): void {
 }
 
 /**
- * Marks the upper as used by a volatile mount, which never waits for the disk. The mark is not synced either:
- * if a journal has any change of the upper, it also has this earlier one.
+ * Marks the upper as used by a volatile mount, which never waits for the disk. The mark is not synced either.
+ * A journal keeps the order: if a later change is on disk, so is the mark.
  */
 export function markVolatile(work: number): void {
   // The directories exist if another mount uses the work directory too.
-  // The kernel uses mode 0, as for WORKDIR/work. With that mode the next mount of a server without
+  // The kernel uses mode 0, as for WORKDIR/work. With that mode the next mount by a server without
   // CAP_DAC_OVERRIDE would fail.
   const mode = hasCapability(CAP_DAC_OVERRIDE) ? 0 : 0o700;
   const incompat = openOrMake(work, INCOMPATIBLE, mode);

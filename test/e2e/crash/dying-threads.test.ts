@@ -135,7 +135,7 @@ describe.skipIf(unavailable !== null)(`plyfs with a bug${unavailable === null ? 
     },
   );
 
-  it('logs nothing when the mount ends while the prefetching thread still loads its native code', async () => {
+  it('logs nothing when the mount ends while the prefetch thread still loads its native code', async () => {
     const names = Array.from({ length: 20 }, (_, i) => `d${i}`);
     for (const name of names) sys.mkdir(join(base, 'lower1', name));
     // Each binding of a system call takes 15 ms, so that the thread starts its walk later than the end of the

@@ -34,7 +34,7 @@ describe.skipIf(unavailable !== null)(`a walk${unavailable === null ? '' : `: ${
     removeScratch(base);
   });
 
-  it('of a tree makes the server start a prefetching thread, shows all files, and lets the server end normally', async () => {
+  it('of a tree makes the server start the prefetch thread, shows all files, and lets the server end normally', async () => {
     const mounted = await mountForeground(layers);
     const before = threadsOf(mounted.server);
     const found = execFileSync('find', [join(layers.mountpoint, 'tree'), '-type', 'f'], { encoding: 'utf8' });

@@ -117,7 +117,7 @@ export const FLAG_OPTIONS = [
     property: 'volatile',
     value: true,
     default: false,
-    help: 'fsync does nothing; a crash can leave the upper incomplete, so it cannot be mounted again',
+    help: 'fsync does nothing; a crash can leave the upper incomplete, so it is not mounted again until its mark in workdir is removed',
   },
   {
     kind: 'value',
@@ -136,7 +136,7 @@ export const SERVER_OPTIONS = [
     word: 'xattr_permissions',
     property: 'xattrPermissions',
     takes: choice({ 0: 'auto', 1: 'privileged', 2: 'user' } as const),
-    help: 'owners, modes and devices are kept in xattrs, 1 in security., 2 in user. ones; the files themselves belong to the user who mounts; 0 (default): as the upper did before',
+    help: '1, 2: keep owners, modes and devices in xattrs (1: security., 2: user.), and let the files themselves belong to the user who mounts; 0 (default): as earlier mounts of the upper did',
   },
   {
     kind: 'value',

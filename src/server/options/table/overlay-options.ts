@@ -15,7 +15,7 @@ export const OVERLAY_OPTIONS = [
     takes: choice({ on: 'on', follow: 'follow', nofollow: 'nofollow', off: 'off' } as const),
     again: 'holds',
     // No `fuseOverlayfs`: that program refuses every value but off.
-    help: 'on: directories of lower layers can be renamed; off (default), follow: existing redirects are followed, none are made; nofollow: not even followed',
+    help: 'on: directories of lower layers can be renamed, by redirects; off (default), follow: redirects in the layers are followed, and none are made; nofollow: they are not followed either',
   },
   {
     kind: 'value',
@@ -52,7 +52,7 @@ export const OVERLAY_OPTIONS = [
     takes: choice({ null: true, off: false, auto: true }, { on: 'a FUSE mount has no file system id that lasts' }),
     again: 'holds',
     fuseOverlayfs: 'ignores',
-    help: "off: do not record the origin's file system in copies (only where all layers are on one); auto (default), null: record it; on is refused",
+    help: 'auto (default), null: a copy records the file system of its origin; off: not if all layers are on one; on is refused',
   },
   {
     kind: 'accepted',
@@ -78,6 +78,6 @@ export const OVERLAY_OPTIONS = [
     dialect: 'overlay',
     value: true,
     fuseOverlayfs: 'ignores',
-    help: 'keep private attributes in user., as is the default for all but root (who keeps them in trusted.)',
+    help: 'keep private attributes in user. xattrs (default without root) instead of trusted. ones (default for root)',
   },
 ] as const satisfies readonly OptionEntry[];

@@ -1,4 +1,6 @@
-/** Any bytes are a call to the file system or an error, with at most one reply, and never an exception. */
+/**
+ * Requests that no kernel would send: the dispatcher throws nothing, and sends at most one reply to each.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../../src/core/errno.js';
@@ -7,10 +9,10 @@ import { OPCODE_LIMIT, Opcode } from '../../../../src/fuse/wire/abi.js';
 import { message } from '../kernel-message.js';
 import { errnoOf, Serving } from '../serving.js';
 
-describe('any bytes', () => {
+describe('the dispatcher', () => {
   const serving = new Serving();
 
-  it('without a valid header are logged, and have no reply', () => {
+  it('logs bytes without a valid header, and sends no reply', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         const before = serving.log.length;
@@ -22,7 +24,7 @@ describe('any bytes', () => {
     );
   });
 
-  it('after a valid header have one reply, or none if their opcode has none', () => {
+  it('sends one reply to any bytes after a valid header, or none if the opcode has none', () => {
     const body = fc.uint8Array({ maxLength: 300 });
     const opcode = fc.integer({ min: 0, max: OPCODE_LIMIT + 2 });
     fc.assert(
@@ -42,7 +44,7 @@ describe('any bytes', () => {
     Object.entries(Opcode).filter(([name]) =>
       /^(LOOKUP|SETATTR|MK|SYMLINK|LINK|RENAME|OPEN$|CREATE|READ$|WRITE|.*XATTR|READDIR|IOCTL|LSEEK)/.test(name),
     ),
-  )('%s without its body fails before any call to the file system', (_, opcode) => {
+  )('fails %s without its body with EIO, before any call to the file system', (_, opcode) => {
     const serving = new Serving();
     expect(serving.serve(message(opcode)).map(errnoOf)).toEqual([Errno.EIO]);
     expect(serving.calls).toEqual([]);

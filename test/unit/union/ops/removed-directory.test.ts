@@ -1,4 +1,4 @@
-/** A directory of a lower layer that was removed while a process has it open. */
+/** A directory of a lower layer that was removed, and that the kernel has not forgotten yet. */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ import { makeUnionHome, openUnion } from '../../../harness/union-without-mount.j
 const CALLER = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, pid: process.pid, umask: 0o022 };
 const NAME = 'd' as EntryName;
 
-describe('a removed lower directory that a process has open', () => {
+describe('a removed lower directory that the kernel has not forgotten', () => {
   let home: string;
   let union: Operations;
   let held: NodeId;
@@ -29,7 +29,7 @@ describe('a removed lower directory that a process has open', () => {
     rmSync(home, { recursive: true });
   });
 
-  it('can be changed, without a name in the upper or the work directory, for one fd until FORGET', () => {
+  it('can be changed: it gets an fd until FORGET, and no name in the upper or the work directory', () => {
     const fds = (): number => readdirSync('/proc/self/fd').length;
     const [before, staged] = [fds(), readdirSync(join(home, 'work/work'))];
     expect(union.setattr(held, { mode: 0o711 }, CALLER).attr.mode & 0o7777).toBe(0o711);
@@ -42,7 +42,7 @@ describe('a removed lower directory that a process has open', () => {
     expect(fds()).toBe(before);
   });
 
-  it('is another directory than a new one of the same name', () => {
+  it('does not change a new directory of the same name', () => {
     const { nodeid } = union.mkdir(ROOT_ID, NAME, 0o755, CALLER);
     union.setattr(held, { mode: 0o700 }, CALLER);
     expect(union.getattr(nodeid).attr.mode & 0o7777).toBe(0o755);

@@ -31,32 +31,32 @@ const below = Array.from({ length: 40 }, (_, i) => directory(tree, `d${i}`));
 describe('the thread that reads ahead in a tree', () => {
   it('starts after the place of the reader when sixteen directories below one have been listed', () => {
     const { prefetch, orders, memory } = setUp();
-    prefetch.listed(tree);
-    for (const dir of below.slice(0, 15)) prefetch.listed(dir);
+    prefetch.noteListing(tree);
+    for (const dir of below.slice(0, 15)) prefetch.noteListing(dir);
     expect(memory).toHaveLength(0);
-    prefetch.listed(below[15] as DirectoryNode);
+    prefetch.noteListing(below[15] as DirectoryNode);
     expect(orders).toMatchObject([{ root: 'tree', place: ['d15'] }]);
   });
 
   it('does not start for directories of several trees', () => {
     const { prefetch, orders } = setUp();
-    for (let i = 0; i < 40; i++) prefetch.listed(directory(root, `other${i}`));
+    for (let i = 0; i < 40; i++) prefetch.noteListing(directory(root, `other${i}`));
     expect(orders).toEqual([]);
   });
 
   it('knows how many directories the reader has listed', () => {
     const { prefetch, word } = setUp();
-    for (const dir of [tree, ...below.slice(0, 20)]) prefetch.listed(dir);
+    for (const dir of [tree, ...below.slice(0, 20)]) prefetch.noteListing(dir);
     expect(word(Shared.SERVED)).toBe(4);
   });
 
   it('stops when the reader leaves the tree, and starts again in another tree', () => {
     const { prefetch, orders, word, memory } = setUp();
-    for (const dir of [tree, ...below.slice(0, 20)]) prefetch.listed(dir);
+    for (const dir of [tree, ...below.slice(0, 20)]) prefetch.noteListing(dir);
     const other = directory(root, 'other');
-    prefetch.listed(other);
+    prefetch.noteListing(other);
     expect(word(Shared.ORDER)).not.toBe(orders[0]?.number);
-    for (let i = 0; i < 16; i++) prefetch.listed(directory(other, `d${i}`));
+    for (let i = 0; i < 16; i++) prefetch.noteListing(directory(other, `d${i}`));
     expect(orders).toHaveLength(2);
     expect(orders[1]).toMatchObject({ root: 'other', place: ['d15'] });
     expect(word(Shared.ORDER)).toBe(orders[1]?.number);
@@ -66,7 +66,7 @@ describe('the thread that reads ahead in a tree', () => {
 
   it('has closed its fds when the mount ends', () => {
     const { prefetch, word, memory, ended } = setUp();
-    for (const dir of [tree, ...below.slice(0, 20)]) prefetch.listed(dir);
+    for (const dir of [tree, ...below.slice(0, 20)]) prefetch.noteListing(dir);
     expect(word(Shared.BUSY)).toBe(1);
     const begin = performance.now();
     prefetch.close();
@@ -80,20 +80,21 @@ describe('the thread that reads ahead in a tree', () => {
   it('starts again at the place of the reader if the reader has overtaken it', () => {
     const { prefetch, orders, memory } = setUp();
     const many = Array.from({ length: 1100 }, (_, i) => directory(tree, `d${i}`));
-    for (const dir of [tree, ...many.slice(0, 600)]) prefetch.listed(dir);
+    for (const dir of [tree, ...many.slice(0, 600)]) prefetch.noteListing(dir);
     expect(orders).toHaveLength(1);
     Atomics.store(memory[0] as Int32Array, Shared.BUSY, 0);
-    for (const dir of many.slice(600)) prefetch.listed(dir);
+    for (const dir of many.slice(600)) prefetch.noteListing(dir);
     expect(orders.map(({ place }) => place)).toEqual([['d15'], ['d1023']]);
     prefetch.close();
   });
 
   it('is replaced if it has ended because it had no order', () => {
     const { prefetch, orders, memory, word, ended } = setUp();
-    for (const dir of [tree, ...below.slice(0, 20)]) prefetch.listed(dir);
+    for (const dir of [tree, ...below.slice(0, 20)]) prefetch.noteListing(dir);
     Atomics.store(memory[0] as Int32Array, Shared.BUSY, ENDED);
     const other = directory(root, 'other');
-    for (const dir of [other, ...Array.from({ length: 16 }, (_, i) => directory(other, `d${i}`))]) prefetch.listed(dir);
+    for (const dir of [other, ...Array.from({ length: 16 }, (_, i) => directory(other, `d${i}`))])
+      prefetch.noteListing(dir);
     expect(memory).toHaveLength(2);
     expect(orders).toHaveLength(2);
     expect(ended()).toBe(1);
@@ -105,7 +106,7 @@ describe('the thread that reads ahead in a tree', () => {
     const prefetch = new TreePrefetch([], () => {
       throw new Error('no thread');
     });
-    for (const dir of [tree, ...below]) prefetch.listed(dir);
+    for (const dir of [tree, ...below]) prefetch.noteListing(dir);
     prefetch.close();
   });
 });

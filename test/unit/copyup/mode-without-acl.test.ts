@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { foldAcl } from '../../../src/copyup/fold-acl.js';
+import { modeWithoutAcl } from '../../../src/copyup/mode-without-acl.js';
 import { acl } from '../../harness/sys/index.js';
 
 describe('the mode of a copy without its ACL', () => {
@@ -10,6 +10,6 @@ describe('the mode of a copy without its ACL', () => {
     ['no permission that a named group was denied', 'u::rw- g::rw- group:61002:r-- m::rw- o::rw-', 0o666, 0o644],
     ['the same set-id bits and owner permissions', 'u::rwx g::r-x m::r-x o::r-x', 0o6755, 0o6755],
   ])('has %s', (_, text, mode, folded) => {
-    expect(foldAcl(mode, acl(text)).toString(8)).toBe(folded.toString(8));
+    expect(modeWithoutAcl(mode, acl(text)).toString(8)).toBe(folded.toString(8));
   });
 });

@@ -6,7 +6,7 @@ import { ACL_GROUP, ACL_GROUP_OBJ, ACL_MASK, ACL_USER, forEachAclEntry } from '.
  * BETWEEN ACL ENTRIES AND FILE PERMISSION BITS). Without the ACL, a named user or a member of a named group
  * has the permissions of the group or of others.
  */
-export function foldAcl(mode: number, acl: Buffer): number {
+export function modeWithoutAcl(mode: number, acl: Buffer): number {
   let mask = 7;
   let group = 7;
   let named = 7;
@@ -15,6 +15,6 @@ export function foldAcl(mode: number, acl: Buffer): number {
     else if (tag === ACL_GROUP_OBJ) group = permissions;
     else if (tag === ACL_USER || tag === ACL_GROUP) named &= permissions;
   });
-  const left = named & mask;
-  return (mode & ~0o77) | ((group & left) << 3) | (mode & left);
+  const common = named & mask;
+  return (mode & ~0o77) | ((group & common) << 3) | (mode & common);
 }
