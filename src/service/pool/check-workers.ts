@@ -1,5 +1,6 @@
 /** The checking threads, as the main thread sees them. */
 import { Worker } from 'node:worker_threads';
+import { asMountError } from '../../server/config/mount-error.js';
 import type { CheckOrder, CheckReport } from './pool-message.js';
 
 /**
@@ -64,12 +65,22 @@ export class CheckWorkers {
     clearTimeout(this.timer);
     this.timer = undefined;
     if (this.waiting.length === 0) return;
-    if (this.workers.length === 0) this.start();
+    if (this.workers.length === 0) this.addThread();
     else if (this.workers.length < MAX_THREADS) this.timer = setTimeout(() => this.addThread(), PATIENCE_MS);
   }
 
+  /** If no thread can be started, the orders wait for those that exist. If there is none, they fail. */
   private addThread(): void {
-    this.start();
+    try {
+      this.start();
+    } catch (error) {
+      if (this.workers.length > 0) return;
+      const { message, errno } = asMountError(error, 'server');
+      for (const { order, callbacks } of this.waiting.splice(0)) {
+        callbacks.done({ kind: 'refused', id: order.id, message, errno });
+      }
+      return;
+    }
     this.next();
   }
 

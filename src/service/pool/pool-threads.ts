@@ -95,7 +95,7 @@ export class PoolThreads {
     clearTimeout(this.further);
     this.further = setTimeout(() => {
       const areAllUsed = this.shared().every(({ mounts }) => mounts > 0);
-      if (areAllUsed && this.shared().length < MAX_SHARED && !this.isClosing) this.start(true);
+      if (areAllUsed && this.shared().length < MAX_SHARED && !this.isClosing) this.tryStart();
     }, QUIET_MS);
     this.further.unref();
   }
@@ -106,11 +106,16 @@ export class PoolThreads {
     this.adjustFds();
   }
 
+  /** No mount was given to the thread that {@link choose} has returned. */
+  releaseUnused(thread: PoolWorker): void {
+    if (thread.mounts === 0 && !thread.isShared) this.end(thread);
+  }
+
   /** A mount of the thread has ended. */
   release(thread: PoolWorker): void {
     thread.mounts--;
     this.adjustFds();
-    if (thread.mounts === 0 && !thread.isShared) this.end(thread);
+    this.releaseUnused(thread);
   }
 
   /** Asks the threads for the statistics of their mounts. A thread that does not answer soon is `silent`. */
@@ -139,6 +144,16 @@ export class PoolThreads {
     return this.threads.filter(({ isShared }) => isShared);
   }
 
+  /** Starts a thread for later mounts. */
+  private tryStart(): void {
+    try {
+      this.start(true);
+    } catch {
+      // There are too few fds, threads or memory. The next mount that needs a thread reports it.
+    }
+  }
+
+  /** Throws Node's error, or FsError, if there are too few fds, threads or memory. */
   private start(isShared: boolean): PoolWorker {
     const thread: PoolWorker = new PoolWorker(this.nextNumber++, isShared, this.dataOf(isShared), {
       report: (report) => {
@@ -165,7 +180,7 @@ export class PoolThreads {
     this.events.ended(thread, error);
     if (this.isClosing && this.threads.length === 0) for (const resolve of this.ends) resolve();
     // A thread that cannot even load its modules is tried again only for the next mount.
-    if (!this.isClosing && this.shared().length === 0 && thread.hasStarted) this.start(true);
+    if (!this.isClosing && this.shared().length === 0 && thread.hasStarted) this.tryStart();
   }
 
   private async askOne(thread: PoolWorker): Promise<{ status: ThreadStatus; mounts: readonly MountStatistics[] }> {

@@ -64,12 +64,18 @@ export class PoolWorker {
   ) {
     const { port1, port2 } = this.orders;
     const workerData: PoolThreadData = { orders: port2, controlFd: this.controlFd, fds, warmUp };
-    this.worker = new Worker(program, {
-      execArgv: [],
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
-      workerData,
-      transferList: [port2],
-    });
+    try {
+      this.worker = new Worker(program, {
+        execArgv: [],
+        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+        workerData,
+        transferList: [port2],
+      });
+    } catch (error) {
+      port1.close();
+      close(this.controlFd);
+      throw error;
+    }
     port1.unref();
     this.worker.on('message', (report: PoolReport) => {
       if (report.kind === 'started') {

@@ -1,7 +1,7 @@
 /** The threads that serve the mounts of the service, and the table of these mounts. */
 import { close } from 'node:fs';
 import { Errno } from '../../core/errno.js';
-import { MountError } from '../../server/config/mount-error.js';
+import { asMountError, MountError } from '../../server/config/mount-error.js';
 import type { MountEvents, MountOrder, Mounts, PoolStatus } from '../order/mount-order.js';
 import { type CheckAnswer, CheckWorkers } from './check-workers.js';
 import type { CheckedMount, PoolReport, Refusal, UnmountOutcome } from './pool-message.js';
@@ -77,18 +77,33 @@ export class ServingPool implements Mounts {
   }
 
   private handleChecked(mount: PooledMount, answer: CheckAnswer): void {
-    if (answer.kind === 'checked' && !mount.isAbandoned) {
-      void this.place(mount, answer);
-      return;
-    }
-    if (answer.kind === 'checked' && answer.logFd !== undefined) close(answer.logFd, () => {});
-    if (mount.order.deviceFd !== undefined) close(mount.order.deviceFd, () => {});
-    this.refuse(mount, answer.kind === 'refused' ? answer : ABANDONED);
+    if (answer.kind === 'unmounted') return;
+    if (answer.kind === 'refused') this.refuseUnplaced(mount, answer);
+    else if (mount.isAbandoned) this.refuseUnplaced(mount, ABANDONED, answer.logFd);
+    else void this.place(mount, answer);
+  }
+
+  /** Refuses a mount that no thread has, and closes the fds that a thread would own. */
+  private refuseUnplaced(mount: PooledMount, refusal: Refusal, logFd?: number): void {
+    for (const fd of [mount.order.deviceFd, logFd]) if (fd !== undefined) close(fd, () => {});
+    this.refuse(mount, refusal);
   }
 
   /** Gives the mount to a thread. */
   private async place(mount: PooledMount, checked: CheckedMount): Promise<void> {
-    const thread = await this.threads.choose(checked.isLocal);
+    let thread: PoolWorker;
+    try {
+      thread = await this.threads.choose(checked.isLocal);
+    } catch (error) {
+      // There are too few fds, threads or memory for a new thread.
+      this.refuseUnplaced(mount, asMountError(error, 'server'), checked.logFd);
+      return;
+    }
+    if (mount.isAbandoned) {
+      this.refuseUnplaced(mount, ABANDONED, checked.logFd);
+      this.threads.releaseUnused(thread);
+      return;
+    }
     mount.checked(checked, thread);
     thread.mounts++;
     thread.making++;

@@ -10,7 +10,7 @@ import { HIGH_WORD } from '../../sys/u64.js';
 export interface ListedEntry {
   readonly name: EntryName;
   readonly nodeid: NodeId;
-  /** A listing that begins with this cookie goes on after this entry. */
+  /** A listing from this cookie begins after this entry. */
   readonly cookie: number;
 }
 

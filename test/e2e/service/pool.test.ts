@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isMounted, mountsUnavailable, unmount, waitFor } from '../../harness/mounts.js';
+import { isMounted, mountForeground, mountsUnavailable, unmount, waitFor } from '../../harness/mounts.js';
 import {
   makeLayerDirs,
   makeMemoryScratch,
@@ -187,6 +187,74 @@ describe.skipIf(unavailable !== null)(
       const hasEnded = async (): Promise<boolean> =>
         !(await pool.status()).threads.some(({ thread }) => thread === above.thread);
       while (!(await hasEnded()));
+    });
+
+    it('serves other mounts while the layer of one hangs', async () => {
+      const [hanging, other] = [layers(), layers()];
+      const stopped = await mountForeground(hanging);
+      try {
+        stopped.server.kill('SIGSTOP');
+        const stuck = pool.begin({ ...other, lowers: [hanging.mountpoint] });
+        const made = layers();
+        const id = await pool.mount(made);
+        expect(readFileSync(join(made.mountpoint, 'file0'), 'utf8')).toBe('file0');
+        expect(await pool.unmount(id)).toBeNull();
+        stopped.server.kill('SIGCONT');
+        await pool.next(stuck, ['ready']);
+        expect(readFileSync(join(other.mountpoint, 'file2'), 'utf8')).toBe('file2');
+        expect(await pool.unmount(stuck)).toBeNull();
+      } finally {
+        stopped.server.kill('SIGCONT');
+        stopped.unmount();
+      }
+    });
+
+    it('ends the mounts of a thread that has died, and serves new ones on another', async () => {
+      const [one, two] = [layers(), layers()];
+      const first = await pool.mount(one);
+      const { thread } = await pool.statusOf(first);
+      await pool.call({ call: 'killThread', thread });
+      const { value } = await pool.next(first, ['ended']);
+      expect(value).toContain('the serving thread has ended');
+      expect(isMounted(one.mountpoint)).toBe(false);
+      const second = await pool.mount(two);
+      expect((await pool.statusOf(second)).thread).not.toBe(thread);
+      expect(readFileSync(join(two.mountpoint, 'file0'), 'utf8')).toBe('file0');
+    });
+
+    it('serves a mount that the caller has made', async () => {
+      const made = layers();
+      const id = pool.beginWith([`lowerdir=${made.lowers.join(':')}`], '/dev/fd/7', { given: made.mountpoint });
+      await pool.next(id, ['ready']);
+      expect(readFileSync(join(made.mountpoint, 'file1'), 'utf8')).toBe('file1');
+      unmount(made.mountpoint);
+      await pool.next(id, ['ended']);
+      const wrong = pool.beginWith(['lowerdir=/missing'], '/dev/fd/7', { given: made.mountpoint });
+      expect((await pool.next(wrong, ['refused', 'ready'])).value).toMatchObject({ errno: 2 });
+      // Nobody serves it, and the caller, who has made it, unmounts it.
+      unmount(made.mountpoint);
+    });
+
+    it.skipIf(strace !== 0)('writes lines to the log after the mount is ready, and not to the caller', async () => {
+      const made = layers();
+      const log = join(base, 'log');
+      const id = await pool.mount(made, [`log=${log}`]);
+      const lines = pool.lines(id).length;
+      await withFailingRead(pool.process.pid ?? 0, () => existsSync(join(made.mountpoint, 'file1')));
+      await pool.next(id, ['ended']);
+      await waitFor(() => readFileSync(log, 'utf8') !== '', 'a line in the log');
+      expect(readFileSync(log, 'utf8')).toMatch(/^\S+Z plyfs\[\d+\]: .*EIO/);
+      expect(pool.lines(id).length).toBe(lines);
+    });
+
+    it('makes a hundred mounts at once, and ends them all', async () => {
+      const all = Array.from({ length: 100 }, () => layers());
+      const ids = all.map((made) => pool.begin(made));
+      for (const id of ids) expect((await pool.next(id, ['ready', 'refused'])).event).toBe('ready');
+      for (const { mountpoint } of all) expect(readFileSync(join(mountpoint, 'file0'), 'utf8')).toBe('file0');
+      await pool.call({ call: 'stopAll' });
+      for (const id of ids) await pool.next(id, ['ended']);
+      expect(all.filter(({ mountpoint }) => isMounted(mountpoint))).toEqual([]);
     });
   },
 );

@@ -21,6 +21,8 @@ export interface Caller {
   /** The process in whose place the mount is made. */
   readonly pid?: number;
   readonly cwd?: string;
+  /** The caller mounts on this directory itself, and passes the fd of /dev/fuse. */
+  readonly given?: string;
 }
 
 export class PoolProcess {
