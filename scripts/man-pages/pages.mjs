@@ -273,7 +273,7 @@ export const MAN_PAGES = [
           blocks: [
             {
               items: [
-                ['PLYFS_SERVICE_DIR', 'the place of the directories of services, instead of those below'],
+                ['PLYFS_SERVICE_DIR', 'the base directory of services, instead of those below'],
                 ['NOTIFY_SOCKET', 'the socket of a service manager; see sd_notify(3)'],
               ],
             },
@@ -284,9 +284,9 @@ export const MAN_PAGES = [
           blocks: [
             {
               items: [
-                ['/run/plyfs', "the place of root's directories"],
-                ['$XDG_RUNTIME_DIR/plyfs', 'the place of other users and user namespaces'],
-                ['PLACE/N', 'the directory of a service; N is the inode number of its user namespace'],
+                ['/run/plyfs', "root's base directory"],
+                ['$XDG_RUNTIME_DIR/plyfs', 'the base directory of other users, and in other user namespaces'],
+                ['BASE/N', 'the directory of a service; N is the inode number of its user namespace'],
               ],
             },
           ],

@@ -28,14 +28,14 @@ import { CONTROL_FD, REQUEST_FD, type ServerReport, type SupervisorOrder } from 
 
 /** The settings that the supervisor gives to the server process. */
 export interface InsideSettings {
-  readonly place: string;
+  readonly base: string;
   readonly directory: string;
   /** After this time without mounts the service ends, in milliseconds. */
   readonly idleMs?: number;
 }
 
 const CHECKS = {
-  place: required(TEXT),
+  base: required(TEXT),
   directory: required(TEXT),
   idleMs: numberBetween(0, Number.MAX_SAFE_INTEGER),
 } satisfies Record<keyof InsideSettings, Check>;

@@ -32,9 +32,9 @@ export async function commandServe(args: ServeArguments, paths: PathRule): Promi
 }
 
 /** The environment can name a relative path. */
-function absolute({ place, directory }: DirectoryPath, paths: PathRule): DirectoryPath {
-  paths.check({ PLYFS_SERVICE_DIR: place });
-  return { place: resolve(place), directory: resolve(directory) };
+function absolute({ base, directory }: DirectoryPath, paths: PathRule): DirectoryPath {
+  paths.check({ PLYFS_SERVICE_DIR: base });
+  return { base: resolve(base), directory: resolve(directory) };
 }
 
 /** Serves until a signal or a request ends the service. */

@@ -29,13 +29,13 @@ export class CheckedDirectory {
   /**
    * Opens the directory. Returns undefined if it does not exist.
    * @throws {@link MountError} if it is a symlink, belongs to another user, or has another mode than 0700; or
-   * if another user can write to the place that contains it
+   * if another user can write to the base directory
    */
-  static open({ place, directory }: DirectoryPath): CheckedDirectory | undefined {
-    const parent = statOf(place);
+  static open({ base, directory }: DirectoryPath): CheckedDirectory | undefined {
+    const parent = statOf(base);
     if (parent === undefined) return undefined;
-    checkOwner(place, parent);
-    if ((parent.mode & WRITABLE_BY_OTHERS) !== 0) throw refusal(place, 'writable by other users', Errno.EPERM);
+    checkOwner(base, parent);
+    if ((parent.mode & WRITABLE_BY_OTHERS) !== 0) throw refusal(base, 'writable by other users', Errno.EPERM);
     const fd = openDirectory(directory);
     if (fd === undefined) return undefined;
     try {
@@ -51,7 +51,7 @@ export class CheckedDirectory {
 
   /** As {@link open}, but makes the directory if it does not exist. */
   static make(path: DirectoryPath): CheckedDirectory {
-    for (const directory of [path.place, path.directory]) makeDirectory(directory);
+    for (const directory of [path.base, path.directory]) makeDirectory(directory);
     const made = CheckedDirectory.open(path);
     if (made === undefined) throw refusal(path.directory, 'another process has removed it', Errno.ENOENT);
     return made;

@@ -5,35 +5,40 @@ import { MountError } from '../../server/config/mount-error.js';
 import { readOwnProc } from '../../sys/proc.js';
 import { readLink } from '../../sys/process/process-facts.js';
 
-/** Overrides the place of the directories of services. */
+/** Overrides the base directory. */
 const VARIABLE = 'PLYFS_SERVICE_DIR';
-const ROOT_PLACE = '/run/plyfs';
+/** That of root. Each other user has one below `$XDG_RUNTIME_DIR`. */
+const ROOT_BASE = '/run/plyfs';
 
 /** The environment, as far as it names the directory. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A place that has one directory for each user namespace, and the directory for ours. */
+/**
+ * The base directory has one directory for each user namespace, because one user can run a service in several
+ * of them.
+ */
 export interface DirectoryPath {
-  readonly place: string;
+  readonly base: string;
+  /** The directory for the user namespace of this process. */
   readonly directory: string;
 }
 
 /**
  * The directory of the service for this user and user namespace.
- * @throws {@link MountError} if the environment names no place for it
+ * @throws {@link MountError} if the environment names no base directory
  */
 export function locateDirectory(environment: Environment = process.env): DirectoryPath {
-  const place = placeIn(environment);
+  const base = baseIn(environment);
   const [, inode] = /^user:\[(\d+)\]$/.exec(readLink('/proc/self/ns/user') ?? '') ?? [];
   if (inode === undefined) {
     throw MountError.of({ what: 'serve', where: '/proc/self/ns/user', why: 'cannot be read', errno: Errno.ENOENT });
   }
-  return { place, directory: join(place, inode) };
+  return { base, directory: join(base, inode) };
 }
 
-function placeIn({ [VARIABLE]: given = '', XDG_RUNTIME_DIR: runtime = '' }: Environment): string {
+function baseIn({ [VARIABLE]: given = '', XDG_RUNTIME_DIR: runtime = '' }: Environment): string {
   if (given !== '') return given;
-  if (process.geteuid?.() === 0 && isInitialUserNamespace()) return ROOT_PLACE;
+  if (process.geteuid?.() === 0 && isInitialUserNamespace()) return ROOT_BASE;
   if (runtime !== '') return join(runtime, 'plyfs');
   throw MountError.of({
     what: 'serve',

@@ -2,8 +2,8 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { O_PATH } from '../../core/flags.js';
 import { errnoOf } from '../../server/config/mount-error.js';
+import type { CallerPlace } from '../../sys/process/namespaces.js';
 import { commandLineOf, factsOf, type ProcessFacts, startTimeOf } from '../../sys/process/process-facts.js';
-import type { Place } from '../order/mount-order.js';
 import { differenceOf } from './rights.js';
 
 /** Owns the fds of its place from {@link check} until {@link takePlace} or {@link close}. */
@@ -12,7 +12,7 @@ export class Caller {
     readonly facts: ProcessFacts,
     /** All words of its command line, as bytes: an interpreter and its script, then the arguments. */
     readonly words: readonly string[],
-    private place: Place | undefined,
+    private place: CallerPlace | undefined,
   ) {}
 
   /**
@@ -46,7 +46,7 @@ export class Caller {
   }
 
   /** Gives the fds of the place to the caller of this function. */
-  takePlace(): Place {
+  takePlace(): CallerPlace {
     const { place } = this;
     if (place === undefined) throw new Error('the place of a caller was taken before');
     this.place = undefined;
@@ -65,12 +65,12 @@ export class Caller {
   }
 }
 
-export function closePlace({ cwd, root, mountNamespace }: Place): void {
+export function closePlace({ cwd, root, mountNamespace }: CallerPlace): void {
   for (const fd of [cwd, root, mountNamespace]) if (fd !== undefined) closeSync(fd);
 }
 
 /** Opens the place of a process. Returns the reason why it cannot be opened, if it is a text. */
-function openPlace({ pid, umask, mountNamespace }: ProcessFacts, own: ProcessFacts): Place | string {
+function openPlace({ pid, umask, mountNamespace }: ProcessFacts, own: ProcessFacts): CallerPlace | string {
   const opened: number[] = [];
   const open = (path: string, flags: number): number => {
     const fd = openSync(path, flags);

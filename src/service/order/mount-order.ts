@@ -1,25 +1,16 @@
 /** Orders of the main thread of the service's server process to the threads that serve mounts. */
+import type { CallerPlace } from '../../sys/process/namespaces.js';
 import type { MountArguments } from './mount-arguments.js';
 import type { MountSettings } from './mount-settings.js';
-
-/**
- * The place of a caller: where its relative paths begin, and where its mount appears. The fds are O_PATH and
- * belong to this process.
- */
-export interface Place {
-  readonly cwd: number;
-  readonly root: number;
-  /** The caller's mount namespace. Undefined: it is the service's own. */
-  readonly mountNamespace: number | undefined;
-  /** The caller's umask. */
-  readonly umask: number;
-}
 
 /** A mount that a caller asks for. */
 export interface MountOrder {
   readonly id: number;
-  /** {@link Mounts.mount} owns its fds from the call on, and closes them also after a failure. */
-  readonly place: Place;
+  /**
+   * Where relative paths of the caller begin, and where its mount appears. {@link Mounts.mount} owns the fds
+   * from the call on, and closes them also after a failure.
+   */
+  readonly place: CallerPlace;
   /** A command line, or the settings that the library has made of its options. */
   readonly what: MountArguments | MountSettings;
   /** The /dev/fuse of a mount that the caller has made itself. Owned as the fds of `place`. */

@@ -155,22 +155,22 @@ describe.each(SHELLS)('bin/plyfs in $name', ({ argv }) => {
     {
       why: 'has a directory that is a symlink',
       spoil: () => {
-        renameSync(service.place, join(dir, 'elsewhere'));
-        symlinkSync(join(dir, 'elsewhere'), service.place);
+        renameSync(service.directory, join(dir, 'elsewhere'));
+        symlinkSync(join(dir, 'elsewhere'), service.directory);
       },
     },
     {
       why: 'has a file in place of the FIFO',
       spoil: () => {
-        renameSync(join(service.place, 'request'), join(dir, 'fifo'));
-        writeFileSync(join(service.place, 'request'), '');
+        renameSync(join(service.directory, 'request'), join(dir, 'fifo'));
+        writeFileSync(join(service.directory, 'request'), '');
       },
     },
     {
       why: 'has left a pid of no process',
-      spoil: () => writeFileSync(join(service.place, 'pids'), '4194303 4194303\n'),
+      spoil: () => writeFileSync(join(service.directory, 'pids'), '4194303 4194303\n'),
     },
-    { why: 'has left an empty file of pids', spoil: () => writeFileSync(join(service.place, 'pids'), '') },
+    { why: 'has left an empty file of pids', spoil: () => writeFileSync(join(service.directory, 'pids'), '') },
   ])('does not ask a service that $why', async ({ spoil }) => {
     spoil();
     expect(await plyfs()).toEqual({ status: 0, stderr: '' });

@@ -11,25 +11,25 @@ const { O_RDWR, O_NONBLOCK, O_WRONLY } = constants;
 export type Body = ReturnType<typeof spawn>;
 
 export class FakeService {
-  readonly place: string;
+  readonly directory: string;
   private readonly fifo: number;
   private text = '';
 
   private constructor(
-    readonly directory: string,
+    base: string,
     readonly body: Body,
   ) {
-    this.place = join(directory, `${statSync('/proc/self/ns/user').ino}`);
-    mkdirSync(this.place, { mode: 0o700 });
-    execFileSync('mkfifo', ['-m', '600', join(this.place, 'request')]);
-    this.fifo = openSync(join(this.place, 'request'), O_RDWR | O_NONBLOCK);
-    writeFileSync(join(this.place, 'pids'), `${body.pid} ${body.pid}\n`);
+    this.directory = join(base, `${statSync('/proc/self/ns/user').ino}`);
+    mkdirSync(this.directory, { mode: 0o700 });
+    execFileSync('mkfifo', ['-m', '600', join(this.directory, 'request')]);
+    this.fifo = openSync(join(this.directory, 'request'), O_RDWR | O_NONBLOCK);
+    writeFileSync(join(this.directory, 'pids'), `${body.pid} ${body.pid}\n`);
   }
 
-  static async start(directory: string): Promise<FakeService> {
+  static async start(base: string): Promise<FakeService> {
     const body = spawn('sleep', ['1000'], { stdio: 'ignore' });
     await once(body, 'spawn');
-    return new FakeService(directory, body);
+    return new FakeService(base, body);
   }
 
   /** Resolves with the next request: its words. */
