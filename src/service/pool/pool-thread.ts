@@ -14,7 +14,7 @@ import { drainEventfd } from '../../sys/waiting/eventfd.js';
 import { pollReadable } from '../../sys/waiting/poll.js';
 import { warmUp } from '../warm/warm-up.js';
 import type { MountStatistics, PoolOrder, PoolReport, PoolThreadData } from './pool-message.js';
-import { PoolMount, type ThreadParts } from './pool-mount.js';
+import { ThreadMount, type ThreadParts } from './thread-mount.js';
 
 const { orders, controlFd, fds, warmUp: warmConfig } = workerData as PoolThreadData;
 
@@ -27,10 +27,10 @@ function report(message: PoolReport): void {
 
 const loop = new ServingLoop({ controlFd, onControl: takeOrders });
 const parts: ThreadParts = { loop, home: ThreadHome.make(), fds: new FdPool(fds), report };
-const mounts = new Map<number, PoolMount>();
+const mounts = new Map<number, ThreadMount>();
 
 /** Removes a mount that has ended, and lets the event loop free its helper threads. */
-function forget({ id }: PoolMount): void {
+function forget({ id }: ThreadMount): void {
   mounts.delete(id);
   loop.pause();
 }
@@ -48,7 +48,7 @@ function takeOrders(): void {
 function perform(order: PoolOrder): void {
   switch (order.kind) {
     case 'mount': {
-      const mount = PoolMount.make(order, parts, forget);
+      const mount = ThreadMount.make(order, parts, forget);
       if (mount !== undefined) mounts.set(order.id, mount);
       break;
     }

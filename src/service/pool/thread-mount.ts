@@ -15,7 +15,7 @@ import { type MountEntry, mountedOn } from '../../sys/mountinfo.js';
 import { type CallerPlace, LostPlaceError, type ThreadHome } from '../../sys/process/namespaces.js';
 import type { MountedReport, PoolOrder, PoolReport, Refusal } from './pool-message.js';
 
-type MountOrder = Extract<PoolOrder, { kind: 'mount' }>;
+type ThreadMountOrder = Extract<PoolOrder, { kind: 'mount' }>;
 
 /** Shared by all mounts of a thread. */
 export interface ThreadParts {
@@ -27,7 +27,7 @@ export interface ThreadParts {
 
 const stat = new FileStat();
 
-export class PoolMount {
+export class ThreadMount {
   private constructor(
     readonly id: number,
     readonly operations: Operations,
@@ -41,13 +41,17 @@ export class PoolMount {
    * @returns undefined if the mount has been refused
    * @throws LostPlaceError if the thread must end
    */
-  static make(order: MountOrder, parts: ThreadParts, ended: (mount: PoolMount) => void): PoolMount | undefined {
+  static make(
+    order: ThreadMountOrder,
+    parts: ThreadParts,
+    ended: (mount: ThreadMount) => void,
+  ): ThreadMount | undefined {
     const { id, config, place } = order;
     const { report } = parts;
     const log = limitLines((line) => report({ kind: 'log', id, line }));
     try {
       const { operations, session, entry } = mountIn(order, parts, log);
-      const mount = new PoolMount(id, operations, session);
+      const mount = new ThreadMount(id, operations, session);
       mount.addTo(order, parts, (error) => {
         ended(mount);
         report({ kind: 'ended', id, error: error === undefined ? undefined : refusalOf(error, config, log) });
@@ -64,7 +68,7 @@ export class PoolMount {
 
   /** Adds the session to the loop. After a failure nothing stays mounted or open. */
   private addTo(
-    { config, place }: MountOrder,
+    { config, place }: ThreadMountOrder,
     { loop, home }: ThreadParts,
     ended: (error: Error | undefined) => void,
   ): void {
@@ -102,7 +106,7 @@ interface Mounted {
 
 /** Opens the layers and mounts in the place of the caller. */
 function mountIn(
-  { id, config, place }: MountOrder,
+  { id, config, place }: ThreadMountOrder,
   { loop, home, fds, report }: ThreadParts,
   log: (line: string) => void,
 ): Mounted {
@@ -120,7 +124,8 @@ function mountIn(
 }
 
 /**
- * The entry in the mount table of this place; undefined: it does not show the mount, or there is no /proc.
+ * The entry in mountinfo, as this place shows it. Undefined: it does not show the mount, or there is no
+ * /proc.
  */
 function entryOf(mountpoint: string): MountEntry | undefined {
   try {
