@@ -111,7 +111,8 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
   describe('mount(8)', () => {
     let helper: string;
     /** A helper in the directory where mount(8) looks for them. The test replaces no existing file. */
-    const installed = '/sbin/mount.plyfs-test';
+    const type = `plyfs-test-${process.pid}`;
+    const installed = `/sbin/mount.${type}`;
 
     beforeEach(() => {
       helper = box.at('mount.plyfs');
@@ -158,23 +159,23 @@ describe.skipIf(unavailable !== null)(`the drop-in command line ${unavailable ??
     });
 
     it('-t plyfs, through a helper in /sbin', () => {
-      const outcome = run('mount', ['-t', 'plyfs-test', 'overlay', box.mountpoint, '-o', box.options], {});
+      const outcome = run('mount', ['-t', type, 'overlay', box.mountpoint, '-o', box.options], {});
       expectMounted(outcome);
     });
 
     it('-t fuse.plyfs, through mount.fuse, which finds plyfs in the default PATH of /bin/sh', () => {
       // mount(8) removes PATH from the environment (lib/env.c:sanitize_env).
-      const program = '/usr/local/bin/plyfs-test';
+      const program = `/usr/local/bin/${type}`;
       symlinkSync(PLYFS, program);
       try {
-        expectMounted(run('mount', ['-t', 'fuse.plyfs-test', 'overlay', box.mountpoint, '-o', box.options]));
+        expectMounted(run('mount', ['-t', `fuse.${type}`, 'overlay', box.mountpoint, '-o', box.options]));
       } finally {
         rmSync(program);
       }
     });
 
     it('a line of fstab', () => {
-      box.write('fstab', `overlay ${box.mountpoint} plyfs-test ${box.options},noauto,x-mount.mkdir 0 0\n`);
+      box.write('fstab', `overlay ${box.mountpoint} ${type} ${box.options},noauto,x-mount.mkdir 0 0\n`);
       expectMounted(run('mount', ['-T', box.at('fstab'), box.mountpoint], {}));
     });
   });
