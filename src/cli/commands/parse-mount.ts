@@ -36,7 +36,8 @@ export async function parseMount(program: string, args: readonly string[]): Prom
     // The process itself finds out whether such a line is a misspelt command, for which it looks at files.
     if (!beginsWithCommand(call.args) && !hasMountOptions(call.args)) return undefined;
     const named = beginsWithCommand(call.args) ? call.args : ['mount', AS_FUSE_OVERLAYFS, ...call.args];
-    await buildProgram(commands, () => {}).parseAsync([...named], { from: 'user' });
+    const parser = buildProgram(commands, () => {}).configureOutput({ writeOut: () => {} });
+    await parser.parseAsync([...named], { from: 'user' });
     return found;
   } catch (error) {
     const isExpected = [HelpRequest, CommanderError, WrongCommandLine, MountError].some(
