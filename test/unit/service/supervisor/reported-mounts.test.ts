@@ -1,0 +1,113 @@
+import { closeSync, mkdirSync, openSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { MountReport } from '../../../../src/service/order/supervisor-message.js';
+import { ReportedMounts } from '../../../../src/service/supervisor/reported-mounts.js';
+import { mountFs, umountFs } from '../../../../src/sys/mount.js';
+import { mountedOn } from '../../../../src/sys/mountinfo.js';
+import { makeScratch, removeScratch } from '../../../harness/scratch.js';
+
+const MNT_DETACH = 2;
+
+/** Mounts a FUSE file system without a server. Returns the fd of its device. */
+function mountFuse(path: string): number {
+  const fd = openSync('/dev/fuse', 'r+');
+  mountFs('test', path, 'fuse', 0, `fd=${fd},rootmode=40000,user_id=0,group_id=0`);
+  return fd;
+}
+
+describe.runIf(process.getuid?.() === 0)('mounts of a server process that has died (needs root)', () => {
+  let dir: string;
+  let path: string;
+  let mounts: ReportedMounts;
+  const logged: string[] = [];
+
+  beforeEach(() => {
+    dir = makeScratch('reported');
+    path = join(dir, 'mnt');
+    mkdirSync(path);
+    logged.length = 0;
+    mounts = new ReportedMounts((line) => logged.push(line));
+  });
+
+  afterEach(() => {
+    expect(logged).toEqual([]);
+    while (mountedOn(path) !== undefined) umountFs(path, MNT_DETACH);
+    removeScratch(dir);
+  });
+
+  function announce(covered?: number): void {
+    const mountNamespace = readlinkSync('/proc/self/ns/mnt');
+    mounts.handle({ kind: 'mounting', id: 1, mountpoint: path, pid: process.pid, mountNamespace, covered });
+  }
+
+  /** Mounts, and ends the server at once. Returns the id of the mount. */
+  function mountDead(): number {
+    closeSync(mountFuse(path));
+    return mountedOn(path)?.id ?? 0;
+  }
+
+  function later(...reports: readonly MountReport[]): void {
+    for (const report of reports) mounts.handle(report);
+  }
+
+  it('are detached if it has died before it could report that they exist', async () => {
+    announce();
+    mountDead();
+    await mounts.detach('unsettled');
+    expect(mountedOn(path)).toBeUndefined();
+  });
+
+  it('are detached if the caller has no answer', async () => {
+    announce();
+    later({ kind: 'mounted', id: 1, mountId: mountDead() });
+    await mounts.detach('unsettled');
+    expect(mountedOn(path)).toBeUndefined();
+  });
+
+  it('stay if the caller has its answer, unless the service ends', async () => {
+    announce();
+    const id = mountDead();
+    later({ kind: 'mounted', id: 1, mountId: id }, { kind: 'settled', id: 1 });
+    await mounts.detach('unsettled');
+    expect(mountedOn(path)?.id).toBe(id);
+    announce();
+    later({ kind: 'mounted', id: 1, mountId: id }, { kind: 'settled', id: 1 });
+    await mounts.detach('all');
+    expect(mountedOn(path)).toBeUndefined();
+  });
+
+  it('are not confused with a mount that was there before', async () => {
+    const before = mountDead();
+    announce(before);
+    await mounts.detach('unsettled');
+    expect(mountedOn(path)?.id).toBe(before);
+  });
+
+  it('are not confused with a mount of another program that works', async () => {
+    announce();
+    mountFs('test', path, 'tmpfs', 0, '');
+    await mounts.detach('unsettled');
+    expect(mountedOn(path)?.type).toBe('tmpfs');
+  });
+
+  it('are not confused with a FUSE mount of another server, which may not answer', async () => {
+    announce();
+    const device = mountFuse(path);
+    try {
+      await mounts.detach('unsettled');
+      expect(mountedOn(path)?.type).toBe('fuse');
+    } finally {
+      umountFs(path, MNT_DETACH);
+      closeSync(device);
+    }
+  });
+
+  it('are forgotten when they have been unmounted', async () => {
+    announce();
+    const id = mountDead();
+    later({ kind: 'mounted', id: 1, mountId: id }, { kind: 'gone', id: 1 });
+    await mounts.detach('all');
+    expect(mountedOn(path)?.id).toBe(id);
+  });
+});
