@@ -9,6 +9,7 @@ import { repoint } from '../objects/open-node.js';
 import { openForReading, openReal, truncateReal } from '../objects/real-object.js';
 import { LARGE } from '../state/copy-jobs.js';
 import type { Union } from '../state/union.js';
+import { parkForSync } from './park-for-sync.js';
 
 /**
  * Completes an upper metacopy: it gets all of its data, and then the size `length`. It never gets only a part
@@ -18,11 +19,11 @@ import type { Union } from '../state/union.js';
  */
 export function completeData(union: Union, node: FileNode, length: number): number {
   const completion = openCompletion(union, node);
+  const complete = (): void => {
+    const fd = sealWith(union, node, completion, () => completion.seal(true));
+    if (fd >= 0) close(fd);
+  };
   if (completion.needsData && completion.length >= LARGE && length > 0) {
-    const complete = (): void => {
-      const fd = sealWith(union, node, completion, () => completion.seal(true));
-      if (fd >= 0) close(fd);
-    };
     throw new Parked(union.jobs.start(node, completion, union.stack.writable().copyUp.sync, complete));
   }
   // The data of a large file is not copied only to be discarded. The file is truncated here, and only once:
@@ -30,11 +31,19 @@ export function completeData(union: Union, node: FileNode, length: number): numb
   if (length === 0 && completion.length >= LARGE) {
     return sealWith(union, node, completion, () => completion.sealEmpty());
   }
-  const fd = sealWith(union, node, completion, () => {
-    completion.fill();
-    return completion.seal(false);
-  });
+  fill(completion);
+  if (length === Number.POSITIVE_INFINITY) parkForSync(union, node, completion, complete);
+  const fd = sealWith(union, node, completion, () => completion.seal(false));
   return length === Number.POSITIVE_INFINITY ? fd : resize(union, node, fd, length);
+}
+
+function fill(completion: DataCompletion): void {
+  try {
+    completion.fill();
+  } catch (error) {
+    completion.abandon();
+    throw error;
+  }
 }
 
 function openCompletion(union: Union, node: FileNode): DataCompletion {

@@ -20,6 +20,7 @@ import { LARGE } from '../state/copy-jobs.js';
 import type { Identity, Union } from '../state/union.js';
 import type { MetacopyPlan, SpecialCopyPlan, WholeCopyPlan } from './copy-up-plan.js';
 import { markImpure } from './impure-mark.js';
+import { parkForSync } from './park-for-sync.js';
 import { copyUpDirectory } from './promote-directory.js';
 import { switchLayer } from './switch-layer.js';
 
@@ -44,22 +45,11 @@ export function copyWhole(union: Union, node: FileNode, plan: WholeCopyPlan): nu
     staged.abandon();
     throw error;
   }
-  parkForSync(union, node, staged, plan);
+  // A cut copy must not be published after its caller has died, and a parked request can lose its caller.
+  if (plan.length === Number.POSITIVE_INFINITY) {
+    parkForSync(union, node, staged, () => closeCopy(publish(union, node, staged, plan, { synced: true })));
+  }
   return publish(union, node, staged, plan, { synced: false, length: plan.length });
-}
-
-/**
- * Throws `Parked` if the transport syncs the data of a copy while it serves other mounts. A copy that is
- * truncated at once is synced by {@link publish}: the request would not truncate it again.
- */
-function parkForSync(union: Union, node: FileNode, staged: StagedFile, plan: WholeCopyPlan): void {
-  const { channel } = union.kernel;
-  const isSynced = union.stack.writable().copyUp.sync && staged.length > 0;
-  if (channel === null || !isSynced || Number.isFinite(plan.length)) return;
-  const complete = (): void => closeCopy(publish(union, node, staged, plan, { synced: true }));
-  const begin = (fd: number, done: (errno: number) => void): boolean => channel.syncInBackground(fd, done);
-  const key = union.jobs.startSync(node, staged, begin, complete);
-  if (key !== 0) throw new Parked(key);
 }
 
 /** Copies the attributes of a regular file. The data remains where it is. */

@@ -1,13 +1,19 @@
 /** A copy-up waits for the disk before it is published. Other mounts of the thread are served meanwhile. */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EntryName, type NodeId, ROOT_ID } from '../../../../src/core/brand.js';
 import { O_RDONLY, O_RDWR } from '../../../../src/core/flags.js';
 import { type KernelChannel, type Operations, Parked } from '../../../../src/fuse/operations.js';
+import { getXattr } from '../../../../src/sys/files/xattr.js';
+import { defaultOverlay, type UnionConfig } from '../../../../src/union/index.js';
 import { makeUnionHome, openUnion } from '../../../harness/union-without-mount.js';
 
 const caller = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, pid: process.pid, umask: 0o022 };
+
+const xattrs = process.geteuid?.() === 0 ? 'trusted' : 'user';
+/** A change of attributes copies only the attributes. */
+const METACOPY = { overlay: { ...defaultOverlay(xattrs), redirect: 'on', metacopy: true } } as const;
 
 let home: string;
 let union: Operations;
@@ -26,8 +32,8 @@ afterEach(() => {
   rmSync(home, { recursive: true });
 });
 
-function start(volatile: boolean): void {
-  union = openUnion(home, { volatile });
+function start(volatile: boolean, more: Partial<UnionConfig> = {}): void {
+  union = openUnion(home, { volatile, ...more });
   syncs = [];
   isShared = true;
   const channel: KernelChannel = {
@@ -125,6 +131,41 @@ describe('a copy-up on a thread with other mounts', () => {
     start(true);
     expect(keyOf(() => union.open(find('file'), O_RDWR, null))).toBe(0);
     expect(syncs).toEqual([]);
+  });
+
+  it('completes a metacopy when the disk has its data', () => {
+    union.close();
+    start(false, METACOPY);
+    const node = find('file');
+    expect(keyOf(() => union.setattr(node, { mode: 0o600 }, caller))).toBe(0);
+    const key = keyOf(() => union.open(node, O_RDWR, null));
+    expect(key).toBeGreaterThan(0);
+    expect(keyOf(() => union.setattr(node, { mode: 0o640 }, caller))).toBe(key);
+    syncs[0]?.(0);
+    expect(union.takeCompleted(() => true)).toEqual([key]);
+    expect(readFileSync(join(home, 'upper/file'), 'utf8')).toBe('lower');
+    expect(keyOf(() => union.open(node, O_RDWR, null))).toBe(0);
+    union.release(node, O_RDWR);
+    expect(union.getattr(node).attr.mode & 0o777).toBe(0o600);
+  });
+
+  it('leaves a metacopy as it was if the sync fails', () => {
+    union.close();
+    start(false, METACOPY);
+    const node = find('file');
+    union.setattr(node, { mode: 0o600 }, caller);
+    keyOf(() => union.open(node, O_RDWR, null));
+    syncs[0]?.(5);
+    union.takeCompleted(() => true);
+    expect(() => union.open(node, O_RDWR, null)).toThrow('EIO');
+    const into = Buffer.alloc(5);
+    union.open(node, O_RDONLY, null);
+    expect(union.read(node, into, 0, 5, 0)).toBe(5);
+    expect(into.toString()).toBe('lower');
+    union.release(node, O_RDONLY);
+    const fd = openSync(join(home, 'upper/file'), 'r');
+    expect(getXattr(fd, '', `${xattrs}.overlay.metacopy`)).not.toBeNull();
+    closeSync(fd);
   });
 
   it('waits itself if the request truncates the file, too', () => {
