@@ -85,7 +85,12 @@ export class CheckWorkers {
   }
 
   private start(): void {
-    const worker = new Worker(this.program, { execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 2 } });
+    const worker = new Worker(this.program, {
+      execArgv: [],
+      // Otherwise Node closes the logs that the thread has opened when the thread ends.
+      trackUnmanagedFds: false,
+      resourceLimits: { maxYoungGenerationSizeMb: 2 },
+    });
     const started: CheckWorker = { worker, job: undefined };
     this.workers.push(started);
     worker.on('message', (report: CheckReport) => this.receive(started, report));

@@ -67,6 +67,8 @@ export class PoolWorker {
     try {
       this.worker = new Worker(program, {
         execArgv: [],
+        // Fds are passed between threads: Node must not close those that the thread has opened when it ends.
+        trackUnmanagedFds: false,
         resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
         workerData,
         transferList: [port2],

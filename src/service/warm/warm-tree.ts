@@ -37,6 +37,17 @@ export class WarmTree {
     return { ...config, lowers: ['lower1', 'lower2'].map((name) => this.at(name)), ...this.upperAndWork() };
   }
 
+  /** The layers as options of a mount. */
+  get options(): string {
+    const at = (name: string): string => this.at(name);
+    return `lowerdir=${at('lower1')}:${at('lower2')},upperdir=${at('upper')},workdir=${at('work')}`;
+  }
+
+  /** An empty directory. */
+  get mountpoint(): string {
+    return this.at('mountpoint');
+  }
+
   remove(): void {
     rmSync(this.directory, { recursive: true, force: true });
   }
@@ -50,7 +61,7 @@ export class WarmTree {
   }
 
   private fill(): void {
-    for (const name of ['upper', 'work']) mkdirSync(this.at(name));
+    for (const name of ['upper', 'work', 'mountpoint']) mkdirSync(this.at(name));
     for (const lower of ['lower1', 'lower2']) {
       for (let i = 0; i < DIRECTORIES; i++) this.fillDirectory(join(this.at(lower), `dir${i}`), lower);
     }
