@@ -1,8 +1,9 @@
-/** When the server process ends: after a signal, a request, or a time without mounts. */
+/** Decides when the server process ends: after a signal, a request, or a time without mounts. */
 
 export interface LifetimeParts {
   /** The mounts that exist, and the callers that have asked for one. */
   activity(): number;
+  /** Unmounts everything. */
   stopAll(): Promise<void>;
   /** Called once, when the process will end. From now on no caller is served. */
   ending(): void;

@@ -70,6 +70,7 @@ export async function serveInside(settings: InsideSettings, parse: ParseCommandL
   if (own === undefined || directory === undefined || !process.connected) {
     throw MountError.of({ what: 'serve-inside', why: 'not started by plyfs serve' });
   }
+  // A service in the background has no stderr, so Node's own message would be lost.
   process.on('uncaughtExceptionMonitor', ({ stack, message }) => report({ kind: 'log', line: stack ?? message }));
   await new ServerProcess({ own, directory, pool, parse, idleMs: settings.idleMs }).run();
 }

@@ -57,8 +57,8 @@ export async function commandMount(
 }
 
 /**
- * Asks the service to serve the mount, if the user requires that or wants it to be started. In all other cases
- * `bin/plyfs` has asked already.
+ * Asks the service to serve the mount, if the user requires that or wants it to be started. In all other
+ * cases `bin/plyfs` has asked already.
  * @throws {@link MountError} if the service is required and does not serve the mount
  */
 async function isServed(settings: MountSettings, { foreground }: MountArguments): Promise<boolean> {

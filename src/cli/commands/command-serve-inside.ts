@@ -13,6 +13,7 @@ import { parseMount } from './parse-mount.js';
 export async function commandServeInside(settings: string): Promise<number> {
   try {
     process.title = 'plyfs serve: mounts';
+    // Before the rest, because its threads need time to start and to warm up.
     const pool = new ServingPool();
     await serveInside(insideSettingsOf(Buffer.from(settings, 'latin1').toString('utf8')), parseMount, pool);
     // If a thread hangs, the supervisor kills this process.

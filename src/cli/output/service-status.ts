@@ -5,7 +5,7 @@ import type { MountStatus } from '../../service/order/mount-order.js';
 import { readableSize } from './progress-line.js';
 
 const HEADINGS = ['MOUNTPOINT', 'THREAD', 'REQUESTS', 'NODES', 'MEMORY', 'OPTIONS'];
-/** Headings of columns with numbers, which end at the same place. */
+/** Headings of columns with numbers, which are aligned at the right. */
 const RIGHT = new Set(['THREAD', 'REQUESTS', 'NODES', 'MEMORY']);
 const GAP = '  ';
 /** In place of a figure that the thread has not returned in time. */

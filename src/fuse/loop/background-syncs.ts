@@ -3,16 +3,19 @@ import { FsError } from '../../core/errno.js';
 import { FileSyncs } from '../../sys/waiting/file-syncs.js';
 import type { Session } from '../serve/session.js';
 
+/** A sync that is under way. */
 interface StartedSync {
   readonly session: Session;
   readonly done: (errno: number) => void;
 }
 
+/** A sync that has ended. */
 export interface EndedSync extends StartedSync {
   readonly errno: number;
 }
 
 export class BackgroundSyncs {
+  /** Null: there was no sync yet, or the kernel has no asynchronous I/O. */
   private syncs: FileSyncs | null = null;
   /** By the key of the sync. */
   private readonly started = new Map<number, StartedSync>();

@@ -84,6 +84,7 @@ export class ServingLoop {
     this.epoll.add(options.controlFd, CONTROL_TAG);
   }
 
+  /** How many sessions it serves. */
   get size(): number {
     return this.sessions.size;
   }
@@ -107,7 +108,7 @@ export class ServingLoop {
     const served = { session, onEnd, tag, isHot: false, misses: 0, hasEnded: false };
     this.sessions.set(session, served);
     this.byTag.set(tag, served);
-    this.syncInBackground(session);
+    this.allowBackgroundSyncs(session);
     this.heat(served);
   }
 
@@ -274,8 +275,11 @@ export class ServingLoop {
     for (const { session, done, errno } of this.syncs.takeFinished()) this.attempt(session, () => done(errno));
   }
 
-  /** A sync holds up the other mounts; a lone mount would only lose time. */
-  private syncInBackground(session: Session): void {
+  /**
+   * Lets the session sync while the thread serves others. A lone mount would only lose time by it, so it
+   * waits for its sync.
+   */
+  private allowBackgroundSyncs(session: Session): void {
     const { sessions, syncs } = this;
     session.syncBy({
       get isNeeded() {

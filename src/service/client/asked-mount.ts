@@ -10,7 +10,7 @@ const LOOK_MS = 2000;
 /** The mount to be made. With the lifetime `mount`, it stays when the connection has ended. */
 export type MountRequest = Omit<ControlRequest & { readonly do: 'mount' }, 'do'>;
 
-/** What follows if the service does not serve the mount to its end. */
+/** Receives the news that the service does not serve the mount to its end. */
 export interface Otherwise {
   /** It does not serve it. */
   alone(why: string): void;
@@ -18,7 +18,7 @@ export interface Otherwise {
   lost(): void;
 }
 
-/** The exchange with the service over one connection. It mounts only after our `go`. */
+/** The exchange with the service over one connection. The service mounts only after `go`. */
 export class AskedMount {
   private state: 'asked' | 'going' | 'ready' | 'over' = 'asked';
   private timer: NodeJS.Timeout | undefined;
@@ -96,7 +96,7 @@ export class AskedMount {
     }
   }
 
-  /** The service is stopped. It makes no mount before our `go`, and undoes it if the connection has ended. */
+  /** The service is stopped. It makes no mount before `go`, and undoes it if the connection has ended. */
   private giveUp(): void {
     const { state } = this;
     this.end();

@@ -3,7 +3,8 @@ import { ServiceConnection } from './service-connection.js';
 import { startService } from './start-service.js';
 
 /**
- * Connects to the service. With `start` it is started if none runs. Resolves with the reason if there is none.
+ * Connects to the service. With `start` it is started if none runs. Resolves with the reason if there is
+ * none.
  * @throws {@link MountError} if it cannot be started
  */
 export async function openService(use: ServiceUse): Promise<ServiceConnection | string> {

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /**
- * The path of `bin/plyfs` of this package: in the nearest directory above this file that has one. This file is
- * deeper below it as a module than in a bundle.
+ * The path of `bin/plyfs` of this package: in the nearest directory above this file that has one. This file
+ * is deeper below it as a module than in a bundle.
  */
 export function programPath(): string {
   for (let at = new URL('./', import.meta.url); ; at = new URL('../', at)) {

@@ -1,4 +1,4 @@
-/** A client's connection to the service of its user: the control socket. */
+/** The connection of a client that wants a mount to the service of its user: the control socket. */
 import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
 import { errnoOf, MountError } from '../../server/config/mount-error.js';

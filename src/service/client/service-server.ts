@@ -8,11 +8,12 @@ import { openService } from './open-service.js';
 import type { ServiceConnection } from './service-connection.js';
 
 /**
- * Asks the service to serve the mount. If no service does, and the user does not require one, a server of our
- * own serves it. The mount ends with this process, or with the connection.
+ * Asks the service to serve the mount. If no service does, and the user does not require one, a server of
+ * this process serves it. The mount ends with this process, or with the connection.
  */
 export class ServiceServer implements Server {
   private connection: ServiceConnection | undefined;
+  /** The server of this process. */
   private own: Server | undefined;
   /** The service has ended, or the connection, while the mount existed. */
   private wasLost = false;

@@ -36,6 +36,10 @@ type State =
   | 'ready'
   | 'over';
 
+/**
+ * The exchange over one connection. As with a caller that has no Node ({@link Exchange}), nothing is mounted
+ * before `go`, and the mount is undone if the client has not read that it is ready.
+ */
 export class ConnectionMount {
   private state: State = 'none';
   /** The mount that `go` begins. */
@@ -170,7 +174,7 @@ function pathsOf({ lowers, upper = '', work = '', mountpoint, deviceFd }: MountC
   return [...lowers, upper, work, logFile, ...(deviceFd === undefined ? [mountpoint] : [])];
 }
 
-/** The number of the fd is that of the client. */
+/** The settings without the number of the fd, which is that of the client. The order has the duplicate. */
 function withoutDevice({ config: { deviceFd: _, ...config }, ...settings }: MountSettings): MountSettings {
   return { ...settings, config };
 }

@@ -1,4 +1,4 @@
-/** A connection to the service of this user. */
+/** The connection of `plyfs serve --status` and `--stop`: one request to the service of this user. */
 import { connect, type Socket } from 'node:net';
 import { Errno } from '../../core/errno.js';
 import { errnoOf, MountError } from '../../server/config/mount-error.js';

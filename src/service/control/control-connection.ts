@@ -60,7 +60,7 @@ export function serveConnection(socket: Socket, parts: ConnectionParts): void {
       sendLine(socket, { kind: 'wrong', message: error.message } satisfies WrongRequest);
     }
   });
-  // An error is followed by `close`.
+  // ECONNRESET: the client has closed its socket while answers were in it. An error is followed by `close`.
   socket.on('error', (error) => {
     if ('code' in error && error.code === 'ECONNRESET') parts.mount.lost();
   });

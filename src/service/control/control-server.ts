@@ -30,7 +30,8 @@ export function serveControl(fd: number, parts: ControlServerParts): Server {
 function accept(socket: Socket, parts: ControlServerParts): void {
   const fd = fdOf(socket);
   const peer = fd === undefined ? undefined : peerOf(fd);
-  // The mode of the directory admits only our user and root. Another root can be outside of our namespace.
+  // The mode of the directory admits only this user and root, who can be the root outside of this user
+  // namespace.
   if (peer === undefined || peer.uid !== process.geteuid?.()) {
     parts.log('serve: control: a connection of another user');
     socket.destroy();

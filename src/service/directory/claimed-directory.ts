@@ -9,6 +9,7 @@ import { CheckedDirectory, NAMES, type ServicePids } from './checked-directory.j
 import type { DirectoryPath } from './locate-directory.js';
 
 const PRIVATE = 0o600;
+/** How many connections can wait until they are accepted. Node uses the same number. */
 const BACKLOG = 511;
 
 /** Owns the lock and the fds from {@link claim} until {@link release}. */
@@ -68,6 +69,7 @@ export class ClaimedDirectory {
   /** Removes everything but the lock file, which the next service uses. */
   release(): void {
     for (const name of [NAMES.pids, NAMES.request, NAMES.control]) remove(this.directory, name);
+    // The lock last: the next service makes files of the same names as soon as it has the lock.
     for (const fd of [this.control, this.request, this.lock]) closeSync(fd);
     this.directory.close();
   }
@@ -92,6 +94,7 @@ function lockIn(directory: CheckedDirectory): number {
 function makeRequestFifo(directory: CheckedDirectory): number {
   const path = directory.pathOf(NAMES.request);
   makeFifo(path, PRIVATE);
+  // The umask can have taken permissions away, without which bin/plyfs could not write.
   chmodSync(path, PRIVATE);
   return openSync(path, constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOFOLLOW);
 }

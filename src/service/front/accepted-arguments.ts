@@ -3,9 +3,10 @@ import { splitOptions } from '../../server/options/kinds/option-list.js';
 import { readLink } from '../../sys/process/process-facts.js';
 import type { MountArguments } from '../order/mount-arguments.js';
 
-/** Paths that mean something else in each process. */
+/** A path that means something else in each process, also within a list of paths. */
 const OWN_PATH = /(?:^|[:=,])\/(?:proc\/(?:self|thread-self)|dev\/(?:fd|std(?:in|out|err)))(?:[/:,]|$)/;
-const OPTIONS = new Map<string, (value: string | undefined) => boolean>([
+/** Options of mounts that the service does not take, and the values for which it does not. */
+const UNSERVED = new Map<string, (value: string | undefined) => boolean>([
   ['remount', () => true],
   ['debug', () => true],
   ['service', (value) => value === 'off'],
@@ -15,7 +16,7 @@ const OPTIONS = new Map<string, (value: string | undefined) => boolean>([
 /** The reason why the caller must serve the mount itself. Undefined: the service takes it. */
 export function refusalOf({ options, foreground, debug, mountpoint, docker }: MountArguments): string | undefined {
   if (foreground || debug) return 'it stays in the foreground';
-  const given = options.flatMap(splitOptions).find(({ name, value }) => OPTIONS.get(name)?.(value) === true);
+  const given = options.flatMap(splitOptions).find(({ name, value }) => UNSERVED.get(name)?.(value) === true);
   if (given !== undefined) return `the option ${given.name}`;
   const paths = [...options, docker?.directory ?? '', docker?.upper ?? '', docker?.work ?? ''];
   if (deviceNumber(mountpoint) === undefined) paths.push(mountpoint);

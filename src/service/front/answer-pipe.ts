@@ -41,8 +41,8 @@ export class AnswerPipe {
       closeSync(fd);
       return undefined;
     } catch (error) {
-      // ENOENT, ESRCH: it has ended, or closed the fd. EACCES: it is another user's. EMFILE, ENFILE: we have
-      // no fds left. The caller then serves itself.
+      // ENOENT, ESRCH: it has ended, or closed the fd. EACCES: it is another user's. EMFILE, ENFILE: no
+      // fds are left. The caller then serves itself.
       if (errnoOf(error) === undefined) throw error;
       return undefined;
     }

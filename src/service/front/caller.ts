@@ -88,7 +88,7 @@ function openPlace({ pid, umask, mountNamespace }: ProcessFacts, own: ProcessFac
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     for (const fd of opened) closeSync(fd);
-    // ENOENT, ESRCH: it has ended. EACCES, EPERM: its memory is protected. EMFILE, ENFILE: we have no fds
+    // ENOENT, ESRCH: it has ended. EACCES, EPERM: its memory is protected. EMFILE, ENFILE: no fds are
     // left.
     return `its working directory, root or mount namespace cannot be opened: ${(error as Error).message}`;
   }

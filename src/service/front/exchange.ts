@@ -7,7 +7,10 @@
 import { errnoOf } from '../../server/config/mount-error.js';
 import type { AnswerPipe } from './answer-pipe.js';
 
-/** The pauses between two looks at the pipe, in milliseconds. The last one is repeated. */
+/**
+ * The pauses between two looks at the pipe, in milliseconds. The last one is repeated. No event reports that
+ * a pipe has been read.
+ */
 const PAUSES_MS = [2, 5, 10, 20, 50, 100];
 
 /** The prefix of messages, as the caller's program would print it. */

@@ -37,7 +37,7 @@ interface Accepted {
 }
 
 export class Exchanges {
-  /** By pid, those in which `take` was sent. */
+  /** The exchanges in which `take` was sent, by the pid of the caller. */
   private readonly running = new Map<number, Exchange>();
   /** The callers that have no answer yet. */
   private readonly asking = new Set<number>();
@@ -67,19 +67,20 @@ export class Exchanges {
       return;
     }
     this.asking.add(pid);
+    // The caller gets an answer also after an exception.
     let accepted: Accepted | string = 'an internal error';
     try {
       accepted = this.parts.accepts() ? await this.accept(pid, argc) : 'the service ends, or its directory has changed';
     } finally {
       this.asking.delete(pid);
-      if (typeof accepted === 'string') this.leaveAlone(pid, pipe, accepted);
+      if (typeof accepted === 'string') this.answerAlone(pid, pipe, accepted);
     }
     if (typeof accepted !== 'string') this.start(pipe, accepted);
     this.parts.changed();
   }
 
-  /** Makes the caller serve itself. */
-  private leaveAlone(pid: number, pipe: AnswerPipe, why: string): void {
+  /** Makes the caller serve itself. The log has the reason, because the caller prints none. */
+  private answerAlone(pid: number, pipe: AnswerPipe, why: string): void {
     this.parts.log(`serve: ${pid}: serves itself: ${why}`);
     pipe.send('alone');
     pipe.close();
@@ -95,10 +96,12 @@ export class Exchanges {
     if (args === undefined) return 'not a command line that mounts';
     const why = refusalOf(args);
     if (why !== undefined) return why;
+    // After the parsing, which can take several turns of the event loop: from here on nothing waits until the
+    // exchange begins, so the facts are fresh.
     const caller = Caller.check(pid, own);
     if (typeof caller === 'string') return caller;
     const isSame = caller.words.length === words.length && caller.words.every((word, index) => word === words[index]);
-    const deviceFd = isSame ? deviceOf(pid, args.mountpoint) : 'it runs another program by now';
+    const deviceFd = isSame ? duplicateDevice(pid, args.mountpoint) : 'it runs another program by now';
     if (typeof deviceFd !== 'string') return { caller, args, deviceFd };
     caller.close();
     return deviceFd;
@@ -160,7 +163,7 @@ export class Exchanges {
  * Duplicates the /dev/fuse that the mountpoint names. Undefined: it names a directory. A text: the reason why
  * the caller must serve it.
  */
-function deviceOf(pid: number, mountpoint: string): number | undefined | string {
+function duplicateDevice(pid: number, mountpoint: string): number | undefined | string {
   const number = deviceNumber(mountpoint);
   if (number === undefined) return undefined;
   if (!isFuseDevice(pid, number)) return 'a mountpoint that only the caller can resolve';

@@ -109,7 +109,7 @@ function mountpointOf(what: MountArguments | MountSettings): string {
   return 'config' in what ? what.config.mountpoint : what.mountpoint;
 }
 
-/** The path below the caller's working directory. No file is touched: its file system can hang. */
+/** The path below the caller's working directory. No file on the way is touched: its file system can hang. */
 function absolute(path: string, pid: number): string {
   return path.startsWith('/') ? join(path) : join(readLink(`/proc/${pid}/cwd`) ?? '/', path);
 }

@@ -1,11 +1,10 @@
-/** Whether the service can act for a caller: it must have the same rights, and no more than the caller. */
-
+/** Whether the service can act for a caller: it must have no right that the caller does not have. */
 import type { ProcessFacts } from '../../sys/process/process-facts.js';
 import { CAP_SYS_ADMIN } from '../../sys/rights/capabilities.js';
 
 /**
- * Limits of the caller that the kernel would apply to a server of its own. Other limits concern a process
- * that serves one mount.
+ * Limits that bound the work of a mount, so that a caller with lower ones must not get more from the service.
+ * The other limits bound a process: its open files, threads and locks.
  */
 const LIMITS = ['Max file size', 'Max cpu time', 'Max address space', 'Max data size'];
 

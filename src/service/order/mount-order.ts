@@ -7,8 +7,8 @@ import type { MountSettings } from './mount-settings.js';
 export interface MountOrder {
   readonly id: number;
   /**
-   * Where relative paths of the caller begin, and where its mount appears. {@link Mounts.mount} owns the fds
-   * from the call on, and closes them also after a failure.
+   * Relative paths begin in this place, and the mount appears there. {@link Mounts.mount} owns the fds from
+   * the call on, and closes them also after a failure.
    */
   readonly place: CallerPlace;
   /** A command line, or the settings that the library has made of its options. */

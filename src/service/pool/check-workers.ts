@@ -8,7 +8,9 @@ import type { CheckOrder, CheckReport } from './pool-message.js';
  * they hang, or many mounts come at once.
  */
 const PATIENCE_MS = 200;
-/** More orders wait. Each thread may hang in a file system for as long as the service runs. */
+/**
+ * With so many threads at work, further orders wait. Each thread can hang for as long as the service runs.
+ */
 const MAX_THREADS = 16;
 
 /** The answer to an order. */

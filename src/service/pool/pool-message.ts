@@ -5,6 +5,7 @@ import type { CallerPlace } from '../../sys/process/namespaces.js';
 import type { MountArguments } from '../order/mount-arguments.js';
 import type { MountSettings } from '../order/mount-settings.js';
 
+/** The reason why a mount was refused, or has failed. */
 export interface Refusal {
   readonly message: string;
   readonly errno: number | undefined;
@@ -23,9 +24,9 @@ export interface MountLocation {
 export interface PoolThreadData {
   /** The orders. The thread reads them when its control fd is readable. */
   readonly orders: MessagePort;
-  /** An eventfd. */
+  /** An eventfd, readable if there are orders. The main thread closes it. */
   readonly controlFd: number;
-  /** Of an `FdPool`. */
+  /** The memory of the `FdPool` that all mounts of the process share. */
   readonly fds: SharedArrayBuffer;
   /** The thread warms up with this config before its first mount. Undefined: it does not. */
   readonly warmUp: MountConfig | undefined;

@@ -18,6 +18,7 @@ const BUSY_LOAD = 0.5;
  * a new thread. Until then it waits: a thread that serves a long fsync is free soon.
  */
 const SILENT_MS = 300;
+/** The pause between two looks at threads that are all at work. */
 const LOOK_MS = 3;
 
 /** A further thread is started so many milliseconds after the last mount. */
@@ -42,7 +43,9 @@ type Answer = (statistics: readonly MountStatistics[]) => void;
 export class PoolThreads {
   private threads: PoolWorker[] = [];
   private readonly fds = makeFdPool();
+  /** The threads that have been asked for their statistics. */
   private readonly asked = new Map<PoolWorker, Answer>();
+  /** Called when the last thread has ended. */
   private readonly ends = new Set<() => void>();
   private nextNumber = 1;
   private isClosing = false;

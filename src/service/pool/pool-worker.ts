@@ -41,9 +41,7 @@ export class PoolWorker {
   private readonly worker: Worker;
   private activity: SharedArrayBuffer | undefined;
   private threadId = 0;
-  /**
-   * Orders that were given before the thread had loaded its modules are in the channel, and count as work.
-   */
+  /** The sample of the last {@link look}. */
   private last: Sample | undefined;
   private failure: Error | undefined;
   /** How many mounts it has, those included that are being made. */
@@ -112,6 +110,7 @@ export class PoolWorker {
     const before = this.last;
     const now = this.sample();
     this.last = now;
+    // While it loads its modules, its orders wait in the channel.
     if (now === undefined) return { state: 'busy', load: 1 };
     if (before === undefined) return { state: now.isBusy ? 'busy' : 'idle', load: now.isBusy ? 1 : 0 };
     const load = Math.min(1, (now.runtime - before.runtime) / 1e6 / Math.max(0.001, now.at - before.at));

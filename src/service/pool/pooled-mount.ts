@@ -16,8 +16,9 @@ export class PooledMount {
   isAbandoned = false;
   /** The thread that serves it. */
   thread: PoolWorker | undefined;
-  /** Its place; undefined: it does not exist yet, or no mount namespace that we know shows it. */
+  /** The location of the mount. Undefined: it does not exist yet, or no known mount namespace shows it. */
   location: MountedReport | undefined;
+  /** Undefined: it has not been checked yet. */
   config: MountConfig | undefined;
   /** /dev/fuse, while the thread has it open; -1: it has not. */
   deviceFd = -1;
@@ -45,6 +46,7 @@ export class PooledMount {
     return displayName(this.config?.mountpoint ?? ('config' in what ? what.config.mountpoint : what.mountpoint));
   }
 
+  /** The checks have succeeded, and `thread` makes the mount. */
   checked({ config, logFd }: CheckedMount, thread: PoolWorker): void {
     this.state = 'mounting';
     this.config = config;
@@ -89,7 +91,9 @@ export class PooledMount {
     };
   }
 
-  /** In this process the caller's /dev/fuse has another number than the caller has given. */
+  /**
+   * The message with the number of /dev/fuse that the caller has given: in this process it has another one.
+   */
   private asGiven(message: string): string {
     const { what, deviceFd } = this.order;
     if (deviceFd === undefined) return message;

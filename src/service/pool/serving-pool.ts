@@ -50,7 +50,7 @@ export class ServingPool implements Mounts {
     }
     const outcome = await this.detach(mount, lazy);
     if (outcome === 'hidden' && !lazy) throw hiddenError(mount);
-    // If it is only in mount namespaces that we do not know, it cannot be unmounted, only abandoned.
+    // If no known mount namespace shows it, it cannot be unmounted. Its server can only be ended.
     const isOutOfReach = mount.location === undefined;
     if (lazy || isOutOfReach) mount.thread?.give({ kind: 'stop', id });
     if (outcome === 'absent' && !isOutOfReach && !lazy) return;
@@ -144,7 +144,7 @@ export class ServingPool implements Mounts {
     mount.refused(refusal);
   }
 
-  /** After an error the mount may still exist, without a server. */
+  /** After an error the mount can still exist, without a server. */
   private async handleEnd(mount: PooledMount, error: Refusal | undefined): Promise<void> {
     if (error !== undefined) await this.detach(mount, true).catch((failure: Error) => mount.addLine(failure.message));
     this.mounts.delete(mount.id);

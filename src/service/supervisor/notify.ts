@@ -7,7 +7,7 @@ const VARIABLE = 'NOTIFY_SOCKET';
 export class ServiceManager {
   private constructor(private readonly socket: string | undefined) {}
 
-  /** The manager that has started this process. The processes that we start do not report to it. */
+  /** The manager that has started this process. Processes that this one starts do not report to it. */
   static take(environment: NodeJS.ProcessEnv = process.env): ServiceManager {
     const { [VARIABLE]: socket } = environment;
     delete environment[VARIABLE];

@@ -14,6 +14,7 @@ type Announcement = MountReport & { readonly kind: 'mounting' };
 
 interface KnownMount {
   readonly mountpoint: string;
+  /** The id of the mount that was on the mountpoint before. */
   readonly covered: number | undefined;
   readonly isInOwnNamespace: boolean;
   /**
@@ -74,6 +75,11 @@ export class ReportedMounts {
     return { mountpoint, covered, isInOwnNamespace, place, mountId: undefined, isSettled: false };
   }
 
+  /**
+   * If the server process has not reported the id, perhaps the mount does not exist, and another program has
+   * mounted there. So a mount without a known id is detached only if it is dead, and only in the mount
+   * namespace of this process: there that can be found out without waiting for a server that hangs.
+   */
   private async detachOne(mount: KnownMount): Promise<void> {
     const { place, isInOwnNamespace, mountpoint, mountId } = mount;
     if (place?.mountNamespace !== undefined) {
@@ -117,7 +123,7 @@ async function isDead(path: string): Promise<boolean> {
 
 /**
  * Opens the root and the mount namespace of a process. Undefined: it has ended.
- * @param namespace the namespace that is expected, if it is not ours
+ * @param namespace the mount namespace that the caller had, if it is not that of this process
  */
 function placeOf(pid: number, namespace: string | undefined): CallerPlace | undefined {
   const opened: number[] = [];

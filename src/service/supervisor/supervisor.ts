@@ -22,7 +22,7 @@ export interface SupervisorParts {
   readonly idleMs: number | undefined;
   /** The program and its arguments that run the server process, without its settings. */
   readonly program: readonly [string, ...string[]];
-  /** The server process can write to our stderr. */
+  /** The server process inherits the stderr of this process. */
   readonly hasStderr: boolean;
   /** Called once, when the service accepts mounts. */
   accepts(): void;
@@ -53,6 +53,7 @@ class Supervisor {
   private isEnding = false;
   /** Ends a pause before the next start. */
   private wake: () => void = () => {};
+  /** Kills the server process if it does not end in time. */
   private killer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -96,7 +97,7 @@ class Supervisor {
       case 'ending':
         this.beginEnding();
         this.child?.send({ kind: 'closed' });
-        this.killLate();
+        this.scheduleKill();
         break;
       default:
         this.mounts.handle(report);
@@ -139,11 +140,11 @@ class Supervisor {
     this.beginEnding();
     this.wake();
     this.child?.send({ kind: 'stop' });
-    this.killLate();
+    this.scheduleKill();
   }
 
   /** Kills the server process if it does not end soon: a thread can hang in a layer. */
-  private killLate(): void {
+  private scheduleKill(): void {
     this.killer ??= setTimeout(() => this.child?.kill(), ENDING_MS);
   }
 
@@ -155,7 +156,7 @@ class Supervisor {
     try {
       this.directory.removePids();
     } catch (error) {
-      // The file can only be removed by us and root. If it cannot, callers find out by our pid.
+      // Callers that find the file find out by the pid that this process has ended.
       this.parts.log(asMountError(error, 'serve').message);
     }
   }

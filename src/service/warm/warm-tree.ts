@@ -13,6 +13,7 @@ const MEMORY = ['/dev/shm', XDG_RUNTIME_DIR, '/run', tmpdir()];
  * (`union/prefetch/tree-prefetch.ts`).
  */
 export const DIRECTORIES = 5;
+/** Files of each directory, half of them in each lower layer. */
 export const FILES = 40;
 
 export class WarmTree {

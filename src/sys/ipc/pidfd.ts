@@ -12,12 +12,12 @@ const SYS_PIDFD_GETFD = 438;
  * ptrace(2). A failure is the negative errno.
  */
 export function tryDuplicateFrom(pid: number, fd: number): number {
-  const process = syscall3(SYS_PIDFD_OPEN, pid, 0, 0);
-  if (process < 0) return -lastErrno();
+  const pidfd = syscall3(SYS_PIDFD_OPEN, pid, 0, 0);
+  if (pidfd < 0) return -lastErrno();
   try {
-    const duplicate = syscall3(SYS_PIDFD_GETFD, process, fd, 0);
+    const duplicate = syscall3(SYS_PIDFD_GETFD, pidfd, fd, 0);
     return duplicate < 0 ? -lastErrno() : duplicate;
   } finally {
-    close(process);
+    close(pidfd);
   }
 }

@@ -60,7 +60,10 @@ export interface Peer {
   readonly gid: number;
 }
 
-/** The process that has connected (SO_PEERCRED). Its pid is 0 if it is not in our pid namespace. */
+/**
+ * The process that has connected (SO_PEERCRED). Its pid is 0 if it is not in the pid namespace of this
+ * process.
+ */
 export function peerOf(fd: number): Peer {
   const { buffer, address } = allocate(16);
   buffer.writeUInt32LE(12, 12);

@@ -21,6 +21,7 @@ const CLONE_FS = 0x200;
 const CLONE_NEWNS = 0x20000;
 
 const stat = new FileStat();
+/** Memory for the result of getcwd(2). */
 const path = allocate(8192);
 
 /** The place of another process. The fds belong to this process. */
@@ -41,7 +42,7 @@ export class LostPlaceError extends Error {
   override readonly name = 'LostPlaceError';
 }
 
-/** The own place of a thread: the mount namespace and the root of the process, `/`, and umask 0. */
+/** The place to which a thread returns: the mount namespace and the root of the process, `/`, and umask 0. */
 export class ThreadHome {
   private readonly namespace = openTrusted('/proc/thread-self/ns/mnt', O_RDONLY);
   private readonly root = openTrusted('/', O_PATH | O_DIRECTORY);

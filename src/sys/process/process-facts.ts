@@ -29,8 +29,7 @@ export interface ProcessFacts {
 }
 
 /**
- * The facts of a process. Undefined: it has ended, or one of them cannot be read or is in a form that we do
- * not know.
+ * The facts of a process. Undefined: it has ended, or one of them cannot be read or has an unknown form.
  */
 export function factsOf(pid: number): ProcessFacts | undefined {
   const status = readProc(pid, 'status');

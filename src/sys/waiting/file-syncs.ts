@@ -88,7 +88,7 @@ export class FileSyncs {
 
   /** Returns the syncs that have ended since the last call. */
   takeFinished(): FinishedSync[] {
-    // Before the events are read: one that comes later signals again.
+    // Before the events are read: one that ends later signals again.
     drainEventfd(this.doneFd);
     const { buffer, address } = this.events;
     const count = check(syscall5(SYS_IO_GETEVENTS, this.context, 0, MAX_SYNCS, address, 0), 'io_getevents');

@@ -4,7 +4,17 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PLYFS } from '../../harness/mounts.js';
@@ -210,7 +220,7 @@ describe.each(SHELLS)('bin/plyfs in $name', ({ argv }) => {
   it('gives the service its arguments in /proc, with the name by which it was called in front', async () => {
     const result = plyfs();
     const pid = await beAsked();
-    const words = (await import('node:fs')).readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').slice(0, -1);
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').slice(0, -1);
     expect(words.slice(-MOUNT.length - 1)).toEqual([PLYFS, ...MOUNT]);
     FakeService.answer(pipe, 'alone');
     await result;
