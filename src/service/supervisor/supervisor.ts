@@ -7,9 +7,9 @@ import { onStopSignals } from '../../server/process/stop-signals.js';
 import { ClaimedDirectory } from '../directory/claimed-directory.js';
 import type { DirectoryPath } from '../directory/locate-directory.js';
 import type { ServerReport } from '../order/supervisor-message.js';
-import { ServiceManager } from './notify.js';
 import { ReportedMounts } from './reported-mounts.js';
 import { type Ending, ServerChild } from './server-child.js';
+import { ServiceManager } from './service-manager.js';
 
 /** The pauses before the server process is started again: they grow from the first to the last. */
 const FIRST_PAUSE_MS = 100;
