@@ -12,7 +12,7 @@ import { openService } from './open-service.js';
  * @throws {@link MountError} if the mount is refused
  */
 export async function mountByService(
-  settings: MountSettings,
+  { config, logFile }: MountSettings,
   use: ServiceUse,
   print: (line: string) => void,
 ): Promise<{ readonly kind: 'mounted' } | { readonly kind: 'alone'; readonly why: string }> {
@@ -22,7 +22,7 @@ export async function mountByService(
     let refusal: Error = MountError.of({ what: 'service', why: 'ended before the mount was ready' });
     const mount = new AskedMount(
       connection,
-      { ...settings, lifetime: 'mount' },
+      { config, ...(logFile === undefined ? {} : { logFile }), lifetime: 'mount' },
       {
         message: (message) => {
           if (message.kind === 'log') print(message.line);
