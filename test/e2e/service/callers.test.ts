@@ -1,4 +1,4 @@
-/** What the service does for each way to mount, and for the surroundings of a caller. */
+/** Mounts of the service: by each way to mount, and with the surroundings of each caller. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

@@ -64,7 +64,7 @@ export function detachAll(path: string): void {
   while (mountsOn(path) > 0) run('umount', ['-l', path]);
 }
 
-/** What the service tells of itself. */
+/** The status that the service reports. */
 export function statusOf(box: ServiceSandbox): ServiceStatus {
   const { status, stdout, stderr } = box.plyfs('serve', '--status', '--json');
   if (status !== 0) throw new Error(`plyfs serve --status: status ${status}: ${stderr}`);
