@@ -1,7 +1,16 @@
 /** The threads of the service that serve mounts, without the front of the service. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isMounted, mountForeground, mountsUnavailable, unmount, waitFor } from '../../harness/mounts.js';
@@ -12,9 +21,11 @@ import {
   removeScratch,
   type WritableLayerDirs,
 } from '../../harness/scratch.js';
+import { NAME, rootlessUnavailable } from '../rootless/ordinary-user.js';
 import { PoolProcess } from './serving-pool.js';
 
 const unavailable = mountsUnavailable();
+const rootless = rootlessUnavailable();
 const strace = spawnSync('strace', ['-V']).status;
 
 /** While `body` runs, the next read of /dev/fuse by each thread of a process fails with EIO. */
@@ -245,6 +256,21 @@ describe.skipIf(unavailable !== null)(
       await waitFor(() => readFileSync(log, 'utf8') !== '', 'a line in the log');
       expect(readFileSync(log, 'utf8')).toMatch(/^\S+Z plyfs\[\d+\]: .*EIO/);
       expect(pool.lines(id).length).toBe(lines);
+    });
+
+    it.skipIf(rootless !== null)(`mounts for an ordinary user ${rootless ?? ''}`, async () => {
+      const made = layers();
+      const [uid = 0, gid = 0] = ['-u', '-g'].map((of) => Number(spawnSync('id', [of, NAME]).stdout));
+      for (const dir of [made.upper, made.work, made.mountpoint]) chownSync(dir, uid, gid);
+      const users = new PoolProcess({ uid, gid });
+      try {
+        const id = await users.mount(made);
+        expect(readFileSync('/proc/self/mounts', 'utf8')).toContain(`${made.mountpoint} fuse.plyfs rw,nosuid,nodev`);
+        expect(await users.unmount(id)).toBeNull();
+        expect(isMounted(made.mountpoint)).toBe(false);
+      } finally {
+        await users.stop();
+      }
     });
 
     it('makes a hundred mounts at once, and ends them all', async () => {

@@ -27,10 +27,12 @@ export interface Caller {
 
 export class PoolProcess {
   readonly events: PoolEvent[] = [];
-  readonly process: ChildProcess = spawn(process.execPath, [PROGRAM], { stdio: ['pipe', 'pipe', 'inherit'] });
+  readonly process: ChildProcess;
   private nextId = 1;
 
-  constructor() {
+  /** @param user runs the process; undefined: root */
+  constructor(user?: { readonly uid: number; readonly gid: number }) {
+    this.process = spawn(process.execPath, [PROGRAM], { stdio: ['pipe', 'pipe', 'inherit'], ...user });
     const { stdout } = this.process;
     if (stdout === null) throw new Error('the pool has no stdout');
     createInterface({ input: stdout }).on('line', (line) => this.events.push(JSON.parse(line) as PoolEvent));
