@@ -95,7 +95,8 @@ class ServerProcess {
   /** No caller can find the service any more. */
   private readonly closed = deferred();
 
-  constructor({ own, pool, parse, directory, idleMs }: ServerParts) {
+  constructor(private readonly parts: ServerParts) {
+    const { own, pool, parse, directory, idleMs } = parts;
     const accepts = (): boolean => this.lifetime.isOpen && directory.isUnchanged();
     const changed = (): void => this.lifetime.changed();
     this.table = new MountTable(pool, report);
@@ -127,6 +128,8 @@ class ServerProcess {
     });
     process.once('disconnect', () => this.outliveSupervisor());
     onStopSignals(() => void this.lifetime.stop());
+    // Loads and compiles the code that the first caller would wait for.
+    await this.parts.parse('plyfs', ['mount', '-o', 'lowerdir=/:/', '/']);
     report({ kind: 'accepts' });
     await this.ended.promise;
     report({ kind: 'ending' });
