@@ -12,7 +12,7 @@ import type { ControlRequest, MountAnswer } from './control-message.js';
 type Request = ControlRequest & { readonly do: 'mount' };
 
 export interface ConnectionMountParts {
-  readonly table: Pick<MountTable, 'mount' | 'unmount' | 'settle'>;
+  readonly table: Pick<MountTable, 'mount' | 'unmount' | 'answered'>;
   /** The client, checked as a caller of the FIFO. A text: the reason why it must serve itself. */
   check(): Caller | string;
   log(line: string): void;
@@ -115,7 +115,6 @@ export class ConnectionMount {
     if (this.state === 'mounting') this.state = 'abandoned';
     if (this.state !== 'ready' || this.id === undefined) return;
     if (this.lifetime === 'connection') this.undo(this.id);
-    else this.parts.table.settle(this.id);
     this.state = 'over';
   }
 
@@ -143,8 +142,7 @@ export class ConnectionMount {
       return;
     }
     this.state = 'ready';
-    // The client's end unmounts it, also if it has not read the answer.
-    if (this.lifetime === 'connection') this.parts.table.settle(this.id);
+    this.parts.table.answered(this.id);
     this.answer({ kind: 'ready' });
   }
 

@@ -25,8 +25,8 @@ export interface ExchangeParts {
   mount(exchange: Exchange): void;
   /** Undoes the mount, which is ready. */
   undo(): Promise<void>;
-  /** The mount stays, whatever happens to the caller. */
-  commit(): void;
+  /** Called before the answer that the mount is ready. */
+  answering(): void;
   /** Called once, when the exchange is over. */
   over(): void;
   log(line: string): void;
@@ -40,7 +40,7 @@ type State =
   /** The same, but the caller has ended. */
   | 'abandoned'
   /** The end of the answer was sent. */
-  | 'settling'
+  | 'answered'
   | 'over';
 
 export class Exchange {
@@ -85,8 +85,12 @@ export class Exchange {
   ready(): void {
     if (this.state !== 'mounting' && this.state !== 'abandoned') return;
     this.isMounted = true;
-    if (this.state === 'abandoned' || this.hasGone()) this.undo();
-    else this.answer(0);
+    if (this.state === 'abandoned' || this.hasGone()) {
+      this.undo();
+      return;
+    }
+    this.parts.answering();
+    this.answer(0);
   }
 
   /** Nothing is mounted, for the reason of `message`. */
@@ -104,7 +108,7 @@ export class Exchange {
 
   private answer(status: number): void {
     this.parts.pipe.send(`end ${status}`);
-    this.state = 'settling';
+    this.state = 'answered';
     this.watch();
     this.look();
   }
@@ -136,8 +140,8 @@ export class Exchange {
       case 'mounting':
         if (hasGone) this.abandon();
         break;
-      case 'settling':
-        if (isRead) this.settle();
+      case 'answered':
+        if (isRead) this.end();
         else if (hasGone) this.undo();
         break;
       default:
@@ -152,11 +156,6 @@ export class Exchange {
   private abandon(): void {
     this.state = 'abandoned';
     clearTimeout(this.timer);
-  }
-
-  private settle(): void {
-    if (this.isMounted) this.parts.commit();
-    this.end();
   }
 
   private undo(): void {

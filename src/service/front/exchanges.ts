@@ -137,8 +137,8 @@ export class Exchanges {
       undo: async () => {
         if (id !== undefined) await table.unmount(id, { lazy: true });
       },
-      commit: () => {
-        if (id !== undefined) table.settle(id);
+      answering: () => {
+        if (id !== undefined) table.answered(id);
       },
       over: () => {
         caller.close();

@@ -77,9 +77,12 @@ export class MountTable {
     return id;
   }
 
-  /** The caller has its answer: the mount stays, whatever happens to this process. */
-  settle(id: number): void {
-    if (this.mounts.has(id)) this.report({ kind: 'settled', id });
+  /**
+   * Call it before the caller gets the answer that the mount exists. If this process dies after that, the
+   * mount stays, although it is dead: the caller must not find an empty directory in its place.
+   */
+  answered(id: number): void {
+    if (this.mounts.has(id)) this.report({ kind: 'answered', id });
   }
 
   async unmount(id: number, options: { readonly lazy: boolean }): Promise<void> {

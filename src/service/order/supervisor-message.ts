@@ -23,8 +23,8 @@ export type MountReport =
     }
   /** It exists. The id is that of mountinfo. */
   | { readonly kind: 'mounted'; readonly id: number; readonly mountId: number }
-  /** Its caller has the answer. */
-  | { readonly kind: 'settled'; readonly id: number }
+  /** Its caller gets the answer that it exists. */
+  | { readonly kind: 'answered'; readonly id: number }
   /** It does not exist any more. */
   | { readonly kind: 'gone'; readonly id: number };
 

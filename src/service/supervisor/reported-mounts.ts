@@ -24,7 +24,7 @@ interface KnownMount {
   place: CallerPlace | undefined;
   /** The id in mountinfo. Undefined: it is not known whether the mount exists. */
   mountId: number | undefined;
-  isSettled: boolean;
+  isAnswered: boolean;
 }
 
 /** How long to wait for an answer of a mountpoint, in milliseconds. A dead mount answers at once. */
@@ -47,8 +47,8 @@ export class ReportedMounts {
     if (report.kind === 'mounting') this.mounts.set(report.id, this.announced(report));
     if (known === undefined) return;
     if (report.kind === 'mounted') known.mountId = report.mountId;
-    if (report.kind === 'settled') {
-      known.isSettled = true;
+    if (report.kind === 'answered') {
+      known.isAnswered = true;
       closePlace(known);
     }
     if (report.kind === 'gone') this.forget(report.id, known);
@@ -58,10 +58,10 @@ export class ReportedMounts {
    * Detaches the mounts of a server process that has died, and forgets them.
    * @param which all of them, or those of which the callers have no answer
    */
-  async detach(which: 'all' | 'unsettled'): Promise<void> {
+  async detach(which: 'all' | 'unanswered'): Promise<void> {
     for (const [id, mount] of [...this.mounts]) {
       try {
-        if (which === 'all' || !mount.isSettled) await this.detachOne(mount);
+        if (which === 'all' || !mount.isAnswered) await this.detachOne(mount);
       } catch (error) {
         this.log(asMountError(error, `serve: ${printable(mount.mountpoint)}`).message);
       }
@@ -72,7 +72,7 @@ export class ReportedMounts {
   private announced({ pid, mountpoint, covered, mountNamespace }: Announcement): KnownMount {
     const isInOwnNamespace = mountNamespace === this.ownNamespace;
     const place = placeOf(pid, isInOwnNamespace ? undefined : mountNamespace);
-    return { mountpoint, covered, isInOwnNamespace, place, mountId: undefined, isSettled: false };
+    return { mountpoint, covered, isInOwnNamespace, place, mountId: undefined, isAnswered: false };
   }
 
   /**

@@ -121,7 +121,7 @@ class Supervisor {
     }
     this.parts.log(`serve: the server process ended: ${ending.why}; its mounts are lost, and it is started again`);
     this.notify('STATUS=starts the server process again');
-    await this.mounts.detach('unsettled');
+    await this.mounts.detach('unanswered');
     // It has served for long, so it has no lasting fault.
     if (performance.now() - this.acceptedAt > LAST_PAUSE_MS) this.pauseMs = FIRST_PAUSE_MS;
     const { pauseMs } = this;

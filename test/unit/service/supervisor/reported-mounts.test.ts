@@ -54,25 +54,25 @@ describe.runIf(process.getuid?.() === 0)('mounts of a server process that has di
   it('are detached if it has died before it could report that they exist', async () => {
     announce();
     mountDead();
-    await mounts.detach('unsettled');
+    await mounts.detach('unanswered');
     expect(mountedOn(path)).toBeUndefined();
   });
 
   it('are detached if the caller has no answer', async () => {
     announce();
     later({ kind: 'mounted', id: 1, mountId: mountDead() });
-    await mounts.detach('unsettled');
+    await mounts.detach('unanswered');
     expect(mountedOn(path)).toBeUndefined();
   });
 
   it('stay if the caller has its answer, unless the service ends', async () => {
     announce();
     const id = mountDead();
-    later({ kind: 'mounted', id: 1, mountId: id }, { kind: 'settled', id: 1 });
-    await mounts.detach('unsettled');
+    later({ kind: 'mounted', id: 1, mountId: id }, { kind: 'answered', id: 1 });
+    await mounts.detach('unanswered');
     expect(mountedOn(path)?.id).toBe(id);
     announce();
-    later({ kind: 'mounted', id: 1, mountId: id }, { kind: 'settled', id: 1 });
+    later({ kind: 'mounted', id: 1, mountId: id }, { kind: 'answered', id: 1 });
     await mounts.detach('all');
     expect(mountedOn(path)).toBeUndefined();
   });
@@ -80,14 +80,14 @@ describe.runIf(process.getuid?.() === 0)('mounts of a server process that has di
   it('are not confused with a mount that was there before', async () => {
     const before = mountDead();
     announce(before);
-    await mounts.detach('unsettled');
+    await mounts.detach('unanswered');
     expect(mountedOn(path)?.id).toBe(before);
   });
 
   it('are not confused with a mount of another program that works', async () => {
     announce();
     mountFs('test', path, 'tmpfs', 0, '');
-    await mounts.detach('unsettled');
+    await mounts.detach('unanswered');
     expect(mountedOn(path)?.type).toBe('tmpfs');
   });
 
@@ -95,7 +95,7 @@ describe.runIf(process.getuid?.() === 0)('mounts of a server process that has di
     announce();
     const device = mountFuse(path);
     try {
-      await mounts.detach('unsettled');
+      await mounts.detach('unanswered');
       expect(mountedOn(path)?.type).toBe('fuse');
     } finally {
       umountFs(path, MNT_DETACH);
