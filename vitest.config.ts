@@ -20,6 +20,7 @@ const LONG = [
   'test/e2e/crash/dying-threads.test.ts',
   'test/e2e/crash/faults.test.ts',
   'test/e2e/crash/kills.test.ts',
+  'test/e2e/service/kills.test.ts',
   // Layers hang until a time-out.
   'test/e2e/crash/hanging-layer.test.ts',
   // Disks, memory and tables of open files are filled; trees and files are large.

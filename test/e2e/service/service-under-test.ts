@@ -18,7 +18,7 @@ export async function until(holds: () => boolean): Promise<void> {
 export class ServiceSandbox extends Sandbox {
   readonly place = this.at('service');
   readonly directory = join(this.place, `${statSync('/proc/self/ns/user').ino}`);
-  readonly env = { ...process.env, PLYFS_SERVICE_DIR: this.place };
+  readonly env: NodeJS.ProcessEnv = { ...process.env, PLYFS_SERVICE_DIR: this.place };
   private readonly started: RunningService[] = [];
 
   /** Starts a service in the foreground. Resolves when it accepts mounts, or has ended. */
