@@ -83,6 +83,7 @@ export class ThreadHome {
 
   private goBack({ mountNamespace }: CallerPlace, leavesRoot: boolean): void {
     try {
+      leaveOthers();
       if (mountNamespace !== undefined) check(setns(this.namespace, CLONE_NEWNS), 'setns');
       if (leavesRoot) changeRoot(this.root);
       check(fchdir(this.root), 'fchdir');
@@ -93,7 +94,16 @@ export class ThreadHome {
   }
 }
 
+/**
+ * Gives the thread a place of its own again. A thread shares its place with each thread that it starts: that
+ * one would go along, and setns(2) fails with EINVAL (fs/namespace.c:mntns_install). The others stay.
+ */
+function leaveOthers(): void {
+  check(unshare(CLONE_FS), 'unshare');
+}
+
 function go({ cwd, root, mountNamespace, umask: mask }: CallerPlace, leavesRoot: boolean): void {
+  leaveOthers();
   if (mountNamespace !== undefined) check(setns(mountNamespace, CLONE_NEWNS), 'setns');
   if (leavesRoot) changeRoot(root);
   check(fchdir(cwd), 'fchdir');

@@ -16,9 +16,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { errnoOf } from '../../../../src/server/config/mount-error.js';
 import { type CallerPlace, isWorkingDirectoryRemoved, ThreadHome } from '../../../../src/sys/process/namespaces.js';
+import { threadIds } from '../../../../src/sys/process/thread.js';
 
 const O_PATH = 0x200000;
 const isRoot = process.geteuid?.() === 0;
@@ -37,6 +39,21 @@ function openPath(path: string, flags = O_PATH): number {
 
 function place(cwd: string, more: Partial<CallerPlace> = {}): CallerPlace {
   return { cwd: openPath(cwd), root: openPath('/'), mountNamespace: undefined, umask: 0, ...more };
+}
+
+function placeOfOutsider(): CallerPlace {
+  const pid = outsider?.pid ?? 0;
+  return {
+    cwd: openPath(`/proc/${pid}/cwd`),
+    root: openPath(`/proc/${pid}/root`),
+    mountNamespace: openPath(`/proc/${pid}/ns/mnt`, constants.O_RDONLY),
+    umask: 0,
+  };
+}
+
+/** Starts a thread as the helper threads of a mount are started. */
+function startThread(): Worker {
+  return new Worker('setInterval(() => {}, 1000)', { eval: true });
 }
 
 function mode(file: string): number {
@@ -112,13 +129,7 @@ describe('ThreadHome', () => {
   });
 
   it.skipIf(!isRoot)('gives `body` the mount namespace of the caller', () => {
-    const pid = outsider?.pid ?? 0;
-    const theirs = {
-      cwd: openPath(`/proc/${pid}/cwd`),
-      root: openPath(`/proc/${pid}/root`),
-      mountNamespace: openPath(`/proc/${pid}/ns/mnt`, constants.O_RDONLY),
-      umask: 0,
-    };
+    const theirs = placeOfOutsider();
     home.enter(theirs, () => {
       expect(existsSync(join(base, 'inside'))).toBe(true);
       expect(readFileSync('/proc/thread-self/mountinfo', 'utf8')).toContain(` ${base} `);
@@ -126,6 +137,29 @@ describe('ThreadHome', () => {
     expect(existsSync(join(base, 'inside'))).toBe(false);
     expectHome();
   });
+
+  it.skipIf(!isRoot)(
+    'enters and leaves a place although the thread has started others, which stay at home',
+    async () => {
+      const before = new Set(threadIds());
+      const workers = [startThread()];
+      const [started] = threadIds().filter((id) => !before.has(id));
+      try {
+        home.enter(placeOfOutsider(), () => {
+          expect(existsSync(join(base, 'inside'))).toBe(true);
+          expect(readlinkSync(`/proc/self/task/${started}/ns/mnt`)).toBe(ownNamespace);
+          workers.push(startThread());
+        });
+        expectHome();
+        home.enter(place(join(base, 'cwd')), () => {
+          expect(readlinkSync(`/proc/self/task/${started}/cwd`)).toBe('/');
+        });
+        expectHome();
+      } finally {
+        for (const worker of workers) await worker.terminate();
+      }
+    },
+  );
 
   it('returns from a place that it cannot enter completely', () => {
     const file = openPath(join(base, 'plain'));
