@@ -1,6 +1,7 @@
 /** Decides whether an access to the layers of a mount can wait for another server. */
+import { lstatSync, readlinkSync } from 'node:fs';
 import { FileStat } from '../../core/file-stat.js';
-import { O_PATH } from '../../core/flags.js';
+import { O_NOFOLLOW, O_PATH } from '../../core/flags.js';
 import type { MountConfig } from '../../server/config/mount-config.js';
 import { close, openTrusted } from '../../sys/files/open.js';
 import { statFd, statFs } from '../../sys/files/stat.js';
@@ -33,19 +34,33 @@ const LOCAL = new Set([
 /** Major numbers of block devices that keep their data in a file or on another machine: loop and nbd. */
 const BACKED_BY_OTHERS = new Set([7, 43]);
 
+/** The most symlinks that the kernel follows in one path (linux/namei.h). */
+const MAX_SYMLINKS = 40;
+
 const stat = new FileStat();
 
 /**
- * Whether no access to the layers and the mountpoint can wait for another server. The file system of the
- * service's own root counts as local whatever its type is: if it hangs, so does the service.
- * @param ownRoot the device number of the service's root
+ * Whether no access to the layers and the mountpoint can wait for another server, the ways to them included:
+ * a thread that opens `/merged/tmp/layer` asks the server of `/merged`, and if it is that server itself, it
+ * waits forever. Call it in the place of the caller. Throws Node's errors for a path that is missing.
+ * @param ownRoot the device of the service's root, see {@link deviceOf}. It counts as local whatever its type
+ * is: if it hangs, so does the service
  */
 export function areLocal(config: MountConfig, ownRoot: string): boolean {
   const { lowers, upper, work, mountpoint, deviceFd } = config;
   const paths = [...lowers, upper, work].filter((path) => path !== undefined);
-  // An access to a mount that the caller has made already would wait for this process.
+  // An access to a mount that the caller has made already would wait for us.
   if (deviceFd === undefined) paths.push(mountpoint);
-  return paths.every((path) => isLocal(path, ownRoot));
+  const known = new Set<string>();
+  const isLocalPath = (path: string): boolean => {
+    for (const directory of wayTo(path)) {
+      if (!known.has(directory) && !isLocal(directory, ownRoot)) return false;
+      known.add(directory);
+    }
+    return true;
+  };
+  // The serving thread enters the root and the working directory too.
+  return ['/', '.', ...paths].every(isLocalPath);
 }
 
 /** The number of the device that has the directory `path`. */
@@ -59,8 +74,34 @@ export function deviceOf(path: string): string {
   }
 }
 
+/** All directories and symlinks that the kernel passes when it resolves `path`. */
+function* wayTo(path: string): Generator<string> {
+  const left = namesOf(path);
+  let at = path.startsWith('/') ? '/' : '.';
+  yield at;
+  for (let symlinks = 0; symlinks <= MAX_SYMLINKS; ) {
+    const name = left.shift();
+    if (name === undefined) return;
+    const next = at === '/' ? `/${name}` : `${at}/${name}`;
+    yield next;
+    if (!lstatSync(Buffer.from(next, 'latin1')).isSymbolicLink()) {
+      at = next;
+      continue;
+    }
+    const target = readlinkSync(Buffer.from(next, 'latin1'), 'latin1');
+    symlinks++;
+    if (target.startsWith('/')) at = '/';
+    left.unshift(...namesOf(target));
+  }
+}
+
+function namesOf(path: string): string[] {
+  return path.split('/').filter((name) => name !== '' && name !== '.');
+}
+
+/** @param path not followed if it is a symlink */
 function isLocal(path: string, ownRoot: string): boolean {
-  const fd = openTrusted(path, O_PATH);
+  const fd = openTrusted(path, O_PATH | O_NOFOLLOW);
   try {
     statFd(fd, stat);
     if (deviceNumber() === ownRoot) return true;

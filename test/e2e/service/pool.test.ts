@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { dropCaches } from '../../harness/machine/kernel-caches.js';
 import { isMounted, mountForeground, mountsUnavailable, unmount, waitFor } from '../../harness/mounts.js';
 import {
   makeLayerDirs,
@@ -21,6 +22,7 @@ import {
   removeScratch,
   type WritableLayerDirs,
 } from '../../harness/scratch.js';
+import { mountType } from '../../harness/sys/index.js';
 import { NAME, rootlessUnavailable } from '../rootless/ordinary-user.js';
 import { PoolProcess } from './serving-pool.js';
 
@@ -198,6 +200,30 @@ describe.skipIf(unavailable !== null)(
       const hasEnded = async (): Promise<boolean> =>
         !(await pool.status()).threads.some(({ thread }) => thread === above.thread);
       while (!(await hasEnded()));
+    });
+
+    it('does not wait for itself on the way to a layer', async () => {
+      const [one, two] = [layers(), layers()];
+      const inner = join(one.mountpoint, 'inner');
+      const first = await pool.mount(one);
+      mkdirSync(inner);
+      mountType('tmpfs', 'tmpfs', inner, '');
+      try {
+        for (const name of ['lower', 'upper', 'work']) mkdirSync(join(inner, name));
+        const layersInside = {
+          ...two,
+          lowers: [join(inner, 'lower')],
+          upper: join(inner, 'upper'),
+          work: join(inner, 'work'),
+        };
+        // The names on the way are not in the kernel's cache any more.
+        dropCaches(2);
+        const second = await pool.mount(layersInside);
+        expect((await pool.statusOf(second)).thread).not.toBe((await pool.statusOf(first)).thread);
+        expect(await pool.unmount(second)).toBeNull();
+      } finally {
+        spawnSync('umount', ['-l', inner]);
+      }
     });
 
     it('serves other mounts while the layer of one hangs', async () => {
