@@ -89,13 +89,16 @@ export class CheckedDirectory {
 }
 
 function makeDirectory(path: string): void {
+  // The mode must not depend on the umask, and chmod(2) could meet another object in its place.
+  const umask = process.umask(0);
   try {
-    // The umask can only take permissions away, and `open` checks the mode.
     mkdirSync(path, { mode: MODE });
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === undefined) throw error;
     if (errno !== Errno.EEXIST) throw refusal(path, undefined, errno);
+  } finally {
+    process.umask(umask);
   }
 }
 
