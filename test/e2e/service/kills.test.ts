@@ -1,4 +1,4 @@
-/** The server process and callers are killed at many moments of an exchange. */
+/** The server process is killed or stopped, and callers are killed, at many moments of an exchange. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -58,6 +58,24 @@ describe('a service whose server process is killed while a command mounts', () =
     await until(() => box.daemon() === undefined);
     box.mount();
     expect(box.isMounted() && box.daemon() === undefined).toBe(true);
+  });
+});
+
+describe('a service whose server process is stopped while a command mounts', () => {
+  it.each(MOMENTS)('leaves one mount or none, as the status of the command says (after %i ms)', async (moment) => {
+    const { server } = box.pids();
+    const command = startMount();
+    const ended = once(command, 'exit');
+    await pause(moment);
+    process.kill(server, 'SIGSTOP');
+    const [status] = (await ended) as [number | null];
+    process.kill(server, 'SIGCONT');
+    const isAlone = box.daemon() !== undefined;
+    // The service finds out that the command has ended, and undoes its mount.
+    await until(() => servedMounts() === (status === 0 && !isAlone ? 1 : 0));
+    expect({ status, mounts: mountsThere() }).toEqual(
+      status === 0 ? { status: 0, mounts: 1 } : { status: 1, mounts: 0 },
+    );
   });
 });
 

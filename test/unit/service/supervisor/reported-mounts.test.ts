@@ -91,7 +91,7 @@ describe.runIf(process.getuid?.() === 0)('mounts of a server process that has di
     expect(mountedOn(path)?.type).toBe('tmpfs');
   });
 
-  it('are not confused with a FUSE mount of another server, which may not answer', async () => {
+  it('are not confused with a FUSE mount of another server that does not answer', async () => {
     announce();
     const device = mountFuse(path);
     try {
