@@ -44,6 +44,7 @@ export class PoolWorker {
   /** The sample of the last {@link look}. */
   private last: Sample | undefined;
   private failure: Error | undefined;
+  private hasEnded = false;
   /** How many mounts it has, those included that are being made. */
   mounts = 0;
   /** How many mounts it is making. */
@@ -88,6 +89,7 @@ export class PoolWorker {
       this.failure = error;
     });
     this.worker.on('exit', () => {
+      this.hasEnded = true;
       port1.close();
       close(this.controlFd);
       this.activity = undefined;
@@ -100,7 +102,9 @@ export class PoolWorker {
     return this.threadId !== 0;
   }
 
+  /** Does nothing if the thread has ended: then its eventfd is closed, and its mounts have been ended. */
   give(order: PoolOrder): void {
+    if (this.hasEnded) return;
     this.orders.port1.postMessage(order);
     signalEventfd(this.controlFd);
   }

@@ -67,7 +67,18 @@ export class ServingPool implements Mounts {
   }
 
   async stopAll(): Promise<void> {
-    await Promise.all([...this.mounts.keys()].map((id) => this.unmount(id, { lazy: true })));
+    await Promise.all([...this.mounts.values()].map((mount) => this.stop(mount)));
+  }
+
+  /** Ends a mount also if it cannot be unmounted: a mount that stays returns ENOTCONN. */
+  private async stop(mount: PooledMount): Promise<void> {
+    try {
+      await this.unmount(mount.id, { lazy: true });
+    } catch (error) {
+      mount.addLine(asMountError(error, 'unmount').message);
+      mount.thread?.give({ kind: 'stop', id: mount.id });
+      await mount.closed;
+    }
   }
 
   /** Ends the threads. There are no mounts any more. */
