@@ -119,7 +119,7 @@ describe.each(SHELLS)('bin/plyfs in $name', ({ argv }) => {
   it('starts Node if the service is stopped before it answers', async () => {
     const result = plyfs();
     await service.request();
-    service.body.kill('SIGSTOP');
+    await service.stop();
     expect(await result).toEqual({ status: 0, stderr: '' });
     expect(nodeWasStarted()).toBe(true);
   });
@@ -143,7 +143,7 @@ describe.each(SHELLS)('bin/plyfs in $name', ({ argv }) => {
     await beAsked();
     FakeService.answer(pipe, 'take');
     await service.request();
-    service.body.kill('SIGSTOP');
+    await service.stop();
     expect((await result).status).toBe(1);
     expect(nodeWasStarted()).toBe(false);
   });
@@ -161,7 +161,7 @@ describe.each(SHELLS)('bin/plyfs in $name', ({ argv }) => {
   });
 
   it.each([
-    { why: 'is stopped', spoil: () => void service.body.kill('SIGSTOP') },
+    { why: 'is stopped', spoil: async () => await service.stop() },
     {
       why: 'has a directory that is a symlink',
       spoil: () => {
@@ -182,7 +182,7 @@ describe.each(SHELLS)('bin/plyfs in $name', ({ argv }) => {
     },
     { why: 'has left an empty file of pids', spoil: () => writeFileSync(join(service.directory, 'pids'), '') },
   ])('does not ask a service that $why', async ({ spoil }) => {
-    spoil();
+    await spoil();
     expect(await plyfs()).toEqual({ status: 0, stderr: '' });
     expect(service.wasAsked).toBe(false);
     expect(nodeWasStarted()).toBe(true);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { closeSync, constants, mkdirSync, openSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { isStopped } from '../../../src/sys/process/process-facts.js';
 
 const { O_RDWR, O_NONBLOCK, O_WRONLY } = constants;
 
@@ -59,6 +60,12 @@ export class FakeService {
 
   static answer(pipe: number, ...lines: string[]): void {
     for (const line of lines) writeSync(pipe, `${line}\n`);
+  }
+
+  /** Stops the process. Resolves when it is stopped: the kernel does that a moment after the signal. */
+  async stop(): Promise<void> {
+    this.body.kill('SIGSTOP');
+    while (!isStopped(this.body.pid ?? 0)) await pause(2);
   }
 
   async end(): Promise<void> {
