@@ -183,8 +183,9 @@ export interface AufsOptions {
 
 /**
  * An existing mount. It keeps the process running, as a listening server does. When the process exits, the
- * mount is detached. If a signal kills the process (SIGTERM, unless the process handles it), the mount stays
- * and can be unmounted with `plyfs umount`.
+ * mount is detached. If a signal kills the process (SIGTERM, unless the process handles it), a mount that the
+ * service serves is detached too. A mount that the process serves itself stays, and can be unmounted with
+ * `plyfs umount`.
  */
 export interface Mount {
   /** Absolute, without symlinks. */
@@ -204,7 +205,8 @@ export interface Mount {
 const UNMOUNT_CHECKS = { lazy: BOOLEAN };
 
 /**
- * Mounts layers as one tree, served by a worker thread of this process (or by a process, see `transport`).
+ * Mounts layers as one tree, served by a worker thread of this process, by the service (see `service`) or by
+ * a process (see `transport`).
  * Resolves when the mount answers.
  * @throws {MountError} if it is refused; then nothing is mounted and nothing was created
  */

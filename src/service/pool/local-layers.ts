@@ -49,7 +49,7 @@ const stat = new FileStat();
 export function areLocal(config: MountConfig, ownRoot: string): boolean {
   const { lowers, upper, work, mountpoint, deviceFd } = config;
   const paths = [...lowers, upper, work].filter((path) => path !== undefined);
-  // An access to a mount that the caller has made already would wait for us.
+  // An access to a mount that the caller has made already would wait for this process.
   if (deviceFd === undefined) paths.push(mountpoint);
   const known = new Set<string>();
   const isLocalPath = (path: string): boolean => {
