@@ -78,7 +78,7 @@ function makeDirectory(): string {
   let failure: unknown;
   for (const memory of MEMORY) {
     try {
-      if (memory !== undefined) return mkdtempSync(join(memory, 'plyfs-warm-'));
+      if (memory !== undefined) return mkdtempSync(join(memory, `plyfs-warm-${process.pid}-`));
     } catch (error) {
       // ENOENT, EACCES, EROFS: the next one.
       failure = error;

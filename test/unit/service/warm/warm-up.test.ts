@@ -26,7 +26,7 @@ describe('warmUp', () => {
     expect(warmUp(config, new MessageMemory(), () => ++calls === 3)).toBe(3);
     expect(openFiles().filter((path) => path.includes('plyfs-warm'))).toEqual([]);
     expect(openFiles().length).toBeLessThanOrEqual(before);
-    expect(readdirSync('/dev/shm').filter((name) => name.startsWith('plyfs-warm'))).toEqual([]);
+    expect(readdirSync('/dev/shm').filter((name) => name.startsWith(`plyfs-warm-${process.pid}-`))).toEqual([]);
   });
 
   it('reaches every file, and each change succeeds', () => {
