@@ -43,7 +43,7 @@ function servedMounts(): number {
 }
 
 describe('a service whose server process is killed while a command mounts', () => {
-  it.each(MOMENTS)('leaves one mount or none, as the status of the command says (after %i ms)', async (moment) => {
+  it.each(MOMENTS)('leaves one mount or none, as the status of the command shows (after %i ms)', async (moment) => {
     const { server } = box.pids();
     const command = startMount();
     const ended = once(command, 'exit');
@@ -62,7 +62,7 @@ describe('a service whose server process is killed while a command mounts', () =
 });
 
 describe('a service whose server process is stopped while a command mounts', () => {
-  it.each(MOMENTS)('leaves one mount or none, as the status of the command says (after %i ms)', async (moment) => {
+  it.each(MOMENTS)('leaves one mount or none, as the status of the command shows (after %i ms)', async (moment) => {
     const { server } = box.pids();
     const command = startMount();
     const ended = once(command, 'exit');
