@@ -213,9 +213,9 @@ const SERVE: readonly Section[] = [
     heading: 'The service',
     blocks: [
       'One process serves many mounts, and is warm before the first of them: a mount takes milliseconds and little ' +
-        'memory. While a service runs, plyfs mount, the command line of fuse-overlayfs, mount -t plyfs and plyfs run use ' +
-        'it by themselves; the option service= of plyfs mount decides otherwise. Their messages, exit statuses and mounts ' +
-        'are the same as without a service.',
+        'memory. While a service runs, plyfs mount, the command line of fuse-overlayfs and mount -t plyfs use it by ' +
+        'themselves; the option service= of plyfs mount decides otherwise. Their messages, exit statuses and mounts are ' +
+        'the same as without a service. plyfs run has namespaces of its own, and so a server of its own.',
       'There is one service for each user and user namespace. It mounts only for processes with the same user, groups, ' +
         'capabilities and namespaces (other mount namespaces are fine for root); every other process serves itself, as do ' +
         'mounts in the foreground.',
