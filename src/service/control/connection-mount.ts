@@ -99,6 +99,7 @@ export class ConnectionMount {
         },
       },
     );
+    caller.close();
   }
 
   unmount({ lazy }: { readonly lazy: boolean }): void {

@@ -8,6 +8,7 @@ import { errnoOf, oneLine } from '../../server/config/mount-error.js';
 import { readLink } from '../../sys/process/process-facts.js';
 import { unreadBytes } from '../../sys/waiting/pipe.js';
 import { hasReader } from '../../sys/waiting/poll.js';
+import { isOutOfFds } from './reserve-fd.js';
 
 /** The fd of the caller that is the read end of its pipe. */
 const CALLER_FD = 9;
@@ -30,6 +31,7 @@ export class AnswerPipe {
   /**
    * Opens the pipe of a process for writing. Undefined: it has none, or has ended. A FIFO with a name, or any
    * other file, is never opened, because opening it can have effects.
+   * @throws EMFILE or ENFILE if no fds are left
    */
   static open(pid: number): AnswerPipe | undefined {
     const link = `/proc/${pid}/fd/${CALLER_FD}`;
@@ -41,9 +43,8 @@ export class AnswerPipe {
       closeSync(fd);
       return undefined;
     } catch (error) {
-      // ENOENT, ESRCH: it has ended, or closed the fd. EACCES: it is another user's. EMFILE, ENFILE: no
-      // fds are left. The caller then serves itself.
-      if (errnoOf(error) === undefined) throw error;
+      // ENOENT, ESRCH: it has ended, or closed the fd. EACCES: it is another user's.
+      if (errnoOf(error) === undefined || isOutOfFds(error)) throw error;
       return undefined;
     }
   }

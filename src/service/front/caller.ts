@@ -1,27 +1,46 @@
 /** A process that asks for a mount, checked before anything is done for it. */
 import { closeSync, constants, openSync } from 'node:fs';
+import { errnoName } from '../../core/errno.js';
 import { O_PATH } from '../../core/flags.js';
 import { errnoOf } from '../../server/config/mount-error.js';
+import { tryOpenProcess } from '../../sys/ipc/pidfd.js';
 import type { CallerPlace } from '../../sys/process/namespaces.js';
-import { commandLineOf, factsOf, type ProcessFacts, startTimeOf } from '../../sys/process/process-facts.js';
+import { commandLineOf, factsOf, type ProcessFacts } from '../../sys/process/process-facts.js';
+import { pollReadable } from '../../sys/waiting/poll.js';
 import { differenceOf } from './rights.js';
 
-/** Owns the fds of its place from {@link check} until {@link takePlace} or {@link close}. */
+/** Owns its fds from {@link check} until {@link close}; those of its place only until {@link takePlace}. */
 export class Caller {
   private constructor(
     readonly facts: ProcessFacts,
     /** All words of its command line, as bytes: an interpreter and its script, then the arguments. */
     readonly words: readonly string[],
     private place: CallerPlace | undefined,
+    /** Refers to the process, even if its pid is used again. */
+    private readonly pidfd: number,
   ) {}
 
   /**
-   * Checks that the service can act for the process, and opens its place. Everything is read between two
-   * readings of its start time and its command line. So all of it is of one process, which runs one program.
+   * Checks that the service can act for the process, and opens its place. Everything is read while the
+   * process exists, and between two readings of its command line. So all of it is of one process, which runs
+   * one program.
    * @param own the facts of this process
    * @returns the reason why the process must serve itself, if it is a text
    */
   static check(pid: number, own: ProcessFacts): Caller | string {
+    const pidfd = tryOpenProcess(pid);
+    if (pidfd < 0) return `it cannot be opened (${errnoName(-pidfd)})`;
+    const caller = Caller.read(pid, pidfd, own);
+    if (typeof caller === 'string') {
+      closeSync(pidfd);
+      return caller;
+    }
+    if (caller.isAlive() && caller.runsTheSame()) return caller;
+    caller.close();
+    return 'it has ended, or runs another program by now';
+  }
+
+  private static read(pid: number, pidfd: number, own: ProcessFacts): Caller | string {
     const facts = factsOf(pid);
     if (facts === undefined) return 'its files in /proc cannot be read';
     const difference = differenceOf(facts, own);
@@ -29,11 +48,7 @@ export class Caller {
     const words = commandLineOf(pid);
     if (words === undefined) return 'its command line cannot be read';
     const place = openPlace(facts, own);
-    if (typeof place === 'string') return place;
-    const caller = new Caller(facts, words, place);
-    if (caller.isAlive() && caller.runsTheSame()) return caller;
-    caller.close();
-    return 'it has ended, or runs another program by now';
+    return typeof place === 'string' ? place : new Caller(facts, words, place, pidfd);
   }
 
   get pid(): number {
@@ -42,7 +57,7 @@ export class Caller {
 
   /** Whether the process exists. A zombie does not. */
   isAlive(): boolean {
-    return startTimeOf(this.pid) === this.facts.startTime;
+    return pollReadable([this.pidfd], 0) === 0;
   }
 
   /** Gives the fds of the place to the caller of this function. */
@@ -53,10 +68,10 @@ export class Caller {
     return place;
   }
 
-  /** Closes the place, unless it was taken. */
   close(): void {
     if (this.place !== undefined) closePlace(this.place);
     this.place = undefined;
+    closeSync(this.pidfd);
   }
 
   private runsTheSame(): boolean {

@@ -10,6 +10,10 @@ import { Caller } from './caller.js';
 import { Exchange } from './exchange.js';
 import type { MountTable } from './mount-table.js';
 import type { Request } from './request-lines.js';
+import { isOutOfFds, ReserveFd } from './reserve-fd.js';
+
+/** The pause before a caller without an answer is tried again, in milliseconds. */
+const RETRY_MS = 100;
 
 /**
  * Parses a command line. Undefined: it does not mount, or is wrong.
@@ -37,6 +41,7 @@ interface Accepted {
 }
 
 export class Exchanges {
+  private readonly reserve = new ReserveFd();
   /** The exchanges in which `take` was sent, by the pid of the caller. */
   private readonly running = new Map<number, Exchange>();
   /** The callers that have no answer yet. */
@@ -59,13 +64,34 @@ export class Exchanges {
     for (const exchange of [...this.running.values()]) exchange.dismiss();
   }
 
+  /**
+   * Opens the pipe for the answer. Undefined: there is none, or no fds are left. Then the caller gets the
+   * answer `alone`, because it waits for as long as the service runs.
+   */
+  private openPipe(pid: number, argc: number): AnswerPipe | undefined {
+    try {
+      const pipe = AnswerPipe.open(pid);
+      if (pipe === undefined) this.parts.log(`serve: ${pid}: asks without a pipe for the answer`);
+      return pipe;
+    } catch (error) {
+      if (!isOutOfFds(error)) throw error;
+    }
+    try {
+      this.reserve.use(() => {
+        const pipe = AnswerPipe.open(pid);
+        if (pipe !== undefined) this.answerAlone(pid, pipe, 'the service has no file descriptors left');
+      });
+    } catch (error) {
+      if (!isOutOfFds(error)) throw error;
+      setTimeout(() => this.handle({ kind: 'ask', pid, argc }), RETRY_MS);
+    }
+    return undefined;
+  }
+
   private async ask(pid: number, argc: number): Promise<void> {
     if (this.asking.has(pid)) return;
-    const pipe = AnswerPipe.open(pid);
-    if (pipe === undefined) {
-      this.parts.log(`serve: ${pid}: asks without a pipe for the answer`);
-      return;
-    }
+    const pipe = this.openPipe(pid, argc);
+    if (pipe === undefined) return;
     this.asking.add(pid);
     // The caller gets an answer also after an exception.
     let accepted: Accepted | string = 'an internal error';
