@@ -117,7 +117,7 @@ function inZsh(lines: readonly string[]): string[] {
 
 describe.skipIf(noBash !== null)(`in bash ${noBash ?? ''}`, () => {
   it.each([
-    ['plyfs ', 'plyfs completion convert help mount run umount '],
+    ['plyfs ', 'plyfs completion convert help mount run serve umount '],
     ['plyfs mount --transport ', 'plyfs mount --transport direct fuse-native '],
     ['plyfs mount -o ro,nod', 'plyfs mount -o ro,nodev ro,nodiratime '],
     ['plyfs mount -o ro,metacopy=', 'plyfs mount -o ro,metacopy=off on '],

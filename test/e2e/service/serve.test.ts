@@ -325,6 +325,29 @@ describe('requests of odd processes', () => {
     }
   });
 
+  it.runIf(isRoot)('get the answer `alone` while the service has no fds left', async () => {
+    const { server } = box.pids();
+    const limit = (value: string): void => {
+      expect(spawnSync('prlimit', ['--pid', `${server}`, `--nofile=${value}:`]).status).toBe(0);
+    };
+    const [, hard = ''] = /^Max open files\s+\d+\s+(\d+)/m.exec(readFileSync(`/proc/${server}/limits`, 'utf8')) ?? [];
+    // All numbers below the limit are in use.
+    const used = new Set(readdirSync(`/proc/${server}/fd`).map(Number));
+    let free = 0;
+    while (used.has(free)) free++;
+    limit(`${free}`);
+    try {
+      box.mount();
+      expect(box.daemon()).toBeDefined();
+      expect(box.plyfs('umount', 'mnt').status).toBe(0);
+    } finally {
+      limit(hard);
+    }
+    await until(() => service.text.includes('no file descriptors left'));
+    box.mount();
+    expect(isServedByService()).toBe(true);
+  });
+
   it('do not hinder a mount while the server process is stopped', async () => {
     const { server } = box.pids();
     process.kill(server, 'SIGSTOP');

@@ -38,7 +38,7 @@ describe('a caller', () => {
 
   it('is refused if it does not exist, with no fd left open', () => {
     const before = fds();
-    expect(Caller.check(4_194_303, own)).toBe('its files in /proc cannot be read');
+    expect(Caller.check(4_194_303, own)).toBe('it cannot be opened (ESRCH)');
     expect(Caller.check(process.pid, { ...own, groups: [12345] })).toBe('other supplementary groups');
     expect(fds()).toBe(before);
   });
