@@ -68,7 +68,9 @@ class Supervisor {
     while (!this.isEnding) {
       const ending = await this.runServer();
       if (this.isEnding) {
-        if (ending.kind !== 'done') await this.mounts.detach('all');
+        if (ending.kind === 'done') break;
+        this.parts.log(`serve: the server process did not end by itself: ${ending.why}; its mounts are detached`);
+        await this.mounts.detach('all');
       } else await this.recover(ending);
     }
     clearTimeout(this.killer);
