@@ -246,6 +246,16 @@ describe('a service of which a process ends', () => {
     expect(box.isMounted()).toBe(false);
   });
 
+  it('ends, and detaches the mounts, if the server process does not end', async () => {
+    const service = await box.start();
+    box.mount();
+    process.kill(box.pids().server, 'SIGSTOP');
+    service.kill('SIGTERM');
+    expect(await service.ended()).toBe(0);
+    expect(box.isMounted()).toBe(false);
+    expect(service.text).toContain('did not end by itself: SIGKILL');
+  });
+
   it('ends while it has no server process', async () => {
     const service = await box.start();
     const { server } = box.pids();
