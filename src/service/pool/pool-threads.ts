@@ -4,8 +4,8 @@ import type { MountConfig } from '../../server/config/mount-config.js';
 import { resolveMount } from '../../server/options/resolve-mount.js';
 import { makeFdPool } from '../../server/serving/process-fds.js';
 import type { ThreadStatus } from '../order/mount-order.js';
-import type { MountStatistics, PoolReport, PoolThreadData } from './pool-message.js';
-import { type Look, PoolWorker } from './pool-worker.js';
+import type { MountStatistics, PoolReport } from './pool-message.js';
+import { type Look, PoolWorker, type PoolWorkerEvents } from './pool-worker.js';
 
 /** How long {@link PoolThreads.ask} waits for a thread, in milliseconds. */
 const ANSWER_MS = 500;
@@ -52,7 +52,14 @@ export class PoolThreads {
   /** Starts a further thread. */
   private further: NodeJS.Timeout | undefined;
 
-  constructor(private readonly events: PoolThreadsEvents) {
+  /** @param makeWorker starts a thread, see `PoolWorker` */
+  constructor(
+    private readonly events: PoolThreadsEvents,
+    private readonly makeWorker = (number: number, isShared: boolean, ofWorker: PoolWorkerEvents): PoolWorker => {
+      const warmUp = isShared ? warmConfig() : undefined;
+      return new PoolWorker(number, isShared, { fds: this.fds.memory, warmUp }, ofWorker);
+    },
+  ) {
     this.start(true);
   }
 
@@ -158,7 +165,7 @@ export class PoolThreads {
 
   /** Throws Node's error, or FsError, if there are too few fds, threads or memory. */
   private start(isShared: boolean): PoolWorker {
-    const thread: PoolWorker = new PoolWorker(this.nextNumber++, isShared, this.dataOf(isShared), {
+    const thread = this.makeWorker(this.nextNumber++, isShared, {
       report: (report) => {
         if (report.kind === 'statistics') this.asked.get(thread)?.(report.mounts);
         else this.events.report(report, thread);
@@ -167,10 +174,6 @@ export class PoolThreads {
     });
     this.threads.push(thread);
     return thread;
-  }
-
-  private dataOf(isShared: boolean): Pick<PoolThreadData, 'fds' | 'warmUp'> {
-    return { fds: this.fds.memory, warmUp: isShared ? warmConfig() : undefined };
   }
 
   private end(thread: PoolWorker): void {
