@@ -1,5 +1,5 @@
 /** A small union in memory, on which a new thread exercises its code. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MountConfig } from '../../server/config/mount-config.js';
@@ -78,11 +78,34 @@ function makeDirectory(): string {
   let failure: unknown;
   for (const memory of MEMORY) {
     try {
-      if (memory !== undefined) return mkdtempSync(join(memory, `plyfs-warm-${process.pid}-`));
+      if (memory === undefined) continue;
+      removeLeftovers(memory);
+      return mkdtempSync(join(memory, `${prefix()}${process.pid}-`));
     } catch (error) {
       // ENOENT, EACCES, EROFS: the next one.
       failure = error;
     }
   }
   throw failure;
+}
+
+/** The beginning of the names in this PID namespace. The process id follows. */
+function prefix(): string {
+  return `plyfs-warm-${statSync('/proc/self/ns/pid').ino}-`;
+}
+
+/** Removes the trees of processes that were killed while they warmed up. */
+function removeLeftovers(memory: string): void {
+  const begin = prefix();
+  for (const name of readdirSync(memory).filter((each) => each.startsWith(begin))) {
+    const path = join(memory, name);
+    const pid = Number.parseInt(name.slice(begin.length), 10);
+    if (!existsSync(`/proc/${pid}`) && isOwn(path)) rmSync(path, { recursive: true, force: true });
+  }
+}
+
+/** Anybody can make names in these directories. */
+function isOwn(path: string): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats?.isDirectory() === true && stats.uid === process.geteuid?.();
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { MessageMemory } from '../../../../src/fuse/wire/message-memory.js';
 import { resolveMount } from '../../../../src/server/options/resolve-mount.js';
@@ -6,6 +6,10 @@ import { openLayers } from '../../../../src/server/serving/open-layers.js';
 import { WarmRound } from '../../../../src/service/warm/warm-round.js';
 import { DIRECTORIES, FILES, WarmTree } from '../../../../src/service/warm/warm-tree.js';
 import { warmUp } from '../../../../src/service/warm/warm-up.js';
+
+/** The beginning of the names of our trees. */
+const NAMESPACE = `plyfs-warm-${statSync('/proc/self/ns/pid').ino}-`;
+const OURS = `${NAMESPACE}${process.pid}-`;
 
 const config = resolveMount({ mountpoint: '/', layers: { layers: [], dataLayers: 0 } });
 
@@ -26,7 +30,7 @@ describe('warmUp', () => {
     expect(warmUp(config, new MessageMemory(), () => ++calls === 3)).toBe(3);
     expect(openFiles().filter((path) => path.includes('plyfs-warm'))).toEqual([]);
     expect(openFiles().length).toBeLessThanOrEqual(before);
-    expect(readdirSync('/dev/shm').filter((name) => name.startsWith(`plyfs-warm-${process.pid}-`))).toEqual([]);
+    expect(readdirSync('/dev/shm').filter((name) => name.startsWith(OURS))).toEqual([]);
   });
 
   it('reaches every file, and each change succeeds', () => {
@@ -42,6 +46,20 @@ describe('warmUp', () => {
       expect(round.filesRead).toBe(DIRECTORIES * FILES);
     } finally {
       tree.remove();
+    }
+  });
+
+  it('removes the trees of processes that were killed, and no others', () => {
+    // Higher than any process id (man proc_sys_kernel(5), pid_max).
+    const dead = `/dev/shm/${NAMESPACE}5000000-abcdef`;
+    const living = `/dev/shm/${NAMESPACE}1-abcdef`;
+    const elsewhere = '/dev/shm/plyfs-warm-1-5000000-abcdef';
+    for (const path of [dead, living, elsewhere]) mkdirSync(`${path}/upper`, { recursive: true });
+    try {
+      WarmTree.make().remove();
+      expect([dead, living, elsewhere].map((path) => existsSync(path))).toEqual([false, true, true]);
+    } finally {
+      for (const path of [dead, living, elsewhere]) rmSync(path, { recursive: true, force: true });
     }
   });
 });
