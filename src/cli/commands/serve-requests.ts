@@ -1,6 +1,7 @@
 /** `plyfs serve --status` and `plyfs serve --stop`: requests to the service that runs. */
 import { MountError, printable } from '../../server/config/mount-error.js';
-import { ControlClient } from '../../service/control/control-client.js';
+import { askService } from '../../service/client/ask-service.js';
+import { ServiceConnection } from '../../service/client/service-connection.js';
 import type { ServiceStatus, StopAnswer } from '../../service/control/control-message.js';
 import type { DirectoryPath } from '../../service/directory/locate-directory.js';
 import { FAILURE, OK } from '../output/exit-status.js';
@@ -13,25 +14,25 @@ const MAX_NAMED = 3;
 
 /** Shows the service and its mounts. Resolves with the exit status: 1 if no service runs. */
 export async function showStatus(path: DirectoryPath, { json }: { readonly json: boolean }): Promise<number> {
-  const client = await connect(path);
-  if (client === undefined) return FAILURE;
-  await client.ask({ do: 'status' }, (answer) => {
+  const connection = await connect(path);
+  if (connection === undefined) return FAILURE;
+  await askService(connection, path.directory, { do: 'status' }, (answer) => {
     const status = answer as ServiceStatus;
     const text = json ? `${JSON.stringify(status)}\n` : statusText(status, { isTable: process.stdout.isTTY });
-    process.stdout.write(text, () => client.close());
+    process.stdout.write(text, () => connection.abort());
   });
   return OK;
 }
 
 /** Ends the service. Resolves with the exit status when it has ended. */
 export async function stopService(path: DirectoryPath, { lazy }: { readonly lazy: boolean }): Promise<number> {
-  const client = await connect(path);
-  if (client === undefined) return FAILURE;
+  const connection = await connect(path);
+  if (connection === undefined) return FAILURE;
   const progress = new ProgressLine();
   let hasEnded = false;
   let isTold = false;
   try {
-    await client.ask({ do: 'stop', lazy }, (answer) => {
+    await askService(connection, path.directory, { do: 'stop', lazy }, (answer) => {
       const stop = answer as StopAnswer;
       if (stop.kind === 'ending') hasEnded = true;
       else if (stop.mountpoints.length > 0) {
@@ -49,10 +50,10 @@ export async function stopService(path: DirectoryPath, { lazy }: { readonly lazy
 }
 
 /** Connects. Prints a line if no service runs. */
-async function connect(path: DirectoryPath): Promise<ControlClient | undefined> {
-  const client = await ControlClient.connect(path);
-  if (client === undefined) printMessage(`serve: no service runs in ${printable(path.directory)}`);
-  return client;
+async function connect(path: DirectoryPath): Promise<ServiceConnection | undefined> {
+  const connection = await ServiceConnection.connect(path);
+  if (connection === undefined) printMessage(`serve: no service runs in ${printable(path.directory)}`);
+  return connection;
 }
 
 function named(mountpoints: readonly string[]): string {

@@ -1,18 +1,21 @@
-/** The connection of a client that wants a mount to the service of its user: the control socket. */
+/** A client's connection to the service of its user, over the control socket. */
 import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
+import { Errno } from '../../core/errno.js';
 import { errnoOf, MountError } from '../../server/config/mount-error.js';
 import { isRunning } from '../../sys/proc.js';
 import { isStopped } from '../../sys/process/process-facts.js';
 import type { ControlRequest } from '../control/control-message.js';
 import { onLines, sendLine } from '../control/json-lines.js';
 import { CheckedDirectory, NAMES, type ServicePids } from '../directory/checked-directory.js';
-import { type Environment, locateDirectory } from '../directory/locate-directory.js';
+import { type DirectoryPath, type Environment, locateDirectory } from '../directory/locate-directory.js';
 
 /** Receives the service's answers. */
 export interface ConnectionEvents {
   /** An answer: what JSON.parse has made of it. */
   answer(value: unknown): void;
+  /** The connection has failed. `closed` follows. */
+  failed?(why: string): void;
   /** The connection has ended, by either side. No other event follows. */
   closed(): void;
 }
@@ -27,36 +30,40 @@ export class ServiceConnection {
   static async open(environment: Environment = process.env): Promise<ServiceConnection | string> {
     try {
       const path = locateDirectory(environment);
-      const none = `no service runs for this user in ${path.directory}`;
-      const directory = CheckedDirectory.open(path);
-      return directory === undefined ? none : ((await ServiceConnection.connect(directory)) ?? none);
+      const connection = await ServiceConnection.connect(path);
+      return connection ?? `no service runs for this user in ${path.directory}`;
     } catch (error) {
-      if (!(error instanceof MountError)) throw error;
-      return error.message;
+      if (!(error instanceof MountError) && errnoOf(error) === undefined) throw error;
+      return (error as Error).message;
     }
   }
 
-  /** Connects, and closes `directory`. Resolves with undefined if no service runs there. */
-  private static async connect(directory: CheckedDirectory): Promise<ServiceConnection | undefined> {
+  /**
+   * Connects. Resolves with undefined if no service runs in the directory.
+   * @throws {@link MountError} if the directory is not safe
+   */
+  static async connect(path: DirectoryPath): Promise<ServiceConnection | undefined> {
+    const directory = CheckedDirectory.open(path);
     try {
-      const pids = directory.readPids();
-      if (pids === undefined || !isRunning(pids.supervisor)) return undefined;
+      const pids = directory?.readPids();
+      if (directory === undefined || pids === undefined || !isRunning(pids.supervisor)) return undefined;
       const socket = createConnection(directory.pathOf(NAMES.control));
       await once(socket, 'connect');
       return new ServiceConnection(socket, pids);
     } catch (error) {
-      // ENOENT, ECONNREFUSED: the service has just ended.
-      if (errnoOf(error) === undefined) throw error;
-      return undefined;
+      const errno = errnoOf(error);
+      // It has just ended, or was killed and has left its socket.
+      if (errno === Errno.ECONNREFUSED || errno === Errno.ENOENT) return undefined;
+      throw error;
     } finally {
-      directory.close();
+      directory?.close();
     }
   }
 
   listen(events: ConnectionEvents): void {
     onLines(this.socket, (line) => events.answer(parse(line)));
-    // ECONNRESET, EPIPE: the service has ended. `close` follows.
-    this.socket.on('error', () => {});
+    // ECONNRESET, EPIPE: the service has ended.
+    this.socket.on('error', ({ message }) => events.failed?.(message));
     this.socket.on('close', () => events.closed());
   }
 
@@ -72,6 +79,11 @@ export class ServiceConnection {
   /** Ends the connection after all that was sent. */
   close(): void {
     this.socket.end();
+  }
+
+  /** Ends the connection now, also if the service does not read. */
+  abort(): void {
+    this.socket.destroy();
   }
 }
 
