@@ -100,6 +100,8 @@ export class AskedMount {
   private giveUp(): void {
     const { state } = this;
     this.end();
+    // The end of the connection waits for the service, and this process would wait for it before its exit.
+    this.connection.abort();
     if (state === 'asked') this.serveAlone('the service is stopped');
     else {
       this.events.failed(MountError.of({ what: 'service', why: 'is stopped; nothing is mounted' }));

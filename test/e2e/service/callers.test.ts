@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isStopped } from '../../../src/sys/process/process-facts.js';
 import { CHECKOUT } from '../../harness/checkout.js';
 import { mountsUnavailable, PLYFS } from '../../harness/mounts.js';
 import { type Outcome, run } from '../harness/sandbox.js';
@@ -86,6 +87,21 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
     expect(runHere('node', '--input-type=module', '-e', script).status).toBeNull();
     await until(() => !box.isMounted());
     await until(() => statusOf(box).mounts.length === 0);
+  });
+
+  it('does not keep a program running that serves its mount itself, because the service is stopped', async () => {
+    const script = `
+      import { mount } from '${CHECKOUT}dist/index.js';
+      await (await mount({ lowers: ['top', 'base'], mountpoint: 'mnt' })).unmount();`;
+    const { server } = box.pids();
+    process.kill(server, 'SIGSTOP');
+    await until(() => isStopped(server));
+    try {
+      expect(runHere('node', '--input-type=module', '-e', script).status).toBe(0);
+    } finally {
+      process.kill(server, 'SIGCONT');
+    }
+    expect(statusOf(box)).toMatchObject({ served: 0, mounts: [] });
   });
 
   it('makes a mount whose line in /proc/mounts is that of a mount with its own server', () => {
