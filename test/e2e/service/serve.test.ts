@@ -335,7 +335,7 @@ describe('requests of odd processes', () => {
     }
   });
 
-  it.runIf(isRoot)('get the answer `alone` while the service has no fds left', async () => {
+  it.runIf(isRoot)('get an answer also while the service has no fds left', async () => {
     const { server } = box.pids();
     const limit = (value: string): void => {
       expect(spawnSync('prlimit', ['--pid', `${server}`, `--nofile=${value}:`]).status).toBe(0);
@@ -347,13 +347,13 @@ describe('requests of odd processes', () => {
     while (used.has(free)) free++;
     limit(`${free}`);
     try {
+      // The command serves the mount itself, unless a thread of the service has just closed a file.
       box.mount();
-      expect(box.daemon()).toBeDefined();
+      expect(box.isMounted()).toBe(true);
       expect(box.plyfs('umount', 'mnt').status).toBe(0);
     } finally {
       limit(hard);
     }
-    await until(() => service.text.includes('no file descriptors left'));
     box.mount();
     expect(isServedByService()).toBe(true);
   });
