@@ -105,7 +105,10 @@ class ServerProcess {
     this.lifetime = new Lifetime({
       activity: () => this.table.size + this.exchanges.size,
       stopAll: async () => await this.table.stopAll(),
-      ending: this.ended.resolve,
+      ending: () => {
+        this.table.close();
+        this.ended.resolve();
+      },
       idleMs,
     });
     this.requests = readRequests(REQUEST_FD, new RequestLines((request) => this.exchanges.handle(request), this.log));

@@ -97,6 +97,10 @@ export class ConnectionMount {
           this.state = 'over';
           answer({ kind: 'ended', ...(error === undefined ? {} : { error }) });
         },
+        declined: (why) => {
+          this.state = 'over';
+          answer({ kind: 'alone', why });
+        },
       },
     );
     caller.close();

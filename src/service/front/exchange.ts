@@ -1,10 +1,10 @@
 /**
  * The exchange with one caller: ask, take, go, lines, end. There is exactly one mount for each command,
  * whatever happens in between. Before `go` the caller can serve itself, so the service must not mount. After
- * `go` only the service mounts. The mount stays if the caller has read the end of the answer, and is undone
- * if it can never read it.
+ * `go` only the service mounts, until it answers `alone`. The mount stays if the caller has read the end of
+ * the answer, and is undone if it can never read it.
  */
-import { errnoOf } from '../../server/config/mount-error.js';
+import { asMountError } from '../../server/config/mount-error.js';
 import type { AnswerPipe } from './answer-pipe.js';
 
 /**
@@ -70,9 +70,12 @@ export class Exchange {
     this.parts.mount(this);
   }
 
-  /** The service ends. A caller that has not sent `go` serves itself. */
+  /**
+   * The service ends, and reads no `go` any more: a caller that has not sent it, or sends it, serves itself.
+   */
   dismiss(): void {
     if (this.state !== 'taken') return;
+    this.parts.pipe.send('alone');
     this.end();
   }
 
@@ -90,7 +93,7 @@ export class Exchange {
       return;
     }
     this.parts.answering();
-    this.answer(0);
+    this.answer('end 0');
   }
 
   /** Nothing is mounted, for the reason of `message`. */
@@ -98,7 +101,13 @@ export class Exchange {
     if (this.state === 'abandoned') this.end();
     if (this.state !== 'mounting') return;
     this.line(message);
-    this.answer(1);
+    this.answer('end 1');
+  }
+
+  /** Nothing is mounted, and the service will not mount: the caller serves the mount itself. */
+  declined(): void {
+    if (this.state === 'abandoned') this.end();
+    if (this.state === 'mounting') this.answer('alone');
   }
 
   /** The mount has ended, because a process has unmounted it. */
@@ -106,8 +115,9 @@ export class Exchange {
     this.isMounted = false;
   }
 
-  private answer(status: number): void {
-    this.parts.pipe.send(`end ${status}`);
+  /** Sends the last line. */
+  private answer(line: string): void {
+    this.parts.pipe.send(line);
     this.state = 'answered';
     this.watch();
     this.look();
@@ -163,8 +173,8 @@ export class Exchange {
     this.end();
     if (!isMounted) return;
     this.parts.undo().catch((error: unknown) => {
-      if (errnoOf(error) === undefined) throw error;
-      this.parts.log(`serve: a mount without a caller cannot be undone: ${(error as Error).message}`);
+      const { message } = asMountError(error, 'unmount');
+      this.parts.log(`serve: a mount without a caller cannot be undone: ${message}`);
     });
   }
 

@@ -1,6 +1,6 @@
 /** The exchanges with all callers that ask by the FIFO. */
 import { closeSync } from 'node:fs';
-import { errnoOf } from '../../server/config/mount-error.js';
+import { asMountError } from '../../server/config/mount-error.js';
 import { tryDuplicateFrom } from '../../sys/ipc/pidfd.js';
 import { commandLineOf, type ProcessFacts } from '../../sys/process/process-facts.js';
 import type { MountArguments } from '../order/mount-arguments.js';
@@ -55,7 +55,7 @@ export class Exchanges {
   }
 
   handle(request: Request): void {
-    if (request.kind === 'go') this.running.get(request.pid)?.go();
+    if (request.kind === 'go') this.go(request.pid);
     else this.ask(request.pid, request.argc).catch((error: unknown) => this.report(request.pid, error));
   }
 
@@ -157,6 +157,7 @@ export class Exchanges {
             ready: () => self.ready(),
             refused: ({ message }) => self.refused(message),
             ended: () => self.ended(),
+            declined: () => self.declined(),
           },
         );
       },
@@ -179,9 +180,21 @@ export class Exchanges {
     exchange.start();
   }
 
+  private go(pid: number): void {
+    const exchange = this.running.get(pid);
+    try {
+      exchange?.go();
+    } catch (error) {
+      this.report(pid, error);
+      exchange?.refused(asMountError(error, 'mount').message);
+    }
+  }
+
+  /** An error in one exchange, also an unexpected one, must not end the mounts of others. */
   private report(pid: number, error: unknown): void {
-    if (errnoOf(error) === undefined) throw error;
-    this.parts.log(`serve: ${pid}: ${(error as Error).message}`);
+    const { message, cause } = asMountError(error, `serve: ${pid}`);
+    this.parts.log(message);
+    if (cause instanceof Error) this.parts.log(cause.stack ?? cause.message);
   }
 }
 

@@ -1,16 +1,30 @@
 /** The mounts of the server process: those that are being made, and those that exist. */
+import { closeSync } from 'node:fs';
 import { join } from 'node:path';
-import { mountedOn } from '../../sys/mountinfo.js';
+import { mountedOn, parseMountinfo } from '../../sys/mountinfo.js';
+import { readProc } from '../../sys/proc.js';
 import { readLink } from '../../sys/process/process-facts.js';
 import type { MountArguments } from '../order/mount-arguments.js';
 import type { MountEvents, MountOrder, Mounts, PoolStatus } from '../order/mount-order.js';
 import type { MountSettings } from '../order/mount-settings.js';
 import type { MountReport } from '../order/supervisor-message.js';
+import { closePlace } from './caller.js';
 
 /** A mount, and the caller that asks for it. */
 export interface TableOrder extends Omit<MountOrder, 'id'> {
   readonly caller: { readonly pid: number; readonly mountNamespace: string };
 }
+
+/** The events of a mount, and one more. */
+export interface TableEvents extends MountEvents {
+  /**
+   * Nothing is mounted, and nothing follows: the service ends. The caller can serve the mount itself, without
+   * the lines that it has got so far.
+   */
+  declined(why: string): void;
+}
+
+const ENDS = 'the service ends';
 
 /**
  * Knows each mount from the order until its end. It reports them to the supervisor, which cleans up if this
@@ -23,6 +37,7 @@ export class MountTable {
   /** The mountpoints by the ids of the mounts, as they were asked for. */
   private readonly mounts = new Map<number, string>();
   private readonly watchers = new Set<() => void>();
+  private isClosed = false;
 
   constructor(
     private readonly pool: Mounts,
@@ -45,13 +60,20 @@ export class MountTable {
   }
 
   /** Mounts. Returns the id of the mount. */
-  mount({ caller, ...order }: TableOrder, events: MountEvents): number {
+  mount({ caller, ...order }: TableOrder, events: TableEvents): number {
     const id = ++this.lastId;
+    if (this.isClosed) {
+      closePlace(order.place);
+      if (order.deviceFd !== undefined) closeSync(order.deviceFd);
+      events.declined(ENDS);
+      return id;
+    }
+    let isReady = false;
     const mountpoint = absolute(mountpointOf(order.what), caller.pid);
     this.mounts.set(id, mountpoint);
     this.changed();
     // Before mount(2), so that the supervisor has it even if this process is killed right after that.
-    this.report({ kind: 'mounting', id, mountpoint, ...caller, covered: mountedOn(mountpoint)?.id });
+    this.report({ kind: 'mounting', id, mountpoint, ...caller, covered: coveredBy(mountpoint, caller.pid) });
     this.pool.mount(
       { ...order, id },
       {
@@ -62,15 +84,19 @@ export class MountTable {
         },
         ready: () => {
           this.served++;
+          isReady = true;
           events.ready();
         },
         refused: (refusal) => {
           this.forget(id);
-          events.refused(refusal);
+          // Perhaps it was refused because the service ends.
+          if (this.isClosed) events.declined(ENDS);
+          else events.refused(refusal);
         },
         ended: (error) => {
           this.forget(id);
-          events.ended(error);
+          if (isReady) events.ended(error);
+          else events.declined(ENDS);
         },
       },
     );
@@ -93,7 +119,14 @@ export class MountTable {
     return await this.pool.status();
   }
 
+  /** No mount is made from now on. */
+  close(): void {
+    this.isClosed = true;
+  }
+
+  /** Ends all mounts. No mount is made from now on. */
   async stopAll(): Promise<void> {
+    this.close();
     await this.pool.stopAll();
   }
 
@@ -110,6 +143,14 @@ export class MountTable {
 
 function mountpointOf(what: MountArguments | MountSettings): string {
   return 'config' in what ? what.config.mountpoint : what.mountpoint;
+}
+
+/**
+ * The id of the mount that is on the mountpoint, as the process sees it: it can have another root, or another
+ * mount namespace. Undefined: there is none, or the process has ended.
+ */
+function coveredBy(mountpoint: string, pid: number): number | undefined {
+  return mountedOn(mountpoint, parseMountinfo(readProc(pid, 'mountinfo') ?? ''))?.id;
 }
 
 /** The path below the caller's working directory. No file on the way is touched: its file system can hang. */
