@@ -5,7 +5,7 @@ import { Errno } from '../../core/errno.js';
 import { O_PATH } from '../../core/flags.js';
 import { unmount } from '../../fuse/mount/unmount.js';
 import { asMountError, errnoOf, printable } from '../../server/config/mount-error.js';
-import { type MountEntry, mountedOn } from '../../sys/mountinfo.js';
+import { type MountEntry, mountedOn, readMountinfo } from '../../sys/mountinfo.js';
 import { type CallerPlace, ThreadHome } from '../../sys/process/namespaces.js';
 import { readLink } from '../../sys/process/process-facts.js';
 import type { MountReport } from '../order/supervisor-message.js';
@@ -77,15 +77,16 @@ export class ReportedMounts {
 
   /**
    * If the server process has not reported the id, perhaps the mount does not exist, and another program has
-   * mounted there. So a mount without a known id is detached only if it is dead, and only in the mount
-   * namespace of this process: there that can be found out without waiting for a server that hangs.
+   * mounted there. So a mount without a known id is detached only if it is dead, and only if the caller still
+   * exists, or the mount is in the mount namespace of this process.
    */
   private async detachOne(mount: KnownMount): Promise<void> {
-    const { place, isInOwnNamespace, mountpoint, mountId } = mount;
-    if (place?.mountNamespace !== undefined) {
+    const { place, isInOwnNamespace, mountId } = mount;
+    if (mountId === undefined && !(await isDead(pathFromHere(mount)))) return;
+    if (place !== undefined && (!isInOwnNamespace || mountId === undefined)) {
       this.home ??= ThreadHome.make();
       this.home.enter(place, () => detachIfOurs(mount));
-    } else if (isInOwnNamespace && (mountId !== undefined || (await isDead(mountpoint)))) detachIfOurs(mount);
+    } else if (isInOwnNamespace) detachIfOurs(mount);
   }
 
   private forget(id: number, mount: KnownMount): void {
@@ -94,12 +95,22 @@ export class ReportedMounts {
   }
 }
 
-/** Detaches the mount, unless another one is on its mountpoint. */
-function detachIfOurs({ mountpoint, covered, mountId, isInOwnNamespace }: KnownMount): void {
-  const found = mountedOn(mountpoint);
-  if (found === undefined || found.id === covered) return;
-  const isOurs = mountId === undefined ? isInOwnNamespace && isFuse(found) : found.id === mountId;
-  if (isOurs) unmount(mountpoint, { lazy: true });
+/**
+ * Detaches the mount, unless another one is on its mountpoint. A known id is found also if the caller has
+ * another root, where the mountpoint has another path.
+ */
+function detachIfOurs({ mountpoint, covered, mountId }: KnownMount): void {
+  const mounts = readMountinfo();
+  const visible = mountedOn(mountpoint, mounts);
+  const isUnreported = visible !== undefined && visible.id !== covered && isFuse(visible);
+  const ours = mountId === undefined ? isUnreported && visible : mounts.find(({ id }) => id === mountId);
+  if (!ours || mountedOn(ours.mountpoint, mounts) !== ours) return;
+  unmount(ours.mountpoint, { lazy: true });
+}
+
+/** A path by which this process reaches the mountpoint, whatever root and mount namespace the caller has. */
+function pathFromHere({ place, mountpoint }: KnownMount): string {
+  return place === undefined ? mountpoint : `/proc/self/fd/${place.root}${mountpoint}`;
 }
 
 function isFuse({ type }: MountEntry): boolean {

@@ -1,10 +1,11 @@
-import { closeSync, mkdirSync, openSync, readlinkSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { MountReport } from '../../../../src/service/order/supervisor-message.js';
 import { ReportedMounts } from '../../../../src/service/supervisor/reported-mounts.js';
 import { mountFs, umountFs } from '../../../../src/sys/mount.js';
-import { mountedOn } from '../../../../src/sys/mountinfo.js';
+import { mountedOn, parseMountinfo } from '../../../../src/sys/mountinfo.js';
 import { makeScratch, removeScratch } from '../../../harness/scratch.js';
 
 const MNT_DETACH = 2;
@@ -56,6 +57,38 @@ describe.runIf(process.getuid?.() === 0)('mounts of a server process that has di
     mountDead();
     await mounts.detach('unanswered');
     expect(mountedOn(path)).toBeUndefined();
+  });
+
+  describe('of a caller in another mount namespace', () => {
+    let caller: ChildProcess;
+    afterEach(() => caller.kill('SIGKILL'));
+
+    /** Starts a caller, and announces a mount of it. Resolves when it is in its place. */
+    async function announceFrom(program: string, ...args: readonly string[]): Promise<void> {
+      caller = spawn(program, args, { cwd: dir, stdio: 'ignore' });
+      await vi.waitUntil(() => readFileSync(`/proc/${caller.pid}/comm`, 'utf8') === 'sleep\n');
+      const mountNamespace = readlinkSync(`/proc/${caller.pid}/ns/mnt`);
+      const pid = caller.pid ?? 0;
+      mounts.handle({ kind: 'mounting', id: 1, mountpoint: path, pid, mountNamespace, covered: undefined });
+    }
+
+    /** Mounts a FUSE file system whose server ends at once, where the caller sees it. */
+    function mountDeadThere(): void {
+      const script = 'exec 5<>/dev/fuse; mount -i -t fuse -o fd=5,rootmode=40000,user_id=0,group_id=0 test "$0"';
+      execFileSync('nsenter', ['-t', `${caller.pid}`, '-m', 'sh', '-c', script, path]);
+    }
+
+    function isMountedThere(): boolean {
+      return mountedOn(path, parseMountinfo(readFileSync(`/proc/${caller.pid}/mountinfo`, 'latin1'))) !== undefined;
+    }
+
+    it('are detached there, also if their existence was not reported', async () => {
+      await announceFrom('unshare', '--mount', '--propagation', 'private', 'sleep', '1000');
+      mountDeadThere();
+      expect(isMountedThere()).toBe(true);
+      await mounts.detach('unsettled');
+      expect(isMountedThere()).toBe(false);
+    });
   });
 
   it('are detached if the caller has no answer', async () => {
