@@ -1,6 +1,6 @@
 /** One connection to the control socket, from its first request to its end. */
 import type { Socket } from 'node:net';
-import { MountError, oneLine } from '../../server/config/mount-error.js';
+import { asMountError, MountError, oneLine } from '../../server/config/mount-error.js';
 import {
   BOOLEAN,
   type Check,
@@ -25,7 +25,8 @@ export interface ConnectionParts {
   /** Ends the service now. */
   stop(): Promise<void>;
   /** The mount that this connection can ask for, once. */
-  readonly mount: ConnectionMount;
+  readonly mount: Pick<ConnectionMount, 'begin' | 'go' | 'unmount' | 'left' | 'lost'>;
+  log(line: string): void;
 }
 
 const ANY: Check<unknown> = { mustBe: 'anything', holds: (_value): _value is unknown => true };
@@ -56,14 +57,15 @@ export function serveConnection(socket: Socket, parts: ConnectionParts): void {
     try {
       handle(parseRequest(line));
     } catch (error) {
-      if (!(error instanceof MountError)) throw error;
-      sendLine(socket, { kind: 'wrong', message: error.message } satisfies WrongRequest);
+      const { message, cause } = asMountError(error, 'control');
+      // A bug that this request has found must not end the mounts of others.
+      if (cause instanceof Error) parts.log(`serve: control: ${cause.stack ?? cause.message}`);
+      sendLine(socket, { kind: 'wrong', message } satisfies WrongRequest);
     }
   });
-  // ECONNRESET: the client has closed its socket while answers were in it. An error is followed by `close`.
-  socket.on('error', (error) => {
-    if ('code' in error && error.code === 'ECONNRESET') parts.mount.lost();
-  });
+  // ECONNRESET: the client has closed its socket while answers were in it. EPIPE: it had closed the socket
+  // before the answer. An error is followed by `close`.
+  socket.on('error', () => parts.mount.lost());
   // The client has read everything; otherwise there was an error before.
   socket.on('end', leave);
   socket.on('close', leave);
