@@ -45,6 +45,7 @@ export class PoolThreads {
   private readonly fds = makeFdPool();
   /** The threads that have been asked for their statistics. */
   private readonly asked = new Map<PoolWorker, Answer>();
+  private asking: Promise<Statistics> | undefined;
   /** Called when the last thread has ended. */
   private readonly ends = new Set<() => void>();
   private nextNumber = 1;
@@ -128,8 +129,18 @@ export class PoolThreads {
     this.releaseUnused(thread);
   }
 
-  /** Asks the threads for the statistics of their mounts. A thread that does not answer soon is `silent`. */
+  /**
+   * Asks the threads for the statistics of their mounts. A thread that does not answer soon is `silent`. Calls
+   * at the same time get the same answers.
+   */
   async ask(): Promise<Statistics> {
+    this.asking ??= this.askAll().finally(() => {
+      this.asking = undefined;
+    });
+    return await this.asking;
+  }
+
+  private async askAll(): Promise<Statistics> {
     this.look();
     const all = await Promise.all(this.threads.map((thread) => this.askOne(thread)));
     return {

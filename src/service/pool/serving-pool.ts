@@ -48,7 +48,10 @@ export class ServingPool implements Mounts {
       await mount.closed;
       return;
     }
-    const outcome = await this.detach(mount, lazy);
+    const outcome = await this.detach(mount, lazy).catch((error: unknown) => {
+      if (lazy) mount.thread?.give({ kind: 'stop', id });
+      throw error;
+    });
     if (outcome === 'hidden' && !lazy) throw hiddenError(mount);
     // If no known mount namespace shows it, it cannot be unmounted. Its server can only be ended.
     const isOutOfReach = mount.location === undefined;

@@ -34,6 +34,8 @@ function unmountHere({ device, mountpoint }: MountLocation, lazy: boolean): Unmo
     unmount(ours.mountpoint, { lazy });
     return 'unmounted';
   } catch (error) {
+    // Another program can have unmounted it meanwhile.
+    if (!readMountinfo().some((entry) => entry.id === ours.id)) return 'absent';
     throw unmountError(error, mountpoint);
   }
 }

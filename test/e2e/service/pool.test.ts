@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { PoolStatus } from '../../../src/service/order/mount-order.js';
 import { dropCaches } from '../../harness/machine/kernel-caches.js';
 import { isMounted, mountForeground, mountsUnavailable, unmount, waitFor } from '../../harness/mounts.js';
 import {
@@ -93,6 +94,19 @@ describe.skipIf(unavailable !== null)(
         expect(requests).toBeGreaterThan(0);
         expect(nodes).toBeGreaterThan(0);
         expect(memory).toBeGreaterThan(0);
+      }
+    });
+
+    it('answers several requests for the status at the same time', async () => {
+      await pool.mount(layers());
+      const from = pool.events.length;
+      const answers = (): PoolStatus[] =>
+        pool.events.slice(from).flatMap(({ answer, value }) => (answer === 'status' ? [value as PoolStatus] : []));
+      await Promise.all([pool.status(), pool.status(), pool.status()]);
+      await waitFor(() => answers().length === 3, 'three answers');
+      for (const { threads, mounts } of answers()) {
+        expect(threads.map(({ state }) => state)).not.toContain('silent');
+        expect(mounts[0]?.nodes).toBeGreaterThan(0);
       }
     });
 
