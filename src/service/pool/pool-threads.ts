@@ -130,8 +130,8 @@ export class PoolThreads {
   }
 
   /**
-   * Asks the threads for the statistics of their mounts. A thread that does not answer soon is `silent`. Calls
-   * at the same time get the same answers.
+   * Asks the threads for the statistics of their mounts. A thread that does not answer soon is `silent`.
+   * Calls at the same time get the same answers.
    */
   async ask(): Promise<Statistics> {
     this.asking ??= this.askAll().finally(() => {

@@ -49,6 +49,7 @@ export class ServingPool implements Mounts {
       return;
     }
     const outcome = await this.detach(mount, lazy).catch((error: unknown) => {
+      // A mount that stays returns ENOTCONN.
       if (lazy) mount.thread?.give({ kind: 'stop', id });
       throw error;
     });
@@ -73,13 +74,12 @@ export class ServingPool implements Mounts {
     await Promise.all([...this.mounts.values()].map((mount) => this.stop(mount)));
   }
 
-  /** Ends a mount also if it cannot be unmounted: a mount that stays returns ENOTCONN. */
+  /** Ends a mount also if it cannot be unmounted, so that the others end too. */
   private async stop(mount: PooledMount): Promise<void> {
     try {
       await this.unmount(mount.id, { lazy: true });
     } catch (error) {
       mount.addLine(asMountError(error, 'unmount').message);
-      mount.thread?.give({ kind: 'stop', id: mount.id });
       await mount.closed;
     }
   }

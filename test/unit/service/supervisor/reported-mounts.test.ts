@@ -86,7 +86,7 @@ describe.runIf(process.getuid?.() === 0)('mounts of a server process that has di
       await announceFrom('unshare', '--mount', '--propagation', 'private', 'sleep', '1000');
       mountDeadThere();
       expect(isMountedThere()).toBe(true);
-      await mounts.detach('unsettled');
+      await mounts.detach('unanswered');
       expect(isMountedThere()).toBe(false);
     });
   });
