@@ -64,8 +64,8 @@ const MOUNTING = {
   pool: 'forks' as const,
   execArgv: ['--require', fileURLToPath(new URL('test/harness/mount-namespace.cjs', import.meta.url))],
   // A busy machine is slow, not wrong.
-  testTimeout: 120_000,
-  hookTimeout: 120_000,
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
 };
 
 export default defineConfig({
@@ -77,8 +77,8 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts'],
           pool: 'forks',
           maxWorkers: WORKERS,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {

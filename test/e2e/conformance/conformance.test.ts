@@ -69,6 +69,9 @@ let ran = 0;
 const record = new CallRecord();
 const matrix = new Matrix([...caseGroups.keys()]);
 
+/** The trees of all groups are compared at once. On a busy machine that takes minutes. */
+const TREES_MS = 600_000;
+
 describe('the set of cases', () => {
   it('has at least 800 cases, each with a different id', () => {
     expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
@@ -128,13 +131,13 @@ function runOnUnion(target: Target, isReadOnly: boolean, groups: ReadonlyMap<str
   const shown = [...groups].filter(([group]) => !SHOWN_ONCE.has(group)).flatMap(([, cases]) => cases.filter(applies));
   const trees = (options: SnapshotOptions = {}): Record<string, Snapshot> =>
     Object.fromEntries(shown.map(({ id }) => [id, snapshot(`${opened.root}/${id}`, options)]));
-  it('shows the same trees after it was unmounted and mounted again', ({ skip }) => {
+  it('shows the same trees after it was unmounted and mounted again', { timeout: TREES_MS }, ({ skip }) => {
     if (opened.remount === null) return skip(`${target.name} is not mounted`);
     const before = trees();
     opened.remount();
     expect(trees()).toEqual(before);
   });
-  it("shows the same trees when the kernel's overlayfs mounts the layers", ({ skip }) => {
+  it("shows the same trees when the kernel's overlayfs mounts the layers", { timeout: TREES_MS }, ({ skip }) => {
     if (opened.showWithKernel === null) return skip(`${target.name} needs no second opinion`);
     const coarseTimes = !target.capabilities.has('exact-times');
     const before = trees({ coarseTimes });
