@@ -12,7 +12,7 @@ import type { MountTable } from './mount-table.js';
 import type { Request } from './request-lines.js';
 import { isOutOfFds, ReserveFd } from './reserve-fd.js';
 
-/** The pause before a caller without an answer is tried again, in milliseconds. */
+/** The pause after which the service tries again to answer a caller, in milliseconds. */
 const RETRY_MS = 100;
 
 /**

@@ -76,9 +76,9 @@ export class ReportedMounts {
   }
 
   /**
-   * If the server process has not reported the id, perhaps the mount does not exist, and another program has
-   * mounted there. So a mount without a known id is detached only if it is dead, and only if the caller still
-   * exists, or the mount is in the mount namespace of this process.
+   * Detaches the mount, if it exists. If the server process has not reported the id, perhaps the mount does
+   * not exist, and another program has mounted there. So a mount without a known id is detached only if it is
+   * dead, and only if the caller still exists, or the mount is in the mount namespace of this process.
    */
   private async detachOne(mount: KnownMount): Promise<void> {
     const { place, isInOwnNamespace, mountId } = mount;

@@ -104,7 +104,7 @@ function removeLeftovers(memory: string): void {
   }
 }
 
-/** Anybody can make names in these directories. */
+/** Whether this user has made the tree: others can make names in these directories too. */
 function isOwn(path: string): boolean {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   return stats?.isDirectory() === true && stats.uid === process.geteuid?.();

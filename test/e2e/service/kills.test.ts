@@ -1,11 +1,11 @@
 /** The server process is killed or stopped, and callers are killed, at many moments of an exchange. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PLYFS } from '../../harness/mounts.js';
 import { ServiceSandbox, until } from './service-under-test.js';
+import { detachAll, mountsOn, statusOf } from './unions.js';
 
 /** Moments after the start of a command, in milliseconds. A mount by a service takes some 10 of them. */
 const MOMENTS = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 25, 30, 40];
@@ -16,16 +16,6 @@ beforeEach(async () => {
   await box.start();
 });
 afterEach(async () => await box.close());
-
-/** How many mounts are on the mountpoint. */
-function mountsThere(): number {
-  const places = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
-  return places.filter((line) => line.split(' ')[4] === box.mountpoint).length;
-}
-
-function unmountAll(): void {
-  while (mountsThere() > 0) spawnSync('umount', ['-l', box.mountpoint]);
-}
 
 function startMount(): ChildProcess {
   return spawn(PLYFS, ['mount', '-o', box.options, 'mnt'], {
@@ -38,8 +28,7 @@ function startMount(): ChildProcess {
 }
 
 function servedMounts(): number {
-  const { stdout } = box.plyfs('serve', '--status', '--json');
-  return (JSON.parse(stdout) as { mounts: object[] }).mounts.length;
+  return statusOf(box).mounts.length;
 }
 
 describe('a service whose server process is killed while a command mounts', () => {
@@ -51,10 +40,10 @@ describe('a service whose server process is killed while a command mounts', () =
     process.kill(server, 'SIGKILL');
     const [status] = (await ended) as [number | null];
     await until(() => box.hasPids() && box.pids().server !== server);
-    expect({ status, mounts: mountsThere() }).toEqual(
+    expect({ status, mounts: mountsOn(box.mountpoint) }).toEqual(
       status === 0 ? { status: 0, mounts: 1 } : { status: 1, mounts: 0 },
     );
-    unmountAll();
+    detachAll(box.mountpoint);
     await until(() => box.daemon() === undefined);
     box.mount();
     expect(box.isMounted() && box.daemon() === undefined).toBe(true);
@@ -73,7 +62,7 @@ describe('a service whose server process is stopped while a command mounts', () 
     const isAlone = box.daemon() !== undefined;
     // The service finds out that the command has ended, and undoes its mount.
     await until(() => servedMounts() === (status === 0 && !isAlone ? 1 : 0));
-    expect({ status, mounts: mountsThere() }).toEqual(
+    expect({ status, mounts: mountsOn(box.mountpoint) }).toEqual(
       status === 0 ? { status: 0, mounts: 1 } : { status: 1, mounts: 0 },
     );
   });
@@ -87,9 +76,9 @@ describe('a command that is killed while it mounts', () => {
     if (command.exitCode === null && command.pid !== undefined) process.kill(-command.pid, 'SIGKILL');
     await ended;
     // The service undoes a mount of which the command has not read the end.
-    await until(() => servedMounts() === mountsThere());
-    expect(mountsThere()).toBeLessThanOrEqual(1);
+    await until(() => servedMounts() === mountsOn(box.mountpoint));
+    expect(mountsOn(box.mountpoint)).toBeLessThanOrEqual(1);
     expect(box.daemon()).toBeUndefined();
-    if (command.exitCode === 0) expect(mountsThere()).toBe(1);
+    if (command.exitCode === 0) expect(mountsOn(box.mountpoint)).toBe(1);
   });
 });

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PLYFS } from '../../harness/mounts.js';
 import { type Outcome, run } from '../harness/sandbox.js';
 import { ServiceSandbox, until } from './service-under-test.js';
+import { statusOf } from './unions.js';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -22,8 +23,7 @@ function script(text: string, prefix: readonly string[] = []): Outcome {
 }
 
 function mounts(): string[] {
-  const { stdout } = box.plyfs('serve', '--status', '--json');
-  return (JSON.parse(stdout) as { mounts: { mountpoint: string }[] }).mounts.map(({ mountpoint }) => mountpoint);
+  return statusOf(box).mounts.map(({ mountpoint }) => mountpoint);
 }
 
 describe.runIf(isRoot)('a caller in another mount namespace (needs root)', () => {

@@ -134,7 +134,7 @@ while (defined $socket->recv(my $message, 65536)) { print $out "$message\n" }
 describe('the directory of a service', () => {
   /** Makes the directory as another program would. */
   function make(directory = box.directory): void {
-    mkdirSync(box.place, { mode: 0o700, recursive: true });
+    mkdirSync(box.base, { mode: 0o700, recursive: true });
     mkdirSync(directory, { mode: 0o700 });
   }
 
@@ -165,9 +165,9 @@ describe('the directory of a service', () => {
 
   it('is refused if other users can replace it', async () => {
     make();
-    chmodSync(box.place, 0o777);
+    chmodSync(box.base, 0o777);
     const service = await box.start();
-    expect(service.text).toBe(`plyfs: serve: ${box.place}: writable by other users (EPERM)\n`);
+    expect(service.text).toBe(`plyfs: serve: ${box.base}: writable by other users (EPERM)\n`);
   });
 
   it('can have files that a killed service has left', async () => {
@@ -402,7 +402,7 @@ describe('plyfs serve --detach', () => {
   });
 
   it('prints the refusal of the service', () => {
-    mkdirSync(box.place, { mode: 0o700 });
+    mkdirSync(box.base, { mode: 0o700 });
     mkdirSync(box.directory, { mode: 0o700 });
     chmodSync(box.directory, 0o750);
     expect(box.plyfs('serve', '--detach')).toMatchObject({
@@ -467,7 +467,7 @@ describe('plyfs serve --status', () => {
         stderr: `plyfs: serve: no service runs in ${box.directory}\n`,
       });
     }
-    expect(existsSync(box.place)).toBe(false);
+    expect(existsSync(box.base)).toBe(false);
   });
 
   it('fails if the service was killed', async () => {

@@ -16,9 +16,10 @@ export async function until(holds: () => boolean): Promise<void> {
 
 /** Layers and a mountpoint, and the directory of a service. */
 export class ServiceSandbox extends Sandbox {
-  readonly place = this.at('service');
-  readonly directory = join(this.place, `${statSync('/proc/self/ns/user').ino}`);
-  readonly env: NodeJS.ProcessEnv = { ...process.env, PLYFS_SERVICE_DIR: this.place };
+  /** PLYFS_SERVICE_DIR. */
+  readonly base = this.at('service');
+  readonly directory = join(this.base, `${statSync('/proc/self/ns/user').ino}`);
+  readonly env: NodeJS.ProcessEnv = { ...process.env, PLYFS_SERVICE_DIR: this.base };
   private readonly started: RunningService[] = [];
 
   /** Starts a service in the foreground. Resolves when it accepts mounts, or has ended. */

@@ -1,4 +1,4 @@
-/** Which thread serves a new mount. */
+/** The choice of the thread that serves a new mount. */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PoolOrder } from '../../../../src/service/pool/pool-message.js';
 import { PoolThreads } from '../../../../src/service/pool/pool-threads.js';
