@@ -61,7 +61,7 @@ describe.skipIf(unavailable !== null)(
         try {
           for (const name of inside) run('mount', ['--bind', `/${name}`, box.at(`root/${name}`)]);
           run('mount', ['--bind', fixtures, box.at('root/fixtures')]);
-          run('mount', ['--bind', box.place, box.at('root/service')]);
+          run('mount', ['--bind', box.base, box.at('root/service')]);
           const caller = call(box, ['mount', '-o', 'lowerdir=/layer:/fixtures', '/merged'], {
             wrapper: ['chroot', box.at('root')],
             program: '/fixtures/caller.sh',
