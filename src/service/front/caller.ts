@@ -80,6 +80,7 @@ export class Caller {
   }
 }
 
+/** Closes the fds of a place. */
 export function closePlace({ cwd, root, mountNamespace }: CallerPlace): void {
   for (const fd of [cwd, root, mountNamespace]) if (fd !== undefined) closeSync(fd);
 }

@@ -1,14 +1,12 @@
 /**
- * Facts about another process from /proc: its rights, its limits and its namespaces. Two readings with the
- * same start time are of the same process.
+ * Facts about another process from /proc: its rights, its limits and its namespaces. A pid can be used again:
+ * only a pidfd shows that two readings are of the same process (`sys/ipc/pidfd.ts`).
  */
 import { readlinkSync } from 'node:fs';
 import { procField, readProc } from '../proc.js';
 
 export interface ProcessFacts {
   readonly pid: number;
-  /** In clock ticks since the boot (man proc_pid_stat(5)). */
-  readonly startTime: string;
   /** The real, effective, saved and file-system ids, as one text. */
   readonly uids: string;
   readonly gids: string;
@@ -33,7 +31,6 @@ export interface ProcessFacts {
  */
 export function factsOf(pid: number): ProcessFacts | undefined {
   const status = readProc(pid, 'status');
-  const startTime = startTimeOf(pid);
   const limits = limitsOf(pid);
   const namespaces = ['user', 'pid', 'mnt'].map((name) => readLink(`/proc/${pid}/ns/${name}`));
   const [userNamespace, pidNamespace, mountNamespace] = namespaces;
@@ -41,14 +38,13 @@ export function factsOf(pid: number): ProcessFacts | undefined {
   const [uids, gids, groups, effective, bounding, noNewPrivs, seccomp, umask] = fields.map((name) =>
     procField(status, name)?.trim(),
   );
-  if (startTime === undefined || limits === undefined) return undefined;
+  if (limits === undefined) return undefined;
   if (userNamespace === undefined || pidNamespace === undefined || mountNamespace === undefined) return undefined;
   if (uids === undefined || gids === undefined || groups === undefined) return undefined;
   if (noNewPrivs === undefined || seccomp === undefined || !/^[0-7]+$/.test(umask ?? '')) return undefined;
   if (!isHex(effective) || !isHex(bounding)) return undefined;
   return {
     pid,
-    startTime,
     uids,
     gids,
     groups: groups.split(/\s+/).filter(Boolean).map(Number),
@@ -69,26 +65,9 @@ function isHex(text: string | undefined): text is string {
   return /^[0-9a-f]+$/.test(text ?? '');
 }
 
-/**
- * When the process was started: its pid and this together are never used twice. Undefined: it has ended, or
- * is a zombie.
- */
-export function startTimeOf(pid: number): string | undefined {
-  const fields = statFields(pid);
-  return fields?.[0] === 'Z' || fields?.[0] === 'X' ? undefined : fields?.[19];
-}
-
 /** Whether the process exists and a signal has stopped it (SIGSTOP), or a debugger. */
 export function isStopped(pid: number): boolean {
-  return /^[Tt]$/.test(statFields(pid)?.[0] ?? '');
-}
-
-/**
- * The fields of /proc/PID/stat from the state on: the name before them can contain spaces and parentheses.
- */
-function statFields(pid: number): string[] | undefined {
-  const text = readProc(pid, 'stat');
-  return text?.slice(text.lastIndexOf(')') + 2).split(' ');
+  return /^[Tt]/.test(procField(readProc(pid, 'status'), 'State')?.trim() ?? '');
 }
 
 /** The arguments, as bytes. Undefined: the process has ended. */

@@ -7,7 +7,6 @@ const ADMINISTRATOR = 1n << 21n;
 
 const own: ProcessFacts = {
   pid: 1,
-  startTime: '100',
   uids: '1000\t1000\t1000\t1000',
   gids: '1000\t1000\t1000\t1000',
   groups: [1000, 27],
