@@ -1,7 +1,9 @@
 /** The log of a daemon, which has no stdio: a file or syslog. */
 import { spawnSync } from 'node:child_process';
-import { openSync, writeSync } from 'node:fs';
+import { constants, openSync, writeSync } from 'node:fs';
 import { errnoOf, MountError } from '../config/mount-error.js';
+
+const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
 
 /**
  * Opens the log.
@@ -11,18 +13,28 @@ export function openLogSink(file: string | undefined): (line: string) => void {
   return file === undefined ? syslogSink() : fileSink(file);
 }
 
-/** Appends lines to a file, each with the time and the pid. */
+/**
+ * Appends lines to a file, each with the time and the pid. A line that cannot be written is lost, because
+ * there is no other place for it: the file system is full (ENOSPC), or a FIFO is (EAGAIN).
+ */
 function fileSink(file: string): (line: string) => void {
   const fd = openLogFile(file);
   return (line) => {
-    writeSync(fd, `${new Date().toISOString()} plyfs[${process.pid}]: ${line}\n`);
+    try {
+      writeSync(fd, `${new Date().toISOString()} plyfs[${process.pid}]: ${line}\n`);
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+    }
   };
 }
 
-/** Opens a file for appending; creates it with mode 0600. Throws {@link MountError}. */
+/**
+ * Opens a file for appending; creates it with mode 0600. It does not wait for the reader of a FIFO: without
+ * one the error is ENXIO. Throws {@link MountError}.
+ */
 export function openLogFile(file: string): number {
   try {
-    return openSync(Buffer.from(file, 'latin1'), 'a', 0o600);
+    return openSync(Buffer.from(file, 'latin1'), O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o600);
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === undefined) throw error;
