@@ -17,7 +17,8 @@ export function printMessage(line: string): void {
     const errno = errnoOf(error);
     // stderr is a full pipe in non-blocking mode. The stream waits until it can write.
     if (errno === Errno.EAGAIN) process.stderr.write(text);
-    // EPIPE: the pipe has no reader any more. EIO: the terminal has been hung up.
-    else if (errno !== Errno.EPIPE && errno !== Errno.EIO) throw error;
+    // Otherwise the line is lost, because there is no other place for it. EPIPE: the pipe has no reader any
+    // more. EIO: the terminal has been hung up. ENOSPC: the file system is full.
+    else if (errno === undefined) throw error;
   }
 }

@@ -49,6 +49,15 @@ describe('plyfs serve', () => {
     expect(readlinkSync(`/proc/${server}/cwd`)).toBe('/');
   });
 
+  it('serves mounts also if its messages cannot be written', async () => {
+    const child = spawn('sh', ['-c', 'exec "$0" serve 2>/dev/full', PLYFS], { env: box.env, stdio: 'ignore' });
+    await until(() => existsSync(join(box.directory, 'pids')) || child.exitCode !== null);
+    box.mount();
+    expect(isServedByService()).toBe(true);
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+
   it('refuses to run beside another one', async () => {
     const service = await box.start();
     expect(box.plyfs('serve')).toMatchObject({
