@@ -2,16 +2,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { MountError } from '../../server/config/mount-error.js';
+import { ALREADY_RUNS } from '../directory/checked-directory.js';
 import { programPath } from './program-path.js';
 
 /** How long the service stays after its last mount, in seconds. */
 const IDLE_SECONDS = 60;
 
 /**
- * Starts a service in a session of its own. Resolves when it accepts mounts.
+ * Starts a service in a session of its own. Resolves with `accepts` when it accepts mounts, and with `runs`
+ * if another process has started one at the same time, which accepts mounts soon, or if one has not ended
+ * yet.
  * @throws {@link MountError} if it ends before that; with the last line of its stderr
  */
-export async function startService(): Promise<void> {
+export async function startService(): Promise<'accepts' | 'runs'> {
   const child = spawn(programPath(), ['serve', '--detach', '--idle-timeout', `${IDLE_SECONDS}`], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -20,8 +23,9 @@ export async function startService(): Promise<void> {
     output += text;
   });
   const [status, signal] = (await once(child, 'close')) as [number | null, string | null];
-  if (status === 0) return;
+  if (status === 0) return 'accepts';
   const line = output.trimEnd().split('\n').at(-1) ?? '';
+  if (line.includes(ALREADY_RUNS)) return 'runs';
   throw MountError.of({
     what: 'service',
     why: line.replace(/^plyfs: /, '') || `ended by ${signal ?? `status ${status}`}`,

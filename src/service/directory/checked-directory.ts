@@ -12,6 +12,9 @@ const WRITABLE_BY_OTHERS = 0o022;
 /** The names in the directory. */
 export const NAMES = { lock: 'lock', pids: 'pids', request: 'request', control: 'control' } as const;
 
+/** A part of the message of a service that ends because another one has the lock. */
+export const ALREADY_RUNS = 'a service already runs';
+
 /** The pids of a service that runs. */
 export interface ServicePids {
   readonly supervisor: number;

@@ -5,7 +5,7 @@ import { asMountError, errnoOf, MountError } from '../../server/config/mount-err
 import { makeFifo } from '../../sys/ipc/fifo.js';
 import { listenAt } from '../../sys/ipc/unix-socket.js';
 import { tryLock } from '../../sys/locks/lock.js';
-import { CheckedDirectory, NAMES, type ServicePids } from './checked-directory.js';
+import { ALREADY_RUNS, CheckedDirectory, NAMES, type ServicePids } from './checked-directory.js';
 import type { DirectoryPath } from './locate-directory.js';
 
 const PRIVATE = 0o600;
@@ -84,7 +84,7 @@ function lockIn(directory: CheckedDirectory): number {
     if (tryLock(fd)) return fd;
     const pid = directory.readPids()?.supervisor;
     const by = pid === undefined ? '' : ` (pid ${pid})`;
-    throw MountError.of({ what: 'serve', where: directory.path, why: `a service already runs${by}` });
+    throw MountError.of({ what: 'serve', where: directory.path, why: `${ALREADY_RUNS}${by}` });
   } catch (error) {
     closeSync(fd);
     throw error;
