@@ -24,7 +24,7 @@ import { unmountAt } from './unmount-at.js';
 
 type CheckMount = Extract<CheckOrder, { kind: 'check' }>;
 
-/** Measured: later checks of one mount do not get faster. */
+/** How many checks warm a thread up. Measured: further ones do not get faster. */
 const WARM_ROUNDS = 20;
 
 const home = ThreadHome.make();
@@ -77,6 +77,7 @@ function perform(order: CheckOrder): CheckReport {
   }
 }
 
+/** An order has arrived, which must not wait for the warm-up. */
 let hasOrders = false;
 
 /** Checks a small union a few times, so that the first mount does not wait for cold code. */
@@ -101,6 +102,7 @@ function warmUp(): void {
   next(WARM_ROUNDS);
 }
 
+/** An order to check the union of the warm-up. The caller closes the fds of its place. */
 function warmOrder(tree: WarmTree): CheckMount {
   const options = [tree.options];
   const what = {

@@ -45,6 +45,7 @@ export class PoolThreads {
   private readonly fds = makeFdPool();
   /** The threads that have been asked for their statistics. */
   private readonly asked = new Map<PoolWorker, Answer>();
+  /** The statistics that the threads are asked for now. */
   private asking: Promise<Statistics> | undefined;
   /** Called when the last thread has ended. */
   private readonly ends = new Set<() => void>();

@@ -49,7 +49,7 @@ export class ServingPool implements Mounts {
       return;
     }
     const outcome = await this.detach(mount, lazy).catch((error: unknown) => {
-      // A mount that stays returns ENOTCONN.
+      // Its server ends nevertheless. A mount that stays returns ENOTCONN.
       if (lazy) mount.thread?.give({ kind: 'stop', id });
       throw error;
     });
@@ -92,29 +92,29 @@ export class ServingPool implements Mounts {
 
   private handleChecked(mount: PooledMount, answer: CheckAnswer): void {
     if (answer.kind === 'unmounted') return;
-    if (answer.kind === 'refused') this.refuseUnplaced(mount, answer);
-    else if (mount.isAbandoned) this.refuseUnplaced(mount, ABANDONED, answer.logFd);
-    else void this.place(mount, answer);
+    if (answer.kind === 'refused') this.refuseUnassigned(mount, answer);
+    else if (mount.isAbandoned) this.refuseUnassigned(mount, ABANDONED, answer.logFd);
+    else void this.assign(mount, answer);
   }
 
   /** Refuses a mount that no thread has, and closes the fds that a thread would own. */
-  private refuseUnplaced(mount: PooledMount, refusal: Refusal, logFd?: number): void {
+  private refuseUnassigned(mount: PooledMount, refusal: Refusal, logFd?: number): void {
     for (const fd of [mount.order.deviceFd, logFd]) if (fd !== undefined) close(fd, () => {});
     this.refuse(mount, refusal);
   }
 
   /** Gives the mount to a thread. */
-  private async place(mount: PooledMount, checked: CheckedMount): Promise<void> {
+  private async assign(mount: PooledMount, checked: CheckedMount): Promise<void> {
     let thread: PoolWorker;
     try {
       thread = await this.threads.choose(checked.isLocal);
     } catch (error) {
       // There are too few fds, threads or memory for a new thread.
-      this.refuseUnplaced(mount, asMountError(error, 'server'), checked.logFd);
+      this.refuseUnassigned(mount, asMountError(error, 'server'), checked.logFd);
       return;
     }
     if (mount.isAbandoned) {
-      this.refuseUnplaced(mount, ABANDONED, checked.logFd);
+      this.refuseUnassigned(mount, ABANDONED, checked.logFd);
       this.threads.releaseUnused(thread);
       return;
     }

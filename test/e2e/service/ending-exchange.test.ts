@@ -65,7 +65,7 @@ describe.skipIf(unavailable !== null)(
           const caller = call(box, ['mount', '-o', 'lowerdir=/layer:/fixtures', '/merged'], {
             wrapper: ['chroot', box.at('root')],
             program: '/fixtures/caller.sh',
-            place: '/service',
+            base: '/service',
           });
           await caller.beTaken();
           caller.go();

@@ -12,17 +12,17 @@ export class ScriptedCaller {
 
   /**
    * @param args those of `plyfs`
-   * @param wrapper a command that runs the caller, such as chroot
+   * @param how `wrapper`: a command that runs the caller, such as chroot; `base`: PLYFS_SERVICE_DIR
    */
   constructor(
     { dir, env }: ServiceSandbox,
     args: readonly string[],
-    { wrapper = [] as readonly string[], program = PROGRAM, place = env.PLYFS_SERVICE_DIR } = {},
+    { wrapper = [] as readonly string[], program = PROGRAM, base = env.PLYFS_SERVICE_DIR } = {},
   ) {
     const [command = '', ...words] = [...wrapper, program, ...args];
     this.child = spawn(command, words, {
       cwd: dir,
-      env: { ...env, PLYFS_SERVICE_DIR: place },
+      env: { ...env, PLYFS_SERVICE_DIR: base },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const { stdout } = this.child;
