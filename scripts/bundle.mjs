@@ -18,7 +18,7 @@ const ENTRIES = [
   'index',
   'server/thread/serving-thread',
   'server/process/serving-process',
-  'copyup/copy-thread',
+  'copyup/pool/copy-thread',
   'union/prefetch/tree-thread',
   'store/convert/convert-thread',
   'service/pool/pool-thread',

@@ -53,6 +53,7 @@ export const ROOMS = new Map([
       'layers',
     ],
   ],
+  ['copyup', ['pool', NO_ROOM]],
   ['whiteout', ['aufs', ['overlay', 'overrides'], [NO_ROOM, 'work']]],
   [
     'fuse',

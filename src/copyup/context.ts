@@ -33,6 +33,8 @@ export interface Filling {
   readonly length: number;
   /** Whether the source can have holes. */
   readonly sparse: boolean;
+  /** Whether the file has a name in the upper, so that the next mount finds it even after {@link abandon}. */
+  readonly isInPlace: boolean;
   /** Cancels the copy-up and removes all its traces. */
   abandon(): void;
 }

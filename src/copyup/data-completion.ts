@@ -25,6 +25,7 @@ export class DataCompletion implements Filling {
   private readonly capability: Buffer | null;
   readonly length: number;
   readonly needsData: boolean;
+  readonly isInPlace = true;
   /** All data is copied. */
   private isComplete = false;
 

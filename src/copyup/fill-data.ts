@@ -5,9 +5,10 @@ import { pread, pwrite, seekOrEnd, truncate, tryCopyRange } from '../sys/files/f
 import { tryClone } from '../sys/ioctl.js';
 import { allocate, type Memory } from '../sys/libc.js';
 
+/** The most bytes of one piece that is read and written. */
 const CHUNK = 1 << 20;
-/** Size of one copy_file_range call. */
-const RANGE = 64 << 20;
+/** The most bytes of one copy_file_range call. */
+const RANGE = 8 << 20;
 
 /**
  * Errnos of FICLONE after which the data is copied: the file system has no reflinks (EOPNOTSUPP, ENOTTY,
@@ -44,57 +45,94 @@ export function cloneData(from: number, to: number): boolean {
   throw fsError(-result, 'FICLONE');
 }
 
-/**
- * Copies the first `length` bytes of `from` to the empty file `to`.
- * @param sparse whether `from` can have holes; if not, the search for them is saved
- */
-export function copyData(from: number, to: number, length: number, sparse: boolean): void {
-  if (!sparse) {
-    copyExtent(from, to, 0, length);
-    return;
-  }
-  let at = 0;
-  while (at < length) {
-    const data = seekOrEnd(from, at, SEEK_DATA);
-    if (data < 0 || data >= length) break;
-    const end = seekOrEnd(from, data, SEEK_HOLE);
-    // The file has become shorter: another process changes the layer.
-    if (end < 0) throw fsError(Errno.EIO, 'copy-up');
-    const hole = Math.min(end, length);
-    copyExtent(from, to, data, hole);
-    at = hole;
-  }
-  truncate(to, length);
+/** Data to copy: the first bytes of one file, to the beginning of another one. */
+export interface DataToCopy {
+  /** The file to read. */
+  readonly from: number;
+  /** The empty file to write. */
+  readonly to: number;
+  /** The number of bytes. */
+  readonly length: number;
+  /** Whether `from` can have holes; if not, the search for them is saved. */
+  readonly sparse: boolean;
 }
 
-function copyExtent(from: number, to: number, start: number, end: number): void {
-  let at = start;
-  while (at < end) {
-    const copied = tryCopyRange(from, at, to, at, Math.min(end - at, RANGE));
-    if (copied < 0) {
-      if (!NO_COPY_RANGE.has(-copied)) throw fsError(-copied, 'copy_file_range');
-      copyByReadWrite(from, to, at, end);
-      return;
-    }
-    // Some file systems return 0 for files whose content they generate, such as procfs.
-    if (copied === 0) {
-      copyByReadWrite(from, to, at, end);
-      return;
-    }
-    at += copied;
-  }
+/** Copies data as {@link DataToCopy} describes it. */
+export function copyData(from: number, to: number, length: number, sparse: boolean): void {
+  const copy = new DataCopy({ from, to, length, sparse });
+  while (!copy.isComplete) copy.copyPiece();
 }
 
 let chunk: Memory | null = null;
 
-function copyByReadWrite(from: number, to: number, start: number, end: number): void {
-  chunk ??= allocate(CHUNK);
-  let at = start;
-  while (at < end) {
-    const got = pread(from, chunk.address, Math.min(CHUNK, end - at), at);
+/** A copy in pieces. Between two of them it can be dropped. */
+export class DataCopy {
+  /** The copy is complete up to this offset. */
+  position = 0;
+  isComplete = false;
+  /** The end of the data before the next hole. */
+  private end = 0;
+  private readsAndWrites = false;
+
+  /**
+   * @param isCancelled null: copy_file_range(2) is used where it works. Otherwise each piece is read first,
+   * and it is not written if this returns true by then: reading can take long, if a layer hangs.
+   */
+  constructor(
+    private readonly data: DataToCopy,
+    private readonly isCancelled: (() => boolean) | null = null,
+  ) {}
+
+  copyPiece(): void {
+    const { data, position } = this;
+    if (position === this.end) this.findData();
+    if (this.position < data.length) this.copySome();
+    if (this.position < data.length) return;
+    if (data.sparse) truncate(data.to, data.length);
+    this.isComplete = true;
+  }
+
+  /** Goes to the next byte that is not in a hole. */
+  private findData(): void {
+    const { from, length, sparse } = this.data;
+    this.readsAndWrites = this.isCancelled !== null;
+    this.end = length;
+    if (!sparse || this.position >= length) return;
+    const start = seekOrEnd(from, this.position, SEEK_DATA);
+    this.position = start < 0 ? length : Math.min(start, length);
+    if (this.position === length) return;
+    const hole = seekOrEnd(from, start, SEEK_HOLE);
+    // The file has become shorter: another process changes the layer.
+    if (hole < 0) throw fsError(Errno.EIO, 'copy-up');
+    this.end = Math.min(hole, length);
+  }
+
+  private copySome(): void {
+    if (!this.readsAndWrites) {
+      const { from, to } = this.data;
+      const { position } = this;
+      const copied = tryCopyRange(from, position, to, position, Math.min(this.end - position, RANGE));
+      if (copied < 0 && !NO_COPY_RANGE.has(-copied)) throw fsError(-copied, 'copy_file_range');
+      if (copied > 0) {
+        this.position += copied;
+        return;
+      }
+      // Some file systems return 0 for files whose content they generate, such as procfs.
+      this.readsAndWrites = true;
+    }
+    this.readAndWrite();
+  }
+
+  private readAndWrite(): void {
+    const { from, to } = this.data;
+    chunk ??= allocate(CHUNK);
+    const { address } = chunk;
+    const { position } = this;
+    const got = pread(from, address, Math.min(CHUNK, this.end - position), position);
     // The file is shorter than its size was: another process changes the layer.
     if (got === 0) throw fsError(Errno.EIO, 'copy-up');
-    for (let put = 0; put < got; ) put += pwrite(to, chunk.address + put, got - put, at + put);
-    at += got;
+    if (this.isCancelled?.() === true) return;
+    for (let put = 0; put < got; ) put += pwrite(to, address + put, got - put, position + put);
+    this.position += got;
   }
 }

@@ -82,6 +82,7 @@ export class StagedFile implements Filling {
   readonly fd: number;
   readonly length: number;
   readonly needsData: boolean;
+  readonly isInPlace = false;
   private readonly lowerFd: number;
   private readonly name: EntryName | null;
   private sourceClosed = false;

@@ -25,7 +25,10 @@ import { type OpenFileBudget, OwnBudget, SharedBudget } from './state/open-file-
 import { Union } from './state/union.js';
 import type { UnionConfig } from './union-config.js';
 
-/** The fds of a mount besides its lower layers: the device, the upper, the work directory, timers, a copy. */
+/**
+ * The fds of a mount besides its lower layers: the device, the upper, the work directory, a timer, a copy
+ * with its duplicates.
+ */
 const OTHER_FDS = 16;
 
 const CUT_ACL =
@@ -79,7 +82,7 @@ function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
     numbers,
     listings,
     openFiles: keep(openFileBudget(config, shares, opened.length, fds)),
-    jobs: keep(new CopyJobs(config.log)),
+    jobs: keep(new CopyJobs(config.log, config.copyPool)),
     options: { accessTimes: accessTimesOf(config), hasAcls: (ownership?.xattrs ?? 'all') === 'all' },
     log: config.log,
   });

@@ -1,3 +1,4 @@
+export { CopyPool } from '../copyup/pool/copy-pool.js';
 export { xattrNamespace } from '../whiteout/overlay/overlay-namespace.js';
 export type { OverrideKind } from '../whiteout/overrides/stat-overrides.js';
 export { refuseIncompatibleAt } from '../whiteout/work/incompatible-work.js';

@@ -1,3 +1,4 @@
+import type { CopyPool } from '../copyup/pool/copy-pool.js';
 import type { AccessTimes } from '../core/access-times.js';
 import type { OverrideKind } from '../whiteout/overrides/stat-overrides.js';
 import type { OwnershipView } from './filesystem/mapped-filesystem.js';
@@ -42,6 +43,8 @@ export interface UnionConfig {
   readonly ownership?: OwnershipView;
   /** The fds that this union shares with others of the process; absent: it has them alone. */
   readonly fdPool?: FdPool;
+  /** The helper threads that this union shares with others of its serving thread; absent: it has its own. */
+  readonly copyPool?: CopyPool;
   /** Receives one line about a problem that does not stop the mount. */
   readonly log: (line: string) => void;
 }

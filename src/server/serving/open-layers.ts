@@ -1,13 +1,19 @@
 import type { Operations } from '../../fuse/operations.js';
-import { createUnion, type FdPool, refuseIncompatibleAt } from '../../union/index.js';
+import { CopyPool, createUnion, refuseIncompatibleAt, type UnionConfig } from '../../union/index.js';
 import type { MountConfig } from '../config/mount-config.js';
 import { oneLine } from '../config/mount-error.js';
 
-/**
- * Opens the layers as a union. On a read-only mount, the upper becomes the topmost lower.
- * @param fdPool the fds that it shares with other unions of the process; undefined: it has them alone
- */
-export function openLayers(config: MountConfig, writeLog: (line: string) => void, fdPool?: FdPool): Operations {
+export { CopyPool };
+
+/** The parts of a union that others of its process or thread use too. It has each absent part alone. */
+export type SharedParts = Pick<UnionConfig, 'fdPool' | 'copyPool'>;
+
+/** Opens the layers as a union. On a read-only mount, the upper becomes the topmost lower. */
+export function openLayers(
+  config: MountConfig,
+  writeLog: (line: string) => void,
+  shared: SharedParts = {},
+): Operations {
   const log = (line: string): void => writeLog(oneLine(line));
   const { lowers, upper, work } = config;
   const dialect = config.overlay === undefined ? { aufs: config.aufs } : { overlay: config.overlay };
@@ -19,7 +25,7 @@ export function openLayers(config: MountConfig, writeLog: (line: string) => void
     ...(config.ownership === undefined ? {} : { ownership: config.ownership }),
     ...(config.markersInUpper === undefined ? {} : { markersInUpper: config.markersInUpper }),
     ...(config.overrides === undefined ? {} : { overrides: config.overrides }),
-    ...(fdPool === undefined ? {} : { fdPool }),
+    ...shared,
     log,
   };
   if (upper === undefined) return createUnion({ ...common, lowers });

@@ -7,6 +7,7 @@ import { getHeapStatistics } from 'node:v8';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { ServingLoop } from '../../fuse/index.js';
 import type { MountConfig } from '../../server/config/mount-config.js';
+import { CopyPool } from '../../server/serving/open-layers.js';
 import { FdPool } from '../../server/serving/process-fds.js';
 import { ThreadHome } from '../../sys/process/namespaces.js';
 import { ownThreadId } from '../../sys/process/thread.js';
@@ -26,7 +27,9 @@ function report(message: PoolReport): void {
 }
 
 const loop = new ServingLoop({ controlFd, onControl: takeOrders });
-const parts: ThreadParts = { loop, home: ThreadHome.make(), fds: new FdPool(fds), report };
+// The event loop of this thread frees threads that have ended.
+const copyPool = new CopyPool({ onThreadEnd: () => loop.pause() });
+const parts: ThreadParts = { loop, home: ThreadHome.make(), shared: { fdPool: new FdPool(fds), copyPool }, report };
 const mounts = new Map<number, ThreadMount>();
 
 /** Removes a mount that has ended, and lets the event loop free its helper threads. */
@@ -97,6 +100,7 @@ function tryWarmUp(config: MountConfig): string | undefined {
 /** Serves until the order `end`. Between its parts the event loop runs once. */
 async function serve(): Promise<void> {
   while (loop.run() === 'paused') await new Promise((resolve) => setImmediate(resolve));
+  copyPool.close();
   parts.home.close();
   orders.close();
   parentPort?.close();

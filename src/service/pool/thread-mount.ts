@@ -8,8 +8,7 @@ import type { MountConfig } from '../../server/config/mount-config.js';
 import { asMountError, errnoOf } from '../../server/config/mount-error.js';
 import { limitLines } from '../../server/serving/log-limit.js';
 import { detach, mountSession, prepareMount } from '../../server/serving/mount-session.js';
-import { openLayers } from '../../server/serving/open-layers.js';
-import type { FdPool } from '../../server/serving/process-fds.js';
+import { openLayers, type SharedParts } from '../../server/serving/open-layers.js';
 import { statFd } from '../../sys/files/stat.js';
 import { type MountEntry, mountedOn } from '../../sys/mountinfo.js';
 import { type CallerPlace, LostPlaceError, type ThreadHome } from '../../sys/process/namespaces.js';
@@ -21,7 +20,7 @@ type ThreadMountOrder = Extract<PoolOrder, { kind: 'mount' }>;
 export interface ThreadParts {
   readonly loop: ServingLoop;
   readonly home: ThreadHome;
-  readonly fds: FdPool;
+  readonly shared: SharedParts;
   readonly report: (message: PoolReport) => void;
 }
 
@@ -107,12 +106,12 @@ interface Mounted {
 /** Opens the layers and mounts in the place of the caller. */
 function mountIn(
   { id, config, place }: ThreadMountOrder,
-  { loop, home, fds, report }: ThreadParts,
+  { loop, home, shared, report }: ThreadParts,
   log: (line: string) => void,
 ): Mounted {
   // The modes of what the server creates are computed with the umask of each request.
   return home.enter({ ...place, umask: 0 }, () => {
-    const operations = openLayers(config, log, fds);
+    const operations = openLayers(config, log, shared);
     const session = mountSession(config, operations, loop.memory, {
       mounted: (fd) => report({ kind: 'device', id, fd }),
       released: () => {},

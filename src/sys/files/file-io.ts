@@ -20,6 +20,9 @@ const fallocate64 = bind<(fd: number, mode: number, offset: number, length: numb
 const fadvise64 = bind<(fd: number, offset: number, length: number, advice: number) => number>(
   'int posix_fadvise64(int, int64_t, int64_t, int)',
 );
+const syncFileRange = bind<(fd: number, offset: number, length: number, flags: number) => number>(
+  'int sync_file_range(int, int64_t, int64_t, uint)',
+);
 const lseek64 = bind<(fd: number, offset: number, whence: number) => number>('int64_t lseek64(int, int64_t, int)');
 const copyRange = bind<
   (from: number, fromOffset: number, to: number, toOffset: number, size: number, flags: number) => number
@@ -116,6 +119,16 @@ const POSIX_FADV_WILLNEED = 3;
  */
 export function prefetch(fd: number, offset: number, length: number): void {
   fadvise64(fd, offset, length, POSIX_FADV_WILLNEED);
+}
+
+const SYNC_FILE_RANGE_WRITE = 2;
+
+/**
+ * Starts to write a range to the disk, and does not wait for it. It is a hint, so a failure is ignored: a
+ * later fsync(2) writes everything and reports all errors.
+ */
+export function startWriting(fd: number, offset: number, length: number): void {
+  syncFileRange(fd, offset, length, SYNC_FILE_RANGE_WRITE);
 }
 
 /** lseek(2). Throws ENXIO too, if there is no data or the offset is beyond the end. */

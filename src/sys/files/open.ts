@@ -7,6 +7,7 @@ const openat = bind<(dirfd: number, path: number, flags: number, mode: number) =
   'int openat(int, intptr_t, int, uint)',
 );
 const closeFd = bind<(fd: number) => number>('int close(int)');
+const fcntl = bind<(fd: number, command: number, argument: number) => number>('int fcntl(int, int, long)');
 const syscall4 = bind<(n: number, a: number, b: number, c: number, d: number) => number>(
   'long syscall(long, long, intptr_t, intptr_t, long)',
 );
@@ -159,6 +160,28 @@ export function reopen(fd: number, flags: number): number {
 export function tryReopen(fd: number, flags: number): number {
   const opened = openat(AT_FDCWD, cPath(`/proc/self/fd/${fd}`), flags | O_CLOEXEC, 0);
   return opened < 0 ? -lastErrno() : opened;
+}
+
+const F_DUPFD_CLOEXEC = 1030;
+
+/** Returns another fd of the same open file. The caller owns it. */
+export function duplicate(fd: number): number {
+  return check(fcntl(fd, F_DUPFD_CLOEXEC, 0), 'fcntl');
+}
+
+/**
+ * Duplicates all of `fds`, or none if that fails: another thread that gets the duplicates is their only
+ * owner, so their numbers cannot become those of other files while it uses them.
+ */
+export function duplicateAll(fds: readonly number[]): number[] {
+  const duplicates: number[] = [];
+  try {
+    for (const fd of fds) duplicates.push(duplicate(fd));
+    return duplicates;
+  } catch (error) {
+    for (const fd of duplicates) close(fd);
+    throw error;
+  }
 }
 
 /** Opens a directory to read its entries. */

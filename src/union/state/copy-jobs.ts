@@ -1,5 +1,7 @@
 import type { Filling } from '../../copyup/context.js';
-import { CHECK_MS, CopyPool } from '../../copyup/copy-pool.js';
+import { CHECK_MS } from '../../copyup/pool/copy-message.js';
+import { CopyPool } from '../../copyup/pool/copy-pool.js';
+import type { CopyQueue } from '../../copyup/pool/copy-queue.js';
 import { FileStat } from '../../core/file-stat.js';
 import { close } from '../../sys/files/open.js';
 import { statFd } from '../../sys/files/stat.js';
@@ -35,6 +37,7 @@ export class CopyJobs {
    */
   readonly doneFd = openTimerfd();
   private readonly pool: CopyPool;
+  private readonly queue: CopyQueue;
   private readonly running = new Map<number, CopyJob>();
   /** The errnos of failed jobs, until the request that waits for the job is served again. */
   private readonly failures = new WeakMap<FileNode, number>();
@@ -42,8 +45,13 @@ export class CopyJobs {
   private synced: { readonly key: number; readonly errno: number }[] = [];
   private nextKey = 1;
 
-  constructor(log: (line: string) => void) {
-    this.pool = new CopyPool(this.doneFd, log);
+  /** @param shared the threads that mounts of this serving thread share; undefined: the mount has its own */
+  constructor(
+    log: (line: string) => void,
+    private readonly shared?: CopyPool,
+  ) {
+    this.pool = shared ?? new CopyPool();
+    this.queue = this.pool.join(this.doneFd, log);
   }
 
   /**
@@ -53,12 +61,13 @@ export class CopyJobs {
    */
   start(node: FileNode, filling: Filling, sync: boolean, complete: () => void): number {
     const key = this.nextKey++;
-    const { sourceFd, fd, length, sparse } = filling;
+    const { sourceFd, fd, length, sparse, isInPlace } = filling;
     try {
-      this.pool.submit({ key, from: sourceFd, to: fd, length, sparse, sync });
       // The timer is not restarted while it runs: that would lose the signal of a thread that has finished.
       if (!this.usesThreads) startTimer(this.doneFd, CHECK_MS);
+      this.pool.submit(this.queue, { key, from: sourceFd, to: fd, length, sparse, sync, isInPlace });
     } catch (error) {
+      if (!this.usesThreads) stopTimer(this.doneFd);
       filling.abandon();
       throw error;
     }
@@ -95,7 +104,7 @@ export class CopyJobs {
   takeFinished(): { job: CopyJob; errno: number }[] {
     drainTimer(this.doneFd);
     const finished: { job: CopyJob; errno: number }[] = [];
-    for (const { key, errno } of [...this.pool.takeReports(), ...this.synced.splice(0)]) {
+    for (const { key, errno } of [...this.pool.takeReports(this.queue), ...this.synced.splice(0)]) {
       const job = this.running.get(key);
       if (job === undefined) continue;
       this.running.delete(key);
@@ -128,7 +137,8 @@ export class CopyJobs {
 
   /** Abandons running copies. Their files have no name yet, or remain metacopies. */
   close(): void {
-    this.pool.close();
+    this.pool.leave(this.queue);
+    if (this.shared === undefined) this.pool.close();
     for (const { filling } of this.running.values()) filling.abandon();
     this.running.clear();
     close(this.doneFd);

@@ -20,7 +20,7 @@ import { fillLarge } from '../harness/large-file.js';
 import { PatchedPlyfs } from './patched-plyfs.js';
 
 const unavailable = mountsUnavailable();
-const COPY_THREAD = 'copyup/copy-thread.js';
+const COPY_THREAD = 'copyup/pool/copy-thread.js';
 /** A heap that code can exhaust soon. */
 const LITTLE_MEMORY = '--max-old-space-size=64';
 
