@@ -54,6 +54,11 @@ export class ClaimedDirectory {
     return this.directory.path;
   }
 
+  /** Whether callers still find the directory by its path, and only its owner can use it. */
+  isUnchanged(): boolean {
+    return this.directory.isUnchanged();
+  }
+
   /** Tells callers which processes serve: they ask from now on. */
   writePids({ supervisor, server }: ServicePids): void {
     const prepared = this.directory.pathOf(`${NAMES.pids}.new`);

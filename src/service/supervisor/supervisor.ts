@@ -50,6 +50,8 @@ class Supervisor {
   private hasAccepted = false;
   /** When the last server process began to accept mounts. */
   private acceptedAt = 0;
+  /** The reason why a server process that accepts mounts was killed. */
+  private failure: MountError | undefined;
   private isEnding = false;
   /** Ends a pause before the next start. */
   private wake: () => void = () => {};
@@ -109,7 +111,14 @@ class Supervisor {
   private accept(): void {
     const pid = this.child?.pid;
     if (pid === undefined || this.isEnding) return;
-    this.directory.writePids({ supervisor: process.pid, server: pid });
+    try {
+      this.directory.writePids({ supervisor: process.pid, server: pid });
+    } catch (error) {
+      // ENOSPC, for example. No caller would find this server process.
+      this.failure = asMountError(error, `serve: ${this.directory.path}`);
+      this.child?.kill();
+      return;
+    }
     this.acceptedAt = performance.now();
     this.notify(`STATUS=accepts mounts in ${this.directory.path}`, 'READY=1');
     if (!this.hasAccepted) this.parts.accepts();
@@ -118,12 +127,24 @@ class Supervisor {
 
   /** Cleans up after a server process that has died, and waits before the next one is started. */
   private async recover(ending: Ending): Promise<void> {
+    const { failure } = this;
+    this.failure = undefined;
     if (!this.hasAccepted) {
-      throw MountError.of({ what: 'serve', why: `the server process ended before it accepted mounts: ${ending.why}` });
+      const why = `the server process ended before it accepted mounts: ${ending.why}`;
+      throw failure ?? MountError.of({ what: 'serve', why });
     }
+    if (failure !== undefined) this.parts.log(failure.message);
     this.parts.log(`serve: the server process ended: ${ending.why}; its mounts are lost, and it is started again`);
     this.notify('STATUS=starts the server process again');
     await this.mounts.detach('unanswered');
+    if (!this.directory.isUnchanged()) {
+      throw MountError.of({
+        what: 'serve',
+        where: this.directory.path,
+        why: 'removed or changed while the service ran, so no caller finds the service',
+        advice: 'start it again',
+      });
+    }
     // It has served for long, so it has no lasting fault.
     if (performance.now() - this.acceptedAt > LAST_PAUSE_MS) this.pauseMs = FIRST_PAUSE_MS;
     const { pauseMs } = this;

@@ -9,12 +9,14 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PLYFS } from '../../harness/mounts.js';
+import { run } from '../harness/sandbox.js';
 import { isAlive, type RunningService, ServiceSandbox, until } from './service-under-test.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -197,6 +199,30 @@ describe('the directory of a service', () => {
     await box.start();
     box.mount();
     expect(isServedByService()).toBe(true);
+  });
+
+  it.runIf(isRoot)('is refused if it has no space left', () => {
+    mkdirSync(box.base);
+    run('mount', ['-t', 'tmpfs', '-o', 'size=4k,mode=0700', 'none', box.base]);
+    try {
+      writeFileSync(join(box.base, 'filler'), Buffer.alloc(4096));
+      expect(box.plyfs('serve')).toEqual({
+        status: 1,
+        stdout: '',
+        stderr: `plyfs: serve: ${box.directory}: write: no space left on device (ENOSPC)\n`,
+      });
+    } finally {
+      run('umount', ['-l', box.base]);
+    }
+  });
+
+  it('ends the service with its server process if it has been removed', async () => {
+    const service = await box.start();
+    const { server } = box.pids();
+    rmSync(box.directory, { recursive: true });
+    process.kill(server, 'SIGKILL');
+    expect(await service.ended()).toBe(1);
+    expect(service.text).toContain(`plyfs: serve: ${box.directory}: removed or changed while the service ran`);
   });
 
   it('is not used any more if its mode changes', async () => {
