@@ -15,15 +15,6 @@ export interface TableOrder extends Omit<MountOrder, 'id'> {
   readonly caller: { readonly pid: number; readonly mountNamespace: string };
 }
 
-/** The events of a mount, and one more. */
-export interface TableEvents extends MountEvents {
-  /**
-   * Nothing is mounted, and nothing follows: the service ends. The caller can serve the mount itself, without
-   * the lines that it has got so far.
-   */
-  declined(why: string): void;
-}
-
 const ENDS = 'the service ends';
 
 /**
@@ -60,7 +51,7 @@ export class MountTable {
   }
 
   /** Mounts. Returns the id of the mount. */
-  mount({ caller, ...order }: TableOrder, events: TableEvents): number {
+  mount({ caller, ...order }: TableOrder, events: MountEvents): number {
     const id = ++this.lastId;
     if (this.isClosed) {
       closePlace(order.place);
@@ -92,6 +83,10 @@ export class MountTable {
           // Perhaps it was refused because the service ends.
           if (this.isClosed) events.declined(ENDS);
           else events.refused(refusal);
+        },
+        declined: (why) => {
+          this.forget(id);
+          events.declined(why);
         },
         ended: (error) => {
           this.forget(id);

@@ -22,7 +22,10 @@ export interface MountOrder {
   readonly logs: 'sink' | 'line';
 }
 
-/** Events of one mount, in this order: lines, `mounted`, then `ready` and later `ended`, or `refused`. */
+/**
+ * Events of one mount, in this order: lines, `mounted`, then `ready` and later `ended`; or `refused`; or
+ * `declined`.
+ */
 export interface MountEvents {
   /** A line for the caller, without the program's name. */
   line(text: string): void;
@@ -32,6 +35,11 @@ export interface MountEvents {
   ready(): void;
   /** Nothing is mounted, and nothing follows. */
   refused(refusal: { readonly message: string; readonly errno: number | undefined }): void;
+  /**
+   * Nothing is mounted, and nothing follows: the service cannot serve it now. The caller can serve the mount
+   * itself, without the lines that it has got so far.
+   */
+  declined(why: string): void;
   /** The mount has ended, and nothing follows. With an error: it has not been unmounted by a process. */
   ended(error?: string): void;
 }

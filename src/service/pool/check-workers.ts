@@ -3,18 +3,27 @@ import { Worker } from 'node:worker_threads';
 import { asMountError } from '../../server/config/mount-error.js';
 import type { CheckOrder, CheckReport } from './pool-message.js';
 
-/**
- * If an order waits for this many milliseconds because all threads are at work, another thread is started:
- * they hang, or many mounts come at once.
- */
-const PATIENCE_MS = 200;
-/**
- * With so many threads at work, further orders wait. Each thread can hang for as long as the service runs.
- */
-const MAX_THREADS = 16;
+const LIMITS = {
+  /**
+   * If an order waits for this many milliseconds because all threads are at work, another thread is started:
+   * they hang, or many mounts come at once.
+   */
+  patienceMs: 200,
+  /**
+   * With so many threads at work, further orders wait. Each thread can hang for as long as the service runs.
+   */
+  maxThreads: 16,
+  /**
+   * With so many threads at work, an order to check a mount is given up if none of them has answered for this
+   * many milliseconds: they wait for the file systems of other mounts.
+   */
+  stuckMs: 2000,
+};
 
-/** The answer to an order. */
-export type CheckAnswer = Exclude<CheckReport, { kind: 'started' | 'line' }>;
+/** The answer to an order. `stuck`: no thread will look at it soon. */
+export type CheckAnswer =
+  | Exclude<CheckReport, { kind: 'started' | 'line' }>
+  | { readonly kind: 'stuck'; readonly id: number };
 
 export interface CheckCallbacks {
   line(line: string): void;
@@ -23,6 +32,7 @@ export interface CheckCallbacks {
 
 interface Job {
   readonly order: CheckOrder;
+  readonly givenAt: number;
   readonly callbacks: CheckCallbacks;
 }
 
@@ -34,16 +44,21 @@ interface CheckWorker {
 export class CheckWorkers {
   private readonly workers: CheckWorker[] = [];
   private readonly waiting: Job[] = [];
+  /** Runs while orders wait, from the last answer on. */
   private timer: NodeJS.Timeout | undefined;
+  private answeredAt = 0;
   private isClosed = false;
 
-  constructor(private readonly program = new URL('./check-thread.js', import.meta.url)) {
+  constructor(
+    private readonly program = new URL('./check-thread.js', import.meta.url),
+    private readonly limits = LIMITS,
+  ) {
     this.start();
   }
 
   /** Gives an order to a thread that has none, as soon as there is one. */
   give(order: CheckOrder, callbacks: CheckCallbacks): void {
-    this.waiting.push({ order, callbacks });
+    this.waiting.push({ order, callbacks, givenAt: performance.now() });
     this.next();
   }
 
@@ -64,26 +79,52 @@ export class CheckWorkers {
       free.job = job;
       free.worker.postMessage(job.order);
     }
-    clearTimeout(this.timer);
-    this.timer = undefined;
-    if (this.waiting.length === 0) return;
-    if (this.workers.length === 0) this.addThread();
-    else if (this.workers.length < MAX_THREADS) this.timer = setTimeout(() => this.addThread(), PATIENCE_MS);
+    if (this.waiting.length === 0) this.stopTimer();
+    else if (this.workers.length === 0) this.addThread();
+    else this.timer ??= setTimeout(() => this.relieve(), this.limits.patienceMs);
   }
 
-  /** If no thread can be started, the orders wait for those that exist. If there is none, they fail. */
-  private addThread(): void {
+  private stopTimer(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+
+  /** All threads have been at work for a while. */
+  private relieve(): void {
+    this.timer = undefined;
+    if (this.workers.length >= this.limits.maxThreads || !this.addThread()) this.giveUp();
+    this.next();
+  }
+
+  /** Answers the orders that have waited for too long. To unmount is not given up: nobody else can do it. */
+  private giveUp(): void {
+    const since = performance.now() - this.limits.stuckMs;
+    if (this.answeredAt > since) return;
+    for (const job of [...this.waiting]) {
+      const { order, givenAt, callbacks } = job;
+      if (order.kind !== 'check' || givenAt > since) continue;
+      this.waiting.splice(this.waiting.indexOf(job), 1);
+      callbacks.done({ kind: 'stuck', id: order.id });
+    }
+  }
+
+  /**
+   * Starts another thread. Returns false if that is not possible: then the orders wait for those that exist,
+   * or fail if there is none.
+   */
+  private addThread(): boolean {
     try {
       this.start();
     } catch (error) {
-      if (this.workers.length > 0) return;
+      if (this.workers.length > 0) return false;
       const { message, errno } = asMountError(error, 'server');
       for (const { order, callbacks } of this.waiting.splice(0)) {
         callbacks.done({ kind: 'refused', id: order.id, message, errno });
       }
-      return;
+      return false;
     }
     this.next();
+    return true;
   }
 
   private start(): void {
@@ -113,6 +154,8 @@ export class CheckWorkers {
       return;
     }
     from.job = undefined;
+    this.answeredAt = performance.now();
+    this.stopTimer();
     const isSurplus = this.workers.some((other) => other !== from && other.job === undefined);
     if (isSurplus && this.waiting.length === 0) this.dismiss(from);
     else this.next();

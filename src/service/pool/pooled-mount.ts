@@ -74,6 +74,12 @@ export class PooledMount {
     this.events.refused({ message: this.asGiven(message), errno });
   }
 
+  declined(why: string): void {
+    if (this.state === 'ended') return;
+    this.finish();
+    this.events.declined(why);
+  }
+
   ended(error: Refusal | undefined): void {
     if (this.state === 'ended') return;
     if (error !== undefined) this.addLine(error.message);

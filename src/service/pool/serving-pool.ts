@@ -93,8 +93,15 @@ export class ServingPool implements Mounts {
   private handleChecked(mount: PooledMount, answer: CheckAnswer): void {
     if (answer.kind === 'unmounted') return;
     if (answer.kind === 'refused') this.refuseUnassigned(mount, answer);
+    else if (answer.kind === 'stuck') this.decline(mount);
     else if (mount.isAbandoned) this.refuseUnassigned(mount, ABANDONED, answer.logFd);
     else void this.assign(mount, answer);
+  }
+
+  private decline(mount: PooledMount): void {
+    if (mount.order.deviceFd !== undefined) close(mount.order.deviceFd, () => {});
+    this.mounts.delete(mount.id);
+    mount.declined('the file systems of other mounts do not answer');
   }
 
   /** Refuses a mount that no thread has, and closes the fds that a thread would own. */
