@@ -191,6 +191,7 @@ describe.each(SHELLS)('bin/plyfs in $name', ({ argv }) => {
   it.each([
     [['mount', '-f', '-o', 'lowerdir=/a', '/mnt']],
     [['mount', '-o', 'lowerdir=/a,debug', '/mnt']],
+    [['mount', '-odebug,lowerdir=/a', '/mnt']],
     [['mount', '-o', 'lowerdir=/a,service=off', '/mnt']],
     [['mount', '-o', 'remount,ro', '/mnt']],
     [['umount', '/mnt']],
@@ -200,6 +201,18 @@ describe.each(SHELLS)('bin/plyfs in $name', ({ argv }) => {
     await plyfs(args);
     expect(service.wasAsked).toBe(false);
     expect(nodeWasStarted()).toBe(true);
+  });
+
+  it.each([
+    [['mount', '--docker', '/var/lib/docker', '--upper', '/u', '--work=/w', 'abc', '/mnt']],
+    [['-o', 'lowerdir=/debug:/a,upperdir=/umount', '/convert,debugger']],
+  ])('asks for %j', async (args) => {
+    const result = plyfs(args);
+    const [verb, pid = '', count] = await service.request();
+    expect([verb, count]).toEqual(['ask', `${args.length}`]);
+    pipe = FakeService.answerPipe(pid);
+    FakeService.answer(pipe, 'alone');
+    expect((await result).status).toBe(0);
   });
 
   it('does not touch a file that the caller has open as fd 9', async () => {
