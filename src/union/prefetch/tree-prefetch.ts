@@ -4,6 +4,8 @@
  * each layer, and the disk and the server are idle in between.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { FsError } from '../../core/errno.js';
+import { duplicateAll } from '../../sys/files/open.js';
 import { type LoadedFlag, newLoadedFlag, waitUntilLoaded } from '../../sys/process/loaded-flag.js';
 import { threadIds } from '../../sys/process/thread.js';
 import type { Layer } from '../layers/layer.js';
@@ -12,15 +14,26 @@ import { ENDED, Shared, type WalkOrder } from './tree-walk.js';
 
 export interface TreePrefetchData {
   readonly port: MessagePort;
-  /** Fds of the lower layers' roots. */
-  readonly roots: readonly number[];
   readonly shared: Int32Array;
   readonly loaded: LoadedFlag;
 }
 
+export interface PrefetchOrder extends WalkOrder {
+  /** Fds of the lower layers' roots. The thread owns them. */
+  readonly roots: readonly number[];
+}
+
+/** A message to the thread. `end`: it ends. */
+export type PrefetchMessage = PrefetchOrder | 'end';
+
 export interface PrefetchThread {
-  send(order: WalkOrder): void;
-  /** Ends the thread; waits until it has loaded its modules. */
+  /** Whether it still runs. */
+  readonly isAlive: boolean;
+  send(order: PrefetchOrder): void;
+  /**
+   * Asks the thread to end; waits until it has loaded its modules. The serving thread cannot end before it.
+   * The thread is not terminated, because it would leave its fds open.
+   */
   end(): void;
 }
 
@@ -40,7 +53,7 @@ const END_MS = 200;
 export class TreePrefetch {
   private readonly shared = new Int32Array(new SharedArrayBuffer(12));
   private thread: PrefetchThread | null = null;
-  /** A thread could not be started; it is not tried again. */
+  /** A thread could not be started, or has died; it is not tried again. */
   private refused = false;
   /** The directory where the walk began, and how many directories were listed below it. */
   private root: DirectoryNode | null = null;
@@ -48,7 +61,7 @@ export class TreePrefetch {
 
   constructor(
     private readonly lowers: readonly Layer[],
-    private readonly start: (roots: readonly number[], shared: Int32Array) => PrefetchThread = startThread,
+    private readonly start: (shared: Int32Array) => PrefetchThread = startThread,
   ) {}
 
   /** Called when a directory is listed and the cache does not have its listing. */
@@ -71,18 +84,18 @@ export class TreePrefetch {
     }
   }
 
-  /** Ends the thread. It has no fd open when this returns, unless a layer hangs. */
+  /** Ends the thread. It has no fd of a layer open when this returns, unless a layer hangs. */
   close(): void {
     this.stop();
     if (this.thread === null) return;
+    this.end();
     const deadline = performance.now() + END_MS;
     for (;;) {
       const busy = Atomics.load(this.shared, Shared.BUSY);
       const left = deadline - performance.now();
-      if (busy <= 0 || left <= 0) break;
+      if (busy <= 0 || left <= 0) return;
       Atomics.wait(this.shared, Shared.BUSY, busy, left);
     }
-    this.end();
   }
 
   private end(): void {
@@ -98,29 +111,51 @@ export class TreePrefetch {
 
   private send(root: DirectoryNode, place: readonly string[]): void {
     if (this.refused) return;
-    // A thread that has set ENDED takes no more orders.
-    if (Atomics.compareExchange(this.shared, Shared.BUSY, ENDED, 0) === ENDED) this.end();
-    try {
-      this.thread ??= this.start(
-        this.lowers.map((layer) => layer.root.fd),
-        this.shared,
-      );
-    } catch {
-      // Too little memory, or too many threads: the union works without prefetching.
-      this.refused = true;
+    this.reserve();
+    const roots = this.readyRoots();
+    if (roots === null) {
+      Atomics.sub(this.shared, Shared.BUSY, 1);
       return;
     }
     Atomics.store(this.shared, Shared.SERVED, 0);
     const number = Atomics.add(this.shared, Shared.ORDER, 1) + 1;
-    Atomics.add(this.shared, Shared.BUSY, 1);
-    this.thread.send({ number, root: (namesBetween(null, root) ?? []).join('/'), place });
+    this.thread?.send({ number, roots, root: (namesBetween(null, root) ?? []).join('/'), place });
+  }
+
+  /** Counts one more order, so that the thread does not end itself before it has got the order. */
+  private reserve(): void {
+    for (;;) {
+      const busy = Atomics.load(this.shared, Shared.BUSY);
+      if (busy === ENDED) {
+        // A thread that has set ENDED takes no more orders.
+        this.end();
+        Atomics.store(this.shared, Shared.BUSY, 0);
+      } else if (Atomics.compareExchange(this.shared, Shared.BUSY, busy, busy + 1) === busy) return;
+    }
+  }
+
+  /**
+   * Makes sure that there is a thread, and duplicates the fds of the layers' roots for it: the mount can end
+   * and close its own, and other files get their numbers. Returns null if that is impossible.
+   */
+  private readyRoots(): readonly number[] | null {
+    try {
+      this.thread ??= this.start(this.shared);
+      if (this.thread.isAlive) return duplicateAll(this.lowers.map(({ root }) => root.fd));
+    } catch (error) {
+      // EMFILE can pass.
+      if (error instanceof FsError) return null;
+      // Too little memory, or too many threads: the union works without prefetching.
+    }
+    this.refused = true;
+    return null;
   }
 }
 
-function startThread(roots: readonly number[], shared: Int32Array): PrefetchThread {
+function startThread(shared: Int32Array): PrefetchThread {
   const { port1, port2 } = new MessageChannel();
   const loaded = newLoadedFlag();
-  const data: TreePrefetchData = { port: port2, roots, shared, loaded };
+  const data: TreePrefetchData = { port: port2, shared, loaded };
   const before = new Set(threadIds());
   const worker = new Worker(new URL('./tree-thread.js', import.meta.url), {
     workerData: data,
@@ -134,12 +169,17 @@ function startThread(roots: readonly number[], shared: Int32Array): PrefetchThre
   worker.unref();
   port1.unref();
   const ids = threadIds().filter((id) => !before.has(id));
+  const send = (order: PrefetchMessage): void => port1.postMessage(order);
   return {
-    send: (order) => port1.postMessage(order),
+    get isAlive() {
+      const living = threadIds();
+      return ids.some((id) => living.includes(id));
+    },
+    send,
     end: () => {
       waitUntilLoaded(loaded, ids);
-      port1.close();
-      void worker.terminate();
+      worker.ref();
+      send('end');
     },
   };
 }

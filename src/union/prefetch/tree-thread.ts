@@ -14,10 +14,10 @@ import { close, tryOpenBeneath } from '../../sys/files/open.js';
 import { readDirectory } from '../../sys/files/read-directory.js';
 import { statAt } from '../../sys/files/stat.js';
 import { setLoaded } from '../../sys/process/loaded-flag.js';
-import type { TreePrefetchData } from './tree-prefetch.js';
-import { ENDED, Shared, type TreeReader, TreeWalk, type WalkOrder } from './tree-walk.js';
+import type { PrefetchMessage, TreePrefetchData } from './tree-prefetch.js';
+import { ENDED, Shared, type TreeReader, TreeWalk } from './tree-walk.js';
 
-const { port, roots, shared, loaded } = workerData as TreePrefetchData;
+const { port, shared, loaded } = workerData as TreePrefetchData;
 setLoaded(loaded);
 // The port keeps the thread alive. The parent port is unused: the event loop of the parent never runs.
 parentPort?.unref();
@@ -36,10 +36,12 @@ class LayerTreeReader implements TreeReader {
   private entries = 0;
   private spent = 0;
 
+  constructor(private readonly roots: readonly number[]) {}
+
   read(path: string, stats: boolean): Set<EntryName> {
     const begin = performance.now();
     const directories = new Set<EntryName>();
-    for (const root of roots) this.readLayer(root, path, stats, directories);
+    for (const root of this.roots) this.readLayer(root, path, stats, directories);
     if (stats) this.spent += performance.now() - begin;
     return directories;
   }
@@ -89,12 +91,25 @@ let idle: NodeJS.Timeout | undefined;
 
 function endIfIdle(): void {
   if (Atomics.compareExchange(shared, Shared.BUSY, 0, ENDED) === 0) port.close();
+  else endWhenIdle();
 }
 
-port.on('message', (order: WalkOrder) => {
+function endWhenIdle(): void {
   clearTimeout(idle);
-  new TreeWalk(order, shared, new LayerTreeReader(), READER_TIMEOUT_MS).run();
+  idle = setTimeout(endIfIdle, IDLE_MS);
+}
+
+endWhenIdle();
+port.on('message', (order: PrefetchMessage) => {
+  if (order === 'end') {
+    clearTimeout(idle);
+    port.close();
+    return;
+  }
+  const { roots } = order;
+  new TreeWalk(order, shared, new LayerTreeReader(roots), READER_TIMEOUT_MS).run();
+  for (const root of roots) close(root);
   Atomics.sub(shared, Shared.BUSY, 1);
   Atomics.notify(shared, Shared.BUSY);
-  idle = setTimeout(endIfIdle, IDLE_MS);
+  endWhenIdle();
 });

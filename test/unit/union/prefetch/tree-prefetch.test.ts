@@ -1,27 +1,36 @@
 /** The start and the end of the thread that reads directories ahead of a reader. */
-import { describe, expect, it } from 'vitest';
+import { closeSync, openSync, readlinkSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EntryName, NodeId } from '../../../../src/core/brand.js';
 import type { Layer } from '../../../../src/union/layers/layer.js';
 import { DirectoryNode } from '../../../../src/union/nodes/node.js';
-import { TreePrefetch } from '../../../../src/union/prefetch/tree-prefetch.js';
-import { ENDED, Shared, type WalkOrder } from '../../../../src/union/prefetch/tree-walk.js';
+import { type PrefetchOrder, TreePrefetch } from '../../../../src/union/prefetch/tree-prefetch.js';
+import { ENDED, Shared } from '../../../../src/union/prefetch/tree-walk.js';
 
 let id = 1;
+let layer: number;
+beforeEach(() => {
+  layer = openSync('/', 'r');
+});
+afterEach(() => {
+  closeSync(layer);
+});
 
 function directory(parent: DirectoryNode | null, name: string): DirectoryNode {
   return new DirectoryNode(id++ as NodeId, parent, name as EntryName, 0, null, []);
 }
 
 function setUp() {
-  const orders: WalkOrder[] = [];
+  const orders: PrefetchOrder[] = [];
   const memory: Int32Array[] = [];
   let ended = 0;
-  const prefetch = new TreePrefetch([{ root: { fd: 5 } } as Layer], (_roots, shared) => {
+  const thread = { isAlive: true, send: (order: PrefetchOrder) => orders.push(order), end: () => ended++ };
+  const prefetch = new TreePrefetch([{ root: { fd: layer } } as Layer], (shared) => {
     memory.push(shared);
-    return { send: (order) => orders.push(order), end: () => ended++ };
+    return thread;
   });
   const word = (index: number): number => Atomics.load(memory[0] as Int32Array, index);
-  return { prefetch, orders, memory, word, ended: () => ended };
+  return { prefetch, orders, memory, word, thread, ended: () => ended };
 }
 
 const root = directory(null, '');
@@ -100,6 +109,23 @@ describe('the thread that reads ahead in a tree', () => {
     expect(ended()).toBe(1);
     expect(word(Shared.BUSY)).toBe(1);
     prefetch.close();
+  });
+
+  it('gets fds of its own for the layers, which it closes', () => {
+    const { prefetch, orders } = setUp();
+    for (const dir of [tree, ...below.slice(0, 20)]) prefetch.noteListing(dir);
+    const [root] = orders[0]?.roots ?? [];
+    expect(root).not.toBe(layer);
+    expect(readlinkSync(`/proc/self/fd/${root}`)).toBe('/');
+    closeSync(root as number);
+  });
+
+  it('gets no order, and so no fds, after it has died', () => {
+    const { prefetch, orders, thread, word } = setUp();
+    thread.isAlive = false;
+    for (const dir of [tree, ...below.slice(0, 20)]) prefetch.noteListing(dir);
+    expect(orders).toEqual([]);
+    expect(word(Shared.BUSY)).toBe(0);
   });
 
   it('is not needed: without it the union works as before', () => {
