@@ -21,6 +21,8 @@ export interface SessionOptions {
   cachesListings?: boolean;
   /** Gets one line per request. */
   debug?: (line: string) => void;
+  /** Called before the device fd is closed: from then on its number can be that of another file. */
+  closing?: () => void;
   log: (line: string) => void;
 }
 
@@ -209,6 +211,7 @@ export class Session {
    * ENOTCONN.
    */
   close(): void {
+    this.options.closing?.();
     this.device.close();
     try {
       this.operations.close();

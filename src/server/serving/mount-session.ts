@@ -21,7 +21,10 @@ export interface MountSteps {
    * The mount exists. If the thread dies, another one must close the device: its users would wait forever.
    */
   mounted(deviceFd: number): void;
-  /** The device has been closed. */
+  /**
+   * This thread is about to close the device. It says so before, and not after: if it dies in between, the
+   * other thread must not close a number that has become that of another file.
+   */
   released(): void;
   log(line: string): void;
   /** Receives a line for each request, if the config asks for it. */
@@ -89,14 +92,15 @@ function connect(
       writable: !isReadOnly(config),
       cachesListings: config.accessTimes.mode !== 'strictatime' || !config.accessTimes.directories,
       log,
+      closing: released,
       ...(config.debug ? { debug } : {}),
     };
     const session = new Session(deviceFd, operations, options, memory);
     session.handshake();
     return session;
   } catch (error) {
-    close(deviceFd);
     released();
+    close(deviceFd);
     operations.close();
     detach(config);
     throw error;

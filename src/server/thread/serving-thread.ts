@@ -32,9 +32,7 @@ const log = limitLines(postLine);
 function run(config: MountConfig, session: Session, loop: ServingLoop): void {
   try {
     loop.runAlone(session);
-    post({ kind: 'released' });
   } catch (error) {
-    post({ kind: 'released' });
     detach(config);
     throw error;
   }

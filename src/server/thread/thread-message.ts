@@ -11,5 +11,5 @@ export type ThreadMessage =
    */
   | { readonly kind: 'mounted'; readonly deviceFd: number; readonly controlFd: number }
   | Exclude<ServerMessage, { kind: 'mounted' }>
-  /** The thread has closed the device fd. */
+  /** The thread closes the device fd now. */
   | { readonly kind: 'released' };

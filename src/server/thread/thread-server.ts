@@ -6,7 +6,7 @@ import type { ThreadMessage } from './thread-message.js';
 /** Fds of the serving thread that this thread may have to use or close. */
 interface ThreadFds {
   /**
-   * The FUSE device. -1: the serving thread has closed it. If the serving thread dies before that, this
+   * The FUSE device. -1: the serving thread closes it itself. If the serving thread dies before that, this
    * thread closes the device. Otherwise all callers with a request to the mount would wait forever.
    */
   device: number;

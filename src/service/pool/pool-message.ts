@@ -59,8 +59,10 @@ export type PoolReport =
   | { readonly kind: 'started'; readonly activity: SharedArrayBuffer; readonly threadId: number }
   /** The end of the warm-up, and why it has failed. */
   | { readonly kind: 'warm'; readonly failure: string | undefined }
-  /** If the thread dies before it reports `refused` or `ended`, the main thread closes the device. */
+  /** If the thread dies before it reports `released`, the main thread closes the device. */
   | { readonly kind: 'device'; readonly id: number; readonly fd: number }
+  /** The thread closes the device now. */
+  | { readonly kind: 'released'; readonly id: number }
   /** `mount` is undefined if the mount namespace of the caller does not show the mount. */
   | { readonly kind: 'ready'; readonly id: number; readonly mount: MountedReport | undefined }
   | ({ readonly kind: 'refused'; readonly id: number } & Refusal)

@@ -20,7 +20,7 @@ export class PooledMount {
   location: MountedReport | undefined;
   /** Undefined: it has not been checked yet. */
   config: MountConfig | undefined;
-  /** /dev/fuse, while the thread has it open; -1: it has not. */
+  /** /dev/fuse, until the thread closes it; -1: it has not opened it, or closes it itself. */
   deviceFd = -1;
   private log: MountLog | undefined;
   private readonly end: Deferred = deferred();

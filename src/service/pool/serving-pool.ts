@@ -140,6 +140,9 @@ export class ServingPool implements Mounts {
       case 'device':
         mount.deviceFd = report.fd;
         break;
+      case 'released':
+        mount.deviceFd = -1;
+        break;
       case 'ready':
         this.threads.made(from);
         mount.ready(report.mount);

@@ -114,7 +114,7 @@ function mountIn(
     const operations = openLayers(config, log, shared);
     const session = mountSession(config, operations, loop.memory, {
       mounted: (fd) => report({ kind: 'device', id, fd }),
-      released: () => {},
+      released: () => report({ kind: 'released', id }),
       log,
       debug: log,
     });

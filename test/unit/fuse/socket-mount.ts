@@ -33,6 +33,8 @@ export class SocketMount {
   onSync: (datasync: boolean, syncFd: SyncFd | undefined) => void = () => {};
   /** FSYNC waits for this key; 0: it succeeds. */
   parkedBy = 0;
+  /** Called before the device is closed. */
+  onClosing: () => void = () => {};
   private readonly kernel: number;
   private readonly completionFd: number;
   private unique = 2;
@@ -47,7 +49,8 @@ export class SocketMount {
     this.completionFd = completionFd;
     sys.write(kernel, INIT);
     const log = (line: string): void => void this.log.push(line);
-    const options = { timeout: 1, passthrough: 'off', writable: true, log } as const;
+    const closing = (): void => this.onClosing();
+    const options = { timeout: 1, passthrough: 'off', writable: true, log, closing } as const;
     this.session = new Session(device, this.operations(), options, loop.memory);
     this.session.handshake();
     receive(kernel);

@@ -1,5 +1,5 @@
 /** One thread serves many mounts: in turn, and each on its own. */
-import { openSync, readdirSync } from 'node:fs';
+import { openSync, readdirSync, readlinkSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Errno } from '../../../../src/core/errno.js';
 import { ServingLoop } from '../../../../src/fuse/loop/serving-loop.js';
@@ -223,6 +223,15 @@ describe('the end of one mount', () => {
     expect([removed.isClosed, removed.fsyncs, other.fsyncs]).toEqual([true, 0, 1]);
     expect(removed.replies()).toEqual([]);
     expect(other.replies().map(([, errno]) => errno)).toEqual([0, 0]);
+  });
+
+  it('is reported while its device is open, so that nobody closes the fd of another file later', () => {
+    const mount = newMount();
+    const links: string[] = [];
+    mount.onClosing = () => links.push(readlinkSync(`/proc/self/fd/${mount.session.deviceFd}`));
+    const before = readlinkSync(`/proc/self/fd/${mount.session.deviceFd}`);
+    loop.remove(mount.session);
+    expect(links).toEqual([before]);
   });
 
   it('leaves no fd open', () => {
