@@ -10,7 +10,7 @@ import type { PoolWorker } from './pool-worker.js';
 import { PooledMount } from './pooled-mount.js';
 
 const ENDED: Refusal = { message: 'server: the serving thread has ended', errno: undefined };
-const ABANDONED: Refusal = { message: 'mount: not wanted any more', errno: Errno.EINTR };
+const ABANDONED: Refusal = { message: 'service: ended before the mount was ready', errno: Errno.EINTR };
 
 /**
  * All mounts of the server process. It runs on the main thread, and touches neither a layer nor a mountpoint:

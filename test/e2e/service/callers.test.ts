@@ -7,7 +7,7 @@ import { CHECKOUT } from '../../harness/checkout.js';
 import { mountsUnavailable, PLYFS } from '../../harness/mounts.js';
 import { type Outcome, run } from '../harness/sandbox.js';
 import { ServiceSandbox, until } from './service-under-test.js';
-import { statusOf } from './unions.js';
+import { statusOf, untilNoMounts } from './unions.js';
 
 const unavailable = mountsUnavailable();
 
@@ -26,10 +26,10 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
     return run(program, args, { cwd: box.dir, env: box.env });
   }
 
-  function expectServed(outcome: Outcome, stderr = ''): void {
+  async function expectServed(outcome: Outcome, stderr = ''): Promise<void> {
     expect(outcome).toEqual({ status: 0, stdout: '', stderr });
     expect(readdirSync(box.mountpoint).sort()).toEqual(['from-base', 'from-top']);
-    expect(statusOf(box).mounts.map(({ mountpoint }) => mountpoint)).toEqual([box.mountpoint]);
+    expect((await statusOf(box)).mounts.map(({ mountpoint }) => mountpoint)).toEqual([box.mountpoint]);
     expect(box.daemon()).toBeUndefined();
   }
 
@@ -39,29 +39,29 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
   }
 
   describe('serves a mount that is made', () => {
-    it('by plyfs mount', () => {
-      expectServed(box.plyfs('mount', '-o', required, 'mnt'));
+    it('by plyfs mount', async () => {
+      await expectServed(box.plyfs('mount', '-o', required, 'mnt'));
     });
 
-    it('by the command line of fuse-overlayfs', () => {
-      expectServed(box.plyfs('-o', required, 'mnt'));
+    it('by the command line of fuse-overlayfs', async () => {
+      await expectServed(box.plyfs('-o', required, 'mnt'));
     });
 
-    it('by a link with the name of fuse-overlayfs', () => {
+    it('by a link with the name of fuse-overlayfs', async () => {
       symlinkSync(PLYFS, box.at('fuse-overlayfs'));
-      expectServed(runHere(box.at('fuse-overlayfs'), '-o', required, 'mnt'));
+      await expectServed(runHere(box.at('fuse-overlayfs'), '-o', required, 'mnt'));
     });
 
-    it('by mount.plyfs, with the arguments of mount(8)', () => {
+    it('by mount.plyfs, with the arguments of mount(8)', async () => {
       symlinkSync(PLYFS, box.at('mount.plyfs'));
-      expectServed(runHere(box.at('mount.plyfs'), 'none', box.mountpoint, '-n', '-o', `rw,${required}`));
+      await expectServed(runHere(box.at('mount.plyfs'), 'none', box.mountpoint, '-n', '-o', `rw,${required}`));
     });
 
-    it('by mount.fuse3', () => {
-      expectServed(runHere('mount.fuse3', 'overlay', box.mountpoint, '-t', PLYFS, '-o', required));
+    it('by mount.fuse3', async () => {
+      await expectServed(runHere('mount.fuse3', 'overlay', box.mountpoint, '-t', PLYFS, '-o', required));
     });
 
-    it('by the library', () => {
+    it('by the library', async () => {
       const script = `
         import { readdirSync } from 'node:fs';
         import { mount } from '${CHECKOUT}dist/index.js';
@@ -74,7 +74,7 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
         stdout: 'from-base,from-top\n',
         stderr: '',
       });
-      expect(statusOf(box)).toMatchObject({ served: 1, mounts: [] });
+      expect(await statusOf(box)).toMatchObject({ served: 1, mounts: [] });
       expect(box.isMounted()).toBe(false);
     });
   });
@@ -86,7 +86,7 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
       process.kill(process.pid, 'SIGKILL');`;
     expect(runHere('node', '--input-type=module', '-e', script).status).toBeNull();
     await until(() => !box.isMounted());
-    await until(() => statusOf(box).mounts.length === 0);
+    await untilNoMounts(box);
   });
 
   it('does not keep a program running that serves its mount itself, because the service is stopped', async () => {
@@ -101,24 +101,24 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
     } finally {
       process.kill(server, 'SIGCONT');
     }
-    expect(statusOf(box)).toMatchObject({ served: 0, mounts: [] });
+    expect(await statusOf(box)).toMatchObject({ served: 0, mounts: [] });
   });
 
-  it('makes a mount whose line in /proc/mounts is that of a mount with its own server', () => {
+  it('makes a mount whose line in /proc/mounts is that of a mount with its own server', async () => {
     const options = `${box.options},fsname=name,nosuid,noatime`;
     expect(box.plyfs('mount', '-o', `${options},service=off`, 'mnt').status).toBe(0);
     const own = mountLines();
     expect(box.plyfs('umount', 'mnt').status).toBe(0);
-    expectServed(box.plyfs('mount', '-o', `${options},service=required`, 'mnt'));
+    await expectServed(box.plyfs('mount', '-o', `${options},service=required`, 'mnt'));
     expect(own).toHaveLength(1);
     expect(mountLines()).toEqual(own);
   });
 
-  it('prints warnings and ignored options in the words of a mount with its own server', () => {
+  it('prints warnings and ignored options in the words of a mount with its own server', async () => {
     const options = `${box.options},nonsense,redirect_dir=on,xattr_permissions=2`;
     const alone = box.plyfs('mount', '-o', `${options},service=off`, 'mnt');
     expect(box.plyfs('umount', 'mnt').status).toBe(0);
-    expectServed(box.plyfs('mount', '-o', `${options},service=required`, 'mnt'), alone.stderr);
+    await expectServed(box.plyfs('mount', '-o', `${options},service=required`, 'mnt'), alone.stderr);
     expect(alone.stderr).toContain('nonsense');
   });
 
@@ -128,46 +128,46 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
     ['an upper without work', 'lowerdir=top,upperdir=up'],
     ['a value that is no number', 'lowerdir=top,timeout=soon'],
     ['a log in a missing directory', 'lowerdir=top,log=nope/file'],
-  ])('refuses %s with the message and the status of a mount with its own server', (_, options) => {
+  ])('refuses %s with the message and the status of a mount with its own server', async (_, options) => {
     const alone = box.plyfs('mount', '-o', `${options},service=off`, 'mnt');
     expect(alone).toMatchObject({ status: 1, stdout: '' });
     expect(box.plyfs('mount', '-o', `${options},service=required`, 'mnt')).toEqual(alone);
     expect(box.isMounted()).toBe(false);
-    expect(statusOf(box).mounts).toEqual([]);
+    expect((await statusOf(box)).mounts).toEqual([]);
   });
 
   describe('gives a mount what its caller gives it:', () => {
-    it('its working directory, for layers, mountpoint and log', () => {
+    it('its working directory, for layers, mountpoint and log', async () => {
       mkdirSync(box.at('inner'));
       const options = 'lowerdir=../top:../base,upperdir=../up,workdir=../work,log=the.log,service=required';
       const done = run(PLYFS, ['mount', '-o', options, '../mnt'], { cwd: box.at('inner'), env: box.env });
-      expectServed(done);
+      await expectServed(done);
       expect(statSync(box.at('inner/the.log')).mode & 0o777).toBe(0o600);
     });
 
-    it('its umask, which changes nothing of a mount', () => {
-      expectServed(runHere('sh', '-c', 'umask 0777; exec "$0" mount -o "$1" mnt', PLYFS, required));
+    it('its umask, which changes nothing of a mount', async () => {
+      await expectServed(runHere('sh', '-c', 'umask 0777; exec "$0" mount -o "$1" mnt', PLYFS, required));
       spawnSync('sh', ['-c', 'umask 022; mkdir mnt/directory; touch mnt/file'], { cwd: box.dir });
       expect(statSync(box.at('up/directory')).mode & 0o7777).toBe(0o755);
       expect(statSync(box.at('up/file')).mode & 0o7777).toBe(0o644);
     });
 
-    it('its mount namespace', () => {
+    it('its mount namespace', async () => {
       const script = '"$0" mount -o "$1" mnt && cat mnt/from-top && "$0" umount mnt';
       const done = runHere('unshare', '--mount', 'sh', '-c', script, PLYFS, required);
       expect(done).toEqual({ status: 0, stdout: 'top\n', stderr: '' });
       expect(box.isMounted()).toBe(false);
-      expect(statusOf(box)).toMatchObject({ served: 1, mounts: [] });
+      expect(await statusOf(box)).toMatchObject({ served: 1, mounts: [] });
     });
 
     it('a mount namespace that ends before the mount is unmounted', async () => {
       const script = '"$0" mount -o "$1" mnt && cat mnt/from-top';
       const done = runHere('unshare', '--mount', 'sh', '-c', script, PLYFS, required);
       expect(done).toEqual({ status: 0, stdout: 'top\n', stderr: '' });
-      await until(() => statusOf(box).mounts.length === 0);
+      await untilNoMounts(box);
     });
 
-    it('its root directory', () => {
+    it('its root directory', async () => {
       // The same files, at other paths: / is the sandbox, with the machine's programs.
       mkdirSync(box.at('root'));
       const script = `
@@ -194,14 +194,14 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
       ['a PID namespace of its own', ['unshare', '--pid', '--fork', '--mount-proc']],
     ];
 
-    it.each(limited)('%s: it serves the mount itself', (_, [program, ...args]) => {
+    it.each(limited)('%s: it serves the mount itself', async (_, [program, ...args]) => {
       const script = '"$0" mount -o "$1" mnt && cat mnt/from-top && "$0" umount mnt';
       const done = runHere(program, ...args, 'sh', '-c', script, PLYFS, box.options);
       expect(done).toMatchObject({ status: 0, stdout: 'top\n' });
-      expect(statusOf(box).served).toBe(0);
+      expect((await statusOf(box)).served).toBe(0);
     });
 
-    it.each(limited)('%s: it is refused with service=required', (_, [program, ...args]) => {
+    it.each(limited)('%s: it is refused with service=required', async (_, [program, ...args]) => {
       const done = runHere(program, ...args, PLYFS, 'mount', '-o', required, 'mnt');
       expect(done.status).toBe(1);
       expect(done.stderr).toMatch(/^plyfs: service: required, but [^\n]+\n$/);
@@ -209,14 +209,14 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
     });
   });
 
-  it('takes a caller with the limits and groups of its own', () => {
-    expectServed(runHere('prlimit', '--nofile=100:200', PLYFS, 'mount', '-o', required, 'mnt'));
+  it('takes a caller with the limits and groups of its own', async () => {
+    await expectServed(runHere('prlimit', '--nofile=100:200', PLYFS, 'mount', '-o', required, 'mnt'));
   });
 
-  it('does not serve a mount with service=off, in the foreground, or with debug', () => {
+  it('does not serve a mount with service=off, in the foreground, or with debug', async () => {
     expect(box.plyfs('mount', '-o', `${box.options},service=off`, 'mnt').status).toBe(0);
     expect(box.daemon()).toBeDefined();
     expect(box.plyfs('umount', 'mnt').status).toBe(0);
-    expect(statusOf(box).served).toBe(0);
+    expect((await statusOf(box)).served).toBe(0);
   });
 });

@@ -2,6 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
+import { vi } from 'vitest';
+import { askService } from '../../../src/service/client/ask-service.js';
+import { ServiceConnection } from '../../../src/service/client/service-connection.js';
 import type { ServiceStatus } from '../../../src/service/control/control-message.js';
 import { PLYFS } from '../../harness/mounts.js';
 import { run } from '../harness/sandbox.js';
@@ -65,8 +68,19 @@ export function detachAll(path: string): void {
 }
 
 /** The status that the service reports. */
-export function statusOf(box: ServiceSandbox): ServiceStatus {
-  const { status, stdout, stderr } = box.plyfs('serve', '--status', '--json');
-  if (status !== 0) throw new Error(`plyfs serve --status: status ${status}: ${stderr}`);
-  return JSON.parse(stdout) as ServiceStatus;
+export async function statusOf(box: ServiceSandbox): Promise<ServiceStatus> {
+  const connection = await ServiceConnection.open(box.env);
+  if (typeof connection === 'string') throw new Error(connection);
+  let status: ServiceStatus | undefined;
+  await askService(connection, box.directory, { do: 'status' }, (answer) => {
+    status = answer as ServiceStatus;
+    connection.close();
+  });
+  if (status === undefined) throw new Error(`the service in ${box.directory} has ended`);
+  return status;
+}
+
+/** Waits until the service has no mount. */
+export async function untilNoMounts(box: ServiceSandbox): Promise<void> {
+  await vi.waitUntil(async () => (await statusOf(box)).mounts.length === 0, { timeout: 60_000, interval: 5 });
 }
