@@ -33,6 +33,9 @@ const LONG = [
   // Many processes, or a random search.
   'test/e2e/coherence/concurrency.test.ts',
   'test/model/forgetful.test.ts',
+  // Hundreds of mounts, and a service that is killed at many moments.
+  'test/e2e/service/exactly-one.test.ts',
+  'test/e2e/service/endurance.test.ts',
   // Every system call of the server is traced; every hostile layer is mounted in every way.
   'test/e2e/security/untrusted-layers/system-calls.test.ts',
   'test/e2e/security/untrusted-layers/hostile-layers.test.ts',

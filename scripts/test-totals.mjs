@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Prints the totals of a vitest JSON report in one line, after the slowest files, the names of the skipped
+// Prints the totals of JSON reports of vitest in one line, after the slowest files, the names of the skipped
 // tests by file, and each failed test with the first lines of its message.
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
@@ -14,11 +14,12 @@ const SLOWEST = 10;
 /** As many lines of each failed test's message. */
 const FAILURE_LINES = 6;
 
-const report = readReport(process.argv[2]);
-printSlowest(report.testResults);
+const reports = process.argv.slice(2).map(readReport);
+const files = reports.flatMap(({ testResults }) => testResults);
+printSlowest(files);
 const failures = [];
-const count = { passed: 0, failed: report.unreadable ? 1 : 0, skipped: 0 };
-for (const file of report.testResults) {
+const count = { passed: 0, failed: reports.filter(({ unreadable }) => unreadable).length, skipped: 0 };
+for (const file of files) {
   // A file that could not be loaded has failed without a single test.
   if (file.status === 'failed' && file.assertionResults.length === 0) {
     count.failed++;

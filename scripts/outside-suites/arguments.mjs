@@ -29,6 +29,7 @@ Options:
   --build            build the suite in DIR if it is not built yet
   --setup NAME       only this set-up of the suites; may be repeated (below)
   --on TARGET        run the suites on plyfs (default), or on kernel, fuse-overlayfs or plain (a plain directory)
+  --service          serve the mounts of plyfs by one service, which runs in the sandbox (plyfs serve)
   --beside TARGET    run tests that fail unexpectedly on this target too; may be repeated
   --scratch DIR      directory for images and layers (default $TMPDIR); up to 10 GiB
   --json FILE        write all results, of passed tests too
@@ -59,8 +60,9 @@ export function readArguments(words) {
   const setups = chosen.flatMap((word) => Object.keys(suites[word].setups));
   for (const name of values.setup)
     if (!setups.includes(name)) throw new WrongArguments(`${name}: no such set-up (${setups.join(', ')})`);
-  if (values.write && (positionals.length > 0 || values.on !== 'plyfs'))
-    throw new WrongArguments('--write: the document shows all tests on plyfs');
+  if (values.service && values.on !== 'plyfs') throw new WrongArguments('--service: only plyfs has a service');
+  if (values.write && (positionals.length > 0 || values.on !== 'plyfs' || values.service))
+    throw new WrongArguments('--write: the document shows all tests on plyfs, without a service');
   return { ...values, chosen: chosen.map((word) => ({ word, checkout: values[word] })), patterns: positionals };
 }
 
@@ -78,6 +80,7 @@ function parse(words) {
         setup: several,
         on: { type: 'string', default: 'plyfs' },
         beside: several,
+        service: flag,
         scratch: place,
         json: place,
         from: place,

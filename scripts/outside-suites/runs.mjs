@@ -38,9 +38,10 @@ export async function runAgain(job, earlier, settings) {
 
 async function runTests({ word, setupName, checkout }, tests, settings) {
   const { name, silence, setups } = suites[word];
-  const job = { word, setupName, checkout, silence, scratch: settings.scratch };
+  const { scratch, service } = settings;
+  const job = { word, setupName, checkout, silence, scratch };
   console.log(`== ${name}, ${setupName}: ${tests.length} tests on ${settings.on}`);
-  const results = await runInSandbox({ ...job, tests, targetName: settings.on, onResult: say(tests.length) });
+  const results = await runInSandbox({ ...job, tests, targetName: settings.on, service, onResult: say(tests.length) });
   const isInterrupted = results.length < tests.length;
   const beside = {};
   const unknown = results

@@ -16,8 +16,9 @@ const INSIDE = fileURLToPath(new URL('inside.mjs', import.meta.url));
 
 /**
  * @param {{ word: string, setupName: string, targetName: string, checkout: string, tests: string[], silence:
- * number, scratch?: string, onResult: (result: import('./results.mjs').Result) => void }} job `silence` is
- * how many seconds may pass without a result
+ * number, scratch?: string, service?: boolean, onResult: (result: import('./results.mjs').Result) => void }}
+ * job `silence` is how many seconds may pass without a result. `service`: the mounts of plyfs are those of a
+ * service
  * @returns {Promise<import('./results.mjs').Result[]>} one for each test; after a signal only those so far
  */
 export async function runInSandbox(job) {
@@ -32,6 +33,7 @@ export async function runInSandbox(job) {
     const { hung, status, interruption } = await runOnce({ ...job, tests: left }, add);
     const done = new Set(results.map(({ test }) => test));
     left = left.filter((test) => !done.has(test));
+    if (left.length === 0 && job.service && status !== 0) throw new Refusal(`${job.word}: the service has faults`);
     if (left.length === 0 || interruption) break;
     if (!hung && results.length === before) throw new Refusal(`${job.word}: the sandbox ended with status ${status}`);
     add({
@@ -45,12 +47,12 @@ export async function runInSandbox(job) {
 }
 
 /** Runs one sandbox until it ends, or until it has sent no result for too long. */
-async function runOnce({ word, setupName, targetName, checkout, tests, silence, ...job }, add) {
+async function runOnce({ word, setupName, targetName, service, checkout, tests, silence, ...job }, add) {
   const scratch = mkdtempSync(join(job.scratch ?? tmpdir(), 'plyfs-suites-'));
   // Tests become other users, who need to search the directory.
   chmodSync(scratch, 0o755);
   try {
-    return await watch(start({ word, setupName, targetName, checkout, tests, scratch }), silence, add);
+    return await watch(start({ word, setupName, targetName, service, checkout, tests, scratch }), silence, add);
   } finally {
     for (const name of readdirSync(scratch)) if (name.endsWith('.img')) removeImage(join(scratch, name));
     rmSync(scratch, { recursive: true, force: true });

@@ -25,12 +25,16 @@ import {
   mountsUnavailable,
   overlayOptions,
   PLYFS,
+  sharedServer,
 } from '../../harness/mounts.js';
 import { type LayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
 import { cannotSlowDown, holdsLayers, slowDown } from '../harness/slow-server.js';
 
 const unavailable = mountsUnavailable();
 const withoutKernel = kernelOverlayUnavailable() !== null;
+/** Only a server of one mount can be slowed down. */
+const cannotTrace = cannotSlowDown || sharedServer !== null;
+const reason = sharedServer === null ? '' : ` (${sharedServer})`;
 
 describe.skipIf(unavailable !== null)(`unmounting${unavailable === null ? '' : `: ${unavailable}`}`, () => {
   let base: string;
@@ -83,13 +87,13 @@ describe.skipIf(unavailable !== null)(`unmounting${unavailable === null ? '' : `
     }
   });
 
-  it.skipIf(cannotSlowDown).each([
+  it.skipIf(cannotTrace).each([
     ['plyfs umount', (path: string) => [PLYFS, 'umount', path]],
     [
       'umount.fuse.plyfs, as umount(8) calls it,',
       (path: string) => [join(base, 'umount.fuse.plyfs'), path, '-n', '-t', 'fuse.plyfs'],
     ],
-  ])('lets %s return only when a slow server has closed its layers', async (_, command) => {
+  ])(`lets %s return only when a slow server has closed its layers${reason}`, async (_, command) => {
     symlinkSync(PLYFS, join(base, 'umount.fuse.plyfs'));
     mountPlyfs(layers);
     const pid = serverOf(layers.mountpoint) ?? 0;
@@ -105,8 +109,8 @@ describe.skipIf(unavailable !== null)(`unmounting${unavailable === null ? '' : `
     }
   });
 
-  it.skipIf(cannotSlowDown)(
-    'makes a mount directly after umount(2) wait for the slow server, without a warning',
+  it.skipIf(cannotTrace)(
+    `makes a mount directly after umount(2) wait for the slow server, without a warning${reason}`,
     async () => {
       mountPlyfs(layers);
       const pid = serverOf(layers.mountpoint) ?? 0;

@@ -40,8 +40,8 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
     const late = await mountTimes(900);
     expect((await statusOf(box)).served).toBe(1000);
     expect(late.map(({ fds, threads }) => [fds, threads])).toEqual(early.map(({ fds, threads }) => [fds, threads]));
-    // V8's heaps grow and shrink by some megabytes. A leak of one page for each mount would be 3.5 MiB, one of
-    // a buffer more.
+    // V8's heaps grow and shrink by some megabytes. A leak of one page for each mount would be 3.5 MiB, one
+    // of a buffer more.
     for (const [i, { memory }] of late.entries()) expect(memory - (early[i]?.memory ?? 0)).toBeLessThan(12 * MIB);
   }, 600_000);
 

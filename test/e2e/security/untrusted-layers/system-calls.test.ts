@@ -30,10 +30,10 @@ function straceUnavailable(): string | null {
 const unavailable = straceUnavailable();
 
 /**
- * Paths that the end of mounting uses, which can be after the start of the trace: the daemon's directory, and
- * the read-ahead setting.
+ * Paths that the end of mounting uses, which can be after the start of the trace: the daemon's directory, the
+ * table of mounts, and the read-ahead setting.
  */
-const MOUNTING = /^(\/|\/sys\/class\/bdi\/[\d:]+(\/read_ahead_kb)?)$/;
+const MOUNTING = /^(\/|\/proc\/thread-self\/mountinfo|\/sys\/class\/bdi\/[\d:]+(\/read_ahead_kb)?)$/;
 
 /** A thread that starts during the trace loads the program's own files. */
 const PROGRAM = CHECKOUT.replace(/\/$/, '');
