@@ -1,6 +1,7 @@
 /** The loop in which a thread stays: serves the sessions of many mounts, one request after the other. */
 import { RunQueue } from '../../sys/process/run-queue.js';
 import { Epoll } from '../../sys/waiting/epoll.js';
+import { isHungUp } from '../../sys/waiting/poll.js';
 import { Activity } from '../serve/activity.js';
 import type { Session } from '../serve/session.js';
 import { MessageMemory } from '../wire/message-memory.js';
@@ -119,6 +120,21 @@ export class ServingLoop {
   remove(session: Session): void {
     const served = this.sessions.get(session);
     if (served !== undefined) this.drop(served);
+  }
+
+  /**
+   * Ends the sessions whose mounts no longer exist. A mount that this thread makes directly after an unmount
+   * would otherwise wait for a lock of such a session, which this thread could not end meanwhile.
+   */
+  endUnmounted(): void {
+    for (const served of [...this.sessions.values()]) {
+      if (!isHungUp(served.session.deviceFd)) continue;
+      try {
+        if (served.session.serveNext() === 'end') this.end(served, undefined);
+      } catch (error) {
+        this.end(served, asError(error));
+      }
+    }
   }
 
   /** Makes {@link run} return. */

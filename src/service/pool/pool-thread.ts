@@ -51,6 +51,7 @@ function takeOrders(): void {
 function perform(order: PoolOrder): void {
   switch (order.kind) {
     case 'mount': {
+      loop.endUnmounted();
       const mount = ThreadMount.make(order, parts, forget);
       if (mount !== undefined) mounts.set(order.id, mount);
       break;

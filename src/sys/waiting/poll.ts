@@ -53,7 +53,15 @@ export function pollHangup(fd: number, stopFd: number, timeout: number): 'gone' 
  * @param fd the write end
  */
 export function hasReader(fd: number): boolean {
+  return !isHungUp(fd);
+}
+
+/**
+ * Whether an fd has an error or is hung up. For /dev/fuse: its mount no longer exists
+ * (fs/fuse/dev.c:fuse_dev_poll).
+ */
+export function isHungUp(fd: number): boolean {
   i32.set([fd, 0]);
   if (pollCall(memory.address, 1, 0) < 0) throw fsError(lastErrno(), 'poll');
-  return (i32[1] as number) >>> 16 === 0;
+  return (i32[1] as number) >>> 16 !== 0;
 }

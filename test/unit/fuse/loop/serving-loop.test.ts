@@ -175,6 +175,17 @@ describe('the end of one mount', () => {
     expect(other.replies().map(([, errno]) => errno)).toEqual([0, 0]);
   });
 
+  it('can be noticed before the loop reads its device', () => {
+    const [gone, other] = [newMount(), newMount()];
+    gone.breakConnection();
+    loop.endUnmounted();
+    expect([gone.isClosed, other.isClosed]).toEqual([true, false]);
+    expect(ends).toHaveLength(1);
+    other.lookup('n');
+    runUntilIdle();
+    expect([other.lookups, ends.length]).toEqual([1, 1]);
+  });
+
   it('leaves the others as they are if serving it throws', () => {
     const [failing, other] = [newMount(), newMount()];
     let isOpen = true;
