@@ -7,7 +7,7 @@ import { CHECKOUT } from '../../harness/checkout.js';
 import { mountsUnavailable, PLYFS } from '../../harness/mounts.js';
 import { type Outcome, run } from '../harness/sandbox.js';
 import { ServiceSandbox, until } from './service-under-test.js';
-import { statusOf, untilNoMounts } from './unions.js';
+import { askStatus, untilNoMounts } from './unions.js';
 
 const unavailable = mountsUnavailable();
 
@@ -29,7 +29,7 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
   async function expectServed(outcome: Outcome, stderr = ''): Promise<void> {
     expect(outcome).toEqual({ status: 0, stdout: '', stderr });
     expect(readdirSync(box.mountpoint).sort()).toEqual(['from-base', 'from-top']);
-    expect((await statusOf(box)).mounts.map(({ mountpoint }) => mountpoint)).toEqual([box.mountpoint]);
+    expect((await askStatus(box)).mounts.map(({ mountpoint }) => mountpoint)).toEqual([box.mountpoint]);
     expect(box.daemon()).toBeUndefined();
   }
 
@@ -74,7 +74,7 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
         stdout: 'from-base,from-top\n',
         stderr: '',
       });
-      expect(await statusOf(box)).toMatchObject({ served: 1, mounts: [] });
+      expect(await askStatus(box)).toMatchObject({ served: 1, mounts: [] });
       expect(box.isMounted()).toBe(false);
     });
   });
@@ -101,7 +101,7 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
     } finally {
       process.kill(server, 'SIGCONT');
     }
-    expect(await statusOf(box)).toMatchObject({ served: 0, mounts: [] });
+    expect(await askStatus(box)).toMatchObject({ served: 0, mounts: [] });
   });
 
   it('makes a mount whose line in /proc/mounts is that of a mount with its own server', async () => {
@@ -133,7 +133,7 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
     expect(alone).toMatchObject({ status: 1, stdout: '' });
     expect(box.plyfs('mount', '-o', `${options},service=required`, 'mnt')).toEqual(alone);
     expect(box.isMounted()).toBe(false);
-    expect((await statusOf(box)).mounts).toEqual([]);
+    expect((await askStatus(box)).mounts).toEqual([]);
   });
 
   describe('gives a mount what its caller gives it:', () => {
@@ -157,7 +157,7 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
       const done = runHere('unshare', '--mount', 'sh', '-c', script, PLYFS, required);
       expect(done).toEqual({ status: 0, stdout: 'top\n', stderr: '' });
       expect(box.isMounted()).toBe(false);
-      expect(await statusOf(box)).toMatchObject({ served: 1, mounts: [] });
+      expect(await askStatus(box)).toMatchObject({ served: 1, mounts: [] });
     });
 
     it('a mount namespace that ends before the mount is unmounted', async () => {
@@ -198,7 +198,7 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
       const script = '"$0" mount -o "$1" mnt && cat mnt/from-top && "$0" umount mnt';
       const done = runHere(program, ...args, 'sh', '-c', script, PLYFS, box.options);
       expect(done).toMatchObject({ status: 0, stdout: 'top\n' });
-      expect((await statusOf(box)).served).toBe(0);
+      expect((await askStatus(box)).served).toBe(0);
     });
 
     it.each(limited)('%s: it is refused with service=required', async (_, [program, ...args]) => {
@@ -217,6 +217,6 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
     expect(box.plyfs('mount', '-o', `${box.options},service=off`, 'mnt').status).toBe(0);
     expect(box.daemon()).toBeDefined();
     expect(box.plyfs('umount', 'mnt').status).toBe(0);
-    expect((await statusOf(box)).served).toBe(0);
+    expect((await askStatus(box)).served).toBe(0);
   });
 });

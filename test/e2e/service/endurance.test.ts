@@ -8,7 +8,7 @@ import { Faults, FaultyLayer } from '../../harness/faulty-layer.js';
 import { mountsUnavailable, waitFor } from '../../harness/mounts.js';
 import { run } from '../harness/sandbox.js';
 import { ServiceSandbox } from './service-under-test.js';
-import { detachAll, MountCommand, makeUnion, mountsOn, statusOf, type Union, untilNoMounts } from './unions.js';
+import { askStatus, detachAll, MountCommand, makeUnion, mountsOn, type Union, untilNoMounts } from './unions.js';
 
 const unavailable = mountsUnavailable();
 const MIB = 1 << 20;
@@ -37,15 +37,21 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
       return resources();
     };
     const early = await mountTimes(100);
-    const late = await mountTimes(900);
-    expect((await statusOf(box)).served).toBe(1000);
-    expect(late.map(({ fds, threads }) => [fds, threads])).toEqual(early.map(({ fds, threads }) => [fds, threads]));
-    // V8's heaps grow and shrink by some megabytes. A leak of one page for each mount would be 3.5 MiB, one
-    // of a buffer more.
-    for (const [i, { memory }] of late.entries()) expect(memory - (early[i]?.memory ?? 0)).toBeLessThan(12 * MIB);
+    await mountTimes(900);
+    expect((await askStatus(box)).served).toBe(1000);
+    // The last mount can still be closing its fds.
+    await waitFor(() => counts(resources()) === counts(early), `${counts(early)}, as after a hundred mounts`);
+    // V8's heaps grow at first. Measured: 51 MiB after 100 mounts, 67 after 1,000, and 84 after 2,000, after
+    // 3,000 and after 4,000.
+    for (const [i, { memory }] of resources().entries())
+      expect(memory - (early[i]?.memory ?? 0)).toBeLessThan(24 * MIB);
   }, 600_000);
 
   interface Resources extends Array<{ readonly fds: number; readonly threads: number; readonly memory: number }> {}
+
+  function counts(all: Resources): string {
+    return all.map(({ fds, threads }) => `${fds} fds and ${threads} threads`).join(', ');
+  }
 
   /** The resources of the supervisor and of the server process. */
   function resources(): Resources {
@@ -107,7 +113,7 @@ describe.skipIf(unavailable !== null)(`a layer that hangs${unavailable === null 
     const later = makeUnion(box, 'later', ['service=required']);
     mount(later);
     expectUsable(later);
-    const { mounts, server } = await statusOf(box);
+    const { mounts, server } = await askStatus(box);
     const { thread } = mounts.find(({ mountpoint }) => mountpoint === hanging.mountpoint) ?? {};
     expect(server.threads.filter(({ state }) => state === 'silent').map((each) => each.thread)).toEqual([thread]);
     detachAll(later.mountpoint);

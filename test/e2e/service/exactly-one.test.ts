@@ -10,12 +10,12 @@ import { mountsUnavailable, PLYFS } from '../../harness/mounts.js';
 import { Random } from '../../harness/random.js';
 import { type RunningService, ServiceSandbox, until } from './service-under-test.js';
 import {
+  askStatus,
   detachAll,
   type Ended,
   MountCommand,
   makeUnion,
   mountsOn,
-  statusOf,
   type Union,
   untilNoMounts,
 } from './unions.js';
@@ -42,7 +42,7 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
       expect(unions.map(({ mountpoint }) => mountsOn(mountpoint))).toEqual(unions.map(() => 1));
       for (const [i, { mountpoint }] of unions.entries()) writeFileSync(join(mountpoint, `of-${i}`), '');
       expect(unions.map(({ upper }) => readdirSync(upper))).toEqual(unions.map((_, i) => [`of-${i}`]));
-      const { mounts, served } = await statusOf(box);
+      const { mounts, served } = await askStatus(box);
       expect(mounts.map(({ mountpoint }) => mountpoint).sort()).toEqual(unions.map((union) => union.mountpoint).sort());
       expect(served).toBe(CALLERS);
     } finally {
