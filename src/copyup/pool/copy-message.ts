@@ -1,4 +1,4 @@
-/** What the serving thread and a thread that copies send each other. */
+/** Messages between the serving thread and a thread that copies. */
 import type { MessagePort } from 'node:worker_threads';
 import type { LoadedFlag } from '../../sys/process/loaded-flag.js';
 

@@ -22,8 +22,8 @@ export interface MountSteps {
    */
   mounted(deviceFd: number): void;
   /**
-   * This thread is about to close the device. It says so before, and not after: if it dies in between, the
-   * other thread must not close a number that has become that of another file.
+   * Called before this thread closes the device, not after: if it died in between, the other thread would
+   * close a number that can have become that of another file.
    */
   released(): void;
   log(line: string): void;

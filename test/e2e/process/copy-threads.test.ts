@@ -204,7 +204,7 @@ describe.skipIf(unavailable !== null)(`a layer that hangs${unavailable === null 
     await layer.unmount();
   });
 
-  it('is not waited for, and what it returns later goes neither to another file nor to the next mount', async () => {
+  it('is not waited for, and its later answer is written neither into another file nor over data of the next mount', async () => {
     const queue = addMount();
     const numbers = [open('faulty/file', 'r'), open('upper')];
     const [from, to] = numbers as [number, number];
