@@ -206,7 +206,7 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
       if (interruption.cleansUp === 'before the repair') await expectConsistent(union, outcome, true);
       await interruption.repair(supervisor, server);
       await expectConsistent(union, outcome, interruption.cleansUp !== 'never');
-      // A mount of a server process that goes on can be used.
+      // The server process was stopped, and serves its mounts again.
       const stays = interruption.cleansUp === 'after the repair' && outcome.status === 0;
       if (stays) expect(readdirSync(union.mountpoint).sort()).toEqual(['from-base', 'from-top']);
       detachAll(union.mountpoint);
