@@ -1,15 +1,15 @@
 /** The two sides that a script runs on: plyfs, and the file system it is compared with, over equal layers. */
-import { once } from 'node:events';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { aufsForm, overlayForm, userxattrForm } from '../../conformance/forms.js';
 import { materialize } from '../../conformance/materialize.js';
 import { LAYER_NAMES, type Layers } from '../../conformance/tree.js';
-import { type ForegroundMount, type Mounted, mountKernel } from '../../harness/mounts.js';
+import { type Mounted, mountKernel } from '../../harness/mounts.js';
 import { type LayerDirs, makeLayerDirs } from '../../harness/scratch.js';
 import type { LayerItem } from '../script/layers.js';
 import type { Operation } from '../script/operation.js';
 import type { FormName } from '../script/shell.js';
+import type { Subject } from './subject.js';
 
 export interface MountedPair {
   readonly oracle: Mounted;
@@ -67,7 +67,7 @@ export interface Target {
   /** True: the step has no meaning here and is left out. */
   omits(operation: Operation): boolean;
   /** Mounts the subject on these directories. */
-  mount(dirs: LayerDirs): Promise<ForegroundMount>;
+  mount(dirs: LayerDirs): Promise<Subject>;
   /** Mounts in the background, for the last comparison. */
   mountAlone(dirs: LayerDirs): Mounted;
   /** The options of the kernel's mount. */
@@ -134,8 +134,8 @@ function alone({ mountpoint, unmount }: Mounted): MountedAlone {
   return { mountpoint, end: unmount };
 }
 
-async function both(oracle: Mounted, mountSubject: () => Promise<ForegroundMount>): Promise<MountedPair> {
-  let subject: ForegroundMount;
+async function both(oracle: Mounted, mountSubject: () => Promise<Subject>): Promise<MountedPair> {
+  let subject: Subject;
   try {
     subject = await mountSubject();
   } catch (error) {
@@ -151,11 +151,8 @@ async function both(oracle: Mounted, mountSubject: () => Promise<ForegroundMount
       } finally {
         subject.unmount();
       }
-      const { server } = subject;
-      if (server.exitCode === null && server.signalCode === null) await once(server, 'exit');
-      const status = server.exitCode ?? server.signalCode;
-      if (status !== 0) return `the server ended with ${status}: ${subject.log()}`;
-      return subject.log() === '' ? null : `the server said: ${subject.log()}`;
+      await subject.ended();
+      return subject.complaint();
     },
   };
 }

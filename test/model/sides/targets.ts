@@ -4,12 +4,13 @@ import {
   kernelFeatures,
   kernelOverlayUnavailable,
   mountAufs,
-  mountForeground,
   mountPlyfs,
   mountsUnavailable,
+  overlayOptions,
 } from '../../harness/mounts.js';
 import * as sys from '../../harness/sys/index.js';
 import type { LayerItem } from '../script/layers.js';
+import { mountSubject } from './subject.js';
 import type { Target } from './target.js';
 
 function unavailable(): string | null {
@@ -31,7 +32,8 @@ export function overlayTarget(features: readonly string[], options: readonly str
     unavailable,
     adapt: (item) => item,
     omits: () => false,
-    mount: (dirs) => mountForeground(dirs, all),
+    mount: (dirs) =>
+      mountSubject(dirs, ['-o', overlayOptions(dirs, all)], (more) => mountPlyfs(dirs, [...all, ...more])),
     mountAlone: (dirs) => mountPlyfs(dirs, all),
     oracleOptions: kernelFeatures(features),
     shellMount: `"$plyfs/bin/plyfs" mount -o "${['$(layers "$1")', ...all].join(',')}" "$base/$1/merged"`,
@@ -52,7 +54,7 @@ function aufsTarget(options: readonly string[], features: readonly string[] = []
     isAufs: true,
     stepOptions: ['--aufs'],
     forms: { oracle: 'overlay', subject: 'aufs' },
-    mount: (dirs) => mountForeground(dirs, [], aufsArguments(dirs, options)),
+    mount: (dirs) => mountSubject(dirs, aufsArguments(dirs, options), (more) => mountAufs(dirs, [...options, ...more])),
     mountAlone: (dirs) => mountAufs(dirs, options),
     shellMount: `"$plyfs/bin/plyfs" mount -t aufs -o "br:${branches.join(':')},${options.join(',')}" "$base/$1/merged"`,
   };
