@@ -7,7 +7,7 @@ import { getHeapStatistics } from 'node:v8';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { ServingLoop } from '../../fuse/index.js';
 import type { MountConfig } from '../../server/config/mount-config.js';
-import { CopyPool } from '../../server/serving/open-layers.js';
+import { CopyPool, PrefetchSlots } from '../../server/serving/open-layers.js';
 import { FdPool } from '../../server/serving/process-fds.js';
 import { ThreadHome } from '../../sys/process/namespaces.js';
 import { ownThreadId } from '../../sys/process/thread.js';
@@ -29,7 +29,12 @@ function report(message: PoolReport): void {
 const loop = new ServingLoop({ controlFd, onControl: takeOrders });
 // The event loop of this thread frees threads that have ended.
 const copyPool = new CopyPool({ onThreadEnd: () => loop.pause() });
-const parts: ThreadParts = { loop, home: ThreadHome.make(), shared: { fdPool: new FdPool(fds), copyPool }, report };
+const parts: ThreadParts = {
+  loop,
+  home: ThreadHome.make(),
+  shared: { fdPool: new FdPool(fds), copyPool, prefetchSlots: new PrefetchSlots() },
+  report,
+};
 const mounts = new Map<number, ThreadMount>();
 
 /** Removes a mount that has ended, and lets the event loop free its helper threads. */

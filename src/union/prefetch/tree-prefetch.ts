@@ -10,6 +10,7 @@ import { type LoadedFlag, newLoadedFlag, waitUntilLoaded } from '../../sys/proce
 import { threadIds } from '../../sys/process/thread.js';
 import type { Layer } from '../layers/layer.js';
 import type { DirectoryNode } from '../nodes/node.js';
+import { PrefetchSlots, type SlotHolder } from './prefetch-slots.js';
 import { ENDED, Shared, type WalkOrder } from './tree-walk.js';
 
 export interface TreePrefetchData {
@@ -50,7 +51,7 @@ const RESTART_INTERVAL = 512;
  */
 const END_MS = 200;
 
-export class TreePrefetch {
+export class TreePrefetch implements SlotHolder {
   private readonly shared = new Int32Array(new SharedArrayBuffer(12));
   private thread: PrefetchThread | null = null;
   /** A thread could not be started, or has died; it is not tried again. */
@@ -61,6 +62,7 @@ export class TreePrefetch {
 
   constructor(
     private readonly lowers: readonly Layer[],
+    private readonly slots = new PrefetchSlots(),
     private readonly start: (shared: Int32Array) => PrefetchThread = startThread,
   ) {}
 
@@ -87,6 +89,7 @@ export class TreePrefetch {
   /** Ends the thread. It has no fd of a layer open when this returns, unless a layer hangs. */
   close(): void {
     this.stop();
+    this.slots.leave(this);
     if (this.thread === null) return;
     this.end();
     const deadline = performance.now() + END_MS;
@@ -96,6 +99,16 @@ export class TreePrefetch {
       if (busy <= 0 || left <= 0) return;
       Atomics.wait(this.shared, Shared.BUSY, busy, left);
     }
+  }
+
+  get hasThread(): boolean {
+    return this.thread !== null && Atomics.load(this.shared, Shared.BUSY) !== ENDED;
+  }
+
+  endIdleThread(): boolean {
+    if (Atomics.compareExchange(this.shared, Shared.BUSY, 0, ENDED) !== 0) return false;
+    this.end();
+    return true;
   }
 
   private end(): void {
@@ -139,6 +152,7 @@ export class TreePrefetch {
    * and close its own, and other files get their numbers. Returns null if that is impossible.
    */
   private readyRoots(): readonly number[] | null {
+    if (this.thread === null && !this.slots.take(this)) return null;
     try {
       this.thread ??= this.start(this.shared);
       if (this.thread.isAlive) return duplicateAll(this.lowers.map(({ root }) => root.fd));

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EntryName, NodeId } from '../../../../src/core/brand.js';
 import type { Layer } from '../../../../src/union/layers/layer.js';
 import { DirectoryNode } from '../../../../src/union/nodes/node.js';
+import { PrefetchSlots } from '../../../../src/union/prefetch/prefetch-slots.js';
 import { type PrefetchOrder, TreePrefetch } from '../../../../src/union/prefetch/tree-prefetch.js';
 import { ENDED, Shared } from '../../../../src/union/prefetch/tree-walk.js';
 
@@ -20,12 +21,12 @@ function directory(parent: DirectoryNode | null, name: string): DirectoryNode {
   return new DirectoryNode(id++ as NodeId, parent, name as EntryName, 0, null, []);
 }
 
-function setUp() {
+function setUp(slots = new PrefetchSlots()) {
   const orders: PrefetchOrder[] = [];
   const memory: Int32Array[] = [];
   let ended = 0;
   const thread = { isAlive: true, send: (order: PrefetchOrder) => orders.push(order), end: () => ended++ };
-  const prefetch = new TreePrefetch([{ root: { fd: layer } } as Layer], (shared) => {
+  const prefetch = new TreePrefetch([{ root: { fd: layer } } as Layer], slots, (shared) => {
     memory.push(shared);
     return thread;
   });
@@ -120,6 +121,27 @@ describe('the thread that reads ahead in a tree', () => {
     closeSync(root as number);
   });
 
+  it('is started only if few mounts have one at work; an idle one of another mount ends for it', () => {
+    const slots = new PrefetchSlots(1);
+    const [first, second] = [setUp(slots), setUp(slots)];
+    const walk = ({ prefetch }: typeof first): void => {
+      const other = directory(root, 'walked');
+      prefetch.noteListing(other);
+      for (let i = 0; i < 20; i++) prefetch.noteListing(directory(other, `d${i}`));
+    };
+    walk(first);
+    walk(second);
+    expect([first, second].map(({ orders }) => orders.length)).toEqual([1, 0]);
+    Atomics.store(first.memory[0] as Int32Array, Shared.BUSY, 0);
+    walk(second);
+    expect(first.ended()).toBe(1);
+    expect(second.orders).toHaveLength(1);
+    Atomics.store(second.memory[0] as Int32Array, Shared.BUSY, 0);
+    walk(first);
+    expect(second.ended()).toBe(1);
+    expect(first.orders).toHaveLength(2);
+  });
+
   it('gets no order, and so no fds, after it has died', () => {
     const { prefetch, orders, thread, word } = setUp();
     thread.isAlive = false;
@@ -129,7 +151,7 @@ describe('the thread that reads ahead in a tree', () => {
   });
 
   it('is not needed: without it the union works as before', () => {
-    const prefetch = new TreePrefetch([], () => {
+    const prefetch = new TreePrefetch([], new PrefetchSlots(), () => {
       throw new Error('no thread');
     });
     for (const dir of [tree, ...below]) prefetch.noteListing(dir);
