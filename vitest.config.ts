@@ -23,6 +23,7 @@ const LONG = [
   'test/e2e/service/kills.test.ts',
   // Layers hang until a time-out.
   'test/e2e/crash/hanging-layer.test.ts',
+  'test/e2e/service/hanging.test.ts',
   // Disks, memory and tables of open files are filled; trees and files are large.
   'test/e2e/coherence/large-copy-up.test.ts',
   'test/e2e/limits/full-disk.test.ts',

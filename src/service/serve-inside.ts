@@ -119,7 +119,7 @@ class ServerProcess {
       log: this.log,
       status: async () => await this.status(),
       drain: (waits, ending) => this.drain(waits, ending),
-      stop: async () => await this.lifetime.stop(),
+      stop: () => this.stop(),
     });
   }
 
@@ -127,10 +127,10 @@ class ServerProcess {
   async run(): Promise<void> {
     process.on('message', (order: SupervisorOrder) => {
       if (order.kind === 'closed') this.closed.resolve();
-      else void this.lifetime.stop();
+      else this.stop();
     });
     process.once('disconnect', () => this.outliveSupervisor());
-    onStopSignals(() => void this.lifetime.stop());
+    onStopSignals(() => this.stop());
     // Loads and compiles the code that the first caller would wait for.
     await this.parts.parse('plyfs', ['mount', '-o', 'lowerdir=/:/', '/']);
     report({ kind: 'accepts' });
@@ -139,6 +139,15 @@ class ServerProcess {
     await this.closed.promise;
     await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
     this.closeEntrances();
+  }
+
+  /**
+   * Unmounts everything and ends the process. The supervisor knows it from the beginning, so that it kills
+   * this process if a thread hangs.
+   */
+  private stop(): void {
+    report({ kind: 'ending' });
+    void this.lifetime.stop();
   }
 
   /** The supervisor was killed: the process serves the mounts that exist, and ends with the last one. */

@@ -22,8 +22,8 @@ export interface ConnectionParts {
    * @returns a function that withdraws the request
    */
   drain(waits: (mountpoints: readonly string[]) => void, ending: () => void): () => void;
-  /** Ends the service now. */
-  stop(): Promise<void>;
+  /** Begins to end the service: it unmounts everything, and is killed if that takes too long. */
+  stop(): void;
   /** The mount that this connection can ask for, once. */
   readonly mount: Pick<ConnectionMount, 'begin' | 'go' | 'unmount' | 'left' | 'lost'>;
   log(line: string): void;
@@ -111,8 +111,11 @@ export function serveConnection(socket: Socket, parts: ConnectionParts): void {
       withdraw = undefined;
       sendLine(socket, { kind: 'ending' } satisfies StopAnswer);
     };
-    if (lazy) void parts.stop().then(ending);
-    else {
+    if (lazy) {
+      // A mount that hangs delays the end, and the client waits for the end of the connection.
+      ending();
+      parts.stop();
+    } else {
       withdraw?.();
       withdraw = parts.drain(
         (mountpoints) =>

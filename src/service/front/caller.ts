@@ -85,7 +85,10 @@ export function closePlace({ cwd, root, mountNamespace }: CallerPlace): void {
   for (const fd of [cwd, root, mountNamespace]) if (fd !== undefined) closeSync(fd);
 }
 
-/** Opens the place of a process. Returns the reason why it cannot be opened, if it is a text. */
+/**
+ * Opens the place of a process. Returns the reason why it cannot be opened, if it is a text. The main thread
+ * does it: opening a link of /proc with O_PATH asks no FUSE server, also if the kernel caches nothing.
+ */
 function openPlace({ pid, umask, mountNamespace }: ProcessFacts, own: ProcessFacts): CallerPlace | string {
   const opened: number[] = [];
   const open = (path: string, flags: number): number => {

@@ -9,8 +9,17 @@ export type Ending =
   /** It was killed, has failed, or could not be started. */
   | { readonly kind: 'died'; readonly why: string };
 
+/**
+ * How long the kernel may need to end the process after SIGKILL, in milliseconds. A thread that waits for a
+ * FUSE server which has its request already cannot be killed.
+ */
+const KILLING_MS = 1000;
+
 export class ServerChild {
   private readonly process: ChildProcess;
+  /** Ends the waiting for a process that cannot be killed. */
+  private giveUp: () => void = () => {};
+  private patience: NodeJS.Timeout | undefined;
 
   /**
    * Starts the process.
@@ -30,7 +39,9 @@ export class ServerChild {
     return this.process.pid;
   }
 
-  /** Resolves when the process has ended and all its reports were handled. */
+  /**
+   * Resolves when the process has ended and all its reports were handled, or when it cannot be killed.
+   */
   async run(handle: (report: ServerReport) => void): Promise<Ending> {
     const child = this.process;
     child.on('message', handle);
@@ -44,8 +55,15 @@ export class ServerChild {
     });
     // Reports that the process has sent before its end can arrive after it.
     const disconnected = new Promise<void>((resolve) => child.once('disconnect', resolve));
-    const ending = await exited;
-    if (child.pid !== undefined && child.connected) await disconnected;
+    const unkillable = new Promise<Ending>((resolve) => {
+      this.giveUp = () => resolve({ kind: 'died', why: 'it cannot be killed, because a file system does not answer' });
+    });
+    const complete = exited.then(async (ending) => {
+      if (child.pid !== undefined && child.connected) await disconnected;
+      return ending;
+    });
+    const ending = await Promise.race([complete, unkillable]);
+    clearTimeout(this.patience);
     return ending;
   }
 
@@ -56,5 +74,6 @@ export class ServerChild {
 
   kill(): void {
     this.process.kill('SIGKILL');
+    this.patience = setTimeout(() => this.giveUp(), KILLING_MS);
   }
 }

@@ -16,7 +16,7 @@ describe('a control connection', () => {
     ({
       status: async () => ({ supervisor: { pid: 1 }, server: { pid: 2, threads: [], rss: 0 }, mounts: [], served: 0 }),
       drain: () => () => {},
-      stop: async () => {},
+      stop: vi.fn(),
       mount: { begin: vi.fn(), go: vi.fn(), unmount: vi.fn(), left: vi.fn(), lost: vi.fn() },
       log: vi.fn(),
     }) satisfies ConnectionParts;
