@@ -59,6 +59,7 @@ export async function measure(work, contenders, layers, runs, signal) {
 }
 
 function unfitness(contender, work) {
+  if (work.needsEngine && contender.engine === undefined) return 'container engines cannot use it';
   if (work.serversOnly && !contender.isServer) return 'it has no server';
   return contender.unfitFor(work);
 }
@@ -82,6 +83,7 @@ async function measureOnce(contender, work, layers, signal) {
       program: compiledProgram,
       contender: contender.name,
       another,
+      engine: contender.engine?.(),
       signal,
     };
     if (work.fill) await shell(work.fill(given));

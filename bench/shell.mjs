@@ -19,10 +19,10 @@ export function asUser(argv) {
  * Runs a command. Its output is written to /dev/null unless `wantsOutput`: reading it must not be measured
  * too.
  * @param {string} command
- * @param {{signal: AbortSignal, isUser?: boolean, wantsOutput?: boolean}} how
+ * @param {{signal: AbortSignal, isUser?: boolean, wantsOutput?: boolean, env?: NodeJS.ProcessEnv}} how
  * @returns {Promise<Finished>}
  */
-export function runInShell(command, { signal, isUser = false, wantsOutput = false }) {
+export function runInShell(command, { signal, isUser = false, wantsOutput = false, env = {} }) {
   const [program, ...args] = isUser ? asUser(['sh', '-c', command]) : ['sh', '-c', command];
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
@@ -33,7 +33,7 @@ export function runInShell(command, { signal, isUser = false, wantsOutput = fals
       stdio: ['ignore', wantsOutput ? 'pipe' : 'ignore', 'pipe'],
       detached: true,
       // A language other than English, or a user's settings, would change what sort, ls and git do.
-      env: { ...process.env, LC_ALL: 'C', GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' },
+      env: { ...process.env, ...env, LC_ALL: 'C', GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' },
     });
     const stop = () => process.kill(-child.pid, 'SIGKILL');
     signal.addEventListener('abort', stop);

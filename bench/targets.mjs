@@ -66,6 +66,11 @@ const ofService = [
     limits: [{ kind: 'amount', atMost: mebibytes, unit: 'MiB' }],
   })),
   {
+    title: 'service: containers, one after the other and at once, and a build',
+    of: works('podman-run', 'podman-at-once', 'podman-build'),
+    limits: atMost(1.1, 1.3),
+  },
+  {
     title: 'service: idle mounts use no CPU',
     of: [20, 100].map((count) => ({ work: `idle-mounts-${count}`, metric: 'cpu' })),
     limits: [{ kind: 'amount', atMost: 1, unit: 'ms/s' }],

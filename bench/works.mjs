@@ -1,6 +1,7 @@
 import { works as build } from './work/build.mjs';
 import { works as change } from './work/change.mjs';
 import { works as clients } from './work/clients.mjs';
+import { works as containers } from './work/containers.mjs';
 import { works as git } from './work/git.mjs';
 import { works as largeFiles } from './work/large-files.mjs';
 import { works as latency } from './work/latency.mjs';
@@ -30,6 +31,7 @@ import { works as write } from './work/write.mjs';
  * @property {string} [notPlain] The reason why a plain directory cannot do it.
  * @property {boolean} [isUser] Mounted and done by an ordinary user.
  * @property {boolean} [metacopy] With metacopy=on, for contenders that have it.
+ * @property {boolean} [needsEngine] A container engine mounts by the contender.
  * @property {boolean} [isDirect] With O_DIRECT.
  * @property {boolean} [serversOnly] About the processes that serve a mount.
  * @property {'cold' | 'warm'} [mounting] The caches are dropped before mounting, or it has been mounted once
@@ -56,6 +58,7 @@ import { works as write } from './work/write.mjs';
  * @property {import('./layers.mjs').Layers} layers
  * @property {import('./contenders/contender.mjs').Place} place
  * @property {string} contender
+ * @property {import('./contenders/contender.mjs').Engine} engine
  * @property {() => import('./contenders/contender.mjs').Place} another Mounts the layers once more, on a root
  * of its own, until the end of the run.
  * @property {(command: string, how?: {wantsOutput?: boolean}) => Promise<import('./shell.mjs').Finished>}
@@ -83,6 +86,7 @@ export const works = [
   ...sqlite,
   ...layers,
   ...clients,
+  ...containers,
   ...latency,
   ...server,
 ];

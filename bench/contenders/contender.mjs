@@ -13,7 +13,13 @@
  * this work; undefined if it can.
  * @property {() => Promise<void>} [start] Called before its first measurement.
  * @property {() => Promise<void>} [end] Called after its last measurement.
+ * @property {() => Engine} [engine] How a container engine mounts by it; undefined: it cannot.
  * @property {(layers: import('../layers.mjs').Layers, work: import('../works.mjs').Work) => Place} open
+ *
+ * @typedef {object} Engine
+ * @property {string} [mountProgram] Undefined: the kernel.
+ * @property {string} [mountOptions]
+ * @property {Record<string, string>} environment Of the engine.
  *
  * @typedef {object} Place
  * @property {string} root The directory that shows the tree.

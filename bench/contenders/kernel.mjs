@@ -13,6 +13,7 @@ export const kernel = mounted({
     return isKnown ? `overlayfs of Linux ${release()}` : undefined;
   },
   unfitFor: ({ isUser }) => (isUser ? 'an ordinary user cannot mount it' : undefined),
+  engine: () => ({ environment: {} }),
   mountCommand: (request) => {
     const options = `${overlayOptions(request)}${request.metacopy ? ',metacopy=on' : ''}`;
     return ['mount', '-t', 'overlay', 'overlay', '-o', options, request.root];

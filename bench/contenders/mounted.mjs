@@ -14,7 +14,7 @@ const MOUNT_MILLISECONDS = 60_000;
 const END_SECONDS = 20;
 
 /** Without this variable, a service that runs on this machine would serve the mounts of plyfs. */
-const NO_SERVICE = { PLYFS_SERVICE_DIR: '/nonexistent' };
+export const NO_SERVICE = { PLYFS_SERVICE_DIR: '/nonexistent' };
 
 /**
  * @typedef {object} MountRequest

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { TestService } from '../../scripts/test-service.mjs';
 import { versionOf } from '../tools.mjs';
-import { mounted } from './mounted.mjs';
+import { mounted, NO_SERVICE } from './mounted.mjs';
 import { overlayOptions } from './overlay-options.mjs';
 
 const PROGRAM = process.env.PLYFS_PROGRAM ?? fileURLToPath(new URL('../../bin/plyfs', import.meta.url));
@@ -12,6 +12,7 @@ export const plyfs = mounted({
   isServer: true,
   installHint,
   version: () => versionOf(PROGRAM),
+  engine: () => ({ mountProgram: PROGRAM, environment: NO_SERVICE }),
   mountCommand: (request) => [PROGRAM, '-o', withMetacopy(request), request.root],
 });
 
@@ -32,6 +33,7 @@ export const plyfsService = mounted({
     service = undefined;
   },
   service: () => service,
+  engine: () => ({ mountProgram: PROGRAM, mountOptions: 'service=required', environment: service.environment }),
   // If the service does not serve a mount, it fails.
   mountCommand: (request) => [PROGRAM, '-o', `${withMetacopy(request)},service=required`, request.root],
 });
