@@ -1,7 +1,8 @@
 /** Mounts of the service: by each way to mount, and with the surroundings of each caller. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { mountFs } from '../../../src/sys/mount.js';
 import { isStopped } from '../../../src/sys/process/process-facts.js';
 import { CHECKOUT } from '../../harness/checkout.js';
 import { mountsUnavailable, PLYFS } from '../../harness/mounts.js';
@@ -59,6 +60,21 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
 
     it('by mount.fuse3', async () => {
       await expectServed(runHere('mount.fuse3', 'overlay', box.mountpoint, '-t', PLYFS, '-o', required));
+    });
+
+    it('on /dev/fd/N by the caller itself, as mount.fuse3 does it with drop_privileges', async () => {
+      const fd = openSync('/dev/fuse', 'r+');
+      try {
+        mountFs('given', box.mountpoint, 'fuse', 0, `fd=${fd},rootmode=40000,user_id=0,group_id=0,allow_other`);
+        const stdio = ['ignore', 'pipe', 'pipe', fd] as const;
+        const done = run(PLYFS, ['-o', required, '/dev/fd/3'], { cwd: box.dir, env: box.env, stdio: [...stdio] });
+        expect(done).toEqual({ status: 0, stdout: '', stderr: '' });
+      } finally {
+        closeSync(fd);
+      }
+      expect(readdirSync(box.mountpoint).sort()).toEqual(['from-base', 'from-top']);
+      expect(await askStatus(box)).toMatchObject({ served: 1 });
+      expect(box.daemon()).toBeUndefined();
     });
 
     it('by the library', async () => {
