@@ -7,6 +7,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { Errno, FsError } from '../../core/errno.js';
 import { startWriting, sync } from '../../sys/files/file-io.js';
 import { close } from '../../sys/files/open.js';
+import { statFs } from '../../sys/files/stat.js';
 import { setLoaded } from '../../sys/process/loaded-flag.js';
 import { ownThreadId } from '../../sys/process/thread.js';
 import { ringTimer } from '../../sys/waiting/timerfd.js';
@@ -25,7 +26,17 @@ import {
 interface Running {
   readonly task: CopyTask;
   readonly copy: DataCopy;
+  /** What is before this offset is on its way to the disk. */
+  startedTo: number;
 }
+
+/** How many bytes are sent to the disk at a time. With less the disk has many small writes. */
+const WRITE_BYTES = 8 << 20;
+
+/**
+ * Types of file systems that only wait for a disk (man statfs(2)): ext4, xfs, btrfs, tmpfs, erofs, squashfs.
+ */
+const NEVER_HANG = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0xe0f5e1e2, 0x73717368]);
 
 type Outcome = Omit<TaskReport, 'id'>;
 
@@ -51,7 +62,22 @@ function receive(order: CopyThreadOrder): void {
 function begin(task: CopyTask): Running {
   const { state } = task;
   Atomics.compareExchange(state, 0, TaskState.GIVEN, TaskState.RUNNING);
-  return { task, copy: new DataCopy(task, task.isInPlace ? () => isCancelled(task) : null) };
+  return { task, copy: new DataCopy(task, mustLookBeforeWriting(task) ? () => isCancelled(task) : null), startedTo: 0 };
+}
+
+/**
+ * Whether the next mount could change the file while the source still hangs. Otherwise copy_file_range(2) is
+ * used, which is faster: the end of the mount waits for one call of it.
+ */
+function mustLookBeforeWriting({ isInPlace, from }: CopyTask): boolean {
+  if (!isInPlace) return false;
+  try {
+    return !NEVER_HANG.has(statFs(from).type);
+  } catch (error) {
+    // The layer fails: reading it reports that.
+    if (error instanceof FsError) return true;
+    throw error;
+  }
 }
 
 function isCancelled({ state }: CopyTask): boolean {
@@ -71,13 +97,12 @@ function work(): void {
 }
 
 /** Returns undefined if the copy is not complete. */
-function copyPiece({ task, copy }: Running): Outcome | undefined {
+function copyPiece(running: Running): Outcome | undefined {
+  const { task, copy } = running;
   if (isCancelled(task)) return { errno: Errno.EINTR };
   try {
-    const before = copy.position;
     copy.copyPiece();
-    // Otherwise the sync at the end writes all of it at once, and no other task has its turn meanwhile.
-    if (task.sync) startWriting(task.to, before, copy.position - before);
+    if (task.sync) startWritingCopied(running);
     if (!copy.isComplete) return undefined;
     if (task.sync && !isCancelled(task)) sync(task.to);
     return { errno: 0 };
@@ -97,6 +122,14 @@ function end({ id, from, to, wake, state }: CopyTask, outcome: Outcome): void {
   Atomics.store(state, 0, TaskState.RELEASED);
   Atomics.notify(state, 0);
   Atomics.sub(load, 0, 1);
+}
+
+/** Otherwise the sync at the end writes all of it at once, and no other task has its turn meanwhile. */
+function startWritingCopied(running: Running): void {
+  const { task, copy, startedTo } = running;
+  if (copy.position - startedTo < WRITE_BYTES) return;
+  startWriting(task.to, startedTo, copy.position - startedTo);
+  running.startedTo = copy.position;
 }
 
 function endIfIdle(): void {
