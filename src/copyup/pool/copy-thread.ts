@@ -26,7 +26,7 @@ import {
 interface Running {
   readonly task: CopyTask;
   readonly copy: DataCopy;
-  /** What is before this offset is on its way to the disk. */
+  /** The data before this offset is on its way to the disk. */
   startedTo: number;
 }
 
