@@ -66,7 +66,7 @@ describe('a mount that a program asks for', () => {
   ])('is served by the program if the service %s', (_, happen, why) => {
     happen();
     expect(otherwise.alone.mock.calls).toEqual([[why]]);
-    // What is too late has no effect.
+    // Late answers have no effect.
     answer('taken', 'ready', 'refused');
     service.closed();
     look();
