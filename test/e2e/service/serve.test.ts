@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isStopped } from '../../../src/sys/process/process-facts.js';
 import { PLYFS } from '../../harness/mounts.js';
 import { run } from '../harness/sandbox.js';
 import { isAlive, type RunningService, ServiceSandbox, until } from './service-under-test.js';
@@ -396,6 +397,7 @@ describe('requests of odd processes', () => {
   it('do not hinder a mount while the server process is stopped', async () => {
     const { server } = box.pids();
     process.kill(server, 'SIGSTOP');
+    await until(() => isStopped(server));
     try {
       box.mount();
       expect(box.daemon()).toBeDefined();
