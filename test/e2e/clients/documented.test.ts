@@ -14,6 +14,11 @@ import { PrivateMachine } from './shared/private-machine.js';
 const unavailable = clientsUnavailable('podman', 'buildah', 'runc') ?? userNamespacesUnavailable();
 const ROOT = 'podman and buildah, as root';
 const USER = 'podman and buildah, as an ordinary user';
+/** The section with the command that starts a service, and the words before other requests to it. */
+const SERVICES = {
+  root: { section: "A service for root's engines", within: [] },
+  user: { section: 'A service for rootless podman', within: ['podman', 'unshare'] },
+} as const;
 const VERSION = /^plyfs \d\S+\nNode\.js v\S+\nFUSE kernel interface \S+ to \S+\n$/;
 
 describe.skipIf(unavailable !== null)(`docs/containers.md ${unavailable ?? ''}`, () => {
@@ -40,7 +45,7 @@ describe.skipIf(unavailable !== null)(`docs/containers.md ${unavailable ?? ''}`,
       // podman's path there can have at most 50 characters.
       succeed(['install', '-d', '-m', '700', '-o', home === 'root' ? 'root' : NAME, `/run/${home}`]);
     }
-    put(documentedFile('Where there is no systemd'), 'root');
+    put(documentedFile('Without systemd'), 'root');
   });
   afterAll(async () => {
     await machine.end();
@@ -86,15 +91,28 @@ describe.skipIf(unavailable !== null)(`docs/containers.md ${unavailable ?? ''}`,
     succeed(['buildah', 'rm', container], home);
   }
 
+  /** Starts the service, runs a container of podman, and ends the service. */
+  function runServedContainer(home: 'root' | 'user'): void {
+    const { section, within } = SERVICES[home];
+    const request = (...args: readonly string[]): string =>
+      succeed(['env', ...within, 'plyfs', 'serve', ...args], home);
+    succeed(['sh', '-ec', documentedCommands(section)], home);
+    succeed(['podman', 'run', '--rm', '--network=host', BASE_IMAGE, 'true'], home);
+    expect(JSON.parse(request('--status', '--json'))).toMatchObject({ served: 1 });
+    request('--stop', '--lazy');
+  }
+
   it(`has files and commands that work: ${USER}`, () => {
     put(documentedFile(USER), 'user');
     giveToUser(join(dir, 'user'));
     runContainers('user');
+    runServedContainer('user');
   });
 
   it(`has files and commands that work: ${ROOT}`, () => {
     put(documentedFile(ROOT), 'root');
     runContainers('root');
+    runServedContainer('root');
     expect(succeed(['podman', 'info', '--format={{.Store.GraphRoot}}'])).toBe('/var/lib/containers/storage\n');
   });
 });
