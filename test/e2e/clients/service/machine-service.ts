@@ -7,7 +7,7 @@ import { makeScratch, removeScratch } from '../../../harness/scratch.js';
 import { type Outcome, run } from '../../harness/sandbox.js';
 import type { MachineProcess, PrivateMachine, RunOptions } from '../shared/private-machine.js';
 
-/** What `plyfs serve --status --json` prints, as far as tests need it. */
+/** The output of `plyfs serve --status --json`, as far as tests need it. */
 export interface ServiceStatus {
   readonly supervisor: { readonly pid: number };
   readonly server: { readonly pid: number };
