@@ -128,7 +128,7 @@ describe.skipIf(unavailable !== null)(`dockerd with a service ${unavailable ?? '
   });
 });
 
-/** Leaves out a new name of a lower file. A driver that compares trees makes another file of it in an image. */
+/** Leaves out a new name of a lower file. A driver that compares trees makes it another file in an image. */
 function comparable(output: string): string[] {
   return parseTree(output).filter((line) => !line.includes('/lower-third -> '));
 }
