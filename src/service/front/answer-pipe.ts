@@ -2,7 +2,7 @@
  * The pipe by which a caller without Node gets its answers. It is also the token of the exchange: if the
  * caller has read everything, the mount is its own; if it ends before that, the mount is undone.
  */
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync, writeSync } from 'node:fs';
 import { Errno } from '../../core/errno.js';
 import { errnoOf, oneLine } from '../../server/config/mount-error.js';
 import { readLink } from '../../sys/process/process-facts.js';
@@ -10,8 +10,11 @@ import { unreadBytes } from '../../sys/waiting/pipe.js';
 import { hasReader } from '../../sys/waiting/poll.js';
 import { isOutOfFds } from './reserve-fd.js';
 
-/** The fd of the caller that is the read end of its pipe. */
-const CALLER_FD = 9;
+/** The fds of the caller that are the ends of its pipe, while it waits for the first answer. */
+const READER_FD = 9;
+const WRITER_FD = 8;
+const READABLE = 0o400;
+const WRITABLE = 0o200;
 
 /** The state of the caller, as its pipe shows it. */
 export interface Progress {
@@ -30,13 +33,16 @@ export class AnswerPipe {
 
   /**
    * Opens the pipe of a process for writing. Undefined: it has none, or has ended. A FIFO with a name, or any
-   * other file, is never opened, because opening it can have effects.
+   * other file, is never opened, because opening it can have effects. The pid in a request can be that of a
+   * process that does not wait for an answer, so a pipe is only opened if both ends are where a caller has
+   * them: nothing is written to a pipe that a process uses for something else.
    * @throws EMFILE or ENFILE if no fds are left
    */
   static open(pid: number): AnswerPipe | undefined {
-    const link = `/proc/${pid}/fd/${CALLER_FD}`;
+    const link = `/proc/${pid}/fd/${READER_FD}`;
     const target = readLink(link);
-    if (target?.startsWith('pipe:[') !== true) return undefined;
+    if (target?.startsWith('pipe:[') !== true || readLink(`/proc/${pid}/fd/${WRITER_FD}`) !== target) return undefined;
+    if (accessOf(pid, READER_FD) !== READABLE || accessOf(pid, WRITER_FD) !== WRITABLE) return undefined;
     try {
       const fd = openSync(link, constants.O_WRONLY | constants.O_NONBLOCK);
       if (readLink(`/proc/self/fd/${fd}`) === target) return new AnswerPipe(fd);
@@ -75,5 +81,19 @@ export class AnswerPipe {
       // EAGAIN: the pipe is full. EPIPE: it has no reader, as `look` will find.
       if (errno !== Errno.EAGAIN && errno !== Errno.EPIPE) throw error;
     }
+  }
+}
+
+/**
+ * How a process has opened a file, as the permissions of the link in /proc show it: looking needs no fd.
+ * Undefined: it has not, or has ended.
+ */
+function accessOf(pid: number, fd: number): number | undefined {
+  try {
+    return lstatSync(`/proc/${pid}/fd/${fd}`).mode & (READABLE | WRITABLE);
+  } catch (error) {
+    // ENOENT, ESRCH: it has ended, or closed the fd. EACCES: it is another user's.
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
   }
 }

@@ -410,11 +410,12 @@ describe('requests of odd processes', () => {
   });
 });
 
-/** Has a pipe as fd 9, asks if there is a request FIFO, and prints the answer. */
+/** Has a pipe as fds 8 and 9, asks if there is a request FIFO, and prints the answer. */
 const ASKER = String.raw`
 use POSIX;
 pipe(my $reader, my $writer) or die;
 POSIX::dup2(fileno($reader), 9);
+POSIX::dup2(fileno($writer), 8);
 my ($request, $count) = @ARGV;
 if (-p $request) {
   open my $fifo, '+<', $request or die;

@@ -45,7 +45,7 @@ describe('a caller', () => {
 });
 
 describe('the pipe of a caller', () => {
-  it('is opened if its fd 9 is a pipe without a name', async () => {
+  it('is opened if its fds 9 and 8 are the ends of a pipe without a name', async () => {
     // As in bin/plyfs: a here-document is a pipe.
     const script = 'exec 9<<END\n\nEND\nread -r _ <&9; exec 8>/proc/self/fd/9; echo; read -r a <&9; echo "$a"';
     const child = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -57,6 +57,18 @@ describe('the pipe of a caller', () => {
     expect(((await data) as [Buffer])[0].toString()).toBe('an answer\n');
     pipe?.close();
     expect(fds()).toBeLessThanOrEqual(before);
+  });
+
+  it.each([
+    { what: 'only the read end', script: 'exec 9<<END\n\nEND\n' },
+    { what: 'the ends of two pipes', script: 'exec 9<<END\n\nEND\nexec 7<<END\n\nEND\nexec 8>/proc/self/fd/7' },
+    { what: 'the ends of one pipe, the other way round', script: 'exec 8<<END\n\nEND\nexec 9>/proc/self/fd/8' },
+  ])('is not opened if these fds are $what', async ({ script }) => {
+    const child = spawn('sh', ['-c', `${script}\necho; read -r _`], { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
+    expect(readlinkSync(`/proc/${child.pid}/fd/9`)).toMatch(/^pipe:/);
+    expect(AnswerPipe.open(child.pid ?? 0)).toBeUndefined();
+    child.stdin.end('\n');
   });
 
   it('is not opened if it is another file, or if the process does not exist', async () => {
