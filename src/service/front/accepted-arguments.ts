@@ -3,8 +3,11 @@ import { splitOptions } from '../../server/options/kinds/option-list.js';
 import { readLink } from '../../sys/process/process-facts.js';
 import type { MountArguments } from '../order/mount-arguments.js';
 
-/** A path that means something else in each process, also within a list of paths. */
-const OWN_PATH = /(?:^|[:=,])\/(?:proc\/(?:self|thread-self)|dev\/(?:fd|std(?:in|out|err)))(?:[/:,]|$)/;
+/**
+ * A path that means something else in each process, also within a list of paths. It can be relative, and have
+ * surplus slashes and dots. To take a path of another directory of this name for such a path does no harm.
+ */
+const OWN_PATH = pathPattern(['proc', '(?:self|thread-self)'], ['dev', '(?:fd|std(?:in|out|err))']);
 /** Options of mounts that the service does not take, and the values for which it does not. */
 const UNSERVED = new Map<string, (value: string | undefined) => boolean>([
   ['remount', () => true],
@@ -37,4 +40,10 @@ export function deviceNumber(mountpoint: string): number | undefined {
 /** Whether the caller's fd is an open file of /dev/fuse. */
 export function isFuseDevice(pid: number, fd: number): boolean {
   return readLink(`/proc/${pid}/fd/${fd}`) === '/dev/fuse';
+}
+
+/** A pattern for texts with a path in which the names of one of `lists` follow each other. */
+function pathPattern(...lists: readonly (readonly string[])[]): RegExp {
+  const paths = lists.map((names) => names.join('\\/(?:\\.?\\/)*'));
+  return new RegExp(`(?:^|[/:=,])(?:${paths.join('|')})(?:[/:,]|$)`);
 }

@@ -18,7 +18,7 @@ describe('the service', () => {
     [['-o', 'lowerdir=/a', '/mnt']],
     [['-o', 'lowerdir=/a', '-o', 'service=required', '/mnt']],
     [['-o', 'lowerdir=/a', '/dev/fd/7']],
-    [['-o', 'lowerdir=/procedures/self:/dev/fdx', '/mnt']],
+    [['-o', 'lowerdir=/procedures/self:/dev/fdx:/a-proc/self', '/mnt']],
     [['serve', '-o', 'lowerdir=/a']],
   ])('takes %j', async (args) => {
     expect(await refusal(args)).toBeUndefined();
@@ -34,6 +34,12 @@ describe('the service', () => {
     [['mount', '--transport', 'fuse-native', '-o', 'lowerdir=/a', '/mnt'], 'the option transport'],
     [['mount', '-o', 'lowerdir=/proc/self/fd/7', '/mnt'], 'a path that only the caller can resolve'],
     [['mount', '-o', 'lowerdir=/a:/dev/fd/7', '/mnt'], 'a path that only the caller can resolve'],
+    [['mount', '-o', 'lowerdir=//proc/.//self/cwd', '/mnt'], 'a path that only the caller can resolve'],
+    [
+      ['mount', '-o', 'lowerdir=/a,upperdir=proc/self/cwd/up,workdir=/w', '/mnt'],
+      'a path that only the caller can resolve',
+    ],
+    [['mount', '-o', 'lowerdir=/../proc/thread-self/root', '/mnt'], 'a path that only the caller can resolve'],
     [['mount', '-o', 'lowerdir=/a', '/proc/self/cwd'], 'a path that only the caller can resolve'],
     [['mount', '-o', 'lowerdir=/a,log=/dev/stderr', '/mnt'], 'a path that only the caller can resolve'],
   ])('does not take %j', async (args, why) => {
