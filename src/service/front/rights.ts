@@ -18,7 +18,7 @@ export function differenceOf(caller: ProcessFacts, own: ProcessFacts): string | 
   if (!contains(caller.effective, own.effective)) return 'fewer effective capabilities';
   if (!contains(caller.bounding, own.bounding)) return 'a smaller bounding set of capabilities';
   if (caller.noNewPrivs !== own.noNewPrivs) return 'another no_new_privs';
-  if (caller.seccomp !== own.seccomp) return 'another mode of seccomp';
+  if (caller.seccomp !== own.seccomp) return 'another mode or number of filters of seccomp';
   if (caller.label !== own.label) return 'another security label';
   const limit = LIMITS.find((name) => limitOf(caller, name) < limitOf(own, name));
   if (limit !== undefined) return `a lower limit: ${limit}`;

@@ -15,6 +15,7 @@ export interface ProcessFacts {
   readonly effective: bigint;
   readonly bounding: bigint;
   readonly noNewPrivs: string;
+  /** The mode, and the number of filters. */
   readonly seccomp: string;
   readonly umask: number;
   readonly userNamespace: string;
@@ -51,7 +52,7 @@ export function factsOf(pid: number): ProcessFacts | undefined {
     effective: BigInt(`0x${effective}`),
     bounding: BigInt(`0x${bounding}`),
     noNewPrivs,
-    seccomp,
+    seccomp: `${seccomp} ${procField(status, 'Seccomp_filters')?.trim() ?? ''}`.trim(),
     umask: Number.parseInt(umask ?? '', 8),
     userNamespace,
     pidNamespace,
