@@ -92,8 +92,9 @@ function layersOf({ rootfs, docker }: RunArguments, upper: string, work: string)
     return ['--docker', directory, '--upper', upper, '--work', work, text('the layer', docker.layer)];
   }
   const escaped = (path: string): string => path.replace(/[\\,:]/g, '\\$&');
-  // Colons separate the layers. Commas are escaped, so that they do not end the option.
-  const layers = text('--rootfs', rootfs ?? '').replaceAll(',', '\\,');
+  // Colons separate the layers. Commas are escaped, so that they do not end the option; the user may have
+  // escaped some.
+  const layers = text('--rootfs', rootfs ?? '').replace(/\\.|,/gs, (found) => (found === ',' ? '\\,' : found));
   return ['-o', `lowerdir=${layers},upperdir=${escaped(upper)},workdir=${escaped(work)}`];
 }
 

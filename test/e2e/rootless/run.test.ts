@@ -87,6 +87,17 @@ describe.skipIf(unavailable !== null)(`plyfs run ${unavailable ?? ''}`, () => {
       });
     });
 
+    it.each(['a,b', 'a\\,b'])('takes a layer with a comma in its name, written as %s', (written) => {
+      mkdirSync(box.at('a,b'));
+      box.write('a,b/found', 'found\n');
+      giveToUser(box.dir);
+      expect(plyfs(['--rootfs', `${written}:base`, '--ephemeral', 'cat', '/found'])).toEqual({
+        status: 0,
+        stdout: 'found\n',
+        stderr: '',
+      });
+    });
+
     it('has devices and a /proc of its own', () => {
       const script =
         'echo lost > /dev/null; [ -c /dev/zero ] && [ -c /dev/ptmx ] && [ -d /proc/1/fd ] && ls /proc | while read n; do case $n in [1-9]*) echo $n;; esac; done';
