@@ -40,7 +40,7 @@ describe.skipIf(unavailable !== null)(`docs/containers.md ${unavailable ?? ''}`,
       // podman's path there can have at most 50 characters.
       succeed(['install', '-d', '-m', '700', '-o', home === 'root' ? 'root' : NAME, `/run/${home}`]);
     }
-    put(documentedFile('Where there is no systemd'), 'root');
+    put(documentedFile('Without systemd'), 'root');
   });
   afterAll(async () => {
     await machine.end();
