@@ -20,10 +20,10 @@ printSlowest(files);
 const failures = [];
 const count = { passed: 0, failed: reports.filter(({ unreadable }) => unreadable).length, skipped: 0 };
 for (const file of files) {
-  // A file that could not be loaded has failed without a single test.
-  if (file.status === 'failed' && file.assertionResults.length === 0) {
+  // Without a failed test, a file fails if it cannot be loaded, or if its set-up or clean-up fails.
+  if (file.status === 'failed' && !file.assertionResults.some(({ status }) => status === 'failed')) {
     count.failed++;
-    failures.push(failure(file, 'the whole file', file.message));
+    failures.push(failure(file, 'the whole file', file.message || 'its set-up or clean-up; vitest prints the reason'));
   }
   const skipped = [];
   for (const { status, fullName, failureMessages } of file.assertionResults) {

@@ -1,9 +1,10 @@
 /** A mounted union together with the directories of its layers, so that a test can compare both. */
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { aufsForm, overlayForm } from '../conformance/forms.js';
 import { materialize } from '../conformance/materialize.js';
 import { dir, type Layers } from '../conformance/tree.js';
+import { openFilesOf } from '../harness/machine/processes.js';
 import type { ForegroundMount } from '../harness/mounts.js';
 import type { Snapshot } from '../harness/snapshot.js';
 import * as sys from '../harness/sys/index.js';
@@ -62,13 +63,11 @@ export class ObservedUnion {
    * A thread that is starting has fds of its own.
    */
   openFiles(): string[] {
-    const fds = `/proc/${this.mount.server.pid}/fd`;
+    const { pid } = this.mount.server;
     const open: string[] = [];
-    for (const fd of readdirSync(fds)) {
-      const path = join(fds, fd);
+    for (const [fd, leadsTo] of openFilesOf(pid ?? Number.NaN)) {
       try {
-        const leadsTo = readlinkSync(path);
-        if (leadsTo.startsWith('/') && !isDirectory(`/proc/${this.mount.server.pid}/fdinfo/${fd}`)) open.push(leadsTo);
+        if (leadsTo.startsWith('/') && !isDirectory(`/proc/${pid}/fdinfo/${fd}`)) open.push(leadsTo);
       } catch (error) {
         // ENOENT: the fd was closed after the listing.
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;

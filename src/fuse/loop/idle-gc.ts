@@ -6,8 +6,8 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /**
- * The server is idle after this many milliseconds without a request. Then a collection, which blocks the
- * thread, delays nobody.
+ * The server is idle after this many milliseconds without a request. A collection blocks the thread, so it
+ * would delay requests at other times.
  */
 export const IDLE_MS = 1000;
 

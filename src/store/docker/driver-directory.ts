@@ -45,7 +45,7 @@ export class DriverDirectory {
     return `${this.path}/${name}`;
   }
 
-  /** Whether `name` exists, whatever it is. */
+  /** Whether `name` exists, as an object of any type. */
   has(name: string): boolean {
     return this.withObject(name, isAny, () => true) ?? false;
   }

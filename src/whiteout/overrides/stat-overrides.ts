@@ -102,7 +102,7 @@ export class StatOverrides {
    */
   apply(dirfd: number, name: string, stat: FileStat): void {
     for (const xattr of this.names) {
-      // EACCES: the server cannot read the file, so its content is shown to nobody.
+      // EACCES: the server cannot read the file, so no caller can read it either.
       const value = findReadableXattr(dirfd, name, xattr)?.toString('latin1');
       if (value === undefined) continue;
       if (applyOverride(value, stat)) return;

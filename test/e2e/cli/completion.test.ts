@@ -115,6 +115,29 @@ function inZsh(lines: readonly string[]): string[] {
   return stdout.split('\0').slice(0, -1).map(lineIn);
 }
 
+/** Lines that bash and zsh complete in the same way. */
+const IN_BASH_AND_ZSH: readonly (readonly [string, string])[] = [
+  ['plyfs mount -o metac', 'plyfs mount -o metacopy='],
+  ['plyfs convert --to a', 'plyfs convert --to aufs '],
+  ['plyfs umount la', 'plyfs umount layers/'],
+  ['plyfs umount odd/tw', 'plyfs umount odd/two\\ words/'],
+  ['plyfs mount -o ro,upperdir=odd/two\\ w', 'plyfs mount -o ro,upperdir=odd/two\\ words/'],
+  ['plyfs mount -t aufs -o b', 'plyfs mount -t aufs -o br:'],
+  ['plyfs mount -t aufs -o br:/rw=rw:layers/ba', 'plyfs mount -t aufs -o br:/rw=rw:layers/base/'],
+  ['plyfs mount -t aufs -o dirs=layers/ba', 'plyfs mount -t aufs -o dirs=layers/base/'],
+  ['plyfs run --ephemeral -- layer-to', 'plyfs run --ephemeral -- layer-tool '],
+  ['plyfs run --ephemeral layer-to', 'plyfs run --ephemeral layer-tool '],
+  ['plyfs run --docker /d 5c1f layer-to', 'plyfs run --docker /d 5c1f layer-tool '],
+  ['plyfs run -- --ro', 'plyfs run -- --ro'],
+  ['plyfs run --eph', 'plyfs run --ephemeral '],
+  ['plyfs mount -- la', 'plyfs mount -- layers/'],
+  ['plyfs --vers', 'plyfs --version '],
+  ['plyfs mount --transport=fu', 'plyfs mount --transport=fuse-native '],
+  ['plyfs run --rootfs=layers/base:layers/bo', 'plyfs run --rootfs=layers/base:layers/bottom/'],
+  ['plyfs mount -ovola', 'plyfs mount -ovolatile'],
+  ['plyfs mount -fo vola', 'plyfs mount -fo volatile'],
+];
+
 describe.skipIf(noBash !== null)(`in bash ${noBash ?? ''}`, () => {
   it.each([
     ['plyfs ', 'plyfs completion convert help mount run serve umount '],
@@ -130,24 +153,20 @@ describe.skipIf(noBash !== null)(`in bash ${noBash ?? ''}`, () => {
     ['plyfs umount odd/', "plyfs umount odd/a\\,b:c\\\\d/ odd/it\\'s/ odd/two\\ words/ "],
   ])('%s is continued by all words', (line, all) => expect(allInBash(line)).toBe(all));
 
-  it.each([
+  it.each<readonly [string, string]>([
+    ...IN_BASH_AND_ZSH,
     ['plyfs mo', 'plyfs mount '],
     ['plyfs la', 'plyfs layers/'],
     ['plyfs mount --tr', 'plyfs mount --transport '],
-    ['plyfs mount -o metac', 'plyfs mount -o metacopy='],
     ['plyfs -o index=on,redirect_dir=no', 'plyfs -o index=on,redirect_dir=nofollow'],
     ['plyfs mount -o lowerdir=layers/ba', 'plyfs mount -o lowerdir=layers/base/'],
     ['plyfs mount -o fsname=', 'plyfs mount -o fsname='],
     ['plyfs run --rootfs la', 'plyfs run --rootfs layers/'],
-    ['plyfs convert --to a', 'plyfs convert --to aufs '],
-    ['plyfs umount la', 'plyfs umount layers/'],
     // Blanks and quotes.
-    ['plyfs umount odd/tw', 'plyfs umount odd/two\\ words/'],
     ['plyfs umount odd/two\\ w', 'plyfs umount odd/two\\ words/'],
     ['plyfs umount "odd/tw', 'plyfs umount "odd/two words/"'],
     ["plyfs umount 'odd/it", "plyfs umount 'odd/it'\\''s/'"],
     ['plyfs mount -o ro,upperdir=odd/tw', 'plyfs mount -o ro,upperdir=odd/two\\ words/'],
-    ['plyfs mount -o ro,upperdir=odd/two\\ w', 'plyfs mount -o ro,upperdir=odd/two\\ words/'],
     ['plyfs mount -o "lowerdir=layers/base:odd/tw', 'plyfs mount -o "lowerdir=layers/base:odd/two words/"'],
     ['plyfs umount ~/o', 'plyfs umount ~/own/'],
     ['plyfs umount $HOME/o', 'plyfs umount $HOME/own/'],
@@ -161,27 +180,13 @@ describe.skipIf(noBash !== null)(`in bash ${noBash ?? ''}`, () => {
     ["plyfs mount -o 'lowerdir+=odd/", "plyfs mount -o 'lowerdir+=odd/"],
     ["plyfs run --rootfs 'odd/a", "plyfs run --rootfs 'odd/a,b\\:c\\\\d/'"],
     // Branches of aufs.
-    ['plyfs mount -t aufs -o b', 'plyfs mount -t aufs -o br:'],
-    ['plyfs mount -t aufs -o br:/rw=rw:layers/ba', 'plyfs mount -t aufs -o br:/rw=rw:layers/base/'],
-    ['plyfs mount -t aufs -o dirs=layers/ba', 'plyfs mount -t aufs -o dirs=layers/base/'],
     // The command of plyfs run.
-    ['plyfs run --ephemeral -- layer-to', 'plyfs run --ephemeral -- layer-tool '],
-    ['plyfs run --ephemeral layer-to', 'plyfs run --ephemeral layer-tool '],
-    ['plyfs run --docker /d 5c1f layer-to', 'plyfs run --docker /d 5c1f layer-tool '],
     ['plyfs run -- layer-te', 'plyfs run -- layer-te'],
-    ['plyfs run -- --ro', 'plyfs run -- --ro'],
     ['plyfs run -- cat --ro', 'plyfs run -- cat --ro'],
     ['plyfs run cat files/pl', 'plyfs run cat files/plain '],
     ['plyfs run -- bin/layer-to', 'plyfs run -- bin/layer-tool '],
-    ['plyfs run --eph', 'plyfs run --ephemeral '],
-    ['plyfs mount -- la', 'plyfs mount -- layers/'],
     // Options of the program, and values within the word of an option.
-    ['plyfs --vers', 'plyfs --version '],
-    ['plyfs mount --transport=fu', 'plyfs mount --transport=fuse-native '],
-    ['plyfs run --rootfs=layers/base:layers/bo', 'plyfs run --rootfs=layers/base:layers/bottom/'],
-    ['plyfs mount -ovola', 'plyfs mount -ovolatile'],
     ['plyfs -fovola', 'plyfs -fovolatile'],
-    ['plyfs mount -fo vola', 'plyfs mount -fo volatile'],
     ['plyfs mount -olowerdir=layers/ba', 'plyfs mount -olowerdir=layers/base/'],
   ])('%s becomes %s', (line, completed) => expect(inBash(line)).toBe(completed));
 
@@ -250,21 +255,16 @@ describe.skipIf(noFish !== null)(`in fish ${noFish ?? ''}`, () => {
 
 describe.skipIf(noZsh !== null)(`in zsh ${noZsh ?? ''}`, () => {
   const cases = [
+    ...IN_BASH_AND_ZSH,
     ['plyfs mou', 'plyfs mount '],
     ['plyfs mount --tran', 'plyfs mount --transport='],
-    ['plyfs mount -o metac', 'plyfs mount -o metacopy='],
     ['plyfs mount -o ro,metacopy=of', 'plyfs mount -o ro,metacopy=off'],
     ['plyfs mount -o lowerdir=/a:layers/ba', 'plyfs mount -o lowerdir=/a:layers/base/'],
-    ['plyfs convert --to a', 'plyfs convert --to aufs '],
-    ['plyfs umount la', 'plyfs umount layers/'],
     ['plyfs lay', 'plyfs layers/'],
-    ['plyfs --vers', 'plyfs --version '],
-    ['plyfs umount odd/tw', 'plyfs umount odd/two\\ words/'],
     ['plyfs umount files/', 'plyfs umount files/'],
     ['plyfs mount --upper files/', 'plyfs mount --upper files/'],
     ['plyfs mount -o upperdir=files/', 'plyfs mount -o upperdir=files/'],
     ['plyfs mount -o log=files/', 'plyfs mount -o log=files/plain'],
-    ['plyfs mount -o ro,upperdir=odd/two\\ w', 'plyfs mount -o ro,upperdir=odd/two\\ words/'],
     ['plyfs mount -o "lowerdir=layers/base:odd/tw', 'plyfs mount -o "lowerdir=layers/base:odd/two words/'],
     ['plyfs mount -o lowerdir=odd/a', 'plyfs mount -o lowerdir=odd/a\\\\,b\\\\:c\\\\\\\\d/'],
     ["plyfs mount -o 'lowerdir=odd/a", "plyfs mount -o 'lowerdir=odd/a\\,b\\:c\\\\d/"],
@@ -277,24 +277,11 @@ describe.skipIf(noZsh !== null)(`in zsh ${noZsh ?? ''}`, () => {
     ['plyfs mount -o upperdir=$HOME/o', 'plyfs mount -o upperdir=$HOME/own/'],
     ['plyfs run --rootfs ~/o', 'plyfs run --rootfs ~/own/'],
     ['plyfs run --rootfs odd/a', 'plyfs run --rootfs odd/a,b\\\\:c\\\\\\\\d/'],
-    ['plyfs run --rootfs=layers/base:layers/bo', 'plyfs run --rootfs=layers/base:layers/bottom/'],
-    ['plyfs mount -t aufs -o b', 'plyfs mount -t aufs -o br:'],
-    ['plyfs mount -t aufs -o br:/rw=rw:layers/ba', 'plyfs mount -t aufs -o br:/rw=rw:layers/base/'],
-    ['plyfs mount -t aufs -o dirs=layers/ba', 'plyfs mount -t aufs -o dirs=layers/base/'],
-    ['plyfs run --ephemeral -- layer-to', 'plyfs run --ephemeral -- layer-tool '],
-    ['plyfs run --ephemeral layer-to', 'plyfs run --ephemeral layer-tool '],
-    ['plyfs run --docker /d 5c1f layer-to', 'plyfs run --docker /d 5c1f layer-tool '],
-    ['plyfs run -- --ro', 'plyfs run -- --ro'],
     ['plyfs run layer-tool --ro', 'plyfs run layer-tool --ro'],
     ['plyfs run layer-tool files/pl', 'plyfs run layer-tool files/plain '],
     ['plyfs run -- layer-tool files/pl', 'plyfs run -- layer-tool files/plain '],
-    ['plyfs run --eph', 'plyfs run --ephemeral '],
-    ['plyfs mount -- la', 'plyfs mount -- layers/'],
-    ['plyfs mount --transport=fu', 'plyfs mount --transport=fuse-native '],
     ['plyfs mount --transport fu', 'plyfs mount --transport fuse-native '],
-    ['plyfs mount -ovola', 'plyfs mount -ovolatile'],
     ['plyfs mount -fovola', 'plyfs mount -fovolatile'],
-    ['plyfs mount -fo vola', 'plyfs mount -fo volatile'],
   ] as const;
   let completed: string[] = [];
   beforeAll(() => {

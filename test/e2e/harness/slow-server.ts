@@ -1,6 +1,7 @@
 /** Slows down a server's close(2) of its layers, so that a test can see whether a program waits for it. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { openFilesOf } from '../../harness/machine/processes.js';
 import { TRANSPORT, waitFor } from '../../harness/mounts.js';
 
 /**
@@ -23,12 +24,11 @@ export async function slowDown(pid: number, milliseconds = 40): Promise<ChildPro
  * own mount is shown as `/`.
  */
 export function holdsLayers(pid: number): boolean {
-  const links = (): string[] => readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
   try {
-    return links().some((path) => path === '/' || /\/(?:lower|upper|work)\b/.test(path));
+    return [...openFilesOf(pid).values()].some((path) => path === '/' || /\/(?:lower|upper|work)\b/.test(path));
   } catch (error) {
-    // ENOENT: the process has ended, or the fd was closed. In the latter case, look again.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return existsSync(`/proc/${pid}`) && holdsLayers(pid);
+    // ENOENT: the process ended before the listing.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || existsSync(`/proc/${pid}`)) throw error;
+    return false;
   }
 }

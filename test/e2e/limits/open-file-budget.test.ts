@@ -4,9 +4,10 @@
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openFilesOf } from '../../harness/machine/processes.js';
 import { type ForegroundMount, mountForeground, mountsUnavailable, PLYFS } from '../../harness/mounts.js';
 import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
@@ -83,13 +84,9 @@ describe.skipIf(unavailable !== null)(
       const walked = spawnSync('find', [mounted.mountpoint, '-links', '99'], { encoding: 'utf8' });
       expect([walked.status, walked.stderr]).toEqual([0, '']);
       const directories = (): number =>
-        readdirSync(`/proc/${mounted.server.pid}/fd`).filter((fd) => {
-          try {
-            return /lower1\/many\/|^\/many\//.test(readlinkSync(`/proc/${mounted.server.pid}/fd/${fd}`));
-          } catch {
-            return false;
-          }
-        }).length;
+        [...openFilesOf(mounted.server.pid ?? Number.NaN).values()].filter((path) =>
+          /lower1\/many\/|^\/many\//.test(path),
+        ).length;
       expect(directories()).toBeGreaterThan(DIRECTORIES / 2);
       expect(useUp(sys.O_RDONLY)).toBeGreaterThan(0.8 * LIMIT);
       expect(directories()).toBeLessThan(50);

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { threadDirectoriesOf } from '../../harness/machine/processes.js';
 import { mountsUnavailable, PLYFS, TRANSPORT, waitFor } from '../../harness/mounts.js';
 import { run, Sandbox } from '../harness/sandbox.js';
 
@@ -62,9 +63,7 @@ describe.skipIf(unavailable !== null)(`the process contract ${unavailable ?? ''}
       expect([fd(0), fd(1), fd(2)]).toEqual(['/dev/null', '/dev/null', '/dev/null']);
       const [, session] = /^\d+ \(.*\) \S \d+ \d+ (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? [];
       expect(Number(session)).toBe(pid);
-      for (const task of readdirSync(`/proc/${pid}/task`)) {
-        expect(readlinkSync(`/proc/${pid}/task/${task}/cwd`)).toBe('/');
-      }
+      expect(new Set(threadDirectoriesOf(pid).values())).toEqual(new Set(['/']));
     });
 
     it('creates files with the mode and umask of the caller, not with its own', () => {

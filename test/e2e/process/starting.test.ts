@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openFilesOf } from '../../harness/machine/processes.js';
 import { threadTraceOptions, threadTraces } from '../../harness/machine/strace.js';
 import { mountsUnavailable, PLYFS, TRANSPORT, waitFor } from '../../harness/mounts.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
@@ -121,9 +122,6 @@ describe.skipIf(unavailable !== null)(`starting a mount ${unavailable ?? ''}`, (
     return Number(session);
   }
 
-  const filesOf = (pid: number): string[] =>
-    readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
-
   // With fuse-native, a process of its own serves (docs/transports.md).
   it.skipIf(TRANSPORT === 'fuse-native')('takes one process of Node, a few files, and no certificates', async () => {
     const trace = box.at('trace');
@@ -163,7 +161,7 @@ describe.skipIf(unavailable !== null)(`starting a mount ${unavailable ?? ''}`, (
     });
     for (const fd of fds) closeSync(fd);
     expect(status).toBe(0);
-    expect(filesOf(daemon()).filter((path) => held.includes(path))).toEqual([]);
+    expect([...openFilesOf(daemon()).values()].filter((path) => held.includes(path))).toEqual([]);
     expect(readdirSync(box.mountpoint)).toContain('from-top');
   });
 

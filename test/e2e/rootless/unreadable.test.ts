@@ -1,8 +1,9 @@
 /**
  * Files that their owner can write and not read, on that user's own mount, compared with a plain directory.
  */
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openFilesOf } from '../../harness/machine/processes.js';
 import { libfuse2Lacks, PLYFS, waitFor } from '../../harness/mounts.js';
 import { type Outcome, Sandbox } from '../harness/sandbox.js';
 import {
@@ -13,14 +14,6 @@ import {
   runAsUser,
   userNamespacesUnavailable,
 } from './ordinary-user.js';
-
-function readlinkOf(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return ''; // It has just been closed.
-  }
-}
 
 // libfuse 2 opens a file for writing before it truncates it.
 const unavailable = libfuse2Lacks('O_TRUNC') ?? rootlessUnavailable();
@@ -100,7 +93,7 @@ describe.skipIf(unavailable !== null)(`a file that its owner can write and not r
 
   it('leaves nothing open and nothing in the work directory', async () => {
     const daemon = box.daemon() ?? Number.NaN;
-    const open = (): string[] => readdirSync(`/proc/${daemon}/fd`).map((fd) => readlinkOf(`/proc/${daemon}/fd/${fd}`));
+    const open = (): string[] => [...openFilesOf(daemon).values()];
     await waitFor(() => !open().some((path) => /case\d+\/.|deleted/.test(path)), 'the files to be closed', 20_000);
     expect(plyfsAsUser(['umount', 'mnt'], box.dir).status).toBe(0);
     await waitFor(() => box.daemon() === undefined, 'the daemon to end', 20_000);

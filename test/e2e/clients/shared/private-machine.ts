@@ -4,9 +4,10 @@
  * network and the cgroups are those of the real machine.
  */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { coverDirectories } from '../../../harness/machine/covered-directories.js';
+import { openFilesOf } from '../../../harness/machine/processes.js';
 import { waitFor } from '../../../harness/mounts.js';
 import type { Outcome } from '../../harness/sandbox.js';
 
@@ -142,14 +143,7 @@ export class PrivateMachine {
 
   /** Returns the paths of the open files of a process. */
   descriptors(pid: number): string[] {
-    const dir = this.path(`/proc/${pid}/fd`);
-    return readdirSync(dir).flatMap((fd) => {
-      try {
-        return [readlinkSync(join(dir, fd))];
-      } catch {
-        return []; // ENOENT: the descriptor was closed
-      }
-    });
+    return [...openFilesOf(pid, this.path('/proc')).values()];
   }
 
   /**
