@@ -1,4 +1,4 @@
-/** What the tests read from /proc of a process that goes on meanwhile. */
+/** The functions that read /proc for other tests, while the process they read about continues. */
 import { closeSync, openSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { openFilesOf } from '../../harness/machine/processes.js';
