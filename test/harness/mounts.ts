@@ -150,13 +150,25 @@ export function isMounted(mountpoint: string): boolean {
   return mountLine(mountpoint) !== undefined;
 }
 
+/** How often the guard of a mount looks whether the connection still exists, in seconds. */
+const GUARD_LOOK = 10;
+
 /**
  * Aborts the mount's FUSE connection after `seconds`, from another process, because a hanging mount can block
- * this one. Returns a function that cancels it.
+ * this one. The kernel gives the number of a connection that has ended to a later one, so the guard compares
+ * the inode of its directory, and ends with the connection. It does nothing if fusectl is not mounted.
+ * Returns a function that cancels it.
  */
 export function abortConnectionAfter(mountpoint: string, seconds: number): () => void {
   const minor = mountLine(mountpoint)?.split(' ')[2]?.split(':')[1];
-  const script = `sleep ${seconds}; echo 1 > /sys/fs/fuse/connections/${minor}/abort`;
+  const look = Math.min(seconds, GUARD_LOOK);
+  const script = `
+    inode=$(stat -c %i /sys/fs/fuse/connections/${minor} 2>/dev/null) || exit 0
+    left=${seconds}
+    while [ "$(stat -c %i /sys/fs/fuse/connections/${minor} 2>/dev/null)" = "$inode" ]; do
+      [ $left -gt 0 ] || { echo 1 > /sys/fs/fuse/connections/${minor}/abort; exit; }
+      sleep ${look}; left=$((left - ${look}))
+    done`;
   const guard = spawn('sh', ['-c', script], { stdio: 'ignore', detached: true });
   guard.unref();
   return () => {

@@ -2,7 +2,8 @@
  * The caller's environment, limits and working directory. They do not control Node, and messages do not
  * depend on Node.
  */
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountsUnavailable, PLYFS, TRANSPORT, waitFor } from '../../harness/mounts.js';
@@ -85,14 +86,29 @@ describe.skipIf(unavailable !== null)(`surroundings ${unavailable ?? ''}`, () =>
     });
     afterEach(() => closeDevice());
 
+    const tooManyThreads = {
+      status: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^plyfs: ulimit -u \d+: this user has \d+ threads, and Node.js needs \d+ more; raise the limit\n$/,
+      ),
+    };
+
     it.each([4, 10, 20])('%i: one line at once', (limit) => {
-      expect(limited(`-u ${limit}`, ['-o', box.options, 'mnt'], asUser)).toMatchObject({
-        status: 1,
-        stdout: '',
-        stderr: expect.stringMatching(
-          /^plyfs: ulimit -u \d+: this user has \d+ threads, and Node.js needs 24 more.*\n$/,
-        ),
-      });
+      expect(limited(`-u ${limit}`, ['-o', box.options, 'mnt'], asUser)).toMatchObject(tooManyThreads);
+    });
+
+    it('one line if the user has as many processes as the limit, so that the shell cannot start one', async () => {
+      const others = Array.from({ length: 4 }, () => spawn('setpriv', [...asUser.slice(1), 'sleep', '60']));
+      const areStarted = (): boolean =>
+        others.every(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith('sleep'));
+      try {
+        await waitFor(areStarted, 'the processes of the user');
+        expect(limited('-u 4', ['-o', box.options, 'mnt'], asUser)).toMatchObject(tooManyThreads);
+        expect(limited('-u 4', ['umount', 'mnt'], asUser)).toMatchObject(tooManyThreads);
+      } finally {
+        for (const other of others) other.kill();
+      }
     });
 
     it('works for root, which has no limit, and with a limit that is large enough', () => {
