@@ -83,7 +83,7 @@ function assemble(config: UnionConfig, parts: { close(): void }[]): Operations {
     listings,
     openFiles: keep(openFileBudget(config, shares, opened.length, fds)),
     jobs: keep(new CopyJobs(config.log, config.copyPool)),
-    prefetchSlots: config.prefetchSlots,
+    prefetchThreads: config.prefetchThreads,
     options: { accessTimes: accessTimesOf(config), hasAcls: (ownership?.xattrs ?? 'all') === 'all' },
     log: config.log,
   });

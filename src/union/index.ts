@@ -5,5 +5,5 @@ export { refuseIncompatibleAt } from '../whiteout/work/incompatible-work.js';
 export { createUnion } from './create-union.js';
 export type { OwnershipView } from './filesystem/mapped-filesystem.js';
 export type { FdPool } from './layers/fd-pool.js';
-export { PrefetchSlots } from './prefetch/prefetch-slots.js';
+export { PrefetchThreads } from './prefetch/prefetch-threads.js';
 export { type AufsSettings, defaultOverlay, type OverlaySettings, type UnionConfig } from './union-config.js';

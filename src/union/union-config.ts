@@ -3,7 +3,7 @@ import type { AccessTimes } from '../core/access-times.js';
 import type { OverrideKind } from '../whiteout/overrides/stat-overrides.js';
 import type { OwnershipView } from './filesystem/mapped-filesystem.js';
 import type { FdPool } from './layers/fd-pool.js';
-import type { PrefetchSlots } from './prefetch/prefetch-slots.js';
+import type { PrefetchThreads } from './prefetch/prefetch-threads.js';
 
 /** The configuration of a union. Paths are bytes, decoded as latin1. */
 export interface UnionConfig {
@@ -46,8 +46,8 @@ export interface UnionConfig {
   readonly fdPool?: FdPool;
   /** The helper threads that this union shares with others of its serving thread; absent: it has its own. */
   readonly copyPool?: CopyPool;
-  /** Bounds the prefetch threads of the unions of its serving thread; absent: it is the only one. */
-  readonly prefetchSlots?: PrefetchSlots;
+  /** The prefetch threads that this union shares with others of its serving thread; absent: its own. */
+  readonly prefetchThreads?: PrefetchThreads;
   /** Receives one line about a problem that does not stop the mount. */
   readonly log: (line: string) => void;
 }

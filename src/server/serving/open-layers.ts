@@ -1,12 +1,12 @@
 import type { Operations } from '../../fuse/operations.js';
-import { CopyPool, createUnion, PrefetchSlots, refuseIncompatibleAt, type UnionConfig } from '../../union/index.js';
+import { CopyPool, createUnion, PrefetchThreads, refuseIncompatibleAt, type UnionConfig } from '../../union/index.js';
 import type { MountConfig } from '../config/mount-config.js';
 import { oneLine } from '../config/mount-error.js';
 
-export { CopyPool, PrefetchSlots };
+export { CopyPool, PrefetchThreads };
 
 /** The parts of a union that others of its process or thread use too. It has each absent part alone. */
-export type SharedParts = Pick<UnionConfig, 'fdPool' | 'copyPool' | 'prefetchSlots'>;
+export type SharedParts = Pick<UnionConfig, 'fdPool' | 'copyPool' | 'prefetchThreads'>;
 
 /** Opens the layers as a union. On a read-only mount, the upper becomes the topmost lower. */
 export function openLayers(

@@ -7,7 +7,7 @@ import { getHeapStatistics } from 'node:v8';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { ServingLoop } from '../../fuse/index.js';
 import type { MountConfig } from '../../server/config/mount-config.js';
-import { CopyPool, PrefetchSlots } from '../../server/serving/open-layers.js';
+import { CopyPool, PrefetchThreads } from '../../server/serving/open-layers.js';
 import { FdPool } from '../../server/serving/process-fds.js';
 import { ThreadHome } from '../../sys/process/namespaces.js';
 import { ownThreadId } from '../../sys/process/thread.js';
@@ -29,10 +29,11 @@ function report(message: PoolReport): void {
 const loop = new ServingLoop({ controlFd, onControl: takeOrders });
 // The event loop of this thread frees threads that have ended.
 const copyPool = new CopyPool({ onThreadEnd: () => loop.pause() });
+const prefetchThreads = new PrefetchThreads();
 const parts: ThreadParts = {
   loop,
   home: ThreadHome.make(),
-  shared: { fdPool: new FdPool(fds), copyPool, prefetchSlots: new PrefetchSlots() },
+  shared: { fdPool: new FdPool(fds), copyPool, prefetchThreads },
   report,
 };
 const mounts = new Map<number, ThreadMount>();
@@ -95,7 +96,11 @@ function statistics(): MountStatistics[] {
 function tryWarmUp(config: MountConfig): string | undefined {
   const end = performance.now() + WARM_MS;
   try {
-    warmUp(config, loop.memory, () => performance.now() >= end || pollReadable([controlFd], 0) !== 0);
+    warmUp(
+      config,
+      { memory: loop.memory, prefetchThreads },
+      () => performance.now() >= end || pollReadable([controlFd], 0) !== 0,
+    );
     return undefined;
   } catch (error) {
     // The thread serves as well without it.
@@ -107,6 +112,7 @@ function tryWarmUp(config: MountConfig): string | undefined {
 async function serve(): Promise<void> {
   while (loop.run() === 'paused') await new Promise((resolve) => setImmediate(resolve));
   copyPool.close();
+  prefetchThreads.close();
   parts.home.close();
   orders.close();
   parentPort?.close();

@@ -14,10 +14,10 @@ import { close, tryOpenBeneath } from '../../sys/files/open.js';
 import { readDirectory } from '../../sys/files/read-directory.js';
 import { statAt } from '../../sys/files/stat.js';
 import { setLoaded } from '../../sys/process/loaded-flag.js';
-import type { PrefetchMessage, TreePrefetchData } from './tree-prefetch.js';
+import type { PrefetchMessage, PrefetchThreadData } from './prefetch-thread.js';
 import { ENDED, Shared, type TreeReader, TreeWalk } from './tree-walk.js';
 
-const { port, shared, loaded } = workerData as TreePrefetchData;
+const { port, shared, loaded, stays } = workerData as PrefetchThreadData;
 setLoaded(loaded);
 // The port keeps the thread alive. The parent port is unused: the event loop of the parent never runs.
 parentPort?.unref();
@@ -85,7 +85,7 @@ function openToList(root: number, path: string): number {
   return fd === -Errno.EPERM ? tryOpenBeneath(root, path, flags) : fd;
 }
 
-/** A thread that has no order for this long ends, which frees its memory. */
+/** A thread that has no order for this long ends, which frees its memory, unless it stays. */
 const IDLE_MS = 5000;
 let idle: NodeJS.Timeout | undefined;
 
@@ -96,7 +96,7 @@ function endIfIdle(): void {
 
 function endWhenIdle(): void {
   clearTimeout(idle);
-  idle = setTimeout(endIfIdle, IDLE_MS);
+  if (!stays) idle = setTimeout(endIfIdle, IDLE_MS);
 }
 
 endWhenIdle();

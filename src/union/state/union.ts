@@ -15,7 +15,7 @@ import type { ListingCache } from '../nodes/listing-cache.js';
 import { DirectoryNode, type UnionNode } from '../nodes/node.js';
 import type { NodeTable } from '../nodes/node-table.js';
 import { FilePrefetch } from '../prefetch/file-prefetch.js';
-import type { PrefetchSlots } from '../prefetch/prefetch-slots.js';
+import type { PrefetchThreads } from '../prefetch/prefetch-threads.js';
 import { TreePrefetch } from '../prefetch/tree-prefetch.js';
 import type { CopyJobs } from './copy-jobs.js';
 import type { LayerStack } from './layer-stack.js';
@@ -86,7 +86,7 @@ export interface UnionParts {
   readonly listings: ListingCache;
   readonly openFiles: OpenFileBudget;
   readonly jobs: CopyJobs;
-  readonly prefetchSlots: PrefetchSlots | undefined;
+  readonly prefetchThreads: PrefetchThreads | undefined;
   readonly options: UnionOptions;
   readonly log: (line: string) => void;
 }
@@ -116,7 +116,7 @@ export class Union {
    */
   readonly answer: Answer;
 
-  constructor({ stack, nodes, fds, numbers, listings, openFiles, jobs, prefetchSlots, options, log }: UnionParts) {
+  constructor({ stack, nodes, fds, numbers, listings, openFiles, jobs, prefetchThreads, options, log }: UnionParts) {
     const { upper, lowers } = stack;
     this.stack = stack;
     this.nodes = nodes;
@@ -126,7 +126,7 @@ export class Union {
     this.caches = {
       listings,
       filePrefetch: new FilePrefetch(fds, listings),
-      treePrefetch: new TreePrefetch(lowers, prefetchSlots),
+      treePrefetch: new TreePrefetch(lowers, prefetchThreads),
     };
     this.openFiles = openFiles;
     this.jobs = jobs;

@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { MessageMemory } from '../../../../src/fuse/wire/message-memory.js';
 import { resolveMount } from '../../../../src/server/options/resolve-mount.js';
@@ -6,6 +7,7 @@ import { openLayers } from '../../../../src/server/serving/open-layers.js';
 import { WarmRound } from '../../../../src/service/warm/warm-round.js';
 import { DIRECTORIES, FILES, WarmTree } from '../../../../src/service/warm/warm-tree.js';
 import { warmUp } from '../../../../src/service/warm/warm-up.js';
+import { PrefetchThreads } from '../../../../src/union/prefetch/prefetch-threads.js';
 
 /** The beginning of the names of our trees. */
 const NAMESPACE = `plyfs-warm-${statSync('/proc/self/ns/pid').ino}-`;
@@ -26,8 +28,20 @@ function openFiles(): string[] {
 describe('warmUp', () => {
   it('serves rounds until it is over, and leaves no file and no fd', () => {
     const before = openFiles().length;
+    const walked: string[] = [];
+    // A prefetch thread that does nothing but own the fds of its orders.
+    const prefetchThreads = new PrefetchThreads(() => ({
+      isAlive: true,
+      send: ({ roots }) => {
+        for (const fd of roots) walked.push(readlinkSync(`/proc/self/fd/${fd}`));
+        roots.forEach(closeSync);
+      },
+      end: () => {},
+    }));
     let calls = 0;
-    expect(warmUp(config, new MessageMemory(), () => ++calls === 3)).toBe(3);
+    expect(warmUp(config, { memory: new MessageMemory(), prefetchThreads }, () => ++calls === 3)).toBe(3);
+    expect(walked.length).toBeGreaterThan(0);
+    expect(new Set(walked.map((path) => basename(path)))).toEqual(new Set(['lower1', 'lower2']));
     expect(openFiles().filter((path) => path.includes('plyfs-warm'))).toEqual([]);
     expect(openFiles().length).toBeLessThanOrEqual(before);
     expect(readdirSync('/dev/shm').filter((name) => name.startsWith(OURS))).toEqual([]);
