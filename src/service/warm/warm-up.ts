@@ -17,7 +17,7 @@ export interface WarmParts {
   readonly prefetchThreads: PrefetchThreads;
 }
 
-/** Measured: after as many walks through the small tree, more do not make the first walk of a mount faster. */
+/** Measured: after this many walks through the small tree, more do not make a mount's first walk faster. */
 const PREFETCH_ROUNDS = 60;
 
 /**

@@ -8,7 +8,7 @@ export interface PrefetchThreadData {
   readonly port: MessagePort;
   readonly shared: Int32Array;
   readonly loaded: LoadedFlag;
-  /** Whether it waits for orders for ever. Otherwise it ends if it has none for a while. */
+  /** Whether it waits for orders forever. Otherwise it ends if it has none for a while. */
   readonly stays: boolean;
 }
 
