@@ -88,7 +88,9 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
     return new Set([...names].map(([, name = '']) => name));
   }
 
-  /** Kills the shell of a mount command when it makes a system call for the nth time. Returns what it has read. */
+  /**
+   * Kills the shell of a mount command when it makes a system call for the nth time. Returns what it has read.
+   */
   async function killAtCall(
     { args, mountpoint }: Union,
     name: string,
