@@ -1,7 +1,7 @@
 /** One round of a warm-up. */
 import type { EntryName, NodeId } from '../../core/brand.js';
 import { Errno } from '../../core/errno.js';
-import { O_RDONLY, O_RDWR } from '../../core/flags.js';
+import { O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } from '../../core/flags.js';
 import { CAPABILITY } from '../../core/xattr-names.js';
 import { Exchange } from '../../fuse/handlers/exchange.js';
 import type { MessageMemory, Operations } from '../../fuse/index.js';
@@ -23,6 +23,8 @@ import { type ListedEntry, RequestWriter } from './request-writer.js';
 
 const ROOT = 1 as NodeId;
 const LISTING_BYTES = 4096;
+/** A directory with fewer files of lower layers is not changed. */
+const FEWEST_FILES = 8;
 const READ_BYTES = 4096;
 
 /** A device whose kernel accepts everything and keeps nothing. */
@@ -75,7 +77,8 @@ export class WarmRound {
       else if (nodeid !== 0) this.readFile(directory, name);
     }
     const files = entries.filter(({ name }) => name.startsWith('lower'));
-    this.change(directory, files[round % Math.max(1, files.length)]);
+    this.changeLower(directory, files, round);
+    this.change(directory);
   }
 
   private readFile(directory: NodeId, name: EntryName): void {
@@ -88,10 +91,24 @@ export class WarmRound {
     this.filesRead++;
   }
 
-  /** Creates, writes, renames and removes objects, and copies `lower` up. */
-  private change(directory: NodeId, lower: ListedEntry | undefined): void {
+  /** Changes lower files: two copy-ups, of which one has no data, and a whiteout. */
+  private changeLower(directory: NodeId, files: readonly ListedEntry[], round: number): void {
+    // The rounds have the same upper, so the files become fewer.
+    if (files.length < FEWEST_FILES) return;
+    const [changed, truncated, removed] = [0, 1, 2].map((i) => files[(round + i) % files.length]) as [
+      ListedEntry,
+      ListedEntry,
+      ListedEntry,
+    ];
+    this.setMode(changed.nodeid, 0o640);
+    this.open(truncated.nodeid, O_WRONLY | O_TRUNC);
+    this.release(truncated.nodeid, O_WRONLY);
+    this.serve(this.writer.begin(Opcode.UNLINK, directory).name(removed.name));
+  }
+
+  /** Creates, writes, renames and removes objects. */
+  private change(directory: NodeId): void {
     const { writer } = this;
-    if (lower !== undefined) this.setMode(lower.nodeid, 0o640);
     this.serve(
       writer
         .begin(Opcode.CREATE, directory, CreateIn.sizeof)

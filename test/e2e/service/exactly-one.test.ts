@@ -89,7 +89,8 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
   }
 
   /**
-   * Kills the shell of a mount command when it makes a system call for the nth time. Returns what it has read.
+   * Kills the shell of a mount command when it makes a system call for the nth time. Returns what it has
+   * read.
    */
   async function killAtCall(
     { args, mountpoint }: Union,
