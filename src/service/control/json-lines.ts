@@ -18,7 +18,15 @@ export function onLines(socket: Socket, handle: (line: string) => void): void {
   });
 }
 
-/** Sends an object, unless the socket cannot send any more. */
+/** The most bytes that wait for a peer that does not read: some of the longest lines. */
+const MAX_UNREAD = 4 * MAX_LINE;
+
+/**
+ * Sends an object, unless the socket cannot send any more. A peer that reads nothing for too long loses its
+ * connection: otherwise this process would need more and more memory.
+ */
 export function sendLine(socket: Socket, value: object): void {
-  if (socket.writable) socket.write(`${JSON.stringify(value)}\n`);
+  if (!socket.writable) return;
+  if (socket.writableLength > MAX_UNREAD) socket.destroy();
+  else socket.write(`${JSON.stringify(value)}\n`);
 }
