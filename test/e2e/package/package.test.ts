@@ -30,15 +30,23 @@ describe.skipIf(unavailable !== null)(`the package ${unavailable ?? ''}`, () => 
   });
   afterAll(() => removeScratch(base));
 
-  it('has the program, the library and the documents, and nothing else', () => {
+  it('has the program, the library, the documents and the units, and nothing else', () => {
     const files = execFileSync('tar', ['-tf', tarball], { encoding: 'utf8' }).trim().split('\n');
     const top = new Set(files.map((file) => file.split('/')[1]));
     expect([...top].sort()).toEqual(
-      ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'bin', 'dist', 'docs', 'examples', 'package.json'].sort(),
+      [
+        ...['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json'],
+        ...['bin', 'dist', 'docs', 'examples', 'systemd'],
+      ].sort(),
     );
     for (const file of ['bin/plyfs', 'dist/index.js', 'dist/index.d.ts', 'dist/program/index.js']) {
       expect(files).toContain(`package/${file}`);
     }
+    expect(files.filter((file) => file.startsWith('package/systemd/')).sort()).toEqual([
+      'package/systemd/system/plyfs.service',
+      'package/systemd/user/plyfs-podman.service',
+      'package/systemd/user/plyfs.service',
+    ]);
   });
 
   describe.each(NODE_MAJORS)('with Node.js %i', (major) => {
