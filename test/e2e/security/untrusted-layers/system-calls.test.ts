@@ -40,8 +40,15 @@ const PROGRAM = CHECKOUT.replace(/\/$/, '');
 /** Node.js reads these files when a thread starts: its control group, its path, the size of the memory. */
 const NODE_STARTS = /^\/proc\/(self\/(cgroup|exe)|meminfo)$|^\/sys\/fs\/cgroup\//;
 
-function isOfThread({ name, strings: [path] }: TracedCall): boolean {
+/**
+ * free(3) of glibc reads this file once, when a thread other than the main one first gives memory back to the
+ * kernel (malloc/arena.c:shrink_heap). No layer can choose the path.
+ */
+const FREE_READS = '/proc/sys/vm/overcommit_memory';
+
+function isOfThread({ name, rest, strings: [path] }: TracedCall): boolean {
   if (path === undefined) return name === 'getcwd';
+  if (path === FREE_READS) return name === 'openat' && rest.includes('O_RDONLY|O_CLOEXEC');
   return (
     `${path}/`.startsWith(`${PROGRAM}/`) || isAncestor(path) || NODE_STARTS.test(path) || path === process.execPath
   );
