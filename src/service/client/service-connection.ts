@@ -61,7 +61,14 @@ export class ServiceConnection {
   }
 
   listen(events: ConnectionEvents): void {
-    onLines(this.socket, (line) => events.answer(parse(line)));
+    onLines(this.socket, (line) => {
+      const answer = parse(line);
+      if (answer !== undefined) events.answer(answer);
+      else {
+        events.failed?.('its answer is no JSON');
+        this.abort();
+      }
+    });
     // ECONNRESET, EPIPE: the service has ended.
     this.socket.on('error', ({ message }) => events.failed?.(message));
     this.socket.on('close', () => events.closed());
@@ -87,11 +94,12 @@ export class ServiceConnection {
   }
 }
 
+/** Undefined: the line is no JSON. */
 function parse(line: string): unknown {
   try {
     return JSON.parse(line);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw MountError.of({ what: 'service', why: 'its answer is no JSON', advice: 'restart plyfs serve' });
+    return undefined;
   }
 }
