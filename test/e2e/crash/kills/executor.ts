@@ -31,11 +31,15 @@ export interface RunOrder {
   readonly at?: number;
   /** True: the thread that copies large files dies, and its calls are counted. */
   readonly copyThread?: boolean;
+  /** True: copies are synced while other requests are served, as in a thread that has several mounts. */
+  readonly syncsInBackground?: boolean;
 }
 
 export interface RunAnswer {
   /** The names of the counted calls. */
   readonly calls: readonly string[];
+  /** How many copies were synced in the background. */
+  readonly syncCount: number;
 }
 
 export interface ViewOrder {

@@ -42,6 +42,8 @@ export interface KillCase {
   readonly usesThreads?: true;
   /** The thread that copies large files is killed. */
   readonly copyThread?: true;
+  /** Copies are synced in the background. Needs {@link usesThreads}: a thread of the kernel syncs. */
+  readonly syncsInBackground?: true;
   /** Adds objects to `lower1` that a `Tree` cannot describe. */
   fillLower?(lower: string): void;
   /** Adds objects to the upper or the work directory that only a killed server leaves there. */

@@ -43,7 +43,9 @@ export class KillRun {
     const lowerBefore = this.caseLayers.lowerFacts();
     const allowed: Views[] = [];
     for (const steps of this.states()) allowed.push(await this.after(steps));
-    const { calls } = await this.runOnce({});
+    const { calls, syncCount } = await this.runOnce({});
+    if (this.killCase.syncsInBackground === true && !this.mode.volatile && syncCount === 0)
+      this.failures.push('no copy was synced in the background');
     // The calls of a thread cannot be counted from outside. The loop ends at the first moment at which the
     // thread is not killed.
     const points = this.killCase.copyThread === true ? Number.POSITIVE_INFINITY : calls.length;
@@ -63,13 +65,14 @@ export class KillRun {
   }
 
   private order(changed: Partial<RunOrder>): RunOrder {
-    const { setup = [], steps, countedPhase = 'steps' } = this.killCase;
+    const { setup = [], steps, countedPhase = 'steps', syncsInBackground = false } = this.killCase;
     const kept = countedPhase === 'mount' ? [] : KEPT;
     return {
       config: this.mode.config(this.caseLayers.layers),
       setup: [...kept, ...setup],
       steps,
       countedPhase,
+      syncsInBackground,
       ...changed,
     };
   }

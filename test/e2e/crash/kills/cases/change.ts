@@ -194,6 +194,22 @@ export const changeCases: readonly KillCase[] = [
     usesThreads: true,
   },
   {
+    operation: 'open for writing, the copy synced in the background',
+    placement: 'a file of a lower layer',
+    layers: { lower1: { d: dir({ f: file('lower') }) } },
+    steps: [['touchForWriting', 'd/f']],
+    usesThreads: true,
+    syncsInBackground: true,
+  },
+  {
+    operation: 'rename while a copy is synced in the background',
+    placement: 'a file of a lower layer',
+    layers: { lower1: { d: dir({ f: file('lower') }) } },
+    steps: [['touchAndRename', 'd/f', 'd/g']],
+    usesThreads: true,
+    syncsInBackground: true,
+  },
+  {
     operation: 'open for writing, the copying thread killed',
     placement: 'a large file of a lower layer',
     layers: { lower1: { d: dir() } },

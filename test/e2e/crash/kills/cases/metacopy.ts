@@ -122,6 +122,16 @@ export const metacopyCases: readonly KillCase[] = [
     allowedBetween: COMPLETIONS[operation] ?? (/open|trunc/.test(operation) ? duringCompletion('d/f') : []),
   })),
   {
+    operation: 'open for writing, synced in the background',
+    placement: 'of a copy without data',
+    layers: LAYERS,
+    setup: [COPY],
+    steps: [['touchForWriting', 'd/f']],
+    allowedBetween: duringCompletion('d/f'),
+    usesThreads: true,
+    syncsInBackground: true,
+  } as const,
+  {
     operation: 'chmod, then open for writing by the other name',
     placement: 'of a lower file with two names',
     layers: LAYERS,
