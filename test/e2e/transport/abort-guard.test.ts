@@ -62,8 +62,8 @@ describe.skipIf(unavailable !== null)(`the guard of a mount${unavailable === nul
     processes().filter(({ command }) => command.includes(`${CONNECTIONS}/${number} `));
 
   it('aborts the connection after its time', async () => {
-    cancels.push(abortConnectionAfter(layers.mountpoint, 1));
     expect(isServed()).toBe(true);
+    cancels.push(abortConnectionAfter(layers.mountpoint, 1));
     await waitFor(() => !isServed(), 'the abort');
   });
 
