@@ -10,6 +10,8 @@ failure has its reason below; any other makes the command fail. To repeat all of
 
     scripts/suites --build --pjdfstest DIR --unionmount DIR --xfstests DIR --ltp DIR --write
 
+With \`--service\` instead of \`--write\`, one \`plyfs serve\` serves the mounts ([the service](serve.md)).
+
 *Expected* failures are of three kinds: no file system over FUSE can pass the test; the kernel's overlayfs or
 a plain directory fails too; plyfs differs on purpose. *Unexpected* failures are faults of plyfs, known or
 new.

@@ -1,7 +1,8 @@
 /** A union whose layers are on file systems that fail by a plan. */
 import { join } from 'node:path';
 import { Faults, FaultyLayer } from '../harness/faulty-layer.js';
-import { aufsArguments, type ForegroundMount, mountForeground, overlayOptions } from '../harness/mounts.js';
+import { aufsArguments, overlayOptions } from '../harness/mounts.js';
+import { mountWithOwnServer, type OwnMount } from '../harness/own-server.js';
 import * as sys from '../harness/sys/index.js';
 import { type LayerDirectories, ObservedUnion } from './observed-union.js';
 
@@ -24,7 +25,7 @@ export class FaultyUnion extends ObservedUnion {
   private constructor(
     dialect: FaultyUnionOptions['dialect'],
     directories: LayerDirectories,
-    mount: ForegroundMount,
+    mount: OwnMount,
     viewpoint: string,
     readonly faults: Faults,
     private readonly faulty: readonly FaultyLayer[],
@@ -54,7 +55,7 @@ export class FaultyUnion extends ObservedUnion {
       };
       const extra = options.options ?? [];
       const args = options.dialect === 'aufs' ? aufsArguments(layers, extra) : ['-o', overlayOptions(layers, extra)];
-      const mount = await mountForeground(layers, [], args);
+      const mount = await mountWithOwnServer(layers, args);
       const directories = {
         upper: join(base, at('upper')),
         work: join(base, at('work')),
@@ -76,6 +77,7 @@ export class FaultyUnion extends ObservedUnion {
     this.faults.disarm();
     try {
       this.mount.unmount();
+      await this.mount.server.closed();
     } finally {
       for (const layer of [...this.faulty].reverse()) await layer.unmount();
     }

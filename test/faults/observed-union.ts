@@ -5,7 +5,7 @@ import { aufsForm, overlayForm } from '../conformance/forms.js';
 import { materialize } from '../conformance/materialize.js';
 import { dir, type Layers } from '../conformance/tree.js';
 import { openFilesOf } from '../harness/machine/processes.js';
-import type { ForegroundMount } from '../harness/mounts.js';
+import type { OwnMount, OwnServer } from '../harness/own-server.js';
 import type { Snapshot } from '../harness/snapshot.js';
 import * as sys from '../harness/sys/index.js';
 import { kernelView, plyfsView } from './layer-view.js';
@@ -20,7 +20,7 @@ export class ObservedUnion {
   constructor(
     readonly dialect: 'overlay' | 'aufs',
     readonly directories: LayerDirectories,
-    protected readonly mount: ForegroundMount,
+    protected readonly mount: OwnMount,
     private readonly viewpoint: string,
   ) {}
 
@@ -29,7 +29,7 @@ export class ObservedUnion {
   }
 
   /** The process that serves the mount. */
-  get server(): ForegroundMount['server'] {
+  get server(): OwnServer {
     return this.mount.server;
   }
 
@@ -65,7 +65,7 @@ export class ObservedUnion {
   openFiles(): string[] {
     const { pid } = this.mount.server;
     const open: string[] = [];
-    for (const [fd, leadsTo] of openFilesOf(pid ?? Number.NaN)) {
+    for (const [fd, leadsTo] of openFilesOf(pid)) {
       try {
         if (leadsTo.startsWith('/') && !isDirectory(`/proc/${pid}/fdinfo/${fd}`)) open.push(leadsTo);
       } catch (error) {

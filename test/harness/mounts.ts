@@ -87,11 +87,18 @@ export function mountAufs(layers: LayerDirs, extra: readonly string[] = []): Mou
   return mountWith(aufsArguments(layers, extra), layers);
 }
 
-function mountWith(args: readonly string[], layers: LayerDirs): Mounted {
-  runProgram(PLYFS, [...COMMAND, ...TRANSPORT_ARGS, ...SERVICE_ARGS, ...args, layers.mountpoint]);
+interface BackgroundMount extends Mounted {
+  /** The text that the command has written to stderr. */
+  readonly said: string;
+}
+
+/** @param env with PLYFS_SERVICE_DIR, another service than that of all tests */
+export function mountWith(args: readonly string[], layers: LayerDirs, env = process.env): BackgroundMount {
+  const said = runProgram(PLYFS, [...COMMAND, ...TRANSPORT_ARGS, ...SERVICE_ARGS, ...args, layers.mountpoint], env);
   const cancelAbort = abortConnectionAfter(layers.mountpoint, GUARD_SECONDS);
   return {
     mountpoint: layers.mountpoint,
+    said,
     unmount: () => {
       cancelAbort();
       unmount(layers.mountpoint);

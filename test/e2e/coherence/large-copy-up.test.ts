@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ForegroundMount, mountForeground, mountsUnavailable, waitFor } from '../../harness/mounts.js';
+import { mountsUnavailable, overlayOptions, waitFor } from '../../harness/mounts.js';
+import { mountWithOwnServer, type OwnMount } from '../../harness/own-server.js';
 import { makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 import { copyUpStarted, fillLarge, startCopyUp } from '../harness/large-file.js';
@@ -20,7 +21,7 @@ const PROMPT = 50;
 describe.skipIf(unavailable !== null)(`a large copy-up${unavailable === null ? '' : `: ${unavailable}`}`, () => {
   let base: string;
   let upper: string;
-  let mounted: ForegroundMount;
+  let mounted: OwnMount;
   const children: ChildProcess[] = [];
 
   beforeEach(async () => {
@@ -30,14 +31,14 @@ describe.skipIf(unavailable !== null)(`a large copy-up${unavailable === null ? '
     fillLarge(join(base, 'lower1', 'big'), BYTES);
     sys.mkdir(join(base, 'lower1', 'other'));
     for (let i = 0; i < 20; i++) sys.writeFile(join(base, 'lower1', 'other', `f${i}`), String(i));
-    mounted = await mountForeground(layers);
+    mounted = await mountWithOwnServer(layers, ['-o', overlayOptions(layers)]);
   });
   afterEach(async () => {
     for (const child of children.splice(0)) {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     }
     mounted?.unmount();
-    if (mounted !== undefined && mounted.server.exitCode === null) await once(mounted.server, 'exit');
+    await mounted?.server.closed();
     removeScratch(base);
   });
 

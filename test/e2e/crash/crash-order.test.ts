@@ -2,7 +2,6 @@
  * The server is killed (kill -9) between and within changes of names. The next mount shows a state that some
  * number of the calls explains, made in their order. No hidden lower object reappears, and no object is lost.
  */
-import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -59,11 +58,10 @@ describe.each(DIALECTS)('a server killed between changes of names, $name dialect
       mkdirSync(join(base, 'run'));
       layers = makeLayerDirs(join(base, 'run'));
       materialize(join(base, 'run', 'lower1'), LOWER);
-      const mounted = await dialect.mountForeground(layers);
+      const mounted = await dialect.mountWithOwnServer(layers);
       const script = startScript(`exec 2> /dev/null; ${SCRIPT}`, layers.mountpoint);
       await waitFor(() => existsSync(join(layers.upper, `g${moment}`)), `number ${moment}`);
-      mounted.server.kill('SIGKILL');
-      await once(mounted.server, 'exit');
+      await mounted.server.kill();
       expect(await ended(script)).not.toBe(0);
       mounted.unmount();
 

@@ -39,7 +39,7 @@ describe.each(DIALECTS)('a server killed during a copy-up, $name dialect', (dial
 
   /** Measures one undisturbed copy-up, in milliseconds from the moment when its first file exists. */
   async function copyUpTime(): Promise<number> {
-    const mounted = await dialect.mountForeground(layers);
+    const mounted = await dialect.mountWithOwnServer(layers);
     const writer = startCopyUp(join(layers.mountpoint, 'dir', 'big'));
     await waitFor(
       () =>
@@ -58,7 +58,7 @@ describe.each(DIALECTS)('a server killed during a copy-up, $name dialect', (dial
     const whole = Math.max(10, await copyUpTime());
     let during = 0;
     for (let i = 0; i < MOMENTS; i++) {
-      const mounted = await dialect.mountForeground(layers);
+      const mounted = await dialect.mountWithOwnServer(layers);
       const writer = startCopyUp(join(layers.mountpoint, 'dir', 'big'));
       await waitFor(
         () =>
@@ -68,8 +68,7 @@ describe.each(DIALECTS)('a server killed during a copy-up, $name dialect', (dial
       // This delay waits for no condition: the moment of the kill varies from the start of the copy to just
       // after its end.
       await new Promise((resolve) => setTimeout(resolve, (whole * 1.1 * i) / MOMENTS));
-      mounted.server.kill('SIGKILL');
-      await Promise.all([once(mounted.server, 'exit'), writer.exitCode ?? once(writer, 'exit')]);
+      await Promise.all([mounted.server.kill(), writer.exitCode ?? once(writer, 'exit')]);
       mounted.unmount();
 
       const upper = join(layers.upper, 'dir', 'big');

@@ -89,10 +89,8 @@ describe.skipIf(unavailable !== null)(`a hanging layer${unavailable === null ? '
     });
 
     it('lets the mount and its server be ended, and the file is unchanged', async () => {
-      const ended = once(union.server, 'exit');
       const left = once(writer, 'exit');
-      union.server.kill('SIGTERM');
-      await ended;
+      await union.server.terminate();
       await left;
       expect(isMounted(union.root)).toBe(false);
       expect(existsSync(upperPath('big'))).toBe(false);
@@ -121,10 +119,8 @@ describe.skipIf(unavailable !== null)(`a hanging layer${unavailable === null ? '
       expect(done.stderr).toBe('');
       expect(done.status).toBe(0);
       expect(isMounted(union.root)).toBe(false);
-      const ended = once(union.server, 'exit');
       const left = once(caller, 'exit');
-      union.server.kill('SIGTERM');
-      await ended;
+      await union.server.terminate();
       await left;
       expect(existsSync(upperPath('made/new'))).toBe(false);
     });
@@ -140,7 +136,7 @@ describe.skipIf(unavailable !== null)(`a hanging layer${unavailable === null ? '
       expect(await ended).toEqual([1, null]);
       expect(told).toMatch(/connection abort|not connected/i);
       union.faults.disarm();
-      await once(union.server, 'exit');
+      await union.server.closed();
       expect(statSync(upperPath('made')).isDirectory()).toBe(true);
     });
   });

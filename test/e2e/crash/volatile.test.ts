@@ -9,15 +9,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   isMounted,
   kernelOverlayUnavailable,
-  mountForeground,
   mountPlyfs,
   mountsUnavailable,
   overlayOptions,
   PLYFS,
   TRANSPORT,
   unmount,
-  waitFor,
 } from '../../harness/mounts.js';
+import { mountWithOwnServer } from '../../harness/own-server.js';
 import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 
 const unavailable = mountsUnavailable() ?? kernelOverlayUnavailable();
@@ -104,11 +103,10 @@ describe.skipIf(unavailable !== null)(`a volatile mount ${unavailable ?? ''}`, (
   );
 
   it('makes both refuse its upper after its server was killed', async () => {
-    const mounted = await mountForeground(layers, ['volatile']);
+    const mounted = await mountWithOwnServer(layers, ['-o', overlayOptions(layers, ['volatile'])]);
     writeFileSync(join(layers.mountpoint, 'file'), 'x');
-    mounted.server.kill('SIGKILL');
-    await waitFor(() => mounted.server.signalCode !== null, 'the server to end');
-    spawnSync('umount', ['-l', layers.mountpoint]);
+    await mounted.server.kill();
+    mounted.unmount();
     expectRefusedByBoth();
   });
 

@@ -10,14 +10,15 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   kernelOverlayUnavailable,
   type Mounted,
-  mountForeground,
   mountKernel,
   mountPlyfs,
   mountsUnavailable,
+  overlayOptions,
   unmount,
   unmountLayers,
   waitFor,
 } from '../../harness/mounts.js';
+import { mountWithOwnServer } from '../../harness/own-server.js';
 import {
   type LayerDirs,
   makeLayerDirs,
@@ -262,7 +263,7 @@ describe.skipIf(unavailable !== null)(`metacopy=on${unavailable === null ? '' : 
       const moments = 5;
       let during = 0;
       for (let i = 0; i < moments; i++) {
-        const mounted = await mountForeground(layers, ['metacopy=on']);
+        const mounted = await mountWithOwnServer(layers, ['-o', overlayOptions(layers, ['metacopy=on'])]);
         expect(sameContent(at('big'), lower()), `before moment ${i}`).toBe(true);
         sys.chmod(at('big'), 0o640);
         const withoutData = sys.stat(upper()).blocks;
@@ -270,8 +271,7 @@ describe.skipIf(unavailable !== null)(`metacopy=on${unavailable === null ? '' : 
         await waitFor(() => sys.stat(upper()).blocks > withoutData || !isMetacopy(), 'the data');
         // This delay waits for no condition: the moment of the kill varies.
         await new Promise((resolve) => setTimeout(resolve, i * 10));
-        mounted.server.kill('SIGKILL');
-        await Promise.all([once(mounted.server, 'exit'), writer.exitCode ?? once(writer, 'exit')]);
+        await Promise.all([mounted.server.kill(), writer.exitCode ?? once(writer, 'exit')]);
         mounted.unmount();
         if (isMetacopy()) during++;
         else expect(sameContent(upper(), lower()), `moment ${i}`).toBe(true);

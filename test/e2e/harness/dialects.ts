@@ -2,20 +2,20 @@
 import { join } from 'node:path';
 import {
   aufsArguments,
-  type ForegroundMount,
   kernelOverlayUnavailable,
   type Mounted,
   mountAufs,
-  mountForeground,
   mountKernel,
   mountPlyfs,
+  overlayOptions,
 } from '../../harness/mounts.js';
+import { mountWithOwnServer, type OwnMount } from '../../harness/own-server.js';
 import type { WritableLayerDirs } from '../../harness/scratch.js';
 
 export interface TestedDialect {
   readonly name: 'overlay' | 'aufs';
   mount(layers: WritableLayerDirs): Mounted;
-  mountForeground(layers: WritableLayerDirs): Promise<ForegroundMount>;
+  mountWithOwnServer(layers: WritableLayerDirs): Promise<OwnMount>;
   /** Mounts the layers with another program, or null if no other program reads them. */
   readonly mountOther: ((layers: WritableLayerDirs) => Mounted) | null;
   /** The directory of unfinished changes, which is empty after each mount. */
@@ -28,7 +28,7 @@ export const DIALECTS: readonly TestedDialect[] = [
   {
     name: 'overlay',
     mount: (layers) => mountPlyfs(layers),
-    mountForeground: (layers) => mountForeground(layers),
+    mountWithOwnServer: (layers) => mountWithOwnServer(layers, ['-o', overlayOptions(layers)]),
     mountOther: mountKernel,
     staging: ({ work }) => join(work, 'work'),
     unavailable: kernelOverlayUnavailable,
@@ -36,7 +36,7 @@ export const DIALECTS: readonly TestedDialect[] = [
   {
     name: 'aufs',
     mount: (layers) => mountAufs(layers),
-    mountForeground: (layers) => mountForeground(layers, [], aufsArguments(layers)),
+    mountWithOwnServer: (layers) => mountWithOwnServer(layers, aufsArguments(layers)),
     mountOther: null,
     staging: ({ upper }) => join(upper, '.wh..wh.orph'),
     unavailable: () => null,

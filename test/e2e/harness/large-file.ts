@@ -25,12 +25,16 @@ export function startCopyUp(path: string): ChildProcess {
  * directory. The file has a name there or none (O_TMPFILE). Its path begins at the server's own mount of the
  * layers.
  */
-export function copyUpStarted(server: ChildProcess, base: string, work = join(base, 'work')): boolean {
+export function copyUpStarted(
+  server: { readonly pid?: number | undefined },
+  base: string,
+  work = join(base, 'work'),
+): boolean {
   const { dev } = statSync(work);
   return readdirSync(`/proc/${server.pid}/fd`).some((fd) => {
     try {
       const stat = statSync(`/proc/${server.pid}/fd/${fd}`);
-      return stat.isFile() && stat.size > 0 && stat.dev === dev && isWritable(server, fd);
+      return stat.isFile() && stat.size > 0 && stat.dev === dev && isWritable(server.pid, fd);
     } catch (error) {
       // ENOENT: the fd was closed after the listing.
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
@@ -39,8 +43,8 @@ export function copyUpStarted(server: ChildProcess, base: string, work = join(ba
   });
 }
 
-function isWritable(server: ChildProcess, fd: string): boolean {
-  const info = readFileSync(`/proc/${server.pid}/fdinfo/${fd}`, 'latin1');
+function isWritable(pid: number | undefined, fd: string): boolean {
+  const info = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1');
   const flags = Number.parseInt(/^flags:\s*(\d+)$/m.exec(info)?.[1] ?? '', 8);
   return (flags & sys.O_ACCMODE) !== sys.O_RDONLY;
 }

@@ -4,7 +4,6 @@
  * is room again.
  */
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ObservedUnion } from '../../faults/observed-union.js';
@@ -13,13 +12,12 @@ import { Subject } from '../../faults/subject.js';
 import { runProgram } from '../../harness/machine/run-program.js';
 import {
   aufsArguments,
-  type ForegroundMount,
   kernelOverlayUnavailable,
-  mountForeground,
   mountsUnavailable,
   overlayOptions,
   unmount,
 } from '../../harness/mounts.js';
+import { mountWithOwnServer, type OwnMount } from '../../harness/own-server.js';
 import { makeScratch, removeScratch } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 
@@ -70,7 +68,7 @@ describe.skipIf(unavailable !== null)(`a full upper${unavailable === null ? '' :
     let base: string;
     let disk: string;
     let filler: string;
-    let mounted: ForegroundMount;
+    let mounted: OwnMount;
     let union: ObservedUnion;
     let subjects: Subject[];
 
@@ -97,14 +95,14 @@ describe.skipIf(unavailable !== null)(`a full upper${unavailable === null ? '' :
         mountpoint: join(base, 'merged'),
       };
       const args = dialect === 'aufs' ? aufsArguments(layers) : ['-o', overlayOptions(layers)];
-      mounted = await mountForeground(layers, [], args);
+      mounted = await mountWithOwnServer(layers, args);
       union = new ObservedUnion(dialect, directories, mounted, join(base, 'view'));
     });
     afterEach(async () => {
       for (const subject of subjects) subject.close();
       try {
         mounted?.unmount();
-        if (mounted !== undefined && mounted.server.exitCode === null) await once(mounted.server, 'exit');
+        await mounted?.server.closed();
       } finally {
         unmount(disk);
         removeScratch(base);

@@ -3,7 +3,6 @@
  * end of the mount.
  */
 import { type ChildProcess, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import {
   existsSync,
   linkSync,
@@ -17,16 +16,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  aufsArguments,
-  type ForegroundMount,
-  isMounted,
-  mountForeground,
-  mountsUnavailable,
-  PLYFS,
-  unmount,
-  waitFor,
-} from '../../harness/mounts.js';
+import { aufsArguments, isMounted, mountsUnavailable, PLYFS, unmount, waitFor } from '../../harness/mounts.js';
+import { mountWithOwnServer, type OwnMount } from '../../harness/own-server.js';
 import { makeLayerDirs, makeScratch, removeScratch, type WritableLayerDirs } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 import { ended, startScript } from '../harness/workload.js';
@@ -50,7 +41,7 @@ const numbers = Array.from({ length: FILES }, (_, i) => i);
 describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' : `: ${unavailable}`}`, () => {
   let base: string;
   let layers: WritableLayerDirs;
-  let mounted: ForegroundMount;
+  let mounted: OwnMount;
   /** Returns a path below the mountpoint, below the upper, or below the one lower branch in use. */
   const shown = (path: string): string => join(layers.mountpoint, path);
   const upper = (path: string): string => join(layers.upper, path);
@@ -75,21 +66,19 @@ describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' :
   }
 
   async function mount(extra: readonly string[] = []): Promise<void> {
-    mounted = await mountForeground(layers, [], aufsArguments(layers, extra));
+    mounted = await mountWithOwnServer(layers, aufsArguments(layers, extra));
   }
 
   /** @param busy a process that works on the mount. It fails then, and must end before the unmount. */
   async function kill(busy?: ChildProcess): Promise<void> {
-    mounted.server.kill('SIGKILL');
-    await once(mounted.server, 'exit');
+    await mounted.server.kill();
     if (busy !== undefined) expect(await ended(busy)).not.toBe(0);
     mounted.unmount();
   }
 
-  async function ending(end: () => void): Promise<void> {
-    const exit = once(mounted.server, 'exit');
-    end();
-    await exit;
+  async function ending(end: () => void | Promise<void>): Promise<void> {
+    await end();
+    await mounted.server.closed();
   }
 
   function plyfsUmount(): { status: number | null; stderr: string } {
@@ -145,7 +134,7 @@ describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' :
       sys.writeFile(shown('a'), 'copy');
       await kill();
       const branches = `br:${layers.upper}=rw:${above}=ro:${lower('')}=ro+wh`;
-      mounted = await mountForeground(layers, [], ['-t', 'aufs', '-o', branches, layers.mountpoint]);
+      mounted = await mountWithOwnServer(layers, ['-t', 'aufs', '-o', branches]);
       expect(['d/b', 'e/c'].map((name) => readFileSync(shown(name), 'utf8'))).toEqual(['copy', 'copy']);
       await ending(() => mounted.unmount());
     } finally {
@@ -170,13 +159,13 @@ describe.skipIf(unavailable !== null)(`pseudo-links${unavailable === null ? '' :
   it.each([
     ['plyfs umount', () => plyfsUmount().status],
     ['umount(8)', () => spawnSync('umount', [layers.mountpoint]).status],
-    ['SIGTERM', () => (mounted.server.kill('SIGTERM') ? 0 : 1)],
+    ['SIGTERM', async () => await mounted.server.terminate().then(() => 0)],
   ])('become links of the upper after %s, in directories that keep their times', async (_, end) => {
     utimesSync(lower('e'), 1000, 2000);
     await mount();
     sys.writeFile(shown('a'), 'copy');
     sys.unlink(shown('d/b'));
-    await ending(() => expect(end()).toBe(0));
+    await ending(async () => expect(await end()).toBe(0));
     expect(entries()).toEqual([]);
     expect(statSync(upper('e/c'))).toMatchObject({ ino: statSync(upper('a')).ino, nlink: 2 });
     expect([existsSync(upper('d/b')), statSync(upper('e')).mtimeMs]).toEqual([false, 2_000_000]);
