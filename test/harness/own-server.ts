@@ -16,8 +16,11 @@ export interface OwnServer {
   kill(): Promise<void>;
   /** Sends SIGTERM to the process that was started for the mount. Resolves when the server has ended. */
   terminate(): Promise<void>;
-  /** Resolves when the server has closed the layers after the end of the mount. */
-  closed(): Promise<void>;
+  /**
+   * Resolves when the server has closed the layers after the end of the mount, with the status of the process
+   * that was started for the mount; null: a signal has ended it.
+   */
+  closed(): Promise<number | null>;
 }
 
 export interface OwnMount extends Mounted {
@@ -26,11 +29,25 @@ export interface OwnMount extends Mounted {
   log(): string;
 }
 
+/** The program that serves. */
+export interface ServingProgram {
+  /** Default: the program under test. */
+  readonly path?: string;
+  /** NODE_OPTIONS. */
+  readonly nodeOptions?: string;
+}
+
 /** @param args the arguments without the mountpoint */
-export async function mountWithOwnServer(layers: LayerDirs, args: readonly string[]): Promise<OwnMount> {
-  if (USES_SERVICE) return await mountWithOwnService(layers, args);
-  const { mountpoint, server, log, unmount } = await mountForeground(layers, [], [...args]);
-  const closed = async (): Promise<void> => await ended(server);
+export async function mountWithOwnServer(
+  layers: LayerDirs,
+  args: readonly string[],
+  program: ServingProgram = {},
+): Promise<OwnMount> {
+  if (USES_SERVICE) return await mountWithOwnService(layers, args, program);
+  const { path = PLYFS, nodeOptions = process.env.NODE_OPTIONS ?? '' } = program;
+  const command = ['env', `NODE_OPTIONS=${nodeOptions}`, path] as const;
+  const { mountpoint, server, log, unmount } = await mountForeground(layers, [], [...args], command);
+  const closed = async (): Promise<number | null> => await ended(server);
   return {
     mountpoint,
     unmount,
@@ -39,8 +56,12 @@ export async function mountWithOwnServer(layers: LayerDirs, args: readonly strin
   };
 }
 
-async function mountWithOwnService(layers: LayerDirs, args: readonly string[]): Promise<OwnMount> {
-  const service = await OwnService.start(dirname(layers.mountpoint));
+async function mountWithOwnService(
+  layers: LayerDirs,
+  args: readonly string[],
+  program: ServingProgram,
+): Promise<OwnMount> {
+  const service = await OwnService.start(dirname(layers.mountpoint), program);
   try {
     const { mountpoint, said, unmount } = mountWith([...args, '-o', `log=${service.logFile}`], layers, service.env);
     return {
@@ -70,21 +91,26 @@ class OwnService implements OwnServer {
   private messages = '';
   private server = Number.NaN;
 
-  private constructor(beside: string) {
+  private constructor(beside: string, { path = PLYFS, nodeOptions = process.env.NODE_OPTIONS ?? '' }: ServingProgram) {
     this.place = mkdtempSync(join(beside, 'service-'));
     this.logFile = join(this.place, 'log');
     this.env = { ...process.env, PLYFS_SERVICE_DIR: this.place };
     const args = ['serve', '--idle-timeout', `${IDLE_SECONDS}`];
-    this.supervisor = spawn(PLYFS, args, { env: this.env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const env = { ...this.env, NODE_OPTIONS: nodeOptions };
+    this.supervisor = spawn(path, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     this.supervisor.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.messages += text;
     });
-    this.supervisor.once('exit', () => rmSync(this.place, { recursive: true, force: true }));
+    // After `close` nothing is added to the messages.
+    this.supervisor.once('close', () => {
+      this.messages = this.log();
+      rmSync(this.place, { recursive: true, force: true });
+    });
   }
 
   /** Starts a service, with its directory in `beside`. Resolves when it accepts mounts. */
-  static async start(beside: string): Promise<OwnService> {
-    const service = new OwnService(beside);
+  static async start(beside: string, program: ServingProgram): Promise<OwnService> {
+    const service = new OwnService(beside, program);
     await waitFor(() => {
       const { exitCode } = service.supervisor;
       if (exitCode !== null) throw new Error(`plyfs serve ended with status ${exitCode}: ${service.messages}`);
@@ -120,8 +146,9 @@ class OwnService implements OwnServer {
   }
 
   /** The server process lives longer than the mount. */
-  async closed(): Promise<void> {
+  async closed(): Promise<number | null> {
     await this.terminate();
+    return await ended(this.supervisor);
   }
 
   end(): void {
@@ -136,6 +163,8 @@ function signalTo(server: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): () 
   };
 }
 
-async function ended(server: ChildProcess): Promise<void> {
-  if (server.exitCode === null && server.signalCode === null) await once(server, 'exit');
+/** Resolves with the status of a process when it has ended and its output was read; null: by a signal. */
+async function ended(server: ChildProcess): Promise<number | null> {
+  if (server.exitCode === null && server.signalCode === null) await once(server, 'close');
+  return server.exitCode;
 }

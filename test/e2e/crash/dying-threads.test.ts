@@ -6,14 +6,8 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  type ForegroundMount,
-  isMounted,
-  mountForeground,
-  mountsUnavailable,
-  overlayOptions,
-  waitFor,
-} from '../../harness/mounts.js';
+import { isMounted, mountsUnavailable, overlayOptions, USES_SERVICE, waitFor } from '../../harness/mounts.js';
+import { mountWithOwnServer, type OwnMount } from '../../harness/own-server.js';
 import { type LayerDirs, makeLayerDirs, makeScratch, removeScratch } from '../../harness/scratch.js';
 import * as sys from '../../harness/sys/index.js';
 import { fillLarge } from '../harness/large-file.js';
@@ -36,7 +30,7 @@ describe.skipIf(unavailable !== null)(`plyfs with a bug${unavailable === null ? 
   let base: string;
   let layers: LayerDirs;
   let patched: PatchedPlyfs;
-  let mounted: ForegroundMount | undefined;
+  let mounted: OwnMount | undefined;
   const children: ChildProcess[] = [];
 
   beforeEach(() => {
@@ -50,15 +44,14 @@ describe.skipIf(unavailable !== null)(`plyfs with a bug${unavailable === null ? 
   afterEach(async () => {
     for (const child of children.splice(0)) child.kill('SIGKILL');
     mounted?.unmount();
-    const { server } = mounted ?? {};
-    if (server?.exitCode === null && server.signalCode === null) await once(server, 'exit');
+    await mounted?.server.closed();
     mounted = undefined;
     removeScratch(base);
   });
 
   async function mount(nodeOptions = ''): Promise<void> {
     const args = ['-o', overlayOptions(layers)];
-    mounted = await mountForeground(layers, [], args, ['env', `NODE_OPTIONS=${nodeOptions}`, patched.program]);
+    mounted = await mountWithOwnServer(layers, args, { path: patched.program, nodeOptions });
   }
   const at = (name: string): string => join(layers.mountpoint, name);
   const logged = (): string[] => (mounted?.log() ?? '').split('\n').filter((line) => line !== '');
@@ -143,22 +136,21 @@ describe.skipIf(unavailable !== null)(`plyfs with a bug${unavailable === null ? 
     const slowly = 'for (const end = performance.now() + 15; performance.now() < end; ) lib.func(prototype);';
     patched.intoFunction('sys/libc.js', 'bind', slowly);
     await mount();
-    const { server, unmount } = mounted as ForegroundMount;
+    const { server, unmount } = mounted as OwnMount;
     for (const path of [layers.mountpoint, ...names.map(at)]) sys.close(openAndList(path));
-    const ended = once(server, 'exit');
     unmount();
-    expect([...(await ended), logged()]).toEqual([0, null, []]);
+    expect([await server.closed(), logged()]).toEqual([0, []]);
   });
 
   it('fails its callers and ends the mount with a logged line when the serving thread runs out of memory', async () => {
-    patched.intoFunction('union/ops/remove.js', 'unlink', EXHAUST);
+    // A service, which exercises its code first, makes no symlinks.
+    patched.intoFunction('union/ops/create.js', 'symlink', EXHAUST);
     await mount(LITTLE_MEMORY);
-    const { server } = mounted as ForegroundMount;
-    const ended = once(server, 'close');
-    expect(sys.outcome(() => sys.unlink(at('file')))).toMatch(/^(ECONNABORTED|ENOTCONN)$/);
-    const [status] = await ended;
-    expect(status).toBe(1);
-    expect(isMounted(layers.mountpoint)).toBe(false);
+    const { server } = mounted as OwnMount;
+    expect(sys.outcome(() => sys.symlink('target', at('symlink')))).toMatch(/^(ECONNABORTED|ENOTCONN)$/);
+    await waitFor(() => !isMounted(layers.mountpoint), 'the end of the mount');
+    // A service ends when it is told to.
+    expect(await server.closed()).toBe(USES_SERVICE ? 0 : 1);
     expect(logged().some((line) => /memory/i.test(line))).toBe(true);
   });
 });
