@@ -1,6 +1,6 @@
 /**
- * Mounts whose server has no other mount, so that a test can kill it and count its files. With PLYFS_SERVICE=1,
- * the server is that of a service which is started for this mount.
+ * Mounts whose server has no other mount, so that a test can kill it and count its files. With
+ * PLYFS_SERVICE=1, the server is that of a service which is started for this mount.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

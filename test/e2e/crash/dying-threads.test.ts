@@ -149,7 +149,7 @@ describe.skipIf(unavailable !== null)(`plyfs with a bug${unavailable === null ? 
     const { server } = mounted as OwnMount;
     expect(sys.outcome(() => sys.symlink('target', at('symlink')))).toMatch(/^(ECONNABORTED|ENOTCONN)$/);
     await waitFor(() => !isMounted(layers.mountpoint), 'the end of the mount');
-    // A service ends when it is told to.
+    // A service does not end with its mount, but by SIGTERM.
     expect(await server.closed()).toBe(USES_SERVICE ? 0 : 1);
     expect(logged().some((line) => /memory/i.test(line))).toBe(true);
   });
