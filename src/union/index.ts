@@ -2,6 +2,7 @@ export { CopyPool } from '../copyup/pool/copy-pool.js';
 export { xattrNamespace } from '../whiteout/overlay/overlay-namespace.js';
 export type { OverrideKind } from '../whiteout/overrides/stat-overrides.js';
 export { refuseIncompatibleAt } from '../whiteout/work/incompatible-work.js';
+export { StillEnding } from '../whiteout/work/still-ending.js';
 export { createUnion } from './create-union.js';
 export type { OwnershipView } from './filesystem/mapped-filesystem.js';
 export type { FdPool } from './layers/fd-pool.js';

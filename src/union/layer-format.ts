@@ -44,10 +44,11 @@ export interface LayerFormat {
 }
 
 export function layerFormat(config: UnionConfig): LayerFormat {
-  return config.aufs === undefined ? overlayFormat(config) : aufsFormat(config.aufs, config.log);
+  return config.aufs === undefined ? overlayFormat(config) : aufsFormat(config.aufs, config);
 }
 
-function overlayFormat({ work, log, overlay, volatileMark, topIsUpper, markersInUpper }: UnionConfig): LayerFormat {
+function overlayFormat(config: UnionConfig): LayerFormat {
+  const { work, log, overlay, volatileMark, topIsUpper, markersInUpper, whileEnding } = config;
   const { xattrs, redirect, metacopy, index } = overlay ?? defaultOverlay(xattrNamespace());
   const reservesMarkers = markersInUpper === true;
   const dialect = new OverlayDialect(xattrs, { redirect, metacopy, reservesMarkers });
@@ -64,6 +65,7 @@ function overlayFormat({ work, log, overlay, volatileMark, topIsUpper, markersIn
         WorkDirectory.open(work, log, {
           marked: volatileMark === true,
           exclusive: index,
+          ...(whileEnding === undefined ? {} : { whileEnding }),
           openParent: () => mount.openWork(),
         }),
       );
@@ -74,7 +76,10 @@ function overlayFormat({ work, log, overlay, volatileMark, topIsUpper, markersIn
 }
 
 /** The aufs format. The work directory is a directory of the rw branch that the union never shows. */
-function aufsFormat(settings: AufsSettings, log: UnionConfig['log']): LayerFormat {
+function aufsFormat(
+  settings: AufsSettings,
+  { log, whileEnding }: Pick<UnionConfig, 'log' | 'whileEnding'>,
+): LayerFormat {
   const honouring = new AufsReader('ro+wh');
   const ignoring = new AufsReader('ro');
   const xattrs = xattrNamespace();
@@ -92,7 +97,10 @@ function aufsFormat(settings: AufsSettings, log: UnionConfig['log']): LayerForma
       try {
         prepareBranch(root.fd);
         const waitMs = settings.keepLinks && hasPseudoLinks(root.fd) ? FLUSH_WAIT_MS : 0;
-        return WorkDirectory.openInside(root.fd, ORPHAN_DIRECTORY, log, waitMs);
+        return WorkDirectory.openInside(root.fd, ORPHAN_DIRECTORY, log, {
+          waitMs,
+          ...(whileEnding === undefined ? {} : { whileEnding }),
+        });
       } catch (error) {
         if (error instanceof FsError) throw new FsError(error.errno, error.reason, path);
         throw error;

@@ -1,6 +1,7 @@
 import type { CopyPool } from '../copyup/pool/copy-pool.js';
 import type { AccessTimes } from '../core/access-times.js';
 import type { OverrideKind } from '../whiteout/overrides/stat-overrides.js';
+import type { EndingPolicy } from '../whiteout/work/still-ending.js';
 import type { OwnershipView } from './filesystem/mapped-filesystem.js';
 import type { FdPool } from './layers/fd-pool.js';
 import type { PrefetchThreads } from './prefetch/prefetch-threads.js';
@@ -40,6 +41,8 @@ export interface UnionConfig {
    * Mark the work directory as volatile, so that the upper is not mounted again until the mark is removed.
    */
   readonly volatileMark?: boolean;
+  /** The action if the server of an earlier mount still has the upper open; absent: wait for it. */
+  readonly whileEnding?: EndingPolicy;
   /** How owners, ACLs and xattrs are shown if not as on the disk; absent: as on the disk. */
   readonly ownership?: OwnershipView;
   /** The fds that this union shares with others of the process; absent: it has them alone. */

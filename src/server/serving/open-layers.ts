@@ -1,18 +1,31 @@
 import type { Operations } from '../../fuse/operations.js';
-import { CopyPool, createUnion, PrefetchThreads, refuseIncompatibleAt, type UnionConfig } from '../../union/index.js';
+import {
+  CopyPool,
+  createUnion,
+  PrefetchThreads,
+  refuseIncompatibleAt,
+  StillEnding,
+  type UnionConfig,
+} from '../../union/index.js';
 import type { MountConfig } from '../config/mount-config.js';
 import { oneLine } from '../config/mount-error.js';
 
-export { CopyPool, PrefetchThreads };
+export { CopyPool, PrefetchThreads, StillEnding };
 
 /** The parts of a union that others of its process or thread use too. It has each absent part alone. */
 export type SharedParts = Pick<UnionConfig, 'fdPool' | 'copyPool' | 'prefetchThreads'>;
 
-/** Opens the layers as a union. On a read-only mount, the upper becomes the topmost lower. */
+/** Settings of a union whose thread serves others too. */
+export type Neighbourhood = SharedParts & Pick<UnionConfig, 'whileEnding'>;
+
+/**
+ * Opens the layers as a union. On a read-only mount, the upper becomes the topmost lower.
+ * @throws StillEnding see `EndingPolicy`
+ */
 export function openLayers(
   config: MountConfig,
   writeLog: (line: string) => void,
-  shared: SharedParts = {},
+  others: Neighbourhood = {},
 ): Operations {
   const log = (line: string): void => writeLog(oneLine(line));
   const { lowers, upper, work } = config;
@@ -25,7 +38,7 @@ export function openLayers(
     ...(config.ownership === undefined ? {} : { ownership: config.ownership }),
     ...(config.markersInUpper === undefined ? {} : { markersInUpper: config.markersInUpper }),
     ...(config.overrides === undefined ? {} : { overrides: config.overrides }),
-    ...shared,
+    ...others,
     log,
   };
   if (upper === undefined) return createUnion({ ...common, lowers });

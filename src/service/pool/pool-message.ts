@@ -34,8 +34,17 @@ export interface PoolThreadData {
 
 /** An order to a pool thread. */
 export type PoolOrder =
-  /** `place` stays the main thread's. The thread owns `config.deviceFd`. */
-  | { readonly kind: 'mount'; readonly id: number; readonly config: MountConfig; readonly place: CallerPlace }
+  /**
+   * `place` stays the main thread's. The thread owns `config.deviceFd`, unless it reports `later`, which it
+   * does not after the last try.
+   */
+  | {
+      readonly kind: 'mount';
+      readonly id: number;
+      readonly config: MountConfig;
+      readonly place: CallerPlace;
+      readonly isLastTry: boolean;
+    }
   /** Ends the service of a mount, which has been unmounted or detached before. */
   | { readonly kind: 'stop'; readonly id: number }
   | { readonly kind: 'statistics' }
@@ -66,6 +75,10 @@ export type PoolReport =
   /** `mount` is undefined if the mount namespace of the caller does not show the mount. */
   | { readonly kind: 'ready'; readonly id: number; readonly mount: MountedReport | undefined }
   | ({ readonly kind: 'refused'; readonly id: number } & Refusal)
+  /**
+   * The server of an earlier mount is still ending. The order can be given again for `waitMs` milliseconds.
+   */
+  | { readonly kind: 'later'; readonly id: number; readonly waitMs: number }
   | { readonly kind: 'log'; readonly id: number; readonly line: string }
   /** The thread has closed the device and the layers. With an error: the mount may still exist. */
   | { readonly kind: 'ended'; readonly id: number; readonly error: Refusal | undefined }

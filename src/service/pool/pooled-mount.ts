@@ -20,11 +20,13 @@ export class PooledMount {
   location: MountedReport | undefined;
   /** Undefined: it has not been checked yet. */
   config: MountConfig | undefined;
-  /** /dev/fuse, until the thread closes it; -1: it has not opened it, or closes it itself. */
+  /** /dev/fuse, opened by the thread or the caller; -1: it is not open, or the thread closes it itself. */
   deviceFd = -1;
   private log: MountLog | undefined;
   private readonly end: Deferred = deferred();
   private arePlaceFdsOpen = true;
+  /** When its thread first could not make it because an earlier server was ending. */
+  private postponedAt: number | undefined;
 
   constructor(
     readonly order: MountOrder,
@@ -51,7 +53,15 @@ export class PooledMount {
     this.state = 'mounting';
     this.config = config;
     this.thread = thread;
+    this.deviceFd = config.deviceFd ?? -1;
     if (this.order.logs === 'sink') this.log = new MountLog(logFd);
+  }
+
+  /** Whether it has waited for `waitMs` milliseconds since its thread first could not make it. */
+  waitedFor(waitMs: number): boolean {
+    const now = performance.now();
+    this.postponedAt ??= now;
+    return now - this.postponedAt >= waitMs;
   }
 
   /** Before the mount is ready, lines are for the caller. */

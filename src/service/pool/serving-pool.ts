@@ -1,6 +1,7 @@
 /** The threads that serve the mounts of the service, and the table of these mounts. */
 import { close } from 'node:fs';
 import { Errno } from '../../core/errno.js';
+import type { MountConfig } from '../../server/config/mount-config.js';
 import { asMountError, MountError } from '../../server/config/mount-error.js';
 import type { MountEvents, MountOrder, Mounts, PoolStatus } from '../order/mount-order.js';
 import { type CheckAnswer, CheckWorkers } from './check-workers.js';
@@ -8,6 +9,9 @@ import type { CheckedMount, PoolReport, Refusal, UnmountOutcome } from './pool-m
 import { PoolThreads } from './pool-threads.js';
 import type { PoolWorker } from './pool-worker.js';
 import { PooledMount } from './pooled-mount.js';
+
+/** The pause before a mount is tried again that waits for the server of an earlier mount, in milliseconds. */
+const RETRY_MS = 10;
 
 const ENDED: Refusal = { message: 'server: the serving thread has ended', errno: undefined };
 const ABANDONED: Refusal = { message: 'service: ended before the mount was ready', errno: Errno.EINTR };
@@ -127,9 +131,29 @@ export class ServingPool implements Mounts {
     }
     mount.checked(checked, thread);
     thread.mounts++;
+    this.make(mount, checked.config, thread, false);
+  }
+
+  private make({ id, order }: PooledMount, config: MountConfig, thread: PoolWorker, isLastTry: boolean): void {
     thread.making++;
-    const { id, place } = mount.order;
-    thread.give({ kind: 'mount', id, place, config: checked.config });
+    thread.give({ kind: 'mount', id, place: order.place, config, isLastTry });
+  }
+
+  /** The server of an earlier mount is still ending: the thread tries again after a while. */
+  private postpone(mount: PooledMount, thread: PoolWorker, waitMs: number): void {
+    thread.making--;
+    const isLastTry = mount.waitedFor(waitMs);
+    setTimeout(() => {
+      const { config } = mount;
+      // The thread has died.
+      if (mount.state === 'ended' || config === undefined) return;
+      if (!mount.isAbandoned) {
+        this.make(mount, config, thread, isLastTry);
+        return;
+      }
+      this.threads.release(thread);
+      this.refuseUnassigned(mount, ABANDONED);
+    }, RETRY_MS);
   }
 
   private receive(report: PoolReport, from: PoolWorker): void {
@@ -150,6 +174,9 @@ export class ServingPool implements Mounts {
         break;
       case 'log':
         mount.addLine(report.line);
+        break;
+      case 'later':
+        this.postpone(mount, from, report.waitMs);
         break;
       case 'refused':
         from.making--;

@@ -8,7 +8,8 @@ import type { MountConfig } from '../../server/config/mount-config.js';
 import { asMountError, errnoOf } from '../../server/config/mount-error.js';
 import { limitLines } from '../../server/serving/log-limit.js';
 import { detach, mountSession, prepareMount } from '../../server/serving/mount-session.js';
-import { openLayers, type SharedParts } from '../../server/serving/open-layers.js';
+import { openLayers, type SharedParts, StillEnding } from '../../server/serving/open-layers.js';
+import { close } from '../../sys/files/open.js';
 import { statFd } from '../../sys/files/stat.js';
 import { type MountEntry, mountedOn } from '../../sys/mountinfo.js';
 import { type CallerPlace, LostPlaceError, type ThreadHome } from '../../sys/process/namespaces.js';
@@ -34,10 +35,10 @@ export class ThreadMount {
   ) {}
 
   /**
-   * Mounts in the place of the caller, and adds the session to the loop. Reports `ready`, or `refused`; after
-   * a failure nothing stays mounted or open.
+   * Mounts in the place of the caller, and adds the session to the loop. Reports `ready`, `refused` or
+   * `later`; without `ready` nothing stays mounted or open.
    * @param ended called when the mount has ended by itself
-   * @returns undefined if the mount has been refused
+   * @returns undefined if there is no mount
    * @throws LostPlaceError if the thread must end
    */
   static make(
@@ -48,8 +49,12 @@ export class ThreadMount {
     const { id, config, place } = order;
     const { report } = parts;
     const log = limitLines((line) => report({ kind: 'log', id, line }));
+    let isDeviceTaken = false;
+    const taken = (): void => {
+      isDeviceTaken = true;
+    };
     try {
-      const { operations, session, entry } = mountIn(order, parts, log);
+      const { operations, session, entry } = mountIn(order, parts, log, taken);
       const mount = new ThreadMount(id, operations, session);
       mount.addTo(order, parts, (error) => {
         ended(mount);
@@ -60,6 +65,15 @@ export class ThreadMount {
       return mount;
     } catch (error) {
       if (error instanceof LostPlaceError) throw error;
+      if (error instanceof StillEnding) {
+        report({ kind: 'later', id, waitMs: error.waitMs });
+        return undefined;
+      }
+      if (config.deviceFd !== undefined && !isDeviceTaken) {
+        // Otherwise users of the mount that the caller has made would wait forever.
+        report({ kind: 'released', id });
+        close(config.deviceFd);
+      }
       report({ kind: 'refused', id, ...refusalOf(error, config, log) });
       return undefined;
     }
@@ -103,17 +117,25 @@ interface Mounted {
   readonly entry: MountEntry | undefined;
 }
 
-/** Opens the layers and mounts in the place of the caller. */
+/**
+ * Opens the layers and mounts in the place of the caller.
+ * @param taken called when the session owns the device, also one that the caller has given
+ */
 function mountIn(
-  { id, config, place }: ThreadMountOrder,
+  { id, config, place, isLastTry }: ThreadMountOrder,
   { loop, home, shared, report }: ThreadParts,
   log: (line: string) => void,
+  taken: () => void,
 ): Mounted {
   // The modes of what the server creates are computed with the umask of each request.
   return home.enter({ ...place, umask: 0 }, () => {
-    const operations = openLayers(config, log, shared);
+    // The thread must not wait for another server: it serves other mounts.
+    const operations = openLayers(config, log, { ...shared, whileEnding: isLastTry ? 'give up' : 'throw' });
     const session = mountSession(config, operations, loop.memory, {
-      mounted: (fd) => report({ kind: 'device', id, fd }),
+      mounted: (fd) => {
+        taken();
+        report({ kind: 'device', id, fd });
+      },
       released: () => report({ kind: 'released', id }),
       log,
       debug: log,

@@ -22,6 +22,7 @@ import { CAP_DAC_OVERRIDE, hasCapability } from '../../sys/rights/capabilities.j
 import { withPermissionsToEmpty, withPermissionsToMove } from '../../sys/rights/owner-permission.js';
 import { markVolatile, refuseIncompatible } from './incompatible-work.js';
 import { makeIfMissing } from './make-directory.js';
+import { type EndingPolicy, StillEnding } from './still-ending.js';
 
 /** How long a server can take to end after its unmount, on a busy machine, in milliseconds. */
 const ENDING_MS = 3000;
@@ -47,19 +48,26 @@ export class WorkDirectory {
    * @param marked mark the upper as volatile
    * @param exclusive throw EBUSY if another mount uses the directory. If the other server is just ending, the
    * call waits for it: that server closes its files after the unmount, and a user can mount again at once
+   * @param whileEnding the action instead of waiting
    * @param openParent opens `path`
+   * @throws StillEnding see {@link EndingPolicy}
    */
   static open(
     path: string,
     log: (line: string) => void,
-    { marked = false, exclusive = false, openParent = (): number => openTrusted(path, O_RDONLY | O_DIRECTORY) } = {},
+    {
+      marked = false,
+      exclusive = false,
+      whileEnding = 'wait' as EndingPolicy,
+      openParent = (): number => openTrusted(path, O_RDONLY | O_DIRECTORY),
+    } = {},
   ): WorkDirectory {
     const parent = openParent();
     let fd = -1;
     try {
       fd = openWork(parent);
       refuseIncompatible(fd, path);
-      if (lockInTime(fd, exclusive ? ENDING_MS : 0)) removeContents(fd);
+      if (lockInTime(fd, exclusive ? ENDING_MS : 0, whileEnding)) removeContents(fd);
       else if (exclusive) throw inUse(path);
       else log(sharedWarning(`workdir ${displayName(path)}`));
       // Every mount that uses the directory holds a lock, so that a later one does not empty it when the
@@ -79,15 +87,26 @@ export class WorkDirectory {
    * As {@link open}, for a dialect whose work directory is inside the upper: the directory `name` in
    * `parent`.
    * @param waitMs how long to wait for another mount that may be ending and still writes, in milliseconds
+   * @throws StillEnding see {@link EndingPolicy}
    */
-  static openInside(parent: number, name: string, log: (line: string) => void, waitMs: number): WorkDirectory {
+  static openInside(
+    parent: number,
+    name: string,
+    log: (line: string) => void,
+    { waitMs = 0, whileEnding = 'wait' as EndingPolicy } = {},
+  ): WorkDirectory {
     const fd = openDirectoryAt(parent, name);
-    // An ACL inherited from the upper's root would pass to every object that is created or copied up here.
-    dropInheritedAcl(fd);
-    if (lockInTime(fd, waitMs)) removeContents(fd);
-    else log(sharedWarning('the upper'));
-    tryShareLock(fd);
-    return new WorkDirectory(fd, log);
+    try {
+      // An ACL inherited from the upper's root would pass to every object that is created or copied up here.
+      dropInheritedAcl(fd);
+      if (lockInTime(fd, waitMs, whileEnding)) removeContents(fd);
+      else log(sharedWarning('the upper'));
+      tryShareLock(fd);
+      return new WorkDirectory(fd, log);
+    } catch (error) {
+      close(fd);
+      throw error;
+    }
   }
 
   /** Marks the directory as used by the mount `id` (see `mountedId`). */
@@ -141,9 +160,12 @@ function sharedWarning(what: string): string {
  * already, at least {@link ENDING_MS}
  * @returns false if the other holder keeps its lock
  */
-function lockInTime(fd: number, waitMs: number): boolean {
+function lockInTime(fd: number, waitMs: number, whileEnding: EndingPolicy): boolean {
   if (tryLock(fd)) return true;
-  const deadline = Date.now() + (usersAreGone(fd) ? Math.max(waitMs, ENDING_MS) : waitMs);
+  if (whileEnding === 'give up') return false;
+  const patience = usersAreGone(fd) ? Math.max(waitMs, ENDING_MS) : waitMs;
+  if (patience > 0 && whileEnding === 'throw') throw new StillEnding(patience);
+  const deadline = Date.now() + patience;
   const pause = new Int32Array(new SharedArrayBuffer(4));
   while (!tryLock(fd)) {
     if (Date.now() >= deadline) return false;

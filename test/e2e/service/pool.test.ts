@@ -12,10 +12,17 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PoolStatus } from '../../../src/service/order/mount-order.js';
 import { dropCaches } from '../../harness/machine/kernel-caches.js';
-import { isMounted, mountForeground, mountsUnavailable, unmount, waitFor } from '../../harness/mounts.js';
+import {
+  isMounted,
+  mountForeground,
+  mountsUnavailable,
+  overlayOptions,
+  unmount,
+  waitFor,
+} from '../../harness/mounts.js';
 import {
   makeLayerDirs,
   makeMemoryScratch,
@@ -66,6 +73,17 @@ describe.skipIf(unavailable !== null)(
       }
       removeScratch(base);
     });
+
+    /** Locks the work directory of a union, as a server does that has not ended yet. */
+    async function holdWork({ work }: WritableLayerDirs): Promise<ChildProcess> {
+      mkdirSync(join(work, 'work'));
+      const holder = spawn('flock', ['--no-fork', join(work, 'work'), 'sh', '-c', 'echo held; exec sleep 1000'], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      children.push(holder);
+      await once(holder.stdout as NodeJS.ReadableStream, 'data');
+      return holder;
+    }
 
     /** New layers, with a file whose content is its name in each lower. */
     function layers(): WritableLayerDirs {
@@ -258,6 +276,50 @@ describe.skipIf(unavailable !== null)(
         stopped.server.kill('SIGCONT');
         stopped.unmount();
       }
+    });
+
+    it('serves other mounts while a mount waits for the server of an earlier one', async () => {
+      const others = [layers(), layers(), layers()];
+      for (const other of others) await pool.mount(other);
+      const made = layers();
+      const holder = await holdWork(made);
+      const waiting = pool.begin(made, ['index=on']);
+      await vi.waitUntil(async () => (await pool.statusOf(waiting)).thread > 0, { timeout: 30_000, interval: 5 });
+      for (const { mountpoint } of others) expect(readFileSync(join(mountpoint, 'file0'), 'utf8')).toBe('file0');
+      const ends = pool.events.filter(({ id, event }) => id === waiting && (event === 'ready' || event === 'refused'));
+      expect(ends).toEqual([]);
+      holder.kill();
+      expect((await pool.next(waiting, ['ready', 'refused'])).event).toBe('ready');
+      expect(readFileSync(join(made.mountpoint, 'file0'), 'utf8')).toBe('file0');
+    });
+
+    it('refuses a mount if the server of an earlier one does not end, also one that the caller has made', async () => {
+      const [one, made] = [layers(), layers()];
+      await holdWork(one);
+      await holdWork(made);
+      const refused = pool.begin(one, ['index=on']);
+      const given = pool.beginWith([overlayOptions(made, ['index=on'])], '/dev/fd/7', { given: made.mountpoint });
+      try {
+        for (const id of [refused, given]) {
+          const { value } = await pool.next(id, ['ready', 'refused']);
+          expect(value).toMatchObject({ errno: 16, message: expect.stringContaining('in use by another mount') });
+        }
+        // Otherwise users of the caller's mount would wait forever.
+        expect([...pool.openFiles().values()]).not.toContain('/dev/fuse');
+        expect((await pool.status()).mounts).toEqual([]);
+      } finally {
+        spawnSync('umount', ['-l', made.mountpoint]);
+      }
+    });
+
+    it('gives up a mount that is unmounted while it waits for the server of an earlier one', async () => {
+      const made = layers();
+      await holdWork(made);
+      const waiting = pool.begin(made, ['index=on']);
+      await vi.waitUntil(async () => (await pool.statusOf(waiting)).thread > 0, { timeout: 30_000, interval: 5 });
+      expect(await pool.unmount(waiting)).toBeNull();
+      expect((await pool.next(waiting, ['refused', 'ready'])).event).toBe('refused');
+      expect(isMounted(made.mountpoint)).toBe(false);
     });
 
     it('ends the mounts of a thread that has died, and serves new ones on another', async () => {

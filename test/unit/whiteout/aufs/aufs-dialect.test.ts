@@ -36,7 +36,7 @@ beforeEach(() => {
   branch = mkdtempSync(join(tmpdir(), 'plyfs-aufs-'));
   root = openSync(branch, 'r');
   prepareBranch(root);
-  work = WorkDirectory.openInside(root, '.wh..wh.orph', () => {}, 0);
+  work = WorkDirectory.openInside(root, '.wh..wh.orph', () => {});
   hiding = new AufsHiding(work, new MarkerMaker(root, true));
 });
 
@@ -231,7 +231,7 @@ describe('the directory of orphans', () => {
   it('is emptied when the branch is opened after a kill', () => {
     work.close();
     mkdirSync(at('.wh..wh.orph/left/deep'), { recursive: true });
-    work = WorkDirectory.openInside(root, '.wh..wh.orph', () => {}, 0);
+    work = WorkDirectory.openInside(root, '.wh..wh.orph', () => {});
     expect(orphans()).toEqual([]);
     expect(existsSync(at('.wh..wh.aufs'))).toBe(true);
   });

@@ -58,7 +58,7 @@ beforeEach(() => {
   upper = openSync(join(home, 'upper'), 'r');
   lower = openSync(join(home, 'lower'), 'r');
   prepareBranch(upper);
-  work = WorkDirectory.openInside(upper, '.wh..wh.orph', () => {}, 0);
+  work = WorkDirectory.openInside(upper, '.wh..wh.orph', () => {});
   hiding = new AufsHiding(work, new MarkerMaker(upper, true));
 });
 
