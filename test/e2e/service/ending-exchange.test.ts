@@ -34,7 +34,7 @@ describe.skipIf(unavailable !== null)(
       const caller = call(box, ['mount', '-o', box.options, 'mnt']);
       await caller.beTaken();
       service.kill('SIGTERM');
-      await until(() => !box.hasPids());
+      await box.untilNoPids();
       caller.go();
       expect(await caller.read()).toBe('alone');
       expect(await service.ended()).toBe(0);

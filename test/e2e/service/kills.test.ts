@@ -39,7 +39,7 @@ describe('a service whose server process is killed while a command mounts', () =
     await pause(moment);
     process.kill(server, 'SIGKILL');
     const [status] = (await ended) as [number | null];
-    await until(() => box.hasPids() && box.pids().server !== server);
+    await box.untilNewServer(server);
     expect({ status, mounts: mountsOn(box.mountpoint) }).toEqual(
       status === 0 ? { status: 0, mounts: 1 } : { status: 1, mounts: 0 },
     );

@@ -247,7 +247,7 @@ describe('a service of which a process ends', () => {
     const service = await box.start();
     const { server } = box.pids();
     process.kill(server, 'SIGKILL');
-    await until(() => box.hasPids() && box.pids().server !== server);
+    await box.untilNewServer(server);
     expect(box.pids().supervisor).toBe(service.pid);
     expect(service.text).toContain('the server process ended: SIGKILL');
     box.mount();
@@ -259,7 +259,7 @@ describe('a service of which a process ends', () => {
     const { server } = box.pids();
     box.mount();
     process.kill(server, 'SIGKILL');
-    await until(() => box.hasPids() && box.pids().server !== server);
+    await box.untilNewServer(server);
     expect(spawnSync('stat', ['-f', box.mountpoint], { encoding: 'utf8' }).stderr).toContain('not connected');
   });
 

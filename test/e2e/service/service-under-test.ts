@@ -1,7 +1,7 @@
 /** A service that `plyfs serve` runs for one test, in a directory of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { vi } from 'vitest';
 import { PLYFS } from '../../harness/mounts.js';
@@ -38,12 +38,26 @@ export class ServiceSandbox extends Sandbox {
 
   /** The pids that the service has written. */
   pids(): { supervisor: number; server: number } {
-    const [supervisor = 0, server = 0] = readFileSync(join(this.directory, 'pids'), 'utf8').split(' ').map(Number);
-    return { supervisor, server };
+    const pids = this.tryPids();
+    if (pids === undefined) throw new Error(`the service in ${this.directory} has written no pids`);
+    return pids;
   }
 
-  hasPids(): boolean {
-    return readdirSync(this.directory).includes('pids');
+  /** Waits until another process than `server` serves. Between two servers there are no pids. */
+  async untilNewServer(server: number): Promise<void> {
+    await until(() => ![undefined, server].includes(this.tryPids()?.server));
+  }
+
+  async untilNoPids(): Promise<void> {
+    await until(() => this.tryPids() === undefined);
+  }
+
+  private tryPids(): { supervisor: number; server: number } | undefined {
+    const file = join(this.directory, 'pids');
+    const text = readIfExists(file);
+    if (text === undefined) return undefined;
+    const [supervisor = 0, server = 0] = text.split(' ').map(Number);
+    return { supervisor, server };
   }
 
   /** Ends all services and mounts, and removes the directory. */
@@ -55,14 +69,15 @@ export class ServiceSandbox extends Sandbox {
 
   /** Ends a service that was started by `--detach`. */
   private async endDetached(): Promise<void> {
+    const pids = this.tryPids();
+    if (pids === undefined) return;
     try {
-      const { supervisor, server } = this.pids();
-      if (!isAlive(supervisor)) return;
-      process.kill(supervisor, 'SIGTERM');
-      await until(() => !isAlive(supervisor) && !isAlive(server));
-    } catch {
-      // No service has written its pids, or it has just ended.
+      process.kill(pids.supervisor, 'SIGTERM');
+    } catch (error) {
+      // It has ended, and left its pids: it was killed.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
+    await until(() => !isAlive(pids.supervisor) && !isAlive(pids.server));
   }
 }
 
@@ -112,6 +127,15 @@ export class RunningService {
     this.kill('SIGCONT');
     this.kill('SIGTERM');
     await this.ended();
+  }
+}
+
+function readIfExists(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
   }
 }
 
