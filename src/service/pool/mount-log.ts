@@ -1,5 +1,5 @@
 /** The log of a mount of the service. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { close, write } from 'node:fs';
 
 /** Lines that wait for the log. More are dropped: the log hangs. */
@@ -44,7 +44,15 @@ export class MountLog {
 
   /** Without logger(1) or a syslog daemon the line is lost. */
   private sendToSyslog(line: string): void {
-    const logger = spawn('logger', ['-t', `plyfs[${process.pid}]`, '--', line], { stdio: 'ignore', timeout: 5000 });
+    let logger: ChildProcess;
+    try {
+      logger = spawn('logger', ['-t', `plyfs[${process.pid}]`, '--', line], { stdio: 'ignore', timeout: 5000 });
+    } catch {
+      // ENOMEM, or E2BIG: the line is too long for an argument. It is lost, and must not end the process, which
+      // has all mounts.
+      setImmediate(() => this.writeNext());
+      return;
+    }
     let isDone = false;
     const done = (): void => {
       if (!isDone) this.writeNext();

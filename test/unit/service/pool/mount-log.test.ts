@@ -41,6 +41,13 @@ describe('MountLog', () => {
     await waitFor(() => !isOpen('/dev/full'), 'the file to be closed');
   });
 
+  it('loses a line that logger(1) cannot get, without an exception', () => {
+    const log = new MountLog(undefined);
+    // More than MAX_ARG_STRLEN: execve(2) fails with E2BIG, and spawn() throws.
+    expect(() => log.add('x'.repeat(200_000))).not.toThrow();
+    log.close();
+  });
+
   it('drops lines if the log does not take them', async () => {
     const file = join(dir, 'log');
     const log = new MountLog(openSync(file, 'a'));
