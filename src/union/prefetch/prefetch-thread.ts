@@ -15,6 +15,8 @@ export interface PrefetchThreadData {
 export interface PrefetchOrder extends WalkOrder {
   /** Fds of the lower layers' roots. The thread owns them. */
   readonly roots: readonly number[];
+  /** How often the thread walks: more than once only to warm its code up. */
+  readonly rounds: number;
 }
 
 /** A message to the thread. `end`: it ends. */

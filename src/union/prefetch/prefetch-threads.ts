@@ -21,10 +21,10 @@ export class PrefetchThreads {
   startStanding(roots: readonly number[], rounds: number): void {
     const thread = new PrefetchThread(this.start, true);
     this.threads.add(thread);
-    for (let round = 0; round < rounds; round++) {
-      thread.reserve();
-      thread.send({ roots: duplicateAll(roots), root: '', place: [] });
-    }
+    const own = duplicateAll(roots);
+    thread.reserve();
+    // One order: each further one would end the walk of the one before.
+    thread.send({ roots: own, root: '', place: [], rounds });
   }
 
   /**

@@ -87,7 +87,7 @@ export class TreePrefetch {
     if (thread === null) return;
     try {
       const roots = duplicateAll(this.lowers.map(({ root }) => root.fd));
-      thread.send({ roots, root: (namesBetween(null, root) ?? []).join('/'), place });
+      thread.send({ roots, root: (namesBetween(null, root) ?? []).join('/'), place, rounds: 1 });
     } catch (error) {
       thread.cancel();
       // EMFILE can pass.

@@ -15,7 +15,7 @@ import { readDirectory } from '../../sys/files/read-directory.js';
 import { statAt } from '../../sys/files/stat.js';
 import { setLoaded } from '../../sys/process/loaded-flag.js';
 import type { PrefetchMessage, PrefetchThreadData } from './prefetch-thread.js';
-import { ENDED, Shared, type TreeReader, TreeWalk } from './tree-walk.js';
+import { ENDED, Shared, type TreeReader, walkRounds } from './tree-walk.js';
 
 const { port, shared, loaded, stays } = workerData as PrefetchThreadData;
 setLoaded(loaded);
@@ -107,7 +107,7 @@ port.on('message', (order: PrefetchMessage) => {
     return;
   }
   const { roots } = order;
-  new TreeWalk(order, shared, new LayerTreeReader(roots), READER_TIMEOUT_MS).run();
+  walkRounds(order, shared, () => new LayerTreeReader(roots), READER_TIMEOUT_MS);
   for (const root of roots) close(root);
   Atomics.sub(shared, Shared.BUSY, 1);
   Atomics.notify(shared, Shared.BUSY);

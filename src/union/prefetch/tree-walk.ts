@@ -43,6 +43,21 @@ export const AHEAD = 64;
 /** How many directories can wait to be read. In a wider tree some are skipped. */
 const MAX_PENDING = 4096;
 
+/**
+ * Walks as often as the order asks for, or until it is no longer valid.
+ * @param makeReader called for each round
+ */
+export function walkRounds(
+  order: WalkOrder & { readonly rounds: number },
+  shared: Int32Array,
+  makeReader: () => TreeReader,
+  readerTimeoutMs: number,
+): void {
+  for (let round = 0; round < order.rounds; round++) {
+    new TreeWalk(order, shared, makeReader(), readerTimeoutMs).run();
+  }
+}
+
 export class TreeWalk {
   /** Paths from the layers' roots, the next one last. */
   private readonly pending: string[] = [];
