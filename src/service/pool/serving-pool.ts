@@ -6,7 +6,7 @@ import { asMountError, MountError } from '../../server/config/mount-error.js';
 import type { MountEvents, MountOrder, Mounts, PoolStatus } from '../order/mount-order.js';
 import { type CheckAnswer, CheckWorkers } from './check-workers.js';
 import type { CheckedMount, PoolReport, Refusal, UnmountOutcome } from './pool-message.js';
-import { PoolThreads } from './pool-threads.js';
+import { PoolThreads, type PoolThreadsEvents } from './pool-threads.js';
 import type { PoolWorker } from './pool-worker.js';
 import { PooledMount } from './pooled-mount.js';
 
@@ -22,11 +22,13 @@ const ABANDONED: Refusal = { message: 'service: ended before the mount was ready
  */
 export class ServingPool implements Mounts {
   private readonly mounts = new Map<number, PooledMount>();
-  private readonly checks = new CheckWorkers();
   private readonly threads: PoolThreads;
 
-  constructor() {
-    this.threads = new PoolThreads({
+  constructor(
+    private readonly checks: Pick<CheckWorkers, 'give' | 'close'> = new CheckWorkers(),
+    makeThreads = (events: PoolThreadsEvents): PoolThreads => new PoolThreads(events),
+  ) {
+    this.threads = makeThreads({
       report: (report, from) => this.receive(report, from),
       ended: (thread, error) => this.handleThreadEnd(thread, error),
     });
@@ -170,7 +172,7 @@ export class ServingPool implements Mounts {
       case 'ready':
         this.threads.made(from);
         mount.ready(report.mount);
-        if (mount.isAbandoned) void this.unmount(mount.id, { lazy: true });
+        if (mount.isAbandoned) void this.stop(mount);
         break;
       case 'log':
         mount.addLine(report.line);
