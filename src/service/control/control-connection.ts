@@ -57,10 +57,7 @@ export function serveConnection(socket: Socket, parts: ConnectionParts): void {
     try {
       handle(parseRequest(line));
     } catch (error) {
-      const { message, cause } = asMountError(error, 'control');
-      // A bug that this request has found must not end the mounts of others.
-      if (cause instanceof Error) parts.log(`serve: control: ${cause.stack ?? cause.message}`);
-      sendLine(socket, { kind: 'wrong', message } satisfies WrongRequest);
+      refuse(error);
     }
   });
   // ECONNRESET: the client has closed its socket while answers were in it. EPIPE: it had closed the socket
@@ -69,6 +66,13 @@ export function serveConnection(socket: Socket, parts: ConnectionParts): void {
   // The client has read everything; otherwise there was an error before.
   socket.on('end', leave);
   socket.on('close', leave);
+
+  /** Answers that a request has failed. A bug that it has found must not end the mounts of others. */
+  function refuse(error: unknown): void {
+    const { message, cause } = asMountError(error, 'control');
+    if (cause instanceof Error) parts.log(`serve: control: ${cause.stack ?? cause.message}`);
+    sendLine(socket, { kind: 'wrong', message } satisfies WrongRequest);
+  }
 
   function leave(): void {
     hasLeft = true;
@@ -81,7 +85,11 @@ export function serveConnection(socket: Socket, parts: ConnectionParts): void {
 
   async function showStatus(): Promise<void> {
     pending++;
-    sendLine(socket, await parts.status());
+    try {
+      sendLine(socket, await parts.status());
+    } catch (error) {
+      refuse(error);
+    }
     pending--;
     if (hasLeft && pending === 0) socket.end();
   }

@@ -54,6 +54,16 @@ describe('a control connection', () => {
     expect(await answer()).toMatchObject({ served: 0 });
   });
 
+  it('answers a request for the status that fails, and still ends', async () => {
+    parts.status = async () => {
+      throw new RangeError('no status');
+    };
+    client.end('{"do":"status"}\n');
+    expect(await answer()).toEqual({ kind: 'wrong', message: 'control: no status' });
+    expect(parts.log).toHaveBeenCalledWith(expect.stringContaining('RangeError: no status'));
+    await vi.waitUntil(() => served.destroyed);
+  });
+
   it('counts an answer as lost if the client had closed the connection before', async () => {
     let send: (answer: { kind: 'ready' }) => void = () => {};
     parts.mount.begin.mockImplementationOnce((_, given) => {
