@@ -145,6 +145,8 @@ class Supervisor {
         advice: 'start it again',
       });
     }
+    // A signal can have come while the mounts were detached.
+    if (this.isEnding) return;
     // It has served for long, so it has no lasting fault.
     if (performance.now() - this.acceptedAt > LAST_PAUSE_MS) this.pauseMs = FIRST_PAUSE_MS;
     const { pauseMs } = this;
