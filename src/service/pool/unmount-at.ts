@@ -57,8 +57,9 @@ function namespaceOf(pid: string): number | undefined {
 /** Runs `body` in the mount namespace and the root of a process; `absent` if the process has left it. */
 function through(pid: string, namespace: number, home: ThreadHome, body: () => UnmountOutcome): UnmountOutcome {
   const root = openOf(pid, 'root', O_PATH);
-  const mountNamespace = openOf(pid, 'ns/mnt', O_RDONLY);
+  let mountNamespace = -1;
   try {
+    mountNamespace = openOf(pid, 'ns/mnt', O_RDONLY);
     if (root < 0 || mountNamespace < 0 || namespaceOf(pid) !== namespace) return 'absent';
     return home.enter({ root, cwd: root, mountNamespace, umask: 0 }, body);
   } finally {
