@@ -15,10 +15,13 @@ function setUp() {
   const checks: { order: CheckOrder; callbacks: CheckCallbacks }[] = [];
   const threads = { look: () => {}, choose: async () => thread, made: () => {}, release: () => {} };
   let poolEvents: PoolThreadsEvents | undefined;
-  const pool = new ServingPool({ give: (order, callbacks) => checks.push({ order, callbacks }), close: () => {} }, (all) => {
-    poolEvents = all;
-    return threads as unknown as PoolThreads;
-  });
+  const pool = new ServingPool(
+    { give: (order, callbacks) => checks.push({ order, callbacks }), close: () => {} },
+    (all) => {
+      poolEvents = all;
+      return threads as unknown as PoolThreads;
+    },
+  );
   const events = {
     line: vi.fn(),
     mounted: vi.fn(),
