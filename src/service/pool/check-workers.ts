@@ -138,12 +138,7 @@ export class CheckWorkers {
     this.workers.push(started);
     worker.on('message', (report: CheckReport) => this.receive(started, report));
     worker.on('error', (error: Error) => this.fail(started, `the checking thread has failed: ${error.message}`));
-    worker.on('exit', () => {
-      this.fail(started, 'the checking thread has ended');
-      const index = this.workers.indexOf(started);
-      if (index >= 0) this.workers.splice(index, 1);
-      if (!this.isClosed) this.next();
-    });
+    worker.on('exit', () => this.fail(started, 'the checking thread has ended'));
   }
 
   private receive(from: CheckWorker, report: CheckReport): void {
@@ -168,9 +163,13 @@ export class CheckWorkers {
     surplus.worker.postMessage(null);
   }
 
+  /** A thread has died, or has ended as it was asked to. From now on it gets no order. */
   private fail(from: CheckWorker, message: string): void {
     const { job } = from;
     from.job = undefined;
+    const index = this.workers.indexOf(from);
+    if (index >= 0) this.workers.splice(index, 1);
     job?.callbacks.done({ kind: 'refused', id: job.order.id, message: `server: ${message}`, errno: undefined });
+    if (!this.isClosed) this.next();
   }
 }

@@ -49,6 +49,26 @@ describe('the checking threads', () => {
     expect(answersTo(3)).toEqual([{ kind: 'stuck', id: 3 }]);
   });
 
+  it('get no order after they have died', async () => {
+    const place = { cwd: -1, root: -1, mountNamespace: undefined, umask: 0 };
+    const what = { config: {} } as never;
+    workers.give(
+      { kind: 'check', id: 50, what, place, deviceFd: undefined, opensLog: false },
+      {
+        line: () => {},
+        done: (answer) => {
+          answers.push(answer);
+          unmount(100);
+        },
+      },
+    );
+    await vi.waitUntil(() => answersTo(100).length > 0, { timeout: 20_000 });
+    expect(answersTo(50)).toEqual([
+      { kind: 'refused', id: 50, message: 'server: the checking thread has failed: a bug', errno: undefined },
+    ]);
+    expect(answersTo(100)).toMatchObject([{ kind: 'unmounted' }]);
+  });
+
   it('give up no order to unmount', async () => {
     for (const id of [1, 2]) check(id);
     unmount(3);
