@@ -13,7 +13,7 @@ import {
   required,
   TEXT,
 } from '../server/options/kinds/property-checks.js';
-import { onStopSignals } from '../server/process/stop-signals.js';
+import { onStopSignals, stopForGood } from '../server/process/stop-signals.js';
 import { limitLines } from '../server/serving/log-limit.js';
 import { factsOf, type ProcessFacts } from '../sys/process/process-facts.js';
 import type { ServiceStatus } from './control/control-message.js';
@@ -142,12 +142,12 @@ class ServerProcess {
   }
 
   /**
-   * Unmounts everything and ends the process. The supervisor knows it from the beginning, so that it kills
-   * this process if a thread hangs.
+   * Unmounts everything and ends the process. The supervisor knows it from the beginning, so that it does not
+   * start another one. If a thread hangs, the process is killed, by itself or by the supervisor.
    */
   private stop(): void {
     report({ kind: 'ending' });
-    void this.lifetime.stop();
+    void stopForGood(this.lifetime);
   }
 
   /** The supervisor was killed: the process serves the mounts that exist, and ends with the last one. */

@@ -17,12 +17,11 @@ export function onStopSignals(stop: () => void): void {
 }
 
 /**
- * Ends the mount of a process that only serves this mount. Kills the process if that takes too long: a thread
- * that hangs in a system call (a layer on a network file system whose server does not answer) cannot be ended
- * otherwise.
+ * Ends everything that this process serves. Kills the process if that takes too long: a thread that hangs in a
+ * system call (a layer on a network file system whose server does not answer) cannot be ended otherwise.
  */
-export async function stopForGood(mount: { stop(): Promise<void> }): Promise<void> {
+export async function stopForGood(served: { stop(): Promise<void> }): Promise<void> {
   const killer = setTimeout(() => process.kill(process.pid, 'SIGKILL'), ENDING_MS);
-  await mount.stop();
+  await served.stop();
   clearTimeout(killer);
 }

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Faults, FaultyLayer } from '../../harness/faulty-layer.js';
 import { mountsUnavailable, waitFor } from '../../harness/mounts.js';
 import { ScriptedCaller } from './scripted-caller.js';
-import { type RunningService, ServiceSandbox, until } from './service-under-test.js';
+import { isAlive, type RunningService, ServiceSandbox, until } from './service-under-test.js';
 import { SilentFilesystem } from './silent-filesystem.js';
 import { MountCommand, makeUnion, mountsOn, statusOf } from './unions.js';
 
@@ -121,6 +121,16 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
       await hang();
       process.kill(box.pids()[which], 'SIGTERM');
       expect(await service.ended()).toBe(0);
+      expect(mountsOn(merged)).toBe(0);
+    });
+
+    it('ends after SIGTERM to its server, also without a supervisor that kills it', async () => {
+      const { server } = box.pids();
+      await hang();
+      service.kill('SIGKILL');
+      await service.ended();
+      process.kill(server, 'SIGTERM');
+      await until(() => !isAlive(server));
       expect(mountsOn(merged)).toBe(0);
     });
   });
