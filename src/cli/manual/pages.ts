@@ -212,13 +212,14 @@ const SERVE: readonly Section[] = [
   {
     heading: 'The service',
     blocks: [
-      'One process serves many mounts, and is warm before the first of them: a mount takes milliseconds and little ' +
-        'memory. While a service runs, plyfs mount, the command line of fuse-overlayfs and mount -t plyfs use it by ' +
-        'themselves; the option service= of plyfs mount decides otherwise. Their messages, exit statuses and mounts are ' +
-        'the same as without a service. plyfs run has namespaces of its own, and so a server of its own.',
+      'One process serves many mounts. It has started before the first of them, and its code is compiled: a mount ' +
+        'takes milliseconds and little memory. While a service runs, plyfs mount, the command line of fuse-overlayfs and ' +
+        'mount -t plyfs use it by themselves; the option service= of plyfs mount decides otherwise. Their messages, exit ' +
+        'statuses and mounts are the same as without a service. plyfs run has namespaces of its own, and so a server of ' +
+        'its own.',
       'There is one service for each user and user namespace. It mounts only for processes with the same user, groups, ' +
-        'capabilities and namespaces (other mount namespaces are fine for root); every other process serves itself, as do ' +
-        'mounts in the foreground.',
+        'capabilities and namespaces; for root also in other mount namespaces. Mounts of other processes, and mounts in ' +
+        'the foreground, have a server of their own.',
       'Without options the service runs in the foreground, and notifies a service manager when it accepts mounts ' +
         '(sd_notify(3)). A supervisor starts its server process again if that dies.',
       'On SIGTERM, SIGINT and SIGHUP the service unmounts everything and ends. Mounts that are in use are detached; their ' +
@@ -243,6 +244,7 @@ const SERVE: readonly Section[] = [
             'mounts',
             '[{"id":N, "mountpoint":"...", "options":"...", "thread":N, "requests":N, "nodes":N, "memory":BYTES}, ...]',
           ],
+          ['served', 'N: how many mounts the server process has made since its start'],
         ],
       },
     ],
