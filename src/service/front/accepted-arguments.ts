@@ -22,7 +22,7 @@ export function refusalOf({ options, foreground, debug, mountpoint, docker }: Mo
   const given = options.flatMap(splitOptions).find(({ name, value }) => UNSERVED.get(name)?.(value) === true);
   if (given !== undefined) return `the option ${given.name}`;
   const paths = [...options, docker?.directory ?? '', docker?.upper ?? '', docker?.work ?? ''];
-  if (deviceNumber(mountpoint) === undefined) paths.push(mountpoint);
+  if (givenDeviceFd(mountpoint) === undefined) paths.push(mountpoint);
   return paths.some(isOwnPath) ? 'a path that only the caller can resolve' : undefined;
 }
 
@@ -31,8 +31,8 @@ export function isOwnPath(text: string): boolean {
   return OWN_PATH.test(text);
 }
 
-/** The fd of the caller that the mountpoint names, of a mount that it has made already. */
-export function deviceNumber(mountpoint: string): number | undefined {
+/** The caller's fd of /dev/fuse, if the mountpoint names one: the caller has made the mount already. */
+export function givenDeviceFd(mountpoint: string): number | undefined {
   const [, digits] = /^\/dev\/fd\/(\d{1,9})$/.exec(mountpoint) ?? [];
   return digits === undefined ? undefined : Number(digits);
 }

@@ -35,7 +35,7 @@ export class Caller {
       closeSync(pidfd);
       return caller;
     }
-    if (caller.isAlive() && caller.runsTheSame()) return caller;
+    if (caller.isAlive() && caller.runs(commandLineOf(pid))) return caller;
     caller.close();
     return 'it has ended, or runs another program by now';
   }
@@ -74,8 +74,8 @@ export class Caller {
     closeSync(this.pidfd);
   }
 
-  private runsTheSame(): boolean {
-    const words = commandLineOf(this.pid);
+  /** Whether `words` are its command line: it runs the program with which it asked. */
+  runs(words: readonly string[] | undefined): boolean {
     return words?.length === this.words.length && words.every((word, index) => word === this.words[index]);
   }
 }

@@ -4,7 +4,7 @@ import { asMountError } from '../../server/config/mount-error.js';
 import { tryDuplicateFrom } from '../../sys/ipc/pidfd.js';
 import { commandLineOf, type ProcessFacts } from '../../sys/process/process-facts.js';
 import type { MountArguments } from '../order/mount-arguments.js';
-import { deviceNumber, isFuseDevice, refusalOf } from './accepted-arguments.js';
+import { givenDeviceFd, isFuseDevice, refusalOf } from './accepted-arguments.js';
 import { AnswerPipe } from './answer-pipe.js';
 import { Caller } from './caller.js';
 import { Exchange } from './exchange.js';
@@ -126,8 +126,7 @@ export class Exchanges {
     // exchange begins, so the facts are fresh.
     const caller = Caller.check(pid, own);
     if (typeof caller === 'string') return caller;
-    const isSame = caller.words.length === words.length && caller.words.every((word, index) => word === words[index]);
-    const deviceFd = isSame ? duplicateDevice(pid, args.mountpoint) : 'it runs another program by now';
+    const deviceFd = caller.runs(words) ? duplicateDevice(pid, args.mountpoint) : 'it runs another program by now';
     if (typeof deviceFd !== 'string') return { caller, args, deviceFd };
     caller.close();
     return deviceFd;
@@ -203,7 +202,7 @@ export class Exchanges {
  * the caller must serve it.
  */
 function duplicateDevice(pid: number, mountpoint: string): number | undefined | string {
-  const number = deviceNumber(mountpoint);
+  const number = givenDeviceFd(mountpoint);
   if (number === undefined) return undefined;
   if (!isFuseDevice(pid, number)) return 'a mountpoint that only the caller can resolve';
   const fd = tryDuplicateFrom(pid, number);

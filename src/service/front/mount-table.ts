@@ -23,7 +23,7 @@ const ENDS = 'the service ends';
  */
 export class MountTable {
   private lastId = 0;
-  /** All mounts that callers could use, those included that have ended. */
+  /** How many mounts have become ready, those included that have ended. */
   served = 0;
   /** The mountpoints by the ids of the mounts, as they were asked for. */
   private readonly mounts = new Map<number, string>();
