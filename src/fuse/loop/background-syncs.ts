@@ -1,4 +1,4 @@
-/** The syncs of the sessions of a loop that the kernel does while the thread serves others. */
+/** Syncs of files that the kernel does for one session, while the thread serves the others. */
 import { FsError } from '../../core/errno.js';
 import { FileSyncs } from '../../sys/waiting/file-syncs.js';
 import type { Session } from '../serve/session.js';

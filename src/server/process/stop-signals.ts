@@ -17,8 +17,8 @@ export function onStopSignals(stop: () => void): void {
 }
 
 /**
- * Ends everything that this process serves. Kills the process if that takes too long: a thread that hangs in a
- * system call (a layer on a network file system whose server does not answer) cannot be ended otherwise.
+ * Ends everything that this process serves. Kills the process if that takes too long: a thread that hangs in
+ * a system call (a layer on a network file system whose server does not answer) cannot be ended otherwise.
  */
 export async function stopForGood(served: { stop(): Promise<void> }): Promise<void> {
   const killer = setTimeout(() => process.kill(process.pid, 'SIGKILL'), ENDING_MS);

@@ -77,6 +77,7 @@ export class AskedMount {
         this.finish();
         break;
       case 'busy':
+        // The unmount was lazy: its server ends nevertheless, and `ended` follows.
         break;
     }
   }

@@ -13,8 +13,8 @@ const IDLE_SECONDS = 60;
  * if another process has started one at the same time, which accepts mounts soon, or if one has not ended
  * yet.
  * @param program the path of `bin/plyfs`
- * @throws {@link MountError} if it cannot be started (EAGAIN, EMFILE), or ends before that: with the last line
- * of its stderr
+ * @throws {@link MountError} if it cannot be started (EAGAIN, EMFILE), or ends before that: with the last
+ * line of its stderr
  */
 export async function startService(program = programPath()): Promise<'accepts' | 'runs'> {
   const child: ChildProcess = spawn(program, ['serve', '--detach', '--idle-timeout', `${IDLE_SECONDS}`], {

@@ -50,7 +50,7 @@ function parseRequest(line: string): ControlRequest {
 /** Serves the connection until it ends. */
 export function serveConnection(socket: Socket, parts: ConnectionParts): void {
   let withdraw: (() => void) | undefined;
-  /** Answers that the service is still making. */
+  /** How many answers the service is still preparing. */
   let pending = 0;
   let hasLeft = false;
   onLines(socket, (line) => {

@@ -24,7 +24,7 @@ export interface ServiceStatus {
   readonly supervisor: { readonly pid: number };
   readonly server: { readonly pid: number; readonly threads: readonly ThreadStatus[]; readonly rss: number };
   readonly mounts: readonly MountStatus[];
-  /** All mounts that the server process has made since its start. */
+  /** How many mounts the server process has made since its start. */
   readonly served: number;
 }
 

@@ -20,7 +20,7 @@ const LIMITS = {
   stuckMs: 2000,
 };
 
-/** The answer to an order. `stuck`: no thread will look at it soon. */
+/** The answer to an order. `stuck`: no thread has had time for it. */
 export type CheckAnswer =
   | Exclude<CheckReport, { kind: 'started' | 'line' }>
   | { readonly kind: 'stuck'; readonly id: number };

@@ -68,7 +68,7 @@ export function deviceOf(path: string): string {
   const fd = openTrusted(path, O_PATH);
   try {
     statFd(fd, stat);
-    return deviceNumber();
+    return deviceNumber(stat);
   } finally {
     close(fd);
   }
@@ -104,13 +104,13 @@ function isLocal(path: string, ownRoot: string): boolean {
   const fd = openTrusted(path, O_PATH | O_NOFOLLOW);
   try {
     statFd(fd, stat);
-    if (deviceNumber() === ownRoot) return true;
+    if (deviceNumber(stat) === ownRoot) return true;
     return !BACKED_BY_OTHERS.has(stat.devMajor) && LOCAL.has(statFs(fd).type);
   } finally {
     close(fd);
   }
 }
 
-function deviceNumber(): string {
-  return `${stat.devMajor}:${stat.devMinor}`;
+function deviceNumber({ devMajor, devMinor }: FileStat): string {
+  return `${devMajor}:${devMinor}`;
 }

@@ -48,8 +48,8 @@ export class MountLog {
     try {
       logger = spawn('logger', ['-t', `plyfs[${process.pid}]`, '--', line], { stdio: 'ignore', timeout: 5000 });
     } catch {
-      // ENOMEM, or E2BIG: the line is too long for an argument. It is lost, and must not end the process, which
-      // has all mounts.
+      // ENOMEM, or E2BIG: the line is too long for an argument. It is lost, and must not end the process,
+      // which has all mounts.
       setImmediate(() => this.writeNext());
       return;
     }

@@ -88,7 +88,7 @@ export class PoolThreads {
   }
 
   /**
-   * The shared thread with the least work; undefined: none is waiting for requests, and none makes progress.
+   * The shared thread with the least work. Undefined: each has been at one piece of work since the last look.
    */
   private best(): PoolWorker | undefined {
     const candidates = this.shared()

@@ -12,7 +12,7 @@ type State = 'checking' | 'mounting' | 'ready' | 'ended';
 
 export class PooledMount {
   state: State = 'checking';
-  /** It is not wanted any more. */
+  /** Nobody waits for it any more: it is undone as soon as it is ready. */
   isAbandoned = false;
   /** The thread that serves it. */
   thread: PoolWorker | undefined;

@@ -61,7 +61,7 @@ export class ThreadMount {
         report({ kind: 'ended', id, error: error === undefined ? undefined : refusalOf(error, config, log) });
       });
       if (entry !== undefined) prepareMount(entry, operations);
-      report({ kind: 'ready', id, mount: entry === undefined ? undefined : whereIs(entry, place) });
+      report({ kind: 'ready', id, mount: entry === undefined ? undefined : locationOf(entry, place) });
       return mount;
     } catch (error) {
       if (error instanceof LostPlaceError) throw error;
@@ -157,7 +157,7 @@ function entryOf(mountpoint: string): MountEntry | undefined {
   }
 }
 
-function whereIs({ id, device, mountpoint }: MountEntry, { mountNamespace }: CallerPlace): MountedReport {
+function locationOf({ id, device, mountpoint }: MountEntry, { mountNamespace }: CallerPlace): MountedReport {
   return {
     mountId: id,
     device,

@@ -19,7 +19,7 @@ interface KnownMount {
   readonly isInOwnNamespace: boolean;
   /**
    * The caller's root and mount namespace, until the caller has its answer: they would keep a container's
-   * root busy. Undefined: the caller has ended.
+   * root busy. Undefined: the caller has its answer, or has ended.
    */
   place: CallerPlace | undefined;
   /** The id in mountinfo. Undefined: it is not known whether the mount exists. */
@@ -133,7 +133,7 @@ async function isDead(path: string): Promise<boolean> {
 }
 
 /**
- * Opens the root and the mount namespace of a process. Undefined: it has ended.
+ * Opens the root and the mount namespace of a process. Undefined: they cannot be opened.
  * @param namespace the mount namespace that the caller had, if it is not that of this process
  */
 function placeOf(pid: number, namespace: string | undefined): CallerPlace | undefined {
@@ -145,12 +145,14 @@ function placeOf(pid: number, namespace: string | undefined): CallerPlace | unde
     if (namespace !== undefined) {
       mountNamespace = openSync(`/proc/${pid}/ns/mnt`, constants.O_RDONLY);
       opened.push(mountNamespace);
-      if (readLink(`/proc/self/fd/${mountNamespace}`) !== namespace) throw new Error('the pid of another process');
+      if (readLink(`/proc/self/fd/${mountNamespace}`) !== namespace) throw new Error('another process has the pid');
     }
     // The mountpoint is absolute, so the working directory does not matter.
     return { cwd: root, root, mountNamespace, umask: 0 };
   } catch {
-    // ENOENT, ESRCH: the caller has ended. EACCES: its pid is that of another process by now.
+    // ENOENT, ESRCH: the caller has ended. EACCES: another process has its pid. EMFILE: too many mounts are
+    // made at once; if the server dies now, this one is found only if it is in the service's own mount
+    // namespace.
     for (const fd of opened) closeSync(fd);
     return undefined;
   }
