@@ -18,6 +18,7 @@ export async function askService(
   handle: (answer: object) => void,
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
+    let hasAnswered = false;
     const refuse = (why: string): void => {
       clearTimeout(timer);
       connection.abort();
@@ -27,14 +28,15 @@ export async function askService(
     connection.listen({
       answer: (value) => {
         clearTimeout(timer);
+        hasAnswered = true;
         const answer = value as object;
         if (isWrong(answer)) refuse(answer.message);
         else handle(answer);
       },
       failed: refuse,
       closed: () => {
-        clearTimeout(timer);
-        resolve();
+        if (hasAnswered) resolve();
+        else refuse('the service ended before it answered');
       },
     });
     connection.send(request);
