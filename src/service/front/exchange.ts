@@ -61,7 +61,7 @@ export class Exchange {
   /** The caller will not serve itself. A repetition, or a `go` of another process, has no effect. */
   go(): void {
     if (this.state !== 'taken') return;
-    if (this.hasGone()) {
+    if (this.progress().hasLeft) {
       this.end();
       return;
     }
@@ -88,7 +88,7 @@ export class Exchange {
   ready(): void {
     if (this.state !== 'mounting' && this.state !== 'abandoned') return;
     this.isMounted = true;
-    if (this.state === 'abandoned' || this.hasGone()) {
+    if (this.state === 'abandoned' || this.progress().hasLeft) {
       this.undo();
       return;
     }
@@ -140,26 +140,36 @@ export class Exchange {
 
   /** Does what follows from what the caller has read, or from its end. */
   private look(): void {
-    const isAlive = this.parts.isAlive();
-    const { hasReader, isRead } = this.parts.pipe.look();
-    const hasGone = !isAlive || !hasReader;
+    const { hasLeft, isRead } = this.progress();
     switch (this.state) {
       case 'taken':
-        if (hasGone) this.end();
+        if (hasLeft) this.end();
         break;
       case 'mounting':
-        if (hasGone) this.abandon();
+        if (hasLeft) this.abandon();
         break;
       case 'answered':
         if (isRead) this.end();
-        else if (hasGone) this.undo();
+        else if (hasLeft) this.undo();
         break;
       default:
     }
   }
 
-  private hasGone(): boolean {
-    return !this.parts.isAlive() || !this.parts.pipe.look().hasReader;
+  /**
+   * Whether the caller has read everything, and whether it has ended. If its pipe cannot be examined, it
+   * counts as ended: a bug in one exchange must not end the mounts of others.
+   */
+  private progress(): { readonly hasLeft: boolean; readonly isRead: boolean } {
+    const { pipe, log } = this.parts;
+    try {
+      const isAlive = this.parts.isAlive();
+      const { hasReader, isRead } = pipe.look();
+      return { hasLeft: !isAlive || !hasReader, isRead };
+    } catch (error) {
+      log(`serve: a caller cannot be watched: ${error instanceof Error ? (error.stack ?? error.message) : error}`);
+      return { hasLeft: true, isRead: false };
+    }
   }
 
   /** The mount cannot be stopped while it is being made. It is undone when it is ready. */

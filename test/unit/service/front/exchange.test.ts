@@ -189,6 +189,13 @@ describe.each([{ looks: true }, { looks: false }])(
   },
 );
 
+/** A caller that never reads. */
+function quiet() {
+  const look = vi.fn(() => ({ hasReader: true, isRead: false }));
+  const nothing = (): void => {};
+  return { pipe: { send: nothing, look, close: nothing }, isAlive: () => true, mount: nothing, answering: nothing };
+}
+
 describe('an exchange', () => {
   it('sends the lines of the mount, one line each, and its status', async () => {
     scene = new Scene();
@@ -225,6 +232,22 @@ describe('an exchange', () => {
     await vi.waitUntil(() => scene.overs > 0, { interval: 1 });
     expect(scene.text.split('\n').filter((text) => text.endsWith(line))).toHaveLength(200);
     expect(scene.answered).toBe(1);
+  });
+
+  it('is over, and its mount is undone, if its pipe cannot be examined', async () => {
+    const parts = { ...quiet(), undo: vi.fn(async () => {}), over: vi.fn(), log: vi.fn() };
+    const exchange = new Exchange(parts);
+    exchange.start();
+    exchange.go();
+    exchange.ready();
+    expect(parts.over).not.toHaveBeenCalled();
+    parts.pipe.look.mockImplementation(() => {
+      throw new RangeError('a bug');
+    });
+    // In a timer, where the exception would end the process with the mounts of others.
+    await vi.waitUntil(() => parts.over.mock.calls.length > 0);
+    expect(parts.undo).toHaveBeenCalledOnce();
+    expect(parts.log).toHaveBeenCalledWith(expect.stringContaining('RangeError: a bug'));
   });
 
   it('does not mount after the service has dismissed the caller', async () => {
