@@ -22,6 +22,7 @@ setLoaded(loaded);
 // The port keeps the thread alive. The parent port is unused: the event loop of the parent never runs.
 parentPort?.unref();
 
+/** A walk ends if its reader lists no directory for this long, milliseconds. */
 const READER_TIMEOUT_MS = 500;
 /** After this many entries the thread decides whether they were in memory already. */
 const SAMPLE = 512;
@@ -107,8 +108,12 @@ port.on('message', (order: PrefetchMessage) => {
     return;
   }
   const { roots } = order;
-  walkRounds(order, shared, () => new LayerTreeReader(roots), READER_TIMEOUT_MS);
-  for (const root of roots) close(root);
+  try {
+    walkRounds(order, shared, () => new LayerTreeReader(roots), READER_TIMEOUT_MS);
+  } finally {
+    // Also if a bug ends this thread. It then stays busy, so that no other mount gets it.
+    for (const root of roots) close(root);
+  }
   Atomics.sub(shared, Shared.BUSY, 1);
   Atomics.notify(shared, Shared.BUSY);
   endWhenIdle();
