@@ -34,7 +34,7 @@ export function addServe(program: Command, serve: (args: ServeArguments) => Prom
     .description('serve the mounts of this user in one process, which is ready before they are asked for')
     .usage('[--detach] [--idle-timeout S]\n       plyfs serve --status [--json]\n       plyfs serve --stop [--lazy]')
     .option('--detach', 'run in the background; return when mounts are accepted')
-    .option('--idle-timeout <s>', 'end S seconds after the last mount', seconds)
+    .option('--idle-timeout <s>', 'end after S seconds without a mount', seconds)
     .option('--status', 'show the service that runs, and its mounts')
     .option('--json', 'with --status: print JSON')
     .option('--stop', 'end the service when all mounts are unmounted')
