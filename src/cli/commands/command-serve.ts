@@ -1,9 +1,9 @@
 /** `plyfs serve`. */
 import { resolve } from 'node:path';
 import { asMountError, errnoOf, MountError } from '../../server/config/mount-error.js';
-import { openLogSink } from '../../server/serving/log-sink.js';
 import { type DirectoryPath, locateDirectory } from '../../service/directory/locate-directory.js';
 import type { PathRule } from '../../service/order/path-rule.js';
+import { BackgroundLog } from '../../service/pool/background-log.js';
 import { runService } from '../../service/supervisor/supervisor.js';
 import { FAILURE, OK } from '../output/exit-status.js';
 import { printMessage } from '../output/message.js';
@@ -12,6 +12,8 @@ import type { ServeArguments } from '../syntax/serve-syntax.js';
 import { showStatus, stopService } from './serve-requests.js';
 
 const MS_PER_SECOND = 1000;
+/** How long the end of a service in the background waits for syslog, in milliseconds. */
+const SYSLOG_MS = 2000;
 
 /** Runs a service, or asks the one that runs. Resolves with the exit status. */
 export async function commandServe(args: ServeArguments, paths: PathRule): Promise<number> {
@@ -46,15 +48,29 @@ async function serve(
   process.title = 'plyfs serve';
   // The service uses no directory of the caller.
   process.chdir('/');
-  await runService({
-    path,
-    idleMs: idleTimeout === undefined ? undefined : idleTimeout * MS_PER_SECOND,
-    program: [process.execPath, ...process.execArgv, program, 'serve-inside'],
-    hasStderr: !isDetached,
-    accepts: () => {
-      if (isDetached) announce({ kind: 'accepts' });
-      else printMessage(`serve: accepts mounts in ${path.directory}`);
-    },
-    log: isDetached ? openLogSink(undefined) : printMessage,
-  });
+  let hasAccepted = false;
+  // The supervisor must not wait for syslog, which can hang.
+  const syslog = isDetached ? new BackgroundLog(undefined) : undefined;
+  try {
+    await runService({
+      path,
+      idleMs: idleTimeout === undefined ? undefined : idleTimeout * MS_PER_SECOND,
+      program: [process.execPath, ...process.execArgv, program, 'serve-inside'],
+      hasStderr: !isDetached,
+      accepts: () => {
+        hasAccepted = true;
+        if (isDetached) announce({ kind: 'accepts' });
+        else printMessage(`serve: accepts mounts in ${path.directory}`);
+      },
+      log: syslog === undefined ? printMessage : (line) => syslog.add(line),
+    });
+  } catch (error) {
+    // Before that, the process that waits for the first answer prints the reason.
+    if (hasAccepted) syslog?.add(asMountError(error, 'serve').message);
+    throw error;
+  } finally {
+    if (syslog !== undefined) {
+      await Promise.race([syslog.close(), new Promise((resolve) => setTimeout(resolve, SYSLOG_MS))]);
+    }
+  }
 }

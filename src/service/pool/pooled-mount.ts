@@ -4,7 +4,7 @@ import { displayName } from '../../core/entry-name.js';
 import type { MountConfig } from '../../server/config/mount-config.js';
 import { type Deferred, deferred } from '../../server/deferred.js';
 import type { MountEvents, MountOrder, MountStatus } from '../order/mount-order.js';
-import { MountLog } from './mount-log.js';
+import { BackgroundLog } from './background-log.js';
 import type { CheckedMount, MountedReport, Refusal } from './pool-message.js';
 import type { PoolWorker } from './pool-worker.js';
 
@@ -22,7 +22,7 @@ export class PooledMount {
   config: MountConfig | undefined;
   /** /dev/fuse, opened by the thread or the caller; -1: it is not open, or the thread closes it itself. */
   deviceFd = -1;
-  private log: MountLog | undefined;
+  private log: BackgroundLog | undefined;
   private readonly end: Deferred = deferred();
   private arePlaceFdsOpen = true;
   /** When its thread first could not make it because an earlier server was ending. */
@@ -54,7 +54,7 @@ export class PooledMount {
     this.config = config;
     this.thread = thread;
     this.deviceFd = config.deviceFd ?? -1;
-    if (this.order.logs === 'sink') this.log = new MountLog(logFd);
+    if (this.order.logs === 'sink') this.log = new BackgroundLog(logFd);
   }
 
   /** Whether it has waited for `waitMs` milliseconds since its thread first could not make it. */
@@ -119,7 +119,7 @@ export class PooledMount {
   private finish(): void {
     this.state = 'ended';
     this.deviceFd = -1;
-    this.log?.close();
+    void this.log?.close();
     this.closePlace();
     this.end.resolve();
   }

@@ -439,6 +439,36 @@ describe('plyfs serve --detach', () => {
     expect(isServedByService()).toBe(true);
   });
 
+  /** Puts a shell script in the place of logger(1). It gets the message as its last argument. */
+  function environmentWithLogger(script: string): NodeJS.ProcessEnv {
+    const folder = box.at('programs');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'logger'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return { ...box.env, PATH: `${folder}:${process.env.PATH}` };
+  }
+
+  it('sends the reason of its end to syslog', async () => {
+    const lines = box.at('lines');
+    const env = environmentWithLogger(`for line; do :; done; echo "$line" >>'${lines}'`);
+    expect(run(PLYFS, ['serve', '--detach'], { cwd: box.dir, env }).status).toBe(0);
+    const { supervisor, server } = box.pids();
+    rmSync(box.directory, { recursive: true });
+    process.kill(server, 'SIGKILL');
+    await until(() => !isAlive(supervisor));
+    expect(readFileSync(lines, 'utf8')).toContain('removed or changed while the service ran');
+  });
+
+  it('does not wait for a syslog that hangs', async () => {
+    const began = box.at('began');
+    const env = environmentWithLogger(`echo began >>'${began}'; exec sleep 20`);
+    expect(run(PLYFS, ['serve', '--detach'], { cwd: box.dir, env }).status).toBe(0);
+    writeFileSync(join(box.directory, 'request'), 'one\ntwo\nthree\nfour\n');
+    await until(() => existsSync(began));
+    // The supervisor would have to wait for all loggers before it could handle this request.
+    expect(box.plyfs('serve', '--stop')).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(readFileSync(began, 'utf8').split('\n').length).toBeLessThan(4);
+  });
+
   it('prints the refusal of the service', () => {
     mkdirSync(box.base, { mode: 0o700 });
     mkdirSync(box.directory, { mode: 0o700 });

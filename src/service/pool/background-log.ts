@@ -1,6 +1,7 @@
-/** The log of a mount of the service. */
+/** A log that is written in the background: that of a mount, and of a service in the background. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { close, write } from 'node:fs';
+import { deferred } from '../../server/deferred.js';
 
 /** Lines that wait for the log. More are dropped: the log hangs. */
 const MAX_WAITING = 1000;
@@ -9,10 +10,11 @@ const MAX_WAITING = 1000;
  * Writes lines to a file or to syslog, one after the other, without blocking: the file can be on a file
  * system that hangs, and logger(1) takes its time.
  */
-export class MountLog {
+export class BackgroundLog {
   private readonly waiting: string[] = [];
   private isWriting = false;
   private isClosed = false;
+  private readonly end = deferred();
 
   /** @param fd an open file, which this object owns; undefined: lines are sent to syslog */
   constructor(private readonly fd: number | undefined) {}
@@ -22,10 +24,11 @@ export class MountLog {
     if (!this.isWriting) this.writeNext();
   }
 
-  /** Closes the file after the lines that wait have been written. */
-  close(): void {
+  /** Closes the file after the lines that wait have been written. Resolves then. */
+  async close(): Promise<void> {
     this.isClosed = true;
     if (!this.isWriting) this.release();
+    await this.end.promise;
   }
 
   private writeNext(): void {
@@ -63,6 +66,7 @@ export class MountLog {
   }
 
   private release(): void {
-    if (this.fd !== undefined) close(this.fd, () => {});
+    if (this.fd === undefined) this.end.resolve();
+    else close(this.fd, () => this.end.resolve());
   }
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MountLog } from '../../../../src/service/pool/mount-log.js';
+import { BackgroundLog } from '../../../../src/service/pool/background-log.js';
 import { waitFor } from '../../../harness/mounts.js';
 
 let dir: string;
@@ -21,10 +21,10 @@ function isOpen(path: string): boolean {
   });
 }
 
-describe('MountLog', () => {
+describe('BackgroundLog', () => {
   it('writes the lines in their order, and closes the file after the last one', async () => {
     const file = join(dir, 'log');
-    const log = new MountLog(openSync(file, 'a'));
+    const log = new BackgroundLog(openSync(file, 'a'));
     const lines = Array.from({ length: 50 }, (_, i) => `line ${i}`);
     for (const line of lines) log.add(line);
     log.close();
@@ -34,7 +34,7 @@ describe('MountLog', () => {
   });
 
   it('continues after a line that cannot be written', async () => {
-    const log = new MountLog(openSync('/dev/full', 'a'));
+    const log = new BackgroundLog(openSync('/dev/full', 'a'));
     log.add('lost');
     log.add('lost too');
     log.close();
@@ -42,7 +42,7 @@ describe('MountLog', () => {
   });
 
   it('loses a line that logger(1) cannot get, without an exception', () => {
-    const log = new MountLog(undefined);
+    const log = new BackgroundLog(undefined);
     // More than MAX_ARG_STRLEN: execve(2) fails with E2BIG, and spawn() throws.
     expect(() => log.add('x'.repeat(200_000))).not.toThrow();
     log.close();
@@ -50,7 +50,7 @@ describe('MountLog', () => {
 
   it('drops lines if the log does not take them', async () => {
     const file = join(dir, 'log');
-    const log = new MountLog(openSync(file, 'a'));
+    const log = new BackgroundLog(openSync(file, 'a'));
     for (let i = 0; i < 5000; i++) log.add(`line ${i}`);
     log.close();
     await waitFor(() => !isOpen(file), 'the file to be closed');
