@@ -28,6 +28,7 @@ interface ServeFlags {
 /** Hidden option of the process that `--detach` starts. */
 export const DETACHED = '--detached';
 
+/** Adds the command `serve`, whose arguments `serve` gets. */
 export function addServe(program: Command, serve: (args: ServeArguments) => Promise<void>): void {
   const command: Command = program
     .command('serve')

@@ -115,6 +115,7 @@ export class PrefetchThread {
   }
 }
 
+/** The {@link StartWorker} that starts a real thread. */
 export function startWorker(shared: Int32Array, stays: boolean): PrefetchWorker {
   const { port1, port2 } = new MessageChannel();
   const loaded = newLoadedFlag();
