@@ -11,5 +11,6 @@ export { type UnmountOptions, unmount } from './mount/unmount.js';
 export type * from './operations.js';
 export { Parked } from './operations.js';
 export { readActivity } from './serve/activity.js';
+export { Device } from './serve/device.js';
 export { Session, type SessionOptions } from './serve/session.js';
 export type { MessageMemory } from './wire/message-memory.js';

@@ -122,6 +122,11 @@ export interface ListingOptions {
   readonly plus: boolean;
   /** The directory's access time is not updated (O_NOATIME). */
   readonly noatime: boolean;
+  /**
+   * The kernel keeps attributes until they are invalidated, so it needs none of a node that it has looked up
+   * and that has not changed.
+   */
+  readonly keepsAttributes?: boolean;
 }
 
 export interface StatFs {

@@ -25,7 +25,7 @@ function list(exchange: Exchange, plus: boolean): number {
   const cookie = request.u64(ReadIn.offset);
   const noatime = (request.u32(ReadIn.flags) & O_NOATIME) !== 0;
   try {
-    operations.readdir(request.nodeid, cookie, listing, { plus, noatime });
+    operations.readdir(request.nodeid, cookie, listing, { plus, noatime, keepsAttributes: exchange.keepsAttributes });
   } catch (error) {
     // Each entry of a READDIRPLUS counts as a lookup, so the entries that were added must reach the kernel.
     // The error is not lost: the kernel sends the next request with the last cookie, and that request fails.

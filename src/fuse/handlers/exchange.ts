@@ -35,6 +35,9 @@ export interface BackgroundSync {
   start(fd: number, datasync: boolean, unique: number): boolean;
 }
 
+/** After so many seconds, in practice an inode has left the kernel's cache. */
+const LONG = 86_400;
+
 export class Exchange {
   readonly request: Request;
   readonly reply: Reply;
@@ -53,6 +56,10 @@ export class Exchange {
   readonly serverEnd = new ServerEnd();
   private readonly current: CurrentCaller;
 
+  /** The kernel keeps attributes until they are invalidated. */
+  readonly keepsAttributes: boolean;
+
+  /** @param timeout seconds for which the kernel may cache a name and its attributes */
   constructor(
     readonly operations: Operations,
     timeout: number,
@@ -61,6 +68,7 @@ export class Exchange {
     this.request = new Request(memory.request);
     this.reply = new Reply(timeout, memory.reply);
     this.listing = new DirentBuffer(this.reply);
+    this.keepsAttributes = timeout >= LONG;
     this.current = new CurrentCaller(this.request);
   }
 

@@ -6,7 +6,7 @@ import type { Operations } from '../operations.js';
 import { InitFlag, InitFlag2, Opcode } from '../wire/abi.js';
 import type { MessageMemory } from '../wire/message-memory.js';
 import { Activity } from './activity.js';
-import { Device } from './device.js';
+import type { Device } from './device.js';
 import { Dispatcher } from './dispatch.js';
 import { type Negotiated, negotiate, replyToInit } from './handshake.js';
 
@@ -44,29 +44,27 @@ export interface Syncer {
 export type Found = 'request' | 'nothing' | 'end';
 
 /**
- * Serves an {@link Operations} over an open /dev/fuse, on the calling thread. Owns the fd and the operations
- * until `close()`.
+ * Serves an {@link Operations} over an open /dev/fuse, on the calling thread. Owns the device and the
+ * operations until `close()`.
  *
  * `new` → `handshake()` → a `ServingLoop`, which calls the other methods; each once.
  */
 export class Session {
-  private readonly device: Device;
   private readonly exchange: Exchange;
   private readonly dispatcher: Dispatcher;
   /** Each request is one piece of work. */
   readonly activity = new Activity();
 
   /**
-   * @param deviceFd /dev/fuse, opened with O_NONBLOCK and mounted
+   * @param device opened with O_NONBLOCK and mounted
    * @param memory shared by all sessions of the calling thread
    */
   constructor(
-    deviceFd: number,
+    private readonly device: Device,
     private readonly operations: Operations,
     private readonly options: SessionOptions,
     memory: MessageMemory,
   ) {
-    this.device = new Device(deviceFd, options.log, memory.store);
     this.exchange = new Exchange(operations, options.timeout, memory);
     this.exchange.isWritable = options.writable;
     this.exchange.cachesListings = options.cachesListings !== false;
@@ -87,11 +85,18 @@ export class Session {
     replyToInit(request, reply, agreed);
     const failed = this.device.send(reply.address, reply.seal(request.unique, 0));
     if (failed !== 0) throw fsError(failed, 'reply to INIT');
-    this.exchange.setxattrExt = (agreed.flags & InitFlag.SETXATTR_EXT) !== 0;
-    const passthrough = (agreed.flags2 & InitFlag2.PASSTHROUGH) !== 0;
     this.options.debug?.(
       `INIT 7.${agreed.minor} flags ${agreed.flags.toString(16)} flags2 ${agreed.flags2.toString(16)}`,
     );
+    this.begin({
+      setxattrExt: (agreed.flags & InitFlag.SETXATTR_EXT) !== 0,
+      passthrough: (agreed.flags2 & InitFlag2.PASSTHROUGH) !== 0,
+    });
+  }
+
+  /** Gets ready to serve. {@link handshake} does it with the abilities that the kernel has. */
+  begin({ setxattrExt, passthrough }: { readonly setxattrExt: boolean; readonly passthrough: boolean }): void {
+    this.exchange.setxattrExt = setxattrExt;
     this.operations.attach(this.device, { passthrough });
   }
 
@@ -169,9 +174,7 @@ export class Session {
   serveNext(): Found {
     const length = this.device.receive(this.exchange.request);
     if (length > 0) {
-      this.activity.begin();
-      this.dispatcher.serve(length);
-      this.activity.end();
+      this.serve(length);
       return 'request';
     }
     switch (-length) {
@@ -186,6 +189,13 @@ export class Session {
       default:
         throw fsError(-length, 'read of /dev/fuse');
     }
+  }
+
+  /** Serves the request of `length` bytes that is in the memory for requests. */
+  serve(length: number): void {
+    this.activity.begin();
+    this.dispatcher.serve(length);
+    this.activity.end();
   }
 
   /**

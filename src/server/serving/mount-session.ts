@@ -1,11 +1,13 @@
 /** Makes a mount and its session: for a thread that serves only this mount, and for one that serves many. */
 import {
+  Device,
   type MessageMemory,
   mountDirect,
   mountWithHelper,
   prepareMountedDevice,
   raiseReadaheadOf,
   Session,
+  type SessionOptions,
   unmount,
 } from '../../fuse/index.js';
 import type { Operations } from '../../fuse/operations.js';
@@ -77,6 +79,21 @@ function mountOrClose(config: MountConfig, operations: Operations, { mounted }: 
   }
 }
 
+export function sessionOptions(
+  config: MountConfig,
+  { log, debug, released }: Omit<MountSteps, 'mounted'>,
+): SessionOptions {
+  return {
+    timeout: config.timeout,
+    passthrough: config.passthrough,
+    writable: !isReadOnly(config),
+    cachesListings: config.accessTimes.mode !== 'strictatime' || !config.accessTimes.directories,
+    log,
+    closing: released,
+    ...(config.debug ? { debug } : {}),
+  };
+}
+
 function connect(
   config: MountConfig,
   operations: Operations,
@@ -84,18 +101,10 @@ function connect(
   deviceFd: number,
   steps: MountSteps,
 ): Session {
-  const { log, debug, released } = steps;
+  const { log, released } = steps;
   try {
-    const options = {
-      timeout: config.timeout,
-      passthrough: config.passthrough,
-      writable: !isReadOnly(config),
-      cachesListings: config.accessTimes.mode !== 'strictatime' || !config.accessTimes.directories,
-      log,
-      closing: released,
-      ...(config.debug ? { debug } : {}),
-    };
-    const session = new Session(deviceFd, operations, options, memory);
+    const device = new Device(deviceFd, log, memory.store);
+    const session = new Session(device, operations, sessionOptions(config, steps), memory);
     session.handshake();
     return session;
   } catch (error) {

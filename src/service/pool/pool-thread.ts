@@ -13,14 +13,14 @@ import { ThreadHome } from '../../sys/process/namespaces.js';
 import { ownThreadId } from '../../sys/process/thread.js';
 import { drainEventfd } from '../../sys/waiting/eventfd.js';
 import { pollReadable } from '../../sys/waiting/poll.js';
-import { warmUp } from '../warm/warm-up.js';
+import { type WarmUp, warmUp } from '../warm/warm-up.js';
 import type { MountStatistics, PoolOrder, PoolReport, PoolThreadData } from './pool-message.js';
 import { ThreadMount, type ThreadParts } from './thread-mount.js';
 
 const { orders, controlFd, fds, warmUp: warmConfig } = workerData as PoolThreadData;
 
-/** Measured: after this time in milliseconds, more does not make the first walk of a mount faster. */
-const WARM_MS = 400;
+/** Measured: after this time in milliseconds, more does not make the first work of a mount faster. */
+const WARM_MS = 1000;
 
 function report(message: PoolReport): void {
   parentPort?.postMessage(message);
@@ -92,15 +92,15 @@ function statistics(): MountStatistics[] {
   });
 }
 
+/** Held for as long as the thread lives: see `WarmUp.kept`. */
+const warmed: WarmUp[] = [];
+
 /** Warms up, but not while orders wait. Returns the reason of a failure. */
 function tryWarmUp(config: MountConfig): string | undefined {
   const end = performance.now() + WARM_MS;
   try {
-    warmUp(
-      config,
-      { memory: loop.memory, prefetchThreads },
-      () => performance.now() >= end || pollReadable([controlFd], 0) !== 0,
-    );
+    const isOver = (): boolean => performance.now() >= end || pollReadable([controlFd], 0) !== 0;
+    warmed.push(warmUp(config, { memory: loop.memory, prefetchThreads }, isOver));
     return undefined;
   } catch (error) {
     // The thread serves as well without it.

@@ -3,9 +3,7 @@ import type { EntryName, NodeId } from '../../core/brand.js';
 import { Errno } from '../../core/errno.js';
 import { O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } from '../../core/flags.js';
 import { CAPABILITY } from '../../core/xattr-names.js';
-import { Exchange } from '../../fuse/handlers/exchange.js';
-import type { MessageMemory, Operations } from '../../fuse/index.js';
-import { Dispatcher } from '../../fuse/serve/dispatch.js';
+import type { MessageMemory, Session } from '../../fuse/index.js';
 import { Fattr, Opcode } from '../../fuse/wire/abi.js';
 import {
   CreateIn,
@@ -20,90 +18,94 @@ import {
   WriteIn,
 } from '../../fuse/wire/request-structs.js';
 import { type ListedEntry, RequestWriter } from './request-writer.js';
+import { changesDirectory, directories, lowerFiles } from './warm-tree.js';
 
 const ROOT = 1 as NodeId;
 const LISTING_BYTES = 4096;
 /** A directory with fewer files of lower layers is not changed. */
 const FEWEST_FILES = 8;
 const READ_BYTES = 4096;
+/** How many nodes are not forgotten: a directory and its files are among them. */
+const KEPT_NODES = 64;
+const MISSING = '.missing' as EntryName;
 
-/** A device whose kernel accepts everything and keeps nothing. */
-const NO_KERNEL = {
-  send: (): number => 0,
-  backingOpen: (): number => 1,
-  backingClose: (): void => {},
-  invalidateAttributes: (): void => {},
-  invalidateData: (): void => {},
-  storeLimit: 64 << 10,
-  storeData: (): void => {},
-  syncInBackground: (): boolean => false,
-};
+/** Errnos that requests get as planned. ENODATA: the file has no capabilities. ENOENT: a missing name. */
+const PLANNED = new Set<number>([0, Errno.ENODATA, Errno.ENOENT]);
 
-/** One walk through a new union, and a few changes. */
+/**
+ * One walk through a new union, and a few changes. Half of the directories are used by names that the reader
+ * knows, and listed then, as git(1) does; the others are listed first, as find(1) does.
+ */
 export class WarmRound {
-  /** How many files have been read. */
-  filesRead = 0;
+  /** The files that have been read. */
+  readonly read = new Set<NodeId>();
   /** The errnos of requests that failed. None is expected to. */
   readonly failures: number[] = [];
   private readonly writer: RequestWriter;
-  private readonly dispatcher: Dispatcher;
   /** The nodes that the replies have named, once for each. */
   private readonly known: NodeId[] = [];
 
+  /** @param session without a kernel; closed by {@link run} */
   constructor(
-    private readonly operations: Operations,
+    private readonly session: Session,
     memory: MessageMemory,
   ) {
     this.writer = new RequestWriter(memory);
-    const exchange = new Exchange(operations, 1e9, memory);
-    exchange.setxattrExt = true;
-    this.dispatcher = new Dispatcher(NO_KERNEL, exchange, { writable: true, log: () => {} });
   }
 
   run(round: number): void {
     try {
-      this.operations.attach(NO_KERNEL, { passthrough: true });
-      this.walk(ROOT, round);
-      this.forgetAll();
+      for (const name of directories()) this.lookup(ROOT, name);
+      this.walk(ROOT, { round, isChanged: true });
+      this.forget();
     } finally {
-      this.operations.close();
+      this.session.close();
     }
   }
 
-  private walk(directory: NodeId, round: number): void {
+  private walk(directory: NodeId, { round, isChanged }: { round: number; isChanged: boolean }): void {
+    const knowsNames = directory !== ROOT && round % 2 === 0;
+    // Before the directory is listed, and after it, when the union knows its entries.
+    if (knowsNames) this.readFiles(directory);
     const entries = this.list(directory);
-    for (const [i, { name, nodeid }] of entries.entries()) {
-      if (name.startsWith('dir')) this.walk(this.lookup(directory, name), round + i);
-      else if (nodeid !== 0) this.readFile(directory, name);
+    for (const [i, { name }] of entries.entries()) {
+      if (name.startsWith('dir'))
+        this.walk(this.lookup(directory, name), { round: round + i, isChanged: changesDirectory(name) });
+      else if (!knowsNames && name.startsWith('lower')) this.readFile(directory, name);
     }
+    if (knowsNames) this.readFiles(directory);
+    this.lookup(directory, MISSING);
+    if (!isChanged) return;
     const files = entries.filter(({ name }) => name.startsWith('lower'));
     this.changeLower(directory, files, round);
     this.change(directory);
   }
 
+  private readFiles(directory: NodeId): void {
+    for (const name of lowerFiles()) this.readFile(directory, name);
+  }
+
   private readFile(directory: NodeId, name: EntryName): void {
     const file = this.lookup(directory, name);
+    // An earlier round has removed it.
+    if (file === 0) return;
     this.serve(this.writer.begin(Opcode.GETATTR, file));
     this.serve(this.writer.begin(Opcode.GETXATTR, file, GetxattrIn.sizeof).name(CAPABILITY));
     this.open(file, O_RDONLY);
     this.serve(this.writer.begin(Opcode.READ, file, ReadIn.sizeof).u32(ReadIn.size, READ_BYTES));
     this.release(file, O_RDONLY);
-    this.filesRead++;
+    this.read.add(file);
   }
-
   /** Changes lower files: two copy-ups, of which one has no data, and a whiteout. */
   private changeLower(directory: NodeId, files: readonly ListedEntry[], round: number): void {
     // The rounds have the same upper, so the files become fewer.
     if (files.length < FEWEST_FILES) return;
-    const [changed, truncated, removed] = [0, 1, 2].map((i) => files[(round + i) % files.length]) as [
-      ListedEntry,
-      ListedEntry,
-      ListedEntry,
-    ];
-    this.setMode(changed.nodeid, 0o640);
-    this.open(truncated.nodeid, O_WRONLY | O_TRUNC);
-    this.release(truncated.nodeid, O_WRONLY);
-    this.serve(this.writer.begin(Opcode.UNLINK, directory).name(removed.name));
+    const nameOf = (i: number): EntryName => (files[(round + i) % files.length] as ListedEntry).name;
+    this.setMode(this.lookup(directory, nameOf(0)), 0o640);
+    const truncated = this.lookup(directory, nameOf(1));
+    this.open(truncated, O_WRONLY | O_TRUNC);
+    this.release(truncated, O_WRONLY);
+    this.serve(this.writer.begin(Opcode.UNLINK, directory).name(nameOf(2)));
   }
 
   /** Creates, writes, renames and removes objects. */
@@ -149,9 +151,10 @@ export class WarmRound {
     }
   }
 
+  /** The node of a name; 0: there is none. */
   private lookup(directory: NodeId, name: EntryName): NodeId {
     this.serve(this.writer.begin(Opcode.LOOKUP, directory).name(name));
-    return this.noteEntry();
+    return this.writer.errno === 0 ? this.noteEntry() : (0 as NodeId);
   }
 
   private open(file: NodeId, flags: number): void {
@@ -173,18 +176,17 @@ export class WarmRound {
     return entry;
   }
 
-  private forgetAll(): void {
+  /** Forgets all nodes but some of each kind. */
+  private forget(): void {
     const { writer } = this;
     // FORGET has no reply.
-    for (const node of this.known) {
-      this.dispatcher.serve(writer.begin(Opcode.FORGET, node, ForgetIn.sizeof).u64(ForgetIn.nlookup, 1).end());
+    for (const node of this.known.slice(KEPT_NODES)) {
+      this.session.serve(writer.begin(Opcode.FORGET, node, ForgetIn.sizeof).u64(ForgetIn.nlookup, 1).end());
     }
   }
 
   private serve(request: RequestWriter): void {
-    this.dispatcher.serve(request.end());
-    const { errno } = request;
-    // ENODATA: the file has no capabilities.
-    if (errno !== 0 && errno !== Errno.ENODATA) this.failures.push(errno);
+    this.session.serve(request.end());
+    if (!PLANNED.has(request.errno)) this.failures.push(request.errno);
   }
 }

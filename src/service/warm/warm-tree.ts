@@ -2,6 +2,7 @@
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { EntryName } from '../../core/brand.js';
 import type { MountConfig } from '../../server/config/mount-config.js';
 
 const { XDG_RUNTIME_DIR } = process.env;
@@ -12,15 +13,51 @@ const MEMORY = ['/dev/shm', XDG_RUNTIME_DIR, '/run', tmpdir()];
  * Fewer directories than a walk has for which the union starts a thread that reads ahead
  * (`union/prefetch/tree-prefetch.ts`).
  */
-export const DIRECTORIES = 5;
-/** Files of each directory, half of them in each lower layer. */
-export const FILES = 40;
+const DIRECTORIES = 6;
+/** Small files of a directory in one layer. There is a large one too. */
+const FILES = 20;
+/** More than the server sends to the kernel before a READ (`STORE_LIMIT`). */
+const LARGE_BYTES = 96 << 10;
+const LOWERS = ['lower1', 'lower2'];
+
+/** The names of the directories. */
+export function directories(): EntryName[] {
+  return Array.from({ length: DIRECTORIES }, (_, i) => `dir${i}` as EntryName);
+}
+
+/** The names of the files of a directory that is in both lower layers. */
+export function lowerFiles(): EntryName[] {
+  return LOWERS.flatMap((lower) => namesIn(lower));
+}
+
+/** How many files the union of the lower layers has. */
+export function fileCount(): number {
+  let count = 0;
+  for (let i = 0; i < DIRECTORIES; i++) for (const lower of LOWERS) if (hasDirectory(lower, i)) count += FILES + 1;
+  return count;
+}
+
+/**
+ * Whether a round changes the directory, so that the upper has it from then on. Most directories of a mount
+ * are in one layer only.
+ */
+export function changesDirectory(directory: EntryName): boolean {
+  return Number(directory.slice('dir'.length)) % 3 === 0;
+}
+
+function hasDirectory(lower: string, i: number): boolean {
+  return i % 3 !== 1 || lower === LOWERS[1];
+}
+
+function namesIn(lower: string): EntryName[] {
+  return ['large', ...Array(FILES).keys()].map((name) => `${lower}-${name}` as EntryName);
+}
 
 export class WarmTree {
   private constructor(private readonly directory: string) {}
 
   /**
-   * Makes two lower layers with the same directories, an upper and a work directory. Throws Node's errors.
+   * Makes two lower layers, an upper and a work directory. Throws Node's errors.
    */
   static make(): WarmTree {
     const tree = new WarmTree(makeDirectory());
@@ -35,7 +72,7 @@ export class WarmTree {
 
   /** `config` with the layers of this tree. */
   applyTo(config: MountConfig): MountConfig {
-    return { ...config, lowers: ['lower1', 'lower2'].map((name) => this.at(name)), ...this.upperAndWork() };
+    return { ...config, lowers: LOWERS.map((name) => this.at(name)), ...this.upperAndWork() };
   }
 
   /** The layers as options of a mount. */
@@ -63,14 +100,18 @@ export class WarmTree {
 
   private fill(): void {
     for (const name of ['upper', 'work', 'mountpoint']) mkdirSync(this.at(name));
-    for (const lower of ['lower1', 'lower2']) {
-      for (let i = 0; i < DIRECTORIES; i++) this.fillDirectory(join(this.at(lower), `dir${i}`), lower);
+    for (const lower of LOWERS) {
+      for (let i = 0; i < DIRECTORIES; i++) {
+        if (hasDirectory(lower, i)) this.fillDirectory(join(this.at(lower), `dir${i}`), lower);
+      }
     }
   }
 
   private fillDirectory(path: string, lower: string): void {
     mkdirSync(path, { recursive: true });
-    for (let i = 0; i < FILES / 2; i++) writeFileSync(join(path, `${lower}-${i}`), 'content of a small file');
+    for (const name of namesIn(lower)) {
+      writeFileSync(join(path, name), name.endsWith('large') ? Buffer.alloc(LARGE_BYTES) : 'content of a small file');
+    }
   }
 }
 

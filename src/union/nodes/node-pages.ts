@@ -52,9 +52,4 @@ export class NodePages {
   *[Symbol.iterator](): Generator<UnionNode> {
     for (const { nodes } of this.pages.values()) for (const node of nodes) if (node !== null) yield node;
   }
-
-  clear(): void {
-    this.pages.clear();
-    this.nodes = 0;
-  }
 }

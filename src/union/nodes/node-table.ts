@@ -132,10 +132,9 @@ export class NodeTable {
     this.release(parent);
   }
 
-  /** Closes the fds of all nodes. */
+  /** Closes the fds of all nodes. Call it once. */
   close(): void {
     for (const node of this.nodes) this.closeFds(node);
-    this.nodes.clear();
   }
 
   private isUnheld(node: UnionNode): boolean {

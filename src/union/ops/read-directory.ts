@@ -24,7 +24,7 @@ export function readdir(
   nodeid: NodeId,
   cookie: number,
   sink: DirectorySink,
-  { plus, noatime }: ListingOptions,
+  { plus, noatime, keepsAttributes = false }: ListingOptions,
 ): void {
   const dir = union.nodes.directory(nodeid);
   if (dir.removed) return;
@@ -42,8 +42,8 @@ export function readdir(
     if (!sink.fits(listed.name.length)) return false;
     // A name that a branch of aufs allows, but aufs itself does not: it is listed, but no lookup finds it.
     if (listed.name.length > union.stack.maxName) return add(listed.name, listed.ino, listed.type, listed.cookie);
-    const entry = entryOf(union, dir, listed);
-    if (entry === undefined) return add(listed.name, listed.ino, listed.type, listed.cookie);
+    const entry = keepsAttributes && isKept(dir, listed.name) ? undefined : entryOf(union, dir, listed);
+    if (entry === undefined) return add(listed.name, inoOf(dir, listed), listed.type, listed.cookie);
     if (entry !== null) sink.addPlus(listed.name, entry.attr.ino, listed.type, listed.cookie, entry);
     return true;
   });
@@ -58,6 +58,17 @@ function updateAccessTime(union: Union, dir: DirectoryNode): void {
   const { mode, directories } = union.options.accessTimes;
   if (dir.upper === null || mode === 'noatime' || !directories || union.caches.listings.peek(dir) === undefined) return;
   touchDirectory(union.fds.get(dir.upper));
+}
+
+/**
+ * Whether the kernel has the attributes of the entry already: it has looked it up, and no layer but the upper
+ * changes. git(1) lists each directory after it has looked up all its files. If the kernel has dropped the
+ * name since, it looks it up again.
+ */
+function isKept(dir: DirectoryNode, name: EntryName): boolean {
+  const known = dir.children.get(name);
+  if (known === undefined || known.nlookup === 0) return false;
+  return known.kind === 'directory' ? known.upper === null : !known.isUpper;
 }
 
 /** The inode number that stat shows. If the entry has a node, that is the node's. */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ServingLoop } from '../../../src/fuse/loop/serving-loop.js';
+import { Device } from '../../../src/fuse/serve/device.js';
 import { rowOf } from '../../../src/fuse/serve/opcodes.js';
 import { Session } from '../../../src/fuse/serve/session.js';
 import { MNT_DETACH, mountFs, umountFs } from '../../../src/sys/mount.js';
@@ -83,7 +84,7 @@ describe.skipIf(unavailable !== null).each([
         writable: true,
         log: (line: string) => log.push(line),
       } as const;
-      const session = new Session(device, union, options, loop.memory);
+      const session = new Session(new Device(device, options.log, loop.memory.store), union, options, loop.memory);
       session.handshake();
       for (const [i, shape] of shapes.entries()) sys.write(kernel, bytesOf(shape, 2 * i + 2));
       signalEventfd(control);

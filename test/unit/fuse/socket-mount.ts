@@ -5,6 +5,7 @@
 
 import type { ServingLoop } from '../../../src/fuse/loop/serving-loop.js';
 import { type Operations, Parked, type SyncFd } from '../../../src/fuse/operations.js';
+import { Device } from '../../../src/fuse/serve/device.js';
 import { Session } from '../../../src/fuse/serve/session.js';
 import { Opcode } from '../../../src/fuse/wire/abi.js';
 import { setNonBlocking } from '../../../src/sys/process/fd-passing.js';
@@ -51,7 +52,7 @@ export class SocketMount {
     const log = (line: string): void => void this.log.push(line);
     const closing = (): void => this.onClosing();
     const options = { timeout: 1, passthrough: 'off', writable: true, log, closing } as const;
-    this.session = new Session(device, this.operations(), options, loop.memory);
+    this.session = new Session(new Device(device, log, loop.memory.store), this.operations(), options, loop.memory);
     this.session.handshake();
     receive(kernel);
   }
