@@ -25,7 +25,7 @@ function mount({ args }: Union): void {
 }
 
 describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : `: ${unavailable}`}`, () => {
-  it('has the fds, threads and memory after a thousand mounts that it had after a hundred', async () => {
+  it('has no more fds, threads and memory after a thousand mounts than after a hundred', async () => {
     const union = makeUnion(box, 'union', ['service=required']);
     const mountTimes = async (times: number): Promise<Resources> => {
       for (let i = 0; i < times; i++) {
@@ -40,7 +40,9 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
     await mountTimes(900);
     expect((await askStatus(box)).served).toBe(1000);
     // The last mount can still be closing its fds.
-    await waitFor(() => counts(resources()) === counts(early), `${counts(early)}, as after a hundred mounts`);
+    await waitFor(() => isWithin(resources(), early), 'no more fds and threads').catch(() => {
+      expect(resources()).toEqual(early);
+    });
     // V8's heaps grow at first. Measured: 51 MiB after 100 mounts, 67 after 1,000, and 84 after 2,000, after
     // 3,000 and after 4,000.
     for (const [i, { memory }] of resources().entries())
@@ -49,8 +51,11 @@ describe.skipIf(unavailable !== null)(`the service${unavailable === null ? '' : 
 
   interface Resources extends Array<{ readonly fds: number; readonly threads: number; readonly memory: number }> {}
 
-  function counts(all: Resources): string {
-    return all.map(({ fds, threads }) => `${fds} fds and ${threads} threads`).join(', ');
+  function isWithin(now: Resources, early: Resources): boolean {
+    return now.every(({ fds, threads }, i) => {
+      const most = early[i];
+      return most !== undefined && fds <= most.fds && threads <= most.threads;
+    });
   }
 
   /** The resources of the supervisor and of the server process. */
