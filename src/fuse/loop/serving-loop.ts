@@ -76,7 +76,7 @@ export class ServingLoop {
   private isClosed = false;
   /** How many more rounds before the next {@link look}. */
   private roundsLeft = LOOK_INTERVAL;
-  /** Requests served, and sessions that have ended: what makes garbage. */
+  /** Requests served, sessions that have ended, and other work that makes garbage. */
   private worked = 0;
   /** How many nodes the sessions that have ended have left as garbage. */
   private forgottenBefore = 0;
@@ -135,6 +135,11 @@ export class ServingLoop {
         this.end(served, asError(error));
       }
     }
+  }
+
+  /** Notes that the thread has made garbage without a request. It is collected when the loop is idle. */
+  noteGarbage(): void {
+    this.worked++;
   }
 
   /** Makes {@link run} return. */

@@ -20,7 +20,7 @@ import { ThreadMount, type ThreadParts } from './thread-mount.js';
 const { orders, controlFd, fds, warmUp: warmConfig } = workerData as PoolThreadData;
 
 /** Measured: after this time in milliseconds, more does not make the first work of a mount faster. */
-const WARM_MS = 1000;
+const WARM_MS = 600;
 
 function report(message: PoolReport): void {
   parentPort?.postMessage(message);
@@ -101,6 +101,7 @@ function tryWarmUp(config: MountConfig): string | undefined {
   try {
     const isOver = (): boolean => performance.now() >= end || pollReadable([controlFd], 0) !== 0;
     warmed.push(warmUp(config, { memory: loop.memory, prefetchThreads }, isOver));
+    loop.noteGarbage();
     return undefined;
   } catch (error) {
     // The thread serves as well without it.
