@@ -73,8 +73,9 @@ async function bundle(entry) {
     format: 'cjs',
     entryFileNames: '[name].js',
     chunkFileNames: '[name]-[hash].js',
-    // Modules of the lowest folders that several commands use are one file: each file takes time to open.
-    codeSplitting: { groups: [{ name: 'base', test: /\/src\/(core|sys)\//, minShareCount: 2 }] },
+    // Modules of the lowest folder that several commands use are one file: each file takes time to open. Those
+    // of src/sys are not in it: the native library would be loaded before the serving thread is started.
+    codeSplitting: { groups: [{ name: 'base', test: /\/src\/core\//, minShareCount: 2 }] },
     // V8 keeps the text of each file for as long as the process lives.
     comments: false,
   });

@@ -4,7 +4,6 @@ import { Errno } from '../core/errno.js';
 import { errnoOf } from '../server/config/mount-error.js';
 import { ThreadServer } from '../server/thread/thread-server.js';
 import type { PathRule } from '../service/order/path-rule.js';
-import { returnLargeBlocks } from '../sys/process/malloc.js';
 import { FAILURE, OK, RUN_FAILURE } from './output/exit-status.js';
 import { convertArguments } from './process/helper-call.js';
 import { Launcher } from './process/launcher.js';
@@ -59,8 +58,6 @@ async function main(): Promise<number> {
   // Without a handler for this signal Node opens its debugger, to which every user of the machine can
   // connect.
   process.on('SIGUSR1', () => {});
-  // Before the server's thread loads its code.
-  returnLargeBlocks();
   const given = rawArguments();
   const launcher = Launcher.of(given[0]);
   const args = convertArguments(launcher === undefined ? given : given.slice(1));
@@ -73,6 +70,9 @@ async function main(): Promise<number> {
   // Most mounts need this server, and loading its modules takes longer than everything else, so it begins
   // first.
   const preloaded = mayMount ? new ThreadServer() : undefined;
+  // The thread loads its code later than this. This module loads the native library, so it is loaded here.
+  const { returnLargeBlocks } = await import('../sys/process/malloc.js');
+  returnLargeBlocks();
   let status = /^run(-inside)?$/.test(args[0] ?? '') ? RUN_FAILURE : FAILURE;
   try {
     status = await run(args, paths, launcher, preloaded);
