@@ -73,8 +73,8 @@ async function bundle(entry) {
     format: 'cjs',
     entryFileNames: '[name].js',
     chunkFileNames: '[name]-[hash].js',
-    // Modules of the lowest folder that several commands use are one file: each file takes time to open. Those
-    // of src/sys are not in it: the native library would be loaded before the serving thread is started.
+    // Modules of src/core that several commands use are one file, because each file takes time to open. Those
+    // of src/sys are not in it: it would load the native library before the serving thread is started.
     codeSplitting: { groups: [{ name: 'base', test: /\/src\/core\//, minShareCount: 2 }] },
     // V8 keeps the text of each file for as long as the process lives.
     comments: false,
