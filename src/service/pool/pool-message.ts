@@ -68,12 +68,14 @@ export type PoolReport =
   | { readonly kind: 'started'; readonly activity: SharedArrayBuffer; readonly threadId: number }
   /** The end of the warm-up, and why it has failed. */
   | { readonly kind: 'warm'; readonly failure: string | undefined }
-  /** If the thread dies before it reports `released`, the main thread closes the device. */
-  | { readonly kind: 'device'; readonly id: number; readonly fd: number }
+  /**
+   * The mount exists. If the thread dies before it reports `released`, the main thread closes the device, and
+   * unmounts. `mount` is undefined if the mount namespace of the caller does not show the mount.
+   */
+  | { readonly kind: 'device'; readonly id: number; readonly fd: number; readonly mount: MountedReport | undefined }
   /** The thread closes the device now. */
   | { readonly kind: 'released'; readonly id: number }
-  /** `mount` is undefined if the mount namespace of the caller does not show the mount. */
-  | { readonly kind: 'ready'; readonly id: number; readonly mount: MountedReport | undefined }
+  | { readonly kind: 'ready'; readonly id: number }
   | ({ readonly kind: 'refused'; readonly id: number } & Refusal)
   /**
    * The server of an earlier mount is still ending. The order can be given again for `waitMs` milliseconds.

@@ -70,8 +70,14 @@ export class PooledMount {
     else this.events.line(line);
   }
 
-  ready(location: MountedReport | undefined): void {
+  /** The mount exists, and its thread has the device open. */
+  mounted(deviceFd: number, location: MountedReport | undefined): void {
+    this.deviceFd = deviceFd;
     this.location = location;
+  }
+
+  ready(): void {
+    const { location } = this;
     this.closePlace();
     if (location !== undefined) this.events.mounted(location.mountId);
     this.state = 'ready';

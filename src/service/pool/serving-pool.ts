@@ -164,14 +164,14 @@ export class ServingPool implements Mounts {
     if (mount === undefined) return;
     switch (report.kind) {
       case 'device':
-        mount.deviceFd = report.fd;
+        mount.mounted(report.fd, report.mount);
         break;
       case 'released':
         mount.deviceFd = -1;
         break;
       case 'ready':
         this.threads.made(from);
-        mount.ready(report.mount);
+        mount.ready();
         if (mount.isAbandoned) void this.stop(mount);
         break;
       case 'log':
@@ -211,8 +211,14 @@ export class ServingPool implements Mounts {
       // Otherwise all users of the mount would wait forever.
       if (mount.deviceFd >= 0) close(mount.deviceFd, () => {});
       if (mount.state === 'ready') void this.handleEnd(mount, refusal);
-      else this.refuse(mount, refusal);
+      else void this.undo(mount, refusal);
     }
+  }
+
+  /** Refuses a mount that its thread can have made before it died. */
+  private async undo(mount: PooledMount, refusal: Refusal): Promise<void> {
+    await this.detach(mount, true).catch((failure: Error) => mount.addLine(failure.message));
+    this.refuse(mount, refusal);
   }
 
   /** Unmounts, on a checking thread. */

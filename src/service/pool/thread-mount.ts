@@ -46,7 +46,7 @@ export class ThreadMount {
     parts: ThreadParts,
     ended: (mount: ThreadMount) => void,
   ): ThreadMount | undefined {
-    const { id, config, place } = order;
+    const { id, config } = order;
     const { report } = parts;
     const log = limitLines((line) => report({ kind: 'log', id, line }));
     let isDeviceTaken = false;
@@ -61,7 +61,7 @@ export class ThreadMount {
         report({ kind: 'ended', id, error: error === undefined ? undefined : refusalOf(error, config, log) });
       });
       if (entry !== undefined) prepareMount(entry, operations);
-      report({ kind: 'ready', id, mount: entry === undefined ? undefined : locationOf(entry, place) });
+      report({ kind: 'ready', id });
       return mount;
     } catch (error) {
       if (error instanceof LostPlaceError) throw error;
@@ -131,16 +131,29 @@ function mountIn(
   return home.enter({ ...place, umask: 0 }, () => {
     // The thread must not wait for another server: it serves other mounts.
     const operations = openLayers(config, log, { ...shared, whileEnding: isLastTry ? 'give up' : 'throw' });
+    let entry: MountEntry | undefined;
+    let failure: unknown;
     const session = mountSession(config, operations, loop.memory, {
       mounted: (fd) => {
         taken();
-        report({ kind: 'device', id, fd });
+        try {
+          entry = entryOf(config.mountpoint);
+        } catch (error) {
+          failure = error;
+        }
+        report({ kind: 'device', id, fd, mount: entry === undefined ? undefined : locationOf(entry, place) });
       },
       released: () => report({ kind: 'released', id }),
       log,
       debug: log,
     });
-    return { operations, session, entry: entryOf(config.mountpoint) };
+    // A mount whose place is not known could not be unmounted.
+    if (failure !== undefined) {
+      session.close();
+      detach(config);
+      throw failure;
+    }
+    return { operations, session, entry };
   });
 }
 

@@ -33,7 +33,8 @@ function setUp() {
   const place = { cwd: openSync('/', 'r'), root: openSync('/', 'r'), mountNamespace: undefined, umask: 0 };
   pool.mount({ id: 1, place, what: { config: {} }, logs: 'line' } as unknown as MountOrder, events);
   const report: PoolThreadsEvents['report'] = (message, from) => poolEvents?.report(message, from);
-  return { pool, events, checks, given, thread, report };
+  const end: PoolThreadsEvents['ended'] = (from, error) => poolEvents?.ended(from, error);
+  return { pool, events, checks, given, thread, report, end };
 }
 
 describe('ServingPool', () => {
@@ -43,7 +44,8 @@ describe('ServingPool', () => {
     await vi.waitUntil(() => given.length > 0);
     const undone = pool.unmount(1, { lazy: true });
     const mount = { mountId: 5, device: '0:99', mountpoint: '/m', namespace: undefined };
-    report({ kind: 'ready', id: 1, mount }, thread);
+    report({ kind: 'device', id: 1, fd: -1, mount }, thread);
+    report({ kind: 'ready', id: 1 }, thread);
     expect(checks[1]?.order).toMatchObject({ kind: 'unmount', lazy: true });
     // The checking thread has no fds left to enter a mount namespace.
     checks[1]?.callbacks.done({ kind: 'refused', id: 1, message: 'unmount: no fds', errno: Errno.EMFILE });
@@ -54,5 +56,19 @@ describe('ServingPool', () => {
     report({ kind: 'ended', id: 1, error: undefined }, thread);
     await undone;
     expect(events.ready).not.toHaveBeenCalled();
+  });
+
+  it('unmounts and refuses a mount whose thread dies before it is ready', async () => {
+    const { events, checks, given, thread, report, end } = setUp();
+    checks[0]?.callbacks.done({ kind: 'checked', id: 1, config: {} as never, logFd: undefined, isLocal: true });
+    await vi.waitUntil(() => given.length > 0);
+    const mount = { mountId: 5, device: '0:99', mountpoint: '/m', namespace: undefined };
+    report({ kind: 'device', id: 1, fd: openSync('/dev/null', 'r'), mount }, thread);
+    end(thread, new Error('out of memory'));
+    expect(checks[1]?.order).toMatchObject({ kind: 'unmount', where: mount, lazy: true });
+    expect(events.refused).not.toHaveBeenCalled();
+    checks[1]?.callbacks.done({ kind: 'unmounted', id: 1, outcome: 'unmounted' });
+    await vi.waitUntil(() => events.refused.mock.calls.length > 0);
+    expect(events.refused.mock.calls[0]?.[0].message).toContain('the serving thread has ended');
   });
 });
