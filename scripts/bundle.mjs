@@ -73,9 +73,14 @@ async function bundle(entry) {
     format: 'cjs',
     entryFileNames: '[name].js',
     chunkFileNames: '[name]-[hash].js',
-    // Modules of src/core that several commands use are one file, because each file takes time to open. Those
-    // of src/sys are not in it: it would load the native library before the serving thread is started.
-    codeSplitting: { groups: [{ name: 'base', test: /\/src\/core\//, minShareCount: 2 }] },
+    // Modules of the lowest folders that several commands use are two files, because each file takes time to
+    // open. The first is loaded before the serving thread is started, and so without the native library.
+    codeSplitting: {
+      groups: [
+        { name: 'base', test: /\/src\/core\//, minShareCount: 2, priority: 2 },
+        { name: 'system', test: /\/src\/sys\//, minShareCount: 2, priority: 1 },
+      ],
+    },
     // V8 keeps the text of each file for as long as the process lives.
     comments: false,
   });

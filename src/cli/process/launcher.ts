@@ -7,7 +7,6 @@ import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync
 import { Errno } from '../../core/errno.js';
 import { O_CLOEXEC } from '../../core/flags.js';
 import { errnoOf } from '../../server/config/mount-error.js';
-import { procField } from '../../sys/proc.js';
 import { OK } from '../output/exit-status.js';
 
 /** The first argument names the launcher, by its pid. */
@@ -114,7 +113,8 @@ function targetOf(pid: string, fd: number): string | undefined {
 /** Whether the fd has not been passed on to child processes. */
 function closesOnExec(pid: string, fd: number): boolean {
   const text = unlessGone(() => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'));
-  const flags = procField(text, 'flags');
+  // Not by src/sys: main.ts loads this module before the serving thread is started, and nothing of src/sys.
+  const [, flags] = /^flags:\s*(\d+)/m.exec(text ?? '') ?? [];
   return flags === undefined || (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0;
 }
 
