@@ -119,6 +119,9 @@ describe('a thread that copies a large file', () => {
     pool = new CopyPool();
     const queue = addMount();
     writeFileSync(join(home, 'from'), Buffer.alloc(4 * MIB, 'plyfs'));
+    // A thread that starts opens files, which could get the numbers.
+    submit(queue, open('from', 'r'), open('first'));
+    await reportOf(queue);
     const numbers = [open('from', 'r'), open('to')];
     const key = submit(queue, numbers[0] as number, numbers[1] as number);
     for (const fd of numbers) close(fd);
